@@ -1,0 +1,5 @@
+"""`python -m twofold`: the same as the `twofold` command."""
+
+from twofold.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,69 @@
+"""The types to the right of the file: a built file, and a built file in a channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+
+class Kind(StrEnum):
+    """The four kinds of file twofold builds, as `--only` spells them."""
+
+    SDIST = "sdist"
+    WHEEL = "wheel"
+    CONDA = "conda"
+    TAR_BZ2 = "tar.bz2"
+
+    @property
+    def is_conda(self) -> bool:
+        return self in (Kind.CONDA, Kind.TAR_BZ2)
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A built file and what its own metadata says of it (never what a form beside it says).
+
+    `name` and `version` are written as in the metadata, not normalised. `metadata` is
+    METADATA of a wheel, PKG-INFO of an sdist, info/index.json of a conda package, as the
+    file holds it. `depends` are PEP 508 requirements, or MatchSpecs of a conda package.
+    `tags` are a wheel's, expanded and sorted (`py3-none-any`). `build` is the conda build
+    string or the wheel's build tag. `size` is in bytes; hashes are lower-case hex.
+    """
+
+    path: Path
+    kind: Kind
+    name: str
+    version: str
+    size: int
+    sha256: str
+    md5: str
+    metadata: bytes = field(repr=False)
+    build: str = ""
+    build_number: int = 0
+    subdir: str = ""
+    tags: tuple[str, ...] = ()
+    requires_python: str | None = None
+    depends: tuple[str, ...] = ()
+
+    @property
+    def filename(self) -> str:
+        return self.path.name
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """An artifact in a channel, as the pages of an index show it.
+
+    `url` is relative to the page or absolute. `uploaded_at` is aware, in UTC. `yanked` is
+    the reason ('' when none was given), None when the file is not yanked. `provenance` is
+    the address of a PEP 740 provenance object.
+    """
+
+    artifact: Artifact
+    url: str
+    uploaded_at: datetime
+    yanked: str | None = None
+    labels: frozenset[str] = frozenset({"main"})
+    provenance: str | None = None

@@ -1,0 +1,1 @@
+"""One function per rule, over projects and over built files."""

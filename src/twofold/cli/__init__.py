@@ -1,0 +1,99 @@
+"""The door: find the command, import that one module, run it, turn its errors into messages.
+
+`--help` and `--version` import nothing else, so that they answer at the speed of Python itself.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Command -> what one line of help says of it, in the order of the road.
+COMMANDS = {
+    "new": "start a project that builds at once",
+    "build": "build the sdist, the wheel and the conda package",
+    "serve": "run the registry: one address for pip and conda",
+    "publish": "upload a release to an index, a registry or a channel",
+    "install": "install into a virtual or a conda environment",
+    "convert": "turn wheels into conda packages in a channel folder",
+    "tour": "walk the whole road on this machine with real clients",
+}
+
+
+def usage() -> str:
+    width = max(map(len, COMMANDS))
+    lines = "\n".join(f"  {name.ljust(width)}  {text}" for name, text in COMMANDS.items())
+    return f"""\
+twofold: from a folder of modules to `pip install` and `conda install`.
+
+usage: twofold COMMAND [ARGUMENTS]
+
+commands:
+{lines}
+
+  twofold COMMAND --help   what a command takes
+  twofold --version        the version
+
+exit codes: 0 success, 1 a problem (told with a hint), 2 wrong usage
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line (without the program's name) and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(usage(), end="", file=sys.stdout if words else sys.stderr)
+        return 0 if words else 2
+    if words[0] in ("-V", "--version"):
+        from twofold import __version__
+
+        print(f"twofold {__version__}")
+        return 0
+    if words[0] not in COMMANDS:
+        return _unknown(words[0])
+    return _run(words[0], words[1:])
+
+
+def _unknown(word: str) -> int:
+    import difflib
+
+    close = difflib.get_close_matches(word, COMMANDS, n=1)
+    hint = f"did you mean 'twofold {close[0]}'?" if close else "run 'twofold --help' for the list"
+    print(f"error: there is no command '{word}'\n  hint: {hint}", file=sys.stderr)
+    return 2
+
+
+def _run(command: str, words: list[str]) -> int:
+    """Import the command's module, parse with it, run it.
+
+    A command module is `twofold.cli.<command>` and has `parser() -> argparse.ArgumentParser`
+    and `run(args: argparse.Namespace) -> int`.
+    """
+    from importlib import import_module
+
+    from twofold_build.errors import TwofoldError
+
+    module = import_module(f"twofold.cli.{command}")
+    args = module.parser().parse_args(words)
+    try:
+        return int(module.run(args))
+    except TwofoldError as error:
+        from twofold.cli.terminal import show_error
+
+        return show_error(error, as_json=bool(getattr(args, "json", False)))
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has gone: nothing more to say, and no second error
+        # when Python flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        from twofold.cli.terminal import os_problem, show_error
+
+        return show_error(os_problem(error), as_json=bool(getattr(args, "json", False)))
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130

@@ -1,0 +1,89 @@
+"""How every command speaks: results to stdout, the rest to stderr, colour only on a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import sys
+
+from twofold.errors import ToolFailed, TwofoldError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TextIO
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with the manner of the house: no abbreviated options, exit code 2, a hint."""
+
+    def __init__(self, command: str, description: str, epilog: str = "") -> None:
+        super().__init__(
+            prog=f"twofold {command}",
+            description=description,
+            epilog=epilog or None,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    def with_json(self) -> Parser:
+        self.add_argument("--json", action="store_true", help="print the result as JSON on stdout")
+        return self
+
+    def error(self, message: str) -> Any:  # argparse says NoReturn; exit() below never returns
+        print(f"error: {message}\n  hint: run '{self.prog} --help'", file=sys.stderr)
+        self.exit(2)
+
+
+def coloured(stream: TextIO) -> bool:
+    """Colour on a terminal only; NO_COLOR (no-color.org) and TERM=dumb are obeyed."""
+    return stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def note(text: str) -> None:
+    """Progress and remarks: a plain line on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def result(value: Any) -> None:
+    """A command's `--json` result: one line of JSON on stdout."""
+    import json
+
+    print(json.dumps(value, ensure_ascii=False, default=str), flush=True)
+
+
+def show_error(error: TwofoldError, as_json: bool = False) -> int:
+    """Tell every problem of an error with its place and hint; returns the exit code."""
+    red, dim, off = ("\x1b[31m", "\x1b[2m", "\x1b[0m") if coloured(sys.stderr) else ("", "", "")
+    if isinstance(error, ToolFailed) and error.output:
+        print(f"{dim}{error.output.rstrip()}{off}", file=sys.stderr)
+    for problem in error.problems:
+        place = f"{problem.where}: " if problem.where else ""
+        print(f"{red}error:{off} {place}{problem.message}", file=sys.stderr)
+        if problem.hint:
+            print(f"  hint: {problem.hint}", file=sys.stderr)
+    if as_json:
+        result(
+            {
+                "errors": [
+                    {"message": p.message, "hint": p.hint, "where": p.where} for p in error.problems
+                ]
+            }
+        )
+    return 2 if isinstance(error, UsageError) else 1
+
+
+def os_problem(error: OSError) -> TwofoldError:
+    """The operating system's refusal (full disk, no permission, ...) as a message with a hint."""
+    hints = {
+        errno.ENOSPC: "free some space, or choose another disk with --out; nothing half-written was kept",
+        errno.EDQUOT: "your disk quota is used up; free some space or choose another folder",
+        errno.EACCES: "choose a folder you may write to, or change its permissions",
+        errno.EPERM: "choose a folder you may write to, or change its permissions",
+        errno.EROFS: "the file system is read-only; choose another folder",
+        errno.ENOENT: "check the path",
+        errno.ENOTDIR: "a part of the path is a file, not a folder",
+        errno.EISDIR: "a folder stands where a file is needed",
+    }
+    what = error.strerror or str(error)
+    return TwofoldError(what, hints.get(error.errno or 0, ""), str(error.filename or ""))

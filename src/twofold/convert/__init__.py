@@ -1,0 +1,1 @@
+"""From a wheel to a conda package: dependencies, names, layout."""

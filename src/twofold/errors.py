@@ -1,0 +1,56 @@
+"""The tree of errors.
+
+    TwofoldError                what the command line prints as message and hint, exit code 1
+    ├── ProjectErrors           mistakes in a project, all told together   (twofold_build)
+    ├── UsageError              wrong usage of the command line, exit code 2
+    ├── BadFile                 a file that is not what its name says, or is malformed
+    ├── ToolFailed              a program we ran (a backend, pip, a client) failed; its output is kept
+    ├── Unreachable             the outside world did not answer; what was tried
+    └── Refused                 a registry or index said no; `code` is stable
+
+Anything else that is raised is a defect of twofold and is shown as a traceback.
+"""
+
+from __future__ import annotations
+
+from twofold_build.errors import Problem, ProjectErrors, TwofoldError
+
+__all__ = [
+    "BadFile",
+    "Problem",
+    "ProjectErrors",
+    "Refused",
+    "ToolFailed",
+    "TwofoldError",
+    "Unreachable",
+    "UsageError",
+]
+
+
+class UsageError(TwofoldError):
+    """Wrong usage of the command line: exit code 2."""
+
+
+class BadFile(TwofoldError):
+    """A file that is not what its name says, is damaged, or could do harm when unpacked."""
+
+
+class ToolFailed(TwofoldError):
+    """A program that twofold ran failed. `output` is what it printed (text, may be long)."""
+
+    def __init__(self, message: str, hint: str = "", where: str = "", output: str = "") -> None:
+        super().__init__(message, hint, where)
+        self.output = output
+
+
+class Unreachable(TwofoldError):
+    """A server, an index or a service did not answer, or not in a way that can be used."""
+
+
+class Refused(TwofoldError):
+    """A registry refuses a request. `code` is stable and lower case with dashes."""
+
+    def __init__(self, code: str, message: str, hint: str = "", status: int = 400) -> None:
+        super().__init__(message, hint)
+        self.code = code
+        self.status = status

@@ -1,0 +1,1 @@
+"""Files on disk: one module per format, and `opening`, which tells them apart."""

@@ -1,0 +1,1 @@
+"""Installing a release in a virtual environment or a conda environment."""

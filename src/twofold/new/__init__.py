@@ -1,0 +1,1 @@
+"""Starting a project, and adopting one that is there."""

@@ -1,0 +1,1 @@
+"""Uploading a release: targets, credentials, the plan."""

@@ -1,0 +1,1 @@
+"""conda recipes, in and out."""

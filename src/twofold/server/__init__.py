@@ -1,0 +1,1 @@
+"""The registry: one store, and the protocols of both worlds over it."""

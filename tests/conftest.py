@@ -1,0 +1,112 @@
+"""What every room's tests share: sample projects, a runner of the command line, a real registry."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PROJECTS = Path(__file__).parent / "projects"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--slow"):
+        return
+    reason = pytest.mark.skip(reason="slow: longer than the default run allows; use --slow")
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(reason)
+
+
+@pytest.fixture(autouse=True)
+def own_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the user's own configuration, caches, or telemetry."""
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    monkeypatch.setenv("TWOFOLD_CONFIG_DIR", str(tmp_path / "twofold-config"))
+    monkeypatch.setenv("BINSTAR_CONFIG_DIR", str(tmp_path / "binstar-config"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    for name in ("TWOFOLD_TOKEN", "SOURCE_DATE_EPOCH", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Callable[[str], Path]:
+    """A fresh copy of one of tests/projects/, named after its case."""
+
+    def copy(name: str) -> Path:
+        return Path(shutil.copytree(PROJECTS / name, tmp_path / name, symlinks=True))
+
+    return copy
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A finished command line."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> object:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def twofold(tmp_path: Path) -> Callable[..., Ran]:
+    """Run `twofold ...` as a process of its own, in `cwd` (the test's folder unless said)."""
+
+    def run(*words: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None) -> Ran:
+        done = subprocess.run(
+            [sys.executable, "-m", "twofold", *map(str, words)],
+            cwd=cwd or tmp_path,
+            env={**os.environ, **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A running `twofold serve` on a free loopback port, with a fresh data folder."""
+
+    url: str
+    token: str
+    data: Path
+    process: subprocess.Popen[str]
+
+    @property
+    def channel(self) -> str:
+        return f"{self.url}/main"
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    data = tmp_path / "registry-data"
+    command = [sys.executable, "-m", "twofold", "serve", "--port", "0", "--data", str(data), "--json"]
+    log = (tmp_path / "registry.log").open("w")
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+    try:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        yield Registry(ready["url"], ready["token"], data, process)
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        log.close()
