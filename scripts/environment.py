@@ -1,0 +1,60 @@
+"""The project's own virtual environment, made on first use and brought up to date when settings change.
+
+Used by scripts/tour and scripts/test; needs Python 3.11 or newer with its venv module, nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / ".venv"
+BIN = FOLDER / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+
+
+def prepare(*groups: str) -> dict[str, str]:
+    """Make `.venv` hold twofold[all] and the dependency groups named; return its environment.
+
+    What was installed is remembered by the hash of both pyproject.toml files, so that a second
+    call costs nothing.
+    """
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file is what tells the user so
+        sys.exit(f"twofold needs Python 3.11 or newer; this is {sys.version.split()[0]}")
+    settings = [ROOT / "pyproject.toml", ROOT / "backend" / "pyproject.toml"]
+    wanted = hashlib.sha256(b"".join(path.read_bytes() for path in settings)).hexdigest()
+    wanted += " " + " ".join(groups)
+    stamp = FOLDER / "twofold-stamp.txt"
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
+        _install(groups)
+        stamp.write_text(wanted, encoding="utf-8")
+    # A real virtual environment first on PATH: a version manager's shim before it makes every
+    # client that looks for `python3` slow.
+    return {
+        **os.environ,
+        "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}",
+        "VIRTUAL_ENV": str(FOLDER),
+        "OTEL_SDK_DISABLED": "true",
+    }
+
+
+def _install(groups: tuple[str, ...]) -> None:
+    print(f"preparing {FOLDER.name}/ (once; some minutes without a package cache)", file=sys.stderr)
+    if not PYTHON.exists():
+        try:
+            venv.create(FOLDER, with_pip=True, symlinks=os.name != "nt")
+        except (subprocess.CalledProcessError, ModuleNotFoundError) as error:
+            sys.exit(f"this Python cannot make a virtual environment: {error}\n"
+                     "  hint: install its venv and ensurepip modules (python3-venv on Debian)")
+    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    # pip 25.1 is the first to know dependency groups.
+    subprocess.run([*pip, "--upgrade", "pip>=25.1"], check=True)
+    chosen = [word for group in groups for word in ("--group", f"{ROOT / 'pyproject.toml'}:{group}")]
+    subprocess.run(
+        [*pip, "-e", str(ROOT / "backend"), "-e", f"{ROOT}[all]", *chosen], check=True, cwd=ROOT
+    )
