@@ -1,6 +1,6 @@
-"""The project's own virtual environment, made on first use and brought up to date when settings change.
+"""The project's own virtual environment, made on first use, renewed when its settings change.
 
-Used by scripts/tour and scripts/test; needs Python 3.11 or newer with its venv module, nothing else.
+Used by scripts/tour and scripts/test; needs Python 3.11 or newer with its venv module.
 """
 
 from __future__ import annotations
@@ -49,12 +49,16 @@ def _install(groups: tuple[str, ...]) -> None:
         try:
             venv.create(FOLDER, with_pip=True, symlinks=os.name != "nt")
         except (subprocess.CalledProcessError, ModuleNotFoundError) as error:
-            sys.exit(f"this Python cannot make a virtual environment: {error}\n"
-                     "  hint: install its venv and ensurepip modules (python3-venv on Debian)")
+            sys.exit(
+                f"this Python cannot make a virtual environment: {error}\n"
+                "  hint: install its venv and ensurepip modules (python3-venv on Debian)"
+            )
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     # pip 25.1 is the first to know dependency groups.
     subprocess.run([*pip, "--upgrade", "pip>=25.1"], check=True)
-    chosen = [word for group in groups for word in ("--group", f"{ROOT / 'pyproject.toml'}:{group}")]
+    chosen = [
+        word for group in groups for word in ("--group", f"{ROOT / 'pyproject.toml'}:{group}")
+    ]
     subprocess.run(
         [*pip, "-e", str(ROOT / "backend"), "-e", f"{ROOT}[all]", *chosen], check=True, cwd=ROOT
     )

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.clients import Clients
+from tests.registry import Registry
 
 PROJECTS = Path(__file__).parent / "projects"
 
@@ -82,24 +84,20 @@ def twofold(tmp_path: Path) -> Callable[..., Ran]:
     return run
 
 
-@dataclass(frozen=True)
-class Registry:
-    """A running `twofold serve` on a free loopback port, with a fresh data folder."""
-
-    url: str
-    token: str
-    data: Path
-    process: subprocess.Popen[str]
-
-    @property
-    def channel(self) -> str:
-        return f"{self.url}/main"
-
-
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
     data = tmp_path / "registry-data"
-    command = [sys.executable, "-m", "twofold", "serve", "--port", "0", "--data", str(data), "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "twofold",
+        "serve",
+        "--port",
+        "0",
+        "--data",
+        str(data),
+        "--json",
+    ]
     log = (tmp_path / "registry.log").open("w")
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
     try:
@@ -110,3 +108,30 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
         process.terminate()
         process.wait(timeout=20)
         log.close()
+
+
+@pytest.fixture(scope="session")
+def offline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A channel that holds the running python, repacked: conda-forge cannot be reached here."""
+    from twofold.install.interpreter import repack_python
+
+    channel = tmp_path_factory.mktemp("offline")
+    repack_python(channel)
+    return channel
+
+
+@pytest.fixture
+def clients(registry: Registry, offline: Path) -> Clients:
+    environment = {
+        **os.environ,
+        "PIP_INDEX_URL": f"{registry.channel}/simple/",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "TWINE_REPOSITORY_URL": f"{registry.channel}/legacy/",
+        "TWINE_USERNAME": "__token__",
+        "TWINE_PASSWORD": registry.token,
+        "UV_DEFAULT_INDEX": f"{registry.channel}/simple/",
+        "UV_PUBLISH_URL": f"{registry.channel}/legacy/",
+        "UV_PUBLISH_TOKEN": registry.token,
+        "OTEL_SDK_DISABLED": "true",
+    }
+    return Clients(registry, offline, environment)

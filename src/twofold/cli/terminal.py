@@ -76,7 +76,7 @@ def show_error(error: TwofoldError, as_json: bool = False) -> int:
 def os_problem(error: OSError) -> TwofoldError:
     """The operating system's refusal (full disk, no permission, ...) as a message with a hint."""
     hints = {
-        errno.ENOSPC: "free some space, or choose another disk with --out; nothing half-written was kept",
+        errno.ENOSPC: "free some space or choose another disk; nothing half-written was kept",
         errno.EDQUOT: "your disk quota is used up; free some space or choose another folder",
         errno.EACCES: "choose a folder you may write to, or change its permissions",
         errno.EPERM: "choose a folder you may write to, or change its permissions",

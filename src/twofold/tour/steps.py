@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from twofold.artifact import Artifact
 from twofold.errors import ToolFailed, TwofoldError
 
 #: Long enough for a cold package cache and a slow machine; a step that hangs still ends (seconds).
@@ -30,10 +31,15 @@ class Step:
 
 @dataclass
 class Log:
-    """The steps so far, told as they happen through `say`."""
+    """What the tour did and made so far; each step is told as it happens through `say`.
+
+    `remarks` tell what was done otherwise than a reader would expect.
+    """
 
     say: Callable[[str], None]
     steps: list[Step] = field(default_factory=list)
+    artifacts: list[Artifact] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     @contextmanager
     def step(self, title: str, command: str) -> Iterator[list[str]]:

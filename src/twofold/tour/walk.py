@@ -1,0 +1,343 @@
+"""The road itself, in the order of the document: new, build, serve, publish, install, use."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from twofold.artifact import Artifact, Kind
+from twofold.errors import ToolFailed, TwofoldError
+from twofold.formats.opening import read
+from twofold.tour.second_version import write_next_version
+from twofold.tour.steps import Log, twofold
+
+#: The example is the document's: a package named my_package that depends on numpy.
+EXAMPLE = "my_package"
+EXAMPLE_CALL = "my_package.function1()"
+#: What is not the project: copied along it would only cost time.
+NOT_COPIED = shutil.ignore_patterns(
+    ".venv", "venv", ".tox", ".nox", "node_modules", "dist", "conda-bld"
+)
+
+
+@dataclass(frozen=True)
+class Route:
+    """What the traveller asked for. `call` is an expression, evaluated after the import."""
+
+    folder: Path
+    project: Path | None = None
+    call: str | None = None
+    conda_forge: bool = True
+
+
+@dataclass(frozen=True)
+class Server:
+    """The running registry; `token` is its owner's."""
+
+    channel: str
+    token: str
+
+
+def walk(route: Route, log: Log) -> None:
+    """Walk the whole road below `route.folder`; raises the first step's error."""
+    project = start_project(route, log)
+    first = build(project, log, "Build the sdist, the wheel and the conda package")
+    log.artifacts += first
+    with serve(route.folder / "registry", log) as server:
+        publish(project, server, log)
+        wheel = _one(first, Kind.WHEEL)
+        second_version = write_next_version(project, wheel.version)
+        second = build(project, log, f"Change the version to {second_version} and build again")
+        wheel = _one(second, Kind.WHEEL)
+        if wheel.version == _one(first, Kind.WHEEL).version:
+            raise TwofoldError(
+                f"the second build has the first one's version, {wheel.version}",
+                "the tour needs a project whose version stands in one of its files",
+            )
+        log.artifacts += second
+        upload_with_twine(project, server, log)
+        use = _usage(wheel, route)
+        python, wheels = install_with_pip(wheel, server, route.folder, log)
+        use_it(python, use, route.folder, log, "Use it in the virtual environment")
+        channels = conda_channels(route, wheels, log)
+        conda = _one(second, Kind.CONDA)
+        python = install_with_rattler(conda, server, channels, route.folder, log)
+        use_it(python, use, route.folder, log, "Use it in the conda environment")
+
+
+def start_project(route: Route, log: Log) -> Path:
+    if route.project is None:
+        target = route.folder / EXAMPLE
+        command = ["new", EXAMPLE, "--dep", "numpy"]
+        log.run(
+            "Start a project",
+            twofold(*command),
+            cwd=route.folder,
+            shown=f"twofold {' '.join(command)}",
+            detail=lambda _: [" ".join(sorted(_files_below(target)))],
+        )
+        return target
+    target = route.folder / route.project.resolve().name
+    with log.step("Take a copy of the project", f"cp -r {route.project} {target.name}") as lines:
+        if not route.project.is_dir():
+            raise TwofoldError(
+                "this is no folder", "name the folder of a project", str(route.project)
+            )
+        shutil.copytree(route.project, target, symlinks=True, ignore=NOT_COPIED)
+        lines.append(f"{sum(1 for _ in _files_below(target))} files")
+    return target
+
+
+def build(project: Path, log: Log, title: str) -> list[Artifact]:
+    """`twofold build`; the files it says it made, read back."""
+    log.run(title, twofold("build"), cwd=project, shown="twofold build")
+    manifest = json.loads((project / "dist" / ".twofold-build.json").read_text(encoding="utf-8"))
+    made = [read(project / item["path"]) for item in manifest["artifacts"]]
+    for artifact in made:
+        log.say(f"   {artifact.path.relative_to(project).as_posix()}  {artifact.size:,} bytes")
+    return made
+
+
+@contextmanager
+def serve(data: Path, log: Log) -> Iterator[Server]:
+    """A registry on a free loopback port with a fresh data folder, ended with the block."""
+    words = ["serve", "--port", "0", "--data", str(data), "--json"]
+    with (data.parent / "registry.log").open("wb") as errors:
+        with log.step("Start a registry", f"twofold {' '.join(words)}") as lines:
+            process = subprocess.Popen(
+                [str(word) for word in twofold(*words)], stdout=subprocess.PIPE, stderr=errors
+            )
+            assert process.stdout is not None
+            ready = process.stdout.readline()
+            if not ready:
+                process.wait()
+                output = (data.parent / "registry.log").read_text(
+                    encoding="utf-8", errors="replace"
+                )
+                raise ToolFailed("the registry did not start", output=output)
+            answer = json.loads(ready)
+            server = Server(f"{answer['url']}/main", answer["token"])
+            lines.append(f"{server.channel} serves pip and conda")
+        try:
+            yield server
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def publish(project: Path, server: Server, log: Log) -> None:
+    log.run(
+        "Publish the first version",
+        twofold("publish", "--to", server.channel, "--yes"),
+        cwd=project,
+        env={"TWOFOLD_TOKEN": server.token},
+        shown=f"twofold publish --to {server.channel} --yes",
+    )
+
+
+def upload_with_twine(project: Path, server: Server, log: Log) -> None:
+    files = sorted(str(path.relative_to(project)) for path in (project / "dist").glob("[!.]*"))
+    log.run(
+        "Upload the second version with twine, unmodified",
+        [
+            sys.executable,
+            "-m",
+            "twine",
+            "upload",
+            "--non-interactive",
+            "--disable-progress-bar",
+            *files,
+        ],
+        cwd=project,
+        env={
+            "TWINE_REPOSITORY_URL": f"{server.channel}/legacy/",
+            "TWINE_USERNAME": "__token__",
+            "TWINE_PASSWORD": server.token,
+        },
+        shown=f"TWINE_REPOSITORY_URL={server.channel}/legacy/ twine upload dist/*",
+    )
+
+
+def install_with_pip(wheel: Artifact, server: Server, folder: Path, log: Log) -> tuple[Path, Path]:
+    """A new virtual environment with the wheel from the registry; its python, the wheels fetched.
+
+    What the package depends on is fetched by pip as it is configured, once, for both worlds.
+    """
+    environment = folder / "venv"
+    python = _python_of(environment)
+    log.run(
+        "Make a virtual environment",
+        [sys.executable, "-m", "venv", environment],
+        cwd=folder,
+        shown="python -m venv venv",
+    )
+    pip: list[str | Path] = [python, "-m", "pip", "--disable-pip-version-check"]
+    wheels = folder / "wheels"
+    wheels.mkdir()
+    if wheel.depends:
+        log.run(
+            "Fetch what it depends on",
+            [*pip, "download", "--quiet", "--only-binary", ":all:", "-d", wheels, wheel.path],
+            cwd=folder,
+            shown=f"pip download -d wheels {wheel.filename}",
+            detail=lambda _: [
+                path.name for path in sorted(wheels.glob("*.whl")) if path.name != wheel.filename
+            ],
+        )
+        # The package itself must come from the registry.
+        (wheels / wheel.filename).unlink(missing_ok=True)
+    report = folder / "pip-report.json"
+    requirement = f"{wheel.name}=={wheel.version}"
+    index = f"{server.channel}/simple/"
+    words = ["install", "--quiet", "--index-url", index, "--find-links", "wheels", requirement]
+    log.run(
+        "Install it with pip",
+        [*pip, *words, "--report", report],
+        cwd=folder,
+        shown=f"pip {' '.join(words)}",
+        detail=lambda _: _came_from(report, wheel, index),
+    )
+    return python, wheels
+
+
+def _came_from(report: Path, wheel: Artifact, index: str) -> list[str]:
+    """pip's own account of where it took the package; anywhere but the registry is a failure."""
+    installed = json.loads(report.read_text(encoding="utf-8"))["install"]
+    addresses = [item["download_info"]["url"] for item in installed]
+    host = index.split("/main/")[0]
+    mine = [address for address in addresses if address.rsplit("/", 1)[-1] == wheel.filename]
+    if not mine or not mine[0].startswith(host):
+        raise TwofoldError(f"pip did not take {wheel.filename} from {index}: {addresses}")
+    return [f"from {mine[0]}"]
+
+
+def conda_channels(route: Route, wheels: Path, log: Log) -> list[str]:
+    """Where python and the dependencies come from: conda-forge, or packages made here."""
+    if route.conda_forge and conda_forge_answers():
+        return ["conda-forge"]
+    from twofold.install.interpreter import repack_python
+
+    log.remarks.append(
+        "conda-forge was not asked or did not answer: the conda environment's python is this "
+        "interpreter repacked, and the dependencies are converted from their wheels"
+    )
+    channel = route.folder / "offline"
+    with log.step(
+        "Repack this Python as a conda package", "(twofold.install.interpreter)"
+    ) as lines:
+        lines.extend(path.name for path in repack_python(channel))
+    names = sorted(wheels.glob("*.whl"))
+    if names:
+        log.run(
+            "Convert the dependencies' wheels into conda packages",
+            twofold("convert", *names, "--out", channel),
+            cwd=route.folder,
+            shown="twofold convert wheels/*.whl --out offline",
+            detail=lambda _: sorted(
+                path.name
+                for path in channel.glob("*/*.conda")
+                if not path.name.startswith(("python-", "python_abi-"))
+            ),
+        )
+    return [channel.as_uri()]
+
+
+def conda_forge_answers() -> bool:
+    """Whether conda-forge's channel can be reached, asked once through py-rattler."""
+    from twofold.install.conda_env import channel_answers
+
+    return channel_answers("conda-forge")
+
+
+def install_with_rattler(
+    conda: Artifact, server: Server, channels: Sequence[str], folder: Path, log: Log
+) -> Path:
+    """A new conda environment, solved and installed by py-rattler; returns its python."""
+    spec = f"{conda.name}=={conda.version}"
+    words = ["install", spec, "--from", server.channel, "--conda", "conda-env"]
+    for channel in channels:
+        words += ["--channel", channel]
+    log.run(
+        "Install it in a new conda environment with py-rattler",
+        twofold(*words),
+        cwd=folder,
+        shown=f"twofold {' '.join(words)}",
+    )
+    records = sorted((folder / "conda-env" / "conda-meta").glob("*.json"))
+    mine = [json.loads(path.read_text(encoding="utf-8")) for path in records]
+    urls = [record["url"] for record in mine if record["name"] == conda.name]
+    if not urls or not urls[0].startswith(server.channel):
+        raise TwofoldError(f"py-rattler did not take {conda.name} from {server.channel}: {urls}")
+    log.say(f"   from {urls[0]}; {len(records)} packages in all")
+    prefix = folder / "conda-env"
+    return prefix / "python.exe" if os.name == "nt" else prefix / "bin" / "python"
+
+
+def use_it(python: Path, code: str, folder: Path, log: Log, title: str) -> None:
+    """Import the package with the environment's own python, outside the project's folder."""
+    log.run(
+        title,
+        [python, "-I", "-c", code],
+        cwd=folder,
+        env={"PYTHONPATH": "", "PYTHONHOME": ""},
+        shown=f'python -c "{code}"',
+        detail=lambda out: out.strip().splitlines()[:3],
+    )
+
+
+def _usage(wheel: Artifact, route: Route) -> str:
+    """The program that imports the package and calls something of it."""
+    if route.project is None:
+        return f"import {EXAMPLE}; print({EXAMPLE_CALL})"
+    modules = import_names(wheel)
+    if not modules:
+        raise TwofoldError("the wheel holds no module to import", where=wheel.filename)
+    if route.call:
+        return f"import {modules[0]}; print({route.call})"
+    return (
+        f"import {modules[0]} as module; print(module.__name__, 'imported from', module.__file__)"
+    )
+
+
+def import_names(wheel: Artifact) -> list[str]:
+    """Top-level modules and packages of a wheel; the one named like the project comes first."""
+    with zipfile.ZipFile(wheel.path) as archive:
+        members = archive.namelist()
+    names = set()
+    for member in members:
+        top, _, rest = member.partition("/")
+        if top.endswith((".dist-info", ".data")):
+            continue
+        if rest.endswith(".py"):
+            names.add(top)
+        elif not rest and top.endswith(".py"):
+            names.add(top.removesuffix(".py"))
+    alike = wheel.name.lower().replace("-", "_").replace(".", "_")
+    return sorted(
+        names, key=lambda name: (name.lower() != alike, name.startswith(("_", "test")), name)
+    )
+
+
+def _one(artifacts: Sequence[Artifact], kind: Kind) -> Artifact:
+    for artifact in artifacts:
+        if artifact.kind is kind:
+            return artifact
+    raise TwofoldError(f"the build made no {kind.value}", "the tour needs a pure Python project")
+
+
+def _python_of(environment: Path) -> Path:
+    if os.name == "nt":
+        return environment / "Scripts" / "python.exe"
+    return environment / "bin" / "python"
+
+
+def _files_below(folder: Path) -> Iterator[str]:
+    return (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,66 @@
+"""Each unmodified client against the registry: uv, pip's and uv's refusals, py-rattler, anaconda."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from tests.clients import Clients
+
+
+@pytest.fixture
+def project(clients: Clients, tmp_path: Path) -> Path:
+    clients.run(sys.executable, "-m", "twofold", "new", "my_package", cwd=tmp_path)
+    clients.run(sys.executable, "-m", "twofold", "build", cwd=tmp_path / "my_package")
+    return tmp_path / "my_package"
+
+
+USE = "import my_package; print(my_package.function1())"
+
+
+def test_uv_publishes_and_installs(clients: Clients, project: Path, tmp_path: Path) -> None:
+    clients.run("uv", "publish", *clients.glob(project, "dist/*"), cwd=project)
+    python = clients.venv(tmp_path / "venv")
+    clients.run(
+        "uv", "pip", "install", "--python", python, "--no-config", "my_package", cwd=tmp_path
+    )
+    assert clients.run(python, "-c", USE, cwd=tmp_path).strip()
+
+
+def test_twine_uploads_the_same_files_twice_and_is_told_of_other_ones(
+    clients: Clients, project: Path
+) -> None:
+    files = clients.glob(project, "dist/*")
+    clients.run("twine", "upload", *files, cwd=project)
+    clients.run("twine", "upload", *files, cwd=project)
+    (project / "src" / "my_package" / "module1.py").write_text("other = 1\n", encoding="utf-8")
+    (project / "src" / "my_package" / "__init__.py").write_text("", encoding="utf-8")
+    clients.run(sys.executable, "-m", "twofold", "build", cwd=project)
+    said = clients.run("twine", "upload", *files, cwd=project, code=1)
+    assert "File already exists" in said
+
+
+def test_a_wrong_token_is_told_by_twine(clients: Clients, project: Path) -> None:
+    wrong = Clients(
+        clients.registry, clients.offline, {**clients.environment, "TWINE_PASSWORD": "wrong"}
+    )
+    said = wrong.run("twine", "upload", *clients.glob(project, "dist/*"), cwd=project, code=1)
+    assert "403" in said or "401" in said
+    assert "token" in said.lower()
+
+
+def test_anaconda_uploads_a_wheel_and_a_conda_package_and_conda_installs_the_latter(
+    clients: Clients, project: Path, tmp_path: Path
+) -> None:
+    clients.anaconda_login(cwd=tmp_path)
+    (wheel,) = project.glob("dist/*.whl")
+    clients.run("anaconda", "upload", wheel, cwd=project)
+    python = clients.venv(tmp_path / "venv")
+    clients.run(python, "-m", "pip", "install", "my_package", cwd=tmp_path)
+    assert clients.run(python, "-c", USE, cwd=tmp_path).strip()
+    (package,) = project.glob("conda-bld/noarch/*.conda")
+    clients.run("anaconda", "upload", package, cwd=project)
+    prefix = tmp_path / "conda-env"
+    clients.conda_install("my_package", prefix)
+    assert clients.run(clients.conda_python(prefix), "-c", USE, cwd=tmp_path).strip()
