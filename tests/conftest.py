@@ -111,20 +111,33 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
 
 
 @pytest.fixture(scope="session")
-def offline(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A channel that holds the running python, repacked: conda-forge cannot be reached here."""
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """numpy's wheel, which the document's package depends on, fetched by pip as configured."""
+    folder = tmp_path_factory.mktemp("wheels")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    command += ["--only-binary", ":all:", "-d", str(folder), "numpy"]
+    subprocess.run(command, check=True, timeout=300)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def offline(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Path:
+    """A channel with the running python repacked and numpy converted: there is no conda-forge."""
     from twofold.install.interpreter import repack_python
 
     channel = tmp_path_factory.mktemp("offline")
     repack_python(channel)
+    command = [sys.executable, "-m", "twofold", "convert", *wheels.glob("*.whl"), "--out", channel]
+    subprocess.run([str(word) for word in command], check=True, timeout=300)
     return channel
 
 
 @pytest.fixture
-def clients(registry: Registry, offline: Path) -> Clients:
+def clients(registry: Registry, offline: Path, wheels: Path) -> Clients:
     environment = {
         **os.environ,
         "PIP_INDEX_URL": f"{registry.channel}/simple/",
+        "PIP_FIND_LINKS": str(wheels),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "TWINE_REPOSITORY_URL": f"{registry.channel}/legacy/",
         "TWINE_USERNAME": "__token__",

@@ -1,4 +1,4 @@
-"""Each unmodified client against the registry: uv, pip's and uv's refusals, py-rattler, anaconda."""
+"""Each unmodified client against the registry: uv, twine, pip, anaconda-client, py-rattler."""
 
 from __future__ import annotations
 

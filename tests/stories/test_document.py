@@ -11,20 +11,59 @@ from pathlib import Path
 
 from tests.clients import Clients
 
-MODULES = {
-    "__init__.py": "from .module1 import function1, class1\nfrom .module2 import function2, class2\n",
-    "module1.py": "def function1():\n    return 'one'\n\n\nclass class1:\n    pass\n",
-    "module2.py": "def function2():\n    return 'two'\n\n\nclass class2:\n    pass\n",
-}
-SETUP = 'from setuptools import setup\n\nsetup(\n    name="my_package",\n    version="1.0.0",\n    packages=["my_package"],\n)\n'
+INIT = """\
+from .module1 import function1, class1
+from .module2 import function2, class2
+"""
+MODULE = """\
+import numpy
+
+
+def function{0}():
+    return f"function {{numpy.sum([{0}])}}"
+
+
+class class{0}:
+    pass
+"""
+SETUP = """\
+from setuptools import setup
+
+setup(
+    name="my_package",
+    version="1.0.0",
+    install_requires=["numpy"],
+)
+"""
+RECIPE = """\
+package:
+  name: my_package
+  version: 1.0.0
+
+build:
+  number: 0
+
+requirements:
+  build:
+    - python
+    - setuptools
+    - wheel
+
+  run:
+    - numpy
+"""
+USE = "import my_package; print(my_package.function1(), my_package.class2.__name__)"
+SAYS = "function 1 class2"
 
 
 def test_every_command_of_the_document_works_in_its_order(clients: Clients, tmp_path: Path) -> None:
     """setup.py sdist bdist_wheel, twine upload, pip install, anaconda login, upload, install."""
     project = tmp_path / "project"
     (project / "my_package").mkdir(parents=True)
-    for name, text in MODULES.items():
-        (project / "my_package" / name).write_text(text, encoding="utf-8")
+    package = project / "my_package"
+    (package / "__init__.py").write_text(INIT, encoding="utf-8")
+    (package / "module1.py").write_text(MODULE.format(1), encoding="utf-8")
+    (package / "module2.py").write_text(MODULE.format(2), encoding="utf-8")
     (project / "setup.py").write_text(SETUP, encoding="utf-8")
 
     clients.run(sys.executable, "setup.py", "sdist", "bdist_wheel", cwd=project)
@@ -35,19 +74,17 @@ def test_every_command_of_the_document_works_in_its_order(clients: Clients, tmp_
 
     python = clients.venv(tmp_path / "venv")
     clients.run(python, "-m", "pip", "install", "my_package", cwd=tmp_path)
-    use = "import my_package; print(my_package.function1(), my_package.class2.__name__)"
-    assert clients.run(python, "-c", use, cwd=tmp_path).strip() == "one class2"
+    assert clients.run(python, "-c", USE, cwd=tmp_path).strip() == SAYS
 
-    # The document's `conda build .`, by the tool that replaces it.
+    # The document's recipe, built by the command that stands for `conda build .`.
+    (project / "meta.yaml").write_text(RECIPE, encoding="utf-8")
     clients.run(sys.executable, "-m", "twofold", "build", "--only", "tar.bz2", cwd=project)
-    package = project / "conda-bld" / "noarch" / "my_package-1.0.0-py_0.tar.bz2"
-    assert package.exists()
+    for_conda = project / "conda-bld" / "noarch" / "my_package-1.0.0-py_0.tar.bz2"
+    assert for_conda.exists()
 
     clients.anaconda_login(cwd=tmp_path)
-    clients.run("anaconda", "upload", str(package), cwd=project)
+    clients.run("anaconda", "upload", for_conda, cwd=project)
 
     prefix = tmp_path / "conda-env"
     clients.conda_install("my_package", prefix)
-    assert (
-        clients.run(clients.conda_python(prefix), "-c", use, cwd=tmp_path).strip() == "one class2"
-    )
+    assert clients.run(clients.conda_python(prefix), "-c", USE, cwd=tmp_path).strip() == SAYS
