@@ -1,0 +1,191 @@
+"""Installing into a conda environment, solved and linked by py-rattler: the only door to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from twofold.errors import ToolFailed, TwofoldError, Unreachable
+from twofold.install.caches import cache_folder
+
+if TYPE_CHECKING:
+    from rattler import PrefixRecord, RepoDataRecord
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A package of the finished environment; `channel` is the address it came from."""
+
+    name: str
+    version: str
+    build: str
+    channel: str
+
+
+def install_into_prefix(
+    specs: Sequence[str],
+    channels: Sequence[str | Path],
+    prefix: Path,
+    *,
+    tokens: Mapping[str, str] | None = None,
+    cache: Path | None = None,
+) -> list[Installed]:
+    """Solve `specs` (MatchSpecs) and link them into `prefix`, made if it is not there.
+
+    `channels` are addresses, folders or names (`conda-forge`), the first with the highest
+    priority: a package that a channel has is taken from no later one. What is installed in the
+    prefix already stays, in its version where the solver can keep it. `tokens` are bearer
+    tokens by channel address; each is sent to addresses below it only. Link scripts of
+    packages are not run. Returns the whole environment, sorted by name.
+
+    Raises TwofoldError with the solver's reason when there is no solution, Unreachable when a
+    channel does not answer, ToolFailed when linking fails.
+    """
+    addresses = [_address(channel) for channel in channels]
+    return asyncio.run(
+        _install(list(specs), addresses, prefix.absolute(), tokens or {}, cache or cache_folder())
+    )
+
+
+def _address(channel: str | Path) -> str:
+    """A folder as a file address; other channels as they are."""
+    folder = Path(channel)
+    if isinstance(channel, Path) or (("/" in channel or "\\" in channel) and "://" not in channel):
+        if not folder.is_dir():
+            raise TwofoldError(
+                f"there is no channel folder {folder}",
+                "give a folder with a noarch/repodata.json, an address, or a channel's name",
+            )
+        return folder.absolute().as_uri()
+    return str(channel).rstrip("/")
+
+
+async def _install(
+    specs: list[str], channels: list[str], prefix: Path, tokens: Mapping[str, str], cache: Path
+) -> list[Installed]:
+    rattler = _rattler()
+    client = rattler.Client.default_client() if not tokens else _client_with(tokens)
+    gateway = rattler.Gateway(
+        cache_dir=cache / "repodata",
+        default_config=rattler.SourceConfig(cache_action="no-cache"),
+        client=client,
+    )
+    present = _present(prefix)
+    records = await _solve(specs, channels, gateway, present)
+    try:
+        await rattler.install(
+            records,
+            target_prefix=prefix,
+            cache_dir=cache / "conda-packages",
+            installed_packages=present,
+            show_progress=False,
+            client=client,
+            requested_specs=[_raw(rattler.MatchSpec(spec)) for spec in specs],
+        )
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in ("rattler", "builtins", "exceptions"):
+            raise
+        raise ToolFailed(
+            f"the packages were solved and could not be installed into {prefix}",
+            "remove the folder and try again",
+            output=_reason(error),
+        ) from error
+    return sorted((_installed(record) for record in records), key=lambda one: one.name)
+
+
+def _rattler() -> Any:
+    try:
+        import rattler
+        import rattler.repo_data.gateway
+    except ImportError as error:
+        raise TwofoldError(
+            "py-rattler is not installed, and conda environments are made with it",
+            "pip install 'twofold[conda]'",
+        ) from error
+    return rattler
+
+
+def _client_with(tokens: Mapping[str, str]) -> Any:
+    """A client that sends each token to its own channel and nowhere else."""
+    from rattler.networking.middleware import AddHeadersMiddleware
+
+    rattler = _rattler()
+    known = [(urlsplit(address), token) for address, token in tokens.items()]
+
+    def headers(host: str, path: str) -> dict[str, str] | None:
+        for address, token in known:
+            below = address.path.rstrip("/") + "/"
+            if host == address.hostname and path.startswith(below):
+                return {"Authorization": f"Bearer {token}"}
+        return None
+
+    middleware = [rattler.networking.RetryMiddleware(3), AddHeadersMiddleware(headers)]
+    return rattler.Client([*middleware, rattler.networking.AuthenticationMiddleware()])
+
+
+def _present(prefix: Path) -> list[PrefixRecord]:
+    """What is installed in the prefix already."""
+    from rattler import PrefixRecord
+
+    return [PrefixRecord.from_path(file) for file in sorted(prefix.glob("conda-meta/*.json"))]
+
+
+async def _solve(
+    specs: list[str], channels: list[str], gateway: Any, present: list[PrefixRecord]
+) -> list[RepoDataRecord]:
+    import rattler
+    from rattler.exceptions import (
+        FetchRepoDataError,
+        GatewayError,
+        InvalidChannelError,
+        InvalidMatchSpecError,
+        SolverError,
+    )
+
+    wanted = specs + [record.name.normalized for record in present]
+    try:
+        return await rattler.solve(
+            sources=channels,
+            specs=wanted,
+            gateway=gateway,
+            locked_packages=present,
+            virtual_packages=rattler.VirtualPackage.detect(),
+        )
+    except SolverError as error:
+        raise TwofoldError(
+            f"no environment with {', '.join(specs)} can be made from {', '.join(channels)}:\n"
+            + _indented(_reason(error)),
+            "add the channel that has what is missing with --channel (conda-forge, or a folder)",
+        ) from error
+    except (GatewayError, FetchRepoDataError) as error:
+        raise Unreachable(
+            f"a channel could not be read: {_reason(error)}",
+            "check the address, and that its server runs and can be reached from here",
+        ) from error
+    except (InvalidChannelError, InvalidMatchSpecError) as error:
+        raise TwofoldError(
+            _reason(error), "write a package as 'name', 'name>=1.2' or 'name=1.2'"
+        ) from error
+
+
+def _raw(spec: Any) -> Any:
+    """py-rattler 0.28 takes its own inner object here; the type hint says otherwise."""
+    return getattr(spec, "_match_spec", spec)
+
+
+def _installed(record: RepoDataRecord) -> Installed:
+    return Installed(
+        record.name.normalized, str(record.version), str(record.build), str(record.channel or "")
+    )
+
+
+def _reason(error: BaseException) -> str:
+    return str(error).strip()
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())

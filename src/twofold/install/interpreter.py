@@ -1,0 +1,120 @@
+"""A `python` for a channel without conda-forge: the CPython of this machine as a conda package.
+
+No package index ships a relocatable CPython, so the installed one is copied: its executable,
+libpython when it is shared, the standard library and the headers. Nothing of its site-packages
+goes in. What comes out is relocatable (RPATH `$ORIGIN/../lib`, the old prefix in text files
+replaced by the installer) but still needs this machine's libssl, libffi and libsqlite: it is
+for channels on this machine, never for publication.
+
+Repacking takes seconds, so the files are kept in the user's cache folder under the identity of
+the interpreter, and copied from there the next time.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from twofold.errors import TwofoldError
+from twofold.install.caches import cache_folder
+from twofold.install.interpreter_files import members_of
+from twofold.install.interpreter_found import Interpreter, describe
+from twofold.install.interpreter_package import write_package
+
+__all__ = ["Interpreter", "describe", "repack_python"]
+
+
+def repack_python(
+    channel: Path, *, python: Path | None = None, cache: Path | None = None
+) -> list[Path]:
+    """Put `python` and `python_abi`, made from an installed CPython, into a channel folder.
+
+    `python` is an interpreter's path (the running one unless said; a virtual environment stands
+    for its base). Returns the files written: `<subdir>/python-3.11.7-<build>.conda` and
+    `noarch/python_abi-3.11-0_cp311.conda`. The channel is not indexed here. `cache` is the
+    folder kept between runs, the user's cache folder unless said.
+
+    Raises TwofoldError elsewhere than on Linux: there conda-forge's python is the only way.
+    """
+    subdir = _subdir()
+    interpreter = describe(python)
+    kept = (cache or cache_folder()) / "interpreters" / interpreter.identity()
+    if not kept.is_dir():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent, prefix="making-") as making:
+            fresh = Path(making, "packages")
+            _make(interpreter, fresh, subdir)
+            try:
+                fresh.replace(kept)
+            except OSError:
+                if not kept.is_dir():  # else another process was quicker and made the same
+                    raise
+    return [_copy(file, channel / file.parent.name / file.name) for file in sorted(_files(kept))]
+
+
+def _files(folder: Path) -> list[Path]:
+    return [*folder.glob("*/*.conda")]
+
+
+def _copy(source: Path, target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(target.name + ".part")
+    shutil.copyfile(source, unfinished)
+    unfinished.replace(target)
+    return target
+
+
+def _subdir() -> str:
+    machines = {"x86_64": "linux-64", "aarch64": "linux-aarch64", "ppc64le": "linux-ppc64le"}
+    subdir = machines.get(platform.machine().lower()) if sys.platform == "linux" else None
+    if subdir is None:
+        raise TwofoldError(
+            f"an installed Python cannot be repacked on {platform.system()} {platform.machine()}",
+            "use a channel that has a python, such as conda-forge",
+        )
+    return subdir
+
+
+def _make(interpreter: Interpreter, channel: Path, subdir: str) -> None:
+    """Write both packages into `channel`."""
+    flavour = interpreter.abi if interpreter.free_threaded else "cpython"
+    library = f"lib/python{interpreter.minor}{'t' if interpreter.free_threaded else ''}"
+    index = {
+        "name": "python",
+        "version": interpreter.version,
+        "build": f"h{interpreter.identity()[:7]}_0_{flavour}",
+        "build_number": 0,
+        "subdir": subdir,
+        "platform": "linux",
+        "arch": platform.machine().lower(),
+        "depends": [f"python_abi {interpreter.minor}.* *_{interpreter.abi}"],
+        "constrains": [],
+        "license": "PSF-2.0",
+        "python_site_packages_path": f"{library}/site-packages",
+        "timestamp": int(Path(interpreter.executable).stat().st_mtime * 1000),
+    }
+    about = {
+        "summary": f"CPython {interpreter.version} repacked from this machine by twofold",
+        "license": "PSF-2.0",
+    }
+    with tempfile.TemporaryDirectory(prefix="twofold-python-") as work:
+        write_package(channel / subdir, index, about, members_of(interpreter, Path(work)))
+    write_package(channel / "noarch", _python_abi(interpreter, index["timestamp"]), {}, [])
+
+
+def _python_abi(interpreter: Interpreter, timestamp: object) -> dict[str, object]:
+    return {
+        "name": "python_abi",
+        "version": interpreter.minor,
+        "build": f"0_{interpreter.abi}",
+        "build_number": 0,
+        "subdir": "noarch",
+        "noarch": "generic",
+        "depends": [],
+        "constrains": [f"python {interpreter.minor}.*"],
+        "license": "BSD-3-Clause",
+        "timestamp": timestamp,
+    }
