@@ -97,11 +97,11 @@ def table(times: Mapping[str, Times], beside: str) -> str:
         f"| command | median s | min s | max s | peak MB | ratio to {beside} |",
         "|---|---|---|---|---|---|",
     ]
-    for one in times.values():
-        lines.append(
-            f"| {one.name} | {one.median:.3f} | {min(one.seconds):.3f} | {max(one.seconds):.3f} "
-            f"| {one.peak / 1e6:.0f} | {one.median / base:.2f} |"
-        )
+    lines += [
+        f"| {one.name} | {one.median:.3f} | {min(one.seconds):.3f} | {max(one.seconds):.3f} "
+        f"| {one.peak / 1e6:.0f} | {one.median / base:.2f} |"
+        for one in times.values()
+    ]
     return "\n".join(lines)
 
 

@@ -15,6 +15,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from tests.clients import Clients
 
 DOCS = Path(__file__).parents[2] / "docs"
