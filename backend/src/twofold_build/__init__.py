@@ -1,3 +1,111 @@
 """The PEP 517 and PEP 660 hooks of twofold's build backend."""
 
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from twofold_build.build import Plan
+
 __version__ = "0.1.0"
+
+
+def get_requires_for_build_sdist(config_settings: dict[str, Any] | None = None) -> list[str]:
+    """What an isolated build needs besides this backend: a library to read git tags, if asked."""
+    del config_settings
+    from twofold_build.project import read_project
+
+    settings = read_project(os.getcwd(), resolve=False).settings
+    if settings.version_from != "git" or os.path.exists("PKG-INFO"):
+        return []
+    from twofold_build.git_version import REQUIREMENT
+
+    return [REQUIREMENT]
+
+
+def get_requires_for_build_wheel(config_settings: dict[str, Any] | None = None) -> list[str]:
+    return get_requires_for_build_sdist(config_settings)
+
+
+def get_requires_for_build_editable(config_settings: dict[str, Any] | None = None) -> list[str]:
+    return get_requires_for_build_sdist(config_settings)
+
+
+def build_sdist(sdist_directory: str, config_settings: dict[str, Any] | None = None) -> str:
+    """Build the sdist and return its file's name."""
+    del config_settings
+    from twofold_build.build import plan, write
+    from twofold_build.sdist import file_name, writer
+
+    planned = plan(os.getcwd())
+    write(planned, [writer(sdist_directory, planned)], [])
+    return file_name(planned.project.file_stem)
+
+
+def build_wheel(
+    wheel_directory: str,
+    config_settings: dict[str, Any] | None = None,
+    metadata_directory: str | None = None,
+) -> str:
+    """Build the wheel and return its file's name."""
+    del config_settings, metadata_directory
+    from twofold_build.build import plan
+
+    return _write_wheel(plan(os.getcwd()), wheel_directory)
+
+
+def build_editable(
+    wheel_directory: str,
+    config_settings: dict[str, Any] | None = None,
+    metadata_directory: str | None = None,
+) -> str:
+    """Build a wheel that only points at the source (PEP 660) and return its file's name."""
+    del config_settings, metadata_directory
+    from twofold_build.build import plan
+    from twofold_build.editable import only_a_path
+
+    planned = plan(os.getcwd())
+    only_a_path(planned)
+    return _write_wheel(planned, wheel_directory)
+
+
+def prepare_metadata_for_build_wheel(
+    metadata_directory: str, config_settings: dict[str, Any] | None = None
+) -> str:
+    """Write the .dist-info folder, without RECORD, and return its name."""
+    del config_settings
+    from twofold_build.build import plan
+
+    planned = plan(os.getcwd())
+    name = f"{planned.project.file_stem}.dist-info"
+    made = {f"{name}/{file}": data for file, data in planned.wheel_made.items()}
+    for file in planned.pack.files:
+        for path in file.wheel:
+            if path.startswith(f"{name}/"):
+                with open(file.source, "rb") as source:
+                    made[path] = source.read()
+    for path, data in made.items():
+        target = os.path.join(metadata_directory, *path.split("/"))
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "wb") as out:
+            out.write(data)
+    return name
+
+
+def prepare_metadata_for_build_editable(
+    metadata_directory: str, config_settings: dict[str, Any] | None = None
+) -> str:
+    return prepare_metadata_for_build_wheel(metadata_directory, config_settings)
+
+
+def _write_wheel(planned: Plan, folder: str) -> str:
+    from twofold_build.build import write
+    from twofold_build.wheel import file_name
+    from twofold_build.zip_writer import ZipWriter
+
+    name = file_name(planned.project.file_stem)
+    write(planned, [], [ZipWriter(os.path.join(folder, name), planned.when)])
+    return name

@@ -1,7 +1,7 @@
 """What goes into an archive, and what can take it: entries, their content, and writers.
 
-A file of the project is read once and hashed once (`Content`) and then handed to every
-writer, so that sdist, wheel and conda package are written side by side.
+A file of the project is read once, hashed once and compressed once (`Content`) and then handed to
+every writer, so that sdist, wheel and conda package are written side by side.
 """
 
 from __future__ import annotations
@@ -52,10 +52,90 @@ class Entry:
 
 
 class Content:
-    """An entry's bytes and their SHA-256 (32 raw bytes), computed once for all writers."""
+    """An entry's bytes and their SHA-256 (32 raw bytes), computed once for all writers.
 
-    __slots__ = ("data", "sha256")
+    `segment` and `crc` are made when first asked for, and kept.
+    """
+
+    __slots__ = ("_crc", "_segment", "data", "sha256")
 
     def __init__(self, data: bytes, sha256: bytes) -> None:
         self.data = data
         self.sha256 = sha256
+        self._segment: bytes | None = None
+        self._crc: int | None = None
+
+    @property
+    def segment(self) -> bytes:
+        """The bytes deflated, as `deflate.segment` makes them."""
+        if self._segment is None:
+            from twofold_build.deflate import segment
+
+            self._segment = segment(self.data)
+        return self._segment
+
+    @property
+    def crc(self) -> int:
+        """The CRC-32 of the bytes."""
+        if self._crc is None:
+            from twofold_build.deflate import crc32
+
+            self._crc = crc32(self.data)
+        return self._crc
+
+
+def content_of(data: bytes) -> Content:
+    """Bytes with their hash."""
+    return Content(data, sha256(data).digest())
+
+
+def read(source: str | os.PathLike[str]) -> Content:
+    """A file's content, read in one go."""
+    handle = os.open(source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        size = os.fstat(handle).st_size
+        data = os.read(handle, size + 1)
+        while True:
+            more = os.read(handle, 1 << 20) if len(data) else b""
+            if not more:
+                break
+            data += more
+    finally:
+        os.close(handle)
+    return content_of(data)
+
+
+try:  # hashlib's own module costs 2.5 ms to import; what it wraps costs nothing
+    from _hashlib import openssl_sha256 as sha256
+except ImportError:
+    from hashlib import sha256
+
+
+class Draft:
+    """A file that is written under a temporary name beside its place and moved there when done."""
+
+    __slots__ = ("file", "path", "temporary")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        folder, name = os.path.split(path)
+        os.makedirs(folder or ".", exist_ok=True)
+        self.temporary = os.path.join(folder, f".{name}.{os.getpid()}.part")
+        self.file = open(self.temporary, "wb", buffering=1 << 18)
+
+    def finish(self) -> None:
+        """Put the file in its place; what stood there before is replaced at once."""
+        try:
+            self.file.close()
+            os.replace(self.temporary, self.path)
+        except BaseException:
+            self.discard()
+            raise
+
+    def discard(self) -> None:
+        """Leave nothing."""
+        try:
+            self.file.close()
+        finally:
+            if os.path.exists(self.temporary):
+                os.remove(self.temporary)

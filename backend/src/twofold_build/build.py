@@ -1,0 +1,138 @@
+"""The build itself: one walk, each file read once, handed to every writer that wants it.
+
+Both frontends stand on this: the PEP 517 hooks with one writer, `twofold build` with several.
+"""
+
+from __future__ import annotations
+
+import os
+
+from twofold_build.archive import Content, Entry, content_of, read
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from twofold_build.archive import Writer
+    from twofold_build.files import Pack
+    from twofold_build.project import Project
+    from twofold_build.wheel import Record
+
+#: 1980-01-01 UTC, the earliest time a zip file can say.
+EARLIEST = 315532800
+
+
+class Plan:
+    """A project ready to be packed: its files and the files that are made for it.
+
+    `metadata` is METADATA and PKG-INFO, byte for byte the same; `wheel_made` are the generated
+    files of the wheel but RECORD, by their names in .dist-info; `made_at_root` those beside it.
+    """
+
+    __slots__ = ("made_at_root", "metadata", "pack", "project", "wheel_made", "when")
+
+    def __init__(
+        self, project: Project, pack: Pack, metadata: bytes, wheel_made: dict[str, bytes], when: int
+    ) -> None:
+        self.project = project
+        self.pack = pack
+        self.metadata = metadata
+        self.wheel_made = wheel_made
+        self.made_at_root: dict[str, bytes] = {}
+        self.when = when
+
+
+def plan(root: str | os.PathLike[str]) -> Plan:
+    """Read the project and find what is packed. Raises ProjectErrors with every mistake."""
+    from twofold_build.files import collect
+    from twofold_build.metadata import entry_points, metadata
+    from twofold_build.mistakes import Mistakes
+    from twofold_build.modules import import_names
+    from twofold_build.project import read_project
+    from twofold_build.wheel import WHEEL
+
+    project = read_project(root)
+    mistakes = Mistakes.of(project.root)
+    pack = collect(project, mistakes)
+    mistakes.tell()
+    text = metadata(project, *import_names(project, pack.modules))
+    made = {"METADATA": text, "WHEEL": WHEEL}
+    points = entry_points(project)
+    if points:
+        made["entry_points.txt"] = points
+    return Plan(project, pack, text, made, source_date())
+
+
+def source_date() -> int:
+    """SOURCE_DATE_EPOCH in seconds of UTC, never before 1980; 1980 when it is not set."""
+    written = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not written:
+        return EARLIEST
+    try:
+        return max(int(written), EARLIEST)
+    except ValueError:
+        from twofold_build.errors import TwofoldError
+
+        raise TwofoldError(
+            f"SOURCE_DATE_EPOCH is '{written}', which is not a number of seconds",
+            "set it to a whole number such as $(git log -1 --format=%ct), or unset it",
+        ) from None
+
+
+def write(
+    plan: Plan,
+    sdists: Sequence[Writer],
+    wheels: Sequence[Writer],
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Hand every file to the writers, then close them all; on any failure abort them all.
+
+    `wheels` take the wheel's entries, RECORD last: wheels and, through an adapter, conda packages.
+    """
+    from twofold_build.wheel import Record
+
+    writers = [*sdists, *wheels]
+    record = Record(plan.project.file_stem)
+    try:
+        for file in plan.pack.files:
+            content = read(file.source)
+            if sdists:
+                entry = Entry(file.path, file.source, None, file.executable, file.reason)
+                for writer in sdists:
+                    writer.add(entry, content)
+            for path in file.wheel if wheels else ():
+                entry = Entry(path, file.source, None, file.executable, file.reason)
+                record.add(path, content)
+                for writer in wheels:
+                    writer.add(entry, content)
+            if progress:
+                progress(file.size)
+        for writer in sdists:
+            _generated(writer, "PKG-INFO", plan.metadata)
+        if wheels:
+            _finish_wheels(plan, wheels, record)
+        for writer in writers:
+            writer.close()
+    except BaseException:
+        for writer in writers:
+            writer.abort()
+        raise
+
+
+def _generated(writer: Writer, path: str, data: bytes) -> None:
+    writer.add(Entry(path, data=data, reason="generated"), content_of(data))
+
+
+def _finish_wheels(plan: Plan, wheels: Sequence[Writer], record: Record) -> None:
+    """The generated files of .dist-info, and RECORD last of all (PEP 427)."""
+    folder = f"{plan.project.file_stem}.dist-info"
+    made = dict(plan.made_at_root)
+    made.update((f"{folder}/{name}", data) for name, data in plan.wheel_made.items())
+    for path in sorted(made):
+        content: Content = content_of(made[path])
+        entry = Entry(path, data=content.data, reason="generated")
+        record.add(path, content)
+        for writer in wheels:
+            writer.add(entry, content)
+    for writer in wheels:
+        _generated(writer, f"{folder}/RECORD", record.text())

@@ -1,0 +1,117 @@
+"""`.gitignore`, read as git reads it: the files from the repository's root down to each folder.
+
+Only files of the project count: `.git/info/exclude` and the user's own ignore file would make two
+machines build different files. What is tracked but matches a pattern is left out too: whether
+git tracks a file cannot be told in an export. Name it in [tool.twofold] include.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from twofold_build.globs import translate
+
+
+class Rule:
+    """One line of a .gitignore. `where` is its file and line, for `--list`."""
+
+    __slots__ = ("_regex", "anchored", "folders_only", "glob", "negated", "where")
+
+    def __init__(self, line: str, where: str) -> None:
+        self.where = where
+        self.negated = line.startswith("!")
+        glob = line[1:] if self.negated else line
+        self.folders_only = glob.endswith("/")
+        glob = glob.rstrip("/")
+        self.anchored = "/" in glob
+        self.glob = glob.lstrip("/")
+        self._regex: re.Pattern[str] | None = None
+
+    def match(self, path: str, name: str, is_folder: bool) -> bool:
+        """Whether the rule takes a path (from the folder of its .gitignore) or its last part."""
+        if self.folders_only and not is_folder:
+            return False
+        if self._regex is None:
+            if not self.anchored and not re.search(r"[*?\[\\]", self.glob):
+                return name == self.glob
+            self._regex = re.compile(translate(self.glob) + r"\Z", re.DOTALL)
+        return self._regex.match(path if self.anchored else name) is not None
+
+
+class Ignore:
+    """The rules that hold in one folder: its own .gitignore's before its parents'."""
+
+    __slots__ = ("base", "parent", "rules")
+
+    def __init__(self, base: str, rules: list[Rule], parent: Ignore | None) -> None:
+        self.base = base  # how paths below this folder begin: "" or "folder/"
+        self.rules = rules
+        self.parent = parent
+
+    def reason(self, path: str, is_folder: bool) -> str:
+        """Why git ignores a path (its full path, in the terms of `base`), or ''."""
+        name = path.rpartition("/")[2]
+        seen = self.seen_from_here(path)
+        for rule in reversed(self.rules):
+            if rule.match(seen, name, is_folder):
+                return "" if rule.negated else f"ignored by {rule.where}"
+        return self.parent.reason(path, is_folder) if self.parent else ""
+
+    def seen_from_here(self, path: str) -> str:
+        return path[len(self.base) :]
+
+    def inside(self, folder: str, absolute: str) -> Ignore:
+        """The rules that hold in a folder below."""
+        rules = _rules(absolute, f"{folder}/.gitignore")
+        return Ignore(f"{folder}/", rules, self) if rules else self
+
+
+def ignore_of(root: str) -> Ignore:
+    """The rules that hold in a project's root, those of the git repository around it included.
+
+    An unpacked sdist (PKG-INFO at its root) ignores nothing: whatever lies in it was packed.
+    """
+    if os.path.exists(os.path.join(root, "PKG-INFO")):
+        return Ignore("", [], None)
+    chain: list[str] = []
+    here = root
+    while not os.path.exists(os.path.join(here, ".git")):
+        parent = os.path.dirname(here)
+        if parent == here:
+            chain = []
+            break
+        chain.append(os.path.basename(here))
+        here = parent
+    # Paths are told from the project's root; a parent's rules see them with its folders before.
+    ignore: Ignore | None = None
+    folders = list(reversed(chain))
+    for depth in range(len(folders)):
+        above = os.path.join(here, *folders[:depth])
+        rules = _rules(above, "../" * (len(folders) - depth) + ".gitignore")
+        if rules:
+            ignore = _Above("/".join(folders[depth:]) + "/", rules, ignore)
+    return Ignore("", _rules(root, ".gitignore"), ignore)
+
+
+class _Above(Ignore):
+    """Rules of a folder above the project: paths get the folders between put before them."""
+
+    __slots__ = ()
+
+    def seen_from_here(self, path: str) -> str:
+        return self.base + path
+
+
+def _rules(folder: str, where: str) -> list[Rule]:
+    try:
+        with open(os.path.join(folder, ".gitignore"), encoding="utf-8", errors="replace") as file:
+            lines = file.read().splitlines()
+    except (FileNotFoundError, IsADirectoryError):
+        return []
+    rules = []
+    for number, line in enumerate(lines, 1):
+        kept = line.rstrip() if not line.endswith("\\ ") else line
+        if kept and not kept.startswith("#"):
+            rules.append(Rule(kept, f"{where}:{number}"))
+    return rules

@@ -1,0 +1,130 @@
+"""Finds the line of a key in a TOML file, for messages only.
+
+Not a parser: the file has been read by tomllib before. It follows table headers, brackets and
+strings just far enough to say on which line a key begins and ends.
+"""
+
+from __future__ import annotations
+
+import re
+
+_HEADER = re.compile(r"^\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_KEY = re.compile(
+    r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*="""
+)
+_PART = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
+_STRING = re.compile(r'''"""|\'\'\'|"(?:[^"\\]|\\.)*"|'[^']*'|#.*''')
+
+
+def line_of(text: str, table: str, key: str = "", value: str = "") -> int | None:
+    """The line (from 1) of `key` in `table`, of `value` inside it, or of the table's header.
+
+    The nearest thing that is there is taken: without the value the key, without the key the
+    table, without the table None. In a `key` that names a sub-table (`scripts.run`) the parts
+    are joined by dots.
+    """
+    wanted = _parts(table)
+    header: int | None = None
+    for path, first, last, is_header in _places(text):
+        if is_header:
+            if path == wanted + _parts(key):
+                header = first
+                if key:
+                    return _value_line(text, first + 1, None, value) or first
+            elif path[: len(wanted)] == wanted and header is None:
+                header = first
+            continue
+        if key and path == wanted + _parts(key):
+            return _value_line(text, first, last, value) or first
+    if key and "." in key:
+        parent = line_of(text, table, key.rpartition(".")[0], value or key.rpartition(".")[2])
+        return parent or header
+    return header
+
+
+def _parts(dotted: str) -> tuple[str, ...]:
+    return tuple(part.strip("\"'") for part in _PART.findall(dotted))
+
+
+def _places(text: str) -> list[tuple[tuple[str, ...], int, int, bool]]:
+    """Every header and key with its full path, first and last line."""
+    lines = text.splitlines()
+    places: list[tuple[tuple[str, ...], int, int, bool]] = []
+    table: tuple[str, ...] = ()
+    at = 0
+    while at < len(lines):
+        line = lines[at]
+        header = _HEADER.match(line)
+        if header:
+            table = _parts(header.group(1))
+            places.append((table, at + 1, at + 1, True))
+            at += 1
+            continue
+        key = _KEY.match(line)
+        end = _end_of_value(lines, at, key.end()) if key else at
+        if key:
+            places.append((table + _parts(key.group(1)), at + 1, end + 1, False))
+        at = end + 1
+    return places
+
+
+def _end_of_value(lines: list[str], at: int, column: int) -> int:
+    """The index of the line on which the value that begins here ends."""
+    depth = 0
+    fence = ""
+    while at < len(lines):
+        line = lines[at][column:]
+        column = 0
+        while line:
+            if fence:
+                _, closed, line = line.partition(fence)
+                if closed:
+                    fence = ""
+                continue
+            found = _STRING.search(line)
+            plain = line[: found.start()] if found else line
+            depth += sum(plain.count(mark) for mark in "[{") - sum(
+                plain.count(mark) for mark in "]}"
+            )
+            if not found:
+                break
+            if found.group() in ('"""', "'''"):
+                fence = found.group()
+            line = line[found.end() :]
+        if depth <= 0 and not fence:
+            return at
+        at += 1
+    return len(lines) - 1
+
+
+def _value_line(text: str, first: int, last: int | None, value: str) -> int | None:
+    if not value:
+        return None
+    lines = text.splitlines()
+    for number in range(first, (last or len(lines)) + 1):
+        if number <= len(lines) and value in lines[number - 1]:
+            return number
+    return None
+
+
+def syntax_problem(text: str, message: str) -> tuple[str, str, int]:
+    """What tomllib could not read, a hint for the usual slips, and its line."""
+    placed = re.search(r" \(at line (\d+), column (\d+)\)$", message)
+    plain = message[: placed.start()] if placed else message.removesuffix(" (at end of document)")
+    lines = text.splitlines() or [""]
+    number = min(int(placed.group(1)), len(lines)) if placed else len(lines)
+    line = lines[number - 1]
+    hint = "values are quoted strings, numbers, true/false, [lists] or {tables}"
+    if re.match(r"^\s*[\w.-]+\s*$", line):
+        hint = "a key needs '= value' after it"
+    elif re.match(r"^\s*[\w.-]+\s*:", line):
+        hint = "TOML writes 'key = value', with '=' in place of ':'"
+    elif re.match(r"^\s*[\w.-]+\s*=\s*(True|False|None)\b", line):
+        hint = "TOML writes true and false in lower case, and has no None"
+    elif line.count('"') % 2:
+        hint = "a quotation mark is missing"
+    elif "verwrite" in plain or "twice" in plain or "mutate" in plain:
+        hint = "the same key or table is written twice: keep one"
+    elif plain.startswith("Expected ']'") or "Unclosed array" in plain:
+        hint = "close the list with ']' and part its items by commas"
+    return f"not valid TOML: {plain}", hint, number

@@ -1,0 +1,104 @@
+"""Project -> the text of METADATA and PKG-INFO (core metadata), and entry_points.txt."""
+
+from __future__ import annotations
+
+from twofold_build import names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from twofold_build.project import Person, Project
+
+
+def metadata(project: Project, import_names: list[str], import_namespaces: list[str]) -> bytes:
+    """The core metadata, in the lowest version that its content needs.
+
+    `import_names` and `import_namespaces` are what PEP 794 wants told; empty lists leave them
+    out. 2.2 is the floor: from there on an installer may trust an sdist's metadata.
+    """
+    fields = list(_fields(project))
+    fields += [("Import-Name", name) for name in import_names]
+    fields += [("Import-Namespace", name) for name in import_namespaces]
+    lines = [f"Metadata-Version: {_lowest_version(project, fields)}"]
+    lines += [f"{key}: {value}" if value else f"{key}:" for key, value in fields]
+    text = "\n".join(lines) + "\n"
+    if project.readme_text:
+        text += "\n" + project.readme_text.replace("\r\n", "\n")
+        if not text.endswith("\n"):
+            text += "\n"
+    return text.encode()
+
+
+def _lowest_version(project: Project, fields: list[tuple[str, str]]) -> str:
+    keys = {key for key, _ in fields}
+    if keys & {"Import-Name", "Import-Namespace"}:
+        return "2.5"
+    if keys & {"License-Expression", "License-File"}:
+        return "2.4"
+    return "2.3" if project.optional_dependencies else "2.2"
+
+
+def _fields(project: Project) -> Iterator[tuple[str, str]]:
+    yield "Name", project.name
+    yield "Version", project.version
+    if project.description:
+        yield "Summary", project.description
+    if project.keywords:
+        yield "Keywords", ",".join(project.keywords)
+    yield from _people("Author", project.authors)
+    yield from _people("Maintainer", project.maintainers)
+    if project.license:
+        yield "License-Expression", project.license
+    if project.license_text:
+        yield "License", "\n        ".join(project.license_text.strip().splitlines())
+    for path in project.license_files:
+        yield "License-File", path
+    for classifier in project.classifiers:
+        yield "Classifier", classifier
+    for requirement in project.dependencies:
+        yield "Requires-Dist", names.canonical_requirement(requirement)
+    if project.requires_python:
+        yield "Requires-Python", project.requires_python
+    for label, address in project.urls.items():
+        yield "Project-URL", f"{label}, {address}"
+    for extra, listed in project.optional_dependencies.items():
+        yield "Provides-Extra", extra
+        for requirement in listed:
+            yield "Requires-Dist", names.with_extra(requirement, extra)
+    if project.readme_text:
+        yield "Description-Content-Type", _content_type(project.readme_type)
+
+
+def _content_type(written: str) -> str:
+    return written if "charset" in written else f"{written}; charset=UTF-8"
+
+
+def _people(role: str, people: list[Person]) -> Iterator[tuple[str, str]]:
+    """PEP 621: a name alone goes into Author, with an address into Author-email."""
+    bare = [person.name for person in people if person.name and not person.email]
+    if bare:
+        yield role, ", ".join(bare)
+    mailed = [_mailbox(person) for person in people if person.email]
+    if mailed:
+        yield f"{role}-email", ", ".join(mailed)
+
+
+def _mailbox(person: Person) -> str:
+    if not person.name:
+        return person.email
+    if any(mark in person.name for mark in '()<>[]:;@\\,."'):
+        escaped = person.name.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}" <{person.email}>'
+    return f"{person.name} <{person.email}>"
+
+
+def entry_points(project: Project) -> bytes:
+    """entry_points.txt, groups and names sorted; b'' when there are none."""
+    text = ""
+    for group in sorted(project.entry_points):
+        listed = project.entry_points[group]
+        if listed:
+            text += f"[{group}]\n"
+            text += "".join(f"{name} = {listed[name].strip()}\n" for name in sorted(listed)) + "\n"
+    return text.encode()

@@ -1,0 +1,169 @@
+"""Which importable modules a project holds: src and flat layouts, single modules, namespaces."""
+
+from __future__ import annotations
+
+import os
+
+from twofold_build import names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold_build.mistakes import Mistakes
+    from twofold_build.project import Project
+
+
+class Module:
+    """A package or a single module. `name` is dotted, `path` from the project's root."""
+
+    __slots__ = ("is_folder", "name", "path")
+
+    def __init__(self, name: str, path: str, is_folder: bool) -> None:
+        self.name = name
+        self.path = path
+        self.is_folder = is_folder
+
+
+def find_modules(project: Project, mistakes: Mistakes) -> tuple[str, list[Module]]:
+    """The folder imports start from ('' for the root), and the modules to pack.
+
+    [tool.twofold] `source` and `modules` say it; otherwise `src` is the source when it is there,
+    and the module is the one whose name is the project's.
+    """
+    settings = project.settings
+    if settings.modules:
+        return _named(project, settings.modules, mistakes)
+    sources = _sources(project)
+    for source in sources:
+        module = _of_the_projects_name(project, source)
+        if module:
+            return source, [module]
+    wanted = names.file_name(project.name) or "my_package"
+    there = [f"{os.path.join(s, n)}" for s in sources for n in _candidates(project.root, s)]
+    hint = f"make {os.path.join(sources[0], wanted)}/__init__.py, or name your modules"
+    if there:
+        modules = ", ".join(f'"{os.path.basename(path).removesuffix(".py")}"' for path in there)
+        hint = f"there is {', '.join(there)}: write [tool.twofold] modules = [{modules}]"
+    mistakes.add(
+        f"there is no package or module '{wanted}' for the project '{project.name}' in "
+        + " or ".join(f"{source or 'the root'}" for source in sources),
+        hint,
+        key="name",
+    )
+    return sources[0], []
+
+
+def _sources(project: Project) -> list[str]:
+    if project.settings.source is not None:
+        return [project.settings.source]
+    return ["src", ""] if os.path.isdir(os.path.join(project.root, "src")) else [""]
+
+
+def _of_the_projects_name(project: Project, source: str) -> Module | None:
+    folder = os.path.join(project.root, source)
+    wanted = names.file_name(project.name)
+    stubs = names.normalised(project.name)
+    for name in sorted(os.listdir(folder)):
+        plain = name.lower()
+        path = f"{source}/{name}" if source else name
+        if plain == wanted or (plain == stubs and plain.endswith("-stubs")):
+            if os.path.isdir(os.path.join(folder, name)) and _holds_code(
+                os.path.join(folder, name)
+            ):
+                return Module(name, path, True)
+        elif plain == f"{wanted}.py" and os.path.isfile(os.path.join(folder, name)):
+            return Module(name[:-3], path, False)
+    if "." in project.name:
+        inner = project.name.replace("-", "_").replace(".", "/")
+        return _module_at(project.root, source, inner.replace("/", "."))
+    return None
+
+
+def _holds_code(folder: str) -> bool:
+    """Whether a folder is a package: `__init__` in it, or (PEP 420) code anywhere below."""
+    if os.path.exists(os.path.join(folder, "__init__.py")):
+        return True
+    return any(name.endswith((".py", ".pyi")) for _, _, files in os.walk(folder) for name in files)
+
+
+def _module_at(root: str, source: str, name: str) -> Module | None:
+    path = "/".join(filter(None, (source, *name.split("."))))
+    if os.path.isdir(os.path.join(root, path)) and _holds_code(os.path.join(root, path)):
+        return Module(name, path, True)
+    if os.path.isfile(os.path.join(root, f"{path}.py")):
+        return Module(name, f"{path}.py", False)
+    return None
+
+
+def _named(project: Project, wanted: list[str], mistakes: Mistakes) -> tuple[str, list[Module]]:
+    sources = _sources(project)
+    found: list[Module] = []
+    source = next(
+        (s for s in sources if any(_module_at(project.root, s, name) for name in wanted)),
+        sources[0],
+    )
+    for name in wanted:
+        module = _module_at(project.root, source, name)
+        if module is None:
+            near = _candidates(project.root, source)
+            mistakes.add(
+                f"there is no module '{name}' in {source or 'the root'}",
+                f"there is: {', '.join(near)}"
+                if near
+                else "check its name, and [tool.twofold] source",
+                table="tool.twofold",
+                key="modules",
+                value=name,
+            )
+            continue
+        parent = _parent_with_init(project.root, source, name)
+        if parent:
+            mistakes.add(
+                f"'{parent}' is a package of its own (it has __init__.py), so '{name}' cannot be packed without it",
+                f"name '{parent}' instead, or remove its __init__.py",
+                table="tool.twofold",
+                key="modules",
+                value=name,
+            )
+        found.append(module)
+    return source, found
+
+
+def _parent_with_init(root: str, source: str, name: str) -> str:
+    parts = name.split(".")
+    for depth in range(1, len(parts)):
+        if os.path.exists(os.path.join(root, source, *parts[:depth], "__init__.py")):
+            return ".".join(parts[:depth])
+    return ""
+
+
+def _candidates(root: str, source: str) -> list[str]:
+    """What could be meant: packages and, under a source folder, modules."""
+    folder = os.path.join(root, source)
+    if not os.path.isdir(folder):
+        return []
+    found = []
+    for name in sorted(os.listdir(folder)):
+        if os.path.exists(os.path.join(folder, name, "__init__.py")):
+            if source or name not in ("tests", "test", "docs"):
+                found.append(name)
+        elif source and name.endswith(".py"):
+            found.append(name)
+    return found
+
+
+def import_names(project: Project, modules: list[Module]) -> tuple[list[str], list[str]]:
+    """Import-Name and Import-Namespace to write (PEP 794).
+
+    What the project declares, else what was found, when a reader would assume something else:
+    without these fields the import name is taken to be the project's name.
+    """
+    if project.import_names is not None or project.import_namespaces is not None:
+        return project.import_names or [], project.import_namespaces or []
+    found = [module.name for module in modules if not module.name.endswith("-stubs")]
+    asked = project.dynamic & {"import-names", "import-namespaces"}
+    if not asked and [name.lower() for name in found] == [names.file_name(project.name)]:
+        return [], []
+    if not found:
+        return [], []
+    spaces = {name[:at] for name in found for at, mark in enumerate(name) if mark == "."}
+    return sorted(found), sorted(spaces - set(found))

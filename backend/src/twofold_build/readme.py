@@ -1,0 +1,97 @@
+"""The readme: which file, which type (PEP 621)."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from twofold_build.mistakes import Mistakes
+    from twofold_build.project import Project
+
+_TYPES = {".md": "text/markdown", ".rst": "text/x-rst", ".txt": "text/plain", "": "text/plain"}
+
+
+def read_readme(table: dict[str, Any], project: Project, mistakes: Mistakes) -> None:
+    """Fill readme, readme_text and readme_type."""
+    value = table.get("readme")
+    if value is None:
+        return
+    if isinstance(value, str):
+        project.readme = value
+        project.readme_type = _type_of(value, mistakes)
+        project.readme_text = _read(project.root, value, mistakes)
+        return
+    if not isinstance(value, dict):
+        mistakes.add("must be a file's name or a table", 'write readme = "README.md"', key="readme")
+        return
+    for key in value:
+        if key not in ("file", "text", "content-type", "charset"):
+            mistakes.unknown(key, ("file", "text", "content-type"), table="project.readme")
+    file, text, type_ = value.get("file"), value.get("text"), value.get("content-type")
+    if (file is None) == (text is None):
+        mistakes.add("must hold either 'file' or 'text'", "keep one of the two", key="readme")
+        return
+    if not all(part is None or isinstance(part, str) for part in (file, text, type_)):
+        mistakes.add("file, text and content-type must be strings", "quote them", key="readme")
+        return
+    if type_ is None:
+        mistakes.add(
+            "'content-type' is missing (PEP 621)",
+            'write content-type = "text/markdown"',
+            key="readme",
+        )
+    elif type_.partition(";")[0].strip() not in _TYPES.values():
+        mistakes.add(
+            f"'{type_}' is no type for a readme",
+            "use text/markdown, text/x-rst or text/plain",
+            key="readme",
+            value=type_,
+        )
+    project.readme_type = type_ or ""
+    if file is not None:
+        project.readme = file
+        project.readme_text = _read(project.root, file, mistakes)
+    else:
+        project.readme_text = text or ""
+
+
+def _type_of(name: str, mistakes: Mistakes) -> str:
+    suffix = os.path.splitext(name)[1].lower()
+    if suffix not in _TYPES:
+        mistakes.add(
+            f"'{name}' has no ending that tells its type",
+            'use .md, .rst or .txt, or write readme = {file = "...", content-type = "text/markdown"}',
+            key="readme",
+        )
+    return _TYPES.get(suffix, "")
+
+
+def _read(root: str, name: str, mistakes: Mistakes) -> str:
+    from twofold_build.globs import problem
+
+    wrong = problem(name)
+    if wrong:
+        mistakes.add(wrong, "the readme lies inside the project", key="readme")
+        return ""
+    try:
+        with open(os.path.join(root, name), encoding="utf-8") as file:
+            return file.read()
+    except FileNotFoundError:
+        mistakes.add(
+            f"the file '{name}' does not exist", _other_readme(root), key="readme", value=name
+        )
+    except UnicodeDecodeError:
+        mistakes.add(
+            f"the file '{name}' is not UTF-8", "save it as UTF-8", key="readme", value=name
+        )
+    except IsADirectoryError:
+        mistakes.add(f"'{name}' is a folder", "name a file", key="readme", value=name)
+    return ""
+
+
+def _other_readme(root: str) -> str:
+    there = sorted(name for name in os.listdir(root) if name.lower().startswith("readme"))
+    return f"did you mean '{there[0]}'?" if there else "write the file, or remove the key"

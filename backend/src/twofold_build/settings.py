@@ -1,0 +1,222 @@
+"""[tool.twofold]: what the project says of itself beyond PEP 621."""
+
+from __future__ import annotations
+
+import os
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from twofold_build.mistakes import Mistakes
+
+#: Keys of [tool.twofold] that this backend reads.
+KEYS = ("source", "modules", "include", "exclude", "sbom-files", "version", "sdist", "wheel")
+#: Tables of [tool.twofold] that other parts of twofold read and judge.
+OTHER_TABLES = ("check", "conda", "deps", "exports", "publish", "recipe")
+DATA_KINDS = ("data", "headers", "platlib", "purelib", "scripts")
+_MODULE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*(?:-stubs)?")
+
+
+class Settings:
+    """[tool.twofold], checked.
+
+    `source` is the folder imports start from ('' is the root), None when not written; `modules`
+    the import names of what is packed, empty when they are to be found. `include` are globs of
+    files that go in although git ignores them; `exclude` globs of files that stay out of
+    everything. `data` maps a wheel data kind to a folder. `version_from` is 'module', 'git' or
+    ''; `version_path` the file that holds `__version__`; `version_tag` the prefix of git tags.
+    `table` is the whole of [tool.twofold].
+    """
+
+    __slots__ = (
+        "data",
+        "exclude",
+        "include",
+        "modules",
+        "sbom_files",
+        "sdist_exclude",
+        "sdist_include",
+        "source",
+        "table",
+        "version_from",
+        "version_path",
+        "version_tag",
+        "wheel_exclude",
+    )
+
+    def __init__(self, table: dict[str, Any]) -> None:
+        self.table = table
+        self.source: str | None = None
+        self.modules: list[str] = []
+        self.include: list[str] = []
+        self.exclude: list[str] = []
+        self.sdist_include: list[str] = []
+        self.sdist_exclude: list[str] = []
+        self.wheel_exclude: list[str] = []
+        self.sbom_files: list[str] = []
+        self.data: dict[str, str] = {}
+        self.version_from = ""
+        self.version_path = ""
+        self.version_tag = "v"
+
+
+def read_settings(table: object, root: str, mistakes: Mistakes) -> Settings:
+    """Check [tool.twofold]; a project without it has the defaults."""
+    if not isinstance(table, dict):
+        mistakes.add("must be a table", table="tool.twofold")
+        return Settings({})
+    settings = Settings(table)
+    if not table:
+        return settings
+    reader = _Tables(table, root, mistakes)
+    reader.known(table, (*KEYS, *OTHER_TABLES), "tool.twofold")
+    settings.source = reader.folder(table, "source", "tool.twofold")
+    settings.modules = reader.modules()
+    settings.include = reader.globs(table, "include", "tool.twofold")
+    settings.exclude = reader.globs(table, "exclude", "tool.twofold")
+    settings.sbom_files = reader.globs(table, "sbom-files", "tool.twofold")
+    sdist = reader.table("sdist", ("include", "exclude"))
+    settings.sdist_include = reader.globs(sdist, "include", "tool.twofold.sdist")
+    settings.sdist_exclude = reader.globs(sdist, "exclude", "tool.twofold.sdist")
+    wheel = reader.table("wheel", ("exclude", "data"))
+    settings.wheel_exclude = reader.globs(wheel, "exclude", "tool.twofold.wheel")
+    settings.data = reader.data(wheel)
+    reader.version(settings)
+    return settings
+
+
+class _Tables:
+    """Typed look-ups in [tool.twofold]; every mistake is noted."""
+
+    def __init__(self, root_table: dict[str, Any], root: str, mistakes: Mistakes) -> None:
+        self.root_table = root_table
+        self.root = root
+        self.mistakes = mistakes
+
+    def known(self, table: dict[str, Any], keys: tuple[str, ...], name: str) -> None:
+        for key in table:
+            if key not in keys:
+                self.mistakes.unknown(key, keys, table=name)
+
+    def table(self, key: str, keys: tuple[str, ...]) -> dict[str, Any]:
+        value = self.root_table.get(key, {})
+        if not isinstance(value, dict):
+            self.mistakes.add("must be a table", table="tool.twofold", key=key)
+            return {}
+        self.known(value, keys, f"tool.twofold.{key}")
+        return value
+
+    def globs(self, table: dict[str, Any], key: str, name: str) -> list[str]:
+        from twofold_build.globs import problem
+
+        value = table.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self.mistakes.add(
+                "must be a list of patterns", f'write {key} = ["docs/**"]', table=name, key=key
+            )
+            return []
+        for glob in value:
+            wrong = problem(glob)
+            if wrong:
+                self.mistakes.add(
+                    wrong,
+                    "patterns are written from the project's folder",
+                    table=name,
+                    key=key,
+                    value=glob,
+                )
+        return [glob for glob in value if not problem(glob)]
+
+    def folder(self, table: dict[str, Any], key: str, name: str) -> str | None:
+        from twofold_build.globs import problem
+
+        value = table.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            self.mistakes.add(
+                "must be a folder's name", f'write {key} = "src"', table=name, key=key
+            )
+            return None
+        if value in ("", "."):
+            return ""
+        wrong = problem(value)
+        if wrong:
+            self.mistakes.add(wrong, "name a folder inside the project", table=name, key=key)
+            return None
+        if not os.path.isdir(os.path.join(self.root, value)):
+            self.mistakes.add(
+                f"the folder '{value}' does not exist", "check its name", table=name, key=key
+            )
+            return None
+        return value.removeprefix("./").rstrip("/")
+
+    def modules(self) -> list[str]:
+        value = self.root_table.get("modules", [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self.mistakes.add(
+                "must be a list of import names",
+                'write modules = ["my_package"]',
+                table="tool.twofold",
+                key="modules",
+            )
+            return []
+        for name in value:
+            if not _MODULE.fullmatch(name):
+                self.mistakes.add(
+                    f"'{name}' is not an import name",
+                    "write it as it is imported: dots in place of '/', without 'src' and '.py'",
+                    table="tool.twofold",
+                    key="modules",
+                    value=name,
+                )
+        return [name for name in value if _MODULE.fullmatch(name)]
+
+    def data(self, wheel: dict[str, Any]) -> dict[str, str]:
+        value = wheel.get("data", {})
+        if not isinstance(value, dict):
+            self.mistakes.add(
+                "must be a table",
+                'write [tool.twofold.wheel.data] with data = "FOLDER"',
+                table="tool.twofold.wheel",
+                key="data",
+            )
+            return {}
+        self.known(value, DATA_KINDS, "tool.twofold.wheel.data")
+        found = {}
+        for key in value:
+            folder = (
+                self.folder(value, key, "tool.twofold.wheel.data") if key in DATA_KINDS else None
+            )
+            if folder:
+                found[key] = folder
+        return found
+
+    def version(self, settings: Settings) -> None:
+        table = self.table("version", ("from", "path", "tag-prefix"))
+        if not table:
+            return
+        name = "tool.twofold.version"
+        origin = table.get("from")
+        if origin not in ("module", "git"):
+            self.mistakes.add(
+                '\'from\' must be "module" or "git"',
+                'write from = "module" for __version__ in the code, from = "git" for the tag',
+                table=name,
+                key="from",
+            )
+            return
+        settings.version_from = origin
+        for key, default in (("path", ""), ("tag-prefix", "v")):
+            value = table.get(key, default)
+            if not isinstance(value, str):
+                self.mistakes.add(
+                    "must be a string", "put it in quotation marks", table=name, key=key
+                )
+                continue
+            if key == "path":
+                settings.version_path = value
+            else:
+                settings.version_tag = value

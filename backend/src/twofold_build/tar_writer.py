@@ -1,0 +1,110 @@
+"""A .tar.gz of plain files (POSIX ustar, pax headers where a name needs one), packed by hand.
+
+Owners are 0 without names, modes 0644 or 0755, one fixed time: nothing of the machine is in it.
+"""
+
+from __future__ import annotations
+
+from struct import pack
+
+from twofold_build.archive import Content, Draft, Entry
+from twofold_build.deflate import END, crc32, segment
+
+_BLOCK = 512
+_MAX_OCTAL_SIZE = 0o77777777777
+#: gzip (RFC 1952): deflate, no flags, no time, no level, unknown system.
+_GZIP = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+
+
+class TarGzWriter:
+    """Writes entries into `path`, below the folder `top`. `when` is in seconds of UTC."""
+
+    def __init__(self, path: str, top: str, when: int) -> None:
+        self._draft = Draft(path)
+        self._top = top
+        self._when = when
+        self._crc = 0
+        self._size = 0
+        self._padding = 0
+        self._draft.file.write(_GZIP)
+
+    def add(self, entry: Entry, content: Content) -> None:
+        size = len(content.data)
+        name = f"{self._top}/{entry.path}"
+        self._plain(bytes(self._padding) + header(name, size, entry.executable, self._when))
+        if size:
+            self._draft.file.write(content.segment)
+            self._crc = crc32(content.data, self._crc)
+            self._size += size
+        self._padding = -size % _BLOCK
+
+    def close(self) -> None:
+        self._plain(bytes(self._padding + 2 * _BLOCK))
+        self._draft.file.write(END + pack("<LL", self._crc, self._size & 0xFFFFFFFF))
+        self._draft.finish()
+
+    def abort(self) -> None:
+        self._draft.discard()
+
+    def _plain(self, data: bytes) -> None:
+        self._draft.file.write(segment(data))
+        self._crc = crc32(data, self._crc)
+        self._size += len(data)
+
+
+def header(name: str, size: int, executable: bool, when: int) -> bytes:
+    """The header block of a file, after a pax header where ustar cannot say it."""
+    pax = {}
+    raw = name.encode()
+    prefix = b""
+    if len(raw) > 100 or not name.isascii():
+        cut = raw.rfind(b"/", 0, 156) if name.isascii() else -1
+        if cut > 0 and len(raw) - cut - 1 <= 100:
+            prefix, raw = raw[:cut], raw[cut + 1 :]
+        else:
+            pax["path"] = name
+            raw = name.encode("ascii", "replace")[:100]
+    if size > _MAX_OCTAL_SIZE:
+        pax["size"] = str(size)
+    before = b""
+    if pax:
+        records = b"".join(_pax_record(key, value) for key, value in sorted(pax.items()))
+        before = _block(b"PaxHeaders/" + raw[-80:], b"", 0o644, len(records), when, b"x")
+        before += records + bytes(-len(records) % _BLOCK)
+    mode = 0o755 if executable else 0o644
+    return before + _block(raw, prefix, mode, min(size, _MAX_OCTAL_SIZE), when, b"0")
+
+
+def _pax_record(key: str, value: str) -> bytes:
+    """`length key=value\\n`, where length counts itself."""
+    body = f" {key}={value}\n".encode()
+    length = len(body) + 1
+    while len(str(length)) + len(body) != length:
+        length += 1
+    return str(length).encode() + body
+
+
+def _block(name: bytes, prefix: bytes, mode: int, size: int, when: int, kind: bytes) -> bytes:
+    block = bytearray(
+        pack(
+            "100s8s8s8s12s12s8sc100s6s2s32s32s8s8s155s12x",
+            name,
+            b"%07o\0" % mode,
+            b"0000000\0",
+            b"0000000\0",
+            b"%011o\0" % size,
+            b"%011o\0" % when,
+            b" " * 8,
+            kind,
+            b"",
+            b"ustar\0",
+            b"00",
+            b"",
+            b"",
+            b"0000000\0",
+            b"0000000\0",
+            prefix,
+        )
+    )
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)

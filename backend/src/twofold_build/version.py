@@ -1,0 +1,124 @@
+"""A dynamic version: from PKG-INFO of an unpacked sdist, from the code, or from the git tag."""
+
+from __future__ import annotations
+
+import os
+
+from twofold_build import names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold_build.mistakes import Mistakes
+    from twofold_build.project import Project
+
+_TABLE = "tool.twofold.version"
+
+
+def find_version(project: Project, mistakes: Mistakes) -> str:
+    """The version, canonical; '' after noting why there is none.
+
+    An sdist carries its version in PKG-INFO: there is no git there, and the code may have changed
+    since only by hands that know.
+    """
+    packed = _from_pkg_info(project.root)
+    if packed:
+        return packed
+    settings = project.settings
+    if settings.version_from == "module":
+        written = _from_module(project, mistakes)
+    elif settings.version_from == "git":
+        from twofold_build.git_version import from_git
+
+        written = from_git(project.root, settings.version_tag, mistakes)
+    elif project.backend in ("twofold_build", ""):
+        mistakes.add(
+            "the version is dynamic, and nothing says where it comes from",
+            'write [tool.twofold.version] with from = "module" or from = "git"',
+            key="dynamic",
+            value="version",
+        )
+        return ""
+    else:
+        return ""  # another backend's project: it alone knows its version
+    if not written:
+        return ""
+    problem = names.version_problem(written)
+    if problem:
+        mistakes.add(problem, "write it like 1.0.0", table=_TABLE, key="from")
+        return ""
+    return names.canonical_version(written)
+
+
+def _from_pkg_info(root: str) -> str:
+    try:
+        with open(os.path.join(root, "PKG-INFO"), encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("Version: "):
+                    return line[9:].strip()
+                if not line.strip():
+                    break
+    except FileNotFoundError:
+        pass
+    return ""
+
+
+def _from_module(project: Project, mistakes: Mistakes) -> str:
+    from twofold_build.modules import find_modules
+
+    path = project.settings.version_path
+    if not path:
+        before = len(mistakes.found)
+        _, modules = find_modules(project, mistakes)
+        del mistakes.found[before:]  # told when the files are collected
+        if not modules:
+            mistakes.add(
+                "no module is there to read __version__ from",
+                "name the file with path",
+                table=_TABLE,
+                key="from",
+            )
+            return ""
+        path = f"{modules[0].path}/__init__.py" if modules[0].is_folder else modules[0].path
+    try:
+        with open(os.path.join(project.root, path), "rb") as file:
+            source = file.read()
+    except OSError as error:
+        mistakes.add(
+            f"'{path}' cannot be read: {error.strerror}",
+            "name the file that holds __version__",
+            table=_TABLE,
+            key="path",
+        )
+        return ""
+    version = assigned_version(source)
+    if not version:
+        mistakes.add(
+            f"'{path}' has no __version__ = \"...\" that can be read without running it",
+            'write __version__ = "1.0.0" as a plain string',
+            table=_TABLE,
+            key="path",
+        )
+    return version
+
+
+def assigned_version(source: bytes) -> str:
+    """The string assigned to `__version__` at the top level of a module, or ''.
+
+    Read from the syntax tree: nothing is imported or run.
+    """
+    import ast
+
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return ""
+    found = ""
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if isinstance(node, ast.AnnAssign):
+            targets = [node.target]
+        if any(isinstance(t, ast.Name) and t.id == "__version__" for t in targets):
+            value = getattr(node, "value", None)
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                found = value.value
+    return found

@@ -1,0 +1,38 @@
+"""What a wheel holds beside the project's own files (PEP 427, 491, 376)."""
+
+from __future__ import annotations
+
+from binascii import b2a_base64
+
+from twofold_build.archive import Content
+
+TAG = "py3-none-any"
+#: The compressor is not named here: the file's bytes may differ with it, its content may not.
+WHEEL = f"""\
+Wheel-Version: 1.0
+Generator: twofold-build
+Root-Is-Purelib: true
+Tag: {TAG}
+""".encode()
+
+
+class Record:
+    """RECORD, line by line: path, SHA-256 and size of everything else in the wheel."""
+
+    def __init__(self, stem: str) -> None:
+        self._own = f"{stem}.dist-info/RECORD"
+        self._lines: list[str] = []
+
+    def add(self, path: str, content: Content) -> None:
+        digest = b2a_base64(content.sha256, newline=False).rstrip(b"=").decode()
+        digest = digest.replace("+", "-").replace("/", "_")
+        if "," in path or '"' in path:
+            path = '"' + path.replace('"', '""') + '"'
+        self._lines.append(f"{path},sha256={digest},{len(content.data)}\n")
+
+    def text(self) -> bytes:
+        return ("".join(self._lines) + f"{self._own},,\n").encode()
+
+
+def file_name(stem: str) -> str:
+    return f"{stem}-{TAG}.whl"

@@ -1,0 +1,121 @@
+"""A zip file (APPNOTE 6.3, as PEP 427 uses it), packed by hand.
+
+Importing zipfile costs more than a small build takes, and it cannot take compressed bytes that
+are there already. Fixed times and modes; ZIP64 where sizes or counts need it.
+"""
+
+from __future__ import annotations
+
+import time
+from struct import pack
+
+from twofold_build.archive import Content, Draft, Entry
+from twofold_build.deflate import END
+
+_MAX32 = 0xFFFFFFFF
+_MAX16 = 0xFFFF
+_UTF8 = 0x800
+
+
+class ZipWriter:
+    """Writes entries, deflated, into `path`. `when` is in seconds of UTC, 1980 or later."""
+
+    def __init__(self, path: str, when: int) -> None:
+        self._draft = Draft(path)
+        moment = time.gmtime(when)
+        self._date = (min(moment.tm_year, 2107) - 1980) << 9 | moment.tm_mon << 5 | moment.tm_mday
+        self._time = moment.tm_hour << 11 | moment.tm_min << 5 | moment.tm_sec // 2
+        self._directory: list[bytes] = []
+        self._offset = 0
+
+    def add(self, entry: Entry, content: Content) -> None:
+        name = entry.path.encode()
+        flags = 0 if entry.path.isascii() else _UTF8
+        size = len(content.data)
+        body = content.segment if size else b""
+        packed = len(body) + len(END) if size else 0
+        method = 8 if size else 0
+        large = size >= _MAX32 or packed >= _MAX32
+        local_extra = pack("<HHQQ", 1, 16, size, packed) if large else b""
+        needed = 45 if large or self._offset >= _MAX32 else 20
+        common = (flags, method, self._time, self._date, content.crc)
+        head = pack(
+            "<4sHHHHHLLLHH",
+            b"PK\3\4",
+            needed,
+            *common,
+            _MAX32 if large else packed,
+            _MAX32 if large else size,
+            len(name),
+            len(local_extra),
+        )
+        write = self._draft.file.write
+        write(head + name + local_extra)
+        if size:
+            write(body)
+            write(END)
+        wide = b""
+        if large:
+            wide += pack("<QQ", size, packed)
+        if self._offset >= _MAX32:
+            wide += pack("<Q", self._offset)
+        extra = pack("<HH", 1, len(wide)) + wide if wide else b""
+        mode = 0o100755 if entry.executable else 0o100644
+        self._directory.append(
+            pack(
+                "<4sHHHHHHLLLHHHHHLL",
+                b"PK\1\2",
+                3 << 8 | needed,
+                needed,
+                *common,
+                _MAX32 if large else packed,
+                _MAX32 if large else size,
+                len(name),
+                len(extra),
+                0,
+                0,
+                0,
+                mode << 16,
+                min(self._offset, _MAX32),
+            )
+            + name
+            + extra
+        )
+        self._offset += len(head) + len(name) + len(local_extra) + packed
+
+    def close(self) -> None:
+        directory = b"".join(self._directory)
+        count = len(self._directory)
+        end = b""
+        if count >= _MAX16 or self._offset >= _MAX32 or len(directory) >= _MAX32:
+            end = pack(
+                "<4sQHHLLQQQQ",
+                b"PK\6\6",
+                44,
+                3 << 8 | 45,
+                45,
+                0,
+                0,
+                count,
+                count,
+                len(directory),
+                self._offset,
+            )
+            end += pack("<4sLQL", b"PK\6\7", 0, self._offset + len(directory), 1)
+        few = min(count, _MAX16)
+        end += pack(
+            "<4sHHHHLLH",
+            b"PK\5\6",
+            0,
+            0,
+            few,
+            few,
+            min(len(directory), _MAX32),
+            min(self._offset, _MAX32),
+            0,
+        )
+        self._draft.file.write(directory + end)
+        self._draft.finish()
+
+    def abort(self) -> None:
+        self._draft.discard()
