@@ -1,0 +1,29 @@
+"""A file that stands under its final name only when it is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+
+class Unfinished:
+    """`stream` writes to a hidden name beside `target`; `keep` moves it there, in one step.
+
+    A process that is killed leaves at most the hidden file, never half of `target`.
+    """
+
+    def __init__(self, target: str) -> None:
+        folder, name = os.path.split(os.path.abspath(target))
+        os.makedirs(folder, exist_ok=True)
+        self.target = target
+        self._path = os.path.join(folder, f".{name}.{os.getpid()}-{id(self):x}.part")
+        self.stream = open(self._path, "w+b")  # noqa: PTH123, SIM115  (closed by keep or discard)
+
+    def keep(self) -> None:
+        self.stream.close()
+        os.replace(self._path, self.target)
+
+    def discard(self) -> None:
+        self.stream.close()
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(self._path)

@@ -1,0 +1,45 @@
+"""conda-forge's names for PyPI's names: one text file, searched and never parsed whole."""
+
+from __future__ import annotations
+
+import os
+
+_FILE = os.path.join(os.path.dirname(__file__), "conda_forge.txt")
+_table: list[bytes] = []
+
+
+class KnownName:
+    """What conda-forge calls a project of PyPI, and the module it is imported as."""
+
+    __slots__ = ("conda", "imported", "pypi")
+
+    def __init__(self, pypi: str, conda: str, imported: str) -> None:
+        self.pypi = pypi
+        self.conda = conda
+        self.imported = imported
+
+
+def known_on_conda_forge(key: str) -> KnownName | None:
+    """The record of a normalised PyPI name, or None when the table says nothing of it.
+
+    The table leaves out names that are plain words and the same everywhere (`numpy`), so None
+    does not mean that conda-forge has no such package.
+    """
+    table = _read()
+    start = table.find(b"\n" + key.encode() + b" ")
+    if start < 0:
+        return None
+    line = table[start + 1 : table.index(b"\n", start + 1)].decode()
+    _, conda, imported = line.split(" ")
+    return KnownName(
+        key,
+        key if conda == "=" else conda,
+        key.replace("-", "_") if imported == "=" else imported,
+    )
+
+
+def _read() -> bytes:
+    if not _table:
+        with open(_FILE, "rb") as stream:  # noqa: PTH123  (pathlib would cost the hot path 6 ms)
+            _table.append(stream.read())
+    return _table[0]
