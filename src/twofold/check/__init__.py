@@ -1,1 +1,85 @@
-"""One function per rule, over projects and over built files."""
+"""One function a rule, over projects and over built files.
+
+    check_project(root)               everything about a project, mistakes of pyproject.toml too
+    check_before_build(root, project) the rules whose errors stop a build; cached, made to be quick
+    check_file(path)                  everything about a wheel, an sdist or a conda package
+    check_files(paths)                the same for several, and the wheel against its sdist
+    artifact_findings(path)           the part of check_file that a registry asks at each upload
+
+The rules are listed in `rules`, with a page each in docs/reference/checks/. Nothing of the
+user's is imported or run, and no archive is unpacked to disk.
+"""
+
+from __future__ import annotations
+
+from twofold.check.finding import Edit, Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from twofold_build.files import Pack
+    from twofold_build.project import Project
+
+__all__ = [
+    "Edit",
+    "Finding",
+    "artifact_findings",
+    "check_before_build",
+    "check_file",
+    "check_files",
+    "check_project",
+]
+
+
+def check_project(root: Path, ignore: Iterable[str] = ()) -> list[Finding]:
+    """Every finding of a project, errors first, each in the order of files and lines.
+
+    `ignore` are codes left out beside those of [tool.twofold.check] ignore. Mistakes of
+    pyproject.toml are findings here; only a folder without a project raises TwofoldError.
+    """
+    from twofold.check.projects import project_findings
+
+    return project_findings(root, frozenset(ignore))
+
+
+def check_before_build(
+    root: Path | str, project: Project, pack: Pack | None = None
+) -> list[Finding]:
+    """The errors that must stop a build of a project that has been read; [] lets it go on.
+
+    `pack` is what `twofold_build.files.collect` found, where it is at hand already: then nothing
+    is walked twice. Files are read here; what is learnt of each is kept by its content's hash in
+    the user's cache (TWOFOLD_CACHE_DIR), so that a second build only reads and hashes.
+    """
+    from twofold.check.before_build import build_errors
+
+    return build_errors(str(root), project, pack)
+
+
+def check_file(path: Path, ignore: Iterable[str] = ()) -> list[Finding]:
+    """Every finding of a built file, the code inside it included.
+
+    A file that cannot be read as what it claims to be gives one finding, never an exception.
+    """
+    from twofold.check.artifacts import file_findings
+
+    return file_findings(path, frozenset(ignore))
+
+
+def check_files(paths: Sequence[Path], ignore: Iterable[str] = ()) -> list[Finding]:
+    """Every finding of several built files, and of each wheel against the sdist beside it."""
+    from twofold.check.artifacts import files_findings
+
+    return files_findings(paths, frozenset(ignore))
+
+
+def artifact_findings(path: Path) -> list[Finding]:
+    """What is wrong with a built file's structure and metadata; its code is not parsed.
+
+    For a registry's gates: quick, and any error is a reason to refuse.
+    """
+    from twofold.check.artifacts import structure_findings
+
+    return structure_findings(path)

@@ -1,0 +1,88 @@
+"""What a rule says: a finding, and the repair where it is certain."""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Edit:
+    """A certain repair: on one line of a text file, `old` becomes `new`.
+
+    `path` is relative to the project's root, `line` counts from 1. `old` must stand on the
+    line exactly once; a line left empty is removed.
+    """
+
+    __slots__ = ("line", "new", "old", "path")
+
+    def __init__(self, path: str, line: int, old: str, new: str) -> None:
+        self.path = path
+        self.line = line
+        self.old = old
+        self.new = new
+
+
+class Finding:
+    """One thing a rule found.
+
+    `code` is stable (TF101), `severity` 'error' or 'warning'. `where` names file, line, table
+    and key as far as known (`src/pkg/mod.py:3`, `pyproject.toml:12: [project] version`,
+    `x.whl: pkg/mod.py:3`). `fix` is the repair that `--fix` makes, None where none is certain.
+    A plain class and not a dataclass: it is imported by every `twofold build`.
+    """
+
+    __slots__ = ("code", "fix", "hint", "message", "severity", "where")
+
+    def __init__(
+        self,
+        code: str,
+        severity: str,
+        message: str,
+        hint: str = "",
+        where: str = "",
+        fix: Edit | None = None,
+    ) -> None:
+        self.code = code
+        self.severity = severity
+        self.message = message
+        self.hint = hint
+        self.where = where
+        self.fix = fix
+
+    @property
+    def is_error(self) -> bool:
+        return self.severity == "error"
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """The file and the line (0 when not known) of `where`."""
+        found = re.match(r"(.*?):(\d+)(?::|$)", self.where)
+        if found:
+            return found.group(1), int(found.group(2))
+        return self.where.partition(": ")[0], 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        file, line = self.place
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            "hint": self.hint,
+            "where": self.where,
+            "file": file,
+            "line": line or None,
+            "fixable": self.fix is not None,
+        }
+
+    def __repr__(self) -> str:
+        return f"Finding({self.code} {self.severity} {self.where}: {self.message!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Finding) and self.as_dict() == other.as_dict()
+
+    def __hash__(self) -> int:
+        return hash((self.code, self.where, self.message))
