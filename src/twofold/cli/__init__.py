@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 #: Command -> what one line of help says of it, in the order of the road.
 COMMANDS = {
     "new": "start a project that builds at once",
+    "exports": "keep the re-exports of __init__.py",
     "build": "build the sdist, the wheel and the conda package",
     "serve": "run the registry: one address for pip and conda",
     "publish": "upload a release to an index, a registry or a channel",

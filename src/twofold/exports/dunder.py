@@ -1,0 +1,88 @@
+"""A file's own `__all__`: new re-exports put in, names that exist no more taken out."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from twofold.errors import TwofoldError
+from twofold.exports.offer import order
+from twofold.exports.rewriting import Source, at_end, inserted_after, listed, relisted
+from twofold.imports import defined_names, dunder_all
+
+
+def with_all(source: Source, exported: Sequence[str], width: int, is_lazy: bool = False) -> Source:
+    """The file with an `__all__` that holds `exported` beside what it held and still binds.
+
+    `is_lazy`: the file's `__getattr__` is our own and gives nothing but `exported`.
+    """
+    declared = dunder_all(source.tree)
+    if declared is None:
+        return _written(source, exported, width) if exported else source
+    value = _plain_list(source.tree)
+    if value is None:
+        raise TwofoldError(
+            "`__all__` is put together in a way that cannot be kept",
+            "write it as one list of strings, or remove it: twofold writes it anew",
+            f"{source.path}:{declared.line}",
+        )
+    bound = defined_names(source.tree)
+    open_ended = "*" in bound or ("__getattr__" in bound and not is_lazy)
+    held = list(declared.names)
+    kept = [name for name in held if name in bound or open_ended or name in exported]
+    new = [name for name in exported if name not in kept]
+    if kept == held and not new:
+        return source
+    names = sorted(kept + new, key=order) if held == sorted(held, key=order) else kept + new
+    items = [(str(e.value), e) for e in value.elts if isinstance(e, ast.Constant)]
+    return source.edited(relisted(source, value, items, names, _display(value, names, width)))
+
+
+def _written(source: Source, exported: Sequence[str], width: int) -> Source:
+    names = sorted({*exported, *_own_names(source.tree)}, key=order)
+    text = listed("__all__ = ", [f'"{name}"' for name in names], "[]", width)
+    body = source.tree.body
+    imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    if not imports and not (body and ast.get_docstring(source.tree, clean=False) is not None):
+        return source.edited([at_end(source, text)])
+    last = imports[-1] if imports else body[0]
+    return source.edited([inserted_after(source, last, text, blank=True)])
+
+
+def _display(value: ast.List | ast.Tuple, names: Sequence[str], width: int) -> str:
+    """The list or tuple display, broken into lines when it is too long where it stands."""
+    column = value.col_offset
+    text = listed(" " * column, [f'"{name}"' for name in names], "[]", width)[column:]
+    if isinstance(value, ast.List):
+        return text
+    comma = "," if len(names) == 1 and "\n" not in text else ""
+    return f"({text[1:-1]}{comma})"
+
+
+def _plain_list(tree: ast.Module) -> ast.List | ast.Tuple | None:
+    """The display that the one statement about `__all__` assigns."""
+    touching = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == "__all__"]
+    for node in tree.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and len(touching) == 1:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            value = node.value
+            if (
+                touching[0] in targets
+                and isinstance(value, ast.List | ast.Tuple)
+                and all(isinstance(e, ast.Constant) for e in value.elts)
+            ):
+                return value
+    return None
+
+
+def _own_names(tree: ast.Module) -> list[str]:
+    """What the file offers beside the re-exports: what it defines or has from its package."""
+    names = []
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            names += [alias.asname or alias.name for alias in node.names]
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.append(node.name)
+        elif isinstance(node, ast.Assign):
+            names += [target.id for target in node.targets if isinstance(target, ast.Name)]
+    return [name for name in names if name == "__version__" or not name.startswith(("_", "*"))]

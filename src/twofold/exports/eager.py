@@ -1,0 +1,86 @@
+"""The plain form: `from .module1 import Class1, function1` for each module, and `__all__`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from twofold.exports.dunder import with_all
+from twofold.exports.plan import Plan, Statement
+from twofold.exports.rewriting import (
+    Edit,
+    Source,
+    at_end,
+    inserted_after,
+    listed,
+    relisted,
+    removal,
+)
+
+
+def rewrite(source: Source, wanted: Plan, ours: Sequence[Statement], width: int) -> Source:
+    """The file with the re-exports of the plan; the same text when it says them already."""
+    edits: list[Edit] = []
+    for module in dict.fromkeys(one.module for one in ours):
+        group = [one for one in ours if one.module == module]
+        left = dict.fromkeys(wanted.names.get(module, ()))
+        elsewhere = {name for one in group[1:] for name in one.names}
+        for one in group:
+            takes_new = one is group[0]
+            names = [n for n in left if n in one.names or (takes_new and n not in elsewhere)]
+            left = {name: None for name in left if name not in names}
+            edits += _kept(source, one, names, width)
+    standing = {one.module for one in ours}
+    missing = [
+        listed(f"from .{module} import ", names, "()", width)
+        for module, names in wanted.names.items()
+        if module not in standing
+    ]
+    if missing:
+        edits.append(_inserted(source, ours, "\n".join(missing)))
+    return with_all(source.edited(edits), wanted.all_names, width)
+
+
+def _kept(source: Source, one: Statement, names: Sequence[str], width: int) -> list[Edit]:
+    """The edits that make one statement import `names`; none when it does already."""
+    if set(names) == set(one.names):
+        return []
+    if not names:
+        return [removal(source, one.node)]
+    fresh = listed(f"from .{one.module} import ", names, "()", width)
+    items = [(alias.name, alias) for alias in one.node.names]
+    return relisted(source, one.node, items, names, fresh)
+
+
+def _inserted(source: Source, ours: Sequence[Statement], text: str) -> Edit:
+    """New statements after the last of ours, else after the head of the file."""
+    if ours:
+        return inserted_after(source, ours[-1].node, text, blank=False)
+    head = head_of(source.tree)
+    if head:
+        blank = not isinstance(head[-1], ast.Import | ast.ImportFrom)
+        return inserted_after(source, head[-1], text, blank)
+    if source.tree.body:
+        first = source.tree.body[0]
+        lines = [first.lineno, *(d.lineno for d in getattr(first, "decorator_list", ()))]
+        start = source.offset(min(lines), 0)
+        return Edit(start, start, f"{text}\n\n")
+    return at_end(source, text)
+
+
+def head_of(tree: ast.Module) -> list[ast.stmt]:
+    """The docstring, the imports and the dunder assignments that begin a module.
+
+    `__version__ = "1.0"` counts: a module may ask its package for it while it is imported.
+    """
+    head: list[ast.stmt] = []
+    for node in tree.body:
+        is_docstring = not head and ast.get_docstring(tree, clean=False) is not None
+        is_dunder = isinstance(node, ast.Assign) and all(
+            isinstance(target, ast.Name) and target.id.startswith("__") and target.id != "__all__"
+            for target in node.targets
+        )
+        if not (is_docstring or is_dunder or isinstance(node, ast.Import | ast.ImportFrom)):
+            break
+        head.append(node)
+    return head

@@ -1,0 +1,178 @@
+"""Keep the re-exports of a project's packages: find them, work out each file, write or compare."""
+
+from __future__ import annotations
+
+import difflib
+import shutil
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from twofold.errors import Problem, ProjectErrors, TwofoldError
+from twofold.exports import eager, lazy, stub
+from twofold.exports.offer import is_offered, read_offer
+from twofold.exports.plan import plan, statements
+from twofold.exports.rewriting import Source
+
+#: The line length of black and ruff, unless the project says otherwise.
+_WIDTH = 88
+#: Folders of a project that hold no package of its own.
+_ASIDE = ("tests", "test", "docs", "doc", "examples", "benchmarks", "scripts", "build", "dist")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A file that is not what it should be. `before` and `after` are None where it is not there."""
+
+    path: Path
+    before: bytes | None
+    after: bytes | None
+
+    @property
+    def diff(self) -> str:
+        """The change as a unified diff."""
+        sides = [(data or b"").decode("utf-8", "replace") for data in (self.before, self.after)]
+        old, new = (side.splitlines(keepends=True) for side in sides)
+        lines = difflib.unified_diff(old, new, f"{self.path} (now)", f"{self.path} (exports)")
+        return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The packages looked at, with the names each re-exports; what changes; remarks."""
+
+    exports: dict[Path, tuple[str, ...]]
+    changes: tuple[Change, ...]
+    remarks: tuple[str, ...]
+
+
+def keep_exports(path: Path, is_lazy: bool | None = None, write: bool = True) -> Kept:
+    """Bring the `__init__.py` of every package under `path` up to date with its modules.
+
+    `is_lazy` None keeps each package in the form it has. Nothing is written unless all is well
+    with all packages, and nothing at all when `write` is False. Raises ProjectErrors with every
+    mistake of every package.
+    """
+    exports: dict[Path, tuple[str, ...]] = {}
+    changes: list[Change] = []
+    remarks: list[str] = []
+    problems: list[Problem] = []
+    width = _width(path)
+    for package in find_packages(path):
+        try:
+            names, changed, remarked = _package(package, is_lazy, width)
+        except TwofoldError as error:
+            problems += error.problems
+            continue
+        exports[package] = names
+        changes += changed
+        remarks += remarked
+    if problems:
+        raise ProjectErrors(problems)
+    if write:
+        for change in changes:
+            _replace(change)
+    return Kept(exports, tuple(changes), tuple(remarks))
+
+
+def find_packages(path: Path) -> list[Path]:
+    """The packages and public subpackages under a package's or a project's folder, sorted."""
+    if (path / "__init__.py").is_file():
+        tops = [path]
+    else:
+        root = path / "src" if (path / "src").is_dir() else path
+        tops = list(_tops(root))
+    if not tops:
+        raise TwofoldError(
+            "there is no package here: no folder with an __init__.py",
+            "an empty __init__.py makes a folder of modules a package",
+            str(path),
+        )
+    return [package for top in tops for package in _with_subpackages(top)]
+
+
+def _tops(folder: Path) -> Iterator[Path]:
+    for child in sorted(folder.iterdir()):
+        if child.is_dir() and child.name.isidentifier() and child.name not in _ASIDE:
+            if (child / "__init__.py").is_file():
+                yield child
+            else:
+                yield from _tops(child)
+
+
+def _with_subpackages(package: Path) -> Iterator[Path]:
+    yield package
+    for init in sorted(package.glob("*/__init__.py")):
+        if is_offered(init.parent.name):
+            yield from _with_subpackages(init.parent)
+
+
+def _package(
+    package: Path, is_lazy: bool | None, width: int
+) -> tuple[tuple[str, ...], list[Change], Sequence[str]]:
+    """One package: the names it re-exports, the changes of its files, remarks."""
+    init = package / "__init__.py"
+    old = Source.read(init)
+    was_lazy = lazy.block_span(old) is not None
+    become_lazy = was_lazy if is_lazy is None else is_lazy
+    offer = read_offer(package)
+    table = lazy.table_of(old)
+    source = old if become_lazy else lazy.without_block(old)
+    ours = statements(source, offer)
+    wanted = plan(source, offer, ours, table)
+    if become_lazy and (wanted.names or was_lazy):
+        lazy.refuse_what_cannot_be_lazy(source, wanted, offer)
+        new = lazy.rewrite(source, wanted, ours, width)
+    else:
+        new = eager.rewrite(source, wanted, ours, width)
+    _prove(new)
+    files: dict[Path, bytes | None] = {init: new.data}
+    if become_lazy and lazy.block_span(new):
+        files[stub.stub_path(init)] = stub.stub_of(new, wanted, width)
+    elif was_lazy:
+        files[stub.stub_path(init)] = None
+    found = {path: path.read_bytes() if path.is_file() else None for path in files}
+    changes = [Change(p, found[p], files[p]) for p in files if found[p] != files[p]]
+    return tuple(wanted.all_names), changes, wanted.remarks
+
+
+def _prove(new: Source) -> None:
+    """What was written must be Python still: else nothing is written."""
+    try:
+        compile(new.text, str(new.path), "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise TwofoldError(
+            "the file is written in a way that cannot be edited safely",
+            "put its imports and `__all__` on lines of their own",
+            f"{new.path}:{error.lineno}",
+        ) from error
+
+
+def _width(path: Path) -> int:
+    """The line length that the nearest pyproject.toml gives ruff or black."""
+    for folder in (path.absolute(), *path.absolute().parents):
+        pyproject = folder / "pyproject.toml"
+        if pyproject.is_file():
+            try:
+                tool = tomllib.loads(pyproject.read_text(encoding="utf-8")).get("tool", {})
+            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+                raise TwofoldError(f"not TOML: {error}", "mend it first", str(pyproject)) from error
+            found = [tool.get(name, {}).get("line-length") for name in ("ruff", "black")]
+            return next((width for width in found if isinstance(width, int)), _WIDTH)
+    return _WIDTH
+
+
+def _replace(change: Change) -> None:
+    """Write through a temporary name beside the target, with the target's own mode."""
+    if change.after is None:
+        change.path.unlink()
+        return
+    beside = change.path.with_name(f".{change.path.name}.twofold")
+    try:
+        beside.write_bytes(change.after)
+        if change.before is not None:
+            shutil.copymode(change.path, beside)
+        beside.replace(change.path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,237 @@
+"""`twofold exports` on real packages: what is written, what stays, what is told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from twofold.errors import BadFile, ProjectErrors, TwofoldError
+from twofold.exports import keep_exports
+
+MODULES = {
+    "module1.py": "import os\n\nLIMIT = 3\n\n\nclass Class1:\n    pass\n\n\n"
+    "def function1() -> int:\n    return 1\n\n\ndef _helper(): ...\n",
+    "module2.py": "__all__ = ['function2']\n\n\ndef function2() -> str:\n    return ''\n\n\n"
+    "def other(): ...\n",
+}
+
+
+def package(folder: Path, init: str = "", **modules: str) -> Path:
+    """A package `my_package` with two modules, or those given (`sub_S_a=...` becomes sub/a.py)."""
+    found = folder / "my_package"
+    files = {f"{name.replace('_S_', '/')}.py": text for name, text in modules.items()} or MODULES
+    for name, text in {"__init__.py": init, **files}.items():
+        (found / name).parent.mkdir(parents=True, exist_ok=True)
+        (found / name).write_bytes(text.encode())
+    return found
+
+
+def kept(found: Path) -> str:
+    """Keep a package's exports and return its `__init__.py`; twice must be as once."""
+    keep_exports(found)
+    once = (found / "__init__.py").read_bytes()
+    assert keep_exports(found).changes == ()
+    assert (found / "__init__.py").read_bytes() == once
+    return once.decode()
+
+
+def python(folder: Path, code: str) -> str:
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_an_empty_init_gets_explicit_imports_and_all(tmp_path: Path) -> None:
+    assert kept(package(tmp_path)) == (
+        "from .module1 import LIMIT, Class1, function1\n"
+        "from .module2 import function2\n"
+        "\n"
+        '__all__ = ["LIMIT", "Class1", "function1", "function2"]\n'
+    )
+    assert python(tmp_path, "import my_package; print(my_package.function1())") == "1"
+
+
+def test_everything_else_in_the_file_stays_as_it_is(tmp_path: Path) -> None:
+    init = (
+        "#!/usr/bin/env python\r\n# Licence: mine   \r\n"
+        "'''What it does.\r\n\r\nEven `__all__` here.'''\r\n\r\n"
+        "from __future__ import annotations\r\nimport sys  # why\r\n"
+        "from .module1 import Class1, gone  # first\r\n"
+        "\r\nif sys.platform == 'win32':\r\n    x = 1;   y = 2\r\n# the end, without a line end"
+    )
+    expected = init.replace("Class1, gone", "LIMIT, Class1, function1").replace(
+        "# first\r\n",
+        "# first\r\nfrom .module2 import function2\r\n\r\n"
+        '__all__ = ["LIMIT", "Class1", "function1", "function2"]\r\n',
+    )
+    assert kept(package(tmp_path, init)) == expected
+
+
+def test_a_statement_that_is_right_is_not_touched(tmp_path: Path) -> None:
+    init = (
+        "from .module2 import (function2)\n"
+        "from .module1 import (function1,  # the one you want\n  Class1, LIMIT)\n"
+        "__all__ = ['function2', 'function1', 'Class1', 'LIMIT']\n"
+    )
+    assert kept(package(tmp_path, init)) == init
+
+
+def test_comments_inside_a_statement_stay_when_names_change(tmp_path: Path) -> None:
+    init = (
+        "from .module1 import (\n    Class1,  # one\n    gone,  # two\n)\n"
+        "__all__ = [\n    'Class1',  # one\n    'gone',  # two\n]\n"
+    )
+    text = kept(package(tmp_path, init))
+    assert text.count("# one") == 2 and text.count("# two") == 2 and "gone" not in text
+    assert python(tmp_path, "import my_package as m; print(*m.__all__)").split() == [
+        "LIMIT", "function1", "function2", "Class1",
+    ]  # fmt: skip
+
+
+def test_a_module_that_is_gone_takes_its_names_along(tmp_path: Path) -> None:
+    found = package(tmp_path)
+    kept(found)
+    (found / "module2.py").unlink()
+    assert kept(found) == (
+        "from .module1 import LIMIT, Class1, function1\n"
+        '\n__all__ = ["LIMIT", "Class1", "function1"]\n'
+    )
+
+
+def test_what_is_written_by_hand_wins_and_is_told(tmp_path: Path) -> None:
+    init = (
+        "from .module1 import function1 as _old\n"
+        "try:\n    from ._fast import function2\nexcept ImportError:\n"
+        "    from .module2 import function2\n"
+        "def Class1(): ...\n__version__ = '1'\n"
+    )
+    found = package(tmp_path, init)
+    done = keep_exports(found)
+    assert done.exports[found] == ("LIMIT", "function1")
+    assert [remark.partition(": ")[2] for remark in done.remarks] == [
+        "'Class1' is bound by hand, so that of .module1 is not re-exported"
+    ]
+    names = python(tmp_path, "import my_package as m; print(*m.__all__)")
+    assert names.split() == ["LIMIT", "Class1", "__version__", "function1"]
+
+
+def test_a_star_import_covers_its_module(tmp_path: Path) -> None:
+    init = "from .module1 import *\nfrom .module2 import *\n__all__ = ['function1']\n"
+    assert kept(package(tmp_path, init)) == init
+
+
+def test_a_name_exported_on_purpose_stays_while_its_module_has_it(tmp_path: Path) -> None:
+    init = "from .module2 import other\n"
+    assert kept(package(tmp_path, init)).startswith("from .module2 import function2, other\n")
+
+
+def test_two_statements_for_one_module_keep_their_names(tmp_path: Path) -> None:
+    init = (
+        "from .module1 import Class1\nfrom .module2 import function2\n"
+        "from .module1 import function1, gone\n"
+    )
+    text = kept(package(tmp_path, init))
+    assert text.startswith(
+        "from .module1 import LIMIT, Class1\nfrom .module2 import function2\n"
+        "from .module1 import function1\n"
+    )
+
+
+def test_all_conflicts_are_told_and_nothing_is_written(tmp_path: Path) -> None:
+    found = package(tmp_path, a="def run(): ...\nx = 1", b="def run(): ...", c="a = x = 2")
+    with pytest.raises(ProjectErrors) as caught:
+        keep_exports(found)
+    told = [problem.message for problem in caught.value.problems]
+    assert told == [
+        "'run' is defined by a.py and b.py: only one of them can be re-exported",
+        "'x' is defined by a.py and c.py: only one of them can be re-exported",
+        "'a' of c.py is also the name of the module a.py, which replaces it in the package as "
+        "soon as it is imported",
+    ]
+    assert all(problem.hint for problem in caught.value.problems)
+    assert (found / "__init__.py").read_bytes() == b""
+
+
+def test_a_line_in_the_file_settles_a_conflict(tmp_path: Path) -> None:
+    modules = {"a": "def run(): ...", "b": "def run(): ...\ndef walk(): ..."}
+    found = package(tmp_path, "from .b import run\n", **modules)
+    assert kept(found).startswith("from .b import run, walk\n\n__all__")
+
+
+def test_a_name_borrowed_from_a_neighbour_is_no_conflict(tmp_path: Path) -> None:
+    found = package(
+        tmp_path, a="def run(): ...", b="from .a import run\n__all__ = ['run', 'walk']\nwalk = 1"
+    )
+    assert kept(found).startswith("from .a import run\nfrom .b import walk\n")
+
+
+def test_a_subpackage_is_kept_too_and_named_by_its_parent(tmp_path: Path) -> None:
+    found = package(tmp_path, a="one = 1", sub_S___init__="", sub_S_b="def two(): ...",
+                    tests_S___init__="", tests_S_test_a="def test(): ...", _own_S___init__="",
+                    _own_S_c="three = 3", __main__="x = 1", conftest="y = 1")  # fmt: skip
+    assert kept(found) == 'from . import sub\nfrom .a import one\n\n__all__ = ["one", "sub"]\n'
+    assert (found / "sub/__init__.py").read_text() == 'from .b import two\n\n__all__ = ["two"]\n'
+    assert (found / "_own/__init__.py").read_text() == ""
+    assert python(tmp_path, "import my_package; print(my_package.sub.two())") == "None"
+
+
+def test_all_in_a_module_that_names_nothing_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ProjectErrors, match="`__all__` names 'gone'") as caught:
+        keep_exports(package(tmp_path, a="__all__ = ['gone', 'x']\nx = 1"))
+    assert caught.value.problems[0].where.endswith("a.py:1")
+
+
+@pytest.mark.parametrize("init", ["__all__ = []\n__all__ += other.__all__\n", "__all__ = list()\n"])
+def test_an_all_that_cannot_be_kept_is_told(tmp_path: Path, init: str) -> None:
+    found = package(tmp_path, init)
+    with pytest.raises(TwofoldError, match="cannot be kept"):
+        keep_exports(found)
+    assert (found / "__init__.py").read_text() == init
+
+
+def test_a_syntax_error_is_told_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(TwofoldError) as caught:
+        keep_exports(package(tmp_path, a="x = 1\ndef f(:\n"))
+    assert caught.value.problems[0].where.endswith("a.py:2")
+    with pytest.raises(BadFile):
+        raise BadFile(str(caught.value))
+
+
+def test_the_coding_of_a_file_is_kept(tmp_path: Path) -> None:
+    found = package(tmp_path)
+    (found / "__init__.py").write_bytes("# coding: latin-1\ncafé = 'é'\n".encode("latin-1"))
+    keep_exports(found)
+    data = (found / "__init__.py").read_bytes()
+    assert "café = 'é'".encode("latin-1") in data and b"from .module1" in data
+    (found / "__init__.py").write_bytes(b"\xef\xbb\xbf'''Doc.'''\n")
+    keep_exports(found)
+    assert (found / "__init__.py").read_bytes().startswith(b"\xef\xbb\xbf'''Doc.'''\n\nfrom .mod")
+
+
+def test_long_lists_are_broken_at_the_projects_line_length(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.ruff]\nline-length = 40\n")
+    text = kept(package(tmp_path, a="\n".join(f"name_{i} = {i}" for i in range(6))))
+    assert "from .a import (\n    name_0,\n" in text and '__all__ = [\n    "name_0",\n' in text
+
+
+def test_check_shows_the_difference_and_writes_nothing(
+    tmp_path: Path, twofold: Callable[..., object]
+) -> None:
+    found = package(tmp_path / "src")
+    ran = twofold("exports", "--check")
+    assert ran.code == 1 and "+from .module1 import LIMIT, Class1, function1" in ran.out
+    assert "hint: run 'twofold exports'" in ran.err
+    assert (found / "__init__.py").read_text() == ""
+    assert twofold("exports").code == 0
+    again = twofold("exports", "--check", "--json")
+    assert again.code == 0 and again.json["changes"] == []
+    assert list(again.json["packages"].values()) == [["LIMIT", "Class1", "function1", "function2"]]
+
+
+def test_a_folder_without_a_package_is_told(twofold: Callable[..., object]) -> None:
+    ran = twofold("exports")
+    assert ran.code == 1 and "no package" in ran.err and "hint:" in ran.err
