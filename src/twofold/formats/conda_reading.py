@@ -1,0 +1,135 @@
+"""Conda packages read, both forms, as streams: info/ alone or everything.
+
+A `.conda` is a zip of stored members around two tars under zstandard; a `.tar.bz2` is one tar.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from twofold.errors import BadFile, Problem
+from twofold.formats import limits
+from twofold.formats.tar_safety import TarStream, member_problem
+from twofold.formats.unpacking import Section, open_bz2, open_zstd
+from twofold.formats.zip_safety import ZipMember, scan
+from twofold.names import conda_file_name
+
+_AGAIN = "build or download the package again"
+#: Files under info/ that are kept when a package is looked into, and how large each may be.
+_WANTED = {
+    "info/index.json": limits.METADATA,
+    "info/about.json": limits.METADATA,
+    "info/run_exports.json": limits.METADATA,
+}
+
+
+def read_info(path: Path, wanted: dict[str, int] | None = None) -> dict[str, bytes]:
+    """The wanted files under info/ (path -> bytes), index.json at least. Raises BadFile.
+
+    `wanted` is path -> most bytes. A `.tar.bz2` is read only as far as needed when its info/
+    comes first, as conda-build packs it.
+    """
+    wanted = _WANTED if wanted is None else wanted
+    found: dict[str, bytes] = {}
+    with open_part(path, "info") as tar:
+        left_info = False
+        for member in tar:
+            problem = member_problem(member)
+            if problem:
+                raise BadFile(problem, _AGAIN, path.name)
+            if member.path in wanted and member.kind == "file":
+                if member.path in found:
+                    raise BadFile(f"it holds {member.path} twice", _AGAIN, path.name)
+                found[member.path] = tar.read(wanted[member.path])
+            left_info = left_info or not member.path.startswith("info/")
+            if left_info and "info/index.json" in found and path.name.endswith(".tar.bz2"):
+                break
+    if "info/index.json" not in found:
+        raise BadFile("it is no conda package: info/index.json is missing", _AGAIN, path.name)
+    return found
+
+
+def parse_index(data: bytes, path: Path) -> dict[str, Any]:
+    """info/index.json, checked and compared with the file's name. Raises BadFile."""
+    index = parse_json(data, path, "info/index.json")
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "name": str,
+        "version": str,
+        "build": str,
+        "build_number": int,
+        "depends": list,
+    }
+    problems = [
+        f"info/index.json has no usable '{key}'"
+        for key, kind in kinds.items()
+        if not isinstance(index.get(key, [] if key == "depends" else None), kind)
+    ]
+    for key in ("depends", "constrains"):
+        if not all(isinstance(spec, str) for spec in index.get(key) or []):
+            problems.append(f"'{key}' of info/index.json holds something other than text")
+    told = conda_file_name(path.name)
+    for key in ("name", "version", "build"):
+        value = getattr(told, key)
+        if not problems and index[key] != value:
+            problems.append(f"info/index.json tells {key} '{index[key]}', the file name '{value}'")
+    if problems:
+        raise limits.refuse([Problem(p, _AGAIN, path.name) for p in problems])
+    return index
+
+
+def parse_json(data: bytes, path: Path, name: str) -> dict[str, Any]:
+    """A JSON object of the package. Raises BadFile."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise BadFile(f"{name} is not JSON: {error}", _AGAIN, path.name) from error
+    if not isinstance(value, dict):
+        raise BadFile(f"{name} is not a JSON object", _AGAIN, path.name)
+    return value
+
+
+@contextmanager
+def open_part(path: Path, part: str) -> Iterator[TarStream]:
+    """The tar of one part ('info' or 'pkg') of a `.conda`; the one tar of a `.tar.bz2`."""
+    with path.open("rb") as stream:
+        if path.name.endswith(".tar.bz2"):
+            if stream.read(3) != b"BZh":
+                raise BadFile("it is not a .tar.bz2 archive", _AGAIN, path.name)
+            stream.seek(0)
+            yield TarStream(open_bz2(stream, path.name), path.name)
+            return
+        member = _inner(stream, path, part)
+        where = f"{path.name}: {member.name}"
+        yield TarStream(open_zstd(Section(stream, member.start, member.packed), where), where)
+
+
+def _inner(stream: IO[bytes], path: Path, part: str) -> ZipMember:
+    """The zip member that holds `part`, after the outer zip was found sound."""
+    listing = scan(stream)
+    problems = [Problem(p.message, _AGAIN, path.name) for p in listing.problems]
+    members = {member.name: member for member in listing.members}
+    stem = path.name.removesuffix(".conda")
+    expected = {"metadata.json", f"info-{stem}.tar.zst", f"pkg-{stem}.tar.zst"}
+    if not problems and set(members) != expected:
+        wrong = ", ".join(sorted(set(members) ^ expected)[:6])
+        problems.append(
+            Problem(
+                f"the inner archives are not those of {stem}: {wrong}",
+                "a conda package may not be renamed; build it again",
+                path.name,
+            )
+        )
+    if not problems and any(member.method for member in members.values()):
+        problems.append(Problem("the inner archives must be stored, not packed", _AGAIN, path.name))
+    if problems:
+        raise limits.refuse(problems)
+    meta = members["metadata.json"]
+    stream.seek(meta.start)
+    about = parse_json(stream.read(min(meta.packed, 4096)), path, "metadata.json")
+    if about.get("conda_pkg_format_version") != 2:
+        raise BadFile("it is of another version of the .conda format than 2", _AGAIN, path.name)
+    return members[f"{part}-{stem}.tar.zst"]

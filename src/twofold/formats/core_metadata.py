@@ -1,0 +1,96 @@
+"""METADATA and PKG-INFO read (core metadata 1.0 to 2.5).
+
+Parsed by hand: the `email` package, which the format borrows its syntax from, costs more to
+import than a small project takes to build.
+"""
+
+from __future__ import annotations
+
+from twofold.errors import BadFile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class CoreMetadata:
+    """The fields of one METADATA file, in its order, keys compared without case."""
+
+    __slots__ = ("_fields", "description")
+
+    def __init__(self, fields: Mapping[str, list[str]], description: str) -> None:
+        self._fields = fields
+        self.description = description
+
+    def get(self, key: str) -> str:
+        """The first value of a field, or ''."""
+        return (self._fields.get(key.lower()) or [""])[0]
+
+    def all(self, key: str) -> tuple[str, ...]:
+        """Every value of a field, as in the file."""
+        return tuple(self._fields.get(key.lower(), ()))
+
+    @property
+    def name(self) -> str:
+        return self.get("Name")
+
+    @property
+    def version(self) -> str:
+        return self.get("Version")
+
+    @property
+    def requires_python(self) -> str | None:
+        return self.get("Requires-Python") or None
+
+    @property
+    def requires_dist(self) -> tuple[str, ...]:
+        return self.all("Requires-Dist")
+
+
+def parse_metadata(data: bytes, where: str = "METADATA") -> CoreMetadata:
+    """Raises BadFile when it is not core metadata with a name and a version."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadFile("the metadata are not UTF-8", f"byte {error.start}", where) from error
+    head, _, body = text.replace("\r\n", "\n").partition("\n\n")
+    fields: dict[str, list[str]] = {}
+    values: list[str] = []
+    for line in head.split("\n"):
+        if line[:1] in (" ", "\t"):
+            if not values:
+                raise BadFile("the metadata begin with a continuation line", where=where)
+            values[-1] += "\n" + line.strip()
+        elif line:
+            key, colon, value = line.partition(":")
+            if not colon or not key.replace("-", "").isalnum():
+                raise BadFile(
+                    f"the metadata hold a line that is no field: {line[:80]!r}", "", where
+                )
+            values = fields.setdefault(key.lower(), [])
+            values.append(value.strip())
+    for key in ("Name", "Version"):
+        found = fields.get(key.lower(), [])
+        if len(found) != 1 or not found[0]:
+            raise BadFile(
+                f"the metadata have {'no' if not found else 'more than one'} {key}", "", where
+            )
+    description = body or "\n".join(fields.get("description", []))
+    return CoreMetadata(fields, description)
+
+
+def entry_points(data: bytes, group: str) -> list[str]:
+    """The lines `name = module:function` of one group of entry_points.txt, sorted."""
+    found = []
+    current = ""
+    for line in data.decode("utf-8", "replace").splitlines():
+        line = line.strip()
+        if not line or line[0] in "#;":
+            continue
+        if line[0] == "[" and line[-1] == "]":
+            current = line[1:-1].strip()
+        elif current == group and "=" in line:
+            name, _, target = line.partition("=")
+            # Extras after the target (`m:f [extra]`) are of no use to an installer of scripts.
+            found.append(f"{name.strip()} = {target.partition('[')[0].strip()}")
+    return sorted(found)

@@ -1,0 +1,66 @@
+"""What an archive may ask of the machine that looks into it.
+
+Chosen above everything that PyPI and conda-forge hold today and far below what hurts: memory and
+time stay bounded whatever a file claims.
+"""
+
+from __future__ import annotations
+
+from twofold.errors import BadFile, Problem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Members of one archive. The largest wheels of PyPI hold some 60,000.
+MEMBERS = 200_000
+#: Bytes of one archive, unpacked.
+UNPACKED = 32 << 30
+#: PyPI's own rule for bombs: unpacked more than 50 times the packed size, above 64 MiB.
+RATIO = 50
+RATIO_FROM = 64 << 20
+#: Bytes of METADATA, PKG-INFO, index.json; PyPI's longest description is below 1 MiB.
+METADATA = 4 << 20
+#: Bytes of RECORD, paths.json and other lists of files.
+LISTS = 64 << 20
+#: Bytes of a path inside an archive; longer ones cannot be unpacked on any system.
+PATH = 1024
+#: Nesting of folders inside an archive.
+DEPTH = 64
+#: zstandard's window, in bytes: what `zstd -d` and conda's clients take, and no more.
+WINDOW = 1 << 27
+
+
+def refuse(problems: Sequence[Problem]) -> BadFile:
+    """One error that tells all the problems of a file."""
+    first = problems[0]
+    error = BadFile(first.message, first.hint, first.where)
+    error.problems = tuple(problems)
+    return error
+
+
+def path_problem(path: str) -> str:
+    """What makes a path inside an archive unsafe to unpack on some system, or ''."""
+    if not path:
+        return "a member has no name"
+    if not path.isprintable():
+        return f"a member's name holds control characters: {path!r}"
+    if len(path.encode("utf-8", "surrogateescape")) > PATH:
+        return f"a member's name is longer than {PATH} bytes: {path[:60]}..."
+    if "\\" in path:
+        return f"a member's name holds a backslash: {path}"
+    if path.startswith("/") or path[1:2] == ":":
+        return f"a member's path is absolute: {path}"
+    parts = path.removesuffix("/").split("/")
+    if ".." in parts:
+        return f"a member climbs out of the archive: {path}"
+    if "" in parts or "." in parts:
+        return f"a member's path is not plain: {path}"
+    if len(parts) > DEPTH:
+        return f"a member lies more than {DEPTH} folders deep: {path[:60]}..."
+    return ""
+
+
+def is_bomb(unpacked: int, packed: int) -> bool:
+    """Whether so many bytes from so few can only be meant to fill a disk or the memory."""
+    return unpacked > RATIO_FROM and unpacked > RATIO * max(packed, 1)

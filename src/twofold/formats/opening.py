@@ -1,0 +1,142 @@
+"""From a path to an Artifact: which format a file has, and what it says of itself.
+
+Everything comes from the file; its name is only compared. Nothing is extracted to disk. This
+look costs some milliseconds and finds the archive's structure sound; whether every member's
+content is what RECORD or paths.json says is the deeper look of `twofold.formats.contents`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from twofold.artifact import Artifact, Kind
+from twofold.errors import BadFile, Problem
+from twofold.formats import limits
+from twofold_build.names import is_name, requirement_problem, specifiers_problem, version_problem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold.formats.core_metadata import CoreMetadata
+
+_ENDINGS = {
+    ".whl": Kind.WHEEL,
+    ".tar.gz": Kind.SDIST,
+    ".conda": Kind.CONDA,
+    ".tar.bz2": Kind.TAR_BZ2,
+}
+
+
+def read(path: Path) -> Artifact:
+    """What a built file is and says. Raises BadFile, telling all problems, and OSError."""
+    kind = kind_of(path.name)
+    if path.is_dir():
+        raise BadFile("it is a folder, not a file", where=str(path))
+    if kind is Kind.WHEEL:
+        return _wheel(path)
+    if kind is Kind.SDIST:
+        return _sdist(path)
+    return _conda(path, kind)
+
+
+def kind_of(filename: str) -> Kind:
+    """The kind a file's name claims. Raises BadFile for other endings."""
+    for ending, kind in _ENDINGS.items():
+        if filename.endswith(ending):
+            return kind
+    raise BadFile(
+        f"'{filename}' is none of the files that can be read",
+        "a wheel ends in .whl, an sdist in .tar.gz, a conda package in .conda or .tar.bz2",
+    )
+
+
+def hashes(path: Path) -> tuple[int, str, str]:
+    """Size in bytes, SHA-256 and MD5 (lower-case hex) of a file, in one pass."""
+    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    size = 0
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            sha256.update(block)
+            md5.update(block)
+            size += len(block)
+    return size, sha256.hexdigest(), md5.hexdigest()
+
+
+def _wheel(path: Path) -> Artifact:
+    from twofold.formats.wheel import WheelFile
+
+    with WheelFile(path) as wheel:
+        _check(wheel.metadata, path)
+        size, sha256, md5 = hashes(path)
+        return Artifact(
+            path=path,
+            kind=Kind.WHEEL,
+            name=wheel.metadata.name,
+            version=wheel.metadata.version,
+            size=size,
+            sha256=sha256,
+            md5=md5,
+            metadata=wheel.metadata_bytes,
+            build=wheel.name.build,
+            tags=wheel.name.tags,
+            requires_python=wheel.metadata.requires_python,
+            depends=wheel.metadata.requires_dist,
+        )
+
+
+def _sdist(path: Path) -> Artifact:
+    from twofold.formats.sdist import read_sdist
+
+    sdist = read_sdist(path)
+    _check(sdist.metadata, path)
+    size, sha256, md5 = hashes(path)
+    return Artifact(
+        path=path,
+        kind=Kind.SDIST,
+        name=sdist.metadata.name,
+        version=sdist.metadata.version,
+        size=size,
+        sha256=sha256,
+        md5=md5,
+        metadata=sdist.metadata_bytes,
+        requires_python=sdist.metadata.requires_python,
+        depends=sdist.metadata.requires_dist,
+    )
+
+
+def _conda(path: Path, kind: Kind) -> Artifact:
+    from twofold.formats.conda_reading import parse_index, read_info
+
+    data = read_info(path)["info/index.json"]
+    index = parse_index(data, path)
+    size, sha256, md5 = hashes(path)
+    return Artifact(
+        path=path,
+        kind=kind,
+        name=index["name"],
+        version=index["version"],
+        size=size,
+        sha256=sha256,
+        md5=md5,
+        metadata=data,
+        build=index["build"],
+        build_number=index["build_number"],
+        subdir=str(index.get("subdir") or ("noarch" if index.get("noarch") else path.parent.name)),
+        depends=tuple(index.get("depends") or ()),
+    )
+
+
+def _check(metadata: CoreMetadata, path: Path) -> None:
+    """Name, version, Requires-Python and Requires-Dist by their standards, all mistakes told."""
+    problems = []
+    if not is_name(metadata.name):
+        problems.append(f"the metadata's Name is no name: '{metadata.name}'")
+    if wrong := version_problem(metadata.version):
+        problems.append(f"the metadata's Version: {wrong}")
+    if metadata.requires_python and (wrong := specifiers_problem(metadata.requires_python)):
+        problems.append(f"the metadata's Requires-Python: {wrong}")
+    for requirement in metadata.requires_dist:
+        if wrong := requirement_problem(requirement):
+            problems.append(f"the metadata's Requires-Dist '{requirement[:200]}': {wrong}")
+    if problems:
+        raise limits.refuse([Problem(p, where=path.name) for p in problems])

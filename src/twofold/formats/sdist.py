@@ -1,0 +1,62 @@
+"""Sdists read (PEP 625, PEP 517): a .tar.gz with one folder, PKG-INFO in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from twofold.errors import BadFile, Problem
+from twofold.formats import limits
+from twofold.formats.core_metadata import CoreMetadata, parse_metadata
+from twofold.formats.tar_safety import TarStream, member_problem
+from twofold.formats.unpacking import open_gzip
+from twofold.names import normalised, sdist_name
+
+
+class Sdist(NamedTuple):
+    """What an sdist says of itself; `root` is its one folder, `files` the paths of its files."""
+
+    root: str
+    metadata_bytes: bytes
+    metadata: CoreMetadata
+    files: tuple[str, ...]
+
+
+def read_sdist(path: Path) -> Sdist:
+    """Look through a whole sdist. Raises BadFile, telling all problems found."""
+    told = sdist_name(path.name)
+    problems: list[str] = []
+    metadata: dict[str, bytes] = {}
+    files: list[str] = []
+    with path.open("rb") as stream:
+        if stream.read(2) != b"\x1f\x8b":
+            raise BadFile("it is not a .tar.gz archive", "build the sdist again", path.name)
+        stream.seek(0)
+        tar = TarStream(open_gzip(stream, path.name), path.name)
+        for member in tar:
+            root = member.path.split("/")[0]
+            problem = member_problem(member, root)
+            if problem and len(problems) < 20:
+                problems.append(problem)
+            if member.kind == "file":
+                files.append(member.path)
+            if member.kind == "file" and member.path == f"{root}/PKG-INFO":
+                metadata[root] = tar.read()
+    roots = sorted({file.split("/")[0] for file in files})
+    if len(set(files)) != len(files):
+        problems.append("the sdist holds a file twice")
+    if len(roots) != 1:
+        problems.append(f"an sdist holds one folder, this has {len(roots)}: {', '.join(roots[:5])}")
+    elif not metadata:
+        problems.append(f"the sdist has no {roots[0]}/PKG-INFO")
+    if problems:
+        raise limits.refuse([Problem(p, "build the sdist again", path.name) for p in problems])
+    data = metadata[roots[0]]
+    parsed = parse_metadata(data, f"{path.name}: {roots[0]}/PKG-INFO")
+    if normalised(parsed.name) != normalised(told.name):
+        raise BadFile(
+            f"PKG-INFO names the project '{parsed.name}', not '{told.name}'",
+            "a file may not be renamed; build the sdist again",
+            path.name,
+        )
+    return Sdist(roots[0], data, parsed, tuple(files))

@@ -1,0 +1,226 @@
+"""Tar archives read as a stream and without trust.
+
+Only what packages need is taken: files, folders, links inside the archive. Everything two readers
+could understand differently is refused: sizes told twice with different values (TARmageddon,
+CVE-2025-62518), sparse files, unknown kinds, wrong checksums. Nothing is extracted to disk, and
+an extended header never costs more memory than `limits.METADATA`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+from twofold.errors import BadFile
+from twofold.formats import limits
+
+_BLOCK = 512
+_PIECE = 1 << 20
+
+
+class Readable(Protocol):
+    """What tar is read from: a file, or a decompressor in front of one."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+class TarMember(NamedTuple):
+    """One member: `kind` is 'file', 'folder', 'symlink' or 'hardlink'; `link` its target."""
+
+    path: str
+    kind: str
+    size: int
+    link: str
+    mode: int
+    mtime: int
+
+
+class TarStream:
+    """Iterates over the members of a tar; the current one may be read before the next is asked for.
+
+    `where` names the archive in messages. Raises BadFile. Iteration ends at the archive's end
+    blocks; anything after them but zeros is refused.
+    """
+
+    def __init__(self, stream: Readable, where: str) -> None:
+        self._stream = stream
+        self._where = where
+        self._left = 0
+        self._padding = 0
+        self._count = 0
+        self._total = 0
+
+    def __iter__(self) -> Iterator[TarMember]:
+        while (member := self._next()) is not None:
+            yield member
+        self._finish()
+
+    def pieces(self) -> Iterator[bytes]:
+        """The current member's bytes, in pieces."""
+        while self._left:
+            piece = self._exactly(min(self._left, _PIECE))
+            self._left -= len(piece)
+            yield piece
+
+    def read(self, most: int = limits.METADATA) -> bytes:
+        """The current member's bytes. Raises BadFile when there are more than `most`."""
+        if self._left > most:
+            raise self._bad(f"a member of {self._left} bytes is larger than the {most} allowed")
+        return b"".join(self.pieces())
+
+    def _bad(self, message: str) -> BadFile:
+        return BadFile(message, "build or download the file again", self._where)
+
+    def _exactly(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        if len(data) == size:
+            return data
+        parts = [data]
+        missing = size - len(data)
+        while data and missing:
+            data = self._stream.read(missing)
+            parts.append(data)
+            missing -= len(data)
+        if missing:
+            raise self._bad("the archive is cut off")
+        return b"".join(parts)
+
+    def _skip(self) -> None:
+        for _ in self.pieces():
+            pass
+        self._exactly(self._padding)
+        self._padding = 0
+
+    def _next(self) -> TarMember | None:
+        self._skip()
+        extended: dict[str, str] = {}
+        while True:
+            block = self._exactly(_BLOCK)
+            if not block.strip(b"\0"):
+                return None
+            self._count += 1
+            if self._count > limits.MEMBERS:
+                raise self._bad(f"the archive holds more than {limits.MEMBERS} members")
+            self._check_sum(block)
+            kind, size = block[156:157], self._number(block[124:136])
+            if kind in b"xLK":
+                self._extend(extended, kind, self._body(size))
+            elif kind == b"g":
+                self._check_global(self._body(size))
+            else:
+                return self._member(block, kind, size, extended)
+
+    def _body(self, size: int) -> bytes:
+        if size > limits.METADATA:
+            raise self._bad("an extended header of the archive is too large")
+        data = self._exactly(size)
+        self._exactly(-size % _BLOCK)
+        return data
+
+    def _check_sum(self, block: bytes) -> None:
+        told = self._number(block[148:156])
+        if told != sum(block[:148]) + 8 * 32 + sum(block[156:]):
+            raise self._bad("it is not a tar archive, or it is damaged: a header's sum is wrong")
+
+    def _number(self, field: bytes) -> int:
+        if field[0] & 0x80:  # GNU's form for large numbers
+            return int.from_bytes(field, "big") & ((1 << (8 * len(field) - 1)) - 1)
+        text = field.strip(b" \0")
+        try:
+            return int(text or b"0", 8)
+        except ValueError as error:
+            raise self._bad("it is not a tar archive, or it is damaged: no number") from error
+
+    def _extend(self, extended: dict[str, str], kind: bytes, body: bytes) -> None:
+        if kind != b"x":
+            extended["path" if kind == b"L" else "linkpath"] = self._text(body.rstrip(b"\0"))
+            return
+        for key, value in self._records(body):
+            if key.startswith("GNU.sparse"):
+                raise self._bad("the archive holds a sparse file")
+            if key in ("path", "linkpath", "size"):
+                extended[key] = value
+
+    def _check_global(self, body: bytes) -> None:
+        """Global records may only comment (git archive writes the commit there)."""
+        if any(key in ("path", "linkpath", "size") for key, _ in self._records(body)):
+            raise self._bad("a global header of the archive renames members")
+
+    def _records(self, body: bytes) -> Iterator[tuple[str, str]]:
+        at = 0
+        while at < len(body):
+            space = body.find(b" ", at, at + 20)
+            length = int(body[at:space]) if space > 0 and body[at:space].isdigit() else 0
+            record = body[space + 1 : at + length]
+            key, equals, value = record.partition(b"=")
+            if length <= space - at or not equals or record[-1:] != b"\n":
+                raise self._bad("an extended header of the archive is damaged")
+            yield self._text(key), value[:-1].decode("utf-8", "surrogateescape")
+            at += length
+
+    def _text(self, raw: bytes) -> str:
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise self._bad(f"a member's name is not UTF-8: {raw!r}") from error
+
+    def _member(self, block: bytes, kind: bytes, size: int, extended: dict[str, str]) -> TarMember:
+        kinds = {b"0": "file", b"\0": "file", b"5": "folder", b"2": "symlink", b"1": "hardlink"}
+        if kind not in kinds:
+            raise self._bad("a member is a device, a sparse file or of an unknown kind")
+        name = extended.get("path") or self._name(block)
+        told = int(extended["size"]) if extended.get("size", "").isdigit() else size
+        if told != size and size:
+            raise self._bad(f"a member has two sizes: {name}")
+        what = kinds[kind]
+        if name.startswith("./"):  # `tar c .` and some builders begin every path so
+            name = name[2:] or "."
+        link = extended.get("linkpath") or self._text(block[157:257].partition(b"\0")[0])
+        self._left = told if what == "file" else 0
+        self._padding = -self._left % _BLOCK
+        self._total += self._left
+        if self._total > limits.UNPACKED:
+            raise self._bad(f"the archive unpacks to more than {limits.UNPACKED} bytes")
+        return TarMember(
+            name,
+            "folder" if what == "file" and name.endswith("/") else what,
+            self._left,
+            link if what.endswith("link") else "",
+            self._number(block[100:108]) & 0o7777,
+            self._number(block[136:148]),
+        )
+
+    def _name(self, block: bytes) -> str:
+        name = self._text(block[:100].partition(b"\0")[0])
+        if block[257:263] == b"ustar\0":
+            prefix = self._text(block[345:500].partition(b"\0")[0])
+            return f"{prefix}/{name}" if prefix else name
+        return name
+
+    def _finish(self) -> None:
+        while data := self._stream.read(_PIECE):
+            if data.strip(b"\0"):
+                raise self._bad("something follows the end of the archive")
+
+
+def member_problem(member: TarMember, root: str = "") -> str:
+    """What makes a member unsafe to unpack, or ''. Links must stay below `root`."""
+    if member.path in (".", "./"):
+        return ""
+    problem = limits.path_problem(member.path)
+    if problem or not member.kind.endswith("link"):
+        return problem
+    base = member.path.rpartition("/")[0] if member.kind == "symlink" else ""
+    if member.link.startswith("/") or "\\" in member.link or member.link[1:2] == ":":
+        return f"a link leaves the archive: {member.path} -> {member.link}"
+    depth: list[str] = [part for part in base.split("/") if part]
+    for part in member.link.split("/"):
+        if part == "..":
+            if not depth:
+                return f"a link leaves the archive: {member.path} -> {member.link}"
+            depth.pop()
+        elif part not in ("", "."):
+            depth.append(part)
+    if root and depth[:1] != [root]:
+        return f"a link leaves the archive: {member.path} -> {member.link}"
+    return ""

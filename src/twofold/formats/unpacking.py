@@ -1,0 +1,92 @@
+"""Decompressors with a limit: a stream that refuses to give more than its source can justify."""
+
+from __future__ import annotations
+
+import zlib
+from typing import IO
+
+from twofold.errors import BadFile
+from twofold.formats import limits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twofold.formats.tar_safety import Readable
+
+_HINT = "download or build the file again"
+
+
+class Bounded:
+    """Reads from a decompressor and counts: a bomb and a damaged stream raise BadFile."""
+
+    def __init__(self, stream: Readable, packed: Callable[[], int], where: str) -> None:
+        """`packed` tells how many bytes were taken from the file so far."""
+        self._stream = stream
+        self._packed = packed
+        self._where = where
+        self._given = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        try:
+            data = self._stream.read(size)
+        except (OSError, EOFError, ValueError, zlib.error) as error:
+            raise BadFile(f"the archive is damaged: {error}", _HINT, self._where) from error
+        self._given += len(data)
+        if limits.is_bomb(self._given, self._packed()):
+            raise BadFile(
+                f"the archive unpacks to more than {limits.RATIO} times its size: a bomb",
+                where=self._where,
+            )
+        return data
+
+
+class Section:
+    """A part of an open file as a stream of its own: a stored member of a zip."""
+
+    def __init__(self, stream: IO[bytes], start: int, size: int) -> None:
+        self._stream = stream
+        self._at = start
+        self._start = start
+        self._end = start + size
+
+    def taken(self) -> int:
+        return self._at - self._start
+
+    def read(self, size: int = -1, /) -> bytes:
+        self._stream.seek(self._at)
+        left = self._end - self._at
+        data = self._stream.read(left if size < 0 else min(size, left))
+        self._at += len(data)
+        return data
+
+
+def open_zstd(section: Section, where: str) -> Bounded:
+    import zstandard
+
+    class Translated:
+        """zstandard's own error is no OSError; this makes it one that Bounded knows."""
+
+        def __init__(self) -> None:
+            decompressor = zstandard.ZstdDecompressor(max_window_size=limits.WINDOW)
+            self._reader = decompressor.stream_reader(section, read_across_frames=True)
+
+        def read(self, size: int = -1, /) -> bytes:
+            try:
+                return bytes(self._reader.read(size))
+            except zstandard.ZstdError as error:
+                raise ValueError(str(error)) from error
+
+    return Bounded(Translated(), section.taken, where)
+
+
+def open_bz2(stream: IO[bytes], where: str) -> Bounded:
+    import bz2
+
+    return Bounded(bz2.BZ2File(stream), stream.tell, where)
+
+
+def open_gzip(stream: IO[bytes], where: str) -> Bounded:
+    import gzip
+
+    return Bounded(gzip.GzipFile(fileobj=stream), stream.tell, where)

@@ -1,0 +1,73 @@
+"""Where a zip's central directory lies, by the records at the file's end (APPNOTE 4.3.14-16)."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import IO, NamedTuple
+
+_END = Struct("<4sHHHHIIH")
+_END64 = Struct("<4sQHHIIQQQQ")
+_LOCATOR64 = Struct("<4sIQI")
+#: Bytes of a central directory; 200,000 members with paths of 300 bytes stay below.
+_MOST = 96 << 20
+
+
+class ZipError(Exception):
+    """The archive is so damaged that its members cannot be listed."""
+
+
+class Directory(NamedTuple):
+    """The central directory's bytes, where it begins in the file, and how many members it tells."""
+
+    data: bytes
+    start: int
+    count: int
+
+
+def find_directory(stream: IO[bytes]) -> Directory:
+    """Find and read the central directory. Raises ZipError when there is not exactly one."""
+    length = stream.seek(0, 2)
+    stream.seek(0)
+    head = stream.read(4)
+    if head not in (b"PK\3\4", b"PK\5\6"):
+        raise ZipError("it is not a zip archive" if length else "the file is empty")
+    end = length - _END.size
+    stream.seek(max(end, 0))
+    record = stream.read(_END.size)
+    if len(record) < _END.size or record[:4] != b"PK\5\6":
+        raise ZipError(
+            "the zip is cut off, or something follows it: it does not end with its directory"
+        )
+    _, disk, first_disk, here, count, size, start, comment = _END.unpack(record)
+    if comment:
+        raise ZipError("the zip has a comment")
+    if 0xFFFF in (here, count) or 0xFFFFFFFF in (size, start):
+        disk, first_disk, here, count, size, start, end = _wide_end(stream, end)
+    if disk or first_disk or here != count:
+        raise ZipError("the zip is in several parts")
+    if size > _MOST:
+        raise ZipError(f"the zip's directory is larger than {_MOST} bytes")
+    if start + size != end:
+        raise ZipError("hidden data lie between the zip's directory and its end")
+    stream.seek(start)
+    return Directory(stream.read(size), start, count)
+
+
+def _wide_end(stream: IO[bytes], end: int) -> tuple[int, int, int, int, int, int, int]:
+    """The ZIP64 record, which must lie right before its locator, and that right before the end."""
+    at = end - _LOCATOR64.size
+    stream.seek(max(at, 0))
+    locator = stream.read(_LOCATOR64.size)
+    if len(locator) < _LOCATOR64.size or locator[:4] != b"PK\6\7":
+        raise ZipError("the zip's ZIP64 locator is missing")
+    _, locator_disk, where, disks = _LOCATOR64.unpack(locator)
+    if where != at - _END64.size or locator_disk or disks != 1:
+        raise ZipError("the zip's ZIP64 records do not lie where they say")
+    stream.seek(where)
+    record = stream.read(_END64.size)
+    if record[:4] != b"PK\6\6":
+        raise ZipError("the zip's ZIP64 record is missing")
+    _, length, _, _, disk, first_disk, here, count, size, start = _END64.unpack(record)
+    if length != _END64.size - 12:
+        raise ZipError("the zip's ZIP64 record has an odd length")
+    return disk, first_disk, here, count, size, start, where

@@ -1,0 +1,389 @@
+"""Zip archives read without trust: every reader must see the same files in them.
+
+A zip tells of its members twice, in local headers and in the central directory; readers differ
+in which they believe, and attackers use the difference (CVE-2025-54368 and its like). Here both
+must agree, the members must fill the file without gaps, and nothing may come before or after.
+
+`scan(stream, strict=...)` -> `ZipListing(members, problems)` tells everything that is wrong.
+`ZipArchive(path)` opens, scans, raises BadFile with all problems, and reads members under a cap.
+`problems(path)` is the strict form, for a registry's gate and for `twofold check`: it also
+refuses data descriptors, which honest but old builders write.
+
+APPNOTE 6.3.10 for the layout. Nothing is extracted to disk.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from struct import Struct
+from typing import IO, NamedTuple
+
+from isal import isal_zlib
+
+from twofold.errors import BadFile, Problem
+from twofold.formats import limits
+from twofold.formats.zip_ends import ZipError, find_directory
+
+_CENTRAL = Struct("<4s6H3I5H2I")
+_LOCAL = Struct("<4s5H3I2H")
+_UTF8, _DESCRIPTOR = 0x800, 0x8
+#: Flags that change nothing for a reader: UTF-8 names, descriptors, deflate's level (2 bits).
+_KNOWN_FLAGS = 0x800 | 0x8 | 0x6
+_MAX32 = 0xFFFFFFFF
+_PIECE = 1 << 20
+
+
+class ZipMember(NamedTuple):
+    """One member. Sizes in bytes; `start` is where its packed data begin in the file.
+
+    `mode` is the Unix mode (0 when the archive was not made on Unix); folders end in `/`.
+    """
+
+    name: str
+    method: int
+    crc: int
+    packed: int
+    size: int
+    header: int
+    start: int
+    end: int
+    mode: int
+    date: tuple[int, int, int, int, int, int]
+
+    @property
+    def is_folder(self) -> bool:
+        return self.name.endswith("/")
+
+    @property
+    def is_executable(self) -> bool:
+        return bool(self.mode & 0o111)
+
+
+class ZipListing(NamedTuple):
+    """What a scan found: the members in the directory's order, and all that is wrong."""
+
+    members: list[ZipMember]
+    problems: list[Problem]
+
+
+def problems(path: Path) -> list[Problem]:
+    """Everything about the zip at `path` that could make two readers see different files."""
+    with path.open("rb") as stream:
+        return scan(stream, strict=True).problems
+
+
+def scan(stream: IO[bytes], strict: bool = False) -> ZipListing:
+    """Read both accounts of the members and compare them; never raises for a bad archive."""
+    try:
+        directory = find_directory(stream)
+    except ZipError as error:
+        return ZipListing([], [Problem(str(error), "build or download the file again")])
+    if directory.count > limits.MEMBERS:
+        return ZipListing([], [Problem(f"the archive holds more than {limits.MEMBERS} members")])
+    try:
+        return _Scan(stream, directory.data, directory.start, directory.count, strict).run()
+    except ZipError as error:
+        return ZipListing([], [Problem(str(error), "build or download the file again")])
+
+
+class _Scan:
+    """One pass over the central directory and one over the local headers."""
+
+    def __init__(
+        self, stream: IO[bytes], data: bytes, start: int, count: int, strict: bool
+    ) -> None:
+        self._stream = stream
+        self._data = data
+        self._start = start
+        self._count = count
+        self._strict = strict
+        self._problems: list[Problem] = []
+
+    def run(self) -> ZipListing:
+        members = [self._local(*central) for central in self._central()]
+        self._check_layout(members)
+        self._check_names([member.name for member in members])
+        total = sum(member.size for member in members)
+        packed = sum(member.packed for member in members)
+        if total > limits.UNPACKED or limits.is_bomb(total, packed):
+            self._tell(f"the archive would unpack {packed} bytes to {total}: a bomb")
+        return ZipListing(members, self._problems)
+
+    def _tell(self, message: str) -> None:
+        if len(self._problems) < 20:  # enough to act on
+            self._problems.append(Problem(message))
+
+    def _central(self) -> list[tuple[tuple[int, ...], bytes, bytes]]:
+        """The fixed fields, raw name and extra field of each entry of the directory."""
+        data, at, entries = self._data, 0, []
+        while at < len(data):
+            if len(data) - at < _CENTRAL.size or data[at : at + 4] != b"PK\1\2":
+                raise ZipError("the zip's central directory is damaged")
+            fields = _CENTRAL.unpack_from(data, at)
+            name_length, extra_length, comment_length = fields[10], fields[11], fields[12]
+            at += _CENTRAL.size
+            after = at + name_length + extra_length
+            if after + comment_length > len(data):
+                raise ZipError("the zip's central directory is damaged")
+            entries.append(
+                (fields[1:], data[at : at + name_length], data[at + name_length : after])
+            )
+            if comment_length:
+                self._tell(f"a member of the zip has a comment: {_shown(entries[-1][1])}")
+            at = after + comment_length
+        if len(entries) != self._count:
+            raise ZipError(f"the zip says {self._count} members and lists {len(entries)}")
+        return entries
+
+    def _local(self, fields: tuple[int, ...], raw: bytes, extra: bytes) -> ZipMember:
+        made_by, _, flags, method, time, date, crc, packed, size = fields[:9]
+        disk, attributes, header = fields[12], fields[14], fields[15]
+        name = self._name(raw, flags)
+        size, packed, header = self._wide(name, extra, size, packed, header)
+        mode = attributes >> 16 if made_by >> 8 == 3 else 0
+        self._check_fields(name, flags, method, size, packed, mode, disk, extra)
+        start, end = self._compare(name, raw, flags, method, crc, packed, size, header)
+        when = (
+            (date >> 9) + 1980,
+            (date >> 5) & 15,
+            date & 31,
+            time >> 11,
+            (time >> 5) & 63,
+            (time & 31) * 2,
+        )
+        return ZipMember(name, method, crc, packed, size, header, start, end, mode, when)
+
+    def _name(self, raw: bytes, flags: int) -> str:
+        try:
+            name = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            self._tell(f"a member's name is not UTF-8: {_shown(raw)}")
+            return raw.decode("latin-1")
+        if not name.isascii() and not flags & _UTF8:
+            self._tell(f"a member's name is not marked as UTF-8: {_shown(raw)}")
+        problem = limits.path_problem(name)
+        if problem:
+            self._tell(problem)
+        return name
+
+    def _wide(
+        self, name: str, extra: bytes, size: int, packed: int, header: int
+    ) -> tuple[int, int, int]:
+        """Sizes and offset with the ZIP64 field taken into account."""
+        at = 0
+        while at + 4 <= len(extra):
+            kind = int.from_bytes(extra[at : at + 2], "little")
+            length = int.from_bytes(extra[at + 2 : at + 4], "little")
+            body = extra[at + 4 : at + 4 + length]
+            at += 4 + length
+            if kind == 0x7075:
+                self._tell(f"a member has a second name in an extra field: {name}")
+            if kind != 1:
+                continue
+            numbers = [int.from_bytes(body[i : i + 8], "little") for i in range(0, len(body), 8)]
+            wanted = (size == _MAX32) + (packed == _MAX32) + (header == _MAX32)
+            if len(numbers) != wanted or len(body) % 8:
+                self._tell(f"the ZIP64 sizes of a member do not fit its entry: {name}")
+                continue
+            size = numbers.pop(0) if size == _MAX32 else size
+            packed = numbers.pop(0) if packed == _MAX32 else packed
+            header = numbers.pop(0) if header == _MAX32 else header
+        if at != len(extra):
+            self._tell(f"a member's extra field is damaged: {name}")
+        return size, packed, header
+
+    def _check_fields(
+        self,
+        name: str,
+        flags: int,
+        method: int,
+        size: int,
+        packed: int,
+        mode: int,
+        disk: int,
+        extra: bytes,
+    ) -> None:
+        kind = mode & 0o170000
+        if flags & 1:
+            self._tell(f"a member is encrypted: {name}")
+        elif flags & ~_KNOWN_FLAGS:
+            self._tell(f"a member has unknown flags: {name}")
+        if method not in (0, 8):
+            self._tell(f"a member is packed by a method other than deflate: {name}")
+        if method == 0 and size != packed:
+            self._tell(f"a stored member has two sizes: {name}")
+        if disk:
+            self._tell(f"a member lies on another disk: {name}")
+        if kind == 0o120000:
+            self._tell(f"a member is a symbolic link: {name}")
+        elif kind not in (0, 0o100000, 0o040000):
+            self._tell(f"a member is neither a file nor a folder: {name}")
+        if name.endswith("/") and size:
+            self._tell(f"a folder has content: {name}")
+        if self._strict and flags & _DESCRIPTOR:
+            self._tell(f"a member's sizes follow its data (data descriptor): {name}")
+
+    def _compare(
+        self,
+        name: str,
+        raw: bytes,
+        flags: int,
+        method: int,
+        crc: int,
+        packed: int,
+        size: int,
+        header: int,
+    ) -> tuple[int, int]:
+        """Where the member's data begin and where the member ends, by its local header."""
+        self._stream.seek(header)
+        head = self._stream.read(_LOCAL.size)
+        if len(head) < _LOCAL.size or head[:4] != b"PK\3\4":
+            raise ZipError(f"the zip's directory points to no member for {_shown(raw)}")
+        _, _, flags2, method2, _, _, crc2, packed2, size2, name_length, extra_length = (
+            _LOCAL.unpack(head)
+        )
+        local = self._stream.read(name_length + extra_length)
+        if local[:name_length] != raw:
+            self._tell(f"a member has two names: {_shown(raw)}, {_shown(local[:name_length])}")
+        if flags2 & _DESCRIPTOR != flags & _DESCRIPTOR or method2 != method:
+            self._tell(f"a member is described in two ways: {name}")
+        if _MAX32 in (size2, packed2):
+            size2, packed2, _ = self._wide(name, local[name_length:], size2, packed2, 0)
+        told = (crc2, packed2, size2)
+        described_later = bool(flags & _DESCRIPTOR) and told == (0, 0, 0)
+        if told != (crc, packed, size) and not described_later:
+            self._tell(f"a member has two sizes or checksums: {name}")
+        start = header + _LOCAL.size + name_length + extra_length
+        end = start + packed
+        if flags & _DESCRIPTOR:
+            end += self._descriptor(name, end, crc, packed, size)
+        return start, end
+
+    def _descriptor(self, name: str, at: int, crc: int, packed: int, size: int) -> int:
+        """The length of the data descriptor at `at`, with or without mark, 32 or 64 bits."""
+        self._stream.seek(at)
+        found = self._stream.read(24)
+        for width in (4, 8):
+            for mark in (b"PK\7\x08", b""):
+                expected = mark + crc.to_bytes(4, "little")
+                if width == 4 and max(packed, size) > _MAX32:
+                    continue
+                expected += packed.to_bytes(width, "little") + size.to_bytes(width, "little")
+                if found.startswith(expected):
+                    return len(expected)
+        self._tell(f"a member's data descriptor disagrees with the directory: {name}")
+        return 0
+
+    def _check_layout(self, members: list[ZipMember]) -> None:
+        at = 0
+        for member in sorted(members, key=lambda member: member.header):
+            if member.header != at:
+                what = "overlaps another" if member.header < at else "follows hidden data"
+                self._tell(f"a member {what}: {member.name}")
+            at = member.end
+        if at != self._start:
+            self._tell("hidden data lie between the zip's members and its directory")
+
+    def _check_names(self, names: list[str]) -> None:
+        files = {name for name in names if not name.endswith("/")}
+        if len(set(names)) != len(names):
+            seen: set[str] = set()
+            double = sorted({name for name in names if name in seen or seen.add(name)})  # type: ignore[func-returns-value]
+            self._tell(f"the zip holds a member twice: {', '.join(double[:5])}")
+        folders = {name[: name.rindex("/")] for name in names if "/" in name}
+        for name in sorted(files & folders):
+            self._tell(f"a member is a file and a folder: {name}")
+
+
+def _shown(raw: bytes) -> str:
+    return repr(raw.decode("utf-8", "backslashreplace"))
+
+
+class ZipArchive:
+    """A zip opened for reading, already found sound. Use as a context manager.
+
+    Raises BadFile, telling all problems, when it is not.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stream = path.open("rb")
+        listing = scan(self._stream)
+        if listing.problems:
+            self._stream.close()
+            raise limits.refuse([Problem(p.message, p.hint, path.name) for p in listing.problems])
+        self.members = {member.name: member for member in listing.members}
+
+    def __enter__(self) -> ZipArchive:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def read(self, name: str, most: int = limits.METADATA) -> bytes:
+        """A member's bytes, its checksum compared. Raises BadFile when over `most` bytes."""
+        member = self.members[name]
+        if member.size > most:
+            raise BadFile(
+                f"{name} is {member.size} bytes large, more than the {most} allowed",
+                where=self.path.name,
+            )
+        return b"".join(self.pieces(member))
+
+    def pieces(self, member: ZipMember) -> Iterator[bytes]:
+        """A member's bytes in pieces of at most some MiB, its checksum compared at the end.
+
+        Never gives more than `member.size` bytes. Raises BadFile when the data are damaged.
+        """
+        size = crc = 0
+        for piece in self._unpacked(member):
+            size += len(piece)
+            if size > member.size:
+                break
+            crc = isal_zlib.crc32(piece, crc)
+            yield piece
+        if size != member.size or crc != member.crc:
+            raise BadFile(
+                f"the member {member.name} is damaged: its content is not what its size and "
+                "checksum say",
+                "download the file again",
+                self.path.name,
+            )
+
+    def _unpacked(self, member: ZipMember) -> Iterator[bytes]:
+        left, at = member.packed, member.start
+        inflate = isal_zlib.decompressobj(-15) if member.method == 8 else None
+        while left:
+            self._stream.seek(at)
+            packed = self._stream.read(min(left, _PIECE))
+            if not packed:
+                raise BadFile("the zip ends in the middle of a member", where=self.path.name)
+            left -= len(packed)
+            at += len(packed)
+            if inflate is None:
+                yield packed
+                continue
+            try:
+                while packed:
+                    yield inflate.decompress(packed, _PIECE * 4)
+                    packed = inflate.unconsumed_tail
+            except isal_zlib.error as error:
+                raise BadFile(
+                    f"the member {member.name} is damaged: {error}",
+                    "download the file again",
+                    self.path.name,
+                ) from error
+        if inflate is not None and (not inflate.eof or inflate.unused_data):
+            raise BadFile(
+                f"the member {member.name} is damaged: its packed data do not end where they must",
+                "download the file again",
+                self.path.name,
+            )
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
