@@ -103,9 +103,7 @@ def prepare_metadata_for_build_editable(
 
 def _write_wheel(planned: Plan, folder: str) -> str:
     from twofold_build.build import write
-    from twofold_build.wheel import file_name
-    from twofold_build.zip_writer import ZipWriter
+    from twofold_build.wheel import file_name, writer
 
-    name = file_name(planned.project.file_stem)
-    write(planned, [], [ZipWriter(os.path.join(folder, name), planned.when)])
-    return name
+    write(planned, [], [writer(folder, planned)])
+    return file_name(planned.project.file_stem)

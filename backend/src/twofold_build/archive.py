@@ -8,8 +8,14 @@ from __future__ import annotations
 
 import os
 
+try:  # hashlib's own module costs 2.5 ms to import; what it wraps costs nothing
+    from _hashlib import openssl_sha256 as _sha256
+except ImportError:
+    from hashlib import sha256 as _sha256
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from hashlib import _Hash
     from typing import Protocol
 
     class Writer(Protocol):
@@ -84,9 +90,14 @@ class Content:
         return self._crc
 
 
+def new_sha256() -> _Hash:
+    """A SHA-256 to be fed."""
+    return _sha256()
+
+
 def content_of(data: bytes) -> Content:
     """Bytes with their hash."""
-    return Content(data, sha256(data).digest())
+    return Content(data, _sha256(data).digest())
 
 
 def read(source: str | os.PathLike[str]) -> Content:
@@ -105,28 +116,36 @@ def read(source: str | os.PathLike[str]) -> Content:
     return content_of(data)
 
 
-try:  # hashlib's own module costs 2.5 ms to import; what it wraps costs nothing
-    from _hashlib import openssl_sha256 as sha256
-except ImportError:
-    from hashlib import sha256
-
-
 class Draft:
-    """A file that is written under a temporary name beside its place and moved there when done."""
+    """A file that is written under a temporary name beside its place and moved there when done.
 
-    __slots__ = ("file", "path", "temporary")
+    `size` (bytes) and `sha256` (lower-case hex) are those of what was written so far.
+    """
+
+    __slots__ = ("_file", "_hash", "path", "size", "temporary")
 
     def __init__(self, path: str) -> None:
         self.path = path
         folder, name = os.path.split(path)
         os.makedirs(folder or ".", exist_ok=True)
         self.temporary = os.path.join(folder, f".{name}.{os.getpid()}.part")
-        self.file = open(self.temporary, "wb", buffering=1 << 18)
+        self._file = open(self.temporary, "wb", buffering=1 << 18)  # noqa: SIM115 (kept open)
+        self._hash = new_sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+        self._hash.update(data)
+        self.size += len(data)
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
 
     def finish(self) -> None:
         """Put the file in its place; what stood there before is replaced at once."""
         try:
-            self.file.close()
+            self._file.close()
             os.replace(self.temporary, self.path)
         except BaseException:
             self.discard()
@@ -135,7 +154,7 @@ class Draft:
     def discard(self) -> None:
         """Leave nothing."""
         try:
-            self.file.close()
+            self._file.close()
         finally:
             if os.path.exists(self.temporary):
                 os.remove(self.temporary)

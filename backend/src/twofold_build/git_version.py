@@ -26,7 +26,10 @@ def from_git(root: str, prefix: str, mistakes: Mistakes) -> str:
             **where,
         )
         return ""
-    pattern = rf"^{re.escape(prefix)}(?P<base>\d+(\.\d+)*)([-._]?((?P<stage>[a-zA-Z]+)[-._]?(?P<revision>\d+)?))?$"
+    pattern = (
+        rf"^{re.escape(prefix)}(?P<base>\d+(\.\d+)*)"
+        r"([-._]?((?P<stage>[a-zA-Z]+)[-._]?(?P<revision>\d+)?))?$"
+    )
     try:
         found = Version.from_git(pattern=pattern, path=Path(root))
     except (RuntimeError, ValueError) as error:

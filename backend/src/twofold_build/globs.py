@@ -1,4 +1,4 @@
-"""Globs as pyproject.toml and .gitignore write them: `*`, `?`, `[...]` and `**`, always with `/`."""
+"""Globs as pyproject.toml and .gitignore write them: `*`, `?`, `[...]`, `**`, always with `/`."""
 
 from __future__ import annotations
 

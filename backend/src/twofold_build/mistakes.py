@@ -1,4 +1,4 @@
-"""Collects every mistake of a pyproject.toml, so that all are told together, each with its place."""
+"""Collects every mistake of a pyproject.toml: all are told together, each with its place."""
 
 from __future__ import annotations
 

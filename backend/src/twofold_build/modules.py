@@ -118,7 +118,7 @@ def _named(project: Project, wanted: list[str], mistakes: Mistakes) -> tuple[str
         parent = _parent_with_init(project.root, source, name)
         if parent:
             mistakes.add(
-                f"'{parent}' is a package of its own (it has __init__.py), so '{name}' cannot be packed without it",
+                f"'{parent}' has an __init__.py, so '{name}' cannot be packed without it",
                 f"name '{parent}' instead, or remove its __init__.py",
                 table="tool.twofold",
                 key="modules",

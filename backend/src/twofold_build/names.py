@@ -10,17 +10,19 @@ from __future__ import annotations
 import re
 
 #: PEP 508 names.
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 #: A version in PEP 440's canonical form, without epoch and local part.
 _CANONICAL = re.compile(
     r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*"
     r"(?:(?:a|b|rc)(?:0|[1-9][0-9]*))?(?:\.post(?:0|[1-9][0-9]*))?(?:\.dev(?:0|[1-9][0-9]*))?"
 )
-_CLAUSE = r"(?:(?:>=|<=|>|<|!=|==)\s*[0-9]+(?:\.[0-9]+)*|(?:!=|==)\s*[0-9]+(?:\.[0-9]+)*\.\*|~=\s*[0-9]+(?:\.[0-9]+)+)"
+_CLAUSE = (
+    r"(?:(?:>=|<=|>|<|!=|==)\s*[0-9]+(?:\.[0-9]+)*"
+    r"|(?:!=|==)\s*[0-9]+(?:\.[0-9]+)*\.\*|~=\s*[0-9]+(?:\.[0-9]+)+)"
+)
 _SPECIFIERS = re.compile(rf"\s*{_CLAUSE}\s*(?:,\s*{_CLAUSE}\s*)*")
 _REQUIREMENT = re.compile(
-    r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*"
-    r"(\[\s*[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:\s*,\s*[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)*\s*\])?\s*"
+    rf"({_NAME})\s*(\[\s*{_NAME}(?:\s*,\s*{_NAME})*\s*\])?\s*"
     rf"({_CLAUSE}\s*(?:,\s*{_CLAUSE}\s*)*)?"
 )
 #: Licences that need no look into packaging's list of SPDX identifiers.
@@ -43,7 +45,7 @@ _COMMON_LICENCES = frozenset(
 
 
 def is_name(name: str) -> bool:
-    return _NAME.fullmatch(name) is not None
+    return re.fullmatch(_NAME, name) is not None
 
 
 def normalised(name: str) -> str:

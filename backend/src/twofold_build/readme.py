@@ -63,7 +63,7 @@ def _type_of(name: str, mistakes: Mistakes) -> str:
     if suffix not in _TYPES:
         mistakes.add(
             f"'{name}' has no ending that tells its type",
-            'use .md, .rst or .txt, or write readme = {file = "...", content-type = "text/markdown"}',
+            "use .md, .rst or .txt, or a table with file and content-type",
             key="readme",
         )
     return _TYPES.get(suffix, "")

@@ -20,34 +20,34 @@ class TarGzWriter:
     """Writes entries into `path`, below the folder `top`. `when` is in seconds of UTC."""
 
     def __init__(self, path: str, top: str, when: int) -> None:
-        self._draft = Draft(path)
+        self.draft = Draft(path)
         self._top = top
         self._when = when
         self._crc = 0
         self._size = 0
         self._padding = 0
-        self._draft.file.write(_GZIP)
+        self.draft.write(_GZIP)
 
     def add(self, entry: Entry, content: Content) -> None:
         size = len(content.data)
         name = f"{self._top}/{entry.path}"
         self._plain(bytes(self._padding) + header(name, size, entry.executable, self._when))
         if size:
-            self._draft.file.write(content.segment)
+            self.draft.write(content.segment)
             self._crc = crc32(content.data, self._crc)
             self._size += size
         self._padding = -size % _BLOCK
 
     def close(self) -> None:
         self._plain(bytes(self._padding + 2 * _BLOCK))
-        self._draft.file.write(END + pack("<LL", self._crc, self._size & 0xFFFFFFFF))
-        self._draft.finish()
+        self.draft.write(END + pack("<LL", self._crc, self._size & 0xFFFFFFFF))
+        self.draft.finish()
 
     def abort(self) -> None:
-        self._draft.discard()
+        self.draft.discard()
 
     def _plain(self, data: bytes) -> None:
-        self._draft.file.write(segment(data))
+        self.draft.write(segment(data))
         self._crc = crc32(data, self._crc)
         self._size += len(data)
 

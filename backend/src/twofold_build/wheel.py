@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from binascii import b2a_base64
 
 from twofold_build.archive import Content
+from twofold_build.zip_writer import ZipWriter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold_build.build import Plan
 
 TAG = "py3-none-any"
 #: The compressor is not named here: the file's bytes may differ with it, its content may not.
@@ -36,3 +42,8 @@ class Record:
 
 def file_name(stem: str) -> str:
     return f"{stem}-{TAG}.whl"
+
+
+def writer(folder: str, plan: Plan) -> ZipWriter:
+    """A writer of the plan's wheel in `folder`."""
+    return ZipWriter(os.path.join(folder, file_name(plan.project.file_stem)), plan.when)

@@ -21,7 +21,7 @@ class ZipWriter:
     """Writes entries, deflated, into `path`. `when` is in seconds of UTC, 1980 or later."""
 
     def __init__(self, path: str, when: int) -> None:
-        self._draft = Draft(path)
+        self.draft = Draft(path)
         moment = time.gmtime(when)
         self._date = (min(moment.tm_year, 2107) - 1980) << 9 | moment.tm_mon << 5 | moment.tm_mday
         self._time = moment.tm_hour << 11 | moment.tm_min << 5 | moment.tm_sec // 2
@@ -49,7 +49,7 @@ class ZipWriter:
             len(name),
             len(local_extra),
         )
-        write = self._draft.file.write
+        write = self.draft.write
         write(head + name + local_extra)
         if size:
             write(body)
@@ -114,8 +114,8 @@ class ZipWriter:
             min(self._offset, _MAX32),
             0,
         )
-        self._draft.file.write(directory + end)
-        self._draft.finish()
+        self.draft.write(directory + end)
+        self.draft.finish()
 
     def abort(self) -> None:
-        self._draft.discard()
+        self.draft.discard()

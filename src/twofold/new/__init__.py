@@ -1,1 +1,7 @@
 """Starting a project, and adopting one that is there."""
+
+from __future__ import annotations
+
+from twofold.new.start import NewProject, start
+
+__all__ = ["NewProject", "start"]

@@ -1,0 +1,88 @@
+"""Makes uv look where pip is configured to look, when uv has no configuration of its own.
+
+Whoever has told pip of a mirror, a proxy index or a folder of wheels has told the tools of Python;
+uv alone does not read it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+_UV_VARIABLES = (
+    "UV_DEFAULT_INDEX",
+    "UV_INDEX",
+    "UV_INDEX_URL",
+    "UV_EXTRA_INDEX_URL",
+    "UV_FIND_LINKS",
+    "UV_CONFIG_FILE",
+    "UV_NO_INDEX",
+)
+
+
+def uv_index_options(project: Path) -> list[str]:
+    """Options for `uv pip install`: pip's indexes, or nothing where uv has its own."""
+    if _uv_is_configured(project):
+        return []
+    settings = pip_settings()
+    options: list[str] = []
+    if settings.get("index-url"):
+        options += ["--default-index", settings["index-url"]]
+    for address in settings.get("extra-index-url", "").split():
+        options += ["--index", address]
+    for place in settings.get("find-links", "").split():
+        options += ["--find-links", place]
+    if settings.get("no-index", "").lower() in ("1", "true", "yes", "on"):
+        options.append("--no-index")
+    if len(options) > 2:
+        # pip takes the best version of all its indexes, and uv only the first that has the name.
+        options += ["--index-strategy", "unsafe-best-match"]
+    return options
+
+
+def pip_settings() -> dict[str, str]:
+    """pip's own view of its configuration files and variables; the nearest place wins."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    settings: dict[str, str] = {}
+    for line in done.stdout.splitlines():
+        place, _, value = line.partition("=")
+        section, _, key = place.partition(".")
+        if section in ("global", "install", ":env:"):
+            text = value.strip().strip("'\"").replace("\\n", " ")
+            both = key == "find-links" and key in settings
+            settings[key] = f"{settings[key]} {text}" if both else text
+    return settings
+
+
+def _uv_is_configured(project: Path) -> bool:
+    if any(name in os.environ for name in _UV_VARIABLES):
+        return True
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    places = [home / "uv" / "uv.toml", Path("/etc/uv/uv.toml"), project / "uv.toml"]
+    if os.name == "nt":
+        places.append(Path(os.environ.get("APPDATA", "")) / "uv" / "uv.toml")
+    if any(_names_an_index(_table(place)) for place in places):
+        return True
+    tool = _table(project / "pyproject.toml").get("tool", {})
+    return isinstance(tool, dict) and _names_an_index(tool.get("uv", {}))
+
+
+def _table(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return {}
+
+
+def _names_an_index(table: object) -> bool:
+    keys = {"index", "index-url", "extra-index-url", "find-links", "no-index"}
+    return isinstance(table, dict) and bool(keys & (set(table) | set(table.get("pip", {}) or {})))

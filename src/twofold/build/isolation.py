@@ -1,0 +1,174 @@
+"""An isolated environment for another backend: made by uv when it is there, else by pip."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from twofold.build.indexes import uv_index_options
+from twofold.errors import ToolFailed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pyproject_hooks import BuildBackendHookCaller
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment that holds what a backend needs, and nothing else.
+
+    `uv` is the path of uv, or None where pip does the work.
+    """
+
+    folder: Path
+    project: Path
+    uv: str | None
+
+    @classmethod
+    def create(cls, folder: Path, project: Path, requires: Sequence[str]) -> Environment:
+        """Make the environment and install the backend's requirements."""
+        environment = cls(folder, project, shutil.which("uv"))
+        if environment.uv:
+            command = [environment.uv, "venv", "--no-project", "--python", sys.executable, folder]
+        else:
+            command = [sys.executable, "-m", "venv", "--without-pip", folder]
+        _run(command, "an environment for the backend could not be made")
+        environment.install(requires)
+        return environment
+
+    @property
+    def python(self) -> Path:
+        if os.name == "nt":
+            return self.folder / "Scripts" / "python.exe"
+        return self.folder / "bin" / "python"
+
+    @property
+    def tool(self) -> str:
+        """What installs, as it is told to the user."""
+        return "uv" if self.uv else "pip"
+
+    def install(self, requires: Sequence[str]) -> None:
+        """Install requirements. Raises ToolFailed with the installer's output."""
+        if not requires:
+            return
+        if self.uv:
+            options = uv_index_options(self.project)
+            command = [self.uv, "pip", "install", "--python", self.python, *options, *requires]
+        else:
+            command = [sys.executable, "-m", "pip", "--python", self.python, "install", *requires]
+        _run(command, f"{self.tool} could not install {', '.join(requires)}")
+
+    def hooks(self, source: Path, backend: str, paths: Sequence[str]) -> Hooks:
+        """The backend's hooks, run with this environment's Python in `source`."""
+        from pyproject_hooks import BuildBackendHookCaller
+
+        output: list[str] = []
+
+        def run(
+            command: Sequence[str],
+            cwd: str | None = None,
+            extra_environ: Mapping[str, str] | None = None,
+        ) -> None:
+            done = subprocess.run(
+                list(command),
+                cwd=cwd,
+                env={**self._surroundings(), **(extra_environ or {})},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                check=False,
+            )
+            output.append(done.stdout)
+            if done.returncode:
+                raise subprocess.CalledProcessError(done.returncode, command)
+
+        caller = BuildBackendHookCaller(
+            str(source),
+            backend,
+            backend_path=list(paths) or None,
+            runner=run,
+            python_executable=str(self.python),
+        )
+        return Hooks(caller, backend, output)
+
+    def _surroundings(self) -> dict[str, str]:
+        """The environment variables of a hook: the isolated Python first on PATH."""
+        surroundings = dict(os.environ)
+        surroundings["PATH"] = f"{self.python.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        surroundings["VIRTUAL_ENV"] = str(self.folder)
+        surroundings["PYTHONIOENCODING"] = "utf-8"
+        surroundings.pop("PYTHONHOME", None)
+        surroundings.pop("PYTHONPATH", None)
+        return surroundings
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """A backend's hooks; their output is kept and told when one fails."""
+
+    caller: BuildBackendHookCaller
+    backend: str
+    output: list[str]
+
+    def requires(self, kind: str) -> list[str]:
+        """What the backend further needs for an sdist or a wheel."""
+        return list(self._call(f"get_requires_for_build_{kind}"))
+
+    def build(self, kind: str, folder: Path) -> Path:
+        """Build into `folder` and return the file."""
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / str(self._call(f"build_{kind}", str(folder)))
+
+    def _call(self, hook: str, *arguments: str) -> Any:
+        from pyproject_hooks import BackendUnavailable, HookMissing, UnsupportedOperation
+
+        del self.output[:]
+        try:
+            return getattr(self.caller, hook)(*arguments)
+        except BackendUnavailable as error:
+            raise ToolFailed(
+                f"the backend '{self.backend}' could not be loaded",
+                "name the package that holds it in [build-system] requires",
+                "pyproject.toml: [build-system] build-backend",
+                output=str(error.traceback),
+            ) from None
+        except (HookMissing, UnsupportedOperation) as error:
+            raise ToolFailed(
+                f"the backend '{self.backend}' cannot do {hook}: {error}",
+                "see the backend's own documentation",
+                output="".join(self.output),
+            ) from None
+        except subprocess.CalledProcessError as error:
+            raise ToolFailed(
+                f"the backend '{self.backend}' failed in {hook} (exit code {error.returncode})",
+                "its own output stands above",
+                output="".join(self.output),
+            ) from None
+
+
+def _run(command: Sequence[str | Path], what: str) -> None:
+    done = subprocess.run(
+        [str(word) for word in command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        raise ToolFailed(
+            what,
+            "check the requirements' names, and that the index can be reached",
+            output=done.stdout,
+        )

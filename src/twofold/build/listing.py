@@ -1,0 +1,57 @@
+"""The dry run: the real run with writers that only list, so that it cannot say anything else."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from twofold.build.project import has_our_backend
+from twofold.errors import TwofoldError
+from twofold_build.build import plan, write
+from twofold_build.list_writer import ListWriter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class ProjectListing:
+    """File name of each artifact -> its (path, size in bytes, why it is in), in archive order;
+    and (path, why) of what stays out.
+    """
+
+    artifacts: dict[str, list[tuple[str, int, str]]]
+    left_out: list[tuple[str, str]]
+
+
+def list_project(root: str | os.PathLike[str], kinds: Sequence[str]) -> ProjectListing:
+    """What a build would put where. Nothing is written.
+
+    Raises TwofoldError for a project with another backend, which alone knows what it packs.
+    """
+    folder = os.path.abspath(root)
+    if not has_our_backend(folder):
+        raise TwofoldError(
+            "only projects with the backend twofold_build can be listed without building",
+            "build it, and look into dist/; or move it over with 'twofold init'",
+        )
+    from twofold_build import sdist, wheel
+
+    planned = plan(folder)
+    stem = planned.project.file_stem
+    sdists = [ListWriter(sdist.file_name(stem))] if "sdist" in kinds else []
+    wheels = [ListWriter(wheel.file_name(stem))] if "wheel" in kinds else []
+    listers = [*sdists, *wheels]
+    conda_kinds = [kind for kind in kinds if kind in ("conda", "tar.bz2")]
+    adapted = []
+    if conda_kinds:
+        from twofold.build.conda import FromWheel, package
+
+        for kind in conda_kinds:
+            lister = ListWriter(f"{package(planned).stem}.{kind}")
+            listers.append(lister)
+            adapted.append(FromWheel(lister, stem))
+    write(planned, sdists, [*wheels, *adapted])
+    artifacts = {lister.name: lister.entries for lister in listers}
+    return ProjectListing(artifacts, sorted(set(planned.pack.left_out)))

@@ -1,0 +1,170 @@
+"""Build with another backend: its own PEP 517 hooks, in an isolated environment.
+
+The chain is the same: source tree -> sdist -> wheel (from the unpacked sdist) -> conda package.
+"""
+
+from __future__ import annotations
+
+import tarfile
+import tempfile
+import time
+import tomllib
+from pathlib import Path
+
+from twofold.build.isolation import Environment
+from twofold.build.request import BuildRequest, BuildResult, Built
+from twofold.errors import ProjectErrors, ToolFailed, TwofoldError
+from twofold_build.mistakes import Mistakes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    pass
+
+#: PEP 517: what holds where pyproject.toml says nothing.
+_DEFAULT_REQUIRES = ["setuptools>=40.8.0"]
+_DEFAULT_BACKEND = "setuptools.build_meta:__legacy__"
+
+
+def build_other(root: str, out: str, request: BuildRequest) -> BuildResult:
+    """Build through the project's own backend; what is made appears in `out` only when whole."""
+    project = Path(root)
+    requires, backend, paths = build_system(project)
+    result = BuildResult("", "", backend)
+    with tempfile.TemporaryDirectory(prefix="twofold-build-") as kept:
+        draft = Path(kept)
+        with _step(
+            result, request, f"an isolated environment with {', '.join(requires) or 'nothing'}"
+        ):
+            environment = Environment.create(draft / "env", project, requires)
+        hooks = environment.hooks(project, backend, paths)
+        sdist = wheel = None
+        with _step(result, request, f"the sdist, by {backend}"):
+            environment.install(hooks.requires("sdist"))
+            sdist = _judged(hooks.build("sdist", draft / "sdist"), ".tar.gz", backend)
+        if set(request.kinds) - {"sdist"}:
+            unpacked = _unpack(sdist, draft / "tree")
+            inner = environment.hooks(unpacked, backend, paths)
+            with _step(result, request, f"the wheel from the sdist, by {backend}"):
+                environment.install(inner.requires("wheel"))
+                wheel = _judged(inner.build("wheel", draft / "wheel"), ".whl", backend)
+        _deliver(result, request, Path(out), sdist, wheel)
+    return result
+
+
+def build_system(root: Path) -> tuple[list[str], str, list[str]]:
+    """requires, build-backend and backend-path of a project, setuptools where nothing is said.
+
+    Raises TwofoldError when the folder is no project, ProjectErrors when the table is wrong.
+    """
+    path = root / "pyproject.toml"
+    if not path.exists():
+        if (root / "setup.py").exists():
+            return _DEFAULT_REQUIRES, _DEFAULT_BACKEND, []
+        raise TwofoldError(
+            f"there is no project in {root}: neither pyproject.toml nor setup.py",
+            "start one with 'twofold new NAME', or adopt existing code with 'twofold init'",
+        )
+    text = path.read_text(encoding="utf-8")
+    document = tomllib.loads(text)
+    system = document.get("build-system")
+    if system is None:
+        return _DEFAULT_REQUIRES, _DEFAULT_BACKEND, []
+    mistakes = Mistakes("pyproject.toml", text)
+    requires = system.get("requires")
+    backend = system.get("build-backend", _DEFAULT_BACKEND)
+    paths = system.get("backend-path", [])
+    for key, value in (("requires", requires), ("backend-path", paths)):
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            mistakes.add(
+                "is missing" if value is None else "must be a list of strings",
+                f'write {key} = ["..."] (PEP 518)',
+                table="build-system",
+                key=key,
+            )
+    if not isinstance(backend, str):
+        mistakes.add("must be a string", table="build-system", key="build-backend")
+    if mistakes.found:
+        raise ProjectErrors(mistakes.problems())
+    return list(requires or []), backend, list(paths)
+
+
+class _step:
+    """Times one step and tells it when it begins."""
+
+    def __init__(self, result: BuildResult, request: BuildRequest, what: str) -> None:
+        self._result = result
+        self._request = request
+        self._what = what
+
+    def __enter__(self) -> None:
+        self._request.tell(self._what)
+        self._started = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._result.steps.append((self._what, time.perf_counter() - self._started))
+
+
+def _judged(path: Path, ending: str, backend: str) -> Path:
+    if not path.is_file() or not path.name.endswith(ending):
+        raise ToolFailed(
+            f"{backend} said it made '{path.name}', which is no {ending} file",
+            "this is a defect of the backend; try 'python -m build' to compare",
+        )
+    return path
+
+
+def _unpack(sdist: Path, folder: Path) -> Path:
+    """Unpack an sdist and return its one folder. The data filter refuses paths that lead out."""
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    tops = [path for path in folder.iterdir() if path.is_dir()]
+    if len(tops) != 1:
+        raise ToolFailed(f"{sdist.name} holds {len(tops)} folders where one must be (PEP 517)")
+    return tops[0]
+
+
+def _deliver(
+    result: BuildResult, request: BuildRequest, out: Path, sdist: Path, wheel: Path | None
+) -> None:
+    """Copy what was asked for to its final place, and make conda packages of the wheel."""
+    from twofold.formats.opening import read
+
+    artifact = read(sdist)
+    result.name, result.version = artifact.name, artifact.version
+    for kind, path in (("sdist", sdist), ("wheel", wheel)):
+        if kind in request.kinds and path is not None:
+            result.artifacts.append(_copy(kind, path, out / "dist"))
+    if wheel is None:
+        return
+    made = _conda_packages(wheel, out / "conda-bld", request)
+    result.artifacts += made
+    if made:
+        from twofold.build.conda import index_channel
+
+        index_channel(str(out / "conda-bld"))
+
+
+def _copy(kind: str, path: Path, folder: Path) -> Built:
+    from twofold_build.archive import Draft
+
+    draft = Draft(str(folder / path.name))
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(1 << 20):
+                draft.write(piece)
+    except BaseException:
+        draft.discard()
+        raise
+    draft.finish()
+    return Built(kind, draft.path, draft.sha256, draft.size)
+
+
+def _conda_packages(wheel: Path, channel: Path, request: BuildRequest) -> list[Built]:
+    from twofold.convert import CondaOptions, convert_wheel
+
+    made = []
+    for kind in request.kinds:
+        if kind in ("conda", "tar.bz2"):
+            artifact = convert_wheel(wheel, channel, options=CondaOptions())
+            made.append(Built(kind, str(artifact.path), artifact.sha256, artifact.size))
+    return made

@@ -1,0 +1,86 @@
+"""Our own backend's chain in one process: one walk, and all artifacts written side by side."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from twofold.build.request import BuildRequest, BuildResult, Built
+from twofold_build.build import Plan, plan, write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twofold_build.archive import Writer
+    from twofold_build.tar_writer import TarGzWriter
+    from twofold_build.zip_writer import ZipWriter
+
+
+def build_own(root: str, out: str, request: BuildRequest) -> BuildResult:
+    """Build what is asked for; every file of the project is read, hashed and deflated once."""
+    started = time.perf_counter()
+    planned = plan(root)
+    project = planned.project
+    result = BuildResult(project.name, project.version, "twofold_build")
+    result.steps.append(("read the project", time.perf_counter() - started))
+    sdists: list[Writer] = []
+    wheels: list[Writer] = []
+    finished: list[Callable[[], Built]] = []
+    started = time.perf_counter()
+    try:
+        if "sdist" in request.kinds:
+            sdists.append(_sdist(planned, os.path.join(out, "dist"), finished))
+        if "wheel" in request.kinds:
+            wheels.append(_wheel(planned, os.path.join(out, "dist"), finished))
+        conda_kinds = [kind for kind in request.kinds if kind in ("conda", "tar.bz2")]
+        if conda_kinds:
+            from twofold.build.conda import conda_writers
+
+            wheels += conda_writers(planned, os.path.join(out, "conda-bld"), conda_kinds, finished)
+    except BaseException:
+        for writer in (*sdists, *wheels):
+            writer.abort()
+        raise
+    write(planned, sdists, wheels, _progress(planned, request))
+    result.artifacts = [built() for built in finished]
+    result.steps.append(("write the artifacts", time.perf_counter() - started))
+    if conda_kinds:
+        from twofold.build.conda import index_channel
+
+        started = time.perf_counter()
+        index_channel(os.path.join(out, "conda-bld"))
+        result.steps.append(("index the channel", time.perf_counter() - started))
+    return result
+
+
+def _sdist(planned: Plan, folder: str, finished: list[Callable[[], Built]]) -> TarGzWriter:
+    from twofold_build.sdist import writer
+
+    made = writer(folder, planned)
+    finished.append(lambda: Built("sdist", made.draft.path, made.draft.sha256, made.draft.size))
+    return made
+
+
+def _wheel(planned: Plan, folder: str, finished: list[Callable[[], Built]]) -> ZipWriter:
+    from twofold_build.wheel import writer
+
+    made = writer(folder, planned)
+    finished.append(lambda: Built("wheel", made.draft.path, made.draft.sha256, made.draft.size))
+    return made
+
+
+def _progress(planned: Plan, request: BuildRequest) -> Callable[[int], None] | None:
+    """Add up the bytes that are done, for whoever listens."""
+    listener = request.progress
+    if listener is None:
+        return None
+    total = sum(file.size for file in planned.pack.files)
+    done = 0
+
+    def tell(size: int) -> None:
+        nonlocal done
+        done += size
+        listener(done, total)
+
+    return tell

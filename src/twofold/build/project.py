@@ -1,0 +1,85 @@
+"""Build a project: with our own backend in this process, with any other through its hooks."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from twofold.build.request import BuildRequest, BuildResult
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def build_project(root: str | os.PathLike[str], request: BuildRequest | None = None) -> BuildResult:
+    """Build what `request` asks for and note it in dist/.twofold-build.json.
+
+    Raises ProjectErrors for mistakes in the project, ToolFailed when another backend fails, OSError
+    for a full disk and the like; then nothing stands half-written under a final name.
+    """
+    started = time.perf_counter()
+    request = request or BuildRequest()
+    folder = os.path.abspath(root)
+    out = os.path.abspath(request.out) if request.out is not None else folder
+    if has_our_backend(folder):
+        from twofold.build.own import build_own
+
+        result = build_own(folder, out, request)
+    else:
+        from twofold.build.other import build_other
+
+        result = build_other(folder, out, request)
+    from twofold.build.manifest import write_manifest
+
+    write_manifest(out, result.artifacts)
+    result.seconds = time.perf_counter() - started
+    return result
+
+
+def has_our_backend(root: str) -> bool:
+    """Whether this process may build the project: its backend is this very twofold_build.
+
+    A file that cannot be read as TOML is ours too: its mistakes are told best by `read_project`.
+    """
+    import tomllib
+
+    path = os.path.join(root, "pyproject.toml")
+    if not os.path.exists(path):
+        return not os.path.exists(os.path.join(root, "setup.py"))
+    try:
+        with open(path, "rb") as file:
+            document = tomllib.load(file)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
+        return True
+    system = document.get("build-system", {})
+    return not isinstance(system, dict) or is_ours(system, root)
+
+
+def is_ours(system: dict[str, Any], root: str) -> bool:
+    """Judge [build-system]: named, not another copy of it, and not another version."""
+    if system.get("build-backend") != "twofold_build":
+        return False
+    paths = system.get("backend-path", [])
+    if paths and isinstance(paths, list):
+        import twofold_build
+
+        here = os.path.realpath(os.path.dirname(os.path.dirname(twofold_build.__file__)))
+        return any(os.path.realpath(os.path.join(root, str(path))) == here for path in paths)
+    requires = system.get("requires", [])
+    return not isinstance(requires, list) or all(_allows_us(str(item)) for item in requires)
+
+
+def _allows_us(requirement: str) -> bool:
+    from twofold_build import __version__, names
+
+    if not names.normalised(requirement).startswith("twofold-build"):
+        return True
+    if requirement.strip() in ("twofold-build", f"twofold-build=={__version__}"):
+        return True
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        return Requirement(requirement).specifier.contains(__version__, prereleases=True)
+    except InvalidRequirement:
+        return True  # told with the project's other mistakes

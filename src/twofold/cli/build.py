@@ -1,0 +1,149 @@
+"""`twofold build [PATH]`: the sdist, the wheel and the conda package."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from twofold.cli.terminal import Parser, note, result
+from twofold.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from twofold.build.request import BuildRequest, BuildResult
+
+
+def parser() -> argparse.ArgumentParser:
+    made = Parser(
+        "build",
+        "Build the sdist and the wheel into dist/ and the conda package into conda-bld/, which\n"
+        "is a channel. Each file of the project is read once for all of them.",
+    ).with_json()
+    made.add_argument("path", nargs="?", default=".", metavar="PATH", help="the project (.)")
+    made.add_argument("--out", metavar="DIR", help="where dist/ and conda-bld/ are put (PATH)")
+    made.add_argument(
+        "--only", metavar="KINDS", help="some of sdist,wheel,conda,tar.bz2, parted by commas"
+    )
+    made.add_argument(
+        "--list", action="store_true", help="write nothing; show each file, and why it is in or out"
+    )
+    return made
+
+
+def run(args: argparse.Namespace) -> int:
+    from twofold.build.request import BuildRequest
+
+    kinds = _kinds(args.only)
+    if args.list:
+        return _list(args.path, kinds, args.json)
+    request = BuildRequest(kinds, args.out, tell=note, progress=_progress())
+    made = _build(args.path, request)
+    if args.json:
+        result(_as_json(made))
+        return 0
+    width = max(len(_shown(built.path)) for built in made.artifacts)
+    for built in made.artifacts:
+        print(f"{_shown(built.path):<{width}}  {_size(built.size)}")
+    note(f"{made.name} {made.version} by {made.backend} in {made.seconds:.2f} s")
+    return 0
+
+
+def _build(path: str, request: BuildRequest) -> BuildResult:
+    from twofold.build.project import build_project
+
+    return build_project(path, request)
+
+
+def _kinds(only: str | None) -> tuple[str, ...]:
+    from twofold.build.request import DEFAULT_KINDS, KINDS
+
+    if only is None:
+        return DEFAULT_KINDS
+    asked = [word.strip() for word in only.split(",") if word.strip()]
+    for word in asked:
+        if word not in KINDS:
+            raise UsageError(f"--only: there is no kind '{word}'", f"choose: {', '.join(KINDS)}")
+    if not asked:
+        raise UsageError("--only names nothing", f"choose: {', '.join(KINDS)}")
+    return tuple(kind for kind in KINDS if kind in asked)
+
+
+def _list(path: str, kinds: tuple[str, ...], as_json: bool) -> int:
+    from twofold.build.listing import list_project
+
+    listing = list_project(path, kinds)
+    if as_json:
+        result(
+            {
+                "artifacts": {
+                    name: [{"path": p, "size": size, "why": why} for p, size, why in entries]
+                    for name, entries in listing.artifacts.items()
+                },
+                "left_out": [{"path": p, "why": why} for p, why in listing.left_out],
+            }
+        )
+        return 0
+    for name, entries in listing.artifacts.items():
+        print(f"{name}: {len(entries)} files")
+        width = max(len(path) for path, _, _ in entries)
+        for path, size, why in entries:
+            print(f"  {path:<{width}}  {_size(size):>9}  {why}")
+    if listing.left_out:
+        print("left out:")
+        width = max(len(path) for path, _ in listing.left_out)
+        for path, why in listing.left_out:
+            print(f"  {path:<{width}}  {why}")
+    return 0
+
+
+def _as_json(made: BuildResult) -> dict[str, object]:
+    return {
+        "name": made.name,
+        "version": made.version,
+        "backend": made.backend,
+        "seconds": round(made.seconds, 4),
+        "steps": [{"what": what, "seconds": round(seconds, 4)} for what, seconds in made.steps],
+        "artifacts": [
+            {"kind": b.kind, "path": b.path, "sha256": b.sha256, "size": b.size}
+            for b in made.artifacts
+        ],
+    }
+
+
+def _shown(path: str) -> str:
+    """A path as short as it can be said from here."""
+    try:
+        relative = os.path.relpath(path)
+    except ValueError:  # another drive of Windows
+        return path
+    return path if relative.startswith("..") else relative
+
+
+def _size(count: int) -> str:
+    if count < 1000:
+        return f"{count} B"
+    return f"{count / 1e3:.1f} kB" if count < 1e6 else f"{count / 1e6:.1f} MB"
+
+
+def _progress() -> Callable[[int, int], None] | None:
+    """A line that moves, on a terminal and only for work over a second."""
+    if not sys.stderr.isatty():
+        return None
+    import time
+
+    started = shown = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        finished = done >= total
+        if now - started < 1 or (now - shown < 0.1 and not finished):
+            return
+        shown = now
+        text = "" if finished else f"{_size(done)} of {_size(total)}"
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+    return tell

@@ -1,0 +1,51 @@
+"""`twofold new NAME`: start a project that builds at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twofold.cli.terminal import Parser, result
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+
+def parser() -> argparse.ArgumentParser:
+    made = Parser(
+        "new",
+        "Write a project that builds at once: pyproject.toml, README.md, LICENSE, .gitignore,\n"
+        "tests, and a package with two modules. Nothing is asked; the network is not touched.",
+    ).with_json()
+    made.add_argument("name", help="the project's name, as in 'pip install NAME'")
+    made.add_argument("--path", type=Path, metavar="DIR", help="the project's folder (./NAME)")
+    made.add_argument("--layout", choices=("src", "flat"), default="src", help="where code lies")
+    made.add_argument(
+        "--dep", action="append", default=[], metavar="REQUIREMENT", help="a dependency; repeatable"
+    )
+    made.add_argument("--license", default="MIT", metavar="SPDX", help="the licence (MIT)")
+    return made
+
+
+def run(args: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
+    from twofold.new.start import NewProject, start
+
+    folder = args.path if args.path is not None else Path(args.name)
+    wish = NewProject(
+        name=args.name,
+        folder=folder,
+        layout=args.layout,
+        dependencies=tuple(args.dep),
+        license=args.license,
+        year=datetime.now(UTC).year,
+    )
+    made = start(wish)
+    if args.json:
+        result({"project": str(folder), "files": [str(path) for path in made]})
+        return 0
+    for path in made:
+        print(path)
+    print(f"\nnext: cd {folder} && twofold build")
+    return 0

@@ -1,0 +1,150 @@
+"""Start a project that builds at once: judge the wish, write a folder, put it in its place."""
+
+from __future__ import annotations
+
+import keyword
+import os
+import re
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from twofold.errors import Problem, ProjectErrors, TwofoldError
+from twofold.new.files import project_files
+from twofold_build import names
+
+LAYOUTS = ("src", "flat")
+#: Names that Windows keeps for devices: no folder can have them there.
+_DEVICES = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10))}
+
+
+@dataclass(frozen=True)
+class NewProject:
+    """What is wished for. `name` as the author writes it; `dependencies` are PEP 508."""
+
+    name: str
+    folder: Path
+    layout: str = "src"
+    dependencies: tuple[str, ...] = ()
+    license: str = "MIT"
+    year: int = field(default=2026)
+
+    @property
+    def module(self) -> str:
+        """The name it is imported by."""
+        return names.file_name(self.name)
+
+
+def start(wish: NewProject) -> list[Path]:
+    """Write the project into `wish.folder` and return the files made, sorted.
+
+    Everything is written into a folder beside and moved into place at the end: after a kill
+    there is the whole project or none. Raises ProjectErrors with everything that is wrong.
+    """
+    problems = [*_name_problems(wish), *_other_problems(wish)]
+    if problems:
+        raise ProjectErrors(problems)
+    files = project_files(wish)
+    _move_into_place(wish.folder, files)
+    return [wish.folder / path for path in sorted(files)]
+
+
+def _name_problems(wish: NewProject) -> list[Problem]:
+    name, module = wish.name, wish.module
+    if not names.is_name(name):
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-_.")
+        return [
+            Problem(
+                f"'{name}' is not a name for a project (PEP 508)",
+                (f"did you mean '{plain}'? " if names.is_name(plain) else "")
+                + "letters, digits, '-', '_' and '.', beginning and ending with a letter or digit",
+            )
+        ]
+    other = f"choose another, such as 'my_{module}' or '{module}_tools'"
+    if keyword.iskeyword(module):
+        return [Problem(f"'{module}' is a word of Python itself and cannot be imported", other)]
+    if not module.isidentifier():
+        return [
+            Problem(
+                f"'{module}' cannot be imported: it begins with a digit",
+                f"choose another, such as 'my_{module}'",
+            )
+        ]
+    if module in sys.stdlib_module_names:
+        return [
+            Problem(
+                f"'{module}' is a module of Python's standard library, which it would hide", other
+            )
+        ]
+    if module in _DEVICES:
+        return [Problem(f"'{module}' is the name of a device on Windows", other)]
+    if module in ("tests", "src", "dist", "build", "docs"):
+        return [Problem(f"'{module}' is the name of a folder that projects have", other)]
+    return []
+
+
+def _other_problems(wish: NewProject) -> list[Problem]:
+    problems = []
+    for dependency in wish.dependencies:
+        wrong = names.requirement_problem(dependency)
+        if wrong:
+            problems.append(
+                Problem(
+                    f"'{dependency}' is not a requirement: {wrong}",
+                    'write it like numpy or "numpy>=1.24" (PEP 508)',
+                    "--dep",
+                )
+            )
+        elif names.normalised(re.split(r"[^A-Za-z0-9._-]", dependency.strip())[0]) == (
+            names.normalised(wish.name)
+        ):
+            problems.append(Problem("a project cannot depend on itself", "leave it out", "--dep"))
+    _, wrong = names.canonical_licence(wish.license)
+    if wrong:
+        problems.append(
+            Problem(
+                f"'{wish.license}' is not an SPDX licence expression",
+                names.licence_hint(wish.license),
+                "--license",
+            )
+        )
+    if wish.folder.exists() and (not wish.folder.is_dir() or any(wish.folder.iterdir())):
+        problems.append(
+            Problem(
+                f"{wish.folder} is there already"
+                + (" and is not empty" if wish.folder.is_dir() else " and is a file"),
+                "choose another folder with --path, or adopt what is there with 'twofold init'",
+            )
+        )
+    return problems
+
+
+def _move_into_place(folder: Path, files: dict[str, str]) -> None:
+    parent = folder.absolute().parent
+    parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=parent))
+    try:
+        for path, text in files.items():
+            target = draft / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8", newline="\n")
+        draft.chmod(0o777 & ~_umask())
+        if folder.is_dir():
+            folder.rmdir()  # it is empty: judged above
+        try:
+            draft.replace(folder)
+        except OSError as error:
+            raise TwofoldError(
+                f"{folder} came to be meanwhile: {error.strerror}", "choose another with --path"
+            ) from None
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _umask() -> int:
+    """The process's umask, which can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
