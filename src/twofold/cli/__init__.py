@@ -71,14 +71,14 @@ def _unknown(word: str) -> int:
 def _run(command: str, words: list[str]) -> int:
     """Import the command's module, parse with it, run it.
 
-    A command module is `twofold.cli.<command>` and has `parser() -> argparse.ArgumentParser`
-    and `run(args: argparse.Namespace) -> int`.
+    A command module is `twofold.cli.<command>` (`try_` for `try`, a keyword of Python) and has
+    `parser() -> argparse.ArgumentParser` and `run(args: argparse.Namespace) -> int`.
     """
     from importlib import import_module
 
     from twofold_build.errors import TwofoldError
 
-    module = import_module(f"twofold.cli.{command}")
+    module = import_module(f"twofold.cli.{'try_' if command == 'try' else command}")
     args = module.parser().parse_args(words)
     try:
         return int(module.run(args))

@@ -1,4 +1,4 @@
-"""Which files of an installed CPython go into its conda package, and how they become relocatable."""
+"""Which files of an installed CPython go into its package, and how they become relocatable."""
 
 from __future__ import annotations
 

@@ -1,0 +1,110 @@
+"""`twofold install`: from a registry or channel into a virtual or a conda environment."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from twofold.cli.terminal import Parser, note, result
+from twofold.errors import UsageError
+
+EPILOG = """\
+--from is the address of a registry's channel (http://host/main), one of your targets by name,
+or a folder that is a channel. Dependencies that it does not have come from the indexes pip is
+configured with (--venv), or from the channels given with --channel, conda-forge unless said
+(--conda). A name that the registry has is never taken from anywhere else.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    words = Parser("install", "Install packages into an environment.", EPILOG).with_json()
+    words.add_argument("names", nargs="+", metavar="NAME", help="what to install: name, name==1.0")
+    words.add_argument("--from", dest="source", metavar="URL", help="the registry or channel")
+    where = words.add_mutually_exclusive_group(required=True)
+    where.add_argument("--venv", type=Path, metavar="DIR", help="a virtual environment")
+    where.add_argument("--conda", type=Path, metavar="DIR", help="a conda environment")
+    words.add_argument("--uv", action="store_true", help="--venv: install with uv, not pip")
+    words.add_argument("--only", action="store_true", help="take nothing from anywhere else")
+    words.add_argument(
+        "--python", metavar="PYTHON", help="--venv: an interpreter; --conda: a version (3.12)"
+    )
+    words.add_argument(
+        "--channel", action="append", default=[], metavar="CHANNEL", help="--conda: more channels"
+    )
+    return words
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.venv is not None:
+        return _venv(args)
+    return _conda(args)
+
+
+def _venv(args: argparse.Namespace) -> int:
+    from twofold.install.venv import PipInstall, install_into_venv
+
+    if args.channel:
+        raise UsageError("--channel is for --conda", "pip's own configuration names more indexes")
+    source, token = _source(args.source)
+    wanted = PipInstall(
+        requirements=args.names,
+        index=f"{source.rstrip('/')}/simple/" if source else "",
+        token=token,
+        only_index=args.only,
+        installer="uv" if args.uv else "pip",
+        python=Path(args.python) if args.python else None,
+    )
+    python = install_into_venv(args.venv, wanted)
+    if args.json:
+        result({"python": str(python), "installed": args.names})
+    else:
+        print(f"installed {', '.join(args.names)} into {args.venv}; run it with {python}")
+    return 0
+
+
+def _conda(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from twofold.install.with_fallback import install_or_repack
+
+    if args.uv:
+        raise UsageError("--uv is for --venv", "leave it out: conda environments need neither")
+    source, token = _source(args.source)
+    channels = ([source] if source else []) + args.channel
+    specs = list(args.names)
+    if args.python:
+        specs.append(f"python={args.python}")
+    outcome = install_or_repack(
+        specs,
+        channels,
+        args.conda,
+        tokens={source: token} if token else {},
+        add_conda_forge=not args.channel and not args.only,
+    )
+    if outcome.note:
+        note(f"note: {outcome.note}")
+    if args.json:
+        result({"prefix": str(args.conda), "packages": [asdict(p) for p in outcome.packages]})
+    else:
+        for package in outcome.packages:
+            print(f"{package.name} {package.version} {package.build}")
+    return 0
+
+
+def _source(word: str | None) -> tuple[str, str]:
+    """The address behind --from and its token ('' where there is none)."""
+    if not word:
+        return "", ""
+    from twofold.publish.credentials import find_credentials
+    from twofold.publish.resolve import resolve_targets
+
+    (target,) = resolve_targets([word])
+    if target.kind == "folder":
+        return Path(target.url).as_uri(), ""
+    if target.kind != "registry":
+        raise UsageError(
+            f"'{word}' is a {target.kind} target, which packages are not installed from by name",
+            "give the address of a registry's channel",
+        )
+    found = find_credentials(target, alone=True)
+    return target.url, found.secret.reveal() if found else ""

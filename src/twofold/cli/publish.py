@@ -1,0 +1,128 @@
+"""`twofold publish`: upload a release to indexes, registries and channels, by a plan."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from twofold.cli.terminal import Parser, coloured, note, result
+from twofold.errors import TwofoldError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold.publish.plan import Plan
+    from twofold.publish.publication import Publication
+    from twofold.publish.run import Event
+
+EPILOG = """\
+TARGET is a name of your configuration (config.toml) or of ~/.pypirc (pypi, testpypi, ...),
+anaconda:OWNER, an address such as http://host/main of a twofold registry, KIND+https://...
+(legacy, anaconda, prefix, quetz, artifactory), a folder, or s3://BUCKET/PATH.
+
+Without FILES, what the last build of this project made is published.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    words = Parser("publish", "Upload a release: planned, checked, resumable.", EPILOG).with_json()
+    words.add_argument("files", nargs="*", type=Path, metavar="FILES", help="built files")
+    words.add_argument(
+        "--to", action="append", default=[], metavar="TARGET", help="where to; may be repeated"
+    )
+    words.add_argument("--dry-run", action="store_true", help="print the plan and send nothing")
+    words.add_argument("--yes", "-y", action="store_true", help="do not ask before uploading")
+    words.add_argument(
+        "--project", type=Path, default=Path(), metavar="DIR", help="the project (default: here)"
+    )
+    return words
+
+
+def run(args: argparse.Namespace) -> int:
+    from twofold.publish.publication import Order, prepare
+
+    with prepare(Order(args.files, args.to, args.project)) as publication:
+        if not args.json:
+            _print_plan(publication.plan, sys.stdout if args.dry_run else sys.stderr)
+        if args.dry_run:
+            return _dry_run_result(publication.plan, args.json)
+        publication.refuse_blocked()
+        _confirm(publication, args.yes, args.json)
+        return _carry_out(publication, args.json)
+
+
+def _carry_out(publication: Publication, as_json: bool) -> int:
+    tell = _json_event if as_json else _Lines()
+    uploaded = publication.carry_out(tell)
+    if as_json:
+        rows = [{**step.row, "uploaded": step in uploaded} for step in publication.plan.steps]
+        result({"files": rows, "uploaded": len(uploaded)})
+    else:
+        present = len(publication.plan.present)
+        print(f"published: {len(uploaded)} uploaded, {present - len(uploaded)} already there")
+    return 0
+
+
+def _dry_run_result(plan: Plan, as_json: bool) -> int:
+    if as_json:
+        result({"files": [step.row for step in plan.steps], "dry_run": True})
+    return 1 if plan.problems else 0
+
+
+def _print_plan(plan: Plan, stream: object) -> None:
+    rows = [(s.target.settings.name, s.file.name, s.action.value, s.reason) for s in plan.steps]
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    for row in rows:
+        cells = [row[i].ljust(widths[i]) for i in range(3)]
+        print("  ".join([*cells, row[3]]), file=stream)  # type: ignore[call-overload]
+
+
+def _confirm(publication: Publication, yes: bool, as_json: bool) -> None:
+    """Ask on a terminal. Where nobody can be asked, what can never be taken back needs --yes."""
+    uploads = publication.plan.uploads
+    if yes or not uploads:
+        return
+    if sys.stdin.isatty() and sys.stderr.isatty() and not as_json:
+        print(f"upload {len(uploads)} file(s)? [y/N] ", end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise TwofoldError("nothing was sent", "answer y, or give --yes")
+        return
+    public = [s.target.settings.name for s in uploads if s.target.settings.kind == "pypi"]
+    if public:
+        raise UsageError(
+            f"what is uploaded to {public[0]} can never be replaced, and nobody can be asked here",
+            "add --yes",
+        )
+
+
+def _json_event(event: Event) -> None:
+    """Progress as JSON lines on stderr; stdout keeps the one line of the result."""
+    from dataclasses import asdict
+
+    print(json.dumps(asdict(event), ensure_ascii=False), file=sys.stderr, flush=True)
+
+
+class _Lines:
+    """Plain lines on stderr, and on a terminal the bytes counted on the line being written."""
+
+    def __init__(self) -> None:
+        self.live = coloured(sys.stderr) or sys.stderr.isatty()
+
+    def __call__(self, event: Event) -> None:
+        place = f"{event.file} -> {event.target}"
+        if event.event == "progress":
+            if self.live and event.total:
+                share = 100 * event.sent // event.total
+                bar = "#" * (share // 5)
+                print(f"\r  {bar:20} {share:3d} % {place}", end="", file=sys.stderr, flush=True)
+            return
+        if self.live and event.event in ("uploaded", "retry"):
+            print("\r\x1b[K", end="", file=sys.stderr)
+        words = {
+            "uploading": f"uploading {place}",
+            "uploaded": f"uploaded  {place}",
+            "verified": f"verified  {place}: the same bytes come back",
+            "retry": f"again     {place}: {event.note}",
+        }
+        note(words[event.event])

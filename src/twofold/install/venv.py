@@ -1,0 +1,177 @@
+"""Installing into a virtual environment with uv where it is at hand, else with pip."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from twofold.errors import ToolFailed, TwofoldError
+from twofold.install.sources import PipSources, has_project, pip_is_here, pip_sources
+
+Installer = Literal["pip", "uv"]
+
+
+@dataclass(frozen=True)
+class PipInstall:
+    """What a virtual environment is to get.
+
+    `requirements` are PEP 508 requirements or paths of wheels. `index` is the simple index
+    that is asked first and alone for what it has; dependencies that it does not have come from
+    the indexes pip is configured with, unless `only_index`. `token` opens a private index.
+    """
+
+    requirements: Sequence[str]
+    index: str = ""
+    token: str = ""
+    only_index: bool = False
+    installer: Installer = "pip"
+    python: Path | None = None
+
+
+def install_into_venv(environment: Path, wanted: PipInstall) -> Path:
+    """Install into a virtual environment, made if it is not there; returns its Python.
+
+    Raises ToolFailed with the installer's output when it fails.
+    """
+    python = make_venv(environment.absolute(), wanted.python)
+    make = _uv_command if wanted.installer == "uv" else _pip_command
+    command, extra = make(python, wanted)
+    if command[0] == sys.executable and wanted.index and not wanted.only_index:
+        _guard(command, extra, wanted)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, **extra}
+    )
+    if done.returncode != 0:
+        output = done.stdout + done.stderr
+        raise ToolFailed(
+            f"{wanted.installer} could not install {', '.join(wanted.requirements)}",
+            "check the name and the index; what the index has is listed on its page",
+            output=output.replace(wanted.token, "***") if wanted.token else output,
+        )
+    return python
+
+
+def _guard(command: list[str], extra: dict[str, str], wanted: PipInstall) -> None:
+    """Refuse what pip would take from elsewhere although the first index has that name.
+
+    pip treats all indexes alike and takes the highest version: whoever puts a private name
+    with a high version on a public index would be installed (dependency confusion). uv asks
+    the first index alone; for pip its own report of what it would install is read first.
+    """
+    dry = [*command[: -len(wanted.requirements)], "--dry-run", "--ignore-installed"]
+    done = subprocess.run(
+        [*dry, "--report", "-", *wanted.requirements],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **extra},
+    )
+    if done.returncode != 0:
+        return  # the run itself fails in the same way, and its output is shown
+    base = wanted.index.rstrip("/").removesuffix("/simple")
+    for item in json.loads(done.stdout)["install"]:
+        name, url = item["metadata"]["name"], item["download_info"]["url"]
+        if not _without_user(url).startswith(base + "/") and has_project(
+            wanted.index, name, wanted.token
+        ):
+            raise TwofoldError(
+                f"pip would take {name} {item['metadata']['version']} from another index although "
+                f"{wanted.index} has that name: another's package may be posing as yours",
+                "use --uv, which asks the first index alone, or pin the version you mean",
+            )
+
+
+def make_venv(environment: Path, python: Path | None = None) -> Path:
+    """The Python of a virtual environment, which is made without pip if it is not there."""
+    inside = venv_python(environment)
+    if inside.is_file():
+        return inside
+    if environment.is_dir() and any(environment.iterdir()):
+        raise TwofoldError(
+            f"{environment} is not empty and no virtual environment", "choose another folder"
+        )
+    if python is None:
+        venv.EnvBuilder(with_pip=False, symlinks=os.name != "nt").create(environment)
+    else:
+        _run([str(python), "-m", "venv", "--without-pip", str(environment)])
+    return inside
+
+
+def venv_python(environment: Path) -> Path:
+    """Where the Python of a virtual environment is on this platform."""
+    return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ToolFailed(
+            f"{command[0]} could not make a virtual environment",
+            "give the path of a working Python interpreter",
+            output=done.stdout + done.stderr,
+        )
+
+
+def _pip_command(python: Path, wanted: PipInstall) -> tuple[list[str], dict[str, str]]:
+    """pip of our own environment works on the other one; nothing is installed to get it there.
+
+    Addresses with a token go through the environment: a process list shows arguments.
+    """
+    if not pip_is_here():
+        return _uv_command(python, wanted)
+    command = [sys.executable, "-m", "pip", "--python", str(python), "install"]
+    command += ["--disable-pip-version-check", "--quiet", "--no-input"]
+    extra: dict[str, str] = {}
+    if wanted.index:
+        extra["PIP_INDEX_URL"] = _with_token(wanted.index, wanted.token)
+        others = () if wanted.only_index else pip_sources().indexes
+        extra["PIP_EXTRA_INDEX_URL"] = " ".join(others)
+        if wanted.only_index:
+            extra["PIP_FIND_LINKS"] = ""
+        host = urlsplit(wanted.index).hostname
+        if wanted.index.startswith("http://") and host:
+            extra["PIP_TRUSTED_HOST"] = host
+    return [*command, *wanted.requirements], extra
+
+
+def _uv_command(python: Path, wanted: PipInstall) -> tuple[list[str], dict[str, str]]:
+    """uv asks the first index alone for every name that it has (`first-index`)."""
+    uv = find_uv()
+    if uv is None:
+        raise TwofoldError("neither pip nor uv is installed here", "pip install pip, or uv")
+    command = [uv, "pip", "install", "--python", str(python), "--quiet"]
+    extra = {"UV_INDEX_STRATEGY": "first-index"}
+    if wanted.index:
+        sources = PipSources((), ()) if wanted.only_index else pip_sources()
+        addresses = [_with_token(wanted.index, wanted.token), *sources.indexes]
+        extra["UV_INDEX"] = " ".join(addresses[:-1])
+        extra["UV_DEFAULT_INDEX"] = addresses[-1]
+        extra["UV_FIND_LINKS"] = " ".join(sources.find_links)
+    return [*command, *wanted.requirements], {k: v for k, v in extra.items() if v}
+
+
+def find_uv() -> str | None:
+    """uv beside our own Python, or on PATH."""
+    beside = Path(sys.executable).with_name("uv.exe" if os.name == "nt" else "uv")
+    return str(beside) if beside.is_file() else shutil.which("uv")
+
+
+def _with_token(index: str, token: str) -> str:
+    if not token:
+        return index
+    parts = urlsplit(_without_user(index))
+    return urlunsplit(parts._replace(netloc=f"__token__:{quote(token, safe='')}@{parts.netloc}"))
+
+
+def _without_user(address: str) -> str:
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -1,0 +1,66 @@
+"""Conda environments without conda-forge at hand: this machine's Python stands in."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from twofold.errors import TwofoldError, Unreachable
+from twofold.install.conda_env import Installed, install_into_prefix
+from twofold.install.interpreter import repack_python
+
+#: The channel everybody's dependencies come from, by the name every conda client knows.
+COMMON_CHANNEL = "conda-forge"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was installed, and what the user should know of how (`note`, '' for nothing)."""
+
+    packages: list[Installed]
+    note: str = ""
+
+
+def install_or_repack(
+    specs: Sequence[str],
+    channels: Sequence[str | Path],
+    prefix: Path,
+    *,
+    tokens: Mapping[str, str] | None = None,
+    add_conda_forge: bool = True,
+    cache: Path | None = None,
+) -> Outcome:
+    """Install from `channels`, then conda-forge; without it, with this machine's Python repacked.
+
+    The stand-in comes after the channels given: a python that they have is preferred. Raises
+    what install_into_prefix raises; without conda-forge the error says so.
+    """
+    if not add_conda_forge:
+        found = install_into_prefix(specs, channels, prefix, tokens=tokens, cache=cache)
+        return Outcome(found)
+    try:
+        wide = [*channels, COMMON_CHANNEL]
+        return Outcome(install_into_prefix(specs, wide, prefix, tokens=tokens, cache=cache))
+    except Unreachable as error:
+        if COMMON_CHANNEL not in str(error):
+            raise
+    missing = f"{COMMON_CHANNEL} cannot be reached"
+    with tempfile.TemporaryDirectory(prefix="twofold-channel-") as folder:
+        try:
+            repack_python(Path(folder), cache=cache)
+            index_channel(Path(folder))
+            narrow = [*channels, Path(folder)]
+            found = install_into_prefix(specs, narrow, prefix, tokens=tokens, cache=cache)
+        except TwofoldError as error:
+            raise TwofoldError(f"{missing}, and {error.problems[0].message}", error.hint) from error
+    return Outcome(found, f"{missing}: python is this machine's own, repacked")
+
+
+def index_channel(folder: Path) -> None:
+    """Write the repodata of a channel folder, by py-rattler."""
+    from rattler.index import index_fs
+
+    asyncio.run(index_fs(folder))

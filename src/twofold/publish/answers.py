@@ -1,0 +1,83 @@
+"""What a server said: its words found wherever servers put them (body, problem+json, reason)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer, read whole."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    def json(self) -> Any:
+        """The body as JSON; None when it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    def text(self) -> str:
+        return self.body.decode("utf-8", errors="replace")
+
+
+def explain(answer: Answer) -> str:
+    """One line of why, from the most telling place: a JSON field, plain text, the reason phrase."""
+    said = _from_json(answer.json())
+    if not said and "html" not in _media_type(answer):
+        said = answer.text().strip().partition("\n")[0][:500]
+    if not said and "html" in _media_type(answer):
+        found = re.search(r"<(?:title|h1)>(.*?)</", answer.text(), re.I | re.S)
+        said = found.group(1).strip() if found else ""
+    return " ".join((said or answer.reason or "no reason given").split())
+
+
+def says_file_exists(answer: Answer) -> bool:
+    """Whether an index refuses because the name is taken.
+
+    409 by RFC 9110; `File already exists` is the legacy API's contract.
+    """
+    text = f"{answer.reason} {answer.text()}".lower()
+    return answer.status == 409 or (
+        answer.status in (400, 403)
+        and any(
+            words in text
+            for words in ("already exist", "already been taken", "already uploaded", "duplicate")
+        )
+    )
+
+
+def _media_type(answer: Answer) -> str:
+    return {k.lower(): v for k, v in answer.headers.items()}.get("content-type", "")
+
+
+def _from_json(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, dict):
+        return ""
+    for key in ("message", "error", "detail", "title", "code"):
+        if isinstance(value.get(key), str) and value[key]:
+            return str(value[key])
+        if isinstance(value.get(key), dict):
+            return _from_json(value[key])
+    errors = value.get("errors")
+    if isinstance(errors, list):
+        told = [
+            _from_json(e) or (e.get("description", "") if isinstance(e, dict) else "")
+            for e in errors
+        ]
+        return "; ".join(filter(None, told))
+    return ""

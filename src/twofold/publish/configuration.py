@@ -1,0 +1,190 @@
+"""The user's configuration: `config.toml` with the places one publishes to, by name.
+
+    [targets.lab]
+    url = "https://packages.example.org/main"
+    kind = "registry"
+
+The file is `$TWOFOLD_CONFIG_DIR/config.toml`, else in the platform's folder for configuration.
+Tokens belong in the keyring (`twofold login`); where there is none they may stand here, in a
+file that nobody else can read.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import stat
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+import tomlkit.exceptions
+
+from twofold.errors import Problem, ProjectErrors, TwofoldError
+from twofold.publish.secret import Secret
+
+#: Kinds of target: what they speak.
+KINDS = (
+    "registry",
+    "legacy",
+    "pypi",
+    "anaconda",
+    "prefix",
+    "quetz",
+    "artifactory",
+    "folder",
+    "s3",
+)
+
+STRINGS = {"url", "kind", "index", "user", "token", "token-env", "owner", "channel", "ca"}
+LISTS = {"files", "labels"}
+
+
+@dataclass(frozen=True)
+class TargetSettings:
+    """One `[targets.NAME]` table, or what an address on the command line stands for.
+
+    `index` is the simple index to look into when `url` only takes uploads. `files` are the
+    kinds of file to send there (`wheel`, `sdist`, `conda`, `tar.bz2`); empty means what the
+    target is for. `labels` are Anaconda.org's.
+    """
+
+    name: str
+    url: str
+    kind: str = "registry"
+    index: str = ""
+    user: str = ""
+    token: Secret | None = field(default=None, repr=False)
+    token_env: str = ""
+    owner: str = ""
+    channel: str = ""
+    ca: str = ""
+    files: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+
+
+def config_folder() -> Path:
+    """`TWOFOLD_CONFIG_DIR`, else `twofold` in the platform's folder for configuration."""
+    said = os.environ.get("TWOFOLD_CONFIG_DIR")
+    if said:
+        return Path(said)
+    if sys.platform == "win32":
+        base = os.environ.get("APPDATA") or str(Path.home() / "AppData" / "Roaming")
+        return Path(base, "twofold")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "twofold"
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config", "twofold")
+
+
+def config_file() -> Path:
+    return config_folder() / "config.toml"
+
+
+def read_targets(file: Path | None = None) -> dict[str, TargetSettings]:
+    """Every target of the configuration by name; none when there is no file.
+
+    Raises ProjectErrors with every mistake in the file, and TwofoldError when it holds tokens
+    and others can read it.
+    """
+    path = file or config_file()
+    if not path.is_file():
+        return {}
+    tables = _parse(path).get("targets", {})
+    problems: list[Problem] = []
+    if not isinstance(tables, dict):
+        raise TwofoldError("[targets] must be a table", "write [targets.NAME] tables", str(path))
+    targets = {}
+    for name, table in tables.items():
+        where = f"{path}: [targets.{name}]"
+        mistakes = _mistakes(table, where)
+        problems += mistakes
+        if not mistakes:
+            targets[name] = _target(name, table)
+    if problems:
+        raise ProjectErrors(problems)
+    if any(target.token for target in targets.values()):
+        _must_be_private(path)
+    return targets
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        return tomlkit.parse(path.read_text("utf-8")).unwrap()
+    except (tomlkit.exceptions.ParseError, UnicodeDecodeError) as error:
+        raise TwofoldError(f"it is no TOML: {error}", "mend or remove it", str(path)) from error
+
+
+def _mistakes(table: Any, where: str) -> list[Problem]:
+    if not isinstance(table, dict):
+        return [Problem("must be a table", "write it as [targets.NAME] with keys below", where)]
+    problems = []
+    for key, value in table.items():
+        if key not in STRINGS | LISTS:
+            close = difflib.get_close_matches(key, STRINGS | LISTS, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else "see the reference of configuration"
+            problems.append(Problem(f"unknown key '{key}'", hint, where))
+        elif key in LISTS and not (
+            isinstance(value, list) and all(isinstance(v, str) for v in value)
+        ):
+            problems.append(Problem(f"'{key}' must be a list of strings", "", where))
+        elif key in STRINGS and not isinstance(value, str):
+            problems.append(Problem(f"'{key}' must be a string", "", where))
+    if table.get("kind", "registry") not in KINDS:
+        problems.append(
+            Problem(f"unknown kind '{table['kind']}'", f"one of {', '.join(KINDS)}", where)
+        )
+    if "url" not in table and table.get("kind") not in ("pypi", "anaconda"):
+        problems.append(Problem("'url' is missing", 'add url = "https://host/channel"', where))
+    return problems
+
+
+def _target(name: str, table: dict[str, Any]) -> TargetSettings:
+    strings = {k.replace("-", "_"): v for k, v in table.items() if k in STRINGS - {"token", "url"}}
+    return TargetSettings(
+        name=name,
+        url=table.get("url", ""),
+        token=Secret(table["token"]) if table.get("token") else None,
+        files=tuple(table.get("files", ())),
+        labels=tuple(table.get("labels", ())),
+        **strings,
+    )
+
+
+def _must_be_private(path: Path) -> None:
+    """A file with tokens that others can read is an error, as for ssh's keys."""
+    if os.name != "posix":
+        return
+    mode = path.stat().st_mode
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise TwofoldError(
+            f"it holds a token and others can read it (mode {stat.S_IMODE(mode):o})",
+            f"chmod 600 {path}",
+            str(path),
+        )
+
+
+def write_token(target: str, url: str, token: Secret | None) -> Path:
+    """Put a target's token into the configuration (or take it out), the file private.
+
+    Comments and everything else in the file stay.
+    """
+    path = config_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = path.read_text("utf-8") if path.is_file() else ""
+    document = tomlkit.parse(text)
+    targets = document.setdefault("targets", tomlkit.table(is_super_table=True))
+    table = targets.setdefault(target, tomlkit.table())
+    if token is None:
+        table.pop("token", None)
+    else:
+        table["token"] = token.reveal()
+    if url:
+        table["url"] = url
+    unfinished = path.with_name(path.name + ".part")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
+        stream.write(tomlkit.dumps(document))
+    unfinished.replace(path)
+    return path

@@ -1,0 +1,106 @@
+"""Which files make up a release: those named on the command line, or those of the last build."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twofold.artifact import Artifact
+from twofold.errors import TwofoldError
+from twofold.formats.opening import read
+
+#: What `twofold build` leaves behind: which files it made last, with their hashes.
+RECORD = Path("dist", ".twofold-build.json")
+
+#: PEP 740 attestations lie beside their file under its name and this ending.
+ATTESTATION = ".attestation"
+
+
+@dataclass(frozen=True)
+class ReleaseFile:
+    """A file to publish and the attestations that lie beside it (JSON files, PEP 740)."""
+
+    artifact: Artifact
+    attestations: tuple[Path, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.artifact.filename
+
+
+def release_files(given: Sequence[Path], project: Path) -> list[ReleaseFile]:
+    """The files named, or those of the project's last build; PyPI's kinds before conda's.
+
+    Conda packages come after the wheel they were made from, so that whoever sees a release on
+    the conda side can get it on the other side as well. Raises TwofoldError for files that are
+    missing, changed since the build, or not what their name says (BadFile).
+    """
+    paths = _named(given) if given else last_build(project)
+    found = [ReleaseFile(read(path), _attestations(path)) for path in paths]
+    return sorted(found, key=lambda file: (_turn(file.artifact), file.name))
+
+
+def _turn(artifact: Artifact) -> int:
+    return ["wheel", "sdist", "conda", "tar.bz2"].index(artifact.kind.value)
+
+
+def _named(given: Sequence[Path]) -> list[Path]:
+    """The files, each once; attestations named among them (`dist/*`) belong to their files."""
+    paths = [p for p in dict.fromkeys(given) if not p.name.endswith(ATTESTATION)]
+    missing = [p for p in paths if not p.is_file()]
+    if missing:
+        raise TwofoldError(
+            f"no such file: {', '.join(map(str, missing))}",
+            "name built files (dist/*), or none to publish what the last build made",
+        )
+    if not paths:
+        raise TwofoldError("there is nothing to publish", "name built files, or run twofold build")
+    return paths
+
+
+def last_build(project: Path) -> list[Path]:
+    """What the last `twofold build` of a project made, every file still as it was built."""
+    record = project / RECORD
+    if not record.is_file():
+        raise TwofoldError(
+            f"{project} has no build to publish ({RECORD.as_posix()} is not there)",
+            "run twofold build first, or name the files: twofold publish dist/* --to TARGET",
+        )
+    entries = _entries(record)
+    paths = []
+    for entry in entries:
+        path = project / entry["path"]
+        if not path.is_file():
+            raise TwofoldError(
+                f"{entry['path']} was built and is not there any more", "run twofold build again"
+            )
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        if digest != entry["sha256"]:
+            raise TwofoldError(
+                f"{entry['path']} has changed since it was built "
+                f"(sha256 {digest[:16]}…, built as {entry['sha256'][:16]}…)",
+                "run twofold build again, or name the file to publish it as it is",
+            )
+        paths.append(path)
+    return paths
+
+
+def _entries(record: Path) -> list[dict[str, Any]]:
+    try:
+        value = json.loads(record.read_text("utf-8"))
+        entries = [dict(entry) for entry in value["artifacts"]]
+        if value["version"] == 1 and entries and all({"path", "sha256"} <= set(e) for e in entries):
+            return entries
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise TwofoldError(f"{record} cannot be read", "run twofold build again", str(record))
+
+
+def _attestations(path: Path) -> tuple[Path, ...]:
+    """`name-1.0.tar.gz.publish.attestation` and others that begin with the file's name."""
+    return tuple(sorted(path.parent.glob(f"{path.name}.*{ATTESTATION}")))

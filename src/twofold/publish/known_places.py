@@ -1,0 +1,94 @@
+"""Addresses that other tools know, asked from them at run time: twine's, pip's, anaconda-client's.
+
+Nothing here names a host: PyPI's and TestPyPI's upload addresses are twine's, their indexes
+pip's, Anaconda.org's that of anaconda-client or of its configuration file.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+from twofold.errors import TwofoldError
+from twofold.publish.configuration import TargetSettings
+from twofold.publish.secret import Secret
+
+
+def pypirc_target(name: str) -> TargetSettings | None:
+    """An index server of twine's configuration; None when it has none of that name."""
+    from twine.utils import DEFAULT_REPOSITORY, TEST_REPOSITORY
+
+    servers = _servers()
+    if name not in servers or not servers[name].get("repository"):
+        return None
+    server = servers[name]
+    url = str(server["repository"]).rstrip("/") + "/"
+    is_public = url in (DEFAULT_REPOSITORY, TEST_REPOSITORY)
+    return TargetSettings(
+        name=name,
+        url=url,
+        kind="pypi" if is_public else "legacy",
+        index=_public_index(test=url == TEST_REPOSITORY) if is_public else "",
+        user=server.get("username") or "",
+        token=Secret(str(server["password"])) if server.get("password") else None,
+        ca=server.get("ca_cert") or os.environ.get("TWINE_CERT", ""),
+    )
+
+
+def pypirc_names() -> list[str]:
+    return sorted(_servers())
+
+
+def _servers() -> dict[str, dict[str, str | None]]:
+    import configparser
+
+    from twine.exceptions import TwineException
+    from twine.utils import DEFAULT_CONFIG_FILE, get_config
+
+    try:
+        return get_config(DEFAULT_CONFIG_FILE)
+    except (configparser.Error, TwineException, ValueError):
+        # The parser's own message quotes lines of the file, which may hold tokens.
+        raise TwofoldError(
+            "it cannot be read as an INI file",
+            "mend it by the specification of .pypirc, or remove it",
+            str(Path(DEFAULT_CONFIG_FILE).expanduser()),
+        ) from None
+
+
+@cache
+def _public_index(test: bool) -> str:
+    """The simple index of PyPI or TestPyPI, as pip knows it; '' where pip is not installed."""
+    name = "TestPyPI" if test else "PyPI"
+    code = f"from pip._internal.models.index import {name} as index; print(index.simple_url)"
+    command = [sys.executable, "-I", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def anaconda_address() -> str:
+    """Anaconda.org's API: from anaconda-client's configuration, else the client's own default."""
+    code = (
+        "from binstar_client.utils.config import get_config, DEFAULT_CONFIG;"
+        "print(get_config().get('url') or DEFAULT_CONFIG['url'])"
+    )
+    environment = {**os.environ, "OTEL_SDK_DISABLED": "true"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=environment,
+    )
+    lines = done.stdout.strip().splitlines()
+    if done.returncode != 0 or not lines:
+        raise TwofoldError(
+            "the address of Anaconda.org's API is not known here",
+            "pip install anaconda-client, or write it into the configuration: "
+            '[targets.anaconda] with url = "…" and kind = "anaconda"',
+        )
+    return lines[-1].rstrip("/")

@@ -1,0 +1,49 @@
+"""Opens targets: finds their credentials and makes the connection that speaks their protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from twofold.publish.configuration import TargetSettings
+from twofold.publish.credentials import find_credentials
+from twofold.publish.http import Credentials, Http, Patience, basic
+from twofold.publish.targets.legacy import LegacyIndex, index_beside
+from twofold.publish.targets.protocol import Target
+from twofold.publish.targets.registry import TwofoldRegistry
+
+
+def open_targets(settings: Sequence[TargetSettings], patience: Patience) -> list[Target]:
+    """Every target with its own credentials; a token found for one is never sent to another."""
+    registries = sum(target.kind == "registry" for target in settings)
+    return [
+        open_target(
+            target, patience, len(settings) == 1 or (target.kind == "registry" and registries == 1)
+        )
+        for target in settings
+    ]
+
+
+def open_target(settings: TargetSettings, patience: Patience, alone: bool = True) -> Target:
+    """One target, ready to be asked. `alone`: TWOFOLD_TOKEN can only mean this one."""
+    credentials = find_credentials(settings, alone)
+    http = Http(patience, settings.ca or None, [credentials.secret] if credentials else [])
+    return OPENERS[settings.kind](settings, http, credentials)
+
+
+def _legacy(settings: TargetSettings, http: Http, credentials: Credentials | None) -> Target:
+    auth = basic(credentials) if credentials else None
+    index = settings.index or index_beside(http, settings.url, auth)
+    return LegacyIndex(replace(settings, index=index), http, auth)
+
+
+def _registry(settings: TargetSettings, http: Http, credentials: Credentials | None) -> Target:
+    return TwofoldRegistry(settings, http, credentials)
+
+
+#: Kind -> what opens it.
+OPENERS: dict[str, Callable[[TargetSettings, Http, Credentials | None], Target]] = {
+    "registry": _registry,
+    "legacy": _legacy,
+    "pypi": _legacy,
+}

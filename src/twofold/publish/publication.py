@@ -1,0 +1,82 @@
+"""A publication from end to end: which files, where to, checked, planned, and then carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from twofold.errors import ProjectErrors, UsageError
+from twofold.publish.files import ReleaseFile, release_files
+from twofold.publish.http import Patience
+from twofold.publish.journal import NAME, Journal
+from twofold.publish.open import open_targets
+from twofold.publish.plan import Plan, Step, make_plan
+from twofold.publish.resolve import default_words, resolve_targets
+from twofold.publish.run import Tell, carry_out
+from twofold.publish.targets.protocol import Target
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked for: `files` (none: the last build's), `targets` as the user wrote them."""
+
+    files: Sequence[Path] = ()
+    targets: Sequence[str] = ()
+    project: Path = field(default_factory=Path.cwd)
+    patience: Patience = field(default_factory=Patience)
+
+
+@dataclass
+class Publication:
+    """Open targets, the files and the plan; use it in a `with` so that connections are closed."""
+
+    files: list[ReleaseFile]
+    targets: list[Target]
+    journal: Journal
+    plan: Plan
+    patience: Patience
+
+    def carry_out(self, tell: Tell) -> list[Step]:
+        """Do what the plan says; returns the uploads. See `run.carry_out` for what is raised."""
+        self.refuse_blocked()
+        return carry_out(self.plan, self.journal, self.patience, tell)
+
+    def refuse_blocked(self) -> None:
+        """Raise ProjectErrors when any file would be refused anywhere: nothing is sent then."""
+        if self.plan.problems:
+            raise ProjectErrors(self.plan.problems)
+
+    def close(self) -> None:
+        for target in self.targets:
+            target.close()
+
+    def __enter__(self) -> Publication:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def prepare(order: Order) -> Publication:
+    """Find the files, open the targets, ask them, and make the plan. Nothing is sent."""
+    words = list(order.targets) or default_words()
+    if not words:
+        raise UsageError("no target to publish to", "add --to TARGET: a name or an address")
+    settings = resolve_targets(words)
+    files = release_files(order.files, order.project)
+    journal = Journal(files[0].artifact.path.parent / NAME)
+    targets = open_targets(settings, order.patience)
+    try:
+        plan = make_plan(files, targets, journal, named=bool(order.files))
+    except BaseException:
+        for target in targets:
+            target.close()
+        raise
+    return Publication(files, targets, journal, plan, order.patience)

@@ -1,0 +1,134 @@
+"""From what the user wrote after `--to` to a target that can be talked to.
+
+A TARGET is, in this order: a name in the user's configuration; a name of twine's configuration
+(`pypi`, `testpypi`, any index server of ~/.pypirc); `anaconda:OWNER[:LABEL]`; an address with
+its kind in front (`legacy+https://…`, `quetz+https://host/CHANNEL`, …); `s3://BUCKET/PATH`; an
+address of a twofold registry; a folder.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from twofold.errors import TwofoldError
+from twofold.publish.configuration import KINDS, TargetSettings, read_targets
+from twofold.publish.known_places import anaconda_address, pypirc_names, pypirc_target
+from twofold.publish.secret import Secret
+
+
+def resolve_targets(
+    words: Sequence[str], known: dict[str, TargetSettings] | None = None
+) -> list[TargetSettings]:
+    """The settings of every target named, each once, in the order given."""
+    targets = read_targets() if known is None else known
+    return list(
+        {(t.kind, t.url, t.owner): t for t in (_one(word, targets) for word in words)}.values()
+    )
+
+
+def _one(word: str, known: dict[str, TargetSettings]) -> TargetSettings:
+    if word in known:
+        return _completed(known[word])
+    scheme, separator, rest = word.partition("://")
+    if separator:
+        return _from_address(word, scheme.lower(), rest)
+    if word.startswith("anaconda:"):
+        owner, _, label = word.removeprefix("anaconda:").partition(":")
+        base = known.get("anaconda", TargetSettings("anaconda", "", "anaconda"))
+        labels = (label,) if label else base.labels
+        return _completed(replace(base, name=word, owner=owner or base.owner, labels=labels))
+    from_twine = pypirc_target(word)
+    if from_twine is not None:
+        return from_twine
+    if Path(word).is_dir() or any(c in word for c in "/\\") or word.startswith("."):
+        return TargetSettings(word, str(Path(word).absolute()), "folder")
+    raise _unknown(word, known)
+
+
+def _from_address(word: str, scheme: str, rest: str) -> TargetSettings:
+    kind, plus, inner = scheme.rpartition("+")
+    if not plus:
+        kind = {"s3": "s3", "file": "folder"}.get(scheme, "registry")
+    if kind not in KINDS or inner not in ("http", "https", "s3", "file"):
+        raise TwofoldError(
+            f"'{word}' is no address to publish to",
+            f"write https://host/channel, or KIND+https://… with KIND one of {', '.join(KINDS)}",
+        )
+    parts = urlsplit(f"{inner}://{rest}")
+    if not parts.netloc and inner != "file":
+        raise TwofoldError(f"'{word}' is no address: the host is missing", "https://host/channel")
+    if kind == "folder":
+        return TargetSettings(word, str(Path(unquote(parts.path)).absolute()), "folder")
+    host = parts.netloc.rpartition("@")[2]
+    url = urlunsplit((parts.scheme, host, parts.path, parts.query, "")).rstrip("/")
+    secret = Secret(unquote(parts.password)) if parts.password else None
+    if kind in ("legacy", "pypi"):
+        url += "/"  # without it twine and uv are redirected, and a redirected upload is refused
+    settings = TargetSettings(url, url, kind, user=unquote(parts.username or ""), token=secret)
+    return _with_channel(settings)
+
+
+def _with_channel(settings: TargetSettings) -> TargetSettings:
+    """For kinds whose address ends in a channel or an owner: that part taken off."""
+    if settings.kind not in ("anaconda", "prefix", "quetz"):
+        return settings
+    base, _, last = settings.url.rpartition("/")
+    named = settings.owner if settings.kind == "anaconda" else settings.channel
+    if named:
+        return settings
+    if not last or base.endswith("/"):
+        what = "owner" if settings.kind == "anaconda" else "channel"
+        raise TwofoldError(
+            f"'{settings.name}' names no {what}",
+            f"end the address with it: {settings.url}/{what.upper()}",
+        )
+    if settings.kind == "anaconda":
+        return replace(settings, url=base, owner=last)
+    return replace(settings, url=base, channel=last)
+
+
+def _completed(settings: TargetSettings) -> TargetSettings:
+    """A configured target with the address that its kind implies, where it names none."""
+    if settings.kind == "anaconda":
+        if settings.url:
+            return _with_channel(settings)
+        if not settings.owner:
+            raise TwofoldError(
+                f"target '{settings.name}' names no owner", "write it as anaconda:OWNER"
+            )
+        return replace(settings, url=anaconda_address())
+    if settings.url:
+        return settings
+    from_twine = pypirc_target(settings.name) or pypirc_target("pypi")
+    if from_twine is None:
+        raise TwofoldError(f"target '{settings.name}' has no address", 'add url = "…"')
+    return replace(
+        from_twine,
+        name=settings.name,
+        token=settings.token or from_twine.token,
+        token_env=settings.token_env,
+        files=settings.files,
+    )
+
+
+def _unknown(word: str, known: dict[str, TargetSettings]) -> TwofoldError:
+    names = sorted({*known, *pypirc_names()})
+    close = difflib.get_close_matches(word, names, n=1)
+    hint = (
+        f"did you mean '{close[0]}'?"
+        if close
+        else f"known names: {', '.join(names)}; or give an address"
+    )
+    return TwofoldError(f"there is no target '{word}'", hint)
+
+
+def default_words() -> list[str]:
+    """The target twine's environment names, for whoever names none: TWINE_REPOSITORY(_URL)."""
+    if os.environ.get("TWINE_REPOSITORY_URL"):
+        return [f"legacy+{os.environ['TWINE_REPOSITORY_URL']}"]
+    return [os.environ["TWINE_REPOSITORY"]] if os.environ.get("TWINE_REPOSITORY") else []

@@ -1,0 +1,151 @@
+"""Publishing a release by its plan: upload, look before trying again, fetch back and compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from twofold.errors import Refused, TwofoldError, Unreachable
+from twofold.publish.http import Patience, Transient
+from twofold.publish.journal import Journal
+from twofold.publish.plan import Action, Plan, Step, different
+from twofold.publish.targets.protocol import AlreadyThere
+
+#: The words of an event's `event`.
+EventName = Literal["uploading", "progress", "uploaded", "retry", "verified"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened on the way; `sent` and `total` are bytes."""
+
+    event: EventName
+    target: str
+    file: str
+    sent: int = 0
+    total: int = 0
+    note: str = ""
+
+
+Tell = Callable[[Event], None]
+
+
+class NotPublished(TwofoldError):
+    """The release is not complete: what failed, and what is done and what is missing."""
+
+
+def carry_out(plan: Plan, journal: Journal, patience: Patience, tell: Tell) -> list[Step]:
+    """Do exactly what the plan says, then fetch every file back and compare.
+
+    Returns the steps that ended in an upload. Raises ProjectErrors-like NotPublished at the
+    first failure, saying what is done and what is missing; running it again does the rest.
+    """
+    uploaded: list[Step] = []
+    for step in plan.uploads:
+        try:
+            _upload(step, journal, patience, tell)
+        except (Unreachable, Refused) as error:
+            raise _unfinished(error, plan, uploaded) from error
+        uploaded.append(step)
+    for step in plan.present:
+        try:
+            _verify(step, journal, patience, tell)
+        except (Unreachable, Refused) as error:
+            raise _unfinished(error, plan, uploaded) from error
+    return uploaded
+
+
+def _upload(step: Step, journal: Journal, patience: Patience, tell: Tell) -> None:
+    """Send one file, as often as patience allows; before each further attempt the target is
+    asked whether the one before has arrived."""
+    artifact, settings = step.file.artifact, step.target.settings
+    name, place = step.file.name, settings.name
+
+    def progress(sent: int) -> None:
+        tell(Event("progress", place, name, min(sent, artifact.size), artifact.size))
+
+    tell(Event("uploading", place, name, 0, artifact.size))
+    journal.note(settings.url, name, artifact.sha256, "sending")
+    for attempt in range(patience.attempts):
+        try:
+            step.target.send(step.file, progress)
+            break
+        except AlreadyThere:
+            if _is_ours(step, attempt):
+                break
+            raise
+        except Transient as error:
+            if attempt + 1 == patience.attempts:
+                raise
+            tell(Event("retry", place, name, 0, artifact.size, str(error).partition("\n")[0]))
+            patience.pause(attempt, error.wait)
+            if _has_arrived(step):
+                break
+    journal.note(settings.url, name, artifact.sha256, "sent")
+    tell(Event("uploaded", place, name, artifact.size, artifact.size))
+
+
+def _has_arrived(step: Step) -> bool:
+    """Whether the target has our bytes; other bytes under the name are an error."""
+    seen = step.target.look(step.file)
+    if seen.state == "present" and seen.sha256 is not None:
+        if seen.sha256 != step.file.artifact.sha256:
+            message, hint = different(step.file.artifact.sha256, seen.sha256)
+            raise Refused("file-exists", message, hint, 409)
+        return True
+    return False
+
+
+def _is_ours(step: Step, attempt: int) -> bool:
+    """Whether a name that is taken is taken by our own bytes.
+
+    Where the target cannot be asked, an attempt of ours whose end was not seen counts: it can
+    only have been with these bytes.
+    """
+    if _has_arrived(step):
+        return True
+    seen = step.target.look(step.file)
+    return seen.state == "unknown" and attempt > 0
+
+
+def _verify(step: Step, journal: Journal, patience: Patience, tell: Tell) -> None:
+    """Fetch the file back as others get it and compare its hash."""
+    artifact, settings = step.file.artifact, step.target.settings
+    found: str | None = None
+    for attempt in range(patience.attempts):
+        found = step.target.fetch(step.file, step.url)
+        if found == artifact.sha256:
+            journal.note(settings.url, step.file.name, artifact.sha256, "verified")
+            tell(Event("verified", settings.name, step.file.name, artifact.size, artifact.size))
+            return
+        if attempt + 1 < patience.attempts:
+            patience.pause(attempt, None)
+    if found is None:
+        raise Unreachable(
+            f"{step.file.name} was sent to {settings.name} and cannot be fetched from there",
+            "run the same command again in a while: what is there is not sent again",
+        )
+    raise Refused(
+        "other-bytes",
+        f"{settings.name} gives other bytes for {step.file.name}: "
+        f"sha256 {found}, ours is {artifact.sha256}",
+        "do not use this release; tell whoever runs the server",
+    )
+
+
+def _unfinished(error: TwofoldError, plan: Plan, uploaded: list[Step]) -> NotPublished:
+    """The error with an account: what is there, what is missing."""
+    there = [s for s in plan.steps if s.action is Action.NOTHING] + uploaded
+    missing = [s for s in plan.uploads if s not in uploaded]
+    account = [f"{_list(there)} there"] if there else ["nothing was sent"]
+    if missing:
+        account.append(f"{_list(missing)} missing")
+    return NotPublished(
+        f"{error.problems[0].message} ({'; '.join(account)})",
+        error.hint or "run the same command again: only what is missing is done",
+    )
+
+
+def _list(steps: list[Step]) -> str:
+    return ", ".join(f"{s.file.name} -> {s.target.settings.name}" for s in steps)

@@ -1,0 +1,1 @@
+"""One module per protocol that takes packages; each is a Target."""

@@ -1,0 +1,123 @@
+"""Indexes with PyPI's legacy upload API: PyPI, TestPyPI, devpi, pypiserver, a twofold registry.
+
+The form is the one twine sends (made by twine's own PackageFile), the page that is looked into
+is the target's simple index.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from requests.auth import AuthBase
+
+from twofold.artifact import Kind
+from twofold.errors import BadFile, Unreachable
+from twofold.publish.answers import says_file_exists
+from twofold.publish.configuration import TargetSettings
+from twofold.publish.files import ReleaseFile
+from twofold.publish.http import Http, Progress
+from twofold.publish.targets.protocol import PYPI_KINDS, AlreadyThere, Rule, Seen
+from twofold.publish.targets.simple_index import files_of
+
+
+class LegacyIndex:
+    """An index that takes uploads at `settings.url` and shows them at `settings.index`."""
+
+    takes: frozenset[Kind] = PYPI_KINDS
+    is_for: frozenset[Kind] = PYPI_KINDS
+
+    def __init__(
+        self,
+        settings: TargetSettings,
+        http: Http,
+        auth: AuthBase | None,
+        rules: tuple[Rule, ...] = (),
+    ) -> None:
+        self.rules = rules
+        self.settings = settings
+        self.http = http
+        self.auth = auth
+
+    def look(self, file: ReleaseFile) -> Seen:
+        if not self.settings.index:
+            return Seen("unknown", note="its simple index is not known: set `index`")
+        found = files_of(self.http, self.settings.index, file.artifact.name, self.auth)
+        there = found.get(file.name)
+        if there is None:
+            return Seen("absent")
+        digest = there.sha256 or self.http.sha256_of(there.url, self.auth)
+        return Seen("present", digest, there.url)
+
+    def send(self, file: ReleaseFile, progress: Progress) -> str:
+        form = legacy_form(file)
+        content = ("content", file.artifact.path, file.name, "application/octet-stream")
+        answer = self.http.send_form(self.settings.url, self.auth, form, content, progress)
+        if answer.ok:
+            value = answer.json()
+            return str(value.get("url", "")) if isinstance(value, dict) else ""
+        if says_file_exists(answer):
+            raise AlreadyThere(str(self.http.refused(answer, self.settings.url)))
+        raise self.http.refused(answer, self.settings.url)
+
+    def fetch(self, file: ReleaseFile, url: str) -> str | None:
+        if not self.settings.index:
+            return self.http.sha256_of(url, self.auth) if url else None
+        there = files_of(self.http, self.settings.index, file.artifact.name, self.auth)
+        if file.name not in there:
+            return None
+        return self.http.sha256_of(there[file.name].url, self.auth)
+
+    def who(self) -> str:
+        return "the legacy upload API has no way to ask; the first upload tells"
+
+    def close(self) -> None:
+        self.http.close()
+
+
+def legacy_form(file: ReleaseFile) -> list[tuple[str, Any]]:
+    """The fields of the upload form, metadata repeated key by key, as twine sends them."""
+    from twine.exceptions import TwineException
+    from twine.package import PackageFile
+
+    try:
+        package = PackageFile.from_filename(str(file.artifact.path), None)
+        if file.attestations:
+            package.add_attestations([str(path) for path in file.attestations])
+    except TwineException as error:
+        raise BadFile(str(error), "run twofold check on it", str(file.artifact.path)) from error
+    fields: list[tuple[str, Any]] = [(":action", "file_upload"), ("protocol_version", "1")]
+    for key, value in package.metadata_dictionary().items():
+        if value is None or key == "gpg_signature":
+            continue
+        if isinstance(value, dict):  # project_urls
+            fields += [(key, f"{label}, {address}") for label, address in value.items()]
+        elif key == "keywords":
+            fields.append((key, ", ".join(package.metadata["keywords"])))
+        elif isinstance(value, (list, tuple)):
+            fields += [(key, str(item)) for item in value]
+        else:
+            fields.append((key, str(value)))
+    if package.sha2_digest != file.artifact.sha256:
+        raise BadFile(
+            "it has changed since it was checked", "run the command again", str(file.artifact.path)
+        )
+    return fields
+
+
+def index_beside(http: Http, upload: str, auth: AuthBase | None) -> str:
+    """The simple index that goes with an upload address, by what servers do; '' when none answers.
+
+    A twofold registry and Warehouse: `legacy/` beside `simple/`; devpi: `+simple/` below;
+    pypiserver: `simple/` below.
+    """
+    base = upload.rstrip("/")
+    candidates = [f"{base}/+simple/", f"{base}/simple/"]
+    if base.endswith("/legacy"):
+        candidates.insert(0, base.removesuffix("legacy") + "simple/")
+    for candidate in candidates:
+        try:
+            if http.get(candidate, auth, {"Accept": "text/html"}).ok:
+                return candidate
+        except Unreachable:
+            return ""
+    return ""

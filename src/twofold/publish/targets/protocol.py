@@ -1,0 +1,85 @@
+"""What every place one can publish to has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from twofold.artifact import Kind
+from twofold.errors import Refused
+from twofold.publish.configuration import TargetSettings
+from twofold.publish.files import ReleaseFile
+from twofold.publish.http import Progress
+
+PYPI_KINDS = frozenset({Kind.WHEEL, Kind.SDIST})
+CONDA_KINDS = frozenset({Kind.CONDA, Kind.TAR_BZ2})
+ALL_KINDS = PYPI_KINDS | CONDA_KINDS
+
+
+#: A reason for which a target is known to refuse a file, or None: it does not apply.
+Rule = Callable[[ReleaseFile], str | None]
+
+
+class AlreadyThere(Refused):
+    """The target refuses a file because the name is taken: by the same bytes, or by others."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("file-exists", message, status=409)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a target has under a file's name.
+
+    `unknown` means that the target cannot be asked (an index without a page to look into).
+    `sha256` is None when the target tells no hash and gives no file to compute it from.
+    """
+
+    state: Literal["absent", "present", "unknown"]
+    sha256: str | None = None
+    url: str = ""
+    note: str = ""
+
+
+class Target(Protocol):
+    """One place to publish to, with its credentials and its connection."""
+
+    @property
+    def settings(self) -> TargetSettings: ...
+
+    @property
+    def takes(self) -> frozenset[Kind]:
+        """The kinds of file its protocol knows."""
+        ...
+
+    @property
+    def is_for(self) -> frozenset[Kind]:
+        """The kinds it gets when the user names no files."""
+        ...
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """What this target is known to refuse."""
+        ...
+
+    def look(self, file: ReleaseFile) -> Seen:
+        """What is there under the file's name."""
+        ...
+
+    def send(self, file: ReleaseFile, progress: Progress) -> str:
+        """Upload once; returns where the file then is ('' if not told).
+
+        Raises Transient, AlreadyThere, or Refused for every other no.
+        """
+        ...
+
+    def fetch(self, file: ReleaseFile, url: str) -> str | None:
+        """The SHA-256 of the file as others now get it; None when it is not there (yet)."""
+        ...
+
+    def who(self) -> str:
+        """Who the credentials stand for, or a sentence on why that cannot be asked."""
+        ...
+
+    def close(self) -> None: ...

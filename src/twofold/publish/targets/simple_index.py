@@ -1,0 +1,80 @@
+"""Reads a project's page of a simple index (PEP 503 and 691): which files it has, with hashes."""
+
+from __future__ import annotations
+
+import html.parser
+import re
+from dataclasses import dataclass
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+from requests.auth import AuthBase
+
+from twofold.publish.answers import Answer
+from twofold.publish.http import Http, shown
+
+ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
+
+
+@dataclass(frozen=True)
+class IndexedFile:
+    """A file on a page; `sha256` is '' when the page does not tell it."""
+
+    url: str
+    sha256: str
+
+
+def normalised(name: str) -> str:
+    """A project's name as indexes spell it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def files_of(http: Http, index: str, project: str, auth: AuthBase | None) -> dict[str, IndexedFile]:
+    """The files of a project by name; none when the index does not know the project.
+
+    Raises Refused when the index answers something else than a page or 404.
+    """
+    url = f"{index.rstrip('/')}/{normalised(project)}/"
+    answer = http.get(url, auth, {"Accept": ACCEPT, "Cache-Control": "no-cache"})
+    if answer.status == 404 or 300 <= answer.status < 400:
+        return {}  # or it sends its callers to another index for what it has not got
+    if not answer.ok:
+        raise http.refused(answer, url, f"check the simple index of this target ({shown(index)})")
+    return _from_json(answer, url) or _from_html(answer, url)
+
+
+def _from_json(answer: Answer, base: str) -> dict[str, IndexedFile]:
+    page = answer.json()
+    if not isinstance(page, dict) or not isinstance(page.get("files"), list):
+        return {}
+    return {
+        file["filename"]: IndexedFile(
+            urljoin(base, file["url"]), str(file.get("hashes", {}).get("sha256", "")).lower()
+        )
+        for file in page["files"]
+        if isinstance(file, dict) and {"filename", "url"} <= set(file)
+    }
+
+
+class _Anchors(html.parser.HTMLParser):
+    """Collects the href of every anchor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hrefs: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a":
+            self.hrefs += [value for name, value in attrs if name == "href" and value]
+
+
+def _from_html(answer: Answer, base: str) -> dict[str, IndexedFile]:
+    parser = _Anchors()
+    parser.feed(answer.text())
+    files = {}
+    for href in parser.hrefs:
+        address, fragment = urldefrag(urljoin(base, href))
+        name = urlsplit(address).path.rpartition("/")[2]
+        digest = fragment.partition("sha256=")[2].partition("&")[0]
+        if name:
+            files[name] = IndexedFile(address, digest.lower())
+    return files
