@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from twofold_build.modules import Module
     from twofold_build.project import Project
 
-#: What never belongs into a package: caches, version control, what editors and systems drop.
+#: What does not belong into a package: caches, version control, droppings of editors.
 _JUNK = frozenset(
     [
         "__pycache__",
         ".git",
+        ".gitignore",
+        ".gitattributes",
+        ".gitkeep",
         ".hg",
         ".svn",
         ".bzr",
@@ -101,6 +104,7 @@ def collect(project: Project, mistakes: Mistakes) -> Pack:
     walk.matching(Globs(settings.sbom_files), "[tool.twofold] sbom-files", mistakes)
     pack.files = [walk.found[path] for path in sorted(walk.found)]
     _place_in_wheel(project, pack)
+    _judge_places(pack, mistakes)
     return pack
 
 
@@ -130,6 +134,20 @@ def _place_in_wheel(project: Project, pack: Pack) -> None:
             file.wheel.append(f"{stem}.dist-info/licenses/{path}")
         if sboms and sboms.match(path):
             file.wheel.append(f"{stem}.dist-info/sboms/{path.rpartition('/')[2]}")
+
+
+def _judge_places(pack: Pack, mistakes: Mistakes) -> None:
+    """Each place in the wheel may be taken once."""
+    taken: dict[str, str] = {}
+    for file in pack.files:
+        for place in file.wheel:
+            other = taken.setdefault(place, file.path)
+            if other != file.path:
+                mistakes.add(
+                    f"'{other}' and '{file.path}' would both be '{place}' in the wheel",
+                    "rename one of them",
+                    table="",
+                )
 
 
 class _Walk:
@@ -212,8 +230,6 @@ class _Walk:
         for entry in entries:
             name = entry.name
             here = f"{path}/{name}" if path else name
-            if name in _JUNK or name.endswith(_JUNK_ENDINGS):
-                continue
             is_link = entry.is_symlink()
             if is_link and (only is None or only.match(here)) and not self.stays_inside(here):
                 continue
@@ -248,7 +264,11 @@ class _Walk:
         glob = self.excluded.match(path) if self.excluded else ""
         if glob:
             return f"exclude '{glob}'"
-        reason = ignore.reason(path, is_folder)
+        name = path.rpartition("/")[2]
+        if name in _JUNK or name.endswith(_JUNK_ENDINGS):
+            reason = "never packed unless [tool.twofold] include names it"
+        else:
+            reason = ignore.reason(path, is_folder)
         if reason and self.kept and self.kept.match(path):
             return ""
         return reason

@@ -35,7 +35,7 @@ def read_licence(table: dict[str, Any], project: Project, mistakes: Mistakes) ->
     ]
     if project.license and classified:
         mistakes.add(
-            f"'{classified[0]}' stands beside the expression '{project.license}', which PyPI refuses",
+            f"'{classified[0]}' stands beside the expression '{project.license}', refused by PyPI",
             "remove the licence classifiers (PEP 639)",
             key="classifiers",
             value=classified[0],

@@ -169,11 +169,21 @@ def _document(text: str, mistakes: Mistakes) -> dict[str, Any]:
 
 
 def _settle_version(project: Project, mistakes: Mistakes, resolve: bool) -> None:
-    if project.version or not project.name:
-        return
-    if "version" not in project.dynamic:
-        return
-    if not resolve:
+    if project.version and project.settings.version_from:
+        mistakes.add(
+            "the version is written out, so it comes from nowhere else",
+            'remove this table, or write dynamic = ["version"] in place of the version',
+            table="tool.twofold.version",
+        )
+    if project.backend == "twofold_build":
+        for key in sorted(project.dynamic - {"version", "import-names", "import-namespaces"}):
+            mistakes.add(
+                f"twofold_build cannot find '{key}' by itself",
+                "write it out; only the version and the import names can be dynamic",
+                key="dynamic",
+                value=key,
+            )
+    if "version" not in project.dynamic or project.version or not project.name or not resolve:
         return
     from twofold_build.version import find_version
 

@@ -39,6 +39,7 @@ _TOP_LEVEL = ("build-system", "project", "tool", "dependency-groups")
 _REFERENCE = re.compile(
     r"\s*[^\W\d]\w*(?:\.[^\W\d]\w*)*\s*(?::\s*[^\W\d]\w*(?:\.[^\W\d]\w*)*\s*)?(?:\[[^\]]*\]\s*)?"
 )
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 _MODULE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _ADDRESS = re.compile(r"[^@\s<>,]+@[^@\s<>,]+")
 _README_TYPES = {
@@ -97,8 +98,6 @@ def read_project_table(document: dict[str, Any], project: Project, mistakes: Mis
     project.dynamic = _dynamic(reader, table, mistakes)
     _name_and_version(reader, table, project, mistakes)
     project.description = reader.string("description")
-    if "\n" in project.description:
-        mistakes.add("must be one line", "keep the long text for the readme", key="description")
     project.requires_python = _requires_python(reader, mistakes)
     from twofold_build.licences import read_licence
     from twofold_build.readme import read_readme
@@ -130,6 +129,13 @@ def read_project_table(document: dict[str, Any], project: Project, mistakes: Mis
     _entry_points(reader, table, project, mistakes)
     project.import_names = _import_names(reader, "import-names", mistakes)
     project.import_namespaces = _import_names(reader, "import-namespaces", mistakes)
+    for name in set(project.import_names or ()) & set(project.import_namespaces or ()):
+        mistakes.add(
+            f"'{name}' is listed as a name and as a namespace (PEP 794)",
+            "keep one of the two",
+            key="import-names",
+            value=name,
+        )
 
 
 class _Reader:
@@ -143,7 +149,7 @@ class _Reader:
     def string(self, key: str) -> str:
         value = self.table.get(key, "")
         if isinstance(value, str):
-            return value
+            return self.one_line(value, key)
         self.mistakes.add(
             f"must be a string, not {kind(value)}",
             "put it in quotation marks",
@@ -165,7 +171,7 @@ class _Reader:
         good = []
         for item in value:
             if isinstance(item, str):
-                good.append(item)
+                good.append(self.one_line(item, key))
             else:
                 self.mistakes.add(
                     f"holds {kind(item)} where a string must stand",
@@ -183,12 +189,25 @@ class _Reader:
         good = {}
         for name, item in value.items():
             if isinstance(item, str):
-                good[name] = item
+                good[name] = self.one_line(item, f"{key}.{name}")
             else:
                 self.mistakes.add(
                     f"must be a string, not {kind(item)}", table=f"{self.name}.{key}", key=name
                 )
         return good
+
+    def one_line(self, value: str, key: str) -> str:
+        """Judge a text that becomes a line of METADATA: it must not be able to begin another."""
+        if value.isprintable():
+            return value
+        if _CONTROL.search(value):
+            self.mistakes.add(
+                "must be one line, without control characters",
+                "keep long text for the readme",
+                table=self.name,
+                key=key,
+            )
+        return _CONTROL.sub(" ", value)
 
 
 def kind(value: object) -> str:
@@ -309,7 +328,7 @@ def _people(reader: _Reader, key: str, mistakes: Mistakes) -> list[Person]:
                 key=key,
                 value=email,
             )
-        people.append(Person(name, email))
+        people.append(Person(reader.one_line(name, key), email))
     return people
 
 

@@ -1,0 +1,38 @@
+"""Sample projects, fresh or built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.backend.samples import SAMPLES, Files, call_hook, copy_sample
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Files]:
+    """A sample's sdist and wheel, each built once in a whole run."""
+    made: dict[str, Files] = {}
+
+    def build(name: str) -> Files:
+        if name not in made:
+            folder = tmp_path_factory.mktemp(name)
+            project = copy_sample(name, folder / "project")
+            out = folder / "out"
+            sdist = out / call_hook("build_sdist", project, out)
+            made[name] = Files(sdist, out / call_hook("build_wheel", project, out))
+        return made[name]
+
+    return build
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Callable[[str], Path]:
+    """A fresh copy of a sample project."""
+    return lambda name: copy_sample(name, tmp_path / name)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "each_sample" in metafunc.fixturenames:
+        metafunc.parametrize("each_sample", SAMPLES)

@@ -1,0 +1,3 @@
+def main() -> int:
+    print("the full sample runs")
+    return 0

@@ -1,0 +1,1 @@
+OTHER = "not named, so not packed"

@@ -1,0 +1,5 @@
+"""One module."""
+
+
+def double(x):
+    return 2 * x
