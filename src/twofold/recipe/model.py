@@ -1,0 +1,127 @@
+"""What a recipe says, checked: frozen values that the rest of the room reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from twofold.recipe.pins import Calls
+from twofold.recipe.platforms import Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A text of the recipe with its line in the file and its key (`build/script`)."""
+
+    text: str
+    number: int
+    key: str
+
+    def where(self, file: str) -> str:
+        return f"{file}:{self.number}: {self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the source comes from: `kind` is 'path', 'url' or 'git'.
+
+    `location` is the path or address; `mirrors` further addresses of the same file; `hashes`
+    algorithm -> hex; `revision` a git revision; `folder` where it goes below the work folder.
+    """
+
+    kind: str
+    location: Line
+    mirrors: tuple[str, ...] = ()
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    revision: str = ""
+    folder: str = ""
+    patches: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """The build section. `noarch` is 'python', 'generic' or ''; `string` '' when not given.
+
+    `script` are the lines of build/script, or of build.sh beside the recipe (`script_file`).
+    `kept` holds keys that only a build with a host environment uses, as they were read.
+    """
+
+    number: int = 0
+    string: str = ""
+    noarch: str = ""
+    skip: bool = False
+    script: tuple[Line, ...] = ()
+    script_file: str = ""
+    script_env: tuple[Line, ...] = ()
+    entry_points: tuple[Line, ...] = ()
+    run_exports: Mapping[str, tuple[Line, ...]] = field(default_factory=dict)
+    kept: Mapping[str, tuple[Line, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """MatchSpecs by the environment they belong to; signs of calls may be in them (see `pins`)."""
+
+    build: tuple[Line, ...] = ()
+    host: tuple[Line, ...] = ()
+    run: tuple[Line, ...] = ()
+    constrained: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tests:
+    """The test section, and the run_test.* files that lie beside the recipe."""
+
+    imports: tuple[Line, ...] = ()
+    commands: tuple[Line, ...] = ()
+    requires: tuple[Line, ...] = ()
+    source_files: tuple[Line, ...] = ()
+    files: tuple[Line, ...] = ()
+    scripts: tuple[Path, ...] = ()
+
+    def __bool__(self) -> bool:
+        return any((self.imports, self.commands, self.scripts))
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One package of a recipe. `files` are what a split recipe moves into it."""
+
+    name: str
+    version: str
+    line: int
+    build: Build
+    requirements: Requirements
+    tests: Tests
+    about: Mapping[str, tuple[str, ...]]
+    files: tuple[Line, ...] = ()
+    is_split: bool = False
+
+    @property
+    def license_files(self) -> tuple[str, ...]:
+        return self.about.get("license_file", ())
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A recipe as it was read for one platform and Python.
+
+    `path` is meta.yaml; `text` what it holds, `rendered` what Jinja made of it. `specific` says
+    whether a selector chose a line by platform or Python. `remarks` are to be told.
+    """
+
+    path: Path
+    platform: Platform
+    sources: tuple[Source, ...]
+    outputs: tuple[Output, ...]
+    extra: Mapping[str, object]
+    calls: Calls
+    text: str
+    rendered: str
+    specific: bool
+    remarks: tuple[str, ...]
+
+    @property
+    def folder(self) -> Path:
+        return self.path.parent

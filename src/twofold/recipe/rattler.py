@@ -1,0 +1,100 @@
+"""The only door to py-rattler-build: recipes that need a host environment or a compiler."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from twofold.errors import ToolFailed, TwofoldError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rattler_build import RenderedVariant
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What a build with a host environment needs: channels, the platform, the form of the file.
+
+    `variants` are values for names such as `python`: `{"python": ["3.12"]}`. `package_format`
+    is 'conda' or 'tar-bz2'.
+    """
+
+    channels: tuple[str, ...]
+    subdir: str
+    variants: dict[str, list[str]]
+    package_format: str = "conda"
+    say: Callable[[str], None] = lambda _: None
+
+
+def build_v1(path: Path, out: Path, host: Host) -> list[Path]:
+    """Build recipe.yaml at `path`; the packages appear in `out/<subdir>/` only when all are whole.
+
+    Raises TwofoldError for a recipe that rattler-build cannot read, ToolFailed with its log when
+    a build fails.
+    """
+    variants = _rendered(path, host)
+    draft = out / ".rattler-build"
+    if draft.exists():
+        shutil.rmtree(draft)
+    try:
+        built = [package for variant in variants for package in _built(variant, draft, host)]
+        made = []
+        for package in built:
+            target = out / package.parent.name / package.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            package.replace(target)
+            made.append(target)
+        return made
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _rendered(path: Path, host: Host) -> Sequence[RenderedVariant]:
+    try:
+        from rattler_build import (
+            PlatformConfig,
+            RattlerBuildError,
+            RenderConfig,
+            Stage0Recipe,
+            VariantConfig,
+        )
+    except ImportError as error:
+        raise TwofoldError(
+            "this recipe needs a host environment or a compiler: py-rattler-build builds such "
+            "recipes and is not installed",
+            "pip install 'twofold[conda]'",
+            str(path),
+        ) from error
+    try:
+        recipe = Stage0Recipe.from_file(path)
+        platform = PlatformConfig(target_platform=host.subdir)
+        return recipe.render(VariantConfig(dict(host.variants)), RenderConfig(platform))
+    except RattlerBuildError as error:
+        raise TwofoldError(
+            f"rattler-build cannot read the recipe: {error}", "", str(path)
+        ) from error
+
+
+def _built(variant: RenderedVariant, draft: Path, host: Host) -> list[Path]:
+    from rattler_build import RattlerBuildError, ToolConfiguration
+
+    name = variant.recipe.package.name
+    host.say(f"building {name} with rattler-build; channels: {', '.join(host.channels) or 'none'}")
+    try:
+        result = variant.run_build(
+            ToolConfiguration(test_strategy="skip"),
+            output_dir=draft,
+            channels=[*host.channels, draft.resolve().as_uri()],
+            package_format=host.package_format,
+            no_build_id=True,
+        )
+    except RattlerBuildError as error:
+        raise ToolFailed(
+            f"rattler-build could not build {name}: {error}",
+            "channels are named with --channel; what the host needs stands under requirements",
+            f"{variant.recipe_path}",
+        ) from error
+    return [Path(package) for package in result.packages]

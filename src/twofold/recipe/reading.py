@@ -1,0 +1,205 @@
+"""meta.yaml -> Recipe: selectors, Jinja, YAML, sections; every mistake told with line and key."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from twofold.errors import Problem, ProjectErrors, TwofoldError
+from twofold.recipe.calls import Surroundings, functions
+from twofold.recipe.model import Build, Line, Output, Recipe, Requirements, Tests
+from twofold.recipe.pins import Calls
+from twofold.recipe.rendering import LARGEST_RECIPE, RESERVED, render
+from twofold.recipe.sections import SECTIONS, Reader
+from twofold.recipe.selectors import select_lines
+from twofold.recipe.tree import Node, plain, read_tree
+
+#: What makes a folder a Python project.
+PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+_OUTPUT = str.split(
+    "name version build requirements test about script files noarch number type script_interpreter"
+)
+
+
+def read_recipe(path: Path, around: Surroundings) -> Recipe:
+    """Read meta.yaml for the platform and Python in `around`.
+
+    Raises ProjectErrors with every mistake that can be told at once; nothing is built, fetched
+    or run (but see `Surroundings.metadata_of`).
+    """
+    file = path.name
+    text = recipe_text(path)
+    mistakes: list[Problem] = []
+    selected = select_lines(text, around.platform, around.environ, mistakes, file)
+    if mistakes:
+        raise ProjectErrors(mistakes)
+    calls = Calls()
+    rendered = render(selected.lines, functions(around, calls, text), file)
+    tree = read_tree(rendered.text, file, rendered.origin)
+    reader = Reader(file, path.parent, calls)
+    outputs = _outputs(reader, tree)
+    sources = reader.sources(tree.get("source"))
+    if reader.problems:
+        raise ProjectErrors(reader.problems)
+    extra = plain(tree.get("extra") or Node({}, 0, ""))
+    return Recipe(
+        path=path,
+        platform=around.platform,
+        sources=sources,
+        outputs=outputs,
+        extra=extra if isinstance(extra, dict) else {},
+        calls=calls,
+        text=text,
+        rendered=calls.shown(rendered.text),
+        specific=around.platform.depends_on_it(selected.names),
+        remarks=tuple(
+            f"{file}:{line}: the selector's name '{name}' is unknown; it counts as false"
+            for line, name in selected.unknown
+        ),
+    )
+
+
+def recipe_text(path: Path) -> str:
+    """The recipe's text with plain line ends; TwofoldError where it cannot be one."""
+    if path.stat().st_size > LARGEST_RECIPE:
+        raise TwofoldError(f"{path.name} is larger than 256 KiB", "is it a recipe?", str(path))
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TwofoldError(f"{path.name} is not UTF-8", "save it as UTF-8", str(path)) from error
+    strange = RESERVED.search(text) or re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", text)
+    if strange:
+        line = text[: strange.start()].count("\n") + 1
+        raise TwofoldError(
+            f"a letter that no recipe may hold (U+{ord(strange.group(0)):04X})",
+            "remove it",
+            f"{path.name}:{line}",
+        )
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def find_roots(path: Path) -> tuple[Path, ...]:
+    """The folders a recipe may read files of: its own, and the project's that it builds.
+
+    The project is the folder that `source: path:` names, else the nearest folder above with a
+    pyproject.toml, setup.py or setup.cfg (three steps at most).
+    """
+    folder = path.parent.resolve()
+    named = re.search(r"^\s*-?\s*path:\s*['\"]?([^\s'\"{}#]+)", recipe_text(path), re.MULTILINE)
+    candidates = [Path(os.path.normpath(folder / named.group(1)))] if named else []
+    candidates += [folder, *list(folder.parents)[:3]]
+    for candidate in candidates:
+        if is_project(candidate):
+            return (folder, candidate.resolve()) if candidate != folder else (folder,)
+    return (folder,)
+
+
+def is_project(folder: Path) -> bool:
+    """Whether a Python project lies in a folder."""
+    return any((folder / name).is_file() for name in PROJECT_FILES)
+
+
+def _outputs(reader: Reader, tree: Node) -> tuple[Output, ...]:
+    parts = reader.section(tree, SECTIONS, reader.file)
+    package = parts.get("package", Node({}, 1, "package"))
+    if "app" in parts:
+        reader.wrong("'app' is not covered", parts["app"], "remove it: it is for old GUIs")
+    known = reader.section(package, ("name", "version"), "package")
+    split = parts.get("outputs")
+    if split is None or "name" in known:
+        name = reader.name(known.get("name"), package)
+    else:
+        name = ""
+    single = Output(
+        name=name,
+        version=reader.version(known.get("version"), package)
+        if split is None or "version" in known
+        else "",
+        line=package.line,
+        build=_with_script_file(reader, reader.build(parts.get("build"))),
+        requirements=reader.requirements(parts.get("requirements")),
+        tests=reader.tests(parts.get("test"), beside=True),
+        about=reader.about(parts.get("about")),
+    )
+    if split is None:
+        return (single,)
+    return tuple(_output(reader, node, single) for node in split.items())
+
+
+def _output(reader: Reader, node: Node, top: Output) -> Output:
+    """One of several outputs; what it does not say it takes from the top, as conda-build does."""
+    parts = reader.section(node, _OUTPUT, "outputs")
+    name = reader.name(parts.get("name"), node)
+    same = name == top.name
+    kind = reader.text(parts.get("type"))
+    if kind and kind not in ("conda", "conda_v2"):
+        reader.wrong(f"outputs of type '{kind}' are not covered", parts["type"], "leave type out")
+    version = reader.text(parts.get("version")) or top.version
+    if not version:
+        reader.version(parts.get("version"), node)
+    build = reader.build(parts.get("build"))
+    files = reader.lines(parts.get("files"))
+    script, script_file = build.script, ""
+    if "script" in parts:
+        script, script_file = _output_script(reader, parts["script"])
+    elif not script and same and not files:
+        script, script_file = top.build.script, top.build.script_file
+    given = parts.get("build")
+    build = replace(
+        build,
+        number=build.number if given and given.get("number") else top.build.number,
+        noarch=build.noarch or reader.text(parts.get("noarch")) or top.build.noarch * same,
+        skip=build.skip or top.build.skip,
+        script=script,
+        script_file=script_file,
+        entry_points=build.entry_points or (top.build.entry_points if same else ()),
+        string=build.string,
+    )
+    needs = (
+        top.requirements
+        if same and "requirements" not in parts
+        else reader.requirements(parts.get("requirements"))
+    )
+    tests = reader.tests(parts.get("test"), beside=False)
+    return Output(
+        name=name,
+        version=version,
+        line=node.line,
+        build=build,
+        requirements=needs if needs is not None else Requirements(),
+        tests=top.tests if same and "test" not in parts else tests or Tests(),
+        about=reader.about(parts.get("about")) or top.about,
+        files=files,
+        is_split=True,
+    )
+
+
+def _with_script_file(reader: Reader, build: Build) -> Build:
+    """build.sh (bld.bat on Windows) beside the recipe, where build/script says nothing."""
+    if build.script:
+        return build
+    names = ("bld.bat", "build.bat") if os.name == "nt" else ("build.sh",)
+    for name in (*names, "build.sh"):
+        if (reader.folder / name).is_file():
+            return replace(build, script=_file_lines(reader.folder / name), script_file=name)
+    return build
+
+
+def _output_script(reader: Reader, node: Node) -> tuple[tuple[Line, ...], str]:
+    """An output's script is a file's name or, as in build/script, commands."""
+    lines = reader.script(node)
+    if len(lines) == 1 and re.fullmatch(r"[\w./-]+\.(sh|bat|py)", lines[0].text):
+        path = (reader.folder / lines[0].text).resolve()
+        if not path.is_relative_to(reader.folder.resolve()) or not path.is_file():
+            reader.wrong(f"the script '{lines[0].text}' does not lie beside the recipe", node)
+            return (), ""
+        return _file_lines(path), lines[0].text
+    return lines, ""
+
+
+def _file_lines(path: Path) -> tuple[Line, ...]:
+    text = recipe_text(path)
+    numbered = enumerate(text.splitlines(), 1)
+    return tuple(Line(line.strip(), number, path.name) for number, line in numbered if line.strip())

@@ -1,0 +1,220 @@
+"""Selectors: `- pywin32  # [win and py>=39]` keeps a line of meta.yaml or drops it.
+
+conda-build gives the text in the brackets to Python's `eval`; here it is parsed and only
+comparisons, boolean operators, the platform's names and the environment are understood.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from twofold.errors import Problem
+from twofold.recipe.platforms import Environ, Platform
+
+#: Far longer than any selector in use; Python's parser stays quick and shallow below it.
+LONGEST = 300
+_COMMENT = re.compile(r"\s#")
+_COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], object]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.In: lambda left, right: operator.contains(right, left),
+    ast.NotIn: lambda left, right: not operator.contains(right, left),
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+}
+_ARITHMETIC: dict[type[ast.operator], Callable[[int, int], int]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}
+_TEXT_METHODS = frozenset({"startswith", "endswith", "lower", "upper", "strip", "split"})
+_FUNCTIONS: dict[str, Callable[..., object]] = {"int": int, "str": str, "bool": bool, "len": len}
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The lines that stay, each with its number in the file, and what the selectors asked.
+
+    `names` are the names the selectors mention; `unknown` those that nobody here knows, with
+    their lines: they count as False, as they do for conda-build.
+    """
+
+    lines: tuple[tuple[int, str], ...]
+    names: frozenset[str]
+    unknown: tuple[tuple[int, str], ...]
+
+
+class NotASelector(ValueError):
+    """The text in the brackets is not an expression that a selector may hold."""
+
+
+def select_lines(
+    text: str, platform: Platform, environ: Environ, mistakes: list[Problem], file: str
+) -> Selected:
+    """Drop the lines whose selector is false; mistakes are added with their line."""
+    kept: list[tuple[int, str]] = []
+    asked: set[str] = set()
+    unknown: list[tuple[int, str]] = []
+    known = platform.names()
+    for number, line in enumerate(text.split("\n"), 1):
+        selector = selector_of(line)
+        if selector is None:
+            kept.append((number, line))
+            continue
+        judged = Judge(known, environ)
+        try:
+            keep = bool(judged.value_of(selector))
+        except NotASelector as error:
+            mistakes.append(
+                Problem(
+                    f"the selector [{selector}] cannot be read: {error}",
+                    "write a condition such as # [linux and py>=39]",
+                    f"{file}:{number}",
+                )
+            )
+            continue
+        asked |= judged.asked
+        unknown.extend((number, name) for name in sorted(judged.unknown))
+        if keep:
+            kept.append((number, line))
+    return Selected(tuple(kept), frozenset(asked), tuple(unknown))
+
+
+def selector_of(line: str) -> str | None:
+    """The text in the last brackets of a line's comment, None when the line has none.
+
+    conda-build takes brackets outside a comment too and so loses `host: [python, pip]`; here
+    that is a list.
+    """
+    if line.lstrip().startswith("#") or line.lstrip().startswith("{#"):
+        return None
+    comment = _COMMENT.search(line)
+    if not comment:
+        return None
+    rest = line[comment.end() :]
+    groups = _bracketed(rest)
+    if not groups:
+        return None
+    start, end = groups[-1]
+    if "(" in rest[end + 1 :] or ")" in rest[end + 1 :]:
+        return None
+    return rest[start + 1 : end].strip() or None
+
+
+def _bracketed(text: str) -> list[tuple[int, int]]:
+    """Positions of the outermost balanced [ ] in a text."""
+    groups, depth, start = [], 0, 0
+    for place, letter in enumerate(text):
+        if letter == "[":
+            start = place if depth == 0 else start
+            depth += 1
+        elif letter == "]" and depth:
+            depth -= 1
+            if depth == 0:
+                groups.append((start, place))
+    return groups
+
+
+class Judge:
+    """Computes one selector and remembers which names it asked for."""
+
+    def __init__(self, known: Mapping[str, object], environ: Environ) -> None:
+        self.known = known
+        self.environ = environ
+        self.asked: set[str] = set()
+        self.unknown: set[str] = set()
+
+    def value_of(self, selector: str) -> object:
+        """Raises NotASelector when the text is more than a condition."""
+        if len(selector) > LONGEST:
+            raise NotASelector(f"it is longer than {LONGEST} characters")
+        try:
+            tree = ast.parse(selector.strip(), mode="eval")
+            return self._value(tree.body)
+        except SyntaxError as error:
+            raise NotASelector("it is no Python expression") from error
+        except (TypeError, ValueError, KeyError, ZeroDivisionError) as error:
+            if isinstance(error, NotASelector):
+                raise
+            raise NotASelector(str(error)) from error
+
+    def _value(self, node: ast.expr) -> object:
+        match node:
+            case ast.Constant(value=str() | int() | float() | bool() | None):
+                return node.value
+            case ast.Name(id=name):
+                return self._name(name)
+            case ast.BoolOp(op=ast.And(), values=values):
+                return all(bool(self._value(value)) for value in values)
+            case ast.BoolOp(values=values):
+                return any(bool(self._value(value)) for value in values)
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return not self._value(operand)
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as value)):
+                return -value
+            case ast.Compare():
+                return self._compare(node)
+            case ast.List(elts=parts) | ast.Tuple(elts=parts):
+                return [self._value(part) for part in parts]
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
+                return self._arithmetic(type(op), self._value(left), self._value(right))
+            case ast.Subscript(value=value, slice=key):
+                return self._subscript(self._value(value), self._value(key))
+            case ast.Attribute(value=ast.Name(id="os"), attr="environ"):
+                return self._name("environ")
+            case ast.Call(keywords=[]):
+                return self._call(node)
+        raise NotASelector(f"{type(node).__name__} is not allowed in a selector")
+
+    def _name(self, name: str) -> object:
+        self.asked.add(name)
+        if name == "environ":
+            return self.environ
+        if name not in self.known:
+            self.unknown.add(name)
+            return False
+        return self.known[name]
+
+    def _compare(self, node: ast.Compare) -> bool:
+        left = self._value(node.left)
+        for op, part in zip(node.ops, node.comparators, strict=True):
+            right = self._value(part)
+            if not _COMPARISONS[type(op)](left, right):
+                return False
+            left = right
+        return True
+
+    def _arithmetic(self, op: type[ast.operator], left: object, right: object) -> int:
+        if not isinstance(left, int) or not isinstance(right, int):
+            raise NotASelector("only whole numbers can be computed with")
+        return _ARITHMETIC[op](left, right)
+
+    def _subscript(self, value: object, key: object) -> object:
+        if isinstance(value, Environ) and isinstance(key, str):
+            return value[key]
+        if isinstance(value, str | list) and isinstance(key, int):
+            return value[key]
+        raise NotASelector("only environ, a text or a list can be looked into")
+
+    def _call(self, node: ast.Call) -> object:
+        arguments = [self._value(argument) for argument in node.args]
+        match node.func:
+            case ast.Name(id=name) if name in _FUNCTIONS and len(arguments) == 1:
+                return _FUNCTIONS[name](arguments[0])
+            case ast.Attribute(value=owner, attr=name):
+                target = self._value(owner)
+                if isinstance(target, Environ) and name == "get" and 1 <= len(arguments) <= 2:
+                    return target.get(str(arguments[0]), *arguments[1:])
+                if isinstance(target, str) and name in _TEXT_METHODS:
+                    return getattr(target, name)(*arguments)
+        raise NotASelector("only environ.get and simple methods of texts can be called")

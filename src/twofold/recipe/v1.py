@@ -1,0 +1,244 @@
+"""Recipe -> recipe.yaml, the form that py-rattler-build builds (CEP 13 and 14).
+
+The recipe is already rendered for one platform, so there are no conditions left to translate;
+only the calls that ask the solver (`compiler`, `pin_compatible`, ...) stay calls. What has no
+counterpart is an error that names key and line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from twofold.errors import Problem, ProjectErrors
+from twofold.recipe.calls import BUILD_VARIABLES
+from twofold.recipe.model import Build, Line, Output, Recipe, Requirements, Tests
+from twofold.recipe.pins import Call
+
+_ABOUT = {
+    "home": "homepage",
+    "doc_url": "documentation",
+    "dev_url": "repository",
+    "license": "license",
+    "license_family": "license_family",
+    "summary": "summary",
+    "description": "description",
+}
+_RUN_EXPORTS = {
+    "weak": "weak",
+    "strong": "strong",
+    "noarch": "noarch",
+    "weak_constrains": "weak_constraints",
+    "strong_constrains": "strong_constraints",
+}
+_LINKING = {
+    "missing_dso_whitelist": "missing_dso_allowlist",
+    "runpath_whitelist": "rpath_allowlist",
+    "rpaths": "rpaths",
+}
+_ASKS_SHELL = re.compile(rf"\$(?:{'|'.join(BUILD_VARIABLES)})\b")
+
+
+def as_v1(recipe: Recipe, source: Path | None) -> dict[str, Any]:
+    """The recipe as the value of recipe.yaml; `source` is the folder its source was brought to.
+
+    Raises ProjectErrors with every key that has no counterpart.
+    """
+    translator = _Translator(recipe)
+    outputs = [translator.output(output) for output in recipe.outputs if not output.build.skip]
+    if translator.problems:
+        raise ProjectErrors(translator.problems)
+    made: dict[str, Any] = {"schema_version": 1}
+    sources = {"source": [{"path": str(source), "use_gitignore": False}]} if source else {}
+    if len(recipe.outputs) == 1 and not recipe.outputs[0].is_split:
+        made |= outputs[0] | sources
+    else:
+        first = recipe.outputs[0]
+        made |= {"recipe": {"name": first.name, "version": first.version}, **sources}
+        made["outputs"] = outputs
+    if recipe.extra:
+        made["extra"] = dict(recipe.extra)
+    return made
+
+
+def v1_text(value: Mapping[str, Any]) -> str:
+    """recipe.yaml's text: block lists, keys in the order given."""
+    return yaml.safe_dump(
+        dict(value), sort_keys=False, allow_unicode=True, width=1000, default_flow_style=False
+    )
+
+
+class _Translator:
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.problems: list[Problem] = []
+
+    def output(self, output: Output) -> dict[str, Any]:
+        for line in output.files:
+            self._not_covered(line, "give this output a script that installs its files")
+        made = {
+            "package": {"name": output.name, "version": output.version},
+            "build": self._build(output.build),
+            "requirements": self._requirements(output),
+            "tests": self._tests(output.tests),
+            "about": _about(output.about),
+        }
+        return {key: value for key, value in made.items() if value}
+
+    def _not_covered(self, line: Line, hint: str) -> None:
+        where = line.where(self.recipe.path.name)
+        self.problems.append(Problem(f"'{line.key}' is not covered here", hint, where))
+
+    def _build(self, build: Build) -> dict[str, Any]:
+        made: dict[str, Any] = {"number": build.number}
+        if build.string:
+            made["string"] = build.string
+        if build.noarch:
+            made["noarch"] = build.noarch
+        script = self._script(build)
+        if script:
+            made["script"] = script
+        if build.entry_points:
+            made["python"] = {"entry_points": _texts(build.entry_points)}
+        return made | self._kept(build)
+
+    def _script(self, build: Build) -> dict[str, Any]:
+        if build.script_file:
+            return {"file": build.script_file, "env": self._env(build)}
+        if not build.script:
+            return {}
+        for line in build.script:
+            if "${{" in line.text:
+                self._not_covered(line, "write the commands into build.sh")
+        content = [self._for_shell(line.text) for line in build.script]
+        return {"content": content, "env": self._env(build)}
+
+    def _for_shell(self, text: str) -> str:
+        """`$PYTHON`, which Jinja's {{ PYTHON }} became, as cmd.exe writes it on Windows."""
+        if not self.recipe.platform.subdir.startswith("win-"):
+            return text
+        return _ASKS_SHELL.sub(lambda found: f"%{found.group(0)[1:]}%", text)
+
+    def _env(self, build: Build) -> dict[str, str]:
+        env = {}
+        for line in build.script_env:
+            name, equals, value = line.text.partition("=")
+            if not equals:
+                self._not_covered(line, f"give it a value: '{name}=value'")
+            env[name.strip()] = value.strip()
+        return env
+
+    def _kept(self, build: Build) -> dict[str, Any]:
+        """The keys about linking and prefixes, under the names recipe v1 has for them."""
+        made: dict[str, Any] = {}
+        linking: dict[str, Any] = {}
+        prefixes: dict[str, Any] = {}
+        for key, lines in build.kept.items():
+            texts = _texts(lines)
+            if key in _LINKING:
+                linking[_LINKING[key]] = texts
+            elif key == "binary_relocation":
+                linking["binary_relocation"] = texts == ["true"]
+            elif key == "always_include_files":
+                made["always_include_files"] = texts
+            elif key == "merge_build_host":
+                made["merge_build_and_host_envs"] = [text.lower() for text in texts] == ["true"]
+            elif key == "has_prefix_files":
+                prefixes.setdefault("force_file_type", {})["text"] = texts
+            elif key == "binary_has_prefix_files":
+                prefixes.setdefault("force_file_type", {})["binary"] = texts
+            elif key == "detect_binary_files_with_prefix":
+                prefixes["ignore_binary_files"] = [text.lower() for text in texts] == ["false"]
+            elif not key.startswith("ignore_run_exports"):
+                self._not_covered(lines[0], "remove it, or build this recipe with conda-build")
+        if linking:
+            made["dynamic_linking"] = linking
+        if prefixes:
+            made["prefix_detection"] = prefixes
+        return made
+
+    def _requirements(self, output: Output) -> dict[str, Any]:
+        needs = _with_host(self.recipe, output.requirements)
+        made: dict[str, Any] = {
+            "build": self._specs(needs.build),
+            "host": self._specs(needs.host),
+            "run": self._specs(needs.run),
+            "run_constraints": self._specs(needs.constrained),
+            "run_exports": {
+                _RUN_EXPORTS[kind]: self._specs(specs)
+                for kind, specs in output.build.run_exports.items()
+            },
+            "ignore_run_exports": {
+                name: _texts(output.build.kept[key])
+                for key, name in (
+                    ("ignore_run_exports", "by_name"),
+                    ("ignore_run_exports_from", "from_package"),
+                )
+                if key in output.build.kept
+            },
+        }
+        return {key: value for key, value in made.items() if value}
+
+    def _specs(self, lines: Sequence[Line]) -> list[str]:
+        return [self.recipe.calls.replaced(line.text, call_in_v1) for line in lines]
+
+    def _tests(self, tests: Tests) -> list[dict[str, Any]]:
+        made: list[dict[str, Any]] = []
+        if tests.imports:
+            made.append({"python": {"imports": _texts(tests.imports), "pip_check": False}})
+        commands = _texts(tests.commands)
+        own = [path.name for path in tests.scripts]
+        commands += ["python run_test.py"] if "run_test.py" in own else []
+        commands += ["bash run_test.sh"] if "run_test.sh" in own else []
+        if commands:
+            script: dict[str, Any] = {"script": commands}
+            if tests.requires:
+                script["requirements"] = {"run": self._specs(tests.requires)}
+            files = {
+                "recipe": _texts(tests.files) + own,
+                "source": _texts(tests.source_files),
+            }
+            if any(files.values()):
+                script["files"] = {key: value for key, value in files.items() if value}
+            made.append(script)
+        return made
+
+
+def call_in_v1(call: Call) -> str:
+    """`${{ compiler('c') }}` and its kin."""
+    arguments = [f"'{call.name}'"]
+    if call.function.startswith("pin_"):
+        if call.exact:
+            arguments.append("exact=true")
+        else:
+            lower = call.lower or call.min_pin
+            upper = call.upper or call.max_pin
+            arguments += [f"lower_bound='{lower}'" if lower else "lower_bound=none"]
+            arguments += [f"upper_bound='{upper}'" if upper else "upper_bound=none"]
+    return f"${{{{ {call.function}({', '.join(arguments)}) }}}}"
+
+
+def _with_host(recipe: Recipe, needs: Requirements) -> Requirements:
+    """Recipes from before `host` name everything under build: all but compilers is host's."""
+    if needs.host or not needs.build:
+        return needs
+    compilers = tuple(line for line in needs.build if recipe.calls.find(line.text))
+    host = tuple(line for line in needs.build if line not in compilers)
+    return Requirements(compilers, host, needs.run, needs.constrained)
+
+
+def _about(about: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        new: " ".join(about[old]) for old, new in _ABOUT.items() if old in about
+    }
+    if "license_file" in about:
+        made["license_file"] = list(about["license_file"])
+    return made
+
+
+def _texts(lines: Sequence[Line]) -> list[str]:
+    return [line.text for line in lines]
