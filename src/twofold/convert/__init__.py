@@ -1,1 +1,37 @@
 """From a wheel to a conda package: dependencies, names, layout."""
+
+from __future__ import annotations
+
+from twofold.convert.options import CondaOptions, options_of
+from twofold.convert.package import package_of, packages_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from twofold.artifact import Artifact
+
+__all__ = [
+    "CondaOptions",
+    "convert_all",
+    "convert_wheel",
+    "options_of",
+    "package_of",
+    "packages_of",
+]
+
+
+def convert_wheel(wheel: Path, channel: Path, options: CondaOptions | None = None) -> Artifact:
+    """Write the wheel's conda package to `channel/<subdir>/<stem>.conda`.
+
+    Where markers make several packages of it, all are written and the first is returned;
+    `convert_all` returns them all. Raises BadFile, TwofoldError, OSError.
+    """
+    return convert_all(wheel, channel, options)[0]
+
+
+def convert_all(wheel: Path, channel: Path, options: CondaOptions | None = None) -> list[Artifact]:
+    """Write every conda package the wheel stands for and return them in order of build."""
+    from twofold.convert.wheel_to_conda import convert
+
+    return convert(wheel, channel, options or CondaOptions())

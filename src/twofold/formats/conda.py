@@ -40,12 +40,13 @@ class CondaWriter:
     """A `Writer` of one conda package. `target` is the final path, `<stem>.conda`."""
 
     def __init__(
-        self, target: Path | str, package: CondaPackage, level: int = FAST, threads: int = 0
+        self, target: Path | str, package: CondaPackage, level: int = 0, threads: int = 0
     ) -> None:
-        """`threads`: of the compressor; 0 stands for one per core. It never changes the bytes."""
+        """`level` 0 stands for `FAST`, `threads` 0 for one per core; how many never changes the
+        bytes."""
         self.package = package
         self.paths: list[PackedPath] = []
-        self._level = level
+        self._level = level = level or FAST
         self._mtime = package.timestamp // 1000 or EARLIEST
         self._file = Unfinished(os.fspath(target))
         try:

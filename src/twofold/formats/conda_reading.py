@@ -68,9 +68,11 @@ def parse_index(data: bytes, path: Path) -> dict[str, Any]:
         for key, kind in kinds.items()
         if not isinstance(index.get(key, [] if key == "depends" else None), kind)
     ]
-    for key in ("depends", "constrains"):
-        if not all(isinstance(spec, str) for spec in index.get(key) or []):
-            problems.append(f"'{key}' of info/index.json holds something other than text")
+    problems += [
+        f"'{key}' of info/index.json holds something other than text"
+        for key in ("depends", "constrains")
+        if not all(isinstance(spec, str) for spec in index.get(key) or [])
+    ]
     told = conda_file_name(path.name)
     for key in ("name", "version", "build"):
         value = getattr(told, key)

@@ -83,8 +83,7 @@ def entry_points(data: bytes, group: str) -> list[str]:
     """The lines `name = module:function` of one group of entry_points.txt, sorted."""
     found = []
     current = ""
-    for line in data.decode("utf-8", "replace").splitlines():
-        line = line.strip()
+    for line in map(str.strip, data.decode("utf-8", "replace").splitlines()):
         if not line or line[0] in "#;":
             continue
         if line[0] == "[" and line[-1] == "]":

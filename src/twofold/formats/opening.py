@@ -135,8 +135,10 @@ def _check(metadata: CoreMetadata, path: Path) -> None:
         problems.append(f"the metadata's Version: {wrong}")
     if metadata.requires_python and (wrong := specifiers_problem(metadata.requires_python)):
         problems.append(f"the metadata's Requires-Python: {wrong}")
-    for requirement in metadata.requires_dist:
-        if wrong := requirement_problem(requirement):
-            problems.append(f"the metadata's Requires-Dist '{requirement[:200]}': {wrong}")
+    problems += [
+        f"the metadata's Requires-Dist '{requirement[:200]}': {wrong}"
+        for requirement in metadata.requires_dist
+        if (wrong := requirement_problem(requirement))
+    ]
     if problems:
         raise limits.refuse([Problem(p, where=path.name) for p in problems])

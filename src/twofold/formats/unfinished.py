@@ -17,7 +17,7 @@ class Unfinished:
         os.makedirs(folder, exist_ok=True)
         self.target = target
         self._path = os.path.join(folder, f".{name}.{os.getpid()}-{id(self):x}.part")
-        self.stream = open(self._path, "w+b")  # noqa: PTH123, SIM115  (closed by keep or discard)
+        self.stream = open(self._path, "w+b")  # noqa: SIM115  (closed by keep or discard)
 
     def keep(self) -> None:
         self.stream.close()

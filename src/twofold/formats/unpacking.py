@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from typing import IO
+from typing import IO, cast
 
 from twofold.errors import BadFile
 from twofold.formats import limits
@@ -69,7 +69,9 @@ def open_zstd(section: Section, where: str) -> Bounded:
 
         def __init__(self) -> None:
             decompressor = zstandard.ZstdDecompressor(max_window_size=limits.WINDOW)
-            self._reader = decompressor.stream_reader(section, read_across_frames=True)
+            self._reader = decompressor.stream_reader(
+                cast("IO[bytes]", section), read_across_frames=True
+            )
 
         def read(self, size: int = -1, /) -> bytes:
             try:

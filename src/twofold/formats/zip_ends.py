@@ -21,7 +21,7 @@ class Directory(NamedTuple):
 
     data: bytes
     start: int
-    count: int
+    members: int
 
 
 def find_directory(stream: IO[bytes]) -> Directory:

@@ -14,11 +14,12 @@ APPNOTE 6.3.10 for the layout. Nothing is extracted to disk.
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from struct import Struct
 from typing import IO, NamedTuple
 
-from isal import isal_zlib
+from isal import igzip_lib, isal_zlib
 
 from twofold.errors import BadFile, Problem
 from twofold.formats import limits
@@ -78,10 +79,10 @@ def scan(stream: IO[bytes], strict: bool = False) -> ZipListing:
         directory = find_directory(stream)
     except ZipError as error:
         return ZipListing([], [Problem(str(error), "build or download the file again")])
-    if directory.count > limits.MEMBERS:
+    if directory.members > limits.MEMBERS:
         return ZipListing([], [Problem(f"the archive holds more than {limits.MEMBERS} members")])
     try:
-        return _Scan(stream, directory.data, directory.start, directory.count, strict).run()
+        return _Scan(stream, directory.data, directory.start, directory.members, strict).run()
     except ZipError as error:
         return ZipListing([], [Problem(str(error), "build or download the file again")])
 
@@ -141,7 +142,7 @@ class _Scan:
         name = self._name(raw, flags)
         size, packed, header = self._wide(name, extra, size, packed, header)
         mode = attributes >> 16 if made_by >> 8 == 3 else 0
-        self._check_fields(name, flags, method, size, packed, mode, disk, extra)
+        self._check_fields(name, flags, method, size, packed, mode, disk)
         start, end = self._compare(name, raw, flags, method, crc, packed, size, header)
         when = (
             (date >> 9) + 1980,
@@ -201,7 +202,6 @@ class _Scan:
         packed: int,
         mode: int,
         disk: int,
-        extra: bytes,
     ) -> None:
         kind = mode & 0o170000
         if flags & 1:
@@ -370,7 +370,7 @@ class ZipArchive:
                 while packed:
                     yield inflate.decompress(packed, _PIECE * 4)
                     packed = inflate.unconsumed_tail
-            except isal_zlib.error as error:
+            except (igzip_lib.IsalError, zlib.error) as error:
                 raise BadFile(
                     f"the member {member.name} is damaged: {error}",
                     "download the file again",

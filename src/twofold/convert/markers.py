@@ -1,0 +1,222 @@
+"""PEP 508 markers in a world without them.
+
+A conda package depends on the same packages wherever it is installed. So every marker is tried
+on every Python and platform the package is for. Where it gives the same answer on all of them it
+folds away; where not, the package becomes several, each for a range of Pythons or a platform,
+which it says by `python` and by the virtual packages `__unix`, `__win`, `__linux`, `__osx`; what
+depends on the machine goes into that platform's subdir. Nothing is dropped silently.
+
+conda's python is taken to be CPython.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from twofold.convert.platforms import machine_of
+from twofold.convert.requirements import Need
+from twofold.errors import TwofoldError
+
+#: Subdirs that markers about the machine are tried on.
+SUBDIRS = (
+    "linux-64",
+    "linux-aarch64",
+    "linux-ppc64le",
+    "linux-s390x",
+    "osx-64",
+    "osx-arm64",
+    "win-64",
+    "win-arm64",
+)
+#: Minor versions of Python 3 that markers are tried on; beyond what will exist for years.
+_MINORS = range(41)
+_ENVIRONMENTS = {
+    "linux": {"os_name": "posix", "sys_platform": "linux", "platform_system": "Linux"},
+    "osx": {"os_name": "posix", "sys_platform": "darwin", "platform_system": "Darwin"},
+    "win": {"os_name": "nt", "sys_platform": "win32", "platform_system": "Windows"},
+}
+_PYTHON_VALUE = re.compile(r"(?:python_full_version|implementation_version) \S+ \"([^\"]+)\"")
+_UNKNOWABLE = re.compile(r"platform_release|platform_version")
+_GUARDS = {
+    frozenset(["linux", "osx"]): "__unix",
+    frozenset(["linux"]): "__linux",
+    frozenset(["osx"]): "__osx",
+    frozenset(["win"]): "__win",
+}
+
+#: From the needs that hold to the dependencies they make.
+Render = Callable[[Sequence[Need]], tuple[str, ...]]
+
+
+class Variant(NamedTuple):
+    """One of the packages that the markers ask for.
+
+    `low` and `high` bound its Pythons (`low` <= python < `high`), '' where nothing new is said.
+    `guard` is a virtual package or ''; `subdir` is '' unless the machine matters. `label` goes
+    into the build string.
+    """
+
+    depends: tuple[str, ...]
+    low: str = ""
+    high: str = ""
+    guard: str = ""
+    subdir: str = ""
+    label: str = "py"
+
+
+class Scope(NamedTuple):
+    """What a package is for: `requires_python`, one `minor` or '', one `subdir` or ''.
+
+    `python` and `platform` narrow it down to one target, but only where markers differ.
+    """
+
+    requires_python: str = ""
+    minor: str = ""
+    subdir: str = ""
+    python: str = ""
+    platform: str = ""
+
+
+def variants_of(needs: Sequence[Need], scope: Scope, render: Render) -> list[Variant]:
+    """The fewest packages that say what the markers say. Raises TwofoldError."""
+    for need in needs:
+        if need.marker is not None and _UNKNOWABLE.search(str(need.marker)):
+            raise TwofoldError(
+                f"the marker of '{need.text}' asks what no conda package can know",
+                "leave the dependency out in [tool.twofold.conda] leave-out, or name it in depends",
+            )
+    points = _points(needs, scope)
+    subdirs = _subdirs(scope)
+    rows = {
+        subdir: [render([n for n in needs if _holds(n, subdir, point)]) for point in points]
+        for subdir in subdirs
+    }
+    if len({tuple(row) for row in rows.values()}) > 1 and scope.platform in rows:
+        rows = {scope.platform: rows[scope.platform]} | {
+            subdir: row
+            for subdir, row in rows.items()
+            if row == rows[scope.platform] and _system(subdir) == _system(scope.platform)
+        }
+    return [
+        variant
+        for guard, subdir, row in _by_platform(rows, subdirs)
+        for variant in _by_python(row, points, guard, subdir, scope)
+    ]
+
+
+def culprits(needs: Sequence[Need], scope: Scope) -> list[str]:
+    """The requirements whose markers do not fold away."""
+    points, subdirs = _points(needs, scope), _subdirs(scope)
+    return [
+        need.text
+        for need in needs
+        if len({_holds(need, subdir, point) for subdir in subdirs for point in points}) > 1
+    ]
+
+
+def _holds(need: Need, subdir: str, point: Version) -> bool:
+    if need.marker is None:
+        return True
+    system = _system(subdir)
+    full = str(point)
+    environment = {
+        "implementation_name": "cpython",
+        "implementation_version": full,
+        "platform_machine": machine_of(subdir),
+        "platform_python_implementation": "CPython",
+        "platform_release": "",
+        "platform_version": "",
+        "python_full_version": full,
+        "python_version": f"{point.major}.{point.minor}",
+        "extra": need.extra,
+        **_ENVIRONMENTS[system],
+    }
+    return bool(need.marker.evaluate(environment))
+
+
+def _system(subdir: str) -> str:
+    return subdir.partition("-")[0]
+
+
+def _points(needs: Sequence[Need], scope: Scope) -> list[Version]:
+    """The Pythons to try: each minor version, and each patch version that a marker names."""
+    points = {Version(f"3.{minor}.0") for minor in _MINORS}
+    for need in needs:
+        for value in _PYTHON_VALUE.findall(str(need.marker or "")):
+            for text in re.findall(r"\d+(?:\.\d+)*", value):
+                major, minor, patch, *_ = (*map(int, text.split(".")), 0, 0)
+                if major == 3:
+                    points |= {Version(f"3.{minor}.{patch}"), Version(f"3.{minor}.{patch + 1}")}
+    wanted = SpecifierSet(scope.requires_python)
+    within = [
+        point
+        for point in sorted(points)
+        if (not scope.minor or f"{point.major}.{point.minor}" == scope.minor)
+        # A bound such as >=3.8.1 leaves the rest of 3.8 in.
+        and (wanted.contains(point) or wanted.contains(f"{point.major}.{point.minor}.99"))
+    ]
+    return within or sorted(points)
+
+
+def _subdirs(scope: Scope) -> tuple[str, ...]:
+    return (scope.subdir,) if scope.subdir else SUBDIRS
+
+
+def _by_platform(
+    rows: dict[str, list[tuple[str, ...]]], every: Sequence[str]
+) -> list[tuple[str, str, list[tuple[str, ...]]]]:
+    """Guard, subdir and row of each group of platforms that agree."""
+    groups: dict[tuple[tuple[str, ...], ...], list[str]] = {}
+    for subdir, row in rows.items():
+        groups.setdefault(tuple(row), []).append(subdir)
+    if len(groups) == 1 and len(rows) == len(every):
+        return [("", "", list(next(iter(groups))))]
+    found = []
+    for signature, subdirs in groups.items():
+        row = list(signature)
+        systems = {_system(subdir) for subdir in subdirs}
+        whole = [s for s in every if _system(s) in systems]
+        if sorted(whole) != sorted(subdirs):
+            found += [("", subdir, row) for subdir in subdirs]
+        elif frozenset(systems) in _GUARDS:
+            found.append((_GUARDS[frozenset(systems)], "", row))
+        else:
+            found += [(f"__{system}", "", row) for system in sorted(systems)]
+    return found
+
+
+def _by_python(
+    row: list[tuple[str, ...]], points: list[Version], guard: str, subdir: str, scope: Scope
+) -> Iterator[Variant]:
+    """The variants of one group of platforms, one for each range of Pythons that agree."""
+    starts = [i for i, depends in enumerate(row) if i == 0 or depends != row[i - 1]]
+    for number, start in enumerate(starts):
+        low = str(points[start]).removesuffix(".0") if start else ""
+        last = number + 1 == len(starts)
+        high = "" if last else str(points[starts[number + 1]]).removesuffix(".0")
+        if scope.python and len(starts) > 1 and not _within(scope.python, low, high):
+            continue
+        prefix = f"{guard.removeprefix('__')}_" if guard else ""
+        yield Variant(row[start], low, high, guard, subdir, f"{prefix}{_label(low, high)}")
+
+
+def _within(python: str, low: str, high: str) -> bool:
+    """Whether some patch version of a minor version lies in the range."""
+    first, last = Version(f"{python}.0"), Version(f"{python}.999")
+    return (not low or last >= Version(low)) and (not high or first < Version(high))
+
+
+def _label(low: str, high: str) -> str:
+    parts = [f"ge{_short(low)}" if low else "", f"lt{_short(high)}" if high else ""]
+    return "py" + "".join(parts)
+
+
+def _short(version: str) -> str:
+    """`3.11` -> `311`, `3.11.3` -> `311p3`."""
+    major, minor, *patch = version.split(".")
+    return major + minor + (f"p{patch[0]}" if patch else "")

@@ -1,0 +1,174 @@
+"""From a wheel's tags to where its conda package belongs (PEP 425, 600, 656; CEP 20, 26, 30)."""
+
+from __future__ import annotations
+
+import re
+
+from twofold.errors import TwofoldError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LINUX = {
+    "x86_64": "64",
+    "i686": "32",
+    "i386": "32",
+    "aarch64": "aarch64",
+    "ppc64le": "ppc64le",
+    "s390x": "s390x",
+    "armv7l": "armv7l",
+    "armv6l": "armv6l",
+    "riscv64": "riscv64",
+}
+#: PEP 513, 571 and 599 as the glibc they stand for (PEP 600).
+_OLD = {"manylinux1": "2.5", "manylinux2010": "2.12", "manylinux2014": "2.17"}
+_WINDOWS = {"win_amd64": "win-64", "win32": "win-32", "win_arm64": "win-arm64"}
+#: conda's machine names -> Python's `platform_machine`, by system.
+_MACHINES = {"linux-64": "x86_64", "linux-32": "i686", "osx-64": "x86_64", "win-64": "AMD64"}
+_MACHINES |= {"win-32": "x86", "win-arm64": "ARM64", "osx-arm64": "arm64"}
+
+
+class Place:
+    """A subdir and what its machine must have: `needs` are MatchSpecs of virtual packages."""
+
+    __slots__ = ("needs", "subdir")
+
+    def __init__(self, subdir: str, needs: Sequence[str] = ()) -> None:
+        self.subdir = subdir
+        self.needs = tuple(needs)
+
+
+class Abi:
+    """The Pythons a wheel is for.
+
+    `minor` is '3.11' for a wheel of one CPython, '' otherwise; `tag` its abi tag (`cp311`,
+    `cp313t`). `at_least` is the lowest minor version of a stable-ABI or pure wheel.
+    """
+
+    __slots__ = ("at_least", "minor", "tag")
+
+    def __init__(self, minor: str = "", tag: str = "", at_least: str = "") -> None:
+        self.minor = minor
+        self.tag = tag
+        self.at_least = at_least
+
+
+def places_of(tags: Sequence[str]) -> list[Place]:
+    """The subdirs a wheel's package belongs to; `noarch` alone for `any`. Raises TwofoldError.
+
+    Of several tags for one subdir the one that asks least of the machine counts. Only universal
+    macOS wheels belong to more than one.
+    """
+    if all(tag.endswith("-any") for tag in tags):
+        return [Place("noarch")]
+    found: dict[str, tuple[tuple[int, ...], Place]] = {}
+    for tag in tags:
+        for place in _places(tag.split("-")[-1]):
+            key = _strength(place)
+            if place.subdir not in found or key < found[place.subdir][0]:
+                found[place.subdir] = (key, place)
+    if not found:
+        raise TwofoldError(
+            f"there is no conda platform for the wheel's tags: {', '.join(tags)}",
+            "choose a wheel for Linux, macOS or Windows",
+        )
+    return [place for _, (_, place) in sorted(found.items())]
+
+
+def abi_of(tags: Sequence[str]) -> Abi:
+    """Which Pythons the wheel runs on. Raises TwofoldError for wheels of other Pythons."""
+    pairs = sorted({tuple(tag.split("-")[:2]) for tag in tags})
+    stable = [python for python, abi in pairs if abi == "abi3"]
+    if stable:
+        return Abi(at_least=_minor(min(stable, key=lambda python: int(python[3:] or 0))))
+    if any(abi == "none" and python in ("py3", "py2.py3") for python, abi in pairs):
+        return Abi()
+    cpython = [(python, abi) for python, abi in pairs if re.fullmatch(r"cp3\d+", python)]
+    if cpython:
+        python, abi = cpython[0]
+        return Abi(_minor(python), abi if abi != "none" else python)
+    lowest = [python for python, abi in pairs if abi == "none" and re.fullmatch(r"py3\d+", python)]
+    if lowest:
+        return Abi(at_least=_minor(min(lowest, key=lambda python: int(python[3:]))))
+    raise TwofoldError(
+        f"the wheel is for another Python than CPython 3: {', '.join(tags)}",
+        "choose a wheel tagged py3 or cp3XY",
+    )
+
+
+def machine_of(subdir: str) -> str:
+    """`platform_machine` on a subdir's machines."""
+    return _MACHINES.get(subdir, subdir.partition("-")[2])
+
+
+def wheel_platforms(subdir: str) -> list[str]:
+    """Platform tags that pip takes for a subdir, the newest first (for `pip --platform`)."""
+    system, _, machine = subdir.partition("-")
+    if system == "linux":
+        arch = next((arch for arch, name in _LINUX.items() if name == machine), machine)
+        tags = [f"manylinux_2_{minor}_{arch}" for minor in range(39, 4, -1)]
+        old = [f"{name}_{arch}" for name in ("manylinux2014", "manylinux2010", "manylinux1")]
+        return [*tags, *old, f"linux_{arch}"]
+    if system == "osx":
+        arch = "arm64" if machine == "arm64" else "x86_64"
+        tags = [
+            f"macosx_{major}_0_{kind}"
+            for major in (26, *range(15, 10, -1))
+            for kind in (arch, "universal2")
+        ]
+        if arch == "x86_64":
+            tags += [
+                f"macosx_10_{minor}_{k}"
+                for minor in range(16, 8, -1)
+                for k in (arch, "universal2", "intel")
+            ]
+        return tags
+    windows = next((tag for tag, name in _WINDOWS.items() if name == subdir), "")
+    if not windows:
+        raise TwofoldError(
+            f"'{subdir}' is no platform that wheels are made for",
+            "the usual ones are linux-64, linux-aarch64, osx-arm64, osx-64 and win-64",
+        )
+    return [windows]
+
+
+def _minor(python: str) -> str:
+    """`cp311` -> `3.11`, `cp3` -> `3.2` (the stable ABI's first)."""
+    return f"{python[2]}.{python[3:] or '2'}"
+
+
+def _strength(place: Place) -> tuple[int, ...]:
+    """How much a place asks for: musl is no choice where there is glibc."""
+    version = place.needs[0].partition(">=")[2] if place.needs else ""
+    numbers = tuple(int(part) for part in version.split(".") if part.isdigit())
+    return (1 if place.needs and place.needs[0].startswith("__musl") else 0, *numbers)
+
+
+def _places(platform: str) -> list[Place]:
+    if platform in _WINDOWS:
+        return [Place(_WINDOWS[platform], ["__win"])]
+    mac = re.fullmatch(r"macosx_(\d+)_(\d+)_(\w+)", platform)
+    if mac:
+        needs = [f"__osx >={mac[1]}.{mac[2]}"]
+        subdirs = {"x86_64": ["osx-64"], "intel": ["osx-64"], "arm64": ["osx-arm64"]}
+        subdirs |= {name: ["osx-64", "osx-arm64"] for name in ("universal2",)}
+        # On Apple's own processors everything before macOS 11 means 11.
+        return [
+            Place(subdir, ["__osx >=11.0"] if subdir == "osx-arm64" and int(mac[1]) < 11 else needs)
+            for subdir in subdirs.get(
+                mac[3], ["osx-64"] if mac[3].startswith("fat") or mac[3] == "universal" else []
+            )
+        ]
+    linux = re.fullmatch(
+        r"(manylinux1|manylinux2010|manylinux2014|linux|(manylinux|musllinux)_(\d+)_(\d+))_(\w+)",
+        platform,
+    )
+    if not linux or linux[5] not in _LINUX:
+        return []
+    subdir = f"linux-{_LINUX[linux[5]]}"
+    if linux[1] == "linux":
+        return [Place(subdir, ["__linux"])]
+    libc = "__musl" if linux[2] == "musllinux" else "__glibc"
+    version = _OLD.get(linux[1]) or f"{linux[3]}.{linux[4]}"
+    return [Place(subdir, [f"{libc} >={version}"])]

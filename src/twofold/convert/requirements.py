@@ -1,0 +1,61 @@
+"""PEP 508 requirements as parsed values, without `packaging` where a pattern is enough."""
+
+from __future__ import annotations
+
+import re
+
+from twofold.errors import TwofoldError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_CLAUSE = r"(?:>=|<=|==|!=|~=|>|<)\s*\d+(?:\.\d+)*(?:\.\*)?"
+_PLAIN = re.compile(
+    rf"({_NAME})\s*(?:\[([A-Za-z0-9._,\s-]+)\])?\s*\(?\s*((?:{_CLAUSE}\s*(?:,\s*{_CLAUSE}\s*)*)?)\)?\s*"
+    r"(?:;\s*extra\s*==\s*(['\"])([A-Za-z0-9._-]+)\4\s*)?"
+)
+
+
+class Need:
+    """One requirement: `spec` is its PEP 440 part; `marker` packaging's, None without one.
+
+    `extra` is set when the marker was only `extra == '...'`. `text` is as written.
+    """
+
+    __slots__ = ("extra", "extras", "marker", "name", "spec", "text")
+
+    def __init__(
+        self, text: str, name: str, extras: Iterable[str], spec: str, extra: str, marker: Any
+    ) -> None:
+        self.text = text
+        self.name = name
+        self.extras = tuple(extras)
+        self.spec = spec
+        self.extra = extra
+        self.marker = marker
+
+
+def parse_need(text: str) -> Need:
+    """Raises TwofoldError for what is no requirement and for direct references."""
+    plain = _PLAIN.fullmatch(text.strip())
+    if plain:
+        name, extras, spec, _, extra = plain.groups()
+        wanted = [e.strip() for e in (extras or "").split(",") if e.strip()]
+        return Need(text, name, wanted, spec.strip(), extra or "", None)
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        parsed = Requirement(text)
+    except InvalidRequirement as error:
+        raise TwofoldError(
+            f"'{text}' is not a requirement: {str(error).splitlines()[0]}", "see PEP 508"
+        ) from error
+    if parsed.url:
+        raise TwofoldError(
+            f"'{text}' names an address, which a conda package cannot depend on",
+            "publish that package to a channel, or leave it out in [tool.twofold.conda] leave-out",
+        )
+    return Need(text, parsed.name, sorted(parsed.extras), str(parsed.specifier), "", parsed.marker)
