@@ -252,7 +252,7 @@ def conda_channels(route: Route, wheels: Path, log: Log) -> list[str]:
 
 def conda_forge_answers() -> bool:
     """Whether conda-forge's channel can be reached, asked once through py-rattler."""
-    from twofold.install.conda_env import channel_answers
+    from twofold.install.reach import channel_answers
 
     return channel_answers("conda-forge")
 
