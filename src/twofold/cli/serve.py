@@ -1,0 +1,52 @@
+"""`twofold serve`: run the registry."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from twofold.cli.terminal import Parser, note, result
+from twofold.errors import TwofoldError
+
+DESCRIPTION = """\
+Run the registry: one address for pip and conda. The first start makes the user 'owner', the
+channel 'main' and a token, which is printed once; the token is also the password of 'owner'."""
+
+
+def parser() -> argparse.ArgumentParser:
+    made = Parser("serve", DESCRIPTION)
+    made.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    made.add_argument("--port", type=int, default=8080, help="port; 0 takes a free one")
+    made.add_argument(
+        "--data", type=Path, default=Path("twofold-data"), help="folder for everything"
+    )
+    made.add_argument("--database", default="", help="postgresql://... (default: SQLite in --data)")
+    made.add_argument("--objects", default="", help="s3://bucket/... (default: files in --data)")
+    return made.with_json()
+
+
+def run(args: argparse.Namespace) -> int:
+    try:
+        from twofold.server.serving import serve
+        from twofold.server.settings import Settings
+    except ModuleNotFoundError as error:
+        raise TwofoldError(
+            f"the registry needs {error.name}, which is not installed",
+            "install it with: pip install 'twofold[server]'",
+        ) from error
+    settings = Settings(args.data.resolve(), args.database, args.objects, args.host, args.port)
+    serve(settings, _say_json if args.json else _say)
+    return 0
+
+
+def _say_json(url: str, token: str | None) -> None:
+    result({"url": url, "token": token} if token else {"url": url})
+
+
+def _say(url: str, token: str | None) -> None:
+    print(f"twofold serves {url}", flush=True)
+    if token:
+        print(f"token of 'owner' (shown this once): {token}", flush=True)
+        note(f"  twine upload --repository-url {url}/main/legacy/ -u __token__ -p TOKEN dist/*")
+    note(f"  pip install --index-url {url}/main/simple/ NAME")
+    note(f"  conda install -c {url}/main NAME")

@@ -1,0 +1,121 @@
+"""Who asks, and what they may do. Answers questions; changes nothing.
+
+A secret is a token, or the password of a user. Rights come from the channel (its owner may
+everything, a public channel is readable by all, roles say the rest) and are narrowed by the token
+(its channel, its project, its actions).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from twofold.errors import Refused
+from twofold.server import tokens
+from twofold.server.model import ANONYMOUS, Action, Actor, Channel
+from twofold.server.store import Connection, people
+
+
+def identify(db: Connection, secret: str | None, user: str | None, at: datetime) -> Actor:
+    """The actor behind a secret (and, for passwords, a user's name). No secret: anonymous.
+
+    Raises Refused (403) when the secret is wrong, expired or revoked: a wrong secret is never
+    treated as none, or a mistyped token would look like a missing package.
+    """
+    if not secret:
+        return ANONYMOUS
+    if secret.startswith(tokens.PREFIX):
+        return _by_token(db, secret, at)
+    if user and user != "__token__":
+        return by_password(db, user, secret)
+    raise Refused(
+        "invalid-token",
+        "Invalid token: it does not begin with 'twofold-'",
+        "use the token that 'twofold serve' printed first, or one from 'twofold admin token'",
+        403,
+    )
+
+
+def by_password(db: Connection, user: str, password: str) -> Actor:
+    """The user whose password (or token) this is. Raises Refused (403)."""
+    if password.startswith(tokens.PREFIX):
+        found = people.token_by_hash(db, tokens.token_hash(password))
+        if found and found[1].name == user:
+            return _by_token(db, password, None)
+    known = people.user_named(db, user)
+    if tokens.password_matches(password, people.password_of(db, user)) and known:
+        return Actor(known)
+    raise Refused(
+        "invalid-login",
+        "Invalid user name or password",
+        "a user without a password logs in with a token in its place",
+        403,
+    )
+
+
+def _by_token(db: Connection, secret: str, at: datetime | None) -> Actor:
+    found = people.token_by_hash(db, tokens.token_hash(secret))
+    if found is None:
+        mistyped = "" if tokens.is_well_formed(secret) else " (mistyped: its checksum is wrong)"
+        raise Refused("invalid-token", f"Invalid token{mistyped}", "check the token", 403)
+    token, user = found
+    hint = "make a new one with 'twofold admin token'"
+    if token.revoked_at is not None or user.disabled:
+        raise Refused("revoked-token", f"Token {token.shown} has been revoked", hint, 403)
+    if at is not None and token.expires_at is not None and token.expires_at <= at:
+        raise Refused("expired-token", f"Token {token.shown} has expired", hint, 403)
+    return Actor(user, token)
+
+
+def may(
+    db: Connection, actor: Actor, action: Action, channel: Channel, project: str | None = None
+) -> bool:
+    """Whether the actor may do this in the channel (to this project, by its normalised name)."""
+    token = actor.token
+    if token is not None and not _token_allows(actor, action, channel, project):
+        return action is Action.READ and channel.public
+    if action is Action.READ and channel.public:
+        return True
+    return actor.user is not None and _user_may(db, actor, action, channel)
+
+
+def _token_allows(actor: Actor, action: Action, channel: Channel, project: str | None) -> bool:
+    token = actor.token
+    assert token is not None
+    return (
+        any(given.includes(action) for given in token.actions)
+        and token.channel in (None, channel.name)
+        and (token.project is None or action is Action.READ or token.project == project)
+    )
+
+
+def _user_may(db: Connection, actor: Actor, action: Action, channel: Channel) -> bool:
+    user = actor.user
+    assert user is not None
+    if channel.owner_id == user.id:
+        return True
+    in_owner = people.role_in_organisation(db, channel.owner_id, user.id)
+    if in_owner is not None and in_owner.includes(action):
+        return True
+    return any(role.includes(action) for role in people.roles_in(db, channel.id, user.id))
+
+
+def demand(
+    db: Connection, actor: Actor, action: Action, channel: Channel, project: str | None = None
+) -> None:
+    """Raises Refused: 401 when logging in may help, 403 when it will not."""
+    if may(db, actor, action, channel, project):
+        return
+    subject = f"project '{project}' of channel" if project else "channel"
+    if actor.user is None:
+        raise Refused(
+            "no-token",
+            f"A token is needed to {action} in {subject} '{channel.name}'",
+            "send it as the password of user __token__, as a Bearer header, or as /t/TOKEN/",
+            401,
+        )
+    raise Refused(
+        "forbidden",
+        f"'{actor.name}' has no right to {action} in {subject} '{channel.name}' with this login",
+        f"ask the owner of '{channel.name}' for the role '{action}'",
+        403,
+    )

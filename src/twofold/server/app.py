@@ -1,0 +1,46 @@
+"""The application: registry, routes and answers to errors put together."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from twofold.errors import Refused, TwofoldError
+from twofold.server.registry import Registry
+from twofold.server.settings import Settings
+from twofold.server.store import Blobs, Database
+from twofold.server.web import anaconda, conda, conda_upload, legacy, problem, simple, status
+from twofold.server.web.asking import StripToken
+
+
+def open_registry(settings: Settings) -> Registry:
+    """The registry on its store, with the schema brought up to date."""
+    database = Database(settings.database_url)
+    database.migrate()
+    return Registry(database, Blobs(settings.objects_url), settings.spool)
+
+
+def create_app(settings: Settings, registry: Registry | None = None) -> Starlette:
+    """An ASGI application; `settings.data` is made when it is not there."""
+    app = Starlette(
+        routes=[
+            *status.routes,
+            *conda_upload.routes,
+            *anaconda.routes,
+            *simple.routes,
+            *legacy.routes,
+            *conda.routes,
+        ],
+        middleware=[Middleware(StripToken)],
+        exception_handlers={
+            Refused: problem.refused,
+            TwofoldError: problem.troubled,
+            OSError: problem.troubled,
+            HTTPException: problem.http_error,
+        },
+    )
+    app.router.redirect_slashes = False
+    app.state.settings = settings
+    app.state.registry = registry or open_registry(settings)
+    return app

@@ -1,0 +1,129 @@
+"""The gates: one function per reason to refuse an upload. Each returns, or raises Refused.
+
+What a file is comes from the file (`formats.opening.read`, which refuses malformed archives); the
+form around it is only compared. facts of attacks and the rules behind them: docs/reference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packaging.version import InvalidVersion, Version
+
+from twofold.artifact import Artifact, Kind
+from twofold.errors import Refused
+from twofold.names import normalised
+from twofold.server.model import Stored
+
+#: The longest file name all supported file systems can store (bytes).
+LONGEST_NAME = 255
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]*")
+
+#: Names Windows keeps for devices, whatever ending follows.
+_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What the form around a file says of it; every part may be missing."""
+
+    name: str = ""
+    version: str = ""
+    filetype: str = ""
+    subdir: str = ""
+    digests: Mapping[str, str] = field(default_factory=dict)  # sha256, md5, blake2_256 -> hex
+
+
+def file_name_is_plain(filename: str) -> None:
+    """A file name is one path segment of harmless characters."""
+    if not _FILE_NAME.fullmatch(filename) or ".." in filename or _DEVICES.fullmatch(filename):
+        raise Refused(
+            "invalid-file-name",
+            f"Invalid file name {filename[:100]!a}",
+            "letters, digits and . _ - + ! only, as build tools name files",
+        )
+    if len(filename.encode()) > LONGEST_NAME:
+        raise Refused("invalid-file-name", f"File name longer than {LONGEST_NAME} bytes")
+
+
+def digests_match(claims: Claims, path: Path) -> None:
+    """Every digest that was sent is the file's own."""
+    for algorithm, claimed in claims.digests.items():
+        actual = _digest(algorithm, path)
+        if not hmac.compare_digest(claimed.lower().encode(), actual.encode()):
+            raise Refused(
+                "digest-mismatch",
+                f"The {algorithm} digest of {path.name} is {actual}, not {claimed[:80]}",
+                "the file was damaged on its way; upload it again",
+            )
+
+
+def _digest(algorithm: str, path: Path) -> str:
+    """Of sha256, md5 or blake2_256, as hex."""
+    if algorithm == "blake2_256":
+        digest: hashlib._Hash | hashlib.blake2b = hashlib.blake2b(digest_size=32)
+    else:
+        digest = hashlib.new(algorithm, usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def form_agrees(claims: Claims, artifact: Artifact) -> None:
+    """Name, version, type and subdir in the form are those of the file."""
+    if claims.name and normalised(claims.name) != normalised(artifact.name):
+        raise Refused(
+            "name-mismatch", f"The form says '{claims.name}', the file says '{artifact.name}'"
+        )
+    if claims.version and not _same_version(claims.version, artifact.version):
+        raise Refused(
+            "version-mismatch",
+            f"The form says version '{claims.version}', the file says '{artifact.version}'",
+        )
+    expected = {"bdist_wheel": Kind.WHEEL, "sdist": Kind.SDIST}
+    if claims.filetype and expected.get(claims.filetype) is not artifact.kind:
+        raise Refused(
+            "filetype-mismatch",
+            f"The form says filetype '{claims.filetype}', the file is a {artifact.kind}",
+        )
+    if claims.subdir and claims.subdir != artifact.subdir:
+        raise Refused(
+            "subdir-mismatch",
+            f"The package is for '{artifact.subdir}', not for '{claims.subdir}'",
+        )
+
+
+def _same_version(one: str, other: str) -> bool:
+    try:
+        return one == other or Version(one) == Version(other)
+    except InvalidVersion:
+        return False
+
+
+def name_is_free(artifact: Artifact, taken: Stored | None) -> bool:
+    """True when nothing has that name, False when the very same file is there.
+
+    Raises Refused when the name belongs, or ever belonged, to other bytes.
+    """
+    if taken is None:
+        return True
+    if taken.deleted_at is not None:
+        raise Refused(
+            "file-name-used",
+            f"File already exists ({taken.filename!r} was deleted; a used name stays used)",
+            "release a new version, or raise the build number",
+        )
+    if taken.sha256 != artifact.sha256:
+        raise Refused(
+            "file-exists",
+            f"File already exists ({taken.filename!r}, with sha256 {taken.sha256[:16]}...)",
+            "release a new version, or raise the build number",
+        )
+    return False

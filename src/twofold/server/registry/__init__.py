@@ -1,0 +1,92 @@
+"""The registry's verbs: publish, yank, delete, label, list. No HTTP, no SQL.
+
+`Registry(database, blobs, spool)` is the one value the web holds; its parts are
+
+    publishing.publish(registry, actor, channel, Upload)    -> Published
+    changing.yank / unyank / delete / delete_project / set_status
+    labelling.label / unlabel / move / copy / remove_label / lock
+    looking.channel / project / projects / files / find / page / conda pages
+    people (users, tokens, logins, channels, roles)
+
+Every verb takes the actor first, asks `access` for the right, changes records in one transaction
+(`Registry.changing`), re-renders the pages that the change touches in that transaction, and notes
+it in the audit log. A verb raises Refused (with `code` and HTTP-like `status`) and nothing else
+that the caller is to blame for. All verbs are synchronous; the web calls them in a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from twofold.errors import Refused
+from twofold.server import access, pages
+from twofold.server.clock import now
+from twofold.server.model import Action, Actor, Channel, Project, Stored
+from twofold.server.store import Blobs, Connection, Database, audit, channels
+
+
+@dataclass(frozen=True)
+class Registry:
+    """What lasts (database, blobs) and where uploads wait (spool, on the local disk)."""
+
+    database: Database
+    blobs: Blobs
+    spool: Path
+    clock: Callable[[], datetime] = field(default=now)
+
+    @contextmanager
+    def changing(
+        self, actor: Actor, channel: str, action: Action, project: str | None = None
+    ) -> Iterator[Change]:
+        """One transaction over a channel by an actor who may do this; writers take turns."""
+        with self.database.write() as db:
+            found = reachable(db, actor, channel, action, project)
+            serial = channels.next_serial(db, found.id)
+            yield Change(self, db, actor, found, serial, self.clock())
+
+    def looking(
+        self, db: Connection, actor: Actor, channel: str, action: Action = Action.READ
+    ) -> Channel:
+        """The channel, for an actor who may look at it."""
+        return reachable(db, actor, channel, action)
+
+
+def reachable(
+    db: Connection, actor: Actor, channel: str, action: Action, project: str | None = None
+) -> Channel:
+    """The channel by its name, if it is there and the actor may do this. Raises Refused."""
+    found = channels.channel_named(db, channel)
+    if found is None:
+        raise Refused("no-channel", f"There is no channel '{channel[:100]}'", status=404)
+    access.demand(db, actor, action, found, project)
+    return found
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change under way: one transaction, one serial, one moment."""
+
+    registry: Registry
+    db: Connection
+    actor: Actor
+    channel: Channel
+    serial: int
+    at: datetime
+
+    def note(self, action: str, subject: str, **detail: object) -> None:
+        """Put a line into the audit log."""
+        name = self.actor.name
+        change = audit.Change(self.at, name, action, self.channel.name, subject, detail)
+        audit.note_change(self.db, change)
+
+    def show(
+        self, project: Project, *changed: Stored, labels: frozenset[str] = frozenset()
+    ) -> None:
+        """Render anew what shows these files; `labels` are labels they no longer have."""
+        if not changed or any(not file.kind.is_conda for file in changed):
+            pages.render_project(self.db, self.channel, project, self.serial)
+        pages.render_shards(self.db, self.channel, changed, self.serial, self.at, labels)

@@ -1,0 +1,148 @@
+"""Yank, delete, describe: what may happen to files and projects after they were published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from twofold.errors import Refused
+from twofold.names import normalised
+from twofold.server.model import Action, Actor, Project, Stored
+from twofold.server.registry import Change, Registry
+from twofold.server.registry.looking import not_found
+from twofold.server.store import channels, files
+
+#: PEP 792.
+STATUSES = ("active", "archived", "quarantined", "deprecated")
+
+
+def yank(
+    registry: Registry, actor: Actor, channel: str, project: str, version: str, reason: str = ""
+) -> list[Stored]:
+    """Yank every file of a release, and take its packages out of the conda side's lists."""
+    return _set_yanked(registry, actor, channel, project, version, reason)
+
+
+def unyank(
+    registry: Registry, actor: Actor, channel: str, project: str, version: str
+) -> list[Stored]:
+    """Take a yank back."""
+    return _set_yanked(registry, actor, channel, project, version, None)
+
+
+def _set_yanked(
+    registry: Registry, actor: Actor, channel: str, project: str, version: str, reason: str | None
+) -> list[Stored]:
+    key = normalised(project)
+    with registry.changing(actor, channel, Action.UPLOAD, key) as change:
+        known = _project(change, key)
+        found = files.files_of_project(change.db, known.id)
+        changed = [file for file in found if file.version == version]
+        if not changed:
+            raise not_found(f"release {version} of '{project}'")
+        for file in changed:
+            files.change_file(change.db, file.id, yanked=reason)
+        change.show(known, *changed)
+        action = "unyank" if reason is None else "yank"
+        change.note(action, f"{known.name} {version}", reason=reason)
+        return [replace(file, yanked=reason) for file in changed]
+
+
+def delete(registry: Registry, actor: Actor, channel: str, subdir: str, filename: str) -> Stored:
+    """Delete a file and the twin made of it. Its name is never given to other bytes."""
+    with registry.changing(actor, channel, Action.READ) as change:
+        file = files.file_named(change.db, change.channel.id, subdir, filename)
+        if file is None or file.deleted_at is not None:
+            raise not_found(f"file '{filename[:200]}'")
+        project = channels.project_by_id(change.db, file.project_id)
+        _demand_delete(change, project)
+        _delete(change, project, [file, *files.twins_of(change.db, file.id)])
+        return file
+
+
+def delete_release(
+    registry: Registry, actor: Actor, channel: str, project: str, version: str | None = None
+) -> list[Stored]:
+    """Delete every file of a release, or (None) of the project."""
+    key = normalised(project)
+    with registry.changing(actor, channel, Action.READ) as change:
+        known = _project(change, key)
+        _demand_delete(change, known)
+        found = files.files_of_project(change.db, known.id)
+        gone = [file for file in found if version in (None, file.version)]
+        if version is not None and not gone:
+            raise not_found(f"release {version} of '{project}'")
+        _delete(change, known, gone)
+        return gone
+
+
+def _demand_delete(change: Change, project: Project) -> None:
+    from twofold.server import access
+
+    rule = change.channel.settings.get("deletion", "upload")
+    if rule == "never":
+        raise Refused("no-deletion", "This channel never deletes; yank instead", status=403)
+    action = Action.ADMIN if rule == "admin" else Action.UPLOAD
+    access.demand(change.db, change.actor, action, change.channel, project.key)
+
+
+def _delete(change: Change, project: Project, gone: list[Stored]) -> None:
+    for file in gone:
+        files.change_file(change.db, file.id, deleted_at=change.at)
+        change.note("delete", file.basename, sha256=file.sha256)
+    change.show(project, *gone)
+
+
+def set_status(
+    registry: Registry, actor: Actor, channel: str, project: str, status: str, reason: str = ""
+) -> Project:
+    """The project's status (PEP 792), shown on its page."""
+    if status not in STATUSES:
+        raise Refused("unknown-status", f"A project's status is one of {', '.join(STATUSES)}")
+    key = normalised(project)
+    with registry.changing(actor, channel, Action.UPLOAD, key) as change:
+        known = _project(change, key)
+        values = {"status": status, "status_reason": reason or None}
+        channels.change_project(change.db, known.id, **values)
+        known = channels.project_by_id(change.db, known.id)
+        change.show(known)
+        change.note("status", known.name, **values)
+        return known
+
+
+def describe_project(
+    registry: Registry, actor: Actor, channel: str, name: str, attributes: Mapping[str, Any]
+) -> Project:
+    """What people are told of a project; the project is made when it is not there."""
+    key = normalised(name)
+    summary = str(attributes.get("summary") or "")
+    with registry.changing(actor, channel, Action.UPLOAD, key) as change:
+        known = channels.project_by_key(change.db, change.channel.id, key)
+        if known is None:
+            known = channels.add_project(change.db, change.channel.id, key, name, change.at)
+        merged = {**known.attributes, **attributes}
+        channels.change_project(change.db, known.id, summary=summary, attributes=merged)
+        change.note("describe", known.name)
+        return channels.project_by_id(change.db, known.id)
+
+
+def describe_release(
+    registry: Registry,
+    actor: Actor,
+    channel: str,
+    name: str,
+    version: str,
+    attributes: Mapping[str, Any],
+) -> None:
+    key = normalised(name)
+    with registry.changing(actor, channel, Action.UPLOAD, key) as change:
+        known = _project(change, key)
+        channels.set_release(change.db, known.id, version, attributes)
+
+
+def _project(change: Change, key: str) -> Project:
+    known = channels.project_by_key(change.db, change.channel.id, key)
+    if known is None:
+        raise not_found(f"project '{key[:100]}' in channel '{change.channel.name}'")
+    return known

@@ -1,0 +1,116 @@
+"""Look: what a channel holds. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from twofold.artifact import Kind
+from twofold.errors import Refused
+from twofold.names import normalised
+from twofold.server import pages
+from twofold.server.model import Action, Actor, Channel, Page, Project, Stored
+from twofold.server.registry import Registry, reachable
+from twofold.server.rendering import simple
+from twofold.server.store import channels, files
+from twofold.server.store import pages as stored_pages
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file and whether everybody may have it, which decides how it may be cached."""
+
+    file: Stored
+    public: bool
+
+
+def not_found(what: str) -> Refused:
+    return Refused("not-found", f"There is no {what}", status=404)
+
+
+def channel(registry: Registry, actor: Actor, name: str, action: Action = Action.READ) -> Channel:
+    with registry.database.read() as db:
+        return reachable(db, actor, name, action)
+
+
+def simple_page(
+    registry: Registry, actor: Actor, channel_name: str, name: str, form: str
+) -> tuple[Page, bool]:
+    """A project's page of the simple index, and whether the channel is public."""
+    with registry.database.read() as db:
+        found = reachable(db, actor, channel_name, Action.READ)
+        page = stored_pages.page(db, found.id, pages.simple_key(form, name))
+    if page is None:
+        raise not_found(f"project '{name[:100]}' in channel '{channel_name}'")
+    return page, found.public
+
+
+def simple_index(
+    registry: Registry, actor: Actor, channel_name: str, form: str
+) -> tuple[Page, bool]:
+    """The list of projects; rendered when it is first asked for after a change of names."""
+    with registry.database.read() as db:
+        found = reachable(db, actor, channel_name, Action.READ)
+        key = f"simple-index/{form}"
+        page = stored_pages.page(db, found.id, key)
+        if page is not None and page.serial == found.names_serial:
+            return page, found.public
+        every = channels.projects_of(db, found.id)
+    body = simple.index_json(every) if form == pages.JSON else simple.index_html(every)
+    page = Page(body, pages.etag_of(body), found.names_serial)
+    with registry.database.write() as db:
+        stored_pages.set_page(db, found.id, key, page)
+    return page, found.public
+
+
+def file(registry: Registry, actor: Actor, channel_name: str, sha256: str, filename: str) -> Found:
+    """A file of the PyPI side by its address, yanked or not."""
+    found = by_name(registry, actor, channel_name, "", filename)
+    if found.file.sha256 != sha256:
+        raise not_found(f"file '{filename[:100]}' with that hash")
+    return found
+
+
+def by_name(
+    registry: Registry, actor: Actor, channel_name: str, subdir: str, filename: str
+) -> Found:
+    """A file by its name."""
+    with registry.database.read() as db:
+        found = reachable(db, actor, channel_name, Action.READ)
+        stored = files.file_named(db, found.id, subdir, filename)
+    if stored is None or stored.deleted_at is not None:
+        raise not_found(f"file '{filename[:100]}' in channel '{channel_name}'")
+    return Found(stored, found.public)
+
+
+def project(registry: Registry, actor: Actor, channel_name: str, name: str) -> Project:
+    with registry.database.read() as db:
+        found = reachable(db, actor, channel_name, Action.READ)
+        known = channels.project_by_key(db, found.id, normalised(name))
+    if known is None:
+        raise not_found(f"project '{name[:100]}' in channel '{channel_name}'")
+    return known
+
+
+def projects(registry: Registry, actor: Actor, channel_name: str) -> list[Project]:
+    with registry.database.read() as db:
+        found = reachable(db, actor, channel_name, Action.READ)
+        return channels.projects_of(db, found.id)
+
+
+def files_of(registry: Registry, known: Project, version: str | None = None) -> list[Stored]:
+    """The files of a project (of one version), in the order they came."""
+    with registry.database.read() as db:
+        found = files.files_of_project(db, known.id)
+    return [file for file in found if version in (None, file.version)]
+
+
+def releases_of(registry: Registry, known: Project) -> dict[str, dict[str, object]]:
+    with registry.database.read() as db:
+        return channels.releases_of(db, known.id)
+
+
+def metadata(found: Found) -> bytes:
+    """METADATA of a wheel, byte for byte (PEP 658)."""
+    if found.file.kind is not Kind.WHEEL:
+        raise not_found(f"metadata of '{found.file.filename}'")
+    return found.file.metadata

@@ -1,0 +1,177 @@
+"""Users, logins, tokens and channels: who may what, and every change of it in the audit log."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from twofold.errors import Refused
+from twofold.server import access, tokens
+from twofold.server.model import Action, Actor, Channel, Token, User
+from twofold.server.registry import Registry
+from twofold.server.store import audit, channels, people
+
+OWNER, MAIN = "owner", "main"
+
+EVERYTHING = frozenset({Action.READ, Action.UPLOAD, Action.ADMIN})
+
+#: First words of addresses that are not channels.
+RESERVED = frozenset({"api", "t", "static", "healthz", "readyz", "metrics", "admin", "_", "upload"})
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+@dataclass(frozen=True)
+class TokenRequest:
+    """What a token is to be good for; None means no limit."""
+
+    name: str
+    actions: frozenset[Action] = EVERYTHING
+    channel: str | None = None
+    project: str | None = None
+    expires_at: datetime | None = None
+    application: dict[str, Any] = field(default_factory=dict)
+
+
+def identify(registry: Registry, secret: str | None, user: str | None = None) -> Actor:
+    """The actor behind a secret; anonymous without one. Raises Refused when it is wrong."""
+    with registry.database.read() as db:
+        return access.identify(db, secret, user, registry.clock())
+
+
+def log_in(registry: Registry, user: str, password: str) -> Actor:
+    """The user by a password, or by a token of its own in the password's place."""
+    with registry.database.read() as db:
+        return access.by_password(db, user, password)
+
+
+def first_start(registry: Registry) -> str | None:
+    """On an empty store: user `owner`, channel `main`, and the owner's token, shown this once."""
+    at = registry.clock()
+    with registry.database.write() as db:
+        if people.user_named(db, OWNER) is not None:
+            return None
+        owner = people.add_user(db, OWNER, at, home=MAIN)
+        channels.add_channel(db, MAIN, owner.id, at)
+        secret = tokens.new_token()
+        _add_token(db, owner, TokenRequest("first start"), secret, at)
+        audit.note_change(db, audit.Change(at, OWNER, "first-start", MAIN))
+    return secret
+
+
+def issue_token(registry: Registry, actor: Actor, request: TokenRequest) -> tuple[str, Token]:
+    """A new token for the actor itself, good for no more than the login it is asked with."""
+    if actor.user is None:
+        raise Refused("no-login", "Log in to make a token", status=401)
+    if actor.token is not None:
+        _not_more_than(actor.token, request)
+    return give_token(registry, actor.name, actor.user, request)
+
+
+def give_token(registry: Registry, by: str, user: User, request: TokenRequest) -> tuple[str, Token]:
+    """A new token for a user, by the administration."""
+    secret, at = tokens.new_token(), registry.clock()
+    with registry.database.write() as db:
+        token = _add_token(db, user, request, secret, at)
+        detail = {"name": request.name, "channel": request.channel, "project": request.project}
+        audit.note_change(db, audit.Change(at, by, "token", "", token.shown, detail))
+    return secret, token
+
+
+def _add_token(db: Any, user: User, request: TokenRequest, secret: str, at: datetime) -> Token:
+    token = Token(
+        id=0,
+        user_id=user.id,
+        shown=tokens.shown(secret),
+        name=request.name,
+        actions=request.actions,
+        created_at=at,
+        channel=request.channel,
+        project=request.project,
+        expires_at=request.expires_at,
+        application=request.application,
+    )
+    return people.add_token(db, token, tokens.token_hash(secret))
+
+
+def _not_more_than(token: Token, request: TokenRequest) -> None:
+    allowed = all(any(own.includes(a) for own in token.actions) for a in request.actions)
+    if (
+        not allowed
+        or token.channel not in (None, request.channel)
+        or token.project not in (None, request.project)
+    ):
+        raise Refused("forbidden", "A token cannot make one that may do more", status=403)
+
+
+def tokens_of(registry: Registry, actor: Actor) -> list[Token]:
+    if actor.user is None:
+        raise Refused("no-login", "Log in to see your tokens", status=401)
+    with registry.database.read() as db:
+        return list(people.tokens_of(db, actor.user.id))
+
+
+def revoke(registry: Registry, by: str, token: Token) -> None:
+    at = registry.clock()
+    with registry.database.write() as db:
+        people.revoke_token(db, token.id, at)
+        audit.note_change(db, audit.Change(at, by, "revoke", "", token.shown))
+
+
+def user(registry: Registry, name: str) -> User:
+    with registry.database.read() as db:
+        found = people.user_named(db, name)
+    if found is None:
+        raise Refused("no-user", f"There is no user '{name[:100]}'", status=404)
+    return found
+
+
+def add_user(
+    registry: Registry, by: str, name: str, password: str | None = None, kind: str = "user"
+) -> User:
+    """A new user or organisation; the name is lower case, like a channel's."""
+    _check_name(name, "user")
+    hashed = tokens.password_hash(password) if password else None
+    at = registry.clock()
+    with registry.database.write() as db:
+        if people.user_named(db, name) is not None:
+            raise Refused("user-exists", f"There is a user '{name}' already", status=409)
+        added = people.add_user(db, name, at, hashed, kind)
+        audit.note_change(db, audit.Change(at, by, "user", "", name, {"kind": kind}))
+    return added
+
+
+def add_channel(
+    registry: Registry, by: str, name: str, owner: User, public: bool = True
+) -> Channel:
+    _check_name(name, "channel")
+    at = registry.clock()
+    with registry.database.write() as db:
+        if channels.channel_named(db, name) is not None:
+            raise Refused("channel-exists", f"There is a channel '{name}' already", status=409)
+        added = channels.add_channel(db, name, owner.id, at, public)
+        detail = {"owner": owner.name, "public": public}
+        audit.note_change(db, audit.Change(at, by, "channel", name, name, detail))
+    return added
+
+
+def _check_name(name: str, what: str) -> None:
+    if not _NAME.fullmatch(name) or name in RESERVED:
+        raise Refused(
+            "invalid-name",
+            f"{name[:80]!a} cannot be the name of a {what}",
+            "lower-case letters, digits, - and _, at most 64; not a word the registry needs",
+        )
+
+
+def channel_of_owner(registry: Registry, owner: str) -> str:
+    """The channel that the Anaconda.org API means by an owner: of that name, or the user's home."""
+    with registry.database.read() as db:
+        if channels.channel_named(db, owner) is not None:
+            return owner
+        found = people.user_named(db, owner)
+    if found is None or found.home is None:
+        raise Refused("no-owner", f"There is no owner '{owner[:100]}'", status=404)
+    return found.home

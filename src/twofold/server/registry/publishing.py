@@ -1,0 +1,175 @@
+"""Publish: a file comes in, its twin for the other world is made, both appear at once.
+
+Reads as the road does: right to upload, the file's own word, the gates, the twin, the blobs, the
+record. Everything before the record can be lost in a kill without a trace but an unused blob.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import mkdtemp
+
+from twofold.artifact import Artifact, Kind
+from twofold.errors import BadFile, Refused
+from twofold.formats.opening import read
+from twofold.names import normalised
+from twofold.server import gates
+from twofold.server.model import Action, Actor, Project, Stored
+from twofold.server.registry import Change, Registry, reachable
+from twofold.server.registry.twins import Twin, make_twin
+from twofold.server.rendering.conda import record_of
+from twofold.server.store import channels, files
+from twofold.server.store.files import NewFile
+
+MAIN, PRE = "main", "pre"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file as it came in: where its bytes lie now, its claimed name, what the form says.
+
+    `labels` empty means `main`. `provenance` is a checked PEP 740 object as JSON.
+    """
+
+    path: Path
+    filename: str
+    claims: gates.Claims = field(default_factory=gates.Claims)
+    labels: frozenset[str] = frozenset()
+    provenance: str | None = None
+
+
+@dataclass(frozen=True)
+class Published:
+    """What became of an upload: `twins` are the packages made of a wheel, `remark` why none."""
+
+    file: Stored
+    is_new: bool
+    twins: tuple[Stored, ...] = ()
+    remark: str | None = None
+
+
+def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> Published:
+    """Take a file into a channel. The same file again changes nothing.
+
+    Raises Refused (no right, a gate) and Unreachable (the store is away: nothing has changed).
+    """
+    gates.file_name_is_plain(upload.filename)
+    with _aside(registry, upload) as path:
+        gates.digests_match(upload.claims, path)
+        artifact = _own_word(path)
+        gates.form_agrees(upload.claims, artifact)
+        with registry.database.read() as db:
+            found = reachable(db, actor, channel, Action.UPLOAD, normalised(artifact.name))
+            known = channels.conda_names(db, found.id)
+            taken = files.file_named(db, found.id, artifact.subdir, artifact.filename)
+        if not gates.name_is_free(artifact, taken):
+            assert taken is not None
+            return _unchanged(registry, taken)
+        twin = make_twin(artifact, path.parent / "twin", known)
+        registry.blobs.put(artifact.sha256, path)
+        for made in twin.artifacts:
+            registry.blobs.put(made.sha256, made.path)
+        return _record(registry, actor, channel, upload, artifact, twin)
+
+
+@contextmanager
+def _aside(registry: Registry, upload: Upload) -> Iterator[Path]:
+    """The upload under its own name in a folder of its own, gone afterwards."""
+    registry.spool.mkdir(parents=True, exist_ok=True)
+    folder = Path(mkdtemp(prefix="upload-", dir=registry.spool))
+    try:
+        path = folder / upload.filename
+        upload.path.replace(path)
+        yield path
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _own_word(path: Path) -> Artifact:
+    """What the file says of itself; a malformed one is refused with every reason found."""
+    try:
+        artifact = read(path)
+    except BadFile as error:
+        reasons = "; ".join(problem.message for problem in error.problems)
+        raise Refused("invalid-file", f"Invalid file {path.name}: {reasons}", error.hint) from error
+    return artifact if artifact.kind.is_conda else replace(artifact, subdir="")
+
+
+def _record(
+    registry: Registry,
+    actor: Actor,
+    channel: str,
+    upload: Upload,
+    artifact: Artifact,
+    twin: Twin,
+) -> Published:
+    """Both files and the pages that show them, in one transaction."""
+    key = normalised(artifact.name)
+    with registry.changing(actor, channel, Action.UPLOAD, key) as change:
+        taken = files.file_named(change.db, change.channel.id, artifact.subdir, artifact.filename)
+        if not gates.name_is_free(artifact, taken):  # another upload was faster
+            assert taken is not None
+            return _unchanged(registry, taken)
+        project = project_of(change, key, artifact, twin)
+        labels = upload.labels or default_labels(artifact)
+        new = _new_file(change, project, artifact)
+        new = replace(new, remark=twin.remark, provenance=upload.provenance)
+        file = files.add_file(change.db, new, labels)
+        made = []
+        for package in twin.artifacts:
+            if _twin_is_free(change, package):
+                new = replace(_new_file(change, project, package), made_from=file.id)
+                made.append(files.add_file(change.db, new, labels))
+        change.show(project, file, *made)
+        change.note("publish", file.basename, sha256=file.sha256)
+        return Published(file, True, tuple(made), twin.remark)
+
+
+def _new_file(change: Change, project: Project, artifact: Artifact) -> NewFile:
+    record = record_of(artifact, change.at) if artifact.kind.is_conda else None
+    user = change.actor.user
+    uploader = user.id if user else None
+    return NewFile(artifact, change.channel.id, project.id, change.at, uploader, record)
+
+
+def _twin_is_free(change: Change, artifact: Artifact) -> bool:
+    """A package that somebody uploaded under the twin's name is not replaced."""
+    name = (artifact.subdir, artifact.filename)
+    return files.file_named(change.db, change.channel.id, *name) is None
+
+
+def project_of(change: Change, key: str, artifact: Artifact, twin: Twin) -> Project:
+    """The project of a file, made when it is the first."""
+    conda = (artifact,) if artifact.kind.is_conda else twin.artifacts
+    conda_name = conda[0].name if conda else None
+    found = channels.project_by_key(change.db, change.channel.id, key)
+    if found is None:
+        channels.names_changed(change.db, change.channel.id, change.serial)
+        return channels.add_project(
+            change.db, change.channel.id, key, artifact.name, change.at, conda_name=conda_name
+        )
+    if conda_name and found.conda_name is None:
+        channels.change_project(change.db, found.id, conda_name=conda_name)
+    return found
+
+
+def default_labels(artifact: Artifact) -> frozenset[str]:
+    """`main`; a pre-release on the PyPI side is labelled `pre`, since pip leaves it out unasked."""
+    from packaging.version import InvalidVersion, Version
+
+    if artifact.kind in (Kind.WHEEL, Kind.SDIST):
+        try:
+            return frozenset({PRE if Version(artifact.version).is_prerelease else MAIN})
+        except InvalidVersion:
+            return frozenset({MAIN})
+    return frozenset({MAIN})
+
+
+def _unchanged(registry: Registry, file: Stored) -> Published:
+    with registry.database.read() as db:
+        twins = files.twins_of(db, file.id)
+    return Published(file, False, tuple(twins), file.remark)

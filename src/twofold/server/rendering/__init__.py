@@ -1,0 +1,1 @@
+"""From stored files to the bytes of pages: pure functions."""

@@ -1,0 +1,80 @@
+"""Run the registry: the socket, uvicorn, and the line that says it is ready."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from twofold.errors import TwofoldError
+from twofold.server.app import create_app
+from twofold.server.reason_phrase import ReasonProtocol
+from twofold.server.registry import people
+from twofold.server.settings import Settings
+
+#: Seconds that requests under way get to finish when the server is told to stop.
+GRACE = 30
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises TwofoldError when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            hint = "stop what listens there, or choose another one: --port 0 takes a free one"
+            raise TwofoldError(f"port {port} is in use", hint) from error
+        raise TwofoldError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    return listener
+
+
+def serve(settings: Settings, ready: Callable[[str, str | None], None]) -> None:
+    """Serve until told to stop. `ready(url, token)` is called once connections are taken;
+    token is the owner's on the first start, else None.
+    """
+    listener = bind(settings.host, settings.port)
+    try:
+        app = create_app(settings)
+        token = people.first_start(app.state.registry)
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        url = f"http://{host}:{listener.getsockname()[1]}"
+        server = _Server(_config(app), lambda: ready(url, token))
+        server.run([listener])
+    finally:
+        listener.close()
+
+
+def _config(app: object) -> uvicorn.Config:
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        http=ReasonProtocol,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        server_header=False,
+        log_config=None,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=GRACE,
+        backlog=1024,
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which says when it has started."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready()

@@ -1,0 +1,33 @@
+"""What `twofold serve` is told: where data lives and how much is too much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`database` and `objects` are addresses; '' means SQLite and local files under `data`.
+
+    Sizes are in bytes.
+    """
+
+    data: Path
+    database: str = ""
+    objects: str = ""
+    host: str = "127.0.0.1"
+    port: int = 8080
+    largest_file: int = 4 << 30
+
+    @property
+    def database_url(self) -> str:
+        return self.database or f"sqlite:///{(self.data / 'registry.sqlite').as_posix()}"
+
+    @property
+    def objects_url(self) -> str:
+        return self.objects or str(self.data / "objects")
+
+    @property
+    def spool(self) -> Path:
+        return self.data / "spool"

@@ -1,0 +1,16 @@
+"""What lasts: records in a database, bytes in an object store. No rules live here.
+
+Modules of functions that take a `Connection` (made by `Database.read` and `Database.write`), one
+module per subject; `Blobs` for the bytes. One SQLAlchemy Core schema serves SQLite and PostgreSQL,
+obstore serves local files and S3.
+
+Order of writing: blob first, record second; on deletion record first, blobs are swept later. So
+nothing half-published is ever visible, and no lock spans the two.
+"""
+
+from __future__ import annotations
+
+from twofold.server.store.blobs import Blobs, BlobStored
+from twofold.server.store.database import Connection, Database
+
+__all__ = ["BlobStored", "Blobs", "Connection", "Database"]

@@ -1,0 +1,50 @@
+"""The audit log: who changed what, when. Rows are added and read, never changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from twofold.server.clock import from_text, to_text
+from twofold.server.store.schema import audit
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the log. `detail` never holds a secret."""
+
+    at: datetime
+    actor: str
+    action: str
+    channel: str = ""
+    subject: str = ""
+    detail: dict[str, Any] | None = None
+
+
+def note_change(db: Connection, change: Change) -> None:
+    db.execute(
+        insert(audit).values(
+            at=to_text(change.at),
+            actor=change.actor,
+            action=change.action,
+            channel=change.channel,
+            subject=change.subject,
+            detail=json.dumps(change.detail or {}, ensure_ascii=False, sort_keys=True),
+        )
+    )
+
+
+def changes(db: Connection, channel: str | None = None) -> Iterator[Change]:
+    """Oldest first."""
+    query = select(audit).order_by(audit.c.id)
+    if channel is not None:
+        query = query.where(audit.c.channel == channel)
+    for row in db.execute(query):
+        at = from_text(row.at)
+        detail = json.loads(row.detail)
+        yield Change(at, row.actor, row.action, row.channel, row.subject, detail)

@@ -1,0 +1,137 @@
+"""Channels, their projects and releases in the database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from twofold.server.clock import from_text, to_text
+from twofold.server.model import Channel, Project
+from twofold.server.store.database import new_id
+from twofold.server.store.schema import channels, projects, releases
+
+
+def add_channel(
+    db: Connection, name: str, owner_id: int, at: datetime, public: bool = True
+) -> Channel:
+    values = {"name": name, "owner_id": owner_id, "public": public, "created_at": to_text(at)}
+    done = db.execute(insert(channels).values(**values))
+    return Channel(new_id(done), name, owner_id, public, 0, 0, {})
+
+
+def channel_named(db: Connection, name: str) -> Channel | None:
+    row = db.execute(select(channels).where(channels.c.name == name)).first()
+    return _channel(row) if row else None
+
+
+def all_channels(db: Connection) -> list[Channel]:
+    return [_channel(row) for row in db.execute(select(channels).order_by(channels.c.name))]
+
+
+def next_serial(db: Connection, channel_id: int) -> int:
+    """Take the channel's next serial; other writers of the channel wait here until we commit."""
+    query = update(channels).where(channels.c.id == channel_id)
+    taken = query.values(serial=channels.c.serial + 1).returning(channels.c.serial)
+    return int(db.execute(taken).scalar_one())
+
+
+def names_changed(db: Connection, channel_id: int, serial: int) -> None:
+    """The list of projects is another one since this serial."""
+    query = update(channels).where(channels.c.id == channel_id)
+    db.execute(query.values(names_serial=serial))
+
+
+def change_channel(db: Connection, channel_id: int, **values: Any) -> None:
+    if "settings" in values:
+        values["settings"] = json.dumps(values["settings"])
+    db.execute(update(channels).where(channels.c.id == channel_id).values(**values))
+
+
+def add_project(
+    db: Connection, channel_id: int, key: str, name: str, at: datetime, **values: Any
+) -> Project:
+    row = {"channel_id": channel_id, "key": key, "name": name, "created_at": to_text(at)}
+    db.execute(insert(projects).values(**row, **_packed(values)))
+    found = project_by_key(db, channel_id, key)
+    assert found is not None
+    return found
+
+
+def project_by_key(db: Connection, channel_id: int, key: str) -> Project | None:
+    query = select(projects).where(projects.c.channel_id == channel_id, projects.c.key == key)
+    row = db.execute(query).first()
+    return _project(row) if row else None
+
+
+def project_by_id(db: Connection, project_id: int) -> Project:
+    return _project(db.execute(select(projects).where(projects.c.id == project_id)).one())
+
+
+def change_project(db: Connection, project_id: int, **values: Any) -> None:
+    db.execute(update(projects).where(projects.c.id == project_id).values(**_packed(values)))
+
+
+def projects_of(db: Connection, channel_id: int) -> list[Project]:
+    query = select(projects).where(projects.c.channel_id == channel_id).order_by(projects.c.key)
+    return [_project(row) for row in db.execute(query)]
+
+
+def conda_names(db: Connection, channel_id: int) -> dict[str, str]:
+    """Normalised name -> conda name, of every project that has a package on the conda side."""
+    query = select(projects.c.key, projects.c.conda_name).where(
+        projects.c.channel_id == channel_id, projects.c.conda_name.is_not(None)
+    )
+    return {row.key: row.conda_name for row in db.execute(query)}
+
+
+def set_release(
+    db: Connection, project_id: int, version: str, attributes: Mapping[str, Any]
+) -> None:
+    """What the Anaconda.org API was told of a release; replaces what was told before."""
+    text = json.dumps(dict(attributes))
+    where = (releases.c.project_id == project_id) & (releases.c.version == version)
+    if not db.execute(update(releases).where(where).values(attributes=text)).rowcount:
+        values = {"project_id": project_id, "version": version, "attributes": text}
+        db.execute(insert(releases).values(**values))
+
+
+def releases_of(db: Connection, project_id: int) -> dict[str, dict[str, Any]]:
+    query = select(releases).where(releases.c.project_id == project_id)
+    return {row.version: json.loads(row.attributes) for row in db.execute(query)}
+
+
+def _packed(values: dict[str, Any]) -> dict[str, Any]:
+    if "attributes" in values:
+        return {**values, "attributes": json.dumps(values["attributes"])}
+    return values
+
+
+def _channel(row: Row[Any]) -> Channel:
+    return Channel(
+        row.id,
+        row.name,
+        row.owner_id,
+        bool(row.public),
+        row.serial,
+        row.names_serial,
+        json.loads(row.settings),
+    )
+
+
+def _project(row: Row[Any]) -> Project:
+    return Project(
+        id=row.id,
+        key=row.key,
+        name=row.name,
+        conda_name=row.conda_name,
+        status=row.status,
+        status_reason=row.status_reason,
+        summary=row.summary,
+        attributes=json.loads(row.attributes),
+        created_at=from_text(row.created_at),
+        serial=row.serial,
+    )

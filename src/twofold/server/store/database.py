@@ -1,0 +1,128 @@
+"""The door to SQL: an engine for SQLite or PostgreSQL, and its migrations.
+
+SQLite: WAL, so that readers never wait; `synchronous=FULL`, so that what was acknowledged
+survives a power cut; writers take the lock when they begin, so that none has to be told later that
+its reading was stale. PostgreSQL: READ COMMITTED; writers of one channel queue at its `serial`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, CursorResult, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from twofold.errors import TwofoldError, Unreachable
+
+__all__ = ["Connection", "Database", "new_id"]
+
+#: How long a writer waits for another one (milliseconds); longer than any transaction of ours.
+BUSY_TIMEOUT = 30_000
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Database:
+    """Where records live. `url` is an SQLAlchemy URL, or a path to an SQLite file."""
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        if self.url.drivername in ("postgresql", "postgres"):
+            self.url = self.url.set(drivername="postgresql+psycopg")
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = self._engine()
+
+    def _engine(self) -> Engine:
+        if not self.is_sqlite:
+            return create_engine(self.url, pool_pre_ping=True, pool_size=8, max_overflow=24)
+        if self.url.database:
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(self.url, connect_args={"timeout": BUSY_TIMEOUT / 1000})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view; nothing is written."""
+        with _told(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction: everything or nothing."""
+        options = {"twofold_writes": True}
+        with (
+            _told(),
+            self.engine.connect().execution_options(**options) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    def migrate(self) -> None:
+        """Bring the schema to this version of twofold; several processes may try at once."""
+        with self.write() as connection:
+            if not self.is_sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(2206)"))
+            config = Config()
+            config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def answers(self) -> bool:
+        """Whether the database can be reached now."""
+        try:
+            with self.engine.connect() as connection:
+                connection.execute(text("SELECT 1"))
+        except SQLAlchemyError:
+            return False
+        return True
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def new_id(done: CursorResult[Any]) -> int:
+    """The id that an INSERT gave."""
+    assert done.inserted_primary_key is not None
+    return int(done.inserted_primary_key[0])
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_TIMEOUT}",
+        "cache_size=-16000",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("twofold_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """A database that is away, locked or full, as a message."""
+    try:
+        yield
+    except OperationalError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        if "full" in reason:
+            raise TwofoldError(
+                f"the database cannot grow: {reason}", "free some space; nothing was changed"
+            ) from error
+        raise Unreachable(
+            f"the database does not answer: {reason}", "try again; see the server's --database"
+        ) from error

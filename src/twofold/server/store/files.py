@@ -1,0 +1,255 @@
+"""Stored files, their labels, and the blobs they stand on, in the database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+
+from twofold.artifact import Artifact, Kind
+from twofold.server.clock import from_text, to_text
+from twofold.server.model import Stored
+from twofold.server.store.database import new_id
+from twofold.server.store.schema import blobs, channel_labels, files, labels
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file about to be recorded: what it is, and what the registry adds to it."""
+
+    artifact: Artifact
+    channel_id: int
+    project_id: int
+    at: datetime
+    uploader_id: int | None = None
+    record: str | None = None
+    run_exports: str | None = None
+    made_from: int | None = None
+    remark: str | None = None
+    provenance: str | None = None
+
+
+def add_file(db: Connection, new: NewFile, file_labels: Iterable[str]) -> Stored:
+    """Record a file and its blob. The name must be free (see `file_named`)."""
+    artifact = new.artifact
+    _need_blob(db, artifact.sha256, artifact.size, new.at)
+    done = db.execute(
+        insert(files).values(
+            channel_id=new.channel_id,
+            project_id=new.project_id,
+            subdir=artifact.subdir if artifact.kind.is_conda else "",
+            filename=artifact.filename,
+            kind=artifact.kind.value,
+            name=artifact.name,
+            version=artifact.version,
+            build=artifact.build,
+            build_number=artifact.build_number,
+            size=artifact.size,
+            sha256=artifact.sha256,
+            md5=artifact.md5,
+            requires_python=artifact.requires_python,
+            tags=json.dumps(artifact.tags),
+            depends=json.dumps(artifact.depends),
+            metadata=artifact.metadata,
+            record=new.record,
+            run_exports=new.run_exports,
+            uploaded_at=to_text(new.at),
+            uploader_id=new.uploader_id,
+            made_from=new.made_from,
+            remark=new.remark,
+            provenance=new.provenance,
+        )
+    )
+    file_id = new_id(done)
+    set_labels(db, new.channel_id, file_id, file_labels)
+    found = file_by_id(db, file_id)
+    assert found is not None
+    return found
+
+
+def _need_blob(db: Connection, sha256: str, size: int, at: datetime) -> None:
+    if db.execute(select(blobs.c.sha256).where(blobs.c.sha256 == sha256)).first() is None:
+        from sqlalchemy.dialects import postgresql, sqlite
+
+        dialect = sqlite if db.dialect.name == "sqlite" else postgresql
+        values = {"sha256": sha256, "size": size, "created_at": to_text(at)}
+        db.execute(dialect.insert(blobs).values(**values).on_conflict_do_nothing())
+
+
+def change_file(db: Connection, file_id: int, **values: Any) -> None:
+    if isinstance(values.get("deleted_at"), datetime):
+        values["deleted_at"] = to_text(values["deleted_at"])
+    db.execute(update(files).where(files.c.id == file_id).values(**values))
+
+
+def set_labels(db: Connection, channel_id: int, file_id: int, names: Iterable[str]) -> None:
+    """Exactly these labels from now on; a label comes into being with its first file."""
+    db.execute(delete(labels).where(labels.c.file_id == file_id))
+    for name in sorted(set(names)):
+        db.execute(insert(labels).values(channel_id=channel_id, file_id=file_id, label=name))
+        add_label(db, channel_id, name)
+
+
+def add_label(db: Connection, channel_id: int, name: str) -> None:
+    """A label that stands even with no file; nothing changes when it is there."""
+    where = (channel_labels.c.channel_id == channel_id) & (channel_labels.c.label == name)
+    if db.execute(select(channel_labels.c.label).where(where)).first() is None:
+        db.execute(insert(channel_labels).values(channel_id=channel_id, label=name))
+
+
+def remove_label(db: Connection, channel_id: int, name: str) -> None:
+    """The label goes; its files stay, under their other labels."""
+    for table in (labels, channel_labels):
+        db.execute(delete(table).where(table.c.channel_id == channel_id, table.c.label == name))
+
+
+def lock_label(db: Connection, channel_id: int, name: str, locked: bool) -> None:
+    where = (channel_labels.c.channel_id == channel_id) & (channel_labels.c.label == name)
+    db.execute(update(channel_labels).where(where).values(locked=locked))
+
+
+def labels_of(db: Connection, channel_id: int) -> dict[str, bool]:
+    """Every label of a channel -> whether it is locked."""
+    query = select(channel_labels.c.label, channel_labels.c.locked).where(
+        channel_labels.c.channel_id == channel_id
+    )
+    return {name: bool(locked) for name, locked in db.execute(query)}
+
+
+def file_by_id(db: Connection, file_id: int) -> Stored | None:
+    return _one(db, select(files).where(files.c.id == file_id))
+
+
+def file_named(db: Connection, channel_id: int, subdir: str, filename: str) -> Stored | None:
+    """Also when it has been deleted: a used name is never free again."""
+    return _one(
+        db,
+        select(files).where(
+            files.c.channel_id == channel_id,
+            files.c.subdir == subdir,
+            files.c.filename == filename,
+        ),
+    )
+
+
+def files_of_project(db: Connection, project_id: int, deleted: bool = False) -> list[Stored]:
+    """In the order they came."""
+    query = select(files).where(files.c.project_id == project_id).order_by(files.c.id)
+    return _all(db, query if deleted else query.where(files.c.deleted_at.is_(None)))
+
+
+def twins_of(db: Connection, file_id: int) -> list[Stored]:
+    query = select(files).where(files.c.made_from == file_id, files.c.deleted_at.is_(None))
+    return _all(db, query)
+
+
+def conda_files(db: Connection, channel_id: int, subdir: str, name: str) -> list[Stored]:
+    query = select(files).where(
+        files.c.channel_id == channel_id,
+        files.c.subdir == subdir,
+        files.c.name == name,
+        files.c.deleted_at.is_(None),
+    )
+    return _all(db, query.order_by(files.c.filename))
+
+
+def files_labelled(db: Connection, channel_id: int, label: str) -> list[Stored]:
+    query = (
+        select(files)
+        .join(labels, labels.c.file_id == files.c.id)
+        .where(labels.c.channel_id == channel_id, labels.c.label == label)
+        .where(files.c.deleted_at.is_(None))
+        .order_by(files.c.id)
+    )
+    return _all(db, query)
+
+
+def records(
+    db: Connection, channel_id: int, subdir: str, label: str
+) -> Iterator[tuple[str, str, str | None]]:
+    """(file name, record, run_exports) of every package of a subdir, in the order of names."""
+    query = (
+        select(files.c.filename, files.c.record, files.c.run_exports)
+        .join(labels, labels.c.file_id == files.c.id)
+        .where(files.c.channel_id == channel_id, files.c.subdir == subdir)
+        .where(labels.c.label == label, files.c.deleted_at.is_(None), files.c.yanked.is_(None))
+        .order_by(files.c.filename)
+        .execution_options(yield_per=2000)
+    )
+    for row in db.execute(query):
+        yield row.filename, row.record, row.run_exports
+
+
+def subdirs_of(db: Connection, channel_id: int) -> list[str]:
+    query = select(files.c.subdir).where(
+        files.c.channel_id == channel_id, files.c.subdir != "", files.c.deleted_at.is_(None)
+    )
+    return sorted(db.execute(query.distinct()).scalars())
+
+
+def bytes_in(db: Connection, channel_id: int) -> int:
+    """The size of everything in a channel, in bytes."""
+    query = select(func.coalesce(func.sum(files.c.size), 0)).where(
+        files.c.channel_id == channel_id, files.c.deleted_at.is_(None)
+    )
+    return int(db.execute(query).scalar_one())
+
+
+def recorded_blobs(db: Connection) -> dict[str, int]:
+    """SHA-256 -> size of every blob that a file which is not deleted stands on."""
+    query = select(files.c.sha256, files.c.size).where(files.c.deleted_at.is_(None)).distinct()
+    return {row.sha256: row.size for row in db.execute(query)}
+
+
+def _one(db: Connection, query: Select[Any]) -> Stored | None:
+    found = _all(db, query)
+    return found[0] if found else None
+
+
+def _all(db: Connection, query: Select[Any]) -> list[Stored]:
+    rows = db.execute(query).all()
+    named: dict[int, set[str]] = {row.id: set() for row in rows}
+    if rows:
+        ids = list(named)
+        for start in range(0, len(ids), 500):
+            some = select(labels.c.file_id, labels.c.label).where(
+                labels.c.file_id.in_(ids[start : start + 500])
+            )
+            for file_id, label in db.execute(some):
+                named[file_id].add(label)
+    return [_stored(row, frozenset(named[row.id])) for row in rows]
+
+
+def _stored(row: Row[Any], file_labels: frozenset[str]) -> Stored:
+    return Stored(
+        id=row.id,
+        project_id=row.project_id,
+        subdir=row.subdir,
+        filename=row.filename,
+        kind=Kind(row.kind),
+        name=row.name,
+        version=row.version,
+        build=row.build,
+        build_number=row.build_number,
+        size=row.size,
+        sha256=row.sha256,
+        md5=row.md5,
+        requires_python=row.requires_python,
+        tags=tuple(json.loads(row.tags)),
+        depends=tuple(json.loads(row.depends)),
+        metadata=bytes(row.metadata),
+        record=row.record,
+        run_exports=row.run_exports,
+        uploaded_at=from_text(row.uploaded_at),
+        uploader_id=row.uploader_id,
+        yanked=row.yanked,
+        deleted_at=from_text(row.deleted_at) if row.deleted_at else None,
+        made_from=row.made_from,
+        remark=row.remark,
+        provenance=row.provenance,
+        labels=file_labels,
+    )

@@ -1,0 +1,92 @@
+"""Pages rendered on write, and the shards of channels, in the database."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from twofold.server.clock import to_text
+from twofold.server.model import Page
+from twofold.server.store.schema import pages, shard_bodies, shards
+
+
+def set_page(db: Connection, channel_id: int, key: str, page: Page) -> None:
+    values = {"serial": page.serial, "etag": page.etag, "body": page.body}
+    _upsert(db, pages, {"channel_id": channel_id, "key": key}, values)
+
+
+def page(db: Connection, channel_id: int, key: str) -> Page | None:
+    query = select(pages.c.body, pages.c.etag, pages.c.serial).where(
+        pages.c.channel_id == channel_id, pages.c.key == key
+    )
+    row = db.execute(query).first()
+    return Page(bytes(row[0]), row[1], row[2]) if row else None
+
+
+def remove_page(db: Connection, channel_id: int, key: str) -> None:
+    db.execute(delete(pages).where(pages.c.channel_id == channel_id, pages.c.key == key))
+
+
+def set_shard(
+    db: Connection,
+    channel_id: int,
+    place: tuple[str, str, str],
+    sha256: str,
+    body: bytes,
+    serial: int,
+    at: datetime,
+) -> None:
+    """The shard of `place` (label, subdir, name); '' as sha256 says that it is gone."""
+    label, subdir, name = place
+    keys = {"channel_id": channel_id, "label": label, "subdir": subdir, "name": name}
+    _upsert(db, shards, keys, {"sha256": sha256, "serial": serial})
+    if sha256:
+        keys = {"channel_id": channel_id, "sha256": sha256}
+        _upsert(db, shard_bodies, keys, {"body": body, "created_at": to_text(at)})
+
+
+def shard_body(db: Connection, channel_id: int, sha256: str) -> bytes | None:
+    query = select(shard_bodies.c.body).where(
+        shard_bodies.c.channel_id == channel_id, shard_bodies.c.sha256 == sha256
+    )
+    found = db.execute(query).scalar()
+    return bytes(found) if found is not None else None
+
+
+def shards_since(
+    db: Connection, channel_id: int, label: str, subdir: str, serial: int
+) -> list[tuple[str, str]]:
+    """(name, sha256) of the shards changed after a serial; sha256 is '' where one is gone."""
+    query = select(shards.c.name, shards.c.sha256).where(
+        shards.c.channel_id == channel_id,
+        shards.c.label == label,
+        shards.c.subdir == subdir,
+        shards.c.serial > serial,
+    )
+    return [(name, sha256) for name, sha256 in db.execute(query)]
+
+
+def last_change(db: Connection, channel_id: int, label: str, subdir: str) -> int:
+    """The serial of the last change of a subdir under a label; 0 when there was none."""
+    query = (
+        select(shards.c.serial)
+        .where(
+            shards.c.channel_id == channel_id,
+            shards.c.label == label,
+            shards.c.subdir == subdir,
+        )
+        .order_by(shards.c.serial.desc())
+        .limit(1)
+    )
+    return db.execute(query).scalar() or 0
+
+
+def _upsert(db: Connection, table: Table, keys: dict[str, Any], values: dict[str, Any]) -> None:
+    if db.dialect.name == "sqlite":
+        new: Any = sqlite.insert(table).values(**keys, **values)
+    else:
+        new = postgresql.insert(table).values(**keys, **values)
+    db.execute(new.on_conflict_do_update(index_elements=list(keys), set_=values))

@@ -1,0 +1,270 @@
+"""The tables, once, for SQLite and PostgreSQL. Times are UTC, as ISO 8601 text with microseconds.
+
+Text sorts as time does, and both databases, every driver and every reader agree on it.
+`files` keeps deleted files' rows: a used file name is never given to other bytes.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: SQLite counts rows in 64 bits only when the column says INTEGER.
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _id() -> Column[int]:
+    return Column("id", Id, primary_key=True, autoincrement=True)
+
+
+def _to(column: str, target: str, **options: object) -> Column[int]:
+    return Column(column, Id, ForeignKey(target), **options)  # type: ignore[arg-type]
+
+
+users = Table(
+    "users",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False, server_default="user"),  # user | organisation
+    Column("password", Text),  # argon2; None: no login with a password
+    Column("home", Text),  # the channel that the Anaconda.org API shows under this name
+    Column("created_at", Text, nullable=False),
+    Column("disabled_at", Text),
+)
+
+members = Table(
+    "members",
+    metadata,
+    _to("organisation_id", "users.id", primary_key=True),
+    _to("user_id", "users.id", primary_key=True),
+    Column("role", Text, nullable=False),
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    _to("owner_id", "users.id", nullable=False),
+    Column("public", Boolean, nullable=False),
+    Column("created_at", Text, nullable=False),
+    # Counts every change; a transaction that writes takes it first, which orders the writers.
+    Column("serial", BigInteger, nullable=False, server_default="0"),
+    Column("names_serial", BigInteger, nullable=False, server_default="0"),
+    Column("settings", Text, nullable=False, server_default="{}"),
+)
+
+roles = Table(
+    "roles",
+    metadata,
+    _to("channel_id", "channels.id", primary_key=True),
+    _to("user_id", "users.id", primary_key=True),
+    Column("role", Text, nullable=False),  # read | upload | admin
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    _id(),
+    _to("user_id", "users.id", nullable=False),
+    Column("hash", Text, nullable=False, unique=True),  # SHA-256 of the token
+    Column("shown", Text, nullable=False),  # its first characters, to tell tokens apart
+    Column("name", Text, nullable=False),
+    Column("actions", Text, nullable=False),  # comma separated: read, upload, admin
+    Column("channel", Text),  # None: every channel its user has rights in
+    Column("project", Text),  # None: every project
+    Column("application", Text, nullable=False, server_default="{}"),
+    Column("created_at", Text, nullable=False),
+    Column("expires_at", Text),
+    Column("revoked_at", Text),
+    Column("used_at", Text),
+    Index(None, "user_id"),
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    _id(),
+    _to("channel_id", "channels.id", nullable=False),
+    Column("key", Text, nullable=False),  # normalised (PEP 503)
+    Column("name", Text, nullable=False),  # as its author wrote it
+    Column("conda_name", Text),  # what its package is called on the conda side
+    Column("status", Text, nullable=False, server_default="active"),  # PEP 792
+    Column("status_reason", Text),
+    Column("summary", Text, nullable=False, server_default=""),
+    Column("attributes", Text, nullable=False, server_default="{}"),  # Anaconda.org public_attrs
+    Column("created_at", Text, nullable=False),
+    Column("serial", BigInteger, nullable=False, server_default="0"),
+    UniqueConstraint("channel_id", "key"),
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    _to("project_id", "projects.id", primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("attributes", Text, nullable=False, server_default="{}"),
+)
+
+files = Table(
+    "files",
+    metadata,
+    _id(),
+    _to("channel_id", "channels.id", nullable=False),
+    _to("project_id", "projects.id", nullable=False),
+    Column("subdir", Text, nullable=False),  # '' on the PyPI side
+    Column("filename", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("build", Text, nullable=False, server_default=""),
+    Column("build_number", Integer, nullable=False, server_default="0"),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("md5", Text, nullable=False),
+    Column("requires_python", Text),
+    Column("tags", Text, nullable=False, server_default="[]"),
+    Column("depends", Text, nullable=False, server_default="[]"),
+    Column("metadata", LargeBinary, nullable=False),
+    Column("record", Text),  # of a conda package: its record in repodata.json
+    Column("run_exports", Text),
+    Column("uploaded_at", Text, nullable=False),
+    _to("uploader_id", "users.id"),
+    Column("yanked", Text),
+    Column("deleted_at", Text),
+    _to("made_from", "files.id"),  # the wheel of which this conda package is the twin
+    Column("remark", Text),  # why a wheel has no twin
+    Column("provenance", Text),  # PEP 740
+    UniqueConstraint("channel_id", "subdir", "filename"),
+    Index(None, "project_id"),
+    Index(None, "channel_id", "subdir", "name"),
+    Index(None, "sha256"),
+    Index(None, "made_from"),
+)
+
+labels = Table(
+    "labels",
+    metadata,
+    _to("channel_id", "channels.id", nullable=False),
+    _to("file_id", "files.id", primary_key=True),
+    Column("label", Text, primary_key=True),
+    Index(None, "channel_id", "label"),
+)
+
+channel_labels = Table(
+    "channel_labels",
+    metadata,
+    _to("channel_id", "channels.id", primary_key=True),
+    Column("label", Text, primary_key=True),
+    Column("locked", Boolean, nullable=False, server_default="0"),
+    Column("changed_serial", BigInteger, nullable=False, server_default="0"),
+)
+
+pages = Table(
+    "pages",
+    metadata,
+    _to("channel_id", "channels.id", primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("serial", BigInteger, nullable=False),
+    Column("etag", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+shards = Table(
+    "shards",
+    metadata,
+    _to("channel_id", "channels.id", primary_key=True),
+    Column("label", Text, primary_key=True),
+    Column("subdir", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("sha256", Text, nullable=False),
+    Column("serial", BigInteger, nullable=False),
+    Index(None, "channel_id", "label", "subdir", "serial"),
+)
+
+shard_bodies = Table(
+    "shard_bodies",
+    metadata,
+    _to("channel_id", "channels.id", primary_key=True),
+    Column("sha256", Text, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+
+blobs = Table(
+    "blobs",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+
+stages = Table(
+    "stages",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _to("channel_id", "channels.id", nullable=False),
+    _to("user_id", "users.id", nullable=False),
+    Column("basename", Text, nullable=False),
+    Column("attributes", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+
+publishers = Table(
+    "publishers",
+    metadata,
+    _id(),
+    _to("channel_id", "channels.id", nullable=False),
+    Column("project", Text, nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("claims", Text, nullable=False),  # JSON: claim -> required value
+    Column("created_at", Text, nullable=False),
+)
+
+used_assertions = Table(
+    "used_assertions",
+    metadata,
+    Column("issuer", Text, primary_key=True),
+    Column("jti", Text, primary_key=True),
+    Column("expires_at", Text, nullable=False),
+)
+
+prefixes = Table(
+    "prefixes",
+    metadata,
+    _to("channel_id", "channels.id", primary_key=True),
+    Column("prefix", Text, primary_key=True),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _id(),
+    Column("at", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("channel", Text, nullable=False, server_default=""),
+    Column("subject", Text, nullable=False, server_default=""),
+    Column("detail", Text, nullable=False, server_default="{}"),
+)

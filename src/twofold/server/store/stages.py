@@ -1,0 +1,57 @@
+"""Uploads in three steps (the Anaconda.org API): announced, received, committed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from twofold.server.clock import to_text
+from twofold.server.store.schema import stages
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """An upload under way. `attributes` holds labels and the sha256 received so far."""
+
+    id: str
+    channel_id: int
+    user_id: int
+    basename: str
+    attributes: dict[str, Any]
+
+
+def add_stage(db: Connection, stage: Stage, at: datetime) -> None:
+    db.execute(
+        insert(stages).values(
+            id=stage.id,
+            channel_id=stage.channel_id,
+            user_id=stage.user_id,
+            basename=stage.basename,
+            attributes=json.dumps(stage.attributes),
+            created_at=to_text(at),
+        )
+    )
+
+
+def stage_by_id(db: Connection, stage_id: str) -> Stage | None:
+    row = db.execute(select(stages).where(stages.c.id == stage_id)).first()
+    if row is None:
+        return None
+    return Stage(row.id, row.channel_id, row.user_id, row.basename, json.loads(row.attributes))
+
+
+def change_stage(db: Connection, stage_id: str, attributes: dict[str, Any]) -> None:
+    new = {"attributes": json.dumps(attributes)}
+    db.execute(update(stages).where(stages.c.id == stage_id).values(**new))
+
+
+def remove_stage(db: Connection, stage_id: str) -> None:
+    db.execute(delete(stages).where(stages.c.id == stage_id))
+
+
+def remove_stages_before(db: Connection, at: datetime) -> None:
+    db.execute(delete(stages).where(stages.c.created_at < to_text(at)))

@@ -1,0 +1,75 @@
+"""Who asks: the credential of a request, in every place clients put it.
+
+`Authorization: Basic` (pip, twine, uv: user `__token__`; conda: user and password), `Bearer` and
+`token` (rattler, anaconda-client), `X-API-Key` (quetz), and conda's `/t/TOKEN/` in the address,
+which `StripToken` takes out before anything sees or logs the path.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from twofold.errors import Refused
+from twofold.server.model import Actor
+from twofold.server.registry import Registry, people
+
+_IN_PATH = re.compile(r"/t/([a-zA-Z0-9-]+)(/.*)")
+
+
+class StripToken:
+    """Takes conda's token out of the address and keeps it beside the request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/t/"):
+            found = _IN_PATH.fullmatch(scope["path"])
+            if found:
+                raw = scope.get("raw_path", b"")
+                scope = {
+                    **scope,
+                    "path": found[2],
+                    "raw_path": raw[len(f"/t/{found[1]}") :],
+                    "twofold.token": found[1],
+                }
+        await self.app(scope, receive, send)
+
+
+def registry_of(request: Request) -> Registry:
+    found: Registry = request.app.state.registry
+    return found
+
+
+def secret_of(request: Request) -> tuple[str | None, str | None]:
+    """(secret, user) as the request has them; (None, None) without a credential."""
+    if token := request.scope.get("twofold.token"):
+        return str(token), None
+    if key := request.headers.get("x-api-key"):
+        return key, None
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    value = value.strip()
+    if scheme.lower() in ("bearer", "token"):
+        return value, None
+    if scheme.lower() == "basic":
+        return _basic(value)
+    return None, None
+
+
+def _basic(value: str) -> tuple[str | None, str | None]:
+    try:
+        user, _, secret = base64.b64decode(value, validate=True).decode("utf-8").partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        raise Refused("invalid-credentials", "The Basic credentials cannot be read") from None
+    return (secret, user) if secret else (user or None, None)
+
+
+def actor_of(request: Request) -> Actor:
+    """Raises Refused when the credential is wrong."""
+    secret, user = secret_of(request)
+    return people.identify(registry_of(request), secret, user)

@@ -1,0 +1,64 @@
+"""Refusals as answers: the reason in the status line, in the body, and as problem+json (RFC 9457).
+
+One body serves every client: uv and pixi read `detail` and `code`, anaconda-client `error`,
+people the whole. The Content-Type is exact, without charset, because uv compares it so.
+"""
+
+from __future__ import annotations
+
+import json
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from twofold.errors import Refused, TwofoldError
+from twofold.server.reason_phrase import HEADER, reason_of
+
+
+def problem(code: str, message: str, hint: str = "", status: int = 400) -> Response:
+    body = {
+        "type": "about:blank",
+        "title": message,
+        "status": status,
+        "detail": f"{message} ({hint})" if hint else message,
+        "code": code,
+        "hint": hint,
+        "message": message,
+        "error": message,
+    }
+    response = Response(
+        json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"),
+        status,
+        media_type="application/problem+json",
+    )
+    response.raw_headers.append((HEADER, reason_of(message)))
+    response.headers["cache-control"] = "no-store"
+    response.headers["x-content-type-options"] = "nosniff"
+    if status == 401:
+        response.headers["www-authenticate"] = 'Basic realm="twofold", charset="UTF-8"'
+    return response
+
+
+async def refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    first = error.problems[0]
+    return problem(error.code, first.message, first.hint, error.status)
+
+
+async def troubled(_request: Request, error: Exception) -> Response:
+    """The outside world (database, object store, disk) failed: 503, try again."""
+    if isinstance(error, TwofoldError):
+        first = error.problems[0]
+        return problem("unavailable", first.message, first.hint, 503)
+    return problem("unavailable", f"The server's storage failed: {error}", "try again", 503)
+
+
+async def http_error(_request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 500)
+    texts = {404: "There is nothing at this address", 405: "This address does not take that method"}
+    response = problem(
+        f"http-{status}", texts.get(status, getattr(error, "detail", "")), "", status
+    )
+    for name, value in (getattr(error, "headers", None) or {}).items():
+        response.headers[name] = value
+    return response

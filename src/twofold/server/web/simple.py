@@ -1,0 +1,97 @@
+"""The simple index for pip, uv, poetry and pdm: PEP 503, 629, 691, 658; and the files."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from twofold.names import normalised
+from twofold.server.pages import HTML, JSON
+from twofold.server.registry import looking
+from twofold.server.web.asking import actor_of, registry_of
+from twofold.server.web.sending import FOR_EVER, cache_control, send_file, send_page
+
+JSON_MEDIA = "application/vnd.pypi.simple.v1+json"
+HTML_MEDIA = "application/vnd.pypi.simple.v1+html"
+PLAIN_MEDIA = "text/html"
+
+#: What a client may ask for -> (what it gets, which form of the page that is).
+_OFFERS = {
+    JSON_MEDIA: (JSON_MEDIA, JSON),
+    "application/vnd.pypi.simple.latest+json": (JSON_MEDIA, JSON),
+    HTML_MEDIA: (HTML_MEDIA, HTML),
+    "application/vnd.pypi.simple.latest+html": (HTML_MEDIA, HTML),
+    PLAIN_MEDIA: (PLAIN_MEDIA, HTML),
+}
+
+
+def negotiate(accept: str) -> tuple[str, str]:
+    """(media type, form) for an Accept header; text/html when nothing in it fits (PEP 691)."""
+    best, best_quality = (PLAIN_MEDIA, HTML), 0.0
+    for part in accept.split(","):
+        media, *parameters = (word.strip() for word in part.split(";"))
+        quality = 1.0
+        for parameter in parameters:
+            name, _, value = parameter.partition("=")
+            if name.strip().lower() == "q":
+                try:
+                    quality = float(value)
+                except ValueError:
+                    quality = 0.0
+        offer = _OFFERS.get(media.lower())
+        if offer is not None and quality > best_quality:
+            best, best_quality = offer, quality
+    return best
+
+
+def _wanted(request: Request) -> tuple[str, str]:
+    format_ = request.query_params.get("format")
+    return negotiate(format_ or request.headers.get("accept", ""))
+
+
+def project_page(request: Request) -> Response:
+    name = request.path_params["name"]
+    if normalised(name) != name or not request.url.path.endswith("/"):
+        up = "../" if request.url.path.endswith("/") else ""
+        query = f"?{request.url.query}" if request.url.query else ""
+        return RedirectResponse(f"{up}{normalised(name)}/{query}", 301)
+    media, form = _wanted(request)
+    registry, channel = registry_of(request), request.path_params["channel"]
+    page, public = looking.simple_page(registry, actor_of(request), channel, name, form)
+    return send_page(request, page, media, public, {"vary": "Accept"})
+
+
+def index_page(request: Request) -> Response:
+    if not request.url.path.endswith("/"):
+        return RedirectResponse("simple/", 301)
+    media, form = _wanted(request)
+    registry, channel = registry_of(request), request.path_params["channel"]
+    page, public = looking.simple_index(registry, actor_of(request), channel, form)
+    return send_page(request, page, media, public, {"vary": "Accept"})
+
+
+def file(request: Request) -> Response:
+    """A file, or beside it its METADATA (PEP 658)."""
+    registry, words = registry_of(request), request.path_params
+    name, sha256 = words["filename"], words["sha256"]
+    of_metadata = name.endswith(".metadata")
+    name = name.removesuffix(".metadata")
+    found = looking.file(registry, actor_of(request), words["channel"], sha256, name)
+    if not of_metadata:
+        return send_file(request, registry, found)
+    headers = {
+        "cache-control": cache_control(found.public, FOR_EVER),
+        "x-content-type-options": "nosniff",
+        "content-security-policy": "sandbox",
+    }
+    return Response(looking.metadata(found), 200, headers, "application/octet-stream")
+
+
+routes = [
+    Route("/{channel}/simple", index_page),
+    Route("/{channel}/simple/", index_page),
+    Route("/{channel}/simple/{name}", project_page),
+    Route("/{channel}/simple/{name}/", project_page),
+    Route("/{channel}/files/{sha256}/{filename}", file),
+]

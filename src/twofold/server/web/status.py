@@ -1,0 +1,39 @@
+"""How the server is, and who asks."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from twofold.server.registry import looking
+from twofold.server.web.asking import actor_of, registry_of
+from twofold.server.web.problem import problem
+
+
+def healthz(_request: Request) -> Response:
+    """The process answers."""
+    return JSONResponse({"status": "ok"})
+
+
+def readyz(request: Request) -> Response:
+    """Database and object store answer too."""
+    registry = registry_of(request)
+    parts = {"database": registry.database.answers(), "objects": registry.blobs.answers()}
+    if all(parts.values()):
+        return JSONResponse({"status": "ok", **parts})
+    away = ", ".join(name for name, there in parts.items() if not there)
+    return problem("not-ready", f"Not ready: {away} cannot be reached", status=503)
+
+
+def whoami(request: Request) -> Response:
+    registry, actor = registry_of(request), actor_of(request)
+    looking.channel(registry, actor, request.path_params["channel"])
+    return JSONResponse({"user": actor.name})
+
+
+routes = [
+    Route("/healthz", healthz),
+    Route("/readyz", readyz),
+    Route("/{channel}/whoami", whoami),
+]
