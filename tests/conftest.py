@@ -32,9 +32,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(reason)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One cache for the run, shared by its processes: python is repacked once, not per test."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TWOFOLD_CACHE_DIR", str(shared / "twofold-cache"))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the user's own configuration, caches, or telemetry."""
+    """No test reads or writes the user's own configuration, or sends telemetry."""
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     monkeypatch.setenv("TWOFOLD_CONFIG_DIR", str(tmp_path / "twofold-config"))
     monkeypatch.setenv("BINSTAR_CONFIG_DIR", str(tmp_path / "binstar-config"))
