@@ -30,14 +30,19 @@ class Record:
         self._lines: list[str] = []
 
     def add(self, path: str, content: Content) -> None:
-        digest = b2a_base64(content.sha256, newline=False).rstrip(b"=").decode()
-        digest = digest.replace("+", "-").replace("/", "_")
-        if "," in path or '"' in path:
-            path = '"' + path.replace('"', '""') + '"'
-        self._lines.append(f"{path},sha256={digest},{len(content.data)}\n")
+        self._lines.append(record_line(path, content.sha256, len(content.data)))
 
     def text(self) -> bytes:
         return ("".join(self._lines) + f"{self._own},,\n").encode()
+
+
+def record_line(path: str, sha256: bytes, size: int) -> str:
+    """A file's line in RECORD; `sha256` is raw, `size` in bytes."""
+    digest = b2a_base64(sha256, newline=False).rstrip(b"=").decode()
+    digest = digest.replace("+", "-").replace("/", "_")
+    if "," in path or '"' in path:
+        path = '"' + path.replace('"', '""') + '"'
+    return f"{path},sha256={digest},{size}\n"
 
 
 def file_name(stem: str) -> str:

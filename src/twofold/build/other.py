@@ -160,11 +160,11 @@ def _copy(kind: str, path: Path, folder: Path) -> Built:
 
 
 def _conda_packages(wheel: Path, channel: Path, request: BuildRequest) -> list[Built]:
-    from twofold.convert import CondaOptions, convert_wheel
+    if not {"conda", "tar.bz2"} & set(request.kinds):
+        return []
+    from twofold.convert import convert_all
 
-    made = []
-    for kind in request.kinds:
-        if kind in ("conda", "tar.bz2"):
-            artifact = convert_wheel(wheel, channel, options=CondaOptions())
-            made.append(Built(kind, str(artifact.path), artifact.sha256, artifact.size))
-    return made
+    return [
+        Built("conda", str(artifact.path), artifact.sha256, artifact.size)
+        for artifact in convert_all(wheel, channel)
+    ]
