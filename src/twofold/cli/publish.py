@@ -123,6 +123,7 @@ class _Lines:
             "uploading": f"uploading {place}",
             "uploaded": f"uploaded  {place}",
             "verified": f"verified  {place}: the same bytes come back",
+            "unverified": f"unverified {place}: {event.note}",
             "retry": f"again     {place}: {event.note}",
         }
         note(words[event.event])

@@ -94,18 +94,18 @@ def bearer(credentials: Credentials) -> AuthBase:
 
 
 class FileBeingSent:
-    """A file that is read block by block, counted for the progress and hashed as it goes out."""
+    """A file that is read block by block and counted for the progress."""
+
+    mode = "rb"
 
     def __init__(self, path: Path, progress: Progress | None = None) -> None:
         self._file = path.open("rb")
         self._progress = progress
-        self._hash = hashlib.sha256()
         self.fileno = self._file.fileno
         self.tell = self._file.tell
 
     def read(self, size: int = -1) -> bytes:
         block = self._file.read(size)
-        self._hash.update(block)
         if self._progress is not None:
             self._progress(self._file.tell())
         return block
@@ -116,10 +116,6 @@ class FileBeingSent:
 
     def close(self) -> None:
         self._file.close()
-
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
 
 
 @dataclass
@@ -200,15 +196,15 @@ class Http:
         fields: list[tuple[str, Any]],
         content: tuple[str, Path, str, str],
         progress: Progress | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """One multipart upload; `content` is (field name, path, file name, media type)."""
         field_name, path, file_name, media_type = content
         body = FileBeingSent(path, progress)
         try:
             form = MultipartEncoder([*fields, (field_name, (file_name, body, media_type))])
-            return self.once(
-                "POST", url, auth, headers={"Content-Type": form.content_type}, body=form
-            )
+            media = {"Content-Type": form.content_type, **(headers or {})}
+            return self.once("POST", url, auth, headers=media, body=form)
         finally:
             body.close()
 

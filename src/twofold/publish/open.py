@@ -8,6 +8,8 @@ from dataclasses import replace
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.credentials import find_credentials
 from twofold.publish.http import Credentials, Http, Patience, basic
+from twofold.publish.targets.anaconda import AnacondaOrg
+from twofold.publish.targets.conda_servers import artifactory, prefix_dev, quetz
 from twofold.publish.targets.legacy import LegacyIndex, index_beside
 from twofold.publish.targets.protocol import Target
 from twofold.publish.targets.registry import TwofoldRegistry
@@ -41,9 +43,17 @@ def _registry(settings: TargetSettings, http: Http, credentials: Credentials | N
     return TwofoldRegistry(settings, http, credentials)
 
 
+def _anaconda(settings: TargetSettings, http: Http, credentials: Credentials | None) -> Target:
+    return AnacondaOrg(settings, http, credentials)
+
+
 #: Kind -> what opens it.
 OPENERS: dict[str, Callable[[TargetSettings, Http, Credentials | None], Target]] = {
     "registry": _registry,
     "legacy": _legacy,
     "pypi": _legacy,
+    "anaconda": _anaconda,
+    "prefix": prefix_dev,
+    "quetz": quetz,
+    "artifactory": artifactory,
 }

@@ -13,7 +13,7 @@ from twofold.publish.plan import Action, Plan, Step, different
 from twofold.publish.targets.protocol import AlreadyThere
 
 #: The words of an event's `event`.
-EventName = Literal["uploading", "progress", "uploaded", "retry", "verified"]
+EventName = Literal["uploading", "progress", "uploaded", "retry", "verified", "unverified"]
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,13 @@ def _is_ours(step: Step, attempt: int) -> bool:
 def _verify(step: Step, journal: Journal, patience: Patience, tell: Tell) -> None:
     """Fetch the file back as others get it and compare its hash."""
     artifact, settings = step.file.artifact, step.target.settings
+    if not step.target.can_be_read:
+        note = "it was not fetched back: the index of this target is not known"
+        tell(Event("unverified", settings.name, step.file.name, note=note))
+        return
     found: str | None = None
     for attempt in range(patience.attempts):
-        found = step.target.fetch(step.file, step.url)
+        found = step.target.fetch(step.file)
         if found == artifact.sha256:
             journal.note(settings.url, step.file.name, artifact.sha256, "verified")
             tell(Event("verified", settings.name, step.file.name, artifact.size, artifact.size))

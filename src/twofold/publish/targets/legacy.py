@@ -59,9 +59,11 @@ class LegacyIndex:
             raise AlreadyThere(str(self.http.refused(answer, self.settings.url)))
         raise self.http.refused(answer, self.settings.url)
 
-    def fetch(self, file: ReleaseFile, url: str) -> str | None:
-        if not self.settings.index:
-            return self.http.sha256_of(url, self.auth) if url else None
+    @property
+    def can_be_read(self) -> bool:
+        return bool(self.settings.index)
+
+    def fetch(self, file: ReleaseFile) -> str | None:
         there = files_of(self.http, self.settings.index, file.artifact.name, self.auth)
         if file.name not in there:
             return None

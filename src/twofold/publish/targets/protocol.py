@@ -74,7 +74,12 @@ class Target(Protocol):
         """
         ...
 
-    def fetch(self, file: ReleaseFile, url: str) -> str | None:
+    @property
+    def can_be_read(self) -> bool:
+        """Whether files can be fetched back from it."""
+        ...
+
+    def fetch(self, file: ReleaseFile) -> str | None:
         """The SHA-256 of the file as others now get it; None when it is not there (yet)."""
         ...
 

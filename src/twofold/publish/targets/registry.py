@@ -26,6 +26,7 @@ class TwofoldRegistry:
     takes: frozenset[Kind] = ALL_KINDS
     is_for: frozenset[Kind] = ALL_KINDS
     rules: tuple[Rule, ...] = ()
+    can_be_read = True
 
     def __init__(
         self, settings: TargetSettings, http: Http, credentials: Credentials | None
@@ -57,9 +58,9 @@ class TwofoldRegistry:
             raise AlreadyThere(str(self.http.refused(answer, url)))
         raise self.http.refused(answer, url)
 
-    def fetch(self, file: ReleaseFile, url: str) -> str | None:
+    def fetch(self, file: ReleaseFile) -> str | None:
         if not file.artifact.kind.is_conda:
-            return self.index.fetch(file, url)
+            return self.index.fetch(file)
         return self.http.sha256_of(file_address(self.settings.url, file.artifact), self.auth)
 
     def who(self) -> str:

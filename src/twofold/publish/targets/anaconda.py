@@ -1,0 +1,248 @@
+"""Anaconda.org and servers that speak its API: package, release, stage, upload, commit.
+
+Conda packages and, where asked for, wheels and sdists. A file is there once it is committed;
+a stage that was never committed is taken back before the file is staged again.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from twofold.artifact import Artifact, Kind
+from twofold.errors import Refused, Unreachable
+from twofold.formats.conda_reading import read_info
+from twofold.publish.answers import Answer
+from twofold.publish.configuration import TargetSettings
+from twofold.publish.files import ReleaseFile
+from twofold.publish.http import Credentials, Header, Http, Progress
+from twofold.publish.targets.protocol import (
+    ALL_KINDS,
+    CONDA_KINDS,
+    AlreadyThere,
+    Rule,
+    Seen,
+)
+
+#: An operator and the version it goes with, at the start of a MatchSpec's version part.
+OPERATOR = re.compile(r"^([=><!~]+)(.*)$")
+
+
+@dataclass(frozen=True)
+class Described:
+    """What the API is told of a file: bodies of the package, release and stage calls."""
+
+    package: dict[str, Any]
+    release: dict[str, Any]
+    stage: dict[str, Any]
+
+
+class AnacondaOrg:
+    """One owner's packages at `settings.url`, the address of the API."""
+
+    takes: frozenset[Kind] = ALL_KINDS
+    is_for: frozenset[Kind] = CONDA_KINDS
+    rules: tuple[Rule, ...] = ()
+    can_be_read = True
+
+    def __init__(
+        self, settings: TargetSettings, http: Http, credentials: Credentials | None
+    ) -> None:
+        self.settings = settings
+        self.http = http
+        token = credentials.secret.reveal() if credentials else ""
+        self.auth = Header("Authorization", f"token {token}") if token else Header()
+
+    def look(self, file: ReleaseFile) -> Seen:
+        url = self._url("dist", file)
+        answer = self.http.get(url, self.auth)
+        if answer.status == 404:
+            return Seen("absent")
+        if not answer.ok:
+            raise self.http.refused(answer, url)
+        value = answer.json()
+        told = value.get("sha256") if isinstance(value, dict) else None
+        digest = str(told).lower() if told else self.fetch(file)
+        return Seen("present", digest, self._url("download", file)) if digest else Seen("absent")
+
+    def send(self, file: ReleaseFile, progress: Progress) -> str:
+        described = describe(file, self.settings.labels or ("main",))
+        self._ensure("package", file, described.package)
+        self._ensure("release", file, described.release)
+        staged = self._stage(file, described.stage)
+        self._upload(file, staged, progress)
+        url = self._url("commit", file)
+        answer = self.http.once("POST", url, self.auth, json={"dist_id": staged["dist_id"]})
+        if not answer.ok:
+            raise self.http.refused(answer, url)
+        value = answer.json()
+        return str(value.get("url") or "") if isinstance(value, dict) else ""
+
+    def fetch(self, file: ReleaseFile) -> str | None:
+        return self.http.sha256_of(self._url("download", file), self.auth)
+
+    def who(self) -> str:
+        url = f"{self.settings.url}/user"
+        answer = self.http.get(url, self.auth)
+        if not answer.ok:
+            raise self.http.refused(answer, url)
+        value = answer.json()
+        return str(value.get("login", "")) if isinstance(value, dict) else ""
+
+    def close(self) -> None:
+        self.http.close()
+
+    def _url(self, verb: str, file: ReleaseFile) -> str:
+        artifact = file.artifact
+        parts = [self.settings.owner, artifact.name]
+        if verb != "package":
+            parts.append(artifact.version)
+        if verb not in ("package", "release"):
+            parts.append(basename(artifact))
+        return f"{self.settings.url.rstrip('/')}/{verb}/" + "/".join(quote(p) for p in parts)
+
+    def _ensure(self, verb: str, file: ReleaseFile, body: dict[str, Any]) -> None:
+        """The package or release made where it is not there; one made meanwhile is as good."""
+        url = self._url(verb, file)
+        answer = self.http.get(url, self.auth)
+        if answer.ok:
+            return
+        if answer.status != 404:
+            raise self.http.refused(answer, url)
+        made = self.http.once("POST", url, self.auth, json=body)
+        if not made.ok and made.status != 409:
+            raise self.http.refused(made, url)
+
+    def _stage(self, file: ReleaseFile, body: dict[str, Any]) -> dict[str, Any]:
+        url = self._url("stage", file)
+        answer = self.http.once("POST", url, self.auth, json=body)
+        if answer.status == 409:
+            if self.look(file).state == "present":
+                raise AlreadyThere(str(self.http.refused(answer, url)))
+            self._take_back(file)
+            answer = self.http.once("POST", url, self.auth, json=body)
+        if not answer.ok:
+            raise self.http.refused(answer, url)
+        value = answer.json()
+        if not isinstance(value, dict) or not {"post_url", "form_data", "dist_id"} <= set(value):
+            raise Unreachable(f"{url} did not say where to upload to", "is this Anaconda's API?")
+        return value
+
+    def _take_back(self, file: ReleaseFile) -> None:
+        """Remove what was staged and never committed: it holds the name and nobody can get it."""
+        url = self._url("dist", file)
+        answer = self.http.once("DELETE", url, self.auth)
+        if not answer.ok and answer.status != 404:
+            raise self.http.refused(answer, url)
+
+    def _upload(self, file: ReleaseFile, staged: dict[str, Any], progress: Progress) -> None:
+        """The file to where the stage said; that place gets the form alone, never our token."""
+        md5 = base64.b64encode(bytes.fromhex(file.artifact.md5)).decode()
+        form = {
+            **staged["form_data"],
+            "Content-Length": str(file.artifact.size),
+            "Content-MD5": md5,
+        }
+        fields = [(key, str(value)) for key, value in form.items()]
+        content = ("file", file.artifact.path, file.name, "application/octet-stream")
+        answer = self.http.send_form(staged["post_url"], Header(), fields, content, progress)
+        if answer.status not in (200, 201, 204):
+            raise self._not_stored(answer, file)
+
+    def _not_stored(self, answer: Answer, file: ReleaseFile) -> Refused:
+        code = re.search(r"<Code>(.*?)</Code>", answer.text())
+        why = code.group(1) if code else answer.reason
+        return Refused("not-stored", f"{file.name} was not stored: {why}", status=answer.status)
+
+
+def basename(artifact: Artifact) -> str:
+    """`noarch/name-1.0-py_0.conda` for conda packages, the bare name for the others."""
+    if artifact.kind.is_conda:
+        return f"{artifact.subdir}/{artifact.filename}"
+    return artifact.filename
+
+
+def describe(file: ReleaseFile, labels: tuple[str, ...]) -> Described:
+    """What the package itself says, in the API's words."""
+    artifact = file.artifact
+    if artifact.kind.is_conda:
+        about = json.loads(read_info(artifact.path).get("info/about.json", b"{}") or b"{}")
+        attrs, dependencies = _conda_attributes(artifact)
+        kind = "conda"
+    else:
+        about, (attrs, dependencies) = _core_metadata(artifact), (_pypi_attributes(artifact), {})
+        kind = "pypi"
+    summary = str(about.get("summary") or "")
+    licence = {"name": about.get("license"), "url": about.get("license_url")}
+    public = {
+        "name": artifact.name,
+        "summary": summary,
+        "description": str(about.get("description") or ""),
+        "license": {**licence, "family": about.get("license_family")},
+        "package_types": [kind],
+    }
+    return Described(
+        package={"public": True, "publish": False, "public_attrs": public},
+        release={
+            "requirements": [],
+            "announce": None,
+            "description": public["description"],
+            "version": artifact.version,
+            "home_page": about.get("home"),
+            "summary": summary,
+        },
+        stage={
+            "distribution_type": kind,
+            "description": summary,
+            "attrs": attrs,
+            "dependencies": dependencies,
+            "channels": list(labels),
+            "sha256": artifact.sha256,
+        },
+    )
+
+
+def _conda_attributes(artifact: Artifact) -> tuple[dict[str, Any], dict[str, Any]]:
+    index = json.loads(artifact.metadata)
+    attrs = {key: value for key, value in index.items() if key not in ("name", "version")}
+    attrs["subdir"] = artifact.subdir
+    depends = [_dependency(spec) for spec in artifact.depends]
+    return attrs, {"depends": depends}
+
+
+def _dependency(spec: str) -> dict[str, Any]:
+    """`python >=3.9` as `{"name": "python", "specs": [[">=", "3.9"]]}`."""
+    name, _, version = spec.strip().partition(" ")
+    if not version:
+        return {"name": name, "specs": []}
+    found = OPERATOR.match(version)
+    return {"name": name, "specs": [list(found.groups()) if found else ["==", version]]}
+
+
+def _pypi_attributes(artifact: Artifact) -> dict[str, Any]:
+    if artifact.kind is Kind.SDIST:
+        return {"packagetype": "sdist", "python_version": "source", "abi": None, "build_no": 0}
+    python, abi, _ = artifact.tags[0].split("-")
+    return {
+        "packagetype": "bdist_wheel",
+        "python_version": python,
+        "abi": abi,
+        "build_no": artifact.build or 0,
+    }
+
+
+def _core_metadata(artifact: Artifact) -> dict[str, Any]:
+    from packaging.metadata import parse_email
+
+    raw, _ = parse_email(artifact.metadata)
+    licence = raw.get("license_expression") or raw.get("license")
+    return {
+        "summary": raw.get("summary"),
+        "license": licence,
+        "home": raw.get("home_page"),
+        "description": raw.get("description", ""),
+    }

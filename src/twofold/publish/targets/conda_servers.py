@@ -1,0 +1,116 @@
+"""Channels of other servers: prefix.dev, quetz and Artifactory. Each takes one request a file.
+
+They differ in the address, the way the token is given and where the channel is then read:
+
+    prefix       POST {url}/api/v1/upload/{channel}                  read at {url}/{channel}
+    quetz        POST {url}/api/channels/{channel}/upload/{file}     read at {url}/get/{channel}
+    artifactory  PUT  {url}/{subdir}/{file}                          read at {url}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from requests.auth import AuthBase
+
+from twofold.artifact import Kind
+from twofold.publish.answers import Answer, says_file_exists
+from twofold.publish.configuration import TargetSettings
+from twofold.publish.files import ReleaseFile
+from twofold.publish.http import Credentials, Header, Http, Progress, bearer
+from twofold.publish.targets.channel_files import file_address, look_for
+from twofold.publish.targets.protocol import CONDA_KINDS, AlreadyThere, Rule, Seen
+
+#: Sends a file once and returns the address used and the answer.
+SendOnce = Callable[[ReleaseFile, Progress], tuple[str, Answer]]
+
+
+@dataclass(frozen=True)
+class CondaServer:
+    """A channel of another server.
+
+    `channel` is the address it is read at. `overwrites` says that the server replaces a file
+    without a word where the user may; it is then asked right before each upload.
+    """
+
+    settings: TargetSettings
+    http: Http
+    auth: AuthBase | None
+    channel: str
+    send_once: SendOnce
+    overwrites: bool = False
+    takes: frozenset[Kind] = CONDA_KINDS
+    is_for: frozenset[Kind] = CONDA_KINDS
+    rules: tuple[Rule, ...] = ()
+    can_be_read: bool = True
+
+    def look(self, file: ReleaseFile) -> Seen:
+        return look_for(self.http, self.channel, file.artifact, self.auth)
+
+    def send(self, file: ReleaseFile, progress: Progress) -> str:
+        if self.overwrites and self.look(file).state == "present":
+            raise AlreadyThere(f"{file.name} is at {self.settings.name} already")
+        url, answer = self.send_once(file, progress)
+        if answer.ok:
+            return file_address(self.channel, file.artifact)
+        if says_file_exists(answer):
+            raise AlreadyThere(str(self.http.refused(answer, url)))
+        raise self.http.refused(answer, url)
+
+    def fetch(self, file: ReleaseFile) -> str | None:
+        return self.http.sha256_of(file_address(self.channel, file.artifact), self.auth)
+
+    def who(self) -> str:
+        return "this kind of server is not asked; the first upload tells"
+
+    def close(self) -> None:
+        self.http.close()
+
+
+def prefix_dev(
+    settings: TargetSettings, http: Http, credentials: Credentials | None
+) -> CondaServer:
+    """A channel of prefix.dev, or of a server with its API."""
+    base = settings.url.rstrip("/")
+    auth = bearer(credentials) if credentials else None
+    upload = f"{base}/api/v1/upload/{settings.channel}"
+
+    def send_once(file: ReleaseFile, progress: Progress) -> tuple[str, Answer]:
+        artifact = file.artifact
+        headers = {"x-file-name": file.name, "x-file-sha256": artifact.sha256}
+        content = ("file", artifact.path, file.name, "application/octet-stream")
+        return upload, http.send_form(upload, auth, [], content, progress, headers)
+
+    return CondaServer(settings, http, auth, f"{base}/{settings.channel}", send_once)
+
+
+def quetz(settings: TargetSettings, http: Http, credentials: Credentials | None) -> CondaServer:
+    """A channel of a quetz server."""
+    base = settings.url.rstrip("/")
+    auth = Header("X-API-Key", credentials.secret.reveal()) if credentials else None
+
+    def send_once(file: ReleaseFile, progress: Progress) -> tuple[str, Answer]:
+        upload = f"{base}/api/channels/{settings.channel}/upload/{quote(file.name)}"
+        query = f"?force=false&sha256={file.artifact.sha256}"
+        path = file.artifact.path
+        return upload, http.send_file("POST", upload + query, auth, path, None, progress)
+
+    return CondaServer(settings, http, auth, f"{base}/get/{settings.channel}", send_once)
+
+
+def artifactory(
+    settings: TargetSettings, http: Http, credentials: Credentials | None
+) -> CondaServer:
+    """A conda repository of Artifactory; `settings.url` is the repository's own address."""
+    base = settings.url.rstrip("/")
+    auth = bearer(credentials) if credentials else None
+
+    def send_once(file: ReleaseFile, progress: Progress) -> tuple[str, Answer]:
+        upload = file_address(base, file.artifact)
+        headers = {"X-Checksum-Sha256": file.artifact.sha256}
+        path = file.artifact.path
+        return upload, http.send_file("PUT", upload, auth, path, headers, progress)
+
+    return CondaServer(settings, http, auth, base, send_once, overwrites=True)
