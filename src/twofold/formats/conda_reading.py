@@ -9,8 +9,9 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
+from twofold.artifact import Artifact, Kind
 from twofold.errors import BadFile, Problem
 from twofold.formats import limits
 from twofold.formats.tar_safety import TarStream, member_problem
@@ -51,6 +52,44 @@ def read_info(path: Path, wanted: dict[str, int] | None = None) -> dict[str, byt
     if "info/index.json" not in found:
         raise BadFile("it is no conda package: info/index.json is missing", _AGAIN, path.name)
     return found
+
+
+class CondaFile(NamedTuple):
+    """A package as an index shows it; `about` and `run_exports` are JSON, b'' where missing."""
+
+    artifact: Artifact
+    about: bytes
+    run_exports: bytes
+
+
+def read_package(path: Path) -> CondaFile:
+    """An Artifact and what else an index shows of a conda package. Raises BadFile."""
+    from twofold.formats.opening import hashes
+
+    found = read_info(path)
+    data = found["info/index.json"]
+    index = parse_index(data, path)
+    for name in ("info/about.json", "info/run_exports.json"):
+        if name in found:
+            parse_json(found[name], path, name)
+    size, sha256, md5 = hashes(path)
+    artifact = Artifact(
+        path=path,
+        kind=Kind.CONDA if path.name.endswith(".conda") else Kind.TAR_BZ2,
+        name=index["name"],
+        version=index["version"],
+        size=size,
+        sha256=sha256,
+        md5=md5,
+        metadata=data,
+        build=index["build"],
+        build_number=index["build_number"],
+        subdir=str(index.get("subdir") or ("noarch" if index.get("noarch") else path.parent.name)),
+        depends=tuple(index.get("depends") or ()),
+    )
+    return CondaFile(
+        artifact, found.get("info/about.json", b""), found.get("info/run_exports.json", b"")
+    )
 
 
 def parse_index(data: bytes, path: Path) -> dict[str, Any]:

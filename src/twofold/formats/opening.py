@@ -36,7 +36,9 @@ def read(path: Path) -> Artifact:
         return _wheel(path)
     if kind is Kind.SDIST:
         return _sdist(path)
-    return _conda(path, kind)
+    from twofold.formats.conda_reading import read_package
+
+    return read_package(path).artifact
 
 
 def kind_of(filename: str) -> Kind:
@@ -101,28 +103,6 @@ def _sdist(path: Path) -> Artifact:
         metadata=sdist.metadata_bytes,
         requires_python=sdist.metadata.requires_python,
         depends=sdist.metadata.requires_dist,
-    )
-
-
-def _conda(path: Path, kind: Kind) -> Artifact:
-    from twofold.formats.conda_reading import parse_index, read_info
-
-    data = read_info(path)["info/index.json"]
-    index = parse_index(data, path)
-    size, sha256, md5 = hashes(path)
-    return Artifact(
-        path=path,
-        kind=kind,
-        name=index["name"],
-        version=index["version"],
-        size=size,
-        sha256=sha256,
-        md5=md5,
-        metadata=data,
-        build=index["build"],
-        build_number=index["build_number"],
-        subdir=str(index.get("subdir") or ("noarch" if index.get("noarch") else path.parent.name)),
-        depends=tuple(index.get("depends") or ()),
     )
 
 

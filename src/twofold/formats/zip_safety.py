@@ -370,7 +370,7 @@ class ZipArchive:
                 while packed:
                     yield inflate.decompress(packed, _PIECE * 4)
                     packed = inflate.unconsumed_tail
-            except (igzip_lib.IsalError, zlib.error) as error:
+            except (igzip_lib.IsalError, zlib.error) as error:  # type: ignore[misc]  # wrong stub
                 raise BadFile(
                     f"the member {member.name} is damaged: {error}",
                     "download the file again",

@@ -1,0 +1,84 @@
+"""The pages of a folder's conda side, written from its cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from twofold.index import repodata
+from twofold.index.cache import Cache
+from twofold.index.writing import write_changed
+
+#: How long a shard that no index names any more is kept for clients with an older index (CEP 16).
+_WEEK = 7 * 24 * 3600
+
+
+def write_subdir(folder: Path, cache: Cache, subdir: str, names: Iterable[str]) -> int:
+    """Write a subdir's repodata, shards and run_exports; `names` are the packages that changed."""
+    place = folder / subdir
+    cut = len(subdir) + 1
+    data = repodata.assemble(subdir, ((path[cut:], text) for path, text in cache.shown(subdir)))
+    written = write_changed(place / "repodata.json", data)
+    if written or not (place / "repodata.json.zst").exists():
+        written += write_changed(place / "repodata.json.zst", repodata.zst(data))
+    exports = {path[cut:]: json.loads(text) for path, text in cache.exports(subdir)}
+    value = repodata.to_bytes(repodata.run_exports(subdir, exports))
+    if write_changed(place / "run_exports.json", value):
+        written += 1 + write_changed(place / "run_exports.json.zst", repodata.zst(value))
+    return written + _write_shards(place, cache, subdir, names)
+
+
+def _write_shards(place: Path, cache: Cache, subdir: str, names: Iterable[str]) -> int:
+    """Shards first, then the index that names them: a reader never misses one."""
+    written = 0
+    for name in names:
+        own = cache.of_name(subdir, name)
+        if not own:
+            cache.set_shard(subdir, name, None)
+            continue
+        records = {path[len(subdir) + 1 :]: json.loads(text) for path, text in own}
+        data = repodata.shard(records)
+        digest = hashlib.sha256(data)
+        written += write_changed(place / "shards" / f"{digest.hexdigest()}.msgpack.zst", data)
+        cache.set_shard(subdir, name, digest.digest())
+    hashes = cache.shards(subdir)
+    index = repodata.shard_index(subdir, hashes)
+    written += write_changed(place / "repodata_shards.msgpack.zst", index)
+    _sweep(place / "shards", {f"{digest.hex()}.msgpack.zst" for digest in hashes.values()})
+    return written
+
+
+def _sweep(shards: Path, named: set[str]) -> None:
+    if not shards.is_dir():
+        return
+    now = time.time()
+    for file in shards.iterdir():
+        if file.name not in named and now - file.stat().st_mtime > _WEEK:
+            file.unlink(missing_ok=True)
+
+
+def write_channel(folder: Path, cache: Cache, names: Iterable[str], subdirs: list[str]) -> int:
+    """Write channeldata.json and notices.json; `names` are the packages that changed."""
+    for name in names:
+        files = [
+            (subdir, path, json.loads(record), about)
+            for subdir, path, record, about in cache.conda_files(name)
+        ]
+        if not files:
+            cache.set_package(name, "")
+            continue
+        newest = max(files, key=lambda file: repodata.newest_last(file[:3]))
+        about = json.loads(newest[3]) if newest[3] else {}
+        entry = repodata.channel_entry([file[:3] for file in files], about)
+        cache.set_package(name, repodata.to_bytes(entry).decode())
+    entries = ",".join(f"{json.dumps(name)}:{text}" for name, text in cache.packages())
+    listed = json.dumps(subdirs, separators=(",", ":"))
+    data = f'{{"channeldata_version":1,"packages":{{{entries}}},"subdirs":{listed}}}'.encode()
+    written = write_changed(folder / "channeldata.json", data)
+    notices = folder / "notices.json"
+    if not notices.exists():  # an administrator may have written some
+        written += write_changed(notices, repodata.to_bytes(repodata.notices()))
+    return written

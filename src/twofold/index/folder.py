@@ -1,0 +1,118 @@
+"""A folder of files as a static index and channel: any web server, or file://, can serve it.
+
+    folder/
+        noarch/my_package-1.0.0-py_0.conda      conda packages, by subdir
+        noarch/repodata.json, .json.zst, repodata_shards.msgpack.zst, shards/, run_exports.json
+        channeldata.json, notices.json
+        my_package-1.0.0-py3-none-any.whl       wheels and sdists, here or one folder down
+        my_package-1.0.0-py3-none-any.whl.metadata
+        simple/index.html, simple/my-package/index.html, index.json
+
+Incremental: files that did not change are not opened again, pages that stay the same are not
+written again. Every file is written under another name and moved into place.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from twofold.errors import Problem, TwofoldError
+from twofold.index.cache import Cache
+from twofold.index.conda_pages import write_channel, write_subdir
+from twofold.index.reading import read_all
+from twofold.index.simple_pages import write_projects
+
+_SUBDIR = re.compile(r"noarch|(linux|osx|win|freebsd|emscripten|wasi|zos)-[a-z0-9_]+")
+_CONDA = (".conda", ".tar.bz2")
+_PYPI = (".whl", ".tar.gz")
+
+
+class Indexed(NamedTuple):
+    """What an indexing did: files in the index, those read anew and gone, those left out."""
+
+    folder: Path
+    files: int
+    read: int
+    gone: int
+    problems: tuple[Problem, ...]
+    written: int
+
+
+class _Found(NamedTuple):
+    """Files in the folder: path relative to it -> size and mtime in nanoseconds."""
+
+    files: dict[str, tuple[int, int]]
+    subdirs: set[str]
+
+
+def index_folder(folder: Path, *, workers: int | None = None) -> Indexed:
+    """Make or renew the index of a folder; damaged files are left out and told.
+
+    `workers` are the processes that read new files (0: this one alone; by default as many as
+    cores when there is much to read). Raises TwofoldError when the folder is none.
+    """
+    if not folder.is_dir():
+        raise TwofoldError(f"{folder} is not a folder", "name the folder that holds the packages")
+    found = _look(folder)
+    with Cache(folder) as cache:
+        known = cache.identities()
+        fresh = [path for path, identity in found.files.items() if known.get(path) != identity]
+        gone = [path for path in known if path not in found.files]
+        touched = cache.forget([*gone, *(path for path in fresh if path in known)])
+        kept, problems = read_all(folder, {path: found.files[path] for path in fresh}, workers)
+        cache.put(kept)
+        touched |= {(one.folder, one.name) for one in kept}
+        written = _write(folder, cache, touched, found.subdirs)
+        # A file that could not be read is not kept: it is tried, and told, every time.
+        count = len(found.files) - len(problems)
+    return Indexed(folder, count, len(kept), len(gone), tuple(problems), written)
+
+
+def _look(folder: Path) -> _Found:
+    """Every package in its place. Hidden files and pages are passed over."""
+    files: dict[str, tuple[int, int]] = {}
+    subdirs: set[str] = set()
+    for entry in os.scandir(folder):
+        if entry.name.startswith(".") or entry.name == "simple":
+            continue
+        if entry.is_dir():
+            is_subdir = _SUBDIR.fullmatch(entry.name) is not None
+            if is_subdir:
+                subdirs.add(entry.name)
+            endings = _CONDA if is_subdir else _PYPI
+            for inner in os.scandir(entry.path):
+                if inner.name.endswith(endings) and not inner.name.startswith("."):
+                    stat = inner.stat()
+                    files[f"{entry.name}/{inner.name}"] = (stat.st_size, stat.st_mtime_ns)
+        elif entry.name.endswith(_PYPI):
+            stat = entry.stat()
+            files[entry.name] = (stat.st_size, stat.st_mtime_ns)
+    return _Found(files, subdirs)
+
+
+def _write(
+    folder: Path, cache: Cache, touched: Iterable[tuple[str, str]], subdirs: set[str]
+) -> int:
+    """Write what changed; returns how many files were written."""
+    names: dict[str, set[str]] = {}
+    for place, name in touched:
+        names.setdefault(place, set()).add(name)
+    projects = names.pop("", set())
+    written = 0
+    has_projects = bool(cache.names(""))
+    if projects or has_projects != (folder / "simple" / "index.html").exists():
+        written += write_projects(folder, cache, projects)
+    every = sorted({*cache.folders(), *subdirs, *names} - {""})
+    if not every and has_projects:
+        return written  # a folder of wheels is no channel
+    for subdir in sorted({"noarch", *every}):
+        if names.get(subdir) or not (folder / subdir / "repodata.json").exists():
+            written += write_subdir(folder, cache, subdir, names.get(subdir, set()))
+    if names or not (folder / "channeldata.json").exists():
+        changed = {name for own in names.values() for name in own}
+        written += write_channel(folder, cache, changed, sorted({"noarch", *every}))
+    return written

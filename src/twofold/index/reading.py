@@ -1,0 +1,103 @@
+"""Reads new files of a folder for its index, in several processes when there are many."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from twofold.artifact import Listing
+from twofold.errors import BadFile, Problem
+from twofold.formats.opening import read
+from twofold.index import repodata, simple
+from twofold.index.cache import Kept
+from twofold.names import normalised
+
+#: Fewer new files than this are read faster than other processes start.
+_FEW = 400
+
+Identity = tuple[int, int]
+
+
+def read_all(
+    folder: Path, files: Mapping[str, Identity], workers: int | None
+) -> tuple[list[Kept], list[Problem]]:
+    """Read files (path relative to the folder -> size, mtime); damaged ones become problems."""
+    if workers is None:
+        workers = (os.cpu_count() or 1) if len(files) >= _FEW else 0
+    parts = _deal(sorted(files.items()), workers)
+    if len(parts) <= 1:
+        results = [_read_part(str(folder), part) for part in parts]
+    else:
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import get_context
+
+        with ProcessPoolExecutor(len(parts), get_context("spawn")) as pool:
+            results = list(pool.map(_read_part, [str(folder)] * len(parts), parts))
+    return (
+        [kept for part, _ in results for kept in part],
+        [problem for _, part in results for problem in part],
+    )
+
+
+def _deal(files: list[tuple[str, Identity]], workers: int) -> list[list[tuple[str, Identity]]]:
+    if workers <= 1:
+        return [files] if files else []
+    return [part for number in range(workers) if (part := files[number::workers])]
+
+
+def _read_part(folder: str, files: list[tuple[str, Identity]]) -> tuple[list[Kept], list[Problem]]:
+    kept: list[Kept] = []
+    problems: list[Problem] = []
+    for path, identity in files:
+        try:
+            kept.append(_read_one(Path(folder), path, identity))
+        except BadFile as error:
+            problems += [Problem(p.message, p.hint, path) for p in error.problems]
+        except OSError as error:
+            problems.append(Problem(f"it cannot be read: {error.strerror}", where=path))
+    return kept, problems
+
+
+def _read_one(folder: Path, path: str, identity: Identity) -> Kept:
+    file = folder / path
+    if path.endswith((".conda", ".tar.bz2")):
+        return _conda(file, path, identity)
+    artifact = read(file)
+    moment = datetime.fromtimestamp(identity[1] / 1e9, UTC)
+    entry = simple.file_entry(Listing(artifact, "../../" + path, moment))
+    if artifact.filename.endswith(".whl"):
+        _put_metadata(file, artifact.metadata)
+    shown = {"version": artifact.version, "file": entry}
+    text = json.dumps(shown, ensure_ascii=False)
+    return Kept(path, *identity, "", normalised(artifact.name), text)
+
+
+def _put_metadata(wheel: Path, metadata: bytes) -> None:
+    """METADATA beside the wheel (PEP 658)."""
+    from twofold.index.writing import write_changed
+
+    write_changed(wheel.with_name(f"{wheel.name}.metadata"), metadata)
+
+
+def _conda(file: Path, path: str, identity: Identity) -> Kept:
+    from twofold.formats.conda_reading import read_package
+
+    package = read_package(file)
+    subdir = path.partition("/")[0]
+    if package.artifact.subdir != subdir:
+        raise BadFile(
+            f"the package is for {package.artifact.subdir} but lies in {subdir}/",
+            f"move it to {package.artifact.subdir}/",
+        )
+    return Kept(
+        path,
+        *identity,
+        subdir,
+        package.artifact.name,
+        repodata.to_bytes(repodata.record_of(package.artifact)).decode(),
+        package.about.decode("utf-8", "replace"),
+        package.run_exports.decode("utf-8", "replace"),
+    )

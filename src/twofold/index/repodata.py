@@ -1,0 +1,223 @@
+"""A conda channel's metadata from listings: repodata, shards, run_exports, channeldata, notices.
+
+Pure functions, used by a folder's index and by the registry (CEP 6, 12, 15, 16, 36). Records are
+what info/index.json says plus what only the file can say: hashes and size. The JSON is compact
+with sorted keys, so the same listings give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from twofold.artifact import Artifact, Kind, Listing
+
+#: zstandard's level for the .zst files: beyond it repodata shrink by little and take long.
+LEVEL = 12
+#: Keys of index.json that no client reads in repodata; they only make it long.
+_NOT_SHOWN = ("arch", "platform", "files", "icon", "app_type", "summary", "type", "has_prefix")
+
+
+class Shards(NamedTuple):
+    """CEP 16: `repodata_shards.msgpack.zst`, and each shard by its file name."""
+
+    names: bytes
+    files: dict[str, bytes]
+
+
+def record_of(artifact: Artifact) -> dict[str, Any]:
+    """A package's record in repodata."""
+    index = json.loads(artifact.metadata)
+    record = {key: value for key, value in index.items() if key not in _NOT_SHOWN}
+    record.setdefault("depends", [])
+    record["subdir"] = artifact.subdir
+    record["md5"] = artifact.md5
+    record["sha256"] = artifact.sha256
+    record["size"] = artifact.size
+    return record
+
+
+def repodata(
+    subdir: str,
+    listings: Iterable[Listing],
+    removed: Iterable[str] = (),
+    base_url: str = "",
+) -> dict[str, Any]:
+    """The value of repodata.json for the listings of one subdir, yanked ones left out.
+
+    `base_url` is where the files lie when not beside repodata.json (CEP 15).
+    """
+    records = {
+        listing.artifact.filename: record_of(listing.artifact)
+        for listing in listings
+        if listing.yanked is None
+    }
+    return from_records(subdir, records, removed, base_url)
+
+
+def from_records(
+    subdir: str,
+    records: Mapping[str, dict[str, Any]],
+    removed: Iterable[str] = (),
+    base_url: str = "",
+) -> dict[str, Any]:
+    """The value of repodata.json from records by file name."""
+    info = {"subdir": subdir, **({"base_url": base_url} if base_url else {})}
+    ordered = sorted(records.items())
+    return {
+        "info": info,
+        "packages": {name: record for name, record in ordered if name.endswith(".tar.bz2")},
+        "packages.conda": {name: record for name, record in ordered if name.endswith(".conda")},
+        "removed": sorted(removed),
+        "repodata_version": 1,
+    }
+
+
+def to_bytes(value: Mapping[str, Any]) -> bytes:
+    """JSON as it is served: UTF-8, compact, keys sorted."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+
+
+def assemble(
+    subdir: str,
+    records: Iterable[tuple[str, str]],
+    removed: Iterable[str] = (),
+    base_url: str = "",
+) -> bytes:
+    """The bytes of repodata.json from file names and the JSON text of their records.
+
+    The same as `to_bytes(from_records(...))`, without parsing a record: 10,000 take milliseconds.
+    `records` must be sorted by file name, each text be what `to_bytes` gives.
+    """
+    bz2: list[str] = []
+    conda: list[str] = []
+    for filename, text in records:
+        kind = bz2 if filename.endswith(".tar.bz2") else conda
+        kind.append(f"{json.dumps(filename, ensure_ascii=False)}:{text}")
+    info = to_bytes(from_records(subdir, {}, (), base_url)["info"]).decode()
+    last = to_bytes({"removed": sorted(removed), "repodata_version": 1}).decode()[1:]
+    parts = [f'{{"info":{info},"packages":{{', ",".join(bz2), '},"packages.conda":{']
+    return "".join([*parts, ",".join(conda), "},", last]).encode()
+
+
+def zst(data: bytes) -> bytes:
+    import zstandard
+
+    return zstandard.ZstdCompressor(level=LEVEL).compress(data)
+
+
+def by_name(records: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
+    """The records by package name, then by file name."""
+    names: dict[str, dict[str, dict[str, Any]]] = {}
+    for filename, record in sorted(records.items()):
+        names.setdefault(record["name"], {})[filename] = record
+    return names
+
+
+def shard(records: Mapping[str, dict[str, Any]]) -> bytes:
+    """All records of one package name, packed; the SHA-256 of this is its name (CEP 16)."""
+    import msgpack
+
+    value: dict[str, Any] = {"packages": {}, "packages.conda": {}, "removed": []}
+    for filename, record in sorted(records.items()):
+        kind = "packages" if filename.endswith(".tar.bz2") else "packages.conda"
+        packed = dict(sorted(record.items()))
+        for key in ("md5", "sha256"):
+            packed[key] = bytes.fromhex(record[key])
+        value[kind][filename] = packed
+    return zst(msgpack.packb(value))
+
+
+def shard_index(
+    subdir: str, hashes: Mapping[str, bytes], base_url: str = "./", shards_url: str = "./shards/"
+) -> bytes:
+    """`repodata_shards.msgpack.zst` from package name -> SHA-256 (32 raw bytes) of its shard."""
+    import msgpack
+
+    info = {"subdir": subdir, "base_url": base_url, "shards_base_url": shards_url}
+    value = {"version": 1, "info": info, "shards": dict(sorted(hashes.items()))}
+    return zst(msgpack.packb(value))
+
+
+def shards(
+    subdir: str,
+    records: Mapping[str, dict[str, Any]],
+    base_url: str = "./",
+    shards_url: str = "./shards/",
+) -> Shards:
+    """Every shard of a subdir and their index."""
+    files: dict[str, bytes] = {}
+    hashes: dict[str, bytes] = {}
+    for name, own in by_name(records).items():
+        data = shard(own)
+        digest = hashlib.sha256(data)
+        hashes[name] = digest.digest()
+        files[f"{digest.hexdigest()}.msgpack.zst"] = data
+    return Shards(shard_index(subdir, hashes, base_url, shards_url), files)
+
+
+def run_exports(subdir: str, exports: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The value of run_exports.json from file name -> info/run_exports.json (CEP 12)."""
+    value: dict[str, Any] = {"info": {"subdir": subdir, "version": 1}}
+    for kind, ending in (("packages", ".tar.bz2"), ("packages.conda", ".conda")):
+        value[kind] = {
+            name: {"run_exports": dict(own)}
+            for name, own in sorted(exports.items())
+            if name.endswith(ending)
+        }
+    return value
+
+
+def channeldata(
+    records: Mapping[str, Mapping[str, dict[str, Any]]],
+    abouts: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """The value of channeldata.json from subdir -> file name -> record.
+
+    `abouts` is package name -> info/about.json of its newest file.
+    """
+    files: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
+    for subdir, own in records.items():
+        for filename, record in own.items():
+            files.setdefault(record["name"], []).append((subdir, filename, record))
+    packages = {
+        name: channel_entry(own, (abouts or {}).get(name, {}))
+        for name, own in sorted(files.items())
+    }
+    return {"channeldata_version": 1, "packages": packages, "subdirs": sorted(records)}
+
+
+def channel_entry(
+    files: Iterable[tuple[str, str, dict[str, Any]]], about: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A package's entry in channeldata from subdir, file name and record of each of its files."""
+    ordered = sorted(files, key=newest_last)
+    record = ordered[-1][2]
+    entry: dict[str, Any] = {
+        "subdirs": sorted({subdir for subdir, _, _ in ordered}),
+        "version": record["version"],
+        "timestamp": int(record.get("timestamp") or 0) // 1000,
+        "license": record.get("license"),
+        "run_exports": {},
+    }
+    for key in ("summary", "description", "home", "dev_url", "doc_url", "license"):
+        if about.get(key):
+            entry[key] = about[key]
+    return entry
+
+
+def newest_last(file: tuple[str, str, Mapping[str, Any]]) -> tuple[int, str]:
+    """The order of a package's files by which its newest comes last."""
+    return int(file[2].get("timestamp") or 0), file[1]
+
+
+def notices() -> dict[str, Any]:
+    """The value of an empty notices.json (CEP 6)."""
+    return {"notices": []}
+
+
+def is_package(artifact: Artifact) -> bool:
+    """Whether an artifact belongs into repodata."""
+    return artifact.kind in (Kind.CONDA, Kind.TAR_BZ2)
