@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator
 
 
@@ -35,10 +34,10 @@ def translate(glob: str) -> str:
             members, at = _members(glob, at)
             out += members
         elif mark == "\\" and at + 1 < len(glob):
-            out += re.escape(glob[at + 1])
+            out += _escaped(glob[at + 1])
             at += 2
         else:
-            out += re.escape(mark)
+            out += _escaped(mark)
             at += 1
     return out
 
@@ -46,7 +45,7 @@ def translate(glob: str) -> str:
 def _members(glob: str, at: int) -> tuple[str, int]:
     end = glob.find("]", at + 2 if glob[at + 1 : at + 2] not in ("!", "^") else at + 3)
     if end < 0:
-        return re.escape("["), at + 1
+        return _escaped("["), at + 1
     inner = glob[at + 1 : end]
     negated = inner[:1] in ("!", "^")
     inner = inner[1:] if negated else inner
@@ -60,50 +59,63 @@ def _members(glob: str, at: int) -> tuple[str, int]:
     return f"(?!/)[{'^' if negated else ''}{inner}]", end + 1
 
 
+def _escaped(text: str) -> str:
+    """A text as a regular expression that means itself."""
+    return "".join(mark if mark.isalnum() or mark in "_/" else f"\\{mark}" for mark in text)
+
+
 def problem(glob: str) -> str:
     """What is wrong with a glob in pyproject.toml, or ''."""
     if not glob:
         return "the pattern is empty"
     if "\\" in glob:
         return f"'{glob}' holds a backslash: write '/'"
-    if glob.startswith("/") or re.match(r"[A-Za-z]:", glob):
+    if glob.startswith("/") or glob[1:2] == ":":
         return f"'{glob}' is absolute: write it from the project's folder"
     if ".." in glob.split("/"):
         return f"'{glob}' leads out of the project"
-    try:
-        re.compile(translate(glob))
-    except re.error:
-        return f"'{glob}' is not a pattern"
     return ""
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text has no meaning but itself."""
+    return not any(mark in text for mark in "*?[\\")
 
 
 class Globs:
     """Several globs, matched against paths below the project's root.
 
-    A glob that names a folder (`docs` or `docs/`) takes everything below it.
+    A glob that names a folder (`docs` or `docs/`) takes everything below it. Plain names, and
+    `folder/**`, are compared as texts; only other patterns cost a regular expression.
     """
 
-    __slots__ = ("_matchers", "globs")
+    __slots__ = ("_folders", "_patterns", "globs")
 
     def __init__(self, globs: list[str]) -> None:
         self.globs = globs
-        self._matchers = [
-            (
-                glob,
-                re.compile(
-                    translate(glob.strip("/").removeprefix("./")) + r"(?:/.*)?\Z", re.DOTALL
-                ),
-            )
-            for glob in globs
-        ]
+        self._folders: list[tuple[str, str]] = []
+        self._patterns: list[tuple[str, re.Pattern[str]]] = []
+        for glob in globs:
+            inner = glob.strip("/").removeprefix("./")
+            folder = inner.removesuffix("/**")
+            if is_plain(folder):
+                self._folders.append((glob, folder + "/" * (folder != inner)))
+            else:
+                import re
+
+                pattern = re.compile(translate(inner) + r"(?:/.*)?\Z", re.DOTALL)
+                self._patterns.append((glob, pattern))
 
     def __bool__(self) -> bool:
-        return bool(self._matchers)
+        return bool(self.globs)
 
     def match(self, path: str) -> str:
-        """The first glob that takes the path, or ''."""
-        for glob, matcher in self._matchers:
-            if matcher.match(path):
+        """A glob that takes the path, or ''."""
+        for glob, folder in self._folders:
+            if path == folder or path.startswith(folder if folder[-1:] == "/" else f"{folder}/"):
+                return glob
+        for glob, pattern in self._patterns:
+            if pattern.match(path):
                 return glob
         return ""
 
@@ -112,7 +124,7 @@ class Globs:
         for glob in self.globs:
             fixed = []
             for part in glob.strip("/").removeprefix("./").split("/"):
-                if re.search(r"[*?\[]", part):
+                if not is_plain(part):
                     break
                 fixed.append(part)
             yield "/".join(fixed)

@@ -8,9 +8,12 @@ git tracks a file cannot be told in an export. Name it in [tool.twofold] include
 from __future__ import annotations
 
 import os
-import re
 
-from twofold_build.globs import translate
+from twofold_build.globs import is_plain, translate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import re
 
 
 class Rule:
@@ -32,11 +35,16 @@ class Rule:
         """Whether the rule takes a path (from the folder of its .gitignore) or its last part."""
         if self.folders_only and not is_folder:
             return False
+        seen = path if self.anchored else name
+        if is_plain(self.glob):
+            return seen == self.glob
+        if self.glob[0] == "*" and not self.anchored and is_plain(self.glob[1:]):
+            return name.endswith(self.glob[1:])
         if self._regex is None:
-            if not self.anchored and not re.search(r"[*?\[\\]", self.glob):
-                return name == self.glob
+            import re
+
             self._regex = re.compile(translate(self.glob) + r"\Z", re.DOTALL)
-        return self._regex.match(path if self.anchored else name) is not None
+        return self._regex.match(seen) is not None
 
 
 class Ignore:

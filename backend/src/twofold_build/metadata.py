@@ -8,7 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from twofold_build.project import Person, Project
+    from twofold_build.people import Person
+    from twofold_build.project import Project
 
 
 def metadata(project: Project, import_names: list[str], import_namespaces: list[str]) -> bytes:

@@ -13,17 +13,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from twofold_build.mistakes import Mistakes
+    from twofold_build.people import Person
     from twofold_build.settings import Settings
-
-
-class Person:
-    """An author or maintainer; either part may be ''."""
-
-    __slots__ = ("email", "name")
-
-    def __init__(self, name: str, email: str) -> None:
-        self.name = name
-        self.email = email
 
 
 class Project:

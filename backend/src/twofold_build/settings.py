@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +15,6 @@ KEYS = ("source", "modules", "include", "exclude", "sbom-files", "version", "sdi
 #: Tables of [tool.twofold] that other parts of twofold read and judge.
 OTHER_TABLES = ("check", "conda", "deps", "exports", "publish", "recipe")
 DATA_KINDS = ("data", "headers", "platlib", "purelib", "scripts")
-_MODULE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*(?:-stubs)?")
 
 
 class Settings:
@@ -85,6 +83,11 @@ def read_settings(table: object, root: str, mistakes: Mistakes) -> Settings:
     settings.data = reader.data(wheel)
     reader.version(settings)
     return settings
+
+
+def _is_module(name: str) -> bool:
+    """A dotted import name, or a package of stubs (PEP 561)."""
+    return all(part.isidentifier() for part in name.removesuffix("-stubs").split("."))
 
 
 class _Tables:
@@ -164,7 +167,7 @@ class _Tables:
             )
             return []
         for name in value:
-            if not _MODULE.fullmatch(name):
+            if not _is_module(name):
                 self.mistakes.add(
                     f"'{name}' is not an import name",
                     "write it as it is imported: dots in place of '/', without 'src' and '.py'",
@@ -172,7 +175,7 @@ class _Tables:
                     key="modules",
                     value=name,
                 )
-        return [name for name in value if _MODULE.fullmatch(name)]
+        return [name for name in value if _is_module(name)]
 
     def data(self, wheel: dict[str, Any]) -> dict[str, str]:
         value = wheel.get("data", {})

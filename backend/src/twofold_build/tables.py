@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from twofold_build import names
+from twofold_build.reader import Reader, is_dotted, kind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from twofold_build.mistakes import Mistakes
-    from twofold_build.project import Person, Project
+    from twofold_build.project import Project
 
 PROJECT_KEYS = [
     "name",
@@ -36,18 +35,6 @@ PROJECT_KEYS = [
     "dynamic",
 ]
 _TOP_LEVEL = ("build-system", "project", "tool", "dependency-groups")
-_REFERENCE = re.compile(
-    r"\s*[^\W\d]\w*(?:\.[^\W\d]\w*)*\s*(?::\s*[^\W\d]\w*(?:\.[^\W\d]\w*)*\s*)?(?:\[[^\]]*\]\s*)?"
-)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
-_MODULE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
-_ADDRESS = re.compile(r"[^@\s<>,]+@[^@\s<>,]+")
-_README_TYPES = {
-    ".md": "text/markdown",
-    ".rst": "text/x-rst",
-    ".txt": "text/plain",
-    "": "text/plain",
-}
 
 
 def read_build_system(document: dict[str, Any], project: Project, mistakes: Mistakes) -> None:
@@ -60,7 +47,7 @@ def read_build_system(document: dict[str, Any], project: Project, mistakes: Mist
     if not isinstance(table, dict):
         mistakes.add("must be a table", table="build-system")
         return
-    reader = _Reader(table, "build-system", mistakes)
+    reader = Reader(table, "build-system", mistakes)
     for key in table:
         if key not in ("requires", "build-backend", "backend-path"):
             mistakes.unknown(
@@ -94,7 +81,7 @@ def read_project_table(document: dict[str, Any], project: Project, mistakes: Mis
     for key in table:
         if key not in PROJECT_KEYS:
             mistakes.unknown(key, PROJECT_KEYS, table="project")
-    reader = _Reader(table, "project", mistakes)
+    reader = Reader(table, "project", mistakes)
     project.dynamic = _dynamic(reader, table, mistakes)
     _name_and_version(reader, table, project, mistakes)
     project.description = reader.string("description")
@@ -104,8 +91,11 @@ def read_project_table(document: dict[str, Any], project: Project, mistakes: Mis
 
     read_readme(table, project, mistakes)
     read_licence(table, project, mistakes)
-    project.authors = _people(reader, "authors", mistakes)
-    project.maintainers = _people(reader, "maintainers", mistakes)
+    if "authors" in table or "maintainers" in table:
+        from twofold_build.people import read_people
+
+        project.authors = read_people(reader, "authors", mistakes)
+        project.maintainers = read_people(reader, "maintainers", mistakes)
     project.keywords = reader.strings("keywords")
     for keyword in project.keywords:
         if "," in keyword:
@@ -126,7 +116,10 @@ def read_project_table(document: dict[str, Any], project: Project, mistakes: Mis
                 key=label,
             )
     _dependencies(reader, table, project, mistakes)
-    _entry_points(reader, table, project, mistakes)
+    if any(key in table for key in ("scripts", "gui-scripts", "entry-points")):
+        from twofold_build.points import read_entry_points
+
+        read_entry_points(reader, table, project, mistakes)
     project.import_names = _import_names(reader, "import-names", mistakes)
     project.import_namespaces = _import_names(reader, "import-namespaces", mistakes)
     for name in set(project.import_names or ()) & set(project.import_namespaces or ()):
@@ -138,95 +131,7 @@ def read_project_table(document: dict[str, Any], project: Project, mistakes: Mis
         )
 
 
-class _Reader:
-    """Typed look-ups in one table; what has another type is noted and read as empty."""
-
-    def __init__(self, table: dict[str, Any], name: str, mistakes: Mistakes) -> None:
-        self.table = table
-        self.name = name
-        self.mistakes = mistakes
-
-    def string(self, key: str) -> str:
-        value = self.table.get(key, "")
-        if isinstance(value, str):
-            return self.one_line(value, key)
-        self.mistakes.add(
-            f"must be a string, not {kind(value)}",
-            "put it in quotation marks",
-            table=self.name,
-            key=key,
-        )
-        return ""
-
-    def strings(self, key: str) -> list[str]:
-        value = self.table.get(key, [])
-        if not isinstance(value, list):
-            hint = (
-                f'write {key} = ["{value}"]'
-                if isinstance(value, str)
-                else "write a list of strings"
-            )
-            self.mistakes.add(f"must be a list, not {kind(value)}", hint, table=self.name, key=key)
-            return []
-        good = []
-        for item in value:
-            if isinstance(item, str):
-                good.append(self.one_line(item, key))
-            else:
-                self.mistakes.add(
-                    f"holds {kind(item)} where a string must stand",
-                    "put every item in quotation marks",
-                    table=self.name,
-                    key=key,
-                )
-        return good
-
-    def mapping(self, key: str) -> dict[str, str]:
-        value = self.table.get(key, {})
-        if not isinstance(value, dict):
-            self.mistakes.add(f"must be a table, not {kind(value)}", table=self.name, key=key)
-            return {}
-        good = {}
-        for name, item in value.items():
-            if isinstance(item, str):
-                good[name] = self.one_line(item, f"{key}.{name}")
-            else:
-                self.mistakes.add(
-                    f"must be a string, not {kind(item)}", table=f"{self.name}.{key}", key=name
-                )
-        return good
-
-    def one_line(self, value: str, key: str) -> str:
-        """Judge a text that becomes a line of METADATA: it must not be able to begin another."""
-        if value.isprintable():
-            return value
-        if _CONTROL.search(value):
-            self.mistakes.add(
-                "must be one line, without control characters",
-                "keep long text for the readme",
-                table=self.name,
-                key=key,
-            )
-        return _CONTROL.sub(" ", value)
-
-
-def kind(value: object) -> str:
-    """A TOML value's type in the words of TOML."""
-    if isinstance(value, bool):
-        return "a boolean"
-    for type_, word in (
-        (str, "a string"),
-        (int, "a number"),
-        (float, "a number"),
-        (list, "a list"),
-        (dict, "a table"),
-    ):
-        if isinstance(value, type_):
-            return word
-    return "a date or time"
-
-
-def _dynamic(reader: _Reader, table: dict[str, Any], mistakes: Mistakes) -> frozenset[str]:
+def _dynamic(reader: Reader, table: dict[str, Any], mistakes: Mistakes) -> frozenset[str]:
     listed = reader.strings("dynamic")
     for key in listed:
         if key == "name":
@@ -246,7 +151,7 @@ def _dynamic(reader: _Reader, table: dict[str, Any], mistakes: Mistakes) -> froz
 
 
 def _name_and_version(
-    reader: _Reader, table: dict[str, Any], project: Project, mistakes: Mistakes
+    reader: Reader, table: dict[str, Any], project: Project, mistakes: Mistakes
 ) -> None:
     project.name = reader.string("name")
     if "name" not in table:
@@ -276,64 +181,21 @@ def _name_and_version(
         project.version = names.canonical_version(version)
 
 
-def _requires_python(reader: _Reader, mistakes: Mistakes) -> str:
+def _requires_python(reader: Reader, mistakes: Mistakes) -> str:
     written = reader.string("requires-python")
     if not written:
         return ""
     problem = names.specifiers_problem(written)
     if problem:
-        bare = re.fullmatch(r"\s*(?:=\s*)?(\d+(?:\.\d+)*)\s*", written)
-        hint = f'did you mean ">={bare.group(1)}"?' if bare else 'write for example ">=3.11"'
+        bare = written.strip().lstrip("=").strip()
+        is_bare = bare.replace(".", "").isdigit()
+        hint = f'did you mean ">={bare}"?' if is_bare else 'write for example ">=3.11"'
         mistakes.add(problem, hint, key="requires-python")
     return written
 
 
-def _people(reader: _Reader, key: str, mistakes: Mistakes) -> list[Person]:
-    from twofold_build.project import Person
-
-    value = reader.table.get(key, [])
-    if not isinstance(value, list):
-        mistakes.add(
-            f"must be a list of tables, not {kind(value)}",
-            'write [{name = "...", email = "..."}]',
-            key=key,
-        )
-        return []
-    people = []
-    for item in value:
-        if not isinstance(item, dict):
-            mistakes.add(
-                f"holds {kind(item)} where a table must stand",
-                'write {name = "...", email = "..."}',
-                key=key,
-                value=str(item),
-            )
-            continue
-        for part in item:
-            if part not in ("name", "email"):
-                mistakes.add(
-                    f"unknown key '{part}' in a person",
-                    "known here: name, email",
-                    key=key,
-                    value=str(part),
-                )
-        name, email = item.get("name", ""), item.get("email", "")
-        if not isinstance(name, str) or not isinstance(email, str):
-            mistakes.add("name and email must be strings", "put them in quotation marks", key=key)
-            continue
-        if email and not _ADDRESS.fullmatch(email):
-            mistakes.add(
-                f"'{email}' is not an email address",
-                'write it like "ada@example.org"',
-                key=key,
-                value=email,
-            )
-        people.append(Person(reader.one_line(name, key), email))
-    return people
-
-
 def _dependencies(
-    reader: _Reader, table: dict[str, Any], project: Project, mistakes: Mistakes
+    reader: Reader, table: dict[str, Any], project: Project, mistakes: Mistakes
 ) -> None:
     project.dependencies = reader.strings("dependencies")
     _judge_requirements(project.dependencies, "project", "dependencies", mistakes)
@@ -341,7 +203,7 @@ def _dependencies(
     if not isinstance(extras, dict):
         mistakes.add(f"must be a table, not {kind(extras)}", key="optional-dependencies")
         return
-    inner = _Reader(extras, "project.optional-dependencies", mistakes)
+    inner = Reader(extras, "project.optional-dependencies", mistakes)
     for extra in extras:
         if not names.is_name(extra):
             mistakes.add(
@@ -376,68 +238,13 @@ def _judge_requirements(listed: list[str], table: str, key: str, mistakes: Mista
             )
 
 
-def _entry_points(
-    reader: _Reader, table: dict[str, Any], project: Project, mistakes: Mistakes
-) -> None:
-    for key, group in (("scripts", "console_scripts"), ("gui-scripts", "gui_scripts")):
-        scripts = reader.mapping(key)
-        if scripts:
-            project.entry_points[group] = scripts
-            _judge_references(scripts, f"project.{key}", mistakes, needs_object=True)
-    groups = table.get("entry-points", {})
-    if not isinstance(groups, dict):
-        mistakes.add(f"must be a table of tables, not {kind(groups)}", key="entry-points")
-        return
-    inner = _Reader(groups, "project.entry-points", mistakes)
-    for group in groups:
-        if group in ("console_scripts", "gui_scripts"):
-            right = "scripts" if group == "console_scripts" else "gui-scripts"
-            mistakes.add(
-                f"'{group}' has a table of its own (PEP 621)",
-                f"write it as [project.{right}]",
-                table="project.entry-points",
-                key=group,
-            )
-            continue
-        listed = inner.mapping(group)
-        project.entry_points[group] = listed
-        _judge_references(listed, f"project.entry-points.{group}", mistakes, needs_object=False)
-
-
-def _judge_references(
-    listed: dict[str, str], table: str, mistakes: Mistakes, needs_object: bool
-) -> None:
-    for name, reference in listed.items():
-        if not name.strip() or re.search(r"[\n\[=]", name):
-            mistakes.add(
-                f"'{name}' cannot be the name of an entry point",
-                "use letters, digits, '-', '_', '.'",
-                table=table,
-                key=name,
-            )
-        if needs_object and re.search(r"[/\\]", name):
-            mistakes.add(
-                f"'{name}' cannot be the name of a script",
-                "leave out '/' and '\\'",
-                table=table,
-                key=name,
-            )
-        if not _REFERENCE.fullmatch(reference) or (needs_object and ":" not in reference):
-            mistakes.add(
-                f"'{reference}' does not name {'a function' if needs_object else 'an object'}",
-                'write it like "my_package.cli:main"',
-                table=table,
-                key=name,
-            )
-
-
-def _import_names(reader: _Reader, key: str, mistakes: Mistakes) -> list[str] | None:
+def _import_names(reader: Reader, key: str, mistakes: Mistakes) -> list[str] | None:
     if key not in reader.table:
         return None
     listed = reader.strings(key)
     for name in listed:
-        plain = re.sub(r"\s*;\s*private\s*$", "", name)
-        if plain and not _MODULE.fullmatch(plain):
+        plain, _, private = (part.strip() for part in name.partition(";"))
+        if (plain and not is_dotted(plain)) or private not in ("", "private"):
             mistakes.add(
                 f"'{name}' is not an import name (PEP 794)",
                 'write a dotted name, with "; private" after it if it is',

@@ -1,0 +1,78 @@
+"""Scripts and entry points (PEP 621, entry points specification)."""
+
+from __future__ import annotations
+
+from twofold_build.reader import Reader, is_dotted, kind
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from twofold_build.mistakes import Mistakes
+    from twofold_build.project import Project
+
+
+def read_entry_points(
+    reader: Reader, table: dict[str, Any], project: Project, mistakes: Mistakes
+) -> None:
+    for key, group in (("scripts", "console_scripts"), ("gui-scripts", "gui_scripts")):
+        scripts = reader.mapping(key)
+        if scripts:
+            project.entry_points[group] = scripts
+            _judge_references(scripts, f"project.{key}", mistakes, needs_object=True)
+    groups = table.get("entry-points", {})
+    if not isinstance(groups, dict):
+        mistakes.add(f"must be a table of tables, not {kind(groups)}", key="entry-points")
+        return
+    inner = Reader(groups, "project.entry-points", mistakes)
+    for group in groups:
+        if group in ("console_scripts", "gui_scripts"):
+            right = "scripts" if group == "console_scripts" else "gui-scripts"
+            mistakes.add(
+                f"'{group}' has a table of its own (PEP 621)",
+                f"write it as [project.{right}]",
+                table="project.entry-points",
+                key=group,
+            )
+            continue
+        listed = inner.mapping(group)
+        project.entry_points[group] = listed
+        _judge_references(listed, f"project.entry-points.{group}", mistakes, needs_object=False)
+
+
+def _judge_references(
+    listed: dict[str, str], table: str, mistakes: Mistakes, needs_object: bool
+) -> None:
+    for name, reference in listed.items():
+        if not name.strip() or any(mark in name for mark in "[="):
+            mistakes.add(
+                f"'{name}' cannot be the name of an entry point",
+                "use letters, digits, '-', '_', '.'",
+                table=table,
+                key=name,
+            )
+        if needs_object and any(mark in name for mark in "/\\"):
+            mistakes.add(
+                f"'{name}' cannot be the name of a script",
+                "leave out '/' and '\\'",
+                table=table,
+                key=name,
+            )
+        if not _is_reference(reference, needs_object):
+            mistakes.add(
+                f"'{reference}' does not name {'a function' if needs_object else 'an object'}",
+                'write it like "my_package.cli:main"',
+                table=table,
+                key=name,
+            )
+
+
+def _is_reference(reference: str, needs_object: bool) -> bool:
+    """`module` or `module:object`, with extras in brackets after it, which old tools wrote."""
+    target, _, extras = reference.partition("[")
+    module, colon, thing = target.partition(":")
+    return (
+        is_dotted(module.strip())
+        and (is_dotted(thing.strip()) if colon else not needs_object)
+        and (not extras or extras.rstrip().endswith("]"))
+    )
