@@ -5,6 +5,14 @@ builds what it describes and leaves the packages in a folder that is itself a ch
 Python project becomes a wheel is the caller's: it gives a function of the shape `BuildWheel`.
 
     wheel = build_wheel(source, out)     source: folder of the project; out: an empty folder
+    artifacts = build_recipe(folder, RecipeRequest(build_wheel, environment=os.environ, say=note))
 
 `write_recipe` goes the other way: a project becomes meta.yaml or recipe.yaml.
 """
+
+from __future__ import annotations
+
+from twofold.recipe.building import build_recipe, find_recipe
+from twofold.recipe.request import BuildWheel, RecipeRequest
+
+__all__ = ["BuildWheel", "RecipeRequest", "build_recipe", "find_recipe"]

@@ -108,7 +108,8 @@ class Recipe:
     """A recipe as it was read for one platform and Python.
 
     `path` is meta.yaml; `text` what it holds, `rendered` what Jinja made of it. `specific` says
-    whether a selector chose a line by platform or Python. `remarks` are to be told.
+    whether selectors or Jinja asked for the platform or Python, `asks_python` whether for Python.
+    `remarks` are to be told.
     """
 
     path: Path
@@ -120,6 +121,7 @@ class Recipe:
     text: str
     rendered: str
     specific: bool
+    asks_python: bool
     remarks: tuple[str, ...]
 
     @property

@@ -93,6 +93,12 @@ class Platform:
         names["py36"] = py == 36
         return names
 
-    def depends_on_it(self, asked: frozenset[str]) -> bool:
+    def matters(self, asked: frozenset[str]) -> bool:
         """Whether an answer to these names can differ on another platform or Python."""
         return bool(asked & self.names().keys())
+
+    def python_matters(self, asked: frozenset[str]) -> bool:
+        """Whether an answer to these names can differ with another Python."""
+        return any(
+            name == "python" or name.startswith("py") for name in asked & self.names().keys()
+        )

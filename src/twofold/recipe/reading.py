@@ -43,6 +43,7 @@ def read_recipe(path: Path, around: Surroundings) -> Recipe:
     sources = reader.sources(tree.get("source"))
     if reader.problems:
         raise ProjectErrors(reader.problems)
+    asked = selected.names | rendered.names
     extra = plain(tree.get("extra") or Node({}, 0, ""))
     return Recipe(
         path=path,
@@ -53,7 +54,8 @@ def read_recipe(path: Path, around: Surroundings) -> Recipe:
         calls=calls,
         text=text,
         rendered=calls.shown(rendered.text),
-        specific=around.platform.depends_on_it(selected.names),
+        specific=around.platform.matters(asked),
+        asks_python=around.platform.python_matters(asked),
         remarks=tuple(
             f"{file}:{line}: the selector's name '{name}' is unknown; it counts as false"
             for line, name in selected.unknown

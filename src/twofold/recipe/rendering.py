@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError
+from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.lexer import TOKEN_DATA
 
@@ -31,10 +31,14 @@ RESERVED = re.compile("[\ue000-\ue00f]")
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """YAML text and, for each of its lines, the line of the file it came from."""
+    """YAML text and, for each of its lines, the line of the file it came from.
+
+    `names` are those that the Jinja mentions.
+    """
 
     text: str
     lines: tuple[int, ...]
+    names: frozenset[str]
 
     def origin(self, line: int) -> int:
         """The file's line (from 1) for a line of the text (from 0)."""
@@ -58,6 +62,7 @@ def render(
             environment, environment.compile(tree, name=file, filename=file), environment.globals
         )
         text = template.render()
+        names = frozenset(name.name for name in tree.find_all(nodes.Name))
     except (RecursionError, MemoryError, SyntaxError) as error:
         raise ProjectErrors(
             [Problem("the Jinja in this recipe is nested too deeply", "write it flat", file)]
@@ -69,7 +74,7 @@ def render(
         ) from error
     except _REFUSED as error:
         raise ProjectErrors([_problem(error, numbers, file)]) from error
-    return _unmarked(text)
+    return _unmarked(text, names)
 
 
 _REFUSED = (
@@ -104,7 +109,7 @@ def _marked(environment: RecipeEnvironment, source: str, numbers: Sequence[int])
     return "".join(parts)
 
 
-def _unmarked(text: str) -> Rendered:
+def _unmarked(text: str, names: frozenset[str]) -> Rendered:
     """Take the marks out; a line without one belongs to the line before it."""
     lines: list[int] = []
     plain: list[str] = []
@@ -115,7 +120,7 @@ def _unmarked(text: str) -> Rendered:
             last = int(found.group(1))
         lines.append(last)
         plain.append(_MARK.sub("", line))
-    return Rendered("\n".join(plain), tuple(lines))
+    return Rendered("\n".join(plain), tuple(lines), names)
 
 
 def _problem(error: BaseException, numbers: Sequence[int], file: str) -> Problem:

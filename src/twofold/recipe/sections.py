@@ -54,12 +54,17 @@ class Reader:
         self.file = file
         self.folder = folder
         self.calls = calls
-        self.problems: list[Problem] = []
+        self._found: list[tuple[int, Problem]] = []
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What is wrong, in the order of the file's lines."""
+        return [problem for _, problem in sorted(self._found, key=lambda found: found[0])]
 
     def wrong(self, message: str, node: Node | Line, hint: str = "") -> None:
         line = node.line if isinstance(node, Node) else node.number
         place = f"{self.file}:{line}" + (f": {node.key}" if node.key else "")
-        self.problems.append(Problem(self.calls.shown(message), hint, place))
+        self._found.append((line, Problem(self.calls.shown(message), hint, place)))
 
     def section(self, node: Node | None, known: Iterable[str], what: str) -> dict[str, Node]:
         """The parts of a mapping that have a value; unknown keys are mistakes."""

@@ -1,0 +1,110 @@
+"""How each output of a recipe is built: as Python code, as nothing but metadata, or in a host.
+
+INSTALL   the script only installs a Python project, or there is none and a project is there
+EMPTY     no files: a package that only requires others
+HOST      anything else: a host environment, compilers, commands of its own
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+
+from twofold.errors import Problem, ProjectErrors
+from twofold.recipe.model import Output, Recipe
+from twofold.recipe.reading import is_project
+from twofold.recipe.scripts import network_problems, python_install
+
+#: Calls that only a solver in a host environment can answer.
+_ASKS_HOST = frozenset({"compiler", "stdlib", "cdt", "pin_compatible"})
+
+
+class Way(Enum):
+    """See the module's first lines."""
+
+    INSTALL = auto()
+    EMPTY = auto()
+    HOST = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """An output with its way; `folder` is where its Python project lies below the source."""
+
+    output: Output
+    way: Way
+    folder: str = "."
+
+
+def choose(recipe: Recipe) -> list[Chosen]:
+    """The ways of all outputs that are not skipped.
+
+    When one needs a host, all are built there, for they may need one another. Raises
+    ProjectErrors for what asks for the network and for a recipe that describes no package.
+    """
+    problems: list[Problem] = []
+    chosen = []
+    for output in recipe.outputs:
+        if output.build.skip:
+            continue
+        problems += network_problems(output.build.script, recipe.path.name)
+        way = _way(recipe, output)
+        if way is None:
+            problems.append(_nothing(recipe, output))
+        else:
+            chosen.append(way)
+    if problems:
+        raise ProjectErrors(problems)
+    if any(one.way is Way.HOST for one in chosen):
+        return [Chosen(one.output, Way.HOST) for one in chosen]
+    return chosen
+
+
+def _way(recipe: Recipe, output: Output) -> Chosen | None:
+    needs = output.requirements
+    lines = (*needs.build, *needs.host, *needs.run, *needs.constrained)
+    asked = {call.function for line in lines if (call := recipe.calls.find(line.text))}
+    if asked & _ASKS_HOST or output.files:
+        return Chosen(output, Way.HOST)
+    if output.build.script:
+        install = python_install(output.build.script)
+        if install is None or output.build.script_env:
+            return Chosen(output, Way.HOST)
+        return Chosen(output, Way.INSTALL, install.folder)
+    if output.is_split:
+        return Chosen(output, Way.EMPTY)
+    if _has_project(recipe):
+        return Chosen(output, Way.INSTALL)
+    return Chosen(output, Way.EMPTY) if output.build.noarch == "generic" else None
+
+
+def _has_project(recipe: Recipe) -> bool:
+    """Whether the source is a Python project; of what must be fetched it is taken for granted."""
+    if not recipe.sources:
+        return is_project(recipe.folder)
+    first = recipe.sources[0]
+    path = recipe.folder / first.location.text
+    return is_project(path) if first.kind == "path" and path.is_dir() else True
+
+
+def _nothing(recipe: Recipe, output: Output) -> Problem:
+    return Problem(
+        f"{output.name} has no script and no source, and no Python project lies beside the recipe",
+        "add a pyproject.toml, or 'source: path:' to where it lies; for a package that only "
+        "requires others write 'noarch: generic' under build",
+        f"{recipe.path.name}:{output.line}: {'outputs' if output.is_split else 'package'}",
+    )
+
+
+def project_folder(recipe: Recipe, source: Path | None, chosen: Chosen) -> Path:
+    """The Python project an output installs. Raises ProjectErrors where there is none."""
+    root = source or recipe.folder
+    folder = root / chosen.folder
+    if not is_project(folder):
+        script = chosen.output.build.script
+        where = script[0].where(recipe.path.name) if script else f"{recipe.path.name}: source"
+        message = f"no Python project lies in {chosen.folder} of the source"
+        hint = "pyproject.toml or setup.py is looked for; check source/path"
+        raise ProjectErrors([Problem(message, hint, where)])
+    return folder

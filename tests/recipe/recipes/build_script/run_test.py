@@ -1,0 +1,3 @@
+import scripted
+
+assert scripted

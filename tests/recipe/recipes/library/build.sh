@@ -1,0 +1,5 @@
+#!/bin/bash
+cmake -GNinja -DCMAKE_INSTALL_PREFIX=$PREFIX .
+if true; then
+    ninja install
+fi

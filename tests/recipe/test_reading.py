@@ -1,0 +1,262 @@
+"""meta.yaml is read as its author meant it, and every mistake is told with its key and line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.recipe.summary import read_for_linux, summary
+from twofold.errors import TwofoldError
+from twofold.recipe.calls import Surroundings
+from twofold.recipe.platforms import Environ, Platform
+from twofold.recipe.reading import find_roots, read_recipe
+
+RECIPES = Path(__file__).parent / "recipes"
+CASES = sorted(path.parent.name for path in RECIPES.glob("*/meta.yaml"))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_recipe_says_what_is_expected(case: str) -> None:
+    folder = RECIPES / case
+    expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
+    assert summary(read_for_linux(folder / "meta.yaml", OTHER_VERSION="7.*")) == expected
+
+
+def test_the_same_recipe_says_something_else_on_windows() -> None:
+    path = RECIPES / "selectors" / "meta.yaml"
+    around = Surroundings(
+        path.parent, find_roots(path), Platform("win-64", "3.10"), Environ({"FEATURE": "on"})
+    )
+    (output,) = read_recipe(path, around).outputs
+    assert [line.text for line in output.requirements.run] == [
+        "python",
+        "colorama",
+        "pyreadline3",
+        "backports.x",
+        "special",
+    ]
+    assert [line.text for line in output.build.script] == ["%PYTHON% -m pip install . --no-deps"]
+    old = Surroundings(path.parent, find_roots(path), Platform("win-64", "3.8"), Environ({}))
+    assert read_recipe(path, old).outputs[0].build.skip
+
+
+def mistakes(folder: Path, text: str) -> list[tuple[str, str]]:
+    """(where, message) of everything wrong in a recipe."""
+    path = folder / "meta.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(TwofoldError) as caught:
+        read_for_linux(path)
+    return [(problem.where, problem.message) for problem in caught.value.problems]
+
+
+def test_all_mistakes_are_told_together_with_key_and_line(tmp_path: Path) -> None:
+    found = mistakes(
+        tmp_path,
+        """\
+{% set version = "1-0" %}
+package:
+  name: My Package
+  version: {{ version }}
+
+soruce:
+  path: .
+build:
+  number: one
+  noarch: pyhton
+  entrypoints:
+    - a = b:c
+  entry_points:
+    - broken
+{% if linux %}
+  string: "a-b"
+{% endif %}
+  skip: maybe
+requirements:
+  host:
+    - python
+  run:
+    - numpy  # [linux]
+    - "== 1"
+    - requests; python_version < "3"
+    - [nested]
+source:
+  url: https://example.invalid/x.tar.gz
+  sha256: abc
+test:
+  script: x
+""",
+    )
+    assert [where for where, _ in found] == [
+        "meta.yaml:3: package/name",
+        "meta.yaml:4: package/version",
+        "meta.yaml:7: soruce",
+        "meta.yaml:9: build/number",
+        "meta.yaml:10: build/noarch",
+        "meta.yaml:12: build/entrypoints",
+        "meta.yaml:14: build/entry_points",
+        "meta.yaml:16: build/string",
+        "meta.yaml:18: build/skip",
+        "meta.yaml:24: requirements/run",
+        "meta.yaml:25: requirements/run",
+        "meta.yaml:26: requirements/run",
+        "meta.yaml:29: source/sha256",
+        "meta.yaml:31: test/script",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "says"),
+    [
+        ("", "meta.yaml:1: package", "no name"),
+        ("package:\n  name: x\n", "meta.yaml:2: package", "no version"),
+        ("- a\n- b\n", "meta.yaml:1", "keys and values"),
+        ("package: x\n", "meta.yaml:1: package", "keys and values"),
+        ("package:\n  name: x\n  name: y\n  version: 1\n", "meta.yaml:3: package/name", "second"),
+        ("package:\n  name: x\n version: 1\n", "meta.yaml:3", "no valid YAML"),
+        ("package:\n  name: [x]\n  version: 1\n", "meta.yaml:2: package/name", "one text"),
+        ("{% set a = 1 %}\n\npackage:\n  name: {{ b }}\n", "meta.yaml:4", "'b' is undefined"),
+        ("{% set a = %}\n", "meta.yaml:1", "Jinja"),
+        ("package:\n  name: {{ 'x'.nope }}\n", "meta.yaml:2", "nope"),
+        ("{{ load_file_regex('a', 'b') }}", "meta.yaml:1", "load_file_regex"),
+        (
+            "package: {name: x, version: 1}\nsource:\n  hg_url: x\n",
+            "meta.yaml:3: source",
+            "not covered",
+        ),
+        ("package: {name: x, version: 1}\nsource:\n  sha256: x\n", "meta.yaml:3", "one of path"),
+        ("package: {name: x, version: 1}\napp:\n  entry: x\n", "meta.yaml:3: app", "not covered"),
+        (
+            "package: {name: x, version: 1}\noutputs:\n  - name: y\n    type: wheel\n",
+            "meta.yaml:4: outputs/type",
+            "not covered",
+        ),
+        (
+            "package: {name: x, version: 1}\noutputs:\n  - name: y\n    script: ../y.sh\n",
+            "meta.yaml:4: outputs/script",
+            "beside",
+        ),
+        (
+            "package: {name: x, version: 1}\nsource:\n  - path: .\n    folder: ../up\n",
+            "meta.yaml:4: source/folder",
+            "leaves",
+        ),
+    ],
+)
+def test_a_mistake_has_its_place(tmp_path: Path, text: str, where: str, says: str) -> None:
+    found = mistakes(tmp_path, text)
+    assert any(place.startswith(where) and says in message for place, message in found), found
+
+
+def test_lines_stay_right_after_selectors_loops_and_conditions(tmp_path: Path) -> None:
+    found = mistakes(
+        tmp_path,
+        """\
+{% set items = [
+  "a",
+  "b",
+] %}
+package:
+  name: x   # [win]
+  name: x   # [unix]
+  version: 1
+requirements:
+  run:
+{%- for item in items %}
+    - {{ item }}
+{%- endfor %}
+    {% if win -%}
+    - c
+    {%- else -%}
+    - d
+    {%- endif %}
+    - ?wrong
+""",
+    )
+    assert [where for where, _ in found] == ["meta.yaml:19: requirements/run"]
+
+
+def test_an_unknown_selector_name_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "meta.yaml"
+    path.write_text("package:\n  name: x\n  version: 1  # [not liunx]\n", encoding="utf-8")
+    recipe = read_for_linux(path)
+    assert recipe.remarks == (
+        "meta.yaml:3: the selector's name 'liunx' is unknown; it counts as false",
+    )
+
+
+def test_windows_line_ends_and_a_byte_order_mark_change_nothing(tmp_path: Path) -> None:
+    plain = (RECIPES / "selectors" / "meta.yaml").read_bytes()
+    path = tmp_path / "meta.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + plain.replace(b"\n", b"\r\n"))
+    expected = json.loads((RECIPES / "selectors" / "expected.json").read_text(encoding="utf-8"))
+    assert summary(read_for_linux(path)) == expected
+
+
+def test_the_variables_of_git_are_there_when_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("", encoding="utf-8")
+    path = tmp_path / "meta.yaml"
+    path.write_text(
+        "package:\n  name: x\n"
+        "  version: {{ GIT_DESCRIBE_TAG }}.{{ environ['GIT_DESCRIBE_NUMBER'] }}\n"
+        "build:\n  string: {{ GIT_BUILD_STR }}_{{ environ.get('GIT_NOT_THERE', 'x') }}\n",
+        encoding="utf-8",
+    )
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@example.invalid"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"], ["tag", "2.5"]):
+        subprocess.run([*git, *words], check=True)
+    (output,) = read_for_linux(path).outputs
+    assert output.version == "2.5.0"
+    assert output.build.string.startswith("0_g")
+
+
+def test_setup_cfg_and_pyproject_are_read_as_setup_py_is(tmp_path: Path) -> None:
+    (tmp_path / "setup.py").write_text(
+        "from setuptools import setup\nsetup(name='old', version='0')\n", encoding="utf-8"
+    )
+    (tmp_path / "setup.cfg").write_text(
+        "[metadata]\nname = from-cfg\nversion = 1.5\n[options]\npython_requires = >=3.9\n"
+        "install_requires =\n    attrs\n    rich >=12\n"
+        "[options.entry_points]\nconsole_scripts =\n    a = b:c\n",
+        encoding="utf-8",
+    )
+    path = tmp_path / "meta.yaml"
+    path.write_text(
+        "{% set data = load_setup_py_data() %}\npackage:\n  name: {{ data.name }}\n"
+        "  version: {{ data.version }}\nbuild:\n  entry_points:\n"
+        "    - {{ data.entry_points.console_scripts[0] }}\nrequirements:\n  run:\n"
+        "    - python {{ data.python_requires }}\n"
+        "    {% for line in data.install_requires %}\n    - {{ line }}\n    {% endfor %}\n",
+        encoding="utf-8",
+    )
+    (output,) = read_for_linux(path).outputs
+    assert (output.name, output.version) == ("from-cfg", "1.5")
+    assert [line.text for line in output.build.entry_points] == ["a = b:c"]
+    assert [line.text for line in output.requirements.run] == ["python >=3.9", "attrs", "rich >=12"]
+
+
+def test_a_setup_py_that_computes_is_asked_in_isolation(tmp_path: Path) -> None:
+    (tmp_path / "setup.py").write_text(
+        "import setuptools\nsetuptools.setup(name='x', version=open('VERSION').read())\n",
+        encoding="utf-8",
+    )
+    path = tmp_path / "meta.yaml"
+    path.write_text(
+        "{% set data = load_setup_py_data() %}\npackage:\n  name: {{ data.name }}\n"
+        "  version: {{ data.version }}\n",
+        encoding="utf-8",
+    )
+    asked: list[Path] = []
+
+    def metadata_of(project: Path) -> bytes:
+        asked.append(project)
+        return b"Metadata-Version: 2.1\nName: x\nVersion: 7.0\nRequires-Dist: attrs\n\n"
+
+    roots = find_roots(path)
+    around = Surroundings(tmp_path, roots, Platform("linux-64", "3.12"), Environ({}), metadata_of)
+    assert read_recipe(path, around).outputs[0].version == "7.0"
+    assert asked == [tmp_path]
+    with pytest.raises(TwofoldError, match="computes version"):
+        read_for_linux(path)

@@ -1,0 +1,132 @@
+"""Selectors mean what they mean to conda-build, and nothing else is evaluated."""
+
+from __future__ import annotations
+
+import pytest
+
+from twofold.errors import Problem
+from twofold.recipe.platforms import Environ, Platform
+from twofold.recipe.selectors import select_lines, selector_of
+
+LINUX = Platform("linux-64", "3.12")
+ENVIRON = Environ({"MODE": "fast", "HOME": "/h"})
+
+
+def chosen(text: str, platform: Platform = LINUX) -> list[str]:
+    mistakes: list[Problem] = []
+    selected = select_lines(text, platform, ENVIRON, mistakes, "meta.yaml")
+    assert mistakes == []
+    return [line.split("#")[0].strip() for _, line in selected.lines]
+
+
+def mistakes_in(text: str) -> list[Problem]:
+    mistakes: list[Problem] = []
+    select_lines(text, LINUX, ENVIRON, mistakes, "meta.yaml")
+    return mistakes
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        "linux",
+        "not win",
+        "unix and x86_64",
+        "linux64",
+        "linux and py>=39",
+        "py==312",
+        "py>=39 and py<313",
+        "win or (linux and not arm64)",
+        "py3k",
+        "target_platform == 'linux-64'",
+        "target_platform in ('linux-64', 'osx-64')",
+        'environ.get("MODE", "slow") == "fast"',
+        'os.environ.get("MODE") == "fast"',
+        'environ["MODE"] == "fast"',
+        'environ.get("NOT_SET", "") == ""',
+        'target_platform.startswith("linux")',
+        "int(python.split('.')[1]) >= 12",
+        "py // 100 == 3",
+        "True",
+        "mpi != 'openmpi'",
+    ],
+)
+def test_a_line_stays_when_its_selector_is_true(selector: str) -> None:
+    assert chosen(f"- a  # [{selector}]\n- b") == ["- a", "- b"]
+
+
+@pytest.mark.parametrize(
+    "selector",
+    ["win", "osx", "py<39", "not linux", "aarch64", "arm64 or win", "py27", "False", "vc == 14"],
+)
+def test_a_line_goes_when_its_selector_is_false(selector: str) -> None:
+    assert chosen(f"- a  # [{selector}]\n- b") == ["- b"]
+
+
+def test_names_follow_the_platform() -> None:
+    text = "\n".join(f"- {n}  # [{n}]" for n in ("linux", "osx", "win", "unix", "arm64", "aarch64"))
+    assert chosen(text, Platform("osx-arm64", "3.12")) == ["- osx", "- unix", "- arm64"]
+    assert chosen(text, Platform("win-64", "3.12")) == ["- win"]
+    assert chosen(text, Platform("linux-aarch64", "3.12")) == ["- linux", "- unix", "- aarch64"]
+
+
+def test_a_flow_list_is_no_selector() -> None:
+    assert chosen("host: [python, pip]\nrun: [win]  # a remark") == [
+        "host: [python, pip]",
+        "run: [win]",
+    ]
+
+
+def test_the_last_brackets_of_a_comment_count_and_whole_comment_lines_stay() -> None:
+    assert selector_of("- a  # see [1] below [win]") == "win"
+    assert selector_of("# - a  [win]") is None
+    assert selector_of("- a  # [win] but (only) there") is None
+    assert selector_of("url: x#[win]") is None
+    assert selector_of("- a  # [environ['X'] == '1']") == "environ['X'] == '1'"
+
+
+def test_lines_keep_their_numbers() -> None:
+    selected = select_lines("a: 1  # [win]\nb: 2\nc: 3  # [linux]", LINUX, ENVIRON, [], "meta.yaml")
+    assert [number for number, _ in selected.lines] == [2, 3]
+    assert selected.names == {"win", "linux"}
+
+
+def test_an_unknown_name_is_false_as_for_conda_build_and_is_told() -> None:
+    selected = select_lines("- a  # [liunx]", LINUX, ENVIRON, [], "meta.yaml")
+    assert selected.lines == ()
+    assert selected.unknown == ((1, "liunx"),)
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        "__import__('os').system('true')",
+        "().__class__",
+        "linux.__class__",
+        "lambda: 1",
+        "(linux := 1)",
+        "[x for x in 'a']",
+        "9 ** 9 ** 9",
+        "'a' * 999999999",
+        "open('/etc/passwd')",
+        "environ.clear()",
+        "f'{linux}'",
+        "linux and",
+        "py < 'a'",
+        "1 // 0",
+        "int('a')",
+        "x" * 1000,
+        "(" * 200 + ")" * 200,
+        "environ['NOT_SET']",
+    ],
+)
+def test_anything_but_a_condition_is_an_error_with_its_line(selector: str) -> None:
+    (problem,) = mistakes_in(f"a: 1\n- a  # [{selector}]")
+    assert problem.where == "meta.yaml:2"
+    assert problem.hint
+
+
+def test_all_wrong_selectors_are_told_together() -> None:
+    assert [p.where for p in mistakes_in("- a  # [1 +]\n- b\n- c  # [lambda: 1]")] == [
+        "meta.yaml:1",
+        "meta.yaml:3",
+    ]
