@@ -1,4 +1,4 @@
-"""Make src/twofold/names/conda_forge.txt anew from conda-pypi's wheel, fetched by pip."""
+"""Make src/twofold/names/conda_forge*.txt anew from conda-pypi's wheel, fetched by pip."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ def main() -> None:
     head = "# pypi conda imported; '=' says the same (see README.md)\n"
     text = head + "".join(f"{line}\n" for line in lines)
     (NAMES / "conda_forge.txt").write_text(text, encoding="utf-8", newline="\n")
-    print(f"{len(lines)} names")
+    same = sorted({name for record in table.values() if (name := same_name(record))})
+    head = "# the same in both worlds, and imported under that name (see README.md)\n"
+    text = head + "".join(f"{name}\n" for name in same)
+    (NAMES / "conda_forge_same.txt").write_text(text, encoding="utf-8", newline="\n")
+    print(f"{len(lines)} names, {len(same)} more that are the same")
 
 
 def line_of(record: dict[str, str]) -> str:
@@ -40,6 +44,12 @@ def line_of(record: dict[str, str]) -> str:
     if conda == imported == "=" and "-" not in pypi:
         return ""
     return f"{pypi} {conda} {imported}"
+
+
+def same_name(record: dict[str, str]) -> str:
+    """A plain word that `line_of` leaves out because it is the same everywhere, else ''."""
+    pypi = re.sub(r"[-_.]+", "-", record["pypi_name"]).lower()
+    return "" if line_of(record) or re.fullmatch(r"[0-9a-f]{50,}", pypi) else pypi
 
 
 if __name__ == "__main__":

@@ -1,36 +1,47 @@
-"""The rules that stop a build, on the path of every `twofold build`: so each import counts here."""
+"""The rules that stop a build, on the path of every `twofold build`: so each import counts here.
+
+Unchanged projects are recognised by the hash of everything packed, and only read and hashed.
+"""
 
 from __future__ import annotations
+
+import sys
+
+from twofold_build.archive import new_sha256, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold.check.finding import Finding
+    from twofold_build.archive import Content
     from twofold_build.files import Pack
     from twofold_build.project import Project
+
+#: Other files than modules are read up to this size, in bytes: keys and credentials are small.
+SMALL = 256 << 10
+#: Modules are read up to this size.
+MODULE = 16 << 20
 
 
 def build_errors(root: str, project: Project, pack: Pack | None = None) -> list[Finding]:
     """The errors found in what would be packed, in the order of files and lines."""
-    from twofold.check.finding import Finding
+    from twofold.check import cache
 
     if pack is None:
-        pack = _pack(project)
-    errors = []
-    for file in pack.files:
-        if not file.path.endswith(".py"):
-            continue
-        with open(file.source, "rb") as stream:  # noqa: PTH123 (pathlib costs a small build 6 ms)
-            source = stream.read()
-        try:
-            compile(source, file.path, "exec", dont_inherit=True)
-        except (SyntaxError, ValueError) as error:
-            line = getattr(error, "lineno", 0)
-            where = f"{file.path}:{line}" if line else file.path
-            errors.append(Finding("TF101", "error", f"syntax error: {error}", "mend it", where))
+        pack = packed(project)
+    contents = read_files(pack)
+    key = _key(project, pack, contents)
+    if cache.is_clean(key):
+        return []
+    from twofold.check.projects import stopping_errors
+
+    errors = stopping_errors(root, project, pack, contents)
+    if not errors:
+        cache.mark_clean(key)
     return errors
 
 
-def _pack(project: Project) -> Pack:
+def packed(project: Project) -> Pack:
+    """What is packed. Raises ProjectErrors as a build does."""
     from twofold_build.files import collect
     from twofold_build.mistakes import Mistakes
 
@@ -38,3 +49,29 @@ def _pack(project: Project) -> Pack:
     pack = collect(project, mistakes)
     mistakes.tell()
     return pack
+
+
+def read_files(pack: Pack) -> dict[str, Content]:
+    """Path -> content of the files that are judged by what is in them."""
+    return {
+        file.path: read(file.source)
+        for file in pack.files
+        if file.size <= (MODULE if file.path.endswith((".py", ".pyi")) else SMALL)
+    }
+
+
+def _key(project: Project, pack: Pack, contents: dict[str, Content]) -> str:
+    """A hash of all that the verdict depends on: files, version, interpreter, rules.
+
+    The settings are in it, because pyproject.toml is packed.
+    """
+    from twofold.check.rules_version import RULES_VERSION
+
+    digest = new_sha256()
+    digest.update(f"{sys.version}\0{RULES_VERSION}\0{project.version}\0".encode())
+    for file in pack.files:
+        content = contents.get(file.path)
+        told = content.sha256 if content else str(file.size).encode()
+        digest.update(f"{file.path}\0{' '.join(file.wheel)}\0".encode("utf-8", "surrogateescape"))
+        digest.update(told)
+    return str(digest.hexdigest())

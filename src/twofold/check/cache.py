@@ -1,0 +1,135 @@
+"""What checks remember from run to run, in the user's cache: never needed, only quicker.
+
+`clean/KEY` is an empty file: a project whose files and settings hash to KEY has no errors.
+`facts/HASH.json` holds what was read from the modules of one project, by the hash of each.
+The names depend on the interpreter and on the rules' version, so nothing stale is read.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold.check.facts import Facts
+
+#: As many verdicts are kept; each costs a directory entry.
+_VERDICTS = 2000
+
+
+def folder() -> str:
+    """`TWOFOLD_CACHE_DIR`, else the platform's place for caches; here, the checks' part of it."""
+    said = os.environ.get("TWOFOLD_CACHE_DIR")
+    if not said:
+        if sys.platform == "win32":
+            home = os.environ.get("LOCALAPPDATA") or os.path.expanduser("~\\AppData\\Local")
+            said = os.path.join(home, "twofold", "Cache")
+        elif sys.platform == "darwin":
+            said = os.path.expanduser("~/Library/Caches/twofold")
+        else:
+            home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+            said = os.path.join(home, "twofold")
+    return os.path.join(said, "check")
+
+
+def is_clean(key: str) -> bool:
+    return os.path.exists(os.path.join(folder(), "clean", key))
+
+
+def mark_clean(key: str) -> None:
+    """Remember that nothing stops the build of what hashes to `key`."""
+    place = os.path.join(folder(), "clean")
+    if not _made(place):
+        return
+    known = os.listdir(place)
+    if len(known) >= _VERDICTS:
+        for old in sorted(known, key=lambda name: _age(os.path.join(place, name)))[
+            : _VERDICTS // 2
+        ]:
+            _remove(os.path.join(place, old))
+    _write(os.path.join(place, key), b"")
+
+
+class FactsStore:
+    """The facts of one project's modules, by the SHA-256 of each (hex)."""
+
+    def __init__(self, root: str) -> None:
+        from hashlib import sha256
+
+        from twofold.check.facts import interpreter
+
+        name = sha256(f"{interpreter()} {os.path.realpath(root)}".encode()).hexdigest()[:32]
+        self._path = os.path.join(folder(), "facts", f"{name}.json")
+        self._known = self._read()
+        self._used: dict[str, Facts] = {}
+        self._is_new = False
+
+    def _read(self) -> dict[str, Facts]:
+        import json
+
+        from twofold.check.facts import from_json
+
+        try:
+            with open(self._path, encoding="utf-8") as file:
+                return {key: from_json(value) for key, value in json.load(file).items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, TypeError, IndexError, KeyError):
+            return {}  # damaged or unreadable: what it said is found anew
+
+    def get(self, digest: str) -> Facts | None:
+        facts = self._used.get(digest) or self._known.get(digest)
+        if facts is not None:
+            self._used[digest] = facts
+        return facts
+
+    def put(self, digest: str, facts: Facts) -> None:
+        self._used[digest] = facts
+        self._is_new = True
+
+    def save(self) -> None:
+        """Keep what was asked for in this run, and only that."""
+        if not self._is_new or not _made(os.path.dirname(self._path)):
+            return
+        import json
+
+        from twofold.check.facts import to_json
+
+        kept = {digest: to_json(facts) for digest, facts in self._used.items()}
+        _write(self._path, json.dumps(kept, separators=(",", ":")).encode())
+
+
+def _made(place: str) -> bool:
+    """Whether there is a folder to write to: a read-only home is no reason to fail."""
+    try:
+        os.makedirs(place, exist_ok=True)
+    except OSError:
+        return False
+    return True
+
+
+def _write(path: str, data: bytes) -> None:
+    temporary = f"{path}.{os.getpid()}"
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except OSError:
+        _remove(temporary)  # a full disk costs the cache, not the build
+
+
+def _age(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
+
+
+def _remove(path: str) -> None:
+    try:
+        os.remove(path)
+    except FileNotFoundError:
+        return
+    except OSError:
+        return  # Windows: another process has it open; it goes next time

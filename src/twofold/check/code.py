@@ -1,0 +1,155 @@
+"""Rules about modules: syntax, entry points, `__version__`, `__all__`, imports of each other."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+
+from twofold.check.rules import WARNING, Told
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold.check.context import Context
+    from twofold.check.namespace import Namespace
+
+
+def syntax_error(context: Context) -> Iterator[Told]:
+    """TF101. Only a warning when the project is not meant for the Python that runs twofold."""
+    runs_here = not context.minors or sys.version_info[1] in context.minors
+    for module in context.modules.values():
+        mistake = module.facts.mistake
+        if mistake is None:
+            continue
+        where = f"{module.path}:{mistake.line}" if mistake.line else module.path
+        if runs_here:
+            yield Told(
+                f"syntax error: {mistake.message}", "mend the line, or the one before", where
+            )
+        else:
+            mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
+            yield Told(
+                f"Python {mine}, which runs twofold, cannot read the module: {mistake.message}",
+                f"run twofold with Python {context.project.requires_python}, to have it judged",
+                where,
+                severity=WARNING,
+            )
+
+
+def entry_point_to_nothing(context: Context) -> Iterator[Told]:
+    """TF102"""
+    space = context.space
+    for group, listed in context.project.entry_points.items():
+        table = {"console_scripts": "project.scripts", "gui_scripts": "project.gui-scripts"}.get(
+            group, f"project.entry-points.{group}"
+        )
+        for name, reference in listed.items():
+            wrong = reference_problem(space, reference)
+            if wrong:
+                yield Told(
+                    f"'{name}' leads to '{reference.strip()}': {wrong[0]}",
+                    wrong[1],
+                    context.at(name, table=table),
+                )
+
+
+def reference_problem(space: Namespace, reference: str) -> tuple[str, str] | None:
+    """What is wrong with an entry point's target, and a hint; None when nothing is known to be.
+
+    A target in a module that the project does not hold is another project's affair.
+    """
+    module, _, attribute = reference.partition("[")[0].partition(":")
+    module, attribute = module.strip(), attribute.strip()
+    if not space.is_own(module):
+        return None
+    if not space.exists(module):
+        return f"there is no module {module}", space.nearest_module(module)
+    first = attribute.partition(".")[0]
+    if not first or space.has(module, first):
+        return None
+    return f"{module} has no '{first}'", space.nearest_name(module, first)
+
+
+def version_mismatch(context: Context) -> Iterator[Told]:
+    """TF103"""
+    version = context.project.version
+    if not version or "version" in context.project.dynamic:
+        return
+    for module in context.modules.values():
+        written, line = module.facts.version
+        is_top = "." not in module.name or module.name.endswith((".__about__", "._version"))
+        if written and is_top and not _same(written, version):
+            yield Told(
+                f"__version__ is '{written}', and the project's version '{version}'",
+                f"write '{version}', or keep it in one place: dynamic = [\"version\"] and "
+                '[tool.twofold.version] with from = "module"',
+                f"{module.path}:{line}",
+            )
+
+
+def _same(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(one) == Version(other)
+    except InvalidVersion:
+        return False
+
+
+def missing_in_all(context: Context) -> Iterator[Told]:
+    """TF104"""
+    space = context.space
+    for module in context.modules.values():
+        exported = module.facts.exported
+        if exported is None or not exported.is_complete:
+            continue
+        for name in exported.names:
+            if not space.has(module.name, name):
+                yield Told(
+                    f"__all__ names '{name}', which the module does not have",
+                    space.nearest_name(module.name, name)
+                    or f"define it, or take it out: 'from {module.name} import *' fails",
+                    f"{module.path}:{exported.line}",
+                )
+
+
+def missing_import(context: Context) -> Iterator[Told]:
+    """TF105: between the project's own modules, where the import runs when the module does."""
+    space = context.space
+    for module in context.modules.values():
+        for found in module.facts.imports:
+            if found.is_typing_only or found.is_optional:
+                continue
+            target = space.target(module, found)
+            if target is None or not space.is_own(target):
+                continue
+            where = f"{module.path}:{found.line}"
+            if not space.exists(target):
+                if context.builds_itself and not _is_left_out(context, target):
+                    yield Told(
+                        f"there is no module {target} in the package",
+                        space.nearest_module(target) or "write it, or remove the import",
+                        where,
+                    )
+                elif context.builds_itself:
+                    yield Told(
+                        f"the module {target} is there, but left out of the package",
+                        "name it in [tool.twofold] include",
+                        where,
+                    )
+                continue
+            for name in found.names:
+                if name != "*" and not space.has(target, name):
+                    yield Told(
+                        f"{target} has no '{name}'",
+                        space.nearest_name(target, name) or "define it there, or mend the import",
+                        where,
+                    )
+
+
+def _is_left_out(context: Context, module: str) -> bool:
+    path = module.replace(".", "/")
+    ends = re.compile(rf"(?:^|/){re.escape(path)}(?:\.py|/|/__init__\.py)$")
+    return any(ends.search(left) for left, _ in context.pack.left_out)

@@ -1,0 +1,186 @@
+"""TF106 and TF107: modules that import each other while they are being imported.
+
+The imports of the project's own modules are followed in the order in which Python would run
+them, statement by statement: so it is seen which name is asked for before it is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from twofold.check.rules import Told
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold.check.context import CodeModule, Context
+    from twofold.check.namespace import Namespace
+    from twofold.imports.reading import Import
+
+
+def failing_cycle(context: Context) -> Iterator[Told]:
+    """TF106: `from a import x` while `a` is only half imported and `x` comes later in it."""
+    order = sorted(context.modules, key=lambda name: (name.count("."), name))
+    run = _Run(context)
+    for name in order:
+        if "." not in name:
+            run.bring(name)
+    # Whatever the packages themselves did not import may be imported first by a user.
+    told: dict[str, Told] = {told.where: told for told in run.told}
+    cyclic = {name for group in _groups(context) for name in group}
+    for name in order:
+        if name not in run.done and name in cyclic:
+            alone = _Run(context, run.done)
+            alone.bring(name)
+            for found in alone.told:
+                told.setdefault(found.where, found)
+    yield from told.values()
+
+
+def import_cycle(context: Context) -> Iterator[Told]:
+    """TF107: groups of modules that import each other, told once a group, unless one fails."""
+    failed = {told.where.partition(":")[0] for told in failing_cycle(context)}
+    for group in _groups(context):
+        if any(context.modules[name].path in failed for name in group):
+            continue
+        shown = " -> ".join(group[:6]) + (f" and {len(group) - 6} more" if len(group) > 6 else "")
+        first = context.modules[group[0]]
+        lines = [found.line for found, target in _edges(context.space, first) if target in group]
+        yield Told(
+            f"these modules import each other when imported: {shown}",
+            "move what both need into a module of its own, or import inside the function",
+            f"{first.path}:{lines[0]}" if lines else first.path,
+        )
+
+
+class _Run:
+    """One interpreter: which modules are imported, which are on the way, and up to which line."""
+
+    def __init__(self, context: Context, done: frozenset[str] | set[str] = frozenset()) -> None:
+        self._modules = context.modules
+        self._space = context.space
+        self.done = set(done)
+        self.told: list[Told] = []
+        self._reached: dict[str, int] = {}
+
+    def bring(self, name: str) -> None:
+        """Import a module: the packages above it first, then its own statements."""
+        parts = name.split(".")
+        for length in range(1, len(parts) + 1):
+            self._one(".".join(parts[:length]))
+
+    def _one(self, name: str) -> None:
+        module = self._modules.get(name)
+        if module is None or name in self.done or name in self._reached:
+            return
+        if len(self._reached) > 200:
+            return  # deeper than any import goes; a limit for our own recursion
+        self._reached[name] = 0
+        for found in _at_once(module):
+            self._reached[name] = found.line
+            self._statement(module, found)
+        del self._reached[name]
+        self.done.add(name)
+
+    def _statement(self, module: CodeModule, found: Import) -> None:
+        target = self._space.target(module, found)
+        if target is None or not self._space.is_own(target):
+            return
+        self.bring(target)
+        for name in found.names:
+            inner = f"{target}.{name}"
+            if target in self._reached and target != module.name:
+                self._ask(module, found, target, name)
+            if inner in self._modules and not self._is_bound(target, name):
+                self.bring(inner)
+
+    def _ask(self, module: CodeModule, found: Import, target: str, name: str) -> None:
+        """A name asked of a module that is still on the way."""
+        if name == "*" or self._space.exists(f"{target}.{name}") or found.is_optional:
+            return
+        there = self._modules[target].facts
+        if there.mistake or there.is_open or not self._space.has(target, name):
+            return  # another rule's affair, or not to be known
+        if self._is_bound(target, name) or name not in there.defined:
+            return
+        self.told.append(
+            Told(
+                f"'{name}' is asked of {target} before it is defined there: {target} imports "
+                f"{module.name} on line {self._reached[target]} and defines it on line "
+                f"{there.defined[name]}",
+                "move what both need into a module of its own, or import inside the function",
+                f"{module.path}:{found.line}",
+            )
+        )
+
+    def _is_bound(self, target: str, name: str) -> bool:
+        line = self._modules[target].facts.defined.get(name)
+        if line is None:
+            return False
+        return target not in self._reached or line < self._reached[target]
+
+
+def _at_once(module: CodeModule) -> list[Import]:
+    """The imports that run when the module is imported, in order."""
+    return [
+        found
+        for found in module.facts.imports
+        if not found.is_deferred and not found.is_typing_only
+    ]
+
+
+def _edges(space: Namespace, module: CodeModule) -> Iterator[tuple[Import, str]]:
+    """Which of the own modules a module imports by itself; packages above them do not count."""
+    for found in _at_once(module):
+        target = space.target(module, found)
+        if target is None or not space.is_own(target):
+            continue
+        inner = [f"{target}.{name}" for name in found.names if space.exists(f"{target}.{name}")]
+        for name in inner:
+            yield found, name
+        if len(inner) < max(1, len(found.names)):
+            yield found, target
+
+
+def _groups(context: Context) -> list[list[str]]:
+    """Modules that reach each other: strongly connected, more than one, names sorted (Tarjan)."""
+    space = context.space
+    to = {
+        name: sorted(
+            {target for _, target in _edges(space, module)} & context.modules.keys() - {name}
+        )
+        for name, module in context.modules.items()
+    }
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    on_stack: set[str] = set()
+    groups = []
+    for start in to:
+        if start in index:
+            continue
+        work = [(start, iter(to[start]))]
+        index[start] = low[start] = len(index)
+        stack.append(start)
+        on_stack.add(start)
+        while work:
+            node, rest = work[-1]
+            for other in rest:
+                if other not in index:
+                    index[other] = low[other] = len(index)
+                    stack.append(other)
+                    on_stack.add(other)
+                    work.append((other, iter(to[other])))
+                    break
+                if other in on_stack:
+                    low[node] = min(low[node], index[other])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                if low[node] == index[node]:
+                    group = stack[stack.index(node) :]
+                    del stack[-len(group) :]
+                    on_stack.difference_update(group)
+                    if len(group) > 1:
+                        groups.append(sorted(group))
+    return sorted(groups)

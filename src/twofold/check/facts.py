@@ -1,0 +1,113 @@
+"""What one Python module says of itself: read once, kept in the cache by its content's hash."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import warnings
+from typing import Any, NamedTuple
+
+from twofold.check.rules_version import RULES_VERSION
+from twofold.check.syntax import Feature, features
+from twofold.imports.definitions import DunderAll, defined_names, dunder_all
+from twofold.imports.reading import Import, module_imports
+
+#: Ways to define names that no reading of the source can follow.
+_OPEN = re.compile(
+    rb"globals\(\)|locals\(\)|vars\(\)|sys\.modules\[|\bexec\(|setattr\(|lazy_loader|lazy\.attach"
+)
+
+
+class SyntaxMistake(NamedTuple):
+    """What the compiler said. `line` is 0 when it named none."""
+
+    message: str
+    line: int
+
+
+class Facts(NamedTuple):
+    """`defined` maps each name bound at the top level to its first line; `*` is a star import.
+
+    `is_open` says that the module may have more names than can be read. `version` is what is
+    assigned to `__version__`, and its line.
+    """
+
+    mistake: SyntaxMistake | None = None
+    imports: tuple[Import, ...] = ()
+    defined: dict[str, int] = {}  # noqa: RUF012 (never changed)
+    exported: DunderAll | None = None
+    is_open: bool = False
+    version: tuple[str, int] = ("", 0)
+    features: tuple[Feature, ...] = ()
+
+
+def facts_of(source: bytes) -> Facts:
+    """Compile a module (nothing of it is run) and read its syntax tree."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an invalid escape is not ours to tell
+            # The tree alone lets pass what the compiler refuses: `return` outside a function.
+            compile(source, "<module>", "exec", dont_inherit=True)
+            tree = ast.parse(source)
+    except SyntaxError as error:
+        return Facts(SyntaxMistake(error.msg, error.lineno or 0))
+    except (ValueError, RecursionError, MemoryError) as error:
+        return Facts(SyntaxMistake(str(error) or type(error).__name__, 0))
+    defined = defined_names(tree)
+    return Facts(
+        imports=module_imports(tree),
+        defined=defined,
+        exported=dunder_all(tree),
+        is_open="__getattr__" in defined or _OPEN.search(source) is not None,
+        version=_version(tree),
+        features=tuple(features(tree, source)),
+    )
+
+
+def _version(tree: ast.Module) -> tuple[str, int]:
+    found = ("", 0)
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if isinstance(node, ast.AnnAssign):
+            targets = [node.target]
+        if any(isinstance(target, ast.Name) and target.id == "__version__" for target in targets):
+            value = getattr(node, "value", None)
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                found = value.value, node.lineno
+    return found
+
+
+def interpreter() -> str:
+    """The Python whose parser the facts come from: another one may judge otherwise."""
+    return f"{sys.implementation.cache_tag}-{sys.version_info[2]}-{RULES_VERSION}"
+
+
+def to_json(facts: Facts) -> list[Any]:
+    """As plain values, for the cache."""
+    return [
+        facts.mistake,
+        [
+            [i.module, i.level, i.names, i.line, i.is_optional, i.is_typing_only, i.is_deferred]
+            for i in facts.imports
+        ],
+        facts.defined,
+        facts.exported and [facts.exported.names, facts.exported.is_complete, facts.exported.line],
+        facts.is_open,
+        facts.version,
+        facts.features,
+    ]
+
+
+def from_json(value: list[Any]) -> Facts:
+    """The way back from `to_json`. Raises TypeError, ValueError or IndexError for other values."""
+    mistake, imports, defined, exported, is_open, version, found = value
+    return Facts(
+        SyntaxMistake(*mistake) if mistake else None,
+        tuple(Import(i[0], i[1], tuple(i[2]), *i[3:]) for i in imports),
+        dict(defined),
+        DunderAll(tuple(exported[0]), exported[1], exported[2]) if exported else None,
+        bool(is_open),
+        (version[0], version[1]),
+        tuple((minor, what, line) for minor, what, line in found),
+    )

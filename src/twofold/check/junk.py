@@ -1,0 +1,72 @@
+"""TF202 and TF203: what does not belong into a package, and packages without anything in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from twofold.check.rules import Told
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold.check.context import Context
+
+_JUNK = {
+    r"(?:.*/)?(?:\.DS_Store|Thumbs\.db|desktop\.ini|\.directory)": "what a file manager left",
+    r".*\.(?:swp|swo|bak|orig|rej|tmp|temp)|.*~|(?:.*/)?\.?#.*": "what an editor left",
+    r"(?:.*/)?__pycache__/.*|.*\.py[co]": "compiled code",
+    r"(?:.*/)?\.coverage(?:\..*)?": "what a test run left",
+    r"(?:.*/)?\.(?:tox|nox|pytest_cache|mypy_cache)/.*": "what a test run left",
+    r"(?:.*/)?\.(?:git|hg|svn)/.*": "version control",
+    r"(?:.*/)?(?:node_modules|\.venv|\.idea|\.vscode|\.ipynb_checkpoints)/.*": "a tool's own files",
+    r".*\.log|(?:.*/)?nohup\.out|(?:.*/)?core\.\d+": "what a run left",
+    r".*\.(?:whl|egg|conda)|.*\.egg-info/.*": "a built package",
+}
+_COMPILED = [(re.compile(pattern), what) for pattern, what in _JUNK.items()]
+
+
+def junk(context: Context) -> Iterator[Told]:
+    """TF202"""
+    for file in context.pack.files:
+        what = junk_kind(file.path)
+        if what:
+            yield Told(
+                f"it looks like {what}",
+                f'leave it out: [tool.twofold] exclude = ["{file.path}"]',
+                file.path,
+            )
+
+
+def junk_kind(path: str) -> str:
+    """What kind of junk a path looks like, or ''."""
+    return next((what for pattern, what in _COMPILED if pattern.fullmatch(path)), "")
+
+
+def empty_package(context: Context) -> Iterator[Told]:
+    """TF203. Of another backend's project it is not known here what goes in."""
+    if not context.builds_itself:
+        return
+    packed = [path for file in context.pack.files for path in file.wheel]
+    if not any(is_code(path) or ".data/" in path for path in packed):
+        yield Told(
+            "nothing that can be imported would be packed",
+            "correct [tool.twofold] exclude and [tool.twofold.wheel] exclude, or name the modules "
+            "with [tool.twofold] modules",
+            context.at("name"),
+        )
+    for module in context.pack.modules:
+        if module.is_folder and not any(_below(path, module.name) for path in packed):
+            yield Told(
+                f"the package '{module.name}' would be packed without any module of it",
+                "correct the excludes in [tool.twofold]",
+                context.at("name"),
+            )
+
+
+def _below(path: str, module: str) -> bool:
+    return path.startswith(module.replace(".", "/") + "/") and is_code(path)
+
+
+def is_code(path: str) -> bool:
+    """Whether a member of a wheel can be imported (stubs count)."""
+    return path.endswith((".py", ".pyi", ".so", ".pyd")) and ".dist-info/" not in path

@@ -1,0 +1,110 @@
+"""What names the project's own modules have, as far as it can be read without running them."""
+
+from __future__ import annotations
+
+from twofold_build.mistakes import nearest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold.check.context import CodeModule
+    from twofold.imports.reading import Import
+
+_ALWAYS_WORDS = """
+    __name__ __doc__ __file__ __spec__ __loader__ __package__ __path__ __dict__ __builtins__
+    __annotations__ __cached__
+"""
+#: What every module has without saying so.
+_ALWAYS = frozenset(_ALWAYS_WORDS.split())
+)
+
+
+class Namespace:
+    """Questions about modules by dotted name. What cannot be known is answered with yes."""
+
+    def __init__(self, modules: dict[str, CodeModule], opaque: frozenset[str]) -> None:
+        self._modules = modules
+        self._opaque = opaque
+        self._tops = {name.partition(".")[0] for name in (*modules, *opaque)}
+        self._packages = _packages((*modules, *opaque))
+        self._stars: dict[str, frozenset[str] | None] = {}
+
+    def is_own(self, module: str) -> bool:
+        """Whether a module would have to be the project's: it, or a package above it, is there.
+
+        In a namespace that other projects share (PEP 420) only what is inside own packages is.
+        """
+        parts = module.split(".")
+        if parts[0] not in self._tops:
+            return False
+        above = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+        return any(name in self._modules for name in above)
+
+    def exists(self, module: str) -> bool:
+        return module in self._modules or module in self._opaque or module in self._packages
+
+    def has(self, module: str, name: str) -> bool:
+        """Whether `from module import name` can work."""
+        if self.exists(f"{module}.{name}") or name in _ALWAYS:
+            return True
+        found = self._modules.get(module)
+        if found is None or found.facts.mistake or found.facts.is_open:
+            return True
+        if name in found.facts.defined:
+            return True
+        if "*" not in found.facts.defined:
+            return False
+        stars = self._star_names(module)
+        return stars is None or name in stars
+
+    def target(self, module: CodeModule, found: Import) -> str | None:
+        """The absolute module an import names; None when it leads out of the top package."""
+        if not found.level:
+            return found.module
+        parts = module.package.split(".") if module.package else []
+        up = found.level - 1
+        if up >= len(parts) + (0 if parts else 1):
+            return None
+        base = parts[: len(parts) - up] if up else parts
+        return ".".join(filter(None, [*base, found.module]))
+
+    def nearest_name(self, module: str, name: str) -> str:
+        found = self._modules.get(module)
+        return nearest(name, found.facts.defined) if found else ""
+
+    def nearest_module(self, module: str) -> str:
+        return nearest(module, self._modules)
+
+    def _star_names(self, module: str) -> frozenset[str] | None:
+        """What star imports bring into a module; None when that cannot be read."""
+        if module in self._stars:
+            return self._stars[module]
+        self._stars[module] = None  # two modules that import * from each other end here
+        names: set[str] = set()
+        here = self._modules[module]
+        for found in here.facts.imports:
+            if "*" not in found.names:
+                continue
+            target = self.target(here, found)
+            brought = self._brought(target) if target else None
+            if brought is None:
+                return None
+            names |= brought
+        self._stars[module] = frozenset(names)
+        return self._stars[module]
+
+    def _brought(self, target: str) -> set[str] | frozenset[str] | None:
+        there = self._modules.get(target)
+        if there is None or there.facts.mistake or there.facts.is_open:
+            return None
+        if there.facts.exported is not None:
+            return set(there.facts.exported.names) if there.facts.exported.is_complete else None
+        names = {name for name in there.facts.defined if not name.startswith("_")}
+        if "*" in names:
+            further = self._star_names(target)
+            return None if further is None else names | further
+        return names
+
+
+def _packages(modules: tuple[str, ...]) -> frozenset[str]:
+    """Every dotted name above a module: with or without an `__init__`, it can be imported."""
+    return frozenset(name[:at] for name in modules for at, mark in enumerate(name) if mark == ".")

@@ -1,0 +1,117 @@
+"""A project through all its rules."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+
+from twofold.check.before_build import packed, read_files
+from twofold.check.context import CodeModule, Context, module_name
+from twofold.check.finding import Finding
+from twofold.check.reading import facts_of_all
+from twofold.check.rules import ERROR, MISTAKES, RULES, Rule
+from twofold.check.settings import CheckSettings, read_check_settings
+from twofold_build.archive import Content
+from twofold_build.errors import Problem, ProjectErrors
+from twofold_build.files import Pack
+from twofold_build.mistakes import Mistakes
+from twofold_build.project import Project, read_project
+
+
+def project_findings(root: Path, ignore: frozenset[str]) -> list[Finding]:
+    """Mistakes of pyproject.toml when there are any, else what the rules find in the project."""
+    try:
+        project = read_project(root)
+        mistakes = Mistakes.of(project.root)
+        settings = read_check_settings(project.document, mistakes)
+        mistakes.tell()
+        pack = _pack(project)
+    except ProjectErrors as error:
+        return _in_order(_not_ignored(_of_mistakes(error.problems, str(root)), ignore))
+    context = context_of(project, pack, read_files(pack), settings)
+    left_out = settings.ignore | ignore
+    return run_rules(context, [rule for rule in RULES if rule.code not in left_out])
+
+
+def stopping_errors(
+    root: str, project: Project, pack: Pack, contents: dict[str, Content]
+) -> list[Finding]:
+    """The errors of a project that has been read and packed."""
+    del root
+    mistakes = Mistakes.of(project.root)
+    settings = read_check_settings(project.document, mistakes)
+    mistakes.tell()
+    context = context_of(project, pack, contents, settings)
+    rules = [rule for rule in RULES if rule.severity == ERROR and rule.code not in settings.ignore]
+    return [finding for finding in run_rules(context, rules) if finding.is_error]
+
+
+def context_of(
+    project: Project, pack: Pack, contents: dict[str, Content], settings: CheckSettings
+) -> Context:
+    """Read every packed module, from the cache where its content is known."""
+    names = {}
+    for file in pack.files:
+        for path in file.wheel:
+            named = module_name(path)
+            if named and file.path in contents:
+                names[named[0]] = (file.path, named[1])
+    facts = facts_of_all(project.root, {path: contents[path] for path, _ in names.values()})
+    modules = {
+        name: CodeModule(name, path, is_package, facts[path])
+        for name, (path, is_package) in names.items()
+    }
+    return Context(project, pack, contents, modules, settings)
+
+
+def run_rules(context: Context, rules: Iterable[Rule]) -> list[Finding]:
+    found = []
+    for rule in rules:
+        if rule.in_project and rule not in MISTAKES:
+            judge = getattr(import_module(f"twofold.check.{rule.in_project}"), rule.function)
+            subject = context.said if rule.in_project in ("metadata", "readme") else context
+            for told in judge(subject):
+                severity = told.severity or rule.severity
+                found.append(
+                    Finding(rule.code, severity, told.message, told.hint, told.where, told.fix)
+                )
+    return _in_order(found)
+
+
+def _pack(project: Project) -> Pack:
+    """What is packed; of another backend's project only what our own rules would find."""
+    if project.backend in ("", "twofold_build"):
+        return packed(project)
+    from twofold_build.files import collect
+
+    return collect(project, Mistakes.of(project.root))
+
+
+def _of_mistakes(problems: Iterable[Problem], root: str) -> list[Finding]:
+    from twofold.check.mistakes import repair
+
+    module = import_module("twofold.check.mistakes")
+    found = []
+    for problem in problems:
+        for rule in MISTAKES:
+            if getattr(module, rule.function)(problem):
+                fix = repair(problem, os.path.join(root, "pyproject.toml"))
+                where = problem.where or "pyproject.toml"
+                found.append(
+                    Finding(rule.code, rule.severity, problem.message, problem.hint, where, fix)
+                )
+                break
+    return found
+
+
+def _not_ignored(findings: Iterable[Finding], ignore: frozenset[str]) -> list[Finding]:
+    return [finding for finding in findings if finding.code not in ignore]
+
+
+def _in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """Errors first, then by file, line and code; the same finding once."""
+    return sorted(
+        dict.fromkeys(findings), key=lambda f: (not f.is_error, *f.place, f.code, f.message)
+    )

@@ -1,0 +1,46 @@
+"""The facts of many modules: from the cache, or read by several processes at once."""
+
+from __future__ import annotations
+
+import os
+
+from twofold.check.cache import FactsStore
+from twofold.check.facts import Facts, facts_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold_build.archive import Content
+
+#: Bytes of new source above which starting processes (some 150 ms each) is worth it.
+_MANY = 3 << 20
+
+
+def facts_of_all(root: str, contents: dict[str, Content]) -> dict[str, Facts]:
+    """Path -> facts, of modules given as path -> content. What was new is kept in the cache."""
+    store = FactsStore(root)
+    found: dict[str, Facts] = {}
+    new: dict[str, bytes] = {}
+    for content in contents.values():
+        digest = content.sha256.hex()
+        if digest not in found and store.get(digest) is None:
+            new[digest] = content.data
+    for digest, facts in zip(new, _read(list(new.values())), strict=True):
+        store.put(digest, facts)
+    for path, content in contents.items():
+        facts_there = store.get(content.sha256.hex())
+        assert facts_there is not None  # put above
+        found[path] = facts_there
+    store.save()
+    return found
+
+
+def _read(sources: list[bytes]) -> list[Facts]:
+    workers = min(os.cpu_count() or 1, 8)
+    if workers < 2 or sum(map(len, sources)) < _MANY:
+        return [facts_of(source) for source in sources]
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    # 'spawn' on every system: a fork of a process with threads may hang.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(facts_of, sources, chunksize=max(1, len(sources) // (workers * 4))))

@@ -1,0 +1,82 @@
+"""What a project or a built file says of itself, in one shape for the rules in `metadata`."""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from email.message import Message
+
+    from twofold.check.context import Context
+
+
+class ProjectSaid:
+    """A project's own words, with the lines of pyproject.toml."""
+
+    def __init__(self, context: Context) -> None:
+        project = context.project
+        self._context = context
+        self.name = project.name
+        self.version = project.version
+        self.is_version_dynamic = "version" in project.dynamic
+        self.summary = project.description
+        self.readme = project.readme_text
+        self.readme_type = project.readme_type
+        self.requires_python = project.requires_python
+        self.has_licence = bool(
+            project.license
+            or project.license_text
+            or project.license_files
+            or "license" in project.dynamic
+            or any(name.startswith("License ::") for name in project.classifiers)
+        )
+        self.classifiers = project.classifiers
+        self.dependencies = [("dependencies", item) for item in project.dependencies]
+        for extra, listed in project.optional_dependencies.items():
+            self.dependencies += [(f"optional-dependencies.{extra}", item) for item in listed]
+        self.urls = project.urls
+
+    def at(self, key: str, value: str = "") -> str:
+        return self._context.at(key, value)
+
+    def line(self, where: str) -> str:
+        """The text of the line that `where` names."""
+        found = re.match(r"pyproject\.toml:(\d+)", where)
+        lines = self._context.text.splitlines()
+        return lines[int(found.group(1)) - 1] if found else ""
+
+
+class FileSaid:
+    """A built file's own words: METADATA or PKG-INFO."""
+
+    def __init__(self, filename: str, headers: Message, body: str) -> None:
+        self._filename = filename
+        self.name = str(headers.get("Name", ""))
+        self.version = str(headers.get("Version", ""))
+        self.is_version_dynamic = False
+        self.summary = str(headers.get("Summary", ""))
+        self.readme = body
+        self.readme_type = str(headers.get("Description-Content-Type", ""))
+        self.requires_python = str(headers.get("Requires-Python", ""))
+        self.classifiers = [str(item) for item in headers.get_all("Classifier", [])]
+        self.has_licence = bool(
+            headers.get("License-Expression")
+            or headers.get("License")
+            or headers.get_all("License-File")
+            or any(name.startswith("License ::") for name in self.classifiers)
+        )
+        self.dependencies = [
+            ("Requires-Dist", str(item)) for item in headers.get_all("Requires-Dist", [])
+        ]
+        pairs = [str(item).partition(",") for item in headers.get_all("Project-URL", [])]
+        self.urls = {label.strip(): address.strip() for label, _, address in pairs}
+
+    def at(self, key: str, value: str = "") -> str:
+        del value
+        return f"{self._filename}: {key}" if key else self._filename
+
+    def line(self, where: str) -> str:
+        """A built file is not edited."""
+        del where
+        return ""

@@ -1,0 +1,89 @@
+"""TF201: keys and credentials that would be packed, by their names and by their bytes.
+
+Only unmistakable forms are looked for: a rule that cries over every `password =` would soon be
+switched off. The forms are those that the issuers document.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from twofold.check.rules import Told
+from twofold_build.globs import Globs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold.check.context import Context
+
+#: Bytes that must be there -> (the whole form, what it is). The first look is a plain search.
+_FORMS = (
+    (
+        b"PRIVATE KEY",
+        rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----\s*\n?[A-Za-z0-9+/=:\s-]{40}",
+        "a private key",
+    ),
+    (b"AKIA", rb"\bAKIA[0-9A-Z]{16}\b", "an access key of AWS"),
+    (b"ASIA", rb"\bASIA[0-9A-Z]{16}\b", "an access key of AWS"),
+    (b"gh", rb"\bgh[pousr]_[A-Za-z0-9]{36,}\b", "a token of GitHub"),
+    (b"github_pat_", rb"\bgithub_pat_[A-Za-z0-9_]{60,}\b", "a token of GitHub"),
+    (b"glpat-", rb"\bglpat-[A-Za-z0-9_-]{20,}", "a token of GitLab"),
+    (b"pypi-AgE", rb"\bpypi-AgE[A-Za-z0-9_-]{60,}", "a token of PyPI"),
+    (b"xox", rb"\bxox[abeoprs]-[0-9]{8,}-[A-Za-z0-9-]{20,}", "a token of Slack"),
+    (b"AIza", rb"\bAIza[0-9A-Za-z_-]{35}\b", "an API key of Google"),
+    (b"_live_", rb"\b[rs]k_live_[0-9A-Za-z]{24,}\b", "a key of Stripe"),
+    (b"npm_", rb"\bnpm_[A-Za-z0-9]{36}\b", "a token of npm"),
+    (b"sk-", rb"\bsk-(?:ant-api\d\d-|proj-)?[A-Za-z0-9_-]{48,}", "an API key"),
+    (b"hf_", rb"\bhf_[A-Za-z]{34}\b", "a token of Hugging Face"),
+    (b"SG.", rb"\bSG\.[\w-]{22}\.[\w-]{43}\b", "a key of SendGrid"),
+)
+_NAMES = (
+    (r"id_(?:rsa|dsa|ecdsa|ed25519)", "an SSH key"),
+    (r".*\.(?:p12|pfx|jks|keystore|ppk|kdbx?)", "a store of keys"),
+    (r".*\.(?:key|secret)", "a key"),
+    (r"\.env(?:\.(?!example$|sample$|template$|dist$|defaults?$).+)?", "settings with secrets"),
+    (r"\.(?:pypirc|netrc|git-credentials|htpasswd|npmrc|pgpass|condarc)|_netrc", "credentials"),
+    (r"credentials(?:\.(?:json|ya?ml|toml|ini))?", "credentials"),
+    (r"(?:client_secret|service[-_]account).*\.json", "credentials"),
+    (r"secrets?\.(?:json|ya?ml|toml|ini|env|txt)", "secrets"),
+)
+#: Public keys and the like: named as if secret, and known not to be by what is in them.
+_PUBLIC = re.compile(
+    rb"\A\s*(?:-----BEGIN (?:PUBLIC KEY|CERTIFICATE|PGP PUBLIC)|ssh-(?:rsa|ed25519) )"
+)
+_PLACEHOLDER = re.compile(rb"EXAMPLE|example|X{6,}|x{6,}|0{10,}|placeholder|1234567890")
+
+
+def secret(context: Context) -> Iterator[Told]:
+    """TF201"""
+    allowed = Globs(context.settings.allow)
+    for file in context.pack.files:
+        if allowed and allowed.match(file.path):
+            continue
+        content = context.contents.get(file.path)
+        found = secret_in(file.path, content.data if content else b"")
+        if found:
+            what, line = found
+            yield Told(
+                f"it looks like {what}, and would be published with the package",
+                "remove it from the package, and revoke it if it was ever shared; if it is none, "
+                f'write [tool.twofold.check] allow = ["{file.path}"]',
+                f"{file.path}:{line}" if line else file.path,
+            )
+
+
+def secret_in(path: str, data: bytes) -> tuple[str, int] | None:
+    """What a file holds that should stay secret, and on which line (0: the file itself)."""
+    for mark, form, what in _FORMS:
+        if mark not in data:
+            continue
+        for found in re.finditer(form, data):
+            if not _PLACEHOLDER.search(found.group()):
+                return what, data.count(b"\n", 0, found.start()) + 1
+    name = path.rpartition("/")[2]
+    if name.endswith((".py", ".pyi", ".md", ".rst")):
+        return None
+    for pattern, what in _NAMES:
+        if re.fullmatch(pattern, name) and not _PUBLIC.match(data):
+            return what, 0
+    return None

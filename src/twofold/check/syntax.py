@@ -1,0 +1,215 @@
+"""Which Python a module's syntax needs at least, from its syntax tree.
+
+Every feature is told once, where it is met first. Sources: "What's new" of each version.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import sys
+from collections.abc import Iterator
+
+from twofold.check.python_news import BUILTINS
+
+#: Kind of node (by name: an older interpreter lacks some) -> (minor version, what it is).
+_NODES = {
+    "NamedExpr": (8, "an assignment expression (:=)"),
+    "Match": (10, "a match statement"),
+    "TryStar": (11, "except*"),
+    "TypeAlias": (12, "a type statement"),
+    "TemplateStr": (14, "a template string"),
+}
+_TYPES = frozenset(
+    ["bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "set", "str", "tuple"]
+)
+
+_TELLING = frozenset(
+    [
+        ast.Name,
+        ast.FunctionDef,
+        ast.AsyncFunctionDef,
+        ast.ClassDef,
+        ast.With,
+        ast.AsyncWith,
+        ast.Subscript,
+        ast.ExceptHandler,
+    ]
+)
+_PLAIN_WORDS = """
+    annotation arg asname attr conversion ctx id is_async kind kwd_attrs level lineno module n name
+    names op ops rest s simple str tag type_comment type_ignores
+"""
+#: Fields that hold text, numbers, or nodes that are as old as Python.
+_PLAIN = frozenset(_PLAIN_WORDS.split())
+)
+#: Kind of node -> the fields in which other nodes lie.
+_FIELDS = {
+    kind: tuple(field for field in kind._fields if field not in _PLAIN)
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST) and kind is not ast.Constant
+}
+
+Feature = tuple[int, str, int]
+
+
+def features(tree: ast.Module, source: bytes) -> list[Feature]:
+    """(minor version, what, line) of each newer feature, the newest first."""
+    found: dict[str, Feature] = {}
+    lines = source.splitlines()
+    lazy = _annotations_are_strings(tree)
+    for node in _walk(tree):
+        for minor, what in _of_node(node, lines, lazy):
+            line = getattr(node, "lineno", 1)
+            if what not in found or line < found[what][2]:
+                found[what] = (minor, what, line)
+    if sys.version_info >= (3, 12):
+        line = _free_fstring(source)
+        if line:
+            found["f"] = (12, "an f-string with quotes or backslashes inside its braces", line)
+    return sorted(found.values(), key=lambda feature: (-feature[0], feature[2]))
+
+
+def _walk(tree: ast.Module) -> Iterator[ast.AST]:
+    """The nodes that may be new; `ast.walk` looks at every operator too and takes twice as long."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        kind = node.__class__
+        if kind in _TELLING or kind.__name__ in _NODES:
+            yield node
+        for field in _FIELDS.get(kind, ()):
+            value = getattr(node, field, None)
+            if value.__class__ is list:
+                waiting += value
+            elif value is not None:
+                waiting.append(value)
+
+
+def _of_node(node: ast.AST, lines: list[bytes], lazy: bool) -> Iterator[tuple[int, str]]:
+    kind = type(node).__name__
+    if kind in _NODES:
+        yield _NODES[kind]
+    elif isinstance(node, ast.Name):
+        if node.id in BUILTINS and isinstance(node.ctx, ast.Load):
+            yield BUILTINS[node.id], f"the built-in {node.id}"
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        yield from _of_definition(node)
+        yield from _of_arguments(node, lazy)
+    elif isinstance(node, ast.ClassDef):
+        yield from _of_definition(node)
+    elif isinstance(node, ast.With | ast.AsyncWith):
+        if _is_parenthesised(node, lines):
+            yield 9, "a parenthesised with statement"
+    elif isinstance(node, ast.Subscript):
+        if isinstance(node.slice, ast.Tuple) and any(
+            isinstance(part, ast.Starred) for part in node.slice.elts
+        ):
+            yield 11, "a star in square brackets"
+    elif isinstance(node, ast.ExceptHandler) and _is_bare_tuple(node.type, lines):
+        yield 14, "several exceptions without parentheses"
+
+
+def _is_bare_tuple(node: ast.expr | None, lines: list[bytes]) -> bool:
+    if not isinstance(node, ast.Tuple):
+        return False
+    return lines[node.lineno - 1][node.col_offset : node.col_offset + 1] != b"("
+
+
+def _of_definition(
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef,
+) -> Iterator[tuple[int, str]]:
+    parameters = getattr(node, "type_params", [])
+    if parameters:
+        yield 12, "type parameters in square brackets"
+    if any(getattr(parameter, "default_value", None) for parameter in parameters):
+        yield 13, "defaults of type parameters"
+    if any(not _is_plain_decorator(decorator) for decorator in node.decorator_list):
+        yield 9, "a decorator that is more than a dotted name and a call"
+
+
+def _of_arguments(
+    node: ast.FunctionDef | ast.AsyncFunctionDef, lazy: bool
+) -> Iterator[tuple[int, str]]:
+    arguments = node.args
+    if arguments.posonlyargs:
+        yield 8, "positional-only parameters (/)"
+    if arguments.vararg and isinstance(arguments.vararg.annotation, ast.Starred):
+        yield 11, "*args: *Types"
+    if lazy:
+        return
+    listed = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    annotations = [argument.annotation for argument in listed] + [node.returns]
+    if any(annotation is not None and _is_union(annotation) for annotation in annotations):
+        yield 10, "X | Y in an annotation that is evaluated"
+
+
+def _annotations_are_strings(tree: ast.Module) -> bool:
+    return any(
+        isinstance(node, ast.ImportFrom)
+        and node.module == "__future__"
+        and any(alias.name == "annotations" for alias in node.names)
+        for node in tree.body
+    )
+
+
+def _is_union(annotation: ast.expr) -> bool:
+    """`int | None`: of names known to be types, since any class may define `|` for itself."""
+    return (
+        isinstance(annotation, ast.BinOp)
+        and isinstance(annotation.op, ast.BitOr)
+        and all(_is_type(side) for side in (annotation.left, annotation.right))
+    )
+
+
+def _is_type(node: ast.expr) -> bool:
+    if isinstance(node, ast.Constant):
+        return node.value is None
+    return (isinstance(node, ast.Name) and node.id in _TYPES) or _is_union(node)
+
+
+def _is_plain_decorator(node: ast.expr) -> bool:
+    if isinstance(node, ast.Call):
+        node = node.func
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name)
+
+
+def _is_parenthesised(node: ast.With | ast.AsyncWith, lines: list[bytes]) -> bool:
+    """`with (a as b, c as d):`, which has the same tree as without parentheses."""
+    first = node.items[0].context_expr
+    if first.end_lineno is None or first.end_col_offset is None:
+        return False
+    if first.lineno == node.lineno:
+        before = lines[node.lineno - 1][node.col_offset : first.col_offset]
+    else:
+        before = lines[node.lineno - 1][node.col_offset :]
+    if b"(" not in before:
+        return False
+    after = lines[first.end_lineno - 1][first.end_col_offset :].lstrip()
+    return after.startswith((b"as ", b",")) or (not after and len(node.items) > 1)
+
+
+def _free_fstring(source: bytes) -> int:
+    """The line of the first f-string that only PEP 701 allows, 0 when there is none."""
+    import tokenize
+
+    start, end = getattr(tokenize, "FSTRING_START", -1), getattr(tokenize, "FSTRING_END", -1)
+    quotes: list[str] = []
+    try:
+        for token in tokenize.tokenize(io.BytesIO(source).readline):
+            if token.type in (start, tokenize.STRING):
+                quote = token.string.lstrip("rRbBuUfFtT")[:3]
+                quote = quote if quote in ('"""', "'''") else quote[:1]
+                if quotes and (quote[0] == quotes[-1][0] or "\\" in token.string):
+                    return token.start[0]
+                if token.type == start:
+                    quotes.append(quote)
+            elif token.type == end:
+                quotes.pop()
+            elif quotes and token.type == tokenize.COMMENT:
+                return token.start[0]
+    except (tokenize.TokenError, SyntaxError, IndentationError):
+        return 0
+    return 0
