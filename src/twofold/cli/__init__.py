@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 #: Command -> what one line of help says of it, in the order of the road.
 COMMANDS = {
     "new": "start a project that builds at once",
+    "init": "adopt code that is there: write its pyproject.toml",
     "exports": "keep the re-exports of __init__.py",
+    "deps": "list what is imported, declared, missing and unused",
     "build": "build the sdist, the wheel and the conda package",
     "serve": "run the registry: one address for pip and conda",
     "publish": "upload a release to an index, a registry or a channel",
     "install": "install into a virtual or a conda environment",
     "convert": "turn wheels into conda packages in a channel folder",
+    "index": "make a folder of packages an index and a channel",
+    "names": "tell what a project is called in both worlds",
     "tour": "walk the whole road on this machine with real clients",
 }
 
@@ -79,7 +83,8 @@ def _run(command: str, words: list[str]) -> int:
     from twofold_build.errors import TwofoldError
 
     module = import_module(f"twofold.cli.{'try_' if command == 'try' else command}")
-    args = module.parser().parse_args(words)
+    quick = getattr(module, "quick", None)  # plain command lines, read without argparse
+    args = (quick(words) if quick else None) or module.parser().parse_args(words)
     try:
         return int(module.run(args))
     except TwofoldError as error:

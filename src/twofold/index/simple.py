@@ -1,9 +1,9 @@
 """The simple repository API from listings, as HTML and JSON.
 
 PEP 503, 691, 592 (yank), 658 and 714 (metadata), 700 (versions, size, time), 740 (provenance),
-792 (status). Pure functions, used by a folder's index and by the registry. The JSON is API version 1.4; HTML
-says what it can. Files are ordered by version and then by name; all text put into HTML is
-escaped.
+792 (status). Pure functions, used by a folder's index and by the registry. The JSON is API version
+1.4; HTML says what it can. Files are ordered by version and then by name; all text put into HTML
+is escaped.
 """
 
 from __future__ import annotations

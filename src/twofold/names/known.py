@@ -29,13 +29,7 @@ def known_on_conda_forge(key: str) -> KnownName | None:
     start = table.find(b"\n" + key.encode() + b" ")
     if start < 0:
         return None
-    line = table[start + 1 : table.index(b"\n", start + 1)].decode()
-    _, conda, imported = line.split(" ")
-    return KnownName(
-        key,
-        key if conda == "=" else conda,
-        key.replace("-", "_") if imported == "=" else imported,
-    )
+    return _record(table[start + 1 : table.index(b"\n", start + 1)].decode())
 
 
 def _read() -> bytes:
@@ -43,3 +37,19 @@ def _read() -> bytes:
         with open(_FILE, "rb") as stream:
             _table.append(stream.read())
     return _table[0]
+
+
+def known_as(conda: str, imported: str) -> list[KnownName]:
+    """The records whose conda name or import name is the one asked for."""
+    records = map(_record, _read().decode().splitlines()[1:])
+    return [r for r in records if conda == r.conda or imported == r.imported]
+
+
+def _record(line: str) -> KnownName:
+    """One line of the table; `=` stands for what follows from the PyPI name."""
+    pypi, conda, imported = line.split(" ")
+    return KnownName(
+        pypi,
+        pypi if conda == "=" else conda,
+        pypi.replace("-", "_") if imported == "=" else imported,
+    )

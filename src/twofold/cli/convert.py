@@ -1,0 +1,122 @@
+"""`twofold convert WHEEL|NAME...`: wheels into conda packages in a channel folder."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+from twofold.cli.terminal import Parser, note, result
+from twofold.errors import Problem, TwofoldError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from twofold.artifact import Artifact
+    from twofold.convert.many import Converted, Request
+
+
+def parser() -> argparse.ArgumentParser:
+    made = Parser(
+        "convert",
+        "Turn wheels into conda packages in a channel folder, and index it. A name stands for a\n"
+        "project of your index: its wheel is fetched with pip as you have configured it.",
+        "A wheel whose markers differ between platforms becomes a package for each; with\n"
+        "--python or --platform, or when names are given, only the one for that target.",
+    ).with_json()
+    made.add_argument("sources", nargs="+", metavar="WHEEL|NAME", help="files, or requirements")
+    made.add_argument("--out", type=Path, default=Path("conda-bld"), metavar="DIR")
+    made.add_argument("--with-deps", action="store_true", help="and everything the names need")
+    made.add_argument("--python", default="", metavar="3.12", help="the Python to fetch for")
+    made.add_argument(
+        "--platform", default="", metavar="linux-64", help="the platform to fetch for"
+    )
+    made.add_argument("--release", action="store_true", help="the smallest files, at leisure")
+    return made
+
+
+def run(args: argparse.Namespace) -> int:
+    from twofold.convert.many import convert_many
+    from twofold.index.folder import index_folder
+
+    start = time.perf_counter()
+    done = convert_many(_request(args), args.out, note)
+    problems = [*done.problems, *index_folder(args.out).problems]
+    if args.json:
+        result(_as_json(done, args.out, time.perf_counter() - start))
+    else:
+        _show(done)
+    if problems:
+        raise _together(problems)
+    note(f"{args.out} is a channel: conda install -c {args.out.resolve().as_uri()} NAME")
+    return 0
+
+
+def _request(args: argparse.Namespace) -> Request:
+    from twofold.convert.fetch import Target
+    from twofold.convert.many import Request
+    from twofold.convert.platforms import wheel_platforms
+    from twofold.formats.conda import SMALLEST
+
+    if args.python and not re.fullmatch(r"3\.\d+", args.python):
+        raise UsageError(f"--python {args.python} is no Python", "write it as --python 3.12")
+    if args.platform:
+        wheel_platforms(args.platform)  # raises for what is no platform
+    wheels = tuple(Path(source) for source in args.sources if _is_file(source))
+    names = tuple(source for source in args.sources if not _is_file(source))
+    for wheel in wheels:
+        if not wheel.is_file():
+            raise TwofoldError("there is no such file", "check the path", str(wheel))
+    if args.with_deps and not names:
+        raise UsageError("--with-deps needs a NAME", "wheel files are converted as they are")
+    target = Target(args.python, args.platform)
+    return Request(wheels, names, args.with_deps, target, SMALLEST if args.release else 0)
+
+
+def _is_file(source: str) -> bool:
+    return source.endswith(".whl") or "/" in source or "\\" in source
+
+
+def _show(done: Converted) -> None:
+    packages = [(package, made) for made in done.made for package in made.packages]
+    width = max((len(_name(package)) for package, _ in packages), default=0)
+    for package, made in packages:
+        was = "" if made.fresh else "  (there already)"
+        print(f"{_name(package):<{width}}  {package.size:>12,} bytes{was}")
+
+
+def _name(package: Artifact) -> str:
+    return f"{package.subdir}/{package.filename}"
+
+
+def _as_json(done: Converted, out: Path, seconds: float) -> dict[str, object]:
+    return {
+        "channel": str(out),
+        "seconds": round(seconds, 3),
+        "packages": [
+            {
+                "wheel": made.wheel,
+                "file": f"{package.subdir}/{package.filename}",
+                "name": package.name,
+                "version": package.version,
+                "build": package.build,
+                "subdir": package.subdir,
+                "depends": list(package.depends),
+                "size": package.size,
+                "sha256": package.sha256,
+                "fresh": made.fresh,
+            }
+            for made in done.made
+            for package in made.packages
+        ],
+        "problems": [
+            {"message": p.message, "hint": p.hint, "where": p.where} for p in done.problems
+        ],
+    }
+
+
+def _together(problems: list[Problem]) -> TwofoldError:
+    error = TwofoldError(problems[0].message, problems[0].hint, problems[0].where)
+    error.problems = tuple(problems)
+    return error

@@ -1,0 +1,47 @@
+"""`twofold names NAME`: what a name is in both worlds, and why."""
+
+from __future__ import annotations
+
+from twofold.cli.terminal import Parser, result
+from twofold.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from twofold.names.explained import Explained
+
+
+def parser() -> argparse.ArgumentParser:
+    made = Parser(
+        "names",
+        "Tell what a project is called on PyPI and in conda channels, what it is imported as, and\n"
+        "where that is known from. Nothing is fetched.",
+    ).with_json()
+    made.add_argument("names", nargs="+", metavar="NAME", help="a PyPI, conda or import name")
+    return made
+
+
+def run(args: argparse.Namespace) -> int:
+    from twofold.names import is_name
+    from twofold.names.explained import explain
+
+    for name in args.names:
+        if not is_name(name):
+            raise UsageError(f"'{name}' is no name", "names hold letters, digits, '-', '_' and '.'")
+    explained = [one for name in args.names for one in explain(name)]
+    if args.json:
+        result([one._asdict() for one in explained])
+    else:
+        print("\n".join(map(_shown, explained)))
+    return 0
+
+
+def _shown(one: Explained) -> str:
+    return (
+        f"{one.asked}\n"
+        f"  on PyPI   {one.pypi}\n"
+        f"  in conda  {one.conda}\n"
+        f"  import    {one.imported}\n"
+        f"  because   {one.why}"
+    )

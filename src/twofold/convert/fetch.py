@@ -1,0 +1,136 @@
+"""Wheels from the user's index, through pip as it is configured: resolved, then downloaded.
+
+pip resolves (`--dry-run --report`), so that indexes, credentials and constraints are the user's
+own; the files are then downloaded by several pips at once, held to the hashes of the report.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from twofold.convert.platforms import wheel_platforms
+from twofold.errors import ToolFailed, TwofoldError
+from twofold.names import normalised
+
+#: Wheels that one pip downloads, and how many pips work at once: starting one takes half a second.
+_BATCH = 8
+_AT_ONCE = 4
+
+
+class Target(NamedTuple):
+    """What wheels are for: `python` ('3.12'), `platform` ('linux-64'); '' is this machine's."""
+
+    python: str = ""
+    platform: str = ""
+
+    def flags(self) -> list[str]:
+        """pip's options for it; always wheels only."""
+        flags = ["--only-binary", ":all:"]
+        if self.python:
+            flags += ["--python-version", self.python, "--implementation", "cp"]
+            major, _, minor = self.python.partition(".")
+            for abi in (f"cp{major}{minor}", "abi3", "none"):
+                flags += ["--abi", abi]
+        for platform in wheel_platforms(self.platform) if self.platform else ():
+            flags += ["--platform", platform]
+        return flags
+
+
+class Resolved(NamedTuple):
+    """A wheel that pip chose. `metadata` is METADATA with the fields that dependencies need."""
+
+    name: str
+    version: str
+    filename: str
+    sha256: str
+    metadata: bytes
+
+
+def resolve(names: Sequence[str], target: Target, with_deps: bool) -> list[Resolved]:
+    """The wheels for requirements such as `numpy` or `numpy>=2`, with their closure if wanted.
+
+    Raises ToolFailed with pip's own words when there is none.
+    """
+    command = ["install", "--dry-run", "--ignore-installed", "--quiet", "--report", "-"]
+    if target.python or target.platform:
+        command += ["--target", os.devnull]
+    command += [*target.flags(), *([] if with_deps else ["--no-deps"]), "--", *names]
+    report = json.loads(_pip(command, f"pip found no wheels for {', '.join(names)}"))
+    return sorted(map(_resolved, report["install"]), key=lambda one: normalised(one.name))
+
+
+def _resolved(item: dict[str, Any]) -> Resolved:
+    metadata = item["metadata"]
+    archive = item["download_info"].get("archive_info", {})
+    sha256 = archive.get("hashes", {}).get("sha256", "")
+    lines = [
+        "Metadata-Version: 2.1",
+        f"Name: {metadata['name']}",
+        f"Version: {metadata['version']}",
+    ]
+    lines += [f"Requires-Dist: {line}" for line in metadata.get("requires_dist", [])]
+    filename = item["download_info"]["url"].partition("#")[0].rpartition("/")[2]
+    return Resolved(
+        metadata["name"],
+        metadata["version"],
+        filename.replace("%2B", "+").replace("%2b", "+"),
+        sha256,
+        "\n".join([*lines, "", ""]).encode(),
+    )
+
+
+def download(
+    wanted: Sequence[Resolved], folder: Path, target: Target, tell: Callable[[str], None]
+) -> list[Path]:
+    """Download wheels into a folder, several at a time. Raises ToolFailed."""
+    batches = [wanted[at : at + _BATCH] for at in range(0, len(wanted), _BATCH)]
+    if len(wanted) < _BATCH * _AT_ONCE:
+        batches = [part for n in range(_AT_ONCE) if (part := wanted[n::_AT_ONCE])]
+    done = 0
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        numbered = enumerate(batches)
+        for batch in pool.map(lambda part: _download(part[1], folder, target, part[0]), numbered):
+            done += len(batch)
+            tell(f"downloaded {done} of {len(wanted)} wheels")
+    return sorted(folder.glob("*.whl"))
+
+
+def _download(
+    batch: Sequence[Resolved], folder: Path, target: Target, number: int
+) -> Sequence[Resolved]:
+    listed = folder / f"wanted-{number}.txt"
+    lines = [
+        f"{one.name}=={one.version}" + (f" --hash=sha256:{one.sha256}" if one.sha256 else "")
+        for one in batch
+    ]
+    listed.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    command = ["download", "--quiet", "--no-deps", "--dest", str(folder), *target.flags()]
+    _pip([*command, "--requirement", str(listed)], "pip could not download the wheels")
+    return batch
+
+
+def _pip(arguments: Sequence[str], failure: str) -> str:
+    command = [sys.executable, "-m", "pip", *arguments]
+    environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", env=environment, check=False
+    )
+    if done.returncode == 0:
+        return done.stdout
+    if "No module named pip" in done.stderr:
+        raise TwofoldError(
+            f"{sys.executable} has no pip, which fetches the wheels",
+            "run 'python -m ensurepip' in its environment, or give wheel files",
+        )
+    raise ToolFailed(
+        failure,
+        "check the names, and that wheels exist for this Python and platform",
+        output=done.stderr,
+    )

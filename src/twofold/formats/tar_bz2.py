@@ -1,0 +1,72 @@
+"""Writes `.tar.bz2` conda packages: one tar with info/ first, as conda-build packs it.
+
+Clients that want the metadata alone stop reading after info/. What info/ says is known only when
+all files were added, so these wait uncompressed in a file beside the target.
+"""
+
+from __future__ import annotations
+
+import bz2
+import os
+
+from twofold.formats import ustar
+from twofold.formats.conda import EARLIEST, PIECE
+from twofold.formats.conda_info import PackedPath, info_files
+from twofold.formats.unfinished import Unfinished
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from twofold.conda_metadata import CondaPackage
+    from twofold_build.archive import Content, Entry
+
+
+class TarBz2Writer:
+    """A `Writer` of one conda package. `target` is the final path, `<stem>.tar.bz2`."""
+
+    def __init__(self, target: Path | str, package: CondaPackage, level: int = 9) -> None:
+        """`level` is bzip2's block size in units of 100 kB; 9 is what conda-build uses."""
+        self.package = package
+        self.paths: list[PackedPath] = []
+        self._level = level
+        self._mtime = package.timestamp // 1000 or EARLIEST
+        self._file = Unfinished(os.fspath(target))
+        try:
+            self._payload = Unfinished(os.fspath(target) + ".payload")
+        except BaseException:
+            self._file.discard()
+            raise
+
+    def add(self, entry: Entry, content: Content, placeholder: str = "") -> None:
+        """Add a file; `entry.path` is where it lies in the package."""
+        size = len(content.data)
+        self._payload.stream.write(
+            ustar.header(entry.path, size, self._mtime, entry.executable)
+            + content.data
+            + ustar.padding(size)
+        )
+        self.paths.append(PackedPath(entry.path, content.sha256, size, placeholder))
+
+    def close(self) -> None:
+        """Compress info/ and the files, and move the package under its final name."""
+        try:
+            compressor = bz2.BZ2Compressor(self._level)
+            out = self._file.stream
+            for path, data in info_files(self.package, self.paths):
+                header = ustar.header(path, len(data), self._mtime)
+                out.write(compressor.compress(header + data + ustar.padding(len(data))))
+            self._payload.stream.seek(0)
+            while piece := self._payload.stream.read(PIECE):
+                out.write(compressor.compress(piece))
+            out.write(compressor.compress(ustar.END) + compressor.flush())
+            self._file.keep()
+        except BaseException:
+            self._file.discard()
+            raise
+        finally:
+            self._payload.discard()
+
+    def abort(self) -> None:
+        self._payload.discard()
+        self._file.discard()
