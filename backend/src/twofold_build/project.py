@@ -149,11 +149,11 @@ def _text(folder: str) -> str:
 
 
 def _document(text: str, mistakes: Mistakes) -> dict[str, Any]:
-    import tomllib
+    from twofold_build.toml import loads
 
     try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        return loads(text)
+    except (ValueError, RecursionError) as error:  # tomllib.TOMLDecodeError is a ValueError
         from twofold_build.locate import syntax_problem
 
         mistakes.tell_only(syntax_problem(text, str(error)))

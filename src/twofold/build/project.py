@@ -42,15 +42,15 @@ def has_our_backend(root: str) -> bool:
 
     A file that cannot be read as TOML is ours too: its mistakes are told best by `read_project`.
     """
-    import tomllib
+    from twofold_build.toml import loads
 
     path = os.path.join(root, "pyproject.toml")
     if not os.path.exists(path):
         return not os.path.exists(os.path.join(root, "setup.py"))
     try:
-        with open(path, "rb") as file:
-            document = tomllib.load(file)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
+        with open(path, encoding="utf-8") as file:
+            document = loads(file.read())
+    except (ValueError, RecursionError):  # among them TOMLDecodeError and UnicodeDecodeError
         return True
     system = document.get("build-system", {})
     return not isinstance(system, dict) or is_ours(system, root)

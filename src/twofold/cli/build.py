@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import sys
 
-from twofold.cli.terminal import Parser, note, result
-from twofold.errors import UsageError
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
@@ -17,6 +14,8 @@ if TYPE_CHECKING:
 
 
 def parser() -> argparse.ArgumentParser:
+    from twofold.cli.terminal import Parser
+
     made = Parser(
         "build",
         "Build the sdist and the wheel into dist/ and the conda package into conda-bld/, which\n"
@@ -33,21 +32,57 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def run(args: argparse.Namespace) -> int:
+class Arguments:
+    """The arguments of a plain command line, told without argparse."""
+
+    def __init__(self) -> None:
+        self.path = "."
+        self.out: str | None = None
+        self.only: str | None = None
+        self.list = False
+        self.json = False
+
+
+def quick(words: list[str]) -> Arguments | None:
+    """Read a plain command line; None leaves it to argparse, whose import costs as much as the
+    building of a small project.
+    """
+    args = Arguments()
+    seen_path = False
+    rest = iter(words)
+    for word in rest:
+        if word in ("--out", "--only"):
+            value = next(rest, "")
+            if not value or value.startswith("-"):
+                return None
+            setattr(args, word[2:], value)
+        elif word in ("--list", "--json"):
+            setattr(args, word[2:], True)
+        elif word.startswith("-") or seen_path:
+            return None
+        else:
+            args.path = word
+            seen_path = True
+    return args
+
+
+def run(args: argparse.Namespace | Arguments) -> int:
     from twofold.build.request import BuildRequest
 
     kinds = _kinds(args.only)
     if args.list:
         return _list(args.path, kinds, args.json)
-    request = BuildRequest(kinds, args.out, tell=note, progress=_progress())
+    request = BuildRequest(kinds, args.out, tell=_note, progress=_progress())
     made = _build(args.path, request)
     if args.json:
+        from twofold.cli.terminal import result
+
         result(_as_json(made))
         return 0
     width = max(len(_shown(built.path)) for built in made.artifacts)
     for built in made.artifacts:
         print(f"{_shown(built.path):<{width}}  {_size(built.size)}")
-    note(f"{made.name} {made.version} by {made.backend} in {made.seconds:.2f} s")
+    _note(f"{made.name} {made.version} by {made.backend} in {made.seconds:.2f} s")
     return 0
 
 
@@ -59,6 +94,7 @@ def _build(path: str, request: BuildRequest) -> BuildResult:
 
 def _kinds(only: str | None) -> tuple[str, ...]:
     from twofold.build.request import DEFAULT_KINDS, KINDS
+    from twofold.errors import UsageError
 
     if only is None:
         return DEFAULT_KINDS
@@ -76,6 +112,8 @@ def _list(path: str, kinds: tuple[str, ...], as_json: bool) -> int:
 
     listing = list_project(path, kinds)
     if as_json:
+        from twofold.cli.terminal import result
+
         result(
             {
                 "artifacts": {
@@ -97,6 +135,11 @@ def _list(path: str, kinds: tuple[str, ...], as_json: bool) -> int:
         for path, why in listing.left_out:
             print(f"  {path:<{width}}  {why}")
     return 0
+
+
+def _note(text: str) -> None:
+    """What terminal.note does, without the import of argparse behind it."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def _as_json(made: BuildResult) -> dict[str, object]:
