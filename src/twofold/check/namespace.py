@@ -15,7 +15,6 @@ _ALWAYS_WORDS = """
 """
 #: What every module has without saying so.
 _ALWAYS = frozenset(_ALWAYS_WORDS.split())
-)
 
 
 class Namespace:

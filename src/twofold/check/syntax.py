@@ -42,7 +42,6 @@ _PLAIN_WORDS = """
 """
 #: Fields that hold text, numbers, or nodes that are as old as Python.
 _PLAIN = frozenset(_PLAIN_WORDS.split())
-)
 #: Kind of node -> the fields in which other nodes lie.
 _FIELDS = {
     kind: tuple(field for field in kind._fields if field not in _PLAIN)
