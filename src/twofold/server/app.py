@@ -38,6 +38,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Starlett
             TwofoldError: problem.troubled,
             OSError: problem.troubled,
             HTTPException: problem.http_error,
+            Exception: problem.our_fault,
         },
     )
     app.router.redirect_slashes = False

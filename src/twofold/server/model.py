@@ -67,6 +67,15 @@ ANONYMOUS = Actor()
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """A channel as one asker looks at it: under one label."""
+
+    actor: Actor
+    channel: str
+    label: str = "main"
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """One address for both worlds. `serial` counts its changes."""
 

@@ -7,7 +7,7 @@ packages: neither grows with the channel.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from twofold.server.model import Channel, Page, Project, Stored
@@ -15,30 +15,52 @@ from twofold.server.rendering import conda, simple
 from twofold.server.store import Connection, channels, files, pages
 
 JSON, HTML = "json", "html"
+MAIN, PRE = "main", "pre"
 
 
-def simple_key(form: str, project: str) -> str:
-    return f"simple/{form}/{project}"
+def simple_key(label: str, form: str, project: str) -> str:
+    return f"simple/{label}/{form}/{project}"
 
 
-def render_project(db: Connection, channel: Channel, project: Project, serial: int) -> None:
-    """The project's simple page in both forms; none when it has no files on the PyPI side."""
-    found = [file for file in files.files_of_project(db, project.id) if not file.kind.is_conda]
-    if not found and not _has_python_side(db, project):
-        return
+def render_project(
+    db: Connection, channel: Channel, project: Project, serial: int, gone: Iterable[str] = ()
+) -> None:
+    """The project's simple page in both forms, for every label its files have (or had: `gone`).
+
+    A name stays known when its files are deleted: its page is then empty, and not 404.
+    """
+    every = files.files_of_project(db, project.id, deleted=True)
+    python = [file for file in every if not file.kind.is_conda]
+    for label in {page_label(name) for file in python for name in file.labels}.union(gone):
+        shown = [
+            file
+            for file in python
+            if file.deleted_at is None and label in map(page_label, file.labels)
+        ]
+        _set_simple_page(db, channel, project, serial, label, shown)
+
+
+def page_label(label: str) -> str:
+    """Under which label's page a label's files are shown: pip itself leaves pre-releases out."""
+    return MAIN if label == PRE else label
+
+
+def _set_simple_page(
+    db: Connection,
+    channel: Channel,
+    project: Project,
+    serial: int,
+    label: str,
+    shown: Sequence[Stored],
+) -> None:
     for form, body in (
-        (JSON, simple.project_json(project, found)),
-        (HTML, simple.project_html(project, found)),
+        (JSON, simple.project_json(project, shown)),
+        (HTML, simple.project_html(project, shown)),
     ):
-        key = simple_key(form, project.key)
+        key = simple_key(label, form, project.key)
+        if pages.page(db, channel.id, key) is None:
+            channels.names_changed(db, channel.id, serial)
         pages.set_page(db, channel.id, key, Page(body, etag_of(body), serial))
-    channels.change_project(db, project.id, serial=serial)
-
-
-def _has_python_side(db: Connection, project: Project) -> bool:
-    """Also when all its files were deleted: the name stays known, its page is empty."""
-    everything = files.files_of_project(db, project.id, deleted=True)
-    return any(not file.kind.is_conda for file in everything)
 
 
 def render_shards(

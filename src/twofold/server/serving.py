@@ -46,13 +46,13 @@ def serve(settings: Settings, ready: Callable[[str, str | None], None]) -> None:
         token = people.first_start(app.state.registry)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         url = f"http://{host}:{listener.getsockname()[1]}"
-        server = _Server(_config(app), lambda: ready(url, token))
+        server = Server(config_of(app), lambda: ready(url, token))
         server.run([listener])
     finally:
         listener.close()
 
 
-def _config(app: object) -> uvicorn.Config:
+def config_of(app: object) -> uvicorn.Config:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
@@ -68,7 +68,7 @@ def _config(app: object) -> uvicorn.Config:
     )
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """uvicorn's server, which says when it has started."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:

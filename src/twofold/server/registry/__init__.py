@@ -4,9 +4,15 @@
 
     publishing.publish(registry, actor, channel, Upload)    -> Published
     changing.yank / unyank / delete / delete_project / set_status
-    labelling.label / unlabel / move / copy / remove_label / lock
-    looking.channel / project / projects / files / find / page / conda pages
-    people (users, tokens, logins, channels, roles)
+    changing.describe_project / describe_release      what people are told of them
+    labelling.label / unlabel / copy_label / remove_label / lock_label / labels / labelled
+    labelling.promote(registry, actor, Promotion)      to another label or channel, no bytes moved
+    staging.announce / receive / commit                an upload in three requests
+    looking.channel / project / projects / files_of / by_name / file
+    looking.simple_page / simple_index (View: actor, channel, label)
+    conda_pages.repodata / shard / channeldata
+    people.identify / log_in / issue_token / give_token / tokens_of / revoke
+    people.add_user / add_channel
 
 Every verb takes the actor first, asks `access` for the right, changes records in one transaction
 (`Registry.changing`), re-renders the pages that the change touches in that transaction, and notes
@@ -16,7 +22,7 @@ that the caller is to blame for. All verbs are synchronous; the web calls them i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -83,10 +89,9 @@ class Change:
         change = audit.Change(self.at, name, action, self.channel.name, subject, detail)
         audit.note_change(self.db, change)
 
-    def show(
-        self, project: Project, *changed: Stored, labels: frozenset[str] = frozenset()
-    ) -> None:
+    def show(self, project: Project, *changed: Stored, labels: Iterable[str] = ()) -> None:
         """Render anew what shows these files; `labels` are labels they no longer have."""
         if not changed or any(not file.kind.is_conda for file in changed):
-            pages.render_project(self.db, self.channel, project, self.serial)
+            gone = {pages.page_label(label) for label in labels}
+            pages.render_project(self.db, self.channel, project, self.serial, gone)
         pages.render_shards(self.db, self.channel, changed, self.serial, self.at, labels)

@@ -9,20 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from twofold.server.model import Action, Actor, Channel, Page
+from twofold.server.model import Action, Actor, Channel, Page, View
 from twofold.server.pages import etag_of
 from twofold.server.registry import Registry, reachable
 from twofold.server.registry.looking import not_found
 from twofold.server.rendering import conda
 from twofold.server.store import Connection, files, pages
 
-MAIN = "main"
 
-
-def repodata(
-    registry: Registry, actor: Actor, channel: str, label: str, subdir: str, name: str
-) -> tuple[Page, bool]:
+def repodata(registry: Registry, view: View, subdir: str, name: str) -> tuple[Page, bool]:
     """A whole-channel page of one subdir by its file name, and whether the channel is public."""
+    label = view.label
     makers: dict[str, Callable[[Connection, Channel], bytes]] = {
         "repodata.json": lambda db, c: _repodata(db, c, label, subdir),
         "repodata.json.zst": lambda db, c: conda.compressed(_repodata(db, c, label, subdir)),
@@ -33,11 +30,11 @@ def repodata(
     if name not in makers:
         raise not_found(f"page '{name[:100]}'")
     with registry.database.read() as db:
-        found = reachable(db, actor, channel, Action.READ)
+        found = reachable(db, view.actor, view.channel, Action.READ)
         serial = pages.last_change(db, found.id, label, subdir)
         if not serial and subdir != "noarch":
-            raise not_found(f"subdir '{subdir[:50]}' in channel '{channel}'")
-        key = f"conda/{label}/{subdir}/{name}"
+            raise not_found(f"subdir '{subdir[:50]}' in channel '{view.channel}'")
+        key = f"conda/{view.label}/{subdir}/{name}"
         page = pages.page(db, found.id, key)
         if page is not None and page.serial == serial:
             return page, found.public
@@ -76,18 +73,18 @@ def shard(registry: Registry, actor: Actor, channel: str, sha256: str) -> tuple[
     return body, found.public
 
 
-def channeldata(registry: Registry, actor: Actor, channel: str, label: str) -> tuple[Page, bool]:
+def channeldata(registry: Registry, view: View) -> tuple[Page, bool]:
     """channeldata.json: the newest record of every name."""
     with registry.database.read() as db:
-        found = reachable(db, actor, channel, Action.READ)
-        key = f"conda/{label}/channeldata.json"
+        found = reachable(db, view.actor, view.channel, Action.READ)
+        key = f"conda/{view.label}/channeldata.json"
         page = pages.page(db, found.id, key)
         if page is not None and page.serial == found.serial:
             return page, found.public
         newest: dict[str, dict[str, object]] = {}
         subdirs: dict[str, set[str]] = {}
         for subdir in files.subdirs_of(db, found.id):
-            for _, text, _ in files.records(db, found.id, subdir, label):
+            for _, text, _ in files.records(db, found.id, subdir, view.label):
                 record = json.loads(text or "{}")
                 name = record["name"]
                 subdirs.setdefault(name, set()).add(subdir)

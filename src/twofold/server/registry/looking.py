@@ -8,7 +8,7 @@ from twofold.artifact import Kind
 from twofold.errors import Refused
 from twofold.names import normalised
 from twofold.server import pages
-from twofold.server.model import Action, Actor, Channel, Page, Project, Stored
+from twofold.server.model import Action, Actor, Channel, Page, Project, Stored, View
 from twofold.server.registry import Registry, reachable
 from twofold.server.rendering import simple
 from twofold.server.store import channels, files
@@ -32,29 +32,26 @@ def channel(registry: Registry, actor: Actor, name: str, action: Action = Action
         return reachable(db, actor, name, action)
 
 
-def simple_page(
-    registry: Registry, actor: Actor, channel_name: str, name: str, form: str
-) -> tuple[Page, bool]:
+def simple_page(registry: Registry, view: View, name: str, form: str) -> tuple[Page, bool]:
     """A project's page of the simple index, and whether the channel is public."""
     with registry.database.read() as db:
-        found = reachable(db, actor, channel_name, Action.READ)
-        page = stored_pages.page(db, found.id, pages.simple_key(form, name))
+        found = reachable(db, view.actor, view.channel, Action.READ)
+        page = stored_pages.page(db, found.id, pages.simple_key(view.label, form, name))
     if page is None:
-        raise not_found(f"project '{name[:100]}' in channel '{channel_name}'")
+        raise not_found(f"project '{name[:100]}' in channel '{view.channel}'")
     return page, found.public
 
 
-def simple_index(
-    registry: Registry, actor: Actor, channel_name: str, form: str
-) -> tuple[Page, bool]:
+def simple_index(registry: Registry, view: View, form: str) -> tuple[Page, bool]:
     """The list of projects; rendered when it is first asked for after a change of names."""
     with registry.database.read() as db:
-        found = reachable(db, actor, channel_name, Action.READ)
-        key = f"simple-index/{form}"
+        found = reachable(db, view.actor, view.channel, Action.READ)
+        key = f"simple-index/{view.label}/{form}"
         page = stored_pages.page(db, found.id, key)
         if page is not None and page.serial == found.names_serial:
             return page, found.public
-        every = channels.projects_of(db, found.id)
+        prefix = pages.simple_key(view.label, form, "")
+        every = stored_pages.projects_with_page(db, found.id, prefix)
     body = simple.index_json(every) if form == pages.JSON else simple.index_html(every)
     page = Page(body, pages.etag_of(body), found.names_serial)
     with registry.database.write() as db:

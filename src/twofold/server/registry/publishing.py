@@ -19,13 +19,13 @@ from twofold.formats.opening import read
 from twofold.names import normalised
 from twofold.server import gates
 from twofold.server.model import Action, Actor, Project, Stored
+from twofold.server.pages import MAIN, PRE
 from twofold.server.registry import Change, Registry, reachable
+from twofold.server.registry.labelling import check_label, demand_unlocked
 from twofold.server.registry.twins import Twin, make_twin
 from twofold.server.rendering.conda import record_of
 from twofold.server.store import channels, files
 from twofold.server.store.files import NewFile
-
-MAIN, PRE = "main", "pre"
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> P
     Raises Refused (no right, a gate) and Unreachable (the store is away: nothing has changed).
     """
     gates.file_name_is_plain(upload.filename)
+    for label in upload.labels:
+        check_label(label)
     with _aside(registry, upload) as path:
         gates.digests_match(upload.claims, path)
         artifact = _own_word(path)
@@ -116,6 +118,7 @@ def _record(
             return _unchanged(registry, taken)
         project = project_of(change, key, artifact, twin)
         labels = upload.labels or default_labels(artifact)
+        demand_unlocked(change, labels)
         new = _new_file(change, project, artifact)
         new = replace(new, remark=twin.remark, provenance=upload.provenance)
         file = files.add_file(change.db, new, labels)
@@ -148,7 +151,6 @@ def project_of(change: Change, key: str, artifact: Artifact, twin: Twin) -> Proj
     conda_name = conda[0].name if conda else None
     found = channels.project_by_key(change.db, change.channel.id, key)
     if found is None:
-        channels.names_changed(change.db, change.channel.id, change.serial)
         return channels.add_project(
             change.db, change.channel.id, key, artifact.name, change.at, conda_name=conda_name
         )

@@ -7,37 +7,81 @@ bytes wait in the object store, so that any server process can do any step.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 from twofold.errors import Refused
+from twofold.server import gates
 from twofold.server.gates import Claims
-from twofold.server.model import Action, Actor
+from twofold.server.model import Action, Actor, Stored
 from twofold.server.registry import Registry, reachable
+from twofold.server.registry.labelling import check_label
 from twofold.server.registry.publishing import Published, Upload, publish
+from twofold.server.registry.reviving import revive
 from twofold.server.store import files, stages
 
 #: How long an announced upload may take.
 PATIENCE = timedelta(hours=6)
 
 
-def announce(
-    registry: Registry, actor: Actor, channel: str, basename: str, labels: frozenset[str]
-) -> str:
-    """The id of a new stage. `basename` is `noarch/x-1-py_0.conda` or a wheel's or sdist's name."""
+@dataclass(frozen=True)
+class Announcement:
+    """A file that is to come: `basename` is `noarch/x-1-py_0.conda`, or a wheel's or sdist's name.
+
+    `sha256` is '' when it was not told. `labels` empty means the usual one.
+    """
+
+    basename: str
+    labels: frozenset[str] = frozenset()
+    sha256: str = ""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """(subdir, file name)."""
+        subdir, _, filename = self.basename.rpartition("/")
+        return subdir, filename
+
+
+def announce(registry: Registry, actor: Actor, channel: str, wanted: Announcement) -> str:
+    """The id of a new stage. Raises Refused: 409 when the file is there, 400 when it never can be.
+
+    A deleted file may come again by the bytes it had.
+    """
     at = registry.clock()
+    gates.file_name_is_plain(wanted.place[1])
+    for label in wanted.labels:
+        check_label(label)
     with registry.database.write() as db:
         found = reachable(db, actor, channel, Action.UPLOAD, _project(actor))
-        subdir, _, filename = basename.rpartition("/")
-        if files.file_named(db, found.id, subdir, filename) is not None:
-            raise Refused("file-exists", f"File already exists ({filename[:200]!r})", status=409)
+        taken = files.file_named(db, found.id, *wanted.place)
+        if taken is not None:
+            _refuse_other_bytes(taken, wanted)
         assert actor.user is not None
         stages.remove_stages_before(db, at - PATIENCE)
-        attributes = {"labels": sorted(labels), "channel": channel}
-        stage = stages.Stage(secrets.token_hex(32), found.id, actor.user.id, basename, attributes)
+        attributes = {
+            "labels": sorted(wanted.labels),
+            "channel": channel,
+            "announced": wanted.sha256.lower(),
+        }
+        stage_id = secrets.token_hex(32)
+        stage = stages.Stage(stage_id, found.id, actor.user.id, wanted.basename, attributes)
         stages.add_stage(db, stage, at)
-    return stage.id
+    return stage_id
+
+
+def _refuse_other_bytes(taken: Stored, wanted: Announcement) -> None:
+    if taken.deleted_at is None:
+        raise Refused("file-exists", f"File already exists ({taken.filename!r})", status=409)
+    if wanted.sha256 and wanted.sha256.lower() != taken.sha256:
+        raise Refused(
+            "file-name-used",
+            f"File already exists ({taken.filename!r} was deleted; a used name stays used)",
+            "release a new version or raise the build number; the deleted file comes back when "
+            "its own bytes are uploaded again",
+        )
 
 
 def _project(actor: Actor) -> str | None:
@@ -45,11 +89,23 @@ def _project(actor: Actor) -> str | None:
     return actor.token.project if actor.token else None
 
 
-def receive(registry: Registry, stage_id: str, path: Path) -> None:
-    """Keep the bytes of an announced file. Raises Refused (404) for an unknown stage."""
+def receive(registry: Registry, stage_id: str, path: Path, md5: str = "") -> None:
+    """Keep the bytes of an announced file; `md5` (hex) is checked when it is told.
+
+    Raises Refused: 404 for an unknown stage, 400 (digest-mismatch) for damaged bytes.
+    """
+    stage = _stage(registry, stage_id)
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    stage = _stage(registry, stage_id)
+    announced = str(stage.attributes.get("announced", ""))
+    if announced and not hmac.compare_digest(announced.encode(), sha256.encode()):
+        raise Refused(
+            "digest-mismatch",
+            f"The sha256 digest of what came is {sha256}, announced was {announced[:80]}",
+            "the file was damaged on its way; upload it again",
+        )
+    if md5:
+        gates.digests_match(Claims(digests={"md5": md5}), path)
     registry.blobs.put(sha256, path)
     with registry.database.write() as db:
         stages.change_stage(db, stage_id, {**stage.attributes, "sha256": sha256})
@@ -64,18 +120,31 @@ def commit(registry: Registry, actor: Actor, stage_id: str, claims: Claims) -> P
     if sha256 is None:
         raise Refused("nothing-received", "The file has not been sent yet", status=400)
     registry.spool.mkdir(parents=True, exist_ok=True)
-    path = registry.spool / f"staged-{stage_id}"
+    path = registry.spool / f"staged-{stage_id}-{secrets.token_hex(4)}"
     try:
         registry.blobs.fetch(sha256, path)
-        filename = stage.basename.rpartition("/")[2]
-        labels = frozenset(stage.attributes["labels"])
-        upload = Upload(path, filename, claims, labels)
-        done = publish(registry, actor, stage.attributes["channel"], upload)
+        done = _publish(registry, actor, stage, path, claims)
     finally:
         path.unlink(missing_ok=True)
     with registry.database.write() as db:
         stages.remove_stage(db, stage_id)
     return done
+
+
+def _publish(
+    registry: Registry, actor: Actor, stage: stages.Stage, path: Path, claims: Claims
+) -> Published:
+    channel = stage.attributes["channel"]
+    subdir, filename = Announcement(stage.basename).place
+    with registry.database.read() as db:
+        found = reachable(db, actor, channel, Action.UPLOAD, _project(actor))
+        taken = files.file_named(db, found.id, subdir, filename)
+    if taken and taken.deleted_at and taken.sha256 == stage.attributes["sha256"]:
+        file, twins = revive(registry, actor, channel, taken, path)
+        return Published(file, True, tuple(twins), file.remark)
+    labels = frozenset(stage.attributes["labels"])
+    upload = Upload(path, filename, replace(claims, subdir=subdir), labels)
+    return publish(registry, actor, channel, upload)
 
 
 def _stage(registry: Registry, stage_id: str) -> stages.Stage:

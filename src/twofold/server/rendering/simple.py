@@ -80,18 +80,16 @@ def _anchor(project: Project, file: Stored) -> str:
     return f"<a {' '.join(attributes)}>{escape(file.filename)}</a><br>"
 
 
-def index_json(projects: Iterable[Project]) -> bytes:
+def index_json(projects: Iterable[str]) -> bytes:
     value = {
         "meta": {"api-version": API_VERSION},
-        "projects": [{"name": project.key} for project in projects],
+        "projects": [{"name": key} for key in projects],
     }
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def index_html(projects: Iterable[Project]) -> bytes:
-    lines = "\n".join(
-        f'<a href="{escape(project.key)}/">{escape(project.key)}</a><br>' for project in projects
-    )
+def index_html(projects: Iterable[str]) -> bytes:
+    lines = "\n".join(f'<a href="{escape(key)}/">{escape(key)}</a><br>' for key in projects)
     return _html("Simple index", "", lines)
 
 

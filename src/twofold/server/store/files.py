@@ -71,6 +71,27 @@ def add_file(db: Connection, new: NewFile, file_labels: Iterable[str]) -> Stored
     return found
 
 
+def copy_file(
+    db: Connection,
+    file: Stored,
+    channel_id: int,
+    project_id: int,
+    made_from: int | None,
+    at: datetime,
+) -> int:
+    """Record a file of another channel here too, on the same blob; returns its id."""
+    row = dict(db.execute(select(files).where(files.c.id == file.id)).one()._mapping)
+    del row["id"]
+    row.update(
+        channel_id=channel_id,
+        project_id=project_id,
+        made_from=made_from,
+        uploaded_at=to_text(at),
+        deleted_at=None,
+    )
+    return new_id(db.execute(insert(files).values(**row)))
+
+
 def _need_blob(db: Connection, sha256: str, size: int, at: datetime) -> None:
     if db.execute(select(blobs.c.sha256).where(blobs.c.sha256 == sha256)).first() is None:
         from sqlalchemy.dialects import postgresql, sqlite

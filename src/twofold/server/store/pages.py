@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from twofold.server.clock import to_text
 from twofold.server.model import Page
-from twofold.server.store.schema import pages, shard_bodies, shards
+from twofold.server.store.schema import pages, projects, shard_bodies, shards
 
 
 def set_page(db: Connection, channel_id: int, key: str, page: Page) -> None:
@@ -24,6 +24,21 @@ def page(db: Connection, channel_id: int, key: str) -> Page | None:
     )
     row = db.execute(query).first()
     return Page(bytes(row[0]), row[1], row[2]) if row else None
+
+
+def projects_with_page(db: Connection, channel_id: int, prefix: str) -> list[str]:
+    """The keys of the projects that have a page whose key is `prefix` + the project's, sorted."""
+    query = (
+        select(projects.c.key)
+        .join(
+            pages,
+            (pages.c.channel_id == projects.c.channel_id)
+            & (pages.c.key == prefix + projects.c.key),
+        )
+        .where(projects.c.channel_id == channel_id)
+        .order_by(projects.c.key)
+    )
+    return list(db.execute(query).scalars())
 
 
 def remove_page(db: Connection, channel_id: int, key: str) -> None:

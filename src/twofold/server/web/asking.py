@@ -15,8 +15,9 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from twofold.errors import Refused
-from twofold.server.model import Actor
+from twofold.server.model import Actor, View
 from twofold.server.registry import Registry, people
+from twofold.server.tokens import PREFIX
 
 _IN_PATH = re.compile(r"/t/([a-zA-Z0-9-]+)(/.*)")
 
@@ -66,7 +67,15 @@ def _basic(value: str) -> tuple[str | None, str | None]:
         user, _, secret = base64.b64decode(value, validate=True).decode("utf-8").partition(":")
     except (binascii.Error, UnicodeDecodeError):
         raise Refused("invalid-credentials", "The Basic credentials cannot be read") from None
-    return (secret, user) if secret else (user or None, None)
+    if secret:
+        return secret, user
+    return (user, None) if user.startswith(PREFIX) else (None, user)
+
+
+def view_of(request: Request) -> View:
+    """The channel and the label that an address names (`main` without one), and who asks."""
+    words = request.path_params
+    return View(actor_of(request), words["channel"], words.get("label", "main"))
 
 
 def actor_of(request: Request) -> Actor:

@@ -5,27 +5,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from twofold.server.registry import conda_pages, looking
-from twofold.server.web.asking import actor_of, registry_of
+from twofold.server.web.asking import actor_of, registry_of, view_of
 from twofold.server.web.sending import FOR_EVER, cache_control, send_file, send_page
-
-
-def _label(request: Request) -> str:
-    return str(request.path_params.get("label", conda_pages.MAIN))
 
 
 def in_subdir(request: Request) -> Response:
     """A package, or one of the pages that describe the subdir."""
-    registry, words, actor = registry_of(request), request.path_params, actor_of(request)
-    channel, subdir, name = words["channel"], words["subdir"], words["filename"]
+    registry, words = registry_of(request), request.path_params
+    subdir, name = words["subdir"], words["filename"]
     if name.endswith((".conda", ".tar.bz2")):
-        found = looking.by_name(registry, actor, channel, subdir, name)
+        found = looking.by_name(registry, actor_of(request), words["channel"], subdir, name)
         return send_file(request, registry, found)
-    page, public = conda_pages.repodata(registry, actor, channel, _label(request), subdir, name)
+    page, public = conda_pages.repodata(registry, view_of(request), subdir, name)
     media = "application/zstd" if name.endswith(".zst") else "application/json"
     return send_page(request, page, media, public)
 
@@ -39,9 +37,7 @@ def shard(request: Request) -> Response:
 
 
 def channeldata(request: Request) -> Response:
-    registry, channel = registry_of(request), request.path_params["channel"]
-    label = _label(request)
-    page, public = conda_pages.channeldata(registry, actor_of(request), channel, label)
+    page, public = conda_pages.channeldata(registry_of(request), view_of(request))
     return send_page(request, page, "application/json", public)
 
 
@@ -52,10 +48,10 @@ def notices(request: Request) -> Response:
     return JSONResponse({"notices": found.settings.get("notices", [])})
 
 
-def _both(path: str, endpoint: object) -> list[Route]:
+def _both(path: str, endpoint: Callable[[Request], Response]) -> list[Route]:
     return [
-        Route(f"/{{channel}}{path}", endpoint),  # type: ignore[arg-type]
-        Route(f"/{{channel}}/label/{{label}}{path}", endpoint),  # type: ignore[arg-type]
+        Route(f"/{{channel}}{path}", endpoint),
+        Route(f"/{{channel}}/label/{{label}}{path}", endpoint),
     ]
 
 

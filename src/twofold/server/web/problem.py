@@ -53,6 +53,11 @@ async def troubled(_request: Request, error: Exception) -> Response:
     return problem("unavailable", f"The server's storage failed: {error}", "try again", 503)
 
 
+async def our_fault(_request: Request, _error: Exception) -> Response:
+    """A defect of ours: the traceback goes to the log, not to the client."""
+    return problem("internal-error", "The server made a mistake; it is in its log", "", 500)
+
+
 async def http_error(_request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 500)
     texts = {404: "There is nothing at this address", 405: "This address does not take that method"}

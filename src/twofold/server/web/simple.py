@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -9,7 +11,7 @@ from starlette.routing import Route
 from twofold.names import normalised
 from twofold.server.pages import HTML, JSON
 from twofold.server.registry import looking
-from twofold.server.web.asking import actor_of, registry_of
+from twofold.server.web.asking import actor_of, registry_of, view_of
 from twofold.server.web.sending import FOR_EVER, cache_control, send_file, send_page
 
 JSON_MEDIA = "application/vnd.pypi.simple.v1+json"
@@ -57,8 +59,7 @@ def project_page(request: Request) -> Response:
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(f"{up}{normalised(name)}/{query}", 301)
     media, form = _wanted(request)
-    registry, channel = registry_of(request), request.path_params["channel"]
-    page, public = looking.simple_page(registry, actor_of(request), channel, name, form)
+    page, public = looking.simple_page(registry_of(request), view_of(request), name, form)
     return send_page(request, page, media, public, {"vary": "Accept"})
 
 
@@ -66,8 +67,7 @@ def index_page(request: Request) -> Response:
     if not request.url.path.endswith("/"):
         return RedirectResponse("simple/", 301)
     media, form = _wanted(request)
-    registry, channel = registry_of(request), request.path_params["channel"]
-    page, public = looking.simple_index(registry, actor_of(request), channel, form)
+    page, public = looking.simple_index(registry_of(request), view_of(request), form)
     return send_page(request, page, media, public, {"vary": "Accept"})
 
 
@@ -88,10 +88,17 @@ def file(request: Request) -> Response:
     return Response(looking.metadata(found), 200, headers, "application/octet-stream")
 
 
+def _both(path: str, endpoint: Callable[[Request], Response]) -> list[Route]:
+    return [
+        Route(f"/{{channel}}{path}", endpoint),
+        Route(f"/{{channel}}/label/{{label}}{path}", endpoint),
+    ]
+
+
 routes = [
-    Route("/{channel}/simple", index_page),
-    Route("/{channel}/simple/", index_page),
-    Route("/{channel}/simple/{name}", project_page),
-    Route("/{channel}/simple/{name}/", project_page),
-    Route("/{channel}/files/{sha256}/{filename}", file),
+    *_both("/simple", index_page),
+    *_both("/simple/", index_page),
+    *_both("/simple/{name}", project_page),
+    *_both("/simple/{name}/", project_page),
+    *_both("/files/{sha256}/{filename}", file),
 ]

@@ -1,0 +1,185 @@
+"""Logins that people make for their programs: named tokens with scopes and an age.
+
+As the Anaconda.org API has them. A scope says what a token may do, or narrows where:
+
+    all, admin                    everything its user may
+    conda, pypi, api:write, ...   read and upload
+    repos, conda:download, ...    read
+    channel:NAME, project:NAME    only there
+
+A channel is one address for both worlds, so a scope of one world is good for the other as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from twofold.errors import Refused
+from twofold.names import normalised
+from twofold.server.model import Action, Actor, Token
+from twofold.server.registry import Registry, people
+from twofold.server.tokens import PREFIX
+
+_READ = frozenset({Action.READ})
+_UPLOAD = frozenset({Action.READ, Action.UPLOAD})
+
+#: Scope -> (what it lets a token do, what people are told of it).
+SCOPES: dict[str, tuple[frozenset[Action], str]] = {
+    "all": (people.EVERYTHING, "everything you may do"),
+    "admin": (people.EVERYTHING, "everything you may do"),
+    "api": (_UPLOAD, "read, upload, label and remove"),
+    "api:read": (_READ, "look at packages and files"),
+    "api:write": (_UPLOAD, "read, upload, label and remove"),
+    "conda": (_UPLOAD, "read and upload packages"),
+    "conda:download": (_READ, "download packages"),
+    "pypi": (_UPLOAD, "read and upload packages"),
+    "pypi:download": (_READ, "download packages"),
+    "pypi:upload": (_UPLOAD, "read and upload packages"),
+    "repo": (_READ, "download from your channels"),
+    "repos": (_READ, "download from your channels"),
+}
+
+#: Scopes with a name behind the colon.
+NARROWING = {
+    "channel:NAME": "in this channel only",
+    "project:NAME": "for this project only",
+}
+
+#: The longest life a token can be asked for (seconds); without an age it lives until removed.
+LONGEST_AGE = 100 * 366 * 24 * 3600
+
+LONGEST_NAME = 200
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a login is asked for. `max_age` in seconds; None: until it is removed."""
+
+    name: str
+    scopes: tuple[str, ...] = ()
+    max_age: int | None = None
+    channel: str | None = None
+    fail_if_exists: bool = False
+    hostname: str = ""
+    address: str = ""
+
+
+def log_in(registry: Registry, user: str, secret: str) -> Actor:
+    """The user by a password, or by a token of its own in the password's place.
+
+    Raises Refused (401): the clients ask again after a 401 and give up after a 403.
+    """
+    try:
+        if not secret.startswith(PREFIX):
+            return people.log_in(registry, user, secret)
+        actor = people.identify(registry, secret)
+    except Refused as error:
+        first = error.problems[0]
+        raise Refused(error.code, first.message, first.hint, 401) from error
+    if user and actor.name != user:
+        raise Refused("invalid-login", "Invalid user name or password", status=401)
+    return actor
+
+
+def create(registry: Registry, actor: Actor, wish: Wish) -> str:
+    """A new token of that name; an older one of the name goes, or is a reason to refuse (400)."""
+    if not wish.name or len(wish.name) > LONGEST_NAME:
+        raise Refused("invalid-name", f"A token's name has 1 to {LONGEST_NAME} characters")
+    request = _request(registry, actor, wish)
+    older = [token for token in _alive(registry, actor) if token.name == wish.name]
+    if older and wish.fail_if_exists:
+        raise Refused("token-exists", f"There is a token named '{wish.name}' already")
+    secret, _ = people.issue_token(registry, actor, request)
+    for token in older:
+        people.revoke(registry, actor.name, token)
+    return secret
+
+
+def _request(registry: Registry, actor: Actor, wish: Wish) -> people.TokenRequest:
+    application = {
+        "scopes": list(wish.scopes) or ["all"],
+        "hostname": wish.hostname[:LONGEST_NAME],
+        "remote_addr": wish.address,
+    }
+    request = people.TokenRequest(wish.name, application=application, channel=wish.channel)
+    request = _scoped(request, wish.scopes)
+    if wish.max_age is not None:
+        if not 0 < wish.max_age <= LONGEST_AGE:
+            raise Refused("invalid-age", f"A token lives from 1 to {LONGEST_AGE} seconds")
+        end = registry.clock() + timedelta(seconds=wish.max_age)
+        request = replace(request, expires_at=end)
+    limit = actor.token.expires_at if actor.token else None
+    if limit is not None and (request.expires_at is None or request.expires_at > limit):
+        request = replace(request, expires_at=limit)
+    return request
+
+
+def _scoped(request: people.TokenRequest, scopes: Iterable[str]) -> people.TokenRequest:
+    actions: frozenset[Action] = frozenset()
+    for scope in scopes:
+        word, _, name = scope.partition(":")
+        if word == "channel" and name:
+            request = replace(request, channel=_narrower(request.channel, name))
+        elif word == "project" and name:
+            request = replace(request, project=_narrower(request.project, normalised(name)))
+        elif scope in SCOPES:
+            actions |= SCOPES[scope][0]
+        else:
+            known = ", ".join([*SCOPES, *NARROWING])
+            raise Refused("unknown-scope", f"There is no scope {scope[:80]!a}", f"known: {known}")
+    return replace(request, actions=actions) if actions else request
+
+
+def _narrower(present: str | None, name: str) -> str:
+    if present not in (None, name):
+        raise Refused("several-places", f"A token is good for one place: '{present}' or '{name}'")
+    return name
+
+
+def all_of(registry: Registry, actor: Actor) -> list[Token]:
+    """The actor's tokens that are still good, oldest first."""
+    _demand_whole(actor)
+    return _alive(registry, actor)
+
+
+def remove(registry: Registry, actor: Actor, name: str, channel: str | None = None) -> None:
+    """Revoke the actor's token of that name (of that channel only). Raises Refused (404)."""
+    _demand_whole(actor)
+    found = [
+        token
+        for token in _alive(registry, actor)
+        if token.name == name and channel in (None, token.channel)
+    ]
+    if not found:
+        raise Refused("no-token-named", f"There is no token named {name[:100]!a}", status=404)
+    for token in found:
+        people.revoke(registry, actor.name, token)
+
+
+def current(actor: Actor) -> Token:
+    """The token of this very request. Raises Refused (401) when it came without one."""
+    if actor.token is None:
+        raise Refused("no-login", "This request carries no token", status=401)
+    return actor.token
+
+
+def remove_current(registry: Registry, actor: Actor) -> None:
+    people.revoke(registry, actor.name, current(actor))
+
+
+def _alive(registry: Registry, actor: Actor) -> list[Token]:
+    at = registry.clock()
+    found = people.tokens_of(registry, actor)
+    return [token for token in found if token.expires_at is None or token.expires_at > at]
+
+
+def _demand_whole(actor: Actor) -> None:
+    """A token made for one purpose neither sees nor ends the others of its user."""
+    token = actor.token
+    if token is None:
+        return
+    whole = Action.ADMIN in token.actions and token.channel is None and token.project is None
+    if not whole:
+        raise Refused("forbidden", "This token may not see or remove other tokens", status=403)

@@ -1,0 +1,135 @@
+"""`twofold serve` as a process: starting, saying so, being killed, being stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.server.packages import make_wheel
+
+
+@contextlib.contextmanager
+def server(data: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+    command = [sys.executable, "-m", "twofold", "serve", "--port", "0", "--json"]
+    command += ["--data", str(data), *words]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield process, json.loads(process.stdout.readline())
+    finally:
+        process.kill()
+        process.wait(20)
+
+
+def upload(ready: dict[str, str], token: str, wheel: Path) -> requests.Response:
+    with wheel.open("rb") as file:
+        return requests.post(
+            f"{ready['url']}/main/legacy/",
+            data={":action": "file_upload", "protocol_version": "1"},
+            files={"content": (wheel.name, file)},
+            auth=("__token__", token),
+            timeout=30,
+        )
+
+
+def test_the_token_is_told_on_the_first_start_alone(tmp_path: Path) -> None:
+    with server(tmp_path / "data") as (_, first):
+        assert set(first) == {"url", "token"}
+        assert requests.get(f"{first['url']}/readyz", timeout=10).json()["status"] == "ok"
+    with server(tmp_path / "data") as (_, second):
+        assert set(second) == {"url"}
+
+
+def test_a_port_in_use_is_told_with_a_hint(tmp_path: Path, twofold: Callable[..., Any]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ran = twofold("serve", "--port", str(taken.getsockname()[1]), "--data", tmp_path / "d")
+    assert ran.code == 1
+    assert "is in use" in ran.err
+    assert "hint: " in ran.err
+
+
+def test_nothing_acknowledged_is_lost_and_nothing_half_published_is_shown_after_a_kill(
+    tmp_path: Path,
+) -> None:
+    """Uploads in a stream, kill -9 in the middle, start again: every page agrees with the files."""
+    data, acknowledged = tmp_path / "data", []
+    wheels = [
+        make_wheel(tmp_path / "in", f"p{n}", "1.0", code=f"x = {n}\n" * 5000) for n in range(40)
+    ]
+    with server(data) as (process, ready):
+        token = ready["token"]
+
+        def uploads() -> None:
+            for wheel in wheels:
+                try:
+                    if upload(ready, token, wheel).status_code == 200:
+                        acknowledged.append(wheel.name)
+                except requests.RequestException:
+                    return
+
+        thread = threading.Thread(target=uploads)
+        thread.start()
+        while len(acknowledged) < 5:
+            time.sleep(0.002)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(20)
+        thread.join()
+    with server(data) as (_, again):
+        shown = everything(again["url"])
+        assert set(acknowledged) <= set(shown)
+        assert len(shown) <= len(acknowledged) + 1
+        for wheel in wheels:  # and the same uploads can go on
+            assert upload(again, token, wheel).status_code == 200
+        assert set(everything(again["url"])) == {wheel.name for wheel in wheels}
+
+
+def everything(url: str) -> list[str]:
+    """Every wheel shown; each can be fetched whole, and so can its twin."""
+    accept = {"Accept": "application/vnd.pypi.simple.v1+json"}
+    names = []
+    index = requests.get(f"{url}/main/simple/", headers=accept, timeout=10).json()
+    for project in index["projects"]:
+        base = f"{url}/main/simple/{project['name']}/"
+        for file in requests.get(base, headers=accept, timeout=10).json()["files"]:
+            body = requests.get(requests.compat.urljoin(base, file["url"]), timeout=10).content
+            assert len(body) == file["size"]
+            names.append(file["filename"])
+    packages = requests.get(f"{url}/main/noarch/repodata.json", timeout=10).json()["packages.conda"]
+    assert len(packages) == len(names)
+    for name, record in packages.items():
+        body = requests.get(f"{url}/main/noarch/{name}", timeout=10).content
+        assert len(body) == record["size"]
+    return names
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_a_stopped_server_finishes_what_is_under_way(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path)
+    body = wheel.read_bytes()
+    with server(tmp_path / "data") as (process, ready):
+        host, _, port = ready["url"].removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=20) as client:
+            head = f"POST /main/upload HTTP/1.1\r\nHost: x\r\nx-file-name: {wheel.name}\r\n"
+            head += f"Authorization: Bearer {ready['token']}\r\nContent-Length: {len(body)}\r\n\r\n"
+            client.sendall(head.encode() + body[:100])
+            time.sleep(0.2)
+            process.terminate()
+            time.sleep(0.2)
+            client.sendall(body[100:])
+            assert client.recv(4096).startswith(b"HTTP/1.1 200")
+        assert process.wait(20) in (0, -signal.SIGTERM)
