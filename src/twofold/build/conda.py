@@ -6,26 +6,22 @@ What comes out is the package that `twofold convert` makes of the same wheel, co
 from __future__ import annotations
 
 import os
-from functools import partial
 
 from twofold.build.request import Built
 from twofold.convert.layout import Layout, script
 from twofold.convert.platforms import Abi
 from twofold_build import names
-from twofold_build.archive import Content, Entry, content_of, new_sha256
+from twofold_build.archive import Content, Entry, content_of, new_md5, new_sha256
 from twofold_build.wheel import TAG, record_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
+    from typing import Any
 
     from twofold.conda_metadata import CondaPackage
     from twofold_build.archive import Writer
     from twofold_build.build import Plan
-
-#: zstandard's level for builds: half the time of convert's 9 for 9 % more bytes, so that a build
-#: takes less time than writing sdist and wheel alone does elsewhere.
-LEVEL = 5
 
 
 def packages(planned: Plan) -> list[CondaPackage]:
@@ -41,25 +37,44 @@ def packages(planned: Plan) -> list[CondaPackage]:
     return packages_of(planned.metadata, points, [TAG], options)
 
 
-def conda_writers(
-    planned: Plan,
-    channel: str,
-    kinds: Sequence[str],
-    finished: list[Callable[[], Built]],
-) -> list[Writer]:
-    """A writer for each package and kind, taking the wheel's entries."""
-    writers: list[Writer] = []
-    try:
-        for package in packages(planned):
-            for kind in kinds:
-                path = os.path.join(channel, package.subdir, f"{package.stem}.{kind}")
-                writers.append(FromWheel(_open(kind, path, package), package, planned))
-                finished.append(partial(_built, kind, path))
-    except BaseException:
-        for writer in writers:
-            writer.abort()
-        raise
-    return writers
+class CondaSide:
+    """The conda packages of one build: open them, let them take the wheel's entries, finish."""
+
+    def __init__(self, planned: Plan, channel: str, kinds: Sequence[str]) -> None:
+        self.writers: list[FromWheel] = []
+        self._channel = channel
+        self._files: list[tuple[str, str, CondaPackage]] = []
+        try:
+            for package in packages(planned):
+                for kind in kinds:
+                    path = os.path.join(channel, package.subdir, f"{package.stem}.{kind}")
+                    self.writers.append(FromWheel(_open(kind, path, package), package, planned))
+                    self._files.append((kind, path, package))
+        except BaseException:
+            for writer in self.writers:
+                writer.abort()
+            raise
+
+    def finish(self) -> list[Built]:
+        """Once the writers are closed: hash the files and make the folder a channel."""
+        from twofold.build.channel import index_channel
+
+        built = []
+        records = {}
+        for kind, path, package in self._files:
+            one, md5 = _hashed(kind, path)
+            built.append(one)
+            records[os.path.basename(path)] = _record(package, one, md5)
+        index_channel(self._channel, records)
+        return built
+
+
+def _record(package: CondaPackage, built: Built, md5: str) -> dict[str, Any]:
+    """A package's record in repodata: info/index.json, but what no client reads there."""
+    record = package.index
+    for key in ("arch", "platform"):
+        record.pop(key, None)
+    return {**record, "md5": md5, "sha256": built.sha256, "size": built.size}
 
 
 def _open(kind: str, path: str, package: CondaPackage) -> Writer:
@@ -132,20 +147,13 @@ class FromWheel:
         self._record.append(record_line(relative, content.sha256, len(content.data)))
 
 
-def index_channel(channel: str) -> None:
-    """Make the folder a channel: repodata beside the packages."""
-    from pathlib import Path
-
-    from twofold.index.folder import index_folder
-
-    index_folder(Path(channel))
-
-
-def _built(kind: str, path: str) -> Built:
-    digest = new_sha256()
+def _hashed(kind: str, path: str) -> tuple[Built, str]:
+    """A finished file with its SHA-256, and its MD5, which repodata tells for old clients."""
+    sha256, md5 = new_sha256(), new_md5()
     size = 0
     with open(path, "rb", buffering=0) as file:
         while piece := file.read(1 << 20):
-            digest.update(piece)
+            sha256.update(piece)
+            md5.update(piece)
             size += len(piece)
-    return Built(kind, path, digest.hexdigest(), size)
+    return Built(kind, path, sha256.hexdigest(), size), md5.hexdigest()

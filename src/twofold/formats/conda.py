@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 #: The level of everyday builds, chosen by measurement: docs/explanation/speed-of-conversion.md.
 FAST = 9
+#: The level of `twofold build` and of a registry's twins, which must be the same bytes: half the
+#: time of FAST for 9 % more bytes, so that a build takes less time than writing sdist and wheel
+#: alone does elsewhere.
+BUILD = 5
 #: The level of `--release`.
 SMALLEST = 19
 #: Payloads up to this many bytes are compressed in one go: threads would cost more than they give.
