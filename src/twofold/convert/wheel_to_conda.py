@@ -13,7 +13,7 @@ from pathlib import Path
 
 from twofold.artifact import Artifact
 from twofold.conda_metadata import CondaPackage
-from twofold.convert.layout import Layout, entry_point_script, script
+from twofold.convert.layout import PLACEHOLDER, Layout, entry_point_script, script
 from twofold.convert.options import CondaOptions
 from twofold.convert.package import packages_of
 from twofold.convert.platforms import abi_of
@@ -22,11 +22,14 @@ from twofold.formats import limits
 from twofold.formats.conda import CondaWriter
 from twofold.formats.opening import read
 from twofold.formats.record import UNHASHED, Recorded, parse_record, record_line
+from twofold.formats.tar_bz2 import TarBz2Writer
 from twofold.formats.wheel import WheelFile
 from twofold.formats.zip_safety import ZipMember
 from twofold.names import normalised
 from twofold_build.archive import Content, Entry
 
+#: Both take files whole and in pieces.
+PackageWriter = CondaWriter | TarBz2Writer
 #: Members up to this many bytes are held in memory as a whole; larger ones pass in pieces.
 WHOLE = 16 << 20
 
@@ -38,35 +41,39 @@ def convert(wheel: Path, channel: Path, options: CondaOptions) -> list[Artifact]
         tags = source.name.tags
         found = []
         for package in packages_of(source.metadata_bytes, scripts, tags, options):
-            package.timestamp = package.timestamp or _timestamp(source)
-            package.info_files |= _licences(source)
+            package.timestamp = package.timestamp or timestamp_of(source)
+            package.info_files |= licences_of(source)
             found.append(read(_write(source, package, channel, options)))
         return found
 
 
 def _write(source: WheelFile, package: CondaPackage, channel: Path, options: CondaOptions) -> Path:
-    abi = abi_of(source.name.tags)
+    target = channel / package.subdir / f"{package.stem}.conda"
+    lay_down(source, package, CondaWriter(target, package, options.level))
+    return target
+
+
+def lay_down(source: WheelFile, package: CondaPackage, writer: PackageWriter) -> None:
+    """Put a wheel's files into a package and close it; where that fails, nothing is left.
+
+    Raises BadFile when a file is not what RECORD tells.
+    """
     if package.subdir.startswith("win-") and package.entry_points:
         # conda's installers make the .exe of an entry point for noarch python alone (CEP 20).
         package.noarch = "python"
-    layout = Layout(package, abi, normalised(source.metadata.name))
-    target = channel / package.subdir / f"{package.stem}.conda"
-    writer = CondaWriter(target, package, options.level)
+    layout = Layout(package, abi_of(source.name.tags), normalised(source.metadata.name))
     try:
         _Copy(source, writer, layout).run()
-        if not package.noarch:
-            _write_scripts(package, writer, layout)
         writer.close()
     except BaseException:
         writer.abort()
         raise
-    return target
 
 
 class _Copy:
     """Carries a wheel's members into a package and keeps the new RECORD."""
 
-    def __init__(self, source: WheelFile, writer: CondaWriter, layout: Layout) -> None:
+    def __init__(self, source: WheelFile, writer: PackageWriter, layout: Layout) -> None:
         self._source = source
         self._writer = writer
         self._layout = layout
@@ -88,6 +95,8 @@ class _Copy:
         installer = b"conda\n"
         dist_info = f"{self._layout.site_packages}/{self._source.dist_info}"
         self._add(f"{dist_info}/INSTALLER", installer, executable=False)
+        if not self._writer.package.noarch:
+            self._write_scripts()
         self._finish(f"{dist_info}/RECORD")
 
     def _compare(self, there: set[str], listed: set[str]) -> None:
@@ -151,24 +160,19 @@ class _Copy:
         relative = self._layout.from_site_packages(path)
         self._new_record.append(record_line(relative, digest, size))
 
+    def _write_scripts(self) -> None:
+        """Entry points of a platform package as real scripts: its installer makes none."""
+        for line in self._writer.package.entry_points:
+            path = f"{self._layout.scripts}/{line.partition(' = ')[0]}"
+            self._add(path, entry_point_script(line), executable=True, placeholder=PLACEHOLDER)
+
     def _finish(self, path: str) -> None:
         lines = [*sorted(self._new_record), f"{self._layout.from_site_packages(path)},,\n"]
         data = "".join(lines).encode()
         self._writer.add(Entry(path), Content(data, hashlib.sha256(data).digest()))
 
 
-def _write_scripts(package: CondaPackage, writer: CondaWriter, layout: Layout) -> None:
-    """Entry points of a platform package as real scripts: its installer makes none."""
-    from twofold.convert.layout import PLACEHOLDER
-
-    for line in package.entry_points:
-        data = entry_point_script(line)
-        path = f"{layout.scripts}/{line.partition(' = ')[0]}"
-        content = Content(data, hashlib.sha256(data).digest())
-        writer.add(Entry(path, executable=True), content, PLACEHOLDER)
-
-
-def _licences(source: WheelFile) -> dict[str, bytes]:
+def licences_of(source: WheelFile) -> dict[str, bytes]:
     """The wheel's licence files for info/licenses/ (PEP 639 and the older places)."""
     found = {}
     folder = f"{source.dist_info}/"
@@ -185,7 +189,7 @@ def _licences(source: WheelFile) -> dict[str, bytes]:
     return found
 
 
-def _timestamp(source: WheelFile) -> int:
+def timestamp_of(source: WheelFile) -> int:
     """The newest date in the wheel, in milliseconds: the same wheel gives the same package."""
     newest = max(member.date for member in source.members.values())
     year, month, day, hour, minute, second = newest

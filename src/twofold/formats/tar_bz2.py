@@ -16,6 +16,7 @@ from twofold.formats.unfinished import Unfinished
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from twofold.conda_metadata import CondaPackage
@@ -47,6 +48,23 @@ class TarBz2Writer:
             + ustar.padding(size)
         )
         self.paths.append(PackedPath(entry.path, content.sha256, size, placeholder))
+
+    def add_pieces(self, entry: Entry, size: int, pieces: Iterable[bytes]) -> bytes:
+        """Add a large file piece by piece; `size` must be right. Returns its SHA-256 (raw)."""
+        import hashlib
+
+        digest = hashlib.sha256()
+        seen = 0
+        self._payload.stream.write(ustar.header(entry.path, size, self._mtime, entry.executable))
+        for piece in pieces:
+            digest.update(piece)
+            seen += len(piece)
+            self._payload.stream.write(piece)
+        if seen != size:
+            raise ValueError(f"{entry.path}: {seen} bytes came where {size} were announced")
+        self._payload.stream.write(ustar.padding(size))
+        self.paths.append(PackedPath(entry.path, digest.digest(), size))
+        return digest.digest()
 
     def close(self) -> None:
         """Compress info/ and the files, and move the package under its final name."""

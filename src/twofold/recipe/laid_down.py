@@ -6,33 +6,20 @@ from pathlib import Path
 
 from twofold.artifact import Kind
 from twofold.conda_metadata import CondaPackage
-from twofold.convert.layout import Layout
-from twofold.convert.platforms import abi_of
-from twofold.convert.wheel_to_conda import _Copy, _licences, _timestamp, _write_scripts
+from twofold.convert.wheel_to_conda import PackageWriter, licences_of, timestamp_of
+from twofold.convert.wheel_to_conda import lay_down as put_files
 from twofold.formats.conda import CondaWriter
+from twofold.formats.tar_bz2 import TarBz2Writer
 from twofold.formats.wheel import WheelFile
-from twofold.names import normalised
 
 
 def lay_down(wheel: WheelFile, package: CondaPackage, channel: Path, kind: Kind) -> Path:
     """Write the wheel's files as the package describes them; returns the file."""
-    package.timestamp = package.timestamp or _timestamp(wheel)
+    package.timestamp = package.timestamp or timestamp_of(wheel)
     if not any(path.startswith("licenses/") for path in package.info_files):
-        package.info_files |= _licences(wheel)
-    abi = abi_of(wheel.name.tags)
-    if package.subdir.startswith("win-") and package.entry_points:
-        # conda's installers make the .exe of an entry point for noarch python alone (CEP 20).
-        package.noarch = "python"
-    layout = Layout(package, abi, normalised(wheel.metadata.name))
+        package.info_files |= licences_of(wheel)
     writer, path = _writer(package, channel, kind)
-    try:
-        _Copy(wheel, writer, layout).run()
-        if not package.noarch:
-            _write_scripts(package, writer, layout)
-        writer.close()
-    except BaseException:
-        writer.abort()
-        raise
+    put_files(wheel, package, writer)
     return path
 
 
@@ -43,7 +30,7 @@ def lay_down_empty(package: CondaPackage, channel: Path, kind: Kind) -> Path:
     return path
 
 
-def _writer(package: CondaPackage, channel: Path, kind: Kind) -> tuple[CondaWriter, Path]:
+def _writer(package: CondaPackage, channel: Path, kind: Kind) -> tuple[PackageWriter, Path]:
     path = channel / package.subdir / f"{package.stem}.{kind.value}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    return CondaWriter(path, package), path
+    return (TarBz2Writer if kind is Kind.TAR_BZ2 else CondaWriter)(path, package), path
