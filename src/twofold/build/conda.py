@@ -79,9 +79,9 @@ def _record(package: CondaPackage, built: Built, md5: str) -> dict[str, Any]:
 
 def _open(kind: str, path: str, package: CondaPackage) -> Writer:
     if kind == "conda":
-        from twofold.formats.conda import CondaWriter
+        from twofold.formats.conda import BUILD, CondaWriter
 
-        return CondaWriter(path, package, LEVEL)
+        return CondaWriter(path, package, BUILD)
     from twofold.formats.tar_bz2 import TarBz2Writer
 
     return TarBz2Writer(path, package)
@@ -134,7 +134,7 @@ class FromWheel:
 
     def _add_replaced(self, entry: Entry, content: Content, placeholder: str) -> None:
         """A script whose first line the installer will change: its hash cannot be told."""
-        from twofold.formats.conda import CondaWriter
+        from twofold.formats.conda import BUILD, CondaWriter
 
         if isinstance(self._writer, CondaWriter):
             self._writer.add(entry, content, placeholder)
