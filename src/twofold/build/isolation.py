@@ -155,7 +155,7 @@ class Hooks:
             ) from None
 
 
-def _run(command: Sequence[str | Path], what: str) -> None:
+def _run(command: Sequence[object], what: str) -> None:
     done = subprocess.run(
         [str(word) for word in command],
         stdin=subprocess.DEVNULL,

@@ -139,9 +139,9 @@ def _deliver(
     made = _conda_packages(wheel, out / "conda-bld", request)
     result.artifacts += made
     if made:
-        from twofold.build.conda import index_channel
+        from twofold.index.folder import index_folder
 
-        index_channel(str(out / "conda-bld"))
+        index_folder(out / "conda-bld")
 
 
 def _copy(kind: str, path: Path, folder: Path) -> Built:

@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from twofold.build.conda import CondaSide
     from twofold_build.archive import Writer
     from twofold_build.tar_writer import TarGzWriter
     from twofold_build.zip_writer import ZipWriter
@@ -27,6 +28,7 @@ def build_own(root: str, out: str, request: BuildRequest) -> BuildResult:
     sdists: list[Writer] = []
     wheels: list[Writer] = []
     finished: list[Callable[[], Built]] = []
+    conda: CondaSide | None = None
     started = time.perf_counter()
     try:
         if "sdist" in request.kinds:
@@ -35,9 +37,10 @@ def build_own(root: str, out: str, request: BuildRequest) -> BuildResult:
             wheels.append(_wheel(planned, os.path.join(out, "dist"), finished))
         conda_kinds = [kind for kind in request.kinds if kind in ("conda", "tar.bz2")]
         if conda_kinds:
-            from twofold.build.conda import conda_writers
+            from twofold.build.conda import CondaSide
 
-            wheels += conda_writers(planned, os.path.join(out, "conda-bld"), conda_kinds, finished)
+            conda = CondaSide(planned, os.path.join(out, "conda-bld"), conda_kinds)
+            wheels += conda.writers
     except BaseException:
         for writer in (*sdists, *wheels):
             writer.abort()
@@ -45,11 +48,9 @@ def build_own(root: str, out: str, request: BuildRequest) -> BuildResult:
     write(planned, sdists, wheels, _progress(planned, request))
     result.artifacts = [built() for built in finished]
     result.steps.append(("write the artifacts", time.perf_counter() - started))
-    if conda_kinds:
-        from twofold.build.conda import index_channel
-
+    if conda is not None:
         started = time.perf_counter()
-        index_channel(os.path.join(out, "conda-bld"))
+        result.artifacts += conda.finish()
         result.steps.append(("index the channel", time.perf_counter() - started))
     return result
 

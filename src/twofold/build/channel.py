@@ -1,0 +1,81 @@
+"""conda-bld/ as a channel, at next to no cost: what was just built is not read again.
+
+A channel that only ever held what `twofold build` put there gets its noarch/repodata.json from the
+records at hand. In any other (indexed with `twofold index`, or with packages from elsewhere) the
+work is left to `twofold.index`, which opens what it does not know.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from twofold_build.archive import Draft
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+#: Left by `twofold index`, whose pages would be stale if repodata.json alone were renewed.
+_INDEXED = ".twofold-index.sqlite"
+_PACKAGES = (".conda", ".tar.bz2")
+
+
+def index_channel(channel: str, made: Mapping[str, dict[str, Any]]) -> None:
+    """Write the channel's repodata. `made` are the records of what was just built, by file name.
+
+    A record is info/index.json with md5, sha256 and size.
+    """
+    records = _records(channel, made)
+    if records is None:
+        from pathlib import Path
+
+        from twofold.index.folder import index_folder
+
+        index_folder(Path(channel))
+        return
+    data = {
+        "info": {"subdir": "noarch"},
+        "packages": {name: records[name] for name in records if name.endswith(".tar.bz2")},
+        "packages.conda": {name: records[name] for name in records if name.endswith(".conda")},
+        "removed": [],
+        "repodata_version": 1,
+    }
+    text = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    draft = Draft(os.path.join(channel, "noarch", "repodata.json"))
+    try:
+        draft.write(text.encode())
+    except BaseException:
+        draft.discard()
+        raise
+    draft.finish()
+
+
+def _records(channel: str, made: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]] | None:
+    """The records of every package in the channel, or None where some are not known."""
+    if os.path.exists(os.path.join(channel, _INDEXED)):
+        return None
+    there: dict[str, int] = {}
+    for subdir in os.scandir(channel):
+        if subdir.is_dir() and not subdir.name.startswith("."):
+            for file in os.scandir(subdir.path):
+                if file.name.endswith(_PACKAGES) and not file.name.startswith("."):
+                    if subdir.name != "noarch":
+                        return None
+                    there[file.name] = file.stat().st_size
+    unknown = there.keys() - made.keys()
+    known = _written_before(channel) if unknown else {}
+    if any(known.get(name, {}).get("size") != there[name] for name in unknown):
+        return None
+    return {name: made.get(name) or known[name] for name in sorted(there)}
+
+
+def _written_before(channel: str) -> dict[str, dict[str, Any]]:
+    """The records of the last build's repodata.json; none when there is none to be read."""
+    try:
+        with open(os.path.join(channel, "noarch", "repodata.json"), encoding="utf-8") as file:
+            data = json.load(file)
+        return {**data["packages"], **data["packages.conda"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
