@@ -252,7 +252,7 @@ def serving(handler: type[Handler]) -> Iterator[tuple[str, Store]]:
 
 
 #: What a proxy does to the request it is told to spoil.
-FAULTS = ("cut-before", "cut-after", "429", "500", "503", "500-after", "slow", "wrong-bytes")
+FAULTS = ("cut-before", "cut-after", "429", "500", "503", "500-after", "late", "wrong-bytes")
 
 
 @dataclass
@@ -294,7 +294,7 @@ class Proxy(BaseHTTPRequestHandler):
             return self._cut()
         if kind == "500-after":
             return self._answer(500, {}, b"it broke after it was done")
-        if kind == "slow":
+        if kind == "late":
             time.sleep(self.fault.delay)
             return self._cut()
         if kind == "wrong-bytes":

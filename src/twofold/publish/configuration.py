@@ -165,23 +165,27 @@ def _must_be_private(path: Path) -> None:
         )
 
 
-def write_token(target: str, url: str, token: Secret | None) -> Path:
+def write_token(name: str, settings: TargetSettings, token: Secret | None, user: str) -> Path:
     """Put a target's token into the configuration (or take it out), the file private.
 
-    Comments and everything else in the file stay.
+    Comments and everything else in the file stay. A target that has no table gets one, with
+    what is needed to find it by that name.
     """
     path = config_file()
     path.parent.mkdir(parents=True, exist_ok=True)
     text = path.read_text("utf-8") if path.is_file() else ""
     document = tomlkit.parse(text)
     targets = document.setdefault("targets", tomlkit.table(is_super_table=True))
-    table = targets.setdefault(target, tomlkit.table())
+    if name not in targets:
+        wanted = {"kind": settings.kind, "owner": settings.owner, "channel": settings.channel}
+        targets[name] = {"url": settings.url, **{k: v for k, v in wanted.items() if v}}
+    table = targets[name]
     if token is None:
         table.pop("token", None)
     else:
         table["token"] = token.reveal()
-    if url:
-        table["url"] = url
+    if user:
+        table["user"] = user
     unfinished = path.with_name(path.name + ".part")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:

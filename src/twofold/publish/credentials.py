@@ -73,27 +73,34 @@ def _from_configuration(target: TargetSettings) -> Credentials | None:
     return Credentials(target.token, target.user or None, "the configuration")
 
 
-def store_in_keyring(url: str, token: Secret) -> bool:
+def _entry(url: str, user: str) -> tuple[str, str]:
+    """The keyring's service and name: twine's own place when there is a user."""
+    return (url, user) if user else (f"{SERVICE}:{url}", "token")
+
+
+def store_in_keyring(url: str, token: Secret, user: str = "") -> bool:
     """Keep a token in the keyring; False when there is no keyring that can."""
     import keyring
     import keyring.errors
 
+    place = _entry(url, user)
     try:
-        keyring.set_password(f"{SERVICE}:{url}", "token", token.reveal())
-        return keyring.get_password(f"{SERVICE}:{url}", "token") == token.reveal()
+        keyring.set_password(*place, token.reveal())
+        return keyring.get_password(*place) == token.reveal()
     except (keyring.errors.KeyringError, RuntimeError):
         return False
 
 
-def forget_in_keyring(url: str) -> bool:
+def forget_in_keyring(url: str, user: str = "") -> bool:
     """Remove a token from the keyring; whether there was one."""
     import keyring
     import keyring.errors
 
+    place = _entry(url, user)
     try:
-        if keyring.get_password(f"{SERVICE}:{url}", "token") is None:
+        if keyring.get_password(*place) is None:
             return False
-        keyring.delete_password(f"{SERVICE}:{url}", "token")
+        keyring.delete_password(*place)
     except (keyring.errors.KeyringError, RuntimeError):
         return False
     return True

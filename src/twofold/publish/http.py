@@ -9,13 +9,14 @@ the server has acted looks like one that broke before. Secrets are taken out of 
 from __future__ import annotations
 
 import hashlib
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import requests
@@ -35,11 +36,17 @@ TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
 
 
 class Transient(Unreachable):
-    """The outside world failed in a way that may pass; `wait` is what the server asked for (s)."""
+    """The outside world failed in a way that may pass; `wait` is what the server asked for (s).
 
-    def __init__(self, message: str, hint: str = "", wait: float | None = None) -> None:
+    `nobody` says that there is nothing at the address: no such host, or nobody listens.
+    """
+
+    def __init__(
+        self, message: str, hint: str = "", wait: float | None = None, nobody: bool = False
+    ) -> None:
         super().__init__(message, hint)
         self.wait = wait
+        self.nobody = nobody
 
 
 @dataclass(frozen=True)
@@ -126,6 +133,7 @@ class Http:
     ca: str | None = None
     secrets: list[Secret] = field(default_factory=list)
     _session: requests.Session | None = None
+    _answered: bool = False
 
     def get(
         self, url: str, auth: AuthBase | None = None, headers: Mapping[str, str] | None = None
@@ -147,11 +155,17 @@ class Http:
         return answer
 
     def again(self, attempt: Callable[[], Answer]) -> Answer:
-        """Try a request that may be repeated, as often as patience allows."""
+        """Try a request that may be repeated, as often as patience allows.
+
+        Where nobody listens and nobody has answered before, the address is wrong or the server
+        was not started: that is told at once.
+        """
         for number in range(self.patience.attempts - 1):
             try:
                 return attempt()
             except Transient as error:
+                if error.nobody and not self._answered:
+                    raise
                 self.patience.pause(number, error.wait)
         return attempt()
 
@@ -180,6 +194,7 @@ class Http:
             answer = Answer(
                 response.status_code, response.reason or "", response.headers, response.content
             )
+        self._answered = True
         if answer.status in TRANSIENT:
             text = without_secrets(explain(answer), self.secrets)
             raise Transient(
@@ -225,8 +240,13 @@ class Http:
         finally:
             body.close()
 
-    def sha256_of(self, url: str, auth: AuthBase | None = None) -> str | None:
-        """Fetch a file and return its SHA-256; None when the server does not have it."""
+    def sha256_of(
+        self, url: str, auth: AuthBase | None = None, into: BinaryIO | None = None
+    ) -> str | None:
+        """Fetch a file and return its SHA-256; None when the server does not have it.
+
+        `into` is an open file that gets the bytes.
+        """
 
         def attempt() -> Answer:
             with self._told(url):
@@ -242,8 +262,13 @@ class Http:
                         wait = _retry_after(response.headers.get("Retry-After"))
                         raise Transient(f"{shown(url)} answered {response.status_code}", wait=wait)
                     digest = hashlib.sha256()
+                    if into is not None:
+                        into.seek(0)
+                        into.truncate()
                     for block in response.iter_content(1 << 18):
                         digest.update(block)
+                        if into is not None:
+                            into.write(block)
             reason = response.reason or ""
             return Answer(response.status_code, reason, {}, digest.hexdigest().encode())
 
@@ -315,7 +340,18 @@ class _Told:
             raise Transient(
                 f"{place} cannot be reached: {reason}",
                 "check the address, and that the server runs and can be reached from here",
+                nobody=_is_nobody(error),
             ) from None
+
+
+def _is_nobody(error: BaseException) -> bool:
+    """Whether a refused connection or an unknown host is at the bottom of an error."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, (ConnectionRefusedError, socket.gaierror)):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 def _cause(error: requests.exceptions.RequestException) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from twofold.publish import rules
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.credentials import find_credentials
 from twofold.publish.http import Credentials, Http, Patience, basic
@@ -28,7 +29,13 @@ def open_targets(settings: Sequence[TargetSettings], patience: Patience) -> list
 
 def open_target(settings: TargetSettings, patience: Patience, alone: bool = True) -> Target:
     """One target, ready to be asked. `alone`: TWOFOLD_TOKEN can only mean this one."""
-    credentials = find_credentials(settings, alone)
+    return open_with(settings, find_credentials(settings, alone), patience)
+
+
+def open_with(
+    settings: TargetSettings, credentials: Credentials | None, patience: Patience
+) -> Target:
+    """One target with credentials that are known already."""
     http = Http(patience, settings.ca or None, [credentials.secret] if credentials else [])
     return OPENERS[settings.kind](settings, http, credentials)
 
@@ -37,6 +44,11 @@ def _legacy(settings: TargetSettings, http: Http, credentials: Credentials | Non
     auth = basic(credentials) if credentials else None
     index = settings.index or index_beside(http, settings.url, auth)
     return LegacyIndex(replace(settings, index=index), http, auth)
+
+
+def _pypi(settings: TargetSettings, http: Http, credentials: Credentials | None) -> Target:
+    auth = basic(credentials) if credentials else None
+    return LegacyIndex(settings, http, auth, rules.PYPI)
 
 
 def _registry(settings: TargetSettings, http: Http, credentials: Credentials | None) -> Target:
@@ -51,7 +63,7 @@ def _anaconda(settings: TargetSettings, http: Http, credentials: Credentials | N
 OPENERS: dict[str, Callable[[TargetSettings, Http, Credentials | None], Target]] = {
     "registry": _registry,
     "legacy": _legacy,
-    "pypi": _legacy,
+    "pypi": _pypi,
     "anaconda": _anaconda,
     "prefix": prefix_dev,
     "quetz": quetz,

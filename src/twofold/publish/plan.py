@@ -97,9 +97,11 @@ def _step(target: Target, file: ReleaseFile, journal: Journal, named: bool) -> S
 def _compared(target: Target, file: ReleaseFile, seen: Seen, journal: Journal) -> Step:
     ours = file.artifact.sha256
     noted = journal.get(target.settings.url, file.name)
+    if seen.is_ours(file.artifact):
+        packed = f"the same content is there, packed as sha256 {seen.sha256}"
+        reason = packed if seen.same_content else "identical already there"
+        return Step(target, file, Action.NOTHING, reason, url=seen.url)
     if seen.state == "present" and seen.sha256 is not None:
-        if seen.sha256 == ours:
-            return Step(target, file, Action.NOTHING, "identical already there", url=seen.url)
         return Step(target, file, Action.REFUSED, *different(ours, seen.sha256))
     if noted is not None and noted.sha256 != ours and noted.state != "sending":
         reason, hint = different(ours, noted.sha256)

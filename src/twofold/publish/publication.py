@@ -13,6 +13,7 @@ from twofold.publish.http import Patience
 from twofold.publish.journal import NAME, Journal
 from twofold.publish.open import open_targets
 from twofold.publish.plan import Plan, Step, make_plan
+from twofold.publish.project import project_targets
 from twofold.publish.resolve import default_words, resolve_targets
 from twofold.publish.run import Tell, carry_out
 from twofold.publish.targets.protocol import Target
@@ -66,7 +67,7 @@ class Publication:
 
 def prepare(order: Order) -> Publication:
     """Find the files, open the targets, ask them, and make the plan. Nothing is sent."""
-    words = list(order.targets) or default_words()
+    words = list(order.targets) or project_targets(order.project) or default_words()
     if not words:
         raise UsageError("no target to publish to", "add --to TARGET: a name or an address")
     settings = resolve_targets(words)

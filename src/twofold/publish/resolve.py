@@ -36,7 +36,9 @@ def _one(word: str, known: dict[str, TargetSettings]) -> TargetSettings:
         return _completed(known[word])
     scheme, separator, rest = word.partition("://")
     if separator:
-        return _from_address(word, scheme.lower(), rest)
+        found = _from_address(word, scheme.lower(), rest)
+        same = (t for t in known.values() if _is_same_place(t, found))
+        return found if found.token else next(same, found)
     if word.startswith("anaconda:"):
         owner, _, label = word.removeprefix("anaconda:").partition(":")
         base = known.get("anaconda", TargetSettings("anaconda", "", "anaconda"))
@@ -48,6 +50,12 @@ def _one(word: str, known: dict[str, TargetSettings]) -> TargetSettings:
     if Path(word).is_dir() or any(c in word for c in "/\\") or word.startswith("."):
         return TargetSettings(word, str(Path(word).absolute()), "folder")
     raise _unknown(word, known)
+
+
+def _is_same_place(known: TargetSettings, found: TargetSettings) -> bool:
+    """Whether a configured target is what an address means: its token and labels then apply."""
+    here = (known.kind, known.url.rstrip("/"), known.owner, known.channel)
+    return here == (found.kind, found.url.rstrip("/"), found.owner, found.channel)
 
 
 def _from_address(word: str, scheme: str, rest: str) -> TargetSettings:

@@ -10,7 +10,7 @@ from twofold.errors import Refused, TwofoldError, Unreachable
 from twofold.publish.http import Patience, Transient
 from twofold.publish.journal import Journal
 from twofold.publish.plan import Action, Plan, Step, different
-from twofold.publish.targets.protocol import AlreadyThere
+from twofold.publish.targets.protocol import AlreadyThere, Seen
 
 #: The words of an event's `event`.
 EventName = Literal["uploading", "progress", "uploaded", "retry", "verified", "unverified"]
@@ -89,11 +89,11 @@ def _upload(step: Step, journal: Journal, patience: Patience, tell: Tell) -> Non
 def _has_arrived(step: Step) -> bool:
     """Whether the target has our bytes; other bytes under the name are an error."""
     seen = step.target.look(step.file)
-    if seen.state == "present" and seen.sha256 is not None:
-        if seen.sha256 != step.file.artifact.sha256:
-            message, hint = different(step.file.artifact.sha256, seen.sha256)
-            raise Refused("file-exists", message, hint, 409)
+    if seen.is_ours(step.file.artifact):
         return True
+    if seen.state == "present" and seen.sha256 is not None:
+        message, hint = different(step.file.artifact.sha256, seen.sha256)
+        raise Refused("file-exists", message, hint, 409)
     return False
 
 
@@ -116,16 +116,16 @@ def _verify(step: Step, journal: Journal, patience: Patience, tell: Tell) -> Non
         note = "it was not fetched back: the index of this target is not known"
         tell(Event("unverified", settings.name, step.file.name, note=note))
         return
-    found: str | None = None
+    found = Seen("absent")
     for attempt in range(patience.attempts):
         found = step.target.fetch(step.file)
-        if found == artifact.sha256:
+        if found.is_ours(artifact):
             journal.note(settings.url, step.file.name, artifact.sha256, "verified")
             tell(Event("verified", settings.name, step.file.name, artifact.size, artifact.size))
             return
         if attempt + 1 < patience.attempts:
             patience.pause(attempt, None)
-    if found is None:
+    if found.state != "present":
         raise Unreachable(
             f"{step.file.name} was sent to {settings.name} and cannot be fetched from there",
             "run the same command again in a while: what is there is not sent again",
@@ -133,7 +133,7 @@ def _verify(step: Step, journal: Journal, patience: Patience, tell: Tell) -> Non
     raise Refused(
         "other-bytes",
         f"{settings.name} gives other bytes for {step.file.name}: "
-        f"sha256 {found}, ours is {artifact.sha256}",
+        f"sha256 {found.sha256}, ours is {artifact.sha256}",
         "do not use this release; tell whoever runs the server",
     )
 

@@ -26,6 +26,7 @@ from twofold.publish.targets.protocol import (
     AlreadyThere,
     Rule,
     Seen,
+    fetched,
 )
 
 #: An operator and the version it goes with, at the start of a MatchSpec's version part.
@@ -66,8 +67,7 @@ class AnacondaOrg:
             raise self.http.refused(answer, url)
         value = answer.json()
         told = value.get("sha256") if isinstance(value, dict) else None
-        digest = str(told).lower() if told else self.fetch(file)
-        return Seen("present", digest, self._url("download", file)) if digest else Seen("absent")
+        return fetched(str(told).lower(), self._url("download", file)) if told else self.fetch(file)
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
         described = describe(file, self.settings.labels or ("main",))
@@ -82,8 +82,9 @@ class AnacondaOrg:
         value = answer.json()
         return str(value.get("url") or "") if isinstance(value, dict) else ""
 
-    def fetch(self, file: ReleaseFile) -> str | None:
-        return self.http.sha256_of(self._url("download", file), self.auth)
+    def fetch(self, file: ReleaseFile) -> Seen:
+        url = self._url("download", file)
+        return fetched(self.http.sha256_of(url, self.auth), url)
 
     def who(self) -> str:
         url = f"{self.settings.url}/user"

@@ -9,7 +9,7 @@ from requests.auth import AuthBase
 
 from twofold.artifact import Artifact
 from twofold.publish.http import Http
-from twofold.publish.targets.protocol import Seen
+from twofold.publish.targets.protocol import Seen, fetched
 
 #: A strong ETag that is the file's SHA-256, as a twofold registry sends it.
 ETAG = re.compile(r'"?(?:sha256[:-])?([0-9a-f]{64})"?', re.I)
@@ -36,4 +36,4 @@ def look_for(http: Http, channel: str, artifact: Artifact, auth: AuthBase | None
         headers.get("x-checksum-sha256", "")
     )
     digest = told.group(1).lower() if told else http.sha256_of(url, auth)
-    return Seen("present", digest, url) if digest else Seen("absent")
+    return fetched(digest, url)

@@ -21,7 +21,7 @@ from twofold.publish.configuration import TargetSettings
 from twofold.publish.files import ReleaseFile
 from twofold.publish.http import Credentials, Header, Http, Progress, bearer
 from twofold.publish.targets.channel_files import file_address, look_for
-from twofold.publish.targets.protocol import CONDA_KINDS, AlreadyThere, Rule, Seen
+from twofold.publish.targets.protocol import CONDA_KINDS, AlreadyThere, Rule, Seen, fetched
 
 #: Sends a file once and returns the address used and the answer.
 SendOnce = Callable[[ReleaseFile, Progress], tuple[str, Answer]]
@@ -59,8 +59,9 @@ class CondaServer:
             raise AlreadyThere(str(self.http.refused(answer, url)))
         raise self.http.refused(answer, url)
 
-    def fetch(self, file: ReleaseFile) -> str | None:
-        return self.http.sha256_of(file_address(self.channel, file.artifact), self.auth)
+    def fetch(self, file: ReleaseFile) -> Seen:
+        url = file_address(self.channel, file.artifact)
+        return fetched(self.http.sha256_of(url, self.auth), url)
 
     def who(self) -> str:
         return "this kind of server is not asked; the first upload tells"

@@ -16,7 +16,7 @@ from twofold.publish.answers import says_file_exists
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.files import ReleaseFile
 from twofold.publish.http import Http, Progress
-from twofold.publish.targets.protocol import PYPI_KINDS, AlreadyThere, Rule, Seen
+from twofold.publish.targets.protocol import PYPI_KINDS, AlreadyThere, Rule, Seen, fetched
 from twofold.publish.targets.simple_index import files_of
 
 
@@ -63,11 +63,12 @@ class LegacyIndex:
     def can_be_read(self) -> bool:
         return bool(self.settings.index)
 
-    def fetch(self, file: ReleaseFile) -> str | None:
+    def fetch(self, file: ReleaseFile) -> Seen:
         there = files_of(self.http, self.settings.index, file.artifact.name, self.auth)
         if file.name not in there:
-            return None
-        return self.http.sha256_of(there[file.name].url, self.auth)
+            return Seen("absent")
+        url = there[file.name].url
+        return fetched(self.http.sha256_of(url, self.auth), url)
 
     def who(self) -> str:
         return "the legacy upload API has no way to ask; the first upload tells"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from twofold.artifact import Kind
+from twofold.artifact import Artifact, Kind
 from twofold.errors import Refused
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.files import ReleaseFile
@@ -34,12 +34,22 @@ class Seen:
 
     `unknown` means that the target cannot be asked (an index without a page to look into).
     `sha256` is None when the target tells no hash and gives no file to compute it from.
+    `same_content` says that a file with another hash holds the same, packed differently.
     """
 
     state: Literal["absent", "present", "unknown"]
     sha256: str | None = None
     url: str = ""
     note: str = ""
+    same_content: bool = False
+
+    def is_ours(self, artifact: Artifact) -> bool:
+        return self.state == "present" and (self.same_content or self.sha256 == artifact.sha256)
+
+
+def fetched(digest: str | None, url: str) -> Seen:
+    """What fetching a file gave: its hash, or None when it is not there."""
+    return Seen("present", digest, url) if digest else Seen("absent", url=url)
 
 
 class Target(Protocol):
@@ -79,8 +89,8 @@ class Target(Protocol):
         """Whether files can be fetched back from it."""
         ...
 
-    def fetch(self, file: ReleaseFile) -> str | None:
-        """The SHA-256 of the file as others now get it; None when it is not there (yet)."""
+    def fetch(self, file: ReleaseFile) -> Seen:
+        """The file as others now get it: fetched, and its hash computed here."""
         ...
 
     def who(self) -> str:

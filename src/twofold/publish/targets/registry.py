@@ -6,8 +6,14 @@ Wheels and sdists go in through its legacy API (`<url>/legacy/`), conda packages
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
+import zipfile
 from dataclasses import replace
+from pathlib import Path
+from typing import IO, BinaryIO
 
+import zstandard
 from requests.auth import AuthBase
 
 from twofold.artifact import Kind
@@ -17,7 +23,7 @@ from twofold.publish.files import ReleaseFile
 from twofold.publish.http import Credentials, Http, Progress, basic, bearer
 from twofold.publish.targets.channel_files import file_address, look_for
 from twofold.publish.targets.legacy import LegacyIndex
-from twofold.publish.targets.protocol import ALL_KINDS, AlreadyThere, Rule, Seen
+from twofold.publish.targets.protocol import ALL_KINDS, AlreadyThere, Rule, Seen, fetched
 
 
 class TwofoldRegistry:
@@ -42,7 +48,10 @@ class TwofoldRegistry:
     def look(self, file: ReleaseFile) -> Seen:
         if not file.artifact.kind.is_conda:
             return self.index.look(file)
-        return look_for(self.http, self.settings.url, file.artifact, self.auth)
+        seen = look_for(self.http, self.settings.url, file.artifact, self.auth)
+        if seen.state == "absent" or seen.is_ours(file.artifact):
+            return seen
+        return self.fetch(file)
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
         if not file.artifact.kind.is_conda:
@@ -58,10 +67,20 @@ class TwofoldRegistry:
             raise AlreadyThere(str(self.http.refused(answer, url)))
         raise self.http.refused(answer, url)
 
-    def fetch(self, file: ReleaseFile) -> str | None:
+    def fetch(self, file: ReleaseFile) -> Seen:
+        """The file as others get it; a conda package is compared by its content too.
+
+        The registry makes a conda package of every wheel by itself. It holds the same as the
+        one `twofold build` made, but another compressor may have packed it.
+        """
         if not file.artifact.kind.is_conda:
             return self.index.fetch(file)
-        return self.http.sha256_of(file_address(self.settings.url, file.artifact), self.auth)
+        url = file_address(self.settings.url, file.artifact)
+        with tempfile.TemporaryFile() as copy:
+            seen = fetched(self.http.sha256_of(url, self.auth, copy), url)
+            if seen.state == "absent" or seen.is_ours(file.artifact):
+                return seen
+            return replace(seen, same_content=_holds_the_same(copy, file.artifact.path))
 
     def who(self) -> str:
         answer = self.http.get(f"{self.settings.url.rstrip('/')}/whoami", self.auth)
@@ -74,3 +93,31 @@ class TwofoldRegistry:
 
     def close(self) -> None:
         self.http.close()
+
+
+def _holds_the_same(theirs: BinaryIO, ours: Path) -> bool:
+    """Whether two `.conda` files hold the same archives, however those are compressed."""
+    if ours.suffix != ".conda":
+        return False
+    theirs.seek(0)
+    try:
+        with ours.open("rb") as stream:
+            return _unpacked_digests(theirs) == _unpacked_digests(stream)
+    except (zipfile.BadZipFile, zstandard.ZstdError):
+        return False
+
+
+def _unpacked_digests(stream: BinaryIO) -> dict[str, str]:
+    """The SHA-256 of every member, archives under zstandard decompressed."""
+    digests = {}
+    with zipfile.ZipFile(stream) as archive:
+        for name in archive.namelist():
+            with archive.open(name) as member:
+                content: IO[bytes] = member
+                if name.endswith(".zst"):
+                    content = zstandard.ZstdDecompressor().stream_reader(member)
+                digest = hashlib.sha256()
+                while block := content.read(1 << 18):
+                    digest.update(block)
+                digests[name] = digest.hexdigest()
+    return digests

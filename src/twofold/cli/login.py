@@ -1,0 +1,50 @@
+"""`twofold login`: keep a target's token in the keyring, or in the configuration without one."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+
+from twofold.cli.terminal import Parser, note, result
+from twofold.errors import TwofoldError, UsageError
+
+EPILOG = """\
+The token is read from standard input, or asked for on a terminal; never from the command line,
+where others can see it. It goes into the keyring; where there is none, into config.toml, which
+nobody else may read. For Anaconda.org's API with --user, the password is exchanged for a token.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    words = Parser("login", "Store the token of a target.", EPILOG).with_json()
+    words.add_argument("target", metavar="TARGET", help="a name or an address, as for publish")
+    words.add_argument("--user", default="", help="the user, where a password is asked for")
+    words.add_argument("--no-check", action="store_true", help="do not ask the target who it is")
+    return words
+
+
+def run(args: argparse.Namespace) -> int:
+    from twofold.publish.login import log_in
+
+    secret = _read(args.target, args.user)
+    done = log_in(args.target, secret, args.user, check=not args.no_check)
+    if args.json:
+        result({"target": done.target, "who": done.who, "stored": done.stored})
+    else:
+        note(f"stored in {done.stored}")
+        print(f"logged in to {done.target}" + (f" as {done.who}" if done.who else ""))
+    return 0
+
+
+def _read(target: str, user: str) -> str:
+    if sys.stdin is None:
+        raise UsageError("there is nowhere to read the token from", "pipe it in")
+    if sys.stdin.isatty():
+        what = f"password of {user}" if user else "token"
+        text = getpass.getpass(f"{what} for {target}: ")
+    else:
+        text = sys.stdin.readline()
+    if not text.strip():
+        raise TwofoldError("no token was given", "pipe it in: twofold login TARGET < token-file")
+    return text.strip()
