@@ -74,7 +74,7 @@ def _output(recipe: Recipe, output: Output, ways: dict[str, str]) -> dict[str, A
             "requires": shown(tests.requires),
             "files": _texts((*tests.files, *tests.source_files)),
             "scripts": [path.name for path in tests.scripts],
-            "about": {key: list(texts) for key, texts in output.about.items()},
+            "about": {key: _texts(lines) for key, lines in output.about.items()},
         }
     )
 

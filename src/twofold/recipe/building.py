@@ -13,7 +13,7 @@ from twofold.formats.opening import read
 from twofold.formats.wheel import WheelFile
 from twofold.recipe.calls import Surroundings
 from twofold.recipe.described import describe, describe_empty
-from twofold.recipe.laid_down import lay_down, lay_down_empty
+from twofold.recipe.laid_down import write_empty, write_package
 from twofold.recipe.model import Output, Recipe
 from twofold.recipe.platforms import Environ
 from twofold.recipe.rattler import Host, build_v1
@@ -110,8 +110,8 @@ def _directly(
     packages: list[Path] = []
     for one in chosen:
         if one.way is Way.EMPTY:
-            package = describe_empty(recipe, one.output, made)
-            packages += [lay_down_empty(package, out, kind) for kind in request.kinds]
+            package = describe_empty(recipe, one.output, source or recipe.folder, made)
+            packages += [write_empty(package, out, kind) for kind in request.kinds]
         else:
             folder = project_folder(recipe, source, one)
             if folder not in wheels:
@@ -123,7 +123,7 @@ def _directly(
                 for remark in described.remarks:
                     request.say(remark)
                 package = described.package
-                packages += [lay_down(wheel, package, out, kind) for kind in request.kinds]
+                packages += [write_package(wheel, package, out, kind) for kind in request.kinds]
         made[one.output.name] = package
     return packages
 

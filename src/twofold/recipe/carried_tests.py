@@ -24,7 +24,11 @@ def test_files(recipe: Recipe, output: Output, source: Path | None) -> dict[str,
     files: dict[str, bytes] = {}
     own = {path.name: path.read_bytes() for path in tests.scripts}
     problems = [
-        Problem(f"'{line.text}' cannot be imported: it is no module's name", "", where)
+        Problem(
+            f"'{line.text}' cannot be imported: it is no module's name",
+            "name modules as in 'a.b'",
+            where,
+        )
         for line in tests.imports
         if not all(part.isidentifier() for part in line.text.split("."))
         for where in [line.where(recipe.path.name)]

@@ -73,12 +73,13 @@ def describe(
     package.about = base.about | package.about
     package.info_files |= test_files(recipe, output, source)
     package.info_files |= _licences(recipe, output, source)
+    package.info_files |= _run_exports(recipe, output, package, siblings)
     _tell_differences(output, package, base, wheel, remarks)
     return Described(package, tuple(remarks))
 
 
 def describe_empty(
-    recipe: Recipe, output: Output, siblings: Mapping[str, CondaPackage]
+    recipe: Recipe, output: Output, source: Path, siblings: Mapping[str, CondaPackage]
 ) -> CondaPackage:
     """The package of an output that has no files and only requires others."""
     package = _bare(recipe, output, siblings)
@@ -86,7 +87,8 @@ def describe_empty(
     package.subdir = "noarch" if package.noarch else recipe.platform.subdir
     package.build = output.build.string or f"{output.build.number}"
     package.info_files |= test_files(recipe, output, None)
-    package.info_files |= _licences(recipe, output, recipe.folder)
+    package.info_files |= _licences(recipe, output, source)
+    package.info_files |= _run_exports(recipe, output, package, siblings)
     return package
 
 
@@ -100,9 +102,6 @@ def _bare(recipe: Recipe, output: Output, siblings: Mapping[str, CondaPackage]) 
         "recipe/meta.yaml": recipe.rendered.encode(),
         "recipe/meta.yaml.template": recipe.text.encode(),
     }
-    if output.build.run_exports:
-        exports = {kind: specs(lines) for kind, lines in output.build.run_exports.items()}
-        files["run_exports.json"] = json.dumps(exports, sort_keys=True).encode()
     return CondaPackage(
         name=output.name,
         version=output.version,
@@ -112,6 +111,20 @@ def _bare(recipe: Recipe, output: Output, siblings: Mapping[str, CondaPackage]) 
         about=_about(recipe, output),
         info_files=files,
     )
+
+
+def _run_exports(
+    recipe: Recipe, output: Output, package: CondaPackage, siblings: Mapping[str, CondaPackage]
+) -> dict[str, bytes]:
+    """run_exports.json: mostly pins of the package itself, whose build string is known now."""
+    if not output.build.run_exports:
+        return {}
+    known = {**siblings, output.name: package}
+    exports = {
+        kind: [_meaning(recipe, line, known) for line in lines]
+        for kind, lines in output.build.run_exports.items()
+    }
+    return {"run_exports.json": json.dumps(exports, sort_keys=True).encode()}
 
 
 def _meaning(recipe: Recipe, line: Line, siblings: Mapping[str, CondaPackage]) -> str:
@@ -155,7 +168,9 @@ def _check_noarch(recipe: Recipe, output: Output, pure: bool) -> None:
         hint = "write 'noarch: python'"
     else:
         return
-    raise ProjectErrors([Problem(message, hint, f"{recipe.path.name}: build/noarch")])
+    raise ProjectErrors(
+        [Problem(message, hint, f"{recipe.path.name}:{output.build.noarch_line}: build/noarch")]
+    )
 
 
 def _is_specific(recipe: Recipe, output: Output) -> bool:
@@ -194,9 +209,10 @@ def _entry_point(text: str) -> str:
 
 def _about(recipe: Recipe, output: Output) -> dict[str, Any]:
     about: dict[str, Any] = {}
-    for key, texts in output.about.items():
+    for key, lines in output.about.items():
+        texts = [line.text for line in lines]
         several = key in _LISTS and (len(texts) > 1 or key in ("tags", "keywords"))
-        about[key] = list(texts) if several else " ".join(texts)
+        about[key] = texts if several else " ".join(texts)
     if recipe.extra:
         about["extra"] = dict(recipe.extra)
     return about
@@ -206,15 +222,15 @@ def _licences(recipe: Recipe, output: Output, source: Path) -> dict[str, bytes]:
     """about/license_file -> info/licenses/. Looked for in the source, then beside the recipe."""
     found = {}
     problems = []
-    for name in output.license_files:
-        path = _inside(source, name) or _inside(recipe.folder, name)
+    for line in output.license_files:
+        path = _inside(source, line.text) or _inside(recipe.folder, line.text)
         if path is None:
-            place = f"{recipe.path.name}: about/license_file"
+            message = f"the licence file '{line.text}' is not there"
             hint = "name a file below the source or beside the recipe"
-            problems.append(Problem(f"the licence file '{name}' is not there", hint, place))
+            problems.append(Problem(message, hint, line.where(recipe.path.name)))
             continue
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file():
+            if file.is_file() and file.resolve().is_relative_to(path):
                 inner = file.relative_to(path.parent) if path.is_dir() else Path(file.name)
                 found[f"licenses/{inner.as_posix()}"] = file.read_bytes()
     if problems:

@@ -6,24 +6,23 @@ from pathlib import Path
 
 from twofold.artifact import Kind
 from twofold.conda_metadata import CondaPackage
-from twofold.convert.wheel_to_conda import PackageWriter, licences_of, timestamp_of
-from twofold.convert.wheel_to_conda import lay_down as put_files
+from twofold.convert.wheel_to_conda import PackageWriter, lay_down, licences_of, timestamp_of
 from twofold.formats.conda import CondaWriter
 from twofold.formats.tar_bz2 import TarBz2Writer
 from twofold.formats.wheel import WheelFile
 
 
-def lay_down(wheel: WheelFile, package: CondaPackage, channel: Path, kind: Kind) -> Path:
+def write_package(wheel: WheelFile, package: CondaPackage, channel: Path, kind: Kind) -> Path:
     """Write the wheel's files as the package describes them; returns the file."""
     package.timestamp = package.timestamp or timestamp_of(wheel)
     if not any(path.startswith("licenses/") for path in package.info_files):
         package.info_files |= licences_of(wheel)
     writer, path = _writer(package, channel, kind)
-    put_files(wheel, package, writer)
+    lay_down(wheel, package, writer)
     return path
 
 
-def lay_down_empty(package: CondaPackage, channel: Path, kind: Kind) -> Path:
+def write_empty(package: CondaPackage, channel: Path, kind: Kind) -> Path:
     """Write a package without files; returns the file."""
     writer, path = _writer(package, channel, kind)
     writer.close()

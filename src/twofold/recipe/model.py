@@ -57,6 +57,7 @@ class Build:
     entry_points: tuple[Line, ...] = ()
     run_exports: Mapping[str, tuple[Line, ...]] = field(default_factory=dict)
     kept: Mapping[str, tuple[Line, ...]] = field(default_factory=dict)
+    noarch_line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +95,12 @@ class Output:
     build: Build
     requirements: Requirements
     tests: Tests
-    about: Mapping[str, tuple[str, ...]]
+    about: Mapping[str, tuple[Line, ...]]
     files: tuple[Line, ...] = ()
     is_split: bool = False
 
     @property
-    def license_files(self) -> tuple[str, ...]:
+    def license_files(self) -> tuple[Line, ...]:
         return self.about.get("license_file", ())
 
 

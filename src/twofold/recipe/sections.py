@@ -139,6 +139,7 @@ class Reader:
             script_env=self.lines(parts.get("script_env")),
             entry_points=self._entry_points(parts.get("entry_points")),
             run_exports=self._run_exports(parts.get("run_exports")),
+            noarch_line=parts["noarch"].line if "noarch" in parts else 0,
             kept={name: self.lines(parts[name]) for name in KEPT if name in parts},
         )
 
@@ -240,10 +241,10 @@ class Reader:
             scripts=tuple(self.folder / name for name in names if (self.folder / name).is_file()),
         )
 
-    def about(self, node: Node | None) -> Mapping[str, tuple[str, ...]]:
+    def about(self, node: Node | None) -> Mapping[str, tuple[Line, ...]]:
         parts = self.section(node, _ABOUT, "about")
         return {
-            name: tuple(line.text for line in self.lines(part))
+            name: self.lines(part)
             for name, part in parts.items()
             if isinstance(part.value, str | list)
         }

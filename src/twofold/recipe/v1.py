@@ -231,12 +231,12 @@ def _with_host(recipe: Recipe, needs: Requirements) -> Requirements:
     return Requirements(compilers, host, needs.run, needs.constrained)
 
 
-def _about(about: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+def _about(about: Mapping[str, tuple[Line, ...]]) -> dict[str, Any]:
     made: dict[str, Any] = {
-        new: " ".join(about[old]) for old, new in _ABOUT.items() if old in about
+        new: " ".join(_texts(about[old])) for old, new in _ABOUT.items() if old in about
     }
     if "license_file" in about:
-        made["license_file"] = list(about["license_file"])
+        made["license_file"] = _texts(about["license_file"])
     return made
 
 
