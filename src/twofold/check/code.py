@@ -10,14 +10,14 @@ from twofold.check.rules import WARNING, Told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold.check.context import Context
+    from twofold.check.context import Code
     from twofold.check.namespace import Namespace
 
 
-def syntax_error(context: Context) -> Iterator[Told]:
+def syntax_error(code: Code) -> Iterator[Told]:
     """TF101. Only a warning when the project is not meant for the Python that runs twofold."""
-    runs_here = not context.minors or sys.version_info[1] in context.minors
-    for module in context.modules.values():
+    runs_here = not code.minors or sys.version_info[1] in code.minors
+    for module in code.modules.values():
         mistake = module.facts.mistake
         if mistake is None:
             continue
@@ -30,26 +30,23 @@ def syntax_error(context: Context) -> Iterator[Told]:
             mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
             yield Told(
                 f"Python {mine}, which runs twofold, cannot read the module: {mistake.message}",
-                f"run twofold with Python {context.project.requires_python}, to have it judged",
+                f"run twofold with Python {code.requires_python}, to have it judged",
                 where,
                 severity=WARNING,
             )
 
 
-def entry_point_to_nothing(context: Context) -> Iterator[Told]:
+def entry_point_to_nothing(code: Code) -> Iterator[Told]:
     """TF102"""
-    space = context.space
-    for group, listed in context.project.entry_points.items():
-        table = {"console_scripts": "project.scripts", "gui_scripts": "project.gui-scripts"}.get(
-            group, f"project.entry-points.{group}"
-        )
+    space = code.space
+    for group, listed in code.entry_points.items():
         for name, reference in listed.items():
             wrong = reference_problem(space, reference)
             if wrong:
                 yield Told(
                     f"'{name}' leads to '{reference.strip()}': {wrong[0]}",
                     wrong[1],
-                    context.at(name, table=table),
+                    code.entry_point_place(group, name),
                 )
 
 
@@ -70,12 +67,12 @@ def reference_problem(space: Namespace, reference: str) -> tuple[str, str] | Non
     return f"{module} has no '{first}'", space.nearest_name(module, first)
 
 
-def version_mismatch(context: Context) -> Iterator[Told]:
+def version_mismatch(code: Code) -> Iterator[Told]:
     """TF103"""
-    version = context.project.version
-    if not version or "version" in context.project.dynamic:
+    version = code.version
+    if not version:
         return
-    for module in context.modules.values():
+    for module in code.modules.values():
         written, line = module.facts.version
         is_top = "." not in module.name or module.name.endswith((".__about__", "._version"))
         if written and is_top and not _same(written, version):
@@ -98,10 +95,10 @@ def _same(one: str, other: str) -> bool:
         return False
 
 
-def missing_in_all(context: Context) -> Iterator[Told]:
+def missing_in_all(code: Code) -> Iterator[Told]:
     """TF104"""
-    space = context.space
-    for module in context.modules.values():
+    space = code.space
+    for module in code.modules.values():
         exported = module.facts.exported
         if exported is None or not exported.is_complete:
             continue
@@ -115,10 +112,10 @@ def missing_in_all(context: Context) -> Iterator[Told]:
                 )
 
 
-def missing_import(context: Context) -> Iterator[Told]:
+def missing_import(code: Code) -> Iterator[Told]:
     """TF105: between the project's own modules, where the import runs when the module does."""
-    space = context.space
-    for module in context.modules.values():
+    space = code.space
+    for module in code.modules.values():
         for found in module.facts.imports:
             if found.is_typing_only or found.is_optional:
                 continue
@@ -127,13 +124,13 @@ def missing_import(context: Context) -> Iterator[Told]:
                 continue
             where = f"{module.path}:{found.line}"
             if not space.exists(target):
-                if context.builds_itself and not _is_left_out(context, target):
+                if code.is_complete and not _is_left_out(code, target):
                     yield Told(
                         f"there is no module {target} in the package",
                         space.nearest_module(target) or "write it, or remove the import",
                         where,
                     )
-                elif context.builds_itself:
+                elif code.is_complete:
                     yield Told(
                         f"the module {target} is there, but left out of the package",
                         "name it in [tool.twofold] include",
@@ -149,7 +146,7 @@ def missing_import(context: Context) -> Iterator[Told]:
                     )
 
 
-def _is_left_out(context: Context, module: str) -> bool:
+def _is_left_out(code: Code, module: str) -> bool:
     path = module.replace(".", "/")
     ends = re.compile(rf"(?:^|/){re.escape(path)}(?:\.py|/|/__init__\.py)$")
-    return any(ends.search(left) for left, _ in context.pack.left_out)
+    return any(ends.search(left) for left in code.left_out)

@@ -1,4 +1,4 @@
-"""What the rules of a project look at: its settings, its files, its modules, each read once."""
+"""What the rules look at: the code of a project or of a built file, each module read once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class CodeModule:
-    """One module that is packed: its dotted name, its path in the project, what it says."""
+    """One module that is packed: its dotted name, its path as it is told, what it says."""
 
     __slots__ = ("facts", "is_package", "name", "path")
 
@@ -37,13 +37,38 @@ class CodeModule:
         return self.name if self.is_package else self.name.rpartition(".")[0]
 
 
-class Context:
-    """A project under check.
+class Code:
+    """Code that is packed, whether in a project or in a built file.
 
-    `modules` are the packed modules by dotted name, those with syntax errors too; `contents`
-    the files that were read, by path; `opaque` the dotted names of compiled modules. `minors`
-    are the minor versions of Python 3 let in, () when requires-python is not written.
+    `modules` are by dotted name, those with syntax errors too; `opaque` the dotted names of
+    compiled modules. `version` is '' when it comes from the code itself. `minors` are the minor
+    versions of Python 3 let in, () when that is not said. `files` are the paths of everything
+    packed, as told in findings, with their bytes where they were read. `is_complete` says that
+    nothing is added to the code when it is built. `left_out` are paths that are there, but not
+    packed; `allow` globs of files that may look secret.
     """
+
+    def __init__(self, modules: dict[str, CodeModule], opaque: frozenset[str]) -> None:
+        self.modules = modules
+        self.opaque = opaque
+        self.space = Namespace(modules, opaque)
+        self.version = ""
+        self.requires_python = ""
+        self.minors: tuple[int, ...] = ()
+        self.dependencies: list[str] = []
+        self.entry_points: dict[str, dict[str, str]] = {}
+        self.files: dict[str, bytes | None] = {}
+        self.is_complete = True
+        self.left_out: list[str] = []
+        self.allow: list[str] = []
+
+    def entry_point_place(self, group: str, name: str) -> str:
+        """Where an entry point is written."""
+        raise NotImplementedError
+
+
+class Context(Code):
+    """A project under check: its code, and its own words (`said`)."""
 
     def __init__(
         self,
@@ -53,21 +78,24 @@ class Context:
         modules: dict[str, CodeModule],
         settings: CheckSettings,
     ) -> None:
+        wheel = [path for file in pack.files for path in file.wheel]
+        super().__init__(modules, compiled_modules(wheel))
         self.project = project
         self.pack = pack
-        self.contents = contents
-        self.modules = modules
-        self.settings = settings
+        self.version = "" if "version" in project.dynamic else project.version
+        self.requires_python = project.requires_python
         self.minors = allowed_minors(project.requires_python)
-        self.opaque = _opaque(pack)
-        self.space = Namespace(modules, self.opaque)
-        self.said = ProjectSaid(self)
+        self.dependencies = project.dependencies
+        self.entry_points = project.entry_points
+        self.is_complete = project.backend in ("", "twofold_build")
+        self.left_out = [path for path, _ in pack.left_out]
+        self.allow = settings.allow
         self._text: str | None = None
-
-    @property
-    def builds_itself(self) -> bool:
-        """Whether twofold's backend builds it: another one may make files of its own."""
-        return self.project.backend in ("", "twofold_build")
+        self.files = {
+            file.path: contents[file.path].data if file.path in contents else None
+            for file in pack.files
+        }
+        self.said = ProjectSaid(self)
 
     @property
     def text(self) -> str:
@@ -83,6 +111,10 @@ class Context:
         line = line_of(self.text, table, key, value)
         place = f"pyproject.toml:{line}" if line else "pyproject.toml"
         return f"{place}: [{table}]" + (f" {key}" if key else "")
+
+    def entry_point_place(self, group: str, name: str) -> str:
+        tables = {"console_scripts": "project.scripts", "gui_scripts": "project.gui-scripts"}
+        return self.at(name, table=tables.get(group, f"project.entry-points.{group}"))
 
     def table(self, dotted: str) -> dict[str, Any]:
         """A table of pyproject.toml, {} when it is not there."""
@@ -106,14 +138,11 @@ def module_name(path: str) -> tuple[str, bool] | None:
     return ".".join(parts), is_package
 
 
-def _opaque(pack: Pack) -> frozenset[str]:
+def compiled_modules(paths: list[str]) -> frozenset[str]:
     """Dotted names of compiled modules, which nobody reads: `pkg/x.cpython-311-linux.so`."""
-    compiled = [
-        path for file in pack.files for path in file.wheel if path.endswith((".so", ".pyd"))
-    ]
-    return frozenset(
-        "/".join([*path.split("/")[:-1], path.rpartition("/")[2].partition(".")[0]]).replace(
-            "/", "."
-        )
-        for path in compiled
-    )
+    found = set()
+    for path in paths:
+        if path.endswith((".so", ".pyd")):
+            folder, _, name = path.rpartition("/")
+            found.add(".".join(filter(None, [folder.replace("/", "."), name.partition(".")[0]])))
+    return frozenset(found)

@@ -12,39 +12,39 @@ from twofold.check.rules import Told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold.check.context import CodeModule, Context
+    from twofold.check.context import Code, CodeModule
     from twofold.check.namespace import Namespace
     from twofold.imports.reading import Import
 
 
-def failing_cycle(context: Context) -> Iterator[Told]:
+def failing_cycle(code: Code) -> Iterator[Told]:
     """TF106: `from a import x` while `a` is only half imported and `x` comes later in it."""
-    order = sorted(context.modules, key=lambda name: (name.count("."), name))
-    run = _Run(context)
+    order = sorted(code.modules, key=lambda name: (name.count("."), name))
+    run = _Run(code)
     for name in order:
         if "." not in name:
             run.bring(name)
     # Whatever the packages themselves did not import may be imported first by a user.
     told: dict[str, Told] = {told.where: told for told in run.told}
-    cyclic = {name for group in _groups(context) for name in group}
+    cyclic = {name for group in _groups(code) for name in group}
     for name in order:
         if name not in run.done and name in cyclic:
-            alone = _Run(context, run.done)
+            alone = _Run(code, run.done)
             alone.bring(name)
             for found in alone.told:
                 told.setdefault(found.where, found)
     yield from told.values()
 
 
-def import_cycle(context: Context) -> Iterator[Told]:
+def import_cycle(code: Code) -> Iterator[Told]:
     """TF107: groups of modules that import each other, told once a group, unless one fails."""
-    failed = {told.where.partition(":")[0] for told in failing_cycle(context)}
-    for group in _groups(context):
-        if any(context.modules[name].path in failed for name in group):
+    failed = {told.where.partition(":")[0] for told in failing_cycle(code)}
+    for group in _groups(code):
+        if any(code.modules[name].path in failed for name in group):
             continue
         shown = " -> ".join(group[:6]) + (f" and {len(group) - 6} more" if len(group) > 6 else "")
-        first = context.modules[group[0]]
-        lines = [found.line for found, target in _edges(context.space, first) if target in group]
+        first = code.modules[group[0]]
+        lines = [found.line for found, target in _edges(code.space, first) if target in group]
         yield Told(
             f"these modules import each other when imported: {shown}",
             "move what both need into a module of its own, or import inside the function",
@@ -55,9 +55,9 @@ def import_cycle(context: Context) -> Iterator[Told]:
 class _Run:
     """One interpreter: which modules are imported, which are on the way, and up to which line."""
 
-    def __init__(self, context: Context, done: frozenset[str] | set[str] = frozenset()) -> None:
-        self._modules = context.modules
-        self._space = context.space
+    def __init__(self, code: Code, done: frozenset[str] | set[str] = frozenset()) -> None:
+        self._modules = code.modules
+        self._space = code.space
         self.done = set(done)
         self.told: list[Told] = []
         self._reached: dict[str, int] = {}
@@ -141,14 +141,12 @@ def _edges(space: Namespace, module: CodeModule) -> Iterator[tuple[Import, str]]
             yield found, target
 
 
-def _groups(context: Context) -> list[list[str]]:
+def _groups(code: Code) -> list[list[str]]:
     """Modules that reach each other: strongly connected, more than one, names sorted (Tarjan)."""
-    space = context.space
+    space = code.space
     to = {
-        name: sorted(
-            {target for _, target in _edges(space, module)} & context.modules.keys() - {name}
-        )
-        for name, module in context.modules.items()
+        name: sorted({target for _, target in _edges(space, module)} & code.modules.keys() - {name})
+        for name, module in code.modules.items()
     }
     index: dict[str, int] = {}
     low: dict[str, int] = {}

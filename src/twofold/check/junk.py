@@ -9,7 +9,7 @@ from twofold.check.rules import Told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold.check.context import Context
+    from twofold.check.context import Code, Context
 
 _JUNK = {
     r"(?:.*/)?(?:\.DS_Store|Thumbs\.db|desktop\.ini|\.directory)": "what a file manager left",
@@ -25,26 +25,28 @@ _JUNK = {
 _COMPILED = [(re.compile(pattern), what) for pattern, what in _JUNK.items()]
 
 
-def junk(context: Context) -> Iterator[Told]:
+def junk(code: Code) -> Iterator[Told]:
     """TF202"""
-    for file in context.pack.files:
-        what = junk_kind(file.path)
+    for path in code.files:
+        what = junk_kind(path)
         if what:
             yield Told(
                 f"it looks like {what}",
-                f'leave it out: [tool.twofold] exclude = ["{file.path}"]',
-                file.path,
+                f'leave it out: [tool.twofold] exclude = ["{path.rpartition(": ")[2]}"]',
+                path,
             )
 
 
 def junk_kind(path: str) -> str:
     """What kind of junk a path looks like, or ''."""
-    return next((what for pattern, what in _COMPILED if pattern.fullmatch(path)), "")
+    return next(
+        (what for pattern, what in _COMPILED if pattern.fullmatch(path.rpartition(": ")[2])), ""
+    )
 
 
 def empty_package(context: Context) -> Iterator[Told]:
     """TF203. Of another backend's project it is not known here what goes in."""
-    if not context.builds_itself:
+    if not context.is_complete:
         return
     packed = [path for file in context.pack.files for path in file.wheel]
     if not any(is_code(path) or ".data/" in path for path in packed):

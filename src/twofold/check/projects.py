@@ -10,6 +10,7 @@ from pathlib import Path
 from twofold.check.before_build import packed, read_files
 from twofold.check.context import CodeModule, Context, module_name
 from twofold.check.finding import Finding
+from twofold.check.order import in_order
 from twofold.check.reading import facts_of_all
 from twofold.check.rules import ERROR, MISTAKES, RULES, Rule
 from twofold.check.settings import CheckSettings, read_check_settings
@@ -29,7 +30,7 @@ def project_findings(root: Path, ignore: frozenset[str]) -> list[Finding]:
         mistakes.tell()
         pack = _pack(project)
     except ProjectErrors as error:
-        return _in_order(_not_ignored(_of_mistakes(error.problems, str(root)), ignore))
+        return in_order(_not_ignored(_of_mistakes(error.problems, str(root)), ignore))
     context = context_of(project, pack, read_files(pack), settings)
     left_out = settings.ignore | ignore
     return run_rules(context, [rule for rule in RULES if rule.code not in left_out])
@@ -77,7 +78,7 @@ def run_rules(context: Context, rules: Iterable[Rule]) -> list[Finding]:
                 found.append(
                     Finding(rule.code, severity, told.message, told.hint, told.where, told.fix)
                 )
-    return _in_order(found)
+    return in_order(found)
 
 
 def _pack(project: Project) -> Pack:
@@ -108,10 +109,3 @@ def _of_mistakes(problems: Iterable[Problem], root: str) -> list[Finding]:
 
 def _not_ignored(findings: Iterable[Finding], ignore: frozenset[str]) -> list[Finding]:
     return [finding for finding in findings if finding.code not in ignore]
-
-
-def _in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Errors first, then by file, line and code; the same finding once."""
-    return sorted(
-        dict.fromkeys(findings), key=lambda f: (not f.is_error, *f.place, f.code, f.message)
-    )

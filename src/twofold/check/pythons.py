@@ -9,15 +9,15 @@ from twofold.check.rules import Told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold.check.context import Context
+    from twofold.check.context import Code
 
 
-def newer_syntax(context: Context) -> Iterator[Told]:
+def newer_syntax(code: Code) -> Iterator[Told]:
     """TF108: one finding a module, for its newest feature."""
-    if not context.minors:
+    if not code.minors:
         return
-    oldest = context.minors[0]
-    for module in context.modules.values():
+    oldest = code.minors[0]
+    for module in code.modules.values():
         newer = [feature for feature in module.facts.features if feature[0] > oldest]
         if newer:
             minor, what, line = newer[0]
@@ -28,12 +28,12 @@ def newer_syntax(context: Context) -> Iterator[Told]:
             )
 
 
-def newer_stdlib(context: Context) -> Iterator[Told]:
+def newer_stdlib(code: Code) -> Iterator[Told]:
     """TF109"""
-    if not context.minors:
+    if not code.minors:
         return
-    oldest = context.minors[0]
-    for module in context.modules.values():
+    oldest = code.minors[0]
+    for module in code.modules.values():
         for found in module.facts.imports:
             if found.level or found.is_optional or found.is_typing_only or found.is_deferred:
                 continue
@@ -48,15 +48,15 @@ def newer_stdlib(context: Context) -> Iterator[Told]:
                 )
 
 
-def gone_from_stdlib(context: Context) -> Iterator[Told]:
+def gone_from_stdlib(code: Code) -> Iterator[Told]:
     """TF110"""
-    provided = {name.partition(".")[0] for name in context.modules} | _backports(context)
-    for module in context.modules.values():
+    provided = {name.partition(".")[0] for name in code.modules} | _backports(code)
+    for module in code.modules.values():
         for found in module.facts.imports:
             gone = GONE.get(found.top)
             if gone is None or found.is_optional or found.is_typing_only or found.top in provided:
                 continue
-            if any(minor >= gone for minor in context.minors):
+            if any(minor >= gone for minor in code.minors):
                 yield Told(
                     f"{found.top} is no longer there in Python 3.{gone}, which requires-python "
                     "lets in",
@@ -66,9 +66,9 @@ def gone_from_stdlib(context: Context) -> Iterator[Told]:
                 )
 
 
-def _backports(context: Context) -> set[str]:
+def _backports(code: Code) -> set[str]:
     """Old modules that a dependency brings back."""
-    names = " ".join(context.project.dependencies).lower()
+    names = " ".join(code.dependencies).lower()
     found = {module for module in GONE if f"{module}-lts" in names or f"legacy-{module}" in names}
     found |= {module for module in GONE if f"standard-{module}" in names}
     return found | ({"distutils"} if "setuptools" in names else set())

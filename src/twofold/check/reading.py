@@ -24,7 +24,7 @@ def facts_of_all(root: str, contents: dict[str, Content]) -> dict[str, Facts]:
         digest = content.sha256.hex()
         if digest not in found and store.get(digest) is None:
             new[digest] = content.data
-    for digest, facts in zip(new, _read(list(new.values())), strict=True):
+    for digest, facts in zip(new, read_facts(list(new.values())), strict=True):
         store.put(digest, facts)
     for path, content in contents.items():
         facts_there = store.get(content.sha256.hex())
@@ -34,7 +34,8 @@ def facts_of_all(root: str, contents: dict[str, Content]) -> dict[str, Facts]:
     return found
 
 
-def _read(sources: list[bytes]) -> list[Facts]:
+def read_facts(sources: list[bytes]) -> list[Facts]:
+    """The facts of modules, in their order; in several processes when there is much to read."""
     workers = min(os.cpu_count() or 1, 8)
     if workers < 2 or sum(map(len, sources)) < _MANY:
         return [facts_of(source) for source in sources]

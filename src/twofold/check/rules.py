@@ -37,21 +37,21 @@ TF027 E bad-url                metadata     metadata  PyPI refuses a project URL
 TF028 E stdlib-name            metadata     metadata  PyPI refuses the name of a standard library module.
 TF029 E readme-does-not-render readme       readme    The readme will not be shown on PyPI.
 TF030 W no-readme              metadata     metadata  The project's page on an index will be empty.
-TF101 E syntax-error           code         contents  A module is not valid Python.
-TF102 E entry-point-to-nothing code         contents  A script or entry point leads to nothing.
-TF103 E version-mismatch       code         contents  __version__ is not the project's version.
-TF104 E missing-in-all         code         -         __all__ names what the module does not have.
-TF105 E missing-import         code         -         A name is imported from a module that does not have it.
-TF106 E failing-cycle          cycles       -         Modules import each other in a way that fails.
+TF101 E syntax-error           code         code      A module is not valid Python.
+TF102 E entry-point-to-nothing code         code      A script or entry point leads to nothing.
+TF103 E version-mismatch       code         code      __version__ is not the project's version.
+TF104 E missing-in-all         code         code      __all__ names what the module does not have.
+TF105 E missing-import         code         code      A name is imported from a module that does not have it.
+TF106 E failing-cycle          cycles       cycles    Modules import each other in a way that fails.
 TF107 W import-cycle           cycles       -         Modules import each other when they are imported.
-TF108 E newer-syntax           pythons      -         The code needs a newer Python than requires-python says.
-TF109 E newer-stdlib           pythons      -         The standard library has it only in a newer Python.
+TF108 E newer-syntax           pythons      pythons   The code needs a newer Python than requires-python says.
+TF109 E newer-stdlib           pythons      pythons   The standard library has it only in a newer Python.
 TF110 W gone-from-stdlib       pythons      -         The standard library no longer has it.
 TF111 E missing-dependency     dependencies -         An import that no dependency provides.
 TF112 W unused-dependency      dependencies -         A dependency that nothing imports.
-TF201 E secret                 secrets      contents  What looks like a key or a credential would be packed.
-TF202 W junk                   junk         contents  A file that hardly belongs into a package.
-TF203 E empty-package          junk         contents  There is no code in the package.
+TF201 E secret                 secrets      secrets   What looks like a key or a credential would be packed.
+TF202 W junk                   junk         junk      A file that hardly belongs into a package.
+TF203 E empty-package          junk         files     There is no code in the package.
 TF301 W unknown-conda-name     conda_side   -         What conda calls a dependency is not known.
 TF302 W not-in-conda           conda_side   -         A dependency says what conda cannot say.
 TF303 W recipe-differs         meta_yaml    -         meta.yaml says something else than pyproject.toml.
@@ -61,7 +61,7 @@ TF403 E ambiguous-archive      -            structure Two readers could see diff
 TF404 E bad-record             -            structure The list of files in a package is not true.
 TF405 E name-mismatch          -            structure The file's name and its metadata disagree.
 TF406 E bad-metadata           -            structure The metadata in a built file are not valid.
-TF407 W platform-tag           -            structure PyPI refuses a wheel for this platform.
+TF407 W platform-tag           -            files     PyPI refuses a wheel for this platform.
 TF408 E wheel-not-in-sdist     -            pairs     The wheel holds code that the sdist does not.
 TF409 E wheel-unlike-sdist     -            pairs     Wheel and sdist say different things of themselves.
 """  # noqa: E501 (a table reads better unbroken)

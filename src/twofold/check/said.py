@@ -6,9 +6,8 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from email.message import Message
-
     from twofold.check.context import Context
+    from twofold.formats.core_metadata import CoreMetadata
 
 
 class ProjectSaid:
@@ -50,26 +49,24 @@ class ProjectSaid:
 class FileSaid:
     """A built file's own words: METADATA or PKG-INFO."""
 
-    def __init__(self, filename: str, headers: Message, body: str) -> None:
+    def __init__(self, filename: str, metadata: CoreMetadata) -> None:
         self._filename = filename
-        self.name = str(headers.get("Name", ""))
-        self.version = str(headers.get("Version", ""))
+        self.name = metadata.name
+        self.version = metadata.version
         self.is_version_dynamic = False
-        self.summary = str(headers.get("Summary", ""))
-        self.readme = body
-        self.readme_type = str(headers.get("Description-Content-Type", ""))
-        self.requires_python = str(headers.get("Requires-Python", ""))
-        self.classifiers = [str(item) for item in headers.get_all("Classifier", [])]
+        self.summary = metadata.get("Summary")
+        self.readme = metadata.description
+        self.readme_type = metadata.get("Description-Content-Type")
+        self.requires_python = metadata.requires_python or ""
+        self.classifiers = list(metadata.all("Classifier"))
         self.has_licence = bool(
-            headers.get("License-Expression")
-            or headers.get("License")
-            or headers.get_all("License-File")
+            metadata.get("License-Expression")
+            or metadata.get("License")
+            or metadata.all("License-File")
             or any(name.startswith("License ::") for name in self.classifiers)
         )
-        self.dependencies = [
-            ("Requires-Dist", str(item)) for item in headers.get_all("Requires-Dist", [])
-        ]
-        pairs = [str(item).partition(",") for item in headers.get_all("Project-URL", [])]
+        self.dependencies = [("Requires-Dist", need) for need in metadata.requires_dist]
+        pairs = [value.partition(",") for value in metadata.all("Project-URL")]
         self.urls = {label.strip(): address.strip() for label, _, address in pairs}
 
     def at(self, key: str, value: str = "") -> str:

@@ -14,7 +14,7 @@ from twofold_build.globs import Globs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold.check.context import Context
+    from twofold.check.context import Code
 
 #: Bytes that must be there -> (the whole form, what it is). The first look is a plain search.
 _FORMS = (
@@ -54,21 +54,20 @@ _PUBLIC = re.compile(
 _PLACEHOLDER = re.compile(rb"EXAMPLE|example|X{6,}|x{6,}|0{10,}|placeholder|1234567890")
 
 
-def secret(context: Context) -> Iterator[Told]:
+def secret(code: Code) -> Iterator[Told]:
     """TF201"""
-    allowed = Globs(context.settings.allow)
-    for file in context.pack.files:
-        if allowed and allowed.match(file.path):
+    allowed = Globs(code.allow)
+    for path, data in code.files.items():
+        if allowed and allowed.match(path):
             continue
-        content = context.contents.get(file.path)
-        found = secret_in(file.path, content.data if content else b"")
+        found = secret_in(path, data or b"")
         if found:
             what, line = found
             yield Told(
                 f"it looks like {what}, and would be published with the package",
                 "remove it from the package, and revoke it if it was ever shared; if it is none, "
-                f'write [tool.twofold.check] allow = ["{file.path}"]',
-                f"{file.path}:{line}" if line else file.path,
+                f'write [tool.twofold.check] allow = ["{path}"]',
+                f"{path}:{line}" if line else path,
             )
 
 

@@ -1,0 +1,111 @@
+"""Built files through their rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from twofold.artifact import Artifact, Kind
+from twofold.check import structure
+from twofold.check.files import Contents, file_problems, in_file, read_contents
+from twofold.check.finding import Finding
+from twofold.check.order import in_order
+from twofold.check.rules import RULES, Rule, Told
+from twofold.check.said import FileSaid
+from twofold.errors import BadFile, Problem
+from twofold.formats import opening
+from twofold.formats.core_metadata import parse_metadata
+
+_STRUCTURE = [rule for rule in RULES if rule.in_file == "structure"]
+#: TF401 takes what no other rule owns.
+_STRUCTURE.sort(key=lambda rule: (rule.code == "TF401", rule.code != "TF402", rule.code != "TF404"))
+_METADATA = [rule for rule in RULES if rule.in_file in ("metadata", "readme")]
+_PAIRS = [rule for rule in RULES if rule.in_file == "pairs"]
+_CONTENTS = [
+    rule for rule in RULES if rule.in_file and rule not in (*_STRUCTURE, *_METADATA, *_PAIRS)
+]
+
+
+def structure_findings(path: Path) -> list[Finding]:
+    """Structure and metadata: what can be told without parsing the code inside."""
+    artifact, findings = _structure(path)
+    if artifact is not None:
+        findings += _of_metadata(artifact)
+    return in_order(findings)
+
+
+def file_findings(path: Path, ignore: frozenset[str]) -> list[Finding]:
+    """Structure, metadata and the code inside."""
+    artifact, findings = _structure(path)
+    if artifact is not None:
+        findings += _of_metadata(artifact)
+        findings += _of_contents(artifact)
+    return in_order(finding for finding in findings if finding.code not in ignore)
+
+
+def files_findings(paths: Sequence[Path], ignore: frozenset[str]) -> list[Finding]:
+    """Each file, and each wheel beside the sdist of the same release."""
+    findings = [finding for path in paths for finding in file_findings(path, ignore)]
+    sound = [artifact for path in paths if (artifact := _readable(path)) is not None]
+    for wheel in sound:
+        for sdist in sound:
+            if wheel.kind is Kind.WHEEL and sdist.kind is Kind.SDIST and _same(wheel, sdist):
+                for rule in _PAIRS:
+                    judge = getattr(import_module("twofold.check.pairs"), rule.function)
+                    findings += [_finding(rule, told) for told in judge(wheel, sdist)]
+    return in_order(finding for finding in findings if finding.code not in ignore)
+
+
+def _structure(path: Path) -> tuple[Artifact | None, list[Finding]]:
+    """The file's artifact, None when it cannot be read, and what is wrong with its structure."""
+    problems: list[Problem] = []
+    artifact = None
+    try:
+        artifact = opening.read(path)
+    except BadFile as error:
+        problems += error.problems
+    problems += file_problems(path, artifact)
+    findings = []
+    for problem in dict.fromkeys(problems):
+        rule = next(rule for rule in _STRUCTURE if getattr(structure, rule.function)(problem))
+        where = problem.where if problem.where.startswith(path.name) else path.name
+        findings.append(Finding(rule.code, rule.severity, problem.message, problem.hint, where))
+    return artifact, findings
+
+
+def _of_metadata(artifact: Artifact) -> list[Finding]:
+    if artifact.kind.is_conda:
+        return []
+    said = FileSaid(artifact.filename, parse_metadata(artifact.metadata))
+    return _judged(_METADATA, said)
+
+
+def _of_contents(artifact: Artifact) -> list[Finding]:
+    contents: Contents = read_contents(artifact)
+    return _judged(_CONTENTS, in_file(artifact, contents))
+
+
+def _judged(rules: Sequence[Rule], subject: object) -> list[Finding]:
+    findings = []
+    for rule in rules:
+        judge = getattr(import_module(f"twofold.check.{rule.in_file}"), rule.function)
+        findings += [_finding(rule, told) for told in judge(subject)]
+    return findings
+
+
+def _finding(rule: Rule, told: Told) -> Finding:
+    return Finding(rule.code, told.severity or rule.severity, told.message, told.hint, told.where)
+
+
+def _readable(path: Path) -> Artifact | None:
+    try:
+        return opening.read(path)
+    except BadFile:
+        return None  # told as a finding of its own
+
+
+def _same(one: Artifact, other: Artifact) -> bool:
+    from twofold.names import normalised
+
+    return normalised(one.name) == normalised(other.name) and one.version == other.version

@@ -1,0 +1,213 @@
+"""What lies in a built file, for the rules about code; and TF203 and TF407."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from twofold.artifact import Artifact, Kind
+from twofold.check.context import Code, CodeModule, compiled_modules, module_name
+from twofold.check.junk import is_code
+from twofold.check.pythons_allowed import allowed_minors
+from twofold.check.reading import read_facts
+from twofold.check.rules import Told
+from twofold.errors import BadFile, Problem
+from twofold.names import file_name, sdist_name, wheel_name
+
+#: The newest metadata version that PyPI takes.
+NEWEST_METADATA = (2, 5)
+#: As in a project: other files than modules are read up to this size, in bytes.
+_SMALL = 256 << 10
+_MODULE = 16 << 20
+_TAGS = re.compile(
+    r"any|win32|win_(?:amd64|arm64)|(?:many|musl)linux\w+|macosx\w+|ios\w+|android\w+|pyodide\w+"
+)
+
+#: Path inside the file -> bytes, None where they were not read.
+Contents = dict[str, bytes | None]
+
+
+class FileCode(Code):
+    """The code in a built file. Paths are told with the file's name before them."""
+
+    def __init__(self, artifact: Artifact, contents: Contents) -> None:
+        self.artifact = artifact
+        sources = {
+            path: data
+            for path, data in contents.items()
+            if data is not None and module_name(path) and artifact.kind is not Kind.SDIST
+        }
+        facts = dict(zip(sources, read_facts(list(sources.values())), strict=True))
+        modules = {}
+        for path in sources:
+            name, is_package = module_name(path) or ("", False)
+            modules[name] = CodeModule(name, self.place(path), is_package, facts[path])
+        super().__init__(modules, compiled_modules(list(contents)))
+        self.version = artifact.version
+        self.requires_python = artifact.requires_python or ""
+        self.minors = allowed_minors(self.requires_python)
+        self.files = {self.place(path): data for path, data in contents.items()}
+        self.entry_points = _entry_points(contents)
+
+    def place(self, path: str) -> str:
+        return f"{self.artifact.filename}: {path}"
+
+    def entry_point_place(self, group: str, name: str) -> str:
+        return self.place(f"entry_points.txt: [{group}] {name}")
+
+
+def in_file(artifact: Artifact, contents: Contents) -> FileCode:
+    """The code of a file whose contents were read."""
+    return FileCode(artifact, contents)
+
+
+def read_contents(artifact: Artifact) -> Contents:
+    """What lies in a file, without `site-packages/` and without an sdist's own folder."""
+    if artifact.kind is Kind.WHEEL:
+        return _of_wheel(artifact.path)
+    if artifact.kind is Kind.SDIST:
+        found = _of_tar(artifact.path, "sdist")
+        return {path.partition("/")[2]: data for path, data in found.items()}
+    found = _of_tar(artifact.path, "pkg")
+    return {
+        re.sub(r"^(?:[\w./]+/)?site-packages/", "", path): data
+        for path, data in found.items()
+        if not path.startswith("info/")
+    }
+
+
+def _is_wanted(path: str, size: int) -> bool:
+    return size <= (_MODULE if path.endswith((".py", ".pyi")) else _SMALL)
+
+
+def _of_wheel(path: Path) -> Contents:
+    from twofold.formats.wheel import WheelFile
+
+    with WheelFile(path) as wheel:
+        return {
+            name: wheel.archive.read(name, _MODULE) if _is_wanted(name, member.size) else None
+            for name, member in wheel.members.items()
+            if not member.is_folder
+        }
+
+
+def _of_tar(path: Path, part: str) -> Contents:
+    from twofold.formats.conda_reading import open_part
+    from twofold.formats.tar_safety import TarStream
+    from twofold.formats.unpacking import open_gzip
+
+    def contents(tar: TarStream) -> Contents:
+        return {
+            member.path: tar.read(_MODULE) if _is_wanted(member.path, member.size) else None
+            for member in tar
+            if member.kind == "file"
+        }
+
+    if part != "sdist":
+        with open_part(path, part) as tar:
+            return contents(tar)
+    with path.open("rb") as stream:
+        return contents(TarStream(open_gzip(stream, path.name), path.name))
+
+
+def _entry_points(contents: Contents) -> dict[str, dict[str, str]]:
+    data = next(
+        (d for p, d in contents.items() if re.fullmatch(r"[^/]+\.dist-info/entry_points\.txt", p)),
+        None,
+    )
+    groups: dict[str, dict[str, str]] = {}
+    group = ""
+    for line in (data or b"").decode("utf-8", "replace").splitlines():
+        header = re.fullmatch(r"\s*\[(.*)\]\s*", line)
+        name, equals, target = line.partition("=")
+        if header:
+            group = header.group(1).strip()
+        elif equals and group and not line.lstrip().startswith(("#", ";")):
+            groups.setdefault(group, {})[name.strip()] = target.strip()
+    return groups
+
+
+def empty_package(code: FileCode) -> Iterator[Told]:
+    """TF203: of wheels; an sdist or a conda package may hold other things."""
+    if code.artifact.kind is not Kind.WHEEL:
+        return
+    inside = [path.partition(": ")[2] for path in code.files]
+    if not any(is_code(path) or ".data/" in path for path in inside):
+        yield Told(
+            "there is nothing in the wheel that can be imported",
+            "build it again, and look at 'twofold build --list'",
+            code.artifact.filename,
+        )
+
+
+def platform_tag(code: FileCode) -> Iterator[Told]:
+    """TF407"""
+    for tag in code.artifact.tags if code.artifact.kind is Kind.WHEEL else ():
+        platform = tag.rpartition("-")[2]
+        if not _TAGS.fullmatch(platform):
+            yield Told(
+                f"the platform tag '{platform}' is not one that PyPI takes",
+                "repair the wheel with auditwheel (manylinux), or keep it to a registry of "
+                "your own",
+                code.artifact.filename,
+            )
+
+
+def file_problems(path: Path, artifact: Artifact | None) -> list[Problem]:
+    """What `opening` does not look at: the strict zip, the spelling of the name, the newest
+    metadata, the names of entry points, the list of files."""
+    problems: list[Problem] = []
+    if path.name.endswith(".whl") and path.is_file():
+        from twofold.formats import zip_safety
+
+        problems += zip_safety.problems(path)
+    if artifact is None or artifact.kind.is_conda:
+        return problems
+    problems += _spelling(artifact)
+    problems += _metadata(artifact)
+    if artifact.kind is Kind.WHEEL and not problems:
+        problems += _entry_point_names(artifact)
+    return problems
+
+
+def _spelling(artifact: Artifact) -> list[Problem]:
+    """PEP 625 and the binary distribution format ask for the normalised name."""
+    parse = wheel_name if artifact.kind is Kind.WHEEL else sdist_name
+    written, wanted = parse(artifact.filename).name, file_name(artifact.name)
+    if written == wanted:
+        return []
+    hint = "build it with a backend that knows PEP 625"
+    return [Problem(f"its file name begins with '{written}' and not with '{wanted}'", hint)]
+
+
+def _metadata(artifact: Artifact) -> list[Problem]:
+    from twofold.formats.core_metadata import parse_metadata
+
+    written = parse_metadata(artifact.metadata).get("Metadata-Version")
+    if not re.fullmatch(r"[12]\.\d", written):
+        return [Problem(f"the metadata's Metadata-Version is '{written}'", "build it again")]
+    if tuple(map(int, written.split("."))) > NEWEST_METADATA:
+        newest = ".".join(map(str, NEWEST_METADATA))
+        return [Problem(f"Metadata-Version {written} is newer than {newest}, the newest known")]
+    return []
+
+
+def _entry_point_names(artifact: Artifact) -> list[Problem]:
+    from twofold.formats.wheel import WheelFile
+
+    try:
+        with WheelFile(artifact.path) as wheel:
+            data = wheel.dist_info_file("entry_points.txt")
+    except BadFile as error:
+        return list(error.problems)
+    found = _entry_points({"x.dist-info/entry_points.txt": data})
+    return [
+        Problem(
+            f"an entry point has a name that is no file's: '{name}'",
+            "use letters, digits, '-', '_' and '.'",
+        )
+        for group in ("console_scripts", "gui_scripts")
+        for name in found.get(group, {})
+        if not re.fullmatch(r"[\w.-]+", name) or set(name) == {"."}
+    ]

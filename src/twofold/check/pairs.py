@@ -1,0 +1,54 @@
+"""TF408 and TF409: a wheel against the sdist of the same release."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from twofold.artifact import Artifact
+from twofold.check.context import module_name
+from twofold.check.rules import Told
+from twofold.formats.core_metadata import parse_metadata
+from twofold.formats.sdist import read_sdist
+from twofold.formats.wheel import WheelFile
+from twofold_build.names import canonical_requirement
+
+_SINGLE = ("Name", "Version", "Requires-Python", "License-Expression")
+
+
+def wheel_not_in_sdist(wheel: Artifact, sdist: Artifact) -> Iterator[Told]:
+    """TF408: modules, wherever the sdist keeps them (src/, lib/)."""
+    there = {f"/{path.partition('/')[2]}" for path in read_sdist(sdist.path).files}
+    with WheelFile(wheel.path) as opened:
+        inside = [name for name in opened.members if module_name(name)]
+    for name in inside:
+        if f"/{name}" not in there and not any(path.endswith(f"/{name}") for path in there):
+            yield Told(
+                f"it is not in {sdist.filename}: nobody could build this wheel from it",
+                "build the wheel from the sdist",
+                f"{wheel.filename}: {name}",
+            )
+
+
+def wheel_unlike_sdist(wheel: Artifact, sdist: Artifact) -> Iterator[Told]:
+    """TF409: fields that the sdist does not call dynamic (PEP 643)."""
+    one, other = parse_metadata(wheel.metadata), parse_metadata(sdist.metadata)
+    dynamic = {field.lower() for field in other.all("Dynamic")}
+    if other.get("Metadata-Version") < "2.2":
+        return  # before PEP 643 an sdist promised nothing
+    for field in _SINGLE:
+        if field.lower() not in dynamic and one.get(field) != other.get(field):
+            yield _told(wheel, sdist, field, one.get(field), other.get(field))
+    if "requires-dist" not in dynamic:
+        in_wheel = set(map(canonical_requirement, one.requires_dist))
+        in_sdist = set(map(canonical_requirement, other.requires_dist))
+        for need in sorted(in_wheel ^ in_sdist):
+            told = (need, "") if need in in_wheel else ("", need)
+            yield _told(wheel, sdist, "Requires-Dist", *told)
+
+
+def _told(wheel: Artifact, sdist: Artifact, field: str, one: str, other: str) -> Told:
+    return Told(
+        f"{field} is '{one}' here and '{other}' in {sdist.filename}",
+        "build both from the same source",
+        f"{wheel.filename}: METADATA",
+    )
