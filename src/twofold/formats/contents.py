@@ -1,0 +1,221 @@
+"""The deep look into a built file: is every member what its archive says it is?
+
+`opening.read` finds a file sound from the outside. Here every byte is unpacked (never to disk) and
+compared with RECORD or info/paths.json, strictly, as a registry's gate and `twofold check` want it:
+
+    problems_of(path) -> list[Problem]        any file; empty when there is nothing to say
+    wheel_problems, sdist_problems, conda_problems      the same for one kind
+
+They return what is wrong and raise only OSError. A 100 kB wheel takes two milliseconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from twofold.artifact import Kind
+from twofold.errors import BadFile, Problem
+from twofold.formats import limits, zip_safety
+from twofold.formats.conda_reading import open_part, parse_json, read_info
+from twofold.formats.core_metadata import entry_points
+from twofold.formats.opening import kind_of, read
+from twofold.formats.record import UNHASHED, Recorded, parse_record
+from twofold.formats.tar_safety import TarStream, member_problem
+from twofold.formats.wheel import WheelFile
+from twofold.names import wheel_name
+
+#: Problems told of one file; nobody reads more.
+_MOST = 20
+_SCRIPT = re.compile(r"[\w.-]*\w[\w.-]*")
+_TARGET = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*(?::[^\W\d]\w*(?:\.[^\W\d]\w*)*)?")
+#: Names that Windows keeps for devices, whatever their ending, and those it cannot hold.
+_NOT_ON_WINDOWS = re.compile(
+    r"(?i)(con|prn|aux|nul|com[1-9]|lpt[1-9])(\..*)?|.*[. ]|.*[<>:\"|?*].*"
+)
+
+
+def problems_of(path: Path) -> list[Problem]:
+    """Everything wrong with a built file, outside and inside."""
+    try:
+        kind = kind_of(path.name)
+        if kind is not Kind.SDIST:
+            read(path)
+        looks = {Kind.WHEEL: wheel_problems, Kind.SDIST: sdist_problems}
+        return looks.get(kind, conda_problems)(path)
+    except BadFile as error:
+        return list(error.problems)
+
+
+def sdist_problems(path: Path) -> list[Problem]:
+    """An sdist is read whole by `opening.read` already."""
+    try:
+        read(path)
+    except BadFile as error:
+        return list(error.problems)
+    return []
+
+
+def wheel_problems(path: Path) -> list[Problem]:
+    """The zip strictly, RECORD against the members' bytes, entry points, tags, Windows names."""
+    found = zip_safety.problems(path)
+    if found:
+        return _at(path, found)
+    try:
+        with WheelFile(path) as wheel:
+            record = wheel.dist_info_file("RECORD", limits.LISTS) or b""
+            lines, found = parse_record(record)
+            files = [name for name, member in wheel.members.items() if not member.is_folder]
+            unhashed = {f"{wheel.dist_info}/{name}" for name in UNHASHED}
+            found += _compare(set(files) - unhashed, set(lines) - unhashed, "RECORD")
+            for name in files:
+                if name in lines and name not in unhashed:
+                    found += _hash_problem(wheel, lines[name])
+            found += _entry_point_problems(wheel)
+            found += _tag_problems(wheel)
+            found += name_problems(files)
+            return _at(path, found)
+    except BadFile as error:
+        return list(error.problems)
+
+
+def conda_problems(path: Path) -> list[Problem]:
+    """Every member's path and link, and info/paths.json against the members' bytes."""
+    try:
+        info = read_info(
+            path, {"info/index.json": limits.METADATA, "info/paths.json": limits.LISTS}
+        )
+        if "info/paths.json" not in info:
+            return _at(path, [Problem("info/paths.json is missing")])
+        told = _told_paths(parse_json(info["info/paths.json"], path, "info/paths.json"))
+        with open_part(path, "pkg") as tar:
+            found = _walk(tar, told, one_tar=path.name.endswith(".tar.bz2"))
+        return _at(path, found)
+    except BadFile as error:
+        return list(error.problems)
+
+
+def name_problems(names: Iterable[str]) -> list[Problem]:
+    """Names that Windows or macOS cannot tell apart, or cannot hold at all."""
+    found: list[Problem] = []
+    seen: dict[str, str] = {}
+    for name in names:
+        folded = name.casefold()
+        if folded in seen and seen[folded] != name:
+            found.append(Problem(f"two files differ only in case: {seen[folded]}, {name}"))
+        seen[folded] = name
+        if any(map(_NOT_ON_WINDOWS.fullmatch, name.split("/"))):
+            found.append(Problem(f"Windows cannot hold a file of this name: {name}"))
+    return found
+
+
+def _at(path: Path, problems: Iterable[Problem]) -> list[Problem]:
+    return [Problem(p.message, p.hint, p.where or path.name) for p in problems][:_MOST]
+
+
+def _compare(there: set[str], listed: set[str], by: str) -> list[Problem]:
+    hint = "build the file again"
+    found = [Problem(f"{by} does not list {name}", hint) for name in sorted(there - listed)]
+    gone = sorted(listed - there)
+    return found + [Problem(f"{by} lists {name}, which is not there", hint) for name in gone]
+
+
+def _hash_problem(wheel: WheelFile, line: Recorded) -> list[Problem]:
+    if not line.algorithm:
+        return [Problem(f"RECORD tells no hash of {line.path}", "build the file again")]
+    member = wheel.members[line.path]
+    digest = hashlib.new(line.algorithm)
+    try:
+        for piece in wheel.archive.pieces(member):
+            digest.update(piece)
+    except BadFile as error:
+        return list(error.problems)
+    if digest.digest() != line.digest or line.size not in (-1, member.size):
+        return [Problem(f"{line.path} is not the file that RECORD tells of", "do not trust it")]
+    return []
+
+
+def _entry_point_problems(wheel: WheelFile) -> list[Problem]:
+    data = wheel.dist_info_file("entry_points.txt") or b""
+    found = []
+    for group in ("console_scripts", "gui_scripts"):
+        for line in entry_points(data, group):
+            name, _, target = line.partition(" = ")
+            if not _SCRIPT.fullmatch(name) or not _TARGET.fullmatch(target):
+                hint = "write it as name = module:function"
+                found.append(Problem(f"the entry point '{line}' cannot be made a script", hint))
+    return found
+
+
+def _tag_problems(wheel: WheelFile) -> list[Problem]:
+    told = set(wheel.wheel.get("tag", []))
+    named = set(wheel_name(wheel.path.name).tags)
+    expanded = {tag for line in told if line.count("-") == 2 for tag in _expand(line)}
+    if told and expanded != named:
+        return [
+            Problem(
+                f"WHEEL tells the tags {', '.join(sorted(told))}, the file name others",
+                "a wheel may not be renamed; build it again",
+            )
+        ]
+    return []
+
+
+def _expand(line: str) -> tuple[str, ...]:
+    from twofold.names import expand_tags
+
+    return expand_tags(line)
+
+
+def _told_paths(value: dict[str, object]) -> dict[str, dict[str, object]]:
+    paths = value.get("paths")
+    if not isinstance(paths, list) or not all(
+        isinstance(path, dict) and isinstance(path.get("_path"), str) for path in paths
+    ):
+        raise BadFile("info/paths.json does not list paths")
+    told = {path["_path"]: path for path in paths}
+    if len(told) != len(paths):
+        raise BadFile("info/paths.json lists a path twice")
+    return told
+
+
+def _walk(tar: TarStream, told: dict[str, dict[str, object]], one_tar: bool) -> list[Problem]:
+    """Every member once; `one_tar` when info/ lies in the same archive."""
+    found: list[Problem] = []
+    seen: set[str] = set()
+    for member in tar:
+        problem = member_problem(member)
+        if problem:
+            found.append(Problem(problem))
+            continue
+        if member.kind == "folder":
+            continue
+        if member.path in seen:
+            found.append(Problem(f"the package holds a file twice: {member.path}"))
+        seen.add(member.path)
+        if member.path.startswith("info/"):
+            if not one_tar:
+                found.append(Problem(f"metadata lie among the files: {member.path}"))
+            continue
+        line = told.get(member.path)
+        if line is None:
+            found.append(Problem(f"info/paths.json does not list {member.path}"))
+        elif member.kind == "file" and not _is_told(tar, member.size, line):
+            found.append(Problem(f"{member.path} is not the file that info/paths.json tells of"))
+        if len(found) >= _MOST:
+            return found
+    gone = sorted(path for path in set(told) - seen if told[path].get("path_type") != "directory")
+    return found + [Problem(f"info/paths.json lists {path}, which is not there") for path in gone]
+
+
+def _is_told(tar: TarStream, size: int, line: dict[str, object]) -> bool:
+    digest = hashlib.sha256()
+    for piece in tar.pieces():
+        digest.update(piece)
+    # A file with a placeholder is hashed as it lies in the package by every builder known.
+    return line.get("sha256") in (None, digest.hexdigest()) and line.get("size_in_bytes") in (
+        None,
+        size,
+    )

@@ -1,0 +1,102 @@
+"""Names in both worlds."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twofold.errors import BadFile
+from twofold.names import (
+    conda_file_name,
+    conda_name,
+    is_conda_name,
+    known_on_conda_forge,
+    normalised,
+    sdist_name,
+    wheel_name,
+)
+from twofold.names.explained import explain
+from twofold.names.known import _read
+
+
+@pytest.mark.parametrize(
+    ("pypi", "conda"),
+    [
+        ("my_package", "my_package"),
+        ("My_Package", "my_package"),
+        ("torch", "pytorch"),
+        ("charset_normalizer", "charset-normalizer"),
+        ("alpha-vantage", "alpha_vantage"),
+        ("PyYAML", "pyyaml"),
+        ("zope.interface", "zope.interface"),
+    ],
+)
+def test_a_conda_name_is_conda_forges_else_the_authors_in_lower_case(pypi: str, conda: str) -> None:
+    assert conda_name(pypi) == conda
+
+
+def test_a_package_at_hand_gives_its_own_name() -> None:
+    assert conda_name("My.Package", {"my-package": "my_package"}) == "my_package"
+    assert conda_name("torch", {"torch": "torch-cpu"}) == "torch-cpu"
+
+
+def test_every_line_of_the_table_says_something_and_is_in_order() -> None:
+    lines = _read().decode().splitlines()[1:]
+    assert len(lines) > 5000
+    assert lines == sorted(lines)
+    for line in lines:
+        pypi, conda, imported = line.split(" ")
+        assert normalised(pypi) == pypi
+        assert conda == "=" or is_conda_name(conda)
+        assert conda != "=" or imported != "=" or "-" in pypi
+
+
+def test_a_name_that_begins_another_is_not_taken_for_it() -> None:
+    assert known_on_conda_forge("charset") is None
+    assert known_on_conda_forge("harset-normalizer") is None
+
+
+def test_what_is_imported_leads_back_to_the_project() -> None:
+    assert "opencv-python" in [one.pypi for one in explain("cv2")]
+    assert [one.pypi for one in explain("pytorch")][:2] == ["pytorch", "torch"]
+
+
+def test_file_names_are_taken_apart() -> None:
+    wheel = wheel_name("a.b_c-1.0+l.1-2x-py2.py3-none-any.whl")
+    assert wheel == ("a.b_c", "1.0+l.1", "2x", ("py2-none-any", "py3-none-any"))
+    assert sdist_name("my-package-1.0.tar.gz") == ("my-package", "1.0")
+    assert conda_file_name("a-b-1.0-py_0.tar.bz2") == ("a-b", "1.0", "py_0", ".tar.bz2")
+
+
+@pytest.mark.parametrize(
+    "filename",
+    [
+        "a.whl",
+        "a-1-py3-none.whl",
+        "../a-1-py3-none-any.whl",
+        "a/b-1-py3-none-any.whl",
+        "a-1-py3-none-any.whl\n",
+        "a b-1-py3-none-any.whl",
+        "é-1-py3-none-any.whl",
+        "-1-py3-none-any.whl",
+    ],
+)
+def test_what_is_no_wheels_name_is_refused(filename: str) -> None:
+    with pytest.raises(BadFile, match="not a wheel's file name"):
+        wheel_name(filename)
+
+
+@pytest.mark.parametrize(
+    "filename", ["a-1.conda", "A-1-0.conda", "a-1-0.zip", "a-1-b c.conda", "a-1-0.conda\n"]
+)
+def test_what_is_no_conda_packages_name_is_refused(filename: str) -> None:
+    with pytest.raises(BadFile):
+        conda_file_name(filename)
+
+
+@given(
+    st.from_regex(r"[a-z0-9_][a-z0-9_.-]{0,20}", fullmatch=True),
+    st.from_regex(r"[0-9][0-9.a-z!+_]{0,9}", fullmatch=True),
+)
+def test_a_conda_file_name_gives_back_its_parts(name: str, version: str) -> None:
+    assert conda_file_name(f"{name}-{version}-py_0.conda")[:2] == (name, version)
