@@ -34,15 +34,24 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--dry-run", action="store_true", help="print the plan and send nothing")
     words.add_argument("--yes", "-y", action="store_true", help="do not ask before uploading")
     words.add_argument(
+        "--attempts",
+        type=int,
+        default=5,
+        metavar="N",
+        help="how often a request is tried that the outside world fails (default: 5)",
+    )
+    words.add_argument(
         "--project", type=Path, default=Path(), metavar="DIR", help="the project (default: here)"
     )
     return words
 
 
 def run(args: argparse.Namespace) -> int:
+    from twofold.publish.http import Patience
     from twofold.publish.publication import Order, prepare
 
-    with prepare(Order(args.files, args.to, args.project)) as publication:
+    patience = Patience(attempts=max(1, args.attempts))
+    with prepare(Order(args.files, args.to, args.project, patience)) as publication:
         if not args.json:
             _print_plan(publication.plan, sys.stdout if args.dry_run else sys.stderr)
         if args.dry_run:

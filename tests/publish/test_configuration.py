@@ -1,0 +1,150 @@
+"""config.toml: every mistake told, tokens in a file that nobody else can read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from twofold.errors import ProjectErrors, TwofoldError
+from twofold.publish.configuration import config_file, config_folder, read_targets
+from twofold.publish.resolve import resolve_targets
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    folder = tmp_path / "twofold-config"
+    folder.mkdir()
+    return folder / "config.toml"
+
+
+def test_targets_are_read_by_name(config: Path) -> None:
+    config.write_text(
+        '[targets.lab]\nurl = "http://host/main"\n'
+        '[targets.me]\nurl = "http://api/x"\nkind = "anaconda"\nowner = "me"\nlabels = ["dev"]\n'
+    )
+    targets = read_targets()
+    assert targets["lab"].kind == "registry"
+    assert targets["me"].labels == ("dev",)
+
+
+def test_every_mistake_is_told_with_its_table(config: Path) -> None:
+    config.write_text(
+        '[targets.a]\nurl = 1\n[targets.b]\nurll = "x"\n[targets.c]\nurl = "x"\nkind = "ftp"\n'
+    )
+    with pytest.raises(ProjectErrors) as caught:
+        read_targets()
+    text = str(caught.value)
+    assert "[targets.a]" in text
+    assert "did you mean 'url'" in text
+    assert "unknown kind 'ftp'" in text
+    assert len(caught.value.problems) == 4
+
+
+def test_no_toml_is_told_with_the_files_name(config: Path) -> None:
+    config.write_text("[targets\n")
+    with pytest.raises(TwofoldError) as caught:
+        read_targets()
+    assert str(config) in str(caught.value)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_a_file_with_a_token_that_others_can_read_is_refused(config: Path) -> None:
+    config.write_text('[targets.lab]\nurl = "http://host/main"\ntoken = "hidden-value"\n')
+    config.chmod(0o644)
+    with pytest.raises(TwofoldError) as caught:
+        read_targets()
+    assert "chmod 600" in caught.value.hint
+    assert "hidden-value" not in str(caught.value)
+    config.chmod(0o600)
+    assert read_targets()["lab"].token is not None
+
+
+def test_without_a_setting_the_platforms_folder_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TWOFOLD_CONFIG_DIR")
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/xdg")
+    monkeypatch.setenv("APPDATA", "C:/appdata")
+    assert config_folder().name == "twofold"
+    assert config_file().parent == config_folder()
+
+
+def test_addresses_say_their_kind() -> None:
+    words = {
+        "http://host/main": ("registry", "http://host/main", "", ""),
+        "legacy+http://host/up": ("legacy", "http://host/up/", "", ""),
+        "anaconda+http://host/api/me": ("anaconda", "http://host/api", "me", ""),
+        "prefix+https://host/lab": ("prefix", "https://host", "", "lab"),
+        "quetz+https://host/q/lab": ("quetz", "https://host/q", "", "lab"),
+        "artifactory+https://host/a/lab": ("artifactory", "https://host/a/lab", "", ""),
+        "s3://bucket/path": ("s3", "s3://bucket/path", "", ""),
+    }
+    for word, expected in words.items():
+        (found,) = resolve_targets([word])
+        assert (found.kind, found.url, found.owner, found.channel) == expected
+
+
+def test_a_token_in_an_address_is_taken_out_of_it() -> None:
+    (found,) = resolve_targets(["http://__token__:abc%2Fdef@host/main"])
+    assert found.url == "http://host/main"
+    assert found.token is not None
+    assert found.token.reveal() == "abc/def"
+    assert "abc" not in repr(found)
+    assert "abc" not in found.name
+
+
+def test_an_address_that_is_configured_has_that_targets_token(config: Path) -> None:
+    config.write_text('[targets.lab]\nurl = "http://host/main"\ntoken = "t"\n')
+    config.chmod(0o600)
+    (found,) = resolve_targets(["http://host/main/"])
+    assert found.name == "lab"
+    assert found.token is not None
+
+
+def test_the_same_place_named_twice_is_one_target(config: Path) -> None:
+    config.write_text('[targets.lab]\nurl = "http://host/main"\n')
+    assert len(resolve_targets(["lab", "http://host/main", "lab"])) == 1
+
+
+def test_index_servers_of_pypirc_are_targets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / ".pypirc").write_text(
+        "[distutils]\nindex-servers =\n  lab\n"
+        "[lab]\nrepository: http://host/legacy/\nusername: me\npassword: pw-value\n"
+    )
+    (lab,) = resolve_targets(["lab"])
+    assert (lab.kind, lab.url, lab.user) == ("legacy", "http://host/legacy/", "me")
+    assert lab.token is not None
+    assert lab.token.reveal() == "pw-value"
+
+
+def test_pypi_is_known_from_twine_and_its_index_from_pip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    pypi, test = resolve_targets(["pypi", "testpypi"])
+    assert pypi.kind == test.kind == "pypi"
+    assert pypi.index.startswith("https://")
+    assert test.index != pypi.index
+
+
+def test_a_broken_pypirc_is_told_without_its_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / ".pypirc").write_text("password: secret-in-the-open\n")
+    with pytest.raises(TwofoldError) as caught:
+        resolve_targets(["lab"])
+    assert "secret-in-the-open" not in str(caught.value)
+
+
+@pytest.mark.parametrize("word", ["ftp://host/x", "http:///main", "prefix+http://host", "what"])
+def test_words_that_are_no_target_are_told(word: str) -> None:
+    with pytest.raises(TwofoldError) as caught:
+        resolve_targets([word])
+    assert caught.value.hint

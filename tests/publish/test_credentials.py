@@ -1,0 +1,191 @@
+"""Tokens: found in one order, sent to their own target alone, and never shown."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.publish.conftest import Release
+from tests.publish.wire import TOKEN, Anaconda, Prefix, faulty, serving
+from twofold.publish.configuration import TargetSettings
+from twofold.publish.credentials import environment_name, find_credentials
+from twofold.publish.secret import Secret, without_secrets
+
+SECRET = "zq-7f3e9-the-secret-value"
+
+
+def registry_target(name: str = "lab", **more: Any) -> TargetSettings:
+    return TargetSettings(name, "http://host/main", **more)
+
+
+def test_the_targets_own_variable_comes_before_the_common_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TWOFOLD_TOKEN", "common")
+    monkeypatch.setenv(environment_name("lab"), "own")
+    found = find_credentials(registry_target(), alone=True)
+    assert found is not None
+    assert found.secret.reveal() == "own"
+    assert "TWOFOLD_TOKEN_LAB" in found.source
+
+
+def test_the_common_variable_is_not_sent_to_one_of_several_targets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TWOFOLD_TOKEN", "common")
+    assert find_credentials(registry_target(), alone=False) is None
+
+
+def test_the_keyring_is_asked_where_the_environment_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_keyring(tmp_path, monkeypatch, {"twofold:http://host/main": {"token": "from-keyring"}})
+    found = find_credentials(registry_target(token=Secret("from-config")), alone=True)
+    assert found is not None
+    assert found.secret.reveal() == "from-keyring"
+
+
+def with_keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: Any) -> Path:
+    """A keyring of the test's own: a backend class over a JSON file."""
+    store = tmp_path / "keyring.json"
+    store.write_text(json.dumps(content))
+    module = tmp_path / "keyring_backends" / "file_keyring.py"
+    module.parent.mkdir()
+    module.write_text(KEYRING)
+    monkeypatch.setenv("TEST_KEYRING", str(store))
+    monkeypatch.setenv("PYTHONPATH", str(module.parent))
+    monkeypatch.syspath_prepend(str(module.parent))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "file_keyring.FileKeyring")
+    import keyring
+    import keyring.core
+
+    monkeypatch.setattr(keyring.core, "_keyring_backend", keyring.core.load_env())
+    return store
+
+
+KEYRING = """
+import json, os
+from keyring.backend import KeyringBackend
+class FileKeyring(KeyringBackend):
+    priority = 1
+    def _read(self):
+        with open(os.environ["TEST_KEYRING"]) as f:
+            return json.load(f)
+    def _write(self, value):
+        with open(os.environ["TEST_KEYRING"], "w") as f:
+            json.dump(value, f)
+    def get_password(self, service, username):
+        return self._read().get(service, {}).get(username)
+    def set_password(self, service, username, password):
+        value = self._read(); value.setdefault(service, {})[username] = password
+        self._write(value)
+    def delete_password(self, service, username):
+        value = self._read(); del value[service][username]
+        self._write(value)
+"""
+
+
+@pytest.fixture
+def anaconda() -> Iterator[str]:
+    with serving(Anaconda) as (address, _):
+        yield f"anaconda+{address}/api/me"
+
+
+def run_with_input(twofold_words: list[str], text: str, **env: str) -> tuple[int, str]:
+    import subprocess
+    import sys
+
+    done = subprocess.run(
+        [sys.executable, "-m", "twofold", *twofold_words],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **env},
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_login_whoami_and_logout_with_a_keyring(
+    anaconda: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = with_keyring(tmp_path, monkeypatch, {})
+    code, told = run_with_input(["login", anaconda], TOKEN + "\n")
+    assert (code, "as me" in told) == (0, True), told
+    assert TOKEN in store.read_text()
+    code, told = run_with_input(["whoami", anaconda], "")
+    assert code == 0
+    assert "me (token: the keyring)" in told
+    assert TOKEN not in told
+    code, told = run_with_input(["logout", anaconda], "")
+    assert code == 0
+    assert TOKEN not in store.read_text()
+
+
+def test_without_a_keyring_the_token_stands_in_a_private_configuration(
+    anaconda: str, tmp_path: Path
+) -> None:
+    code, told = run_with_input(["login", anaconda], TOKEN + "\n")
+    assert code == 0, told
+    config = tmp_path / "twofold-config" / "config.toml"
+    assert TOKEN in config.read_text()
+    if os.name == "posix":
+        assert config.stat().st_mode & 0o077 == 0
+    code, told = run_with_input(["whoami", "--json"], "")
+    assert '"who": "me"' in told
+    run_with_input(["logout", anaconda], "")
+    assert TOKEN not in config.read_text()
+
+
+def test_a_wrong_token_is_not_stored(anaconda: str, tmp_path: Path) -> None:
+    code, told = run_with_input(["login", anaconda], f"{SECRET}\n")
+    assert code == 1
+    assert SECRET not in told
+    assert not (tmp_path / "twofold-config" / "config.toml").exists()
+
+
+def test_no_secret_is_in_the_output_or_in_any_file_left_behind(
+    release: Release, tmp_path: Path
+) -> None:
+    """Every kind of failure, the token in the environment and in the address, then grep."""
+    told: list[str] = []
+    with serving(Prefix) as (address, _), faulty(address) as (proxy, fault):
+        with_token = proxy.replace("http://", f"prefix+http://me:{SECRET}@") + "/lab"
+        for kind in ("", "500", "503", "cut-before", "wrong-bytes"):
+            fault.kind, fault.at, fault.seen, fault.lasting = kind, 1, 0, True
+            for target, env in (
+                (with_token, {}),
+                (f"prefix+{proxy}/lab", {"TWOFOLD_TOKEN": SECRET}),
+            ):
+                words = ["publish", str(release.conda), "--to", target, "--json"]
+                words += ["--attempts", "1"]
+                told.append(run_with_input(words, "", **env)[1])
+    everything = "\n".join(told)
+    assert "401" in everything
+    assert SECRET not in everything
+    for file in tmp_path.rglob("*"):
+        if file.is_file():
+            assert SECRET.encode() not in file.read_bytes(), file
+
+
+def test_a_server_that_echoes_the_token_does_not_get_it_printed() -> None:
+    import base64
+
+    basic = base64.b64encode(f"__token__:{SECRET}".encode()).decode()
+    text = without_secrets(f"bad token {SECRET} in Basic {basic}", [Secret(SECRET)])
+    assert SECRET not in text
+    assert basic not in text
+
+
+def test_a_secret_shows_itself_nowhere_by_accident() -> None:
+    secret = Secret(SECRET)
+    assert SECRET not in repr(secret) + str(secret) + f"{secret}" + repr(
+        TargetSettings("n", "u", token=secret)
+    )
+    with pytest.raises(TypeError):
+        __import__("pickle").dumps(secret)
