@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.server.stores import S3, PostgreSQL, postgresql, s3
 from twofold.server import serving
 from twofold.server.app import create_app, open_registry
 from twofold.server.model import Actor
 from twofold.server.registry import Registry, people
 from twofold.server.registry.publishing import Published, Upload, publish
 from twofold.server.settings import Settings
+
+__all__ = ["postgresql", "s3"]
 
 
 @dataclass
@@ -64,9 +67,30 @@ def new_place(settings: Settings) -> Place:
     return Place(registry, settings, token, people.identify(registry, token))
 
 
+#: What every store must do: these modules run on SQLite with files and on PostgreSQL with S3.
+CONTRACT = {"test_pypi", "test_conda", "test_store"}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "store" in metafunc.fixturenames:
+        in_contract = metafunc.module.__name__.rpartition(".")[2] in CONTRACT
+        names = ["sqlite+files", "postgresql+s3"] if in_contract else ["sqlite+files"]
+        metafunc.parametrize("store", names, indirect=True)
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    made = new_place(Settings(tmp_path / "registry"))
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings for a fresh store of the kind the test is run on."""
+    if request.param == "sqlite+files":
+        return Settings(tmp_path / "registry")
+    postgresql: PostgreSQL = request.getfixturevalue("postgresql")
+    s3: S3 = request.getfixturevalue("s3")
+    return Settings(tmp_path / "registry", postgresql.new_database(), s3.new_bucket())
+
+
+@pytest.fixture
+def place(store: Settings) -> Iterator[Place]:
+    made = new_place(store)
     yield made
     made.registry.database.close()
 

