@@ -62,6 +62,7 @@ def make_sdist(folder: Path, name: str, version: str) -> Path:
         for inner, data in {
             "PKG-INFO": metadata(name, version),
             "pyproject.toml": f'[project]\nname = "{name}"\nversion = "{version}"\n'.encode(),
+            f"{name}/__init__.py": b"x = 1\n",
         }.items():
             header = tarfile.TarInfo(f"{name}-{version}/{inner}")
             header.size = len(data)

@@ -34,6 +34,9 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--dry-run", action="store_true", help="print the plan and send nothing")
     words.add_argument("--yes", "-y", action="store_true", help="do not ask before uploading")
     words.add_argument(
+        "--ignore", action="append", default=[], metavar="CODE", help="leave a check out (TF408)"
+    )
+    words.add_argument(
         "--attempts",
         type=int,
         default=5,
@@ -51,11 +54,12 @@ def run(args: argparse.Namespace) -> int:
     from twofold.publish.publication import Order, prepare
 
     patience = Patience(attempts=max(1, args.attempts))
-    with prepare(Order(args.files, args.to, args.project, patience)) as publication:
+    with prepare(Order(args.files, args.to, args.project, patience, args.ignore)) as publication:
         if not args.json:
+            _print_findings(publication)
             _print_plan(publication.plan, sys.stdout if args.dry_run else sys.stderr)
         if args.dry_run:
-            return _dry_run_result(publication.plan, args.json)
+            return _dry_run_result(publication, args.json)
         publication.refuse_blocked()
         _confirm(publication, args.yes, args.json)
         return _carry_out(publication, args.json)
@@ -73,10 +77,19 @@ def _carry_out(publication: Publication, as_json: bool) -> int:
     return 0
 
 
-def _dry_run_result(plan: Plan, as_json: bool) -> int:
+def _dry_run_result(publication: Publication, as_json: bool) -> int:
+    plan, findings = publication.plan, publication.findings
     if as_json:
-        result({"files": [step.row for step in plan.steps], "dry_run": True})
-    return 1 if plan.problems else 0
+        rows = [step.row for step in plan.steps]
+        found = [finding.as_dict() for finding in findings]
+        result({"files": rows, "findings": found, "dry_run": True})
+    return 1 if plan.problems or any(finding.is_error for finding in findings) else 0
+
+
+def _print_findings(publication: Publication) -> None:
+    for finding in publication.findings:
+        hint = f"\n  hint: {finding.hint}" if finding.hint else ""
+        note(f"{finding.severity}: {finding.where}: {finding.message} ({finding.code}){hint}")
 
 
 def _print_plan(plan: Plan, stream: object) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from twofold.errors import Problem, ProjectErrors
 
@@ -17,15 +18,8 @@ def project_targets(project: Path) -> list[str]:
 
     Raises ProjectErrors for a table that means nothing.
     """
-    file = project / "pyproject.toml"
-    if not file.is_file():
-        return []
-    where = f"{file.name}: [tool.twofold.publish]"
-    try:
-        document = tomllib.loads(file.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ProjectErrors([Problem(f"it is no TOML: {error}", "", file.name)]) from error
-    table = document.get("tool", {}).get("twofold", {}).get("publish", {})
+    where = "pyproject.toml: [tool.twofold.publish]"
+    table = _table(project, "publish")
     problems = [
         Problem(f"unknown key '{key}'", "there is one key: to", where)
         for key in (table if isinstance(table, dict) else {})
@@ -38,3 +32,24 @@ def project_targets(project: Path) -> list[str]:
     if problems:
         raise ProjectErrors(problems)
     return list(targets or [])
+
+
+def project_ignores(project: Path) -> list[str]:
+    """The codes of checks that [tool.twofold.check] ignore leaves out."""
+    table = _table(project, "check")
+    codes = table.get("ignore", []) if isinstance(table, dict) else []
+    return [str(code) for code in codes] if isinstance(codes, list) else []
+
+
+def _table(project: Path, name: str) -> Any:
+    """[tool.twofold.NAME] of the project's pyproject.toml; empty where there is none."""
+    file = project / "pyproject.toml"
+    if not file.is_file():
+        return {}
+    try:
+        value: Any = tomllib.loads(file.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProjectErrors([Problem(f"it is no TOML: {error}", "", file.name)]) from error
+    for key in ("tool", "twofold", name):
+        value = value.get(key, {}) if isinstance(value, dict) else {}
+    return value

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from twofold.errors import ProjectErrors, UsageError
+from twofold.check import Finding, check_files
+from twofold.errors import Problem, ProjectErrors, UsageError
 from twofold.publish.files import ReleaseFile, release_files
 from twofold.publish.http import Patience
 from twofold.publish.journal import NAME, Journal
 from twofold.publish.open import open_targets
 from twofold.publish.plan import Plan, Step, make_plan
-from twofold.publish.project import project_targets
+from twofold.publish.project import project_ignores, project_targets
 from twofold.publish.resolve import default_words, resolve_targets
 from twofold.publish.run import Tell, carry_out
 from twofold.publish.targets.protocol import Target
@@ -21,12 +22,17 @@ from twofold.publish.targets.protocol import Target
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked for: `files` (none: the last build's), `targets` as the user wrote them."""
+    """What is asked for: `files` (none: the last build's), `targets` as the user wrote them.
+
+    `ignore` are codes of checks (TF408) whose findings do not stop the publication, beside those
+    the project names itself.
+    """
 
     files: Sequence[Path] = ()
     targets: Sequence[str] = ()
     project: Path = field(default_factory=Path.cwd)
     patience: Patience = field(default_factory=Patience)
+    ignore: Sequence[str] = ()
 
 
 @dataclass
@@ -38,6 +44,7 @@ class Publication:
     journal: Journal
     plan: Plan
     patience: Patience
+    findings: list[Finding]
 
     def carry_out(self, tell: Tell) -> list[Step]:
         """Do what the plan says; returns the uploads. See `run.carry_out` for what is raised."""
@@ -45,9 +52,14 @@ class Publication:
         return carry_out(self.plan, self.journal, self.patience, tell)
 
     def refuse_blocked(self) -> None:
-        """Raise ProjectErrors when any file would be refused anywhere: nothing is sent then."""
-        if self.plan.problems:
-            raise ProjectErrors(self.plan.problems)
+        """Raise ProjectErrors when a check or a target says no to any file: nothing is sent."""
+        found = [
+            Problem(f"{finding.message} ({finding.code})", finding.hint, finding.where)
+            for finding in self.findings
+            if finding.is_error
+        ]
+        if found or self.plan.problems:
+            raise ProjectErrors([*found, *self.plan.problems])
 
     def close(self) -> None:
         for target in self.targets:
@@ -66,12 +78,14 @@ class Publication:
 
 
 def prepare(order: Order) -> Publication:
-    """Find the files, open the targets, ask them, and make the plan. Nothing is sent."""
+    """Find and check the files, open the targets, ask them, make the plan. Nothing is sent."""
     words = list(order.targets) or project_targets(order.project) or default_words()
     if not words:
         raise UsageError("no target to publish to", "add --to TARGET: a name or an address")
     settings = resolve_targets(words)
     files = release_files(order.files, order.project)
+    ignore = {*order.ignore, *project_ignores(order.project)}
+    findings = check_files([file.artifact.path for file in files], ignore)
     journal = Journal(files[0].artifact.path.parent / NAME)
     targets = open_targets(settings, order.patience)
     try:
@@ -80,4 +94,4 @@ def prepare(order: Order) -> Publication:
         for target in targets:
             target.close()
         raise
-    return Publication(files, targets, journal, plan, order.patience)
+    return Publication(files, targets, journal, plan, order.patience, findings)
