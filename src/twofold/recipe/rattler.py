@@ -6,12 +6,22 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from twofold.errors import ToolFailed, TwofoldError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rattler_build import RenderedVariant
+    from rattler_build.progress import LogEvent, ProgressCallback
+
+
+#: What `stdlib('c')` stands for where nothing else is said; conda-forge's own choice.
+_STDLIB: dict[str, dict[str, list[str]]] = {
+    "linux": {"c_stdlib": ["sysroot"], "c_stdlib_version": ["2.17"]},
+    "osx": {"c_stdlib": ["macosx_deployment_target"], "c_stdlib_version": ["11.0"]},
+    "win": {"c_stdlib": ["vs"]},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,7 @@ def build_v1(path: Path, out: Path, host: Host) -> list[Path]:
 def _rendered(path: Path, host: Host) -> Sequence[RenderedVariant]:
     try:
         from rattler_build import (
+            JinjaConfig,
             PlatformConfig,
             RattlerBuildError,
             RenderConfig,
@@ -71,17 +82,35 @@ def _rendered(path: Path, host: Host) -> Sequence[RenderedVariant]:
     try:
         recipe = Stage0Recipe.from_file(path)
         platform = PlatformConfig(target_platform=host.subdir)
-        return recipe.render(VariantConfig(dict(host.variants)), RenderConfig(platform))
+        variants = VariantConfig(_STDLIB.get(host.subdir.split("-")[0], {}) | host.variants)
+        for name in ("conda_build_config.yaml", "variants.yaml"):
+            if (path.parent / name).is_file():
+                own = VariantConfig.from_conda_build_config(
+                    path.parent / name, JinjaConfig(platform=platform)
+                )
+                variants = variants.merge(own)
+        return recipe.render(variants, RenderConfig(platform))
     except RattlerBuildError as error:
         raise TwofoldError(
             f"rattler-build cannot read the recipe: {error}", "", str(path)
         ) from error
 
 
+class _Log:
+    """Keeps what rattler-build says, to be told when a build fails."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def on_log(self, event: LogEvent) -> None:
+        self.lines.append(event.message)
+
+
 def _built(variant: RenderedVariant, draft: Path, host: Host) -> list[Path]:
     from rattler_build import RattlerBuildError, ToolConfiguration
 
     name = variant.recipe.package.name
+    log = _Log()
     host.say(f"building {name} with rattler-build; channels: {', '.join(host.channels) or 'none'}")
     try:
         result = variant.run_build(
@@ -89,6 +118,8 @@ def _built(variant: RenderedVariant, draft: Path, host: Host) -> list[Path]:
             output_dir=draft,
             channels=[*host.channels, draft.resolve().as_uri()],
             package_format=host.package_format,
+            # It only needs the verbs it calls, though its type asks for all of them.
+            progress_callback=cast("ProgressCallback", log),
             no_build_id=True,
         )
     except RattlerBuildError as error:
@@ -96,5 +127,6 @@ def _built(variant: RenderedVariant, draft: Path, host: Host) -> list[Path]:
             f"rattler-build could not build {name}: {error}",
             "channels are named with --channel; what the host needs stands under requirements",
             f"{variant.recipe_path}",
+            output="\n".join(log.lines),
         ) from error
     return [Path(package) for package in result.packages]

@@ -201,8 +201,7 @@ class Reader:
                 self.wrong(f"'{text}' is no conda requirement", line, hint)
                 continue
             spec = f"{found.group(0)} {' '.join(rest.split())}".strip()
-            spec = re.sub(r"\s*,\s*", ",", re.sub(r"([<>=!~])\s+(?=[\w\ue002])", r"\1", spec))
-            made.append(Line(spec, line.number, line.key))
+            made.append(Line(_canonical_spec(spec), line.number, line.key))
         return tuple(made)
 
     def requirements(self, node: Node | None) -> Requirements:
@@ -294,6 +293,16 @@ class Reader:
             elif text:
                 made[name] = text
         return made
+
+
+def _canonical_spec(spec: str) -> str:
+    """One spelling for a requirement: no spaces around operators, `1.2` alone means `1.2.*`.
+
+    conda-build adds that star too; `==1.2.*` is no version that could be equal to anything.
+    """
+    spec = re.sub(r"\s*,\s*", ",", re.sub(r"([<>=!~])\s+(?=[\w\ue002])", r"\1", spec))
+    spec = re.sub(r"(?<=[ ,|])==(?=[^,|]*\*)", "", spec)
+    return re.sub(r"^(\S+ )(\d[\w.!+]*)$", r"\1\2.*", spec)
 
 
 _KINDS = (("path", "path"), ("url", "url"), ("git", "git_url"))
