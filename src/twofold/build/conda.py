@@ -134,7 +134,7 @@ class FromWheel:
 
     def _add_replaced(self, entry: Entry, content: Content, placeholder: str) -> None:
         """A script whose first line the installer will change: its hash cannot be told."""
-        from twofold.formats.conda import BUILD, CondaWriter
+        from twofold.formats.conda import CondaWriter
 
         if isinstance(self._writer, CondaWriter):
             self._writer.add(entry, content, placeholder)

@@ -72,12 +72,12 @@ class Environment:
         output: list[str] = []
 
         def run(
-            command: Sequence[str],
+            cmd: Sequence[str],
             cwd: str | None = None,
             extra_environ: Mapping[str, str] | None = None,
         ) -> None:
             done = subprocess.run(
-                list(command),
+                list(cmd),
                 cwd=cwd,
                 env={**self._surroundings(), **(extra_environ or {})},
                 stdout=subprocess.PIPE,
@@ -89,7 +89,7 @@ class Environment:
             )
             output.append(done.stdout)
             if done.returncode:
-                raise subprocess.CalledProcessError(done.returncode, command)
+                raise subprocess.CalledProcessError(done.returncode, cmd)
 
         caller = BuildBackendHookCaller(
             str(source),
