@@ -166,6 +166,7 @@ def test_an_environments_own_metadata_is_asked_first(tmp_path: Path) -> None:
     assert distribution_of("yaml.fast", environment) == "my-yaml"
     assert environment.version_of("Space_One") == "2"
     assert environment.import_names("My.Yaml") == ("yaml",)
+    assert environment.import_names("space-one") == ("space.one",)
 
 
 def test_the_running_interpreters_own_packages_are_found() -> None:

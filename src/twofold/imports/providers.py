@@ -100,15 +100,27 @@ class Environment:
         return next((v for name, v in self.versions.items() if _normal(name) == wanted), None)
 
     def import_names(self, distribution: str) -> tuple[str, ...]:
-        """The top-level names an installed distribution brings, () when it is not there."""
+        """The names an installed distribution is imported by, () when it is not there.
+
+        Top-level names; below one that others share, the first parts that are its own alone.
+        """
         wanted = _normal(distribution)
-        return tuple(
-            sorted(
-                top
-                for top, names in self.providers.items()
-                if any(_normal(name) == wanted for name in names)
-            )
-        )
+        names: set[str] = set()
+        for top, holders in self.providers.items():
+            mine = next((name for name in holders if _normal(name) == wanted), None)
+            if mine and len(holders) == 1:
+                names.add(top)
+            elif mine:
+                names.update(self._own_modules(top, mine, holders))
+        return tuple(sorted(names))
+
+    def _own_modules(self, top: str, mine: str, holders: Sequence[str]) -> Iterator[str]:
+        others = [self.modules[name] for name in holders if name != mine]
+        for module in self.modules[mine]:
+            parent = module.rpartition(".")[0]
+            is_shared = any(module in other for other in others)
+            if not is_shared and module.startswith(f"{top}.") and any(parent in o for o in others):
+                yield module
 
 
 def distribution_of(module: str, environment: Environment | None = None) -> str:

@@ -1,0 +1,92 @@
+"""`twofold deps`: what a project imports, declares, misses and does not use."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from twofold.cli.terminal import Parser, note, result
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold.imports import Environment
+    from twofold.new.deps import Dependency
+
+
+def parser() -> argparse.ArgumentParser:
+    found = Parser(
+        "deps",
+        "List what a project imports and what it declares: missing, unused, optional, used,\n"
+        "each with its name on PyPI and in conda. Imports are read from the code, never run.",
+        "Which distribution an import comes from is looked up in the active environment\n"
+        "(VIRTUAL_ENV, CONDA_PREFIX, else the one that runs twofold), then in a table.",
+    )
+    found.add_argument("path", nargs="?", type=Path, default=Path(), metavar="PATH")
+    found.add_argument("--env", type=Path, metavar="DIR", help="the environment to look in")
+    found.add_argument(
+        "--check", action="store_true", help="exit code 1 when something is missing or unused"
+    )
+    return found.with_json()
+
+
+def environment_of(folder: Path | None) -> Environment:
+    """The environment a user works in: the one named, the active one, else twofold's own."""
+    from twofold.errors import TwofoldError
+    from twofold.imports import Environment
+
+    active = os.environ.get("VIRTUAL_ENV") or os.environ.get("CONDA_PREFIX")
+    if folder is None and not active:
+        return Environment.of_interpreter()
+    prefix = folder or Path(str(active))
+    if not prefix.is_dir():
+        raise TwofoldError("there is no such environment", "check --env", str(prefix))
+    return Environment.of_prefix(prefix)
+
+
+def run(args: argparse.Namespace) -> int:
+    from twofold.new.deps import Status, conda_names_of, read_declared, read_dependencies
+
+    declared = read_declared(args.path)
+    names = conda_names_of(args.path)
+    found = read_dependencies(args.path, declared, environment_of(args.env), names)
+    if args.json:
+        result({"dependencies": [_shown(one) for one in found]})
+    else:
+        _print(found)
+    wrong = [one for one in found if one.status in (Status.MISSING, Status.UNUSED)]
+    for one in wrong:
+        tests = " by tests" if one.is_test else ""
+        if one.status is Status.MISSING:
+            note(f"{one.name} is imported{tests} and not declared: {one.places[0]}")
+        else:
+            note(f"{one.name} is declared and imported nowhere")
+    return 1 if args.check and wrong else 0
+
+
+def _shown(one: Dependency) -> dict[str, object]:
+    return {
+        "status": one.status.value,
+        "name": one.name,
+        "conda": one.conda,
+        "declared": [{"requirement": d.requirement, "group": d.group} for d in one.declared],
+        "imports": list(one.imports),
+        "places": list(one.places),
+        "tests_only": one.is_test,
+    }
+
+
+def _print(found: list[Dependency]) -> None:
+    rows = [("status", "PyPI", "conda", "declared", "imported")]
+    for one in found:
+        declared = ", ".join(
+            f"{d.requirement} [{d.group}]" if d.group else d.requirement for d in one.declared
+        )
+        imported = ", ".join(
+            f"{module} ({place})" for module, place in zip(one.imports, one.places, strict=True)
+        )
+        rows.append((one.status.value, one.name, one.conda, declared or "-", imported or "-"))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row[:4], widths, strict=True)]
+        print("  ".join([*cells, row[4]]))

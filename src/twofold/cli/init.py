@@ -1,0 +1,218 @@
+"""`twofold init`: adopt code that is there."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from twofold.cli.terminal import Parser, note, result
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twofold.new.adopt import Adoption, Difference, RecipeFacts, Tools
+
+#: Folders beside the code that no build reads.
+_LEFT_OUT = (".tox", ".nox", ".venv", "venv", "node_modules", "dist", "build")
+
+
+def parser() -> argparse.ArgumentParser:
+    found = Parser(
+        "init",
+        "Write the pyproject.toml of code that is there: from setup.py, setup.cfg, poetry's and\n"
+        "flit's tables, requirements.txt, meta.yaml, environment.yml or the modules' imports.",
+        "What could not be carried over is listed. The old files stay where they are.",
+    )
+    found.add_argument("path", nargs="?", type=Path, default=Path(), metavar="PATH")
+    found.add_argument("--dry-run", action="store_true", help="show what would be written")
+    found.add_argument(
+        "--verify",
+        action="store_true",
+        help="build the wheel the old way and the new way and print every difference",
+    )
+    found.add_argument(
+        "--static", action="store_true", help="run nothing of the project, not even its backend"
+    )
+    found.add_argument("--env", type=Path, metavar="DIR", help="where imports are looked up")
+    return found.with_json()
+
+
+def run(args: argparse.Namespace) -> int:
+    from twofold.errors import TwofoldError
+    from twofold.new.adopt import adopt
+
+    with tempfile.TemporaryDirectory(prefix="twofold-init-") as kept:
+        built = _OldWheel(args.path, Path(kept))
+        adoption = adopt(args.path, tools(None if args.static else built, args.env))
+        if args.verify and adoption.is_bare:
+            raise TwofoldError(
+                "there is no old way to build this: nothing but the code was there",
+                "run 'twofold init' without --verify, then 'twofold build --list'",
+            )
+        differences = _verify(built, adoption) if args.verify else None
+    before = adoption.path.read_text(encoding="utf-8") if adoption.path.is_file() else ""
+    if not args.dry_run:
+        _write(adoption)
+    if args.json:
+        result(_as_json(args, adoption, differences))
+    else:
+        _show(args, adoption, before, differences)
+    return 0 if args.dry_run else _judge(args.path)
+
+
+def tools(build: Callable[[], Path] | None, environment: Path | None) -> Tools:
+    """What adoption is given: the build room, the recipe room, the active environment."""
+    from twofold.cli.deps import environment_of
+    from twofold.new.adopt import Tools
+
+    return Tools(build, _read_recipe, environment_of(environment))
+
+
+class _OldWheel:
+    """A wheel by the project's own backend, built once, from a copy: builds leave traces."""
+
+    def __init__(self, project: Path, folder: Path) -> None:
+        self.project = project
+        self.folder = folder
+        self.path: Path | None = None
+
+    def __call__(self) -> Path:
+        if self.path is None:
+            self.path = self._build()
+        return self.path
+
+    def _build(self) -> Path:
+        from twofold.build.isolation import Environment
+        from twofold.build.other import build_system
+
+        note(f"building {self.project.resolve().name} with its own backend ...")
+        copy = _copy(self.project, self.folder / "old")
+        if not (copy / "pyproject.toml").exists() and not (copy / "setup.py").exists():
+            # What setuptools does with a setup.cfg alone.
+            (copy / "setup.py").write_text("from setuptools import setup\n\nsetup()\n", "utf-8")
+        requires, backend, paths = build_system(copy)
+        environment = Environment.create(self.folder / "environment", copy, requires)
+        hooks = environment.hooks(copy, backend, paths)
+        environment.install(hooks.requires("wheel"))
+        return hooks.build("wheel", self.folder / "wheel")
+
+
+def _copy(project: Path, target: Path) -> Path:
+    def left_out(folder: str, names: list[str]) -> list[str]:
+        here = Path(folder)
+        is_top = here == project
+        return [
+            n
+            for n in names
+            if is_top and n in _LEFT_OUT and not (here / n / "__init__.py").exists()
+        ]
+
+    return Path(shutil.copytree(project, target, symlinks=True, ignore=left_out))
+
+
+def _read_recipe(path: Path) -> RecipeFacts:
+    """What the recipe's first output says, for this platform."""
+    from twofold.new.adopt import RecipeFacts
+    from twofold.recipe import RecipeRequest
+    from twofold.recipe.building import read_for
+
+    with tempfile.TemporaryDirectory(prefix="twofold-init-") as work:
+        folder = Path(work)
+        request = RecipeRequest(lambda project, _: _OldWheel(project, folder)())
+        recipe = read_for(path, request, folder)
+    output = recipe.outputs[0]
+    maintainers = recipe.extra.get("recipe-maintainers", ())
+    return RecipeFacts(
+        name=output.name,
+        version=output.version,
+        run=[line.text for line in output.requirements.run],
+        entry_points=[line.text for line in output.build.entry_points],
+        about={k: ", ".join(text.text for text in texts) for k, texts in output.about.items()},
+        maintainers=[str(name) for name in maintainers] if isinstance(maintainers, list) else (),
+    )
+
+
+def _verify(old: _OldWheel, adoption: Adoption) -> list[Difference]:
+    from twofold.build import BuildRequest, build_project
+    from twofold.new.adopt import compare_wheels
+
+    before = old()
+    copy = _copy(old.project, old.folder / "new")
+    (copy / "pyproject.toml").write_text(adoption.text, encoding="utf-8", newline="\n")
+    note("building it with twofold-build ...")
+    built = build_project(copy, BuildRequest(("wheel",), old.folder / "built"))
+    return compare_wheels(before, Path(built.artifacts[0].path))
+
+
+def _as_json(
+    args: argparse.Namespace, adoption: Adoption, differences: list[Difference] | None
+) -> dict[str, object]:
+    from dataclasses import asdict
+
+    return {
+        "path": str(adoption.path),
+        "name": adoption.name,
+        "sources": list(adoption.sources),
+        "text": adoption.text,
+        "lost": [asdict(one) for one in adoption.lost],
+        "remarks": list(adoption.remarks),
+        "differences": None if differences is None else [asdict(one) for one in differences],
+        "written": not args.dry_run,
+    }
+
+
+def _write(adoption: Adoption) -> None:
+    beside = adoption.path.with_name(".pyproject.toml.twofold")
+    try:
+        beside.write_text(adoption.text, encoding="utf-8", newline="\n")
+        beside.replace(adoption.path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _show(
+    args: argparse.Namespace, adoption: Adoption, before: str, differences: list[Difference] | None
+) -> None:
+    target = os.path.relpath(adoption.path)
+    if args.dry_run:
+        lines = difflib.unified_diff(
+            before.splitlines(keepends=True),
+            adoption.text.splitlines(keepends=True),
+            f"{target} (now)",
+            f"{target} (adopted)",
+        )
+        print("".join(lines), end="")
+    else:
+        print(
+            f"wrote {target} for {adoption.name}, from {', '.join(adoption.sources) or 'the code'}"
+        )
+    for remark in adoption.remarks:
+        note(f"note: {remark}")
+    if adoption.lost:
+        print("not carried over:")
+        for one in adoption.lost:
+            print(f"  {one}")
+    if differences is not None:
+        real = [one for one in differences if not one.same]
+        form = [one for one in differences if one.same]
+        print(f"the old and the new wheel: {len(real)} difference(s), {len(form)} in form only")
+        for difference in [*real, *form]:
+            print(f"  {difference}")
+
+
+def _judge(project: Path) -> int:
+    """Read what was written as a build would; its mistakes were the project's before."""
+    from twofold_build.errors import ProjectErrors
+    from twofold_build.project import read_project
+
+    try:
+        read_project(project)
+    except ProjectErrors as error:
+        note("the new pyproject.toml has mistakes that only you can mend:")
+        raise error
+    return 0

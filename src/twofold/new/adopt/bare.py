@@ -1,0 +1,94 @@
+"""A folder of modules without any metadata: its code is asked for everything."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from twofold.errors import TwofoldError
+from twofold.imports import Environment, distribution_of, parse_module
+from twofold.names import normalised
+from twofold.new.adopt.facts import Facts, Requirement
+from twofold.new.adopt.people import find_readme
+from twofold.new.code import Code, Use, read_code, uses
+from twofold_build.version import assigned_version
+
+#: A phrase of each licence's text, the more special first.
+_LICENCES = (
+    ("MIT", ("permission is hereby granted, free of charge",)),
+    ("Apache-2.0", ("apache license", "version 2.0")),
+    ("BSD-3-Clause", ("redistribution and use", "neither the name")),
+    ("BSD-2-Clause", ("redistribution and use", "list of conditions")),
+    ("MPL-2.0", ("mozilla public license", "version 2.0")),
+)
+
+
+def offer_code(facts: Facts, root: Path, environment: Environment) -> None:
+    """Name, version, description, licence and dependencies, as the code and its folder say."""
+    code = read_code(root)
+    if not code.modules:
+        raise TwofoldError(
+            "there is no Python module here", "name the folder that holds the code", str(root)
+        )
+    packages = [name for name, path in code.modules.items() if path.is_dir()]
+    single = list(code.modules) if len(code.modules) == 1 else packages
+    name = single[0] if len(single) == 1 else root.resolve().name
+    facts.offer("name", name.replace(" ", "-"), "the code")
+    _version_and_description(facts, code, single)
+    readme = find_readme(root)
+    facts.offer("readme", readme, readme)
+    facts.offer("requires-python", ">=3.11", "the usual")
+    _licence(facts, root)
+    if "dependencies" not in facts.project:
+        _dependencies(facts, code, environment)
+
+
+def _version_and_description(facts: Facts, code: Code, single: list[str]) -> None:
+    for name in single if len(single) == 1 else code.modules:
+        path = code.modules[name]
+        file = path / "__init__.py" if path.is_dir() else path
+        if not file.is_file():
+            continue
+        place = file.relative_to(code.root).as_posix()
+        if assigned_version(file.read_bytes()):
+            facts.offer("version", {"from": "module", "path": place}, place)
+        text = ast.get_docstring(parse_module(file)) or ""
+        facts.offer("description", text.strip().partition("\n")[0].strip(), place)
+    if "version" not in facts.project:
+        facts.offer("version", "0.1.0", "the usual")
+        facts.remarks.append("nothing says a version: it is 0.1.0")
+
+
+def _licence(facts: Facts, root: Path) -> None:
+    for path in sorted([*root.glob("LICEN[CS]E*"), *root.glob("COPYING*")]):
+        text = " ".join(path.read_text(encoding="utf-8", errors="replace").lower().split())
+        for expression, phrases in _LICENCES:
+            if all(phrase in text for phrase in phrases):
+                facts.offer("license", expression, path.name)
+                return
+
+
+def _dependencies(facts: Facts, code: Code, environment: Environment) -> None:
+    """Each import is a dependency, from the version installed on; a guess is remarked on."""
+    needed: dict[str, Requirement] = {}
+    optional: dict[str, Requirement] = {}
+    tests: dict[str, Requirement] = {}
+    for use in sorted(uses(code), key=lambda use: not use.is_needed):
+        name = distribution_of(use.found.module, environment)
+        held = tests if use.is_test else needed if use.is_needed else optional
+        version = environment.version_of(name)
+        if version is None and normalised(name) not in {normalised(one) for one in held}:
+            _remark(facts, use, name, code)
+        bound = f">={version.partition('+')[0]}" if version else ""
+        held.setdefault(normalised(name), Requirement.noted(f"{name}{bound}"))
+    facts.offer("dependencies", [needed[key] for key in sorted(needed)], "the imports")
+    rest = [optional[key] for key in sorted(optional) if key not in needed]
+    facts.offer("optional-dependencies", {"all": rest} if rest else {}, "the imports")
+    facts.group("test", [tests[k] for k in sorted(tests) if k not in needed]) if tests else None
+
+
+def _remark(facts: Facts, use: Use, name: str, code: Code) -> None:
+    place = f"{use.path.relative_to(code.root).as_posix()}:{use.found.line}"
+    remark = f"{place}: 'import {use.found.module}' is not installed here: taken to be {name}"
+    if remark not in facts.remarks:
+        facts.remarks.append(remark)

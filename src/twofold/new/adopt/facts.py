@@ -1,0 +1,197 @@
+"""What is gathered about a project from the files it has, in the words of PEP 621.
+
+Every source offers what it knows; the first to say something is believed, and what another
+says differently is remarked on. What cannot be said in the new file is `lost`, never dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from twofold.names import normalised
+from twofold_build import names
+
+#: The classifiers that say which licence it is, as SPDX; ambiguous ones (BSD, GPL) are not here.
+_LICENCE_CLASSIFIERS = {
+    "License :: OSI Approved :: MIT License": "MIT",
+    "License :: OSI Approved :: MIT No Attribution License (MIT-0)": "MIT-0",
+    "License :: OSI Approved :: Apache Software License": "Apache-2.0",
+    "License :: OSI Approved :: ISC License (ISCL)": "ISC",
+    "License :: OSI Approved :: Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
+    "License :: OSI Approved :: The Unlicense (Unlicense)": "Unlicense",
+    "License :: OSI Approved :: zlib/libpng License": "Zlib",
+    "License :: OSI Approved :: Python Software Foundation License": "PSF-2.0",
+    "License :: OSI Approved :: GNU General Public License v3 (GPLv3)": "GPL-3.0-only",
+    "License :: OSI Approved :: GNU General Public License v3 or later (GPLv3+)": (
+        "GPL-3.0-or-later"
+    ),
+    "License :: OSI Approved :: GNU Lesser General Public License v3 (LGPLv3)": "LGPL-3.0-only",
+}
+#: Free text that people write, in lower case -> SPDX.
+_LICENCE_TEXTS = {
+    "mit license": "MIT",
+    "the mit license": "MIT",
+    "the mit license (mit)": "MIT",
+    "apache 2": "Apache-2.0",
+    "apache 2.0": "Apache-2.0",
+    "apache-2": "Apache-2.0",
+    "apache license 2.0": "Apache-2.0",
+    "apache license, version 2.0": "Apache-2.0",
+    "apache software license 2.0": "Apache-2.0",
+    "bsd 2-clause": "BSD-2-Clause",
+    "bsd 3-clause": "BSD-3-Clause",
+    "bsd-3": "BSD-3-Clause",
+    "3-clause bsd": "BSD-3-Clause",
+    "3-clause bsd license": "BSD-3-Clause",
+    "new bsd": "BSD-3-Clause",
+    "new bsd license": "BSD-3-Clause",
+    "modified bsd license": "BSD-3-Clause",
+    "simplified bsd": "BSD-2-Clause",
+    "isc license": "ISC",
+    "mpl 2.0": "MPL-2.0",
+    "mpl-2": "MPL-2.0",
+    "psf": "PSF-2.0",
+    "gplv3": "GPL-3.0-only",
+    "gplv3+": "GPL-3.0-or-later",
+    "lgplv3": "LGPL-3.0-only",
+    "unlicense": "Unlicense",
+}
+
+
+class Requirement(str):
+    """A PEP 508 requirement with the comment that stood beside it ('' for none)."""
+
+    comment: str = ""
+
+    @classmethod
+    def noted(cls, text: str, comment: str = "") -> Requirement:
+        made = cls(text.strip())
+        made.comment = comment.strip().lstrip("#").strip()
+        return made
+
+    @property
+    def name(self) -> str:
+        found = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", self)
+        return normalised(found[0]) if found else str(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A setting that was not carried over: where it stands, what it is, what to do about it."""
+
+    where: str
+    what: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" + (f" ({self.hint})" if self.hint else "")
+
+
+@dataclass(slots=True)
+class Facts:
+    """What is known so far.
+
+    `project` is the [project] table, `settings` the [tool.twofold] table, `groups` the
+    [dependency-groups]. `unread` are [project] keys that a source has but says by a program:
+    only its own backend can tell. `comments` stood in tables that are replaced.
+    """
+
+    project: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    groups: dict[str, list[Requirement]] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
+    packages: list[str] | None = None
+    lost: list[Lost] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
+
+    def offer(self, key: str, value: Any, where: str) -> None:
+        """Say what a [project] key is; an earlier source is believed."""
+        if value in (None, "", [], {}):
+            return
+        if key not in self.project:
+            self.project[key] = value
+            self.origins[key] = where
+        elif self.origins[key] != where and not _same(self.project[key], value):
+            self.lose(where, f"{key} = {_short(value)}", f"{self.origins[key]} says otherwise")
+
+    def offer_licence(self, text: str, where: str) -> None:
+        """A licence as people write it: as an SPDX expression where it is sure, else as text."""
+        text = " ".join(text.split())
+        if not text or "license" in self.project:
+            return
+        expression = _LICENCE_TEXTS.get(text.lower(), text)
+        canonical, problem = names.canonical_licence(expression)
+        self.offer("license", {"text": text} if problem else canonical, where)
+
+    def group(self, name: str, requirements: Iterable[Requirement]) -> None:
+        """Add to a dependency group."""
+        held = self.groups.setdefault(name, [])
+        held += [one for one in requirements if one not in held]
+
+    def set(self, path: str, value: Any) -> None:
+        """A [tool.twofold] setting by its dotted path; lists are added to."""
+        table = self.settings
+        *parents, last = path.split(".")
+        for parent in parents:
+            table = table.setdefault(parent, {})
+        if isinstance(value, list) and last in table:
+            table[last] += [item for item in value if item not in table[last]]
+        else:
+            table.setdefault(last, value)
+
+    def lose(self, where: str, what: str, hint: str = "") -> None:
+        lost = Lost(where, what, hint)
+        if lost not in self.lost:
+            self.lost.append(lost)
+
+    def cannot_read(self, key: str, where: str) -> None:
+        """A [project] key that is there, but computed by a program."""
+        if key not in self.project:
+            self.unread.setdefault(key, where)
+
+
+def settle_licence(facts: Facts) -> None:
+    """Find an expression in the classifiers; with one, licence classifiers go (PEP 639)."""
+    classifiers: list[str] = facts.project.get("classifiers", [])
+    licences = [c for c in classifiers if c.startswith("License ::")]
+    value = facts.project.get("license")
+    if not isinstance(value, str):
+        known = {_LICENCE_CLASSIFIERS[c] for c in licences if c in _LICENCE_CLASSIFIERS}
+        said = [c for c in licences if c != "License :: OSI Approved"]
+        if len(known) == 1 and len(said) == 1 and not (isinstance(value, dict) and "file" in value):
+            text = value.get("text", "") if isinstance(value, dict) else ""
+            if not text or len(text) < 40:
+                facts.project["license"] = value = known.pop()
+    if isinstance(value, str) and licences:
+        facts.project["classifiers"] = [c for c in classifiers if c not in licences]
+        facts.remarks.append(
+            f"the licence is the expression {value}; PyPI refuses licence classifiers beside it, "
+            f"so left out: {', '.join(licences)}"
+        )
+    if isinstance(value, dict) and "license-files" in facts.project:
+        files = facts.project.pop("license-files")
+        facts.remarks.append(
+            f"the licence '{value.get('text', value.get('file', ''))}' is no SPDX expression, and "
+            f"license-files ({', '.join(files)}) cannot stand beside the old table: write license "
+            "as an expression and put them back"
+        )
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, list) and isinstance(other, list):
+        return sorted(map(_plain, one)) == sorted(map(_plain, other))
+    return _plain(one) == _plain(other)
+
+
+def _plain(value: Any) -> str:
+    return re.sub(r"[\s'\"]", "", str(value)).lower()
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

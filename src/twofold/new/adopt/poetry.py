@@ -1,0 +1,192 @@
+"""[tool.poetry] -> facts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from twofold.errors import TwofoldError
+from twofold.new.adopt.constraints import from_poetry
+from twofold.new.adopt.facts import Facts, Requirement
+from twofold.new.adopt.people import offer_readme, person
+
+_FILE = "pyproject.toml [tool.poetry"
+Comments = Callable[..., str]
+
+
+def offer_poetry(facts: Facts, root: Path, table: Mapping[str, Any], comment: Comments) -> None:
+    """Take over every key. `comment(*path)` is the comment beside a key of the table."""
+    left = dict(table)
+    where = f"{_FILE}]"
+    for key in ("name", "version", "description"):
+        facts.offer(key, left.pop(key, None), where)
+    for key in ("authors", "maintainers"):
+        facts.offer(key, [person(text) for text in left.pop(key, ())], where)
+    facts.offer_licence(str(left.pop("license", "")), where)
+    readme = left.pop("readme", [])
+    offer_readme(facts, root, [readme] if isinstance(readme, str) else readme, where)
+    facts.offer("keywords", left.pop("keywords", None), where)
+    facts.offer("classifiers", list(left.pop("classifiers", ())), where)
+    _urls(facts, left, where)
+    _scripts(facts, left, where)
+    _files(facts, root, left, where)
+    _dependencies(facts, left, comment)
+    facts.remarks.append(
+        "poetry adds classifiers of the Python versions by itself: write those you want to have"
+    )
+    for key in ("package-mode", "requires-poetry"):
+        if left.get(key) in (True, None):
+            left.pop(key, None)
+    for key, value in left.items():
+        facts.lose(where, f"{key} = {value!r}"[:160])
+
+
+def _urls(facts: Facts, left: dict[str, Any], where: str) -> None:
+    urls = {}
+    for key, label in (
+        ("homepage", "Homepage"),
+        ("repository", "Repository"),
+        ("documentation", "Documentation"),
+    ):
+        if key in left:
+            urls[label] = left.pop(key)
+    facts.offer("urls", {**urls, **left.pop("urls", {})}, where)
+
+
+def _scripts(facts: Facts, left: dict[str, Any], where: str) -> None:
+    scripts = {}
+    for name, value in left.pop("scripts", {}).items():
+        target = value if isinstance(value, str) else value.get("callable", value.get("reference"))
+        if isinstance(value, dict) and value.get("type") == "file":
+            facts.lose(where, f"scripts.{name} is the file {target}", "make it a function")
+            continue
+        if isinstance(value, dict) and value.get("extras"):
+            target = f"{target} [{','.join(value['extras'])}]"
+        scripts[name] = str(target)
+    facts.offer("scripts", scripts, where)
+    facts.offer("entry-points", {k: dict(v) for k, v in left.pop("plugins", {}).items()}, where)
+
+
+def _files(facts: Facts, root: Path, left: dict[str, Any], where: str) -> None:
+    """`packages`, `include` and `exclude`: what goes into sdist and wheel."""
+    for package in left.pop("packages", ()):
+        if package.get("to") or package.get("format") not in (None, "wheel", ["sdist", "wheel"]):
+            if package.get("format") in ("sdist", ["sdist"]):
+                facts.set("sdist.include", [f"{package['include']}/**"])
+                continue
+            facts.lose(where, f"packages: {package}")
+            continue
+        if package.get("from"):
+            facts.set("source", str(package["from"]).strip("/"))
+        module = str(package["include"]).removesuffix("/**/*").removesuffix("/**/*.py").strip("/")
+        facts.packages = [*(facts.packages or []), module.removesuffix(".py").replace("/", ".")]
+    for item in left.pop("include", ()):
+        path = str(item if isinstance(item, str) else item["path"])
+        glob = f"{path}/**" if (root / path).is_dir() else path
+        formats = item.get("format") if isinstance(item, dict) else None
+        if formats in (None, "sdist", ["sdist"]):
+            facts.set("sdist.include", [glob])
+        else:
+            facts.set("sdist.include", [glob])
+            facts.lose(where, f"include: {item} also goes into the wheel",
+                       "only what lies in a package, or under wheel.data, does")  # fmt: skip
+    for item in left.pop("exclude", ()):
+        path = str(item if isinstance(item, str) else item["path"])
+        facts.set("exclude", [f"{path.strip('/')}/**" if (root / path).is_dir() else path])
+
+
+def _dependencies(facts: Facts, left: dict[str, Any], comment: Comments) -> None:
+    table = dict(left.pop("dependencies", {}))
+    where = f"{_FILE}.dependencies]"
+    python = table.pop("python", None)
+    if isinstance(python, str):
+        try:
+            facts.offer("requires-python", from_poetry(python), where)
+        except TwofoldError as error:
+            facts.lose(where, f"python = {python}", str(error))
+    elif python is not None:
+        facts.lose(where, f"python = {python}")
+    named: dict[str, list[Requirement]] = {}
+    needed: list[Requirement] = []
+    for name, value in table.items():
+        for spec in value if isinstance(value, list) else [value]:
+            found = _requirement(facts, where, name, spec, comment("dependencies", name))
+            named.setdefault(_plain(name), []).append(found) if found else None
+            if found and not (isinstance(spec, dict) and spec.get("optional")):
+                needed.append(found)
+    facts.offer("dependencies", needed, where)
+    extras: dict[str, list[Requirement]] = {}
+    for extra, names in left.pop("extras", {}).items():
+        extras[extra] = [one for name in names for one in named.get(_plain(name), [])]
+    optional = {n for n, v in table.items() if isinstance(v, dict) and v.get("optional")}
+    for name in sorted(optional):
+        if not any(one.name == _plain(name) for listed in extras.values() for one in listed):
+            facts.lose(where, f"{name} is optional and in no extra")
+    facts.offer("optional-dependencies", {k: v for k, v in extras.items() if v}, where)
+    _groups(facts, left, comment)
+
+
+def _groups(facts: Facts, left: dict[str, Any], comment: Comments) -> None:
+    groups = {"dev": left.pop("dev-dependencies", {})}
+    paths: dict[str, tuple[str, ...]] = {"dev": ("dev-dependencies",)}
+    for name, group in left.pop("group", {}).items():
+        groups[name] = {**groups.get(name, {}), **group.get("dependencies", {})}
+        paths[name] = ("group", name, "dependencies")
+    for name, table in groups.items():
+        where = f"{_FILE}.{'.'.join(paths[name])}]"
+        for package, value in table.items():
+            for spec in value if isinstance(value, list) else [value]:
+                found = _requirement(facts, where, package, spec, comment(*paths[name], package))
+                if found:
+                    facts.group(name, [found])
+
+
+def _plain(name: str) -> str:
+    return Requirement.noted(name).name
+
+
+def _requirement(
+    facts: Facts, where: str, name: str, spec: Any, comment: str
+) -> Requirement | None:
+    """One dependency as PEP 508; None (and lost) where that cannot say it."""
+    rule = {"version": spec} if isinstance(spec, str) else dict(spec)
+    known = ("version", "extras", "markers", "python", "platform", "optional")
+    places = [key for key in ("path", "git", "url") if key in rule]
+    for key in (k for k in rule if k not in (*known, *places)):
+        if key not in ("branch", "rev", "tag", "develop", "subdirectory"):
+            facts.lose(where, f"{name}: {key} = {rule[key]!r}")
+    extras = f"[{','.join(rule['extras'])}]" if rule.get("extras") else ""
+    try:
+        version = from_poetry(rule.get("version", "*"))
+        markers = _markers(rule)
+    except TwofoldError as error:
+        facts.lose(where, f"{name} = {spec!r}", f"{error}; it is left without a version")
+        version, markers = "", [rule["markers"]] if rule.get("markers") else []
+    text = f"{name}{extras}{version}"
+    if places == ["path"]:
+        facts.lose(where, f"{name} lies at {rule['path']}", "a package names a version")
+    elif places:
+        prefix = "git+" if "git" in rule else ""
+        revision = next((f"@{rule[k]}" for k in ("rev", "tag", "branch") if k in rule), "")
+        text = f"{name}{extras} @ {prefix}{rule[places[0]]}{revision}"
+        markers = [f" {marker}" for marker in markers]
+    joined = " and ".join(f"({m.strip()})" if " or " in m else m.strip() for m in markers)
+    separator = " ; " if places else "; "
+    return Requirement.noted(f"{text}{separator}{joined}" if joined else text, comment)
+
+
+def _markers(rule: Mapping[str, Any]) -> list[str]:
+    """Poetry's own words for markers: `python`, `platform`."""
+    markers = [str(rule["markers"])] if rule.get("markers") else []
+    if rule.get("python"):
+        for clause in from_poetry(str(rule["python"])).split(","):
+            found = re.fullmatch(r"(>=|<=|==|!=|<|>)(.+)", clause)
+            if found:
+                short = found[2].count(".") <= 1 or found[2].endswith(".*")
+                name = "python_version" if short else "python_full_version"
+                markers.append(f"{name} {found[1]} '{found[2]}'")
+    if rule.get("platform"):
+        markers.append(f"sys_platform == '{rule['platform']}'")
+    return markers

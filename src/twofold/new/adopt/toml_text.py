@@ -1,0 +1,137 @@
+"""pyproject.toml as text: its tables with their lines and comments, and the file without some.
+
+tomllib proves that nothing else is lost when tables are taken out of the text.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from twofold.errors import TwofoldError
+
+_HEADER = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(#.*)?$")
+_STRING = re.compile(r'"""|\'\'\'|"(?:[^"\\]|\\.)*"|\'[^\']*\'|#.*')
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A table's lines, from its header (or the comments right above it) to the next one's.
+
+    `name` is its dotted name as a tuple, () for what stands above the first header.
+    """
+
+    name: tuple[str, ...]
+    lines: tuple[str, ...]
+
+    def is_below(self, name: tuple[str, ...]) -> bool:
+        return self.name[: len(name)] == name
+
+
+def sections(text: str) -> list[Section]:
+    """The file in pieces; joined they are the file."""
+    found: list[Section] = []
+    name: tuple[str, ...] = ()
+    held: list[str] = []
+    for line, is_code in _lines(text):
+        header = _HEADER.match(line) if is_code else None
+        if header:
+            above: list[str] = []
+            while held and held[-1].lstrip().startswith("#"):
+                above.insert(0, held.pop())
+            found.append(Section(name, tuple(held)))
+            name, held = tuple(_keys(header[1])), above
+        held.append(line)
+    found.append(Section(name, tuple(held)))
+    return found
+
+
+def _keys(dotted: str) -> Iterator[str]:
+    for part in re.findall(r"\"[^\"]*\"|'[^']*'|[^.\s]+", dotted):
+        yield part.strip("\"'")
+
+
+def _lines(text: str) -> Iterator[tuple[str, bool]]:
+    """Each line, and whether a header may stand on it (not inside an array or long string)."""
+    depth, ending = 0, ""
+    for line in text.splitlines(keepends=True):
+        yield line, depth == 0 and not ending
+        rest = line
+        if ending:
+            if ending not in rest:
+                continue
+            rest, ending = rest.partition(ending)[2], ""
+        if depth == 0 and _HEADER.match(rest):
+            continue
+        for piece in _STRING.finditer(rest):
+            if piece[0] in ('"""', "'''"):
+                after = rest[piece.end() :]
+                if piece[0] not in after:
+                    rest, ending = rest[: piece.start()], piece[0]
+                else:
+                    rest = rest[: piece.start()] + after.partition(piece[0])[2]
+                break
+        plain = _STRING.sub("", rest)
+        depth += plain.count("[") - plain.count("]")
+        depth = max(depth, 0)
+
+
+def without(text: str, names: Sequence[str]) -> tuple[str, list[Section]]:
+    """The file without some tables (dotted names) and what is below them; and those taken out.
+
+    Raises TwofoldError when the tables cannot be told apart (a table written as a dotted key).
+    """
+    wanted = [tuple(name.split(".")) for name in names]
+    kept: list[str] = []
+    taken: list[Section] = []
+    for section in sections(text):
+        if section.name and any(section.is_below(name) for name in wanted):
+            taken.append(section)
+        else:
+            kept += section.lines
+    rest = "".join(kept)
+    expected = tomllib.loads(text)
+    for name in wanted:
+        _drop(expected, name)
+    if tomllib.loads(rest) != _pruned(expected):
+        raise TwofoldError(
+            f"the tables {', '.join(names)} are written as dotted keys or inline",
+            "write each under a [header] of its own",
+            "pyproject.toml",
+        )
+    return rest, taken
+
+
+def _drop(table: dict[str, object], name: tuple[str, ...]) -> None:
+    inner = table.get(name[0])
+    if len(name) == 1:
+        table.pop(name[0], None)
+    elif isinstance(inner, dict):
+        _drop(inner, name[1:])
+        if not inner:
+            table.pop(name[0])
+
+
+def _pruned(table: dict[str, object]) -> dict[str, object]:
+    return table
+
+
+def comments_of(section: Section) -> tuple[dict[str, str], list[str]]:
+    """(key -> the comment beside it, comments that stand alone) of one table."""
+    beside: dict[str, str] = {}
+    alone: list[str] = []
+    for line, is_code in _lines("".join(section.lines)):
+        if line.lstrip().startswith("#"):
+            alone.append(line.strip())
+            continue
+        plain = _STRING.sub(lambda m: "" if m[0].startswith("#") else "_" * len(m[0]), line)
+        comment = line[len(plain.rstrip("\r\n")) :].strip() if len(plain) < len(line) else ""
+        key = re.match(r"\s*([A-Za-z0-9_.\"'-]+?)\s*=", line)
+        if comment.startswith("#"):
+            if is_code and key:
+                beside[key[1].strip("\"'")] = comment
+            else:
+                alone.append(comment)
+    return beside, alone

@@ -1,0 +1,130 @@
+"""The Python code of a folder, be it a project or not: its modules, and what they import."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from twofold.imports import Import, is_stdlib, module_imports
+
+#: Folders that hold no code that is shipped.
+ASIDE = frozenset(
+    [
+        "benchmark", "benchmarks", "build", "ci", "demo", "demos", "dist", "doc", "docs", "env",
+        "example", "examples", "node_modules", "notebooks", "scripts", "site-packages", "tools",
+        "venv",
+    ]
+)  # fmt: skip
+TESTS = frozenset({"test", "tests", "testing"})
+#: Files that tools read, not modules of the project.
+_OF_TOOLS = frozenset({"setup", "conftest", "noxfile", "tasks", "fabfile", "conf", "dodo"})
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a folder holds. Paths are below `root`.
+
+    `source` is the folder that imports start from ('src', or '' for the root itself).
+    `modules`: importable top-level name (dotted in a namespace) -> its file, or its folder.
+    """
+
+    root: Path
+    source: str
+    modules: dict[str, Path]
+
+    def files(self) -> list[Path]:
+        """Every Python file of the modules, without tests inside them, sorted."""
+        return [f for f in self._all_files() if not _is_test(f.relative_to(self.root))]
+
+    def test_files(self) -> list[Path]:
+        """Tests, inside the modules and beside them, sorted."""
+        beside = [
+            path
+            for folder in sorted(self.root.iterdir())
+            if folder.name in TESTS and folder.is_dir()
+            for path in sorted(folder.rglob("*.py"))
+        ]
+        single = [p for p in sorted(self.root.glob("*.py")) if _is_test(Path(p.name))]
+        inside = [f for f in self._all_files() if _is_test(f.relative_to(self.root))]
+        return list(dict.fromkeys([*inside, *beside, *single]))
+
+    def _all_files(self) -> list[Path]:
+        found: list[Path] = []
+        for path in self.modules.values():
+            found += sorted(path.rglob("*.py")) if path.is_dir() else [path]
+        return [f for f in found if f.suffix == ".py"]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """An import of something outside, with the file it stands in."""
+
+    found: Import
+    path: Path
+    is_test: bool
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether the module cannot be imported without it."""
+        return not (self.found.is_optional or self.found.is_typing_only or self.found.is_deferred)
+
+
+def read_code(root: Path) -> Code:
+    """Find the modules of a folder: in `src` when it is there, else in the folder itself."""
+    source = "src" if (root / "src").is_dir() and not (root / "src/__init__.py").exists() else ""
+    modules = dict(_modules(root / source if source else root))
+    if not modules and source:
+        source, modules = "", dict(_modules(root))
+    return Code(root, source, modules)
+
+
+def _modules(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(folder.iterdir()):
+        name = path.name.removesuffix(".py")
+        if name.lower() in ASIDE | TESTS | _OF_TOOLS or name.startswith((".", "__")):
+            continue
+        if path.is_dir() and path.name.isidentifier():
+            if (path / "__init__.py").exists():
+                yield path.name, path
+            else:
+                # PEP 420: a namespace, whose packages are the modules.
+                yield from (
+                    (f"{path.name}.{inner}", where)
+                    for inner, where in _modules(path)
+                    if where.is_dir()
+                )
+        elif path.suffix == ".py" and name.isidentifier() and not _is_test(Path(path.name)):
+            yield name, path
+
+
+def _is_test(path: Path) -> bool:
+    stem = path.stem
+    return (
+        bool(TESTS & set(path.parts[:-1]))
+        or stem.startswith("test_")
+        or stem.endswith("_test")
+        or stem == "conftest"
+    )
+
+
+def uses(code: Code) -> list[Use]:
+    """Every import of something that is neither the folder's own nor the standard library's.
+
+    Raises BadFile for a file with a syntax error.
+    """
+    found = []
+    for is_test, files in ((False, code.files()), (True, code.test_files())):
+        for path in files:
+            beside = {p.stem for p in path.parent.glob("*.py")} if is_test else set()
+            for one in module_imports(path):
+                if one.level or is_stdlib(one.module) or one.top in beside:
+                    continue
+                if not _is_own(one.module, code) and not (is_test and one.top in TESTS):
+                    found.append(Use(one, path, is_test))
+    return found
+
+
+def _is_own(module: str, code: Code) -> bool:
+    return any(module == own or module.startswith(f"{own}.") or own.startswith(f"{module}.")
+               for own in code.modules)  # fmt: skip
