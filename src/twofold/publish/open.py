@@ -14,6 +14,7 @@ from twofold.publish.targets.conda_servers import artifactory, prefix_dev, quetz
 from twofold.publish.targets.legacy import LegacyIndex, index_beside
 from twofold.publish.targets.protocol import Target
 from twofold.publish.targets.registry import TwofoldRegistry
+from twofold.publish.trusted import trusted_credentials
 
 
 def open_targets(settings: Sequence[TargetSettings], patience: Patience) -> list[Target]:
@@ -29,7 +30,14 @@ def open_targets(settings: Sequence[TargetSettings], patience: Patience) -> list
 
 def open_target(settings: TargetSettings, patience: Patience, alone: bool = True) -> Target:
     """One target, ready to be asked. `alone`: TWOFOLD_TOKEN can only mean this one."""
-    return open_with(settings, find_credentials(settings, alone), patience)
+    credentials = find_credentials(settings, alone)
+    if credentials is None:
+        http = Http(patience, settings.ca or None)
+        try:
+            credentials = trusted_credentials(settings, http)
+        finally:
+            http.close()
+    return open_with(settings, credentials, patience)
 
 
 def open_with(
