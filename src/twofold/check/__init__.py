@@ -16,8 +16,9 @@ from twofold.check.finding import Edit, Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
+    from typing import Any
 
     from twofold_build.files import Pack
     from twofold_build.project import Project
@@ -33,15 +34,20 @@ __all__ = [
 ]
 
 
-def check_project(root: Path, ignore: Iterable[str] = ()) -> list[Finding]:
+def check_project(
+    root: Path,
+    ignore: Iterable[str] = (),
+    readers: Mapping[str, Callable[[dict[str, Any]], object]] | None = None,
+) -> list[Finding]:
     """Every finding of a project, errors first, each in the order of files and lines.
 
-    `ignore` are codes left out beside those of [tool.twofold.check] ignore. Mistakes of
-    pyproject.toml are findings here; only a folder without a project raises TwofoldError.
+    `ignore` are codes left out beside those of [tool.twofold.check] ignore. `readers` read the
+    tables of [tool.twofold] that belong to other rooms ('conda') and raise ProjectErrors.
+    Mistakes of pyproject.toml are findings; only a folder without a project raises TwofoldError.
     """
     from twofold.check.projects import project_findings
 
-    return project_findings(root, frozenset(ignore))
+    return project_findings(root, frozenset(ignore), readers or {})
 
 
 def check_before_build(

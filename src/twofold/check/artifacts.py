@@ -8,13 +8,14 @@ from pathlib import Path
 
 from twofold.artifact import Artifact, Kind
 from twofold.check import structure
-from twofold.check.files import Contents, file_problems, in_file, read_contents
+from twofold.check.files import Contents, further_problems, in_file, read_contents
 from twofold.check.finding import Finding
 from twofold.check.order import in_order
 from twofold.check.rules import RULES, Rule, Told
 from twofold.check.said import FileSaid
-from twofold.errors import BadFile, Problem
+from twofold.errors import BadFile
 from twofold.formats import opening
+from twofold.formats.contents import problems_of
 from twofold.formats.core_metadata import parse_metadata
 
 _STRUCTURE = [rule for rule in RULES if rule.in_file == "structure"]
@@ -59,13 +60,10 @@ def files_findings(paths: Sequence[Path], ignore: frozenset[str]) -> list[Findin
 
 def _structure(path: Path) -> tuple[Artifact | None, list[Finding]]:
     """The file's artifact, None when it cannot be read, and what is wrong with its structure."""
-    problems: list[Problem] = []
-    artifact = None
-    try:
-        artifact = opening.read(path)
-    except BadFile as error:
-        problems += error.problems
-    problems += file_problems(path, artifact)
+    problems = problems_of(path)
+    artifact = _readable(path)
+    if artifact is not None:
+        problems += further_problems(artifact)
     findings = []
     for problem in dict.fromkeys(problems):
         rule = next(rule for rule in _STRUCTURE if getattr(structure, rule.function)(problem))

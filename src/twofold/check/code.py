@@ -113,7 +113,8 @@ def missing_in_all(code: Code) -> Iterator[Told]:
 
 
 def missing_import(code: Code) -> Iterator[Told]:
-    """TF105: between the project's own modules, where the import runs when the module does."""
+    """TF105: between the project's own modules. Inside a function, where it may never run, a
+    warning."""
     space = code.space
     for module in code.modules.values():
         for found in module.facts.imports:
@@ -123,18 +124,21 @@ def missing_import(code: Code) -> Iterator[Told]:
             if target is None or not space.is_own(target):
                 continue
             where = f"{module.path}:{found.line}"
+            severity = WARNING if found.is_deferred else ""
             if not space.exists(target):
                 if code.is_complete and not _is_left_out(code, target):
                     yield Told(
                         f"there is no module {target} in the package",
                         space.nearest_module(target) or "write it, or remove the import",
                         where,
+                        severity=severity,
                     )
                 elif code.is_complete:
                     yield Told(
                         f"the module {target} is there, but left out of the package",
                         "name it in [tool.twofold] include",
                         where,
+                        severity=severity,
                     )
                 continue
             for name in found.names:
@@ -143,6 +147,7 @@ def missing_import(code: Code) -> Iterator[Told]:
                         f"{target} has no '{name}'",
                         space.nearest_name(target, name) or "define it there, or mend the import",
                         where,
+                        severity=severity,
                     )
 
 

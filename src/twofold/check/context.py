@@ -48,10 +48,11 @@ class Code:
     packed; `allow` globs of files that may look secret.
     """
 
-    def __init__(self, modules: dict[str, CodeModule], opaque: frozenset[str]) -> None:
+    def __init__(self, modules: dict[str, CodeModule], paths: list[str]) -> None:
+        """`paths` are all the paths in the wheel, or as they would be in one."""
         self.modules = modules
-        self.opaque = opaque
-        self.space = Namespace(modules, opaque)
+        self.opaque = _compiled(paths)
+        self.space = Namespace(modules, self.opaque, _folders(paths))
         self.version = ""
         self.requires_python = ""
         self.minors: tuple[int, ...] = ()
@@ -79,7 +80,7 @@ class Context(Code):
         settings: CheckSettings,
     ) -> None:
         wheel = [path for file in pack.files for path in file.wheel]
-        super().__init__(modules, compiled_modules(wheel))
+        super().__init__(modules, wheel)
         self.project = project
         self.pack = pack
         self.version = "" if "version" in project.dynamic else project.version
@@ -138,11 +139,20 @@ def module_name(path: str) -> tuple[str, bool] | None:
     return ".".join(parts), is_package
 
 
-def compiled_modules(paths: list[str]) -> frozenset[str]:
+def _compiled(paths: list[str]) -> frozenset[str]:
     """Dotted names of compiled modules, which nobody reads: `pkg/x.cpython-311-linux.so`."""
     found = set()
     for path in paths:
         if path.endswith((".so", ".pyd")):
             folder, _, name = path.rpartition("/")
             found.add(".".join(filter(None, [folder.replace("/", "."), name.partition(".")[0]])))
+    return frozenset(found)
+
+
+def _folders(paths: list[str]) -> frozenset[str]:
+    """Dotted names of folders, which can be imported even if they hold no module (PEP 420)."""
+    found: set[str] = set()
+    for path in paths:
+        parts = path.split("/")[:-1]
+        found.update(".".join(parts[:length]) for length in range(1, len(parts) + 1))
     return frozenset(found)

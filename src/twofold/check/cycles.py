@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from twofold.check.rules import Told
+from twofold.check.rules import WARNING, Told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold.check.context import Code, CodeModule
     from twofold.check.namespace import Namespace
     from twofold.imports.reading import Import
+
+#: So many modules of one cycle are tried as the first to be imported.
+_FIRST = 50
 
 
 def failing_cycle(code: Code) -> Iterator[Told]:
@@ -24,16 +27,22 @@ def failing_cycle(code: Code) -> Iterator[Told]:
     for name in order:
         if "." not in name:
             run.bring(name)
-    # Whatever the packages themselves did not import may be imported first by a user.
-    told: dict[str, Told] = {told.where: told for told in run.told}
-    cyclic = {name for group in _groups(code) for name in group}
-    for name in order:
-        if name not in run.done and name in cyclic:
-            alone = _Run(code, run.done)
-            alone.bring(name)
-            for found in alone.told:
-                told.setdefault(found.where, found)
-    yield from told.values()
+    yield from run.told
+    # What the packages themselves did not import, a user imports: one module or another first.
+    for group in _groups(code):
+        left = [name for name in group if name not in run.done]
+        alone = {name: _failures(code, run.done, name) for name in left[:_FIRST]}
+        works_somehow = any(not failures for failures in alone.values())
+        severity = WARNING if works_somehow or len(left) > _FIRST else ""
+        for told in {told.where: told for failed in alone.values() for told in failed}.values():
+            yield told._replace(severity=severity)
+
+
+def _failures(code: Code, done: set[str], name: str) -> list[Told]:
+    """What goes wrong when `name` is imported right after the packages."""
+    run = _Run(code, done)
+    run.bring(name)
+    return run.told
 
 
 def import_cycle(code: Code) -> Iterator[Told]:

@@ -6,12 +6,14 @@ import ast
 import re
 import sys
 import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from twofold.check.rules_version import RULES_VERSION
 from twofold.check.syntax import Feature, features
 from twofold.imports.definitions import DunderAll, defined_names, dunder_all
-from twofold.imports.reading import Import, module_imports
+from twofold.imports.reading import Import, is_type_checking, module_imports
 
 #: Ways to define names that no reading of the source can follow.
 _OPEN = re.compile(
@@ -56,13 +58,34 @@ def facts_of(source: bytes) -> Facts:
         return Facts(SyntaxMistake(str(error) or type(error).__name__, 0))
     defined = defined_names(tree)
     return Facts(
-        imports=module_imports(tree),
+        imports=tuple(_marked(module_imports(tree), list(_conditions(tree.body)))),
         defined=defined,
         exported=dunder_all(tree),
         is_open="__getattr__" in defined or _OPEN.search(source) is not None,
         version=_version(tree),
         features=tuple(features(tree, source)),
     )
+
+
+def _marked(imports: Iterable[Import], conditions: list[range]) -> Iterator[Import]:
+    """Imports, those under an `if` as optional: `if PY311:` guards as well as sys.version_info."""
+    for found in imports:
+        if not found.is_optional and any(found.line in lines for lines in conditions):
+            yield replace(found, is_optional=True)
+        else:
+            yield found
+
+
+def _conditions(body: Sequence[ast.stmt]) -> Iterator[range]:
+    """The lines of every `if` but those that ask for TYPE_CHECKING."""
+    for node in body:
+        if isinstance(node, ast.If) and not is_type_checking(node.test):
+            yield range(node.lineno, (node.end_lineno or node.lineno) + 1)
+            continue
+        for field in ("body", "orelse", "finalbody"):
+            yield from _conditions(getattr(node, field, ()))
+        for handler in getattr(node, "handlers", ()):
+            yield from _conditions(handler.body)
 
 
 def _version(tree: ast.Module) -> tuple[str, int]:

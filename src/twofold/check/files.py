@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from twofold.artifact import Artifact, Kind
-from twofold.check.context import Code, CodeModule, compiled_modules, module_name
+from twofold.check.context import Code, CodeModule, module_name
 from twofold.check.junk import is_code
 from twofold.check.pythons_allowed import allowed_minors
 from twofold.check.reading import read_facts
 from twofold.check.rules import Told
-from twofold.errors import BadFile, Problem
+from twofold.errors import Problem
 from twofold.names import file_name, sdist_name, wheel_name
 
 #: The newest metadata version that PyPI takes.
@@ -43,7 +43,7 @@ class FileCode(Code):
         for path in sources:
             name, is_package = module_name(path) or ("", False)
             modules[name] = CodeModule(name, self.place(path), is_package, facts[path])
-        super().__init__(modules, compiled_modules(list(contents)))
+        super().__init__(modules, list(contents))
         self.version = artifact.version
         self.requires_python = artifact.requires_python or ""
         self.minors = allowed_minors(self.requires_python)
@@ -154,21 +154,9 @@ def platform_tag(code: FileCode) -> Iterator[Told]:
             )
 
 
-def file_problems(path: Path, artifact: Artifact | None) -> list[Problem]:
-    """What `opening` does not look at: the strict zip, the spelling of the name, the newest
-    metadata, the names of entry points, the list of files."""
-    problems: list[Problem] = []
-    if path.name.endswith(".whl") and path.is_file():
-        from twofold.formats import zip_safety
-
-        problems += zip_safety.problems(path)
-    if artifact is None or artifact.kind.is_conda:
-        return problems
-    problems += _spelling(artifact)
-    problems += _metadata(artifact)
-    if artifact.kind is Kind.WHEEL and not problems:
-        problems += _entry_point_names(artifact)
-    return problems
+def further_problems(artifact: Artifact) -> list[Problem]:
+    """What `formats` lets pass and PyPI does not: another spelling of the name, newer metadata."""
+    return [] if artifact.kind.is_conda else [*_spelling(artifact), *_metadata(artifact)]
 
 
 def _spelling(artifact: Artifact) -> list[Problem]:
@@ -191,23 +179,3 @@ def _metadata(artifact: Artifact) -> list[Problem]:
         newest = ".".join(map(str, NEWEST_METADATA))
         return [Problem(f"Metadata-Version {written} is newer than {newest}, the newest known")]
     return []
-
-
-def _entry_point_names(artifact: Artifact) -> list[Problem]:
-    from twofold.formats.wheel import WheelFile
-
-    try:
-        with WheelFile(artifact.path) as wheel:
-            data = wheel.dist_info_file("entry_points.txt")
-    except BadFile as error:
-        return list(error.problems)
-    found = _entry_points({"x.dist-info/entry_points.txt": data})
-    return [
-        Problem(
-            f"an entry point has a name that is no file's: '{name}'",
-            "use letters, digits, '-', '_' and '.'",
-        )
-        for group in ("console_scripts", "gui_scripts")
-        for name in found.get(group, {})
-        if not re.fullmatch(r"[\w.-]+", name) or set(name) == {"."}
-    ]

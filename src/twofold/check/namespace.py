@@ -20,11 +20,13 @@ _ALWAYS = frozenset(_ALWAYS_WORDS.split())
 class Namespace:
     """Questions about modules by dotted name. What cannot be known is answered with yes."""
 
-    def __init__(self, modules: dict[str, CodeModule], opaque: frozenset[str]) -> None:
+    def __init__(
+        self, modules: dict[str, CodeModule], opaque: frozenset[str], folders: frozenset[str]
+    ) -> None:
         self._modules = modules
         self._opaque = opaque
         self._tops = {name.partition(".")[0] for name in (*modules, *opaque)}
-        self._packages = _packages((*modules, *opaque))
+        self._packages = _packages((*modules, *opaque)) | folders
         self._stars: dict[str, frozenset[str] | None] = {}
 
     def is_own(self, module: str) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from twofold.check.before_build import packed, read_files
 from twofold.check.context import CodeModule, Context, module_name
@@ -21,12 +23,17 @@ from twofold_build.mistakes import Mistakes
 from twofold_build.project import Project, read_project
 
 
-def project_findings(root: Path, ignore: frozenset[str]) -> list[Finding]:
+def project_findings(
+    root: Path,
+    ignore: frozenset[str],
+    readers: Mapping[str, Callable[[dict[str, Any]], object]],
+) -> list[Finding]:
     """Mistakes of pyproject.toml when there are any, else what the rules find in the project."""
     try:
         project = read_project(root)
         mistakes = Mistakes.of(project.root)
         settings = read_check_settings(project.document, mistakes)
+        _read_others(project, readers, mistakes)
         mistakes.tell()
         pack = _pack(project)
     except ProjectErrors as error:
@@ -79,6 +86,25 @@ def run_rules(context: Context, rules: Iterable[Rule]) -> list[Finding]:
                     Finding(rule.code, severity, told.message, told.hint, told.where, told.fix)
                 )
     return in_order(found)
+
+
+def _read_others(
+    project: Project,
+    readers: Mapping[str, Callable[[dict[str, Any]], object]],
+    mistakes: Mistakes,
+) -> None:
+    for key, read in readers.items():
+        table = project.settings.table.get(key, {})
+        try:
+            if isinstance(table, dict):
+                read(table)
+            else:
+                mistakes.add("must be a table", table="tool.twofold", key=key)
+        except ProjectErrors as error:
+            for problem in error.problems:
+                place = re.search(r"\[([\w.-]+)\] ?(.*)", problem.where)
+                where, inner = place.groups() if place else (f"tool.twofold.{key}", "")
+                mistakes.add(problem.message, problem.hint, table=where, key=inner)
 
 
 def _pack(project: Project) -> Pack:

@@ -56,7 +56,7 @@ TF301 W unknown-conda-name     conda_side   -         What conda calls a depende
 TF302 W not-in-conda           conda_side   -         A dependency says what conda cannot say.
 TF303 W recipe-differs         meta_yaml    -         meta.yaml says something else than pyproject.toml.
 TF401 E unreadable-file        -            structure A built file is not what its name says.
-TF402 E unsafe-path            -            structure A path in an archive would be unpacked outside its folder.
+TF402 E unsafe-path            -            structure A path in an archive cannot be unpacked safely everywhere.
 TF403 E ambiguous-archive      -            structure Two readers could see different files in an archive.
 TF404 E bad-record             -            structure The list of files in a package is not true.
 TF405 E name-mismatch          -            structure The file's name and its metadata disagree.

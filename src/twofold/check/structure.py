@@ -12,7 +12,8 @@ from twofold_build.errors import Problem
 
 _PATHS = re.compile(
     r"climbs out|path is absolute|holds a backslash|control characters|not plain|has no name"
-    r"|folders deep|name is longer|link leaves|symbolic link|leads out"
+    r"|folders deep|name is longer|link leaves|symbolic link|leads out|differ only in case"
+    r"|Windows cannot hold"
 )
 _ZIP = re.compile(
     r"(?:a member|the zip|hidden data|the ZIP64|zip|archive).*"
@@ -23,7 +24,7 @@ _ZIP = re.compile(
 )
 _NAMES = re.compile(
     r"names the project|tells version|tells (?:name|version|build) '|file name|\.dist-info folders"
-    r"|may not be renamed"
+    r"|may not be renamed|tells the tags"
 )
 _METADATA = re.compile(r"the metadata|Metadata-Version|entry point|METADATA|no usable '|is no name")
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "init": "adopt code that is there: write its pyproject.toml",
     "exports": "keep the re-exports of __init__.py",
     "deps": "list what is imported, declared, missing and unused",
+    "check": "find what would break or be refused, in projects and built files",
     "build": "build the sdist, the wheel and the conda package",
     "serve": "run the registry: one address for pip and conda",
     "publish": "upload a release to an index, a registry or a channel",

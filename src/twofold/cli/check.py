@@ -1,0 +1,147 @@
+"""`twofold check [PROJECT | FILES]`: every mistake at once, with its place and what to do."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from twofold.check import Finding
+
+
+def parser() -> argparse.ArgumentParser:
+    from twofold.cli.terminal import Parser
+
+    made = Parser(
+        "check",
+        "Find what would break for users or be refused by an index: in a project, before it is\n"
+        "built, and in wheels, sdists and conda packages. Nothing of it is run.",
+        "Exit code 1 when there are errors; warnings alone leave it at 0. The rules and how to\n"
+        "switch one off: docs/reference/checks/.",
+    ).with_json()
+    made.add_argument("paths", nargs="*", metavar="PATH", help="one project, or built files (.)")
+    made.add_argument("--github", action="store_true", help="print annotations for GitHub Actions")
+    made.add_argument("--fix", action="store_true", help="make the repairs that are certain")
+    made.add_argument(
+        "--ignore", action="append", default=[], metavar="CODES", help="leave out, as in TF112"
+    )
+    return made
+
+
+def run(args: argparse.Namespace) -> int:
+    paths = [Path(path) for path in args.paths or ["."]]
+    ignore = _codes(args.ignore)
+    findings = _findings(paths, ignore)
+    if args.fix:
+        findings = _fix(paths, findings, ignore)
+    errors = sum(finding.is_error for finding in findings)
+    if args.json:
+        from twofold.cli.terminal import result
+
+        result(
+            {
+                "findings": [finding.as_dict() for finding in findings],
+                "errors": errors,
+                "warnings": len(findings) - errors,
+            }
+        )
+    elif args.github:
+        _annotate(findings, paths)
+    else:
+        _tell(findings, errors)
+    return 1 if errors else 0
+
+
+def _findings(paths: Sequence[Path], ignore: Sequence[str]) -> list[Finding]:
+    from twofold.check import check_files, check_project
+    from twofold.convert import options_of
+    from twofold.errors import UsageError
+
+    folders = [path for path in paths if not path.is_file()]
+    if not folders:
+        return check_files(paths, ignore)
+    if len(paths) > 1:
+        missing = [path for path in folders if not path.exists()]
+        raise UsageError(
+            f"there is no {missing[0]}"
+            if missing
+            else "more than one path, and a folder among them",
+            "name one project, or built files",
+        )
+    return check_project(folders[0], ignore, {"conda": options_of})
+
+
+def _fix(paths: Sequence[Path], findings: list[Finding], ignore: Sequence[str]) -> list[Finding]:
+    """Repair and look again, as long as that mends something: one repair may lay bare another."""
+    from twofold.check.fixes import apply_fixes
+    from twofold.cli.terminal import note
+
+    for _ in range(10):
+        mended = apply_fixes(paths[0], findings) if paths[0].is_dir() else []
+        if not mended:
+            break
+        for finding in mended:
+            note(f"mended {finding.where}: {finding.code} {finding.message}")
+        findings = _findings(paths, ignore)
+    return findings
+
+
+def _codes(words: Sequence[str]) -> list[str]:
+    from twofold.check.rules import BY_CODE
+    from twofold.errors import UsageError
+    from twofold_build.mistakes import nearest
+
+    codes = [code.strip().upper() for word in words for code in word.split(",") if code.strip()]
+    for code in codes:
+        if code not in BY_CODE:
+            raise UsageError(
+                f"--ignore: there is no rule '{code}'",
+                nearest(code, BY_CODE) or "the rules are listed in docs/reference/checks/",
+            )
+    return codes
+
+
+def _tell(findings: Sequence[Finding], errors: int) -> None:
+    from twofold.cli.terminal import coloured, note
+
+    colour = coloured(sys.stdout)
+    marks = {"error": "\x1b[31m", "warning": "\x1b[33m"} if colour else {}
+    off = "\x1b[0m" if colour else ""
+    for finding in findings:
+        mark = marks.get(finding.severity, "")
+        print(f"{finding.where}: {mark}{finding.severity} {finding.code}{off} {finding.message}")
+        if finding.hint:
+            print(f"  hint: {finding.hint}")
+    warnings = len(findings) - errors
+    fixable = sum(finding.fix is not None for finding in findings)
+    text = f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}"
+    note(text + (f"; --fix mends {fixable}" if fixable else ""))
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _annotate(findings: Sequence[Finding], paths: Sequence[Path]) -> None:
+    """GitHub's workflow commands; paths are told from the working folder."""
+    root = paths[0] if paths[0].is_dir() else None
+    for finding in findings:
+        file, line = finding.place
+        shown = (root / file).as_posix() if root else file
+        places = f"file={_escaped(shown, True)}" + (f",line={line}" if line else "")
+        text = f"{finding.message}\n{finding.hint}" if finding.hint else finding.message
+        title = _escaped(finding.code, True)
+        print(f"::{finding.severity} {places},title={title}::{_escaped(text, False)}")
+
+
+def _escaped(text: str, is_property: bool) -> str:
+    """As GitHub's toolkit escapes data and properties of workflow commands."""
+    for mark, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
+        text = text.replace(mark, code)
+    if is_property:
+        text = text.replace(":", "%3A").replace(",", "%2C")
+    return text
