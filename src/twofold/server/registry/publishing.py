@@ -24,7 +24,7 @@ from twofold.server.registry import Change, Registry, reachable
 from twofold.server.registry.labelling import check_label, demand_unlocked
 from twofold.server.registry.twins import Twin, make_twin
 from twofold.server.rendering.conda import record_of
-from twofold.server.store import channels, files
+from twofold.server.store import Connection, channels, files
 from twofold.server.store.files import NewFile
 
 
@@ -70,7 +70,8 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> P
             taken = files.file_named(db, found.id, artifact.subdir, artifact.filename)
         if not gates.name_is_free(artifact, taken):
             assert taken is not None
-            return _unchanged(registry, taken)
+            with registry.database.read() as db:
+                return _unchanged(db, taken)
         twin = make_twin(artifact, path.parent / "twin", known)
         registry.blobs.put(artifact.sha256, path)
         for made in twin.artifacts:
@@ -115,7 +116,7 @@ def _record(
         taken = files.file_named(change.db, change.channel.id, artifact.subdir, artifact.filename)
         if not gates.name_is_free(artifact, taken):  # another upload was faster
             assert taken is not None
-            return _unchanged(registry, taken)
+            return _unchanged(change.db, taken)
         project = project_of(change, key, artifact, twin)
         labels = upload.labels or default_labels(artifact)
         demand_unlocked(change, labels)
@@ -171,7 +172,6 @@ def default_labels(artifact: Artifact) -> frozenset[str]:
     return frozenset({MAIN})
 
 
-def _unchanged(registry: Registry, file: Stored) -> Published:
-    with registry.database.read() as db:
-        twins = files.twins_of(db, file.id)
+def _unchanged(db: Connection, file: Stored) -> Published:
+    twins = files.twins_of(db, file.id)
     return Published(file, False, tuple(twins), file.remark)

@@ -8,8 +8,9 @@ its reading was stale. PostgreSQL: READ COMMITTED; writers of one channel queue 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import (
@@ -43,13 +44,17 @@ class Database:
             self.url = self.url.set(drivername="postgresql+psycopg")
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = self._engine()
+        # SQLite's writers wait by sleeping and trying again, each with a connection in its hand;
+        # within a process they take turns at this lock, which wakes them in order.
+        self._turn = Lock() if self.is_sqlite else nullcontext()
 
     def _engine(self) -> Engine:
         if not self.is_sqlite:
             return create_engine(self.url, pool_pre_ping=True, pool_size=8, max_overflow=24)
         if self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(self.url, connect_args={"timeout": BUSY_TIMEOUT / 1000})
+        timeout = {"timeout": BUSY_TIMEOUT / 1000}
+        engine = create_engine(self.url, connect_args=timeout, pool_size=8, max_overflow=64)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -62,9 +67,10 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction: everything or nothing."""
+        """One transaction: everything or nothing. Must not be nested in another one."""
         options = {"twofold_writes": True}
         with (
+            self._turn,
             _told(),
             self.engine.connect().execution_options(**options) as connection,
             connection.begin(),
