@@ -1,4 +1,4 @@
-"""JSON bodies, parsed once at the edge: bounded, of the right types, and free of what no store takes.
+"""JSON bodies, parsed once at the edge: bounded, of the right types, free of what no store takes.
 
 A body is an object of at most 1 MiB, nested at most 30 deep. Text with NUL or half a surrogate pair
 is refused: PostgreSQL keeps neither, and no client means it.
@@ -26,7 +26,7 @@ DEEPEST = 30
 
 @dataclass(frozen=True)
 class Told:
-    """A JSON object whose fields are asked for by their type. A missing field and null are alike."""
+    """A JSON object whose fields are asked for by type. A missing field and null are alike."""
 
     fields: Mapping[str, Any]
 

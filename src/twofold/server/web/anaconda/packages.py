@@ -1,0 +1,146 @@
+"""Packages, their releases and their files: shown, described, removed, downloaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from twofold.errors import Refused
+from twofold.server.model import Project, Stored
+from twofold.server.registry import changing, looking
+from twofold.server.registry.looking import Found
+from twofold.server.web.anaconda import shapes
+from twofold.server.web.anaconda.owners import channel_of
+from twofold.server.web.asking import actor_of, registry_of
+from twofold.server.web.sending import send_file
+from twofold.server.web.told import Told, with_told
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The project an address names, with its files (of one version, if it names one)."""
+
+    channel: str
+    public: bool
+    project: Project
+    files: list[Stored]
+    owner: str
+
+
+def _asked(request: Request) -> _Asked:
+    registry, actor, words = registry_of(request), actor_of(request), request.path_params
+    channel = looking.channel(registry, actor, channel_of(request))
+    project = looking.project(registry, actor, channel.name, words["name"])
+    files = looking.files_of(registry, project, words.get("version"))
+    return _Asked(channel.name, channel.public, project, files, words["owner"])
+
+
+def _file(request: Request, asked: _Asked) -> Stored:
+    wanted = request.path_params["basename"]
+    for file in asked.files:
+        if file.basename == wanted:
+            return file
+    raise Refused("not-found", f"There is no file '{wanted[:200]}'", status=404)
+
+
+def package(request: Request) -> Response:
+    asked = _asked(request)
+    return JSONResponse(shapes.package(asked.project, asked.files, asked.owner, asked.public))
+
+
+def set_package(request: Request, told: Told) -> Response:
+    attributes = told.object("public_attrs")
+    name = request.path_params["name"]
+    changing.describe_project(
+        registry_of(request), actor_of(request), channel_of(request), name, attributes
+    )
+    return package(request)
+
+
+def remove_package(request: Request) -> Response:
+    name = request.path_params["name"]
+    changing.delete_release(registry_of(request), actor_of(request), channel_of(request), name)
+    return JSONResponse({}, 201)
+
+
+def release(request: Request) -> Response:
+    asked, version = _asked(request), request.path_params["version"]
+    told = looking.releases_of(registry_of(request), asked.project)
+    if version not in told and not asked.files:
+        raise Refused("not-found", f"There is no release '{version[:100]}'", status=404)
+    told_of_it = told.get(version)
+    return JSONResponse(
+        shapes.release(version, asked.files, asked.project, asked.owner, told_of_it)
+    )
+
+
+def set_release(request: Request, told: Told) -> Response:
+    """POST and PUT say everything anew, PATCH changes what it names."""
+    registry, actor, channel = registry_of(request), actor_of(request), channel_of(request)
+    name, version = request.path_params["name"], request.path_params["version"]
+    attributes = {**told.fields, **told.object("public_attrs")}
+    attributes.pop("public_attrs", None)
+    if request.method == "PATCH":
+        known = looking.project(registry, actor, channel, name)
+        before = looking.releases_of(registry, known).get(version, {})
+        attributes = {**before, **attributes}
+    changing.describe_release(registry, actor, channel, name, version, attributes)
+    return release(request)
+
+
+def remove_release(request: Request) -> Response:
+    registry, actor, channel = registry_of(request), actor_of(request), channel_of(request)
+    name, version = request.path_params["name"], request.path_params["version"]
+    changing.delete_release(registry, actor, channel, name, version)
+    return JSONResponse({}, 201)
+
+
+def dist(request: Request) -> Response:
+    asked = _asked(request)
+    return JSONResponse(shapes.dist(_file(request, asked), asked.project, asked.owner))
+
+
+def remove_dist(request: Request) -> Response:
+    asked = _asked(request)
+    file = _file(request, asked)
+    registry, actor = registry_of(request), actor_of(request)
+    changing.delete(registry, actor, asked.channel, file.subdir, file.filename)
+    return JSONResponse(shapes.dist(file, asked.project, asked.owner))
+
+
+def download(request: Request) -> Response:
+    """The file of a public channel by its own address, of a private one at once.
+
+    The client follows a redirect without its token. It says which version it has in `ETag`, as a
+    header of the request, by the MD5.
+    """
+    asked = _asked(request)
+    file = _file(request, asked)
+    if request.headers.get("etag", "").strip('"') == file.md5:
+        return Response(None, 304)
+    if not asked.public:
+        return send_file(request, registry_of(request), Found(file, False))
+    base = str(request.base_url).rstrip("/")
+    place = file.basename if file.subdir else f"files/{file.sha256}/{file.filename}"
+    return RedirectResponse(f"{base}/{asked.channel}/{place}", 302)
+
+
+_PACKAGE = "/api/package/{owner}/{name}"
+_RELEASE = "/api/release/{owner}/{name}/{version}"
+_FILE = "{owner}/{name}/{version}/{basename:path}"
+_SET = ["POST", "PATCH", "PUT"]
+
+routes = [
+    Route(_PACKAGE, package),
+    Route(_PACKAGE, with_told(set_package), methods=_SET),
+    Route(_PACKAGE, remove_package, methods=["DELETE"]),
+    Route(_RELEASE, release),
+    Route(_RELEASE, with_told(set_release), methods=_SET),
+    Route(_RELEASE, remove_release, methods=["DELETE"]),
+    Route(f"/api/dist/{_FILE}", dist),
+    Route(f"/api/dist/{_FILE}", remove_dist, methods=["DELETE"]),
+    Route(f"/api/download/{_FILE}", download),
+]

@@ -1,0 +1,52 @@
+"""Lists of packages: an owner's, one's own, or what a word finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from twofold.server.registry import summaries
+from twofold.server.registry.summaries import Hit
+from twofold.server.web.anaconda import shapes
+from twofold.server.web.anaconda.owners import channel_of, own_channel
+from twofold.server.web.asking import actor_of, registry_of
+
+
+def packages(request: Request) -> Response:
+    registry, actor = registry_of(request), actor_of(request)
+    named = "owner" in request.path_params
+    channel = channel_of(request) if named else own_channel(request, actor)
+    return _answer(request, summaries.projects_in(registry, actor, channel))
+
+
+def search(request: Request) -> Response:
+    """Every channel that the asker may read is searched."""
+    word = request.query_params.get("name", "")
+    return _answer(request, summaries.search(registry_of(request), actor_of(request), word))
+
+
+def _answer(request: Request, hits: Iterable[Hit]) -> Response:
+    """Filtered by `type` or `package_type`, `platform` and `access`, where the query tells them."""
+    query = request.query_params
+    wanted_type = query.get("package_type") or query.get("type")
+    platform, access = query.get("platform"), query.get("access")
+    shown = []
+    for hit in hits:
+        one = shapes.listed(hit)
+        if (
+            (not wanted_type or wanted_type in one["package_types"])
+            and (not platform or platform in one["conda_platforms"])
+            and (not access or (access == "public") == one["public"])
+        ):
+            shown.append(one)
+    return JSONResponse(shown)
+
+
+routes = [
+    Route("/api/packages", packages),
+    Route("/api/packages/{owner}", packages),
+    Route("/api/search", search),
+]
