@@ -11,6 +11,7 @@ from twofold.publish.credentials import find_credentials
 from twofold.publish.http import Credentials, Http, Patience, basic
 from twofold.publish.targets.anaconda import AnacondaOrg
 from twofold.publish.targets.conda_servers import artifactory, prefix_dev, quetz
+from twofold.publish.targets.folder import Folder
 from twofold.publish.targets.legacy import LegacyIndex, index_beside
 from twofold.publish.targets.protocol import Target
 from twofold.publish.targets.registry import TwofoldRegistry
@@ -67,6 +68,10 @@ def _anaconda(settings: TargetSettings, http: Http, credentials: Credentials | N
     return AnacondaOrg(settings, http, credentials)
 
 
+def _folder(settings: TargetSettings, _http: Http, _credentials: Credentials | None) -> Target:
+    return Folder(settings)
+
+
 #: Kind -> what opens it.
 OPENERS: dict[str, Callable[[TargetSettings, Http, Credentials | None], Target]] = {
     "registry": _registry,
@@ -76,4 +81,5 @@ OPENERS: dict[str, Callable[[TargetSettings, Http, Credentials | None], Target]]
     "prefix": prefix_dev,
     "quetz": quetz,
     "artifactory": artifactory,
+    "folder": _folder,
 }

@@ -1,0 +1,89 @@
+"""A plain folder as static index and channel: files are put in their place, then it is indexed.
+
+Any web server, or file://, serves it to pip and conda; `twofold index` makes the same pages.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from twofold.artifact import Kind
+from twofold.formats.opening import hashes
+from twofold.index.folder import index_folder
+from twofold.names import normalised
+from twofold.publish.configuration import TargetSettings
+from twofold.publish.files import ReleaseFile
+from twofold.publish.http import Progress
+from twofold.publish.targets.protocol import ALL_KINDS, AlreadyThere, Rule, Seen
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The folder `settings.url`, made if it is not there."""
+
+    settings: TargetSettings
+    takes: frozenset[Kind] = ALL_KINDS
+    is_for: frozenset[Kind] = ALL_KINDS
+    rules: tuple[Rule, ...] = ()
+    can_be_read: bool = True
+
+    def look(self, file: ReleaseFile) -> Seen:
+        """What lies there; a file whose pages were not written (a kill between) is absent."""
+        seen = self.fetch(file)
+        if seen.is_ours(file.artifact) and not self._is_indexed(file):
+            return Seen("absent")
+        return seen
+
+    def send(self, file: ReleaseFile, progress: Progress) -> str:
+        target = self._place(file)
+        if not self.fetch(file).is_ours(file.artifact):
+            self._put(file.artifact.path, target)
+        progress(file.artifact.size)
+        index_folder(self._root, workers=0)
+        return target.as_uri()
+
+    def fetch(self, file: ReleaseFile) -> Seen:
+        place = self._place(file)
+        if not place.is_file():
+            return Seen("absent")
+        return Seen("present", hashes(place)[1], place.as_uri())
+
+    def who(self) -> str:
+        return "a folder asks nobody"
+
+    def close(self) -> None:
+        return None
+
+    @property
+    def _root(self) -> Path:
+        return Path(self.settings.url)
+
+    def _place(self, file: ReleaseFile) -> Path:
+        subdir = file.artifact.subdir if file.artifact.kind.is_conda else ""
+        return self._root / subdir / file.name
+
+    def _is_indexed(self, file: ReleaseFile) -> bool:
+        """Whether the page that shows the file names its hash."""
+        if file.artifact.kind.is_conda:
+            page = self._root / file.artifact.subdir / "repodata.json"
+        else:
+            page = self._root / "simple" / normalised(file.artifact.name) / "index.json"
+        return page.is_file() and file.artifact.sha256 in page.read_text("utf-8")
+
+    def _put(self, source: Path, target: Path) -> None:
+        """Copy under another name and move into place; never over a file that came meanwhile."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            shutil.copyfile(source, unfinished)
+            try:
+                os.link(unfinished, target)
+            except FileExistsError:
+                raise AlreadyThere(f"{target} is there already") from None
+            except OSError:  # a file system without hard links
+                unfinished.replace(target)
+        finally:
+            unfinished.unlink(missing_ok=True)

@@ -1,0 +1,88 @@
+"""A folder as target: static index and channel, for pip and for conda."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.publish.conftest import Release, make_conda, sha256
+from twofold.errors import ProjectErrors
+from twofold.publish.publication import Order, prepare
+
+
+def publish(files: list[Path], target: Path) -> list[str]:
+    with prepare(Order(files, [str(target)])) as publication:
+        return [step.file.name for step in publication.carry_out(lambda _: None)]
+
+
+def test_a_release_in_a_folder_is_an_index_and_a_channel(release: Release, tmp_path: Path) -> None:
+    place = tmp_path / "static"
+    assert len(publish(release.files, place)) == 3
+    repodata = json.loads((place / "noarch" / "repodata.json").read_text())
+    assert repodata["packages.conda"][release.conda.name]["sha256"] == sha256(release.conda)
+    index = (
+        (place / "simple" / "my-package" / "index.html")
+        .as_uri()
+        .removesuffix("my-package/index.html")
+    )
+    env = tmp_path / "downloads"
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "-q", "-d", str(env)]
+    subprocess.run([*command, "--index-url", index, "my_package"], check=True)
+    assert sha256(env / release.wheel.name) == sha256(release.wheel)
+
+
+def test_a_second_run_does_nothing(release: Release, tmp_path: Path) -> None:
+    publish(release.files, tmp_path / "static")
+    assert publish(release.files, tmp_path / "static") == []
+
+
+def test_a_kill_before_the_pages_were_written_is_mended_by_the_second_run(
+    release: Release, tmp_path: Path
+) -> None:
+    place = tmp_path / "static"
+    publish([release.wheel], place)
+    (place / "noarch").mkdir()
+    (place / "noarch" / release.conda.name).write_bytes(release.conda.read_bytes())
+    assert publish(release.files, place) == [release.sdist.name, release.conda.name]
+    assert release.conda.name in (place / "noarch" / "repodata.json").read_text()
+
+
+def test_other_bytes_never_replace_a_file(release: Release, tmp_path: Path) -> None:
+    place = tmp_path / "static"
+    publish([release.conda], place)
+    (tmp_path / "other").mkdir()
+    other = make_conda(tmp_path / "other", "my_package", "1.0.0", code="x = 2\n")
+    with pytest.raises(ProjectErrors, match="different file"):
+        publish([other], place)
+    assert sha256(place / "noarch" / other.name) == sha256(release.conda)
+
+
+def test_the_project_says_where_its_releases_go(
+    twofold: Callable[..., Any], release: Release, tmp_path: Path
+) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.twofold.publish]\nto = ["./a", "./b"]\n')
+    ran = twofold("publish", release.wheel, "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["uploaded"] == 2
+    assert (tmp_path / "a" / release.wheel.name).is_file()
+    assert (tmp_path / "b" / release.wheel.name).is_file()
+
+
+def test_nothing_is_sent_anywhere_when_one_target_would_refuse(
+    release: Release, tmp_path: Path
+) -> None:
+    publish([release.conda], tmp_path / "a")
+    (tmp_path / "other").mkdir()
+    other = make_conda(tmp_path / "other", "my_package", "1.0.0", code="x = 2\n")
+    with (
+        prepare(Order([other], [str(tmp_path / "b"), str(tmp_path / "a")])) as publication,
+        pytest.raises(ProjectErrors),
+    ):
+        publication.carry_out(lambda _: None)
+    assert not (tmp_path / "b" / "noarch").exists()
