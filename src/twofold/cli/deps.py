@@ -47,7 +47,9 @@ def environment_of(folder: Path | None) -> Environment:
 def run(args: argparse.Namespace) -> int:
     from twofold.new.deps import Status, conda_names_of, read_declared, read_dependencies
 
-    declared = read_declared(args.path)
+    declared, remarks = read_declared(args.path)
+    for remark in remarks:
+        note(remark)
     names = conda_names_of(args.path)
     found = read_dependencies(args.path, declared, environment_of(args.env), names)
     if args.json:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +17,8 @@ from typing import Any
 from twofold.errors import TwofoldError
 from twofold.imports import Environment, distribution_of, import_names_of
 from twofold.names import conda_name, known_on_conda_forge, normalised
+from twofold.new.adopt import Tools, stated
+from twofold.new.adopt.shapes import judge
 from twofold.new.code import Use, read_code, uses
 
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
@@ -64,14 +66,35 @@ class Dependency:
     is_test: bool = False
 
 
-def read_declared(root: Path) -> list[Declared]:
-    """What pyproject.toml declares: dependencies, extras and dependency groups."""
+def read_declared(root: Path) -> tuple[list[Declared], list[str]]:
+    """What a project declares: dependencies, extras and groups; and remarks.
+
+    From [project] of pyproject.toml; without that table from what setup.py, setup.cfg, poetry's
+    or flit's tables, requirements.txt and environment.yml say, as far as it can be read.
+    """
     document = _document(root)
-    project = document.get("project", {})
-    found = [Declared(str(text)) for text in project.get("dependencies", ())]
-    for table in (project.get("optional-dependencies", {}), document.get("dependency-groups", {})):
+    project = document.get("project")
+    if isinstance(project, dict):
+        needed = project.get("dependencies", ())
+        tables = (project.get("optional-dependencies", {}), document.get("dependency-groups", {}))
+        return _declared(needed, tables), []
+    facts = stated(root, Tools()).facts
+    remarks = [
+        f"{where} computes its {key}: they are not known here"
+        for key, where in facts.unread.items()
+        if key.endswith("dependencies")
+    ]
+    tables = (facts.project.get("optional-dependencies", {}), facts.groups)
+    return _declared(facts.project.get("dependencies", ()), tables), remarks
+
+
+def _declared(
+    needed: Iterable[object], tables: Iterable[Mapping[str, Iterable[object]]]
+) -> list[Declared]:
+    found = [Declared(str(text)) for text in needed]
+    for table in tables:
         for group, texts in table.items():
-            found += [Declared(text, group) for text in texts if isinstance(text, str)]
+            found += [Declared(str(text), group) for text in texts if isinstance(text, str)]
     return found
 
 
@@ -86,9 +109,11 @@ def _document(root: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TwofoldError(f"not TOML: {error}", "mend it first", str(path)) from error
+    judge(document)
+    return document
 
 
 def read_dependencies(

@@ -9,7 +9,7 @@ the code itself
 
 from __future__ import annotations
 
-from twofold.new.adopt.adopting import Adoption, Tools, adopt, gather
+from twofold.new.adopt.adopting import Adoption, Tools, adopt, stated
 from twofold.new.adopt.facts import Facts, Lost, Requirement
 from twofold.new.adopt.lists import RecipeFacts
 from twofold.new.adopt.verifying import Difference, compare_wheels
@@ -24,5 +24,5 @@ __all__ = [
     "Tools",
     "adopt",
     "compare_wheels",
-    "gather",
+    "stated",
 ]

@@ -26,6 +26,7 @@ from twofold.new.adopt.poetry import offer_poetry
 from twofold.new.adopt.setup_cfg import offer_setup_cfg
 from twofold.new.adopt.setup_py import read_setup_py
 from twofold.new.adopt.setuptools_settings import Source, offer_settings
+from twofold.new.adopt.shapes import judge
 from twofold.new.adopt.toml_text import Section, comments_of, without
 from twofold.new.adopt.wheel import offer_wheel
 from twofold.new.adopt.writing import ORDER, pyproject_text
@@ -99,7 +100,22 @@ def adopt(root: Path, tools: Tools) -> Adoption:
 
 
 def gather(root: Path, tools: Tools) -> _Gathering:
-    """Everything that is known of a project, file by file."""
+    """Everything that is known of a project, file by file, and then from its code."""
+    found = stated(root, tools)
+    if found.is_bare:
+        bare.offer_code(found.facts, root, tools.environment)
+    else:
+        _ask_the_backend(found, tools)
+    if "name" not in found.facts.project:
+        found.facts.project["name"] = root.resolve().name
+        found.facts.remarks.append("nothing says a name: it is the folder's")
+    settle_licence(found.facts)
+    settle_modules(found.facts, root, found.is_bare)
+    return found
+
+
+def stated(root: Path, tools: Tools) -> _Gathering:
+    """What the files about a project say; its code is not asked and nothing is run."""
     found = _Gathering(root, Facts())
     document = _pyproject(found)
     _setuptools_files(found, document)
@@ -108,16 +124,8 @@ def gather(root: Path, tools: Tools) -> _Gathering:
             offer_recipe(found.facts, tools.read_recipe(root / name), name)
             found.sources.append(name)
             break
-    if not found.is_bare:
-        _ask_the_backend(found, tools)
-    else:
+    if found.is_bare:
         _lists(found)
-        bare.offer_code(found.facts, root, tools.environment)
-    if "name" not in found.facts.project:
-        found.facts.project["name"] = root.resolve().name
-        found.facts.remarks.append("nothing says a name: it is the folder's")
-    settle_licence(found.facts)
-    settle_modules(found.facts, root, found.is_bare)
     return found
 
 
@@ -131,6 +139,7 @@ def _pyproject(found: _Gathering) -> dict[str, Any]:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadFile(f"not TOML: {error}", "mend it first", str(path)) from error
+    judge(document)
     backend = str(document.get("build-system", {}).get("build-backend", ""))
     if backend == "twofold_build" and "project" in document:
         raise TwofoldError("the project is adopted already", "build it: twofold build", str(path))
@@ -204,6 +213,7 @@ def _keep_comments(facts: Facts, gone: list[Section]) -> None:
 
 def _setuptools_files(found: _Gathering, document: dict[str, Any]) -> None:
     """setup.cfg and setup.py, unless another backend builds the project."""
+    judge(document)
     backend = str(document.get("build-system", {}).get("build-backend", "setuptools"))
     root, facts = found.root, found.facts
     if not backend.startswith(("setuptools", "pbr")) or "poetry" in document.get("tool", {}):
