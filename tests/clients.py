@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -18,11 +19,23 @@ class Clients:
     offline: Path
     environment: dict[str, str] = field(default_factory=dict)
 
-    def run(self, *words: str | Path, cwd: Path, code: int = 0) -> str:
+    def twofold(self, *words: str | Path, cwd: Path) -> str:
+        """twofold itself, with pip's and uv's own configuration: a build needs its backend."""
+        return self.run(
+            sys.executable, "-m", "twofold", *words, cwd=cwd, environment=dict(os.environ)
+        )
+
+    def run(
+        self,
+        *words: str | Path,
+        cwd: Path,
+        code: int = 0,
+        environment: dict[str, str] | None = None,
+    ) -> str:
         done = subprocess.run(
             [str(word) for word in words],
             cwd=cwd,
-            env=self.environment,
+            env=environment or self.environment,
             capture_output=True,
             text=True,
             timeout=240,

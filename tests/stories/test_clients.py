@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,8 @@ from tests.clients import Clients
 
 @pytest.fixture
 def project(clients: Clients, tmp_path: Path) -> Path:
-    clients.run(sys.executable, "-m", "twofold", "new", "my_package", cwd=tmp_path)
-    clients.run(sys.executable, "-m", "twofold", "build", cwd=tmp_path / "my_package")
+    clients.twofold("new", "my_package", cwd=tmp_path)
+    clients.twofold("build", cwd=tmp_path / "my_package")
     return tmp_path / "my_package"
 
 
@@ -37,7 +36,7 @@ def test_twine_uploads_the_same_files_twice_and_is_told_of_other_ones(
     clients.run("twine", "upload", *files, cwd=project)
     (project / "src" / "my_package" / "module1.py").write_text("other = 1\n", encoding="utf-8")
     (project / "src" / "my_package" / "__init__.py").write_text("", encoding="utf-8")
-    clients.run(sys.executable, "-m", "twofold", "build", cwd=project)
+    clients.twofold("build", cwd=project)
     said = clients.run("twine", "upload", *files, cwd=project, code=1)
     assert "File already exists" in said
 

@@ -78,7 +78,7 @@ def test_every_command_of_the_document_works_in_its_order(clients: Clients, tmp_
 
     # The document's recipe, built by the command that stands for `conda build .`.
     (project / "meta.yaml").write_text(RECIPE, encoding="utf-8")
-    clients.run(sys.executable, "-m", "twofold", "build", "--only", "tar.bz2", cwd=project)
+    clients.twofold("build", "--only", "tar.bz2", cwd=project)
     for_conda = project / "conda-bld" / "noarch" / "my_package-1.0.0-py_0.tar.bz2"
     assert for_conda.exists()
 

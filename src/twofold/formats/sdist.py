@@ -38,10 +38,13 @@ def read_sdist(path: Path) -> Sdist:
             problem = member_problem(member, root)
             if problem and len(problems) < 20:
                 problems.append(problem)
-            if member.kind == "file":
-                files.append(member.path)
             if member.kind == "file" and member.path == f"{root}/PKG-INFO":
+                # hatchling packs an unpacked sdist's PKG-INFO and then its own: the last one is
+                # what every tool that unpacks it ends up with.
                 metadata[root] = tar.read()
+            elif member.kind == "file":
+                files.append(member.path)
+    files += [f"{root}/PKG-INFO" for root in metadata]
     roots = sorted({file.split("/")[0] for file in files})
     if len(set(files)) != len(files):
         problems.append("the sdist holds a file twice")

@@ -223,6 +223,7 @@ def conda_channels(route: Route, wheels: Path, log: Log) -> list[str]:
     """Where python and the dependencies come from: conda-forge, or packages made here."""
     if route.conda_forge and conda_forge_answers():
         return ["conda-forge"]
+    from twofold.index.folder import index_folder
     from twofold.install.interpreter import repack_python
 
     log.remarks.append(
@@ -234,6 +235,7 @@ def conda_channels(route: Route, wheels: Path, log: Log) -> list[str]:
         "Repack this Python as a conda package", "(twofold.install.interpreter)"
     ) as lines:
         lines.extend(path.name for path in repack_python(channel))
+        index_folder(channel)
     names = sorted(wheels.glob("*.whl"))
     if names:
         log.run(
