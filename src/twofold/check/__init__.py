@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from twofold_build.archive import Content
     from twofold_build.files import Pack
     from twofold_build.project import Project
 
@@ -51,17 +52,21 @@ def check_project(
 
 
 def check_before_build(
-    root: Path | str, project: Project, pack: Pack | None = None
+    root: Path | str,
+    project: Project,
+    pack: Pack | None = None,
+    contents: Mapping[str, Content] | None = None,
 ) -> list[Finding]:
     """The errors that must stop a build of a project that has been read; [] lets it go on.
 
     `pack` is what `twofold_build.files.collect` found, where it is at hand already: then nothing
-    is walked twice. Files are read here; what is learnt of each is kept by its content's hash in
+    is walked twice. `contents` are files that have been read already, by their path in the
+    project; the others are read here, large data excepted. What is learnt of each is kept by its content's hash in
     the user's cache (TWOFOLD_CACHE_DIR), so that a second build only reads and hashes.
     """
     from twofold.check.before_build import build_errors
 
-    return build_errors(str(root), project, pack)
+    return build_errors(project, pack, contents or {})
 
 
 def check_file(path: Path, ignore: Iterable[str] = ()) -> list[Finding]:

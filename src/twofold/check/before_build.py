@@ -11,6 +11,8 @@ from twofold_build.archive import new_sha256, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from twofold.check.finding import Finding
     from twofold_build.archive import Content
     from twofold_build.files import Pack
@@ -22,19 +24,21 @@ SMALL = 256 << 10
 MODULE = 16 << 20
 
 
-def build_errors(root: str, project: Project, pack: Pack | None = None) -> list[Finding]:
+def build_errors(
+    project: Project, pack: Pack | None, known: Mapping[str, Content]
+) -> list[Finding]:
     """The errors found in what would be packed, in the order of files and lines."""
     from twofold.check import cache
 
     if pack is None:
         pack = packed(project)
-    contents = read_files(pack)
+    contents = read_files(pack, known)
     key = _key(project, pack, contents)
     if cache.is_clean(key):
         return []
     from twofold.check.projects import stopping_errors
 
-    errors = stopping_errors(root, project, pack, contents)
+    errors = stopping_errors(project, pack, contents)
     if not errors:
         cache.mark_clean(key)
     return errors
@@ -51,10 +55,10 @@ def packed(project: Project) -> Pack:
     return pack
 
 
-def read_files(pack: Pack) -> dict[str, Content]:
+def read_files(pack: Pack, known: Mapping[str, Content]) -> dict[str, Content]:
     """Path -> content of the files that are judged by what is in them."""
     return {
-        file.path: read(file.source)
+        file.path: known.get(file.path) or read(file.source)
         for file in pack.files
         if file.size <= (MODULE if file.path.endswith((".py", ".pyi")) else SMALL)
     }

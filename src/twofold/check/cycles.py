@@ -150,6 +150,11 @@ def _edges(space: Namespace, module: CodeModule) -> Iterator[tuple[Import, str]]
             yield found, target
 
 
+def imported_at_once(code: Code, name: str) -> list[str]:
+    """The own modules that a module imports when it is imported."""
+    return [target for _, target in _edges(code.space, code.modules[name])]
+
+
 def _groups(code: Code) -> list[list[str]]:
     """Modules that reach each other: strongly connected, more than one, names sorted (Tarjan)."""
     space = code.space

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 
+from twofold.check.reached import reached_modules
 from twofold.check.rules import WARNING, Told
 from twofold.imports.providers import Environment, distribution_of, import_names_of, is_stdlib
 from twofold.names.known import known_on_conda_forge
@@ -20,7 +21,6 @@ from twofold_build.names import normalised
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold.check.context import Context
-    from twofold.imports.reading import Import
 
 #: Distributions that are depended on for something else than an import of theirs.
 _NOT_IMPORTED = re.compile(
@@ -31,18 +31,25 @@ _NOT_IMPORTED = re.compile(
 
 
 def missing_dependency(context: Context) -> Iterator[Told]:
-    """TF111. A warning where some dependency may provide it, or the import may never run."""
+    """TF111. A warning where some dependency may provide it, or the import may never run: inside
+    a function, or in a module that the packages themselves do not import."""
     declared = _Declared(context)
+    reached = reached_modules(context)
     seen: set[str] = set()
-    for module in context.modules.values():
+    first = sorted(context.modules.values(), key=lambda module: module.name not in reached)
+    for module in first:
         for found in module.facts.imports:
             if not found.top or found.is_typing_only or found.is_optional or found.top in seen:
                 continue
-            if _is_own(context, found) or is_stdlib(found.top) or declared.provides(found.module):
+            if (
+                context.space.is_top(found.top)
+                or is_stdlib(found.top)
+                or declared.provides(found.module)
+            ):
                 continue
             seen.add(found.top)
             provider = distribution_of(found.module, declared.environment)
-            is_sure = not found.is_deferred and not declared.unknown
+            is_sure = not found.is_deferred and module.name in reached and not declared.unknown
             yield Told(
                 f"'{found.top}' is imported, and no dependency of the project provides it",
                 f'add "{provider}" to dependencies, or put the import into a try',
@@ -124,11 +131,6 @@ class _Declared:
                 return True
         holders = self.environment.providers.get(top, ())
         return any(normalised(holder) in self._names for holder in holders)
-
-
-def _is_own(context: Context, found: Import) -> bool:
-    tops = {name.partition(".")[0] for name in (*context.modules, *context.opaque)}
-    return found.top in tops
 
 
 def _name(requirement: str) -> str:

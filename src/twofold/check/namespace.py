@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from twofold_build.mistakes import nearest
 
 TYPE_CHECKING = False
@@ -16,6 +18,9 @@ _ALWAYS_WORDS = """
 #: What every module has without saying so.
 _ALWAYS = frozenset(_ALWAYS_WORDS.split())
 
+#: So many times the nearest name is looked for: it takes milliseconds in a large project.
+_GUESSES = 20
+
 
 class Namespace:
     """Questions about modules by dotted name. What cannot be known is answered with yes."""
@@ -27,6 +32,7 @@ class Namespace:
         self._opaque = opaque
         self._tops = {name.partition(".")[0] for name in (*modules, *opaque)}
         self._packages = _packages((*modules, *opaque)) | folders
+        self._guesses = 0
         self._stars: dict[str, frozenset[str] | None] = {}
 
     def is_own(self, module: str) -> bool:
@@ -39,6 +45,10 @@ class Namespace:
             return False
         above = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
         return any(name in self._modules for name in above)
+
+    def is_top(self, name: str) -> bool:
+        """Whether a top-level name is one of the project's own."""
+        return name in self._tops
 
     def exists(self, module: str) -> bool:
         return module in self._modules or module in self._opaque or module in self._packages
@@ -69,11 +79,17 @@ class Namespace:
         return ".".join(filter(None, [*base, found.module]))
 
     def nearest_name(self, module: str, name: str) -> str:
+        """'did you mean ...?' for a name that a module does not have, or ''."""
         found = self._modules.get(module)
-        return nearest(name, found.facts.defined) if found else ""
+        return self._nearest(name, found.facts.defined) if found else ""
 
     def nearest_module(self, module: str) -> str:
-        return nearest(module, self._modules)
+        """'did you mean ...?' for a module that is not there, or ''."""
+        return self._nearest(module, self._modules)
+
+    def _nearest(self, word: str, known: Iterable[str]) -> str:
+        self._guesses += 1
+        return nearest(word, known) if self._guesses <= _GUESSES else ""
 
     def _star_names(self, module: str) -> frozenset[str] | None:
         """What star imports bring into a module; None when that cannot be read."""

@@ -38,16 +38,13 @@ def project_findings(
         pack = _pack(project)
     except ProjectErrors as error:
         return in_order(_not_ignored(_of_mistakes(error.problems, str(root)), ignore))
-    context = context_of(project, pack, read_files(pack), settings)
+    context = context_of(project, pack, read_files(pack, {}), settings)
     left_out = settings.ignore | ignore
     return run_rules(context, [rule for rule in RULES if rule.code not in left_out])
 
 
-def stopping_errors(
-    root: str, project: Project, pack: Pack, contents: dict[str, Content]
-) -> list[Finding]:
+def stopping_errors(project: Project, pack: Pack, contents: dict[str, Content]) -> list[Finding]:
     """The errors of a project that has been read and packed."""
-    del root
     mistakes = Mistakes.of(project.root)
     settings = read_check_settings(project.document, mistakes)
     mistakes.tell()

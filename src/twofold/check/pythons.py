@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from twofold.check.python_news import GONE, since
-from twofold.check.rules import Told
+from twofold.check.reached import reached_modules
+from twofold.check.rules import WARNING, Told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,10 +14,12 @@ if TYPE_CHECKING:
 
 
 def newer_syntax(code: Code) -> Iterator[Told]:
-    """TF108: one finding a module, for its newest feature."""
+    """TF108: one finding a module, for its newest feature. A warning where the module may be one
+    for newer Pythons only, which nothing imports at once."""
     if not code.minors:
         return
     oldest = code.minors[0]
+    reached = reached_modules(code)
     for module in code.modules.values():
         newer = [feature for feature in module.facts.features if feature[0] > oldest]
         if newer:
@@ -25,6 +28,7 @@ def newer_syntax(code: Code) -> Iterator[Told]:
                 f"{what} needs Python 3.{minor}, and requires-python lets in 3.{oldest}",
                 f'write requires-python = ">=3.{minor}", or write it the older way',
                 f"{module.path}:{line}",
+                severity="" if module.name in reached else WARNING,
             )
 
 
@@ -33,6 +37,7 @@ def newer_stdlib(code: Code) -> Iterator[Told]:
     if not code.minors:
         return
     oldest = code.minors[0]
+    reached = reached_modules(code)
     for module in code.modules.values():
         for found in module.facts.imports:
             if found.level or found.is_optional or found.is_typing_only or found.is_deferred:
@@ -45,6 +50,7 @@ def newer_stdlib(code: Code) -> Iterator[Told]:
                     f'write requires-python = ">=3.{minor}", or import it in a try with a '
                     "replacement",
                     f"{module.path}:{found.line}",
+                    severity="" if module.name in reached else WARNING,
                 )
 
 

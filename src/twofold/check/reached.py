@@ -1,0 +1,44 @@
+"""Which modules run whenever the project is imported or its programs are started.
+
+What stands in the others (an optional plug-in, a test suite inside the package) may never run for a
+user: what is missing there is worth a warning, but no stop.
+"""
+
+from __future__ import annotations
+
+from twofold.check.cycles import imported_at_once
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold.check.context import Code
+
+_TESTS = ("test", "tests", "testing", "conftest", "benchmarks")
+
+
+def reached_modules(code: Code) -> frozenset[str]:
+    """Dotted names: the top packages and modules, those of the entry points, and all that these
+    import at once. A package that imports nothing of its own is taken to be used by its modules."""
+    waiting = [name for name in code.modules if _is_start(code, name)]
+    for listed in code.entry_points.values():
+        waiting += [reference.partition(":")[0].strip() for reference in listed.values()]
+    reached: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in reached:
+            continue
+        reached.add(name)
+        parts = name.split(".")
+        waiting += [".".join(parts[:length]) for length in range(1, len(parts))]
+        if name in code.modules:
+            waiting += imported_at_once(code, name)
+    return frozenset(reached)
+
+
+def _is_start(code: Code, name: str) -> bool:
+    top, _, rest = name.partition(".")
+    if not rest:
+        return True
+    parts = rest.split(".")
+    if any(part in _TESTS or part.startswith(("_", "test_")) for part in parts):
+        return False
+    return top not in code.modules or not imported_at_once(code, top)
