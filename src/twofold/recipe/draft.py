@@ -1,0 +1,213 @@
+"""A project -> what its recipe must say, in no form yet: `text_v0` and `text_v1` write it.
+
+Everything is taken from the project's own wheel, so that any backend will do, and from
+[tool.twofold.conda]: the recipe describes the very package that `twofold build` makes.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twofold.conda_metadata import CondaPackage
+from twofold.convert import CondaOptions, options_of, packages_of
+from twofold.convert.package import match_spec
+from twofold.convert.requirements import parse_need
+from twofold.errors import TwofoldError
+from twofold.formats.wheel import WheelFile
+
+#: What pip builds with where pyproject.toml has no [build-system] (PEP 517).
+_DEFAULT_REQUIRES = ["setuptools >=40.8.0"]
+_LOWEST = re.compile(r"python >=(3\.\d+)")
+_LABEL = re.compile(r"py(?:ge(\d+))?(?:lt(\d+))?")
+_MODULE = re.compile(r"(\w+)(\.py|\.(?:cpython|cp|abi3)[\w.-]*\.(?:so|pyd)|\.pyd|\.so)")
+_GUARDS = {"__unix": "unix", "__win": "win", "__linux": "linux", "__osx": "osx"}
+_MACHINES = {"64": "x86_64", "arm64": "arm64", "aarch64": "aarch64", "ppc64le": "ppc64le"}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A text of the recipe and where it holds: conditions of one package each, () everywhere."""
+
+    text: str
+    where: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`system` and `machine` are selectors' names or ''; `low` <= python < `high`, '' open."""
+
+    system: str = ""
+    machine: str = ""
+    low: str = ""
+    high: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the recipe takes the code from: `path`, or `url`; `sha256` '' for a folder."""
+
+    path: str = ""
+    url: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The contents of a recipe. `lowest` is '3.9' when all that is asked of Python is >=3.9."""
+
+    name: str
+    version: str
+    source: Source
+    number: int
+    noarch: bool
+    compiled: bool
+    strings: tuple[Said, ...]
+    entry_points: tuple[str, ...]
+    lowest: str
+    host: tuple[str, ...]
+    run: tuple[Said, ...]
+    constrained: tuple[str, ...]
+    imports: tuple[str, ...]
+    about: dict[str, Any]
+    license_files: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def draft_of(root: Path, wheel: Path, source: Source) -> Draft:
+    """Raises TwofoldError where a requirement has no meaning in conda's world."""
+    document = _document(root)
+    options = options_of(document.get("tool", {}).get("twofold", {}).get("conda", {}))
+    remarks: list[str] = []
+    with WheelFile(wheel) as opened:
+        scripts = opened.dist_info_file("entry_points.txt")
+        packages = packages_of(opened.metadata_bytes, scripts, opened.name.tags, options)
+        first = packages[0]
+        pure = all(package.noarch == "python" for package in packages) and opened.is_purelib
+        imports = import_names(opened)
+        licences = _licence_files(root, opened.metadata.all("License-File"), remarks)
+    if not pure:
+        remarks.append(
+            "the project's wheel holds compiled code: check the compilers under requirements/build"
+        )
+    conditions = _conditions(packages)
+    run = _said(packages, conditions, lambda package: package.depends)
+    python = [said for said in run if said.text.split()[0] == "python"]
+    lowest = _LOWEST.fullmatch(python[0].text) if len(python) == 1 else None
+    if "license" not in first.about:
+        remarks.append("the project names no licence: conda-forge asks for an SPDX expression")
+    return Draft(
+        name=first.name,
+        version=first.version,
+        source=source,
+        number=options.build_number,
+        compiled=not pure,
+        noarch=pure and all(package.subdir == "noarch" for package in packages),
+        strings=_said(packages, conditions, _string),
+        entry_points=first.entry_points if pure else (),
+        lowest=lowest.group(1) if lowest else "",
+        host=_host(document, options),
+        run=run if pure else _platform_run(run),
+        constrained=first.constrains,
+        imports=imports,
+        about=first.about,
+        license_files=licences,
+        remarks=tuple(remarks),
+    )
+
+
+def _document(root: Path) -> dict[str, Any]:
+    path = root / "pyproject.toml"
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TwofoldError(f"pyproject.toml cannot be read: {error}", "", str(path)) from error
+
+
+def _platform_run(run: Sequence[Said]) -> tuple[Said, ...]:
+    """Compiled code: the build's own Python and system are asked for, by run_exports."""
+    rest = [one for one in run if one.text.split()[0] not in ("python", "python_abi")]
+    return (Said("python"), *(one for one in rest if not one.text.startswith("__")))
+
+
+def _host(document: dict[str, Any], options: CondaOptions) -> tuple[str, ...]:
+    requires = document.get("build-system", {}).get("requires", _DEFAULT_REQUIRES)
+    needs = [parse_need(text) for text in requires]
+    return tuple(match_spec(need, options) for need in needs if need.marker is None)
+
+
+def _conditions(packages: Sequence[CondaPackage]) -> list[Condition]:
+    """What holds where each package is for; one package alone holds everywhere."""
+    if len(packages) == 1:
+        return [Condition()]
+    made = []
+    for package in packages:
+        guard = next((spec for spec in package.depends if spec in _GUARDS), "")
+        system, _, machine = package.subdir.removeprefix("noarch").partition("-")
+        label = _LABEL.search(package.build)
+        low, high = label.groups("") if label else ("", "")
+        system = system or _GUARDS.get(guard, "")
+        made.append(Condition(system, _MACHINES.get(machine, machine), low, high))
+    return made
+
+
+def _string(package: CondaPackage) -> tuple[str, ...]:
+    """The build string where it is not the one that a builder would give by itself."""
+    return () if package.build == f"py_{package.build_number}" else (package.build,)
+
+
+def _said(
+    packages: Sequence[CondaPackage],
+    conditions: Sequence[Condition],
+    texts: Callable[[CondaPackage], Sequence[str]],
+) -> tuple[Said, ...]:
+    """Each text once, with the conditions of the packages that have it."""
+    order = list(dict.fromkeys(text for package in packages for text in texts(package)))
+    made = []
+    for text in order:
+        there = [c for p, c in zip(packages, conditions, strict=True) if text in texts(p)]
+        made.append(Said(text, () if len(there) == len(packages) else tuple(there)))
+    return tuple(made)
+
+
+def import_names(wheel: WheelFile) -> tuple[str, ...]:
+    """A wheel's top packages and modules; of namespaces what lies in them."""
+    files = [name for name in wheel.members if not name.endswith("/")]
+    purelib = [
+        re.sub(r"^[^/]+\.data/(purelib|platlib)/", "", name)
+        for name in files
+        if ".dist-info/" not in name and not re.match(r"[^/]+\.data/(scripts|headers|data)/", name)
+    ]
+    found = set()
+    for name in purelib:
+        folder, _, last = name.rpartition("/")
+        module = _MODULE.fullmatch(last)
+        if not module:
+            continue
+        inside = module.group(1) == "__init__"
+        found.add(folder.replace("/", ".") if inside else name.split(".")[0].replace("/", "."))
+    packages = {name for name in found if f"{name.replace('.', '/')}/__init__.py" in purelib}
+    tops = {
+        name
+        for name in found
+        if all(part.isidentifier() for part in name.split("."))
+        and not any(name.startswith(f"{package}.") for package in packages)
+    }
+    public = {name for name in tops if not any(p.startswith("_") for p in name.split("."))}
+    return tuple(sorted(public or tops)[:20])
+
+
+def _licence_files(root: Path, named: Sequence[str], remarks: list[str]) -> tuple[str, ...]:
+    there = [name for name in named if (root / name).is_file()]
+    if not there:
+        usual = re.compile(r"(LICEN[CS]E|COPYING|NOTICE)(\.(txt|md|rst))?", re.IGNORECASE)
+        there = sorted(path.name for path in root.iterdir() if usual.fullmatch(path.name))
+    if not there:
+        remarks.append("the project has no licence file: conda-forge asks for one")
+    return tuple(there)

@@ -1,0 +1,118 @@
+"""The sdist of a release as the configured index shows it: its address and its sha256.
+
+The index is the one pip is configured for; where nothing is configured, pip's own default is
+read from pip. The page is PEP 691's JSON or PEP 503's HTML, whichever the index gives.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from html.parser import HTMLParser
+from urllib.parse import urldefrag, urljoin
+
+from twofold.errors import ToolFailed, TwofoldError, Unreachable
+from twofold.names import normalised
+from twofold.recipe.draft import Source
+from twofold_build.names import canonical_version
+
+_ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
+#: The largest page of an index (bytes); PyPI's largest has some 30 MB. Seconds of silence.
+LARGEST_PAGE = 64 << 20
+SILENCE = 30
+
+
+def find_published(name: str, version: str, environment: Mapping[str, str]) -> Source:
+    """Raises TwofoldError when the release or its sdist is not there, Unreachable for no answer."""
+    index = _index(environment)
+    page = f"{index.rstrip('/')}/{normalised(name)}/"
+    wanted = f"{normalised(name).replace('-', '_')}-{version}"
+    for url, sha256 in _files(page):
+        filename = urldefrag(url)[0].rpartition("/")[2]
+        stem = filename.removesuffix(".tar.gz")
+        if stem != filename and _same(stem, wanted):
+            if not sha256:
+                raise TwofoldError(f"the index tells no sha256 of {filename}", "", page)
+            return Source(url=urldefrag(url)[0], sha256=sha256)
+    raise TwofoldError(
+        f"the index has no sdist of {name} {version}",
+        "publish it first, or name a file with --sdist and its address with --url",
+        page,
+    )
+
+
+def _same(stem: str, wanted: str) -> bool:
+    name, _, version = stem.rpartition("-")
+    expected, _, wanted_version = wanted.rpartition("-")
+    return normalised(name) == normalised(expected) and (
+        canonical_version(version) == canonical_version(wanted_version)
+    )
+
+
+def _index(environment: Mapping[str, str]) -> str:
+    """pip's index: its environment variable, its configuration, its default."""
+    if environment.get("PIP_INDEX_URL"):
+        return environment["PIP_INDEX_URL"]
+    found = re.search(r"(?:global|install|download)\.index-url='([^']+)'", _pip("config", "list"))
+    if found:
+        return found.group(1)
+    default = re.search(r"\(default\s+(https?://\S+?)\)", _pip("download", "--help"))
+    if default:
+        return default.group(1)
+    raise TwofoldError("pip does not say which index it uses", "set PIP_INDEX_URL")
+
+
+def _pip(*words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", *words],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=60,
+        check=False,
+    )
+    if done.returncode:
+        raise ToolFailed(f"pip {' '.join(words)} failed", "is pip installed?", output=done.stderr)
+    return done.stdout
+
+
+def _files(page: str) -> Iterator[tuple[str, str]]:
+    request = urllib.request.Request(page, headers={"Accept": _ACCEPT})
+    try:
+        with urllib.request.urlopen(request, timeout=SILENCE) as answer:
+            body = answer.read(LARGEST_PAGE + 1)
+            kind = answer.headers.get_content_type()
+    except urllib.error.HTTPError as error:
+        message = f"the index answers {error.code} for {page}"
+        raise TwofoldError(message, "is the project published there?") from error
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        message = f"the index does not answer: {error}"
+        raise Unreachable(message, "check the address and the connection", page) from error
+    if len(body) > LARGEST_PAGE:
+        raise TwofoldError("the index's page is larger than 64 MiB", "", page)
+    if kind.endswith("json"):
+        for file in json.loads(body).get("files", []):
+            yield urljoin(page, str(file["url"])), str(file.get("hashes", {}).get("sha256", ""))
+        return
+    links = _Links()
+    links.feed(body.decode("utf-8", "replace"))
+    for link in links.found:
+        url, _, fragment = urljoin(page, link).partition("#")
+        yield url, fragment.removeprefix("sha256=") if fragment.startswith("sha256=") else ""
+
+
+class _Links(HTMLParser):
+    """The addresses of a page's anchors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value for name, value in attrs if tag == "a" and name == "href" and value]

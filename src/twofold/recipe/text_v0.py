@@ -1,0 +1,118 @@
+"""A draft as meta.yaml, in the shape conda-forge expects: block lists, one item a line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from twofold.recipe.draft import Condition, Draft, Said
+
+#: Plain YAML scalars that no reader takes for something else.
+_PLAIN = re.compile(r"[A-Za-z][\w ./:@+-]*[\w./@+]")
+_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "none"})
+
+
+def meta_yaml(draft: Draft) -> str:
+    """The text of meta.yaml."""
+    lines = [
+        f'{{% set name = "{draft.name}" %}}',
+        f'{{% set version = "{draft.version}" %}}',
+    ]
+    if draft.lowest:
+        lines.append(f'{{% set python_min = "{draft.lowest}" %}}')
+    lines += ["", "package:", "  name: {{ name }}", "  version: {{ version }}", ""]
+    lines += ["source:", *_source(draft), ""]
+    lines += ["build:", *_build(draft), ""]
+    lines += ["requirements:", *_requirements(draft), ""]
+    lines += ["test:", *_tests(draft), ""]
+    lines += ["about:", *_about(draft), ""]
+    lines += ["extra:", "  recipe-maintainers:", "    - your-github-name"]
+    return "\n".join(lines) + "\n"
+
+
+def _source(draft: Draft) -> list[str]:
+    source = draft.source
+    place = f"  url: {with_version(source.url, draft)}" if source.url else f"  path: {source.path}"
+    return [place, *([f"  sha256: {source.sha256}"] if source.sha256 else [])]
+
+
+def with_version(url: str, draft: Draft) -> str:
+    """An address in which the version is said by its name, so that the next release is one edit."""
+    return url.replace(draft.version, "{{ version }}")
+
+
+def _build(draft: Draft) -> list[str]:
+    lines = [f"  number: {draft.number}"]
+    lines += ["  noarch: python"] if draft.noarch else []
+    lines += [f"  string: {said.text}{selector(said.where)}" for said in draft.strings]
+    lines += _listed("entry_points", draft.entry_points)
+    script = "{{ PYTHON }} -m pip install . -vv --no-deps --no-build-isolation"
+    return [*lines, f"  script: {script}"]
+
+
+def _requirements(draft: Draft) -> list[str]:
+    build = [] if not draft.compiled else ["{{ compiler('c') }}", "{{ stdlib('c') }}"]
+    minimum = " {{ python_min }}.*" if draft.lowest and draft.noarch else ""
+    run = [f"    - {_run(said, draft)}{selector(said.where)}" for said in draft.run]
+    return [
+        *_listed("build", build, quoted=False),
+        *_listed("host", [f"python{minimum}", "pip", *draft.host], quoted=False),
+        "  run:",
+        *run,
+        *_listed("run_constrained", draft.constrained, quoted=False),
+    ]
+
+
+def _run(said: Said, draft: Draft) -> str:
+    if draft.lowest and said.text == f"python >={draft.lowest}":
+        return "python >={{ python_min }}"
+    return said.text
+
+
+def _tests(draft: Draft) -> list[str]:
+    minimum = " {{ python_min }}.*" if draft.lowest and draft.noarch else ""
+    return [
+        *_listed("imports", draft.imports),
+        *_listed("commands", ["pip check"]),
+        *_listed("requires", [f"python{minimum}", "pip"], quoted=False),
+    ]
+
+
+def _about(draft: Draft) -> list[str]:
+    keys = ("home", "summary", "license", "dev_url", "doc_url")
+    lines = [f"  {key}: {scalar(str(draft.about[key]))}" for key in keys if key in draft.about]
+    return [*lines, *_listed("license_file", draft.license_files)]
+
+
+def _listed(key: str, items: Iterable[str], quoted: bool = True) -> list[str]:
+    lines = [f"    - {scalar(item) if quoted else item}" for item in items]
+    return [f"  {key}:", *lines] if lines else []
+
+
+def scalar(text: str) -> str:
+    """A text as a YAML scalar on one line, quoted where it would be read as something else."""
+    text = " ".join(text.split())
+    if _PLAIN.fullmatch(text) and ": " not in text and text.lower() not in _WORDS:
+        return text
+    # Jinja's signs in a summary would be run; braces apart are only braces.
+    text = text.replace("{{", "{ {").replace("{%", "{ %").replace("{#", "{ #")
+    return "'" + text.replace("'", "''") + "'"
+
+
+def selector(where: Sequence[Condition]) -> str:
+    """The comment that keeps a line where its conditions hold, '' for everywhere."""
+    if not where:
+        return ""
+    each = [_condition(condition) for condition in where]
+    several = len(each) > 1
+    return f"  # [{' or '.join(f'({one})' if several and ' ' in one else one for one in each)}]"
+
+
+def _condition(condition: Condition) -> str:
+    parts = [
+        condition.system,
+        condition.machine,
+        f"py>={condition.low}" if condition.low else "",
+        f"py<{condition.high}" if condition.high else "",
+    ]
+    return " and ".join(filter(None, parts))

@@ -1,0 +1,453 @@
+"""A project becomes a recipe that says the same, in both forms."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from rattler_build import SingleOutputRecipe, Stage0Recipe, VariantConfig
+
+from tests.recipe.building import Builder, build_wheel, info, members, project
+from tests.recipe.summary import read_for_linux
+from twofold.build.project import build_project
+from twofold.build.request import BuildRequest
+from twofold.errors import TwofoldError, Unreachable
+from twofold.recipe.platforms import Platform
+from twofold.recipe.writing import WriteRequest, write_recipe
+
+FULL = """\
+[build-system]
+requires = ["twofold-build"]
+build-backend = "twofold_build"
+
+[project]
+name = "Full_Example"
+version = "2.1.0rc1"
+description = "It's a sample: with {{ signs }} and #marks"
+requires-python = ">=3.9"
+dependencies = ["attrs>=20,<30", "torch>=2", "left-out", "typing-extensions~=4.1"]
+license = "MIT"
+license-files = ["LICENSE", "notices/NOTICE.txt"]
+
+[project.optional-dependencies]
+plot = ["matplotlib>=3.5"]
+
+[project.scripts]
+full-tool = "full_example.cli:main"
+
+[project.urls]
+Homepage = "https://example.invalid/full"
+Documentation = "https://example.invalid/docs"
+Repository = "https://example.invalid/git"
+
+[tool.twofold.conda]
+name = "full-example-conda"
+depends = ["openssl >=3"]
+leave-out = ["left-out"]
+build-number = 2
+"""
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Path:
+    root = tmp_path / "project"
+    package = root / "full_example"
+    package.mkdir(parents=True)
+    (root / "pyproject.toml").write_text(FULL, encoding="utf-8")
+    (root / "LICENSE").write_text("MIT, shortened\n", encoding="utf-8")
+    (root / "notices").mkdir()
+    (root / "notices" / "NOTICE.txt").write_text("a notice\n", encoding="utf-8")
+    (package / "__init__.py").write_text("", encoding="utf-8")
+    (package / "cli.py").write_text("def main() -> None: ...\n", encoding="utf-8")
+    return root
+
+
+def written(root: Path, form: str = "meta.yaml", **more: object) -> str:
+    request = WriteRequest(build_wheel, form, root, **more)  # type: ignore[arg-type]
+    return write_recipe(root, request).text
+
+
+def test_meta_yaml_says_what_the_project_says(full: Path) -> None:
+    assert (
+        written(full)
+        == """\
+{% set name = "full-example-conda" %}
+{% set version = "2.1.0rc1" %}
+{% set python_min = "3.9" %}
+
+package:
+  name: {{ name }}
+  version: {{ version }}
+
+source:
+  path: .
+
+build:
+  number: 2
+  noarch: python
+  entry_points:
+    - 'full-tool = full_example.cli:main'
+  script: {{ PYTHON }} -m pip install . -vv --no-deps --no-build-isolation
+
+requirements:
+  host:
+    - python {{ python_min }}.*
+    - pip
+    - twofold-build
+  run:
+    - python >={{ python_min }}
+    - attrs >=20,<30dev0
+    - pytorch >=2
+    - typing_extensions >=4.1,4.*
+    - openssl >=3
+  run_constrained:
+    - matplotlib-base >=3.5
+
+test:
+  imports:
+    - full_example
+  commands:
+    - pip check
+  requires:
+    - python {{ python_min }}.*
+    - pip
+
+about:
+  home: https://example.invalid/full
+  summary: 'It''s a sample: with { { signs }} and #marks'
+  license: MIT
+  dev_url: https://example.invalid/git
+  doc_url: https://example.invalid/docs
+  license_file:
+    - LICENSE
+    - notices/NOTICE.txt
+
+extra:
+  recipe-maintainers:
+    - your-github-name
+"""
+    )
+
+
+def same_package(one: Path, other: Path) -> None:
+    """Everything that installs and solves is the same; the recipe and its tests are carried."""
+    assert one.name == other.name
+    assert info(one) == info(other)
+    assert info(one, "link") == info(other, "link")
+    first, second = members(one), members(other)
+    payload = [
+        {name: data for name, data in files.items() if not name.startswith("info/")}
+        for files in (first, second)
+    ]
+    assert payload[0] == payload[1]
+    added = {name for name in second.keys() - first.keys() if name.startswith("info/")}
+    assert {name.split("/")[1] for name in added} <= {"recipe", "test"}
+    assert first.keys() <= second.keys()
+
+
+def test_what_is_written_builds_to_the_same_package(full: Path, tmp_path: Path) -> None:
+    (conda,) = build_project(full, BuildRequest(("conda",), tmp_path / "direct")).artifacts
+    (full / "meta.yaml").write_text(written(full), encoding="utf-8")
+    (artifact,) = Builder()(full, out=tmp_path / "by-recipe").artifacts
+    same_package(Path(conda.path), artifact.path)
+
+
+def test_markers_become_selectors_and_the_packages_stay_the_same(tmp_path: Path) -> None:
+    root = project(
+        tmp_path / "project",
+        dependencies=(
+            '"attrs", "colorama; sys_platform == \'win32\'", "pexpect; os_name == \'posix\'", '
+            "\"tomli; python_version < '3.11'\""
+        ),
+    )
+    made = build_project(root, BuildRequest(("conda",), tmp_path / "direct")).artifacts
+    direct = {Path(one.path).name: Path(one.path) for one in made}
+    (root / "meta.yaml").write_text(written(root), encoding="utf-8")
+    targets = [
+        Platform(subdir, python) for subdir in ("linux-64", "win-64") for python in ("3.10", "3.12")
+    ]
+    by_recipe = {}
+    for target in targets:
+        (artifact,) = Builder()(root, out=tmp_path / "by-recipe", platform=target).artifacts
+        by_recipe[artifact.filename] = artifact.path
+    assert by_recipe.keys() == direct.keys()
+    for name, path in direct.items():
+        same_package(path, by_recipe[name])
+
+
+@pytest.mark.parametrize("form", ["meta.yaml", "recipe.yaml"])
+def test_another_backend_is_asked_for_its_wheel(form: str, tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    (root / "one" / "sub").mkdir(parents=True)
+    for name in ("one/__init__.py", "one/sub/__init__.py", "two.py", "_private.py"):
+        (root / name).write_text("", encoding="utf-8")
+    (root / "setup.py").write_text(
+        "from setuptools import setup\nsetup(name='old', version='1.0', packages=['one', "
+        "'one.sub'], py_modules=['two', '_private'], python_requires='>=3.7')\n",
+        encoding="utf-8",
+    )
+    request = WriteRequest(build_wheel, form, root)
+    made = write_recipe(root, request)
+    assert "- one\n" in made.text
+    assert "- two\n" in made.text
+    assert "_private" not in made.text
+    assert "- setuptools >=40.8.0\n" in made.text
+    assert made.remarks == (
+        "the project has no licence file: conda-forge asks for one",
+        "the project names no licence: conda-forge asks for an SPDX expression",
+        "put your GitHub name under extra/recipe-maintainers",
+        "for conda-forge the source must be a published sdist: see --published",
+    )
+
+
+def test_rattler_build_accepts_the_v1_form_and_reads_the_same_in_it(full: Path) -> None:
+    text = written(full, "recipe.yaml")
+    recipe = Stage0Recipe.from_yaml(text)
+    assert isinstance(recipe, SingleOutputRecipe)
+    (variant,) = recipe.render(VariantConfig({"python": ["3.12"]}))
+    read = variant.recipe.to_dict()
+    assert read["package"] == {"name": "full-example-conda", "version": "2.1.0rc1"}
+    assert read["requirements"]["run"] == [
+        "python >=3.9",
+        "attrs >=20,<30dev0",
+        "pytorch >=2",
+        "typing_extensions >=4.1,4.*",
+        "openssl >=3",
+    ]
+    assert read["requirements"]["run_constraints"] == ["matplotlib-base >=3.5"]
+    assert read["build"]["python"]["entry_points"] == ["full-tool = full_example.cli:main"]
+    assert read["build"]["noarch"] == "python"
+    assert read["about"]["license"] == "MIT"
+    assert read["about"]["summary"] == "It's a sample: with { { signs }} and #marks"
+    assert read["tests"][0]["python"]["imports"] == ["full_example"]
+
+
+def test_rattler_build_accepts_markers_in_the_v1_form(tmp_path: Path) -> None:
+    root = project(
+        tmp_path, dependencies="\"a; sys_platform == 'win32'\", \"b; python_version < '3.11'\""
+    )
+    recipe = Stage0Recipe.from_yaml(written(root, "recipe.yaml"))
+    variants = recipe.render(VariantConfig({"python": ["3.10", "3.12"]}))
+    runs = sorted(variant.recipe.to_dict()["requirements"]["run"] for variant in variants)
+    assert runs == [["python >=3.11", "__unix"], ["python >=3.9,<3.11", "__unix", "b"]] or runs == [
+        ["python >=3.11", "__unix"],
+        ["python >=3.9,<3.11", "b", "__unix"],
+    ]
+
+
+def test_the_v1_form_reads_like_the_v0_form(full: Path) -> None:
+    assert (
+        written(full, "recipe.yaml")
+        == """\
+schema_version: 1
+
+context:
+  name: full-example-conda
+  version: "2.1.0rc1"
+  python_min: "3.9"
+
+package:
+  name: ${{ name }}
+  version: ${{ version }}
+
+source:
+  path: .
+
+build:
+  number: 2
+  noarch: python
+  script: ${{ PYTHON }} -m pip install . -vv --no-deps --no-build-isolation
+  python:
+    entry_points:
+      - 'full-tool = full_example.cli:main'
+
+requirements:
+  host:
+    - python ${{ python_min }}.*
+    - pip
+    - twofold-build
+  run:
+    - python >=${{ python_min }}
+    - attrs >=20,<30dev0
+    - pytorch >=2
+    - typing_extensions >=4.1,4.*
+    - openssl >=3
+  run_constraints:
+    - matplotlib-base >=3.5
+
+tests:
+  - python:
+      imports:
+        - full_example
+      python_version: ${{ python_min }}.*
+      pip_check: true
+
+about:
+  homepage: https://example.invalid/full
+  summary: 'It''s a sample: with { { signs }} and #marks'
+  license: MIT
+  repository: https://example.invalid/git
+  documentation: https://example.invalid/docs
+  license_file:
+    - LICENSE
+    - notices/NOTICE.txt
+
+extra:
+  recipe-maintainers:
+    - your-github-name
+"""
+    )
+
+
+def sdist_of(root: Path, out: Path) -> Path:
+    return Path(build_project(root, BuildRequest(("sdist",), out)).artifacts[0].path)
+
+
+def test_an_sdist_gives_its_hash_and_its_address(full: Path, tmp_path: Path) -> None:
+    sdist = sdist_of(full, tmp_path / "built")
+    digest = hashlib.sha256(sdist.read_bytes()).hexdigest()
+    url = f"https://example.invalid/{sdist.name}"
+    text = written(full, sdist=sdist, url=url)
+    assert "  url: https://example.invalid/full_example-{{ version }}.tar.gz\n" in text
+    assert f"  sha256: {digest}\n" in text
+    v1 = written(full, "recipe.yaml", sdist=sdist, url=url)
+    assert "  url: https://example.invalid/full_example-${{ version }}.tar.gz\n" in v1
+    other = sdist_of(project(tmp_path / "other"), tmp_path / "built-other")
+    with pytest.raises(TwofoldError, match="the project is Full_Example"):
+        written(full, sdist=other)
+
+
+def test_a_recipe_of_an_sdist_builds_the_same_package(full: Path, tmp_path: Path) -> None:
+    (conda,) = build_project(full, BuildRequest(("conda",), tmp_path / "direct")).artifacts
+    sdist = sdist_of(full, tmp_path / "built")
+    own = tmp_path / "recipe"
+    own.mkdir()
+    request = WriteRequest(build_wheel, folder=own, sdist=sdist)
+    text = write_recipe(full, request).text
+    assert f"  path: ../built/dist/{sdist.name}\n" in text
+    (artifact,) = Builder()(own, text).artifacts
+    assert artifact.filename == Path(conda.path).name
+    assert artifact.depends == tuple(info(Path(conda.path))["depends"])
+
+
+class Index(BaseHTTPRequestHandler):
+    """One project's page, as JSON or as HTML, whichever `form` says."""
+
+    form = "json"
+    digest = "ab" * 32
+
+    def do_GET(self) -> None:
+        if self.path != "/simple/full-example/":
+            self.send_error(404)
+            return
+        names = ["Full_Example-1.0.tar.gz", "full_example-2.1.0rc1.tar.gz"]
+        if self.form == "json":
+            files = [
+                {"filename": name, "url": f"../../files/{name}", "hashes": {"sha256": self.digest}}
+                for name in names
+            ]
+            body = json.dumps({"files": files}).encode()
+            kind = "application/vnd.pypi.simple.v1+json"
+        else:
+            body = "".join(
+                f'<a href="/files/{name}#sha256={self.digest}">{name}</a>' for name in names
+            ).encode()
+            kind = "text/html"
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(handler: Callable[..., BaseHTTPRequestHandler]) -> str:
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_address[1]}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("form", ["json", "html"])
+def test_a_published_release_is_found_on_the_index(
+    full: Path, serve: Callable[..., str], form: str
+) -> None:
+    base = serve(type("Page", (Index,), {"form": form}))
+    environment = {"PIP_INDEX_URL": f"{base}/simple/"}
+    text = written(full, published=True, environment=environment)
+    assert f"  url: {base}/files/full_example-{{{{ version }}}}.tar.gz\n" in text
+    assert f"  sha256: {'ab' * 32}\n" in text
+
+
+def test_a_release_that_is_not_there_and_an_index_that_is_down_are_told(
+    tmp_path: Path, full: Path, serve: Callable[..., str]
+) -> None:
+    base = serve(Index)
+    index = {"PIP_INDEX_URL": f"{base}/simple"}
+    other = project(tmp_path / "other", "not-published")
+    with pytest.raises(TwofoldError, match="the index answers 404"):
+        written(other, published=True, environment=index)
+    newer = full / "pyproject.toml"
+    newer.write_text(newer.read_text("utf-8").replace("2.1.0rc1", "9.0"), encoding="utf-8")
+    with pytest.raises(TwofoldError, match=r"no sdist of Full_Example 9\.0"):
+        written(full, published=True, environment=index)
+    with pytest.raises(Unreachable, match="does not answer"):
+        written(full, published=True, environment={"PIP_INDEX_URL": "http://127.0.0.1:9/simple"})
+
+
+def test_a_recipe_whose_source_is_an_address_is_fetched_and_built(
+    full: Path, tmp_path: Path, serve: Callable[..., str]
+) -> None:
+    """The whole way of a submission: publish the sdist, write the recipe, build it elsewhere."""
+    sdist = sdist_of(full, tmp_path / "built")
+    base = serve(partial(Quiet, directory=str(sdist.parent)))
+    text = written(full, sdist=sdist, url=f"{base}/{sdist.name}")
+    own = tmp_path / "feedstock"
+    own.mkdir()
+    (artifact,) = Builder()(own, text).artifacts
+    assert artifact.name == "full-example-conda"
+    assert members(artifact.path)["info/licenses/NOTICE.txt"] == b"a notice\n"
+    with pytest.raises(Unreachable) as caught:
+        Builder()(own, text.replace(f"{base}/full", f"{base}/other"))
+    assert caught.value.problems[0].where == "meta.yaml:10: source/url"
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_the_command_writes_a_file_that_reads_back(
+    twofold: Callable[..., object], full: Path, tmp_path: Path
+) -> None:
+    ran = twofold("recipe", full, "--out", full / "conda" / "meta.yaml", "--json")
+    assert ran.code == 0, ran.err  # type: ignore[attr-defined]
+    told = ran.json  # type: ignore[attr-defined]
+    path = full / "conda" / "meta.yaml"
+    assert told["recipe"] == path.read_text(encoding="utf-8")
+    assert "  path: ..\n" in told["recipe"]
+    assert read_for_linux(path).outputs[0].name == "full-example-conda"
+    assert [p.name for p in path.parent.iterdir()] == ["meta.yaml"]
+    printed = twofold("recipe", full, "--format", "recipe.yaml")
+    assert printed.out.startswith("schema_version: 1\n")  # type: ignore[attr-defined]
+    assert "recipe-maintainers" in printed.err  # type: ignore[attr-defined]
+    wrong = twofold("recipe", tmp_path / "nothing")
+    assert wrong.code == 1  # type: ignore[attr-defined]
+    assert "hint:" in wrong.err  # type: ignore[attr-defined]
