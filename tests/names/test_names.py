@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from twofold.errors import BadFile
 from twofold.names import (
     conda_file_name,
