@@ -12,14 +12,15 @@ from pathlib import Path
 import pytest
 
 
-def make_wheel(folder: Path, name: str, version: str, requires: str = "") -> Path:
+def make_wheel(folder: Path, name: str, version: str, requires: str = "", code: str = "") -> Path:
     """A wheel whose package has a function that returns its version."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}-{version}-py3-none-any.whl"
     info = f"{name}-{version}.dist-info"
     needs = f"Requires-Dist: {requires}\n" if requires else ""
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(f"{name}/__init__.py", f"def told():\n    return '{version}'\n")
+        told = f"def told():\n    return '{version}'\n"
+        archive.writestr(f"{name}/__init__.py", code + told)
         archive.writestr(
             f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}"
         )

@@ -20,6 +20,7 @@ COMMANDS = {
     "deps": "list what is imported, declared, missing and unused",
     "check": "find what would break or be refused, in projects and built files",
     "build": "build the sdist, the wheel and the conda package",
+    "try": "try built files in throwaway environments of both worlds",
     "serve": "run the registry: one address for pip and conda",
     "publish": "upload a release to an index, a registry or a channel",
     "install": "install into a virtual or a conda environment",
@@ -29,6 +30,7 @@ COMMANDS = {
     "convert": "turn wheels into conda packages in a channel folder",
     "index": "make a folder of packages an index and a channel",
     "names": "tell what a project is called in both worlds",
+    "recipe": "write a conda recipe from what the project says",
     "tour": "walk the whole road on this machine with real clients",
 }
 

@@ -12,6 +12,7 @@ from twofold.errors import TwofoldError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from twofold.install.trial import Trial
     from twofold.publish.plan import Plan
     from twofold.publish.publication import Publication
     from twofold.publish.run import Event
@@ -33,6 +34,12 @@ def parser() -> argparse.ArgumentParser:
     )
     words.add_argument("--dry-run", action="store_true", help="print the plan and send nothing")
     words.add_argument("--yes", "-y", action="store_true", help="do not ask before uploading")
+    words.add_argument(
+        "--try",
+        dest="try_it",
+        action="store_true",
+        help="afterwards, install the release in both worlds from where it was published",
+    )
     words.add_argument(
         "--ignore", action="append", default=[], metavar="CODE", help="leave a check out (TF408)"
     )
@@ -62,19 +69,30 @@ def run(args: argparse.Namespace) -> int:
             return _dry_run_result(publication, args.json)
         publication.refuse_blocked()
         _confirm(publication, args.yes, args.json)
-        return _carry_out(publication, args.json)
+        return _carry_out(publication, args.json, args.try_it)
 
 
-def _carry_out(publication: Publication, as_json: bool) -> int:
+def _carry_out(publication: Publication, as_json: bool, try_it: bool) -> int:
+    from dataclasses import asdict
+
+    from twofold.cli.try_ import report
+    from twofold.cli.try_published import try_published
+
     tell = _json_event if as_json else _Lines()
     uploaded = publication.carry_out(tell)
+    trials = try_published(publication) if try_it else []
     if as_json:
         rows = [{**step.row, "uploaded": step in uploaded} for step in publication.plan.steps]
-        result({"files": rows, "uploaded": len(uploaded)})
+        tried = [{**asdict(trial), "worked": trial.worked} for trial in trials]
+        result({"files": rows, "uploaded": len(uploaded), "tried": tried})
     else:
         present = len(publication.plan.present)
         print(f"published: {len(uploaded)} uploaded, {present - len(uploaded)} already there")
-    return 0
+    return report(trials, as_json=False) if not as_json else _worst(trials)
+
+
+def _worst(trials: list[Trial]) -> int:
+    return 0 if all(trial.worked for trial in trials) else 1
 
 
 def _dry_run_result(publication: Publication, as_json: bool) -> int:

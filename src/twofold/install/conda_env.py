@@ -68,7 +68,7 @@ async def _install(
     specs: list[str], channels: list[str], prefix: Path, tokens: Mapping[str, str], cache: Path
 ) -> list[Installed]:
     rattler = _rattler()
-    client = rattler.Client.default_client() if not tokens else _client_with(tokens)
+    client = rattler.Client.default_client(max_retries=1) if not tokens else _client_with(tokens)
     gateway = rattler.Gateway(
         cache_dir=cache / "repodata",
         default_config=rattler.SourceConfig(cache_action="no-cache"),
@@ -123,7 +123,7 @@ def _client_with(tokens: Mapping[str, str]) -> Any:
                 return {"Authorization": f"Bearer {token}"}
         return None
 
-    middleware = [rattler.networking.RetryMiddleware(3), AddHeadersMiddleware(headers)]
+    middleware = [rattler.networking.RetryMiddleware(1), AddHeadersMiddleware(headers)]
     return rattler.Client([*middleware, rattler.networking.AuthenticationMiddleware()])
 
 
