@@ -70,8 +70,10 @@ class Use:
         return not (self.found.is_optional or self.found.is_typing_only or self.found.is_deferred)
 
 
-def read_code(root: Path) -> Code:
-    """Find the modules of a folder: in `src` when it is there, else in the folder itself."""
+def read_code(root: Path, said: str | None = None) -> Code:
+    """Find the modules of a folder: in `said`, in `src` when it is there, else in the folder."""
+    if said is not None and (root / said).is_dir():
+        return Code(root, said, dict(_modules(root / said)))
     source = "src" if (root / "src").is_dir() and not (root / "src/__init__.py").exists() else ""
     modules = dict(_modules(root / source if source else root))
     if not modules and source:

@@ -33,14 +33,20 @@ def offer_code(facts: Facts, root: Path, environment: Environment) -> None:
     packages = [name for name, path in code.modules.items() if path.is_dir()]
     single = list(code.modules) if len(code.modules) == 1 else packages
     name = single[0] if len(single) == 1 else root.resolve().name
-    facts.offer("name", name.replace(" ", "-"), "the code")
+    _suggest(facts, "name", name.replace(" ", "-"))
     _version_and_description(facts, code, single)
     readme = find_readme(root)
     facts.offer("readme", readme, readme)
-    facts.offer("requires-python", ">=3.11", "the usual")
+    _suggest(facts, "requires-python", ">=3.11")
     _licence(facts, root)
     if "dependencies" not in facts.project:
         _dependencies(facts, code, environment)
+
+
+def _suggest(facts: Facts, key: str, value: str) -> None:
+    """Say what a file that was read says better, if one does."""
+    if key not in facts.project:
+        facts.offer(key, value, "the code")
 
 
 def _version_and_description(facts: Facts, code: Code, single: list[str]) -> None:
@@ -53,7 +59,7 @@ def _version_and_description(facts: Facts, code: Code, single: list[str]) -> Non
         if assigned_version(file.read_bytes()):
             facts.offer("version", {"from": "module", "path": place}, place)
         text = ast.get_docstring(parse_module(file)) or ""
-        facts.offer("description", text.strip().partition("\n")[0].strip(), place)
+        _suggest(facts, "description", text.strip().partition("\n")[0].strip())
     if "version" not in facts.project:
         facts.offer("version", "0.1.0", "the usual")
         facts.remarks.append("nothing says a version: it is 0.1.0")

@@ -34,12 +34,17 @@ def offer_manifest(facts: Facts, path: Path) -> None:
         includes, excludes, is_known = _globs(words[0], words[1:])
         if not is_known:
             facts.lose(f"MANIFEST.in:{number}", " ".join(words), "not a command of MANIFEST.in")
-        there = [glob for glob in includes if any(found.is_file() for found in root.glob(glob))]
+        there = [glob for glob in includes if any(map(Path.is_file, root.glob(_for_pathlib(glob))))]
         if there:
             facts.set("sdist.include", there)
         wanted = [glob for glob in excludes if not glob.endswith(_JUNK)]
         if wanted:
             facts.set("sdist.exclude", wanted)
+
+
+def _for_pathlib(glob: str) -> str:
+    """Below a folder, `**` alone means folders only to pathlib."""
+    return f"{glob}/*" if glob.endswith("**") else glob
 
 
 def _globs(command: str, words: list[str]) -> tuple[list[str], list[str], bool]:
@@ -50,9 +55,9 @@ def _globs(command: str, words: list[str]) -> tuple[list[str], list[str], bool]:
     elif command in ("recursive-include", "recursive-exclude"):
         folder, patterns = words[0], words[1:]
         prefix = "" if folder in (".", "*", "") else f"{folder}/"
-        globs = [f"{prefix}**/{p}" if p != "*" else f"{prefix}**/*" for p in patterns]
+        globs = [f"{prefix}**/{p}" if p != "*" else f"{prefix}**" for p in patterns]
     elif command in ("graft", "prune"):
-        globs = [f"{word}/**/*" for word in words]
+        globs = [f"{word}/**" for word in words]
     elif command in ("global-include", "global-exclude"):
         globs = [f"**/{word}" for word in words]
     else:

@@ -21,7 +21,7 @@ def settle_modules(facts: Facts, root: Path, is_bare: bool) -> None:
             modules.remove(name)
         _exclude_unlisted(facts, root, sources, listed)
     else:
-        modules = list(read_code(root).modules)
+        modules = list(read_code(root, facts.settings.get("source")).modules)
         wanted = file_name(str(facts.project["name"]))
         named = [name for name in modules if name.lower() == wanted]
         if named and not (is_bare and len(modules) > 1):

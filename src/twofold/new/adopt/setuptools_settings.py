@@ -240,8 +240,7 @@ def _packages(source: Source, value: Any) -> None:
             inner = pattern.removesuffix(".*").removeprefix("*.")
             if "." in inner or pattern.startswith("*."):
                 path = inner.replace(".", "/")
-                prefix = "**/" if pattern.startswith("*") else ""
-                facts.set("wheel.exclude", [f"{prefix}{path}/**"])
+                facts.set("wheel.exclude", [f"**/{path}/**"])
         facts.packages = facts.packages or []
     elif isinstance(value, list):
         facts.packages = [*(facts.packages or []), *map(str, value)]
