@@ -2,4 +2,6 @@
 
 from twofold.cli import main
 
-raise SystemExit(main())
+# Guarded: processes that a command starts read this module again.
+if __name__ == "__main__":
+    raise SystemExit(main())

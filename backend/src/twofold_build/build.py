@@ -84,18 +84,21 @@ def write(
     sdists: Sequence[Writer],
     wheels: Sequence[Writer],
     progress: Callable[[int], None] | None = None,
+    contents: dict[str, Content] | None = None,
 ) -> None:
     """Hand every file to the writers, then close them all; on any failure abort them all.
 
     `wheels` take the wheel's entries, RECORD last: wheels and, through an adapter, conda packages.
+    `contents` are files that have been read already, by path; each is let go when it is written.
     """
     from twofold_build.wheel import Record
 
     writers = [*sdists, *wheels]
     record = Record(plan.project.file_stem)
+    known = contents if contents is not None else {}
     try:
         for file in plan.pack.files:
-            content = read(file.source)
+            content = known.pop(file.path, None) or read(file.source)
             if sdists:
                 entry = Entry(file.path, file.source, None, file.executable, file.reason)
                 for writer in sdists:

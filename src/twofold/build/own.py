@@ -6,6 +6,7 @@ import os
 import time
 
 from twofold.build.request import BuildRequest, BuildResult, Built
+from twofold_build.archive import read
 from twofold_build.build import Plan, plan, write
 
 TYPE_CHECKING = False
@@ -13,9 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from twofold.build.conda import CondaSide
-    from twofold_build.archive import Writer
+    from twofold_build.archive import Content, Writer
     from twofold_build.tar_writer import TarGzWriter
     from twofold_build.zip_writer import ZipWriter
+
+#: Files up to this size are kept from the checks to the writing (bytes), up to so much in all.
+_SMALL = 256 << 10
+_HELD = 64 << 20
 
 
 def build_own(root: str, out: str, request: BuildRequest) -> BuildResult:
@@ -25,6 +30,9 @@ def build_own(root: str, out: str, request: BuildRequest) -> BuildResult:
     project = planned.project
     result = BuildResult(project.name, project.version, "twofold_build")
     result.steps.append(("read the project", time.perf_counter() - started))
+    started = time.perf_counter()
+    contents = _read_and_check(planned)
+    result.steps.append(("check it", time.perf_counter() - started))
     sdists: list[Writer] = []
     wheels: list[Writer] = []
     finished: list[Callable[[], Built]] = []
@@ -45,7 +53,7 @@ def build_own(root: str, out: str, request: BuildRequest) -> BuildResult:
         for writer in (*sdists, *wheels):
             writer.abort()
         raise
-    write(planned, sdists, wheels, _progress(planned, request))
+    write(planned, sdists, wheels, _progress(planned, request), contents)
     result.artifacts = [built() for built in finished]
     result.steps.append(("write the artifacts", time.perf_counter() - started))
     if conda is not None:
@@ -53,6 +61,28 @@ def build_own(root: str, out: str, request: BuildRequest) -> BuildResult:
         result.artifacts += conda.finish()
         result.steps.append(("index the channel", time.perf_counter() - started))
     return result
+
+
+def _read_and_check(planned: Plan) -> dict[str, Content]:
+    """Let the rules look at what would be packed; their errors stop the build, told together.
+
+    Returns what was read for it, so that no file is read twice.
+    """
+    from twofold.check import check_before_build
+
+    contents: dict[str, Content] = {}
+    room = _HELD
+    for file in planned.pack.files:
+        room -= file.size if file.size <= _SMALL else 0
+        if file.size <= _SMALL and room >= 0:
+            contents[file.path] = read(file.source)
+    project = planned.project
+    errors = check_before_build(project.root, project, planned.pack, contents)
+    if errors:
+        from twofold.errors import Problem, ProjectErrors
+
+        raise ProjectErrors([Problem(f"{e.message} ({e.code})", e.hint, e.where) for e in errors])
+    return contents
 
 
 def _sdist(planned: Plan, folder: str, finished: list[Callable[[], Built]]) -> TarGzWriter:
