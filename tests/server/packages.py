@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from twofold.convert import convert_wheel
+from twofold.names import file_name
 
 TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -24,7 +25,7 @@ def wheel_members(
     name: str, version: str, *more: str, tag: str = "py3-none-any", code: str = "x = 1\n"
 ) -> dict[str, bytes]:
     """A wheel's files by path, RECORD last and right."""
-    plain = name.replace("-", "_")
+    plain = file_name(name)
     info = f"{plain}-{version}.dist-info"
     purelib = "true" if tag.endswith("any") else "false"
     said = f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: {purelib}\nTag: {tag}\n"
@@ -62,14 +63,14 @@ def make_wheel(
 ) -> Path:
     """A pure (or, by its tag, binary) wheel; `more` are further lines of METADATA."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name.replace('-', '_')}-{version}-{tag}.whl"
+    path = folder / f"{file_name(name)}-{version}-{tag}.whl"
     path.write_bytes(zipped(wheel_members(name, version, *more, tag=tag, code=code)))
     return path
 
 
 def make_sdist(folder: Path, name: str = "my_package", version: str = "1.0.0") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    stem = f"{name.replace('-', '_')}-{version}"
+    stem = f"{file_name(name)}-{version}"
     path = folder / f"{stem}.tar.gz"
     with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as archive:
         for member, data in {

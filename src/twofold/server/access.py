@@ -99,6 +99,25 @@ def _user_may(db: Connection, actor: Actor, action: Action, channel: Channel) ->
     return any(role.includes(action) for role in people.roles_in(db, channel.id, user.id))
 
 
+def demand_prefix(
+    db: Connection, actor: Actor, channel: Channel, prefix: str, owner_id: int
+) -> None:
+    """Raises Refused when the actor may not begin projects under a private prefix (PEP 752)."""
+    user = actor.user
+    if user is not None and (
+        user.id == owner_id
+        or people.role_in_organisation(db, owner_id, user.id) is not None
+        or may(db, actor, Action.ADMIN, channel)
+    ):
+        return
+    raise Refused(
+        "private-prefix",
+        f"Names that begin with '{prefix}' are reserved in channel '{channel.name}'",
+        "ask the owner of the prefix, or choose another name",
+        403,
+    )
+
+
 def demand(
     db: Connection, actor: Actor, action: Action, channel: Channel, project: str | None = None
 ) -> None:

@@ -9,19 +9,23 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
 from twofold.artifact import Artifact, Kind
+from twofold.check import artifact_findings
 from twofold.errors import Refused
 from twofold.names import normalised
 from twofold.server.model import Stored
 
 #: The longest file name all supported file systems can store (bytes).
 LONGEST_NAME = 255
+
+#: Reasons told of one file; nobody reads more.
+MOST_REASONS = 5
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]*")
 
@@ -74,6 +78,42 @@ def _digest(algorithm: str, path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def content_is_sound(path: Path) -> None:
+    """The structure and metadata rules of `twofold check` find no error, inside and outside."""
+    errors = [finding for finding in artifact_findings(path) if finding.is_error]
+    if errors:
+        reasons = "; ".join(f"{error.message} [{error.code}]" for error in errors[:MOST_REASONS])
+        raise Refused("invalid-file", f"Invalid file {path.name}: {reasons}", errors[0].hint)
+
+
+def name_is_distinct(key: str, alike: Sequence[str]) -> None:
+    """A new project's name does not look like that of another one (ultranormalised)."""
+    others = [other for other in alike if other != key]
+    if others:
+        raise Refused(
+            "confusable-name",
+            f"The name '{key}' looks too much like '{others[0]}', which is here already",
+            "choose a name that cannot be mistaken for another one",
+        )
+
+
+def prefix_of(key: str, prefixes: Iterable[str]) -> str | None:
+    """The longest private prefix (PEP 752) that a name stands under."""
+    fitting = [prefix for prefix in prefixes if key == prefix or key.startswith(f"{prefix}-")]
+    return max(fitting, key=len, default=None)
+
+
+def fits_quota(size: int, used: int, quota: int | None) -> None:
+    """The channel has room for so many more bytes."""
+    if quota is not None and used + size > quota:
+        raise Refused(
+            "quota",
+            f"The channel has used {used} of its {quota} bytes; {size} more do not fit",
+            "delete what is not needed, or ask for a larger quota",
+            413,
+        )
 
 
 def form_agrees(claims: Claims, artifact: Artifact) -> None:

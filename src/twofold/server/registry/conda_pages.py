@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 
 from twofold.server.model import Action, Actor, Channel, Page, View
-from twofold.server.pages import etag_of
+from twofold.server.pages import MAIN, etag_of
 from twofold.server.registry import Registry, reachable
 from twofold.server.registry.looking import not_found
 from twofold.server.rendering import conda
@@ -31,6 +31,8 @@ def repodata(registry: Registry, view: View, subdir: str, name: str) -> tuple[Pa
         raise not_found(f"page '{name[:100]}'")
     with registry.database.read() as db:
         found = reachable(db, view.actor, view.channel, Action.READ)
+        if label != MAIN and label not in files.labels_of(db, found.id):
+            raise not_found(f"label '{label[:100]}' in channel '{view.channel}'")
         serial = pages.last_change(db, found.id, label, subdir)
         if not serial and subdir != "noarch":
             raise not_found(f"subdir '{subdir[:50]}' in channel '{view.channel}'")

@@ -17,7 +17,7 @@ from twofold.artifact import Artifact, Kind
 from twofold.errors import BadFile, Refused
 from twofold.formats.opening import read
 from twofold.names import normalised
-from twofold.server import gates
+from twofold.server import access, gates
 from twofold.server.model import Action, Actor, Project, Stored
 from twofold.server.pages import MAIN, PRE
 from twofold.server.registry import Change, Registry, reachable
@@ -64,6 +64,7 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> P
         gates.digests_match(upload.claims, path)
         artifact = _own_word(path)
         gates.form_agrees(upload.claims, artifact)
+        gates.content_is_sound(path)
         with registry.database.read() as db:
             found = reachable(db, actor, channel, Action.UPLOAD, normalised(artifact.name))
             known = channels.conda_names(db, found.id)
@@ -118,6 +119,7 @@ def _record(
             assert taken is not None
             return _unchanged(change.db, taken)
         project = project_of(change, key, artifact, twin)
+        _fits(change, [artifact, *twin.artifacts])
         labels = upload.labels or default_labels(artifact)
         demand_unlocked(change, labels)
         new = _new_file(change, project, artifact)
@@ -131,6 +133,13 @@ def _record(
         change.show(project, file, *made)
         change.note("publish", file.basename, sha256=file.sha256)
         return Published(file, True, tuple(made), twin.remark)
+
+
+def _fits(change: Change, coming: list[Artifact]) -> None:
+    quota = change.channel.settings.get("quota")
+    if quota is not None:
+        used = files.bytes_in(change.db, change.channel.id)
+        gates.fits_quota(sum(artifact.size for artifact in coming), used, quota)
 
 
 def _new_file(change: Change, project: Project, artifact: Artifact) -> NewFile:
@@ -152,12 +161,22 @@ def project_of(change: Change, key: str, artifact: Artifact, twin: Twin) -> Proj
     conda_name = conda[0].name if conda else None
     found = channels.project_by_key(change.db, change.channel.id, key)
     if found is None:
+        _may_be_new(change, key)
         return channels.add_project(
             change.db, change.channel.id, key, artifact.name, change.at, conda_name=conda_name
         )
     if conda_name and found.conda_name is None:
         channels.change_project(change.db, found.id, conda_name=conda_name)
     return found
+
+
+def _may_be_new(change: Change, key: str) -> None:
+    """The gates of a name that is new in the channel."""
+    gates.name_is_distinct(key, channels.projects_like(change.db, change.channel.id, key))
+    owners = channels.prefixes_of(change.db, change.channel.id)
+    prefix = gates.prefix_of(key, owners)
+    if prefix is not None:
+        access.demand_prefix(change.db, change.actor, change.channel, prefix, owners[prefix])
 
 
 def default_labels(artifact: Artifact) -> frozenset[str]:

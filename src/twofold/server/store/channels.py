@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from twofold.server.clock import from_text, to_text
+from twofold.server.lookalikes import lookalike
 from twofold.server.model import Channel, Project
 from twofold.server.store.database import new_id
-from twofold.server.store.schema import channels, projects, releases
+from twofold.server.store.schema import channels, prefixes, projects, releases
 
 
 def add_channel(
@@ -55,6 +56,7 @@ def add_project(
     db: Connection, channel_id: int, key: str, name: str, at: datetime, **values: Any
 ) -> Project:
     row = {"channel_id": channel_id, "key": key, "name": name, "created_at": to_text(at)}
+    row["lookalike"] = lookalike(key)
     db.execute(insert(projects).values(**row, **_packed(values)))
     found = project_by_key(db, channel_id, key)
     assert found is not None
@@ -69,6 +71,29 @@ def project_by_key(db: Connection, channel_id: int, key: str) -> Project | None:
 
 def project_by_id(db: Connection, project_id: int) -> Project:
     return _project(db.execute(select(projects).where(projects.c.id == project_id)).one())
+
+
+def projects_like(db: Connection, channel_id: int, key: str) -> list[str]:
+    """The projects whose names the eye takes for this one, itself included."""
+    query = select(projects.c.key).where(
+        projects.c.channel_id == channel_id, projects.c.lookalike == lookalike(key)
+    )
+    return list(db.execute(query).scalars())
+
+
+def prefixes_of(db: Connection, channel_id: int) -> dict[str, int]:
+    """Private prefixes (PEP 752) -> whose they are."""
+    query = select(prefixes).where(prefixes.c.channel_id == channel_id)
+    return {row.prefix: row.owner_id for row in db.execute(query)}
+
+
+def set_prefix(db: Connection, channel_id: int, prefix: str, owner_id: int | None) -> None:
+    """Reserve a prefix for a user or an organisation, or (None) free it."""
+    where = (prefixes.c.channel_id == channel_id) & (prefixes.c.prefix == prefix)
+    db.execute(delete(prefixes).where(where))
+    if owner_id is not None:
+        values = {"channel_id": channel_id, "prefix": prefix, "owner_id": owner_id}
+        db.execute(insert(prefixes).values(**values))
 
 
 def change_project(db: Connection, project_id: int, **values: Any) -> None:

@@ -109,6 +109,7 @@ projects = Table(
     _to("channel_id", "channels.id", nullable=False),
     Column("key", Text, nullable=False),  # normalised (PEP 503)
     Column("name", Text, nullable=False),  # as its author wrote it
+    Column("lookalike", Text, nullable=False),  # what the eye makes of the name
     Column("conda_name", Text),  # what its package is called on the conda side
     Column("status", Text, nullable=False, server_default="active"),  # PEP 792
     Column("status_reason", Text),
@@ -117,6 +118,7 @@ projects = Table(
     Column("created_at", Text, nullable=False),
     Column("serial", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("channel_id", "key"),
+    Index(None, "channel_id", "lookalike"),
 )
 
 releases = Table(
@@ -255,6 +257,7 @@ prefixes = Table(
     metadata,
     _to("channel_id", "channels.id", primary_key=True),
     Column("prefix", Text, primary_key=True),
+    _to("owner_id", "users.id", nullable=False),
 )
 
 audit = Table(

@@ -18,17 +18,30 @@ from twofold.errors import Refused
 from twofold.server.model import Actor, View
 from twofold.server.registry import Registry, people
 from twofold.server.tokens import PREFIX
+from twofold.server.web.problem import problem
 
 _IN_PATH = re.compile(r"/t/([a-zA-Z0-9-]+)(/.*)")
 
 
+#: No address of ours is longer (characters).
+LONGEST_PATH = 2000
+
+
 class StripToken:
-    """Takes conda's token out of the address and keeps it beside the request."""
+    """Takes conda's token out of the address and keeps it beside the request.
+
+    An address with control characters or bytes that are not UTF-8 is refused here: databases
+    and logs would stumble over it.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not is_plain_path(scope["path"]):
+            answer = problem("malformed-address", "The address cannot be read")
+            await answer(scope, receive, send)
+            return
         if scope["type"] == "http" and scope["path"].startswith("/t/"):
             found = _IN_PATH.fullmatch(scope["path"])
             if found:
@@ -40,6 +53,11 @@ class StripToken:
                     "twofold.token": found[1],
                 }
         await self.app(scope, receive, send)
+
+
+def is_plain_path(path: str) -> bool:
+    """Printable, of sane length, and without what broken UTF-8 decodes to."""
+    return len(path) <= LONGEST_PATH and path.isprintable() and "\ufffd" not in path
 
 
 def registry_of(request: Request) -> Registry:

@@ -149,8 +149,12 @@ def upgrade() -> None:
             "channel_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
         sa.Column("prefix", sa.Text(), nullable=False),
+        sa.Column("owner_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.ForeignKeyConstraint(
             ["channel_id"], ["channels.id"], name=op.f("fk_prefixes_channel_id_channels")
+        ),
+        sa.ForeignKeyConstraint(
+            ["owner_id"], ["users.id"], name=op.f("fk_prefixes_owner_id_users")
         ),
         sa.PrimaryKeyConstraint("channel_id", "prefix", name=op.f("pk_prefixes")),
     )
@@ -167,6 +171,7 @@ def upgrade() -> None:
         ),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("lookalike", sa.Text(), nullable=False),
         sa.Column("conda_name", sa.Text(), nullable=True),
         sa.Column("status", sa.Text(), server_default="active", nullable=False),
         sa.Column("status_reason", sa.Text(), nullable=True),
@@ -179,6 +184,12 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_projects")),
         sa.UniqueConstraint("channel_id", "key", name=op.f("uq_projects_channel_id_key")),
+    )
+    op.create_index(
+        op.f("ix_projects_channel_id_lookalike"),
+        "projects",
+        ["channel_id", "lookalike"],
+        unique=False,
     )
     op.create_table(
         "publishers",
