@@ -36,6 +36,8 @@ def line_of(text: str, table: str, key: str = "", value: str = "") -> int | None
             continue
         if key and path == wanted + _parts(key):
             return _value_line(text, first, last, value) or first
+        if path == wanted and header is None:  # written as a key: `project = "x"`
+            header = first
     if key and "." in key:
         parent = line_of(text, table, key.rpartition(".")[0], value or key.rpartition(".")[2])
         return parent or header
@@ -115,7 +117,11 @@ def syntax_problem(text: str, message: str) -> tuple[str, str, int]:
     number = min(int(placed.group(1)), len(lines)) if placed else len(lines)
     line = lines[number - 1]
     hint = "values are quoted strings, numbers, true/false, [lists] or {tables}"
-    if re.match(r"^\s*[\w.-]+\s*$", line):
+    if text.startswith("\ufeff"):
+        hint = "the file begins with a byte order mark: save it as UTF-8 without one"
+    elif "recursion" in plain:
+        plain, hint = "values are nested too deeply", "write fewer brackets inside each other"
+    elif re.match(r"^\s*[\w.-]+\s*$", line):
         hint = "a key needs '= value' after it"
     elif re.match(r"^\s*[\w.-]+\s*:", line):
         hint = "TOML writes 'key = value', with '=' in place of ':'"

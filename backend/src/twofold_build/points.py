@@ -22,7 +22,11 @@ def read_entry_points(
             _judge_references(scripts, f"project.{key}", mistakes, needs_object=True)
     groups = table.get("entry-points", {})
     if not isinstance(groups, dict):
-        mistakes.add(f"must be a table of tables, not {kind(groups)}", key="entry-points")
+        mistakes.add(
+            f"must be a table of tables, not {kind(groups)}",
+            "write [project.entry-points.GROUP], and below it name = 'module:object'",
+            key="entry-points",
+        )
         return
     inner = Reader(groups, "project.entry-points", mistakes)
     for group in groups:

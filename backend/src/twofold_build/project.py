@@ -139,12 +139,10 @@ def _text(folder: str) -> str:
     except NotADirectoryError:
         raise TwofoldError(f"{folder} is not a folder", "name the project's folder") from None
     except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        message = f"the file is not UTF-8: {error.reason}"
         raise ProjectErrors(
-            [
-                Problem(
-                    "the file is not UTF-8", "save it as UTF-8", f"pyproject.toml: {error.reason}"
-                )
-            ]
+            [Problem(message, "save it as UTF-8", f"pyproject.toml:{line}")]
         ) from None
 
 

@@ -55,7 +55,9 @@ class Reader:
     def mapping(self, key: str) -> dict[str, str]:
         value = self.table.get(key, {})
         if not isinstance(value, dict):
-            self.mistakes.add(f"must be a table, not {kind(value)}", table=self.name, key=key)
+            hint = f"write [{self.name}.{key}], and below it a line for each"
+            message = f"must be a table, not {kind(value)}"
+            self.mistakes.add(message, hint, table=self.name, key=key)
             return {}
         good = {}
         for name, item in value.items():
@@ -63,7 +65,10 @@ class Reader:
                 good[name] = self.one_line(item, f"{key}.{name}")
             else:
                 self.mistakes.add(
-                    f"must be a string, not {kind(item)}", table=f"{self.name}.{key}", key=name
+                    f"must be a string, not {kind(item)}",
+                    "put it in quotation marks",
+                    table=f"{self.name}.{key}",
+                    key=name,
                 )
         return good
 

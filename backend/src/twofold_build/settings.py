@@ -63,7 +63,7 @@ class Settings:
 def read_settings(table: object, root: str, mistakes: Mistakes) -> Settings:
     """Check [tool.twofold]; a project without it has the defaults."""
     if not isinstance(table, dict):
-        mistakes.add("must be a table", table="tool.twofold")
+        mistakes.add("must be a table", "write [tool.twofold]", table="tool.twofold")
         return Settings({})
     settings = Settings(table)
     if not table:
@@ -106,7 +106,8 @@ class _Tables:
     def table(self, key: str, keys: tuple[str, ...]) -> dict[str, Any]:
         value = self.root_table.get(key, {})
         if not isinstance(value, dict):
-            self.mistakes.add("must be a table", table="tool.twofold", key=key)
+            hint = f"write [tool.twofold.{key}]"
+            self.mistakes.add("must be a table", hint, table="tool.twofold", key=key)
             return {}
         self.known(value, keys, f"tool.twofold.{key}")
         return value

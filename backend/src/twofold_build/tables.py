@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from twofold_build import names
+from twofold_build.mistakes import nearest
 from twofold_build.reader import Reader, is_dotted, kind
 
 TYPE_CHECKING = False
@@ -45,7 +46,11 @@ def read_build_system(document: dict[str, Any], project: Project, mistakes: Mist
             )
     table = document.get("build-system", {})
     if not isinstance(table, dict):
-        mistakes.add("must be a table", table="build-system")
+        mistakes.add(
+            "must be a table",
+            'write [build-system], and below it requires = ["twofold-build"]',
+            table="build-system",
+        )
         return
     reader = Reader(table, "build-system", mistakes)
     for key in table:
@@ -65,7 +70,13 @@ def read_build_system(document: dict[str, Any], project: Project, mistakes: Mist
     for requirement in project.requires:
         problem = names.requirement_problem(requirement)
         if problem:
-            mistakes.add(problem, table="build-system", key="requires", value=requirement)
+            mistakes.add(
+                f"'{requirement}': {problem}",
+                'write it like "twofold-build>=0.1" (PEP 508)',
+                table="build-system",
+                key="requires",
+                value=requirement,
+            )
 
 
 def read_project_table(document: dict[str, Any], project: Project, mistakes: Mistakes) -> None:
@@ -139,7 +150,12 @@ def _dynamic(reader: Reader, table: dict[str, Any], mistakes: Mistakes) -> froze
                 "the name cannot be dynamic (PEP 621)", "write it out", key="dynamic", value=key
             )
         elif key not in PROJECT_KEYS or key == "dynamic":
-            mistakes.unknown(key, PROJECT_KEYS, table="project")
+            mistakes.add(
+                f"unknown key '{key}'",
+                nearest(key, PROJECT_KEYS) or "name keys of [project]",
+                key="dynamic",
+                value=key,
+            )
         elif key in table:
             mistakes.add(
                 f"'{key}' is both written out and listed as dynamic",
@@ -201,7 +217,11 @@ def _dependencies(
     _judge_requirements(project.dependencies, "project", "dependencies", mistakes)
     extras = table.get("optional-dependencies", {})
     if not isinstance(extras, dict):
-        mistakes.add(f"must be a table, not {kind(extras)}", key="optional-dependencies")
+        mistakes.add(
+            f"must be a table, not {kind(extras)}",
+            "write [project.optional-dependencies], and below it a list for each extra",
+            key="optional-dependencies",
+        )
         return
     inner = Reader(extras, "project.optional-dependencies", mistakes)
     for extra in extras:
