@@ -235,10 +235,7 @@ def test_rattler_build_accepts_markers_in_the_v1_form(tmp_path: Path) -> None:
     recipe = Stage0Recipe.from_yaml(written(root, "recipe.yaml"))
     variants = recipe.render(VariantConfig({"python": ["3.10", "3.12"]}))
     runs = sorted(variant.recipe.to_dict()["requirements"]["run"] for variant in variants)
-    assert runs == [["python >=3.11", "__unix"], ["python >=3.9,<3.11", "__unix", "b"]] or runs == [
-        ["python >=3.11", "__unix"],
-        ["python >=3.9,<3.11", "b", "__unix"],
-    ]
+    assert runs == [["python >=3.11", "__unix"], ["python >=3.9,<3.11", "b", "__unix"]]
 
 
 def test_the_v1_form_reads_like_the_v0_form(full: Path) -> None:
@@ -423,7 +420,7 @@ def test_a_recipe_whose_source_is_an_address_is_fetched_and_built(
     own.mkdir()
     (artifact,) = Builder()(own, text).artifacts
     assert artifact.name == "full-example-conda"
-    assert members(artifact.path)["info/licenses/NOTICE.txt"] == b"a notice\n"
+    assert members(artifact.path)["info/licenses/notices/NOTICE.txt"] == b"a notice\n"
     with pytest.raises(Unreachable) as caught:
         Builder()(own, text.replace(f"{base}/full", f"{base}/other"))
     assert caught.value.problems[0].where == "meta.yaml:10: source/url"

@@ -1,4 +1,8 @@
-"""`twofold recipe [PROJECT]`: a conda recipe from what the project says already."""
+"""`twofold recipe [PROJECT]`: a conda recipe from what the project says already.
+
+`build_folder` is what `twofold build` does where a recipe lies: the rooms of builds and recipes do
+not know each other, so the command line brings them together.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,9 @@ from twofold.cli.terminal import Parser, note, result
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
+
+    from twofold.build.request import BuildRequest, BuildResult
 
 
 def parser() -> argparse.ArgumentParser:
@@ -69,6 +76,46 @@ def build_wheel(source: Path, out: Path) -> Path:
 
     made = build_project(source, BuildRequest(("wheel",), out, tell=note))
     return Path(made.artifacts[0].path)
+
+
+def build_folder(
+    folder: Path, request: BuildRequest, channels: Sequence[str] = ("conda-forge",)
+) -> BuildResult:
+    """Build a folder with a recipe: sdist and wheel from the project in it, if there is one, and
+    the conda packages from the recipe. `channels` serve recipes that need a host environment.
+    """
+    import time
+
+    from twofold.artifact import Kind
+    from twofold.build.manifest import write_manifest
+    from twofold.build.project import build_project
+    from twofold.build.request import BuildRequest, BuildResult, Built
+    from twofold.recipe import RecipeRequest, build_recipe
+    from twofold.recipe.reading import is_project
+
+    started = time.perf_counter()
+    out = Path(request.out if request.out is not None else folder)
+    plain = tuple(kind for kind in request.kinds if not Kind(kind).is_conda)
+    if plain and is_project(folder):
+        result = build_project(folder, BuildRequest(plain, out, request.tell, request.progress))
+    else:
+        result = BuildResult("", "", "the recipe")
+    wheels = {folder.resolve(): Path(b.path) for b in result.artifacts if b.kind == "wheel"}
+
+    def wheel_of(source: Path, target: Path) -> Path:
+        return wheels.get(source.resolve()) or build_wheel(source, target)
+
+    kinds = tuple(Kind(kind) for kind in request.kinds if Kind(kind).is_conda)
+    packages = RecipeRequest(
+        wheel_of, out / "conda-bld", kinds, tuple(channels), os.environ, say=request.tell
+    )
+    for artifact in build_recipe(folder, packages) if kinds else ():
+        built = Built(artifact.kind.value, str(artifact.path), artifact.sha256, artifact.size)
+        result.artifacts.append(built)
+        result.name, result.version = artifact.name, artifact.version
+    write_manifest(str(out), result.artifacts)
+    result.seconds = time.perf_counter() - started
+    return result
 
 
 def _keep(path: Path, text: str) -> None:

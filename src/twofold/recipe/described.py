@@ -229,10 +229,12 @@ def _licences(recipe: Recipe, output: Output, source: Path) -> dict[str, bytes]:
             hint = "name a file below the source or beside the recipe"
             problems.append(Problem(message, hint, line.where(recipe.path.name)))
             continue
+        root = (
+            source.resolve() if path.is_relative_to(source.resolve()) else recipe.folder.resolve()
+        )
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file() and file.resolve().is_relative_to(path):
-                inner = file.relative_to(path.parent) if path.is_dir() else Path(file.name)
-                found[f"licenses/{inner.as_posix()}"] = file.read_bytes()
+                found[f"licenses/{file.relative_to(root).as_posix()}"] = file.read_bytes()
     if problems:
         raise ProjectErrors(problems)
     return found

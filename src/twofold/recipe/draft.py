@@ -110,7 +110,7 @@ def draft_of(root: Path, wheel: Path, source: Source) -> Draft:
         strings=_said(packages, conditions, _string),
         entry_points=first.entry_points if pure else (),
         lowest=lowest.group(1) if lowest else "",
-        host=_host(document, options),
+        host=_host(document, options, remarks),
         run=run if pure else _platform_run(run),
         constrained=first.constrains,
         imports=imports,
@@ -136,10 +136,15 @@ def _platform_run(run: Sequence[Said]) -> tuple[Said, ...]:
     return (Said("python"), *(one for one in rest if not one.text.startswith("__")))
 
 
-def _host(document: dict[str, Any], options: CondaOptions) -> tuple[str, ...]:
+def _host(document: dict[str, Any], options: CondaOptions, remarks: list[str]) -> tuple[str, ...]:
     requires = document.get("build-system", {}).get("requires", _DEFAULT_REQUIRES)
     needs = [parse_need(text) for text in requires]
-    return tuple(match_spec(need, options) for need in needs if need.marker is None)
+    remarks += [
+        f"'{need.text}' of [build-system] is not under requirements/host: add it with a selector"
+        for need in needs
+        if need.when
+    ]
+    return tuple(match_spec(need, options) for need in needs if not need.when)
 
 
 def _conditions(packages: Sequence[CondaPackage]) -> list[Condition]:
@@ -168,12 +173,23 @@ def _said(
     texts: Callable[[CondaPackage], Sequence[str]],
 ) -> tuple[Said, ...]:
     """Each text once, with the conditions of the packages that have it."""
-    order = list(dict.fromkeys(text for package in packages for text in texts(package)))
     made = []
-    for text in order:
+    for text in _merged([texts(package) for package in packages]):
         there = [c for p, c in zip(packages, conditions, strict=True) if text in texts(p)]
         made.append(Said(text, () if len(there) == len(packages) else tuple(there)))
     return tuple(made)
+
+
+def _merged(lists: Sequence[Sequence[str]]) -> list[str]:
+    """All texts once, each after the one that stands before it in its own list."""
+    merged: list[str] = []
+    for texts in lists:
+        place = 0
+        for text in texts:
+            if text not in merged:
+                merged.insert(place, text)
+            place = merged.index(text) + 1
+    return merged
 
 
 def import_names(wheel: WheelFile) -> tuple[str, ...]:

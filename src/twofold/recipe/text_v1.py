@@ -19,7 +19,8 @@ def recipe_yaml(draft: Draft) -> str:
     lines += ["build:", *_build(draft), ""]
     lines += ["requirements:", *_requirements(draft), ""]
     lines += ["tests:", *_tests(draft), ""]
-    lines += ["about:", *_about(draft), ""]
+    about = _about(draft)
+    lines += ["about:", *about, ""] if about else []
     lines += ["extra:", "  recipe-maintainers:", "    - your-github-name"]
     return "\n".join(lines) + "\n"
 
