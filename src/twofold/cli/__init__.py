@@ -11,6 +11,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
 #: Command -> what one line of help says of it, in the order of the road.
 COMMANDS = {
@@ -23,6 +24,7 @@ COMMANDS = {
     "try": "try built files in throwaway environments of both worlds",
     "serve": "run the registry: one address for pip and conda",
     "publish": "upload a release to an index, a registry or a channel",
+    "release": "set the version, build, check, publish and tag",
     "install": "install into a virtual or a conda environment",
     "login": "keep the token of a target",
     "logout": "forget the token of a target",
@@ -67,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] not in COMMANDS:
         return _unknown(words[0])
     code = _run(words[0], words[1:])
-    if arguments is None and "rattler" in sys.modules:
+    # A build has nothing left to do, and taking the interpreter down would be a sixth of its time.
+    if arguments is None and (words[0] == "build" or "rattler" in sys.modules):
         _leave(code)
     return code
 
