@@ -229,7 +229,7 @@ def _setuptools_files(found: _Gathering, document: dict[str, Any]) -> None:
             _everything_computed(facts)
         if call is not None:
             call.arguments.pop("pbr", None)
-            lines = Source(facts, root, "setup.py", call.lines, call.comments)
+            lines = Source(facts, root, "setup.py", call.lines, call.comments, call.texts)
             offer_settings(lines, call.arguments)
     if not found.is_bare and (root / "MANIFEST.in").is_file():
         offer_manifest(facts, root / "MANIFEST.in")

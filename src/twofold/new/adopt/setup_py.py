@@ -43,11 +43,12 @@ class Found:
 class SetupCall:
     """The arguments of `setup()`; `is_whole` is False when some came by `**` of a computed dict.
 
-    `lines` has the line of each argument; `comments` those beside a requirement's line.
+    `lines` has the line of each argument, `texts` its source; `comments` those beside a string.
     """
 
     arguments: dict[str, Any] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
     comments: dict[str, str] = field(default_factory=dict)
     is_whole: bool = True
 
@@ -70,6 +71,7 @@ def read_setup_py(path: Path) -> SetupCall | None:
         else:
             found.arguments[keyword.arg] = value
             found.lines[keyword.arg] = keyword.value.lineno
+            found.texts[keyword.arg] = ast.unparse(keyword.value)
     return found
 
 

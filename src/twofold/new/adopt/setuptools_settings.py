@@ -8,7 +8,7 @@ from __future__ import annotations
 import configparser
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ class Source:
     file: str
     lines: Mapping[str, int]
     comments: Mapping[str, str]
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def where(self, key: str) -> str:
         return f"{self.file}:{self.lines[key]}" if key in self.lines else self.file
@@ -65,7 +66,7 @@ def offer_settings(source: Source, arguments: Mapping[str, Any]) -> None:
         hint = ""
         if key in _NEEDS_A_COMPILER:
             hint = "twofold-build packs pure Python: keep setuptools as the backend for this"
-        text = value.text if isinstance(value, Computed) else repr(value)
+        text = source.texts.get(key) or str(value)
         shown = " ".join(text.split())
         source.facts.lose(source.where(key), f"{key} = {shown[:120]}", hint)
 
