@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twofold.errors import Problem, ProjectErrors
 from twofold.names import is_conda_name, normalised
+from twofold_build.mistakes import nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def options_of(table: Mapping[str, Any], where: str = "pyproject.toml") -> Conda
 
     for key in table:
         if key not in KEYS:
-            tell(key, f"there is no key '{key}'", f"the keys are {', '.join(KEYS)}")
+            tell(key, f"unknown key '{key}'", nearest(key, KEYS) or f"known: {', '.join(KEYS)}")
     name = table.get("name", "")
     if name and not (isinstance(name, str) and is_conda_name(name)):
         tell("name", f"{name!r} is no conda name", "use lower case, digits, '-', '_' and '.'")
