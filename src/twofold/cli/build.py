@@ -29,6 +29,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--list", action="store_true", help="write nothing; show each file, and why it is in or out"
     )
+    made.add_argument(
+        "--channel",
+        action="append",
+        default=[],
+        metavar="NAME|URL",
+        help="where a recipe's requirements are found; repeatable (conda-forge)",
+    )
     return made
 
 
@@ -41,6 +48,7 @@ class Arguments:
         self.only: str | None = None
         self.list = False
         self.json = False
+        self.channel: list[str] = []
 
 
 def quick(words: list[str]) -> Arguments | None:
@@ -73,23 +81,34 @@ def run(args: argparse.Namespace | Arguments) -> int:
     if args.list:
         return _list(args.path, kinds, args.json)
     request = BuildRequest(kinds, args.out, tell=_note, progress=_progress())
-    made = _build(args.path, request)
+    made = _build(args, request)
     if args.json:
         from twofold.cli.terminal import result
 
         result(_as_json(made))
         return 0
-    width = max(len(_shown(built.path)) for built in made.artifacts)
+    width = max((len(_shown(built.path)) for built in made.artifacts), default=0)
     for built in made.artifacts:
         print(f"{_shown(built.path):<{width}}  {_size(built.size)}")
     _note(f"{made.name} {made.version} by {made.backend} in {made.seconds:.2f} s")
     return 0
 
 
-def _build(path: str, request: BuildRequest) -> BuildResult:
+#: The files of a conda recipe.
+_RECIPES = ("meta.yaml", "meta.yml", "recipe.yaml")
+
+
+def _build(args: argparse.Namespace | Arguments, request: BuildRequest) -> BuildResult:
+    """Build a project; where a recipe lies, what `conda build .` would do in its place."""
+    if any(os.path.exists(os.path.join(args.path, name)) for name in _RECIPES):  # noqa: PTH110,PTH118
+        from pathlib import Path
+
+        from twofold.cli.recipe import build_folder
+
+        return build_folder(Path(args.path), request, args.channel or ["conda-forge"])
     from twofold.build.project import build_project
 
-    return build_project(path, request)
+    return build_project(args.path, request)
 
 
 def _kinds(only: str | None) -> tuple[str, ...]:
