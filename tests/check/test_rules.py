@@ -1,0 +1,66 @@
+"""Every rule speaks where it should and is silent where it should not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from tests.check.samples import PROJECTS
+from twofold.check import check_project
+from twofold.check.rules import BY_CODE, RULES, Rule
+
+PAGES = Path(__file__).parents[2] / "docs" / "reference" / "checks"
+
+
+def test_the_good_project_has_no_finding(project: Callable[..., Path]) -> None:
+    assert check_project(project()) == []
+
+
+@pytest.mark.parametrize("code", sorted(PROJECTS))
+def test_a_rule_speaks_in_its_sample(code: str, project: Callable[..., Path]) -> None:
+    files, toml = PROJECTS[code][0]
+    found = [finding for finding in check_project(project(files, toml)) if finding.code == code]
+    assert found, "the rule says nothing"
+    assert found[0].message
+    assert found[0].hint
+    assert found[0].where
+    assert found[0].severity == BY_CODE[code].severity
+
+
+@pytest.mark.parametrize("code", sorted(PROJECTS))
+def test_a_rule_is_silent_in_the_sample_beside_it(code: str, project: Callable[..., Path]) -> None:
+    files, toml = PROJECTS[code][1]
+    found = check_project(project(files, toml))
+    assert [finding for finding in found if finding.code == code] == []
+    assert [finding for finding in found if finding.is_error and code > "TF012"] == []
+
+
+def test_every_rule_about_projects_has_its_samples() -> None:
+    assert sorted(PROJECTS) == sorted(rule.code for rule in RULES if rule.in_project)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_every_rule_is_one_function_wherever_it_judges(rule: Rule) -> None:
+    for module in filter(None, (rule.in_project, rule.in_file)):
+        assert callable(getattr(import_module(f"twofold.check.{module}"), rule.function))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_every_rule_has_a_page_that_says_what_the_rule_says(rule: Rule) -> None:
+    text = (PAGES / f"{rule.code}.md").read_text(encoding="utf-8")
+    assert text.startswith(f"# {rule.code} {rule.name}\n")
+    assert rule.sentence in text
+    assert f"Severity: {rule.severity}" in text
+    assert f"[{rule.code}]({rule.code}.md)" in (PAGES / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_page_has_its_rule() -> None:
+    pages = {path.stem for path in PAGES.glob("*.md")} - {"README"}
+    assert pages == set(BY_CODE)
+
+
+def test_codes_and_names_are_given_once() -> None:
+    assert len({rule.code for rule in RULES}) == len({rule.name for rule in RULES}) == len(RULES)
