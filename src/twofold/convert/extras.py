@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from twofold.convert.options import CondaOptions
 from twofold.convert.requirements import Need, parse_need
 from twofold.errors import TwofoldError
@@ -11,9 +9,15 @@ from twofold.formats.core_metadata import parse_metadata
 from twofold.names import normalised
 
 
-def expand(need: Need, options: CondaOptions, specs: Callable[[Need], list[str]]) -> list[str]:
-    """The MatchSpecs that the extras of `need` add. Raises TwofoldError without its metadata."""
-    data = options.metadata.get(normalised(need.name))
+def expand(
+    need: Need, options: CondaOptions, seen: frozenset[tuple[str, str]] = frozenset()
+) -> list[Need]:
+    """The needs that the extras of `need` add, its own markers on each of them.
+
+    Raises TwofoldError when the metadata of the dependency are not at hand.
+    """
+    name = normalised(need.name)
+    data = options.metadata.get(name)
     if data is None:
         raise TwofoldError(
             f"what '{need.name}[{','.join(need.extras)}]' adds is told only by the metadata of "
@@ -22,20 +26,17 @@ def expand(need: Need, options: CondaOptions, specs: Callable[[Need], list[str]]
             f"{need.name} without extras and its needs in [tool.twofold.conda] depends",
             f"Requires-Dist: {need.text}",
         )
-    wanted = {normalised(extra) for extra in need.extras}
-    found: list[str] = []
+    asked = {(name, normalised(extra)) for extra in need.extras} - seen
+    seen |= asked
+    found: list[Need] = []
     for text in parse_metadata(data).requires_dist:
         inner = parse_need(text)
-        if inner.extra and normalised(inner.extra) in wanted:
-            found += specs(_bare(inner))
-        elif inner.marker is not None and "extra" in str(inner.marker):
-            found += [s for extra in sorted(wanted) if _holds(inner, extra) for s in specs(inner)]
+        for _, extra in sorted(asked):
+            if inner.extra and normalised(inner.extra) != extra:
+                continue
+            if inner.extra or "extra" in inner.marker:
+                added = inner.under(need, extra)
+                found.append(added)
+                if added.extras:  # an extra may name others, also of its own project
+                    found += expand(added, options, seen)
     return found
-
-
-def _bare(need: Need) -> Need:
-    return Need(need.text, need.name, need.extras, need.spec, "", None)
-
-
-def _holds(need: Need, extra: str) -> bool:
-    return bool(need.marker.evaluate({"extra": extra}))

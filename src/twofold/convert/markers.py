@@ -85,7 +85,7 @@ class Scope(NamedTuple):
 def variants_of(needs: Sequence[Need], scope: Scope, render: Render) -> list[Variant]:
     """The fewest packages that say what the markers say. Raises TwofoldError."""
     for need in needs:
-        if need.marker is not None and _UNKNOWABLE.search(str(need.marker)):
+        if _UNKNOWABLE.search(need.marker):
             raise TwofoldError(
                 f"the marker of '{need.text}' asks what no conda package can know",
                 "leave the dependency out in [tool.twofold.conda] leave-out, or name it in depends",
@@ -97,14 +97,12 @@ def variants_of(needs: Sequence[Need], scope: Scope, render: Render) -> list[Var
         for subdir in subdirs
     }
     if len({tuple(row) for row in rows.values()}) > 1 and scope.platform in rows:
-        rows = {scope.platform: rows[scope.platform]} | {
-            subdir: row
-            for subdir, row in rows.items()
-            if row == rows[scope.platform] and _system(subdir) == _system(scope.platform)
-        }
+        wanted = rows[scope.platform]
+        rows = {subdir: row for subdir, row in rows.items() if row == wanted}
     return [
         variant
         for guard, subdir, row in _by_platform(rows, subdirs)
+        if not subdir or scope.platform in (subdir, "")
         for variant in _by_python(row, points, guard, subdir, scope)
     ]
 
@@ -120,7 +118,7 @@ def culprits(needs: Sequence[Need], scope: Scope) -> list[str]:
 
 
 def _holds(need: Need, subdir: str, point: Version) -> bool:
-    if need.marker is None:
+    if not need.when:
         return True
     system = _system(subdir)
     full = str(point)
@@ -133,10 +131,9 @@ def _holds(need: Need, subdir: str, point: Version) -> bool:
         "platform_version": "",
         "python_full_version": full,
         "python_version": f"{point.major}.{point.minor}",
-        "extra": need.extra,
         **_ENVIRONMENTS[system],
     }
-    return bool(need.marker.evaluate(environment))
+    return all(marker.evaluate({**environment, "extra": extra}) for marker, extra in need.when)
 
 
 def _system(subdir: str) -> str:
@@ -147,7 +144,7 @@ def _points(needs: Sequence[Need], scope: Scope) -> list[Version]:
     """The Pythons to try: each minor version, and each patch version that a marker names."""
     points = {Version(f"3.{minor}.0") for minor in _MINORS}
     for need in needs:
-        for value in _PYTHON_VALUE.findall(str(need.marker or "")):
+        for value in _PYTHON_VALUE.findall(need.marker):
             for text in re.findall(r"\d+(?:\.\d+)*", value):
                 major, minor, patch, *_ = (*map(int, text.split(".")), 0, 0)
                 if major == 3:

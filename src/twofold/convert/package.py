@@ -88,20 +88,18 @@ def _needs(parsed: CoreMetadata, options: CondaOptions) -> tuple[list[Need], lis
             continue
         if need.extra:
             of_extras.append(need)
-        elif need.marker is not None and "extra" in str(need.marker):
-            _sort_in(need, always)
-        else:
-            always.append(need)
+            continue
+        always.append(need)
+        if need.extras:
+            from twofold.convert.extras import expand
+
+            try:
+                always += expand(need, options)
+            except TwofoldError as error:
+                problems += error.problems
     if problems:
         raise _together(problems)
     return always, of_extras
-
-
-def _sort_in(need: Need, always: list[Need]) -> None:
-    """A marker with `extra` in it counts only if it can hold without any extra."""
-    text = str(need.marker)
-    if " or " in text or "extra !=" in text or "not in" in text:
-        always.append(need)
 
 
 def _together(problems: Sequence[Problem]) -> TwofoldError:
@@ -114,9 +112,9 @@ def _variants(
     parsed: CoreMetadata, needs: list[Need], abi: Abi, place: Place, options: CondaOptions
 ) -> list[Variant] | list[_Plain]:
     def render(holding: Sequence[Need]) -> tuple[str, ...]:
-        return tuple(sorted({spec for need in holding for spec in _specs(need, options)}))
+        return tuple(sorted({match_spec(need, options) for need in holding}))
 
-    if all(need.marker is None for need in needs):
+    if not any(need.when for need in needs):
         return [_Plain(render(needs))]
     from twofold.convert.markers import Scope, variants_of
 
@@ -134,16 +132,6 @@ class _Plain:
 
     def __init__(self, depends: tuple[str, ...]) -> None:
         self.depends = depends
-
-
-def _specs(need: Need, options: CondaOptions) -> list[str]:
-    """The MatchSpecs of one requirement, those of its extras with it."""
-    specs = [match_spec(need, options)]
-    if need.extras:
-        from twofold.convert.extras import expand
-
-        specs += expand(need, options, lambda inner: _specs(inner, options))
-    return specs
 
 
 def match_spec(need: Need, options: CondaOptions) -> str:

@@ -8,7 +8,7 @@ from twofold.errors import TwofoldError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
@@ -20,22 +20,39 @@ _PLAIN = re.compile(
 
 
 class Need:
-    """One requirement: `spec` is its PEP 440 part; `marker` packaging's, None without one.
+    """One requirement: `spec` is its PEP 440 part, `text` the whole as written.
 
-    `extra` is set when the marker was only `extra == '...'`. `text` is as written.
+    `extra` is set when its marker was only `extra == '...'`. Any other marker is in `when`: pairs
+    of packaging's Marker and the extra it is asked for, all of which must hold.
     """
 
-    __slots__ = ("extra", "extras", "marker", "name", "spec", "text")
+    __slots__ = ("extra", "extras", "name", "spec", "text", "when")
 
     def __init__(
-        self, text: str, name: str, extras: Iterable[str], spec: str, extra: str, marker: Any
+        self,
+        text: str,
+        name: str,
+        extras: Iterable[str],
+        spec: str,
+        extra: str = "",
+        when: Sequence[tuple[Any, str]] = (),
     ) -> None:
         self.text = text
         self.name = name
         self.extras = tuple(extras)
         self.spec = spec
         self.extra = extra
-        self.marker = marker
+        self.when = tuple(when)
+
+    @property
+    def marker(self) -> str:
+        """Its markers as text, '' without any."""
+        return " and ".join(f"({marker})" for marker, _ in self.when)
+
+    def under(self, outer: Need, extra: str) -> Need:
+        """This need as one that `outer[extra]` brings along."""
+        own = tuple((marker, extra) for marker, _ in self.when)
+        return Need(self.text, self.name, self.extras, self.spec, "", (*outer.when, *own))
 
 
 def parse_need(text: str) -> Need:
@@ -44,7 +61,7 @@ def parse_need(text: str) -> Need:
     if plain:
         name, extras, spec, _, extra = plain.groups()
         wanted = [e.strip() for e in (extras or "").split(",") if e.strip()]
-        return Need(text, name, wanted, spec.strip(), extra or "", None)
+        return Need(text, name, wanted, spec.strip(), extra or "")
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
@@ -58,4 +75,5 @@ def parse_need(text: str) -> Need:
             f"'{text}' names an address, which a conda package cannot depend on",
             "publish that package to a channel, or leave it out in [tool.twofold.conda] leave-out",
         )
-    return Need(text, parsed.name, sorted(parsed.extras), str(parsed.specifier), "", parsed.marker)
+    when = [(parsed.marker, "")] if parsed.marker is not None else []
+    return Need(text, parsed.name, sorted(parsed.extras), str(parsed.specifier), "", when)

@@ -81,7 +81,7 @@ class Draft:
 def draft_of(root: Path, wheel: Path, source: Source) -> Draft:
     """Raises TwofoldError where a requirement has no meaning in conda's world."""
     document = _document(root)
-    options = options_of(document.get("tool", {}).get("twofold", {}).get("conda", {}))
+    options = project_options(root)
     remarks: list[str] = []
     with WheelFile(wheel) as opened:
         scripts = opened.dist_info_file("entry_points.txt")
@@ -118,6 +118,11 @@ def draft_of(root: Path, wheel: Path, source: Source) -> Draft:
         license_files=licences,
         remarks=tuple(remarks),
     )
+
+
+def project_options(root: Path) -> CondaOptions:
+    """[tool.twofold.conda] of the project in a folder."""
+    return options_of(_document(root).get("tool", {}).get("twofold", {}).get("conda", {}))
 
 
 def _document(root: Path) -> dict[str, Any]:

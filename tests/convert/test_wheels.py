@@ -1,0 +1,240 @@
+"""Wheels of every kind become conda packages with their files in the right places."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.formats.making import METADATA, put_wheel, put_zip, wheel_files
+from twofold.convert import CondaOptions, convert_all, convert_wheel, package_of
+from twofold.convert.platforms import abi_of, places_of
+from twofold.errors import BadFile, TwofoldError
+from twofold.formats.conda_reading import open_part
+from twofold.formats.contents import problems_of
+from twofold.names import wheel_name
+
+DIST_INFO = "my_package-1.0.0.dist-info"
+DATA = "my_package-1.0.0.data"
+FILES = {
+    "my_package/__init__.py": b"answer = 42\n",
+    "my_package/_speed.so": b"\x7fELF",
+    f"{DATA}/scripts/tool": b"#!python\nprint('tool')\n",
+    f"{DATA}/scripts/native": b"\x7fELF native",
+    f"{DATA}/data/share/my_package/table.txt": b"1 2 3\n",
+    f"{DATA}/headers/my_package.h": b"int answer;\n",
+    f"{DATA}/purelib/other.py": b"x = 1\n",
+    f"{DIST_INFO}/entry_points.txt": b"[console_scripts]\nmy-tool = my_package:f\n",
+    f"{DIST_INFO}/licenses/LICENSE": b"MIT\n",
+}
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    found = {}
+    for part in ("pkg", "info"):
+        with open_part(path, part) as tar:
+            found |= {member.path: tar.read() for member in tar}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("tags", "subdir", "build", "depends"),
+    [
+        ("py3-none-any", "noarch", "py_0", ["python"]),
+        ("py2.py3-none-any", "noarch", "py_0", ["python"]),
+        ("py38-none-any", "noarch", "py_0", ["python >=3.8"]),
+        (
+            "cp311-cp311-manylinux_2_27_x86_64.manylinux_2_28_x86_64",
+            "linux-64",
+            "py311_0",
+            ["python >=3.11,<3.12.0a0", "python_abi 3.11.* *_cp311", "__glibc >=2.27"],
+        ),
+        (
+            "cp313-cp313t-manylinux2014_aarch64",
+            "linux-aarch64",
+            "py313t_0",
+            ["python >=3.13,<3.14.0a0", "python_abi 3.13.* *_cp313t", "__glibc >=2.17"],
+        ),
+        ("cp38-abi3-manylinux1_i686", "linux-32", "py_0", ["python >=3.8", "__glibc >=2.5"]),
+        ("cp39-abi3-musllinux_1_2_x86_64", "linux-64", "py_0", ["python >=3.9", "__musl >=1.2"]),
+        (
+            "py3-none-manylinux_2_17_x86_64.musllinux_1_1_x86_64",
+            "linux-64",
+            "py_0",
+            ["python", "__glibc >=2.17"],
+        ),
+        ("cp312-cp312-macosx_11_0_arm64", "osx-arm64", "py312_0", None),
+        ("cp312-cp312-macosx_10_9_x86_64", "osx-64", "py312_0", None),
+        ("cp312-cp312-win_amd64", "win-64", "py312_0", None),
+        ("cp312-cp312-win_arm64", "win-arm64", "py312_0", None),
+        ("cp312-none-linux_riscv64", "linux-riscv64", "py312_0", None),
+    ],
+)
+def test_tags_lead_to_a_subdir_a_build_and_what_the_machine_must_have(
+    tags: str, subdir: str, build: str, depends: list[str] | None
+) -> None:
+    name = wheel_name(f"my_package-1.0.0-{tags}.whl")
+    package = package_of(METADATA.encode(), None, name.tags)
+    assert (package.subdir, package.build) == (subdir, build)
+    assert depends is None or list(package.depends) == depends
+
+
+def test_a_universal_wheel_becomes_a_package_for_both_macs() -> None:
+    tags = ["cp312-cp312-macosx_10_9_universal2"]
+    needs = {place.subdir: place.needs for place in places_of(tags)}
+    assert needs == {"osx-64": ("__osx >=10.9",), "osx-arm64": ("__osx >=11.0",)}
+
+
+@pytest.mark.parametrize(
+    "tags", ["pp310-pypy310_pp73-linux_x86_64", "py2-none-any", "cp27-cp27m-win32"]
+)
+def test_a_wheel_of_another_python_is_refused(tags: str) -> None:
+    with pytest.raises(TwofoldError, match="another Python than CPython 3"):
+        abi_of([tags])
+
+
+def test_a_wheel_for_no_platform_of_conda_is_refused() -> None:
+    with pytest.raises(TwofoldError, match="no conda platform"):
+        places_of(["cp312-cp312-ios_13_0_arm64_iphoneos"])
+
+
+def test_files_of_a_pure_wheel_lie_where_noarch_python_has_them(tmp_path: Path) -> None:
+    made = convert_wheel(put_wheel(tmp_path, FILES), tmp_path / "channel")
+    assert made.path == tmp_path / "channel/noarch/my_package-1.0.0-py_0.conda"
+    found = contents(made.path)
+    assert {path for path in found if not path.startswith("info/")} == {
+        "site-packages/my_package/__init__.py",
+        "site-packages/my_package/_speed.so",
+        "site-packages/other.py",
+        "python-scripts/tool",
+        "python-scripts/native",
+        "share/my_package/table.txt",
+        "include/my-package/my_package.h",
+        *(
+            f"site-packages/{DIST_INFO}/{name}"
+            for name in ("METADATA", "WHEEL", "RECORD", "INSTALLER", "entry_points.txt")
+        ),
+        f"site-packages/{DIST_INFO}/licenses/LICENSE",
+    }
+    assert found["info/licenses/LICENSE"] == b"MIT\n"
+    assert json.loads(found["info/link.json"])["noarch"]["entry_points"] == [
+        "my-tool = my_package:f"
+    ]
+    assert found[f"site-packages/{DIST_INFO}/INSTALLER"] == b"conda\n"
+    assert problems_of(made.path) == []
+
+
+def test_files_of_a_binary_wheel_lie_below_the_prefix(tmp_path: Path) -> None:
+    wheel = put_wheel(
+        tmp_path, FILES, filename="my_package-1.0.0-cp311-cp311-manylinux_2_17_x86_64.whl"
+    )
+    made = convert_wheel(wheel, tmp_path / "channel")
+    found = contents(made.path)
+    assert "lib/python3.11/site-packages/my_package/__init__.py" in found
+    assert "include/python3.11/my-package/my_package.h" in found
+    paths = {line["_path"]: line for line in json.loads(found["info/paths.json"])["paths"]}
+    for script in ("bin/tool", "bin/my-tool"):
+        placeholder = paths[script]["prefix_placeholder"]
+        assert found[script].startswith(f"#!{placeholder}/bin/python\n".encode())
+    assert found["bin/native"] == b"\x7fELF native"
+    assert b"from my_package import f" in found["bin/my-tool"]
+    assert "info/link.json" not in found
+    assert problems_of(made.path) == []
+
+
+def test_a_windows_wheel_with_entry_points_leaves_their_exe_to_the_installer(
+    tmp_path: Path,
+) -> None:
+    wheel = put_wheel(tmp_path, FILES, filename="my_package-1.0.0-cp311-cp311-win_amd64.whl")
+    found = contents(convert_wheel(wheel, tmp_path / "channel").path)
+    assert "site-packages/my_package/__init__.py" in found
+    assert json.loads(found["info/index.json"])["noarch"] == "python"
+    plain = {name: data for name, data in FILES.items() if "entry_points" not in name}
+    wheel = put_wheel(tmp_path, plain, filename="my_package-1.0.0-cp312-cp312-win_amd64.whl")
+    found = contents(convert_wheel(wheel, tmp_path / "channel").path)
+    assert "Lib/site-packages/my_package/__init__.py" in found
+    assert "Scripts/tool" in found
+
+
+def test_record_tells_every_file_from_site_packages(tmp_path: Path) -> None:
+    wheel = put_wheel(
+        tmp_path, FILES, filename="my_package-1.0.0-cp311-cp311-manylinux_2_17_x86_64.whl"
+    )
+    found = contents(convert_wheel(wheel, tmp_path / "channel").path)
+    folder = "lib/python3.11/site-packages"
+    record = found[f"{folder}/{DIST_INFO}/RECORD"].decode()
+    told = {row[0] for row in csv.reader(io.StringIO(record))}
+    up = "../../../"
+    assert told == {
+        path.removeprefix(f"{folder}/") if path.startswith(folder) else up + path
+        for path in found
+        if not path.startswith("info/")
+    }
+
+
+def test_the_same_wheel_gives_the_same_bytes(tmp_path: Path) -> None:
+    wheel = put_wheel(tmp_path, FILES)
+    one = convert_wheel(wheel, tmp_path / "one")
+    other = convert_wheel(wheel, tmp_path / "other")
+    assert one.sha256 == other.sha256
+
+
+def test_markers_make_all_the_packages_they_ask_for(tmp_path: Path) -> None:
+    metadata = METADATA + "Requires-Dist: colorama; sys_platform == 'win32'\n"
+    made = convert_all(put_wheel(tmp_path, FILES, metadata), tmp_path / "channel")
+    assert [artifact.build for artifact in made] == ["unix_py_0", "win_py_0"]
+    assert all(artifact.path.is_file() for artifact in made)
+
+
+def test_what_the_user_says_goes_before_what_is_known() -> None:
+    metadata = METADATA + "Requires-Dist: torch>=2\nRequires-Dist: rich\nRequires-Dist: My_Dep\n"
+    options = CondaOptions(
+        name="mine",
+        names={"torch": "pytorch-cpu"},
+        at_hand={"my-dep": "my_dep", "torch": "torch"},
+        depends=["graphviz"],
+        constrains=["mkl <2025"],
+        leave_out=["Rich"],
+        build_number=3,
+    )
+    package = package_of(metadata.encode(), None, ["py3-none-any"], options)
+    assert package.stem == "mine-1.0.0-py_3"
+    assert package.depends == ("python", "my_dep", "pytorch-cpu >=2", "graphviz")
+    assert package.constrains == ("mkl <2025",)
+
+
+@pytest.mark.parametrize("path", ["x/__init__.py", "scripts"])
+def test_a_data_folder_of_an_unknown_kind_is_refused(tmp_path: Path, path: str) -> None:
+    wheel = put_wheel(tmp_path, {f"{DATA}/{path}": b"x"})
+    with pytest.raises(BadFile, match="where none may be"):
+        convert_wheel(wheel, tmp_path / "channel")
+
+
+def test_a_wheel_whose_record_lies_leaves_nothing_in_the_channel(tmp_path: Path) -> None:
+    files = wheel_files(FILES)
+    files["my_package/__init__.py"] = b"import evil\n"
+    wheel = put_zip(tmp_path / "my_package-1.0.0-py3-none-any.whl", files)
+    with pytest.raises(BadFile, match="not the file that RECORD tells of"):
+        convert_wheel(wheel, tmp_path / "channel")
+    assert not list((tmp_path / "channel").glob("*/*"))
+
+
+def test_a_kill_in_the_middle_leaves_nothing_under_a_final_name(tmp_path: Path) -> None:
+    wheel = put_wheel(tmp_path, {**FILES, "big.bin": bytes(range(256)) * (1 << 16)})
+    code = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from twofold.formats.conda import CondaWriter\n"
+        "def close(self): os.kill(os.getpid(), signal.SIGKILL if os.name != 'nt' else 9)\n"
+        "CondaWriter.close = close\n"
+        "from twofold.convert import convert_wheel\n"
+        "convert_wheel(Path(sys.argv[1]), Path(sys.argv[2]))"
+    )
+    channel = tmp_path / "channel"
+    done = subprocess.run([sys.executable, "-c", code, str(wheel), str(channel)], check=False)
+    assert done.returncode != 0
+    assert not list(channel.glob("*/*.conda"))
