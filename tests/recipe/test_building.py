@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -164,6 +165,67 @@ def test_lines_chosen_by_python_make_a_package_for_that_python(
     (artifact,) = build(project(tmp_path), text).artifacts
     assert (artifact.subdir, artifact.build) == ("linux-64", "py312_0")
     assert artifact.depends == ("python >=3.12,<3.13.0a0", "attrs >=20", "rich")
+
+
+def test_markers_of_the_project_do_not_narrow_the_recipe(build: Builder, tmp_path: Path) -> None:
+    """Its own packages would be one per platform and Python; the recipe asks for one noarch."""
+    dependencies = (
+        "\"tomli; python_version < '3.11'\", \"extra-speed; platform_machine == 'arm64'\""
+    )
+    folder = project(tmp_path, dependencies=dependencies)
+    (artifact,) = build(folder, small("build:\n  noarch: python")).artifacts
+    assert (artifact.subdir, artifact.build) == ("noarch", "py_0")
+    assert artifact.depends == ("python >=3.9", "attrs >=20")
+
+
+def compiled_wheel(out: Path) -> Path:
+    """A small wheel of one CPython and one platform, with a file where the library would be."""
+    path = out / "sample-1.0.0-cp312-cp312-manylinux_2_28_x86_64.whl"
+    files = {
+        "sample/__init__.py": b"def main(): ...\n",
+        "sample/fast.cpython-312-x86_64-linux-gnu.so": b"\x7fELF",
+        "sample-1.0.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: sample\n"
+        b"Version: 1.0.0\nRequires-Python: >=3.9\n\n",
+        "sample-1.0.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: false\n"
+        b"Tag: cp312-cp312-manylinux_2_28_x86_64\n",
+        "sample-1.0.0.dist-info/entry_points.txt": b"[console_scripts]\nsample = sample:main\n",
+    }
+    record = ""
+    for name, data in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
+        record += f"{name},sha256={digest},{len(data)}\n"
+    files["sample-1.0.0.dist-info/RECORD"] = f"{record}sample-1.0.0.dist-info/RECORD,,\n".encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return path
+
+
+def test_compiled_code_becomes_a_package_of_its_python_and_platform(
+    build: Builder, tmp_path: Path
+) -> None:
+    (artifact,) = build(
+        project(tmp_path),
+        small("build:\n  number: 2\n  script: pip install ."),
+        build_wheel=lambda _, out: compiled_wheel(out),
+    ).artifacts
+    assert (artifact.subdir, artifact.build) == ("linux-64", "py312_2")
+    assert artifact.depends[:2] == ("python >=3.12,<3.13.0a0", "python_abi 3.12.* *_cp312")
+    assert "__glibc >=2.28" in " ".join(artifact.depends)
+    assert artifact.depends[-1] == "attrs >=20"
+    files = members(artifact.path)
+    assert "lib/python3.12/site-packages/sample/__init__.py" in files
+    assert b"import main" in files["bin/sample"]
+
+
+def test_noarch_python_over_compiled_code_is_refused(build: Builder, tmp_path: Path) -> None:
+    with pytest.raises(TwofoldError, match="holds compiled code") as caught:
+        build(
+            project(tmp_path),
+            small("build:\n  noarch: python\n  script: pip install ."),
+            build_wheel=lambda _, out: compiled_wheel(out),
+        )
+    assert caught.value.problems[0].where == "meta.yaml:5: build/noarch"
 
 
 def test_noarch_is_the_authors_word_whatever_selectors_say(build: Builder, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from twofold.formats.opening import read
 from twofold.formats.wheel import WheelFile
 from twofold.recipe.calls import Surroundings
 from twofold.recipe.described import describe, describe_empty
+from twofold.recipe.draft import project_options
 from twofold.recipe.laid_down import write_empty, write_package
 from twofold.recipe.model import Output, Recipe
 from twofold.recipe.platforms import Environ
@@ -119,7 +120,14 @@ def _directly(
                 target.mkdir()
                 wheels[folder] = request.build_wheel(folder, target)
             with WheelFile(wheels[folder]) as wheel:
-                described = describe(recipe, one.output, source or recipe.folder, wheel, made)
+                described = describe(
+                    recipe,
+                    one.output,
+                    source or recipe.folder,
+                    wheel,
+                    made,
+                    project_options(folder),
+                )
                 for remark in described.remarks:
                     request.say(remark)
                 package = described.package

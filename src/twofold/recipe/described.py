@@ -15,13 +15,13 @@ from typing import Any
 
 from twofold.conda_metadata import CondaPackage
 from twofold.convert import CondaOptions, packages_of
+from twofold.convert.versions import conda_spec
 from twofold.errors import Problem, ProjectErrors, TwofoldError
 from twofold.formats.wheel import WheelFile
 from twofold.names import conda_name
 from twofold.recipe.carried_tests import test_files
 from twofold.recipe.model import Line, Output, Recipe
 from twofold.recipe.pins import Call, pinned
-from twofold.recipe.platforms import Platform
 from twofold_build.names import canonical_version
 
 #: Keys of about.json that hold lists; the others are one text.
@@ -44,11 +44,14 @@ def describe(
     source: Path,
     wheel: WheelFile,
     siblings: Mapping[str, CondaPackage],
+    options: CondaOptions,
 ) -> Described:
-    """The package of an output that installs a wheel. `siblings` are the outputs made before."""
+    """The package of an output that installs a wheel. `siblings` are the outputs made before,
+    `options` what the project says in [tool.twofold.conda].
+    """
     remarks: list[str] = []
-    base = _of_the_wheel(recipe, wheel, remarks)
-    pure = base.noarch == "python" and base.subdir == "noarch"
+    base = _of_the_wheel(recipe, wheel, options, remarks)
+    pure = all(tag.endswith("-any") for tag in wheel.name.tags)
     _check_noarch(recipe, output, pure)
     package = _bare(recipe, output, siblings)
     if pure:
@@ -63,7 +66,10 @@ def describe(
         elif not output.build.noarch:
             remarks.append(f"{output.name} is made noarch: it is pure Python for every platform")
         label = f"py{recipe.platform.python.replace('.', '')}" if asks_python else "py"
-        package.depends = _with_python(package.depends, base, recipe.platform, asks_python)
+        own = f"python {conda_spec(wheel.metadata.requires_python or '')}".strip()
+        if asks_python:
+            own = recipe.platform.python_spec
+        package.depends = _with_python(package.depends, own, asks_python)
     else:
         package.noarch, package.subdir, label = base.noarch, base.subdir, base.build.split("_")[0]
         package.depends = _with_binary(package.depends, base)
@@ -141,14 +147,16 @@ def _meaning(recipe: Recipe, line: Line, siblings: Mapping[str, CondaPackage]) -
     return recipe.calls.replaced(line.text, answer)
 
 
-def _of_the_wheel(recipe: Recipe, wheel: WheelFile, remarks: list[str]) -> CondaPackage:
+def _of_the_wheel(
+    recipe: Recipe, wheel: WheelFile, options: CondaOptions, remarks: list[str]
+) -> CondaPackage:
     """The package the wheel stands for by itself.
 
     Where its own requirements cannot be put into conda's words that is only told: the recipe
     has its own.
     """
     scripts = wheel.dist_info_file("entry_points.txt")
-    options = CondaOptions(python=recipe.platform.python, platform=recipe.platform.subdir)
+    options.python, options.platform = recipe.platform.python, recipe.platform.subdir
     try:
         return packages_of(wheel.metadata_bytes, scripts, wheel.name.tags, options)[0]
     except TwofoldError as error:
@@ -182,16 +190,15 @@ def _asks_python(recipe: Recipe, output: Output) -> bool:
     return _is_specific(recipe, output) and recipe.asks_python
 
 
-def _with_python(
-    depends: tuple[str, ...], base: CondaPackage, platform: Platform, asks_python: bool
-) -> tuple[str, ...]:
-    """A requirement of python, at least as narrow as the project's own."""
-    own = next((spec for spec in base.depends if spec.split()[0] == "python"), "python")
-    if asks_python:
-        major, minor = platform.python.split(".")[:2]
-        own = f"python >={major}.{minor},<{major}.{int(minor) + 1}.0a0"
-        return (own, *(spec for spec in depends if spec.split()[0] not in _PYTHON))
-    if not any(spec.split()[0] == "python" for spec in depends):
+def _with_python(depends: tuple[str, ...], own: str, exactly: bool) -> tuple[str, ...]:
+    """The requirements with `own` in the place of a bare `python` or of none at all.
+
+    `exactly` puts it in the place of any other requirement of python.
+    """
+    named = [spec for spec in depends if spec.split()[0] == "python"]
+    if exactly:
+        depends = tuple(spec for spec in depends if spec.split()[0] not in _PYTHON)
+    if exactly or not named:
         return (own, *depends)
     return tuple(own if spec == "python" else spec for spec in depends)
 

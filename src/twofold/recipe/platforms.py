@@ -58,6 +58,12 @@ class Platform:
             f"{sys.version_info.major}.{sys.version_info.minor}",
         )
 
+    @property
+    def python_spec(self) -> str:
+        """What a package for this very Python requires."""
+        major, minor = self.python.split(".")[:2]
+        return f"python >={major}.{minor},<{major}.{int(minor) + 1}.0a0"
+
     def names(self) -> dict[str, object]:
         """What selectors and Jinja may ask, as conda-build names it."""
         system, _, machine = self.subdir.partition("-")

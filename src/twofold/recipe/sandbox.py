@@ -83,8 +83,12 @@ class RecipeEnvironment(SandboxedEnvironment):
 
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
-    def __init__(self, functions: Mapping[str, object], budget: Budget) -> None:
+    def __init__(
+        self, functions: Mapping[str, object], budget: Budget, variable_start: str = "{{"
+    ) -> None:
+        """`variable_start` is `${{` in recipe v1."""
         super().__init__(
+            variable_start_string=variable_start,
             undefined=StrictUndefined,
             finalize=self._finalized(budget),
             optimized=False,

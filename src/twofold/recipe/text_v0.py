@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from twofold.recipe.draft import Condition, Draft, Said
 
 #: Plain YAML scalars that no reader takes for something else.
-_PLAIN = re.compile(r"[A-Za-z][\w ./:@+-]*[\w./@+]")
+_PLAIN = re.compile(r"[A-Za-z][\w ./:@+,()'-]*[\w./@+)]")
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "none"})
 
 
