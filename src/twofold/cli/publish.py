@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from twofold.install.trial import Trial
     from twofold.publish.plan import Plan
     from twofold.publish.publication import Publication
-    from twofold.publish.run import Event
+    from twofold.publish.run import Event, Tell
 
 EPILOG = """\
 TARGET is a name of your configuration (config.toml) or of ~/.pypirc (pypi, testpypi, ...),
@@ -63,12 +63,12 @@ def run(args: argparse.Namespace) -> int:
     patience = Patience(attempts=max(1, args.attempts))
     with prepare(Order(args.files, args.to, args.project, patience, args.ignore)) as publication:
         if not args.json:
-            _print_findings(publication)
-            _print_plan(publication.plan, sys.stdout if args.dry_run else sys.stderr)
+            print_findings(publication)
+            print_plan(publication.plan, sys.stdout if args.dry_run else sys.stderr)
         if args.dry_run:
             return _dry_run_result(publication, args.json)
         publication.refuse_blocked()
-        _confirm(publication, args.yes, args.json)
+        confirm(publication, args.yes, args.json)
         return _carry_out(publication, args.json, args.try_it)
 
 
@@ -78,7 +78,7 @@ def _carry_out(publication: Publication, as_json: bool, try_it: bool) -> int:
     from twofold.cli.try_ import report
     from twofold.cli.try_published import try_published
 
-    tell = _json_event if as_json else _Lines()
+    tell = teller(as_json)
     uploaded = publication.carry_out(tell)
     trials = try_published(publication) if try_it else []
     if as_json:
@@ -104,13 +104,13 @@ def _dry_run_result(publication: Publication, as_json: bool) -> int:
     return 1 if plan.problems or any(finding.is_error for finding in findings) else 0
 
 
-def _print_findings(publication: Publication) -> None:
+def print_findings(publication: Publication) -> None:
     for finding in publication.findings:
         hint = f"\n  hint: {finding.hint}" if finding.hint else ""
         note(f"{finding.severity}: {finding.where}: {finding.message} ({finding.code}){hint}")
 
 
-def _print_plan(plan: Plan, stream: object) -> None:
+def print_plan(plan: Plan, stream: object) -> None:
     rows = [(s.target.settings.name, s.file.name, s.action.value, s.reason) for s in plan.steps]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     for row in rows:
@@ -118,7 +118,7 @@ def _print_plan(plan: Plan, stream: object) -> None:
         print("  ".join([*cells, row[3]]), file=stream)  # type: ignore[call-overload]
 
 
-def _confirm(publication: Publication, yes: bool, as_json: bool) -> None:
+def confirm(publication: Publication, yes: bool, as_json: bool) -> None:
     """Ask on a terminal. Where nobody can be asked, what can never be taken back needs --yes."""
     uploads = publication.plan.uploads
     if yes or not uploads:
@@ -134,6 +134,11 @@ def _confirm(publication: Publication, yes: bool, as_json: bool) -> None:
             f"what is uploaded to {public[0]} can never be replaced, and nobody can be asked here",
             "add --yes",
         )
+
+
+def teller(as_json: bool) -> Tell:
+    """How progress is told: JSON lines, or words and, on a terminal, bars."""
+    return _json_event if as_json else _Lines()
 
 
 def _json_event(event: Event) -> None:

@@ -39,11 +39,23 @@ class Journal:
     def get(self, target: str, file: str) -> Entry | None:
         return self._entries.get((target, file))
 
+    def knows(self, file: str) -> bool:
+        """Whether a file of that name was begun or sent anywhere."""
+        return any(name == file for _, name in self._entries)
+
+    def forget(self, target: str, file: str) -> None:
+        """Nothing was sent after all: the target refused the file."""
+        if self._entries.pop((target, file), None) is not None:
+            self._save()
+
     def note(self, target: str, file: str, sha256: str, state: State) -> None:
         entry = Entry(target, file, sha256, state)
         if self._entries.get((target, file)) == entry:
             return
         self._entries[target, file] = entry
+        self._save()
+
+    def _save(self) -> None:
         value = {"version": 1, "files": [asdict(e) for e in self._entries.values()]}
         unfinished = self.path.with_name(self.path.name + ".part")
         unfinished.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8", newline="\n")

@@ -25,7 +25,8 @@ class Order:
     """What is asked for: `files` (none: the last build's), `targets` as the user wrote them.
 
     `ignore` are codes of checks (TF408) whose findings do not stop the publication, beside those
-    the project names itself.
+    the project names itself. `named` says that the user named the files: then a target gets
+    every kind it takes, not only those it is for.
     """
 
     files: Sequence[Path] = ()
@@ -33,6 +34,7 @@ class Order:
     project: Path = field(default_factory=Path.cwd)
     patience: Patience = field(default_factory=Patience)
     ignore: Sequence[str] = ()
+    named: bool = True
 
 
 @dataclass
@@ -89,7 +91,7 @@ def prepare(order: Order) -> Publication:
     journal = Journal(files[0].artifact.path.parent / NAME)
     targets = open_targets(settings, order.patience)
     try:
-        plan = make_plan(files, targets, journal, named=bool(order.files))
+        plan = make_plan(files, targets, journal, named=order.named and bool(order.files))
     except BaseException:
         for target in targets:
             target.close()

@@ -82,6 +82,10 @@ def _upload(step: Step, journal: Journal, patience: Patience, tell: Tell) -> Non
             patience.pause(attempt, error.wait)
             if _has_arrived(step):
                 break
+        except Refused:
+            if attempt == 0:
+                journal.forget(settings.url, name)
+            raise
     journal.note(settings.url, name, artifact.sha256, "sent")
     tell(Event("uploaded", place, name, artifact.size, artifact.size))
 

@@ -1,0 +1,236 @@
+"""`twofold release VERSION`: from the version's number to what users install, step by step.
+
+Until the first upload every step is undone when a later one fails; from then on the same command
+goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from twofold.cli.terminal import Parser, note, result
+from twofold.errors import Problem, ProjectErrors, Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold.publish.publication import Publication
+    from twofold.publish.run import Event
+    from twofold.publish.version_places import NewVersion
+
+EPILOG = """\
+Steps: tag free, tree clean, changelog has an entry; version set; built; checked; plan shown and
+confirmed; published; committed and tagged (nothing is pushed). Until the first upload every step
+is undone when a later one fails. After an interruption, the same command does the rest.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    words = Parser("release", "Release a version of a project.", EPILOG).with_json()
+    words.add_argument("version", metavar="VERSION", help="the version to release: 1.2.0")
+    words.add_argument("--to", action="append", default=[], metavar="TARGET", help="where to")
+    words.add_argument("--project", type=Path, default=Path(), metavar="DIR")
+    words.add_argument("--dry-run", action="store_true", help="go as far as the plan, undo it all")
+    words.add_argument("--yes", "-y", action="store_true", help="do not ask before uploading")
+    words.add_argument("--no-git", action="store_true", help="neither look at git nor tag")
+    words.add_argument("--no-changelog", action="store_true", help="do not look at the changelog")
+    words.add_argument("--ignore", action="append", default=[], metavar="CODE")
+    return words
+
+
+class _Undo:
+    """What was done and can be undone, newest first."""
+
+    def __init__(self) -> None:
+        self._steps: list[tuple[str, Callable[[], None]]] = []
+
+    def add(self, what: str, undo: Callable[[], None]) -> None:
+        self._steps.append((what, undo))
+
+    def keep(self) -> None:
+        """From now on nothing is undone."""
+        self._steps.clear()
+
+    def all(self) -> None:
+        while self._steps:
+            what, undo = self._steps.pop()
+            undo()
+            note(f"undone: {what}")
+
+
+def run(args: argparse.Namespace) -> int:
+    from twofold.publish import git
+    from twofold.publish.version_places import plan_version
+
+    root = args.project.absolute()
+    planned = plan_version(root, args.version)
+    with_git = not args.no_git and git.is_repository(root)
+    _refuse_unready(root, planned, with_git, args.no_changelog)
+    _tell_of_names(root, planned, args.to)
+    undo = _Undo()
+    try:
+        _set_version(root, planned, undo)
+        files = _build(root, planned.new)
+        with _prepare(root, files, args) as publication:
+            _show(publication, args.json)
+            publication.refuse_blocked()
+            if args.dry_run:
+                undo.all()
+                return _tell(planned, [], dry=True, as_json=args.json)
+            _confirm(publication, args)
+            uploaded = _publish(publication, undo, args.json)
+    except BaseException:
+        undo.all()
+        raise
+    if with_git:
+        _commit_and_tag(root, planned)
+    return _tell(planned, uploaded, dry=False, as_json=args.json)
+
+
+def _refuse_unready(root: Path, planned: NewVersion, with_git: bool, no_changelog: bool) -> None:
+    """Everything that must be so before anything is touched, told together."""
+    from twofold.publish import git
+    from twofold.publish.changelog import changelog_problem
+
+    problems = []
+    if with_git:
+        # Going on after an interruption, the version's own files are changed already.
+        ours = {path.name for path in planned.places} if planned.old == planned.new else set()
+        dirty = [name for name in git.changed_files(root) if Path(name).name not in ours]
+        if dirty:
+            told = ", ".join(dirty[:5])
+            problems.append(
+                Problem(f"there are changes that are not committed: {told}", "commit them")
+            )
+        place = git.tag_place(root, planned.tag)
+        if place and place != git.head(root):
+            hint = "choose another version, or remove the tag if nothing was released with it"
+            problems.append(Problem(f"the tag {planned.tag} stands for another commit", hint))
+    elif planned.by_tag:
+        problems.append(Problem("the version comes from git's tag", "leave --no-git out"))
+    missing = None if no_changelog else changelog_problem(root, planned.new)
+    if missing:
+        problems.append(missing)
+    if problems:
+        raise ProjectErrors(problems)
+
+
+def _tell_of_names(root: Path, planned: NewVersion, words: list[str]) -> None:
+    """Before anything is built: whether the name is free where the release is to go."""
+    from twofold.publish.first_release import pending_publisher, report_name
+    from twofold.publish.http import Patience
+    from twofold.publish.open import open_targets
+    from twofold.publish.project import project_targets
+    from twofold.publish.resolve import resolve_targets
+
+    settings = resolve_targets(words or project_targets(root))
+    for target in open_targets(settings, Patience()):
+        try:
+            report = report_name(target, planned.project.name)
+        finally:
+            target.close()
+        for line in report.notes() if report else ():
+            note(f"note: {line}")
+        if report and report.is_new and target.settings.kind == "pypi":
+            for line in pending_publisher(root, planned.project.name):
+                note(line)
+
+
+def _set_version(root: Path, planned: NewVersion, undo: _Undo) -> None:
+    from twofold.publish import git
+
+    for change in planned.changes:
+        change.do()
+        undo.add(f"version in {change.path.name}", change.undo)
+        note(f"version {planned.old} -> {planned.new} in {change.path.name}")
+    if planned.by_tag and not git.tag_place(root, planned.tag):
+        git.make_tag(root, planned.tag, planned.new)
+        undo.add(f"tag {planned.tag}", lambda: git.remove_tag(root, planned.tag))
+
+
+def _build(root: Path, version: str) -> list[Path]:
+    """The files to publish: those of an interrupted publication of this version, else new ones."""
+    from twofold.build import BuildRequest, build_project
+    from twofold.publish.files import last_build
+    from twofold.publish.journal import NAME, Journal
+
+    if (root / "dist" / NAME).is_file():
+        begun, journal = last_build(root), Journal(root / "dist" / NAME)
+        ours = all(f"-{version}-" in p.name or f"-{version}." in p.name for p in begun)
+        if ours and any(journal.knows(path.name) for path in begun):
+            note(f"going on with the files built before: {len(begun)}")
+            return begun
+    made = build_project(root, BuildRequest(tell=note))
+    for built in made.artifacts:
+        note(f"built {Path(built.path).name}")
+    return [Path(built.path) for built in made.artifacts]
+
+
+def _prepare(root: Path, files: list[Path], args: argparse.Namespace) -> Publication:
+    from twofold.publish.project import project_targets
+    from twofold.publish.publication import Order, prepare
+
+    targets = args.to or project_targets(root)
+    return prepare(Order(files, targets, root, ignore=args.ignore, named=False))
+
+
+def _show(publication: Publication, as_json: bool) -> None:
+    from twofold.cli.publish import print_findings, print_plan
+
+    if not as_json:
+        import sys
+
+        print_findings(publication)
+        print_plan(publication.plan, sys.stderr)
+
+
+def _confirm(publication: Publication, args: argparse.Namespace) -> None:
+    from twofold.cli.publish import confirm
+
+    confirm(publication, args.yes, args.json)
+
+
+def _publish(publication: Publication, undo: _Undo, as_json: bool) -> list[str]:
+    """Carry out the plan; from the first upload on nothing is undone any more."""
+    from twofold.cli.publish import teller
+    from twofold.publish.run import NotPublished
+
+    tell = teller(as_json)
+
+    def listen(event: Event) -> None:
+        if event.event == "uploaded":
+            undo.keep()
+        tell(event)
+
+    try:
+        return [step.file.name for step in publication.carry_out(listen)]
+    except NotPublished as error:
+        if not isinstance(error.__cause__, Refused):
+            undo.keep()  # the file may have arrived although the answer did not
+        raise
+    except KeyboardInterrupt:
+        undo.keep()
+        raise
+
+
+def _commit_and_tag(root: Path, planned: NewVersion) -> None:
+    from twofold.publish import git
+
+    dirty = {Path(name).name for name in git.changed_files(root)}
+    changed = [path for path in planned.places if path.name in dirty]
+    if changed:
+        git.commit(root, changed, f"Release {planned.new}")
+    if not git.tag_place(root, planned.tag):
+        git.make_tag(root, planned.tag, planned.new)
+    note(f"tagged {planned.tag}; push it with: git push --follow-tags")
+
+
+def _tell(planned: NewVersion, uploaded: list[str], *, dry: bool, as_json: bool) -> int:
+    if as_json:
+        result({"version": planned.new, "tag": planned.tag, "uploaded": uploaded, "dry_run": dry})
+    elif dry:
+        print(f"{planned.new} can be released; everything is as it was")
+    else:
+        print(f"released {planned.new}: {len(uploaded)} uploaded")
+    return 0

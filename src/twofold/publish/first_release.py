@@ -1,0 +1,121 @@
+"""Help for a project's first release: is its name free, is it too close to another, what next.
+
+PyPI compares names more loosely than it writes them: `-`, `_` and `.` do not count, and `0` and
+`o`, `1`, `l` and `i` are the same (its rule against confusable names).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from twofold.names import normalised
+from twofold.names.same import too_on_conda_forge
+from twofold.publish.git import remote
+from twofold.publish.targets.legacy import LegacyIndex
+from twofold.publish.targets.protocol import Target
+from twofold.publish.targets.registry import TwofoldRegistry
+from twofold.publish.targets.simple_index import files_of
+
+
+@dataclass(frozen=True)
+class NameReport:
+    """What a target says of a name: whether it is there, and names that are too close to it."""
+
+    target: str
+    name: str
+    files: int
+    close: tuple[str, ...] = ()
+
+    @property
+    def is_new(self) -> bool:
+        return self.files == 0
+
+    def notes(self) -> list[str]:
+        """Sentences for the user; none when there is nothing to say."""
+        told = []
+        if not self.is_new:
+            told.append(
+                f"'{self.name}' is at {self.target} already ({self.files} files): "
+                "if it is not your project, choose another name"
+            )
+        elif self.close:
+            told.append(
+                f"'{self.name}' is new at {self.target} and very close to "
+                f"{', '.join(self.close)}: it may be refused; choose a name further off"
+            )
+        return told
+
+
+def confusable(name: str) -> str:
+    """The form in which PyPI compares names: what is equal here cannot stand side by side."""
+    bare = re.sub(r"[-_.]", "", normalised(name))
+    return bare.replace("0", "o").replace("1", "l").replace("i", "l")
+
+
+def report_name(target: Target, name: str) -> NameReport | None:
+    """Ask a target's simple index about a name; None for targets without one."""
+    index = target.index if isinstance(target, TwofoldRegistry) else target
+    if not isinstance(index, LegacyIndex) or not index.settings.index:
+        return None
+    here = target.settings.name
+    found = files_of(index.http, index.settings.index, name, index.auth)
+    if found:
+        return NameReport(here, name, len(found))
+    close = (
+        set(_close_among(name, too_on_conda_forge())) if target.settings.kind == "pypi" else set()
+    )
+    for other in _other_spellings(name):
+        if files_of(index.http, index.settings.index, other, index.auth):
+            close.add(other)
+    return NameReport(here, name, 0, tuple(sorted(close)))
+
+
+def _close_among(name: str, names: Iterable[str]) -> list[str]:
+    own, form = normalised(name), confusable(name)
+    return [other for other in names if other != own and confusable(other) == form]
+
+
+def _other_spellings(name: str) -> list[str]:
+    """At most three names that would be confused with this one and are likely to be there."""
+    own = normalised(name)
+    bare = own.replace("-", "")
+    letters = bare.replace("0", "o").replace("1", "l")
+    with_dash = re.sub(r"(?<=[a-z])(?=\d)", "-", own)
+    return [n for n in dict.fromkeys([bare, letters, with_dash]) if n != own]
+
+
+def pending_publisher(root: Path, name: str) -> list[str]:
+    """The steps of PyPI's form for a pending publisher, with this project's own values.
+
+    Empty when the project's remote is on no forge that PyPI trusts.
+    """
+    found = re.search(
+        r"(github|gitlab)\.com[:/]([^/]+(?:/[^/]+)*)/([^/]+?)(?:\.git)?/?$", remote(root)
+    )
+    if found is None:
+        return []
+    forge, owner, repository = found.groups()
+    workflow = _workflow(root) if forge == "github" else ".gitlab-ci.yml"
+    return [
+        "to publish from CI without a token, add a pending publisher in your PyPI account "
+        f"(Publishing, {'GitHub' if forge == 'github' else 'GitLab'}):",
+        f"  PyPI project name: {name}",
+        f"  owner: {owner}",
+        f"  repository: {repository}",
+        f"  workflow: {workflow}",
+        "  environment: leave it empty, or the one the job names",
+        "  and in the workflow: permissions: id-token: write; twofold publish --to pypi --yes",
+    ]
+
+
+def _workflow(root: Path) -> str:
+    """The workflow that publishes, as far as the files tell; else the name to give it."""
+    files = sorted((root / ".github" / "workflows").glob("*.y*ml"))
+    for word in ("twofold publish", "id-token", "publish", "release"):
+        for file in files:
+            if word in file.read_text("utf-8", errors="replace") or word in file.name:
+                return file.name
+    return "release.yml (to be written)"

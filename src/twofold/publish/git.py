@@ -1,0 +1,75 @@
+"""What a release needs of git: is the tree clean, is the tag free; a commit, a tag, both undone."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from twofold.errors import ToolFailed, TwofoldError
+
+
+def is_repository(root: Path) -> bool:
+    """Whether the folder is in a git repository with a commit, and git is there to ask."""
+    try:
+        return _try(root, "rev-parse", "--verify", "HEAD").returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def changed_files(root: Path) -> list[str]:
+    """Tracked files that differ from the last commit, relative to the repository's top."""
+    return [line[3:] for line in _git(root, "status", "--porcelain", "-uno").splitlines()]
+
+
+def tag_place(root: Path, tag: str) -> str:
+    """The commit a tag stands for; '' where there is no such tag."""
+    done = _try(root, "rev-parse", "--verify", "-q", f"refs/tags/{tag}^{{commit}}")
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def remote(root: Path) -> str:
+    """The address of `origin`; '' where there is none, or no git."""
+    try:
+        return _try(root, "config", "--get", "remote.origin.url").stdout.strip()
+    except FileNotFoundError:
+        return ""
+
+
+def head(root: Path) -> str:
+    return _git(root, "rev-parse", "HEAD").strip()
+
+
+def commit(root: Path, paths: Sequence[Path], message: str) -> None:
+    """Commit these files and no others."""
+    _git(root, "commit", "-q", "-m", message, "--", *[str(path.absolute()) for path in paths])
+
+
+def make_tag(root: Path, tag: str, message: str) -> None:
+    _git(root, "tag", "-a", tag, "-m", message)
+
+
+def remove_tag(root: Path, tag: str) -> None:
+    _git(root, "tag", "-d", tag)
+
+
+def _try(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["git", "-C", str(root), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        encoding="utf-8",
+    )
+
+
+def _git(root: Path, *words: str) -> str:
+    try:
+        done = _try(root, *words)
+    except FileNotFoundError as error:
+        raise TwofoldError(
+            "git is not installed", "install git, or leave it to --no-git"
+        ) from error
+    if done.returncode != 0:
+        raise ToolFailed(f"git {words[0]} failed", "see its words above", output=done.stderr)
+    return done.stdout

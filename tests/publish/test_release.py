@@ -1,0 +1,186 @@
+"""`twofold release`: everything before the first upload is undone when a later step fails."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.publish.wire import TOKEN, Prefix, faulty, serving
+from twofold.errors import ProjectErrors
+from twofold.publish.changelog import changelog_problem
+from twofold.publish.version_places import plan_version
+
+
+def git(project: Path, *words: str) -> str:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    done = subprocess.run(
+        ["git", *identity, *words], cwd=project, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+@pytest.fixture
+def project(twofold: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project in git with a changelog entry for 1.2.0."""
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", "t")
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "t@example.org")
+    assert twofold("new", "my_package").code == 0
+    folder = tmp_path / "my_package"
+    (folder / "CHANGELOG.md").write_text("# Changes\n\n## 1.2.0 (2026-11-22)\n\n- More.\n")
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "Begin")
+    return folder
+
+
+def test_a_release_sets_builds_publishes_commits_and_tags(
+    twofold: Callable[..., Any], project: Path, tmp_path: Path
+) -> None:
+    ran = twofold("release", "1.2.0", "--to", tmp_path / "static", "--json", cwd=project)
+    assert ran.code == 0, ran.err
+    assert len(ran.json["uploaded"]) == 3
+    assert 'version = "1.2.0"' in (project / "pyproject.toml").read_text()
+    assert git(project, "tag", "--points-at", "HEAD").split() == ["v1.2.0"]
+    assert git(project, "status", "--porcelain", "-uno") == ""
+    assert (tmp_path / "static" / "my_package-1.2.0-py3-none-any.whl").is_file()
+    again = twofold("release", "1.2.0", "--to", tmp_path / "static", "--json", cwd=project)
+    assert again.code == 0, again.err
+    assert again.json["uploaded"] == []
+
+
+def test_a_failure_before_the_upload_leaves_everything_as_it_was(
+    twofold: Callable[..., Any], project: Path
+) -> None:
+    before = (project / "pyproject.toml").read_bytes()
+    with serving(Prefix) as (address, _):
+        words = ["release", "1.2.0", "--to", f"prefix+{address}/lab"]
+        ran = twofold(*words, cwd=project, env={"TWOFOLD_TOKEN": "wrong"})
+        assert ran.code == 1
+        assert "401" in ran.err
+        assert "undone" in ran.err
+        assert (project / "pyproject.toml").read_bytes() == before
+        assert git(project, "tag") == ""
+        assert git(project, "log", "--oneline").count("\n") == 1
+        ran = twofold(*words, cwd=project, env={"TWOFOLD_TOKEN": TOKEN})
+        assert ran.code == 0, ran.err
+        assert "going on with" not in ran.err
+
+
+def test_an_interrupted_release_goes_on_with_the_same_files(
+    twofold: Callable[..., Any], project: Path
+) -> None:
+    with serving(Prefix) as (address, store), faulty(address) as (proxy, fault):
+        words = ["release", "1.2.0", "--to", f"prefix+{proxy}/lab"]
+        fault.kind, fault.at, fault.lasting = "cut-after", 2, True
+        env = {"TWOFOLD_TOKEN": TOKEN}
+        assert twofold(*words, cwd=project, env=env).code == 1
+        assert 'version = "1.2.0"' in (project / "pyproject.toml").read_text()
+        fault.kind = ""
+        ran = twofold(*words, cwd=project, env=env)
+        assert ran.code == 0, ran.err
+        assert "going on with" in ran.err
+        assert [len(hashes) for hashes in store.history.values()] == [1]
+        assert git(project, "tag").split() == ["v1.2.0"]
+
+
+def test_a_target_that_is_not_there_is_told_before_anything_is_touched(
+    twofold: Callable[..., Any], project: Path
+) -> None:
+    ran = twofold("release", "1.2.0", "--to", "http://127.0.0.1:9/main", cwd=project)
+    assert ran.code == 1
+    assert "cannot be reached" in ran.err
+    assert "undone" not in ran.err
+
+
+def test_a_dry_run_goes_as_far_as_the_plan(
+    twofold: Callable[..., Any], project: Path, tmp_path: Path
+) -> None:
+    before = (project / "pyproject.toml").read_bytes()
+    ran = twofold("release", "1.2.0", "--to", tmp_path / "static", "--dry-run", cwd=project)
+    assert ran.code == 0, ran.err
+    assert "upload" in ran.err
+    assert (project / "pyproject.toml").read_bytes() == before
+    assert not (tmp_path / "static").exists()
+
+
+def test_everything_that_is_not_ready_is_told_together(
+    twofold: Callable[..., Any], project: Path, tmp_path: Path
+) -> None:
+    git(project, "tag", "v1.3.0")
+    (project / "README.md").write_text("changed\n")
+    git(project, "commit", "-q", "-am", "More")
+    (project / "README.md").write_text("changed again\n")
+    ran = twofold("release", "1.3.0", "--to", tmp_path / "static", cwd=project)
+    assert ran.code == 1
+    assert "README.md" in ran.err
+    assert "v1.3.0 stands for another commit" in ran.err
+    assert "no entry for 1.3.0" in ran.err
+
+
+def test_a_version_from_the_tag_is_built_with_the_tag_and_the_tag_undone(
+    twofold: Callable[..., Any], project: Path, tmp_path: Path
+) -> None:
+    text = (project / "pyproject.toml").read_text()
+    dynamic = text.replace('version = "1.0.0"\n', 'dynamic = ["version"]\n')
+    assert dynamic != text
+    (project / "pyproject.toml").write_text(dynamic + '\n[tool.twofold.version]\nfrom = "git"\n')
+    git(project, "commit", "-q", "-am", "Version from git")
+    git(project, "tag", "v1.1.0")
+    with serving(Prefix) as (address, _):
+        failed = twofold("release", "1.2.0", "--to", f"prefix+{address}/lab", cwd=project)
+    assert failed.code == 1
+    assert git(project, "tag").split() == ["v1.1.0"]
+    ran = twofold("release", "1.2.0", "--to", tmp_path / "static", cwd=project)
+    assert ran.code == 0, ran.err
+    assert (tmp_path / "static" / "my_package-1.2.0.tar.gz").is_file()
+
+
+def test_the_version_is_set_in_the_code_too(project: Path) -> None:
+    init = project / "src" / "my_package" / "__init__.py"
+    init.write_text(init.read_text() + '\n__version__: str = "1.0.0"\n')
+    planned = plan_version(project, "1.2")
+    assert sorted(change.path.name for change in planned.changes) == [
+        "__init__.py",
+        "pyproject.toml",
+    ]
+    for change in planned.changes:
+        change.do()
+    assert '__version__: str = "1.2"' in init.read_text()
+    for change in planned.changes:
+        change.undo()
+    assert '__version__: str = "1.0.0"' in init.read_text()
+
+
+@pytest.mark.parametrize("version", ["one", "1.0+local", "0.9"])
+def test_versions_that_cannot_be_released_are_told(project: Path, version: str) -> None:
+    with pytest.raises(ProjectErrors) as caught:
+        plan_version(project, version)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("## 1.2.0\n- a\n", ""),
+        ("## [1.2.0] - 2026-01-01\n- a\n", ""),
+        ("1.2.0\n=====\n\n* a\n", ""),
+        ("## 1.2.0\n\n## 1.1.0\n- b\n", "empty"),
+        ("## 1.2.0 (unreleased)\n- a\n", "unreleased"),
+        ("## 11.2.0\n- a\n## 1.2.0.1\n- b\n", "no entry"),
+    ],
+)
+def test_a_changelog_must_say_something_of_the_version(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    (tmp_path / "CHANGELOG.md").write_text(text)
+    problem = changelog_problem(tmp_path, "1.2.0")
+    assert (told in problem.message) if problem else not told
+
+
+def test_a_project_without_a_changelog_has_no_problem_with_it(tmp_path: Path) -> None:
+    assert changelog_problem(tmp_path, "1.0") is None

@@ -1,0 +1,83 @@
+"""What PyPI is known to refuse is told in the plan, file by file, with its reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.publish.conftest import make_sdist, make_wheel
+from twofold.formats.opening import read
+from twofold.publish import rules
+from twofold.publish.files import ReleaseFile
+
+
+def refusals(path: Path) -> list[str]:
+    file = ReleaseFile(read(path))
+    return [reason for rule in rules.PYPI if (reason := rule(file))]
+
+
+def test_an_ordinary_wheel_and_sdist_are_taken(tmp_path: Path) -> None:
+    assert refusals(make_wheel(tmp_path, "my_package", "1.0")) == []
+    assert refusals(make_sdist(tmp_path, "my_package", "1.0")) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "extra", "told"),
+    [
+        ("1.0+local", "", "local versions"),
+        ("1.0", "Classifier: Private :: Do Not Upload\n", "asks PyPI to refuse"),
+        (
+            "1.0",
+            "Requires-Dist: other @ https://example.org/o.whl\n",
+            "requirements with an address",
+        ),
+    ],
+)
+def test_what_pypi_refuses_in_the_metadata_is_told(
+    tmp_path: Path, version: str, extra: str, told: str
+) -> None:
+    (reason,) = refusals(make_wheel(tmp_path, "my_package", version, extra=extra))
+    assert told in reason
+
+
+def test_a_bare_linux_tag_is_told(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, "my_package", "1.0")
+    bytes_ = wheel.read_bytes()
+    named = tmp_path / "my_package-1.0-py3-none-linux_x86_64.whl"
+    named.write_bytes(bytes_)
+    import dataclasses
+
+    artifact = dataclasses.replace(read(wheel), path=named, tags=("py3-none-linux_x86_64",))
+    assert "linux_x86_64" in str(rules.platform_tag(ReleaseFile(artifact)))
+    fine = dataclasses.replace(artifact, tags=("cp311-cp311-manylinux_2_17_x86_64",))
+    assert rules.platform_tag(ReleaseFile(fine)) is None
+
+
+def test_a_description_that_does_not_render_is_told(tmp_path: Path) -> None:
+    import dataclasses
+
+    artifact = read(make_wheel(tmp_path, "my_package", "1.0"))
+    broken = b"Metadata-Version: 2.1\nName: x\nVersion: 1\nDescription-Content-Type: text/x-rst\n\n"
+    broken += b"Title\n=\n\n.. nothing-of-that-name::\n\n`open\n"
+    file = ReleaseFile(dataclasses.replace(artifact, metadata=broken))
+    assert "cannot render" in str(rules.description_renders(file))
+    odd = broken.replace(b"text/x-rst", b"text/asciidoc")
+    file = ReleaseFile(dataclasses.replace(artifact, metadata=odd))
+    assert "asciidoc" in str(rules.description_renders(file))
+
+
+def test_an_sdist_with_an_old_style_name_is_told(tmp_path: Path) -> None:
+    import dataclasses
+
+    artifact = read(make_sdist(tmp_path, "my_package", "1.0"))
+    old = dataclasses.replace(artifact, path=tmp_path / "my-package-1.0.tar.gz")
+    assert "PEP 625" in str(rules.sdist_name(ReleaseFile(old)))
+
+
+def test_a_file_over_the_limit_is_told(tmp_path: Path) -> None:
+    import dataclasses
+
+    artifact = read(make_wheel(tmp_path, "my_package", "1.0"))
+    large = dataclasses.replace(artifact, size=rules.LARGEST_ON_PYPI + 1)
+    assert "100 MB" in str(rules.too_large(ReleaseFile(large)))
