@@ -12,6 +12,7 @@ from twofold.convert.layout import Layout, script
 from twofold.convert.platforms import Abi
 from twofold_build import names
 from twofold_build.archive import Content, Entry, content_of, new_md5, new_sha256
+from twofold_build.list_writer import ListWriter
 from twofold_build.wheel import TAG, record_line
 
 TYPE_CHECKING = False
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from twofold.conda_metadata import CondaPackage
-    from twofold_build.archive import Writer
+    from twofold.formats.conda import CondaWriter
+    from twofold.formats.tar_bz2 import TarBz2Writer
     from twofold_build.build import Plan
+
+    PackageWriter = CondaWriter | TarBz2Writer | ListWriter
 
 
 def packages(planned: Plan) -> list[CondaPackage]:
@@ -48,7 +52,9 @@ class CondaSide:
             for package in packages(planned):
                 for kind in kinds:
                     path = os.path.join(channel, package.subdir, f"{package.stem}.{kind}")
-                    self.writers.append(FromWheel(_open(kind, path, package), package, planned))
+                    self.writers.append(
+                        FromWheel(open_writer(kind, path, package), package, planned)
+                    )
                     self._files.append((kind, path, package))
         except BaseException:
             for writer in self.writers:
@@ -62,7 +68,7 @@ class CondaSide:
         built = []
         records = {}
         for kind, path, package in self._files:
-            one, md5 = _hashed(kind, path)
+            one, md5 = hashed(kind, path)
             built.append(one)
             records[os.path.basename(path)] = _record(package, one, md5)
         index_channel(self._channel, records)
@@ -77,7 +83,8 @@ def _record(package: CondaPackage, built: Built, md5: str) -> dict[str, Any]:
     return {**record, "md5": md5, "sha256": built.sha256, "size": built.size}
 
 
-def _open(kind: str, path: str, package: CondaPackage) -> Writer:
+def open_writer(kind: str, path: str, package: CondaPackage) -> CondaWriter | TarBz2Writer:
+    """A writer of a package in one of the two formats."""
     if kind == "conda":
         from twofold.formats.conda import BUILD, CondaWriter
 
@@ -94,7 +101,7 @@ class FromWheel:
     info/licenses/ too.
     """
 
-    def __init__(self, writer: Writer, package: CondaPackage, planned: Plan) -> None:
+    def __init__(self, writer: PackageWriter, package: CondaPackage, planned: Plan) -> None:
         self._writer = writer
         self._package = package
         stem = planned.project.file_stem
@@ -134,12 +141,10 @@ class FromWheel:
 
     def _add_replaced(self, entry: Entry, content: Content, placeholder: str) -> None:
         """A script whose first line the installer will change: its hash cannot be told."""
-        from twofold.formats.conda import CondaWriter
-
-        if isinstance(self._writer, CondaWriter):
-            self._writer.add(entry, content, placeholder)
-        else:
+        if isinstance(self._writer, ListWriter):
             self._writer.add(entry, content)
+        else:
+            self._writer.add(entry, content, placeholder)
         self._record.append(f"{self._layout.from_site_packages(entry.path)},,\n")
 
     def _remember(self, path: str, content: Content) -> None:
@@ -147,7 +152,7 @@ class FromWheel:
         self._record.append(record_line(relative, content.sha256, len(content.data)))
 
 
-def _hashed(kind: str, path: str) -> tuple[Built, str]:
+def hashed(kind: str, path: str) -> tuple[Built, str]:
     """A finished file with its SHA-256, and its MD5, which repodata tells for old clients."""
     sha256, md5 = new_sha256(), new_md5()
     size = 0

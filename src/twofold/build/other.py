@@ -18,7 +18,9 @@ from twofold_build.mistakes import Mistakes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Sequence
+
+    from twofold.convert import CondaOptions
 
 #: PEP 517: what holds where pyproject.toml says nothing.
 _DEFAULT_REQUIRES = ["setuptools>=40.8.0"]
@@ -29,6 +31,7 @@ def build_other(root: str, out: str, request: BuildRequest) -> BuildResult:
     """Build through the project's own backend; what is made appears in `out` only when whole."""
     project = Path(root)
     requires, backend, paths = build_system(project)
+    options = _conda_options(project)
     result = BuildResult("", "", backend)
     with tempfile.TemporaryDirectory(prefix="twofold-build-") as kept:
         draft = Path(kept)
@@ -47,7 +50,7 @@ def build_other(root: str, out: str, request: BuildRequest) -> BuildResult:
             with _step(result, request, f"the wheel from the sdist, by {backend}"):
                 environment.install(inner.requires("wheel"))
                 wheel = _judged(inner.build("wheel", draft / "wheel"), ".whl", backend)
-        _deliver(result, request, Path(out), sdist, wheel)
+        _deliver(result, request, Path(out), sdist, wheel, options)
     return result
 
 
@@ -88,6 +91,15 @@ def build_system(root: Path) -> tuple[list[str], str, list[str]]:
     return list(requires or []), backend, list(paths)
 
 
+def _conda_options(root: Path) -> CondaOptions:
+    """[tool.twofold.conda] of a project with another backend."""
+    from twofold.convert import options_of
+
+    path = root / "pyproject.toml"
+    tool = tomllib.loads(path.read_text("utf-8")).get("tool", {}) if path.exists() else {}
+    return options_of(tool.get("twofold", {}).get("conda", {}))
+
+
 class _step:
     """Times one step and tells it when it begins."""
 
@@ -124,7 +136,12 @@ def _unpack(sdist: Path, folder: Path) -> Path:
 
 
 def _deliver(
-    result: BuildResult, request: BuildRequest, out: Path, sdist: Path, wheel: Path | None
+    result: BuildResult,
+    request: BuildRequest,
+    out: Path,
+    sdist: Path,
+    wheel: Path | None,
+    options: CondaOptions,
 ) -> None:
     """Copy what was asked for to its final place, and make conda packages of the wheel."""
     from twofold.formats.opening import read
@@ -136,7 +153,8 @@ def _deliver(
             result.artifacts.append(_copy(kind, path, out / "dist"))
     if wheel is None:
         return
-    made = _conda_packages(wheel, out / "conda-bld", request)
+    kinds = [kind for kind in request.kinds if kind in ("conda", "tar.bz2")]
+    made = _conda_packages(wheel, out / "conda-bld", kinds, options) if kinds else []
     result.artifacts += made
     if made:
         from twofold.index.folder import index_folder
@@ -159,12 +177,24 @@ def _copy(kind: str, path: Path, folder: Path) -> Built:
     return Built(kind, draft.path, draft.sha256, draft.size)
 
 
-def _conda_packages(wheel: Path, channel: Path, request: BuildRequest) -> list[Built]:
-    if not {"conda", "tar.bz2"} & set(request.kinds):
-        return []
-    from twofold.convert import convert_all
+def _conda_packages(
+    wheel: Path, channel: Path, kinds: Sequence[str], options: CondaOptions
+) -> list[Built]:
+    """The wheel's conda packages, each in the kinds asked for."""
+    from twofold.build.conda import hashed, open_writer
+    from twofold.convert import packages_of
+    from twofold.convert.wheel_to_conda import lay_down, licences_of, timestamp_of
+    from twofold.formats.wheel import WheelFile
 
-    return [
-        Built("conda", str(artifact.path), artifact.sha256, artifact.size)
-        for artifact in convert_all(wheel, channel)
-    ]
+    made = []
+    with WheelFile(wheel) as source:
+        scripts = source.dist_info_file("entry_points.txt")
+        tags = source.name.tags
+        for package in packages_of(source.metadata_bytes, scripts, tags, options):
+            package.timestamp = package.timestamp or timestamp_of(source)
+            package.info_files |= licences_of(source)
+            for kind in kinds:
+                path = channel / package.subdir / f"{package.stem}.{kind}"
+                lay_down(source, package, open_writer(kind, str(path), package))
+                made.append(hashed(kind, str(path))[0])
+    return made

@@ -39,16 +39,17 @@ def build_own(root: str, out: str, request: BuildRequest) -> BuildResult:
     conda: CondaSide | None = None
     started = time.perf_counter()
     try:
-        if "sdist" in request.kinds:
-            sdists.append(_sdist(planned, os.path.join(out, "dist"), finished))
-        if "wheel" in request.kinds:
-            wheels.append(_wheel(planned, os.path.join(out, "dist"), finished))
         conda_kinds = [kind for kind in request.kinds if kind in ("conda", "tar.bz2")]
         if conda_kinds:
             from twofold.build.conda import CondaSide
 
+            # First: what conda cannot say is told before any file is opened.
             conda = CondaSide(planned, os.path.join(out, "conda-bld"), conda_kinds)
             wheels += conda.writers
+        if "sdist" in request.kinds:
+            sdists.append(_sdist(planned, os.path.join(out, "dist"), finished))
+        if "wheel" in request.kinds:
+            wheels.insert(0, _wheel(planned, os.path.join(out, "dist"), finished))
     except BaseException:
         for writer in (*sdists, *wheels):
             writer.abort()

@@ -1,0 +1,240 @@
+"""`twofold build` of projects with twofold's own backend: three artifacts in one walk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.backend.samples import SAMPLES, call_hook
+from tests.conftest import Ran
+from twofold.build import BuildRequest, build_project
+from twofold.convert import convert_all, options_of
+from twofold.errors import ProjectErrors
+from twofold.formats.conda import BUILD
+from twofold.formats.opening import read
+from twofold.index.folder import index_folder
+from twofold_build.project import read_project
+
+Project = Callable[[str], Path]
+#: Samples whose code the checks rightly refuse: they are there for the backend alone.
+BUILDABLE = [name for name in SAMPLES if name not in ("dynamic_version", "gitignored")]
+
+
+@pytest.mark.parametrize("name", BUILDABLE)
+def test_the_conda_package_is_what_convert_makes_of_the_wheel(name: str, project: Project) -> None:
+    root = project(name)
+    made = build_project(root)
+    (wheel,) = [Path(built.path) for built in made.artifacts if built.kind == "wheel"]
+    packages = [Path(built.path) for built in made.artifacts if built.kind == "conda"]
+    options = options_of(read_project(root).settings.table.get("conda", {}))
+    options.level = BUILD
+    converted = convert_all(wheel, root / "other", options)
+    assert [one.filename for one in converted] == [path.name for path in packages]
+    for one, path in zip(converted, packages, strict=True):
+        assert one.path.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("name", BUILDABLE)
+def test_the_files_hold_the_same_as_those_of_the_hooks(
+    name: str, project: Project, tmp_path: Path
+) -> None:
+    root = project(name)
+    hooked = tmp_path / "hooked"
+    sdist = hooked / call_hook("build_sdist", root, hooked)
+    wheel = hooked / call_hook("build_wheel", root, hooked)
+    made = build_project(root, BuildRequest(("sdist", "wheel")))
+    paths = {built.kind: Path(built.path) for built in made.artifacts}
+    assert paths["sdist"].read_bytes() == sdist.read_bytes()
+    assert paths["wheel"].read_bytes() == wheel.read_bytes()
+
+
+def test_every_built_file_can_be_read_and_says_what_the_result_says(project: Project) -> None:
+    root = project("full_metadata")
+    kinds = ("sdist", "wheel", "conda", "tar.bz2")
+    made = build_project(root, BuildRequest(kinds))
+    assert {built.kind for built in made.artifacts} == set(kinds)
+    assert (made.name, made.version) == ("Full-Metadata.Sample", "1.2.0rc1")
+    for built in made.artifacts:
+        artifact = read(Path(built.path))
+        assert artifact.kind == built.kind
+        assert artifact.sha256 == built.sha256
+        assert artifact.size == built.size
+
+
+def test_the_files_lie_where_the_contract_says(twofold: Callable[..., Ran], tmp_path: Path) -> None:
+    assert twofold("new", "my_package").code == 0
+    ran = twofold("build", "my_package")
+    assert ran.code == 0, ran.err
+    root = tmp_path / "my_package"
+    for path in (
+        "dist/my_package-1.0.0.tar.gz",
+        "dist/my_package-1.0.0-py3-none-any.whl",
+        "conda-bld/noarch/my_package-1.0.0-py_0.conda",
+        "conda-bld/noarch/repodata.json",
+    ):
+        assert (root / path).is_file(), path
+    assert [line.split()[0] for line in ran.out.splitlines()] == [
+        str(Path("my_package", path))
+        for path in (
+            "dist/my_package-1.0.0.tar.gz",
+            "dist/my_package-1.0.0-py3-none-any.whl",
+            "conda-bld/noarch/my_package-1.0.0-py_0.conda",
+        )
+    ]
+
+
+def test_the_channel_written_on_the_way_is_the_one_that_index_writes(project: Project) -> None:
+    root = project("full_metadata")
+    build_project(root, BuildRequest(("conda", "tar.bz2")))
+    channel = root / "conda-bld"
+    quick = json.loads((channel / "noarch" / "repodata.json").read_text("utf-8"))
+    (channel / "noarch" / "repodata.json").unlink()
+    index_folder(channel)
+    assert json.loads((channel / "noarch" / "repodata.json").read_text("utf-8")) == quick
+
+
+def test_an_older_version_stays_in_the_channel(project: Project) -> None:
+    root = project("flat_layout")
+    text = (root / "pyproject.toml").read_text("utf-8")
+    for version in ("0.1", "0.2", "0.2"):
+        (root / "pyproject.toml").write_text(text.replace("0.1", version), encoding="utf-8")
+        build_project(root)
+    data = json.loads((root / "conda-bld/noarch/repodata.json").read_text("utf-8"))
+    assert sorted(data["packages.conda"]) == [
+        "flat-sample-0.1-py_0.conda",
+        "flat-sample-0.2-py_0.conda",
+    ]
+
+
+def test_a_package_from_elsewhere_is_indexed_too(project: Project, tmp_path: Path) -> None:
+    other = project("namespace")
+    build_project(other)
+    root = project("flat_layout")
+    build_project(root)
+    for path in (other / "conda-bld/noarch").glob("*.conda"):
+        shutil.copy(path, root / "conda-bld" / "noarch")
+    build_project(root)
+    data = json.loads((root / "conda-bld/noarch/repodata.json").read_text("utf-8"))
+    assert len(data["packages.conda"]) == 2
+    build_project(root)
+    assert (
+        len(json.loads((root / "conda-bld/noarch/repodata.json").read_text())["packages.conda"])
+        == 2
+    )
+
+
+def test_the_manifest_names_what_the_last_build_made(project: Project) -> None:
+    root = project("flat_layout")
+    build_project(root)
+    noted = json.loads((root / "dist/.twofold-build.json").read_text("utf-8"))
+    assert noted["version"] == 1
+    assert [entry["kind"] for entry in noted["artifacts"]] == ["sdist", "wheel", "conda"]
+    for entry in noted["artifacts"]:
+        assert hashlib.sha256((root / entry["path"]).read_bytes()).hexdigest() == entry["sha256"]
+    build_project(root, BuildRequest(("wheel",)))
+    noted = json.loads((root / "dist/.twofold-build.json").read_text("utf-8"))
+    assert [entry["kind"] for entry in noted["artifacts"]] == ["wheel"]
+
+
+def test_out_is_where_dist_and_conda_bld_stand(
+    project: Project, twofold: Callable[..., Ran], tmp_path: Path
+) -> None:
+    root = project("flat_layout")
+    ran = twofold("build", root, "--out", tmp_path / "elsewhere", "--only", "wheel,conda")
+    assert ran.code == 0, ran.err
+    assert not (root / "dist").exists()
+    assert not (root / "conda-bld").exists()
+    assert (tmp_path / "elsewhere/dist/flat_sample-0.1-py3-none-any.whl").is_file()
+    assert not list((tmp_path / "elsewhere/dist").glob("*.tar.gz"))
+    assert (tmp_path / "elsewhere/conda-bld/noarch/flat-sample-0.1-py_0.conda").is_file()
+
+
+def test_list_writes_nothing_and_says_what_a_build_packs(
+    project: Project, twofold: Callable[..., Ran]
+) -> None:
+    root = project("data_files")
+    before = sorted(root.rglob("*"))
+    ran = twofold("build", root, "--list", "--json")
+    assert ran.code == 0, ran.err
+    assert sorted(root.rglob("*")) == before
+    listed = ran.json
+    assert isinstance(listed, dict)
+    made = build_project(root)
+    for built in made.artifacts:
+        path = Path(built.path)
+        name = path.name if built.kind != "conda" else f"noarch/{path.name}"
+        names = [entry["path"] for entry in listed["artifacts"][name]]
+        if built.kind == "wheel":
+            assert names == zipfile.ZipFile(path).namelist()
+        elif built.kind == "sdist":
+            with tarfile.open(path) as archive:
+                assert names == [n.partition("/")[2] for n in archive.getnames()]
+    left_out = {entry["path"]: entry["why"] for entry in listed["left_out"]}
+    assert left_out["tests/big/"] == "exclude 'tests/big'"
+    assert "[tool.twofold.wheel] exclude" in left_out["src/data_files/speed.pyx"]
+
+
+def test_json_tells_artifacts_and_steps(project: Project, twofold: Callable[..., Ran]) -> None:
+    ran = twofold("build", project("flat_layout"), "--json")
+    told = ran.json
+    assert isinstance(told, dict)
+    assert [one["kind"] for one in told["artifacts"]] == ["sdist", "wheel", "conda"]
+    assert told["backend"] == "twofold_build"
+    assert all(step["seconds"] >= 0 for step in told["steps"])
+
+
+def test_errors_of_check_stop_the_build_and_are_told_together(
+    project: Project, twofold: Callable[..., Ran]
+) -> None:
+    root = project("flat_layout")
+    (root / "flat_sample" / "broken.py").write_text("def f(:\n", encoding="utf-8")
+    (root / "flat_sample" / "worse.py").write_text("x = = 1\n", encoding="utf-8")
+    ran = twofold("build", root)
+    assert ran.code == 1
+    assert "broken.py:1" in ran.err
+    assert "worse.py:1" in ran.err
+    assert "Traceback" not in ran.err
+    assert not (root / "dist").exists()
+
+
+def test_the_conda_settings_of_the_project_hold(project: Project) -> None:
+    root = project("flat_layout")
+    with (root / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[tool.twofold.conda]\nname = "other-name"\nbuild-number = 3\n')
+    made = build_project(root, BuildRequest(("conda",)))
+    assert Path(made.artifacts[0].path).name == "other-name-0.1-py_3.conda"
+
+
+def test_wrong_conda_settings_are_told(project: Project) -> None:
+    root = project("flat_layout")
+    with (root / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[tool.twofold.conda]\nnmae = "x"\n')
+    with pytest.raises(ProjectErrors, match="nmae"):
+        build_project(root)
+    assert not (root / "dist").exists()
+
+
+def test_markers_that_noarch_cannot_say_make_several_packages(project: Project) -> None:
+    root = project("flat_layout")
+    with (root / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write("dependencies = [\"colorama; sys_platform == 'win32'\"]\n")
+    made = build_project(root, BuildRequest(("wheel", "conda")))
+    assert len([built for built in made.artifacts if built.kind == "conda"]) > 1
+    names = [built.path for built in made.artifacts]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("words", [("--only", "egg"), ("--only", ",")])
+def test_a_kind_that_is_not_there_is_wrong_usage(
+    words: tuple[str, ...], project: Project, twofold: Callable[..., Ran]
+) -> None:
+    ran = twofold("build", project("flat_layout"), *words)
+    assert ran.code == 2
+    assert "hint:" in ran.err
