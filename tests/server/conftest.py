@@ -109,10 +109,13 @@ class serve:
 
     def __enter__(self) -> Place:
         listener = serving.bind("127.0.0.1", 0)
-        self.place.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        scheme = "https" if self.place.settings.tls_certificate else "http"
+        self.place.url = f"{scheme}://localhost:{listener.getsockname()[1]}"
+        if scheme == "http":
+            self.place.url = self.place.url.replace("localhost", "127.0.0.1")
         app = create_app(self.place.settings, self.place.registry)
         ready = threading.Event()
-        self.server = serving.Server(serving.config_of(app), ready.set)
+        self.server = serving.Server(serving.config_of(app, self.place.settings), ready.set)
         self.thread = threading.Thread(target=self.server.run, args=([listener],), daemon=True)
         self.thread.start()
         assert ready.wait(20)

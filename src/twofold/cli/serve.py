@@ -22,6 +22,11 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--database", default="", help="postgresql://... (default: SQLite in --data)")
     made.add_argument("--objects", default="", help="s3://bucket/... (default: files in --data)")
+    made.add_argument(
+        "--audience", default="twofold", help="what identity tokens for trusted publishing name"
+    )
+    made.add_argument("--tls-cert", type=Path, help="serve https with this certificate (PEM)")
+    made.add_argument("--tls-key", type=Path, help="the certificate's key (PEM)")
     return made.with_json()
 
 
@@ -34,7 +39,16 @@ def run(args: argparse.Namespace) -> int:
             f"the registry needs {error.name}, which is not installed",
             "install it with: pip install 'twofold[server]'",
         ) from error
-    settings = Settings(args.data.resolve(), args.database, args.objects, args.host, args.port)
+    settings = Settings(
+        args.data.resolve(),
+        args.database,
+        args.objects,
+        args.host,
+        args.port,
+        audience=args.audience,
+        tls_certificate=args.tls_cert,
+        tls_key=args.tls_key,
+    )
     serve(settings, _say_json if args.json else _say)
     return 0
 

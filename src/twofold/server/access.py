@@ -84,7 +84,7 @@ def _token_allows(actor: Actor, action: Action, channel: Channel, project: str |
     return (
         any(given.includes(action) for given in token.actions)
         and token.channel in (None, channel.name)
-        and (token.project is None or action is Action.READ or token.project == project)
+        and (token.project is None or action is Action.READ or project in token.projects)
     )
 
 

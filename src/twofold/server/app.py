@@ -7,10 +7,20 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from twofold.errors import Refused, TwofoldError
+from twofold.server.oidc import Issuers
 from twofold.server.registry import Registry
 from twofold.server.settings import Settings
 from twofold.server.store import Blobs, Database
-from twofold.server.web import anaconda, conda, conda_upload, legacy, problem, simple, status
+from twofold.server.web import (
+    anaconda,
+    conda,
+    conda_upload,
+    legacy,
+    problem,
+    simple,
+    status,
+    trusted,
+)
 from twofold.server.web.asking import StripToken
 
 
@@ -26,6 +36,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Starlett
     app = Starlette(
         routes=[
             *status.routes,
+            *trusted.routes,
             *conda_upload.routes,
             *anaconda.routes,
             *simple.routes,
@@ -43,5 +54,6 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Starlett
     )
     app.router.redirect_slashes = False
     app.state.settings = settings
+    app.state.issuers = Issuers()
     app.state.registry = registry or open_registry(settings)
     return app

@@ -36,7 +36,10 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A credential as the store knows it: never the secret itself. None means 'no limit'."""
+    """A credential as the store knows it: never the secret itself. None means 'no limit'.
+
+    `project` is a normalised name, or several with commas between them.
+    """
 
     id: int
     user_id: int
@@ -50,6 +53,10 @@ class Token:
     revoked_at: datetime | None = None
     application: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def projects(self) -> list[str]:
+        return self.project.split(",") if self.project else []
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -60,6 +67,9 @@ class Actor:
 
     @property
     def name(self) -> str:
+        """Who is named in the audit log: the run behind a token of a trusted publisher."""
+        if self.token is not None and "publisher" in self.token.application:
+            return self.token.name
         return self.user.name if self.user else "anonymous"
 
 

@@ -45,18 +45,21 @@ def serve(settings: Settings, ready: Callable[[str, str | None], None]) -> None:
         app = create_app(settings)
         token = people.first_start(app.state.registry)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        url = f"http://{host}:{listener.getsockname()[1]}"
-        server = Server(config_of(app), lambda: ready(url, token))
+        scheme = "https" if settings.tls_certificate else "http"
+        url = f"{scheme}://{host}:{listener.getsockname()[1]}"
+        server = Server(config_of(app, settings), lambda: ready(url, token))
         server.run([listener])
     finally:
         listener.close()
 
 
-def config_of(app: object) -> uvicorn.Config:
+def config_of(app: object, settings: Settings) -> uvicorn.Config:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         http=ReasonProtocol,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
         ws="none",
         lifespan="off",
         access_log=False,

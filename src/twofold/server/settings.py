@@ -10,7 +10,8 @@ from pathlib import Path
 class Settings:
     """`database` and `objects` are addresses; '' means SQLite and local files under `data`.
 
-    Sizes are in bytes.
+    Sizes are in bytes. `audience` is what identity tokens for trusted publishing must name; give
+    each registry its own, so that a token meant for one cannot be used at another.
     """
 
     data: Path
@@ -19,6 +20,9 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8080
     largest_file: int = 4 << 30
+    audience: str = "twofold"
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
 
     @property
     def database_url(self) -> str:

@@ -11,7 +11,7 @@ from twofold.errors import Refused
 from twofold.server import access, tokens
 from twofold.server.model import Action, Actor, Channel, Token, User
 from twofold.server.registry import Registry
-from twofold.server.store import audit, channels, people
+from twofold.server.store import Connection, audit, channels, people
 
 OWNER, MAIN = "owner", "main"
 
@@ -80,8 +80,15 @@ def give_token(registry: Registry, by: str, user: User, request: TokenRequest) -
     return secret, token
 
 
-def _add_token(db: Any, user: User, request: TokenRequest, secret: str, at: datetime) -> Token:
-    token = Token(
+def _add_token(
+    db: Connection, user: User, request: TokenRequest, secret: str, at: datetime
+) -> Token:
+    return people.add_token(db, token_of(user, request, secret, at), tokens.token_hash(secret))
+
+
+def token_of(user: User, request: TokenRequest, secret: str, at: datetime) -> Token:
+    """The token as it is recorded; the store gives the id."""
+    return Token(
         id=0,
         user_id=user.id,
         shown=tokens.shown(secret),
@@ -93,7 +100,6 @@ def _add_token(db: Any, user: User, request: TokenRequest, secret: str, at: date
         expires_at=request.expires_at,
         application=request.application,
     )
-    return people.add_token(db, token, tokens.token_hash(secret))
 
 
 def _not_more_than(token: Token, request: TokenRequest) -> None:

@@ -29,6 +29,10 @@ def channel_named(db: Connection, name: str) -> Channel | None:
     return _channel(row) if row else None
 
 
+def channel_by_id(db: Connection, channel_id: int) -> Channel:
+    return _channel(db.execute(select(channels).where(channels.c.id == channel_id)).one())
+
+
 def all_channels(db: Connection) -> list[Channel]:
     return [_channel(row) for row in db.execute(select(channels).order_by(channels.c.name))]
 

@@ -31,11 +31,16 @@ def problem(code: str, message: str, hint: str = "", status: int = 400) -> Respo
         status,
         media_type="application/problem+json",
     )
+    if status == 401:
+        response.headers["www-authenticate"] = 'Basic realm="twofold", charset="UTF-8"'
+    return with_reason(response, message)
+
+
+def with_reason(response: Response, message: str) -> Response:
+    """The answer with its message in the status line too, and kept by nobody."""
     response.raw_headers.append((HEADER, reason_of(message)))
     response.headers["cache-control"] = "no-store"
     response.headers["x-content-type-options"] = "nosniff"
-    if status == 401:
-        response.headers["www-authenticate"] = 'Basic realm="twofold", charset="UTF-8"'
     return response
 
 

@@ -1,0 +1,232 @@
+"""Trusted publishing: an issuer on loopback over TLS, tokens good and bad, and uv itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+import requests
+import trustme
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests.server.conftest import Place, serve
+from tests.server.packages import make_wheel
+from twofold.errors import Refused
+from twofold.server.registry import trust
+
+
+@dataclass
+class Issuer:
+    """An identity provider: its address, its key, and the tokens it signs."""
+
+    url: str
+    key: rsa.RSAPrivateKey
+    documents: dict[str, Any] = field(default_factory=dict)
+    number: int = 0
+
+    def token(self, _key: Any = None, _algorithm: str = "RS256", **claims: Any) -> str:
+        self.number += 1
+        now = int(time.time())
+        told = {
+            "iss": self.url,
+            "aud": "twofold",
+            "sub": "repo:org/project:ref:refs/heads/main",
+            "repository": "org/project",
+            "workflow_ref": "org/project/.github/workflows/release.yml@refs/tags/v1",
+            "jti": f"token-{self.number}",
+            "iat": now,
+            "exp": now + 300,
+            **claims,
+        }
+        told = {name: value for name, value in told.items() if value is not None}
+        header = {"kid": "key-1", "jku": "https://evil.example/keys"}
+        return jwt.encode(told, _key or self.key, _algorithm, header)
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def issuer(
+    authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Issuer]:
+    bundle = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(bundle)
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    documents: dict[str, Any] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps(documents.get(self.path)).encode()
+            self.send_response(200 if self.path in documents else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"https://localhost:{server.server_address[1]}"
+    public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
+    documents["/.well-known/openid-configuration"] = {"issuer": url, "jwks_uri": f"{url}/keys"}
+    documents["/keys"] = {"keys": [{**public, "kid": "key-1", "use": "sig", "alg": "RS256"}]}
+    yield Issuer(url, key, documents)
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def secure(place: Place, authority: trustme.CA, tmp_path: Path, issuer: Issuer) -> Iterator[Place]:
+    """The registry over TLS, trusting the issuer's runs of org/project."""
+    certificate = authority.issue_cert("localhost")
+    files = tmp_path / "registry.pem", tmp_path / "registry.key"
+    certificate.cert_chain_pems[0].write_to_path(files[0])
+    certificate.private_key_pem.write_to_path(files[1])
+    place.settings = replace(place.settings, tls_certificate=files[0], tls_key=files[1])
+    trust.add_publisher(
+        place.registry,
+        "owner",
+        "main",
+        "My_Package",
+        issuer.url,
+        {"repository": "org/project", "workflow_ref": "*/.github/workflows/release.yml@*"},
+    )
+    with serve(place):
+        yield place
+
+
+def mint(place: Place, token: str, path: str = "/_/oidc/mint-token") -> requests.Response:
+    return requests.post(f"{place.url}{path}", json={"token": token}, timeout=10)
+
+
+def test_a_run_gets_a_token_for_its_project_alone(
+    secure: Place, issuer: Issuer, tmp_path: Path
+) -> None:
+    answer = mint(secure, issuer.token()).json()
+    assert answer["success"] is True
+    assert 800 < answer["expires"] - time.time() <= 900
+    mine, other = make_wheel(tmp_path, "my_package"), make_wheel(tmp_path, "other")
+    assert secure.upload(mine, token=answer["token"]).status_code == 200
+    refused = secure.upload(other, token=answer["token"])
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+
+
+def test_an_identity_token_is_good_once(secure: Place, issuer: Issuer) -> None:
+    token = issuer.token()
+    assert mint(secure, token).status_code == 200
+    again = mint(secure, token)
+    assert again.status_code == 422
+    assert again.json()["errors"][0]["code"] == "invalid-reuse-token"
+
+
+@pytest.mark.parametrize(
+    ("claims", "code"),
+    [
+        ({"aud": "pypi"}, "invalid-token"),
+        ({"exp": int(time.time()) - 600}, "invalid-token"),
+        ({"nbf": int(time.time()) + 6000}, "invalid-token"),
+        ({"iss": "https://evil.example"}, "invalid-token"),
+        ({"jti": None}, "invalid-token"),
+        ({"repository": "org/other"}, "invalid-publisher"),
+        ({"repository": ["org/project"]}, "invalid-publisher"),
+        ({"workflow_ref": "org/project/.github/workflows/test.yml@x"}, "invalid-publisher"),
+        ({"repository": None}, "invalid-publisher"),
+    ],
+    ids=str,
+)
+def test_a_token_with_other_claims_is_refused(
+    secure: Place, issuer: Issuer, claims: dict[str, Any], code: str
+) -> None:
+    answer = mint(secure, issuer.token(**claims))
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["code"] == code
+
+
+def test_a_token_of_another_key_or_none_is_refused(secure: Place, issuer: Issuer) -> None:
+    stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    for token in (
+        issuer.token(stranger),
+        issuer.token("shared-secret-shared-secret-shared", "HS256"),
+        jwt.encode(jwt.decode(issuer.token(), options={"verify_signature": False}), "", "none"),
+        "no.token.atall",
+        "",
+    ):
+        answer = mint(secure, token)
+        assert answer.status_code == 422, token
+        assert answer.json()["errors"][0]["code"] == "invalid-token"
+
+
+def test_keys_on_another_host_are_not_fetched(secure: Place, issuer: Issuer) -> None:
+    path = "/.well-known/openid-configuration"
+    issuer.documents[path] = {"jwks_uri": "https://169.254.169.254/latest/meta-data"}
+    answer = mint(secure, issuer.token())
+    assert "own host" in answer.json()["errors"][0]["description"]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"token": 1}', b"x" * 100_000])
+def test_a_malformed_request_is_told(secure: Place, body: bytes) -> None:
+    answer = requests.post(f"{secure.url}/_/oidc/mint-token", data=body, timeout=10)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["code"] == "invalid-payload"
+
+
+def test_discovery_leads_to_the_channels_own_endpoints(secure: Place, issuer: Issuer) -> None:
+    found = requests.get(
+        f"{secure.url}/.well-known/pytp", params={"discover": "/main/legacy/"}, timeout=10
+    )
+    assert found.headers["content-type"] == "application/vnd.pypi.pytp.v1+json"
+    where = found.json()
+    assert requests.get(where["audience-endpoint"], timeout=10).json() == {"audience": "twofold"}
+    answer = requests.post(where["token-mint-endpoint"], json={"token": issuer.token()}, timeout=10)
+    assert answer.json()["success"] is True
+    missing = requests.get(f"{secure.url}/.well-known/pytp?discover=/x/y", timeout=10)
+    assert missing.status_code == 404
+
+
+def test_without_publishers_it_is_not_enabled(served: Place) -> None:
+    answer = requests.post(f"{served.url}/_/oidc/mint-token", json={"token": "x"}, timeout=10)
+    assert answer.json()["errors"][0]["code"] == "not-enabled"
+
+
+def test_an_issuer_without_tls_cannot_be_trusted(place: Place) -> None:
+    with pytest.raises(Refused, match="https"):
+        trust.add_publisher(place.registry, "owner", "main", "x", "http://localhost", {"a": "b"})
+
+
+def test_uv_publishes_from_a_run(secure: Place, issuer: Issuer, tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path)
+    command = ["uv", "publish", "--trusted-publishing", "always", "--native-tls"]
+    done = subprocess.run(
+        [*command, "--publish-url", f"{secure.channel}/legacy/", str(wheel)],
+        env={
+            **{name: value for name, value in os.environ.items() if "UV_" not in name},
+            "GITLAB_CI": "true",
+            "TWOFOLD_ID_TOKEN": issuer.token(),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert secure.get("/main/simple/my-package/").status_code == 200
