@@ -61,11 +61,12 @@ def check_before_build(
 
     `pack` is what `twofold_build.files.collect` found, where it is at hand already: then nothing
     is walked twice. `contents` are files that have been read already, by their path in the
-    project; the others are read here, large data excepted. What is learnt of each is kept by its content's hash in
-    the user's cache (TWOFOLD_CACHE_DIR), so that a second build only reads and hashes.
+    project; the others are read here, large data excepted. What is learnt of each is kept by its
+    content's hash in the user's cache (TWOFOLD_CACHE_DIR): a second build only reads and hashes.
     """
     from twofold.check.before_build import build_errors
 
+    del root  # project.root says the same; every door of this room takes the folder first
     return build_errors(project, pack, contents or {})
 
 

@@ -16,11 +16,10 @@ _PATHS = re.compile(
     r"|Windows cannot hold"
 )
 _ZIP = re.compile(
-    r"(?:a member|the zip|hidden data|the ZIP64|zip|archive).*"
-    r"(?:two (?:names|sizes|ways)|twice|comment|hidden data|overlaps|descriptor|encrypted|flags"
-    r"|method other|another disk|file and a folder|neither a file|not UTF-8|not marked|second name"
-    r"|extra field|directory|follows|follow|bomb|points to|has content|sparse|unknown kind)"
-    r"|hidden data|holds a file twice|bomb"
+    r"two (?:names|sizes|ways)|sizes or checksums|twice|has a comment|hidden data|overlaps"
+    r"|data descriptor|encrypted|unknown flags|method other|another disk|a file and a folder"
+    r"|neither a file|not UTF-8|not marked|second name|extra field|ZIP64|has content|a bomb"
+    r"|sparse|unknown kind|renames members|something follows the end|lists \d+"
 )
 _NAMES = re.compile(
     r"names the project|tells version|tells (?:name|version|build) '|file name|\.dist-info folders"

@@ -1,0 +1,254 @@
+"""Rules about built files: each speaks in its sample and is silent in a sound file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Ran
+from tests.formats import zips
+from tests.formats.making import member, put_conda, put_sdist, put_wheel, put_zip, wheel_files
+from twofold.check import artifact_findings, check_file, check_files
+from twofold.check.rules import BY_CODE, RULES
+
+GOOD = """\
+Metadata-Version: 2.4
+Name: my_package
+Version: 1.0.0
+Summary: A sample
+License-Expression: MIT
+Requires-Python: >=3.9
+Description-Content-Type: text/markdown
+
+# my_package
+"""
+DIST_INFO = "my_package-1.0.0.dist-info"
+KEY = b"-----BEGIN OPENSSH PRIVATE KEY-----\n" + b"b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZ\n" * 3
+
+
+def code(text: str, **others: str) -> dict[str, bytes]:
+    files = {"my_package/__init__.py": text.encode()}
+    return files | {f"my_package/{name}.py": other.encode() for name, other in others.items()}
+
+
+def wheel(files: dict[str, bytes] | None = None, **fields: str) -> Callable[[Path], Path]:
+    """A wheel with these files; `fields` are put into or replace those of its metadata."""
+
+    def make(folder: Path) -> Path:
+        return put_wheel(folder, files, with_fields(**fields))
+
+    return make
+
+
+def with_fields(**fields: str) -> str:
+    head, _, body = GOOD.partition("\n\n")
+    lines = head.splitlines()
+    for name, value in fields.items():
+        key = name.replace("_", "-")
+        lines = [line for line in lines if not line.startswith(f"{key}:")]
+        lines += [f"{key}: {value}"] if value else []
+    return "\n".join(lines) + "\n\n" + body
+
+
+def rst(text: str) -> Callable[[Path], Path]:
+    metadata = with_fields(Description_Content_Type="text/x-rst").replace("# my_package\n", text)
+    return lambda folder: put_wheel(folder, None, metadata)
+
+
+def lie(name: str) -> Callable[[Path], Path]:
+    """One of the crafted zips of the formats' tests."""
+
+    def make(folder: Path) -> Path:
+        path = folder / "my_package-1.0.0-py3-none-any.whl"
+        path.write_bytes(zips.LIES[name][0]())
+        return path
+
+    return make
+
+
+def page(folder: Path) -> Path:
+    path = folder / "my_package-1.0.0-py3-none-any.whl"
+    path.write_bytes(b"<html>not found</html>")
+    return path
+
+
+def unlisted(folder: Path) -> Path:
+    files = wheel_files(metadata=GOOD)
+    record = files.pop(f"{DIST_INFO}/RECORD")
+    files["my_package/extra.py"] = b"x = 1\n"
+    return put_zip(
+        folder / "my_package-1.0.0-py3-none-any.whl", files | {f"{DIST_INFO}/RECORD": record}
+    )
+
+
+def of_linux(folder: Path) -> Path:
+    return put_wheel(folder, None, GOOD, "my_package-1.0.0-cp311-cp311-linux_x86_64.whl")
+
+
+def of_manylinux(folder: Path) -> Path:
+    return put_wheel(folder, None, GOOD, "my_package-1.0.0-cp311-cp311-manylinux_2_28_x86_64.whl")
+
+
+def points(text: str, source: str = "def main(): ...") -> dict[str, bytes]:
+    return code(source) | {f"{DIST_INFO}/entry_points.txt": text.encode()}
+
+
+sound = wheel()
+
+#: Code -> (a file in which the rule speaks, one in which it does not).
+FILES: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Path]]] = {
+    "TF020": (wheel(Classifier="Programming :: Pithon"), wheel(Classifier="Typing :: Typed")),
+    "TF021": (wheel(Classifier="Natural Language :: Ukranian"), sound),
+    "TF022": (wheel(Requires_Dist="x @ https://example.org/x.whl"), wheel(Requires_Dist="x>=1")),
+    "TF023": (
+        lambda folder: put_wheel(
+            folder, None, with_fields(Version="1.0+x"), "my_package-1.0+x-py3-none-any.whl"
+        ),
+        sound,
+    ),
+    "TF024": (wheel(Requires_Python=""), sound),
+    "TF025": (wheel(License_Expression=""), sound),
+    "TF026": (wheel(Summary="long " * 120), sound),
+    "TF027": (
+        wheel(Project_URL="Home, ftp://example.org"),
+        wheel(Project_URL="Home, https://example.org"),
+    ),
+    "TF028": (
+        lambda folder: put_wheel(
+            folder, None, with_fields(Name="logging"), "logging-1.0.0-py3-none-any.whl"
+        ),
+        sound,
+    ),
+    "TF029": (rst("Title\n===\n\n.. nosuch:: x\n\n`a\n"), rst("Title\n=====\n\nText.\n")),
+    "TF030": (
+        lambda folder: put_wheel(folder, None, GOOD.partition("\n\n")[0] + "\n"),
+        sound,
+    ),
+    "TF101": (wheel(code("def f(:")), sound),
+    "TF102": (
+        wheel(points("[console_scripts]\nrun = my_package:mian\n")),
+        wheel(points("[console_scripts]\nrun = my_package:main\n")),
+    ),
+    "TF103": (wheel(code('__version__ = "2.0"')), wheel(code('__version__ = "1.0"'))),
+    "TF104": (wheel(code('__all__ = ["f"]')), wheel(code('__all__ = ["f"]\nf = 1'))),
+    "TF105": (
+        wheel(code("from .a import f", a="g = 1")),
+        wheel(code("from .a import f", a="f = 1")),
+    ),
+    "TF106": (
+        wheel(code("from .a import f", a="from .b import g\nf = 1", b="from .a import f\ng = 1")),
+        wheel(code("from .a import f", a="f = 1\nfrom .b import g", b="from .a import f\ng = 1")),
+    ),
+    "TF108": (wheel(code("match 1:\n    case 1: pass")), sound),
+    "TF109": (wheel(code("from enum import StrEnum")), wheel(code("from enum import Enum"))),
+    "TF201": (wheel(code("") | {"my_package/server.pem": KEY}), sound),
+    "TF202": (wheel(code("") | {"my_package/.DS_Store": b"x"}), sound),
+    "TF203": (wheel({"my_package/data.csv": b"1"}), sound),
+    "TF401": (page, sound),
+    "TF402": (lie("climbs"), sound),
+    "TF403": (lie("two names"), sound),
+    "TF404": (unlisted, sound),
+    "TF405": (
+        lambda folder: put_wheel(folder, None, GOOD, "other-1.0.0-py3-none-any.whl"),
+        sound,
+    ),
+    "TF406": (wheel(Requires_Python="3.9 or so"), sound),
+    "TF407": (of_linux, of_manylinux),
+}
+
+
+@pytest.mark.parametrize("case", sorted(FILES))
+def test_a_rule_speaks_in_its_file(case: str, tmp_path: Path) -> None:
+    path = FILES[case][0](tmp_path)
+    found = [finding for finding in check_file(path) if finding.code == case]
+    assert found, "the rule says nothing"
+    assert found[0].message
+    assert found[0].where.startswith(path.name)
+    assert found[0].severity == BY_CODE[case].severity
+
+
+@pytest.mark.parametrize("case", sorted(FILES))
+def test_a_rule_is_silent_in_the_file_beside_it(case: str, tmp_path: Path) -> None:
+    assert [finding.code for finding in check_file(FILES[case][1](tmp_path))] == []
+
+
+def test_every_rule_about_files_has_its_samples() -> None:
+    pairs = {rule.code for rule in RULES if rule.in_file == "pairs"}
+    assert set(FILES) | pairs == {rule.code for rule in RULES if rule.in_file}
+
+
+_PATHS = "climbs, absolute, drive, backslash, control character, NUL, not plain, no name, a link"
+_DAMAGED = "archive comment, trailing data, leading data, cut off, several parts, points nowhere"
+#: The few lies whose code is not that of an ambiguous archive.
+_OTHER = dict.fromkeys(_PATHS.split(", "), "TF402") | dict.fromkeys(_DAMAGED.split(", "), "TF401")
+
+
+@pytest.mark.parametrize("case", sorted(zips.LIES))
+def test_every_lying_zip_gets_a_finding_of_its_kind(case: str, tmp_path: Path) -> None:
+    found = artifact_findings(lie(case)(tmp_path))
+    assert found
+    assert all(finding.is_error for finding in found)
+    assert _OTHER.get(case, "TF403") in {finding.code for finding in found}
+
+
+def test_sound_files_of_all_kinds_have_no_finding(tmp_path: Path) -> None:
+    source = member("my_package-1.0.0/src/my_package/__init__.py", b"answer = 42\n")
+    sdist = put_sdist(tmp_path, source, metadata=GOOD)
+    conda, tar = put_conda(tmp_path), put_conda(tmp_path, ending=".tar.bz2")
+    assert check_files([sound(tmp_path), sdist, conda, tar]) == []
+
+
+def test_code_in_a_conda_package_is_judged_too(tmp_path: Path) -> None:
+    path = put_conda(tmp_path, files={"site-packages/my_package/__init__.py": b"def f(:\n"})
+    assert [(f.code, f.where) for f in check_file(path)] == [
+        ("TF101", f"{path.name}: my_package/__init__.py:1")
+    ]
+
+
+def test_a_secret_in_an_sdist_is_found(tmp_path: Path) -> None:
+    sdist = put_sdist(tmp_path, member("my_package-1.0.0/id_rsa", KEY), metadata=GOOD)
+    assert [f.code for f in check_file(sdist)] == ["TF201"]
+
+
+def test_a_wheel_with_more_than_its_sdist_is_told(tmp_path: Path) -> None:
+    made = put_wheel(tmp_path, code("", more="x = 1"), GOOD)
+    sdist = put_sdist(
+        tmp_path, member("my_package-1.0.0/lib/my_package/__init__.py"), metadata=GOOD
+    )
+    found = check_files([made, sdist])
+    assert [(f.code, f.where) for f in found] == [("TF408", f"{made.name}: my_package/more.py")]
+
+
+def test_a_wheel_that_says_something_else_than_its_sdist_is_told(tmp_path: Path) -> None:
+    made = put_wheel(tmp_path, None, with_fields(Requires_Dist="numpy>=1"))
+    source = member("my_package-1.0.0/my_package/__init__.py")
+    sdist = put_sdist(tmp_path, source, metadata=with_fields(Requires_Python=">=3.10"))
+    found = check_files([made, sdist])
+    assert [f.code for f in found] == ["TF409", "TF409"]
+    assert "Requires-Dist is 'numpy>=1' here" in found[0].message
+    assert "Requires-Python is '>=3.9' here and '>=3.10'" in found[1].message
+
+
+def test_what_an_sdist_calls_dynamic_may_differ(tmp_path: Path) -> None:
+    made = put_wheel(tmp_path, None, with_fields(Requires_Dist="numpy>=1"))
+    source = member("my_package-1.0.0/my_package/__init__.py")
+    sdist = put_sdist(tmp_path, source, metadata=with_fields(Dynamic="Requires-Dist"))
+    assert check_files([made, sdist]) == []
+
+
+def test_a_gates_look_does_not_parse_the_code(tmp_path: Path) -> None:
+    assert artifact_findings(wheel(code("def f(:"))(tmp_path)) == []
+
+
+def test_the_command_checks_files_and_tells_them_as_json(
+    tmp_path: Path, twofold: Callable[..., Ran]
+) -> None:
+    ran = twofold("check", unlisted(tmp_path), "--json")
+    assert ran.code == 1
+    told = json.loads(ran.out)
+    assert told["errors"] == 1
+    assert told["findings"][0]["code"] == "TF404"
+    assert "my_package/extra.py" in told["findings"][0]["message"]
