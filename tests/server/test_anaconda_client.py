@@ -100,5 +100,5 @@ def test_tokens_are_made_listed_used_and_removed(
     assert "one" not in anaconda("-t", token, "search", "one").replace("Found", "")
 
     anaconda("auth", "--remove", "ci")
-    assert "Invalid token" in anaconda("-t", token, "org", "whoami", code=1)
+    assert "has been revoked" in anaconda("-t", token, "org", "whoami", code=1)
     anaconda("org", "logout")

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 LONGEST_FIELDS = 16 << 20
 MOST_PARTS = 1000
 
+#: rattler-build's uploader names no file: its part of this name is the file all the same.
+UNNAMED_FILE = "file"
+
 
 @dataclass
 class Form:
@@ -145,12 +148,12 @@ class _Reader:
         if b"name" not in options:
             raise Refused("malformed-form", "A part of the form has no name")
         self.name = options[b"name"].decode("utf-8", "replace")
-        if b"filename" not in options:
+        if b"filename" not in options and self.name != UNNAMED_FILE:
             return
         if self.form.path is not None:
             raise Refused("several-files", "The form holds more than one file")
         self.is_file = True
-        self.form.filename = options[b"filename"].decode("utf-8", "replace")
+        self.form.filename = options.get(b"filename", b"").decode("utf-8", "replace")
         self.form.path = spool_file(self.spool)
         self.file = self.form.path.open("wb")
 

@@ -14,7 +14,7 @@ from twofold.server.registry.summaries import Hit, in_order
 TYPES = {Kind.WHEEL: "pypi", Kind.SDIST: "pypi", Kind.CONDA: "conda", Kind.TAR_BZ2: "conda"}
 
 #: What a conda package's record says beyond the fields every file has.
-_OF_RECORD = ("depends", "constrains", "license", "noarch", "timestamp", "arch", "platform")
+_OF_RECORD = ("depends", "constrains", "license", "noarch", "timestamp")
 
 
 def package(project: Project, files: Iterable[Stored], owner: str, public: bool) -> dict[str, Any]:
