@@ -113,7 +113,7 @@ def test_an_older_version_stays_in_the_channel(project: Project) -> None:
     ]
 
 
-def test_a_package_from_elsewhere_is_indexed_too(project: Project, tmp_path: Path) -> None:
+def test_a_package_from_elsewhere_is_indexed_too(project: Project) -> None:
     other = project("namespace")
     build_project(other)
     root = project("flat_layout")

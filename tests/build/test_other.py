@@ -1,0 +1,149 @@
+"""Projects with other backends: their own hooks, in an isolated environment."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Ran
+from twofold.build import BuildRequest, build_project
+from twofold.errors import ProjectErrors, ToolFailed
+from twofold.formats.opening import read
+
+BACKENDS = {
+    "flit": ('["flit_core>=3.4"]', "flit_core.buildapi"),
+    "hatchling": ('["hatchling"]', "hatchling.build"),
+    "setuptools": ('["setuptools>=61"]', "setuptools.build_meta"),
+}
+
+
+def write(root: Path, requires: str, backend: str) -> Path:
+    (root / "other_sample").mkdir(parents=True)
+    (root / "other_sample" / "__init__.py").write_text('"""A sample."""\n', encoding="utf-8")
+    (root / "pyproject.toml").write_text(
+        f"""\
+[build-system]
+requires = {requires}
+build-backend = "{backend}"
+
+[project]
+name = "other-sample"
+version = "2.0"
+description = "Built by another backend"
+dependencies = ["packaging"]
+
+[project.scripts]
+other-sample = "other_sample:main"
+""",
+        encoding="utf-8",
+    )
+    return root
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_another_backend_makes_the_wheel_and_it_the_conda_package(
+    name: str, tmp_path: Path
+) -> None:
+    root = write(tmp_path / "project", *BACKENDS[name])
+    told: list[str] = []
+    made = build_project(root, BuildRequest(tell=told.append))
+    assert made.backend == BACKENDS[name][1]
+    assert [built.kind for built in made.artifacts] == ["sdist", "wheel", "conda"]
+    assert (made.name.replace("_", "-"), made.version) == ("other-sample", "2.0")
+    artifacts = [read(Path(built.path)) for built in made.artifacts]
+    assert [artifact.version for artifact in artifacts] == ["2.0"] * 3
+    assert any(spec.startswith("packaging") for spec in artifacts[2].depends)
+    assert (root / "conda-bld/noarch/repodata.json").is_file()
+    assert len(told) == 3
+    assert len(made.steps) == 3
+    assert not (root / "build").exists()
+
+
+def test_a_setup_py_alone_is_a_project(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "alone.py").write_text("x = 1\n", encoding="utf-8")
+    (root / "setup.py").write_text(
+        "from setuptools import setup\n"
+        "setup(name='alone', version='1.5', py_modules=['alone'])\n",
+        encoding="utf-8",
+    )
+    made = build_project(root, BuildRequest(("wheel", "tar.bz2")))
+    assert [Path(built.path).name for built in made.artifacts] == [
+        "alone-1.5-py3-none-any.whl",
+        "alone-1.5-py_0.tar.bz2",
+    ]
+
+
+def test_pip_does_the_work_where_uv_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    assert shutil.which("uv") is None
+    root = write(tmp_path / "project", *BACKENDS["flit"])
+    made = build_project(root, BuildRequest(("wheel",)))
+    assert zipfile.ZipFile(made.artifacts[0].path).testzip() is None
+
+
+def test_the_backends_output_is_shown_when_it_fails(
+    tmp_path: Path, twofold: Callable[..., Ran]
+) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "setup.py").write_text("print('about to stop')\nraise SystemExit('no, not today')\n")
+    ran = twofold("build", root)
+    assert ran.code == 1
+    assert "no, not today" in ran.err
+    assert "hint:" in ran.err
+    assert 'File "' not in ran.err.partition("error:")[2]
+    assert not (root / "dist").exists()
+
+
+def test_a_backend_that_cannot_be_installed_is_told(tmp_path: Path) -> None:
+    root = write(tmp_path / "project", '["flit_core>=9999"]', "flit_core.buildapi")
+    with pytest.raises(ToolFailed, match="could not install flit_core>=9999") as caught:
+        build_project(root)
+    assert caught.value.output
+
+
+def test_a_backend_that_is_not_there_is_told(tmp_path: Path) -> None:
+    root = write(tmp_path / "project", '["flit_core"]', "no_such_backend")
+    with pytest.raises(ToolFailed, match="could not be loaded"):
+        build_project(root)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ('build-backend = "flit_core.buildapi"\n', "is missing"),
+        ('requires = "flit_core"\nbuild-backend = "x"\n', "must be a list"),
+        ("requires = []\nbuild-backend = 7\n", "must be a string"),
+    ],
+)
+def test_a_wrong_build_system_is_told_with_its_place(
+    table: str, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"[build-system]\n{table}", encoding="utf-8")
+    with pytest.raises(ProjectErrors, match=message) as caught:
+        build_project(tmp_path)
+    assert "pyproject.toml:" in caught.value.problems[0].where
+    assert "[build-system]" in caught.value.problems[0].where
+
+
+@pytest.mark.parametrize("folder", ["empty", "absent"])
+def test_a_folder_without_a_project_is_told(
+    folder: str, tmp_path: Path, twofold: Callable[..., Ran]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    ran = twofold("build", tmp_path / folder)
+    assert ran.code == 1
+    assert "hint:" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_our_backend_in_another_version_is_built_apart(tmp_path: Path) -> None:
+    root = write(tmp_path / "project", '["twofold-build>=9999"]', "twofold_build")
+    with pytest.raises(ToolFailed, match="could not install twofold-build>=9999"):
+        build_project(root)
