@@ -59,7 +59,7 @@ def unknown_classifier(said: Said) -> Iterator[Told]:
         same = {_folded(name): name for name in known}.get(_folded(classifier), "")
         yield Told(
             f"'{classifier}' is not a classifier that PyPI knows",
-            _nearest(classifier, known) or "the list is at pypi.org/classifiers",
+            _nearest(classifier, known) or "choose one from the list of classifiers on PyPI",
             where,
             _replaced(said, where, classifier, same) if same else None,
         )
