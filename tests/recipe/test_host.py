@@ -194,7 +194,7 @@ def test_a_host_that_no_channel_can_give_is_told(build: Builder, files: Path) ->
 
 
 def test_a_recipe_v1_that_cannot_be_read_is_told(build: Builder, tmp_path: Path) -> None:
-    (tmp_path / "recipe.yaml").write_text("package: {nme: x}\n", encoding="utf-8")
+    (tmp_path / "recipe.yaml").write_text("outputs: 5\n", encoding="utf-8")
     with pytest.raises(TwofoldError, match="rattler-build cannot read the recipe"):
         build(tmp_path)
 

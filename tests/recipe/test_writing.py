@@ -448,3 +448,12 @@ def test_the_command_writes_a_file_that_reads_back(
     wrong = twofold("recipe", tmp_path / "nothing")
     assert wrong.code == 1  # type: ignore[attr-defined]
     assert "hint:" in wrong.err  # type: ignore[attr-defined]
+
+
+def test_the_v1_form_builds_to_the_same_package(full: Path, tmp_path: Path) -> None:
+    (conda,) = build_project(full, BuildRequest(("conda",), tmp_path / "direct")).artifacts
+    (full / "recipe.yaml").write_text(written(full, "recipe.yaml"), encoding="utf-8")
+    builder = Builder()
+    (artifact,) = builder(full, out=tmp_path / "by-recipe").artifacts
+    assert not any("rattler-build" in line for line in builder.said)
+    same_package(Path(conda.path), artifact.path)

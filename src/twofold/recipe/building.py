@@ -19,6 +19,7 @@ from twofold.recipe.model import Output, Recipe
 from twofold.recipe.platforms import Environ
 from twofold.recipe.rattler import Host, build_v1
 from twofold.recipe.reading import find_roots, read_recipe
+from twofold.recipe.reading_v1 import Beyond, read_v1
 from twofold.recipe.request import BuildWheel, RecipeRequest
 from twofold.recipe.sources import bring
 from twofold.recipe.v1 import as_v1, v1_text
@@ -48,7 +49,7 @@ def build_recipe(folder: Path, request: RecipeRequest) -> list[Artifact]:
     with tempfile.TemporaryDirectory(prefix="twofold-recipe-") as kept:
         work = Path(kept).resolve()
         if path.name == "recipe.yaml":
-            packages = _in_host(path, out, request)
+            packages = _from_v1(path, out, request, work)
         else:
             packages = _from_meta(path, out, request, work)
         artifacts = [read(package) for package in packages]
@@ -60,7 +61,10 @@ def build_recipe(folder: Path, request: RecipeRequest) -> list[Artifact]:
 
 
 def read_for(path: Path, request: RecipeRequest, work: Path) -> Recipe:
-    """Read meta.yaml as the request wants it; a setup.py that computes is built in `work`."""
+    """Read a recipe as the request wants it; a setup.py that computes is built in `work`.
+
+    Raises Beyond for a recipe.yaml that says more than twofold builds directly.
+    """
     around = Surroundings(
         folder=path.parent,
         roots=find_roots(path),
@@ -68,7 +72,7 @@ def read_for(path: Path, request: RecipeRequest, work: Path) -> Recipe:
         environ=Environ(request.environment),
         metadata_of=lambda project: _metadata(project, request.build_wheel, work),
     )
-    return read_recipe(path, around)
+    return (read_v1 if path.name == "recipe.yaml" else read_recipe)(path, around)
 
 
 def _metadata(project: Path, build_wheel: BuildWheel, work: Path) -> bytes:
@@ -78,12 +82,31 @@ def _metadata(project: Path, build_wheel: BuildWheel, work: Path) -> bytes:
         return wheel.metadata_bytes
 
 
+def _from_v1(path: Path, out: Path, request: RecipeRequest, work: Path) -> list[Path]:
+    """Directly where the recipe only installs Python code, else as it is by rattler-build."""
+    try:
+        recipe = read_for(path, request, work)
+    except Beyond as beyond:
+        request.say(f"{path.name} is built by rattler-build: {beyond}")
+        return _in_host(path, out, request)
+    chosen = choose(recipe)
+    if chosen and chosen[0].way is Way.HOST:
+        return _in_host(path, out, request)
+    return _built(recipe, chosen, out, request, work)
+
+
 def _from_meta(path: Path, out: Path, request: RecipeRequest, work: Path) -> list[Path]:
     recipe = read_for(path, request, work)
     for remark in recipe.remarks:
         request.say(remark)
-    chosen = choose(recipe)
+    return _built(recipe, choose(recipe), out, request, work)
+
+
+def _built(
+    recipe: Recipe, chosen: Sequence[Chosen], out: Path, request: RecipeRequest, work: Path
+) -> list[Path]:
     if not chosen:
+        path = recipe.path
         request.say(
             f"{path.name}: build/skip is true on {recipe.platform.subdir}: nothing is built"
         )

@@ -104,10 +104,9 @@ def _bare(recipe: Recipe, output: Output, siblings: Mapping[str, CondaPackage]) 
     def specs(lines: tuple[Line, ...]) -> list[str]:
         return [_meaning(recipe, line, siblings) for line in lines]
 
-    files = {
-        "recipe/meta.yaml": recipe.rendered.encode(),
-        "recipe/meta.yaml.template": recipe.text.encode(),
-    }
+    files = {f"recipe/{recipe.path.name}": recipe.rendered.encode()}
+    if recipe.rendered != recipe.text:
+        files[f"recipe/{recipe.path.name}.template"] = recipe.text.encode()
     return CondaPackage(
         name=output.name,
         version=output.version,

@@ -120,7 +120,7 @@ def _outputs(reader: Reader, tree: Node) -> tuple[Output, ...]:
         if split is None or "version" in known
         else "",
         line=package.line,
-        build=_with_script_file(reader, reader.build(parts.get("build"))),
+        build=with_script_file(reader, reader.build(parts.get("build"))),
         requirements=reader.requirements(parts.get("requirements")),
         tests=reader.tests(parts.get("test"), beside=True),
         about=reader.about(parts.get("about")),
@@ -178,7 +178,7 @@ def _output(reader: Reader, node: Node, top: Output) -> Output:
     )
 
 
-def _with_script_file(reader: Reader, build: Build) -> Build:
+def with_script_file(reader: Reader, build: Build) -> Build:
     """build.sh (bld.bat on Windows) beside the recipe, where build/script says nothing."""
     if build.script:
         return build

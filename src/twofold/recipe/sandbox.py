@@ -9,7 +9,7 @@ they like. So the template's tree is read before it runs: statements that recipe
 from __future__ import annotations
 
 from collections.abc import Callable, ItemsView, KeysView, Mapping, ValuesView
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, nodes, pass_context
 from jinja2.exceptions import SecurityError
@@ -28,6 +28,19 @@ from twofold.recipe.limits import (
     check_replace,
     weight,
 )
+
+
+class Signs(NamedTuple):
+    """What Jinja's parts begin with."""
+
+    block: str
+    variable: str
+    comment: str
+
+
+V0 = Signs("{%", "{{", "{#")
+#: recipe.yaml has expressions only; `{%` and `{#` in its scripts are the shell's.
+V1 = Signs("\ue004", "${{", "\ue005")
 
 _ALLOWED = (
     nodes.Template,
@@ -83,12 +96,11 @@ class RecipeEnvironment(SandboxedEnvironment):
 
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
-    def __init__(
-        self, functions: Mapping[str, object], budget: Budget, variable_start: str = "{{"
-    ) -> None:
-        """`variable_start` is `${{` in recipe v1."""
+    def __init__(self, functions: Mapping[str, object], budget: Budget, signs: Signs = V0) -> None:
         super().__init__(
-            variable_start_string=variable_start,
+            block_start_string=signs.block,
+            variable_start_string=signs.variable,
+            comment_start_string=signs.comment,
             undefined=StrictUndefined,
             finalize=self._finalized(budget),
             optimized=False,

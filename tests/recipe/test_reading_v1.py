@@ -1,0 +1,172 @@
+"""recipe.yaml is read as rattler-build reads it, or left to rattler-build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.recipe.building import Builder, project
+from twofold.errors import ProjectErrors
+from twofold.recipe.calls import Surroundings
+from twofold.recipe.model import Recipe
+from twofold.recipe.platforms import Environ, Platform
+from twofold.recipe.reading import find_roots
+from twofold.recipe.reading_v1 import Beyond, read_v1
+
+WHOLE = """\
+schema_version: 1
+context:
+  name: some-thing
+  version: "1.10"
+  major: ${{ version.split(".")[0] }}
+package:
+  name: ${{ name }}
+  version: ${{ version }}
+source:
+  - url: https://example.invalid/${{ name }}-${{ version }}.tar.gz
+    sha256: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+    patches: [a.patch]
+build:
+  number: ${{ 1 if unix else 2 }}
+  noarch: python
+  script:
+    content:
+      - ${{ PYTHON }} -m pip install . -vv
+  skip:
+    - match(python, "<3.9")
+  python:
+    entry_points:
+      - tool = some_thing:main
+requirements:
+  host: [python, pip]
+  run:
+    - python >=3.9
+    - if: win
+      then:
+        - colorama
+        - pywin32
+      else: pexpect
+    - if: match(python, ">=3.12") and unix
+      then: newer
+    - major-${{ major }} >=${{ version }}
+    - if: env.get("NOT_SET", "no") == "yes"
+      then: never
+  run_constraints:
+    - other >2
+tests:
+  - python:
+      imports: some_thing
+      python_version: 3.9.*
+  - script:
+      - tool --help
+    requirements:
+      run: [pytest]
+    files:
+      source: [tests]
+about:
+  homepage: https://example.invalid
+  license_file: LICENSE
+extra:
+  recipe-maintainers: [somebody]
+"""
+
+
+LINUX = Platform("linux-64", "3.12")
+
+
+def read(folder: Path, text: str, platform: Platform = LINUX) -> Recipe:
+    path = folder / "recipe.yaml"
+    path.write_text(text, encoding="utf-8")
+    return read_v1(path, Surroundings(folder, find_roots(path), platform, Environ({})))
+
+
+def test_every_part_has_its_meaning(tmp_path: Path) -> None:
+    recipe = read(tmp_path, WHOLE)
+    (output,) = recipe.outputs
+    build, needs, tests = output.build, output.requirements, output.tests
+    assert (output.name, output.version) == ("some-thing", "1.10")
+    assert (build.number, build.noarch, build.skip) == (1, "python", False)
+    assert [line.text for line in build.script] == ["$PYTHON -m pip install . -vv"]
+    assert [line.text for line in build.entry_points] == ["tool = some_thing:main"]
+    assert [line.text for line in needs.run] == [
+        "python >=3.9",
+        "pexpect",
+        "newer",
+        "major-1 >=1.10",
+    ]
+    assert [line.text for line in needs.constrained] == ["other >2"]
+    assert [line.text for line in tests.imports] == ["some_thing"]
+    assert [line.text for line in tests.commands] == ["pip check", "tool --help"]
+    assert [line.text for line in tests.requires] == ["pip", "python 3.9.*", "pytest"]
+    assert [line.text for line in tests.source_files] == ["tests"]
+    assert output.about["home"][0].text == "https://example.invalid"
+    assert recipe.sources[0].location.text.endswith("/some-thing-1.10.tar.gz")
+    assert recipe.extra == {"recipe-maintainers": ["somebody"]}
+    old = read(tmp_path, WHOLE, Platform("win-64", "3.8")).outputs[0]
+    assert (old.build.number, old.build.skip) == (2, True)
+    assert [line.text for line in old.requirements.run][1:3] == ["colorama", "pywin32"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "outputs: []",
+        "recipe: {name: x}",
+        "build: {dynamic_linking: {rpaths: [x]}}",
+        "build: {variant: {use_keys: [x]}}",
+        "requirements: {run_exports: [x]}",
+        "tests: [{package_contents: {files: [x]}}]",
+        "about: {license_url: x}",
+        "source: {url: x, file_name: y}",
+        "extra: ${{ not_there }}",
+        "extra: ${{ 'a' | unknown_filter }}",
+        "extra: ${{ 'a' ",
+    ],
+)
+def test_what_goes_beyond_is_left_to_rattler_build(tmp_path: Path, more: str) -> None:
+    with pytest.raises(Beyond):
+        read(tmp_path, f"package: {{name: x, version: '1'}}\n{more}\n")
+
+
+def test_variants_beside_it_are_left_to_rattler_build(tmp_path: Path) -> None:
+    (tmp_path / "variants.yaml").write_text("python: ['3.12']\n", encoding="utf-8")
+    with pytest.raises(Beyond, match=r"variants\.yaml"):
+        read(tmp_path, "package: {name: x, version: '1'}\n")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["'a' * 1000000000", "range(100000)", "'%999999999d' % 1", "'a'.replace('', 'b' * 60000)"],
+)
+def test_expressions_are_bounded_as_those_of_meta_yaml(tmp_path: Path, expression: str) -> None:
+    if "replace" in expression:
+        expression = "('a' * 60000).replace('', 'b' * 60000)"
+    with pytest.raises(ProjectErrors) as caught:
+        read(tmp_path, f"package:\n  name: x\n  version: ${{{{ {expression} }}}}\n")
+    assert caught.value.problems[0].where == "recipe.yaml:3: package/version"
+
+
+@pytest.mark.parametrize("expression", ["''.__class__", "environ.__init__", "9 ** 9 ** 9"])
+def test_expressions_cannot_reach_into_python(tmp_path: Path, expression: str) -> None:
+    with pytest.raises(Beyond):
+        read(tmp_path, f"package:\n  name: x\n  version: ${{{{ {expression} }}}}\n")
+
+
+def test_mistakes_have_key_and_line(tmp_path: Path) -> None:
+    with pytest.raises(ProjectErrors) as caught:
+        read(tmp_path, "package:\n  name: X Y\n  version: 1-0\nbuild:\n  number: one\n")
+    assert [problem.where for problem in caught.value.problems] == [
+        "recipe.yaml:2: package/name",
+        "recipe.yaml:3: package/version",
+        "recipe.yaml:5: build/number",
+    ]
+
+
+def test_a_script_that_asks_for_the_network_is_refused(tmp_path: Path) -> None:
+    folder = project(tmp_path)
+    (folder / "recipe.yaml").write_text(
+        "package: {name: x, version: '1'}\nbuild:\n  script: curl -O x\n", encoding="utf-8"
+    )
+    with pytest.raises(ProjectErrors, match="asks for the network"):
+        Builder()(folder)
