@@ -72,6 +72,12 @@ def _folder(settings: TargetSettings, _http: Http, _credentials: Credentials | N
     return Folder(settings)
 
 
+def _bucket(settings: TargetSettings, _http: Http, _credentials: Credentials | None) -> Target:
+    from twofold.publish.targets.s3 import Bucket
+
+    return Bucket(settings)
+
+
 #: Kind -> what opens it.
 OPENERS: dict[str, Callable[[TargetSettings, Http, Credentials | None], Target]] = {
     "registry": _registry,
@@ -82,4 +88,5 @@ OPENERS: dict[str, Callable[[TargetSettings, Http, Credentials | None], Target]]
     "quetz": quetz,
     "artifactory": artifactory,
     "folder": _folder,
+    "s3": _bucket,
 }

@@ -1,0 +1,267 @@
+"""An S3 bucket as static index and channel: `s3://BUCKET/PATH?endpoint=...&region=...`.
+
+Credentials come from AWS's own variables and files. A package is written only where there is none
+(`If-None-Match`), and the two pages that decide what clients see, a project's simple page and a
+subdir's repodata.json, are exchanged only for the page that was read (`If-Match`): of two
+publishers at once each keeps the other's files. They are written last, after the pages that follow
+from them, so that a file whose page names it is complete everywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from twofold.artifact import Artifact, Kind, Listing
+from twofold.errors import TwofoldError, Unreachable
+from twofold.formats.conda_reading import read_info
+from twofold.index import repodata, simple
+from twofold.names import normalised, sdist_name, wheel_name
+from twofold.publish.configuration import TargetSettings
+from twofold.publish.files import ReleaseFile
+from twofold.publish.http import Progress
+from twofold.publish.targets.protocol import ALL_KINDS, AlreadyThere, Rule, Seen
+
+#: How often a page is read again because somebody else wrote it meanwhile.
+ROUNDS = 20
+
+
+class Bucket:
+    """The prefix of a bucket that `settings.url` names."""
+
+    takes: frozenset[Kind] = ALL_KINDS
+    is_for: frozenset[Kind] = ALL_KINDS
+    rules: tuple[Rule, ...] = ()
+    can_be_read = True
+
+    def __init__(self, settings: TargetSettings) -> None:
+        self.settings = settings
+        self._store = _open(settings.url)
+
+    def look(self, file: ReleaseFile) -> Seen:
+        """What is there; a file that its page does not name (a kill between) is absent."""
+        seen = self.fetch(file)
+        if seen.is_ours(file.artifact) and not self._is_indexed(file):
+            return Seen("absent")
+        return seen
+
+    def send(self, file: ReleaseFile, progress: Progress) -> str:
+        from obstore.exceptions import AlreadyExistsError
+
+        key = _key(file.artifact)
+        try:
+            self._call("put", key, file.artifact.path, mode="create")
+        except AlreadyExistsError:
+            if not self.fetch(file).is_ours(file.artifact):
+                raise AlreadyThere(f"{key} is in {self.settings.name} already") from None
+        progress(file.artifact.size)
+        if file.artifact.kind.is_conda:
+            self._exchange(f"{file.artifact.subdir}/repodata.json", self._with_conda(file))
+        else:
+            self._exchange(_page_key(file.artifact), self._with_listing(file))
+        return f"{self.settings.url.partition('?')[0].rstrip('/')}/{key}"
+
+    def fetch(self, file: ReleaseFile) -> Seen:
+        stream = self._get(_key(file.artifact))
+        if stream is None:
+            return Seen("absent")
+        digest = hashlib.sha256()
+        for block in stream.stream():
+            digest.update(block)
+        return Seen("present", digest.hexdigest(), _key(file.artifact))
+
+    def who(self) -> str:
+        return "AWS's credentials say it"
+
+    def close(self) -> None:
+        return None
+
+    def _is_indexed(self, file: ReleaseFile) -> bool:
+        artifact = file.artifact
+        key = f"{artifact.subdir}/repodata.json" if artifact.kind.is_conda else _page_key(artifact)
+        found = self._get(key)
+        return found is not None and artifact.sha256.encode() in bytes(found.bytes())
+
+    def _with_conda(self, file: ReleaseFile) -> Callable[[dict[str, Any]], bytes]:
+        """Adds the record to repodata, and writes what follows from it."""
+        artifact = file.artifact
+        info = read_info(artifact.path)
+
+        def add(page: dict[str, Any]) -> bytes:
+            records = {**page.get("packages", {}), **page.get("packages.conda", {})}
+            records[artifact.filename] = repodata.record_of(artifact)
+            value = repodata.from_records(artifact.subdir, records)
+            data = repodata.to_bytes(value)
+            self._put_shards(artifact, repodata.by_name(records))
+            self._call("put", f"{artifact.subdir}/repodata.json.zst", repodata.zst(data))
+            self._put_exports(artifact, info.get("info/run_exports.json"))
+            self._put_channeldata(artifact, records, json.loads(info.get("info/about.json", b"{}")))
+            return data
+
+        return add
+
+    def _put_shards(self, artifact: Artifact, records: dict[str, dict[str, Any]]) -> None:
+        """The package's own shard, then the index of all of them (CEP 16)."""
+        shards = {name: repodata.shard(own) for name, own in records.items()}
+        hashes = {name: hashlib.sha256(data).digest() for name, data in shards.items()}
+        own = f"{hashes[artifact.name].hex()}.msgpack.zst"
+        self._call("put", f"{artifact.subdir}/shards/{own}", shards[artifact.name])
+        index = repodata.shard_index(artifact.subdir, hashes)
+        self._call("put", f"{artifact.subdir}/repodata_shards.msgpack.zst", index)
+
+    def _put_exports(self, artifact: Artifact, own: bytes | None) -> None:
+        if own is None:
+            return
+        key = f"{artifact.subdir}/run_exports.json"
+        page = self._json(key)[0]
+        known = {**page.get("packages", {}), **page.get("packages.conda", {})}
+        exports = {name: entry["run_exports"] for name, entry in known.items()}
+        exports[artifact.filename] = json.loads(own)
+        data = repodata.to_bytes(repodata.run_exports(artifact.subdir, exports))
+        self._call("put", key, data)
+        self._call("put", f"{key}.zst", repodata.zst(data))
+
+    def _put_channeldata(
+        self, artifact: Artifact, records: dict[str, Any], about: dict[str, Any]
+    ) -> None:
+        page = self._json("channeldata.json")[0]
+        own = repodata.by_name(records)[artifact.name].items()
+        entry = repodata.channel_entry([(artifact.subdir, n, r) for n, r in own], about)
+        packages = {**page.get("packages", {}), artifact.name: entry}
+        before = page.get("packages", {}).get(artifact.name, {})
+        entry["subdirs"] = sorted({*entry["subdirs"], *before.get("subdirs", [])})
+        subdirs = sorted({*page.get("subdirs", []), artifact.subdir, "noarch"})
+        value = {"channeldata_version": 1, "packages": packages, "subdirs": subdirs}
+        self._call("put", "channeldata.json", repodata.to_bytes(value))
+        if artifact.subdir != "noarch" and self._get("noarch/repodata.json") is None:
+            empty = repodata.to_bytes(repodata.from_records("noarch", {}))
+            self._call("put", "noarch/repodata.json", empty)  # every channel must have it
+
+    def _with_listing(self, file: ReleaseFile) -> Callable[[dict[str, Any]], bytes]:
+        """Adds the file to its project's page, and writes what follows from it."""
+        artifact = file.artifact
+        name = normalised(artifact.name)
+        listing = Listing(artifact, f"../../{artifact.filename}", datetime.now(UTC))
+
+        def add(page: dict[str, Any]) -> bytes:
+            files = {entry["filename"]: entry for entry in page.get("files", [])}
+            files[artifact.filename] = simple.file_entry(listing)
+            value = _project_page(name, files)
+            if artifact.kind is Kind.WHEEL:
+                self._call("put", f"{artifact.filename}.metadata", artifact.metadata)
+            html = simple.project_html(value).encode()
+            self._call("put", f"simple/{name}/index.html", html, media="text/html")
+            root = self._json("simple/index.json")[0]
+            names = {entry["name"] for entry in root.get("projects", [])} | {name}
+            listed = simple.root_page(names)
+            self._call("put", "simple/index.json", simple.to_bytes(listed))
+            html = simple.root_html(listed).encode()
+            self._call("put", "simple/index.html", html, media="text/html")
+            return simple.to_bytes(value)
+
+        return add
+
+    def _exchange(self, key: str, add: Callable[[dict[str, Any]], bytes]) -> None:
+        """Read a page, add to it, and write it if nobody else has meanwhile; else again."""
+        from obstore.exceptions import AlreadyExistsError, PreconditionError
+
+        for _ in range(ROUNDS):
+            page, etag = self._json(key)
+            data = add(page)
+            mode: Any = {"e_tag": etag} if etag else "create"
+            try:
+                self._call("put", key, data, mode=mode)
+                return
+            except (AlreadyExistsError, PreconditionError):
+                continue
+        raise Unreachable(f"{key} is written by others all the time", "run the command again")
+
+    def _json(self, key: str) -> tuple[dict[str, Any], str]:
+        """A page and its ETag; an empty page and '' where there is none."""
+        found = self._get(key)
+        if found is None:
+            return {}, ""
+        value = json.loads(bytes(found.bytes()))
+        return value, str(found.meta["e_tag"] or "")
+
+    def _get(self, key: str) -> Any:
+        """An object, or None where there is none."""
+        return self._call("get", key)
+
+    def _call(self, verb: str, key: str, *rest: Any, mode: Any = None, media: str = "") -> Any:
+        """One call of the store; what is no answer becomes Unreachable."""
+        import obstore
+        from obstore.exceptions import (
+            AlreadyExistsError,
+            BaseError,
+            NotFoundError,
+            PreconditionError,
+        )
+
+        more: dict[str, Any] = {"mode": mode} if mode else {}
+        if media:
+            more["attributes"] = {"Content-Type": media}
+        try:
+            return getattr(obstore, verb)(self._store, key, *rest, **more)
+        except (AlreadyExistsError, PreconditionError):
+            raise
+        except (NotFoundError, FileNotFoundError, BaseError) as error:
+            if verb == "get" and isinstance(error, (NotFoundError, FileNotFoundError)):
+                return None
+            raise Unreachable(
+                f"{self.settings.name} did not {verb} {key}: {str(error).splitlines()[0]}",
+                "check the bucket, and AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+            ) from error
+
+
+def _open(url: str) -> Any:
+    try:
+        from obstore.store import S3Store
+    except ImportError as error:
+        raise TwofoldError(
+            "obstore is not installed, and buckets are written with it",
+            "pip install 'twofold[s3]'",
+        ) from error
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    config: Any = {}
+    if options.get("region"):
+        config["region"] = options["region"]
+    if options.get("endpoint"):
+        config["endpoint"] = options["endpoint"]
+        config["virtual_hosted_style_request"] = False
+    client: Any = {"allow_http": options.get("endpoint", "").startswith("http://")}
+    return S3Store(
+        parts.netloc,
+        prefix=parts.path.strip("/") or None,
+        config=config,
+        client_options=client,
+        retry_config={"max_retries": 4, "retry_timeout": timedelta(seconds=60)},
+    )
+
+
+def _key(artifact: Artifact) -> str:
+    return f"{artifact.subdir}/{artifact.filename}" if artifact.kind.is_conda else artifact.filename
+
+
+def _page_key(artifact: Artifact) -> str:
+    return f"simple/{normalised(artifact.name)}/index.json"
+
+
+def _project_page(name: str, files: dict[str, Any]) -> dict[str, Any]:
+    """A project's page from its entries, ordered as `simple.project_page` orders them."""
+    from packaging.version import Version
+
+    def version(filename: str) -> Version:
+        told = wheel_name(filename) if filename.endswith(".whl") else sdist_name(filename)
+        return Version(told.version)
+
+    ordered = sorted(files, key=lambda filename: (version(filename), filename))
+    page = simple.project_page(name, [])
+    page["versions"] = list(dict.fromkeys(str(version(filename)) for filename in ordered))
+    page["files"] = [files[filename] for filename in ordered]
+    return page

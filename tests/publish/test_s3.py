@@ -1,0 +1,131 @@
+"""A bucket as target: static index and channel, with conditional writes (moto's S3 server)."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.publish.conftest import Release, make_conda, make_wheel, sha256
+from twofold.errors import ProjectErrors, TwofoldError
+from twofold.index.folder import index_folder
+from twofold.publish.http import Patience
+from twofold.publish.publication import Order, prepare
+
+moto = pytest.importorskip("moto.server")
+pytest.importorskip("obstore")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    running = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    yield f"http://{host}:{port}"
+    running.stop()
+
+
+@pytest.fixture
+def bucket(server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[str, str]:
+    """(target, http address of the prefix) of a fresh bucket that anybody may read."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    name = f"b-{abs(hash(tmp_path.name))}"
+    headers = {"x-amz-acl": "public-read-write"}
+    requests.put(f"{server}/{name}", headers=headers, timeout=10).raise_for_status()
+    return f"s3://{name}/pk?endpoint={server}&region=us-east-1", f"{server}/{name}/pk"
+
+
+def publish(files: list[Path], target: str) -> list[str]:
+    with prepare(Order(files, [target], patience=Patience(attempts=2))) as publication:
+        return [step.file.name for step in publication.carry_out(lambda _: None)]
+
+
+def get(address: str) -> bytes:
+    with urllib.request.urlopen(address, timeout=10) as response:
+        return bytes(response.read())
+
+
+def test_a_release_in_a_bucket_has_the_pages_a_folder_has(
+    release: Release, bucket: tuple[str, str], tmp_path: Path
+) -> None:
+    target, address = bucket
+    assert len(publish(release.files, target)) == 3
+    assert publish(release.files, target) == []
+    folder = tmp_path / "same"
+    (folder / "noarch").mkdir(parents=True)
+    for file in release.files:
+        place = folder / "noarch" if file.suffix == ".conda" else folder
+        (place / file.name).write_bytes(file.read_bytes())
+    index_folder(folder, workers=0)
+    for page in ("noarch/repodata.json", "noarch/repodata_shards.msgpack.zst", "simple/index.html"):
+        assert get(f"{address}/{page}") == (folder / page).read_bytes(), page
+    theirs = json.loads(get(f"{address}/simple/my-package/index.json"))
+    ours = json.loads((folder / "simple/my-package/index.json").read_bytes())
+    for page in (theirs, ours):
+        for entry in page["files"]:
+            del entry["upload-time"]
+    assert theirs == ours
+    assert get(f"{address}/{release.wheel.name}.metadata")
+
+
+def test_two_publishers_at_once_lose_neither_file(bucket: tuple[str, str], tmp_path: Path) -> None:
+    target, address = bucket
+    made = []
+    for number in range(4):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        made.append(
+            [
+                make_wheel(folder, "my_package", f"1.{number}"),
+                make_conda(folder, "c", f"1.{number}"),
+            ]
+        )
+    threads = [threading.Thread(target=publish, args=(files, target)) for files in made]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    page = json.loads(get(f"{address}/simple/my-package/index.json"))
+    assert page["versions"] == ["1.0", "1.1", "1.2", "1.3"]
+    records = json.loads(get(f"{address}/noarch/repodata.json"))["packages.conda"]
+    assert len(records) == 4
+
+
+def test_other_bytes_never_replace_a_file(
+    release: Release, bucket: tuple[str, str], tmp_path: Path
+) -> None:
+    target, address = bucket
+    publish([release.conda], target)
+    (tmp_path / "other").mkdir()
+    other = make_conda(tmp_path / "other", "my_package", "1.0.0", code="x = 2\n")
+    with pytest.raises(ProjectErrors, match="different file"):
+        publish([other], target)
+    assert sha256(release.conda) in get(f"{address}/noarch/repodata.json").decode()
+
+
+def test_a_file_without_its_page_is_completed_by_the_next_run(
+    release: Release, bucket: tuple[str, str]
+) -> None:
+    target, address = bucket
+    put = requests.put(f"{address}/{release.wheel.name}", release.wheel.read_bytes(), timeout=10)
+    put.raise_for_status()
+    assert publish([release.wheel], target) == [release.wheel.name]
+    assert release.wheel.name in get(f"{address}/simple/my-package/index.html").decode()
+
+
+def test_a_bucket_that_is_not_there_is_told(
+    release: Release, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with pytest.raises(TwofoldError) as caught:
+        publish([release.wheel], f"s3://no-such-bucket/x?endpoint={server}&region=us-east-1")
+    assert caught.value.hint
