@@ -96,6 +96,12 @@ def _rendered(path: Path, host: Host) -> Sequence[RenderedVariant]:
         ) from error
 
 
+def _address(channel: str) -> str:
+    """A folder as a file address; names and addresses as they are."""
+    folder = Path(channel)
+    return folder.resolve().as_uri() if "://" not in channel and folder.is_dir() else channel
+
+
 class _Log:
     """Keeps what rattler-build says, to be told when a build fails."""
 
@@ -116,7 +122,7 @@ def _built(variant: RenderedVariant, draft: Path, host: Host) -> list[Path]:
         result = variant.run_build(
             ToolConfiguration(test_strategy="skip"),
             output_dir=draft,
-            channels=[*host.channels, draft.resolve().as_uri()],
+            channels=[*map(_address, host.channels), draft.resolve().as_uri()],
             package_format=host.package_format,
             # It only needs the verbs it calls, though its type asks for all of them.
             progress_callback=cast("ProgressCallback", log),
