@@ -75,7 +75,7 @@ class FactsStore:
                 return {key: from_json(value) for key, value in json.load(file).items()}
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, TypeError, IndexError, KeyError):
+        except (OSError, ValueError, TypeError, LookupError, AttributeError):
             return {}  # damaged or unreadable: what it said is found anew
 
     def get(self, digest: str) -> Facts | None:

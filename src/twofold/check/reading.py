@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from twofold_build.archive import Content
 
 #: Bytes of new source above which starting processes (some 150 ms each) is worth it.
-_MANY = 3 << 20
+MANY = 3 << 20
 
 
 def facts_of_all(root: str, contents: dict[str, Content]) -> dict[str, Facts]:
@@ -37,7 +37,7 @@ def facts_of_all(root: str, contents: dict[str, Content]) -> dict[str, Facts]:
 def read_facts(sources: list[bytes]) -> list[Facts]:
     """The facts of modules, in their order; in several processes when there is much to read."""
     workers = min(os.cpu_count() or 1, 8)
-    if workers < 2 or sum(map(len, sources)) < _MANY:
+    if workers < 2 or sum(map(len, sources)) < MANY:
         return [facts_of(source) for source in sources]
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context

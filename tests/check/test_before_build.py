@@ -1,0 +1,129 @@
+"""What runs before every build: only errors, the same rules, and a memory of what was clean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.check.samples import PROJECTS, code
+from tests.conftest import Ran
+from twofold.check import check_before_build, check_project
+from twofold.check.rules import BY_CODE
+from twofold_build.archive import content_of
+from twofold_build.project import read_project
+
+
+def before(root: Path) -> list[str]:
+    return [finding.code for finding in check_before_build(root, read_project(root))]
+
+
+ERRORS = sorted(c for c in PROJECTS if c > "TF012" and BY_CODE[c].severity == "error")
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_every_error_of_a_project_stops_its_build(case: str, project: Callable[..., Path]) -> None:
+    files, toml = PROJECTS[case][0]
+    assert case in before(project(files, toml))
+
+
+def test_warnings_stop_nothing(project: Callable[..., Path]) -> None:
+    root = project({"meta.yaml": "package:\n  version: 2\n", "src/pkg/a.orig": ""})
+    assert {finding.severity for finding in check_project(root)} == {"warning"}
+    assert before(root) == []
+
+
+def test_what_is_ignored_stops_nothing(project: Callable[..., Path]) -> None:
+    root = project(
+        code("import numpy"),
+        {"[project]": '[tool.twofold.check]\nignore = ["TF111"]\n[project]'},
+    )
+    assert before(root) == []
+
+
+def test_a_clean_project_is_remembered_by_its_content(
+    project: Callable[..., Path], own_cache: Path
+) -> None:
+    root = project(code("x = 1"))
+    assert before(root) == []
+    verdicts = list((own_cache / "check" / "clean").iterdir())
+    assert len(verdicts) == 1
+    copy = project(code("x = 1"), name="a-copy-elsewhere")
+    assert before(copy) == []
+    assert list((own_cache / "check" / "clean").iterdir()) == verdicts
+
+
+def test_an_edit_is_seen_even_when_size_and_time_stay(project: Callable[..., Path]) -> None:
+    import os
+
+    root = project(code("x = 1 \n"))
+    module = root / "src/pkg/__init__.py"
+    told = module.stat()
+    assert before(root) == []
+    module.write_text("x = (1\n")
+    os.utime(module, ns=(told.st_atime_ns, told.st_mtime_ns))
+    assert module.stat().st_size == told.st_size
+    assert before(root) == ["TF101"]
+    module.write_text("x = 1 \n")
+    assert before(root) == []
+
+
+def test_errors_are_found_again_at_each_run(project: Callable[..., Path]) -> None:
+    root = project(code("x = (1"))
+    assert before(root) == before(root) == ["TF101"]
+
+
+def test_a_change_of_the_settings_is_seen(project: Callable[..., Path]) -> None:
+    root = project(code("match 1:\n    case 1: ...\n"), {'">=3.9"': '">=3.10"'})
+    assert before(root) == []
+    settings = root / "pyproject.toml"
+    settings.write_text(settings.read_text().replace(">=3.10", ">=3.9"))
+    assert before(root) == ["TF108"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"a": 1}', b"\xff\xfe"])
+def test_a_damaged_cache_is_made_anew(
+    damage: bytes, project: Callable[..., Path], own_cache: Path
+) -> None:
+    root = project(code("x = (1"))
+    assert before(root) == ["TF101"]
+    for path in (own_cache / "check" / "facts").iterdir():
+        path.write_bytes(damage)
+    assert before(root) == ["TF101"]
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(
+    project: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a-file"
+    file.write_text("")
+    monkeypatch.setenv("TWOFOLD_CACHE_DIR", str(file / "below"))
+    assert before(project(code("x = 1"))) == []
+    assert before(project(code("x = (1"), name="other")) == ["TF101"]
+
+
+def test_contents_that_were_read_already_are_not_read_again(project: Callable[..., Path]) -> None:
+    root = project(code("x = 1"))
+    known = {"src/pkg/__init__.py": content_of(b"x = (1")}
+    found = check_before_build(root, read_project(root), None, known)
+    assert [finding.code for finding in found] == ["TF101"]
+
+
+def test_many_new_modules_are_read_by_several_processes(
+    project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twofold.check.reading.MANY", 1000)
+    many = {f"src/pkg/m{number}.py": f"x = {number}\n" * 30 for number in range(40)}
+    root = project({**many, "src/pkg/m7.py": "x = (1"})
+    assert [f.where for f in check_before_build(root, read_project(root))] == ["src/pkg/m7.py:1"]
+
+
+def test_the_build_of_a_project_with_an_error_writes_nothing(
+    project: Callable[..., Path], twofold: Callable[..., Ran]
+) -> None:
+    root = project(code("def f(:"))
+    ran = twofold("build", root)
+    assert ran.code == 1
+    assert "src/pkg/__init__.py:1" in ran.err
+    assert not list(root.glob("dist/*.whl")) + list(root.glob("dist/*.gz"))

@@ -1,0 +1,287 @@
+"""The finer points of the rules about code: what is judged, and what is left alone."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.check.samples import code
+from twofold.check import check_project
+from twofold.check.facts import facts_of, from_json, to_json
+from twofold.check.python_news import BUILTINS, GONE, MODULES, NAMES
+from twofold.check.pythons_allowed import allowed_minors
+from twofold.check.syntax import features
+
+HERE = sys.version_info[1]
+
+
+def codes(root: Path) -> list[str]:
+    return [finding.code for finding in check_project(root)]
+
+
+def severities(root: Path) -> dict[str, str]:
+    return {finding.code: finding.severity for finding in check_project(root)}
+
+
+@pytest.mark.parametrize(
+    ("source", "minor"),
+    [
+        ("(x := 5)", 8),
+        ("def f(a, /): ...", 8),
+        ("@buttons[0].clicked\ndef f(): ...", 9),
+        ("with (open('a') as a, open('b') as b):\n    pass", 9),
+        ("with (\n    open('a') as a,\n):\n    pass", 9),
+        ("match x:\n    case 1: ...", 10),
+        ("def f(x: int | None): ...", 10),
+        ("x = aiter(y)", 10),
+        ("try: ...\nexcept* ValueError: ...", 11),
+        ("a[*b]", 11),
+        ("def f(*args: *Ts): ...", 11),
+        ("raise ExceptionGroup('', [])", 11),
+        pytest.param("type X = int", 12, marks=pytest.mark.skipif(HERE < 12, reason="needs 3.12")),
+        pytest.param(
+            "def f[T](x: T): ...", 12, marks=pytest.mark.skipif(HERE < 12, reason="needs 3.12")
+        ),
+        pytest.param("f'{'a'}'", 12, marks=pytest.mark.skipif(HERE < 12, reason="needs 3.12")),
+        pytest.param(
+            "class A[T = int]: ...", 13, marks=pytest.mark.skipif(HERE < 13, reason="needs 3.13")
+        ),
+        pytest.param(
+            "try: ...\nexcept A, B: ...",
+            14,
+            marks=pytest.mark.skipif(HERE < 14, reason="needs 3.14"),
+        ),
+        pytest.param("t'{x}'", 14, marks=pytest.mark.skipif(HERE < 14, reason="needs 3.14")),
+    ],
+)
+def test_a_newer_feature_is_recognised(source: str, minor: int) -> None:
+    found = facts_of(source.encode())
+    assert found.mistake is None
+    assert [feature[0] for feature in found.features] == [minor]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from __future__ import annotations\ndef f(x: int | None): ...",
+        "def f(x: A | B): ...",  # classes may define | for themselves
+        "with (open('a')) as a:\n    pass",
+        "with open('a') as a, (open('b')) as b:\n    pass",
+        "@app.route('/')\ndef f(): ...",
+        "f'{a}' f\"{b}\" '''x'''",
+        "try: ...\nexcept (A, B): ...",
+        "x = {**a, 'b': [*c]}",
+    ],
+)
+def test_what_python_3_7_reads_needs_nothing_newer(source: str) -> None:
+    assert facts_of(source.encode()).features == ()
+
+
+def test_the_compilers_own_mistakes_are_found_too() -> None:
+    found = facts_of(b"x = 1\nreturn x\n").mistake
+    assert found is not None
+    assert found.line == 2
+
+
+@pytest.mark.parametrize("source", [b"x = '\xff'", b"\x00", b"(" * 500, b"def f(a, a): ..."])
+def test_no_bytes_make_the_reading_of_a_module_fail(source: bytes) -> None:
+    assert facts_of(source).mistake is not None
+
+
+def test_facts_survive_the_cache() -> None:
+    import json
+
+    facts = facts_of(Path(features.__code__.co_filename).read_bytes())
+    assert from_json(json.loads(json.dumps(to_json(facts)))) == facts
+
+
+def test_the_table_of_news_agrees_with_this_python() -> None:
+    for (module, name), minor in NAMES.items():
+        if MODULES.get(module, 0) > HERE or module == "unittest":
+            continue
+        assert hasattr(importlib.import_module(module), name) == (minor <= HERE), (module, name)
+    for name, minor in BUILTINS.items():
+        assert hasattr(importlib.import_module("builtins"), name) == (minor <= HERE), name
+
+
+def test_the_modules_that_came_and_went_agree_with_this_python() -> None:
+    for module, minor in MODULES.items():
+        script = f"import {module}"
+        ran = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+        assert (ran.returncode == 0) == (minor <= HERE), module
+    there = sys.stdlib_module_names
+    assert {m for m, minor in GONE.items() if minor <= HERE} & there == set()
+    assert {m for m, minor in GONE.items() if minor > HERE} <= there
+
+
+@pytest.mark.parametrize(
+    ("specifier", "first", "last"),
+    [
+        (">=3.9", 9, 20),
+        (">=3.9.1,<3.12", 9, 11),
+        ("==3.11.*", 11, 11),
+        ("~=3.10", 10, 20),
+        (">=3", 0, 20),
+    ],
+)
+def test_requires_python_is_read_as_minor_versions(specifier: str, first: int, last: int) -> None:
+    minors = allowed_minors(specifier)
+    assert (minors[0], minors[-1]) == (first, last)
+
+
+def test_a_syntax_for_a_python_the_project_is_not_for_is_a_warning(
+    project: Callable[..., Path],
+) -> None:
+    root = project(code("def f(:"), {'">=3.9"': '">=3.19"'})
+    assert severities(root) == {"TF101": "warning"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "globals().update(f=1)\n__all__ = ['f']",
+        "from other import *\n__all__ = ['f']",
+        "__all__ = ['f']\nfor name in 'f': exec(f'{name} = 1')",
+        "from .a import *\n__all__ = ['f']",
+        "try:\n    from fast import f\nexcept ImportError:\n    f = None\n__all__ = ['f']",
+    ],
+)
+def test_names_that_cannot_be_read_or_come_from_elsewhere_are_left_alone(
+    source: str, project: Callable[..., Path]
+) -> None:
+    assert "TF104" not in codes(project(code(source, a="f = 1\n_g = 2")))
+
+
+def test_a_star_import_brings_only_what_the_other_module_offers(
+    project: Callable[..., Path],
+) -> None:
+    root = project(code("from .a import *\n__all__ = ['f', '_g']", a="f = 1\n_g = 2"))
+    assert [f.message for f in check_project(root)] == [
+        "__all__ names '_g', which the module does not have"
+    ]
+
+
+def test_a_module_that_git_ignores_is_named_with_its_remedy(project: Callable[..., Path]) -> None:
+    root = project(code("from ._version import version", _version="version = '1'"))
+    (root / ".git").mkdir()
+    (root / ".gitignore").write_text("_version.py\n")
+    found = [finding for finding in check_project(root) if finding.code == "TF105"]
+    assert "left out of the package" in found[0].message
+    assert "[tool.twofold] include" in found[0].hint
+
+
+def test_imports_in_functions_and_under_conditions_are_judged_mildly(
+    project: Callable[..., Path],
+) -> None:
+    source = (
+        "import sys\ndef f():\n    from .gone import x\nif sys.argv:\n    from .away import y\n"
+    )
+    assert severities(project(code(source))) == {"TF105": "warning"}
+
+
+def test_a_cycle_that_works_in_one_order_is_a_warning(project: Callable[..., Path]) -> None:
+    files = code("", a="from .b import g\ndef f(): ...", b="def g(): ...\nfrom .a import f")
+    root = project(files)
+    found = {finding.code: finding.severity for finding in check_project(root)}
+    assert found == {"TF106": "warning"}
+    ran = subprocess.run(
+        [sys.executable, "-c", "import pkg.b"], cwd=root / "src", capture_output=True, check=False
+    )
+    assert ran.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        code(
+            "from .a import f",
+            a="from .b import g\ndef f(): ...",
+            b="from .a import f\ndef g(): ...",
+        ),
+        code("from . import a\nX = 1", a="from pkg import X"),
+        code("from .a import f\nX = 1", a="from . import X\nf = X"),
+        code("from .a import f", a="from . import b\nf = 1", b="from pkg.a import f"),
+        code("from . import a, b", a="from .b import g\nf = 1", b="from .a import f\ng = 1"),
+        code(
+            "import pkg.a",
+            a="from .b import y\nx = 1",
+            b="import pkg.a\nfrom pkg.a import x\ny = x",
+        ),
+    ],
+)
+def test_an_error_about_a_cycle_is_one_that_python_raises(
+    files: dict[str, str | bytes | None], project: Callable[..., Path]
+) -> None:
+    root = project(files)
+    assert "TF106" in [finding.code for finding in check_project(root) if finding.is_error]
+    ran = subprocess.run(
+        [sys.executable, "-c", "import pkg"], cwd=root / "src", capture_output=True, check=False
+    )
+    assert b"ImportError" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        code("X = 1\nfrom . import a", a="from pkg import X"),
+        code("from . import a", a="from . import b", b="from . import a"),
+        code("from .a import f", a="import pkg.b\nf = 1", b="import pkg.a"),
+        code("from .a import f\nfrom .b import g", a="f = 1", b="from .a import f\ng = 1"),
+        code(
+            "from .a import f", a="f = 1\ndef later():\n    from .b import g", b="from .a import f"
+        ),
+    ],
+)
+def test_a_cycle_that_python_imports_is_no_error(
+    files: dict[str, str | bytes | None], project: Callable[..., Path]
+) -> None:
+    root = project(files)
+    assert "TF106" not in codes(root)
+    script = "import pkg, pkg.a"
+    ran = subprocess.run(
+        [sys.executable, "-c", script], cwd=root / "src", capture_output=True, check=False
+    )
+    assert ran.returncode == 0
+
+
+def test_a_missing_dependency_is_an_error_only_where_it_surely_fails(
+    project: Callable[..., Path],
+) -> None:
+    sure = project(code("import numpy"), name="sure")
+    assert severities(sure) == {"TF111": "error"}
+    optional = project(code("from .a import f", a="f = 1", plots="import numpy"), name="optional")
+    assert severities(optional) == {"TF111": "warning"}
+    through_modules = project(code("", plots="import numpy"), name="through")
+    assert severities(through_modules) == {"TF111": "error"}
+    unknown = project(
+        code("import numpy, nobody_has_this"),
+        {"dependencies = []": 'dependencies = ["nobody-has-this"]'},
+        name="unknown",
+    )
+    assert severities(unknown) == {"TF111": "warning", "TF301": "warning"}
+
+
+@pytest.mark.parametrize(
+    ("requirement", "source"),
+    [
+        ("PyYAML", "import yaml"),
+        ("scikit-learn", "from sklearn import svm"),
+        ("pillow", "from PIL import Image"),
+        ("beautifulsoup4", "import bs4"),
+        ("python-dateutil", "import dateutil"),
+        ("opencv-python", "import cv2"),
+        ("attrs", "import attr"),
+        ("attrs", "import attrs"),
+        ("google-cloud-storage", "from google.cloud import storage"),
+    ],
+)
+def test_well_known_projects_are_found_under_their_import_names(
+    requirement: str, source: str, project: Callable[..., Path]
+) -> None:
+    root = project(code(source), {"dependencies = []": f'dependencies = ["{requirement}"]'})
+    assert [c for c in codes(root) if c in ("TF111", "TF112")] == []
