@@ -30,9 +30,9 @@ def read_licence(table: dict[str, Any], project: Project, mistakes: Mistakes) ->
         project.license_files = _listed(table["license-files"], project.root, mistakes)
     elif not isinstance(value, dict):
         project.license_files = _usual(project.root)
-    classified = [
-        c for c in table.get("classifiers", []) if isinstance(c, str) and c.startswith("License ::")
-    ]
+    written = table.get("classifiers", [])
+    listed = written if isinstance(written, list) else []
+    classified = [c for c in listed if isinstance(c, str) and c.startswith("License ::")]
     if project.license and classified:
         mistakes.add(
             f"'{classified[0]}' stands beside the expression '{project.license}', refused by PyPI",

@@ -19,29 +19,23 @@ _STRING = re.compile(r'''"""|\'\'\'|"(?:[^"\\]|\\.)*"|'[^']*'|#.*''')
 def line_of(text: str, table: str, key: str = "", value: str = "") -> int | None:
     """The line (from 1) of `key` in `table`, of `value` inside it, or of the table's header.
 
-    The nearest thing that is there is taken: without the value the key, without the key the
-    table, without the table None. In a `key` that names a sub-table (`scripts.run`) the parts
-    are joined by dots.
+    The nearest thing that is there is taken: the value, the key, a dotted key's beginning (a key
+    of an inline table stands in the table's line), the table, a table around it; else None.
     """
-    wanted = _parts(table)
-    header: int | None = None
-    for path, first, last, is_header in _places(text):
-        if is_header:
-            if path == wanted + _parts(key):
-                header = first
-                if key:
-                    return _value_line(text, first + 1, None, value) or first
-            elif path[: len(wanted)] == wanted and header is None:
-                header = first
+    places = _places(text)
+    whole = (*_parts(table), key) if key else _parts(table)
+    if key and not any(path == whole for path, _, _, _ in places):
+        whole = _parts(table) + tuple(key.split("."))
+    for length in range(len(whole), 0, -1):
+        found = [place for place in places if place[0] == whole[:length]]
+        if not found:
             continue
-        if key and path == wanted + _parts(key):
-            return _value_line(text, first, last, value) or first
-        if path == wanted and header is None:  # written as a key: `project = "x"`
-            header = first
-    if key and "." in key:
-        parent = line_of(text, table, key.rpartition(".")[0], value or key.rpartition(".")[2])
-        return parent or header
-    return header
+        _, first, last, is_header = found[0]
+        inside = value if length == len(whole) else whole[-1]
+        end = None if is_header else last
+        return _value_line(text, first + is_header, end, inside) or first
+    below = [place for place in places if place[0][: len(whole)] == whole and whole]
+    return below[0][1] if below else None
 
 
 def _parts(dotted: str) -> tuple[str, ...]:
@@ -103,8 +97,10 @@ def _value_line(text: str, first: int, last: int | None, value: str) -> int | No
     if not value:
         return None
     lines = text.splitlines()
-    for number in range(first, (last or len(lines)) + 1):
-        if number <= len(lines) and value in lines[number - 1]:
+    for number in range(first, min(last or len(lines), len(lines)) + 1):
+        if last is None and _HEADER.match(lines[number - 1]):
+            return None  # the next table begins
+        if value in lines[number - 1]:
             return number
     return None
 
