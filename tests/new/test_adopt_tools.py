@@ -115,7 +115,7 @@ def test_poetrys_comments_stay_and_what_is_lost_is_listed(tmp_path: Path) -> Non
     said = "\n".join(found.lost)
     for lost in ("build = 'build.py'", "../here", "^1 || ^2", "'own'", "CHANGES.md", "'extra'"):
         assert lost in said
-    assert len(found.lost) == 7, said
+    assert len(found.lost) == 8, said
 
 
 FLIT = """\
@@ -182,9 +182,53 @@ def test_flits_old_tables_are_carried_over(tmp_path: Path) -> None:
     assert found.settings == {
         "modules": ["my_package"],
         "version": {"from": "module", "path": "my_package.py"},
-        "sdist": {"include": ["doc"], "exclude": ["doc/*.html"]},
+        "sdist": {"include": ["doc/**"], "exclude": ["doc/*.html"]},
     }
     assert found.lost == ["pyproject.toml [tool.flit.metadata]: odd = 1"]
+
+
+ODD = """\
+[project]
+name = "my_package"  # the name
+dynamic = ["version"]
+
+[dependency-groups]
+test = ["pytest"]  # tests
+
+[project.urls]
+Source = "https://example.org"  # where
+
+[tool.hatch]
+version.source = "vcs"  # the tag
+envs.default.python = "3.12"  # newest
+build.targets.sdist.include = ["docs", "gone.txt"]
+
+[tool.twofold.conda]
+name = "mine"  # conda's
+
+[project.scripts]
+go = "my_package:go"
+"""
+
+
+def test_tables_in_any_order_and_dotted_keys_are_read(tmp_path: Path) -> None:
+    files = {"my_package/__init__.py": "", "docs/a.md": "", "pyproject.toml": ODD}
+    found = adopted(tmp_path, files)
+    assert found.project == {
+        "name": "my_package",
+        "dynamic": ["version"],
+        "urls": {"Source": "https://example.org"},
+        "scripts": {"go": "my_package:go"},
+    }
+    assert found.settings == {
+        "conda": {"name": "mine"},
+        "version": {"from": "git"},
+        "sdist": {"include": ["docs/**"]},
+    }
+    assert found.document["tool"]["hatch"] == {"envs": {"default": {"python": "3.12"}}}
+    for comment in ("the name", "tests", "where", "the tag", "newest", "conda's"):
+        assert comment in found.text
+    assert found.lost == ["the files to include: '**/gone.txt' (it matches no file here)"]
 
 
 PROJECT = '[project]\nname = "my_package"\nversion = "1"\n'

@@ -12,7 +12,7 @@ from twofold.errors import BadFile, TwofoldError
 from twofold.imports import Environment
 from twofold.new.adopt import bare
 from twofold.new.adopt.backends import offer_backend_tables
-from twofold.new.adopt.facts import Facts, Lost, Requirement, settle_licence
+from twofold.new.adopt.facts import Facts, Lost, Requirement, merged, settle_licence
 from twofold.new.adopt.flit import offer_flit, offer_from_module
 from twofold.new.adopt.lists import (
     RecipeFacts,
@@ -27,7 +27,7 @@ from twofold.new.adopt.setup_cfg import offer_setup_cfg
 from twofold.new.adopt.setup_py import read_setup_py
 from twofold.new.adopt.setuptools_settings import Source, offer_settings
 from twofold.new.adopt.shapes import judge
-from twofold.new.adopt.toml_text import Section, comments_of, without
+from twofold.new.adopt.toml_text import all_comments, comments_of, sections, together, without
 from twofold.new.adopt.wheel import offer_wheel
 from twofold.new.adopt.writing import ORDER, pyproject_text
 
@@ -76,6 +76,7 @@ class _Gathering:
     rest: str = ""
     sources: list[str] = field(default_factory=list)
     is_bare: bool = True
+    is_setuptools: bool = False
 
 
 def adopt(root: Path, tools: Tools) -> Adoption:
@@ -110,7 +111,7 @@ def gather(root: Path, tools: Tools) -> _Gathering:
         found.facts.project["name"] = root.resolve().name
         found.facts.remarks.append("nothing says a name: it is the folder's")
     settle_licence(found.facts)
-    settle_modules(found.facts, root, found.is_bare)
+    settle_modules(found.facts, root, found.is_bare or found.is_setuptools)
     return found
 
 
@@ -147,27 +148,25 @@ def _pyproject(found: _Gathering) -> dict[str, Any]:
     facts, project, tool = found.facts, document.get("project", {}), document.get("tool", {})
     _offer_project(facts, project)
     done = ["build-system"] if "build-system" in document else []
-    poetry = tool.get("poetry")
-    taken: list[Section] = []
-    if poetry is not None:
-        taken = without(text, ["tool.poetry"])[1]
-        offer_poetry(facts, found.root, poetry, _comment_finder(taken, ("tool", "poetry")))
+    if "poetry" in tool:
+        offer_poetry(facts, found.root, tool["poetry"], _comment_finder(text, ("tool", "poetry")))
         done.append("tool.poetry")
     if "flit" in tool:
-        taken += without(text, ["tool.flit"])[1]
         offer_flit(facts, found.root, tool["flit"])
         done.append("tool.flit")
     done += offer_backend_tables(facts, found.root, tool)
+    if "twofold" in tool:
+        facts.settings = merged(tool["twofold"], facts.settings)
+        done.append("tool.twofold")
     dynamic = list(project.get("dynamic", ()))
     if "flit" in backend:
         keys = dynamic if project else ["version", "description"]
         offer_from_module(facts, found.root, keys)
-    found.is_bare = not (project or poetry or tool.get("flit") or tool.get("setuptools"))
+    found.is_bare = not (project or {"poetry", "setuptools"} & set(tool) or tool.get("flit"))
     for key in dynamic:
         facts.cannot_read(key, _PROJECT)
-    facts.unread.pop("entry-points", None) if "entry-points" not in dynamic else None
-    found.rest, gone = without(text, done)
-    _keep_comments(facts, gone)
+    found.rest = without(together(text, "project"), done)
+    _keep_comments(facts, text, found.rest)
     return document
 
 
@@ -180,8 +179,8 @@ def _offer_project(facts: Facts, project: dict[str, Any]) -> None:
             facts.origins[key] = _PROJECT
 
 
-def _comment_finder(taken: list[Section], base: tuple[str, ...]) -> Callable[..., str]:
-    beside = {section.name: comments_of(section)[0] for section in taken}
+def _comment_finder(text: str, base: tuple[str, ...]) -> Callable[..., str]:
+    beside = {section.name: comments_of(section)[0] for section in sections(text)}
 
     def comment(*path: str) -> str:
         return beside.get((*base, *path[:-1]), {}).get(path[-1], "")
@@ -189,7 +188,7 @@ def _comment_finder(taken: list[Section], base: tuple[str, ...]) -> Callable[...
     return comment
 
 
-def _keep_comments(facts: Facts, gone: list[Section]) -> None:
+def _keep_comments(facts: Facts, text: str, rest: str) -> None:
     """Comments of replaced tables that are not beside a requirement go above [project]."""
     held = {
         one.comment
@@ -199,16 +198,14 @@ def _keep_comments(facts: Facts, gone: list[Section]) -> None:
             *facts.groups.values(),
         )
         for one in listed
-        if isinstance(one, Requirement)
+        if isinstance(one, Requirement) and one.comment
     }
-    for section in gone:
-        beside, alone = comments_of(section)
-        facts.comments += alone
-        facts.comments += [
-            f"{key}: {comment.lstrip('#').strip()}"
-            for key, comment in beside.items()
-            if comment.lstrip("#").strip() not in held
-        ]
+    still = all_comments(rest)
+    for comment in all_comments(text):
+        if comment in still:
+            still.remove(comment)
+        elif comment.lstrip("# ").partition(": ")[2] not in held:
+            facts.comments.append(comment)
 
 
 def _setuptools_files(found: _Gathering, document: dict[str, Any]) -> None:
@@ -218,6 +215,7 @@ def _setuptools_files(found: _Gathering, document: dict[str, Any]) -> None:
     root, facts = found.root, found.facts
     if not backend.startswith(("setuptools", "pbr")) or "poetry" in document.get("tool", {}):
         return
+    found.is_setuptools = backend.startswith("setuptools")
     if (root / "setup.cfg").is_file() and offer_setup_cfg(facts, root):
         found.sources.append("setup.cfg")
         found.is_bare = False

@@ -13,6 +13,7 @@ from typing import Any
 from twofold.new.adopt.facts import Facts
 from twofold.new.adopt.setup_cfg import offer_setuptools_table
 from twofold.new.adopt.setuptools_settings import from_git
+from twofold.new.code import read_code
 from twofold_build.version import assigned_version
 
 Table = Mapping[str, Any]
@@ -57,6 +58,7 @@ def _hatch_build(facts: Facts, root: Path, table: Table) -> None:
     modules = [*wheel.pop("packages", ()), *wheel.pop("only-include", ())]
     if not modules and "sources" in wheel:
         modules = [path for path in wheel.get("include", ()) if (root / path.strip("/")).is_dir()]
+    modules = [inner for path in modules for inner in _opened(root, path, wheel.get("sources", ()))]
     _named_modules(facts, root, modules, f"{where}.targets.wheel]")
     _globs(facts, root, "wheel.exclude", wheel.pop("exclude", ()))
     _globs(
@@ -89,6 +91,14 @@ def _hatch_build(facts: Facts, root: Path, table: Table) -> None:
             facts.lose(f"{where}.targets.{name}]", "another kind of artifact")
 
 
+def _opened(root: Path, path: str, sources: object) -> list[str]:
+    """A folder that `sources` strips is not a module: its own are."""
+    plain = path.strip("/")
+    if isinstance(sources, list | tuple) and plain in [str(s).strip("/") for s in sources]:
+        return [f"{plain}/{name.replace('.', '/')}" for name in read_code(root, plain).modules]
+    return [path]
+
+
 def _hatch_metadata(facts: Facts, root: Path, table: Table) -> None:
     del root
     for name, rule in table.get("hooks", {}).items():
@@ -101,7 +111,7 @@ def _named_modules(facts: Facts, root: Path, paths: Sequence[str], where: str) -
     sources = set()
     for text in paths:
         path = PurePosixPath(text.strip("/"))
-        if not (root / path).exists():
+        if not (root / path).exists() and not (root / f"{path}.py").exists():
             facts.lose(where, f"'{text}'", "there is no such folder")
             continue
         parts = list(path.parts)

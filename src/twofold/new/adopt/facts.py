@@ -96,7 +96,8 @@ class Facts:
 
     `project` is the [project] table, `settings` the [tool.twofold] table, `groups` the
     [dependency-groups]. `unread` are [project] keys that a source has but says by a program:
-    only its own backend can tell. `comments` stood in tables that are replaced.
+    only its own backend can tell. `packages` are those named, dotted ([] when they are to be
+    found), `package_data` the files named in them. `comments` stood in tables that are replaced.
     """
 
     project: dict[str, Any] = field(default_factory=dict)
@@ -105,6 +106,7 @@ class Facts:
     origins: dict[str, str] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     packages: list[str] | None = None
+    package_data: dict[str, list[str]] = field(default_factory=dict)
     lost: list[Lost] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
@@ -122,11 +124,8 @@ class Facts:
     def offer_licence(self, text: str, where: str) -> None:
         """A licence as people write it: as an SPDX expression where it is sure, else as text."""
         text = " ".join(text.split())
-        if not text or "license" in self.project:
-            return
-        expression = _LICENCE_TEXTS.get(text.lower(), text)
-        canonical, problem = names.canonical_licence(expression)
-        self.offer("license", {"text": text} if problem else canonical, where)
+        if text and "license" not in self.project:
+            self.offer("license", expression_of(text) or {"text": text}, where)
 
     def group(self, name: str, requirements: Iterable[Requirement]) -> None:
         """Add to a dependency group."""
@@ -155,6 +154,12 @@ class Facts:
             self.unread.setdefault(key, where)
 
 
+def expression_of(text: str) -> str:
+    """The SPDX expression that a licence's free text surely means, or ''."""
+    canonical, problem = names.canonical_licence(_LICENCE_TEXTS.get(text.lower(), text))
+    return "" if problem else canonical
+
+
 def settle_licence(facts: Facts) -> None:
     """Find an expression in the classifiers; with one, licence classifiers go (PEP 639)."""
     classifiers: list[str] = facts.project.get("classifiers", [])
@@ -167,6 +172,8 @@ def settle_licence(facts: Facts) -> None:
             text = value.get("text", "") if isinstance(value, dict) else ""
             if not text or len(text) < 40:
                 facts.project["license"] = value = known.pop()
+                if text:
+                    facts.remarks.append(f"the licence '{text}' is {value} by its classifier")
     if isinstance(value, str) and licences:
         facts.project["classifiers"] = [c for c in classifiers if c not in licences]
         facts.remarks.append(
@@ -180,6 +187,17 @@ def settle_licence(facts: Facts) -> None:
             f"license-files ({', '.join(files)}) cannot stand beside the old table: write license "
             "as an expression and put them back"
         )
+
+
+def merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Two tables of settings as one; what the first says is believed, tables are merged."""
+    found = dict(first)
+    for key, value in second.items():
+        if isinstance(value, dict) and isinstance(found.get(key), dict):
+            found[key] = merged(found[key], value)
+        else:
+            found.setdefault(key, value)
+    return found
 
 
 def _same(one: Any, other: Any) -> bool:

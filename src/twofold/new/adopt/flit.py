@@ -43,7 +43,7 @@ def offer_flit(facts: Facts, root: Path, table: Mapping[str, Any]) -> None:
         extras.setdefault("dev", []).extend(map(Requirement.noted, left.pop("dev-requires")))
     facts.offer("optional-dependencies", extras, where)
     _entry_points(facts, root, table, left.pop("entry-points-file", ""))
-    _files(facts, table)
+    _files(facts, root, table)
     for key, value in left.items():
         facts.lose(where, f"{key} = {value!r}")
 
@@ -77,10 +77,11 @@ def _entry_points(facts: Facts, root: Path, table: Mapping[str, Any], file: str)
     offer_entry_points(facts, groups, f"{_FILE}.entrypoints]")
 
 
-def _files(facts: Facts, table: Mapping[str, Any]) -> None:
+def _files(facts: Facts, root: Path, table: Mapping[str, Any]) -> None:
     sdist = table.get("sdist", {})
     for key in ("include", "exclude"):
-        globs = [str(glob).rstrip("/") for glob in sdist.get(key, ())]
+        plain = [str(glob).rstrip("/") for glob in sdist.get(key, ())]
+        globs = [f"{glob}/**" if (root / glob).is_dir() else glob for glob in plain]
         if globs:
             facts.set(f"sdist.{key}", globs)
     data = table.get("external-data", {}).get("directory")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from twofold.new.adopt.facts import Facts
+from twofold.new.adopt.modules import for_pathlib
 
 #: twofold-build leaves these out by itself.
 _JUNK = (
@@ -34,17 +35,12 @@ def offer_manifest(facts: Facts, path: Path) -> None:
         includes, excludes, is_known = _globs(words[0], words[1:])
         if not is_known:
             facts.lose(f"MANIFEST.in:{number}", " ".join(words), "not a command of MANIFEST.in")
-        there = [glob for glob in includes if any(map(Path.is_file, root.glob(_for_pathlib(glob))))]
+        there = [glob for glob in includes if any(map(Path.is_file, root.glob(for_pathlib(glob))))]
         if there:
             facts.set("sdist.include", there)
         wanted = [glob for glob in excludes if not glob.endswith(_JUNK)]
         if wanted:
             facts.set("sdist.exclude", wanted)
-
-
-def _for_pathlib(glob: str) -> str:
-    """Below a folder, `**` alone means folders only to pathlib."""
-    return f"{glob}/*" if glob.endswith("**") else glob
 
 
 def _globs(command: str, words: list[str]) -> tuple[list[str], list[str], bool]:

@@ -10,8 +10,12 @@ from twofold.new.code import read_code
 from twofold_build.names import file_name
 
 
-def settle_modules(facts: Facts, root: Path, is_bare: bool) -> None:
-    """Write [tool.twofold] `modules`, `source` and `wheel.exclude` where they are needed."""
+def settle_modules(facts: Facts, root: Path, takes_all: bool) -> None:
+    """Write [tool.twofold] `modules`, `source` and `wheel.exclude` where they are needed.
+
+    `takes_all`: where no module is named, all that are there are packed (as setuptools does, and
+    as is meant with a folder of modules), not just the one of the project's name.
+    """
     listed = facts.packages
     sources = _sources(facts, root)
     if listed:
@@ -21,12 +25,44 @@ def settle_modules(facts: Facts, root: Path, is_bare: bool) -> None:
             modules.remove(name)
         _exclude_unlisted(facts, root, sources, listed)
     else:
-        modules = list(read_code(root, facts.settings.get("source")).modules)
-        wanted = file_name(str(facts.project["name"]))
-        named = [name for name in modules if name.lower() == wanted]
-        if named and not (is_bare and len(modules) > 1):
-            modules = named
+        modules = _found(facts, root, takes_all)
     _write(facts, root, modules, sources)
+    _drop_what_matches_nothing(facts, root)
+
+
+def _found(facts: Facts, root: Path, takes_all: bool) -> list[str]:
+    """The modules in the tree, where none is named."""
+    code = read_code(root, facts.settings.get("source"))
+    modules = list(code.modules)
+    if not takes_all:
+        wanted = file_name(str(facts.project["name"]))
+        return [name for name in modules if name.lower() == wanted] or modules
+    packages = [name for name, path in code.modules.items() if path.is_dir()]
+    # setuptools, left to find packages in the root, takes no modules beside them.
+    return packages if facts.packages == [] and packages else modules
+
+
+def _drop_what_matches_nothing(facts: Facts, root: Path) -> None:
+    """twofold-build takes an include that matches nothing for a mistake; old backends did not."""
+    for table, key in ((facts.settings, "include"), (facts.settings.get("sdist", {}), "include")):
+        globs = table.get(key, [])
+        kept = [glob for glob in globs if any(map(Path.is_file, root.glob(for_pathlib(glob))))]
+        for glob in globs:
+            if glob not in kept:
+                facts.lose("the files to include", f"'{glob}'", "it matches no file here")
+        if globs:
+            table[key] = kept
+    if facts.settings.get("sdist", {}).get("include") == []:
+        del facts.settings["sdist"]["include"]
+    if facts.settings.get("include") == []:
+        del facts.settings["include"]
+    if facts.settings.get("sdist") == {}:
+        del facts.settings["sdist"]
+
+
+def for_pathlib(glob: str) -> str:
+    """A glob for Path.glob, to which `**` at the end means folders alone."""
+    return f"{glob}/*" if glob.endswith("**") else glob
 
 
 def _sources(facts: Facts, root: Path) -> list[str]:
@@ -66,7 +102,9 @@ def _exclude_unlisted(
         for name in listed:
             folder = root / source / name.replace(".", "/")
             for init in sorted(folder.glob("*/__init__.py")):
-                if f"{name}.{init.parent.name}" not in listed:
+                data = [*facts.package_data.get(name, ()), *facts.package_data.get("", ())]
+                is_data = any(glob.startswith(f"{init.parent.name}/") for glob in data)
+                if f"{name}.{init.parent.name}" not in listed and not is_data:
                     path = init.parent.relative_to(root).as_posix()
                     facts.set("wheel.exclude", [f"{path}/**"])
 

@@ -18,19 +18,12 @@ from twofold.new.adopt.setup_py import Computed, FileText, Found
 from twofold_build import names
 
 #: Has no effect on what is packed, or none that twofold-build needs to be told.
-_NEEDLESS = {
-    "include_package_data": "",
-    "package_data": "every file in a package is packed",
-    "zip_safe": "",
-    "namespace_packages": "",
-    "platforms": "",
-    "long_description_content_type": "",
-    "provides": "",
-    "obsoletes": "",
-    "test_suite": "",
-    "test_loader": "",
-    "license_file": "",
-}
+_NEEDLESS = (
+    "include_package_data",
+    "zip_safe",
+    "namespace_packages",
+    "long_description_content_type",
+)
 _NEEDS_A_COMPILER = ("ext_modules", "ext_package", "libraries", "cffi_modules", "rust_extensions")
 
 
@@ -60,9 +53,11 @@ def offer_settings(source: Source, arguments: Mapping[str, Any]) -> None:
                 _computed(source, key, value)
             else:
                 handle(source, value)
+    needless = [key for key in _NEEDLESS if left.pop(key, None) is not None]
+    if needless:
+        what = f"{source.file}: without effect in twofold-build, so left out: {', '.join(needless)}"
+        source.facts.remarks.append(what)
     for key, value in left.items():
-        if key in _NEEDLESS:
-            continue
         hint = ""
         if key in _NEEDS_A_COMPILER:
             hint = "twofold-build packs pure Python: keep setuptools as the backend for this"
@@ -322,6 +317,22 @@ def _exclude_package_data(source: Source, value: Any) -> None:
         source.facts.set("wheel.exclude", [f"{folder}/{glob}" for glob in globs])
 
 
+def _package_data(source: Source, value: Any) -> None:
+    facts = source.facts
+    facts.package_data = {k if k != "*" else "": list(v) for k, v in dict(value).items()}
+    facts.remarks.append(
+        f"{source.file}: every file in a package is packed now, not just those of package_data: "
+        "name what is to stay out in [tool.twofold.wheel] exclude"
+    )
+
+
+def _platforms(source: Source, value: Any) -> None:
+    listed = [value] if isinstance(value, str) else [str(item) for item in value]
+    if [item.lower() for item in listed] != ["any"]:
+        hint = "the wheel's tag says it"
+        source.facts.lose(source.where("platforms"), f"platforms = {', '.join(listed)}", hint)
+
+
 def _licence_files(source: Source, value: Any) -> None:
     listed = [value] if isinstance(value, str) else list(value)
     there = [name for name in listed if any(source.root.glob(str(name)))]
@@ -351,6 +362,8 @@ _HANDLERS: dict[str, Callable[[Source, Any], None]] = {
     "packages": _packages,
     "py_modules": _py_modules,
     "package_dir": _package_dir,
+    "package_data": _package_data,
+    "platforms": _platforms,
     "exclude_package_data": _exclude_package_data,
     "scripts": _scripts,
     "tests_require": _test_requirements,

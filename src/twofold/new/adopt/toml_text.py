@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import tomlkit
 
 from twofold.errors import TwofoldError
 
@@ -78,44 +81,69 @@ def _lines(text: str) -> Iterator[tuple[str, bool]]:
         depth = max(depth, 0)
 
 
-def without(text: str, names: Sequence[str]) -> tuple[str, list[Section]]:
-    """The file without some tables (dotted names) and what is below them; and those taken out.
+def without(text: str, names: Sequence[str]) -> str:
+    """The file without some tables (dotted names) and what is below them.
 
-    Raises TwofoldError when the tables cannot be told apart (a table written as a dotted key).
+    Tables under headers of their own are cut out of the text; those written as dotted keys are
+    taken out by tomlkit. Raises TwofoldError when neither leaves just the rest.
     """
     wanted = [tuple(name.split(".")) for name in names]
-    kept: list[str] = []
-    taken: list[Section] = []
-    for section in sections(text):
-        if section.name and any(section.is_below(name) for name in wanted):
-            taken.append(section)
-        else:
-            kept += section.lines
-    rest = "".join(kept)
+    kept = [s for s in sections(text) if not any(s.name and s.is_below(name) for name in wanted)]
+    rest = "".join(line for section in kept for line in section.lines)
     expected = tomllib.loads(text)
     for name in wanted:
         _drop(expected, name)
-    if tomllib.loads(rest) != _pruned(expected):
+    if tomllib.loads(rest) != expected:
+        document = tomlkit.parse(rest)
+        for name in wanted:
+            _drop(document, name)
+        rest = tomlkit.dumps(document)
+    if tomllib.loads(rest) != expected:
         raise TwofoldError(
-            f"the tables {', '.join(names)} are written as dotted keys or inline",
+            f"the tables {', '.join(names)} cannot be told apart from the rest",
             "write each under a [header] of its own",
             "pyproject.toml",
         )
-    return rest, taken
+    return rest
 
 
-def _drop(table: dict[str, object], name: tuple[str, ...]) -> None:
+def _drop(table: MutableMapping[str, Any], name: tuple[str, ...]) -> None:
+    """Take a table out, and those around it that are empty then."""
     inner = table.get(name[0])
+    if inner is None:
+        return
     if len(name) == 1:
-        table.pop(name[0], None)
-    elif isinstance(inner, dict):
+        del table[name[0]]
+    elif isinstance(inner, MutableMapping):
         _drop(inner, name[1:])
         if not inner:
-            table.pop(name[0])
+            del table[name[0]]
 
 
-def _pruned(table: dict[str, object]) -> dict[str, object]:
-    return table
+def together(text: str, name: str) -> str:
+    """The file with the table `name` and those below it one after the other, it first, where the
+    first of them stands."""
+    pieces = sections(text)
+    inside = [section for section in pieces if section.name[:1] == (name,)]
+    lines: list[str] = []
+    for section in pieces:
+        if section not in inside:
+            lines += section.lines
+        elif section is inside[0]:
+            for one in sorted(inside, key=lambda one: len(one.name) > 1):
+                lines += one.lines
+                if one.lines and not one.lines[-1].endswith("\n"):
+                    lines.append("\n")
+    return "".join(lines)
+
+
+def all_comments(text: str) -> list[str]:
+    """Every comment of a file, in order."""
+    found: list[str] = []
+    for section in sections(text):
+        beside, alone = comments_of(section)
+        found += [*alone, *(f"# {key}: {c.lstrip('#').strip()}" for key, c in beside.items())]
+    return found
 
 
 def comments_of(section: Section) -> tuple[dict[str, str], list[str]]:

@@ -11,6 +11,7 @@ from email.utils import getaddresses
 from pathlib import Path
 
 from twofold.names import normalised
+from twofold.new.adopt.facts import expression_of
 
 #: Written by the tool that packs, not by the project.
 _OF_THE_TOOL = (
@@ -73,7 +74,9 @@ def _why_same(one: Difference, old: Headers, new: Headers) -> str:
             return f"{role}-Email says both"
     elif one.kind in ("License", "License-Expression") or one.old.startswith("License ::"):
         said = next(iter(old.get("License", [])), "")
-        if expression and (not one.old or one.old.startswith("License ::") or said == expression):
+        if expression and (
+            not one.old or one.old.startswith("License ::") or expression_of(said) == expression
+        ):
             return "License-Expression says it (PEP 639)"
     elif one.kind == "Requires-Dist":
         if _written_out(old) == _written_out(new):
@@ -215,7 +218,9 @@ def _plain(header: str, value: str) -> str:
         text = str(parsed).replace('"', "'")
         plain, separator, marker = text.partition(";")
         if " or " not in marker:
-            marker = marker.replace("(", "").replace(")", "")
+            clauses = marker.replace("(", "").replace(")", "").split(" and ")
+            clauses = sorted((c.strip() for c in clauses), key=lambda c: (c.startswith("extra"), c))
+            marker = f" {' and '.join(clauses)}" if separator else ""
         return f"{plain}{separator}{marker}"
     if header == "Requires-Python":
         return ",".join(sorted("".join(part.split()) for part in value.split(",")))

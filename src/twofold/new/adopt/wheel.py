@@ -29,12 +29,16 @@ def offer_wheel(facts: Facts, root: Path, wheel: Path) -> None:
         text = archive.read(points).decode() if points in names else ""
     said = _project(metadata)
     for key in [*facts.unread, *(k for k in ("name", "version") if k not in facts.project)]:
-        if key == "version":
+        if key == "urls":
+            facts.project["urls"] = {**said["urls"], **facts.project.get("urls", {})}
+        elif key in facts.project:
+            continue
+        elif key == "version":
             _offer_version(facts, root, str(said["version"]), names)
         elif key == "readme":
             _offer_readme(facts, root, metadata)
-        elif key == "urls":
-            facts.project["urls"] = {**said["urls"], **facts.project.get("urls", {})}
+        elif key == "license" and isinstance(said[key], dict):
+            facts.offer_licence(said[key]["text"], WHERE)
         elif key != "packages":
             facts.offer(key, said.get(key), WHERE)
     if "entry-points" in facts.unread:

@@ -46,13 +46,13 @@ def pyproject_text(facts: Facts, rest: str) -> str:
     system.add("requires", ["twofold-build>=0.1"])
     system.add("build-backend", "twofold_build")
     head.add("build-system", system)
+    if facts.comments:
+        head.add(tomlkit.nl())
+        for comment in facts.comments:
+            head.add(tomlkit.comment(comment.lstrip("#").strip()))
     if "project" in document:
         _update_project(document, facts)
     else:
-        if facts.comments:
-            head.add(tomlkit.nl())
-            for comment in facts.comments:
-                head.add(tomlkit.comment(comment.lstrip("#").strip()))
         head.add("project", _table(facts.project, ORDER))
     if facts.groups:
         _add_groups(document, facts.groups)
