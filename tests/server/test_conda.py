@@ -14,6 +14,7 @@ import zstandard
 
 from tests.server.conftest import Place
 from tests.server.packages import make_conda, make_wheel
+from twofold.convert import CondaOptions, convert_wheel
 from twofold.server.registry import labelling, people
 from twofold.server.registry.labelling import Promotion, Selection
 
@@ -129,6 +130,37 @@ def test_a_conda_package_is_uploaded_as_a_body(served: Place, tmp_path: Path) ->
     headers["x-file-sha256"] = "0" * 64
     wrong = requests.post(f"{served.channel}/upload", data=body, headers=headers, timeout=10)
     assert wrong.json()["code"] == "digest-mismatch"
+
+
+def send(place: Place, package: Path) -> requests.Response:
+    headers = {"x-file-name": package.name, "authorization": f"Bearer {place.token}"}
+    return requests.post(
+        f"{place.channel}/upload", data=package.read_bytes(), headers=headers, timeout=10
+    )
+
+
+def test_the_authors_package_of_the_same_content_is_the_twin(served: Place, tmp_path: Path) -> None:
+    served.upload(make_wheel(tmp_path, "my_package")).raise_for_status()
+    (before,) = records(served).values()
+    wheel = make_wheel(tmp_path / "w", "my_package")
+    package = convert_wheel(wheel, tmp_path / "c", CondaOptions(timestamp=1_700_000_000_000)).path
+    done = send(served, package)
+    assert (done.status_code, done.json()["new"]) == (200, False)
+    assert list(records(served).values()) == [before]
+
+
+def test_the_twin_gives_way_once_to_the_authors_own_package(served: Place, tmp_path: Path) -> None:
+    served.upload(make_wheel(tmp_path, "my_package")).raise_for_status()
+    own = convert_wheel(make_wheel(tmp_path / "w", "my_package", code="own = 1\n"), tmp_path / "c")
+    address = "/main/noarch/my_package-1.0.0-py_0.conda"
+    assert "no-cache" in served.get(address).headers["cache-control"]
+    assert send(served, own.path).status_code == 200
+    (record,) = records(served).values()
+    assert record["sha256"] == own.sha256
+    assert served.get(address).content == own.path.read_bytes()
+    assert "immutable" in served.get(address).headers["cache-control"]
+    third = convert_wheel(make_wheel(tmp_path / "3", "my_package", code="x = 3\n"), tmp_path / "d")
+    assert "File already exists" in send(served, third.path).reason
 
 
 def test_labels_show_their_files_alone(served: Place, tmp_path: Path) -> None:

@@ -60,16 +60,19 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks: a user by a token or a password, or nobody in particular."""
+    """Who asks: a user by a token or a password, the operator at the store, or nobody."""
 
     user: User | None = None
     token: Token | None = None
+    operator: bool = False
 
     @property
     def name(self) -> str:
         """Who is named in the audit log: the run behind a token of a trusted publisher."""
         if self.token is not None and "publisher" in self.token.application:
             return self.token.name
+        if self.operator:
+            return "operator"
         return self.user.name if self.user else "anonymous"
 
 

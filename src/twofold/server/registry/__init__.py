@@ -94,4 +94,8 @@ class Change:
         if not changed or any(not file.kind.is_conda for file in changed):
             gone = {pages.page_label(label) for label in labels}
             pages.render_project(self.db, self.channel, project, self.serial, gone)
+        self.show_conda(*changed, labels=labels)
+
+    def show_conda(self, *changed: Stored, labels: Iterable[str] = ()) -> None:
+        """Render anew the shards of these files alone."""
         pages.render_shards(self.db, self.channel, changed, self.serial, self.at, labels)

@@ -22,7 +22,7 @@ from twofold.server.model import Action, Actor, Project, Stored
 from twofold.server.pages import MAIN, PRE
 from twofold.server.registry import Change, Registry, reachable
 from twofold.server.registry.labelling import check_label, demand_unlocked
-from twofold.server.registry.twins import Twin, make_twin
+from twofold.server.registry.twins import Twin, give_way, gives_way, is_same_package, make_twin
 from twofold.server.rendering.conda import record_of
 from twofold.server.store import Connection, channels, files
 from twofold.server.store.files import NewFile
@@ -32,14 +32,14 @@ from twofold.server.store.files import NewFile
 class Upload:
     """A file as it came in: where its bytes lie now, its claimed name, what the form says.
 
-    `labels` empty means `main`. `provenance` is a checked PEP 740 object as JSON.
+    `labels` empty means `main`. `attestations` are PEP 740's, as the form has them.
     """
 
     path: Path
     filename: str
     claims: gates.Claims = field(default_factory=gates.Claims)
     labels: frozenset[str] = frozenset()
-    provenance: str | None = None
+    attestations: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,15 +69,34 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> P
             found = reachable(db, actor, channel, Action.UPLOAD, normalised(artifact.name))
             known = channels.conda_names(db, found.id)
             taken = files.file_named(db, found.id, artifact.subdir, artifact.filename)
-        if not gates.name_is_free(artifact, taken):
+        if not _is_free(registry, path, artifact, taken):
             assert taken is not None
             with registry.database.read() as db:
                 return _unchanged(db, taken)
+        ready = Ready(upload, artifact, Twin(), _provenance(actor, upload, artifact))
         twin = make_twin(artifact, path.parent / "twin", known)
         registry.blobs.put(artifact.sha256, path)
         for made in twin.artifacts:
             registry.blobs.put(made.sha256, made.path)
-        return _record(registry, actor, channel, upload, artifact, twin)
+        return _record(registry, actor, channel, replace(ready, twin=twin))
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A file that passed the gates, with its twin and its provenance."""
+
+    upload: Upload
+    artifact: Artifact
+    twin: Twin
+    provenance: str | None
+
+
+def _is_free(registry: Registry, path: Path, artifact: Artifact, taken: Stored | None) -> bool:
+    """As gates.name_is_free; a twin gives way to a package that differs from it in substance."""
+    if not gives_way(taken, artifact.sha256):
+        return gates.name_is_free(artifact, taken)
+    assert taken is not None
+    return taken.deleted_at is not None or not is_same_package(registry, taken, path)
 
 
 @contextmanager
@@ -103,19 +122,15 @@ def _own_word(path: Path) -> Artifact:
     return artifact if artifact.kind.is_conda else replace(artifact, subdir="")
 
 
-def _record(
-    registry: Registry,
-    actor: Actor,
-    channel: str,
-    upload: Upload,
-    artifact: Artifact,
-    twin: Twin,
-) -> Published:
+def _record(registry: Registry, actor: Actor, channel: str, ready: Ready) -> Published:
     """Both files and the pages that show them, in one transaction."""
+    upload, artifact, twin = ready.upload, ready.artifact, ready.twin
     key = normalised(artifact.name)
     with registry.changing(actor, channel, Action.UPLOAD, key) as change:
         taken = files.file_named(change.db, change.channel.id, artifact.subdir, artifact.filename)
-        if not gates.name_is_free(artifact, taken):  # another upload was faster
+        if taken is not None and gives_way(taken, artifact.sha256):
+            give_way(change, taken)
+        elif not gates.name_is_free(artifact, taken):  # another upload was faster
             assert taken is not None
             return _unchanged(change.db, taken)
         project = project_of(change, key, artifact, twin)
@@ -123,7 +138,7 @@ def _record(
         labels = upload.labels or default_labels(artifact)
         demand_unlocked(change, labels)
         new = _new_file(change, project, artifact)
-        new = replace(new, remark=twin.remark, provenance=upload.provenance)
+        new = replace(new, remark=twin.remark, provenance=ready.provenance)
         file = files.add_file(change.db, new, labels)
         made = []
         for package in twin.artifacts:
@@ -140,6 +155,17 @@ def _fits(change: Change, coming: list[Artifact]) -> None:
     if quota is not None:
         used = files.bytes_in(change.db, change.channel.id)
         gates.fits_quota(sum(artifact.size for artifact in coming), used, quota)
+
+
+def _provenance(actor: Actor, upload: Upload, artifact: Artifact) -> str | None:
+    if not upload.attestations:
+        return None
+    from twofold.server.attestations import provenance_of
+
+    publisher = {"kind": "twofold", "user": actor.name}
+    if actor.token is not None and "publisher" in actor.token.application:
+        publisher = {"kind": "trusted", **actor.token.application["publisher"]}
+    return provenance_of(upload.attestations, artifact, publisher)
 
 
 def _new_file(change: Change, project: Project, artifact: Artifact) -> NewFile:

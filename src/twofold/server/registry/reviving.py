@@ -44,6 +44,7 @@ def _twins(change: Change, wanted: Stored) -> list[Stored]:
         file
         for file in every
         if file.made_from == wanted.id
+        and "~" not in file.filename  # it gave way to a package of its author's
         and file.deleted_at == wanted.deleted_at
         and _blob_is_there(change.registry, file)
     ]

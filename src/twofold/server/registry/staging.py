@@ -57,7 +57,7 @@ def announce(registry: Registry, actor: Actor, channel: str, wanted: Announcemen
     with registry.database.write() as db:
         found = reachable(db, actor, channel, Action.UPLOAD, _project(actor))
         taken = files.file_named(db, found.id, *wanted.place)
-        if taken is not None:
+        if taken is not None and taken.made_from is None:
             _refuse_other_bytes(taken, wanted)
         assert actor.user is not None
         stages.remove_stages_before(db, at - PATIENCE)

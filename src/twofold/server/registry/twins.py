@@ -1,4 +1,9 @@
-"""A wheel's twin on the conda side: a real `.conda` made by `twofold.convert`."""
+"""A wheel's twin on the conda side: a real `.conda` made by `twofold.convert`.
+
+A twin stands in for the package that its author has not uploaded. When the author's own package of
+that name comes, the twin gives way to it, once; from then on the name is final. A package that
+holds the same files and dependencies as the twin is the twin: nothing changes.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +13,18 @@ from pathlib import Path
 
 from twofold.artifact import Artifact, Kind
 from twofold.errors import TwofoldError
+from twofold.formats.conda_reading import parse_json, read_info
+from twofold.server.model import Stored
+from twofold.server.registry import Change, Registry
+from twofold.server.store import files
+
+#: The largest paths.json that is compared (bytes): some 100,000 files.
+_PATHS = {"info/index.json": 1 << 20, "info/paths.json": 32 << 20}
 
 
 @dataclass(frozen=True)
 class Twin:
-    """The packages made (several where markers ask for it), or why there is none."""
+    """The package made (several where markers ask for it), or why there is none."""
 
     artifacts: tuple[Artifact, ...] = ()
     remark: str | None = None
@@ -26,11 +38,40 @@ def make_twin(artifact: Artifact, folder: Path, known: Mapping[str, str]) -> Twi
     if artifact.kind is not Kind.WHEEL:
         return Twin()
     from twofold.convert import CondaOptions, convert_all
-    from twofold.formats.conda import BUILD
 
-    # The level of `twofold build`: its conda package and the twin of its wheel are one file.
-    options = CondaOptions(at_hand=known, level=BUILD)
     try:
-        return Twin(tuple(convert_all(artifact.path, folder, options)))
+        return Twin(tuple(convert_all(artifact.path, folder, CondaOptions(at_hand=known))))
     except TwofoldError as error:
         return Twin(remark=f"no conda package was made of {artifact.filename}: {error}")
+
+
+def gives_way(taken: Stored | None, sha256: str) -> bool:
+    """Whether the name's holder is a twin, and the coming file is another one."""
+    return taken is not None and taken.made_from is not None and taken.sha256 != sha256
+
+
+def is_same_package(registry: Registry, twin: Stored, path: Path) -> bool:
+    """Whether a package installs the same files with the same dependencies as a twin."""
+    copy = path.parent / "held" / twin.filename
+    copy.parent.mkdir()
+    registry.blobs.fetch(twin.sha256, copy)
+    return _substance(copy) == _substance(path)
+
+
+def _substance(path: Path) -> tuple[object, ...]:
+    info = read_info(path, _PATHS)
+    index = parse_json(info["info/index.json"], path, "info/index.json")
+    paths = parse_json(info["info/paths.json"], path, "info/paths.json")
+    entries = {
+        (entry["_path"], entry.get("sha256"), entry.get("path_type"))
+        for entry in paths.get("paths", [])
+    }
+    return entries, sorted(index.get("depends", [])), index.get("noarch")
+
+
+def give_way(change: Change, twin: Stored) -> None:
+    """The twin leaves its name to the author's package; its record stays, under another name."""
+    values = {"filename": f"{twin.filename}~{twin.sha256[:12]}"}
+    files.change_file(change.db, twin.id, deleted_at=twin.deleted_at or change.at, **values)
+    change.note("superseded", twin.basename, sha256=twin.sha256)
+    change.show_conda(twin)

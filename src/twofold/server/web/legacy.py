@@ -49,7 +49,7 @@ def _upload(form: Form) -> Upload:
         filetype=form.get("filetype"),
         digests={name: form.get(key) for key, name in _DIGESTS.items() if form.get(key)},
     )
-    return Upload(form.path, form.filename, claims)
+    return Upload(form.path, form.filename, claims, attestations=form.get("attestations"))
 
 
 def answer(done: Published) -> dict[str, object]:

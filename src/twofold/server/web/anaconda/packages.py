@@ -99,8 +99,12 @@ def remove_release(request: Request) -> Response:
 
 
 def dist(request: Request) -> Response:
+    """A file, unless it was made from a wheel: its author may still upload one of that name."""
     asked = _asked(request)
-    return JSONResponse(shapes.dist(_file(request, asked), asked.project, asked.owner))
+    file = _file(request, asked)
+    if file.made_from is not None:
+        raise Refused("not-found", f"{file.basename} was made from a wheel", status=404)
+    return JSONResponse(shapes.dist(file, asked.project, asked.owner))
 
 
 def remove_dist(request: Request) -> Response:

@@ -1,0 +1,170 @@
+"""What only the operator does: rights, prefixes, a channel's rules, the log, retention.
+
+Called by `twofold admin` on the store itself; `by` is the name that the audit log shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from twofold.errors import Refused
+from twofold.names import normalised
+from twofold.server import tokens
+from twofold.server.model import Action, Actor, Channel, Stored, User
+from twofold.server.registry import Registry, changing
+from twofold.server.registry.people import user
+from twofold.server.rendering.project_json import newest_first
+from twofold.server.store import Connection, audit, channels, files, people
+from twofold.server.store.audit import Change
+
+#: Who acts when `twofold admin` is run on the store: may everything, is no user.
+OPERATOR = Actor(operator=True)
+
+#: The rules a channel may have -> how their words are read.
+RULES: Mapping[str, Callable[[str], Any]] = {
+    "quota": lambda word: None if word == "none" else int(word),
+    "deletion": lambda word: _one_of(word, ("upload", "admin", "never")),
+    "public": lambda word: _one_of(word, ("yes", "no")) == "yes",
+}
+
+
+def _one_of(word: str, words: tuple[str, ...]) -> str:
+    if word not in words:
+        raise ValueError(f"one of {', '.join(words)}")
+    return word
+
+
+def channel_named(db: Connection, name: str) -> Channel:
+    found = channels.channel_named(db, name)
+    if found is None:
+        raise Refused("no-channel", f"There is no channel '{name[:100]}'", status=404)
+    return found
+
+
+def set_role(registry: Registry, by: str, channel: str, who: User, role: Action | None) -> None:
+    """Give a user or organisation a role in a channel, or (None) take it away."""
+    with registry.database.write() as db:
+        people.set_role(db, channel_named(db, channel).id, who.id, role)
+        _note(registry, db, by, "role", channel, who.name, role=role)
+
+
+def set_member(
+    registry: Registry, by: str, organisation: User, who: User, role: Action | None
+) -> None:
+    """Let a user act for an organisation up to a role, or (None) no longer."""
+    if organisation.kind != "organisation":
+        raise Refused("no-organisation", f"'{organisation.name}' is not an organisation")
+    with registry.database.write() as db:
+        people.set_member(db, organisation.id, who.id, role)
+        _note(registry, db, by, "member", "", f"{organisation.name}/{who.name}", role=role)
+
+
+def reserve_prefix(
+    registry: Registry, by: str, channel: str, prefix: str, owner: User | None
+) -> None:
+    """Names under a prefix (PEP 752) are its owner's to begin; None frees it."""
+    key = normalised(prefix)
+    with registry.database.write() as db:
+        found = channel_named(db, channel)
+        channels.set_prefix(db, found.id, key, owner.id if owner else None)
+        _note(registry, db, by, "prefix", channel, key, owner=owner.name if owner else None)
+
+
+def change_rule(registry: Registry, by: str, channel: str, rule: str, word: str) -> None:
+    """Set one of a channel's rules: public, quota (bytes or none), deletion."""
+    try:
+        value = RULES[rule](word)
+    except KeyError:
+        raise Refused("unknown-rule", f"There is no rule '{rule}'", f"{', '.join(RULES)}") from None
+    except ValueError as error:
+        raise Refused("invalid-rule", f"'{word}' is no {rule}", str(error)) from None
+    with registry.database.write() as db:
+        found = channel_named(db, channel)
+        if rule == "public":
+            channels.change_channel(db, found.id, public=value)
+        else:
+            channels.change_channel(db, found.id, settings={**found.settings, rule: value})
+        _note(registry, db, by, "rule", channel, rule, value=value)
+
+
+def set_password(registry: Registry, by: str, who: User, password: str | None) -> None:
+    with registry.database.write() as db:
+        people.set_password(db, who.id, tokens.password_hash(password) if password else None)
+        _note(registry, db, by, "password", "", who.name)
+
+
+def disable(registry: Registry, by: str, who: User) -> None:
+    """The user's tokens and password stop working; what was uploaded stays."""
+    with registry.database.write() as db:
+        people.disable_user(db, who.id, registry.clock())
+        _note(registry, db, by, "disable", "", who.name)
+
+
+def revoke_token(registry: Registry, by: str, who: str, shown: str) -> None:
+    """Revoke the token of a user that is shown so (`twofold-AbCd...`)."""
+    owner = user(registry, who)
+    with registry.database.write() as db:
+        mine = [token for token in people.tokens_of(db, owner.id) if token.shown == shown]
+        if not mine:
+            raise Refused("not-found", f"'{who}' has no token {shown}", status=404)
+        for token in mine:
+            people.revoke_token(db, token.id, registry.clock())
+        _note(registry, db, by, "revoke", "", shown)
+
+
+def users(registry: Registry) -> list[User]:
+    with registry.database.read() as db:
+        return people.all_users(db)
+
+
+def all_channels(registry: Registry) -> list[tuple[Channel, int, dict[str, Action]]]:
+    """Every channel with its size in bytes and who has which role."""
+    with registry.database.read() as db:
+        return [
+            (found, files.bytes_in(db, found.id), people.roles_of(db, found.id))
+            for found in channels.all_channels(db)
+        ]
+
+
+def log(registry: Registry, channel: str | None = None) -> list[Change]:
+    """The audit log, oldest first."""
+    with registry.database.read() as db:
+        return list(audit.changes(db, channel))
+
+
+def retain(
+    registry: Registry, channel: str, keep: int, days: int, dry_run: bool = False
+) -> list[Stored]:
+    """Delete releases older than `days` of every project, but for its newest `keep`.
+
+    Returns the files deleted (or that would be).
+    """
+    limit = registry.clock() - timedelta(days=days)
+    with registry.database.read() as db:
+        found = channel_named(db, channel)
+        stored = {
+            p.key: files.files_of_project(db, p.id) for p in channels.projects_of(db, found.id)
+        }
+    gone: list[Stored] = []
+    for key, own in stored.items():
+        for version in newest_first([file.version for file in own])[keep:]:
+            release = [file for file in own if file.version == version]
+            if all(file.uploaded_at < limit for file in release):
+                gone += release
+                if not dry_run:
+                    changing.delete_release(registry, OPERATOR, channel, key, version)
+    return gone
+
+
+def _note(
+    registry: Registry,
+    db: Connection,
+    by: str,
+    action: str,
+    channel: str,
+    subject: str,
+    **detail: Any,
+) -> None:
+    audit.note_change(db, Change(registry.clock(), by, action, channel, subject, detail))

@@ -1,0 +1,172 @@
+"""PyPI's JSON API, a project's page, provenance (PEP 740), reserved prefixes (PEP 752), status."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.server.conftest import Place
+from tests.server.packages import make_wheel
+from twofold.server.model import Action
+from twofold.server.registry import administration, changing, people
+
+JSON = "application/vnd.pypi.simple.v1+json"
+
+
+def b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def attestation(wheel: Path, **changes: Any) -> dict[str, Any]:
+    """An attestation as PEP 740 has it, signed by a certificate of its own."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "run")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now)
+        .not_valid_after(now + datetime.timedelta(minutes=10))
+        .sign(key, hashes.SHA256())
+    )
+    sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    statement = {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": wheel.name, "digest": {"sha256": sha256}}],
+        "predicateType": "https://example.test/publish/v1",
+        "predicate": None,
+        **changes,
+    }
+    body = json.dumps(statement).encode()
+    kind = b"application/vnd.in-toto+json"
+    signed = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(body), body)
+    return {
+        "version": 1,
+        "verification_material": {
+            "certificate": b64(certificate.public_bytes(serialization.Encoding.DER)),
+            "transparency_entries": [{}],
+        },
+        "envelope": {
+            "statement": b64(body),
+            "signature": b64(key.sign(signed, ec.ECDSA(hashes.SHA256()))),
+        },
+    }
+
+
+def test_attestations_are_served_as_provenance(served: Place, tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path)
+    made = attestation(wheel)
+    assert served.upload(wheel, attestations=json.dumps([made])).status_code == 200
+    (file,) = served.get("/main/simple/my-package/", accept=JSON).json()["files"]
+    answer = served.get(f"/main/simple/my-package/{file['provenance']}")
+    assert answer.headers["content-type"] == "application/vnd.pypi.integrity.v1+json"
+    (bundle,) = answer.json()["attestation_bundles"]
+    assert bundle["attestations"] == [made]
+    assert bundle["publisher"]["kind"] == "twofold"
+    assert "data-provenance=" in served.get("/main/simple/my-package/").text
+
+
+def signature_of_another(wheel: Path) -> list[Any]:
+    one, other = attestation(wheel), attestation(wheel, predicateType="x")
+    return [{**one, "envelope": {**one["envelope"], "signature": other["envelope"]["signature"]}}]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda _: "nonsense",
+        lambda _: [],
+        lambda _: {},
+        lambda _: [1],
+        lambda wheel: [{**attestation(wheel), "version": 2}],
+        lambda wheel: [attestation(wheel, subject=[])],
+        lambda wheel: [attestation(wheel, subject=[{"name": "x", "digest": {}}])],
+        lambda wheel: [
+            attestation(wheel, subject=[{"name": wheel.name, "digest": {"sha256": "0" * 64}}])
+        ],
+        lambda wheel: [attestation(wheel, _type="other")],
+        signature_of_another,
+        lambda wheel: [attestation(wheel), attestation(wheel)],
+    ],
+)
+def test_attestations_that_are_not_of_this_file_are_refused(
+    served: Place, tmp_path: Path, make: Any
+) -> None:
+    wheel = make_wheel(tmp_path)
+    made = make(wheel)
+    text = made if isinstance(made, str) else json.dumps(made)
+    answer = served.upload(wheel, attestations=text)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid-attestation")
+    assert served.get("/main/simple/my-package/").status_code == 404
+
+
+def test_the_json_api_tells_a_project_and_a_release(served: Place, tmp_path: Path) -> None:
+    more = ("Requires-Dist: numpy", "Author: Me", "Keywords: a,b")
+    for version in ("1.0", "1.10", "1.9", "2.0rc1"):
+        served.publish(make_wheel(tmp_path, "My_Package", version, *more))
+    value = served.get("/main/pypi/my-package/json").json()
+    assert value["info"]["name"] == "My_Package"
+    assert value["info"]["version"] == "1.10"
+    assert value["info"]["requires_dist"] == ["numpy"]
+    assert value["info"]["keywords"] == "a,b"
+    assert set(value["releases"]) == {"1.0", "1.10", "1.9", "2.0rc1"}
+    (url,) = value["urls"]
+    assert served.get(url["url"].removeprefix(served.url)).status_code == 200
+    release = served.get("/main/pypi/my-package/1.0/json").json()
+    assert release["info"]["version"] == "1.0"
+    assert "releases" not in release
+    assert served.get("/main/pypi/my-package/9/json").status_code == 404
+    assert served.get("/main/pypi/nothing/json").status_code == 404
+
+
+def test_a_projects_page_escapes_what_people_wrote(served: Place, tmp_path: Path) -> None:
+    served.publish(make_wheel(tmp_path, "my_package", "1.0", tag="py3-none-zos_390"))
+    changing.yank(served.registry, served.owner, "main", "my_package", "1.0", "<script>x</script>")
+    page = served.get("/main/project/my-package")
+    assert "<script>" not in page.text
+    assert "&lt;script&gt;" in page.text
+    assert "no conda package was made" in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+def test_a_projects_status_is_shown(served: Place, tmp_path: Path) -> None:
+    served.publish(make_wheel(tmp_path))
+    changing.set_status(served.registry, served.owner, "main", "my_package", "archived", "done <3")
+    page = served.get("/main/simple/my-package/", accept=JSON).json()
+    assert page["project-status"] == {"status": "archived", "reason": "done <3"}
+    text = served.get("/main/simple/my-package/").text
+    assert 'name="pypi:project-status" content="archived"' in text
+    assert "done &lt;3" in text
+
+
+def test_a_reserved_prefix_is_for_its_owner(served: Place, tmp_path: Path) -> None:
+    registry = served.registry
+    team = people.add_user(registry, "owner", "team", kind="organisation")
+    insider = people.add_user(registry, "owner", "insider")
+    outsider = people.add_user(registry, "owner", "outsider")
+    administration.set_member(registry, "owner", team, insider, Action.UPLOAD)
+    for user in (insider, outsider):
+        administration.set_role(registry, "owner", "main", user, Action.UPLOAD)
+    administration.reserve_prefix(registry, "owner", "main", "acme", team)
+    tokens = {
+        user.name: people.give_token(registry, "owner", user, people.TokenRequest("t"))[0]
+        for user in (insider, outsider)
+    }
+    wheel = make_wheel(tmp_path, "acme-tools")
+    refused = served.upload(wheel, token=tokens["outsider"])
+    assert (refused.status_code, refused.json()["code"]) == (403, "private-prefix")
+    assert served.upload(wheel, token=tokens["insider"]).status_code == 200
+    free = make_wheel(tmp_path, "acmetools-other")
+    assert served.upload(free, token=tokens["outsider"]).status_code == 200
