@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cache, cached_property
 
 from twofold.check.reached import reached_modules
 from twofold.check.rules import WARNING, Told
@@ -95,7 +95,7 @@ class _Declared:
     @cached_property
     def environment(self) -> Environment:
         """Read only when names and tables do not settle it: it costs a tenth of a second."""
-        return Environment.of_interpreter()
+        return _installed()
 
     @cached_property
     def unknown(self) -> bool:
@@ -131,6 +131,12 @@ class _Declared:
                 return True
         holders = self.environment.providers.get(top, ())
         return any(normalised(holder) in self._names for holder in holders)
+
+
+@cache
+def _installed() -> Environment:
+    """What is installed beside twofold; it does not change while a check runs."""
+    return Environment.of_interpreter()
 
 
 def _name(requirement: str) -> str:
