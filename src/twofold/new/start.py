@@ -122,17 +122,20 @@ def _other_problems(wish: NewProject) -> list[Problem]:
 
 
 def _move_into_place(folder: Path, files: dict[str, str]) -> None:
-    parent = folder.absolute().parent
-    parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=parent))
+    """Write the files under a hidden name and move them; in the end all are there, or none."""
+    is_there = folder.is_dir()
+    beside = folder if is_there else folder.absolute().parent
+    beside.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=beside))
     try:
         for path, text in files.items():
             target = draft / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8", newline="\n")
+        if is_there:
+            _move_each(draft, folder)
+            return
         draft.chmod(0o777 & ~_umask())
-        if folder.is_dir():
-            folder.rmdir()  # it is empty: judged above
         try:
             draft.replace(folder)
         except OSError as error:
@@ -141,6 +144,20 @@ def _move_into_place(folder: Path, files: dict[str, str]) -> None:
             ) from None
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _move_each(draft: Path, folder: Path) -> None:
+    """Into an empty folder, which may be the current one. pyproject.toml comes last: with it the
+    folder is a project.
+    """
+    moved = []
+    try:
+        for path in sorted(draft.iterdir(), key=lambda path: path.name == "pyproject.toml"):
+            moved.append(path.replace(folder / path.name))
+    except BaseException:
+        for path in moved:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        raise
 
 
 def _umask() -> int:
