@@ -2,20 +2,166 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
 from typing import Any
 
-from tests.publish.conftest import Release
+import pytest
+
+from tests.publish.conftest import Release, free_port, make_sdist, make_wheel, sha256
+from tests.publish.wire import FAULTS, faulty
+from twofold.errors import ProjectErrors, Refused, Unreachable
+from twofold.publish.http import Patience
+from twofold.publish.publication import Order, prepare
+from twofold.publish.run import NotPublished
+
+HASTY = Patience(attempts=1, read=0.4, sleep=lambda _: None)
+PATIENT = Patience(sleep=lambda _: None)
+VERSIONS = count(1)
 
 
-def test_a_release_goes_to_pypiserver_and_a_second_run_changes_nothing(
+@pytest.fixture(scope="module")
+def devpi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The host of a devpi-server with the index me/dev, whose files cannot be replaced."""
+    folder = tmp_path_factory.mktemp("devpi")
+    tools = Path(sys.executable).parent
+    if not (tools / "devpi-init").exists():
+        pytest.skip("devpi-server is not installed")
+    where = ["--serverdir", str(folder / "data")]
+    subprocess.run(
+        [tools / "devpi-init", *where, "--no-root-pypi"], check=True, capture_output=True
+    )
+    port = free_port()
+    log = (folder / "log").open("wb")
+    command = [tools / "devpi-server", *where, "--host", "127.0.0.1", "--port", str(port)]
+    process = subprocess.Popen(command, stdout=log, stderr=log)
+    host = f"http://127.0.0.1:{port}"
+    try:
+        _wait(f"{host}/+api")
+        _call("PUT", f"{host}/me", {"password": "pw-devpi"})
+        login = _call("POST", f"{host}/+login", {"user": "me", "password": "pw-devpi"})
+        token = f"me:{login['result']['password']}"
+        _call("PUT", f"{host}/me/dev", {"volatile": False, "bases": []}, token)
+        yield host
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        log.close()
+
+
+def _wait(address: str) -> None:
+    for _ in range(400):
+        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=2):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"nobody answers at {address}")
+
+
+def _call(method: str, address: str, value: object, token: str = "") -> Any:
+    import base64
+
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    if token:
+        headers["X-Devpi-Auth"] = base64.b64encode(token.encode()).decode()
+    data = json.dumps(value).encode()
+    request = urllib.request.Request(address, data, headers, method=method)
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return json.loads(response.read())
+
+
+@pytest.fixture(params=["pypiserver", "devpi"])
+def index(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """(host, target's address with {} in place of the host)."""
+    host = str(request.getfixturevalue(request.param))
+    path = {"pypiserver": "/", "devpi": "/me/dev/"}[request.param]
+    return host, "legacy+http://me:pw-devpi@{}" + path
+
+
+def make(folder: Path, version: str) -> list[Path]:
+    folder.mkdir()
+    return [make_wheel(folder, "my_package", version), make_sdist(folder, "my_package", version)]
+
+
+def publish(files: list[Path], target: str, patience: Patience) -> tuple[list[str], list[str]]:
+    with prepare(Order(files, [target], patience=patience)) as publication:
+        planned = [step.file.name for step in publication.plan.uploads]
+        return planned, [step.file.name for step in publication.carry_out(lambda _: None)]
+
+
+def test_a_release_goes_up_and_a_second_run_changes_nothing(
+    index: tuple[str, str], tmp_path: Path
+) -> None:
+    host, target = index
+    files = make(tmp_path / "dist", f"2.0.{next(VERSIONS)}")
+    address = target.format(host.removeprefix("http://"))
+    names = sorted(file.name for file in files)
+    planned, uploaded = publish(files, address, PATIENT)
+    assert sorted(planned) == sorted(uploaded) == names
+    assert publish(files, address, PATIENT) == ([], [])
+
+
+def test_other_bytes_under_a_used_name_are_refused_with_both_hashes(
+    index: tuple[str, str], tmp_path: Path
+) -> None:
+    host, target = index
+    version = f"2.1.{next(VERSIONS)}"
+    files = make(tmp_path / "dist", version)
+    address = target.format(host.removeprefix("http://"))
+    publish(files, address, PATIENT)
+    (tmp_path / "other").mkdir()
+    other = make_wheel(tmp_path / "other", "my_package", version, code="x = 2\n")
+    with pytest.raises(ProjectErrors) as caught:
+        publish([other], address, PATIENT)
+    assert sha256(other) in str(caught.value)
+    assert sha256(files[0]) in str(caught.value)
+
+
+QUICK = ("cut-after", "wrong-bytes")
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(k, marks=[] if k in QUICK else pytest.mark.slow) for k in FAULTS]
+)
+def test_a_second_run_completes_what_a_fault_at_any_request_broke(
+    index: tuple[str, str], kind: str, tmp_path: Path
+) -> None:
+    host, target = index
+    with faulty(host) as (proxy, fault):
+        address = target.format(proxy.removeprefix("http://"))
+        for number in range(1, 100):
+            files = make(tmp_path / str(number), f"1.0.{next(VERSIONS)}")[:1]
+            fault.kind, fault.at, fault.seen = kind, number, 0
+            with contextlib.suppress(NotPublished, Unreachable, Refused, ProjectErrors):
+                publish(files, address, HASTY)
+            struck = fault.seen >= number
+            fault.kind = ""
+            planned, uploaded = publish(files, address, PATIENT)
+            assert planned == uploaded
+            assert publish(files, address, PATIENT) == ([], [])
+            if not struck:
+                assert number > 3
+                return
+
+
+def test_a_wrong_password_is_told(devpi: str, release: Release) -> None:
+    address = f"legacy+http://me:wrong-pw@{devpi.removeprefix('http://')}/me/dev/"
+    with pytest.raises((NotPublished, Refused)) as caught:
+        publish([release.wheel], address, PATIENT)
+    assert "wrong-pw" not in str(caught.value)
+    assert "token" in caught.value.hint
+
+
+def test_the_command_does_it_from_the_terminal(
     twofold: Callable[..., Any], release: Release, pypiserver: str
 ) -> None:
-    target = f"legacy+{pypiserver}/"
-    first = twofold("publish", release.wheel, release.sdist, "--to", target, "--json")
-    assert first.code == 0, first.err
-    assert [row["action"] for row in first.json["files"]] == ["upload", "upload"]
-    second = twofold("publish", release.wheel, release.sdist, "--to", target, "--json")
-    assert second.code == 0, second.err
-    assert [row["action"] for row in second.json["files"]] == ["nothing", "nothing"]
-    assert second.json["uploaded"] == 0
+    ran = twofold("publish", release.wheel, release.sdist, "--to", f"legacy+{pypiserver}/")
+    assert ran.code == 0, ran.err
+    assert "published: 2 uploaded, 0 already there" in ran.out
+    assert "verified" in ran.err
