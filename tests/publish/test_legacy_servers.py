@@ -127,6 +127,9 @@ QUICK = ("cut-after", "wrong-bytes")
 
 
 @pytest.mark.parametrize(
+    "index", ["pypiserver", pytest.param("devpi", marks=pytest.mark.slow)], indirect=True
+)
+@pytest.mark.parametrize(
     "kind", [pytest.param(k, marks=[] if k in QUICK else pytest.mark.slow) for k in FAULTS]
 )
 def test_a_second_run_completes_what_a_fault_at_any_request_broke(
