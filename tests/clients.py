@@ -42,7 +42,7 @@ class Clients:
             check=False,
         )
         assert done.returncode == code, f"{words}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+        return done.stdout if code == 0 else done.stdout + done.stderr
 
     def glob(self, folder: Path, pattern: str) -> list[str]:
         """What the shell would make of a pattern: hidden files are left out."""

@@ -50,17 +50,29 @@ def test_a_wrong_token_is_told_by_twine(clients: Clients, project: Path) -> None
     assert "token" in said.lower()
 
 
-def test_anaconda_uploads_a_wheel_and_a_conda_package_and_conda_installs_the_latter(
+def test_anaconda_uploads_a_conda_package_and_a_wheel_for_both_worlds(
     clients: Clients, project: Path, tmp_path: Path
 ) -> None:
     clients.anaconda_login(cwd=tmp_path)
+    (package,) = project.glob("conda-bld/noarch/*.conda")
     (wheel,) = project.glob("dist/*.whl")
+    clients.run("anaconda", "upload", package, cwd=project)
     clients.run("anaconda", "upload", wheel, cwd=project)
     python = clients.venv(tmp_path / "venv")
     clients.run(python, "-m", "pip", "install", "my_package", cwd=tmp_path)
     assert clients.run(python, "-c", USE, cwd=tmp_path).strip()
-    (package,) = project.glob("conda-bld/noarch/*.conda")
-    clients.run("anaconda", "upload", package, cwd=project)
     prefix = tmp_path / "conda-env"
     clients.conda_install("my_package", prefix)
     assert clients.run(clients.conda_python(prefix), "-c", USE, cwd=tmp_path).strip()
+
+
+def test_anaconda_uploads_the_conda_package_of_a_wheel_that_is_there_already(
+    clients: Clients, project: Path, tmp_path: Path
+) -> None:
+    """The registry made the same package of the wheel: what is there already is no mistake."""
+    clients.anaconda_login(cwd=tmp_path)
+    (package,) = project.glob("conda-bld/noarch/*.conda")
+    (wheel,) = project.glob("dist/*.whl")
+    clients.run("anaconda", "upload", wheel, cwd=project)
+    clients.run("anaconda", "upload", package, cwd=project)
+    clients.run("anaconda", "upload", "--skip-existing", package, cwd=project)

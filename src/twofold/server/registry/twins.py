@@ -38,9 +38,12 @@ def make_twin(artifact: Artifact, folder: Path, known: Mapping[str, str]) -> Twi
     if artifact.kind is not Kind.WHEEL:
         return Twin()
     from twofold.convert import CondaOptions, convert_all
+    from twofold.formats.conda import BUILD
 
+    # The level of `twofold build`: its conda package and the twin of its wheel are one file.
+    options = CondaOptions(at_hand=known, level=BUILD)
     try:
-        return Twin(tuple(convert_all(artifact.path, folder, CondaOptions(at_hand=known))))
+        return Twin(tuple(convert_all(artifact.path, folder, options)))
     except TwofoldError as error:
         return Twin(remark=f"no conda package was made of {artifact.filename}: {error}")
 
