@@ -115,7 +115,7 @@ def table(proven: list[Proven]) -> str:
         f"{good} of {len(proven)} on CPython {platform.python_version()}, "
         f"{platform.system()} {platform.machine()}.",
         "",
-        "`closure` counts packages, `bytes` the package's own; `convert` is for what was new of it.",
+        "`closure` counts packages, `bytes` are the package's own, `convert` is for what was new.",
         "",
         "| package | version | closure | bytes | convert s | install s | imported |",
         "|---|---|---|---|---|---|---|",
