@@ -23,6 +23,7 @@ COMMANDS = {
     "build": "build the sdist, the wheel and the conda package",
     "try": "try built files in throwaway environments of both worlds",
     "serve": "run the registry: one address for pip and conda",
+    "admin": "look after a registry: people, rights, yanks, the store",
     "publish": "upload a release to an index, a registry or a channel",
     "release": "set the version, build, check, publish and tag",
     "install": "install into a virtual or a conda environment",

@@ -12,7 +12,7 @@ from typing import Any
 from twofold.errors import Refused
 from twofold.names import normalised
 from twofold.server import tokens
-from twofold.server.model import Action, Actor, Channel, Stored, User
+from twofold.server.model import Action, Actor, Channel, Stored, Token, User
 from twofold.server.registry import Registry, changing
 from twofold.server.registry.people import user
 from twofold.server.rendering.project_json import newest_first
@@ -112,6 +112,12 @@ def revoke_token(registry: Registry, by: str, who: str, shown: str) -> None:
         for token in mine:
             people.revoke_token(db, token.id, registry.clock())
         _note(registry, db, by, "revoke", "", shown)
+
+
+def tokens_of(registry: Registry, who: User) -> list[Token]:
+    """The user's tokens that are not revoked."""
+    with registry.database.read() as db:
+        return list(people.tokens_of(db, who.id))
 
 
 def users(registry: Registry) -> list[User]:

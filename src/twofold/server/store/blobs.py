@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -30,6 +31,7 @@ class BlobStored:
 
     sha256: str
     size: int
+    written_at: datetime
 
 
 class Blobs:
@@ -68,6 +70,7 @@ class Blobs:
         assert self.folder is not None
         target = self.folder / _key(sha256)
         if target.exists() and target.stat().st_size == path.stat().st_size:
+            os.utime(target)  # a sweep must see that it is wanted again
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{sha256}.{os.getpid()}.{os.urandom(4).hex()}.part")
@@ -139,7 +142,7 @@ class Blobs:
                 for item in batch:
                     name = str(item["path"]).rpartition("/")[2]
                     if len(name) == 64:
-                        yield BlobStored(name, int(item["size"]))
+                        yield BlobStored(name, int(item["size"]), item["last_modified"])
 
     def answers(self) -> bool:
         """Whether the store can be reached now."""

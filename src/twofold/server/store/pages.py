@@ -10,7 +10,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from twofold.server.clock import to_text
 from twofold.server.model import Page
-from twofold.server.store.schema import pages, projects, shard_bodies, shards
+from twofold.server.store.schema import (
+    files,
+    labels,
+    pages,
+    projects,
+    shard_bodies,
+    shards,
+)
 
 
 def set_page(db: Connection, channel_id: int, key: str, page: Page) -> None:
@@ -82,6 +89,29 @@ def shards_since(
         shards.c.serial > serial,
     )
     return [(name, sha256) for name, sha256 in db.execute(query)]
+
+
+def shards_unlike_records(db: Connection, channel_id: int) -> list[tuple[str, str, str]]:
+    """(label, subdir, name) where a shard is missing, or stands for files that are not there."""
+    shown = select(labels.c.label, files.c.subdir, files.c.name).join(
+        files, files.c.id == labels.c.file_id
+    )
+    listed = {
+        tuple(row)
+        for row in db.execute(
+            shown.where(
+                files.c.channel_id == channel_id,
+                files.c.subdir != "",
+                files.c.deleted_at.is_(None),
+                files.c.yanked.is_(None),
+            ).distinct()
+        )
+    }
+    query = select(shards.c.label, shards.c.subdir, shards.c.name).where(
+        shards.c.channel_id == channel_id, shards.c.sha256 != ""
+    )
+    rendered = {tuple(row) for row in db.execute(query)}
+    return sorted(listed ^ rendered)
 
 
 def last_change(db: Connection, channel_id: int, label: str, subdir: str) -> int:

@@ -1,0 +1,298 @@
+"""What each word behind `twofold admin` does: call one verb of the registry, print what it says."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from twofold.cli.terminal import note, result
+from twofold.errors import UsageError
+from twofold.server.model import Action, Stored
+from twofold.server.registry import Registry, administration, changing, people, trust, upkeep
+from twofold.server.registry.administration import OPERATOR
+from twofold.server.registry.labelling import Promotion, Selection, promote
+from twofold.server.store import Blobs, Database
+
+BY = "operator"
+
+
+@dataclass(frozen=True)
+class Show:
+    """Prints rows: one JSON object a line, or columns."""
+
+    as_json: bool
+
+    def rows(self, rows: Sequence[dict[str, Any]]) -> int:
+        for row in rows:
+            if self.as_json:
+                result(row)
+            else:
+                print("  ".join(str(value) for value in row.values() if value not in (None, "")))
+        return 0
+
+    def row(self, **values: Any) -> int:
+        return self.rows([values])
+
+
+def _users(registry: Registry, _args: argparse.Namespace, show: Show) -> int:
+    found = administration.users(registry)
+    return show.rows(
+        [{"name": u.name, "kind": u.kind, "state": "disabled" if u.disabled else ""} for u in found]
+    )
+
+
+def _user(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    kind = "organisation" if args.organisation else "user"
+    password = _password() if args.password else None
+    added = people.add_user(registry, BY, args.name, password, kind)
+    return show.row(name=added.name, kind=added.kind)
+
+
+def _password() -> str:
+    note("password:")
+    word = sys.stdin.readline().rstrip("\n")
+    if len(word) < 8:
+        raise UsageError("a password has at least 8 characters", "give it on stdin, on one line")
+    return word
+
+
+def _set_password(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    administration.set_password(registry, BY, people.user(registry, args.name), _password())
+    return show.row(name=args.name)
+
+
+def _disable(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    administration.disable(registry, BY, people.user(registry, args.name))
+    return show.row(name=args.name)
+
+
+def _role(word: str) -> Action | None:
+    return None if word == "none" else Action(word)
+
+
+def _member(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    organisation = people.user(registry, args.organisation)
+    user = people.user(registry, args.user)
+    administration.set_member(registry, BY, organisation, user, _role(args.role))
+    return show.row(organisation=args.organisation, user=args.user, role=args.role)
+
+
+def _channels(registry: Registry, _args: argparse.Namespace, show: Show) -> int:
+    return show.rows(
+        [
+            {
+                "name": channel.name,
+                "access": "public" if channel.public else "private",
+                "bytes": size,
+                "roles": ",".join(f"{name}={role}" for name, role in sorted(roles.items())),
+            }
+            for channel, size, roles in administration.all_channels(registry)
+        ]
+    )
+
+
+def _channel(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    owner = people.user(registry, args.owner)
+    added = people.add_channel(registry, BY, args.name, owner, not args.private)
+    return show.row(name=added.name, access="public" if added.public else "private")
+
+
+def _rule(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    administration.change_rule(registry, BY, args.channel, args.rule, args.value)
+    return show.row(channel=args.channel, rule=args.rule, value=args.value)
+
+
+def _set_role(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    user = people.user(registry, args.user)
+    administration.set_role(registry, BY, args.channel, user, _role(args.role))
+    return show.row(channel=args.channel, user=args.user, role=args.role)
+
+
+def _prefix(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    owner = None if args.user == "none" else people.user(registry, args.user)
+    administration.reserve_prefix(registry, BY, args.channel, args.prefix, owner)
+    return show.row(channel=args.channel, prefix=args.prefix, user=args.user)
+
+
+def _token(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    try:
+        actions = frozenset(Action(word) for word in args.actions.split(","))
+    except ValueError:
+        raise UsageError(f"'{args.actions}' are no actions", "read, upload, admin") from None
+    expires = registry.clock() + timedelta(days=args.days) if args.days else None
+    wanted = people.TokenRequest(args.name, actions, args.channel, args.project, expires)
+    user = people.user(registry, args.user)
+    secret, _ = people.give_token(registry, BY, user, wanted)
+    return show.row(token=secret)
+
+
+def _tokens(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    return show.rows(
+        [
+            {
+                "token": token.shown,
+                "name": token.name,
+                "actions": ",".join(sorted(token.actions)),
+                "channel": token.channel,
+                "project": token.project,
+                "expires": token.expires_at.isoformat() if token.expires_at else None,
+            }
+            for token in administration.tokens_of(registry, people.user(registry, args.user))
+        ]
+    )
+
+
+def _revoke(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    administration.revoke_token(registry, BY, args.user, args.token)
+    return show.row(revoked=args.token)
+
+
+def _publisher(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    claims = dict(claim.partition("=")[::2] for claim in args.claim)
+    added = trust.add_publisher(registry, BY, args.channel, args.project, args.issuer, claims)
+    return show.row(id=added.id, project=added.project, issuer=added.issuer)
+
+
+def _publishers(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    return show.rows(
+        [
+            {"id": p.id, "project": p.project, "issuer": p.issuer, "claims": p.claims}
+            for p in trust.publishers(registry, args.channel)
+        ]
+    )
+
+
+def _unpublisher(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    trust.remove_publisher(registry, BY, args.channel, args.id)
+    return show.row(removed=args.id)
+
+
+def _files(found: Sequence[Stored], show: Show) -> int:
+    return show.rows([{"file": file.basename, "sha256": file.sha256} for file in found])
+
+
+def _yank(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    words = args.channel, args.project, args.version
+    return _files(changing.yank(registry, OPERATOR, *words, args.reason), show)
+
+
+def _unyank(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    words = args.channel, args.project, args.version
+    return _files(changing.unyank(registry, OPERATOR, *words), show)
+
+
+def _delete(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    words = args.channel, args.project, args.version
+    return _files(changing.delete_release(registry, OPERATOR, *words), show)
+
+
+def _status(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    words = args.channel, args.project, args.status, args.reason
+    known = changing.set_status(registry, OPERATOR, *words)
+    return show.row(project=known.name, status=known.status)
+
+
+def _promote(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    source, _, from_label = args.source.partition("/")
+    target, _, to_label = args.target.partition("/")
+    promotion = Promotion(
+        source,
+        target,
+        Selection(args.project, args.version),
+        from_label or None,
+        to_label or "main",
+        "keep",
+    )
+    return _files(promote(registry, OPERATOR, promotion), show)
+
+
+def _retain(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    if args.keep < 1:
+        raise UsageError("--keep is at least 1", "use 'delete' to remove a project")
+    words = args.channel, args.keep, args.days, args.dry_run
+    return _files(administration.retain(registry, *words), show)
+
+
+def _log(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    return show.rows(
+        [
+            {
+                "at": change.at.isoformat(),
+                "actor": change.actor,
+                "action": change.action,
+                "channel": change.channel,
+                "subject": change.subject,
+                "detail": change.detail or None,
+            }
+            for change in administration.log(registry, args.channel)
+        ]
+    )
+
+
+def _verify(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    source = Blobs(args.repair_from) if args.repair_from else None
+    verdict = upkeep.verify(registry, source)
+    for kind in ("damaged", "missing", "repaired", "stale_pages"):
+        for subject in getattr(verdict, kind):
+            note(f"{kind.replace('_', ' ')}: {subject}")
+    counts = {
+        "checked": verdict.checked,
+        "bytes": verdict.size,
+        "damaged": len(verdict.damaged),
+        "missing": len(verdict.missing),
+        "repaired": len(verdict.repaired),
+        "unused": len(verdict.unused),
+        "stale pages": len(verdict.stale_pages),
+    }
+    if show.as_json:
+        result(counts)
+    else:
+        print(", ".join(f"{count} {what}" for what, count in counts.items()))
+    return 0 if verdict.is_sound else 1
+
+
+def _sweep(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    return show.rows([{"removed": name} for name in upkeep.sweep(registry, args.dry_run)])
+
+
+def _move(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    target = Database(args.to_database)
+    try:
+        count, rows = upkeep.move(registry, target, Blobs(args.to_objects), note)
+    finally:
+        target.close()
+    return show.row(objects=count, rows=rows)
+
+
+ACTIONS: dict[str, Callable[[Registry, argparse.Namespace, Show], int]] = {
+    "users": _users,
+    "user": _user,
+    "password": _set_password,
+    "disable": _disable,
+    "member": _member,
+    "channels": _channels,
+    "channel": _channel,
+    "rule": _rule,
+    "role": _set_role,
+    "prefix": _prefix,
+    "token": _token,
+    "tokens": _tokens,
+    "revoke": _revoke,
+    "publisher": _publisher,
+    "publishers": _publishers,
+    "unpublisher": _unpublisher,
+    "yank": _yank,
+    "unyank": _unyank,
+    "delete": _delete,
+    "status": _status,
+    "promote": _promote,
+    "retain": _retain,
+    "log": _log,
+    "verify": _verify,
+    "sweep": _sweep,
+    "move": _move,
+}

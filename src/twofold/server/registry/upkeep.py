@@ -1,0 +1,144 @@
+"""Look after the store: verify every byte, sweep what nobody needs, move to another store."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from tempfile import mkdtemp
+
+from twofold.errors import TwofoldError
+from twofold.server.registry import Registry
+from twofold.server.store import Blobs, Connection, Database, channels, files, moving, pages
+
+#: How old an object without a record must be to be swept: longer than any upload takes.
+GRACE = timedelta(days=1)
+
+Progress = Callable[[str], None]
+
+
+@dataclass
+class Verdict:
+    """What `verify` found: hashes of objects, and pages that do not agree with the records."""
+
+    checked: int = 0
+    size: int = 0
+    damaged: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
+    stale_pages: list[str] = field(default_factory=list)
+
+    @property
+    def is_sound(self) -> bool:
+        return not (self.damaged or self.missing or self.stale_pages)
+
+
+def verify(registry: Registry, repair_from: Blobs | None = None) -> Verdict:
+    """Read every object and compare it with its name, and every page with the records.
+
+    What is damaged or missing is fetched from `repair_from` when that has it whole.
+    """
+    verdict = Verdict()
+    with registry.database.read() as db:
+        wanted = files.recorded_blobs(db)
+    there = {blob.sha256 for blob in registry.blobs.all()}
+    verdict.unused = sorted(there - set(wanted))
+    for sha256, size in sorted(wanted.items()):
+        verdict.checked += 1
+        verdict.size += size
+        if sha256 in there and registry.blobs.hash_of(sha256) == sha256:
+            continue
+        if repair_from is not None and _repair(registry, sha256, repair_from):
+            verdict.repaired.append(sha256)
+        else:
+            (verdict.damaged if sha256 in there else verdict.missing).append(sha256)
+    with registry.database.read() as db:
+        for channel in channels.all_channels(db):
+            verdict.stale_pages += _stale_shards(db, channel.id, channel.name)
+    return verdict
+
+
+def _repair(registry: Registry, sha256: str, source: Blobs) -> bool:
+    """Bring an object from the other side; False when it is not whole there either."""
+    folder = _workplace(registry)
+    try:
+        copy = folder / sha256
+        if source.hash_of(sha256) != sha256:
+            return False
+        source.fetch(sha256, copy)
+        registry.blobs.delete(sha256)
+        registry.blobs.put(sha256, copy)
+    except FileNotFoundError:
+        return False
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return registry.blobs.hash_of(sha256) == sha256
+
+
+def _workplace(registry: Registry) -> Path:
+    registry.spool.mkdir(parents=True, exist_ok=True)
+    return Path(mkdtemp(prefix="upkeep-", dir=registry.spool))
+
+
+def _stale_shards(db: Connection, channel_id: int, name: str) -> list[str]:
+    """Shards that list other files than the records do."""
+    return [
+        f"{name}/label/{label}/{subdir}: {package}"
+        for label, subdir, package in pages.shards_unlike_records(db, channel_id)
+    ]
+
+
+def sweep(registry: Registry, dry_run: bool = False) -> list[str]:
+    """Remove objects that no record needs and that are older than a day; returns their hashes."""
+    limit = registry.clock() - GRACE
+    with registry.database.read() as db:
+        wanted = files.recorded_blobs(db)
+    unused = [
+        blob.sha256
+        for blob in registry.blobs.all()
+        if blob.sha256 not in wanted and blob.written_at < limit
+    ]
+    for sha256 in unused:
+        if not dry_run:
+            registry.blobs.delete(sha256)
+    return unused
+
+
+def move(registry: Registry, database: Database, blobs: Blobs, tell: Progress) -> tuple[int, int]:
+    """Carry the whole registry to another database and object store.
+
+    Objects first, each verified after it was written; those that are there whole are not sent
+    again, so that a move that was cut off goes on. Then the records, in one transaction. The
+    source is only read; stop its server before. Returns how many objects and rows there are.
+    """
+    database.migrate()
+    with registry.database.read() as db:
+        wanted = files.recorded_blobs(db)
+    there = {blob.sha256: blob.size for blob in blobs.all()}
+    folder = _workplace(registry)
+    try:
+        for number, (sha256, size) in enumerate(sorted(wanted.items()), 1):
+            if there.get(sha256) != size or blobs.hash_of(sha256) != sha256:
+                _carry(registry.blobs, blobs, sha256, folder / sha256)
+            if number % 100 == 0 or number == len(wanted):
+                tell(f"{number} of {len(wanted)} objects")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    with registry.database.read() as source, database.write() as target:
+        rows = moving.copy_tables(source, target, tell)
+    return len(wanted), rows
+
+
+def _carry(source: Blobs, target: Blobs, sha256: str, copy: Path) -> None:
+    source.fetch(sha256, copy)
+    target.delete(sha256)
+    target.put(sha256, copy)
+    copy.unlink()
+    if target.hash_of(sha256) != sha256:
+        raise TwofoldError(
+            f"object {sha256} is damaged",
+            "run 'twofold admin verify' on the source; the move can then go on",
+        )

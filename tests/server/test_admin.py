@@ -1,0 +1,195 @@
+"""`twofold admin`: people, rights, the log; verify, sweep and move of the store."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.server.conftest import Place, serve
+from tests.server.packages import make_wheel
+from tests.server.stores import S3, PostgreSQL
+from twofold.cli import main
+from twofold.errors import TwofoldError
+from twofold.server.app import open_registry
+from twofold.server.model import Action
+from twofold.server.registry import Registry, administration, changing, people, upkeep
+from twofold.server.settings import Settings
+from twofold.server.store import Blobs, Database
+
+
+def admin(place: Place, *words: str, code: int = 0) -> None:
+    assert main(["admin", "--data", str(place.settings.data), *words]) == code
+
+
+def output(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().out.strip()
+
+
+def test_people_get_rights_and_lose_them(
+    served: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    admin(served, "user", "ann")
+    admin(served, "token", "ann", "--days", "3", "--project", "my-package")
+    token = output(capsys).split()[-1]
+    wheel = make_wheel(tmp_path)
+    assert served.upload(wheel, token).status_code == 403
+    admin(served, "role", "main", "ann", "upload")
+    assert served.upload(make_wheel(tmp_path, "other"), token).status_code == 403
+    assert served.upload(wheel, token).status_code == 200
+    admin(served, "tokens", "ann")
+    shown = output(capsys).splitlines()[-1].split()[0]
+    assert token.startswith(shown.removesuffix("..."))
+    admin(served, "revoke", "ann", shown)
+    refused = served.upload(wheel, token)
+    assert (refused.status_code, "revoked" in refused.reason) == (403, True)
+
+
+def test_an_expired_token_and_a_disabled_user_are_told(served: Place, tmp_path: Path) -> None:
+    registry = served.registry
+    ann = people.add_user(registry, "operator", "ann", "a-long-password")
+    administration.set_role(registry, "operator", "main", ann, Action.UPLOAD)
+    soon = registry.clock() - timedelta(seconds=1)
+    old, _ = people.give_token(registry, "operator", ann, people.TokenRequest("t", expires_at=soon))
+    new, _ = people.give_token(registry, "operator", ann, people.TokenRequest("t"))
+    wheel = make_wheel(tmp_path)
+    assert "expired" in served.upload(wheel, old).reason
+    assert served.upload(wheel, new).status_code == 200
+    administration.disable(registry, "operator", ann)
+    assert served.upload(wheel, new).status_code == 403
+
+
+def test_every_change_is_in_the_log_without_secrets(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.publish(make_wheel(tmp_path))
+    admin(place, "token", "owner", "--name", "ci")
+    secret = output(capsys).split()[-1]
+    admin(place, "yank", "main", "my_package", "1.0.0", "--reason", "broken")
+    admin(place, "rule", "main", "quota", "5000")
+    capsys.readouterr()
+    admin(place, "log", "--json")
+    text = output(capsys)
+    actions = [json.loads(line)["action"] for line in text.splitlines()]
+    assert actions == ["first-start", "publish", "token", "yank", "rule"]
+    assert secret not in text
+    assert place.token not in text
+
+
+def test_rules_of_a_channel_are_kept(served: Place, tmp_path: Path) -> None:
+    admin(served, "rule", "main", "quota", "3000")
+    assert served.upload(make_wheel(tmp_path, "one")).status_code == 200
+    full = served.upload(make_wheel(tmp_path, "two"))
+    assert (full.status_code, full.json()["code"]) == (413, "quota")
+    admin(served, "rule", "main", "deletion", "never")
+    with pytest.raises(TwofoldError, match="never deletes"):
+        changing.delete_release(served.registry, served.owner, "main", "one")
+    admin(served, "rule", "main", "public", "no")
+    assert served.get("/main/simple/one/").status_code == 401
+    admin(served, "rule", "main", "colour", "red", code=1)
+
+
+def test_old_releases_go_and_the_newest_stay(place: Place, tmp_path: Path) -> None:
+    for version in ("1.0", "1.1", "1.2"):
+        place.publish(make_wheel(tmp_path, "my_package", version))
+    gone = administration.retain(place.registry, "main", keep=2, days=0)
+    assert {file.version for file in gone} == {"1.0"}
+    assert administration.retain(place.registry, "main", keep=1, days=5) == []
+
+
+def test_a_wrong_word_is_told(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    admin(place, "disable", "nobody", code=1)
+    assert "There is no user 'nobody'" in capsys.readouterr().err
+    assert main(["admin", "--data", str(place.settings.data / "x"), "users"]) == 1
+    assert "there is no registry" in capsys.readouterr().err
+
+
+def blob_path(registry: Registry, sha256: str) -> Path:
+    assert registry.blobs.folder is not None
+    return registry.blobs.folder / "blobs" / sha256[:2] / sha256[2:4] / sha256
+
+
+def test_a_damaged_and_a_missing_object_are_found_and_repaired(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = [place.publish(make_wheel(tmp_path, name)).file for name in ("one", "two")]
+    other = Blobs(str(tmp_path / "other"))
+    for file in done:
+        copy = tmp_path / "copy"
+        place.registry.blobs.fetch(file.sha256, copy)
+        other.put(file.sha256, copy)
+    assert upkeep.verify(place.registry).is_sound
+    damaged, missing = (blob_path(place.registry, file.sha256) for file in done)
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")
+    missing.unlink()
+    admin(place, "verify", code=1)
+    told = capsys.readouterr()
+    assert f"damaged: {done[0].sha256}" in told.err
+    assert f"missing: {done[1].sha256}" in told.err
+    admin(place, "verify", "--repair-from", str(tmp_path / "other"))
+    assert upkeep.verify(place.registry).is_sound
+
+
+def test_only_old_objects_without_a_record_are_swept(place: Place, tmp_path: Path) -> None:
+    kept = place.publish(make_wheel(tmp_path)).file
+    stray = tmp_path / "stray"
+    for name in (b"old", b"new"):
+        import hashlib
+
+        stray.write_bytes(name)
+        place.registry.blobs.put(hashlib.sha256(name).hexdigest(), stray)
+    old = hashlib.sha256(b"old").hexdigest()
+    os.utime(blob_path(place.registry, old), (0, 0))
+    os.utime(blob_path(place.registry, kept.sha256), (0, 0))
+    assert upkeep.sweep(place.registry, dry_run=True) == [old]
+    assert upkeep.sweep(place.registry) == [old]
+    assert {blob.sha256 for blob in place.registry.blobs.all()} >= {kept.sha256}
+
+
+def test_a_registry_moves_to_postgresql_and_s3_and_back(
+    place: Place, tmp_path: Path, postgresql: PostgreSQL, s3: S3
+) -> None:
+    """Cut off in the middle by a damaged object, then finished; clients see the same."""
+    for number in range(5):
+        place.publish(make_wheel(tmp_path, f"p{number}"))
+    there = Settings(tmp_path / "there", postgresql.empty_database(), s3.new_bucket())
+    some = place.publish(make_wheel(tmp_path, "last")).file
+    path = blob_path(place.registry, some.sha256)
+    whole = path.read_bytes()
+    path.write_bytes(b"damaged" + whole[7:])
+    words = ["move", "--to-database", there.database, "--to-objects", there.objects]
+    admin(place, *words, code=1)
+    path.write_bytes(whole)
+    admin(place, *words)
+    back = Settings(tmp_path / "back")
+    moved = Place(open_registry(there), there, place.token, place.owner)
+    upkeep.move(
+        moved.registry, Database(back.database_url), Blobs(back.objects_url), lambda _: None
+    )
+    returned = Place(open_registry(back), back, place.token, place.owner)
+    seen = []
+    for one in (place, moved, returned):
+        assert upkeep.verify(one.registry).is_sound
+        with serve(one):
+            seen.append(
+                (
+                    one.get("/main/simple/p3/").text,
+                    one.get("/main/noarch/repodata.json").json(),
+                    one.get("/main/noarch/p3-1.0.0-py_0.conda").content,
+                )
+            )
+            assert one.upload(make_wheel(tmp_path, "after")).status_code == 200
+    assert seen[0] == seen[1] == seen[2]
+    for one in (moved, returned):
+        one.registry.database.close()
+
+
+def test_the_command_is_a_process_too(place: Place) -> None:
+    words = [sys.executable, "-m", "twofold", "admin", "--data", str(place.settings.data)]
+    done = subprocess.run([*words, "channels"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("main  public  0")
