@@ -119,6 +119,30 @@ def test_what_is_written_by_hand_wins_and_is_told(tmp_path: Path) -> None:
     assert names.split() == ["LIMIT", "Class1", "__version__", "function1"]
 
 
+def test_an_import_of_itself_by_its_full_name_is_known(tmp_path: Path) -> None:
+    init = "from my_package.module1 import function1\nfrom my_package.module2 import function2\n"
+    found = package(tmp_path, init)
+    done = keep_exports(found)
+    assert done.remarks == () and done.exports[found] == ("LIMIT", "Class1")
+    assert "function1" in python(tmp_path, "import my_package as m; print(m.__all__)")
+
+
+def test_a_name_in_place_of_an_import_is_no_export(tmp_path: Path) -> None:
+    found = package(
+        tmp_path,
+        a="try:\n    import x\nexcept ImportError:\n    x = None\nTYPE_CHECKING = False\ny = 1",
+    )
+    assert kept(found).startswith("from .a import y\n")
+
+
+def test_the_package_of_the_projects_name_is_the_one(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'My-Package'\n", "utf-8")
+    found = package(tmp_path)
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "__init__.py").write_text("", "utf-8")
+    assert list(keep_exports(tmp_path).exports) == [found]
+
+
 def test_a_star_import_covers_its_module(tmp_path: Path) -> None:
     init = "from .module1 import *\nfrom .module2 import *\n__all__ = ['function1']\n"
     assert kept(package(tmp_path, init)) == init

@@ -50,6 +50,14 @@ def test_modules_alone_become_a_project_that_builds(tmp_path: Path, twofold: Two
     assert {"one.py", "two.py"} <= set(zipfile.ZipFile(wheel).namelist())
 
 
+def test_the_line_ends_of_a_file_stay(tmp_path: Path, twofold: Twofold) -> None:
+    root = lay(tmp_path, {"one.py": ""})
+    (root / "pyproject.toml").write_bytes(b"[tool.ruff]\r\nline-length = 100\r\n")
+    assert twofold("init", root).code == 0
+    data = (root / "pyproject.toml").read_bytes()
+    assert b"line-length = 100\r\n" in data and data.count(b"\n") == data.count(b"\r\n")
+
+
 def test_a_dry_run_shows_the_difference_and_writes_nothing(
     tmp_path: Path, twofold: Twofold
 ) -> None:

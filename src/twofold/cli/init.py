@@ -178,10 +178,15 @@ def _as_json(
 def _write(adoption: Adoption) -> None:
     beside = adoption.path.with_name(".pyproject.toml.twofold")
     try:
-        beside.write_text(adoption.text, encoding="utf-8", newline="\n")
+        beside.write_text(adoption.text, encoding="utf-8", newline=_line_end(adoption.path))
         beside.replace(adoption.path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _line_end(path: Path) -> str:
+    """The line end of the file that is there."""
+    return "\r\n" if path.is_file() and b"\r\n" in path.read_bytes() else "\n"
 
 
 def _show(

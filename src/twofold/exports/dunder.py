@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from twofold.errors import TwofoldError
 from twofold.exports.offer import order
+from twofold.exports.plan import own_module
 from twofold.exports.rewriting import Source, at_end, inserted_after, listed, relisted
 from twofold.imports import defined_names, dunder_all
 
@@ -39,7 +40,7 @@ def with_all(source: Source, exported: Sequence[str], width: int, is_lazy: bool 
 
 
 def _written(source: Source, exported: Sequence[str], width: int) -> Source:
-    names = sorted({*exported, *_own_names(source.tree)}, key=order)
+    names = sorted({*exported, *_own_names(source)}, key=order)
     text = listed("__all__ = ", [f'"{name}"' for name in names], "[]", width)
     body = source.tree.body
     imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
@@ -75,11 +76,11 @@ def _plain_list(tree: ast.Module) -> ast.List | ast.Tuple | None:
     return None
 
 
-def _own_names(tree: ast.Module) -> list[str]:
+def _own_names(source: Source) -> list[str]:
     """What the file offers beside the re-exports: what it defines or has from its package."""
     names = []
-    for node in tree.body:
-        if isinstance(node, ast.ImportFrom) and node.level:
+    for node in source.tree.body:
+        if isinstance(node, ast.ImportFrom) and (node.level or own_module(source, node)):
             names += [alias.asname or alias.name for alias in node.names]
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.append(node.name)

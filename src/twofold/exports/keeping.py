@@ -8,12 +8,14 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
 from twofold.exports import eager, lazy, stub
 from twofold.exports.offer import is_offered, read_offer
 from twofold.exports.plan import plan, statements
 from twofold.exports.rewriting import Source
+from twofold.names import file_name
 
 #: The line length of black and ruff, unless the project says otherwise.
 _WIDTH = 88
@@ -83,6 +85,10 @@ def find_packages(path: Path) -> list[Path]:
     else:
         root = path / "src" if (path / "src").is_dir() else path
         tops = list(_tops(root))
+        # Beside the package of the project's name lie samples, documentation, tools.
+        project = _pyproject(path).get("project", {})
+        name = file_name(str(project.get("name", ""))) if isinstance(project, dict) else ""
+        tops = [top for top in tops if top.name.lower() == name] or tops
     if not tops:
         raise TwofoldError(
             "there is no package here: no folder with an __init__.py",
@@ -152,15 +158,24 @@ def _prove(new: Source) -> None:
 def _width(path: Path) -> int:
     """The line length that the nearest pyproject.toml gives ruff or black."""
     for folder in (path.absolute(), *path.absolute().parents):
-        pyproject = folder / "pyproject.toml"
-        if pyproject.is_file():
-            try:
-                tool = tomllib.loads(pyproject.read_text(encoding="utf-8")).get("tool", {})
-            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-                raise TwofoldError(f"not TOML: {error}", "mend it first", str(pyproject)) from error
-            found = [tool.get(name, {}).get("line-length") for name in ("ruff", "black")]
+        if (folder / "pyproject.toml").is_file():
+            tool = _pyproject(folder).get("tool", {})
+            tables = (
+                [tool.get(name) for name in ("ruff", "black")] if isinstance(tool, dict) else []
+            )
+            found = [table.get("line-length") for table in tables if isinstance(table, dict)]
             return next((width for width in found if isinstance(width, int)), _WIDTH)
     return _WIDTH
+
+
+def _pyproject(folder: Path) -> dict[str, Any]:
+    path = folder / "pyproject.toml"
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TwofoldError(f"not TOML: {error}", "mend it first", str(path)) from error
 
 
 def _replace(change: Change) -> None:

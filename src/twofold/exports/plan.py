@@ -122,20 +122,32 @@ def _by_hand(source: Source, ours: Sequence[Statement]) -> dict[str, str]:
     bound = defined_names(rest)
     names = dict.fromkeys(bound, "")
     for node in ast.walk(rest):
-        if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module:
-            for name in _imported(source, node):
+        module = own_module(source, node) if isinstance(node, ast.ImportFrom) else ""
+        if module and isinstance(node, ast.ImportFrom):
+            for name in _imported(source, node, module):
                 if name in bound or "*" in bound:
-                    names[name] = node.module
+                    names[name] = module
     return names
 
 
-def _imported(source: Source, node: ast.ImportFrom) -> Iterator[str]:
+def own_module(source: Source, node: ast.ImportFrom) -> str:
+    """The module of this package that an import names, as `.module` or in full; else ''."""
+    if node.level == 1:
+        return node.module or ""
+    package, folder = "", source.path.parent
+    while (folder / "__init__.py").is_file():
+        package, folder = f"{folder.name}.{package}", folder.parent
+    named = node.module or ""
+    return named.removeprefix(package) if not node.level and named.startswith(package) else ""
+
+
+def _imported(source: Source, node: ast.ImportFrom, module: str) -> Iterator[str]:
     """The names a `from .module import ...` binds, a star's too as far as it can be read."""
     for alias in node.names:
         if alias.name != "*":
             yield alias.asname or alias.name
             continue
-        path = source.path.with_name(f"{node.module}.py")
+        path = source.path.with_name(f"{module}.py")
         declared = dunder_all(path) if path.is_file() else None
         if declared is not None:
             yield from declared.names

@@ -118,24 +118,34 @@ def public_names(source: Path | ast.Module) -> tuple[str, ...]:
     """The names a module offers: those of `__all__`, else its public definitions, in order.
 
     Public definitions are functions, classes and assigned names without a leading underscore;
-    not what it imports, not loggers and type variables, nothing under `if TYPE_CHECKING` or
-    `if __name__ == "__main__"`.
+    not what it imports or sets in an import's stead, not loggers and type variables, nothing
+    under `if TYPE_CHECKING` or `if __name__ == "__main__"`.
     """
     tree = parse_module(source) if isinstance(source, Path) else source
     declared = dunder_all(tree)
     if declared is not None:
         return declared.names
     existing = defined_names(tree)
+    # `try: import x` / `except ImportError: x = None` leaves a foreign name, if any.
+    foreign = {alias.asname or alias.name for node in ast.walk(tree) for alias in _aliases(node)}
     names: dict[str, None] = {}
     for statement in _module_level(tree.body):
         if isinstance(statement, ast.Import | ast.ImportFrom | ast.For | ast.AsyncFor | ast.With):
             continue
         if _is_kept_private(statement):
             continue
+        is_own = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         names |= dict.fromkeys(
-            name for name in _bound(statement) if not name.startswith("_") and name in existing
+            name
+            for name in _bound(statement)
+            if not name.startswith("_") and name in existing and (is_own or name not in foreign)
         )
+    names.pop("TYPE_CHECKING", None)
     return tuple(names)
+
+
+def _aliases(node: ast.AST) -> list[ast.alias]:
+    return node.names if isinstance(node, ast.Import | ast.ImportFrom) else []
 
 
 def _is_kept_private(statement: ast.stmt) -> bool:
