@@ -74,6 +74,13 @@ def problem(glob: str) -> str:
         return f"'{glob}' is absolute: write it from the project's folder"
     if ".." in glob.split("/"):
         return f"'{glob}' leads out of the project"
+    if "[" in glob:
+        import re
+
+        try:
+            re.compile(translate(glob))
+        except re.error:
+            return f"'{glob}' is not a pattern"
     return ""
 
 

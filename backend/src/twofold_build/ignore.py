@@ -26,9 +26,9 @@ class Rule:
         self.negated = line.startswith("!")
         glob = line[1:] if self.negated else line
         self.folders_only = glob.endswith("/")
-        glob = glob.rstrip("/")
+        glob = glob.removesuffix("/")
         self.anchored = "/" in glob
-        self.glob = glob.lstrip("/")
+        self.glob = glob.removeprefix("/")
         self._regex: re.Pattern[str] | None = None
 
     def match(self, path: str, name: str, is_folder: bool) -> bool:
@@ -43,7 +43,10 @@ class Rule:
         if self._regex is None:
             import re
 
-            self._regex = re.compile(translate(self.glob) + r"\Z", re.DOTALL)
+            try:
+                self._regex = re.compile(translate(self.glob) + r"\Z", re.DOTALL)
+            except re.error:  # a range such as [z-a], which takes nothing
+                self._regex = re.compile(r"(?!)")
         return self._regex.match(seen) is not None
 
 

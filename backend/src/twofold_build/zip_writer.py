@@ -12,8 +12,11 @@ from struct import pack
 from twofold_build.archive import Content, Draft, Entry
 from twofold_build.deflate import END
 
-_MAX32 = 0xFFFFFFFF
-_MAX16 = 0xFFFF
+#: What stands in a 32-bit or 16-bit field whose value is told by ZIP64, and from where on it is.
+_FULL32 = 0xFFFFFFFF
+_FULL16 = 0xFFFF
+_LIMIT32 = _FULL32
+_LIMIT16 = _FULL16
 _UTF8 = 0x800
 
 
@@ -35,17 +38,17 @@ class ZipWriter:
         body = content.segment if size else b""
         packed = len(body) + len(END) if size else 0
         method = 8 if size else 0
-        large = size >= _MAX32 or packed >= _MAX32
+        large = size >= _LIMIT32 or packed >= _LIMIT32
         local_extra = pack("<HHQQ", 1, 16, size, packed) if large else b""
-        needed = 45 if large or self._offset >= _MAX32 else 20
+        needed = 45 if large or self._offset >= _LIMIT32 else 20
         common = (flags, method, self._time, self._date, content.crc)
         head = pack(
             "<4sHHHHHLLLHH",
             b"PK\3\4",
             needed,
             *common,
-            _MAX32 if large else packed,
-            _MAX32 if large else size,
+            _FULL32 if large else packed,
+            _FULL32 if large else size,
             len(name),
             len(local_extra),
         )
@@ -57,7 +60,7 @@ class ZipWriter:
         wide = b""
         if large:
             wide += pack("<QQ", size, packed)
-        if self._offset >= _MAX32:
+        if self._offset >= _LIMIT32:
             wide += pack("<Q", self._offset)
         extra = pack("<HH", 1, len(wide)) + wide if wide else b""
         mode = 0o100755 if entry.executable else 0o100644
@@ -68,15 +71,15 @@ class ZipWriter:
                 3 << 8 | needed,
                 needed,
                 *common,
-                _MAX32 if large else packed,
-                _MAX32 if large else size,
+                _FULL32 if large else packed,
+                _FULL32 if large else size,
                 len(name),
                 len(extra),
                 0,
                 0,
                 0,
                 mode << 16,
-                min(self._offset, _MAX32),
+                _FULL32 if self._offset >= _LIMIT32 else self._offset,
             )
             + name
             + extra
@@ -87,7 +90,7 @@ class ZipWriter:
         directory = b"".join(self._directory)
         count = len(self._directory)
         end = b""
-        if count >= _MAX16 or self._offset >= _MAX32 or len(directory) >= _MAX32:
+        if count >= _LIMIT16 or self._offset >= _LIMIT32 or len(directory) >= _LIMIT32:
             end = pack(
                 "<4sQHHLLQQQQ",
                 b"PK\6\6",
@@ -102,7 +105,7 @@ class ZipWriter:
                 self._offset,
             )
             end += pack("<4sLQL", b"PK\6\7", 0, self._offset + len(directory), 1)
-        few = min(count, _MAX16)
+        few = _FULL16 if end else count
         end += pack(
             "<4sHHHHLLH",
             b"PK\5\6",
@@ -110,8 +113,8 @@ class ZipWriter:
             0,
             few,
             few,
-            min(len(directory), _MAX32),
-            min(self._offset, _MAX32),
+            _FULL32 if end else len(directory),
+            _FULL32 if self._offset >= _LIMIT32 else self._offset,
             0,
         )
         self.draft.write(directory + end)

@@ -153,7 +153,7 @@ def _move_each(draft: Path, folder: Path) -> None:
     moved = []
     try:
         for path in sorted(draft.iterdir(), key=lambda path: path.name == "pyproject.toml"):
-            moved.append(path.replace(folder / path.name))
+            moved.append(path.replace(folder / path.name))  # noqa: PERF401 (for the way back)
     except BaseException:
         for path in moved:
             shutil.rmtree(path) if path.is_dir() else path.unlink()

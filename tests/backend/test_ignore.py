@@ -1,0 +1,154 @@
+"""`.gitignore` is read as git reads it: git itself is asked."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.backend.samples import git
+from twofold_build.globs import Globs
+from twofold_build.ignore import Ignore, ignore_of
+
+FILES = [
+    "a.py", "b.txt", "key.secret", "build/x.py", "build/deep/y.txt", "src/a.py", "src/build/z.py",
+    "src/pkg/a.txt", "src/pkg/b.secret", "docs/one/two/three.md", "docs/a.md", "we ird.txt", "#x",
+]  # fmt: skip
+
+
+def ignored_by_us(root: Path, files: list[str]) -> set[str]:
+    """Walk as the backend does: what lies in an ignored folder is not looked at."""
+    found = set()
+    for path in files:
+        ignore: Ignore = ignore_of(str(root))
+        parts = path.split("/")
+        for depth in range(1, len(parts) + 1):
+            here = "/".join(parts[:depth])
+            if ignore.reason(here, is_folder=depth < len(parts)):
+                found.add(path)
+                break
+            if depth < len(parts):
+                ignore = ignore.inside(here, str(root / here))
+    return found
+
+
+def ignored_by_git(root: Path, files: list[str]) -> set[str]:
+    done = subprocess.run(
+        ["git", "-c", "core.excludesFile=", "check-ignore", "--no-index", "-z", "--stdin"],
+        cwd=root,
+        input="\0".join(files) + "\0",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {path for path in done.stdout.split("\0") if path}
+
+
+def layout(root: Path) -> Path:
+    for path in FILES:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text("x")
+    git(root, "init", "-q")
+    return root
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["*.secret"],
+        ["build"],
+        ["build/"],
+        ["/build"],
+        ["/a.py"],
+        ["src/build"],
+        ["**/build"],
+        ["src/**"],
+        ["docs/**/three.md"],
+        ["docs/*"],
+        ["docs/*", "!docs/a.md"],
+        ["*.py", "!a.py"],
+        ["!a.py", "*.py"],
+        ["*", "!*/", "!*.py"],
+        ["src/pkg/*.[ts]*"],
+        ["[!a].py"],
+        ["?.txt"],
+        ["\\#x"],
+        ["#x"],
+        ["we ird.txt   "],
+        ["we\\ ird.txt"],
+        ["/docs/one/"],
+        ["one/two"],
+        ["**/two/**"],
+        ["a.*", "b.*", "!b.txt"],
+        ["build/**", "!build/x.py"],
+        ["[z-b].py"],
+        ["[", "a[", "]"],
+    ],
+)
+def test_a_gitignore_is_read_as_git_reads_it(lines: list[str], tmp_path: Path) -> None:
+    root = layout(tmp_path)
+    (root / ".gitignore").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert ignored_by_us(root, FILES) == ignored_by_git(root, FILES)
+
+
+def test_the_nearer_gitignore_wins(tmp_path: Path) -> None:
+    root = layout(tmp_path)
+    (root / ".gitignore").write_text("*.secret\n*.md\n")
+    (root / "src" / ".gitignore").write_text("!*.secret\n/pkg/*.txt\n")
+    assert ignored_by_us(root, FILES) == ignored_by_git(root, FILES)
+    assert "src/pkg/b.secret" not in ignored_by_us(root, FILES)
+
+
+def test_the_gitignore_of_the_repository_around_the_project_holds(tmp_path: Path) -> None:
+    root = layout(tmp_path)
+    (root / ".gitignore").write_text("/src/pkg/a.txt\n*.secret\n/a.py\n")
+    assert ignored_by_us(root / "src", ["a.py", "pkg/a.txt", "pkg/b.secret"]) == {
+        "pkg/a.txt",
+        "pkg/b.secret",
+    }
+
+
+_PIECES = st.sampled_from(["*", "**", "?", "/", "a", "src", "build", "docs", ".py", ".txt", "[ab]"])
+_LINE = st.tuples(st.sampled_from(["", "!", "/"]), st.lists(_PIECES, min_size=1, max_size=4)).map(
+    lambda parts: parts[0] + "".join(parts[1])
+)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(_LINE, min_size=1, max_size=4))
+def test_any_gitignore_is_read_as_git_reads_it(tmp_path: Path, lines: list[str]) -> None:
+    root = tmp_path / "root"
+    if not root.exists():
+        root.mkdir()
+        layout(root)
+    (root / ".gitignore").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert ignored_by_us(root, FILES) == ignored_by_git(root, FILES)
+
+
+@pytest.mark.parametrize(
+    ("glob", "path", "matches"),
+    [
+        ("docs/**", "docs/a/b.md", True),
+        ("docs/**", "docs", False),
+        ("docs", "docs/a.md", True),
+        ("docs/", "docs/a.md", True),
+        ("*.md", "a.md", True),
+        ("*.md", "docs/a.md", False),
+        ("**/*.md", "a.md", True),
+        ("**/*.md", "docs/one/a.md", True),
+        ("a?.py", "ab.py", True),
+        ("a[0-9].py", "a7.py", True),
+        ("a[!0-9].py", "a7.py", False),
+        ("./docs/*.md", "docs/a.md", True),
+        ("doc", "docs/a.md", False),
+        ("**", "any/thing", True),
+        ("a.b", "axb", False),
+    ],
+)
+def test_globs_take_what_they_say(glob: str, path: str, matches: bool) -> None:
+    assert bool(Globs([glob]).match(path)) is matches
