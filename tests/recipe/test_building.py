@@ -483,6 +483,19 @@ def test_what_cannot_be_built_is_an_error_with_its_key(
     assert not list(folder.glob("conda-bld/**/*.conda"))
 
 
+def test_large_files_do_not_travel_under_info(build: Builder, tmp_path: Path) -> None:
+    folder = project(tmp_path)
+    with (folder / "large.bin").open("wb") as file:
+        file.truncate(17 << 20)
+    for more, key in (
+        ("test:\n  files: [large.bin]", "test/files"),
+        ("about:\n  license_file: large.bin", "about/license_file"),
+    ):
+        with pytest.raises(TwofoldError, match="larger than 16 MiB") as caught:
+            build(folder, small(more))
+        assert caught.value.problems[0].where == f"meta.yaml:5: {key}"
+
+
 def test_a_recipe_with_nothing_to_build_says_what_is_missing(
     build: Builder, tmp_path: Path
 ) -> None:
@@ -510,8 +523,9 @@ outputs:
       run:
         - {{ pin_subpackage('a') }}
 """
-    with pytest.raises(TwofoldError, match="circle"):
+    with pytest.raises(TwofoldError, match="circle") as caught:
         build(tmp_path, text)
+    assert caught.value.problems[0].where == "meta.yaml:3: outputs"
 
 
 def test_load_setup_py_data_builds_a_setup_py_that_computes_in_isolation(

@@ -212,6 +212,19 @@ def test_the_variables_of_git_are_there_when_asked_for(tmp_path: Path) -> None:
     assert output.build.string.startswith("0_g")
 
 
+def test_the_packages_own_variables_are_known(tmp_path: Path) -> None:
+    path = tmp_path / "meta.yaml"
+    path.write_text(
+        "package:\n  name: x\n  version: '1.5'\nbuild:\n  number: 3\nsource:\n"
+        "  url: https://example.invalid/{{ PKG_NAME }}-{{ environ['PKG_VERSION'] }}.tar.gz\n"
+        "about:\n  summary: build {{ PKG_BUILDNUM }}\n",
+        encoding="utf-8",
+    )
+    recipe = read_for_linux(path)
+    assert recipe.sources[0].location.text == "https://example.invalid/x-1.5.tar.gz"
+    assert recipe.outputs[0].about["summary"][0].text == "build 3"
+
+
 def test_setup_cfg_and_pyproject_are_read_as_setup_py_is(tmp_path: Path) -> None:
     (tmp_path / "setup.py").write_text(
         "from setuptools import setup\nsetup(name='old', version='0')\n", encoding="utf-8"

@@ -153,6 +153,13 @@ def test_expressions_cannot_reach_into_python(tmp_path: Path, expression: str) -
         read(tmp_path, f"package:\n  name: x\n  version: ${{{{ {expression} }}}}\n")
 
 
+def test_a_file_outside_is_not_read(tmp_path: Path) -> None:
+    call = "load_file_data('/etc/hostname', fileformat='yaml')"
+    with pytest.raises(ProjectErrors, match="lies outside") as caught:
+        read(tmp_path, f"package:\n  name: x\n  version: ${{{{ {call} }}}}\n")
+    assert caught.value.problems[0].where == "recipe.yaml:3: package/version"
+
+
 def test_mistakes_have_key_and_line(tmp_path: Path) -> None:
     with pytest.raises(ProjectErrors) as caught:
         read(tmp_path, "package:\n  name: X Y\n  version: 1-0\nbuild:\n  number: one\n")

@@ -169,7 +169,11 @@ def _in_order(recipe: Recipe, chosen: Sequence[Chosen]) -> list[Chosen]:
         ready = [one for one in waiting if _pins(recipe, one.output) & names <= built]
         if not ready:
             circle = ", ".join(one.output.name for one in waiting)
-            problem = Problem(f"these outputs pin each other in a circle: {circle}", "")
+            problem = Problem(
+                f"these outputs pin each other in a circle: {circle}",
+                "let one of them name the other without pin_subpackage",
+                f"{recipe.path.name}:{waiting[0].output.line}: outputs",
+            )
             raise ProjectErrors([problem])
         done += ready
         waiting = [one for one in waiting if one not in ready]

@@ -21,8 +21,10 @@ LARGEST_FILE = 1024 * 1024
 #: Variables of conda-build's environment: written so that the script's shell fills them in.
 BUILD_VARIABLES = str.split(
     "PYTHON PREFIX SRC_DIR RECIPE_DIR SP_DIR STDLIB_DIR BUILD_PREFIX CPU_COUNT SHLIB_EXT "
-    "PKG_NAME PKG_VERSION PKG_BUILDNUM LIBRARY_PREFIX LIBRARY_BIN LIBRARY_INC LIBRARY_LIB SCRIPTS"
+    "LIBRARY_PREFIX LIBRARY_BIN LIBRARY_INC LIBRARY_LIB SCRIPTS"
 )
+#: What is known of the package only once its recipe has been read a first time.
+PACKAGE_VARIABLES = ("PKG_NAME", "PKG_VERSION", "PKG_BUILDNUM")
 _GIT = re.compile(r"\bGIT_\w+")
 
 
@@ -42,14 +44,19 @@ class Surroundings:
     metadata_of: Callable[[Path], bytes] | None = None
 
 
-def functions(around: Surroundings, calls: Calls, text: str) -> dict[str, object]:
-    """Everything the recipe's Jinja may name. `text` is the recipe, to see what it asks of git."""
-    git = git_variables(around.roots[-1]) if _GIT.search(text) else {}
+def functions(
+    around: Surroundings, calls: Calls, text: str, package: Mapping[str, str] | None = None
+) -> dict[str, object]:
+    """Everything the recipe's Jinja may name. `text` is the recipe, to see what it asks of git;
+    `package` holds the values of PACKAGE_VARIABLES where they are known.
+    """
+    known = git_variables(around.roots[-1]) if _GIT.search(text) else {}
+    known |= package or {name: f"${name}" for name in PACKAGE_VARIABLES}
     return {
         **around.platform.names(),
         **{name: f"${name}" for name in BUILD_VARIABLES},
-        **git,
-        "environ": Variables(around.environ, git),
+        **known,
+        "environ": Variables(around.environ, known),
         "load_setup_py_data": SetupData(around),
         "load_setuptools": SetupData(around),
         "load_file_data": FileData(around),
@@ -66,14 +73,14 @@ class Variables:
 
     offered = ("get",)
 
-    def __init__(self, environ: Environ, git: Mapping[str, str]) -> None:
+    def __init__(self, environ: Environ, known: Mapping[str, str]) -> None:
         self._environ = environ
-        self._git = git
+        self._known = known
 
     def __getitem__(self, name: str) -> str:
         if name in BUILD_VARIABLES:
             return f"${name}"
-        return self._git[name] if name in self._git else self._environ[name]
+        return self._known[name] if name in self._known else self._environ[name]
 
     def get(self, name: str, default: object = None) -> object:
         try:

@@ -22,7 +22,7 @@ def test_files(recipe: Recipe, output: Output, source: Path | None) -> dict[str,
     """Path under info/ -> bytes. `source` is where test/source_files are taken from."""
     tests = output.tests
     files: dict[str, bytes] = {}
-    own = {path.name: path.read_bytes() for path in tests.scripts}
+    own = {path.name: small_bytes(path, recipe.path.name) for path in tests.scripts}
     problems = [
         Problem(
             f"'{line.text}' cannot be imported: it is no module's name",
@@ -62,6 +62,17 @@ def test_files(recipe: Recipe, output: Output, source: Path | None) -> dict[str,
     return files
 
 
+def small_bytes(path: Path, where: str) -> bytes:
+    """A file that travels under info/, read only when it is small enough."""
+    if path.stat().st_size > LARGEST:
+        raise TwofoldError(
+            f"{path.name} is larger than 16 MiB and would travel in every copy of the package",
+            "leave large data in the source",
+            where,
+        )
+    return path.read_bytes()
+
+
 def _imports(imports: tuple[Line, ...]) -> bytes:
     lines = "".join(f"print(\"import: '{line.text}'\")\nimport {line.text}\n\n" for line in imports)
     return lines.encode()
@@ -82,7 +93,9 @@ def _copied(recipe: Recipe, line: Line, folder: Path) -> dict[str, bytes]:
                     f"'{line.text}' is a link out of its folder", "", line.where(recipe.path.name)
                 )
             if path.is_file():
-                found[f"test/{path.relative_to(root).as_posix()}"] = path.read_bytes()
+                found[f"test/{path.relative_to(root).as_posix()}"] = small_bytes(
+                    path, line.where(recipe.path.name)
+                )
     if not found:
         raise TwofoldError(
             f"'{line.text}' names no file", "check the path", line.where(recipe.path.name)

@@ -19,7 +19,7 @@ from twofold.convert.versions import conda_spec
 from twofold.errors import Problem, ProjectErrors, TwofoldError
 from twofold.formats.wheel import WheelFile
 from twofold.names import conda_name
-from twofold.recipe.carried_tests import test_files
+from twofold.recipe.carried_tests import small_bytes, test_files
 from twofold.recipe.model import Line, Output, Recipe
 from twofold.recipe.pins import Call, pinned
 from twofold_build.names import canonical_version
@@ -240,7 +240,8 @@ def _licences(recipe: Recipe, output: Output, source: Path) -> dict[str, bytes]:
         )
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file() and file.resolve().is_relative_to(path):
-                found[f"licenses/{file.relative_to(root).as_posix()}"] = file.read_bytes()
+                inner = file.relative_to(root).as_posix()
+                found[f"licenses/{inner}"] = small_bytes(file, line.where(recipe.path.name))
     if problems:
         raise ProjectErrors(problems)
     return found

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
-from twofold.recipe.calls import Surroundings, functions
+from twofold.recipe.calls import PACKAGE_VARIABLES, Surroundings, functions
 from twofold.recipe.model import Build, Line, Output, Recipe, Requirements, Tests
 from twofold.recipe.pins import Calls
 from twofold.recipe.rendering import LARGEST_RECIPE, RESERVED, render
@@ -38,6 +38,10 @@ def read_recipe(path: Path, around: Surroundings) -> Recipe:
     calls = Calls()
     rendered = render(selected.lines, functions(around, calls, text), file)
     tree = read_tree(rendered.text, file, rendered.origin)
+    if any(name in text for name in PACKAGE_VARIABLES):
+        again = functions(around, calls, text, _package_variables(tree))
+        rendered = render(selected.lines, again, file)
+        tree = read_tree(rendered.text, file, rendered.origin)
     reader = Reader(file, path.parent, calls)
     outputs = _outputs(reader, tree)
     sources = reader.sources(tree.get("source"))
@@ -61,6 +65,18 @@ def read_recipe(path: Path, around: Surroundings) -> Recipe:
             for line, name in selected.unknown
         ),
     )
+
+
+def _package_variables(tree: Node) -> dict[str, str]:
+    """PKG_NAME and its kin as a first reading found them."""
+    package, build = tree.get("package"), tree.get("build")
+    found = (
+        package.get("name") if package else None,
+        package.get("version") if package else None,
+        build.get("number") if build else None,
+    )
+    texts = [node.value if node and isinstance(node.value, str) else "" for node in found]
+    return dict(zip(PACKAGE_VARIABLES, texts, strict=True))
 
 
 def recipe_text(path: Path) -> str:

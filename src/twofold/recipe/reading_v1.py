@@ -12,7 +12,7 @@ from pathlib import Path
 
 from jinja2 import TemplateError, nodes
 
-from twofold.errors import Problem, ProjectErrors
+from twofold.errors import Problem, ProjectErrors, TwofoldError
 from twofold.recipe.calls import Surroundings, functions
 from twofold.recipe.limits import Budget, TooMuch
 from twofold.recipe.model import Output, Recipe
@@ -152,6 +152,11 @@ class _Rendering:
             code = environment.compile(tree)
             made = environment.template_class.from_code(environment, code, environment.globals)
             return made.render()
+        except TwofoldError as error:
+            place = f"{self.file}:{node.line}: {node.key}"
+            raise ProjectErrors(
+                [Problem(p.message, p.hint, p.where or place) for p in error.problems]
+            ) from error
         except TooMuch as error:
             hint = "Jinja is to set values and choose lines; compute less"
             raise ProjectErrors(

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from twofold.errors import Problem, ProjectErrors
-from twofold.recipe.calls import BUILD_VARIABLES
+from twofold.recipe.calls import BUILD_VARIABLES, PACKAGE_VARIABLES
 from twofold.recipe.model import Build, Line, Output, Recipe, Requirements, Tests
 from twofold.recipe.pins import Call
 
@@ -40,7 +40,7 @@ _LINKING = {
     "runpath_whitelist": "rpath_allowlist",
     "rpaths": "rpaths",
 }
-_ASKS_SHELL = re.compile(rf"\$(?:{'|'.join(BUILD_VARIABLES)})\b")
+_ASKS_SHELL = re.compile(rf"\$(?:{'|'.join((*BUILD_VARIABLES, *PACKAGE_VARIABLES))})\b")
 
 
 def as_v1(recipe: Recipe, source: Path | None) -> dict[str, Any]:
