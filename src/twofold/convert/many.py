@@ -22,7 +22,7 @@ from twofold.convert.fetch import Resolved, Target, download, resolve
 from twofold.convert.options import CondaOptions
 from twofold.convert.wheel_to_conda import convert
 from twofold.errors import Problem, TwofoldError
-from twofold.formats.opening import hashes
+from twofold.formats.hashing import hashes
 from twofold.formats.opening import read as read_file
 from twofold.formats.wheel import WheelFile
 from twofold.names import (

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 #: The level of everyday builds, chosen by measurement: docs/explanation/speed-of-conversion.md.
 FAST = 11
-#: The level of `twofold build` and of a registry's twins, which must be the same bytes: a third of the
-#: time of FAST for a tenth more bytes, so that a build takes less time than writing sdist and wheel
-#: alone does elsewhere.
+#: The level of `twofold build` and of a registry's twins, which must be the same bytes: a third
+#: of the time of FAST for a tenth more bytes, so that a build takes less time than writing sdist
+#: and wheel alone does elsewhere.
 BUILD = 5
 #: The level of `--release`.
 SMALLEST = 19

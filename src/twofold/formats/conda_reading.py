@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from twofold.artifact import Artifact, Kind
 from twofold.errors import BadFile, Problem
 from twofold.formats import limits
 from twofold.formats.tar_safety import TarStream, member_problem
@@ -54,17 +53,24 @@ def read_info(path: Path, wanted: dict[str, int] | None = None) -> dict[str, byt
     return found
 
 
-class CondaFile(NamedTuple):
-    """A package as an index shows it; `about` and `run_exports` are JSON, b'' where missing."""
+class CondaFacts(NamedTuple):
+    """A package as an index shows it.
 
-    artifact: Artifact
+    `data` is info/index.json as the file holds it, `index` its value; `hashes` are size in bytes,
+    SHA-256 and MD5 (hex) of the file; `about` and `run_exports` are JSON, b'' where missing.
+    """
+
+    index: dict[str, Any]  # type: ignore[assignment]  # hides tuple.index, which nobody needs
+    data: bytes
+    subdir: str
+    hashes: tuple[int, str, str]
     about: bytes
     run_exports: bytes
 
 
-def read_package(path: Path) -> CondaFile:
-    """An Artifact and what else an index shows of a conda package. Raises BadFile."""
-    from twofold.formats.opening import hashes
+def read_facts(path: Path) -> CondaFacts:
+    """What an index shows of a conda package, checked. Raises BadFile."""
+    from twofold.formats.hashing import hashes
 
     found = read_info(path)
     data = found["info/index.json"]
@@ -72,24 +78,9 @@ def read_package(path: Path) -> CondaFile:
     for name in ("info/about.json", "info/run_exports.json"):
         if name in found:
             parse_json(found[name], path, name)
-    size, sha256, md5 = hashes(path)
-    artifact = Artifact(
-        path=path,
-        kind=Kind.CONDA if path.name.endswith(".conda") else Kind.TAR_BZ2,
-        name=index["name"],
-        version=index["version"],
-        size=size,
-        sha256=sha256,
-        md5=md5,
-        metadata=data,
-        build=index["build"],
-        build_number=index["build_number"],
-        subdir=str(index.get("subdir") or ("noarch" if index.get("noarch") else path.parent.name)),
-        depends=tuple(index.get("depends") or ()),
-    )
-    return CondaFile(
-        artifact, found.get("info/about.json", b""), found.get("info/run_exports.json", b"")
-    )
+    subdir = str(index.get("subdir") or ("noarch" if index.get("noarch") else path.parent.name))
+    about, exports = found.get("info/about.json", b""), found.get("info/run_exports.json", b"")
+    return CondaFacts(index, data, subdir, hashes(path), about, exports)
 
 
 def parse_index(data: bytes, path: Path) -> dict[str, Any]:

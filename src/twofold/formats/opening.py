@@ -7,13 +7,15 @@ content is what RECORD or paths.json says is the deeper look of `twofold.formats
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from twofold.artifact import Artifact, Kind
 from twofold.errors import BadFile, Problem
 from twofold.formats import limits
+from twofold.formats.hashing import hashes
 from twofold_build.names import is_name, requirement_problem, specifiers_problem, version_problem
+
+__all__ = ["hashes", "kind_of", "read"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,9 +38,7 @@ def read(path: Path) -> Artifact:
         return _wheel(path)
     if kind is Kind.SDIST:
         return _sdist(path)
-    from twofold.formats.conda_reading import read_package
-
-    return read_package(path).artifact
+    return _conda(path, kind)
 
 
 def kind_of(filename: str) -> Kind:
@@ -50,18 +50,6 @@ def kind_of(filename: str) -> Kind:
         f"'{filename}' is none of the files that can be read",
         "a wheel ends in .whl, an sdist in .tar.gz, a conda package in .conda or .tar.bz2",
     )
-
-
-def hashes(path: Path) -> tuple[int, str, str]:
-    """Size in bytes, SHA-256 and MD5 (lower-case hex) of a file, in one pass."""
-    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-    size = 0
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            sha256.update(block)
-            md5.update(block)
-            size += len(block)
-    return size, sha256.hexdigest(), md5.hexdigest()
 
 
 def _wheel(path: Path) -> Artifact:
@@ -103,6 +91,27 @@ def _sdist(path: Path) -> Artifact:
         metadata=sdist.metadata_bytes,
         requires_python=sdist.metadata.requires_python,
         depends=sdist.metadata.requires_dist,
+    )
+
+
+def _conda(path: Path, kind: Kind) -> Artifact:
+    from twofold.formats.conda_reading import read_facts
+
+    facts = read_facts(path)
+    size, sha256, md5 = facts.hashes
+    return Artifact(
+        path=path,
+        kind=kind,
+        name=facts.index["name"],
+        version=facts.index["version"],
+        size=size,
+        sha256=sha256,
+        md5=md5,
+        metadata=facts.data,
+        build=facts.index["build"],
+        build_number=facts.index["build_number"],
+        subdir=facts.subdir,
+        depends=tuple(facts.index.get("depends") or ()),
     )
 
 

@@ -19,8 +19,6 @@ from pathlib import Path
 from struct import Struct
 from typing import IO, NamedTuple
 
-from isal import igzip_lib, isal_zlib
-
 from twofold.errors import BadFile, Problem
 from twofold.formats import limits
 from twofold.formats.zip_ends import ZipError, find_directory
@@ -338,6 +336,8 @@ class ZipArchive:
 
         Never gives more than `member.size` bytes. Raises BadFile when the data are damaged.
         """
+        from isal import isal_zlib
+
         size = crc = 0
         for piece in self._unpacked(member):
             size += len(piece)
@@ -354,6 +354,8 @@ class ZipArchive:
             )
 
     def _unpacked(self, member: ZipMember) -> Iterator[bytes]:
+        from isal import igzip_lib, isal_zlib
+
         left, at = member.packed, member.start
         inflate = isal_zlib.decompressobj(-15) if member.method == 8 else None
         while left:

@@ -24,7 +24,6 @@ from twofold.errors import Problem, TwofoldError
 from twofold.index.cache import Cache
 from twofold.index.conda_pages import write_channel, write_subdir
 from twofold.index.reading import read_all
-from twofold.index.simple_pages import write_projects
 
 _SUBDIR = re.compile(r"noarch|(linux|osx|win|freebsd|emscripten|wasi|zos)-[a-z0-9_]+")
 _CONDA = (".conda", ".tar.bz2")
@@ -105,6 +104,8 @@ def _write(
     written = 0
     has_projects = bool(cache.names(""))
     if projects or has_projects != (folder / "simple" / "index.html").exists():
+        from twofold.index.simple_pages import write_projects
+
         written += write_projects(folder, cache, projects)
     every = sorted({*cache.folders(), *subdirs, *names} - {""})
     if not every and has_projects:

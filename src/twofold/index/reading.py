@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
-from twofold.artifact import Listing
 from twofold.errors import BadFile, Problem
-from twofold.formats.opening import read
-from twofold.index import repodata, simple
+from twofold.formats.conda_reading import read_facts
+from twofold.index import repodata
 from twofold.index.cache import Kept
 from twofold.names import normalised
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 #: Fewer new files than this are read faster than other processes start.
 _FEW = 400
@@ -65,6 +66,16 @@ def _read_one(folder: Path, path: str, identity: Identity) -> Kept:
     file = folder / path
     if path.endswith((".conda", ".tar.bz2")):
         return _conda(file, path, identity)
+    return _pypi(file, path, identity)
+
+
+def _pypi(file: Path, path: str, identity: Identity) -> Kept:
+    from datetime import UTC, datetime
+
+    from twofold.artifact import Listing
+    from twofold.formats.opening import read
+    from twofold.index import simple
+
     artifact = read(file)
     moment = datetime.fromtimestamp(identity[1] / 1e9, UTC)
     entry = simple.file_entry(Listing(artifact, "../../" + path, moment))
@@ -83,21 +94,20 @@ def _put_metadata(wheel: Path, metadata: bytes) -> None:
 
 
 def _conda(file: Path, path: str, identity: Identity) -> Kept:
-    from twofold.formats.conda_reading import read_package
-
-    package = read_package(file)
+    package = read_facts(file)
     subdir = path.partition("/")[0]
-    if package.artifact.subdir != subdir:
+    if package.subdir != subdir:
         raise BadFile(
-            f"the package is for {package.artifact.subdir} but lies in {subdir}/",
-            f"move it to {package.artifact.subdir}/",
+            f"the package is for {package.subdir} but lies in {subdir}/",
+            f"move it to {package.subdir}/",
         )
+    record = repodata.record_from(package.index, subdir, package.hashes)
     return Kept(
         path,
         *identity,
         subdir,
-        package.artifact.name,
-        repodata.to_bytes(repodata.record_of(package.artifact)).decode(),
+        package.index["name"],
+        repodata.to_bytes(record).decode(),
         package.about.decode("utf-8", "replace"),
         package.run_exports.decode("utf-8", "replace"),
     )

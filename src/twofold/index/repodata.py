@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from twofold.artifact import Artifact, Kind, Listing
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from twofold.artifact import Artifact, Listing
 
 #: zstandard's level for the .zst files: beyond it repodata shrink by little and take long.
 LEVEL = 12
@@ -30,12 +34,18 @@ class Shards(NamedTuple):
 def record_of(artifact: Artifact) -> dict[str, Any]:
     """A package's record in repodata."""
     index = json.loads(artifact.metadata)
+    hashes = (artifact.size, artifact.sha256, artifact.md5)
+    return record_from(index, artifact.subdir, hashes)
+
+
+def record_from(
+    index: Mapping[str, Any], subdir: str, hashes: tuple[int, str, str]
+) -> dict[str, Any]:
+    """The record from info/index.json, and size in bytes, SHA-256 and MD5 (hex) of the file."""
     record = {key: value for key, value in index.items() if key not in _NOT_SHOWN}
     record.setdefault("depends", [])
-    record["subdir"] = artifact.subdir
-    record["md5"] = artifact.md5
-    record["sha256"] = artifact.sha256
-    record["size"] = artifact.size
+    record["subdir"] = subdir
+    record["size"], record["sha256"], record["md5"] = hashes
     return record
 
 
@@ -216,8 +226,3 @@ def newest_last(file: tuple[str, str, Mapping[str, Any]]) -> tuple[int, str]:
 def notices() -> dict[str, Any]:
     """The value of an empty notices.json (CEP 6)."""
     return {"notices": []}
-
-
-def is_package(artifact: Artifact) -> bool:
-    """Whether an artifact belongs into repodata."""
-    return artifact.kind in (Kind.CONDA, Kind.TAR_BZ2)
