@@ -1,0 +1,142 @@
+"""The three projects that builds are timed on, made anew from nothing but pip and a fixed seed.
+
+(a) 10 modules, 16 kB; (b) 1,000 .py files of sympy 1.13.3, 12.4 MB; (c) 101 files with 105 MB of
+package data: tables of numbers as text and as binary, which compress about as such files do.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+import sys
+import zipfile
+from array import array
+from pathlib import Path
+
+BACKENDS = {
+    "twofold": ("twofold-build", "twofold_build"),
+    "uv": ("uv_build", "uv_build"),
+    "flit": ("flit_core>=3.4", "flit_core.buildapi"),
+    "hatch": ("hatchling", "hatchling.build"),
+    "setuptools": ("setuptools", "setuptools.build_meta"),
+}
+SYMPY = "1.13.3"
+
+
+def make(folder: Path) -> dict[str, Path]:
+    """Input's letter -> its package folder, below `folder`; what is there already is kept."""
+    made = {}
+    for letter, name, write in (
+        ("a", "small_input", _small),
+        ("b", "sympy", _sympy),
+        ("c", "data_input", _data),
+    ):
+        package = folder / f"input-{letter}" / name
+        if not package.exists():
+            draft = package.with_name("draft")
+            shutil.rmtree(draft, ignore_errors=True)
+            draft.mkdir(parents=True)
+            write(draft, folder)
+            draft.rename(package)
+        made[letter] = package
+    return made
+
+
+def project(package: Path, backend: str, target: Path) -> Path:
+    """A project around a package, for one backend; the same layout and metadata for all."""
+    requirement, module = BACKENDS[backend]
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(package, target / "src" / package.name)
+    (target / "README.md").write_text(f"# {package.name}\n", encoding="utf-8")
+    (target / "pyproject.toml").write_text(
+        f"""\
+[build-system]
+requires = ["{requirement}"]
+build-backend = "{module}"
+
+[project]
+name = "{package.name}"
+version = "1.0.0"
+description = "An input of the benchmark"
+readme = "README.md"
+requires-python = ">=3.11"
+dependencies = ["mpmath>=1.1.0"]
+{_SETUPTOOLS if backend == "setuptools" else ""}""",
+        encoding="utf-8",
+    )
+    return target
+
+
+_SETUPTOOLS = """
+[tool.setuptools]
+include-package-data = true
+
+[tool.setuptools.packages.find]
+where = ["src"]
+
+[tool.setuptools.package-data]
+"*" = ["*"]
+"""
+
+
+def _small(package: Path, _: Path) -> None:
+    """10 modules of about 1.6 kB."""
+    for number in range(10):
+        name = "__init__" if number == 0 else f"module{number}"
+        lines = [f'"""Module {number}."""\n']
+        lines += [
+            f"def function{function}(value: int = {number}) -> int:\n"
+            f'    """Add {function}."""\n    return value + {function}\n'
+            for function in range(20)
+        ]
+        (package / f"{name}.py").write_text("\n\n".join(lines), encoding="utf-8")
+
+
+def _sympy(package: Path, folder: Path) -> None:
+    """1,000 modules of sympy: all that others import, and tests until the number is reached."""
+    wheels = folder / "wheels"
+    if not list(wheels.glob("sympy-*.whl")):
+        subprocess.run(
+            [sys.executable, "-m", "pip", "download", "--no-deps", "-d", wheels, f"sympy=={SYMPY}"],
+            check=True,
+        )
+    with zipfile.ZipFile(next(wheels.glob("sympy-*.whl"))) as archive:
+        modules = [n for n in archive.namelist() if n.startswith("sympy/") and n.endswith(".py")]
+        modules.sort(key=lambda name: ("/tests/" in name, name))
+        for name in modules[:1000]:
+            target = package / name.partition("/")[2]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(archive.read(name))
+
+
+def _data(package: Path, _: Path) -> None:
+    """100 files of 1.05 MB: half of them text, half binary, from a fixed seed."""
+    chance = random.Random(20261122)
+    (package / "__init__.py").write_text('"""Data."""\n', encoding="utf-8")
+    for number in range(50):
+        (package / f"table{number:02}.csv").write_bytes(_text(chance))
+        (package / f"array{number:02}.bin").write_bytes(_binary(chance))
+
+
+def _text(chance: random.Random) -> bytes:
+    rows = []
+    size = 0
+    value = 0.0
+    while size < 1_050_000:
+        value += chance.gauss(0, 1)
+        row = f"{len(rows)},{value:.4f},{chance.randrange(1000)},{chance.choice('abcdef')}\n"
+        rows.append(row)
+        size += len(row)
+    return "".join(rows).encode()
+
+
+def _binary(chance: random.Random) -> bytes:
+    value = 0
+    walk = array("i")
+    for _ in range(262_500):
+        value += chance.randrange(-500, 500)
+        walk.append(value)
+    if sys.byteorder == "big":
+        walk.byteswap()
+    return walk.tobytes()
