@@ -100,6 +100,12 @@ def test_setup_py_is_read_without_running_it(tmp_path: Path) -> None:
     assert not (tmp_path / "my_package" / "ran").exists()
 
 
+def test_what_find_packages_leaves_out_is_left_out(tmp_path: Path) -> None:
+    setup = "setup(name='x', version='1', packages=find_packages(exclude=['t', 't.*']))\n"
+    files = {"setup.py": setup, "x/__init__.py": "", "t/__init__.py": "", "y/__init__.py": ""}
+    assert adopted(tmp_path, files).settings["modules"] == ["x", "y"]
+
+
 def test_what_cannot_be_carried_over_is_listed_with_its_line(tmp_path: Path) -> None:
     found = adopted(tmp_path, {**TREE, "setup.py": SETUP_PY})
     assert found.lost == [

@@ -97,7 +97,8 @@ class Facts:
     `project` is the [project] table, `settings` the [tool.twofold] table, `groups` the
     [dependency-groups]. `unread` are [project] keys that a source has but says by a program:
     only its own backend can tell. `packages` are those named, dotted ([] when they are to be
-    found), `package_data` the files named in them. `comments` stood in tables that are replaced.
+    found, by the patterns of `find_*`), `package_data` the files named in them. `comments` stood
+    in tables that are replaced.
     """
 
     project: dict[str, Any] = field(default_factory=dict)
@@ -107,6 +108,8 @@ class Facts:
     unread: dict[str, str] = field(default_factory=dict)
     packages: list[str] | None = None
     package_data: dict[str, list[str]] = field(default_factory=dict)
+    find_include: tuple[str, ...] = ()
+    find_exclude: tuple[str, ...] = ()
     lost: list[Lost] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)

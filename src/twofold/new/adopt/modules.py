@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from twofold.new.adopt.facts import Facts
@@ -33,13 +34,19 @@ def settle_modules(facts: Facts, root: Path, takes_all: bool) -> None:
 def _found(facts: Facts, root: Path, takes_all: bool) -> list[str]:
     """The modules in the tree, where none is named."""
     code = read_code(root, facts.settings.get("source"))
-    modules = list(code.modules)
+    modules = [name for name in code.modules if _is_wanted(facts, name)]
     if not takes_all:
         wanted = file_name(str(facts.project["name"]))
         return [name for name in modules if name.lower() == wanted] or modules
-    packages = [name for name, path in code.modules.items() if path.is_dir()]
+    packages = [name for name in modules if code.modules[name].is_dir()]
     # setuptools, left to find packages in the root, takes no modules beside them.
     return packages if facts.packages == [] and packages else modules
+
+
+def _is_wanted(facts: Facts, name: str) -> bool:
+    """Whether the patterns of find_packages take a package."""
+    included = not facts.find_include or any(fnmatchcase(name, p) for p in facts.find_include)
+    return included and not any(fnmatchcase(name, pattern) for pattern in facts.find_exclude)
 
 
 def _drop_what_matches_nothing(facts: Facts, root: Path) -> None:

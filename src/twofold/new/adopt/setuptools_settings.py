@@ -238,6 +238,7 @@ def _packages(source: Source, value: Any) -> None:
                 path = inner.replace(".", "/")
                 facts.set("wheel.exclude", [f"**/{path}/**"])
         facts.packages = facts.packages or []
+        facts.find_include, facts.find_exclude = value.include, value.exclude
     elif isinstance(value, list):
         facts.packages = [*(facts.packages or []), *map(str, value)]
 

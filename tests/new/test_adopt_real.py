@@ -1,0 +1,77 @@
+"""Real sdists of PyPI, adopted: docs/explanation/adopted-projects.md says what comes out.
+
+The page's table is the list of what is fetched and what is expected, so that it stays true. Two
+rows run always, the rest with --slow.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "adopted-projects.md"
+ROW = re.compile(
+    r"^\| (?P<name>\S+) (?P<version>\S+) \| (?P<backend>[^|]+) \| (?P<real>\d+) \| (?P<form>\d+) "
+    r"\| (?P<lost>\d+) \|$",
+    re.MULTILINE,
+)
+ALWAYS = ("docopt", "idna")
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    version: str
+    real: int
+    form: int
+    lost: int
+
+
+ROWS = [
+    Row(m["name"], m["version"], int(m["real"]), int(m["form"]), int(m["lost"]))
+    for m in ROW.finditer(PAGE.read_text(encoding="utf-8"))
+]
+
+
+def test_the_table_holds_at_least_fifteen_projects_of_different_backends() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    backends = {m["backend"].split(",")[0] for m in ROW.finditer(text)}
+    assert len(ROWS) >= 15
+    assert {"setuptools", "flit_core", "hatchling", "poetry-core", "pdm-backend"} <= backends
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(row, id=row.name, marks=[] if row.name in ALWAYS else [pytest.mark.slow])
+        for row in ROWS
+    ],
+)
+def test_a_project_from_pypi_is_adopted(
+    row: Row, tmp_path: Path, twofold: Callable[..., object]
+) -> None:
+    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", row.name]
+    fetched = subprocess.run(
+        [*pip, "-d", str(tmp_path), f"{row.name}=={row.version}"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert fetched.returncode == 0, fetched.stderr
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    ran = twofold("init", tmp_path / sdist.name.removesuffix(".tar.gz"), "--verify", "--json")
+    assert ran.code == 0, ran.err
+    told = ran.json
+    real = [one for one in told["differences"] if not one["same"]]
+    form = [one for one in told["differences"] if one["same"]]
+    assert (len(real), len(form), len(told["lost"])) == (row.real, row.form, row.lost), (
+        [f"{one['kind']}: {one['old'][:80]} -> {one['new'][:80]}" for one in real],
+        [one["what"] for one in told["lost"]],
+    )
