@@ -285,3 +285,44 @@ def test_well_known_projects_are_found_under_their_import_names(
 ) -> None:
     root = project(code(source), {"dependencies = []": f'dependencies = ["{requirement}"]'})
     assert [c for c in codes(root) if c in ("TF111", "TF112")] == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "try:\n    ExceptionGroup\nexcept NameError:\n    ExceptionGroup = None",
+        "import sys\nif sys.version_info < (3, 11):\n    from exceptiongroup import ExceptionGroup\n"
+        "class A(ExceptionGroup): ...",
+        "x = a[(*b, 1)]",
+    ],
+)
+def test_what_is_guarded_or_only_looks_new_needs_nothing_newer(source: str) -> None:
+    assert facts_of(source.encode()).features == ()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "__all__ = ['f']\ndef load():\n    global f\n    f = 1\nload()",
+        "__all__ = ['f']\ndef f(): ...\nif not f:\n    del f",
+        "from .sub import *\n__all__ = ['inner']",
+    ],
+)
+def test_names_made_in_rare_ways_are_known(source: str, project: Callable[..., Path]) -> None:
+    files = {"src/pkg/sub/__init__.py": "from . import inner", "src/pkg/sub/inner.py": ""}
+    assert codes(project({**code(source), **files})) == []
+
+
+def test_what_runs_only_as_a_program_makes_no_cycle(project: Callable[..., Path]) -> None:
+    main = "if __name__ == '__main__':\n    from .b import g\n    g()\n"
+    files = code("from .a import f", a=f"{main}def f(): ...", b="from .a import f\ndef g(): ...")
+    assert codes(project(files)) == []
+
+
+def test_a_folder_without_init_is_no_stumbling_block(project: Callable[..., Path]) -> None:
+    files = {
+        "src/pkg/space/inner.py": "from pkg.space import other\n",
+        "src/pkg/space/other.py": "",
+    }
+    root = project({**code("from .space.inner import other\nfrom pkg.space import inner"), **files})
+    assert codes(root) == []

@@ -146,7 +146,7 @@ FILES: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Path]]] = {
     "TF109": (wheel(code("from enum import StrEnum")), wheel(code("from enum import Enum"))),
     "TF201": (wheel(code("") | {"my_package/server.pem": KEY}), sound),
     "TF202": (wheel(code("") | {"my_package/.DS_Store": b"x"}), sound),
-    "TF203": (wheel({"my_package/data.csv": b"1"}), sound),
+    "TF203": (wheel({}), wheel({}, Requires_Dist="numpy")),
     "TF401": (page, sound),
     "TF402": (lie("climbs"), sound),
     "TF403": (lie("two names"), sound),
@@ -157,6 +157,10 @@ FILES: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Path]]] = {
     ),
     "TF406": (wheel(Requires_Python="3.9 or so"), sound),
     "TF407": (of_linux, of_manylinux),
+    "TF410": (
+        lambda folder: put_wheel(folder, None, GOOD, "My_Package-1.0.0-py3-none-any.whl"),
+        sound,
+    ),
 }
 
 

@@ -122,7 +122,8 @@ class _Run:
         )
 
     def _is_bound(self, target: str, name: str) -> bool:
-        line = self._modules[target].facts.defined.get(name)
+        there = self._modules.get(target)
+        line = there.facts.defined.get(name) if there else None
         if line is None:
             return False
         return target not in self._reached or line < self._reached[target]

@@ -17,8 +17,11 @@ from twofold.imports.reading import Import, is_type_checking, module_imports
 
 #: Ways to define names that no reading of the source can follow.
 _OPEN = re.compile(
-    rb"globals\(\)|locals\(\)|vars\(\)|sys\.modules\[|\bexec\(|setattr\(|lazy_loader|lazy\.attach"
+    rb"globals\(\)|apipkg|locals\(\)|vars\(\)|sys\.modules\[|\bexec\(|setattr\(|lazy_loader|lazy\.attach"
 )
+
+#: Some lines, and what they stand under: 'if', 'main' or 'try'.
+Condition = tuple[range, str]
 
 
 class SyntaxMistake(NamedTuple):
@@ -56,36 +59,67 @@ def facts_of(source: bytes) -> Facts:
         return Facts(SyntaxMistake(error.msg, error.lineno or 0))
     except (ValueError, RecursionError, MemoryError) as error:
         return Facts(SyntaxMistake(str(error) or type(error).__name__, 0))
-    defined = defined_names(tree)
+    defined = defined_names(tree) | _further_names(tree, source)
+    conditions = list(_conditions(tree.body))
+    imports = tuple(_marked(module_imports(tree), conditions))
+    bound = defined.keys() | {name for found in imports for name in found.names}
     return Facts(
-        imports=tuple(_marked(module_imports(tree), list(_conditions(tree.body)))),
+        imports=imports,
         defined=defined,
         exported=dunder_all(tree),
         is_open="__getattr__" in defined or _OPEN.search(source) is not None,
         version=_version(tree),
-        features=tuple(features(tree, source)),
+        features=tuple(features(tree, source, bound, [lines for lines, _ in conditions])),
     )
 
 
-def _marked(imports: Iterable[Import], conditions: list[range]) -> Iterator[Import]:
-    """Imports, those under an `if` as optional: `if PY311:` guards as well as sys.version_info."""
+def _marked(imports: Iterable[Import], conditions: list[Condition]) -> Iterator[Import]:
+    """Imports, those under an `if` as optional: `if PY311:` guards as well as sys.version_info.
+
+    What stands under `if __name__ == "__main__"` does not run when the module is imported.
+    """
     for found in imports:
-        if not found.is_optional and any(found.line in lines for lines in conditions):
+        around = [kind for lines, kind in conditions if found.line in lines]
+        if "main" in around:
+            yield replace(found, is_deferred=True)
+        elif "if" in around:
             yield replace(found, is_optional=True)
         else:
             yield found
 
 
-def _conditions(body: Sequence[ast.stmt]) -> Iterator[range]:
-    """The lines of every `if` but those that ask for TYPE_CHECKING."""
+def _conditions(body: Sequence[ast.stmt]) -> Iterator[Condition]:
+    """The lines of every `if` (but those that ask for TYPE_CHECKING) and `try`, and its kind."""
     for node in body:
+        lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
         if isinstance(node, ast.If) and not is_type_checking(node.test):
-            yield range(node.lineno, (node.end_lineno or node.lineno) + 1)
+            yield lines, "main" if _asks_main(node.test) else "if"
             continue
+        if isinstance(node, ast.Try | ast.TryStar):
+            yield lines, "try"
         for field in ("body", "orelse", "finalbody"):
             yield from _conditions(getattr(node, field, ()))
         for handler in getattr(node, "handlers", ()):
             yield from _conditions(handler.body)
+
+
+def _asks_main(test: ast.expr) -> bool:
+    return isinstance(test, ast.Compare) and getattr(test.left, "id", "") == "__name__"
+
+
+def _further_names(tree: ast.Module, source: bytes) -> dict[str, int]:
+    """Names that a function makes with `global`, and names deleted only under some condition."""
+    if b"global " not in source and b"del " not in source:
+        return {}
+    found = {}
+    outermost = {id(node) for node in tree.body}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Global):
+            found.update(dict.fromkeys(node.names, node.lineno))
+        elif isinstance(node, ast.Delete) and id(node) not in outermost:
+            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            found.update(dict.fromkeys(names, node.lineno))
+    return found
 
 
 def _version(tree: ast.Module) -> tuple[str, int]:

@@ -11,7 +11,7 @@ from twofold.check.context import Code, CodeModule, module_name
 from twofold.check.junk import is_code
 from twofold.check.pythons_allowed import allowed_minors
 from twofold.check.reading import read_facts
-from twofold.check.rules import Told
+from twofold.check.rules import WARNING, Told
 from twofold.errors import Problem
 from twofold.names import file_name, sdist_name, wheel_name
 
@@ -49,6 +49,8 @@ class FileCode(Code):
         self.minors = allowed_minors(self.requires_python)
         self.files = {self.place(path): data for path, data in contents.items()}
         self.entry_points = _entry_points(contents)
+        # A wheel for one platform leaves out the modules of the others.
+        self.is_complete = all(tag.endswith("-any") for tag in artifact.tags)
 
     def place(self, path: str) -> str:
         return f"{self.artifact.filename}: {path}"
@@ -129,15 +131,19 @@ def _entry_points(contents: Contents) -> dict[str, dict[str, str]]:
 
 
 def empty_package(code: FileCode) -> Iterator[Told]:
-    """TF203: of wheels; an sdist or a conda package may hold other things."""
+    """TF203: of wheels. One that only brings dependencies is empty on purpose."""
     if code.artifact.kind is not Kind.WHEEL:
         return
     inside = [path.partition(": ")[2] for path in code.files]
-    if not any(is_code(path) or ".data/" in path for path in inside):
+    packed = [path for path in inside if ".dist-info/" not in path]
+    if any(is_code(path) or ".data/" in path for path in packed):
+        return
+    if packed or not code.artifact.depends:
         yield Told(
             "there is nothing in the wheel that can be imported",
             "build it again, and look at 'twofold build --list'",
             code.artifact.filename,
+            severity=WARNING if packed else "",
         )
 
 
@@ -154,19 +160,24 @@ def platform_tag(code: FileCode) -> Iterator[Told]:
             )
 
 
-def further_problems(artifact: Artifact) -> list[Problem]:
-    """What `formats` lets pass and PyPI does not: another spelling of the name, newer metadata."""
-    return [] if artifact.kind.is_conda else [*_spelling(artifact), *_metadata(artifact)]
-
-
-def _spelling(artifact: Artifact) -> list[Problem]:
-    """PEP 625 and the binary distribution format ask for the normalised name."""
+def old_file_name(code: FileCode) -> Iterator[Told]:
+    """TF410: PEP 625 and the binary distribution format ask for the normalised name."""
+    artifact = code.artifact
+    if artifact.kind.is_conda:
+        return
     parse = wheel_name if artifact.kind is Kind.WHEEL else sdist_name
     written, wanted = parse(artifact.filename).name, file_name(artifact.name)
-    if written == wanted:
-        return []
-    hint = "build it with a backend that knows PEP 625"
-    return [Problem(f"its file name begins with '{written}' and not with '{wanted}'", hint)]
+    if written != wanted:
+        yield Told(
+            f"the file name begins with '{written}' and not with '{wanted}'",
+            "build it with a backend that follows PEP 625",
+            artifact.filename,
+        )
+
+
+def further_problems(artifact: Artifact) -> list[Problem]:
+    """What `formats` lets pass and PyPI does not: metadata newer than it knows."""
+    return [] if artifact.kind.is_conda else _metadata(artifact)
 
 
 def _metadata(artifact: Artifact) -> list[Problem]:

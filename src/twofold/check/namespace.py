@@ -116,6 +116,12 @@ class Namespace:
         if there.facts.exported is not None:
             return set(there.facts.exported.names) if there.facts.exported.is_complete else None
         names = {name for name in there.facts.defined if not name.startswith("_")}
+        # A submodule that was imported by somebody is a name of its package too.
+        names |= {
+            inner.rpartition(".")[2]
+            for inner in self._modules
+            if inner.rpartition(".")[0] == target
+        }
         if "*" in names:
             further = self._star_names(target)
             return None if further is None else names | further

@@ -64,6 +64,7 @@ TF406 E bad-metadata           -            structure The metadata in a built fi
 TF407 W platform-tag           -            files     PyPI refuses a wheel for this platform.
 TF408 E wheel-not-in-sdist     -            pairs     The wheel holds code that the sdist does not.
 TF409 E wheel-unlike-sdist     -            pairs     Wheel and sdist say different things of themselves.
+TF410 W old-file-name          -            files     The file's name is not spelt in normal form.
 """  # noqa: E501 (a table reads better unbroken)
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import ast
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from typing import TypeGuard
 
 from twofold.check.python_news import BUILTINS
 
@@ -52,14 +53,24 @@ _FIELDS = {
 Feature = tuple[int, str, int]
 
 
-def features(tree: ast.Module, source: bytes) -> list[Feature]:
-    """(minor version, what, line) of each newer feature, the newest first."""
+def features(
+    tree: ast.Module, source: bytes, bound: Collection[str] = (), guarded: Sequence[range] = ()
+) -> list[Feature]:
+    """(minor version, what, line) of each newer feature, the newest first.
+
+    A built-in does not count where the module binds its name itself (`bound`), nor on lines
+    under some condition (`guarded`).
+    """
     found: dict[str, Feature] = {}
     lines = source.splitlines()
     lazy = _annotations_are_strings(tree)
     for node in _walk(tree):
         for minor, what in _of_node(node, lines, lazy):
             line = getattr(node, "lineno", 1)
+            if isinstance(node, ast.Name) and (
+                node.id in bound or any(line in lines for lines in guarded)
+            ):
+                continue
             if what not in found or line < found[what][2]:
                 found[what] = (minor, what, line)
     if sys.version_info >= (3, 12):
@@ -101,15 +112,16 @@ def _of_node(node: ast.AST, lines: list[bytes], lazy: bool) -> Iterator[tuple[in
         if _is_parenthesised(node, lines):
             yield 9, "a parenthesised with statement"
     elif isinstance(node, ast.Subscript):
-        if isinstance(node.slice, ast.Tuple) and any(
-            isinstance(part, ast.Starred) for part in node.slice.elts
+        inside = node.slice
+        if _is_bare_tuple(inside, lines) and any(
+            isinstance(part, ast.Starred) for part in inside.elts
         ):
             yield 11, "a star in square brackets"
     elif isinstance(node, ast.ExceptHandler) and _is_bare_tuple(node.type, lines):
         yield 14, "several exceptions without parentheses"
 
 
-def _is_bare_tuple(node: ast.expr | None, lines: list[bytes]) -> bool:
+def _is_bare_tuple(node: ast.expr | None, lines: list[bytes]) -> TypeGuard[ast.Tuple]:
     if not isinstance(node, ast.Tuple):
         return False
     return lines[node.lineno - 1][node.col_offset : node.col_offset + 1] != b"("
