@@ -271,3 +271,40 @@ audit = Table(
     Column("subject", Text, nullable=False, server_default=""),
     Column("detail", Text, nullable=False, server_default="{}"),
 )
+
+upstreams = Table(
+    "upstreams",
+    metadata,
+    _to("channel_id", "channels.id", primary_key=True),
+    Column("kind", Text, primary_key=True),  # pypi | conda
+    Column("url", Text, nullable=False),
+    Column("internal", Boolean, nullable=False),  # the operator named an address that is not public
+    Column("prefixes", Text, nullable=False),  # JSON: names that it never answers for
+    Column("created_at", Text, nullable=False),
+)
+
+upstream_pages = Table(
+    "upstream_pages",
+    metadata,
+    _to("channel_id", "channels.id", primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),  # a project's key, or a subdir
+    Column("body", LargeBinary, nullable=False),  # what it last said, as offers (JSON)
+    Column("digest", Text, nullable=False),
+    Column("checked_at", Text, nullable=False),
+)
+
+upstream_pins = Table(
+    "upstream_pins",
+    metadata,
+    _to("channel_id", "channels.id", primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("subdir", Text, primary_key=True),
+    Column("filename", Text, primary_key=True),
+    Column("key", Text, nullable=False),  # the page that offered it
+    Column("sha256", Text, nullable=False),  # as first seen, for ever
+    Column("url", Text, nullable=False),
+    Column("wanted", Boolean, nullable=False),  # somebody asked for it: our copy came from there
+    Column("seen_at", Text, nullable=False),
+    Index(None, "channel_id", "key"),
+)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from twofold.server.registry import conda_pages, looking
+from twofold.server.registry import conda_pages, fronting, looking
 from twofold.server.web.asking import actor_of, registry_of, view_of
 from twofold.server.web.sending import FOR_EVER, cache_control, send_file, send_page
 
@@ -21,9 +21,9 @@ def in_subdir(request: Request) -> Response:
     registry, words = registry_of(request), request.path_params
     subdir, name = words["subdir"], words["filename"]
     if name.endswith((".conda", ".tar.bz2")):
-        found = looking.by_name(registry, actor_of(request), words["channel"], subdir, name)
+        found = fronting.package(registry, actor_of(request), words["channel"], subdir, name)
         return send_file(request, registry, found)
-    page, public = conda_pages.repodata(registry, view_of(request), subdir, name)
+    page, public = fronting.repodata(registry, view_of(request), subdir, name)
     media = "application/zstd" if name.endswith(".zst") else "application/json"
     return send_page(request, page, media, public)
 

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from twofold.names import normalised
 from twofold.server.pages import HTML, JSON
-from twofold.server.registry import looking
+from twofold.server.registry import fronting, looking
 from twofold.server.web.asking import actor_of, registry_of, view_of
 from twofold.server.web.sending import FOR_EVER, cache_control, send_file, send_page
 
@@ -59,7 +59,7 @@ def project_page(request: Request) -> Response:
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(f"{up}{normalised(name)}/{query}", 301)
     media, form = _wanted(request)
-    page, public = looking.simple_page(registry_of(request), view_of(request), name, form)
+    page, public = fronting.simple_page(registry_of(request), view_of(request), name, form)
     return send_page(request, page, media, public, {"vary": "Accept"})
 
 
@@ -77,7 +77,7 @@ def file(request: Request) -> Response:
     name, sha256 = words["filename"], words["sha256"]
     of_metadata = name.endswith(".metadata")
     name = name.removesuffix(".metadata")
-    found = looking.file(registry, actor_of(request), words["channel"], sha256, name)
+    found = fronting.file(registry, actor_of(request), words["channel"], sha256, name)
     if not of_metadata:
         return send_file(request, registry, found)
     headers = {

@@ -1,0 +1,123 @@
+"""`twofold admin upstream` and `twofold admin follow`: what channels stand in front of."""
+
+from __future__ import annotations
+
+import argparse
+
+from twofold.cli.terminal import note, result
+from twofold.errors import TwofoldError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twofold.server.registry import Registry
+    from twofold.server.registry.following import Followed
+
+    Act = Callable[[argparse.Namespace, Registry], int]
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add both to the sub-commands of `twofold admin`.
+
+    Each sets `act`, called with the arguments and the registry; returns the exit code.
+    """
+    _add_upstream(commands)
+    made = commands.add_parser(
+        "follow",
+        help="bring projects and all they need from the channel's upstream, and keep them current",
+    )
+    made.add_argument("names", nargs="*", metavar="NAME", help="a requirement; none: all followed")
+    made.add_argument("--channel", default="main", help="the channel (default: main)")
+    made.add_argument("--python", metavar="X.Y", help="the Python they are for")
+    made.add_argument(
+        "--platform", help="the platform, as conda names it: linux-64, osx-arm64, ..."
+    )
+    made.set_defaults(act=_follow)
+
+
+def _add_upstream(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    made = commands.add_parser("upstream", help="what a channel stands in front of")
+    verbs = made.add_subparsers(dest="verb", required=True, metavar="VERB")
+    adding = verbs.add_parser("add", help="put a channel in front of an index or a channel")
+    adding.add_argument("channel")
+    adding.add_argument("url", help="the index's simple pages, or the conda channel")
+    adding.add_argument("--kind", choices=("pypi", "conda"), required=True)
+    adding.add_argument(
+        "--private-prefix",
+        action="append",
+        default=[],
+        metavar="PREFIX",
+        help="a name, or a beginning of names, that the upstream never answers for; repeatable",
+    )
+    adding.set_defaults(act=_add)
+    removing = verbs.add_parser("remove", help="ask it no more; what was fetched stays")
+    removing.add_argument("channel")
+    removing.add_argument("--kind", choices=("pypi", "conda"), required=True)
+    removing.set_defaults(act=_remove)
+    verbs.add_parser("list", help="which channel stands in front of what").set_defaults(act=_list)
+
+
+def _add(args: argparse.Namespace, registry: Registry) -> int:
+    from twofold.server.registry import upstreaming
+
+    prefixes = tuple(args.private_prefix)
+    added = upstreaming.add(registry, "admin", args.channel, args.url, args.kind, prefixes)
+    where = " (an address that is not public)" if added.internal else ""
+    if args.json:
+        result({"channel": args.channel, "url": added.url, "internal": added.internal})
+    else:
+        print(f"{args.channel} stands in front of {added.url}{where}")
+    return 0
+
+
+def _remove(args: argparse.Namespace, registry: Registry) -> int:
+    from twofold.server.registry import upstreaming
+
+    upstreaming.remove(registry, "admin", args.channel, args.kind)
+    return 0
+
+
+def _list(args: argparse.Namespace, registry: Registry) -> int:
+    from twofold.server.registry import upstreaming
+
+    found = [
+        {"channel": channel, "kind": one.kind, "url": one.url, "private": list(one.prefixes)}
+        for channel, one in upstreaming.all_of(registry)
+    ]
+    if args.json:
+        result(found)
+    else:
+        for line in found:
+            print(f"{line['channel']}  {line['kind']}  {line['url']}")
+    return 0
+
+
+def _follow(args: argparse.Namespace, registry: Registry) -> int:
+    from twofold.server.registry import following
+    from twofold.server.registry.administration import OPERATOR
+    from twofold.server.upstreams.targets import Target
+
+    if not args.names:
+        done = following.refollow(registry, OPERATOR, args.channel)
+    elif args.python and args.platform:
+        target = Target(args.python, args.platform)
+        done = following.follow(registry, OPERATOR, args.channel, args.names, target)
+    else:
+        raise TwofoldError(
+            "a closure is for a Python and a platform",
+            "say them: --python 3.12 --platform linux-64",
+        )
+    return _say(args, done)
+
+
+def _say(args: argparse.Namespace, done: Followed) -> int:
+    if args.json:
+        result({"brought": done.brought, "here": done.here, "missing": done.missing})
+    else:
+        for filename in done.brought:
+            print(filename)
+        note(f"{len(done.brought)} brought, {len(done.here)} were here")
+    for reason in done.missing.values():
+        note(f"missing: {reason}")
+    return 1 if done.missing else 0

@@ -1,0 +1,198 @@
+"""What channels stand in front of: upstreams, their last words, and the hashes first seen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+
+from twofold.server.clock import from_text, to_text
+from twofold.server.store.schema import files, projects, upstream_pages, upstream_pins, upstreams
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """An index (`pypi`) or a channel (`conda`) behind a channel of ours.
+
+    `internal`: the operator named an address that is not public. `prefixes`: normalised names and
+    beginnings of names that it is never asked for.
+    """
+
+    channel_id: int
+    kind: str
+    url: str
+    internal: bool = False
+    prefixes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What an upstream last said under a key, and when that was found still true."""
+
+    body: bytes
+    digest: str
+    checked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A file that an upstream offered, with the hash it had when it was first seen."""
+
+    kind: str
+    subdir: str
+    filename: str
+    key: str
+    sha256: str
+    url: str
+    wanted: bool = False
+
+
+def set_upstream(db: Connection, upstream: Upstream, at: datetime) -> None:
+    remove_upstream(db, upstream.channel_id, upstream.kind)
+    db.execute(
+        insert(upstreams).values(
+            channel_id=upstream.channel_id,
+            kind=upstream.kind,
+            url=upstream.url,
+            internal=upstream.internal,
+            prefixes=json.dumps(upstream.prefixes),
+            created_at=to_text(at),
+        )
+    )
+
+
+def remove_upstream(db: Connection, channel_id: int, kind: str) -> bool:
+    """False when there was none. Pins stay: a hash once seen is never another one."""
+    for table in (upstream_pages, upstreams):
+        done = db.execute(
+            delete(table).where(table.c.channel_id == channel_id, table.c.kind == kind)
+        )
+    return bool(done.rowcount)
+
+
+def upstream_of(db: Connection, channel_id: int, kind: str) -> Upstream | None:
+    query = select(upstreams).where(upstreams.c.channel_id == channel_id, upstreams.c.kind == kind)
+    row = db.execute(query).first()
+    return _upstream(row) if row else None
+
+
+def all_upstreams(db: Connection) -> list[Upstream]:
+    query = select(upstreams).order_by(upstreams.c.channel_id, upstreams.c.kind)
+    return [_upstream(row) for row in db.execute(query)]
+
+
+def _upstream(row: Row[Any]) -> Upstream:
+    prefixes = tuple(json.loads(row.prefixes))
+    return Upstream(row.channel_id, row.kind, row.url, bool(row.internal), prefixes)
+
+
+def heard(db: Connection, upstream: Upstream, key: str) -> Heard | None:
+    query = select(upstream_pages).where(
+        upstream_pages.c.channel_id == upstream.channel_id,
+        upstream_pages.c.kind == upstream.kind,
+        upstream_pages.c.key == key,
+    )
+    row = db.execute(query).first()
+    return Heard(bytes(row.body), row.digest, from_text(row.checked_at)) if row else None
+
+
+def set_heard(db: Connection, upstream: Upstream, key: str, told: Heard) -> None:
+    where = {"channel_id": upstream.channel_id, "kind": upstream.kind, "key": key}
+    query = delete(upstream_pages)
+    for name, value in where.items():
+        query = query.where(upstream_pages.c[name] == value)
+    db.execute(query)
+    values = {"body": told.body, "digest": told.digest, "checked_at": to_text(told.checked_at)}
+    db.execute(insert(upstream_pages).values(**where, **values))
+
+
+def pins(db: Connection, channel_id: int, subdir: str, key: str) -> dict[str, Pin]:
+    """By file name: the pins of one page."""
+    query = select(upstream_pins).where(
+        upstream_pins.c.channel_id == channel_id,
+        upstream_pins.c.subdir == subdir,
+        upstream_pins.c.key == key,
+    )
+    return {row.filename: _pin(row) for row in db.execute(query)}
+
+
+def pin_of(db: Connection, channel_id: int, subdir: str, filename: str) -> Pin | None:
+    query = select(upstream_pins).where(
+        upstream_pins.c.channel_id == channel_id,
+        upstream_pins.c.subdir == subdir,
+        upstream_pins.c.filename == filename,
+    )
+    row = db.execute(query).first()
+    return _pin(row) if row else None
+
+
+def _pin(row: Row[Any]) -> Pin:
+    return Pin(row.kind, row.subdir, row.filename, row.key, row.sha256, row.url, bool(row.wanted))
+
+
+def add_pins(db: Connection, channel_id: int, new: Iterable[Pin], at: datetime) -> None:
+    """The names must not be pinned yet in this page; one pinned by another page stays as it is."""
+    for pin in new:
+        if pin_of(db, channel_id, pin.subdir, pin.filename) is None:
+            db.execute(
+                insert(upstream_pins).values(
+                    channel_id=channel_id,
+                    kind=pin.kind,
+                    subdir=pin.subdir,
+                    filename=pin.filename,
+                    key=pin.key,
+                    sha256=pin.sha256,
+                    url=pin.url,
+                    wanted=False,
+                    seen_at=to_text(at),
+                )
+            )
+
+
+def change_pin(db: Connection, channel_id: int, pin: Pin, **values: Any) -> None:
+    db.execute(
+        update(upstream_pins)
+        .where(
+            upstream_pins.c.channel_id == channel_id,
+            upstream_pins.c.subdir == pin.subdir,
+            upstream_pins.c.filename == pin.filename,
+        )
+        .values(**values)
+    )
+
+
+def is_own(db: Connection, channel_id: int, key: str, conda_name: str) -> bool:
+    """Whether a name is the channel's own: it has a project of that name (in either world) with a
+    file, deleted or not, that did not come from the upstream, or with no file at all.
+    """
+    called = (projects.c.key == key) | (projects.c.conda_name == conda_name)
+    query = select(projects.c.id).where(projects.c.channel_id == channel_id, called)
+    ids = list(db.execute(query).scalars())
+    if not ids:
+        return False
+    filled = set(
+        db.execute(select(files.c.project_id).where(files.c.project_id.in_(ids))).scalars()
+    )
+    return filled != set(ids) or db.execute(_not_from_upstream(ids)).first() is not None
+
+
+def _not_from_upstream(project_ids: list[int]) -> Select[Any]:
+    """A file came from there when its name is pinned to its very hash and was asked for; a twin
+    came from where its wheel did.
+    """
+    root = files.alias("root")
+    source = root.c.id == func.coalesce(files.c.made_from, files.c.id)
+    pinned = (
+        (upstream_pins.c.channel_id == root.c.channel_id)
+        & (upstream_pins.c.subdir == root.c.subdir)
+        & (upstream_pins.c.filename == root.c.filename)
+        & (upstream_pins.c.sha256 == root.c.sha256)
+        & upstream_pins.c.wanted
+    )
+    query = select(files.c.id).join(root, source).outerjoin(upstream_pins, pinned)
+    where = files.c.project_id.in_(project_ids) & upstream_pins.c.filename.is_(None)
+    return query.where(where).limit(1)

@@ -1,0 +1,134 @@
+"""A simple index upstream: its pages (PEP 691 JSON, PEP 503 HTML) as offers, and as ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from html import escape
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import quote, urldefrag, urljoin, urlsplit
+
+from twofold.errors import Unreachable
+from twofold.server.upstreams.http import Source, fetch_page
+from twofold.server.upstreams.offers import Offer
+
+ACCEPT = (
+    "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, "
+    "text/html;q=0.1"
+)
+
+#: The fields of PEP 691 and its followers that are passed on.
+_KEPT = ("requires-python", "size", "upload-time", "yanked")
+
+_ENDINGS = (".whl", ".tar.gz")
+
+
+def offers(source: Source, key: str) -> list[Offer] | None:
+    """What the upstream has of a project; None when it has none. Raises Unreachable."""
+    found = fetch_page(source, f"{source.url.rstrip('/')}/{quote(key)}/", ACCEPT)
+    if found is None:
+        return None
+    body, media, address = found
+    read = _of_json if media.endswith("+json") else _of_html
+    try:
+        every = read(body, address)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Unreachable(f"the upstream's page {address} cannot be read: {error}") from error
+    return [offer for offer in every if offer.is_sound and offer.filename.endswith(_ENDINGS)]
+
+
+def _of_json(body: bytes, address: str) -> list[Offer]:
+    value = json.loads(body)
+    status = value.get("project-status") or {}
+    if status.get("status") == "quarantined":
+        return []
+    return [
+        Offer(
+            file["filename"],
+            str(file["hashes"].get("sha256", "")).lower(),
+            urljoin(address, file["url"]),
+            {name: file[name] for name in _KEPT if file.get(name) is not None},
+        )
+        for file in value["files"]
+    ]
+
+
+def _of_html(body: bytes, address: str) -> list[Offer]:
+    reader = _Anchors()
+    reader.feed(body.decode("utf-8", "replace"))
+    reader.close()
+    found = []
+    for attributes in reader.found:
+        url, fragment = urldefrag(urljoin(address, attributes.get("href") or ""))
+        entry: dict[str, Any] = {}
+        if requires := attributes.get("data-requires-python"):
+            entry["requires-python"] = requires
+        if "data-yanked" in attributes:
+            entry["yanked"] = attributes["data-yanked"] or True
+        filename = urlsplit(url).path.rpartition("/")[2]
+        sha256 = fragment.removeprefix("sha256=") if fragment.startswith("sha256=") else ""
+        found.append(Offer(filename, sha256.lower(), url, entry))
+    return found
+
+
+class _Anchors(HTMLParser):
+    """Collects the attributes of every link."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[dict[str, str | None]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a":
+            self.found.append(dict(attrs))
+
+
+def page(key: str, own: bytes | None, offered: Iterable[Offer]) -> dict[str, Any]:
+    """Our page (PEP 691) of what lies here and what could be fetched; what lies here wins."""
+    value: dict[str, Any] = (
+        json.loads(own)
+        if own
+        else {"meta": {"api-version": "1.1"}, "name": key, "versions": [], "files": []}
+    )
+    here = {file["filename"]: file for file in value["files"]}
+    for offer in offered:
+        if offer.filename in here:  # a yank upstream is one here
+            mine = here[offer.filename]
+            mine["yanked"] = mine.get("yanked") or offer.entry.get("yanked", False)
+        else:
+            address = f"../../files/{offer.sha256}/{quote(offer.filename)}"
+            sha256 = {"sha256": offer.sha256}
+            entry = {"filename": offer.filename, "url": address, "hashes": sha256, **offer.entry}
+            value["files"].append({"yanked": False, "core-metadata": False, **entry})
+    if "versions" in value and not value["versions"]:
+        del value["versions"]
+        value["meta"] = {**value["meta"], "api-version": "1.0"}
+    return value
+
+
+def as_json(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def as_html(value: Mapping[str, Any]) -> bytes:
+    name = escape(str(value["name"]))
+    lines = "\n".join(_anchor(file) for file in value["files"])
+    return (
+        '<!DOCTYPE html>\n<html><head><meta charset="utf-8">'
+        '<meta name="pypi:repository-version" content="1.0">'
+        f"<title>Links for {name}</title></head><body>\n<h1>Links for {name}</h1>\n"
+        f"{lines}\n</body></html>\n"
+    ).encode()
+
+
+def _anchor(file: Mapping[str, Any]) -> str:
+    attributes = [f'href="{escape(file["url"])}#sha256={escape(file["hashes"]["sha256"])}"']
+    if requires := file.get("requires-python"):
+        attributes.append(f'data-requires-python="{escape(str(requires))}"')
+    if (yanked := file.get("yanked")) not in (None, False):
+        attributes.append(f'data-yanked="{escape(yanked if isinstance(yanked, str) else "")}"')
+    metadata = file.get("core-metadata")
+    if isinstance(metadata, dict) and "sha256" in metadata:
+        attributes.append(f'data-core-metadata="sha256={escape(metadata["sha256"])}"')
+    return f"<a {' '.join(attributes)}>{escape(file['filename'])}</a><br>"

@@ -1,0 +1,346 @@
+"""A channel in front of an index: two registries, and a static server with faults."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.server.conftest import Place, serve
+from tests.server.packages import make_conda, make_sdist, make_wheel
+from tests.server.upstream import Static, second_place, stand
+from twofold.cli import admin_upstreams
+from twofold.cli.terminal import Parser
+from twofold.errors import Refused, TwofoldError, Unreachable
+from twofold.server.clock import now
+from twofold.server.registry import changing, following, upstreaming
+from twofold.server.store import audit
+from twofold.server.upstreams.http import Source, fetch_page
+from twofold.server.upstreams.targets import Target
+
+JSON = "application/vnd.pypi.simple.v1+json"
+
+
+@pytest.fixture
+def static(tmp_path: Path) -> Iterator[Static]:
+    made = Static(tmp_path / "static")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def behind(tmp_path: Path) -> Iterator[Place]:
+    """A second registry, served."""
+    place = second_place(tmp_path)
+    with serve(place):
+        yield place
+    place.registry.database.close()
+
+
+def files_of(place: Place, name: str, code: int = 200) -> list[str]:
+    told = place.get(f"/main/simple/{name}/", Accept=JSON)
+    assert told.status_code == code, told.text
+    return [file["filename"] for file in told.json()["files"]] if code == 200 else []
+
+
+def later(place: Place, hours: float = 1) -> None:
+    """The registry's clock goes ahead: what upstreams said is no longer fresh."""
+    ahead = now() + timedelta(hours=hours)
+    object.__setattr__(place.registry, "clock", lambda: ahead)
+
+
+def noted(place: Place, action: str) -> list[audit.Change]:
+    with place.registry.database.read() as db:
+        return [change for change in audit.changes(db) if change.action == action]
+
+
+def sha256_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_pip_installs_from_a_registry_through_another_and_the_twin_stays(
+    served: Place, behind: Place, tmp_path: Path
+) -> None:
+    behind.publish(make_wheel(tmp_path / "1", "spam", "1.0", "Requires-Dist: eggs"))
+    behind.publish(make_wheel(tmp_path / "1", "eggs", "2.0"))
+    behind.publish(make_sdist(tmp_path / "1", "eggs", "2.1"))
+    stand(served, f"{behind.channel}/simple/")
+    assert served.get("/main/noarch/repodata.json").json()["packages.conda"] == {}
+    command = [sys.executable, "-m", "pip", "download", "--isolated", "--no-cache-dir", "-q"]
+    command += ["--only-binary", ":all:", "-d", str(tmp_path / "out")]
+    command += ["--index-url", f"{served.channel}/simple/", "spam"]
+    subprocess.run(command, check=True, timeout=120)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "spam-1.0-py3-none-any.whl",
+        "eggs-2.0-py3-none-any.whl",
+    }
+    packages = served.get("/main/noarch/repodata.json").json()["packages.conda"]
+    assert set(packages) == {"spam-1.0-py_0.conda", "eggs-2.0-py_0.conda"}
+    assert served.get("/main/noarch/spam-1.0-py_0.conda").status_code == 200
+
+
+def test_html_pages_of_a_dumb_server_are_read_and_what_has_no_hash_is_not_offered(
+    served: Place, static: Static, tmp_path: Path
+) -> None:
+    static.offer(make_wheel(tmp_path, "spam", "1.0"))
+    page = static.folder / "simple" / "spam" / "index.html"
+    page.write_text(page.read_text() + '<a href="spam-9.0-py3-none-any.whl">unpinned</a>')
+    stand(served, f"{static.url}/simple")
+    assert files_of(served, "spam") == ["spam-1.0-py3-none-any.whl"]
+    assert "spam-1.0" in served.get("/main/simple/spam/", Accept="text/html").text
+    files_of(served, "nothing", 404)
+
+
+@pytest.mark.parametrize("fault", [404, 500, "hangs up", "cut", "gone"])
+def test_what_was_cached_works_while_the_upstream_is_away(
+    served: Place, static: Static, tmp_path: Path, fault: object
+) -> None:
+    wheel, other = make_wheel(tmp_path, "spam", "1.0"), make_wheel(tmp_path, "spam", "2.0")
+    static.offer(wheel, other)
+    stand(served, f"{static.url}/simple")
+    address = f"/main/files/{sha256_of(wheel)}/{wheel.name}"
+    assert len(files_of(served, "spam")) == 2
+    assert served.get(address).content == wheel.read_bytes()
+    later(served)
+    static.fault = fault
+    if fault == "gone":
+        static.close()
+    assert wheel.name in files_of(served, "spam")
+    assert served.get(address).content == wheel.read_bytes()
+    assert served.get("/main/noarch/spam-1.0-py_0.conda").status_code == 200
+    told = served.get(f"/main/files/{sha256_of(other)}/{other.name}")
+    assert told.status_code in (502, 503) and told.json()["error"]
+    files_of(served, "never-heard-of", 404 if fault == 404 else 503)
+
+
+def test_an_upstream_that_says_nothing_is_not_waited_for(static: Static) -> None:
+    static.fault = "silent"
+    source = Source(static.url, internal=True, patience=0.2)
+    with pytest.raises(Unreachable, match="timed out"):
+        fetch_page(source, f"{static.url}/x", "*/*")
+
+
+@pytest.mark.parametrize("fault", [None, 404, 500, "hangs up"])
+def test_a_private_name_is_never_asked_of_the_upstream(
+    served: Place, static: Static, tmp_path: Path, fault: object
+) -> None:
+    static.offer(make_wheel(tmp_path / "evil", "mine", "99.0"))
+    static.offer(make_wheel(tmp_path / "evil", "acme_tools", "99.0"))
+    stand(served, f"{static.url}/simple", "pypi", "acme-*")
+    served.publish(make_wheel(tmp_path, "mine", "1.0"))
+    static.fault = fault
+    assert files_of(served, "mine") == ["mine-1.0-py3-none-any.whl"]
+    files_of(served, "acme-tools", 404)
+    evil = tmp_path / "evil" / "mine-99.0-py3-none-any.whl"
+    assert served.get(f"/main/files/{sha256_of(evil)}/{evil.name}").status_code == 404
+    assert static.asked == []
+
+
+def test_a_name_stays_private_when_its_files_are_deleted(
+    served: Place, static: Static, tmp_path: Path
+) -> None:
+    static.offer(make_wheel(tmp_path / "evil", "mine", "99.0"))
+    stand(served, f"{static.url}/simple")
+    mine = make_wheel(tmp_path, "mine", "1.0")
+    served.publish(mine)
+    changing.delete(served.registry, served.owner, "main", "", mine.name)
+    assert files_of(served, "mine") == []
+    assert static.asked == []
+
+
+def test_a_name_becomes_private_with_its_first_upload_and_known_addresses_end(
+    served: Place, static: Static, tmp_path: Path
+) -> None:
+    first, second = make_wheel(tmp_path, "spam", "1.0"), make_wheel(tmp_path, "spam", "2.0")
+    static.offer(first, second)
+    stand(served, f"{static.url}/simple")
+    assert len(files_of(served, "spam")) == 2
+    assert served.get(f"/main/files/{sha256_of(first)}/{first.name}").status_code == 200
+    served.publish(make_wheel(tmp_path, "spam", "0.5"))
+    assert set(files_of(served, "spam")) == {first.name, "spam-0.5-py3-none-any.whl"}
+    assert served.get(f"/main/files/{sha256_of(second)}/{second.name}").status_code == 404
+
+
+def test_a_changed_hash_is_refused_and_reported(
+    served: Place, static: Static, tmp_path: Path
+) -> None:
+    wheel = make_wheel(tmp_path, "spam", "1.0")
+    static.offer(wheel)
+    stand(served, f"{static.url}/simple")
+    first = sha256_of(wheel)
+    assert files_of(served, "spam") == [wheel.name]
+    poisoned = make_wheel(tmp_path / "2", "spam", "1.0", code="evil = 1\n")
+    (static.folder / "files" / wheel.name).write_bytes(poisoned.read_bytes())
+    told = served.get(f"/main/files/{first}/{wheel.name}")
+    assert (told.status_code, told.json()["code"]) == (502, "upstream-changed")
+    assert "has changed" in told.reason
+    (static.folder / "simple" / "spam" / "index.html").unlink()
+    static.offer(poisoned)
+    later(served)
+    files_of(served, "spam", 404)
+    address = f"/main/files/{sha256_of(poisoned)}/{wheel.name}"
+    assert served.get(address).status_code == 404
+    details = [change.detail for change in noted(served, "upstream-changed")]
+    assert [detail and detail["first_seen"] for detail in details] == [first, first]
+
+
+def test_a_malformed_file_of_the_upstream_is_not_taken(
+    served: Place, static: Static, tmp_path: Path
+) -> None:
+    bad = tmp_path / "spam-1.0-py3-none-any.whl"
+    bad.write_bytes(b"PK no zip")
+    static.offer(bad)
+    stand(served, f"{static.url}/simple")
+    files_of(served, "spam")
+    told = served.get(f"/main/files/{sha256_of(bad)}/{bad.name}")
+    assert (told.status_code, told.json()["code"]) == (502, "upstream-refused")
+
+
+# Where nobody should be led to
+
+
+def test_files_on_other_hosts_must_be_public(served: Place, static: Static, tmp_path: Path) -> None:
+    inside = Static(tmp_path / "inside")
+    wheel = make_wheel(tmp_path, "spam", "1.0")
+    inside.offer(wheel)
+    static.offer(wheel, url=f"{inside.url}/files/{wheel.name}")
+    stand(served, f"{static.url}/simple")
+    files_of(served, "spam")
+    told = served.get(f"/main/files/{sha256_of(wheel)}/{wheel.name}")
+    assert (told.status_code, told.json()["code"]) == (502, "forbidden-address")
+    assert inside.asked == []
+    inside.close()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1:1/x",
+        "http://[::1]:1/x",
+        "http://[::ffff:127.0.0.1]:1/x",
+        "http://localhost:1/x",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://10.0.0.1/x",
+        "http://0.0.0.0:1/x",
+        "http://2130706433/x",
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/x",
+        "http://user@127.0.0.1:1/x",
+        "gopher://127.0.0.1/x",
+    ],
+)
+def test_a_redirect_leads_nowhere_that_is_not_public(static: Static, address: str) -> None:
+    static.fault = ("redirect", address)
+    with pytest.raises(Refused, match="Nothing is fetched") as refused:
+        fetch_page(Source(f"{static.url}/simple", internal=True), f"{static.url}/simple/x/", "*/*")
+    assert refused.value.code == "forbidden-address"
+
+
+def test_an_upstream_that_was_public_cannot_become_an_inner_address(static: Static) -> None:
+    source = Source(f"{static.url}/simple", internal=False)
+    with pytest.raises(Refused, match="not public"):
+        fetch_page(source, f"{static.url}/simple/x/", "*/*")
+    assert static.asked == []
+
+
+def test_the_metadata_address_of_clouds_is_never_an_upstream() -> None:
+    source = Source("http://169.254.169.254/simple", internal=True)
+    with pytest.raises(Refused, match="it leads to"):
+        fetch_page(source, "http://169.254.169.254/simple/x/", "*/*")
+
+
+def test_endless_redirects_end(static: Static) -> None:
+    static.fault = ("redirect", "/again")
+    with pytest.raises(Unreachable, match="redirects more than"):
+        fetch_page(Source(static.url, internal=True), f"{static.url}/x", "*/*")
+
+
+# The conda side
+
+
+def test_a_channel_stands_in_front_of_a_conda_channel(
+    served: Place, behind: Place, tmp_path: Path
+) -> None:
+    conda, other = (
+        make_conda(tmp_path / "1", "one", "1.0"),
+        make_conda(tmp_path / "1", "two", "1.0"),
+    )
+    behind.publish(conda)
+    behind.publish(other)
+    stand(served, behind.channel, "conda")
+    served.publish(make_conda(tmp_path / "2", "two", "0.5"))
+    packages = served.get("/main/noarch/repodata.json").json()["packages.conda"]
+    assert set(packages) == {conda.name, "two-0.5-py_0.conda"}
+    assert served.get("/main/noarch/repodata_shards.msgpack.zst").status_code == 404
+    assert served.get(f"/main/noarch/{conda.name}").content == conda.read_bytes()
+    assert served.get(f"/main/noarch/{other.name}").status_code == 404
+    later(served)
+    behind_url, behind.url = behind.url, ""
+    upstreaming.add(served.registry, "owner", "main", f"{behind_url}/nowhere", "conda")
+    packages = served.get("/main/noarch/repodata.json").json()["packages.conda"]
+    assert conda.name in packages
+
+
+# Following
+
+
+def test_a_closure_is_brought_and_kept_current(
+    served: Place, behind: Place, tmp_path: Path
+) -> None:
+    windows = "Requires-Dist: winonly; sys_platform == 'win32'"
+    for wheel in (
+        make_wheel(tmp_path, "spam", "1.0", "Requires-Dist: eggs>=2", windows),
+        make_wheel(tmp_path, "eggs", "1.0"),
+        make_wheel(tmp_path, "eggs", "2.0", "Requires-Dist: speed; extra == 'fast'"),
+        make_wheel(tmp_path, "eggs", "3.0", "Requires-Python: >=3.99"),
+        make_wheel(tmp_path, "speed", "1.0"),
+        make_wheel(tmp_path, "speed", "2.0", tag="cp312-cp312-win_amd64"),
+    ):
+        behind.publish(wheel)
+    stand(served, f"{behind.channel}/simple/")
+    target = Target("3.12", "linux-64")
+    done = following.follow(served.registry, served.owner, "main", ["spam", "eggs[fast]"], target)
+    brought = {name.split("-py")[0] for name in done.brought}
+    assert brought == {"spam-1.0", "eggs-2.0", "speed-1.0"}
+    assert done.missing == {}
+    packages = served.get("/main/noarch/repodata.json").json()["packages.conda"]
+    assert {record["name"] for record in packages.values()} == {"spam", "eggs", "speed"}
+    behind.publish(make_wheel(tmp_path, "speed", "1.1"))
+    behind.publish(make_wheel(tmp_path, "spam", "2.0", "Requires-Dist: absent"))
+    later(served)
+    again = following.refollow(served.registry, served.owner, "main")
+    assert {name.split("-py")[0] for name in again.brought} == {"spam-2.0", "speed-1.1"}
+    assert "absent" in again.missing["absent"]
+
+
+def test_the_command_line_adds_lists_follows_and_removes(
+    served: Place, behind: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    behind.publish(make_wheel(tmp_path, "spam", "1.0"))
+    parser = Parser("admin", "").with_json()
+    admin_upstreams.add_to(parser.add_subparsers(parser_class=argparse.ArgumentParser))
+
+    def admin(*words: str) -> Any:
+        args = parser.parse_args(["--json", *words])
+        args.act(args, served.registry)
+        told = capsys.readouterr().out
+        return json.loads(told) if told else None
+
+    admin("upstream", "add", "main", f"{behind.channel}/simple/", "--kind", "pypi")
+    assert admin("upstream", "list")[0]["channel"] == "main"
+    done = admin("follow", "spam", "--python", "3.12", "--platform", "linux-64")
+    assert done["brought"] == ["spam-1.0-py3-none-any.whl"]
+    assert admin("follow")["here"] == ["spam-1.0-py3-none-any.whl"]
+    with pytest.raises(TwofoldError, match="for a Python and a platform"):
+        admin("follow", "spam")
+    admin("upstream", "remove", "main", "--kind", "pypi")
+    assert admin("upstream", "list") == []
+    assert files_of(served, "spam") == ["spam-1.0-py3-none-any.whl"]

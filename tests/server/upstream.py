@@ -1,0 +1,90 @@
+"""A second registry on loopback, and a static server with faults, as upstreams of the first."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import http.server
+import threading
+import time
+from pathlib import Path
+
+from tests.server.conftest import Place, new_place
+from twofold.server.registry import upstreaming
+from twofold.server.settings import Settings
+
+
+def second_place(tmp_path: Path) -> Place:
+    return new_place(Settings(tmp_path / "upstream-registry"))
+
+
+def stand(place: Place, url: str, kind: str = "pypi", *prefixes: str) -> None:
+    """Put `main` of a place in front of an address."""
+    upstreaming.add(place.registry, "owner", "main", url, kind, prefixes)
+
+
+class Static:
+    """`python -m http.server` over a folder, which can be told to fail.
+
+    `fault` is None, a status to answer with, 'silent' (no answer), 'hangs up', 'cut' (half
+    a body) or ('redirect', address). `asked` are the paths of all requests.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.fault: object = None
+        self.asked: list[str] = []
+        folder.mkdir(parents=True, exist_ok=True)
+        handler = functools.partial(_Handler, directory=str(folder))
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.server.daemon_threads = True
+        self.server.static = self  # type: ignore[attr-defined]
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join(5)
+
+    def offer(self, *paths: Path, sha256: str | None = None, url: str = "") -> None:
+        """Put files on the pages of their projects (PEP 503, HTML)."""
+        for path in paths:
+            key = path.name.split("-")[0].replace("_", "-").lower()
+            (self.folder / "files").mkdir(exist_ok=True)
+            data = path.read_bytes()
+            (self.folder / "files" / path.name).write_bytes(data)
+            digest = sha256 or hashlib.sha256(data).hexdigest()
+            page = self.folder / "simple" / key / "index.html"
+            page.parent.mkdir(parents=True, exist_ok=True)
+            before = page.read_text() if page.exists() else ""
+            address = url or f"../../files/{path.name}"
+            page.write_text(f'{before}<a href="{address}#sha256={digest}">{path.name}</a>\n')
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self) -> None:
+        static: Static = self.server.static  # type: ignore[attr-defined]
+        static.asked.append(self.path)
+        fault = static.fault
+        if isinstance(fault, int):
+            self.send_error(fault)
+        elif fault == "silent":
+            time.sleep(2)
+        elif fault == "hangs up":
+            self.close_connection = True
+        elif isinstance(fault, tuple):
+            self.send_response(302)
+            self.send_header("Location", str(fault[1]))
+            self.end_headers()
+        elif fault == "cut":
+            self.send_response(200)
+            self.send_header("Content-Length", "100000")
+            self.end_headers()
+            self.wfile.write(b"half")
+        else:
+            super().do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
