@@ -51,7 +51,7 @@ def ask(python: Path, code: str = ASK) -> str:
 
 def test_the_running_python_works_where_py_rattler_installs_it(tmp_path: Path, cache: Path) -> None:
     files = repack_python(tmp_path / "channel", cache=cache)
-    assert [f.parent.name for f in files] == ["linux-64", "noarch"] or sys.platform != "linux"
+    assert [f.name.split("-")[0] for f in files] == ["python", "pip", "python_abi"]
     prefix = tmp_path / "environment"
     told = json.loads(ask(environment(tmp_path / "channel", prefix, cache)))
     assert told["version"] == ".".join(map(str, sys.version_info[:3]))
@@ -93,6 +93,16 @@ def test_the_systems_python_is_repacked_too_with_a_way_to_site_packages(
     assert json.loads(ask(python))["prefix"] == str(prefix)
 
 
+def test_pip_comes_along_because_conda_asks_for_it(tmp_path: Path, cache: Path) -> None:
+    repack_python(tmp_path / "channel", cache=cache)
+    index(tmp_path / "channel")
+    prefix = tmp_path / "environment"
+    install_into_prefix(["python", "pip"], [tmp_path / "channel"], prefix, cache=cache)
+    command = [prefix / "bin" / "python", "-m", "pip", "--version"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert str(prefix) in told
+
+
 def test_a_virtual_environment_stands_for_its_base(tmp_path: Path) -> None:
     venv.create(tmp_path / "venv", with_pip=False)
     assert describe(tmp_path / "venv" / "bin" / "python") == describe()
@@ -113,7 +123,7 @@ def test_the_same_interpreter_gives_the_same_bytes(tmp_path: Path, cache: Path) 
 
 
 def test_what_an_environment_has_no_use_for_is_left_out(tmp_path: Path, cache: Path) -> None:
-    python, _ = repack_python(tmp_path / "channel", cache=cache)
+    python, *_ = repack_python(tmp_path / "channel", cache=cache)
     assert python.stat().st_size < 12_000_000
     paths = [entry["_path"] for entry in paths_json(python, tmp_path / "work")]
     assert not [p for p in paths if p.endswith((".pyc", ".a"))]

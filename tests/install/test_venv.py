@@ -130,6 +130,16 @@ def test_the_command_installs_from_a_registry_address(
     assert told(Path(ran.json["python"]), "private") == "1.0\n"
 
 
+def test_the_command_installs_from_a_folder_that_is_an_index(
+    twofold: Callable[..., Any], tmp_path: Path
+) -> None:
+    make_wheel(tmp_path / "static", "private", "1.0")
+    assert twofold("index", tmp_path / "static").code == 0
+    ran = twofold("install", "private", "--from", tmp_path / "static", "--venv", "env", "--json")
+    assert ran.code == 0, ran.err
+    assert told(Path(ran.json["python"]), "private") == "1.0\n"
+
+
 def test_a_registry_that_is_not_there_is_told(twofold: Callable[..., Any]) -> None:
     ran = twofold(
         "install", "thing", "--from", "http://127.0.0.1:9/main", "--venv", "env", "--only"

@@ -57,7 +57,7 @@ def devpi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def _wait(address: str) -> None:
-    for _ in range(400):
+    for _ in range(2400):
         with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=2):
             return
         time.sleep(0.05)

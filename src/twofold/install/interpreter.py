@@ -18,6 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from twofold.convert import convert_wheel
 from twofold.errors import TwofoldError
 from twofold.install.caches import cache_folder
 from twofold.install.interpreter_files import members_of
@@ -30,12 +31,13 @@ __all__ = ["Interpreter", "describe", "repack_python"]
 def repack_python(
     channel: Path, *, python: Path | None = None, cache: Path | None = None
 ) -> list[Path]:
-    """Put `python` and `python_abi`, made from an installed CPython, into a channel folder.
+    """Put `python`, `python_abi` and `pip`, made from an installed CPython, into a channel folder.
 
     `python` is an interpreter's path (the running one unless said; a virtual environment stands
-    for its base). Returns the files written: `<subdir>/python-3.11.7-<build>.conda` and
-    `noarch/python_abi-3.11-0_cp311.conda`. The channel is not indexed here. `cache` is the
-    folder kept between runs, the user's cache folder unless said.
+    for its base). Returns the files written: `<subdir>/python-3.11.7-<build>.conda`,
+    `noarch/python_abi-3.11-0_cp311.conda`, and pip where the interpreter brought its wheel. The
+    channel is not indexed here. `cache` is the folder kept between runs, the user's cache folder
+    unless said.
 
     Raises TwofoldError elsewhere than on Linux: there conda-forge's python is the only way.
     """
@@ -79,7 +81,7 @@ def _subdir() -> str:
 
 
 def _make(interpreter: Interpreter, channel: Path, subdir: str) -> None:
-    """Write both packages into `channel`."""
+    """Write the packages into `channel`."""
     flavour = interpreter.abi if interpreter.free_threaded else "cpython"
     library = f"lib/python{interpreter.minor}{'t' if interpreter.free_threaded else ''}"
     index = {
@@ -103,6 +105,9 @@ def _make(interpreter: Interpreter, channel: Path, subdir: str) -> None:
     with tempfile.TemporaryDirectory(prefix="twofold-python-") as work:
         write_package(channel / subdir, index, about, members_of(interpreter, Path(work)))
     write_package(channel / "noarch", _python_abi(interpreter, index["timestamp"]), {}, [])
+    if interpreter.pip_wheel is not None:
+        # conda adds pip to every python unless told otherwise: without it there is no solution.
+        convert_wheel(interpreter.pip_wheel, channel)
 
 
 def _python_abi(interpreter: Interpreter, timestamp: object) -> dict[str, object]:

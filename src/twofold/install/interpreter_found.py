@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from twofold.errors import ToolFailed, TwofoldError
 
 #: Raised when the files made from the same interpreter change, so that old caches are passed by.
-LAYOUT = 1
+LAYOUT = 2
 
 DESCRIBE = """
 import json, os, sys, sysconfig
@@ -29,6 +30,7 @@ print(json.dumps({
     "libdir": get("LIBDIR") or "",
     "soname": get("INSTSONAME") or "",
     "free_threaded": bool(get("Py_GIL_DISABLED")),
+    "wheels": get("WHEEL_PKG_DIR") or "",
 }))
 """
 
@@ -48,6 +50,7 @@ class Interpreter:
     libdir: str
     soname: str
     free_threaded: bool
+    wheels: str
 
     @property
     def minor(self) -> str:
@@ -68,6 +71,15 @@ class Interpreter:
             library = Path(folder, self.soname)
             if library.is_file():
                 return library
+        return None
+
+    @property
+    def pip_wheel(self) -> Path | None:
+        """The wheel of pip that came with it: ensurepip's own, or the distribution's."""
+        for folder in (Path(self.stdlib, "ensurepip", "_bundled"), Path(self.wheels or os.devnull)):
+            found = sorted(folder.glob("pip-*.whl"))
+            if found:
+                return found[-1]
         return None
 
     def identity(self) -> str:

@@ -12,6 +12,8 @@ import urllib.request
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from twofold.errors import Unreachable
 
@@ -64,7 +66,10 @@ def has_project(index: str, project: str, token: str = "") -> bool:
     not be guessed.
     """
     name = re.sub(r"[-_.]+", "-", project).lower()
-    request = urllib.request.Request(f"{index.rstrip('/')}/{name}/")
+    address = f"{index.rstrip('/')}/{name}/"
+    if address.startswith("file:"):
+        return Path(urllib.request.url2pathname(urlsplit(address).path)).is_dir()
+    request = urllib.request.Request(address)
     if token:
         userpass = base64.b64encode(f"__token__:{token}".encode()).decode()
         request.add_unredirected_header("Authorization", f"Basic {userpass}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -43,6 +44,8 @@ def install_into_venv(environment: Path, wanted: PipInstall) -> Path:
     Raises ToolFailed with the installer's output when it fails.
     """
     python = make_venv(environment.absolute(), wanted.python)
+    if wanted.index:
+        has_project(wanted.index, _name(wanted.requirements[0]), wanted.token)  # is it there?
     make = _uv_command if wanted.installer == "uv" else _pip_command
     command, extra = make(python, wanted)
     if command[0] == sys.executable and wanted.index and not wanted.only_index:
@@ -58,6 +61,11 @@ def install_into_venv(environment: Path, wanted: PipInstall) -> Path:
             output=output.replace(wanted.token, "***") if wanted.token else output,
         )
     return python
+
+
+def _name(requirement: str) -> str:
+    """The project a requirement names; a path's file name does for asking an index."""
+    return re.split(r"[\s\[=<>!~;@]", Path(requirement).name, maxsplit=1)[0] or "pip"
 
 
 def _guard(command: list[str], extra: dict[str, str], wanted: PipInstall) -> None:
