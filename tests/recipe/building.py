@@ -74,12 +74,17 @@ class Builder:
     """`build_recipe` with a memory of what was said; `request` can be varied by keywords."""
 
     said: list[str] = field(default_factory=list)
+    platform: Platform = LINUX
 
     def __call__(self, folder: Path, text: str | None = None, **varied: Any) -> Build:
         if text is not None:
             (folder / "meta.yaml").write_text(text, encoding="utf-8")
         request = RecipeRequest(
-            build_wheel, channels=(), platform=LINUX, environment=os.environ, say=self.said.append
+            build_wheel,
+            channels=(),
+            platform=self.platform,
+            environment=os.environ,
+            say=self.said.append,
         )
         return Build(build_recipe(folder, replace(request, **varied)), self.said)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,12 +13,15 @@ from rattler_build import MultiOutputRecipe, SingleOutputRecipe, Stage0Recipe, V
 from tests.recipe.building import RECIPES, Builder, info, members, recipe
 from tests.recipe.summary import read_for_linux
 from twofold.errors import ProjectErrors, ToolFailed, TwofoldError
+from twofold.recipe.platforms import Platform
 from twofold.recipe.v1 import as_v1, v1_text
+
+posix = pytest.mark.skipif(os.name == "nt", reason="its script is for a POSIX shell")
 
 
 @pytest.fixture
 def build() -> Builder:
-    return Builder()
+    return Builder(platform=Platform.here())
 
 
 def translated(path: Path) -> dict[str, object]:
@@ -123,6 +128,7 @@ def files(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@posix
 def test_a_recipe_with_commands_of_its_own_is_built_by_rattler_build(
     build: Builder, files: Path
 ) -> None:
@@ -143,6 +149,7 @@ def test_a_recipe_with_commands_of_its_own_is_built_by_rattler_build(
     assert ".rattler-build" not in left
 
 
+@posix
 def test_a_build_script_file_is_run_as_it_is(build: Builder, files: Path) -> None:
     (files / "build.sh").write_text(
         'mkdir -p "$PREFIX/share"\ncat > "$PREFIX/share/x" <<END\n  indented\nEND\n',
@@ -153,6 +160,7 @@ def test_a_build_script_file_is_run_as_it_is(build: Builder, files: Path) -> Non
     assert members(artifact.path)["share/x"] == b"  indented\n"
 
 
+@posix
 def test_a_recipe_v1_in_the_folder_is_built_too(build: Builder, tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text(
         "package: {name: v1, version: '2.0'}\nbuild:\n  noarch: generic\n"
@@ -164,6 +172,7 @@ def test_a_recipe_v1_in_the_folder_is_built_too(build: Builder, tmp_path: Path) 
     assert members(artifact.path)["share/v1"] == b"v1\n"
 
 
+@posix
 def test_the_variants_beside_a_recipe_are_built(build: Builder, files: Path) -> None:
     (files / "conda_build_config.yaml").write_text(
         "flavour:\n  - sweet\n  - sour\n  - salty  # [win]\n", encoding="utf-8"
@@ -177,6 +186,7 @@ def test_the_variants_beside_a_recipe_are_built(build: Builder, files: Path) -> 
     assert sorted(artifact.build for artifact in made) == ["sour_0", "sweet_0"]
 
 
+@posix
 def test_a_failing_script_is_told_and_leaves_nothing(build: Builder, files: Path) -> None:
     with pytest.raises(ToolFailed) as caught:
         build(files, COPIES.replace("cp *.txt", "cp *.not-there"))
@@ -227,14 +237,11 @@ def test_what_v1_cannot_say_is_an_error_with_key_and_line(
     assert problem.hint
 
 
+@posix
 def test_python_in_the_host_comes_from_the_channels_given(
     build: Builder, tmp_path: Path, offline: Path
 ) -> None:
     """A script that runs the host's own Python; the channel holds the running one, repacked."""
-    import sys
-
-    from twofold.recipe.platforms import Platform
-
     minor = f"{sys.version_info.major}.{sys.version_info.minor}"
     folder = recipe(tmp_path, "document")
     text = (folder / "meta.yaml").read_text(encoding="utf-8")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,16 +52,16 @@ def test_outputs_and_entry_points_work_when_installed(tmp_path: Path, offline: P
 
 
 def test_the_command_builds_a_folder_with_a_recipe(
-    twofold: Callable[..., object], tmp_path: Path
+    twofold: Callable[..., Any], tmp_path: Path
 ) -> None:
     folder = recipe(tmp_path, "several_outputs")
     ran = twofold("build", cwd=folder)
-    assert ran.code == 0, ran.err  # type: ignore[attr-defined]
-    assert "conda-bld/noarch/thing-3.1.2-py_4.conda" in ran.out.replace("\\", "/")  # type: ignore[attr-defined]
+    assert ran.code == 0, ran.err
+    assert "conda-bld/noarch/thing-3.1.2-py_4.conda" in ran.out.replace("\\", "/")
     (folder / "meta.yaml").write_text("package:\n  nme: x\n", encoding="utf-8")
     wrong = twofold("build", cwd=folder)
-    assert wrong.code == 1  # type: ignore[attr-defined]
-    assert "meta.yaml:2: package/nme" in wrong.err  # type: ignore[attr-defined]
+    assert wrong.code == 1
+    assert "meta.yaml:2: package/nme" in wrong.err
 
 
 @pytest.mark.slow

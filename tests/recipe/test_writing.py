@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rattler_build import SingleOutputRecipe, Stage0Recipe, VariantConfig
@@ -68,8 +69,8 @@ def full(tmp_path: Path) -> Path:
     return root
 
 
-def written(root: Path, form: str = "meta.yaml", **more: object) -> str:
-    request = WriteRequest(build_wheel, form, root, **more)  # type: ignore[arg-type]
+def written(root: Path, form: str = "meta.yaml", **more: Any) -> str:
+    request = WriteRequest(build_wheel, form, root, **more)
     return write_recipe(root, request).text
 
 
@@ -343,8 +344,13 @@ class Index(BaseHTTPRequestHandler):
         if self.path != "/simple/full-example/":
             self.send_error(404)
             return
+        if self.form == "private" and self.headers["Authorization"] != "Basic bWU6c2VjcmV0":
+            self.send_error(401)
+            return
         names = ["Full_Example-1.0.tar.gz", "full_example-2.1.0rc1.tar.gz"]
-        if self.form == "json":
+        if self.form == "broken":
+            body, kind = b'{"files": [1]}', "application/json"
+        elif self.form in ("json", "private"):
             files = [
                 {"filename": name, "url": f"../../files/{name}", "hashes": {"sha256": self.digest}}
                 for name in names
@@ -409,6 +415,29 @@ def test_a_release_that_is_not_there_and_an_index_that_is_down_are_told(
         written(full, published=True, environment={"PIP_INDEX_URL": "http://127.0.0.1:9/simple"})
 
 
+def test_a_private_index_gets_its_password_and_nobody_else_sees_it(
+    full: Path, serve: Callable[..., str]
+) -> None:
+    base = serve(type("Page", (Index,), {"form": "private"}))
+    secret = {"PIP_INDEX_URL": base.replace("//", "//me:secret@") + "/simple/"}
+    text = written(full, published=True, environment=secret)
+    assert f"  url: {base}/files/" in text
+    wrong = {"PIP_INDEX_URL": base.replace("//", "//me:hunter2@") + "/simple/"}
+    with pytest.raises(TwofoldError, match="the index answers 401") as caught:
+        written(full, published=True, environment=wrong)
+    assert "hunter2" not in str(caught.value)
+    down = {"PIP_INDEX_URL": "http://me:hunter2@127.0.0.1:9/simple"}
+    with pytest.raises(Unreachable) as unreachable:
+        written(full, published=True, environment=down)
+    assert "hunter2" not in str(unreachable.value)
+
+
+def test_a_page_that_is_no_index_is_told(full: Path, serve: Callable[..., str]) -> None:
+    base = serve(type("Page", (Index,), {"form": "broken"}))
+    with pytest.raises(TwofoldError, match="PEP 691"):
+        written(full, published=True, environment={"PIP_INDEX_URL": f"{base}/simple"})
+
+
 def test_a_recipe_whose_source_is_an_address_is_fetched_and_built(
     full: Path, tmp_path: Path, serve: Callable[..., str]
 ) -> None:
@@ -432,22 +461,22 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 def test_the_command_writes_a_file_that_reads_back(
-    twofold: Callable[..., object], full: Path, tmp_path: Path
+    twofold: Callable[..., Any], full: Path, tmp_path: Path
 ) -> None:
     ran = twofold("recipe", full, "--out", full / "conda" / "meta.yaml", "--json")
-    assert ran.code == 0, ran.err  # type: ignore[attr-defined]
-    told = ran.json  # type: ignore[attr-defined]
+    assert ran.code == 0, ran.err
+    told = ran.json
     path = full / "conda" / "meta.yaml"
     assert told["recipe"] == path.read_text(encoding="utf-8")
     assert "  path: ..\n" in told["recipe"]
     assert read_for_linux(path).outputs[0].name == "full-example-conda"
     assert [p.name for p in path.parent.iterdir()] == ["meta.yaml"]
     printed = twofold("recipe", full, "--format", "recipe.yaml")
-    assert printed.out.startswith("schema_version: 1\n")  # type: ignore[attr-defined]
-    assert "recipe-maintainers" in printed.err  # type: ignore[attr-defined]
+    assert printed.out.startswith("schema_version: 1\n")
+    assert "recipe-maintainers" in printed.err
     wrong = twofold("recipe", tmp_path / "nothing")
-    assert wrong.code == 1  # type: ignore[attr-defined]
-    assert "hint:" in wrong.err  # type: ignore[attr-defined]
+    assert wrong.code == 1
+    assert "hint:" in wrong.err
 
 
 def test_the_v1_form_builds_to_the_same_package(full: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ Python project becomes a wheel is the caller's: it gives a function of the shape
     wheel = build_wheel(source, out)     source: folder of the project; out: an empty folder
     artifacts = build_recipe(folder, RecipeRequest(build_wheel, environment=os.environ, say=note))
 
-`write_recipe` goes the other way: a project becomes meta.yaml or recipe.yaml.
+`writing.write_recipe` goes the other way: a project becomes meta.yaml or recipe.yaml.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ read from pip. The page is PEP 691's JSON or PEP 503's HTML, whichever the index
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import subprocess
@@ -14,9 +15,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
-from urllib.parse import urldefrag, urljoin
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit, urlunsplit
 
-from twofold.errors import ToolFailed, TwofoldError, Unreachable
+from twofold.errors import BadFile, ToolFailed, TwofoldError, Unreachable
 from twofold.names import normalised
 from twofold.recipe.draft import Source
 from twofold_build.names import canonical_version
@@ -30,19 +31,17 @@ SILENCE = 30
 def find_published(name: str, version: str, environment: Mapping[str, str]) -> Source:
     """Raises TwofoldError when the release or its sdist is not there, Unreachable for no answer."""
     index = _index(environment)
-    page = f"{index.rstrip('/')}/{normalised(name)}/"
     wanted = f"{normalised(name).replace('-', '_')}-{version}"
-    for url, sha256 in _files(page):
+    for url, sha256 in _files(index, normalised(name)):
         filename = urldefrag(url)[0].rpartition("/")[2]
         stem = filename.removesuffix(".tar.gz")
         if stem != filename and _same(stem, wanted):
             if not sha256:
-                raise TwofoldError(f"the index tells no sha256 of {filename}", "", page)
+                raise TwofoldError(f"the index tells no sha256 of {filename}")
             return Source(url=urldefrag(url)[0], sha256=sha256)
     raise TwofoldError(
         f"the index has no sdist of {name} {version}",
         "publish it first, or name a file with --sdist and its address with --url",
-        page,
     )
 
 
@@ -82,8 +81,10 @@ def _pip(*words: str) -> str:
     return done.stdout
 
 
-def _files(page: str) -> Iterator[tuple[str, str]]:
-    request = urllib.request.Request(page, headers={"Accept": _ACCEPT})
+def _files(index: str, project: str) -> Iterator[tuple[str, str]]:
+    """(address, sha256 or '') of each file on the project's page."""
+    page, headers = _without_credentials(f"{index.rstrip('/')}/{project}/")
+    request = urllib.request.Request(page, headers={"Accept": _ACCEPT, **headers})
     try:
         with urllib.request.urlopen(request, timeout=SILENCE) as answer:
             body = answer.read(LARGEST_PAGE + 1)
@@ -96,14 +97,34 @@ def _files(page: str) -> Iterator[tuple[str, str]]:
         raise Unreachable(message, "check the address and the connection", page) from error
     if len(body) > LARGEST_PAGE:
         raise TwofoldError("the index's page is larger than 64 MiB", "", page)
-    if kind.endswith("json"):
-        for file in json.loads(body).get("files", []):
-            yield urljoin(page, str(file["url"])), str(file.get("hashes", {}).get("sha256", ""))
-        return
+    for link, sha256 in (_of_json if kind.endswith("json") else _of_html)(body, page):
+        yield urljoin(page, link), sha256
+
+
+def _without_credentials(address: str) -> tuple[str, dict[str, str]]:
+    """The address as it may be shown, and the header that its user and password stand for."""
+    split = urlsplit(address)
+    if split.username is None:
+        return address, {}
+    host = split.netloc.rpartition("@")[2]
+    pair = f"{unquote(split.username)}:{unquote(split.password or '')}".encode()
+    header = {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+    return urlunsplit(split._replace(netloc=host)), header
+
+
+def _of_json(body: bytes, page: str) -> Iterator[tuple[str, str]]:
+    try:
+        for file in json.loads(body)["files"]:
+            yield str(file["url"]), str(file["hashes"].get("sha256", ""))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise BadFile("the index's page is not what PEP 691 says", "", page) from error
+
+
+def _of_html(body: bytes, _page: str) -> Iterator[tuple[str, str]]:
     links = _Links()
     links.feed(body.decode("utf-8", "replace"))
     for link in links.found:
-        url, _, fragment = urljoin(page, link).partition("#")
+        url, _, fragment = link.partition("#")
         yield url, fragment.removeprefix("sha256=") if fragment.startswith("sha256=") else ""
 
 
