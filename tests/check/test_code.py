@@ -291,8 +291,7 @@ def test_well_known_projects_are_found_under_their_import_names(
     "source",
     [
         "try:\n    ExceptionGroup\nexcept NameError:\n    ExceptionGroup = None",
-        "import sys\nif sys.version_info < (3, 11):\n    from exceptiongroup import ExceptionGroup\n"
-        "class A(ExceptionGroup): ...",
+        "if older:\n    from exceptiongroup import ExceptionGroup\nclass A(ExceptionGroup): ...",
         "x = a[(*b, 1)]",
     ],
 )
