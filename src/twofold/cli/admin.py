@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from twofold.cli import admin_upstreams
 from twofold.cli.terminal import Parser
 from twofold.errors import TwofoldError, UsageError
 
@@ -132,6 +133,7 @@ def parser() -> argparse.ArgumentParser:
         for argument, options in arguments:
             command.add_argument(argument, **options)
         command.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+    admin_upstreams.add_to(commands)
     return made
 
 
@@ -165,6 +167,8 @@ def run(args: argparse.Namespace) -> int:
         )
     registry = open_registry(settings)
     try:
+        if "act" in args:
+            return int(args.act(args, registry))
         return ACTIONS[args.what](registry, args, Show(args.json))
     finally:
         registry.database.close()

@@ -27,6 +27,9 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--tls-cert", type=Path, help="serve https with this certificate (PEM)")
     made.add_argument("--tls-key", type=Path, help="the certificate's key (PEM)")
+    made.add_argument(
+        "--log-reads", action="store_true", help="log every request, not changes and failures alone"
+    )
     return made.with_json()
 
 
@@ -48,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
         audience=args.audience,
         tls_certificate=args.tls_cert,
         tls_key=args.tls_key,
+        log_reads=args.log_reads,
     )
     serve(settings, _say_json if args.json else _say)
     return 0

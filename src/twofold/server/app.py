@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from twofold.errors import Refused, TwofoldError
+from twofold.server.metrics import Metrics
 from twofold.server.oidc import Issuers
 from twofold.server.registry import Registry
 from twofold.server.settings import Settings
@@ -57,5 +58,6 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Starlett
     app.router.redirect_slashes = False
     app.state.settings = settings
     app.state.issuers = Issuers()
+    app.state.metrics = Metrics()
     app.state.registry = registry or open_registry(settings)
     return app

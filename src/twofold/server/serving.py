@@ -8,12 +8,14 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
+from starlette.applications import Starlette
 
 from twofold.errors import TwofoldError
 from twofold.server.app import create_app
 from twofold.server.reason_phrase import ReasonProtocol
 from twofold.server.registry import people
 from twofold.server.settings import Settings
+from twofold.server.web.front import Front
 
 #: Seconds that requests under way get to finish when the server is told to stop.
 GRACE = 30
@@ -40,6 +42,7 @@ def serve(settings: Settings, ready: Callable[[str, str | None], None]) -> None:
     """Serve until told to stop. `ready(url, token)` is called once connections are taken;
     token is the owner's on the first start, else None.
     """
+    _log_to_stderr()
     listener = bind(settings.host, settings.port)
     try:
         app = create_app(settings)
@@ -53,10 +56,11 @@ def serve(settings: Settings, ready: Callable[[str, str | None], None]) -> None:
         listener.close()
 
 
-def config_of(app: object, settings: Settings) -> uvicorn.Config:
+def config_of(app: Starlette, settings: Settings) -> uvicorn.Config:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    front = Front(app, app.state.registry, app.state.metrics, settings.log_reads)
     return uvicorn.Config(
-        app,  # type: ignore[arg-type]
+        front,
         http=ReasonProtocol,
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
@@ -69,6 +73,17 @@ def config_of(app: object, settings: Settings) -> uvicorn.Config:
         timeout_graceful_shutdown=GRACE,
         backlog=1024,
     )
+
+
+def _log_to_stderr() -> None:
+    """One JSON object a line; it never holds a secret."""
+    log = logging.getLogger("twofold.server")
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        log.propagate = False
 
 
 class Server(uvicorn.Server):

@@ -23,6 +23,7 @@ class Settings:
     audience: str = "twofold"
     tls_certificate: Path | None = None
     tls_key: Path | None = None
+    log_reads: bool = False
 
     @property
     def database_url(self) -> str:

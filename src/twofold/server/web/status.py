@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from twofold.server.metrics import Metrics
 from twofold.server.registry import looking
 from twofold.server.web.asking import actor_of, registry_of
 from twofold.server.web.problem import problem
@@ -26,6 +27,12 @@ def readyz(request: Request) -> Response:
     return problem("not-ready", f"Not ready: {away} cannot be reached", status=503)
 
 
+def metrics(request: Request) -> Response:
+    """What this process has answered, for Prometheus."""
+    kept: Metrics = request.app.state.metrics
+    return Response(kept.text(), media_type="text/plain; version=0.0.4")
+
+
 def whoami(request: Request) -> Response:
     registry, actor = registry_of(request), actor_of(request)
     looking.channel(registry, actor, request.path_params["channel"])
@@ -35,5 +42,6 @@ def whoami(request: Request) -> Response:
 routes = [
     Route("/healthz", healthz),
     Route("/readyz", readyz),
+    Route("/metrics", metrics),
     Route("/{channel}/whoami", whoami),
 ]

@@ -1,0 +1,98 @@
+"""The front: quick answers are the slow ones, changes are seen at once, logs hold no secret."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.server.conftest import Place
+from tests.server.packages import make_wheel
+from twofold.server.registry import administration, changing, people
+
+JSON = "application/vnd.pypi.simple.v1+json"
+
+
+def test_the_quick_and_the_long_way_answer_alike(served: Place, tmp_path: Path) -> None:
+    """A query makes a request go the long way round."""
+    done = served.upload(make_wheel(tmp_path)).json()
+    for path in (
+        "/main/simple/my-package/",
+        f"/main/files/{done['sha256']}/{done['filename']}",
+        "/main/noarch/my_package-1.0.0-py_0.conda",
+    ):
+        for accept in ("*/*", JSON):
+            quick = served.get(path, accept=accept)
+            long = served.get(f"{path}?long", accept=accept)
+            assert quick.content == long.content
+            for header in ("etag", "content-type", "cache-control", "x-content-type-options"):
+                assert quick.headers[header] == long.headers[header], (path, header)
+            assert quick.headers.get("vary") == long.headers.get("vary")
+
+
+def test_every_change_is_seen_by_the_next_request(served: Place, tmp_path: Path) -> None:
+    registry, owner = served.registry, served.owner
+    done = served.upload(make_wheel(tmp_path)).json()
+    file = f"/main/files/{done['sha256']}/{done['filename']}"
+    for _ in range(3):
+        assert served.get(file).status_code == 200
+        changing.yank(registry, owner, "main", "my_package", "1.0.0", "bad")
+        assert "data-yanked" in served.get("/main/simple/my-package/").text
+        changing.unyank(registry, owner, "main", "my_package", "1.0.0")
+        assert "data-yanked" not in served.get("/main/simple/my-package/").text
+    administration.change_rule(registry, "operator", "main", "public", "no")
+    assert served.get(file).status_code == 401
+    administration.change_rule(registry, "operator", "main", "public", "yes")
+    assert served.get(file).status_code == 200
+    changing.delete_release(registry, owner, "main", "my_package")
+    assert served.get(file).status_code == 404
+
+
+def test_requests_are_counted(served: Place, tmp_path: Path) -> None:
+    served.upload(make_wheel(tmp_path)).raise_for_status()
+    served.get("/main/simple/my-package/")
+    served.get("/nothing")
+    text = served.get("/metrics").text
+    assert 'twofold_requests_total{method="GET",status="200"} 1' in text
+    assert 'twofold_requests_total{method="GET",status="404"} 1' in text
+    assert 'twofold_requests_total{method="POST",status="200"} 1' in text
+    assert "twofold_request_seconds_count 3" in text
+
+
+def test_logs_are_json_and_hold_no_secret(
+    served: Place, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "twofold.server")
+    served.upload(make_wheel(tmp_path)).raise_for_status()
+    served.upload(make_wheel(tmp_path), token="twofold-" + "x" * 38)
+    requests.post(f"{served.url}/t/{served.token}/main/upload", data=b"x", timeout=10)
+    entries = [json.loads(record.message) for record in caplog.records]
+    assert [entry["status"] for entry in entries] == [200, 403, 400]
+    assert entries[2]["path"] == "/t/***/main/upload"
+    assert served.token not in caplog.text
+    assert "x" * 38 not in caplog.text
+
+
+def test_no_secret_is_kept_in_the_store(served: Place, tmp_path: Path) -> None:
+    people.add_user(served.registry, "operator", "ann", "a-long-password")
+    served.upload(make_wheel(tmp_path)).raise_for_status()
+    everything = b"".join(
+        path.read_bytes() for path in served.settings.data.rglob("*") if path.is_file()
+    )
+    assert served.token.encode() not in everything
+    assert b"a-long-password" not in everything
+
+
+def test_readiness_tells_what_is_away(served: Place) -> None:
+    assert served.get("/healthz").json() == {"status": "ok"}
+    folder = served.registry.blobs.folder
+    assert folder is not None
+    folder.rename(folder.with_name("elsewhere"))
+    answer = served.get("/readyz")
+    assert answer.status_code == 503
+    assert "objects cannot be reached" in answer.reason
+    folder.with_name("elsewhere").rename(folder)
+    assert served.get("/readyz").status_code == 200
