@@ -16,6 +16,7 @@ from twofold.errors import BadFile
 from twofold.formats import zip_safety
 from twofold.formats.contents import problems_of
 from twofold.formats.opening import read
+from twofold.formats.zip_archive import ZipArchive
 
 NAME = "my_package-1.0.0-py3-none-any.whl"
 
@@ -57,7 +58,7 @@ def test_data_descriptors_are_read_but_told_to_a_gate(tmp_path: Path) -> None:
 
 def test_zipfile_and_uv_see_the_files_that_we_see(tmp_path: Path) -> None:
     path = put_wheel(tmp_path, {"my_package/__init__.py": b"", "my_package/ö.py": b"x = 1\n"})
-    with zip_safety.ZipArchive(path) as archive:
+    with ZipArchive(path) as archive:
         ours = sorted(archive.members)
     assert ours == sorted(zips.zipfile_names(path.read_bytes()))
     target = tmp_path / "target"

@@ -9,6 +9,7 @@ from twofold.cli.terminal import Parser, note, result
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from typing import Any
 
     from twofold.index.folder import Indexed
 
@@ -21,13 +22,16 @@ def parser() -> argparse.ArgumentParser:
         "since the last time are not opened again.",
     ).with_json()
     made.add_argument("folder", metavar="DIR", type=Path, help="the folder that holds the packages")
+    made.add_argument(
+        "--v3", action="store_true", help="offer pure wheels to conda too (repodata revision 3)"
+    )
     return made
 
 
 def run(args: argparse.Namespace) -> int:
     from twofold.index.folder import index_folder
 
-    done = index_folder(args.folder)
+    done = index_folder(args.folder, wheels=_wheels(args.folder) if args.v3 else None)
     for problem in done.problems:
         note(f"left out: {problem}")
     if args.json:
@@ -36,6 +40,21 @@ def run(args: argparse.Namespace) -> int:
         gone = f", {done.gone} gone" if done.gone else ""
         print(f"{args.folder}: {done.files} files, {done.read} new{gone}")
     return 1 if done.problems else 0
+
+
+def _wheels(folder: Path) -> dict[str, dict[str, Any]]:
+    """Records of the folder's pure wheels for clients that install wheels themselves."""
+    from twofold.convert.v3 import wheel_record
+    from twofold.formats.opening import read
+
+    records = {}
+    for path in sorted([*folder.glob("*-none-any.whl"), *folder.glob("*/*-none-any.whl")]):
+        artifact = read(path)
+        if "py3-none-any" in artifact.tags:
+            url = "../" + path.relative_to(folder).as_posix()
+            key, record = wheel_record(artifact, url, path.stat().st_mtime_ns // 1_000_000)
+            records[key] = record
+    return records
 
 
 def as_json(done: Indexed) -> dict[str, object]:

@@ -44,6 +44,14 @@ def convert(wheel: Path, channel: Path, options: CondaOptions) -> list[Artifact]
             package.timestamp = package.timestamp or timestamp_of(source)
             package.info_files |= licences_of(source)
             found.append(read(_write(source, package, channel, options)))
+        if options.extras_as_packages:
+            from twofold.convert.extra_packages import extra_packages_of
+
+            for package in extra_packages_of(source.metadata_bytes, options):
+                package.timestamp = package.timestamp or timestamp_of(source)
+                target = channel / package.subdir / f"{package.stem}.conda"
+                CondaWriter(target, package, options.level).close()
+                found.append(read(target))
         return found
 
 

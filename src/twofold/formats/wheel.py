@@ -7,7 +7,8 @@ from pathlib import Path
 from twofold.errors import BadFile, Problem
 from twofold.formats import limits
 from twofold.formats.core_metadata import CoreMetadata, parse_metadata
-from twofold.formats.zip_safety import ZipArchive, ZipMember
+from twofold.formats.zip_archive import ZipArchive
+from twofold.formats.zip_safety import ZipMember
 from twofold.names import normalised, wheel_name
 from twofold_build.names import canonical_version
 

@@ -5,7 +5,7 @@ in which they believe, and attackers use the difference (CVE-2025-54368 and its 
 must agree, the members must fill the file without gaps, and nothing may come before or after.
 
 `scan(stream, strict=...)` -> `ZipListing(members, problems)` tells everything that is wrong.
-`ZipArchive(path)` opens, scans, raises BadFile with all problems, and reads members under a cap.
+`zip_archive.ZipArchive(path)` opens, scans, raises BadFile with all problems, and reads members.
 `problems(path)` is the strict form, for a registry's gate and for `twofold check`: it also
 refuses data descriptors, which honest but old builders write.
 
@@ -14,12 +14,11 @@ APPNOTE 6.3.10 for the layout. Nothing is extracted to disk.
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 from struct import Struct
 from typing import IO, NamedTuple
 
-from twofold.errors import BadFile, Problem
+from twofold.errors import Problem
 from twofold.formats import limits
 from twofold.formats.zip_ends import ZipError, find_directory
 
@@ -29,7 +28,6 @@ _UTF8, _DESCRIPTOR = 0x800, 0x8
 #: Flags that change nothing for a reader: UTF-8 names, descriptors, deflate's level (2 bits).
 _KNOWN_FLAGS = 0x800 | 0x8 | 0x6
 _MAX32 = 0xFFFFFFFF
-_PIECE = 1 << 20
 
 
 class ZipMember(NamedTuple):
@@ -295,97 +293,3 @@ class _Scan:
 
 def _shown(raw: bytes) -> str:
     return repr(raw.decode("utf-8", "backslashreplace"))
-
-
-class ZipArchive:
-    """A zip opened for reading, already found sound. Use as a context manager.
-
-    Raises BadFile, telling all problems, when it is not.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._stream = path.open("rb")
-        listing = scan(self._stream)
-        if listing.problems:
-            self._stream.close()
-            raise limits.refuse([Problem(p.message, p.hint, path.name) for p in listing.problems])
-        self.members = {member.name: member for member in listing.members}
-
-    def __enter__(self) -> ZipArchive:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def read(self, name: str, most: int = limits.METADATA) -> bytes:
-        """A member's bytes, its checksum compared. Raises BadFile when over `most` bytes."""
-        member = self.members[name]
-        if member.size > most:
-            raise BadFile(
-                f"{name} is {member.size} bytes large, more than the {most} allowed",
-                where=self.path.name,
-            )
-        return b"".join(self.pieces(member))
-
-    def pieces(self, member: ZipMember) -> Iterator[bytes]:
-        """A member's bytes in pieces of at most some MiB, its checksum compared at the end.
-
-        Never gives more than `member.size` bytes. Raises BadFile when the data are damaged.
-        """
-        from isal import isal_zlib
-
-        size = crc = 0
-        for piece in self._unpacked(member):
-            size += len(piece)
-            if size > member.size:
-                break
-            crc = isal_zlib.crc32(piece, crc)
-            yield piece
-        if size != member.size or crc != member.crc:
-            raise BadFile(
-                f"the member {member.name} is damaged: its content is not what its size and "
-                "checksum say",
-                "download the file again",
-                self.path.name,
-            )
-
-    def _unpacked(self, member: ZipMember) -> Iterator[bytes]:
-        from isal import igzip_lib, isal_zlib
-
-        left, at = member.packed, member.start
-        inflate = isal_zlib.decompressobj(-15) if member.method == 8 else None
-        while left:
-            self._stream.seek(at)
-            packed = self._stream.read(min(left, _PIECE))
-            if not packed:
-                raise BadFile("the zip ends in the middle of a member", where=self.path.name)
-            left -= len(packed)
-            at += len(packed)
-            if inflate is None:
-                yield packed
-                continue
-            try:
-                while packed:
-                    yield inflate.decompress(packed, _PIECE * 4)
-                    packed = inflate.unconsumed_tail
-            except (igzip_lib.IsalError, zlib.error) as error:  # type: ignore[misc]  # wrong stub
-                raise BadFile(
-                    f"the member {member.name} is damaged: {error}",
-                    "download the file again",
-                    self.path.name,
-                ) from error
-        if inflate is not None and (not inflate.eof or inflate.unused_data):
-            raise BadFile(
-                f"the member {member.name} is damaged: its packed data do not end where they must",
-                "download the file again",
-                self.path.name,
-            )
-
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from twofold.index import repodata
 from twofold.index.cache import Cache
@@ -16,11 +17,22 @@ from twofold.index.writing import write_changed
 _WEEK = 7 * 24 * 3600
 
 
-def write_subdir(folder: Path, cache: Cache, subdir: str, names: Iterable[str]) -> int:
-    """Write a subdir's repodata, shards and run_exports; `names` are the packages that changed."""
+def write_subdir(
+    folder: Path,
+    cache: Cache,
+    subdir: str,
+    names: Iterable[str],
+    wheels: Mapping[str, dict[str, Any]] | None = None,
+) -> int:
+    """Write a subdir's repodata, shards and run_exports; `names` are the packages that changed.
+
+    `wheels` are records of revision 3.
+    """
     place = folder / subdir
     cut = len(subdir) + 1
     data = repodata.assemble(subdir, ((path[cut:], text) for path, text in cache.shown(subdir)))
+    if wheels:
+        data = repodata.to_bytes(repodata.with_wheels(json.loads(data), wheels))
     written = write_changed(place / "repodata.json", data)
     if written or not (place / "repodata.json.zst").exists():
         written += write_changed(place / "repodata.json.zst", repodata.zst(data))

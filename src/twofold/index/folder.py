@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from twofold.errors import Problem, TwofoldError
 from twofold.index.cache import Cache
@@ -48,11 +48,17 @@ class _Found(NamedTuple):
     subdirs: set[str]
 
 
-def index_folder(folder: Path, *, workers: int | None = None) -> Indexed:
+def index_folder(
+    folder: Path,
+    *,
+    workers: int | None = None,
+    wheels: Mapping[str, dict[str, Any]] | None = None,
+) -> Indexed:
     """Make or renew the index of a folder; damaged files are left out and told.
 
     `workers` are the processes that read new files (0: this one alone; by default as many as
-    cores when there is much to read). Raises TwofoldError when the folder is none.
+    cores when there is much to read). `wheels` are records of revision 3, by key, for the noarch
+    repodata. Raises TwofoldError when the folder is none.
     """
     if not folder.is_dir():
         raise TwofoldError(f"{folder} is not a folder", "name the folder that holds the packages")
@@ -65,9 +71,9 @@ def index_folder(folder: Path, *, workers: int | None = None) -> Indexed:
         kept, problems = read_all(folder, {path: found.files[path] for path in fresh}, workers)
         cache.put(kept)
         touched |= {(one.folder, one.name) for one in kept}
-        written = _write(folder, cache, touched, found.subdirs)
+        written = _write(folder, cache, touched, found.subdirs, wheels)
         # A file that could not be read is not kept: it is tried, and told, every time.
-        count = len(found.files) - len(problems)
+        count = len(found.files) - len({problem.where for problem in problems})
     return Indexed(folder, count, len(kept), len(gone), tuple(problems), written)
 
 
@@ -94,7 +100,11 @@ def _look(folder: Path) -> _Found:
 
 
 def _write(
-    folder: Path, cache: Cache, touched: Iterable[tuple[str, str]], subdirs: set[str]
+    folder: Path,
+    cache: Cache,
+    touched: Iterable[tuple[str, str]],
+    subdirs: set[str],
+    wheels: Mapping[str, dict[str, Any]] | None,
 ) -> int:
     """Write what changed; returns how many files were written."""
     names: dict[str, set[str]] = {}
@@ -108,11 +118,13 @@ def _write(
 
         written += write_projects(folder, cache, projects)
     every = sorted({*cache.folders(), *subdirs, *names} - {""})
-    if not every and has_projects:
+    if not every and has_projects and not wheels:
         return written  # a folder of wheels is no channel
     for subdir in sorted({"noarch", *every}):
-        if names.get(subdir) or not (folder / subdir / "repodata.json").exists():
-            written += write_subdir(folder, cache, subdir, names.get(subdir, set()))
+        changed = names.get(subdir, set())
+        own = wheels if subdir == "noarch" else None
+        if changed or own or not (folder / subdir / "repodata.json").exists():
+            written += write_subdir(folder, cache, subdir, changed, own)
     if names or not (folder / "channeldata.json").exists():
         changed = {name for own in names.values() for name in own}
         written += write_channel(folder, cache, changed, sorted({"noarch", *every}))

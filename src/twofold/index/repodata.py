@@ -112,6 +112,14 @@ def assemble(
     return "".join([*parts, ",".join(conda), "},", last]).encode()
 
 
+def with_wheels(value: Mapping[str, Any], wheels: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Repodata with revision 3's records of wheels (CEP 43, 48): `name-version-build` -> record."""
+    times = [record["timestamp"] for record in wheels.values()]
+    revision = {"n_packages": len(wheels), "oldest": min(times), "newest": max(times)}
+    info = {**value["info"], "repodata_revisions": {"v3": revision}}
+    return {**value, "info": info, "v3": {"whl": dict(sorted(wheels.items()))}}
+
+
 def zst(data: bytes) -> bytes:
     import zstandard
 

@@ -1,0 +1,78 @@
+"""`name-extra` packages: a project's own extras as metapackages, on request.
+
+conda has no extras. Where [tool.twofold.conda] `extras-as-packages` is true, each extra becomes a
+package without files that depends on the project in the same version and on what the extra adds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twofold.conda_metadata import CondaPackage
+from twofold.convert.markers import Scope, variants_of
+from twofold.convert.options import CondaOptions
+from twofold.convert.package import about_of, conda_version, match_spec
+from twofold.convert.requirements import Need, parse_need
+from twofold.formats.core_metadata import CoreMetadata, parse_metadata
+from twofold.names import conda_name, normalised
+
+
+def extra_packages_of(metadata: bytes, options: CondaOptions) -> list[CondaPackage]:
+    """The packages of the project's extras, without files; one for each variant of its markers."""
+    parsed = parse_metadata(metadata)
+    needs = [parse_need(text) for text in parsed.requires_dist]
+    needs = [need for need in needs if normalised(need.name) not in options.leave_out]
+    found: list[CondaPackage] = []
+    for extra in parsed.all("Provides-Extra"):
+        own = [asked for need in needs if (asked := as_asked(need, extra)) is not None]
+        found += _packages(parsed, extra, own, options)
+    return found
+
+
+def as_asked(need: Need, extra: str) -> Need | None:
+    """A need of the project as its own extra asks for it, None when it does not."""
+    outer = Need("", "", (), "")
+    if need.extra:
+        return need.under(outer, extra) if normalised(need.extra) == normalised(extra) else None
+    return need.under(outer, extra) if "extra" in need.marker else None
+
+
+def _packages(
+    parsed: CoreMetadata, extra: str, needs: Sequence[Need], options: CondaOptions
+) -> list[CondaPackage]:
+    base = options.name or conda_name(parsed.name, options.known_names)
+    version = conda_version(parsed.version)
+
+    def render(holding: Sequence[Need]) -> tuple[str, ...]:
+        return tuple(sorted({spec for need in holding for spec in _specs(need)}))
+
+    def _specs(need: Need) -> list[str]:
+        """An extra that names others of its own project depends on their packages."""
+        if normalised(need.name) == normalised(parsed.name):
+            return [f"{base}-{normalised(other)} =={version}" for other in need.extras]
+        return [match_spec(need, options)]
+
+    requires = parsed.requires_python or ""
+    scope = Scope(requires, python=options.python, platform=options.platform)
+    found = []
+    for variant in variants_of(needs, scope, render):
+        low = f">={variant.low}" if variant.low else ""
+        high = f"<{variant.high}" if variant.high else ""
+        python = ",".join(bound for bound in (low, high) if bound)
+        depends = [f"{base} =={version}", *variant.depends]
+        depends += [f"python {python}"] if python else []
+        depends += [variant.guard] if variant.guard else []
+        found.append(
+            CondaPackage(
+                name=f"{base}-{normalised(extra)}",
+                version=version,
+                build=f"{variant.label}_{options.build_number}",
+                build_number=options.build_number,
+                subdir=variant.subdir or "noarch",
+                noarch="generic",
+                depends=depends,
+                about=about_of(parsed),
+                timestamp=options.timestamp,
+            )
+        )
+    return found
