@@ -26,7 +26,7 @@ from tests.publish.wire import (
     serving,
 )
 from twofold.errors import ProjectErrors, Refused, Unreachable
-from twofold.publish.http import Patience
+from twofold.publish.failures import Patience
 from twofold.publish.publication import Order, prepare
 from twofold.publish.run import Event, NotPublished
 

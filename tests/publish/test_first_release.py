@@ -10,13 +10,13 @@ import pytest
 
 from tests.publish.wire import Handler, serving
 from twofold.publish.configuration import TargetSettings
+from twofold.publish.failures import Patience
 from twofold.publish.first_release import (
     NameReport,
     confusable,
     pending_publisher,
     report_name,
 )
-from twofold.publish.http import Patience
 from twofold.publish.open import open_target
 
 

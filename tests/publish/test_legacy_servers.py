@@ -18,7 +18,7 @@ import pytest
 from tests.publish.conftest import Release, free_port, make_sdist, make_wheel, sha256
 from tests.publish.wire import FAULTS, faulty
 from twofold.errors import ProjectErrors, Refused, Unreachable
-from twofold.publish.http import Patience
+from twofold.publish.failures import Patience
 from twofold.publish.publication import Order, prepare
 from twofold.publish.run import NotPublished
 

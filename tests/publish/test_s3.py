@@ -15,7 +15,7 @@ import requests
 from tests.publish.conftest import Release, make_conda, make_wheel, sha256
 from twofold.errors import ProjectErrors, TwofoldError
 from twofold.index.folder import index_folder
-from twofold.publish.http import Patience
+from twofold.publish.failures import Patience
 from twofold.publish.publication import Order, prepare
 
 moto = pytest.importorskip("moto.server")

@@ -14,7 +14,7 @@ import pytest
 from tests.publish.conftest import Release, make_wheel, sha256
 from tests.publish.wire import Handler, Store, serving
 from twofold.errors import Refused, TwofoldError
-from twofold.publish.http import Patience
+from twofold.publish.failures import Patience
 from twofold.publish.publication import Order, prepare
 from twofold.publish.resolve import resolve_targets
 

@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    from twofold.publish.http import Patience
+    from twofold.publish.failures import Patience
     from twofold.publish.publication import Order, prepare
 
     patience = Patience(attempts=max(1, args.attempts))

@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--yes", "-y", action="store_true", help="do not ask before uploading")
     words.add_argument("--no-git", action="store_true", help="neither look at git nor tag")
     words.add_argument("--no-changelog", action="store_true", help="do not look at the changelog")
+    words.add_argument("--attempts", type=int, default=5, metavar="N", help="as for publish")
     words.add_argument("--ignore", action="append", default=[], metavar="CODE")
     return words
 
@@ -118,8 +119,8 @@ def _refuse_unready(root: Path, planned: NewVersion, with_git: bool, no_changelo
 
 def _tell_of_names(root: Path, planned: NewVersion, words: list[str]) -> None:
     """Before anything is built: whether the name is free where the release is to go."""
+    from twofold.publish.failures import Patience
     from twofold.publish.first_release import pending_publisher, report_name
-    from twofold.publish.http import Patience
     from twofold.publish.open import open_targets
     from twofold.publish.project import project_targets
     from twofold.publish.resolve import resolve_targets
@@ -168,11 +169,13 @@ def _build(root: Path, version: str) -> list[Path]:
 
 
 def _prepare(root: Path, files: list[Path], args: argparse.Namespace) -> Publication:
+    from twofold.publish.failures import Patience
     from twofold.publish.project import project_targets
     from twofold.publish.publication import Order, prepare
 
     targets = args.to or project_targets(root)
-    return prepare(Order(files, targets, root, ignore=args.ignore, named=False))
+    patience = Patience(attempts=max(1, args.attempts))
+    return prepare(Order(files, targets, root, patience, args.ignore, named=False))
 
 
 def _show(publication: Publication, as_json: bool) -> None:

@@ -13,8 +13,8 @@ from __future__ import annotations
 import os
 import re
 
+from twofold.publish.authentication import Credentials
 from twofold.publish.configuration import TargetSettings
-from twofold.publish.http import Credentials
 from twofold.publish.secret import Secret
 
 #: The keyring's service begins with this, so that twofold's entries are told from others'.

@@ -9,95 +9,26 @@ the server has acted looks like one that broke before. Secrets are taken out of 
 from __future__ import annotations
 
 import hashlib
-import socket
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase
 from requests_toolbelt import MultipartEncoder
 
 from twofold import __version__
-from twofold.errors import Refused, TwofoldError, Unreachable
+from twofold.errors import Refused
 from twofold.publish.answers import Answer, explain
+from twofold.publish.authentication import Header
+from twofold.publish.failures import TRANSIENT, Patience, Transient, retry_after, shown, told
 from twofold.publish.secret import Secret, without_secrets
 
 #: Called with the number of bytes sent so far.
 Progress = Callable[[int], None]
-
-#: Statuses that another attempt may mend (RFC 9110 and RFC 6585); 501 and 505 are refusals.
-TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
-
-
-class Transient(Unreachable):
-    """The outside world failed in a way that may pass; `wait` is what the server asked for (s).
-
-    `nobody` says that there is nothing at the address: no such host, or nobody listens.
-    """
-
-    def __init__(
-        self, message: str, hint: str = "", wait: float | None = None, nobody: bool = False
-    ) -> None:
-        super().__init__(message, hint)
-        self.wait = wait
-        self.nobody = nobody
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How often and how long the outside world is waited for (seconds)."""
-
-    attempts: int = 5
-    first_wait: float = 0.5
-    longest_wait: float = 30.0
-    connect: float = 10.0
-    read: float = 120.0
-    sleep: Callable[[float], None] = time.sleep
-
-    def pause(self, attempt: int, asked: float | None) -> None:
-        """Wait before attempt number `attempt` + 1; a server's Retry-After is heard."""
-        wait = self.first_wait * 2**attempt if asked is None else asked
-        self.sleep(min(wait, self.longest_wait))
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """What proves who uploads: `user` with a password or token, or a bare token (user None).
-
-    `source` says where it was found, for messages: never the secret itself.
-    """
-
-    secret: Secret
-    user: str | None = None
-    source: str = ""
-
-
-class Header(AuthBase):
-    """Sets one header, or none; being given explicitly, it also keeps ~/.netrc out."""
-
-    def __init__(self, name: str = "", value: str = "") -> None:
-        self.name, self.value = name, value
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self.name:
-            request.headers[self.name] = self.value
-        return request
-
-
-def basic(credentials: Credentials, default_user: str = "__token__") -> AuthBase:
-    """HTTP Basic, UTF-8, for indexes with the legacy API."""
-    user = credentials.user or default_user
-    return requests.auth.HTTPBasicAuth(user.encode(), credentials.secret.reveal().encode())
-
-
-def bearer(credentials: Credentials) -> AuthBase:
-    return Header("Authorization", f"Bearer {credentials.secret.reveal()}")
 
 
 class FileBeingSent:
@@ -180,7 +111,7 @@ class Http:
         json: Any = None,
     ) -> Answer:
         """One attempt; raises Transient when another may help. Uploads follow no redirects."""
-        with self._told(url):
+        with told(url, self.secrets):
             response = self._open().request(
                 method,
                 url,
@@ -200,7 +131,7 @@ class Http:
             raise Transient(
                 f"{shown(url)} answered {answer.status}: {text}",
                 "run the same command again later: only what is missing is done",
-                wait=_retry_after(response.headers.get("Retry-After")),
+                wait=retry_after(response.headers.get("Retry-After")),
             )
         return answer
 
@@ -249,7 +180,7 @@ class Http:
         """
 
         def attempt() -> Answer:
-            with self._told(url):
+            with told(url, self.secrets):
                 response = self._open().get(
                     url,
                     auth=auth or Header(),
@@ -259,7 +190,7 @@ class Http:
                 )
                 with response:
                     if response.status_code in TRANSIENT:
-                        wait = _retry_after(response.headers.get("Retry-After"))
+                        wait = retry_after(response.headers.get("Retry-After"))
                         raise Transient(f"{shown(url)} answered {response.status_code}", wait=wait)
                     digest = hashlib.sha256()
                     if into is not None:
@@ -303,88 +234,3 @@ class Http:
             if self.ca:
                 self._session.verify = self.ca
         return self._session
-
-    def _told(self, url: str) -> _Told:
-        return _Told(self, url)
-
-
-class _Told:
-    """Turns what requests raises into the tree of errors."""
-
-    def __init__(self, http: Http, url: str) -> None:
-        self.http, self.url = http, url
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        place = shown(self.url)
-        if isinstance(error, requests.exceptions.SSLError):
-            raise Unreachable(
-                f"the certificate of {place} is not trusted",
-                "set `ca` of the target to your authority's bundle, or REQUESTS_CA_BUNDLE",
-            ) from None
-        if isinstance(
-            error,
-            (
-                requests.exceptions.InvalidURL,
-                requests.exceptions.InvalidSchema,
-                requests.exceptions.MissingSchema,
-            ),
-        ):
-            raise TwofoldError(
-                f"{place} is no address", "write it as https://host/channel"
-            ) from None
-        if isinstance(error, requests.exceptions.RequestException):
-            reason = without_secrets(_cause(error), self.http.secrets)
-            raise Transient(
-                f"{place} cannot be reached: {reason}",
-                "check the address, and that the server runs and can be reached from here",
-                nobody=_is_nobody(error),
-            ) from None
-
-
-def _is_nobody(error: BaseException) -> bool:
-    """Whether a refused connection or an unknown host is at the bottom of an error."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, (ConnectionRefusedError, socket.gaierror)):
-            return True
-        seen = seen.__cause__ or seen.__context__
-    return False
-
-
-def _cause(error: requests.exceptions.RequestException) -> str:
-    """The short reason inside requests' and urllib3's wrappings."""
-    if isinstance(error, requests.exceptions.Timeout):
-        return "no answer in time"
-    inner: BaseException = error
-    while inner.args and isinstance(inner.args[-1], BaseException):
-        inner = inner.args[-1]
-    reason = getattr(inner, "reason", None)
-    while isinstance(reason, BaseException):
-        inner, reason = reason, getattr(reason, "reason", None)
-    text = str(inner)
-    return text.rpartition(": ")[2] if "object at 0x" in text or "(" in text else text
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Seconds from a Retry-After header: a number or an HTTP date."""
-    if not value:
-        return None
-    if value.strip().isdigit():
-        return float(value)
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
-        return None
-
-
-def shown(url: str) -> str:
-    """An address without user, password and token, for messages."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    path = parts.path
-    if path.startswith("/t/"):
-        path = "/t/***/" + path[3:].partition("/")[2]
-    return urlunsplit((parts.scheme, host, path, "", ""))

@@ -6,6 +6,7 @@ import socket
 from dataclasses import dataclass
 
 from twofold.errors import TwofoldError
+from twofold.publish.authentication import Credentials, basic
 from twofold.publish.configuration import (
     TargetSettings,
     config_file,
@@ -17,7 +18,8 @@ from twofold.publish.credentials import (
     forget_in_keyring,
     store_in_keyring,
 )
-from twofold.publish.http import Credentials, Http, Patience, basic
+from twofold.publish.failures import Patience
+from twofold.publish.http import Http
 from twofold.publish.open import open_with
 from twofold.publish.resolve import resolve_targets
 from twofold.publish.secret import Secret

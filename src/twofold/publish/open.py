@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from twofold.publish import rules
+from twofold.publish.authentication import Credentials, basic
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.credentials import find_credentials
-from twofold.publish.http import Credentials, Http, Patience, basic
+from twofold.publish.failures import Patience
+from twofold.publish.http import Http
 from twofold.publish.targets.anaconda import AnacondaOrg
 from twofold.publish.targets.conda_servers import artifactory, prefix_dev, quetz
 from twofold.publish.targets.folder import Folder

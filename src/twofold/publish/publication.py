@@ -9,8 +9,8 @@ from types import TracebackType
 
 from twofold.check import Finding, check_files
 from twofold.errors import Problem, ProjectErrors, UsageError
+from twofold.publish.failures import Patience
 from twofold.publish.files import ReleaseFile, release_files
-from twofold.publish.http import Patience
 from twofold.publish.journal import NAME, Journal
 from twofold.publish.open import open_targets
 from twofold.publish.plan import Plan, Step, make_plan

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from twofold.errors import Refused, TwofoldError, Unreachable
-from twofold.publish.http import Patience, Transient
+from twofold.publish.failures import Patience, Transient
 from twofold.publish.journal import Journal
 from twofold.publish.plan import Action, Plan, Step, different
 from twofold.publish.targets.protocol import AlreadyThere, Seen

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from twofold.errors import TwofoldError
+from twofold.publish.authentication import Credentials
 from twofold.publish.configuration import TargetSettings
-from twofold.publish.http import Credentials, Http
+from twofold.publish.http import Http
 from twofold.publish.secret import Secret
 
 #: Kinds that may know trusted publishing.

@@ -17,9 +17,10 @@ from twofold.artifact import Artifact, Kind
 from twofold.errors import Refused, Unreachable
 from twofold.formats.conda_reading import read_info
 from twofold.publish.answers import Answer
+from twofold.publish.authentication import Credentials, Header
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.files import ReleaseFile
-from twofold.publish.http import Credentials, Header, Http, Progress
+from twofold.publish.http import Http, Progress
 from twofold.publish.targets.protocol import (
     ALL_KINDS,
     CONDA_KINDS,

@@ -17,9 +17,10 @@ from requests.auth import AuthBase
 
 from twofold.artifact import Kind
 from twofold.publish.answers import Answer, says_file_exists
+from twofold.publish.authentication import Credentials, Header, bearer
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.files import ReleaseFile
-from twofold.publish.http import Credentials, Header, Http, Progress, bearer
+from twofold.publish.http import Http, Progress
 from twofold.publish.targets.channel_files import file_address, look_for
 from twofold.publish.targets.protocol import CONDA_KINDS, AlreadyThere, Rule, Seen, fetched
 

@@ -18,9 +18,10 @@ from requests.auth import AuthBase
 
 from twofold.artifact import Kind
 from twofold.publish.answers import says_file_exists
+from twofold.publish.authentication import Credentials, basic, bearer
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.files import ReleaseFile
-from twofold.publish.http import Credentials, Http, Progress, basic, bearer
+from twofold.publish.http import Http, Progress
 from twofold.publish.targets.channel_files import file_address, look_for
 from twofold.publish.targets.legacy import LegacyIndex
 from twofold.publish.targets.protocol import ALL_KINDS, AlreadyThere, Rule, Seen, fetched

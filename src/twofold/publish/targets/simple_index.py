@@ -10,7 +10,8 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 from requests.auth import AuthBase
 
 from twofold.publish.answers import Answer
-from twofold.publish.http import Http, shown
+from twofold.publish.failures import shown
+from twofold.publish.http import Http
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
 
