@@ -33,6 +33,7 @@ from twofold.server import access, pages
 from twofold.server.clock import now
 from twofold.server.model import Action, Actor, Channel, Project, Stored
 from twofold.server.store import Blobs, Connection, Database, audit, channels
+from twofold.server.upstreams.fronts import Fronts
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Registry:
     blobs: Blobs
     spool: Path
     clock: Callable[[], datetime] = field(default=now)
+    fronts: Fronts = field(default_factory=Fronts, compare=False)
 
     @contextmanager
     def changing(

@@ -44,8 +44,20 @@ RETRY = timedelta(minutes=1)
 LARGEST = 4 << 30
 
 
+def stands(registry: Registry, channel: str, kind: str) -> bool:
+    """Whether the channel stands in front of something; most do not, and pay nothing for it."""
+
+    def read() -> list[tuple[str, str]]:
+        with registry.database.read() as db:
+            return [(name, one.kind) for name, one in upstreams.all_upstreams(db)]
+
+    return (channel, kind) in registry.fronts.known(read)
+
+
 def simple_page(registry: Registry, view: View, name: str, form: str) -> tuple[Page, bool]:
     """A project's page: of what lies here, and of what could be fetched."""
+    if not stands(registry, view.channel, PYPI):
+        return looking.simple_page(registry, view, name, form)
     with registry.database.read() as db:
         channel = reachable(db, view.actor, view.channel, Action.READ)
         upstream = _asked(db, channel, view, PYPI)
@@ -81,6 +93,8 @@ def package(
 
 def repodata(registry: Registry, view: View, subdir: str, name: str) -> tuple[Page, bool]:
     """A page of one subdir. There are no shards of an upstream: clients take repodata.json then."""
+    if not stands(registry, view.channel, CONDA):
+        return conda_pages.repodata(registry, view, subdir, name)
     with registry.database.read() as db:
         channel = reachable(db, view.actor, view.channel, Action.READ)
         upstream = _asked(db, channel, view, CONDA)
@@ -228,6 +242,8 @@ def bring(
     Raises Unreachable, and Refused (502) when what came is not what was first seen.
     """
     kind = CONDA if subdir else PYPI
+    if not stands(registry, channel_name, kind):
+        return False
     with registry.database.read() as db:
         channel = reachable(db, actor, channel_name, Action.READ)
         upstream = upstreams.upstream_of(db, channel.id, kind)

@@ -32,6 +32,7 @@ def add(
         upstreams.set_upstream(db, added, at)
         detail = {"url": added.url, "prefixes": list(keys), "internal": internal}
         audit.note_change(db, audit.Change(at, by, "upstream", channel, kind, detail))
+    registry.fronts.forget()
     return added
 
 
@@ -43,13 +44,13 @@ def remove(registry: Registry, by: str, channel: str, kind: str) -> None:
         if not upstreams.remove_upstream(db, found.id, kind):
             raise Refused("no-upstream", f"'{channel}' has no {kind} upstream", status=404)
         audit.note_change(db, audit.Change(at, by, "remove-upstream", channel, kind))
+    registry.fronts.forget()
 
 
 def all_of(registry: Registry) -> list[tuple[str, Upstream]]:
     """(channel, upstream) pairs."""
     with registry.database.read() as db:
-        names = {channel.id: channel.name for channel in channels.all_channels(db)}
-        return [(names[one.channel_id], one) for one in upstreams.all_upstreams(db)]
+        return upstreams.all_upstreams(db)
 
 
 def of(registry: Registry, channel: str, kind: str) -> Upstream:

@@ -11,7 +11,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from twofold.server.clock import from_text, to_text
-from twofold.server.store.schema import files, projects, upstream_pages, upstream_pins, upstreams
+from twofold.server.store.schema import (
+    channels,
+    files,
+    projects,
+    upstream_pages,
+    upstream_pins,
+    upstreams,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +87,13 @@ def upstream_of(db: Connection, channel_id: int, kind: str) -> Upstream | None:
     return _upstream(row) if row else None
 
 
-def all_upstreams(db: Connection) -> list[Upstream]:
-    query = select(upstreams).order_by(upstreams.c.channel_id, upstreams.c.kind)
-    return [_upstream(row) for row in db.execute(query)]
+def all_upstreams(db: Connection) -> list[tuple[str, Upstream]]:
+    """(channel, upstream) pairs."""
+    query = select(channels.c.name, upstreams).join(
+        channels, channels.c.id == upstreams.c.channel_id
+    )
+    rows = db.execute(query.order_by(channels.c.name, upstreams.c.kind))
+    return [(row.name, _upstream(row)) for row in rows]
 
 
 def _upstream(row: Row[Any]) -> Upstream:

@@ -1,0 +1,27 @@
+"""Which channels have an upstream, known without asking the database for every page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+#: Seconds until another process's change is seen.
+LIFE = 2.0
+
+
+@dataclass
+class Fronts:
+    """(channel, kind) pairs, read again when they are old."""
+
+    _known: frozenset[tuple[str, str]] = frozenset()
+    _read_at: float = float("-inf")
+
+    def known(self, read: Callable[[], Iterable[tuple[str, str]]]) -> frozenset[tuple[str, str]]:
+        if time.monotonic() - self._read_at > LIFE:
+            self._known = frozenset(read())
+            self._read_at = time.monotonic()
+        return self._known
+
+    def forget(self) -> None:
+        self._read_at = float("-inf")
