@@ -1,0 +1,42 @@
+"""Built files with bytes changed anywhere: findings, never a traceback."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.check.test_files import GOOD
+from tests.formats.making import member, put_conda, put_sdist, put_wheel
+from twofold.check import artifact_findings, check_file
+
+_SETTINGS = settings(
+    max_examples=60,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+@_SETTINGS
+@given(kind=st.integers(0, 3), data=st.data())
+def test_a_damaged_file_gives_findings_or_is_still_right(
+    tmp_path: Path, kind: int, data: st.DataObject
+) -> None:
+    folder = tmp_path / "files"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    if kind == 0:
+        path = put_wheel(folder, None, GOOD)
+    elif kind == 1:
+        path = put_sdist(folder, member("my_package-1.0.0/a.py", b"x = 1\n"), metadata=GOOD)
+    else:
+        path = put_conda(folder, ending=".conda" if kind == 2 else ".tar.bz2")
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(content) - 1))
+        content[at] = data.draw(st.integers(0, 255))
+    path.write_bytes(content[: data.draw(st.sampled_from([None, None, len(content) // 2]))])
+    assert all(finding.where for finding in [*artifact_findings(path), *check_file(path)])
