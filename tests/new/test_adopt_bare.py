@@ -138,6 +138,13 @@ def test_a_folder_without_python_and_an_adopted_one_are_told(tmp_path: Path) -> 
         adopt(root, Tools())
 
 
+def test_keys_above_every_table_stay_there(tmp_path: Path) -> None:
+    old = "# top\ntool.ruff.line-length = 100  # wide\n\n[tool.mypy]\nstrict = true\n"
+    found = adopted(tmp_path, {"m.py": "", "pyproject.toml": old})
+    assert found.text.startswith("# top\ntool.ruff.line-length = 100  # wide\n\n[build-system]\n")
+    assert found.document["tool"] == {"ruff": {"line-length": 100}, "mypy": {"strict": True}}
+
+
 def test_a_pyproject_of_tools_alone_keeps_every_byte_of_them(tmp_path: Path) -> None:
     old = "# Mine, since 2019\n\n[tool.ruff]  # strict\nline-length = 100 # wide\n\n# last\n"
     found = adopted(tmp_path, {"m.py": "", "pyproject.toml": old})

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.new.adopted import adopted
-from twofold.errors import BadFile
+from twofold.errors import BadFile, TwofoldError
 
 SETUP_PY = '''\
 """Set up."""
@@ -328,7 +331,7 @@ def test_manifest_in_becomes_includes_and_excludes_of_the_sdist(tmp_path: Path) 
             "setup.py": "from setuptools import setup\nsetup(name='x', version='1')\n",
             "x.py": "",
             "MANIFEST.in": "include CHANGES *.rst\nrecursive-include docs *.md\ngraft examples\n"
-            "prune examples/big\nglobal-exclude *.pyc *.log\nexclude secret.txt\nodd thing\n",
+            "prune examples/big\nglobal-exclude *.pyc *.log\nexclude secret.txt\nodd thing\nrecursive-include\n",
             "CHANGES": "",
             "docs/a/b.md": "",
             "examples/e.py": "",
@@ -338,7 +341,30 @@ def test_manifest_in_becomes_includes_and_excludes_of_the_sdist(tmp_path: Path) 
         "include": ["CHANGES", "docs/**/*.md", "examples/**"],
         "exclude": ["examples/big/**", "**/*.log", "secret.txt"],
     }
-    assert found.lost == ["MANIFEST.in:7: odd thing (not a command of MANIFEST.in)"]
+    assert found.lost == [
+        "MANIFEST.in:7: odd thing (not a command of MANIFEST.in)",
+        "MANIFEST.in:8: recursive-include (not a command of MANIFEST.in)",
+    ]
+
+
+@settings(deadline=None, max_examples=80)
+@given(st.sampled_from(["setup.py", "setup.cfg", "pyproject.toml"]), st.data())
+def test_no_damage_to_an_old_file_ends_in_a_traceback(name: str, data: st.DataObject) -> None:
+    lines = {"setup.py": SETUP_PY, "setup.cfg": SETUP_CFG, "pyproject.toml": TOOL}[name].split("\n")
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(lines) - 1))
+        line = lines[at]
+        place = data.draw(st.integers(0, len(line)))
+        mark = data.draw(st.sampled_from(["", *"[]{}\"'=,#() %:;*\u00fc"]))
+        lines[at : at + 1] = data.draw(
+            st.sampled_from([[], [line, line], [line[:place] + mark + line[place + 1 :]]])
+        )
+        lines = lines or [""]
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            adopted(Path(folder), {**TREE, name: "\n".join(lines)})
+        except TwofoldError as error:
+            assert all(problem.message for problem in error.problems)
 
 
 def test_extension_modules_are_told_with_the_way_out(tmp_path: Path) -> None:

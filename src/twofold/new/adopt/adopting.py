@@ -88,7 +88,7 @@ def adopt(root: Path, tools: Tools) -> Adoption:
     found = gather(root, tools)
     facts = found.facts
     text = pyproject_text(_written(facts), found.rest)
-    tomllib.loads(text)
+    _prove(text)
     return Adoption(
         root / "pyproject.toml",
         text,
@@ -113,6 +113,18 @@ def gather(root: Path, tools: Tools) -> _Gathering:
     settle_licence(found.facts)
     settle_modules(found.facts, root, found.is_bare or found.is_setuptools)
     return found
+
+
+def _prove(text: str) -> None:
+    """What is written must be TOML: else nothing is."""
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise TwofoldError(
+            f"pyproject.toml is written in a way that cannot be changed safely ({error})",
+            "write each table under a [header] of its own, once",
+            "pyproject.toml",
+        ) from error
 
 
 def stated(root: Path, tools: Tools) -> _Gathering:

@@ -48,7 +48,7 @@ def _globs(command: str, words: list[str]) -> tuple[list[str], list[str], bool]:
     words = [word.strip("/").removeprefix("./") for word in words]
     if command in ("include", "exclude"):
         globs = words
-    elif command in ("recursive-include", "recursive-exclude"):
+    elif command in ("recursive-include", "recursive-exclude") and len(words) > 1:
         folder, patterns = words[0], words[1:]
         prefix = "" if folder in (".", "*", "") else f"{folder}/"
         globs = [f"{prefix}**/{p}" if p != "*" else f"{prefix}**" for p in patterns]

@@ -24,6 +24,9 @@ _NEEDLESS = (
     "namespace_packages",
     "long_description_content_type",
 )
+#: Arguments that are dicts, and those that may be.
+_TABLES = ("project_urls", "extras_require", "package_dir", "package_data", "exclude_package_data")
+_EITHER = ("version", "use_scm_version", "entry_points")
 _NEEDS_A_COMPILER = ("ext_modules", "ext_package", "libraries", "cffi_modules", "rust_extensions")
 
 
@@ -51,6 +54,10 @@ def offer_settings(source: Source, arguments: Mapping[str, Any]) -> None:
             value = left.pop(key)
             if isinstance(value, Computed):
                 _computed(source, key, value)
+            elif isinstance(value, Mapping) != (key in _TABLES) and key not in _EITHER:
+                source.facts.lose(
+                    source.where(key), f"{key} = {value}", "not what setuptools takes"
+                )
             else:
                 handle(source, value)
     needless = [key for key in _NEEDLESS if left.pop(key, None) is not None]

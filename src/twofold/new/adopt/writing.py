@@ -10,6 +10,7 @@ from tomlkit.items import AbstractTable, Array, InlineTable
 from tomlkit.toml_document import TOMLDocument
 
 from twofold.new.adopt.facts import Facts, Requirement
+from twofold.new.adopt.toml_text import sections
 
 #: The keys of [project] in the order they are written.
 ORDER = (
@@ -68,7 +69,11 @@ def pyproject_text(facts: Facts, rest: str) -> str:
 
 
 def _preamble(text: str) -> tuple[str, str]:
-    """Comments at the very top of the file, up to the first blank line, stay at the top."""
+    """Keys above every table stay at the top, and comments up to the first blank line."""
+    first = sections(text)[0].lines
+    if any(line.strip() and not line.startswith("#") for line in first):
+        top = "".join(first)
+        return f"{top.rstrip()}\n\n", text[len(top) :]
     lines = text.splitlines(keepends=True)
     count = 0
     while count < len(lines) and lines[count].startswith("#"):
