@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import http.server
+import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -93,3 +96,51 @@ def test_a_spec_that_means_nothing_is_told(channel: Path, tmp_path: Path) -> Non
     with pytest.raises(TwofoldError) as caught:
         install_into_prefix(["car >=>1"], [channel], tmp_path / "env", cache=tmp_path / "cache")
     assert "name>=1.2" in caught.value.hint
+
+
+class _Private(http.server.SimpleHTTPRequestHandler):
+    """A channel below /private/ for who has the token; what was sent elsewhere is noted."""
+
+    elsewhere: ClassVar[list[str]] = []
+
+    def log_request(self, *_: object) -> None:
+        return None
+
+    def do_GET(self) -> None:
+        said = self.headers.get("Authorization", "")
+        if self.path.startswith("/private/"):
+            if said != "Bearer secret-token":
+                self.send_error(401)
+                return
+            self.path = self.path.removeprefix("/private")
+        else:
+            self.elsewhere.append(said)
+        super().do_GET()
+
+    do_HEAD = do_GET
+
+
+def test_a_token_opens_its_own_channel_and_is_sent_nowhere_else(
+    channel: Path, tmp_path: Path
+) -> None:
+    handler = functools.partial(_Private, directory=str(channel))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    host = f"http://127.0.0.1:{server.server_port}"
+    try:
+        private, public = f"{host}/private", f"{host}"
+        found = install_into_prefix(
+            ["car"],
+            [private, public],
+            tmp_path / "env",
+            tokens={private: "secret-token"},
+            cache=tmp_path / "cache",
+        )
+        assert names(found) == [("car", "1.0"), ("engine", "1.0")]
+        assert _Private.elsewhere
+        assert set(_Private.elsewhere) == {""}
+        with pytest.raises(TwofoldError):
+            install_into_prefix(["car"], [private], tmp_path / "no", cache=tmp_path / "cache")
+    finally:
+        server.shutdown()
+        server.server_close()

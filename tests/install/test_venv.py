@@ -12,7 +12,7 @@ import pytest
 from tests.install.conftest import make_wheel
 from twofold.errors import ToolFailed, TwofoldError
 from twofold.install.sources import has_project, pip_sources
-from twofold.install.venv import PipInstall, install_into_venv, make_venv
+from twofold.install.venv import PipInstall, command_for, install_into_venv, make_venv
 
 pytestmark = pytest.mark.usefixtures("other_index")
 both_installers = pytest.mark.parametrize("installer", ["pip", "uv"])
@@ -117,6 +117,16 @@ def test_an_index_is_asked_for_a_name_in_its_normal_form(
     index = f"{served(tmp_path)}/simple"
     assert has_project(index, "My.Package")
     assert not has_project(index, "other")
+
+
+@both_installers
+def test_a_token_is_in_the_environment_and_not_in_the_process_list(
+    tmp_path: Path, installer: Literal["pip", "uv"]
+) -> None:
+    wanted = PipInstall(["x"], "http://host/main/simple/", "the-token", installer=installer)
+    command, environment = command_for(tmp_path / "python", wanted)
+    assert "the-token" not in " ".join(command)
+    assert "the-token" in " ".join(environment.values())
 
 
 def test_the_command_installs_from_a_registry_address(

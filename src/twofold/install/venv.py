@@ -46,8 +46,7 @@ def install_into_venv(environment: Path, wanted: PipInstall) -> Path:
     python = make_venv(environment.absolute(), wanted.python)
     if wanted.index:
         has_project(wanted.index, _name(wanted.requirements[0]), wanted.token)  # is it there?
-    make = _uv_command if wanted.installer == "uv" else _pip_command
-    command, extra = make(python, wanted)
+    command, extra = command_for(python, wanted)
     if command[0] == sys.executable and wanted.index and not wanted.only_index:
         _guard(command, extra, wanted)
     done = subprocess.run(
@@ -61,6 +60,12 @@ def install_into_venv(environment: Path, wanted: PipInstall) -> Path:
             output=output.replace(wanted.token, "***") if wanted.token else output,
         )
     return python
+
+
+def command_for(python: Path, wanted: PipInstall) -> tuple[list[str], dict[str, str]]:
+    """The installer's command line, and the environment variables that go with it."""
+    make = _uv_command if wanted.installer == "uv" else _pip_command
+    return make(python, wanted)
 
 
 def _name(requirement: str) -> str:

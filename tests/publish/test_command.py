@@ -1,0 +1,105 @@
+"""The command line of publishing: questions on a terminal, --yes elsewhere, several targets."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.publish.conftest import Release, sha256
+from tests.publish.wire import TOKEN, Prefix, serving
+
+posix_only = pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal is POSIX's")
+
+
+def on_a_terminal(words: list[str], answer: str, folder: Path) -> tuple[int, str]:
+    """Run twofold on a pseudo-terminal, answer its question; exit code and what it showed."""
+    import pty
+
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(folder)
+        os.execv(sys.executable, [sys.executable, "-m", "twofold", *words])
+    shown = b""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            block = os.read(terminal, 4096)
+        except OSError:  # the other end has gone
+            break
+        if not block:
+            break
+        shown += block
+        if b"[y/N]" in block or shown.endswith(b"[y/N] "):
+            os.write(terminal, f"{answer}\n".encode())
+    _, status = os.waitpid(process, 0)
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(status), shown.decode()
+
+
+@posix_only
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 1), ("", 1)])
+def test_on_a_terminal_the_plan_is_shown_and_confirmed(
+    release: Release, tmp_path: Path, answer: str, code: int
+) -> None:
+    place = tmp_path / "static"
+    words = ["publish", str(release.wheel), "--to", str(place)]
+    found, shown = on_a_terminal(words, answer, tmp_path)
+    assert found == code, shown
+    assert "upload" in shown
+    assert (place / release.wheel.name).exists() == (code == 0)
+
+
+def test_what_cannot_be_taken_back_needs_a_yes_where_nobody_can_be_asked(
+    twofold: Callable[..., Any], release: Release, pypiserver: str, tmp_path: Path
+) -> None:
+    config = tmp_path / "twofold-config" / "config.toml"
+    config.parent.mkdir()
+    index = f"{pypiserver}/simple/"
+    config.write_text(f'[targets.pypi]\nurl = "{pypiserver}/"\nkind = "pypi"\nindex = "{index}"\n')
+    refused = twofold("publish", release.wheel, "--to", "pypi")
+    assert refused.code == 2
+    assert "--yes" in refused.err
+    done = twofold("publish", release.wheel, "--to", "pypi", "--yes", env={"TWOFOLD_TOKEN": "t"})
+    assert done.code == 0, done.err
+
+
+def test_one_release_goes_to_several_places_each_with_its_own_token(
+    twofold: Callable[..., Any], release: Release, pypiserver: str
+) -> None:
+    with serving(Prefix) as (address, store):
+        ran = twofold(
+            "publish", *release.files, "--to", f"prefix+{address}/lab",
+            "--to", f"legacy+{pypiserver}/", "--json",
+            env={f"TWOFOLD_TOKEN_{variable(f'{address}/lab')}": TOKEN},
+        )  # fmt: skip
+        assert ran.code == 0, ran.err
+        assert store.history == {f"/lab/noarch/{release.conda.name}": {sha256(release.conda)}}
+    rows = {(row["file"], row["action"]) for row in ran.json["files"]}
+    assert (release.conda.name, "skip") in rows
+    assert (release.wheel.name, "upload") in rows
+
+
+def variable(name: str) -> str:
+    from twofold.publish.credentials import environment_name
+
+    return environment_name(name).removeprefix("TWOFOLD_TOKEN_")
+
+
+def test_anaconda_orgs_api_of_a_registry_is_spoken(
+    twofold: Callable[..., Any], release: Release, registry: Any
+) -> None:
+    """The registry's own implementation of that API, which the real anaconda-client uses too."""
+    target = f"anaconda+{registry.url}/api/main"
+    env = {"TWOFOLD_TOKEN": registry.token}
+    first = twofold("publish", release.conda, "--to", target, "--json", env=env)
+    assert first.code == 0, first.err
+    again = twofold("publish", release.conda, "--to", target, "--json", env=env)
+    assert again.json["uploaded"] == 0, again.err
+    who = twofold("whoami", target, env=env)
+    assert "owner" in who.out, who.err
