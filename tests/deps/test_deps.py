@@ -107,10 +107,19 @@ def test_missing_ones_come_first(root: Path) -> None:
     assert statuses == sorted(statuses, key=list(Status).index)
 
 
-def test_what_the_code_needs_must_be_more_than_an_extra(tmp_path: Path) -> None:
-    text = PYPROJECT.replace("def plot", "x")
-    root = project(tmp_path, {"pyproject.toml": text, "my_package.py": "import matplotlib\n"})
-    assert found_in(root)["matplotlib"].status is Status.MISSING
+def test_what_the_code_needs_must_be_more_than_a_group_of_the_developers(tmp_path: Path) -> None:
+    module = "import matplotlib, pytest\n"
+    found = found_in(project(tmp_path, {"pyproject.toml": PYPROJECT, "my_package.py": module}))
+    assert found["pytest"].status is Status.MISSING
+    assert found["matplotlib"].status is Status.USED
+
+
+def test_projects_among_the_tests_are_not_asked(tmp_path: Path) -> None:
+    sample = {"tests/sample/pyproject.toml": "", "tests/sample/x.py": "import nothing_here\n"}
+    found = found_in(
+        project(tmp_path, {**sample, "my_package.py": "", "pyproject.toml": PYPROJECT})
+    )
+    assert "nothing_here" not in found
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,18 @@ class Code:
         ]
         single = [p for p in sorted(self.root.glob("*.py")) if _is_test(Path(p.name))]
         inside = [f for f in self._all_files() if _is_test(f.relative_to(self.root))]
-        return list(dict.fromkeys([*inside, *beside, *single]))
+        own = (path for path in (*inside, *beside, *single) if not self._is_of_a_sample(path))
+        return list(dict.fromkeys(own))
+
+    def _is_of_a_sample(self, path: Path) -> bool:
+        """Whether a file lies in a project of its own below this one, as samples of tests do."""
+        folders = path.relative_to(self.root).parents
+        return any(
+            (self.root / folder / name).exists()
+            for folder in folders
+            if folder != Path()
+            for name in ("pyproject.toml", "setup.py")
+        )
 
     def _all_files(self) -> list[Path]:
         found: list[Path] = []
@@ -116,11 +127,12 @@ def uses(code: Code) -> list[Use]:
     Raises BadFile for a file with a syntax error.
     """
     found = []
-    for is_test, files in ((False, code.files()), (True, code.test_files())):
+    tests = code.test_files()
+    helpers = {path.stem for path in tests} | {path.parent.name for path in tests}
+    for is_test, files in ((False, code.files()), (True, tests)):
         for path in files:
-            beside = {p.stem for p in path.parent.glob("*.py")} if is_test else set()
             for one in module_imports(path):
-                if one.level or is_stdlib(one.module) or one.top in beside:
+                if one.level or is_stdlib(one.module) or (is_test and one.top in helpers):
                     continue
                 if not _is_own(one.module, code) and not (is_test and one.top in TESTS):
                     found.append(Use(one, path, is_test))

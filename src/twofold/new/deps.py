@@ -37,11 +37,12 @@ class Status(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Declared:
     """One requirement of a project. `group` is '' for what every user needs, else the extra or
-    the dependency group that has it.
+    the dependency group that has it; `is_extra` says which of the two.
     """
 
     requirement: str
     group: str = ""
+    is_extra: bool = False
 
     @property
     def name(self) -> str:
@@ -76,25 +77,27 @@ def read_declared(root: Path) -> tuple[list[Declared], list[str]]:
     project = document.get("project")
     if isinstance(project, dict):
         needed = project.get("dependencies", ())
-        tables = (project.get("optional-dependencies", {}), document.get("dependency-groups", {}))
-        return _declared(needed, tables), []
+        extras = project.get("optional-dependencies", {})
+        return _declared(needed, extras, document.get("dependency-groups", {})), []
     facts = stated(root, Tools()).facts
     remarks = [
         f"{where} computes its {key}: they are not known here"
         for key, where in facts.unread.items()
         if key.endswith("dependencies")
     ]
-    tables = (facts.project.get("optional-dependencies", {}), facts.groups)
-    return _declared(facts.project.get("dependencies", ()), tables), remarks
+    extras = facts.project.get("optional-dependencies", {})
+    return _declared(facts.project.get("dependencies", ()), extras, facts.groups), remarks
 
 
 def _declared(
-    needed: Iterable[object], tables: Iterable[Mapping[str, Iterable[object]]]
+    needed: Iterable[object],
+    extras: Mapping[str, Iterable[object]],
+    groups: Mapping[str, Iterable[object]],
 ) -> list[Declared]:
     found = [Declared(str(text)) for text in needed]
-    for table in tables:
+    for is_extra, table in ((True, extras), (False, groups)):
         for group, texts in table.items():
-            found += [Declared(str(text), group) for text in texts if isinstance(text, str)]
+            found += [Declared(str(t), group, is_extra) for t in texts if isinstance(t, str)]
     return found
 
 
@@ -199,6 +202,7 @@ def _status(declared: Sequence[Declared], found: Sequence[Use], shipped: Sequenc
     if not declared:
         needed = any(use.is_needed for use in found)
         return Status.MISSING if needed else Status.OPTIONAL
-    if any(use.is_needed for use in shipped) and all(one.group for one in declared):
+    # Who installs the package can ask for an extra, but never gets a dependency group.
+    if any(use.is_needed for use in shipped) and all(d.group and not d.is_extra for d in declared):
         return Status.MISSING
     return Status.USED
