@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from twofold.check.finding import Finding
 from twofold.check.order import in_order
 from twofold.check.rules import RULES, Rule, Told
 from twofold.check.said import FileSaid
-from twofold.errors import BadFile
+from twofold.errors import BadFile, Problem
 from twofold.formats import opening
 from twofold.formats.contents import problems_of
 from twofold.formats.core_metadata import parse_metadata
@@ -64,12 +64,17 @@ def _structure(path: Path) -> tuple[Artifact | None, list[Finding]]:
     artifact = _readable(path)
     if artifact is not None:
         problems += further_problems(artifact)
+    return artifact, _told_of(path, problems)
+
+
+def _told_of(path: Path, problems: Iterable[Problem]) -> list[Finding]:
+    """What `formats` says, each with the code of its rule."""
     findings = []
     for problem in dict.fromkeys(problems):
         rule = next(rule for rule in _STRUCTURE if getattr(structure, rule.function)(problem))
         where = problem.where if problem.where.startswith(path.name) else path.name
         findings.append(Finding(rule.code, rule.severity, problem.message, problem.hint, where))
-    return artifact, findings
+    return findings
 
 
 def _of_metadata(artifact: Artifact) -> list[Finding]:
@@ -80,7 +85,10 @@ def _of_metadata(artifact: Artifact) -> list[Finding]:
 
 
 def _of_contents(artifact: Artifact) -> list[Finding]:
-    contents: Contents = read_contents(artifact)
+    try:
+        contents: Contents = read_contents(artifact)
+    except BadFile as error:  # damaged inside: nothing more can be said of it
+        return _told_of(artifact.path, error.problems)
     return _judged(_CONTENTS, in_file(artifact, contents))
 
 
