@@ -25,7 +25,8 @@ from twofold.new.adopt.modules import settle_modules
 from twofold.new.adopt.poetry import offer_poetry
 from twofold.new.adopt.setup_cfg import offer_setup_cfg
 from twofold.new.adopt.setup_py import read_setup_py
-from twofold.new.adopt.setuptools_settings import Source, offer_settings
+from twofold.new.adopt.setuptools_files import Source
+from twofold.new.adopt.setuptools_settings import offer_settings
 from twofold.new.adopt.shapes import judge
 from twofold.new.adopt.toml_text import all_comments, comments_of, sections, together, without
 from twofold.new.adopt.wheel import offer_wheel

@@ -15,7 +15,8 @@ from typing import Any
 from twofold.errors import BadFile
 from twofold.new.adopt.facts import Facts
 from twofold.new.adopt.setup_py import Computed, FileText, Found
-from twofold.new.adopt.setuptools_settings import Source, offer_settings
+from twofold.new.adopt.setuptools_files import Source
+from twofold.new.adopt.setuptools_settings import offer_settings
 from twofold_build.version import assigned_version
 
 #: setup.cfg's [metadata] -> setup()'s, where they differ.
