@@ -68,8 +68,7 @@ def test_a_setup_py_alone_is_a_project(tmp_path: Path) -> None:
     root.mkdir()
     (root / "alone.py").write_text("x = 1\n", encoding="utf-8")
     (root / "setup.py").write_text(
-        "from setuptools import setup\n"
-        "setup(name='alone', version='1.5', py_modules=['alone'])\n",
+        "from setuptools import setup\nsetup(name='alone', version='1.5', py_modules=['alone'])\n",
         encoding="utf-8",
     )
     made = build_project(root, BuildRequest(("wheel", "tar.bz2")))
