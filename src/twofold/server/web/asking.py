@@ -82,9 +82,12 @@ def secret_of(request: Request) -> tuple[str | None, str | None]:
 
 def _basic(value: str) -> tuple[str | None, str | None]:
     try:
-        user, _, secret = base64.b64decode(value, validate=True).decode("utf-8").partition(":")
+        told = base64.b64decode(value, validate=True).decode("utf-8")
     except (binascii.Error, UnicodeDecodeError):
-        raise Refused("invalid-credentials", "The Basic credentials cannot be read") from None
+        told = "\0"
+    if "\0" in told:  # no database keeps one in a text
+        raise Refused("invalid-credentials", "The Basic credentials cannot be read")
+    user, _, secret = told.partition(":")
     if secret:
         return secret, user
     return (user, None) if user.startswith(PREFIX) else (None, user)

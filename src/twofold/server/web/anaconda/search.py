@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from twofold.errors import Refused
 from twofold.server.registry import summaries
 from twofold.server.registry.summaries import Hit
 from twofold.server.web.anaconda import shapes
@@ -25,6 +26,8 @@ def packages(request: Request) -> Response:
 def search(request: Request) -> Response:
     """Every channel that the asker may read is searched."""
     word = request.query_params.get("name", "")
+    if not word.isprintable():
+        raise Refused("malformed-query", "The word to search for cannot be read")
     return _answer(request, summaries.search(registry_of(request), actor_of(request), word))
 
 

@@ -1,0 +1,365 @@
+"""Malformed requests: always a 4xx, with the reason in the status line, the body, problem+json."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.server.conftest import Place, new_place, serve
+from tests.server.packages import make_conda, make_wheel
+from tests.server.stores import S3, PostgreSQL
+from twofold.server.settings import Settings
+
+STORES = ["sqlite+files", pytest.param("postgresql+s3", marks=pytest.mark.slow)]
+
+
+@pytest.fixture(scope="module", params=STORES)
+def told(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Wire]:
+    """One registry for the whole module: whatever is sent, it goes on."""
+    folder = tmp_path_factory.mktemp("bad-input")
+    store = Settings(folder / "registry")
+    if request.param == "postgresql+s3":
+        postgresql: PostgreSQL = request.getfixturevalue("postgresql")
+        s3: S3 = request.getfixturevalue("s3")
+        store = Settings(store.data, postgresql.new_database(), s3.new_bucket())
+    place = new_place(store)
+    place.publish(make_wheel(folder, "my_package"))
+    with serve(place):
+        yield Wire(place)
+    place.registry.database.close()
+
+
+class Wire:
+    """Requests as they are written, with nothing mended by a client."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.parts = urlsplit(place.url)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        media: str = "application/json",
+        **headers: str,
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        connection = http.client.HTTPConnection(
+            str(self.parts.hostname), self.parts.port, timeout=30
+        )
+        own = {"Authorization": f"token {self.place.token}", "Content-Type": media, **headers}
+        try:
+            connection.putrequest(method, path, skip_accept_encoding=True)
+            for name, value in {**own, "Content-Length": str(len(body))}.items():
+                connection.putheader(name, value)
+            connection.endheaders(body)
+            answer = connection.getresponse()
+            return answer, answer.read()
+        finally:
+            connection.close()
+
+    def refused(self, method: str, path: str, body: bytes = b"", **more: str) -> str:
+        """The reason of a refusal, which stands in all three places."""
+        answer, content = self.send(method, path, body, **more)
+        where = f"{method} {path[:200]}: {answer.status} {answer.reason} {content[:300]!r}"
+        assert 400 <= answer.status < 500, where
+        assert answer.headers.get_content_type() == "application/problem+json", where
+        problem = json.loads(content)
+        assert problem["status"] == answer.status and problem["detail"] and problem["code"], where
+        assert problem["error"] == problem["title"], where
+        assert answer.reason and "\n" not in answer.reason and len(answer.reason) <= 400, where
+        assert "Traceback" not in content.decode(), where
+        return str(problem["title"])
+
+
+def raw(place: Place, request: bytes) -> bytes:
+    """The first bytes of the answer to bytes that are no request of any client."""
+    parts = urlsplit(place.url)
+    with socket.create_connection((parts.hostname, parts.port or 80), timeout=10) as line:
+        line.sendall(request)
+        return line.recv(4096)
+
+
+NAMES = [
+    "%00",
+    "a%00b",
+    "%2e%2e",
+    "..%2f..%2fetc%2fpasswd",
+    "%252e%252e%252f",
+    "..%5c..%5c",
+    "%0d%0aSet-Cookie:%20x",
+    "a" * 5000,
+    "%ff%fe",
+    "%ed%a0%80",
+    "con",
+    "nul.whl",
+    "%e2%80%ae",
+    "name%20with%20spaces",
+    "';drop%20table%20files;--",
+    "%25",
+    "<script>",
+]
+
+PLACES = [
+    ("GET", "/main/simple/{}/"),
+    ("GET", "/{}/simple/x/"),
+    ("GET", "/main/files/{}/x.whl"),
+    ("GET", "/main/files/" + "0" * 64 + "/{}"),
+    ("GET", "/main/{}/repodata.json"),
+    ("GET", "/main/noarch/{}"),
+    ("GET", "/main/label/{}/noarch/repodata.json"),
+    ("GET", "/api/package/owner/{}"),
+    ("GET", "/api/package/{}/x"),
+    ("GET", "/api/dist/owner/my_package/1.0.0/{}"),
+    ("GET", "/api/channels/owner/{}"),
+    ("DELETE", "/api/authentications/name/{}"),
+    ("GET", "/api/package/owner/absent?x={}"),
+    ("DELETE", "/api/release/owner/my_package/{}"),
+    ("POST", "/api/stage/owner/my_package/1.0.0/{}/x-1-0.txt;"),
+    ("POST", "/{}/legacy/"),
+]
+
+
+@pytest.mark.parametrize(("method", "pattern"), PLACES)
+def test_names_in_addresses_are_refused_however_they_are_encoded(
+    told: Wire, method: str, pattern: str
+) -> None:
+    for name in NAMES:
+        address = pattern.format(name)
+        answer, _ = told.send(method, address)
+        if answer.status in (301, 308):  # to the normalised name
+            assert answer.headers["set-cookie"] is None
+            continue
+        told.refused(method, address)
+
+
+def test_a_search_for_what_no_name_holds_finds_nothing_or_is_refused(told: Wire) -> None:
+    for word in NAMES:
+        answer, content = told.send("GET", f"/api/search?name={word}")
+        assert answer.status in (200, 400), content
+        assert answer.status == 400 or isinstance(json.loads(content), list)
+
+
+BODIES = [
+    b"",
+    b"not json",
+    b"[]",
+    b'"text"',
+    b"null",
+    b"[" * 100_000,
+    b'{"a":' * 50_000,
+    b'{"public_attrs": ' + b"[" * 200 + b"]" * 200 + b"}",
+    b'{"note": "\\ud800"}',
+    b'{"package": "a\\u0000b"}',
+    b'{"\\u0000": 1}',
+    b'{"package": 1, "scopes": {}, "public_attrs": [], "dist_id": [], "channels": "main"}',
+    b'{"package": {}, "note": [], "public_attrs": 7, "dist_id": 1.5, "channels": [1]}',
+    b'{"max-age": -1, "version": [], "public_attrs": "x", "dist_id": true, "channels": [null]}',
+    b'{"max-age": 1e400, "package": NaN}',
+    b'{"max-age": 999999999999999999999999, "package": "absent"}',
+    b"\xff\xfe{}",
+    b'{"a": "' + b"x" * (2 << 20) + b'"}',
+]
+
+CALLS = [
+    ("POST", "/api/authentications"),
+    ("POST", "/api/package/owner/my_package"),
+    ("POST", "/api/release/owner/my_package/1.0.0"),
+    ("POST", "/api/stage/owner/my_package/1.0.0/noarch/my_package-2-0.conda"),
+    ("POST", "/api/commit/owner/my_package/1.0.0/noarch/my_package-2-0.conda"),
+    ("POST", "/api/channels/owner/dev"),
+    ("DELETE", "/api/channels/owner/dev"),
+    ("POST", "/api/copy/package/owner/my_package/1.0.0/"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
+def test_bodies_that_no_client_sends_are_refused(told: Wire, method: str, path: str) -> None:
+    for body in BODIES:
+        answer, content = told.send(method, path, body)
+        where = f"{method} {path} {body[:60]!r}: {answer.status} {content[:300]!r}"
+        assert answer.status < 500, where
+        if answer.status >= 400:
+            told.refused(method, path, body)
+
+
+def json_values() -> st.SearchStrategy[object]:
+    leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+    return st.recursive(
+        leaves,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+        max_leaves=8,
+    )
+
+
+TOLD = ["note", "scopes", "max-age", "user", "fail-if-exists", "public_attrs", "summary"]
+NAMED = ["package", "version", "basename", "channels", "sha256", "dist_id", "to_owner"]
+FIELDS = st.sampled_from([*TOLD, *NAMED])
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
+    database=None,
+)
+@given(call=st.sampled_from(CALLS), fields=st.dictionaries(FIELDS, json_values(), max_size=4))
+def test_any_json_is_answered_below_500(
+    told: Wire, call: tuple[str, str], fields: dict[str, object]
+) -> None:
+    body = json.dumps(fields).encode()
+    answer, content = told.send(*call, body)
+    assert answer.status < 500, content
+    if answer.status >= 400:
+        told.refused(*call, body)
+
+
+def form(*parts: bytes, boundary: bytes = b"B") -> bytes:
+    lines = b"".join(b"--" + boundary + b"\r\n" + part + b"\r\n" for part in parts)
+    return lines + b"--" + boundary + b"--\r\n"
+
+
+def field(name: str, value: bytes = b"x", extra: str = "") -> bytes:
+    return f'Content-Disposition: form-data; name="{name}"{extra}\r\n\r\n'.encode() + value
+
+
+START = (field(":action", b"file_upload"), field("protocol_version", b"1"))
+FORM = "multipart/form-data; boundary=B"
+
+FORMS: dict[str, tuple[bytes, str]] = {
+    "no form": (b"{}", "application/json"),
+    "no boundary": (form(*START), "multipart/form-data"),
+    "another boundary": (form(*START, boundary=b"C"), FORM),
+    "long boundary": (form(*START), "multipart/form-data; boundary=" + "b" * 5000),
+    "nothing": (b"", FORM),
+    "cut off": (form(*START)[:-8], FORM),
+    "garbage": (bytes(range(256)) * 10, FORM),
+    "1,001 parts": (form(*(field(f"f{n}") for n in range(1001))), FORM),
+    "a part without a name": (form(*START, b"Content-Disposition: form-data\r\n\r\nx"), FORM),
+    "no file": (form(*START, field("name", b"x")), FORM),
+    "no action": (form(field("content", b"x", '; filename="x-1.0.tar.gz"')), FORM),
+    "not UTF-8": (form(*START, field("name", b"\xff\xfe")), FORM),
+    "NUL in a field": (
+        form(*START, field("name", b"a\0b"), field("content", b"x", '; filename="x-1.tar.gz"')),
+        FORM,
+    ),
+    "two files": (form(*START, *[field("content", b"x", '; filename="x-1.tar.gz"')] * 2), FORM),
+    "17 MB in a field": (form(*START, field("description", b"x" * (17 << 20))), FORM),
+    "a part with 100,000 bytes of headers": (
+        form(*START, b"X-Long: " + b"x" * 100_000 + b"\r\n\r\nx"),
+        FORM,
+    ),
+    **{
+        f"the file name {name[:30]!r}": (
+            form(*START, field("content", b"PK", f'; filename="{name}"')),
+            FORM,
+        )
+        for name in (
+            "../../etc/passwd",
+            "..\\\\x.whl",
+            "a\0b.whl",
+            "x-1.0-py3-none-any.whl\r\nX: y",
+            "con.whl",
+            "x" * 300 + ".whl",
+            "x-1.0-py3-none-any.whl ",
+            "%2e%2e%2fx.whl",
+            "x.exe",
+            "",
+            "\N{RIGHT-TO-LEFT OVERRIDE}lhw.x",
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("case", FORMS)
+@pytest.mark.parametrize("path", ["/main/legacy/", "/main/upload"])
+def test_forms_that_no_client_sends_are_refused(told: Wire, path: str, case: str) -> None:
+    body, media = FORMS[case]
+    told.refused("POST", path, body, media=media)
+    assert not list(told.place.registry.spool.iterdir())
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
+    database=None,
+)
+@given(data=st.data())
+def test_a_damaged_file_is_refused_and_never_a_fault_of_ours(
+    told: Wire, tmp_path: Path, data: st.DataObject
+) -> None:
+    conda = data.draw(st.booleans())
+    whole = make_conda(tmp_path / "c", "fuzz") if conda else make_wheel(tmp_path / "w", "fuzz")
+    content = bytearray(whole.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place] = data.draw(st.integers(0, 255))
+    content = content[: data.draw(st.sampled_from([len(content), len(content) // 2]))]
+    body = form(*START, field("content", bytes(content), f'; filename="{whole.name}"'))
+    answer, said = told.send("POST", "/main/legacy/", body, media=FORM)
+    assert answer.status in (200, 400), said
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Basic !!!",
+        "Basic " + "A" * 20_000,
+        "Basic /////w==",
+        "Bearer",
+        "Bearer \xff",
+        "token twofold-" + "x" * 5000,
+        "Digest x",
+        "Basic dG9rZW46AA==",
+        "Basic YQBiOmM=",
+    ],
+)
+def test_credentials_that_make_no_sense_are_refused_or_are_none(told: Wire, header: str) -> None:
+    answer, content = told.send("GET", "/api/user", Authorization=header)
+    assert 400 <= answer.status < 500, content
+    told.refused("GET", "/api/user", Authorization=header)
+
+
+def test_a_reason_neither_ends_the_status_line_nor_adds_a_header(told: Wire) -> None:
+    for name in ("x%0d%0aX-Evil:%20yes", "x%0aX-Evil:%20yes", "\\u2028", "%c2%85", "z" * 8000):
+        answer, _ = told.send("GET", f"/api/package/owner/{name}")
+        assert answer.headers["x-evil"] is None and len(answer.reason) <= 400
+        body = json.dumps({"scopes": [name.replace("%0d", "\r").replace("%0a", "\n")]}).encode()
+        answer, _ = told.send("POST", "/api/authentications", body)
+        assert answer.status == 400 and answer.headers["x-evil"] is None
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"\0\0\0\0\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /main/simple/ HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"GET /main/simple/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST /main/legacy/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
+        b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 20_000 + b"\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(64),
+    ],
+)
+def test_bytes_that_are_no_request_get_a_400_or_a_closed_line(told: Wire, request_: bytes) -> None:
+    try:
+        answer = raw(told.place, request_)
+    except (TimeoutError, ConnectionError):
+        answer = b""
+    assert not answer or answer.split()[1].startswith((b"4", b"3", b"2"))
+    assert told.place.get("/healthz").status_code == 200
