@@ -40,8 +40,14 @@ def read_facts(sources: list[bytes]) -> list[Facts]:
     if workers < 2 or sum(map(len, sources)) < MANY:
         return [facts_of(source) for source in sources]
     from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
-    # 'spawn' on every system: a fork of a process with threads may hang.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        return list(pool.map(facts_of, sources, chunksize=max(1, len(sources) // (workers * 4))))
+    share = max(1, len(sources) // (workers * 4))
+    try:
+        # 'spawn' on every system: a fork of a process with threads may hang.
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            return list(pool.map(facts_of, sources, chunksize=share))
+    except BrokenProcessPool:
+        # A script that calls us without `if __name__ == "__main__"` cannot start processes.
+        return [facts_of(source) for source in sources]
