@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -53,6 +54,21 @@ def test_on_a_terminal_the_plan_is_shown_and_confirmed(
     assert found == code, shown
     assert "upload" in shown
     assert (place / release.wheel.name).exists() == (code == 0)
+    assert ("100 %" in shown) == (code == 0)
+
+
+def test_elsewhere_progress_is_plain_lines_and_with_json_one_object_a_line(
+    twofold: Callable[..., Any], release: Release, tmp_path: Path
+) -> None:
+    plain = twofold("publish", release.wheel, "--to", tmp_path / "a")
+    assert plain.code == 0, plain.err
+    assert "\r" not in plain.err
+    assert f"uploaded  {release.wheel.name}" in plain.err
+    told = twofold("publish", release.wheel, "--to", tmp_path / "b", "--json")
+    events = [json.loads(line) for line in told.err.splitlines()]
+    assert [event["event"] for event in events][0] == "uploading"
+    assert events[-1]["event"] == "verified"
+    assert any(event["sent"] == event["total"] > 0 for event in events)
 
 
 def test_what_cannot_be_taken_back_needs_a_yes_where_nobody_can_be_asked(

@@ -120,6 +120,7 @@ def test_an_identity_that_is_not_trusted_is_told_with_the_servers_reason(
     store.other["stranger"] = True
     with pytest.raises(Refused, match="Token request failed") as caught:
         prepare(Order([release.wheel], [f"legacy+{address}/legacy/"], patience=QUICK))
+    assert "no publisher fits" in str(caught.value)
     assert "trusted publisher" in caught.value.hint
     assert jwt("the-index") not in str(caught.value)
 

@@ -68,16 +68,19 @@ def _from_json(value: Any) -> str:
         return value
     if not isinstance(value, dict):
         return ""
+    reasons = _from_errors(value.get("errors"))
     for key in ("message", "error", "detail", "title", "code"):
         if isinstance(value.get(key), str) and value[key]:
-            return str(value[key])
+            return f"{value[key]}: {reasons}" if reasons else str(value[key])
         if isinstance(value.get(key), dict):
             return _from_json(value[key])
-    errors = value.get("errors")
-    if isinstance(errors, list):
-        told = [
-            _from_json(e) or (e.get("description", "") if isinstance(e, dict) else "")
-            for e in errors
-        ]
-        return "; ".join(filter(None, told))
-    return ""
+    return reasons
+
+
+def _from_errors(errors: Any) -> str:
+    """The reasons of a list of errors, as PyPI's and Artifactory's answers hold them."""
+    told = []
+    for error in errors if isinstance(errors, list) else []:
+        described = error.get("description") if isinstance(error, dict) else None
+        told.append(str(described or _from_json(error)))
+    return "; ".join(filter(None, told))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from twofold.errors import TwofoldError
+from twofold.publish.answers import Answer
 from twofold.publish.authentication import Credentials
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.http import Http
@@ -48,9 +49,7 @@ def trusted_credentials(settings: TargetSettings, http: Http) -> Credentials | N
     exchange = _exchange(settings, http)
     if exchange is None:
         return None
-    identity = _identity(exchange.audience)
-    http.secrets.append(identity)
-    token = _mint(exchange, identity, http, plain=settings.kind == "prefix")
+    token = _mint(exchange, http, plain=settings.kind == "prefix")
     http.secrets.append(token)
     return Credentials(token, None, "trusted publishing")
 
@@ -95,9 +94,15 @@ def _identity(audience: str) -> Secret:
     return Secret(token)
 
 
-def _mint(exchange: Exchange, identity: Secret, http: Http, *, plain: bool) -> Secret:
-    body = {"token": identity.reveal()}
-    answer = http.again(lambda: http.once("POST", exchange.mint, json=body))
+def _mint(exchange: Exchange, http: Http, *, plain: bool) -> Secret:
+    """Exchange an identity; each attempt takes a fresh one, because each is good once."""
+
+    def attempt() -> Answer:
+        identity = _identity(exchange.audience)
+        http.secrets.append(identity)
+        return http.once("POST", exchange.mint, json={"token": identity.reveal()})
+
+    answer = http.again(attempt)
     if not answer.ok:
         hint = "add this repository, workflow and environment as a trusted publisher of the target"
         raise http.refused(answer, exchange.mint, hint)
