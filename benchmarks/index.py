@@ -27,9 +27,11 @@ OURS = (
     "from pathlib import Path; import sys; from twofold.index.folder import index_folder\n"
     "if __name__ == '__main__': index_folder(Path(sys.argv[1]))\n"
 )
+#: Left without Python's tidying up, in which py-rattler 0.28 crashes now and then.
 THEIRS = (
-    "import asyncio, sys; from rattler.index import index_fs\n"
+    "import asyncio, os, sys; from rattler.index import index_fs\n"
     "asyncio.run(index_fs(sys.argv[1], write_zst=True, write_shards=True))\n"
+    "os._exit(0)\n"
 )
 
 
@@ -41,7 +43,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="twofold-benchmark-") as folder:
         work = Path(folder)
         for name, code in (("twofold", OURS), ("index_fs", THEIRS)):
-            (work / f"{name}.py").write_text(code, encoding="utf-8")
+            (work / f"run_{name}.py").write_text(code, encoding="utf-8")
             (work / name / "noarch").mkdir(parents=True)
         for number in range(given.packages):
             put(work / "twofold", number)
@@ -63,7 +65,7 @@ def main() -> None:
 
 
 def command(work: Path, name: str) -> list[str]:
-    return [sys.executable, str(work / f"{name}.py"), str(work / name)]
+    return [sys.executable, str(work / f"run_{name}.py"), str(work / name)]
 
 
 def put(channel: Path, number: int) -> Path:

@@ -88,8 +88,9 @@ class TarStream:
     def _skip(self) -> None:
         for _ in self.pieces():
             pass
-        self._exactly(self._padding)
-        self._padding = 0
+        if self._padding:
+            self._exactly(self._padding)
+            self._padding = 0
 
     def _next(self) -> TarMember | None:
         self._skip()
@@ -119,11 +120,11 @@ class TarStream:
 
     def _check_sum(self, block: bytes) -> None:
         told = self._number(block[148:156])
-        if told != sum(block[:148]) + 8 * 32 + sum(block[156:]):
+        if told != sum(block) - sum(block[148:156]) + 8 * 32:
             raise self._bad("it is not a tar archive, or it is damaged: a header's sum is wrong")
 
     def _number(self, field: bytes) -> int:
-        if field[0] & 0x80:  # GNU's form for large numbers
+        if field[0] >= 0x80:  # GNU's form for large numbers
             return int.from_bytes(field, "big") & ((1 << (8 * len(field) - 1)) - 1)
         text = field.strip(b" \0")
         try:
