@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from twofold.errors import TwofoldError, Unreachable
+from twofold.errors import ToolFailed, TwofoldError, Unreachable
 from twofold.install.conda_env import install_into_prefix
 from twofold.install.interpreter_package import Member, write_package
 
@@ -144,3 +144,12 @@ def test_a_token_opens_its_own_channel_and_is_sent_nowhere_else(
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_a_package_that_is_gone_from_its_channel_is_told_without_a_traceback(
+    channel: Path, tmp_path: Path
+) -> None:
+    (channel / "noarch" / "car-1.0-0.conda").unlink()
+    with pytest.raises(ToolFailed, match="could not be installed") as caught:
+        install_into_prefix(["car"], [channel], tmp_path / "env", cache=tmp_path / "cache")
+    assert caught.value.output

@@ -156,7 +156,7 @@ def test_no_secret_is_in_the_output_or_in_any_file_left_behind(
     told: list[str] = []
     with serving(Prefix) as (address, _), faulty(address) as (proxy, fault):
         with_token = proxy.replace("http://", f"prefix+http://me:{SECRET}@") + "/lab"
-        for kind in ("", "500", "503", "cut-before", "wrong-bytes"):
+        for kind in ("", "503", "wrong-bytes"):
             fault.kind, fault.at, fault.seen, fault.lasting = kind, 1, 0, True
             for target, env in (
                 (with_token, {}),

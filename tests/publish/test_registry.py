@@ -119,7 +119,12 @@ def files(tmp_path: Path) -> Callable[[str], list[Path]]:
     return make
 
 
-@pytest.mark.parametrize("kind", FAULTS)
+QUICK = ("cut-after", "503", "wrong-bytes")
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(k, marks=[] if k in QUICK else pytest.mark.slow) for k in FAULTS]
+)
 def test_a_second_run_completes_what_a_fault_at_any_request_broke(
     registry: Any,
     files: Callable[[str], list[Path]],

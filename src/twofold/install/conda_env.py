@@ -86,15 +86,21 @@ async def _install(
             client=client,
             requested_specs=[_raw(rattler.MatchSpec(spec)) for spec in specs],
         )
-    except Exception as error:
-        if type(error).__module__.partition(".")[0] not in ("rattler", "builtins", "exceptions"):
-            raise
+    except _linking_errors() as error:
         raise ToolFailed(
             f"the packages were solved and could not be installed into {prefix}",
             "remove the folder and try again",
             output=_reason(error),
         ) from error
     return sorted((_installed(record) for record in records), key=lambda one: one.name)
+
+
+def _linking_errors() -> tuple[type[Exception], ...]:
+    """What py-rattler raises when packages cannot be fetched, unpacked or linked."""
+    from rattler import exceptions
+
+    names = ("InstallerError", "LinkError", "TransactionError", "ExtractError", "IoError")
+    return tuple(getattr(exceptions, name) for name in names)
 
 
 def _rattler() -> Any:
