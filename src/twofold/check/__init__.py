@@ -88,7 +88,8 @@ def check_files(paths: Sequence[Path], ignore: Iterable[str] = ()) -> list[Findi
 
 
 def artifact_findings(path: Path) -> list[Finding]:
-    """What is wrong with a built file's structure and metadata; its code is not parsed.
+    """What is wrong with a built file's structure and metadata; its code is not parsed, and
+    its readme not rendered.
 
     For a registry's gates: quick, and any error is a reason to refuse.
     """

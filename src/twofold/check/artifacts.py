@@ -29,10 +29,10 @@ _CONTENTS = [
 
 
 def structure_findings(path: Path) -> list[Finding]:
-    """Structure and metadata: what can be told without parsing the code inside."""
+    """Structure and metadata: what can be told without parsing code or rendering a readme."""
     artifact, findings = _structure(path)
     if artifact is not None:
-        findings += _of_metadata(artifact)
+        findings += _of_metadata(artifact, [rule for rule in _METADATA if rule.in_file != "readme"])
     return in_order(findings)
 
 
@@ -40,7 +40,7 @@ def file_findings(path: Path, ignore: frozenset[str]) -> list[Finding]:
     """Structure, metadata and the code inside."""
     artifact, findings = _structure(path)
     if artifact is not None:
-        findings += _of_metadata(artifact)
+        findings += _of_metadata(artifact, _METADATA)
         findings += _of_contents(artifact)
     return in_order(finding for finding in findings if finding.code not in ignore)
 
@@ -77,11 +77,11 @@ def _told_of(path: Path, problems: Iterable[Problem]) -> list[Finding]:
     return findings
 
 
-def _of_metadata(artifact: Artifact) -> list[Finding]:
+def _of_metadata(artifact: Artifact, rules: Sequence[Rule]) -> list[Finding]:
     if artifact.kind.is_conda:
         return []
     said = FileSaid(artifact.filename, parse_metadata(artifact.metadata))
-    return _judged(_METADATA, said)
+    return _judged(rules, said)
 
 
 def _of_contents(artifact: Artifact) -> list[Finding]:
