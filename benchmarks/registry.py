@@ -219,6 +219,19 @@ def pypiserver(folder: Path) -> Iterator[Server]:
 SERVERS = {"twofold": twofold, "devpi": devpi, "pypiserver": pypiserver}
 
 
+async def read_body(reader: asyncio.StreamReader, head: bytes) -> None:
+    """By its length, by chunks, or to the end of the connection."""
+    length = re.search(rb"(?i)content-length: (\d+)", head)
+    if length is not None:
+        await reader.readexactly(int(length[1]))
+    elif re.search(rb"(?i)transfer-encoding: chunked", head):
+        while size := int(await reader.readuntil(b"\r\n"), 16):
+            await reader.readexactly(size + 2)
+        await reader.readexactly(2)
+    else:
+        await reader.read()
+
+
 async def ask(urls: list[str], seconds: float) -> tuple[float, float, float]:
     """(requests a second, median, 99th percentile in ms) of 16 clients on these addresses."""
     took: list[float] = []
@@ -235,10 +248,7 @@ async def ask(urls: list[str], seconds: float) -> tuple[float, float, float]:
             head = await reader.readuntil(b"\r\n\r\n")
             if not head.startswith(b"HTTP/1.1 200"):
                 raise SystemExit(f"{path}: {head[:200]!r}")
-            length = re.search(rb"(?i)content-length: (\d+)", head)
-            if length is None:
-                raise SystemExit(f"{path}: no length: {head!r}")
-            await reader.readexactly(int(length[1]))
+            await read_body(reader, head)
             took.append(time.perf_counter() - begun)
             if re.search(rb"(?i)connection: close", head):
                 writer.close()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from pathlib import Path
 
 import pytest
 import requests
+import zstandard
 
 from tests.server.conftest import Place
 from tests.server.packages import make_wheel
@@ -96,3 +98,21 @@ def test_readiness_tells_what_is_away(served: Place) -> None:
     assert "objects cannot be reached" in answer.reason
     folder.with_name("elsewhere").rename(folder)
     assert served.get("/readyz").status_code == 200
+
+
+def test_a_large_repodata_follows_while_the_last_one_is_given_out(
+    served: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shards tell of a new package at once; repodata.json is rendered by another process."""
+    monkeypatch.setattr("twofold.server.registry.conda_pages.LARGE", 1)
+    served.publish(make_wheel(tmp_path, "one"))
+    url = "/main/noarch/repodata.json"
+    assert len(served.get(url).json()["packages.conda"]) == 1
+    served.publish(make_wheel(tmp_path, "two"))
+    index = served.get("/main/noarch/repodata_shards.msgpack.zst").content
+    shards = zstandard.ZstdDecompressor().decompressobj().decompress(index)
+    assert b"two" in shards
+    deadline = time.monotonic() + 30
+    while len(served.get(url).json()["packages.conda"]) == 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

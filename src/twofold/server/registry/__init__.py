@@ -32,6 +32,7 @@ from twofold.errors import Refused
 from twofold.server import access, pages
 from twofold.server.clock import now
 from twofold.server.model import Action, Actor, Channel, Project, Stored
+from twofold.server.registry.whole import WholePages
 from twofold.server.store import Blobs, Connection, Database, audit, channels
 from twofold.server.upstreams.fronts import Fronts
 
@@ -44,6 +45,7 @@ class Registry:
     blobs: Blobs
     spool: Path
     clock: Callable[[], datetime] = field(default=now)
+    whole: WholePages = field(default_factory=WholePages, compare=False)
     fronts: Fronts = field(default_factory=Fronts, compare=False)
 
     @contextmanager

@@ -1,34 +1,34 @@
 """The pages of the conda side: repodata.json, shards and their neighbours.
 
-Shards are rendered on write. The whole-channel pages (shard index, repodata.json, run_exports,
-channeldata) are made when they are first asked for after a change, and kept in the database.
+Shards are rendered on write. The whole-channel pages (repodata.json, run_exports, channeldata) are
+made when they are first asked for after a change, and kept in the database; large ones are made
+anew in the background. The shard index is kept in the process and brought up to date.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from twofold.server.model import Action, Actor, Channel, Page, View
 from twofold.server.pages import MAIN, etag_of
 from twofold.server.registry import Registry, reachable
 from twofold.server.registry.looking import not_found
+from twofold.server.registry.whole import LARGE
 from twofold.server.rendering import conda
-from twofold.server.store import Connection, files, pages
+from twofold.server.store import Connection, Database, files, pages
+
+Maker = Callable[[Connection, Channel, str, str], bytes]
 
 
 def repodata(registry: Registry, view: View, subdir: str, name: str) -> tuple[Page, bool]:
     """A whole-channel page of one subdir by its file name, and whether the channel is public."""
-    label = view.label
-    makers: dict[str, Callable[[Connection, Channel], bytes]] = {
-        "repodata.json": lambda db, c: _repodata(db, c, label, subdir),
-        "repodata.json.zst": lambda db, c: conda.compressed(_repodata(db, c, label, subdir)),
-        "repodata_shards.msgpack.zst": lambda db, c: _shard_index(registry, db, c, label, subdir),
-        "run_exports.json": lambda db, c: _run_exports(db, c, label, subdir),
-        "run_exports.json.zst": lambda db, c: conda.compressed(_run_exports(db, c, label, subdir)),
-    }
-    if name not in makers:
+    if name not in _MAKERS and name != _SHARDS:
         raise not_found(f"page '{name[:100]}'")
+    label = view.label
     with registry.database.read() as db:
         found = reachable(db, view.actor, view.channel, Action.READ)
         if label != MAIN and label not in files.labels_of(db, found.id):
@@ -36,15 +36,54 @@ def repodata(registry: Registry, view: View, subdir: str, name: str) -> tuple[Pa
         serial = pages.last_change(db, found.id, label, subdir)
         if not serial and subdir != "noarch":
             raise not_found(f"subdir '{subdir[:50]}' in channel '{view.channel}'")
-        key = f"conda/{view.label}/{subdir}/{name}"
-        page = pages.page(db, found.id, key)
-        if page is not None and page.serial == serial:
+        if name == _SHARDS:
+            place = (found.id, label, subdir)
+            page = registry.whole.shard_index(db, place, serial, registry.clock())
             return page, found.public
-        body = makers[name](db, found)
+        kept = pages.page(db, found.id, f"conda/{label}/{subdir}/{name}")
+    if kept is not None and kept.serial == serial:
+        return kept, found.public
+    wanted = Wanted(found, label, subdir, name)
+    if kept is not None and len(kept.body) >= LARGE:
+        render_behind(registry, wanted)
+        return kept, found.public
+    return render(registry.database, wanted), found.public
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A page to render."""
+
+    channel: Channel
+    label: str
+    subdir: str
+    name: str
+
+    @property
+    def key(self) -> str:
+        return f"conda/{self.label}/{self.subdir}/{self.name}"
+
+
+def render_behind(registry: Registry, wanted: Wanted) -> None:
+    """Render in a process of its own: a second of work here would hold up every other request."""
+    url = registry.database.url.render_as_string(hide_password=False)
+    place = [wanted.channel.name, wanted.label, wanted.subdir, wanted.name]
+    told = json.dumps([url, *place])
+    command = [sys.executable, "-m", "twofold.server.registry.render_process"]
+    key = (wanted.channel.id, wanted.key)
+    registry.whole.behind(key, lambda: subprocess.run(command, input=told, text=True, check=True))
+
+
+def render(database: Database, wanted: Wanted) -> Page:
+    """Render a page as the records are now, and keep it."""
+    channel, label, subdir = wanted.channel, wanted.label, wanted.subdir
+    with database.read() as db:
+        serial = pages.last_change(db, channel.id, label, subdir)
+        body = _MAKERS[wanted.name](db, channel, label, subdir)
     page = Page(body, etag_of(body), serial)
-    with registry.database.write() as db:
-        pages.set_page(db, found.id, key, page)
-    return page, found.public
+    with database.write() as db:
+        pages.set_page(db, channel.id, wanted.key, page)
+    return page
 
 
 def _repodata(db: Connection, channel: Channel, label: str, subdir: str) -> bytes:
@@ -57,12 +96,14 @@ def _run_exports(db: Connection, channel: Channel, label: str, subdir: str) -> b
     return conda.run_exports(subdir, ((name, exports or "{}") for name, _, exports in found))
 
 
-def _shard_index(
-    registry: Registry, db: Connection, channel: Channel, label: str, subdir: str
-) -> bytes:
-    found = pages.shards_since(db, channel.id, label, subdir, 0)
-    shards = {name: sha256 for name, sha256 in found if sha256}
-    return conda.shard_index(subdir, shards, registry.clock())
+_SHARDS = "repodata_shards.msgpack.zst"
+
+_MAKERS: dict[str, Maker] = {
+    "repodata.json": _repodata,
+    "repodata.json.zst": lambda *place: conda.compressed(_repodata(*place)),
+    "run_exports.json": _run_exports,
+    "run_exports.json.zst": lambda *place: conda.compressed(_run_exports(*place)),
+}
 
 
 def shard(registry: Registry, actor: Actor, channel: str, sha256: str) -> tuple[bytes, bool]:

@@ -22,7 +22,14 @@ from twofold.server.model import Action, Actor, Project, Stored
 from twofold.server.pages import MAIN, PRE
 from twofold.server.registry import Change, Registry, reachable
 from twofold.server.registry.labelling import check_label, demand_unlocked
-from twofold.server.registry.twins import Twin, give_way, gives_way, is_same_package, make_twin
+from twofold.server.registry.twins import (
+    Twin,
+    give_way,
+    gives_way,
+    is_same_package,
+    make_twin,
+    needed_names,
+)
 from twofold.server.rendering.conda import record_of
 from twofold.server.store import Connection, channels, files
 from twofold.server.store.files import NewFile
@@ -67,7 +74,7 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> P
         gates.content_is_sound(path)
         with registry.database.read() as db:
             found = reachable(db, actor, channel, Action.UPLOAD, normalised(artifact.name))
-            known = channels.conda_names(db, found.id)
+            known = channels.conda_names(db, found.id, needed_names(artifact))
             taken = files.file_named(db, found.id, artifact.subdir, artifact.filename)
         if not _is_free(registry, path, artifact, taken):
             assert taken is not None

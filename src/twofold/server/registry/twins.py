@@ -7,6 +7,7 @@ holds the same files and dependencies as the twin is the twin: nothing changes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from twofold.artifact import Artifact, Kind
 from twofold.errors import TwofoldError
 from twofold.formats.conda_reading import parse_json, read_info
+from twofold.names import normalised
 from twofold.server.model import Stored
 from twofold.server.registry import Change, Registry
 from twofold.server.store import files
@@ -22,12 +24,22 @@ from twofold.server.store import files
 _PATHS = {"info/index.json": 1 << 20, "info/paths.json": 32 << 20}
 
 
+#: The name that a requirement (PEP 508) begins with.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
 @dataclass(frozen=True)
 class Twin:
     """The package made (several where markers ask for it), or why there is none."""
 
     artifacts: tuple[Artifact, ...] = ()
     remark: str | None = None
+
+
+def needed_names(artifact: Artifact) -> set[str]:
+    """The normalised names of what a wheel requires, and its own."""
+    found = (_NAME.match(text) for text in artifact.depends)
+    return {normalised(artifact.name), *(normalised(match[0]) for match in found if match)}
 
 
 def make_twin(artifact: Artifact, folder: Path, known: Mapping[str, str]) -> Twin:

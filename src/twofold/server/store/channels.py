@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,9 @@ from twofold.server.lookalikes import lookalike
 from twofold.server.model import Channel, Project
 from twofold.server.store.database import new_id
 from twofold.server.store.schema import channels, prefixes, projects, releases
+
+#: Names asked for at once; SQLite takes 32,766 values in a query, wheels have some 100 at most.
+MOST_NAMES = 5000
 
 
 def add_channel(
@@ -109,10 +112,12 @@ def projects_of(db: Connection, channel_id: int) -> list[Project]:
     return [_project(row) for row in db.execute(query)]
 
 
-def conda_names(db: Connection, channel_id: int) -> dict[str, str]:
-    """Normalised name -> conda name, of every project that has a package on the conda side."""
+def conda_names(db: Connection, channel_id: int, keys: Iterable[str]) -> dict[str, str]:
+    """Normalised name -> conda name, of those that have a package on the conda side."""
     query = select(projects.c.key, projects.c.conda_name).where(
-        projects.c.channel_id == channel_id, projects.c.conda_name.is_not(None)
+        projects.c.channel_id == channel_id,
+        projects.c.key.in_(sorted(set(keys))[:MOST_NAMES]),
+        projects.c.conda_name.is_not(None),
     )
     return {row.key: row.conda_name for row in db.execute(query)}
 
