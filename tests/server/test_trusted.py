@@ -152,7 +152,17 @@ def test_an_identity_token_is_good_once(secure: Place, issuer: Issuer) -> None:
         ({"workflow_ref": "org/project/.github/workflows/test.yml@x"}, "invalid-publisher"),
         ({"repository": None}, "invalid-publisher"),
     ],
-    ids=str,
+    ids=[
+        "another audience",
+        "expired",
+        "not yet valid",
+        "another issuer",
+        "no jti",
+        "another repository",
+        "a list of repositories",
+        "another workflow",
+        "no repository",
+    ],  # no times in them: every process of a run must collect the same names
 )
 def test_a_token_with_other_claims_is_refused(
     secure: Place, issuer: Issuer, claims: dict[str, Any], code: str
