@@ -29,6 +29,9 @@ The hundred most downloaded projects of PyPI that have wheels, as the project ke
 converted packages and this machine's Python, and imported there. Five of them are tried in every
 run of the tests; `python -m tests.convert.popular` tries all and writes this page.
 
+The list leaves out soupsieve, which cannot be imported after `pip install` either: it needs bs4 and
+does not say so.
+
 """
 
 
