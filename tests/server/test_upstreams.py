@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,9 +15,7 @@ import pytest
 from tests.server.conftest import Place, serve
 from tests.server.packages import make_conda, make_sdist, make_wheel
 from tests.server.upstream import Static, second_place, stand
-from twofold.cli import admin_upstreams
-from twofold.cli.terminal import Parser
-from twofold.errors import Refused, TwofoldError, Unreachable
+from twofold.errors import Refused, Unreachable
 from twofold.server.clock import now
 from twofold.server.registry import changing, following, upstreaming
 from twofold.server.store import audit
@@ -322,25 +318,20 @@ def test_a_closure_is_brought_and_kept_current(
 
 
 def test_the_command_line_adds_lists_follows_and_removes(
-    served: Place, behind: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    served: Place, behind: Place, tmp_path: Path, twofold: Callable[..., Any]
 ) -> None:
     behind.publish(make_wheel(tmp_path, "spam", "1.0"))
-    parser = Parser("admin", "").with_json()
-    admin_upstreams.add_to(parser.add_subparsers(parser_class=argparse.ArgumentParser))
 
-    def admin(*words: str) -> Any:
-        args = parser.parse_args(["--json", *words])
-        args.act(args, served.registry)
-        told = capsys.readouterr().out
-        return json.loads(told) if told else None
+    def admin(*words: str, code: int = 0) -> Any:
+        ran = twofold("admin", "--data", served.settings.data, *words, "--json")
+        assert ran.code == code, ran.err
+        return ran.json if ran.out else None
 
     admin("upstream", "add", "main", f"{behind.channel}/simple/", "--kind", "pypi")
     assert admin("upstream", "list")[0]["channel"] == "main"
     done = admin("follow", "spam", "--python", "3.12", "--platform", "linux-64")
     assert done["brought"] == ["spam-1.0-py3-none-any.whl"]
-    assert admin("follow")["here"] == ["spam-1.0-py3-none-any.whl"]
-    with pytest.raises(TwofoldError, match="for a Python and a platform"):
-        admin("follow", "spam")
+    admin("follow", "spam", code=1)
     admin("upstream", "remove", "main", "--kind", "pypi")
     assert admin("upstream", "list") == []
     assert files_of(served, "spam") == ["spam-1.0-py3-none-any.whl"]

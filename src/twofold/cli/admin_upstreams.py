@@ -33,7 +33,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     made.add_argument(
         "--platform", help="the platform, as conda names it: linux-64, osx-arm64, ..."
     )
-    made.set_defaults(act=_follow)
+    _with_json(made).set_defaults(act=_follow)
 
 
 def _add_upstream(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -50,12 +50,19 @@ def _add_upstream(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         metavar="PREFIX",
         help="a name, or a beginning of names, that the upstream never answers for; repeatable",
     )
-    adding.set_defaults(act=_add)
+    _with_json(adding).set_defaults(act=_add)
     removing = verbs.add_parser("remove", help="ask it no more; what was fetched stays")
     removing.add_argument("channel")
     removing.add_argument("--kind", choices=("pypi", "conda"), required=True)
-    removing.set_defaults(act=_remove)
-    verbs.add_parser("list", help="which channel stands in front of what").set_defaults(act=_list)
+    _with_json(removing).set_defaults(act=_remove)
+    listing = verbs.add_parser("list", help="which channel stands in front of what")
+    _with_json(listing).set_defaults(act=_list)
+
+
+def _with_json(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """`--json` behind the sub-command too."""
+    made.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+    return made
 
 
 def _add(args: argparse.Namespace, registry: Registry) -> int:
