@@ -120,6 +120,20 @@ def test_a_closure_is_fetched_from_the_users_own_index(tmp_path: Path, twofold: 
     assert not any(package["fresh"] for package in again["packages"])
 
 
+def test_a_wheel_for_another_python_and_platform_is_fetched(
+    tmp_path: Path, twofold: Twofold
+) -> None:
+    links = tmp_path / "links"
+    for tags in ("cp312-cp312-win_amd64", "cp312-cp312-manylinux_2_17_x86_64"):
+        put_wheel(links, filename=f"my_package-1.0.0-{tags}.whl")
+    env = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(links)}
+    words = ["convert", "my_package", "--python", "3.12", "--platform", "win-64", "--json"]
+    ran = twofold(*words, env=env)
+    assert ran.code == 0, ran.err
+    (package,) = json.loads(ran.out)["packages"]
+    assert package["file"] == "win-64/my_package-1.0.0-py312_0.conda"
+
+
 @LINUX
 def test_what_is_converted_is_installed_and_runs(
     tmp_path: Path, twofold: Twofold, python_channel: Path

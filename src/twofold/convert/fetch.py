@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -60,7 +61,8 @@ def resolve(names: Sequence[str], target: Target, with_deps: bool) -> list[Resol
     """
     command = ["install", "--dry-run", "--ignore-installed", "--quiet", "--report", "-"]
     if target.python or target.platform:
-        command += ["--target", os.devnull]
+        # pip wants a folder for wheels of another target; with --dry-run it is never made.
+        command += ["--target", str(Path(tempfile.gettempdir(), f"twofold-never-{os.getpid()}"))]
     command += [*target.flags(), *([] if with_deps else ["--no-deps"]), "--", *names]
     report = json.loads(_pip(command, f"pip found no wheels for {', '.join(names)}"))
     return sorted(map(_resolved, report["install"]), key=lambda one: normalised(one.name))

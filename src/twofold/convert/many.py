@@ -78,6 +78,8 @@ def convert_many(
     resolved: list[Resolved] = []
     if request.names:
         tell(f"resolving {', '.join(request.names)} with pip")
+        if request.with_deps and request.target not in (Target(), this_machine()):
+            tell("pip judges markers by this machine's Python: check the closure for the target")
         resolved = resolve(request.names, request.target, request.with_deps)
     with tempfile.TemporaryDirectory(prefix="twofold-wheels-") as work:
         work_folder = Path(work)
