@@ -207,7 +207,7 @@ def pypiserver(folder: Path) -> Iterator[Server]:
     port = free_port()
     folder.mkdir(parents=True)
     command = [str(Path(sys.executable).parent / "pypi-server"), "run", "-p", str(port), "-i"]
-    command += ["127.0.0.1", "-P", ".", "-a", ".", "--server", "waitress", str(folder)]
+    command += ["127.0.0.1", "-P", ".", "-a", ".", "--server", "auto", str(folder)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with running(command, **quiet) as process:
         base = f"http://127.0.0.1:{port}"

@@ -14,9 +14,12 @@ import zstandard
 
 from tests.server.conftest import Place
 from tests.server.packages import make_conda, make_wheel
+from twofold.conda_metadata import CondaPackage
 from twofold.convert import CondaOptions, convert_wheel
+from twofold.formats.conda import CondaWriter
 from twofold.server.registry import labelling, people
 from twofold.server.registry.labelling import Promotion, Selection
+from twofold_build.archive import Entry, content_of
 
 
 def unpacked(body: bytes) -> dict[str, object]:
@@ -232,3 +235,16 @@ def test_records_are_json_with_sorted_keys(served: Place, tmp_path: Path) -> Non
     done = served.publish(make_conda(tmp_path))
     assert done.file.record is not None
     assert list(json.loads(done.file.record)) == sorted(json.loads(done.file.record))
+
+
+def test_run_exports_of_a_package_are_listed(served: Place, tmp_path: Path) -> None:
+    package = CondaPackage(
+        "lib", "1.0", info_files={"run_exports.json": b'{"weak": ["lib >=1.0,<2"]}'}
+    )
+    path = tmp_path / f"{package.stem}.conda"
+    writer = CondaWriter(path, package)
+    writer.add(Entry("site-packages/lib.py"), content_of(b"x = 1\n"))
+    writer.close()
+    assert send(served, path).status_code == 200
+    told = served.get("/main/noarch/run_exports.json").json()["packages.conda"]
+    assert told == {path.name: {"run_exports": {"weak": ["lib >=1.0,<2"]}}}

@@ -6,6 +6,7 @@ record. Everything before the record can be lost in a kill without a trace but a
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from tempfile import mkdtemp
 
 from twofold.artifact import Artifact, Kind
 from twofold.errors import BadFile, Refused
+from twofold.formats.conda_reading import parse_json, read_info
 from twofold.formats.opening import read
 from twofold.names import normalised
 from twofold.server import access, gates
@@ -33,6 +35,8 @@ from twofold.server.registry.twins import (
 from twofold.server.rendering.conda import record_of
 from twofold.server.store import Connection, channels, files
 from twofold.server.store.files import NewFile
+
+RUN_EXPORTS = "info/run_exports.json"
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,9 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> P
             assert taken is not None
             with registry.database.read() as db:
                 return _unchanged(db, taken)
-        ready = Ready(upload, artifact, Twin(), _provenance(actor, upload, artifact))
+        ready = Ready(
+            upload, artifact, Twin(), _provenance(actor, upload, artifact), _run_exports(artifact)
+        )
         twin = make_twin(artifact, path.parent / "twin", known)
         registry.blobs.put(artifact.sha256, path)
         for made in twin.artifacts:
@@ -96,6 +102,16 @@ class Ready:
     artifact: Artifact
     twin: Twin
     provenance: str | None
+    run_exports: str | None
+
+
+def _run_exports(artifact: Artifact) -> str | None:
+    """What a conda package exports to what is built with it (CEP 12), as JSON."""
+    if not artifact.kind.is_conda:
+        return None
+    found = read_info(artifact.path, {"info/index.json": 1 << 20, RUN_EXPORTS: 1 << 20})
+    text = found.get(RUN_EXPORTS)
+    return json.dumps(parse_json(text, artifact.path, RUN_EXPORTS)) if text else None
 
 
 def _is_free(registry: Registry, path: Path, artifact: Artifact, taken: Stored | None) -> bool:
@@ -145,7 +161,9 @@ def _record(registry: Registry, actor: Actor, channel: str, ready: Ready) -> Pub
         labels = upload.labels or default_labels(artifact)
         demand_unlocked(change, labels)
         new = _new_file(change, project, artifact)
-        new = replace(new, remark=twin.remark, provenance=ready.provenance)
+        new = replace(
+            new, remark=twin.remark, provenance=ready.provenance, run_exports=ready.run_exports
+        )
         file = files.add_file(change.db, new, labels)
         made = []
         for package in twin.artifacts:
