@@ -11,15 +11,13 @@ from pathlib import Path
 
 import pytest
 import requests
+from moto import server as moto
 
 from tests.publish.conftest import Release, make_conda, make_wheel, sha256
 from twofold.errors import ProjectErrors, TwofoldError
 from twofold.index.folder import index_folder
 from twofold.publish.failures import Patience
 from twofold.publish.publication import Order, prepare
-
-moto = pytest.importorskip("moto.server")
-pytest.importorskip("obstore")
 
 
 @pytest.fixture(scope="module")

