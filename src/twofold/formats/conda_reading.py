@@ -5,6 +5,7 @@ A `.conda` is a zip of stored members around two tars under zstandard; a `.tar.b
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from twofold.formats.zip_safety import ZipMember, scan
 from twofold.names import conda_file_name
 
 _AGAIN = "build or download the package again"
+#: Packages up to this many bytes are read once, into memory: opening a file twice costs more.
+_HELD = 4 << 20
 #: Files under info/ that are kept when a package is looked into, and how large each may be.
 _WANTED = {
     "info/index.json": limits.METADATA,
@@ -27,15 +30,17 @@ _WANTED = {
 }
 
 
-def read_info(path: Path, wanted: dict[str, int] | None = None) -> dict[str, bytes]:
+def read_info(
+    path: Path, wanted: dict[str, int] | None = None, held: bytes | None = None
+) -> dict[str, bytes]:
     """The wanted files under info/ (path -> bytes), index.json at least. Raises BadFile.
 
-    `wanted` is path -> most bytes. A `.tar.bz2` is read only as far as needed when its info/
-    comes first, as conda-build packs it.
+    `wanted` is path -> most bytes; `held` the file's bytes when they are in memory already. A
+    `.tar.bz2` is read only as far as needed when its info/ comes first, as conda-build packs it.
     """
     wanted = _WANTED if wanted is None else wanted
     found: dict[str, bytes] = {}
-    with open_part(path, "info") as tar:
+    with open_part(path, "info", held) as tar:
         left_info = False
         for member in tar:
             problem = member_problem(member)
@@ -70,9 +75,10 @@ class CondaFacts(NamedTuple):
 
 def read_facts(path: Path) -> CondaFacts:
     """What an index shows of a conda package, checked. Raises BadFile."""
-    from twofold.formats.hashing import hashes
+    from twofold.formats.hashing import hashes, hashes_of
 
-    found = read_info(path)
+    held = path.read_bytes() if path.stat().st_size <= _HELD else None
+    found = read_info(path, held=held)
     data = found["info/index.json"]
     index = parse_index(data, path)
     for name in ("info/about.json", "info/run_exports.json"):
@@ -80,7 +86,8 @@ def read_facts(path: Path) -> CondaFacts:
             parse_json(found[name], path, name)
     subdir = str(index.get("subdir") or ("noarch" if index.get("noarch") else path.parent.name))
     about, exports = found.get("info/about.json", b""), found.get("info/run_exports.json", b"")
-    return CondaFacts(index, data, subdir, hashes(path), about, exports)
+    told = hashes(path) if held is None else hashes_of(held)
+    return CondaFacts(index, data, subdir, told, about, exports)
 
 
 def parse_index(data: bytes, path: Path) -> dict[str, Any]:
@@ -125,9 +132,12 @@ def parse_json(data: bytes, path: Path, name: str) -> dict[str, Any]:
 
 
 @contextmanager
-def open_part(path: Path, part: str) -> Iterator[TarStream]:
-    """The tar of one part ('info' or 'pkg') of a `.conda`; the one tar of a `.tar.bz2`."""
-    with path.open("rb") as stream:
+def open_part(path: Path, part: str, held: bytes | None = None) -> Iterator[TarStream]:
+    """The tar of one part ('info' or 'pkg') of a `.conda`; the one tar of a `.tar.bz2`.
+
+    `held` are the file's bytes when they are in memory already.
+    """
+    with path.open("rb") if held is None else io.BytesIO(held) as stream:
         if path.name.endswith(".tar.bz2"):
             if stream.read(3) != b"BZh":
                 raise BadFile("it is not a .tar.bz2 archive", _AGAIN, path.name)

@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 NAME = ".twofold-index.sqlite"
 #: Raised whenever what is kept changes its form; another number empties the cache.
-_FORM = 1
+_FORM = 2
 _TABLES = """
 DROP TABLE IF EXISTS files; DROP TABLE IF EXISTS shards; DROP TABLE IF EXISTS packages;
 CREATE TABLE files (path TEXT PRIMARY KEY, size INT, mtime_ns INT, folder TEXT, name TEXT,
     shown TEXT, about TEXT, exports TEXT);
-CREATE INDEX files_by_name ON files (folder, name);
+CREATE INDEX files_by_name ON files (name, folder);
 CREATE TABLE shards (folder TEXT, name TEXT, sha256 BLOB, PRIMARY KEY (folder, name));
 CREATE TABLE packages (name TEXT PRIMARY KEY, shown TEXT);
 """
@@ -114,9 +114,12 @@ class Cache:
         return self._database.execute(query, (name,)).fetchall()
 
     def set_shard(self, folder: str, name: str, sha256: bytes | None) -> None:
-        self._database.execute("DELETE FROM shards WHERE folder = ? AND name = ?", (folder, name))
-        if sha256 is not None:
-            self._database.execute("INSERT INTO shards VALUES (?, ?, ?)", (folder, name, sha256))
+        if sha256 is None:
+            gone = "DELETE FROM shards WHERE folder = ? AND name = ?"
+            self._database.execute(gone, (folder, name))
+        else:
+            put = "INSERT OR REPLACE INTO shards VALUES (?, ?, ?)"
+            self._database.execute(put, (folder, name, sha256))
 
     def shards(self, folder: str) -> dict[str, bytes]:
         query = "SELECT name, sha256 FROM shards WHERE folder = ? ORDER BY name"
@@ -124,9 +127,10 @@ class Cache:
 
     def set_package(self, name: str, shown: str) -> None:
         """Keep a package's entry in channeldata; '' forgets it."""
-        self._database.execute("DELETE FROM packages WHERE name = ?", (name,))
         if shown:
-            self._database.execute("INSERT INTO packages VALUES (?, ?)", (name, shown))
+            self._database.execute("INSERT OR REPLACE INTO packages VALUES (?, ?)", (name, shown))
+        else:
+            self._database.execute("DELETE FROM packages WHERE name = ?", (name,))
 
     def packages(self) -> Iterator[tuple[str, str]]:
         return self._database.execute("SELECT name, shown FROM packages ORDER BY name")
