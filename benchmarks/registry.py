@@ -321,7 +321,7 @@ def main() -> None:
     for name in told.only or SERVERS:
         results[name] = measure(name, wheels, told.seconds)
         print(name, json.dumps(results[name]), flush=True)
-    if not told.only:
+    if set(results) == set(SERVERS):
         RESULTS.parent.mkdir(exist_ok=True)
         setting = {"wheels": told.wheels, "projects": told.projects, "clients": CLIENTS}
         load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
