@@ -238,3 +238,14 @@ def test_a_kind_that_is_not_there_is_wrong_usage(
     ran = twofold("build", project("flat_layout"), *words)
     assert ran.code == 2
     assert "hint:" in ran.err
+
+
+def test_what_conda_cannot_say_stops_the_build_and_the_hint_tells_the_way_around(
+    twofold: Callable[..., Ran], tmp_path: Path
+) -> None:
+    assert twofold("new", "my_package", "--dep", "uvicorn[standard]").code == 0
+    refused = twofold("build", cwd=tmp_path / "my_package")
+    assert refused.code == 1
+    assert "uvicorn[standard]" in refused.err
+    assert "--only sdist,wheel" in refused.err
+    assert twofold("build", "--only", "sdist,wheel", cwd=tmp_path / "my_package").code == 0

@@ -12,6 +12,7 @@ from twofold.convert.layout import Layout, script
 from twofold.convert.platforms import Abi
 from twofold_build import names
 from twofold_build.archive import Content, Entry, content_of, new_md5, new_sha256
+from twofold_build.errors import Problem, ProjectErrors, TwofoldError
 from twofold_build.list_writer import ListWriter
 from twofold_build.wheel import TAG, record_line
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 def packages(planned: Plan) -> list[CondaPackage]:
     """The conda packages of a project, told from the metadata of its wheel: one, unless markers
     ask for several.
+
+    What conda cannot say stops the build, and the hint says how to build without it.
     """
     from twofold.convert import options_of, packages_of
 
@@ -38,7 +41,15 @@ def packages(planned: Plan) -> list[CondaPackage]:
     # A zip tells time in steps of two seconds, and the wheel's is what convert sees.
     options.timestamp = planned.when // 2 * 2000
     points = planned.wheel_made.get("entry_points.txt")
-    return packages_of(planned.metadata, points, [TAG], options)
+    try:
+        return packages_of(planned.metadata, points, [TAG], options)
+    except TwofoldError as error:
+        raise ProjectErrors(
+            [
+                Problem(p.message, f"{p.hint}; --only sdist,wheel builds without conda", p.where)
+                for p in error.problems
+            ]
+        ) from error
 
 
 class CondaSide:
