@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,11 +58,20 @@ def test_requests_are_counted(served: Place, tmp_path: Path) -> None:
     served.upload(make_wheel(tmp_path)).raise_for_status()
     served.get("/main/simple/my-package/")
     served.get("/nothing")
+    time.sleep(0.2)  # a request is counted once it has been answered
     text = served.get("/metrics").text
     assert 'twofold_requests_total{method="GET",status="200"} 1' in text
     assert 'twofold_requests_total{method="GET",status="404"} 1' in text
     assert 'twofold_requests_total{method="POST",status="200"} 1' in text
     assert "twofold_request_seconds_count 3" in text
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """A request is logged once it has been answered."""
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_logs_are_json_and_hold_no_secret(
@@ -71,6 +81,7 @@ def test_logs_are_json_and_hold_no_secret(
     served.upload(make_wheel(tmp_path)).raise_for_status()
     served.upload(make_wheel(tmp_path), token="twofold-" + "x" * 38)
     requests.post(f"{served.url}/t/{served.token}/main/upload", data=b"x", timeout=10)
+    wait_until(lambda: len(caplog.records) == 3)
     entries = [json.loads(record.message) for record in caplog.records]
     assert [entry["status"] for entry in entries] == [200, 403, 400]
     assert entries[2]["path"] == "/t/***/main/upload"
