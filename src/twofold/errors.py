@@ -4,7 +4,7 @@
     ├── ProjectErrors           mistakes in a project, all told together   (twofold_build)
     ├── UsageError              wrong usage of the command line, exit code 2
     ├── BadFile                 a file that is not what its name says, or is malformed
-    ├── ToolFailed              a program we ran (a backend, pip, a client) failed; its output is kept
+    ├── ToolFailed              a program we ran (a backend, pip) failed; its output is kept
     ├── Unreachable             the outside world did not answer; what was tried
     └── Refused                 a registry or index said no; `code` is stable
 

@@ -331,7 +331,8 @@ def test_manifest_in_becomes_includes_and_excludes_of_the_sdist(tmp_path: Path) 
             "setup.py": "from setuptools import setup\nsetup(name='x', version='1')\n",
             "x.py": "",
             "MANIFEST.in": "include CHANGES *.rst\nrecursive-include docs *.md\ngraft examples\n"
-            "prune examples/big\nglobal-exclude *.pyc *.log\nexclude secret.txt\nodd thing\nrecursive-include\n",
+            "prune examples/big\nglobal-exclude *.pyc *.log\nexclude secret.txt\n"
+            "odd thing\nrecursive-include\n",
             "CHANGES": "",
             "docs/a/b.md": "",
             "examples/e.py": "",

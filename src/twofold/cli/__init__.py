@@ -11,7 +11,6 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import NoReturn
 
 #: Command -> what one line of help says of it, in the order of the road.
 COMMANDS = {

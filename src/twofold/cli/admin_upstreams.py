@@ -10,6 +10,7 @@ from twofold.errors import TwofoldError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from twofold.server.registry import Registry
     from twofold.server.registry.following import Followed
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     Act = Callable[[argparse.Namespace, Registry], int]
 
 
-def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     """Add both to the sub-commands of `twofold admin`.
 
     Each sets `act`, called with the arguments and the registry; returns the exit code.
