@@ -14,6 +14,7 @@ from typing import NamedTuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
     from typing import Any
 
     from twofold.artifact import Artifact, Listing
@@ -149,12 +150,21 @@ def shard(records: Mapping[str, dict[str, Any]]) -> bytes:
 
 
 def shard_index(
-    subdir: str, hashes: Mapping[str, bytes], base_url: str = "./", shards_url: str = "./shards/"
+    subdir: str,
+    hashes: Mapping[str, bytes],
+    base_url: str = "./",
+    shards_url: str = "./shards/",
+    created_at: datetime | None = None,
 ) -> bytes:
-    """`repodata_shards.msgpack.zst` from package name -> SHA-256 (32 raw bytes) of its shard."""
+    """`repodata_shards.msgpack.zst` from package name -> SHA-256 (32 raw bytes) of its shard.
+
+    `created_at` (UTC) is said by a server; a folder's index leaves it out and stays reproducible.
+    """
     import msgpack
 
     info = {"subdir": subdir, "base_url": base_url, "shards_base_url": shards_url}
+    if created_at is not None:
+        info["created_at"] = created_at.strftime("%Y-%m-%dT%H:%M:%SZ")
     value = {"version": 1, "info": info, "shards": dict(sorted(hashes.items()))}
     return zst(msgpack.packb(value))
 

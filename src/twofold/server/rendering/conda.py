@@ -1,4 +1,8 @@
-"""The conda side: records of repodata.json, shards (CEP 16), run_exports (CEP 12), channeldata."""
+"""The conda side of the registry: its stored records, given to `twofold.index.repodata`.
+
+A record is kept as the JSON text it has in repodata.json, so that a large channel is joined and
+not parsed again.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import msgpack
-import zstandard
-
-from twofold.artifact import Artifact, Kind
+from twofold.artifact import Artifact
+from twofold.index import repodata as pages
 from twofold.server.model import Stored
-
-#: Level 3 costs a tenth of the best level's time and makes shards a few per cent larger.
-SHARD_LEVEL = 3
-REPODATA_LEVEL = 6
 
 
 def record_of(artifact: Artifact, at: datetime) -> str:
@@ -23,78 +21,35 @@ def record_of(artifact: Artifact, at: datetime) -> str:
 
     `indexed_timestamp` (CEP 47, milliseconds) is set here, once.
     """
-    index = json.loads(artifact.metadata)
-    index.update(
-        md5=artifact.md5,
-        sha256=artifact.sha256,
-        size=artifact.size,
-        subdir=artifact.subdir,
-        indexed_timestamp=int(at.timestamp() * 1000),
-    )
-    return json.dumps(dict(sorted(index.items())), ensure_ascii=False, separators=(",", ":"))
+    record = pages.record_of(artifact)
+    record["indexed_timestamp"] = int(at.timestamp() * 1000)
+    return pages.to_bytes(record).decode()
 
 
 def shard(files: Sequence[Stored]) -> bytes:
     """All the packages of one name in one subdir, as msgpack in zstd."""
-    value: dict[str, Any] = {"packages": {}, "packages.conda": {}, "removed": []}
-    for file in files:
-        record = json.loads(file.record or "{}")
-        for digest in ("md5", "sha256"):
-            record[digest] = bytes.fromhex(record[digest])
-        value[_group(file.kind)][file.filename] = record
-    return _packed(value)
+    return pages.shard({file.filename: json.loads(file.record or "{}") for file in files})
 
 
 def shard_index(channel_subdir: str, shards: Mapping[str, str], created_at: datetime) -> bytes:
     """The list of a subdir's shards: name -> SHA-256 (given here as hex)."""
-    value = {
-        "version": 1,
-        "info": {
-            "subdir": channel_subdir,
-            "base_url": "./",
-            "shards_base_url": "./shards/",
-            "created_at": created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        },
-        "shards": {name: bytes.fromhex(sha256) for name, sha256 in sorted(shards.items())},
-    }
-    return _packed(value)
-
-
-def _packed(value: object) -> bytes:
-    return zstandard.ZstdCompressor(level=SHARD_LEVEL).compress(msgpack.packb(value))
-
-
-def _group(kind: Kind) -> str:
-    return "packages" if kind is Kind.TAR_BZ2 else "packages.conda"
+    hashes = {name: bytes.fromhex(sha256) for name, sha256 in shards.items()}
+    return pages.shard_index(channel_subdir, hashes, created_at=created_at)
 
 
 def repodata(subdir: str, records: Iterable[tuple[str, str]]) -> bytes:
     """repodata.json of (file name, record) pairs; the records are joined, not parsed again."""
-    old: list[str] = []
-    new: list[str] = []
-    for filename, record in records:
-        line = f"{json.dumps(filename)}:{record}"
-        (old if filename.endswith(".tar.bz2") else new).append(line)
-    group = ",\n".join
-    return (
-        f'{{"info":{{"subdir":{json.dumps(subdir)}}},\n'
-        f'"packages":{{{group(old)}}},\n'
-        f'"packages.conda":{{{group(new)}}},\n'
-        f'"removed":[],"repodata_version":1}}\n'
-    ).encode()
+    return pages.assemble(subdir, sorted(records))
 
 
 def run_exports(subdir: str, exports: Iterable[tuple[str, str]]) -> bytes:
     """run_exports.json of (file name, JSON) pairs (CEP 12)."""
-    value: dict[str, Any] = {"info": {"subdir": subdir}, "packages": {}, "packages.conda": {}}
-    for filename, text in exports:
-        group = "packages" if filename.endswith(".tar.bz2") else "packages.conda"
-        value[group][filename] = {"run_exports": json.loads(text)}
-    return json.dumps(value, separators=(",", ":")).encode()
+    told = {name: json.loads(text) for name, text in exports}
+    return pages.to_bytes(pages.run_exports(subdir, told))
 
 
 def compressed(body: bytes) -> bytes:
-    return zstandard.ZstdCompressor(level=REPODATA_LEVEL).compress(body)
+    return pages.zst(body)
 
 
 def channeldata(packages: Iterable[tuple[str, Mapping[str, Any], Sequence[str]]]) -> bytes:
