@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import Ran
 from twofold.build import BuildRequest, build_project
+from twofold.build.indexes import uv_certificates
 from twofold.errors import ProjectErrors, ToolFailed
 from twofold.formats.opening import read
 
@@ -146,3 +147,13 @@ def test_our_backend_in_another_version_is_built_apart(tmp_path: Path) -> None:
     root = write(tmp_path / "project", '["twofold-build>=9999"]', "twofold_build")
     with pytest.raises(ToolFailed, match="could not install twofold-build>=9999"):
         build_project(root)
+
+
+def test_uv_trusts_the_certificates_that_pip_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv("PIP_CERT", str(tmp_path / "company.pem"))
+    assert uv_certificates() == {"SSL_CERT_FILE": str(tmp_path / "company.pem")}
+    monkeypatch.setenv("SSL_CERT_FILE", "of its own")
+    assert uv_certificates() == {}

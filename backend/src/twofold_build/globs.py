@@ -18,15 +18,16 @@ def translate(glob: str) -> str:
     at = 0
     while at < len(glob):
         mark = glob[at]
-        if glob.startswith("**/", at) and (at == 0 or glob[at - 1] == "/"):
-            out += "(?:[^/]+/)*"
-            at += 3
-        elif glob[at:] == "**" and (at == 0 or glob[at - 1] == "/"):
-            out += ".+"
-            at += 2
-        elif mark == "*":
-            out += "[^/]*"
-            at += 1
+        if mark == "*":
+            # More than two stars are two to git, and more than one within a segment are one.
+            end = len(glob) - len(glob[at:].lstrip("*"))
+            is_segment = end - at > 1 and (at == 0 or glob[at - 1] == "/")
+            if is_segment and glob[end : end + 1] == "/":
+                out += "(?:[^/]+/)*"
+                end += 1
+            else:
+                out += ".+" if is_segment and end == len(glob) else "[^/]*"
+            at = end
         elif mark == "?":
             out += "[^/]"
             at += 1

@@ -43,6 +43,14 @@ def uv_index_options(project: Path) -> list[str]:
     return options
 
 
+def uv_certificates() -> dict[str, str]:
+    """The variable that makes uv trust what pip's `cert` names, where nothing else says."""
+    if "SSL_CERT_FILE" in os.environ:
+        return {}
+    certificates = pip_settings().get("cert")
+    return {"SSL_CERT_FILE": certificates} if certificates else {}
+
+
 def pip_settings() -> dict[str, str]:
     """pip's own view of its configuration files and variables; the nearest place wins."""
     done = subprocess.run(

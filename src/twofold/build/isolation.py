@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from twofold.build.indexes import uv_index_options
+from twofold.build.indexes import uv_certificates, uv_index_options
 from twofold.errors import ToolFailed
 
 TYPE_CHECKING = False
@@ -58,12 +58,14 @@ class Environment:
         """Install requirements. Raises ToolFailed with the installer's output."""
         if not requires:
             return
+        surroundings: dict[str, str] = {}
         if self.uv:
             options = uv_index_options(self.project)
+            surroundings = uv_certificates()
             command = [self.uv, "pip", "install", "--python", self.python, *options, *requires]
         else:
             command = [sys.executable, "-m", "pip", "--python", self.python, "install", *requires]
-        _run(command, f"{self.tool} could not install {', '.join(requires)}")
+        _run(command, f"{self.tool} could not install {', '.join(requires)}", surroundings)
 
     def hooks(self, source: Path, backend: str, paths: Sequence[str]) -> Hooks:
         """The backend's hooks, run with this environment's Python in `source`."""
@@ -155,9 +157,11 @@ class Hooks:
             ) from None
 
 
-def _run(command: Sequence[object], what: str) -> None:
+def _run(command: Sequence[object], what: str, more: Mapping[str, str] | None = None) -> None:
+    """Run an installer; `more` is added to the environment's variables."""
     done = subprocess.run(
         [str(word) for word in command],
+        env={**os.environ, **(more or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
