@@ -249,3 +249,10 @@ def test_what_conda_cannot_say_stops_the_build_and_the_hint_tells_the_way_around
     assert "uvicorn[standard]" in refused.err
     assert "--only sdist,wheel" in refused.err
     assert twofold("build", "--only", "sdist,wheel", cwd=tmp_path / "my_package").code == 0
+
+
+def test_channels_are_for_recipes_only(twofold: Callable[..., Ran], tmp_path: Path) -> None:
+    assert twofold("new", "my_package").code == 0
+    refused = twofold("build", "--channel", "conda-forge", cwd=tmp_path / "my_package")
+    assert refused.code == 2
+    assert "--channel is for recipes" in refused.err

@@ -106,6 +106,10 @@ def _build(args: argparse.Namespace | Arguments, request: BuildRequest) -> Build
         from twofold.cli.recipe import build_folder
 
         return build_folder(Path(args.path), request, args.channel or ["conda-forge"])
+    if args.channel:
+        from twofold.errors import UsageError
+
+        raise UsageError("--channel is for recipes, and no recipe lies here", "leave it out")
     from twofold.build.project import build_project
 
     return build_project(args.path, request)
