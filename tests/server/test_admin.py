@@ -15,7 +15,7 @@ from tests.server.conftest import Place, serve
 from tests.server.packages import make_wheel
 from tests.server.stores import S3, PostgreSQL
 from twofold.cli import main
-from twofold.errors import TwofoldError
+from twofold.errors import Refused, TwofoldError
 from twofold.server.app import open_registry
 from twofold.server.model import Action
 from twofold.server.registry import Registry, administration, changing, people, upkeep
@@ -60,8 +60,13 @@ def test_an_expired_token_and_a_disabled_user_are_told(served: Place, tmp_path: 
     wheel = make_wheel(tmp_path)
     assert "expired" in served.upload(wheel, old).reason
     assert served.upload(wheel, new).status_code == 200
+    with pytest.raises(Refused, match="expired"):
+        people.log_in(registry, "ann", old)
+    assert people.log_in(registry, "ann", "a-long-password").name == "ann"
     administration.disable(registry, "operator", ann)
     assert served.upload(wheel, new).status_code == 403
+    with pytest.raises(Refused, match="Invalid user name or password"):
+        people.log_in(registry, "ann", "a-long-password")
 
 
 def test_every_change_is_in_the_log_without_secrets(

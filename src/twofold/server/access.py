@@ -26,7 +26,7 @@ def identify(db: Connection, secret: str | None, user: str | None, at: datetime)
     if secret.startswith(tokens.PREFIX):
         return _by_token(db, secret, at)
     if user and user != "__token__":
-        return by_password(db, user, secret)
+        return by_password(db, user, secret, at)
     raise Refused(
         "invalid-token",
         "Invalid token: it does not begin with 'twofold-'",
@@ -35,14 +35,15 @@ def identify(db: Connection, secret: str | None, user: str | None, at: datetime)
     )
 
 
-def by_password(db: Connection, user: str, password: str) -> Actor:
-    """The user whose password (or token) this is. Raises Refused (403)."""
+def by_password(db: Connection, user: str, password: str, at: datetime) -> Actor:
+    """The user whose password (or token, good at `at`) this is. Raises Refused (403)."""
     if password.startswith(tokens.PREFIX):
         found = people.token_by_hash(db, tokens.token_hash(password))
         if found and found[1].name == user:
-            return _by_token(db, password, None)
+            return _by_token(db, password, at)
     known = people.user_named(db, user)
-    if tokens.password_matches(password, people.password_of(db, user)) and known:
+    matches = tokens.password_matches(password, people.password_of(db, user))
+    if matches and known and not known.disabled:
         return Actor(known)
     raise Refused(
         "invalid-login",
@@ -52,7 +53,7 @@ def by_password(db: Connection, user: str, password: str) -> Actor:
     )
 
 
-def _by_token(db: Connection, secret: str, at: datetime | None) -> Actor:
+def _by_token(db: Connection, secret: str, at: datetime) -> Actor:
     found = people.token_by_hash(db, tokens.token_hash(secret))
     if found is None:
         mistyped = "" if tokens.is_well_formed(secret) else " (mistyped: its checksum is wrong)"
@@ -61,7 +62,7 @@ def _by_token(db: Connection, secret: str, at: datetime | None) -> Actor:
     hint = "make a new one with 'twofold admin token'"
     if token.revoked_at is not None or user.disabled:
         raise Refused("revoked-token", f"Token {token.shown} has been revoked", hint, 403)
-    if at is not None and token.expires_at is not None and token.expires_at <= at:
+    if token.expires_at is not None and token.expires_at <= at:
         raise Refused("expired-token", f"Token {token.shown} has expired", hint, 403)
     return Actor(user, token)
 

@@ -44,7 +44,7 @@ def identify(registry: Registry, secret: str | None, user: str | None = None) ->
 def log_in(registry: Registry, user: str, password: str) -> Actor:
     """The user by a password, or by a token of its own in the password's place."""
     with registry.database.read() as db:
-        return access.by_password(db, user, password)
+        return access.by_password(db, user, password, registry.clock())
 
 
 def first_start(registry: Registry) -> str | None:
