@@ -152,18 +152,20 @@ def test_the_authors_package_of_the_same_content_is_the_twin(served: Place, tmp_
     assert list(records(served).values()) == [before]
 
 
-def test_the_twin_gives_way_once_to_the_authors_own_package(served: Place, tmp_path: Path) -> None:
+def test_a_twins_name_is_never_given_to_other_bytes(served: Place, tmp_path: Path) -> None:
     served.upload(make_wheel(tmp_path, "my_package")).raise_for_status()
+    before = records(served)
     own = convert_wheel(make_wheel(tmp_path / "w", "my_package", code="own = 1\n"), tmp_path / "c")
+    refused = send(served, own.path)
+    assert refused.status_code == 400
+    assert "File already exists" in refused.reason
+    assert "build number" in refused.text
+    assert records(served) == before
     address = "/main/noarch/my_package-1.0.0-py_0.conda"
-    assert "no-cache" in served.get(address).headers["cache-control"]
-    assert send(served, own.path).status_code == 200
-    (record,) = records(served).values()
-    assert record["sha256"] == own.sha256
-    assert served.get(address).content == own.path.read_bytes()
     assert "immutable" in served.get(address).headers["cache-control"]
-    third = convert_wheel(make_wheel(tmp_path / "3", "my_package", code="x = 3\n"), tmp_path / "d")
-    assert "File already exists" in send(served, third.path).reason
+    options = CondaOptions(build_number=1)
+    raised = convert_wheel(make_wheel(tmp_path / "r", "my_package"), tmp_path / "d", options)
+    assert send(served, raised.path).status_code == 200
 
 
 def test_labels_show_their_files_alone(served: Place, tmp_path: Path) -> None:

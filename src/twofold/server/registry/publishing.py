@@ -26,8 +26,6 @@ from twofold.server.registry import Change, Registry, reachable
 from twofold.server.registry.labelling import check_label, demand_unlocked
 from twofold.server.registry.twins import (
     Twin,
-    give_way,
-    gives_way,
     is_same_package,
     make_twin,
     needed_names,
@@ -115,11 +113,12 @@ def _run_exports(artifact: Artifact) -> str | None:
 
 
 def _is_free(registry: Registry, path: Path, artifact: Artifact, taken: Stored | None) -> bool:
-    """As gates.name_is_free; a twin gives way to a package that differs from it in substance."""
-    if not gives_way(taken, artifact.sha256):
-        return gates.name_is_free(artifact, taken)
-    assert taken is not None
-    return taken.deleted_at is not None or not is_same_package(registry, taken, path)
+    """As gates.name_is_free; a package of a twin's very content is the twin, not another file."""
+    if taken is not None and taken.made_from is not None and taken.deleted_at is None:
+        is_other = taken.sha256 != artifact.sha256
+        if is_other and is_same_package(registry, taken, path):
+            return False
+    return gates.name_is_free(artifact, taken)
 
 
 @contextmanager
@@ -151,9 +150,7 @@ def _record(registry: Registry, actor: Actor, channel: str, ready: Ready) -> Pub
     key = normalised(artifact.name)
     with registry.changing(actor, channel, Action.UPLOAD, key) as change:
         taken = files.file_named(change.db, change.channel.id, artifact.subdir, artifact.filename)
-        if taken is not None and gives_way(taken, artifact.sha256):
-            give_way(change, taken)
-        elif not gates.name_is_free(artifact, taken):  # another upload was faster
+        if not gates.name_is_free(artifact, taken):  # another upload was faster
             assert taken is not None
             return _unchanged(change.db, taken)
         project = project_of(change, key, artifact, twin)

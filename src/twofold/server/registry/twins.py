@@ -1,8 +1,8 @@
 """A wheel's twin on the conda side: a real `.conda` made by `twofold.convert`.
 
-A twin stands in for the package that its author has not uploaded. When the author's own package of
-that name comes, the twin gives way to it, once; from then on the name is final. A package that
-holds the same files and dependencies as the twin is the twin: nothing changes.
+A twin is a file like any other: its name is never given to other bytes. A package that holds the
+same files and dependencies as the twin is the twin, however it is compressed: nothing changes. An
+author whose own package says something else raises its build number.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from twofold.errors import TwofoldError
 from twofold.formats.conda_reading import parse_json, read_info
 from twofold.names import normalised
 from twofold.server.model import Stored
-from twofold.server.registry import Change, Registry
-from twofold.server.store import files
+from twofold.server.registry import Registry
 
 #: The largest paths.json that is compared (bytes): some 100,000 files.
 _PATHS = {"info/index.json": 1 << 20, "info/paths.json": 32 << 20}
@@ -60,11 +59,6 @@ def make_twin(artifact: Artifact, folder: Path, known: Mapping[str, str]) -> Twi
         return Twin(remark=f"no conda package was made of {artifact.filename}: {error}")
 
 
-def gives_way(taken: Stored | None, sha256: str) -> bool:
-    """Whether the name's holder is a twin, and the coming file is another one."""
-    return taken is not None and taken.made_from is not None and taken.sha256 != sha256
-
-
 def is_same_package(registry: Registry, twin: Stored, path: Path) -> bool:
     """Whether a package installs the same files with the same dependencies as a twin."""
     copy = path.parent / "held" / twin.filename
@@ -82,11 +76,3 @@ def _substance(path: Path) -> tuple[object, ...]:
         for entry in paths.get("paths", [])
     }
     return entries, sorted(index.get("depends", [])), index.get("noarch")
-
-
-def give_way(change: Change, twin: Stored) -> None:
-    """The twin leaves its name to the author's package; its record stays, under another name."""
-    values = {"filename": f"{twin.filename}~{twin.sha256[:12]}"}
-    files.change_file(change.db, twin.id, deleted_at=twin.deleted_at or change.at, **values)
-    change.note("superseded", twin.basename, sha256=twin.sha256)
-    change.show_conda(twin)

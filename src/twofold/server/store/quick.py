@@ -19,7 +19,7 @@ KEPT = 24 << 20
 _CHANNELS = """SELECT name, id FROM channels WHERE public
     AND id NOT IN (SELECT channel_id FROM upstreams)"""
 _PAGE = "SELECT body, etag FROM pages WHERE channel_id = ? AND key = ?"
-_FILE = """SELECT sha256, size, made_from FROM files
+_FILE = """SELECT sha256, size FROM files
     WHERE channel_id = ? AND subdir = ? AND filename = ? AND deleted_at IS NULL"""
 
 
@@ -29,7 +29,6 @@ class QuickFile:
 
     sha256: str
     size: int
-    is_twin: bool
 
 
 class QuickReader:
@@ -67,7 +66,7 @@ class QuickReader:
         row = self._row(channel, _FILE, subdir, filename)
         if row is None:
             return None
-        file = QuickFile(row[0], row[1], row[2] is not None)
+        file = QuickFile(row[0], row[1])
         self._keep(place, file, 400)
         return file
 

@@ -163,11 +163,10 @@ class Front:
         return 200, self._file_headers(found, name, len(body)), body
 
     def _file_headers(self, file: QuickFile, name: str, size: int) -> list[tuple[bytes, bytes]]:
-        life = "no-cache" if file.is_twin else FOR_EVER
         return [
             *_FILE_HEADERS,
             (b"etag", f'"{file.sha256}"'.encode()),
-            (b"cache-control", f"public, {life}".encode()),
+            (b"cache-control", f"public, {FOR_EVER}".encode()),
             (b"content-disposition", f'attachment; filename="{name}"'.encode()),
             (b"content-length", b"%d" % size),
         ]

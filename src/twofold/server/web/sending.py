@@ -9,7 +9,7 @@ from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from twofold.server.model import Page, Stored
+from twofold.server.model import Page
 from twofold.server.registry import Registry
 from twofold.server.registry.looking import Found
 from twofold.server.web.problem import problem
@@ -22,11 +22,6 @@ FOR_EVER = "max-age=31536000, immutable"
 
 def cache_control(public: bool, value: str) -> str:
     return f"{'public' if public else 'private'}, {value}"
-
-
-def file_life(file: Stored) -> str:
-    """A twin may give way to its author's package, so its address is asked again."""
-    return FOR_EVER if file.made_from is None else "no-cache"
 
 
 def unchanged(request: Request, etag: str) -> bool:
@@ -60,7 +55,7 @@ def send_file(request: Request, registry: Registry, found: Found) -> Response:
     etag = f'"{file.sha256}"'
     headers = {
         "etag": etag,
-        "cache-control": cache_control(found.public, file_life(file)),
+        "cache-control": cache_control(found.public, FOR_EVER),
         "accept-ranges": "bytes",
         "content-type": "application/octet-stream",
         "content-disposition": f'attachment; filename="{file.filename}"',

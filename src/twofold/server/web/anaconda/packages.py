@@ -99,7 +99,7 @@ def remove_release(request: Request) -> Response:
 
 
 def dist(request: Request) -> Response:
-    """A file, unless it was made from a wheel: its author may still upload one of that name."""
+    """A file, unless it was made from a wheel: its author may still upload the same package."""
     asked = _asked(request)
     file = _file(request, asked)
     if file.made_from is not None:
