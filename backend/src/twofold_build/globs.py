@@ -35,10 +35,10 @@ def translate(glob: str) -> str:
             members, at = _members(glob, at)
             out += members
         elif mark == "\\" and at + 1 < len(glob):
-            out += _escaped(glob[at + 1])
+            out += escaped(glob[at + 1])
             at += 2
         else:
-            out += _escaped(mark)
+            out += escaped(mark)
             at += 1
     return out
 
@@ -46,7 +46,7 @@ def translate(glob: str) -> str:
 def _members(glob: str, at: int) -> tuple[str, int]:
     end = glob.find("]", at + 2 if glob[at + 1 : at + 2] not in ("!", "^") else at + 3)
     if end < 0:
-        return _escaped("["), at + 1
+        return escaped("["), at + 1
     inner = glob[at + 1 : end]
     negated = inner[:1] in ("!", "^")
     inner = inner[1:] if negated else inner
@@ -60,7 +60,7 @@ def _members(glob: str, at: int) -> tuple[str, int]:
     return f"(?!/)[{'^' if negated else ''}{inner}]", end + 1
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """A text as a regular expression that means itself."""
     return "".join(mark if mark.isalnum() or mark in "_/" else f"\\{mark}" for mark in text)
 

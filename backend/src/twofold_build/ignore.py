@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from twofold_build.globs import is_plain, translate
+from twofold_build.globs import escaped, is_plain, translate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,10 +44,23 @@ class Rule:
             import re
 
             try:
-                self._regex = re.compile(translate(self.glob) + r"\Z", re.DOTALL)
+                regex = _translate_anchored(self.glob) if self.anchored else translate(self.glob)
+                self._regex = re.compile(regex + r"\Z", re.DOTALL)
             except re.error:  # a range such as [z-a], which takes nothing
                 self._regex = re.compile(r"(?!)")
         return self._regex.match(seen) is not None
+
+
+def _translate_anchored(glob: str) -> str:
+    """As git: it compares the part before the first wildcard as text, and what is left is a glob of
+    its own. So the stars of `src**` begin a glob and cross `/`, against what gitignore(5) says.
+    """
+    literal = min((at for mark in "*?[\\" if (at := glob.find(mark)) >= 0), default=len(glob))
+    rest = glob[literal:].lstrip("*")
+    stars = len(glob) - literal - len(rest)
+    if not literal or glob[literal - 1] == "/" or stars < 2 or rest[:1] not in ("", "/"):
+        return translate(glob)
+    return escaped(glob[:literal]) + (f"(?:.*/)?{translate(rest[1:])}" if rest else ".*")
 
 
 class Ignore:
