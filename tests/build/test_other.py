@@ -64,6 +64,18 @@ def test_another_backend_makes_the_wheel_and_it_the_conda_package(
     assert not (root / "build").exists()
 
 
+def test_the_extras_of_another_backends_project_become_packages_when_asked(tmp_path: Path) -> None:
+    root = write(tmp_path / "project", *BACKENDS["flit"])
+    with (root / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write('[project.optional-dependencies]\nfancy = ["rich"]\n')
+        file.write("[tool.twofold.conda]\nextras-as-packages = true\n")
+    made = build_project(root, BuildRequest(("conda",)))
+    assert [Path(built.path).name for built in made.artifacts] == [
+        "other-sample-2.0-py_0.conda",
+        "other-sample-fancy-2.0-py_0.conda",
+    ]
+
+
 def test_a_setup_py_alone_is_a_project(tmp_path: Path) -> None:
     root = tmp_path / "project"
     root.mkdir()

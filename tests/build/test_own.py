@@ -41,6 +41,42 @@ def test_the_conda_package_is_what_convert_makes_of_the_wheel(name: str, project
         assert one.path.read_bytes() == path.read_bytes()
 
 
+EXTRAS = """
+[project.optional-dependencies]
+fancy = ["rich>=13", "colorama; sys_platform == 'win32'"]
+all = ["flat-sample[fancy]"]
+
+[tool.twofold.conda]
+extras-as-packages = true
+"""
+
+
+def test_the_packages_of_extras_are_those_that_convert_makes(
+    project: Project, twofold: Callable[..., Ran]
+) -> None:
+    root = project("flat_layout")
+    with (root / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write(EXTRAS)
+    made = build_project(root, BuildRequest(("wheel", "conda", "tar.bz2")))
+    packages = {Path(built.path).name: Path(built.path) for built in made.artifacts}
+    stems = [
+        "flat-sample-0.1-py_0",
+        "flat-sample-fancy-0.1-unix_py_0",
+        "flat-sample-fancy-0.1-win_py_0",
+        "flat-sample-all-0.1-py_0",
+    ]
+    endings = (".conda", ".tar.bz2")
+    assert list(packages)[1:] == [stem + ending for stem in stems for ending in endings]
+    options = options_of({"extras-as-packages": True})
+    options.level = BUILD
+    for one in convert_all(Path(made.artifacts[0].path), root / "other", options):
+        assert packages[one.filename].read_bytes() == one.path.read_bytes()
+    assert "flat-sample-fancy ==0.1" in read(packages[stems[3] + ".tar.bz2"]).depends
+    listed = twofold("build", root, "--list", "--json").json
+    assert isinstance(listed, dict)
+    assert {f"noarch/{stem}.conda" for stem in stems} <= set(listed["artifacts"])
+
+
 @pytest.mark.parametrize("name", BUILDABLE)
 def test_the_files_hold_the_same_as_those_of_the_hooks(
     name: str, project: Project, tmp_path: Path

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 def packages(planned: Plan) -> list[CondaPackage]:
     """The conda packages of a project, told from the metadata of its wheel: one, unless markers
-    ask for several.
+    ask for several; after them those of its extras, where `extras-as-packages` asks for them.
 
     What conda cannot say stops the build, and the hint says how to build without it.
     """
@@ -42,7 +42,12 @@ def packages(planned: Plan) -> list[CondaPackage]:
     options.timestamp = planned.when // 2 * 2000
     points = planned.wheel_made.get("entry_points.txt")
     try:
-        return packages_of(planned.metadata, points, [TAG], options)
+        found = packages_of(planned.metadata, points, [TAG], options)
+        if options.extras_as_packages:
+            from twofold.convert.extra_packages import extra_packages_of
+
+            found += extra_packages_of(planned.metadata, options)
+        return found
     except TwofoldError as error:
         raise ProjectErrors(
             [
@@ -56,16 +61,14 @@ class CondaSide:
     """The conda packages of one build: open them, let them take the wheel's entries, finish."""
 
     def __init__(self, planned: Plan, channel: str, kinds: Sequence[str]) -> None:
-        self.writers: list[FromWheel] = []
+        self.writers: list[FromWheel | WithoutFiles] = []
         self._channel = channel
         self._files: list[tuple[str, str, CondaPackage]] = []
         try:
             for package in packages(planned):
                 for kind in kinds:
                     path = os.path.join(channel, package.subdir, f"{package.stem}.{kind}")
-                    self.writers.append(
-                        FromWheel(open_writer(kind, path, package), package, planned)
-                    )
+                    self.writers.append(taker(open_writer(kind, path, package), package, planned))
                     self._files.append((kind, path, package))
         except BaseException:
             for writer in self.writers:
@@ -103,6 +106,29 @@ def open_writer(kind: str, path: str, package: CondaPackage) -> CondaWriter | Ta
     from twofold.formats.tar_bz2 import TarBz2Writer
 
     return TarBz2Writer(path, package)
+
+
+def taker(writer: PackageWriter, package: CondaPackage, planned: Plan) -> FromWheel | WithoutFiles:
+    """What takes the wheel's entries for a package."""
+    if package.noarch == "generic":  # an extra's
+        return WithoutFiles(writer)
+    return FromWheel(writer, package, planned)
+
+
+class WithoutFiles:
+    """Lets the wheel's entries pass by: a package that only depends on others."""
+
+    def __init__(self, writer: PackageWriter) -> None:
+        self._writer = writer
+
+    def add(self, entry: Entry, content: Content) -> None:
+        """Nothing of the wheel is in it."""
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def abort(self) -> None:
+        self._writer.abort()
 
 
 class FromWheel:

@@ -46,13 +46,13 @@ def list_project(root: str | os.PathLike[str], kinds: Sequence[str]) -> ProjectL
     conda_kinds = [kind for kind in kinds if kind in ("conda", "tar.bz2")]
     adapted = []
     if conda_kinds:
-        from twofold.build.conda import FromWheel, packages
+        from twofold.build.conda import packages, taker
 
         for package in packages(planned):
             for kind in conda_kinds:
                 lister = ListWriter(f"{package.subdir}/{package.stem}.{kind}")
                 listers.append(lister)
-                adapted.append(FromWheel(lister, package, planned))
+                adapted.append(taker(lister, package, planned))
     write(planned, sdists, [*wheels, *adapted])
     artifacts = {lister.name: lister.entries for lister in listers}
     return ProjectListing(artifacts, sorted(set(planned.pack.left_out)))

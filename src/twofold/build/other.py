@@ -189,12 +189,22 @@ def _conda_packages(
     made = []
     with WheelFile(wheel) as source:
         scripts = source.dist_info_file("entry_points.txt")
-        tags = source.name.tags
-        for package in packages_of(source.metadata_bytes, scripts, tags, options):
-            package.timestamp = package.timestamp or timestamp_of(source)
+        packages = packages_of(source.metadata_bytes, scripts, source.name.tags, options)
+        extras = []
+        if options.extras_as_packages:
+            from twofold.convert.extra_packages import extra_packages_of
+
+            extras = extra_packages_of(source.metadata_bytes, options)
+        for package in packages:
             package.info_files |= licences_of(source)
+        for package in (*packages, *extras):
+            package.timestamp = package.timestamp or timestamp_of(source)
             for kind in kinds:
-                path = channel / package.subdir / f"{package.stem}.{kind}"
-                lay_down(source, package, open_writer(kind, str(path), package))
-                made.append(hashed(kind, str(path))[0])
+                path = str(channel / package.subdir / f"{package.stem}.{kind}")
+                writer = open_writer(kind, path, package)
+                if package in extras:
+                    writer.close()
+                else:
+                    lay_down(source, package, writer)
+                made.append(hashed(kind, path)[0])
     return made

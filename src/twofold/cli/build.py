@@ -149,7 +149,7 @@ def _list(path: str, kinds: tuple[str, ...], as_json: bool) -> int:
         return 0
     for name, entries in listing.artifacts.items():
         print(f"{name}: {len(entries)} files")
-        width = max(len(path) for path, _, _ in entries)
+        width = max((len(path) for path, _, _ in entries), default=0)
         for path, size, why in entries:
             print(f"  {path:<{width}}  {_size(size):>9}  {why}")
     if listing.left_out:
