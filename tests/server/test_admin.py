@@ -198,3 +198,14 @@ def test_the_command_is_a_process_too(place: Place) -> None:
     words = [sys.executable, "-m", "twofold", "admin", "--data", str(place.settings.data)]
     done = subprocess.run([*words, "channels"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("main  public  0")
+
+
+def test_where_the_registry_lies_may_be_said_before_or_after_what(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = str(place.settings.data)
+    told = []
+    for words in (["--data", data, "channels"], ["channels", "--data", data]):
+        assert main(["admin", *words]) == 0
+        told.append(output(capsys))
+    assert told[0] == told[1] != ""

@@ -19,6 +19,7 @@ import pytest
 import requests
 
 from tests.server.packages import make_wheel
+from twofold.cli import main
 
 
 @contextlib.contextmanager
@@ -133,3 +134,29 @@ def test_a_stopped_server_finishes_what_is_under_way(tmp_path: Path) -> None:
             client.sendall(body[100:])
             assert client.recv(4096).startswith(b"HTTP/1.1 200")
         assert process.wait(20) in (0, -signal.SIGTERM)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--database", "nonsense"], "'nonsense' is no address"),
+        (
+            ["--database", "mysql://ann:secret@host/name"],
+            "'mysql://...' is no address",
+        ),
+        (["--objects", "ftp://host/there"], "no place for objects"),
+        (["--objects", "s3://"], "names no bucket"),
+        (["--port", "99999"], "there is no port 99999"),
+        (["--tls-cert", "absent.pem"], "absent.pem"),
+        (["--tls-cert", __file__], "not a certificate with its key"),
+        (["--tls-key", __file__], "a key without its certificate"),
+    ],
+)
+def test_a_setting_that_cannot_be_served_with_is_told(
+    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", "--port", "0", "--data", str(tmp_path), *words]) == 1
+    told = capsys.readouterr().err
+    assert message in told
+    assert "hint: " in told
+    assert "secret" not in told

@@ -134,6 +134,9 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(argument, **options)
         command.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
     admin_upstreams.add_to(commands)
+    for command in commands.choices.values():
+        # Where the registry lies may be said after WHAT too; unsaid there, it overrides nothing.
+        _store(command, data=argparse.SUPPRESS, other=argparse.SUPPRESS)
     return made
 
 
@@ -144,10 +147,12 @@ class _Sub(argparse.ArgumentParser):
         raise UsageError(message, f"run '{self.prog} --help'")
 
 
-def _store(made: argparse.ArgumentParser) -> None:
-    made.add_argument("--data", type=Path, default=Path("twofold-data"), help="as for serve")
-    made.add_argument("--database", default="", help="as for serve")
-    made.add_argument("--objects", default="", help="as for serve")
+def _store(
+    made: argparse.ArgumentParser, data: Path | str = Path("twofold-data"), other: str = ""
+) -> None:
+    made.add_argument("--data", type=Path, default=data, help="as for serve")
+    made.add_argument("--database", default=other, help="as for serve")
+    made.add_argument("--objects", default=other, help="as for serve")
 
 
 def run(args: argparse.Namespace) -> int:

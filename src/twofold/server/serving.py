@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import socket
+import ssl
 from collections.abc import Callable
 
 import uvicorn
@@ -23,6 +24,10 @@ GRACE = 30
 
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket. Raises TwofoldError when the address cannot be had."""
+    if not 0 <= port <= 65535:
+        raise TwofoldError(
+            f"there is no port {port}", "ports go from 1 to 65535; 0 takes a free one"
+        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -43,6 +48,7 @@ def serve(settings: Settings, ready: Callable[[str, str | None], None]) -> None:
     token is the owner's on the first start, else None.
     """
     _log_to_stderr()
+    _check_certificate(settings)
     listener = bind(settings.host, settings.port)
     try:
         app = create_app(settings)
@@ -54,6 +60,26 @@ def serve(settings: Settings, ready: Callable[[str, str | None], None]) -> None:
         server.run([listener])
     finally:
         listener.close()
+
+
+def _check_certificate(settings: Settings) -> None:
+    """Certificate and key belong together and can be read. Raises TwofoldError when not."""
+    if settings.tls_certificate is None:
+        if settings.tls_key is not None:
+            raise TwofoldError("a key without its certificate", "give --tls-cert too")
+        return
+    hint = "give a certificate with --tls-cert and its key with --tls-key, both PEM"
+    for path in (settings.tls_certificate, settings.tls_key):
+        if path is not None and not path.is_file():
+            raise TwofoldError("there is no such file", hint, where=str(path))
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    except ssl.SSLError as error:
+        where = str(settings.tls_certificate)
+        raise TwofoldError(
+            f"not a certificate with its key: {error.reason}", hint, where
+        ) from error
 
 
 def config_of(app: Starlette, settings: Settings) -> uvicorn.Config:

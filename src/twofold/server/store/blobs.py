@@ -180,6 +180,8 @@ def _key(sha256: str) -> str:
 
 def _s3(url: str) -> S3Store:
     parts = urlsplit(url)
+    if not parts.netloc:
+        raise TwofoldError(f"'{url}' names no bucket", "use s3://bucket/prefix?endpoint=...")
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     endpoint = options.pop("endpoint", None)
     if endpoint:

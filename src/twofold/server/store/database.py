@@ -14,6 +14,7 @@ from threading import Lock
 from typing import Any
 
 from sqlalchemy import (
+    URL,
     Connection,
     CursorResult,
     Engine,
@@ -23,7 +24,7 @@ from sqlalchemy import (
     make_url,
     text,
 )
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from twofold.errors import TwofoldError, Unreachable
 
@@ -32,16 +33,25 @@ __all__ = ["Connection", "Database", "new_id"]
 #: How long a writer waits for another one (milliseconds); longer than any transaction of ours.
 BUSY_TIMEOUT = 30_000
 
+#: What may stand before :// in --database, and the driver that serves it.
+DRIVERS = {
+    "sqlite": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class Database:
-    """Where records live. `url` is an SQLAlchemy URL, or a path to an SQLite file."""
+    """Where records live. `url` is an SQLAlchemy URL of SQLite or PostgreSQL.
+
+    Raises TwofoldError for any other.
+    """
 
     def __init__(self, url: str) -> None:
-        self.url = make_url(url)
-        if self.url.drivername in ("postgresql", "postgres"):
-            self.url = self.url.set(drivername="postgresql+psycopg")
+        self.url = _parsed(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = self._engine()
         # SQLite's writers wait by sleeping and trying again, each with a connection in its hand;
@@ -125,6 +135,21 @@ def new_id(done: CursorResult[Any]) -> int:
     """The id that an INSERT gave."""
     assert done.inserted_primary_key is not None
     return int(done.inserted_primary_key[0])
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        parsed = None
+    if parsed is None or parsed.drivername not in DRIVERS:
+        # The URL itself may hold a password: only what stands before it is repeated.
+        kind = url.partition("://")[0] + "://..." if "://" in url else url
+        raise TwofoldError(
+            f"'{kind}' is no address of a database that the registry can use",
+            "use postgresql://user@host/name or sqlite:///path/to/file",
+        )
+    return parsed.set(drivername=DRIVERS[parsed.drivername])
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
