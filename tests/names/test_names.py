@@ -59,7 +59,27 @@ def test_a_name_that_begins_another_is_not_taken_for_it() -> None:
 
 def test_what_is_imported_leads_back_to_the_project() -> None:
     assert "opencv-python" in [one.pypi for one in explain("cv2")]
-    assert [one.pypi for one in explain("pytorch")][:2] == ["pytorch", "torch"]
+    assert next(one.pypi for one in explain("sklearn")) == "scikit-learn"
+    assert [one.pypi for one in explain("yaml")] == ["pyyaml", "yaml"]
+
+
+def test_a_conda_name_leads_back_to_the_project() -> None:
+    assert "torch" in [one.pypi for one in explain("pytorch")]
+
+
+@pytest.mark.parametrize(
+    ("name", "imported"), [("numpy", "numpy"), ("scikit-learn", "sklearn"), ("PyYAML", "yaml")]
+)
+def test_a_name_known_in_both_worlds_has_one_reading(name: str, imported: str) -> None:
+    (one,) = explain(name)
+    assert (one.conda, one.imported) == (name.lower(), imported)
+    assert one.why == "the same in both worlds"
+
+
+def test_of_a_name_nobody_lists_no_more_is_said_than_is_known() -> None:
+    (one,) = explain("Nobody_Has_This")
+    assert (one.pypi, one.conda) == ("nobody-has-this", "nobody_has_this")
+    assert "nothing is known" in one.why
 
 
 def test_file_names_are_taken_apart() -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from twofold.names import conda_name, normalised
 from twofold.names.known import known_as, known_on_conda_forge
+from twofold.names.same import same_in_both, too_on_conda_forge
 
 
 class Explained(NamedTuple):
@@ -19,23 +20,46 @@ class Explained(NamedTuple):
 
 
 def explain(asked: str) -> list[Explained]:
-    """As a PyPI name first; then every other project that conda or Python know by that name."""
+    """As a PyPI name first; then every other project that conda or Python know by that name.
+
+    Where a project of that name is imported by that name, no other project is offered for the
+    import: the source lists some by a module that they merely use.
+    """
     key = normalised(asked)
-    found = [_as_pypi(asked, key)]
+    own = _as_pypi(asked, key)
+    found = [own]
     for record in known_as(asked.lower(), asked):
-        if record.pypi == key:
+        is_conda = record.conda == asked.lower()
+        if record.pypi == key or (not is_conda and own.imported == asked and _is_listed(key)):
             continue
-        how = "conda-forge's name for" if record.conda == asked.lower() else "what is imported from"
+        if not is_conda and record.pypi.startswith("types-"):  # stubs, imported by no program
+            continue
+        how = "conda-forge's name for" if is_conda else "what is imported from"
         why = f"'{asked}' is {how} PyPI's {record.pypi}"
         found.append(Explained(asked, record.pypi, record.conda, record.imported, why))
-    return found
+    for pypi, imported in too_on_conda_forge().items():
+        if imported == asked and pypi != key:
+            why = f"'{asked}' is what is imported from PyPI's {pypi}"
+            found.append(Explained(asked, pypi, pypi, imported, why))
+    return found if _is_listed(key) or len(found) == 1 else [*found[1:], own]
+
+
+def _is_listed(key: str) -> bool:
+    return (
+        known_on_conda_forge(key) is not None
+        or key in too_on_conda_forge()
+        or key in same_in_both()
+    )
 
 
 def _as_pypi(asked: str, key: str) -> Explained:
     record = known_on_conda_forge(key)
     if record is None:
-        why = "conda-forge's table does not list it: the name as written, in lower case"
-        return Explained(asked, key, conda_name(asked), key.replace("-", "_"), why)
+        imported = too_on_conda_forge().get(key, key.replace("-", "_"))
+        if _is_listed(key):
+            return Explained(asked, key, conda_name(asked), imported, "the same in both worlds")
+        why = "nothing is known of it: in conda it has the name as written, in lower case"
+        return Explained(asked, key, conda_name(asked), imported, why)
     if record.conda == key:
         why = "conda-forge has it under PyPI's normalised name"
     else:
