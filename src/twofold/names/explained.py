@@ -32,8 +32,6 @@ def explain(asked: str) -> list[Explained]:
         is_conda = record.conda == asked.lower()
         if record.pypi == key or (not is_conda and own.imported == asked and _is_listed(key)):
             continue
-        if not is_conda and record.pypi.startswith("types-"):  # stubs, imported by no program
-            continue
         how = "conda-forge's name for" if is_conda else "what is imported from"
         why = f"'{asked}' is {how} PyPI's {record.pypi}"
         found.append(Explained(asked, record.pypi, record.conda, record.imported, why))
@@ -41,7 +39,9 @@ def explain(asked: str) -> list[Explained]:
         if imported == asked and pypi != key:
             why = f"'{asked}' is what is imported from PyPI's {pypi}"
             found.append(Explained(asked, pypi, pypi, imported, why))
-    return found if _is_listed(key) or len(found) == 1 else [*found[1:], own]
+    # Stubs carry the module's name, and no program imports them.
+    found = [one for one in found if one is own or not one.pypi.startswith("types-")]
+    return found if _is_listed(key) else [*found[1:], own]
 
 
 def _is_listed(key: str) -> bool:
