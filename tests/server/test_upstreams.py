@@ -17,7 +17,7 @@ from tests.server.packages import make_conda, make_sdist, make_wheel
 from tests.server.upstream import Static, second_place, stand
 from twofold.errors import Refused, Unreachable
 from twofold.server.clock import now
-from twofold.server.registry import changing, following, upstreaming
+from twofold.server.registry import changing, following
 from twofold.server.store import audit
 from twofold.server.upstreams.http import Source, fetch_page
 from twofold.server.upstreams.targets import Target
@@ -55,7 +55,7 @@ def later(place: Place, hours: float = 1) -> None:
 
 def noted(place: Place, action: str) -> list[audit.Change]:
     with place.registry.database.read() as db:
-        return [change for change in audit.changes(db) if change.action == action]
+        return list(audit.changes(db, audit.Span(action=action)))
 
 
 def sha256_of(path: Path) -> str:
@@ -275,12 +275,12 @@ def test_a_channel_stands_in_front_of_a_conda_channel(
     served.publish(make_conda(tmp_path / "2", "two", "0.5"))
     packages = served.get("/main/noarch/repodata.json").json()["packages.conda"]
     assert set(packages) == {conda.name, "two-0.5-py_0.conda"}
-    assert served.get("/main/noarch/repodata_shards.msgpack.zst").status_code == 404
+    assert served.get("/main/noarch/repodata_shards.msgpack.zst").status_code == 200
     assert served.get(f"/main/noarch/{conda.name}").content == conda.read_bytes()
     assert served.get(f"/main/noarch/{other.name}").status_code == 404
     later(served)
     behind_url, behind.url = behind.url, ""
-    upstreaming.add(served.registry, "owner", "main", f"{behind_url}/nowhere", "conda")
+    stand(served, f"{behind_url}/nowhere", "conda")
     packages = served.get("/main/noarch/repodata.json").json()["packages.conda"]
     assert conda.name in packages
 

@@ -20,7 +20,7 @@ def second_place(tmp_path: Path) -> Place:
 
 def stand(place: Place, url: str, kind: str = "pypi", *prefixes: str) -> None:
     """Put `main` of a place in front of an address."""
-    upstreaming.add(place.registry, "owner", "main", url, kind, prefixes)
+    upstreaming.add(place.registry, "owner", "main", upstreaming.Front(url, kind, prefixes))
 
 
 class Static:

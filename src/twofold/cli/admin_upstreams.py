@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from twofold.cli.terminal import note, result
-from twofold.errors import TwofoldError
+from twofold.errors import TwofoldError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from twofold.server.registry import Registry
     from twofold.server.registry.following import Followed
+    from twofold.server.upstreams.secrets import Secret
 
     Act = Callable[[argparse.Namespace, Registry], int]
 
@@ -51,6 +53,12 @@ def _add_upstream(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         metavar="PREFIX",
         help="a name, or a beginning of names, that the upstream never answers for; repeatable",
     )
+    adding.add_argument(
+        "--user", metavar="NAME", help="the upstream asks for a login: its password is on stdin"
+    )
+    adding.add_argument(
+        "--token", action="store_true", help="the upstream asks for a token: it is on stdin"
+    )
     _with_json(adding).set_defaults(act=_add)
     removing = verbs.add_parser("remove", help="ask it no more; what was fetched stays")
     removing.add_argument("channel")
@@ -70,19 +78,37 @@ def _add(args: argparse.Namespace, registry: Registry) -> int:
     from twofold.server.registry import upstreaming
 
     prefixes = tuple(args.private_prefix)
-    added = upstreaming.add(registry, "admin", args.channel, args.url, args.kind, prefixes)
+    front = upstreaming.Front(args.url, args.kind, prefixes, _secret(args))
+    added = upstreaming.add(registry, "operator", args.channel, front)
     where = " (an address that is not public)" if added.internal else ""
+    where += " with a login" if added.secret else ""
     if args.json:
-        result({"channel": args.channel, "url": added.url, "internal": added.internal})
+        told = {"url": added.url, "internal": added.internal, "login": bool(added.secret)}
+        result({"channel": args.channel, **told})
     else:
         print(f"{args.channel} stands in front of {added.url}{where}")
     return 0
 
 
+def _secret(args: argparse.Namespace) -> Secret | None:
+    """The password or token on stdin, where one is told of: never on the command line."""
+    if args.user and args.token:
+        raise UsageError("--user and --token are two ways to log in", "give one of them")
+    if not args.user and not args.token:
+        return None
+    from twofold.server.upstreams import secrets
+
+    note("password:" if args.user else "token:")
+    word = sys.stdin.readline().rstrip("\r\n")
+    if not word:
+        raise UsageError("there is nothing on stdin", "give the password or token on one line")
+    return secrets.of_words(args.user or "", word)
+
+
 def _remove(args: argparse.Namespace, registry: Registry) -> int:
     from twofold.server.registry import upstreaming
 
-    upstreaming.remove(registry, "admin", args.channel, args.kind)
+    upstreaming.remove(registry, "operator", args.channel, args.kind)
     return 0
 
 
@@ -90,7 +116,13 @@ def _list(args: argparse.Namespace, registry: Registry) -> int:
     from twofold.server.registry import upstreaming
 
     found = [
-        {"channel": channel, "kind": one.kind, "url": one.url, "private": list(one.prefixes)}
+        {
+            "channel": channel,
+            "kind": one.kind,
+            "url": one.url,
+            "private": list(one.prefixes),
+            "login": bool(one.secret),
+        }
         for channel, one in upstreaming.all_of(registry)
     ]
     if args.json:

@@ -144,7 +144,8 @@ def shard(records: Mapping[str, dict[str, Any]]) -> bytes:
         kind = "packages" if filename.endswith(".tar.bz2") else "packages.conda"
         packed = dict(sorted(record.items()))
         for key in ("md5", "sha256"):
-            packed[key] = bytes.fromhex(record[key])
+            if key in record:
+                packed[key] = bytes.fromhex(record[key])
         value[kind][filename] = packed
     return zst(msgpack.packb(value))
 

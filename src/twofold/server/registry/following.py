@@ -20,7 +20,9 @@ from twofold.artifact import Kind
 from twofold.errors import Refused, Unreachable
 from twofold.names import normalised
 from twofold.server.model import Action, Actor, Channel, Stored
-from twofold.server.registry import Registry, fronting, upstreaming
+from twofold.server.registry import Registry, hearing, upstreaming
+from twofold.server.registry.bringing import Wanted, bring
+from twofold.server.registry.privacy import is_private
 from twofold.server.store import audit, channels, files
 from twofold.server.store.upstreams import Upstream
 from twofold.server.upstreams.targets import Target
@@ -103,7 +105,7 @@ class _Round:
             found = channels.channel_named(db, channel)
         assert found is not None
         self.channel: Channel = found
-        self.upstream: Upstream = upstreaming.of(registry, channel, fronting.PYPI)
+        self.upstream: Upstream = upstreaming.of(registry, channel, hearing.PYPI)
         self.markers: Mapping[str, str] = target.markers()
         self.tags: Mapping[Tag, int] = target.tags()
         self.wishes: dict[str, _Wish] = {}
@@ -154,8 +156,8 @@ class _Round:
                 return None
             best = max(fitting, key=lambda one: (one.version, -one.rank))
             wish.chosen = best
-            place = (self.actor, self.channel.name, "", best.filename, best.sha256)
-            brought = fronting.bring(self.registry, *place)
+            wanted = Wanted(self.channel.name, "", best.filename, best.sha256)
+            brought = bring(self.registry, self.actor, wanted)
         except (Unreachable, Refused) as error:
             self.done.missing[key] = error.problems[0].message
             return None
@@ -167,14 +169,14 @@ class _Round:
         """Wheels that fit the target: of ours, and of the upstream's unless the name is private."""
         found: dict[str, _Candidate] = {}
         with self.registry.database.read() as db:
-            private = fronting.is_private(db, self.channel, self.upstream, key)
+            private = is_private(db, self.channel, self.upstream, key)
             project = channels.project_by_key(db, self.channel.id, key)
             own = files.files_of_project(db, project.id) if project else []
         for file in own:
             if file.kind is Kind.WHEEL and file.yanked is None:
                 self._add(found, file.filename, file.sha256, file.requires_python)
         if not private:
-            for offer in fronting.offers_of(self.registry, self.channel, self.upstream, key):
+            for offer in hearing.offers_of(self.registry, self.channel, self.upstream, key):
                 if not offer.entry.get("yanked"):
                     requires = offer.entry.get("requires-python")
                     self._add(found, offer.filename, offer.sha256, requires)

@@ -2,38 +2,76 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from twofold.errors import Refused
 from twofold.names import normalised
 from twofold.server.model import Channel
 from twofold.server.registry import Registry
-from twofold.server.registry.fronting import CONDA, PYPI
+from twofold.server.registry.hearing import CONDA, PYPI
 from twofold.server.store import Connection, audit, channels, upstreams
 from twofold.server.store.upstreams import Upstream
+from twofold.server.upstreams import secrets
 from twofold.server.upstreams.http import is_public, origin_of
+from twofold.server.upstreams.secrets import Secret
 
 
-def add(
-    registry: Registry, by: str, channel: str, url: str, kind: str, prefixes: tuple[str, ...] = ()
-) -> Upstream:
-    """Put a channel in front of an index (`pypi`: the address of its simple pages) or a channel.
+@dataclass(frozen=True)
+class Front:
+    """What a channel is to stand in front of.
 
-    An upstream of that kind which it had is replaced. `prefixes` are private: names, and
-    beginnings of names, that the upstream never answers for. Raises Refused, Unreachable.
+    `url` is the address of an index's simple pages (`pypi`) or of a channel (`conda`). `prefixes`
+    are private: names, and beginnings of names, that the upstream never answers for. `secret` is
+    what it asks for; one that is written into the address is taken out of it.
     """
-    if kind not in (PYPI, CONDA):
-        raise Refused("unknown-kind", f"An upstream is '{PYPI}' or '{CONDA}', not '{kind}'")
-    origin_of(url)
+
+    url: str
+    kind: str
+    prefixes: tuple[str, ...] = ()
+    secret: Secret | None = None
+
+
+def add(registry: Registry, by: str, channel: str, front: Front) -> Upstream:
+    """Put a channel in front of an upstream; one of that kind which it had is replaced.
+
+    The secret goes into the database, and nowhere else. Raises Refused, Unreachable.
+    """
+    if front.kind not in (PYPI, CONDA):
+        raise Refused("unknown-kind", f"An upstream is '{PYPI}' or '{CONDA}', not '{front.kind}'")
+    url, in_url = secrets.apart(front.url)
+    secret = front.secret or in_url
+    scheme, _, _ = origin_of(url)
     internal = not is_public(url)
-    keys = tuple(sorted({normalised(prefix.rstrip("*-_.")) for prefix in prefixes}))
+    if secret is not None and scheme == "http" and not internal:
+        raise Refused(
+            "unencrypted-secret",
+            "A password or token is not sent over http to a public address",
+            "use the upstream's https address",
+        )
+    keys = tuple(sorted({normalised(prefix.rstrip("*-_.")) for prefix in front.prefixes}))
     at = registry.clock()
     with registry.database.write() as db:
         found = _channel(db, channel)
-        added = Upstream(found.id, kind, url.rstrip("/"), internal, keys)
+        packed = secrets.packed(secret)
+        added = Upstream(found.id, front.kind, url.rstrip("/"), internal, keys, packed)
         upstreams.set_upstream(db, added, at)
         detail = {"url": added.url, "prefixes": list(keys), "internal": internal}
-        audit.note_change(db, audit.Change(at, by, "upstream", channel, kind, detail))
+        if secret is not None:
+            detail["login"] = secret.kind
+        audit.note_change(db, audit.Change(at, by, "upstream", channel, front.kind, detail))
     registry.fronts.forget()
     return added
+
+
+def demand_public(url: str) -> None:
+    """Raises Refused (403) for an address that is not a public one: the operator names those."""
+    if not is_public(secrets.apart(url)[0]):
+        raise Refused(
+            "internal-address",
+            "An upstream inside the operator's network is named on the machine itself",
+            "ask the operator for 'twofold admin upstream add'",
+            403,
+        )
 
 
 def remove(registry: Registry, by: str, channel: str, kind: str) -> None:

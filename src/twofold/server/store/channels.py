@@ -112,6 +112,12 @@ def projects_of(db: Connection, channel_id: int) -> list[Project]:
     return [_project(row) for row in db.execute(query)]
 
 
+def names_of(db: Connection, channel_id: int) -> set[str]:
+    """Every name of a project, normalised and as conda has it."""
+    query = select(projects.c.key, projects.c.conda_name).where(projects.c.channel_id == channel_id)
+    return {name for row in db.execute(query) for name in row if name}
+
+
 def conda_names(db: Connection, channel_id: int, keys: Iterable[str]) -> dict[str, str]:
     """Normalised name -> conda name, of those that have a package on the conda side."""
     query = select(projects.c.key, projects.c.conda_name).where(

@@ -280,6 +280,7 @@ upstreams = Table(
     Column("url", Text, nullable=False),
     Column("internal", Boolean, nullable=False),  # the operator named an address that is not public
     Column("prefixes", Text, nullable=False),  # JSON: names that it never answers for
+    Column("secret", Text, nullable=False, server_default=""),  # what it asks for; never shown
     Column("created_at", Text, nullable=False),
 )
 
@@ -292,6 +293,7 @@ upstream_pages = Table(
     Column("body", LargeBinary, nullable=False),  # what it last said, as offers (JSON)
     Column("digest", Text, nullable=False),
     Column("checked_at", Text, nullable=False),
+    Column("validator", Text, nullable=False, server_default=""),  # its ETag or Last-Modified
 )
 
 upstream_pins = Table(

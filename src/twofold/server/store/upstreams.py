@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from twofold.server.clock import from_text, to_text
 from twofold.server.store.schema import (
@@ -26,7 +27,7 @@ class Upstream:
     """An index (`pypi`) or a channel (`conda`) behind a channel of ours.
 
     `internal`: the operator named an address that is not public. `prefixes`: normalised names and
-    beginnings of names that it is never asked for.
+    beginnings of names that it is never asked for. `secret`: what it asks for, '' for nothing.
     """
 
     channel_id: int
@@ -34,15 +35,20 @@ class Upstream:
     url: str
     internal: bool = False
     prefixes: tuple[str, ...] = ()
+    secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What an upstream last said under a key, and when that was found still true."""
+    """What an upstream last said under a key, and when that was found still true.
+
+    `validator` is how to ask it whether that has changed; '' when it cannot be asked so.
+    """
 
     body: bytes
     digest: str
     checked_at: datetime
+    validator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,7 @@ def set_upstream(db: Connection, upstream: Upstream, at: datetime) -> None:
             url=upstream.url,
             internal=upstream.internal,
             prefixes=json.dumps(upstream.prefixes),
+            secret=upstream.secret,
             created_at=to_text(at),
         )
     )
@@ -98,7 +105,7 @@ def all_upstreams(db: Connection) -> list[tuple[str, Upstream]]:
 
 def _upstream(row: Row[Any]) -> Upstream:
     prefixes = tuple(json.loads(row.prefixes))
-    return Upstream(row.channel_id, row.kind, row.url, bool(row.internal), prefixes)
+    return Upstream(row.channel_id, row.kind, row.url, bool(row.internal), prefixes, row.secret)
 
 
 def heard(db: Connection, upstream: Upstream, key: str) -> Heard | None:
@@ -108,7 +115,21 @@ def heard(db: Connection, upstream: Upstream, key: str) -> Heard | None:
         upstream_pages.c.key == key,
     )
     row = db.execute(query).first()
-    return Heard(bytes(row.body), row.digest, from_text(row.checked_at)) if row else None
+    if row is None:
+        return None
+    return Heard(bytes(row.body), row.digest, from_text(row.checked_at), row.validator)
+
+
+def altered(db: Connection, upstream: Upstream, prefix: str) -> dict[str, tuple[str, str]]:
+    """Key -> (digest, validator) of what was kept under keys that begin so, but not as it came."""
+    query = select(upstream_pages.c.key, upstream_pages.c.digest, upstream_pages.c.validator).where(
+        upstream_pages.c.channel_id == upstream.channel_id,
+        upstream_pages.c.kind == upstream.kind,
+        upstream_pages.c.key.startswith(prefix, autoescape=True),
+        upstream_pages.c.key != prefix,
+        upstream_pages.c.validator != "",
+    )
+    return {row.key: (row.digest, row.validator) for row in db.execute(query)}
 
 
 def set_heard(db: Connection, upstream: Upstream, key: str, told: Heard) -> None:
@@ -117,18 +138,40 @@ def set_heard(db: Connection, upstream: Upstream, key: str, told: Heard) -> None
     for name, value in where.items():
         query = query.where(upstream_pages.c[name] == value)
     db.execute(query)
-    values = {"body": told.body, "digest": told.digest, "checked_at": to_text(told.checked_at)}
+    values = {
+        "body": told.body,
+        "digest": told.digest,
+        "checked_at": to_text(told.checked_at),
+        "validator": told.validator,
+    }
     db.execute(insert(upstream_pages).values(**where, **values))
 
 
-def pins(db: Connection, channel_id: int, subdir: str, key: str) -> dict[str, Pin]:
-    """By file name: the pins of one page."""
-    query = select(upstream_pins).where(
-        upstream_pins.c.channel_id == channel_id,
-        upstream_pins.c.subdir == subdir,
-        upstream_pins.c.key == key,
+def set_checked(db: Connection, upstream: Upstream, key: str, at: datetime) -> None:
+    """What was heard under a key is still true at that time."""
+    query = update(upstream_pages).where(
+        upstream_pages.c.channel_id == upstream.channel_id,
+        upstream_pages.c.kind == upstream.kind,
+        upstream_pages.c.key == key,
     )
-    return {row.filename: _pin(row) for row in db.execute(query)}
+    db.execute(query.values(checked_at=to_text(at)))
+
+
+#: File names asked for at once; SQLite takes 32,766 values in a query.
+_AT_ONCE = 5000
+
+
+def pins(db: Connection, channel_id: int, subdir: str, filenames: Sequence[str]) -> dict[str, Pin]:
+    """By file name: the pins of these files."""
+    found = {}
+    for start in range(0, len(filenames), _AT_ONCE):
+        query = select(upstream_pins).where(
+            upstream_pins.c.channel_id == channel_id,
+            upstream_pins.c.subdir == subdir,
+            upstream_pins.c.filename.in_(filenames[start : start + _AT_ONCE]),
+        )
+        found.update({row.filename: _pin(row) for row in db.execute(query)})
+    return found
 
 
 def pin_of(db: Connection, channel_id: int, subdir: str, filename: str) -> Pin | None:
@@ -146,22 +189,24 @@ def _pin(row: Row[Any]) -> Pin:
 
 
 def add_pins(db: Connection, channel_id: int, new: Iterable[Pin], at: datetime) -> None:
-    """The names must not be pinned yet in this page; one pinned by another page stays as it is."""
-    for pin in new:
-        if pin_of(db, channel_id, pin.subdir, pin.filename) is None:
-            db.execute(
-                insert(upstream_pins).values(
-                    channel_id=channel_id,
-                    kind=pin.kind,
-                    subdir=pin.subdir,
-                    filename=pin.filename,
-                    key=pin.key,
-                    sha256=pin.sha256,
-                    url=pin.url,
-                    wanted=False,
-                    seen_at=to_text(at),
-                )
-            )
+    """A name that is pinned already stays as it is."""
+    rows = [
+        {
+            "channel_id": channel_id,
+            "kind": pin.kind,
+            "subdir": pin.subdir,
+            "filename": pin.filename,
+            "key": pin.key,
+            "sha256": pin.sha256,
+            "url": pin.url,
+            "wanted": False,
+            "seen_at": to_text(at),
+        }
+        for pin in new
+    ]
+    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
+    if rows:
+        db.execute(dialect.insert(upstream_pins).on_conflict_do_nothing(), rows)
 
 
 def change_pin(db: Connection, channel_id: int, pin: Pin, **values: Any) -> None:
@@ -174,6 +219,17 @@ def change_pin(db: Connection, channel_id: int, pin: Pin, **values: Any) -> None
         )
         .values(**values)
     )
+
+
+def files_here(db: Connection, channel_id: int, subdir: str) -> dict[str, set[str]]:
+    """Package name -> the file names it has in a subdir here, deleted ones too."""
+    query = select(files.c.name, files.c.filename).where(
+        files.c.channel_id == channel_id, files.c.subdir == subdir
+    )
+    found: dict[str, set[str]] = {}
+    for row in db.execute(query):
+        found.setdefault(row.name, set()).add(row.filename)
+    return found
 
 
 def is_own(db: Connection, channel_id: int, key: str, conda_name: str) -> bool:

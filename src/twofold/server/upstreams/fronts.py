@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 #: Seconds until another process's change is seen.
 LIFE = 2.0
@@ -12,8 +13,11 @@ LIFE = 2.0
 
 @dataclass
 class Fronts:
-    """(channel, kind) pairs, read again when they are old."""
+    """(channel, kind) pairs, read again when they are old; the lists of shards last given out, by
+    (channel's id, subdir).
+    """
 
+    lists: dict[tuple[int, str], Any] = field(default_factory=dict)
     _known: frozenset[tuple[str, str]] = frozenset()
     _read_at: float = float("-inf")
 

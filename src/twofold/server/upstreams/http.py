@@ -4,7 +4,8 @@ An upstream names addresses of files, and redirects; so could anybody who contro
 the upstream's own origin and, elsewhere, public addresses. The name is resolved once, the address
 is checked, and the connection is made to that address: a name cannot be something else the second
 time. Link-local addresses (the metadata services of clouds) are never connected to. Libraries that
-resolve on their own cannot promise this, which is why none is used. Proxies are not used either.
+resolve on their own cannot promise this, which is why none is used. Behind a proxy, `proxies` says
+what is checked.
 """
 
 from __future__ import annotations
@@ -13,17 +14,23 @@ import http.client
 import ipaddress
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from twofold import __version__
 from twofold.errors import Refused, Unreachable
+from twofold.server.upstreams.proxies import proxy_for
+from twofold.server.upstreams.secrets import Secret, without
 
 #: Seconds an upstream may be silent.
 PATIENCE = 20
+
+#: Seconds that a whole page, a whole file may take: an upstream that drips is given up.
+LONGEST_PAGE, LONGEST_FILE = 120, 3600
 
 MOST_REDIRECTS = 5
 
@@ -32,19 +39,36 @@ LARGEST_PAGE = 64 << 20
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 
+#: Names that no public server has.
+_INNER = (".local", ".internal", ".localhost", ".home.arpa")
+
 
 @dataclass(frozen=True)
 class Source:
-    """Where we may fetch from: an upstream's address, and whether it is one that is not public."""
+    """Where we may fetch from: an upstream's address, whether it is one that is not public, and
+    what it asks for.
+    """
 
     url: str
     internal: bool = False
+    secret: Secret | None = None
     patience: float = PATIENCE
     context: ssl.SSLContext = field(default_factory=ssl.create_default_context, compare=False)
 
     @property
     def origin(self) -> tuple[str, str, int]:
         return origin_of(self.url)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A page. `validator` is how to ask whether it has changed; `unchanged`: it has not."""
+
+    body: bytes = field(repr=False)
+    media: str
+    address: str
+    validator: str = ""
+    unchanged: bool = False
 
 
 def origin_of(url: str) -> tuple[str, str, int]:
@@ -64,47 +88,86 @@ def origin_of(url: str) -> tuple[str, str, int]:
 
 
 def is_public(url: str) -> bool:
-    """Whether every address of the host is a public one. Raises Unreachable, Refused."""
-    _, host, port = origin_of(url)
-    return all(ipaddress.ip_address(address).is_global for address in _addresses(host, port))
+    """Whether every address of the host is a public one. Raises Unreachable, Refused.
 
-
-def fetch_page(source: Source, url: str, accept: str) -> tuple[bytes, str, str] | None:
-    """(body, media type, address after redirects); None when there is no such page (404, 410).
-
-    Raises Unreachable for anything else but 200.
+    A name that only a proxy knows is taken for a public one.
     """
-    with _opened(source, url, {"Accept": accept}) as (answer, address):
+    scheme, host, port = origin_of(url)
+    try:
+        found = _addresses(host, port)
+    except Unreachable:
+        if proxy_for(scheme, host) is None:
+            raise
+        return True
+    return all(ipaddress.ip_address(address).is_global for address in found)
+
+
+def fetch_page(
+    source: Source, url: str, accept: str, known: str = "", largest: int = LARGEST_PAGE
+) -> Answer | None:
+    """A page; None when there is no such page (404, 410). Raises Unreachable for other answers.
+
+    `known` is the validator of the page that is held; `unchanged` says that it is still that one.
+    """
+    headers = {"Accept": accept, **_condition(known)}
+    with _opened(source, url, headers) as (answer, address):
         if answer.status in (404, 410):
             return None
+        if answer.status == 304 and known:
+            return Answer(b"", "", address, known, unchanged=True)
         _demand_ok(answer, address)
-        body = answer.read(LARGEST_PAGE + 1)
-        if len(body) > LARGEST_PAGE:
-            raise Unreachable(f"the page {address} is larger than {LARGEST_PAGE} bytes")
-        _demand_whole(answer, address)
-        return body, answer.headers.get_content_type(), address
+        blocks: list[bytes] = []
+        _read(answer, address, largest, LONGEST_PAGE, blocks.append)
+        media = answer.headers.get_content_type()
+        return Answer(b"".join(blocks), media, address, _validator(answer))
+
+
+def _condition(known: str) -> dict[str, str]:
+    kind, _, value = known.partition(":")
+    names = {"etag": "If-None-Match", "date": "If-Modified-Since"}
+    return {names[kind]: value} if kind in names else {}
+
+
+def _validator(answer: http.client.HTTPResponse) -> str:
+    for kind, name in (("etag", "etag"), ("date", "last-modified")):
+        value = answer.headers.get(name, "")
+        if value and value.isprintable() and len(value) < 300:
+            return f"{kind}:{value}"
+    return ""
 
 
 def fetch_file(source: Source, url: str, target: Path, largest: int) -> None:
     """A file's bytes into `target`. Raises Unreachable when it does not come whole."""
     with _opened(source, url, {"Accept": "*/*"}) as (answer, address), target.open("wb") as file:
         _demand_ok(answer, address)
-        left = largest
-        while block := answer.read(1 << 18):
-            left -= len(block)
-            if left < 0:
-                raise Unreachable(f"the file {address} is larger than {largest} bytes")
-            file.write(block)
-        _demand_whole(answer, address)
+        _read(answer, address, largest, LONGEST_FILE, file.write)
 
 
-def _demand_whole(answer: http.client.HTTPResponse, url: str) -> None:
-    """http.client tells a body that was cut off by nothing but the bytes still missing."""
-    if answer.length:
-        raise Unreachable(f"the upstream cut off {url}", "try again later")
+def _read(
+    answer: http.client.HTTPResponse,
+    address: str,
+    largest: int,
+    longest: float,
+    take: Callable[[bytes], object],
+) -> None:
+    """The whole body, in pieces as they come. Raises Unreachable: too large, too slow, cut off."""
+    end = time.monotonic() + longest
+    left = largest
+    while block := answer.read1(1 << 18):
+        left -= len(block)
+        if left < 0:
+            raise Unreachable(f"the upstream's {address} is larger than {largest} bytes")
+        if time.monotonic() > end:
+            raise Unreachable(f"the upstream's {address} takes longer than {longest:.0f} s")
+        take(block)
+    if answer.length:  # http.client tells a body that was cut off by nothing else
+        raise Unreachable(f"the upstream cut off {address}", "try again later")
 
 
 def _demand_ok(answer: http.client.HTTPResponse, url: str) -> None:
+    if answer.status in (401, 403, 407):
+        hint = "give its user and password, or its token, to 'twofold admin upstream add'"
+        raise Unreachable(f"the upstream answered {answer.status} at {url}", hint)
     if answer.status != 200:
         raise Unreachable(f"the upstream answered {answer.status} at {url}", "try again later")
 
@@ -115,16 +178,13 @@ def _opened(
 ) -> Iterator[tuple[http.client.HTTPResponse, str]]:
     """The answer to a GET, redirects followed, and the address that gave it."""
     for _ in range(MOST_REDIRECTS + 1):
-        connection = _connection(source, url)
+        connection = None
         try:
-            parts = urlsplit(url)
-            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            agent = {"User-Agent": f"twofold/{__version__}", "Accept-Encoding": "identity"}
-            connection.request("GET", target, headers={**agent, **headers})
+            connection = _asked(source, url, headers)
             answer = connection.getresponse()
             location = answer.headers.get("location")
             if answer.status in _REDIRECTS and location:
-                url = urljoin(url, location)
+                url = _without_token(source, urljoin(url, location))
                 continue
             yield answer, url
             return
@@ -134,19 +194,54 @@ def _opened(
                 f"the upstream does not answer at {url}: {reason}", "try again later"
             ) from error
         finally:
-            connection.close()
+            if connection is not None:
+                connection.close()
     raise Unreachable(f"the upstream redirects more than {MOST_REDIRECTS} times")
 
 
-def _connection(source: Source, url: str) -> http.client.HTTPConnection:
+def _without_token(source: Source, url: str) -> str:
+    """A redirect to itself that repeats our token: it must not stand in messages."""
+    parts = urlsplit(url)
+    if source.secret is None or f"{parts.scheme}://{parts.netloc}" not in source.url:
+        return url
+    return urlunsplit(parts._replace(path=without(parts.path)))
+
+
+def _asked(source: Source, url: str, headers: Mapping[str, str]) -> http.client.HTTPConnection:
+    """A connection on which the address has been asked for. Raises Refused for forbidden ones."""
     scheme, host, port = origin_of(url)
     if scheme == "http" and source.origin[0] == "https":
         raise _forbidden(url, "it is not encrypted, and the upstream is")
-    trusted = source.internal and (scheme, host, port) == source.origin
-    address = _allowed(url, _addresses(host, port), trusted)
-    if scheme == "https":
-        return _SecureConnection(host, port, address, source.patience, source.context)
-    return _PlainConnection(host, port, address, source.patience)
+    own = (scheme, host, port) == source.origin
+    parts = urlsplit(url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    sent = {"User-Agent": f"twofold/{__version__}", "Accept-Encoding": "identity", **headers}
+    if own and source.secret is not None:
+        sent.update(source.secret.headers())
+        target = source.secret.target(target)
+    trusted = source.internal and own
+    proxy = proxy_for(scheme, host)
+    connection: http.client.HTTPConnection
+    if proxy is None:
+        address = _allowed(url, _addresses(host, port), trusted)
+        if scheme == "https":
+            connection = _SecureConnection(host, port, address, source.patience, source.context)
+        else:
+            connection = _PlainConnection(host, port, address, source.patience)
+    else:
+        _allowed_behind_proxy(url, host, port, trusted)
+        if scheme == "https":
+            connection = proxy.tunnel(host, port, source.patience, source.context)
+        else:
+            connection = proxy.plain(source.patience)
+            target = f"http://{parts.netloc}{target}"
+            sent.update(proxy.headers)
+    try:
+        connection.request("GET", target, headers=sent)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _addresses(host: str, port: int) -> list[str]:
@@ -169,10 +264,23 @@ def _allowed(url: str, addresses: list[str], trusted: bool) -> str:
     return addresses[0]
 
 
+def _allowed_behind_proxy(url: str, host: str, port: int, trusted: bool) -> None:
+    """The proxy looks the name up; what we can tell of it ourselves must be allowed too."""
+    try:
+        addresses = _addresses(host, port)
+    except Unreachable:
+        if not trusted and ("." not in host or host.endswith(_INNER)):
+            raise _forbidden(url, "its name is not a public one") from None
+        return
+    _allowed(url, addresses, trusted)
+
+
 def _forbidden(url: str, why: str) -> Refused:
+    parts = urlsplit(url)
+    shown = url.replace(f"{parts.netloc.rpartition('@')[0]}@", "***@") if "@" in url else url
     return Refused(
         "forbidden-address",
-        f"Nothing is fetched from {url[:200]!a}: {why}",
+        f"Nothing is fetched from {shown[:200]!a}: {why}",
         "an upstream's files lie at its own address or at public ones",
         502,
     )

@@ -29,6 +29,15 @@ class Offer:
         return bool(plain and _SHA256.fullmatch(self.sha256))
 
 
+@dataclass(frozen=True)
+class Told:
+    """What an upstream answered: offers, or that nothing has changed since `validator`."""
+
+    offers: tuple[Offer, ...] = ()
+    validator: str = ""
+    unchanged: bool = False
+
+
 def packed(offers: Iterable[Offer]) -> bytes:
     return json.dumps([asdict(offer) for offer in offers], separators=(",", ":")).encode()
 

@@ -11,7 +11,7 @@ from urllib.parse import quote, urldefrag, urljoin, urlsplit
 
 from twofold.errors import Unreachable
 from twofold.server.upstreams.http import Source, fetch_page
-from twofold.server.upstreams.offers import Offer
+from twofold.server.upstreams.offers import Offer, Told
 
 ACCEPT = (
     "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, "
@@ -24,18 +24,26 @@ _KEPT = ("requires-python", "size", "upload-time", "yanked")
 _ENDINGS = (".whl", ".tar.gz")
 
 
-def offers(source: Source, key: str) -> list[Offer] | None:
+def offers(source: Source, key: str, known: str = "") -> Told | None:
     """What the upstream has of a project; None when it has none. Raises Unreachable."""
-    found = fetch_page(source, f"{source.url.rstrip('/')}/{quote(key)}/", ACCEPT)
-    if found is None:
-        return None
-    body, media, address = found
-    read = _of_json if media.endswith("+json") else _of_html
+    found = fetch_page(source, f"{source.url.rstrip('/')}/{quote(key)}/", ACCEPT, known)
+    if found is None or found.unchanged:
+        return Told(unchanged=True) if found else None
+    read = _of_json if found.media.endswith("+json") else _of_html
     try:
-        every = read(body, address)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Unreachable(f"the upstream's page {address} cannot be read: {error}") from error
-    return [offer for offer in every if offer.is_sound and offer.filename.endswith(_ENDINGS)]
+        every = read(found.body, found.address)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        text = f"the upstream's page {found.address} cannot be read: {error}"
+        raise Unreachable(text) from error
+    good = (offer for offer in every if offer.is_sound and offer.filename.endswith(_ENDINGS))
+    return Told(tuple(good), found.validator)
+
+
+def metadata_hash(entry: Mapping[str, Any]) -> str:
+    """The SHA-256 of a wheel's METADATA as its page says it (PEP 658); '' when it does not."""
+    told = entry.get("core-metadata")
+    sha256 = told.get("sha256") if isinstance(told, dict) else ""
+    return sha256.lower() if isinstance(sha256, str) and len(sha256) == 64 else ""
 
 
 def _of_json(body: bytes, address: str) -> list[Offer]:
@@ -43,15 +51,20 @@ def _of_json(body: bytes, address: str) -> list[Offer]:
     status = value.get("project-status") or {}
     if status.get("status") == "quarantined":
         return []
-    return [
-        Offer(
-            file["filename"],
-            str(file["hashes"].get("sha256", "")).lower(),
-            urljoin(address, file["url"]),
-            {name: file[name] for name in _KEPT if file.get(name) is not None},
-        )
-        for file in value["files"]
-    ]
+    found = []
+    for file in value["files"]:
+        entry = {name: file[name] for name in _KEPT if file.get(name) is not None}
+        metadata = file.get("core-metadata", file.get("data-dist-info-metadata"))
+        sha256 = str(file["hashes"].get("sha256", "")).lower()
+        url = urljoin(address, file["url"])
+        found.append(Offer(file["filename"], sha256, url, _with_metadata(entry, metadata)))
+    return found
+
+
+def _with_metadata(entry: dict[str, Any], told: Any) -> dict[str, Any]:
+    """METADATA is passed on only where its hash is told: it could not be checked otherwise."""
+    sha256 = metadata_hash({"core-metadata": told})
+    return {**entry, "core-metadata": {"sha256": sha256}} if sha256 else entry
 
 
 def _of_html(body: bytes, address: str) -> list[Offer]:
@@ -68,6 +81,8 @@ def _of_html(body: bytes, address: str) -> list[Offer]:
             entry["yanked"] = attributes["data-yanked"] or True
         filename = urlsplit(url).path.rpartition("/")[2]
         sha256 = fragment.removeprefix("sha256=") if fragment.startswith("sha256=") else ""
+        kind, _, value = (attributes.get("data-core-metadata") or "").partition("=")
+        entry = _with_metadata(entry, {kind: value})
         found.append(Offer(filename, sha256.lower(), url, entry))
     return found
 

@@ -31,7 +31,8 @@ def in_subdir(request: Request) -> Response:
 def shard(request: Request) -> Response:
     registry, words, actor = registry_of(request), request.path_params, actor_of(request)
     sha256 = words["sha256"]
-    body, public = conda_pages.shard(registry, actor, words["channel"], sha256)
+    place = (words["channel"], words["subdir"], sha256)
+    body, public = fronting.shard(registry, actor, *place)
     headers = {"etag": f'"{sha256}"', "cache-control": cache_control(public, FOR_EVER)}
     return Response(body, 200, headers, "application/zstd")
 

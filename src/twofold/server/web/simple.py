@@ -77,15 +77,16 @@ def file(request: Request) -> Response:
     name, sha256 = words["filename"], words["sha256"]
     of_metadata = name.endswith(".metadata")
     name = name.removesuffix(".metadata")
-    found = fronting.file(registry, actor_of(request), words["channel"], sha256, name)
+    place = (actor_of(request), words["channel"], sha256, name)
     if not of_metadata:
-        return send_file(request, registry, found)
+        return send_file(request, registry, fronting.file(registry, *place))
+    body, public = fronting.metadata(registry, *place)
     headers = {
-        "cache-control": cache_control(found.public, FOR_EVER),
+        "cache-control": cache_control(public, FOR_EVER),
         "x-content-type-options": "nosniff",
         "content-security-policy": "sandbox",
     }
-    return Response(looking.metadata(found), 200, headers, "application/octet-stream")
+    return Response(body, 200, headers, "application/octet-stream")
 
 
 def _both(path: str, endpoint: Callable[[Request], Response]) -> list[Route]:

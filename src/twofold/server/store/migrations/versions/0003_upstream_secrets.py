@@ -1,0 +1,16 @@
+"""Upstreams that ask for a login, and pages asked for again only when they have changed."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    op.add_column("upstreams", sa.Column("secret", sa.Text(), nullable=False, server_default=""))
+    op.add_column(
+        "upstream_pages", sa.Column("validator", sa.Text(), nullable=False, server_default="")
+    )
