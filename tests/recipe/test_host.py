@@ -213,14 +213,10 @@ def test_a_recipe_v1_that_cannot_be_read_is_told(build: Builder, tmp_path: Path)
     ("text", "where"),
     [
         (
-            "build:\n  script: make\n  track_features:\n    - x\n",
-            "meta.yaml:5: build/track_features",
+            "build:\n  script: make\n  overlinking_ignore_patterns:\n    - x\n",
+            "meta.yaml:5: build/overlinking_ignore_patterns",
         ),
-        ("build:\n  script: make\n  script_env:\n    - X\n", "meta.yaml:5: build/script_env"),
-        (
-            "outputs:\n  - name: y\n    files:\n      - lib/*\n",
-            "meta.yaml:5: outputs/files",
-        ),
+        ("build:\n  script: make\napp:\n  entry: x\n", "meta.yaml:5: app"),
         ("build:\n  script: 'echo ${' '{ x }}'\n".replace("' '", ""), "meta.yaml:3: build/script"),
     ],
 )

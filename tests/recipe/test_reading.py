@@ -120,14 +120,18 @@ test:
         ("{% set a = 1 %}\n\npackage:\n  name: {{ b }}\n", "meta.yaml:4", "'b' is undefined"),
         ("{% set a = %}\n", "meta.yaml:1", "Jinja"),
         ("package:\n  name: {{ 'x'.nope }}\n", "meta.yaml:2", "nope"),
-        ("{{ load_file_regex('a', 'b') }}", "meta.yaml:1", "load_file_regex"),
+        ("{{ load_file_regex('a', 'b') }}", "meta.yaml:1", "'a', which is not there"),
         (
             "package: {name: x, version: 1}\nsource:\n  hg_url: x\n",
             "meta.yaml:3: source",
             "not covered",
         ),
         ("package: {name: x, version: 1}\nsource:\n  sha256: x\n", "meta.yaml:3", "one of path"),
-        ("package: {name: x, version: 1}\napp:\n  entry: x\n", "meta.yaml:3: app", "not covered"),
+        (
+            "package: {name: x, version: 1}\napp:\n  entri: x\n",
+            "meta.yaml:3: app/entri",
+            "'entri' is no key of app",
+        ),
         (
             "package: {name: x, version: 1}\noutputs:\n  - name: y\n    type: wheel\n",
             "meta.yaml:4: outputs/type",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from twofold.formats.carried import carried_files
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,10 +45,14 @@ class PackedPath:
 def info_files(package: CondaPackage, paths: Sequence[PackedPath]) -> list[tuple[str, bytes]]:
     """All files under info/ (path with `info/` -> bytes), in the order they are packed.
 
-    index.json comes first: a reader of the metadata alone need not go further.
+    index.json comes first: a reader of the metadata alone need not go further. A package without
+    a recipe carries one that says what it is.
     """
     paths = sorted(paths, key=lambda path: path.path)
-    files = {f"info/{path}": data for path, data in package.info_files.items()}
+    carried = package.info_files
+    if not any(path.startswith("recipe/") for path in carried):
+        carried = {**carried_files(package, [path.path for path in paths]), **carried}
+    files = {f"info/{path}": data for path, data in carried.items()}
     files |= {
         "info/about.json": _json(package.about),
         "info/files": "".join(f"{path.path}\n" for path in paths).encode(),

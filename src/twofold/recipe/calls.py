@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from twofold.errors import ToolFailed, TwofoldError
+from twofold.recipe.file_regex import Match, search_file
 from twofold.recipe.pins import Call, Calls
 from twofold.recipe.platforms import Environ, Platform
 from twofold.recipe.setup_data import read_setup_data
@@ -60,6 +61,7 @@ def functions(
         "load_setup_py_data": SetupData(around),
         "load_setuptools": SetupData(around),
         "load_file_data": FileData(around),
+        "load_file_regex": FileRegex(around),
         "compiler": lambda language: calls.sign(Call("compiler", _word(language))),
         "stdlib": lambda language: calls.sign(Call("stdlib", _word(language))),
         "cdt": lambda package, **_: calls.sign(Call("cdt", _word(package))),
@@ -116,10 +118,7 @@ class FileData:
         **_: object,
     ) -> object:
         path = find_file(self._around, load_file, from_recipe_dir)
-        if path.stat().st_size > LARGEST_FILE:
-            raise TwofoldError(
-                f"load_file_data: {load_file} is larger than 1 MiB", "read a smaller file"
-            )
+        _refuse_large("load_file_data", path, load_file)
         kind = (fileformat or path.suffix.lstrip(".")).lower()
         try:
             return _parsed(kind, path.read_text(encoding="utf-8"))
@@ -133,6 +132,25 @@ class FileData:
             raise TwofoldError(f"load_file_data: {load_file} cannot be read: {said}") from error
         except (ValueError, RecursionError) as error:
             raise TwofoldError(f"load_file_data: {load_file} cannot be read: {error}") from error
+
+
+class FileRegex:
+    """`load_file_regex(load_file, regex_pattern, from_recipe_dir=False)`."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+
+    def __call__(
+        self, load_file: str, regex_pattern: str, from_recipe_dir: bool = False, **_: object
+    ) -> Match:
+        path = find_file(self._around, load_file, from_recipe_dir)
+        _refuse_large("load_file_regex", path, load_file)
+        return search_file(path, regex_pattern, load_file)
+
+
+def _refuse_large(function: str, path: Path, name: str) -> None:
+    if path.stat().st_size > LARGEST_FILE:
+        raise TwofoldError(f"{function}: {name} is larger than 1 MiB", "read a smaller file")
 
 
 def _parsed(kind: str, text: str) -> object:

@@ -4,6 +4,8 @@ run_test.py                      the imports, then the recipe's own run_test.py
 run_test.sh, run_test.bat        the commands
 test_time_dependencies.json      what has to be installed beside the package
 files named by test/files
+
+Those that need no files are in tests/tests.yaml too, in rattler-build's form.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ import json
 from pathlib import Path
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
+from twofold.formats.carried import imports_script, tests_yaml
 from twofold.recipe.model import Line, Output, Recipe
+from twofold.recipe.v1 import tests_in_v1
 
 #: Test files travel in every copy of the package: more than this is a mistake (bytes).
 LARGEST = 16 << 20
@@ -22,7 +26,10 @@ def test_files(recipe: Recipe, output: Output, source: Path | None) -> dict[str,
     """Path under info/ -> bytes. `source` is where test/source_files are taken from."""
     tests = output.tests
     files: dict[str, bytes] = {}
-    own = {path.name: small_bytes(path, recipe.path.name) for path in tests.scripts}
+    own: dict[str, bytes] = {}
+    for path in tests.scripts:
+        name = f"run_test{path.suffix}"
+        own[name] = own.get(name, b"") + small_bytes(path, recipe.path.name)
     problems = [
         Problem(
             f"'{line.text}' cannot be imported: it is no module's name",
@@ -36,7 +43,9 @@ def test_files(recipe: Recipe, output: Output, source: Path | None) -> dict[str,
     if problems:
         raise ProjectErrors(problems)
     if tests.imports or "run_test.py" in own:
-        files["test/run_test.py"] = _imports(tests.imports) + own.get("run_test.py", b"")
+        files["test/run_test.py"] = imports_script(line.text for line in tests.imports) + own.get(
+            "run_test.py", b""
+        )
     shell = "".join(f"{line.text}\n" for line in tests.commands)
     if shell or "run_test.sh" in own:
         files["test/run_test.sh"] = f"set -ex\n{shell}".encode() + own.get("run_test.sh", b"")
@@ -48,6 +57,9 @@ def test_files(recipe: Recipe, output: Output, source: Path | None) -> dict[str,
     if tests.requires:
         needs = [line.text for line in tests.requires]
         files["test/test_time_dependencies.json"] = json.dumps(needs).encode()
+    told = tests_in_v1(recipe, tests)
+    if told and not any("files" in test for test in told):
+        files["tests/tests.yaml"] = tests_yaml(told)
     for line, folder in (
         *((line, recipe.folder) for line in tests.files),
         *((line, source) for line in tests.source_files if source),
@@ -71,11 +83,6 @@ def small_bytes(path: Path, where: str) -> bytes:
             where,
         )
     return path.read_bytes()
-
-
-def _imports(imports: tuple[Line, ...]) -> bytes:
-    lines = "".join(f"print(\"import: '{line.text}'\")\nimport {line.text}\n\n" for line in imports)
-    return lines.encode()
 
 
 def _copied(recipe: Recipe, line: Line, folder: Path) -> dict[str, bytes]:

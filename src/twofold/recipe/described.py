@@ -19,6 +19,8 @@ from twofold.convert.versions import conda_spec
 from twofold.errors import Problem, ProjectErrors, TwofoldError
 from twofold.formats.wheel import WheelFile
 from twofold.names import conda_name
+from twofold.recipe.app import app_in_package
+from twofold.recipe.carried_recipe import carried_recipe
 from twofold.recipe.carried_tests import small_bytes, test_files
 from twofold.recipe.model import Line, Output, Recipe
 from twofold.recipe.pins import Call, pinned
@@ -104,9 +106,14 @@ def _bare(recipe: Recipe, output: Output, siblings: Mapping[str, CondaPackage]) 
     def specs(lines: tuple[Line, ...]) -> list[str]:
         return [_meaning(recipe, line, siblings) for line in lines]
 
-    files = {f"recipe/{recipe.path.name}": recipe.rendered.encode()}
-    if recipe.rendered != recipe.text:
-        files[f"recipe/{recipe.path.name}.template"] = recipe.text.encode()
+    told: dict[str, object] = {}
+    files = carried_recipe(recipe, output)
+    if output.app is not None:
+        told, icon = app_in_package(output.app, recipe.folder, recipe.path.name)
+        files |= icon
+    features = [line.text for line in output.build.kept.get("track_features", ())]
+    if features:
+        told["track_features"] = " ".join(features)
     return CondaPackage(
         name=output.name,
         version=output.version,
@@ -115,6 +122,7 @@ def _bare(recipe: Recipe, output: Output, siblings: Mapping[str, CondaPackage]) 
         constrains=specs(output.requirements.constrained),
         about=_about(recipe, output),
         info_files=files,
+        extra_index=told,
     )
 
 

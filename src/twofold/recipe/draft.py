@@ -18,13 +18,14 @@ from twofold.convert import CondaOptions, options_of, packages_of
 from twofold.convert.package import match_spec
 from twofold.convert.requirements import parse_need
 from twofold.errors import TwofoldError
+from twofold.formats.carried import import_names
 from twofold.formats.wheel import WheelFile
 
 #: What pip builds with where pyproject.toml has no [build-system] (PEP 517).
 _DEFAULT_REQUIRES = ["setuptools >=40.8.0"]
 _LOWEST = re.compile(r"python >=(3\.\d+)")
 _LABEL = re.compile(r"py(?:ge(\d+))?(?:lt(\d+))?")
-_MODULE = re.compile(r"(\w+)(\.py|\.(?:cpython|cp|abi3)[\w.-]*\.(?:so|pyd)|\.pyd|\.so)")
+_DATA = re.compile(r"[^/]+\.data/(scripts|headers|data)/")
 _GUARDS = {"__unix": "unix", "__win": "win", "__linux": "linux", "__osx": "osx"}
 _MACHINES = {"64": "x86_64", "arm64": "arm64", "aarch64": "aarch64", "ppc64le": "ppc64le"}
 
@@ -88,7 +89,7 @@ def draft_of(root: Path, wheel: Path, source: Source) -> Draft:
         packages = packages_of(opened.metadata_bytes, scripts, opened.name.tags, options)
         first = packages[0]
         pure = all(package.noarch == "python" for package in packages) and opened.is_purelib
-        imports = import_names(opened)
+        imports = tested_names(opened)
         licences = _licence_files(root, opened.metadata.all("License-File"), remarks)
     if not pure:
         remarks.append(
@@ -197,31 +198,10 @@ def _merged(lists: Sequence[Sequence[str]]) -> list[str]:
     return merged
 
 
-def import_names(wheel: WheelFile) -> tuple[str, ...]:
-    """A wheel's top packages and modules; of namespaces what lies in them."""
-    files = [name for name in wheel.members if not name.endswith("/")]
-    purelib = [
-        re.sub(r"^[^/]+\.data/(purelib|platlib)/", "", name)
-        for name in files
-        if ".dist-info/" not in name and not re.match(r"[^/]+\.data/(scripts|headers|data)/", name)
-    ]
-    found = set()
-    for name in purelib:
-        folder, _, last = name.rpartition("/")
-        module = _MODULE.fullmatch(last)
-        if not module:
-            continue
-        inside = module.group(1) == "__init__"
-        found.add(folder.replace("/", ".") if inside else name.split(".")[0].replace("/", "."))
-    packages = {name for name in found if f"{name.replace('.', '/')}/__init__.py" in purelib}
-    tops = {
-        name
-        for name in found
-        if all(part.isidentifier() for part in name.split("."))
-        and not any(name.startswith(f"{package}.") for package in packages)
-    }
-    public = {name for name in tops if not any(p.startswith("_") for p in name.split("."))}
-    return tuple(sorted(public or tops)[:20])
+def tested_names(wheel: WheelFile) -> tuple[str, ...]:
+    """What a test of the wheel's project imports."""
+    inside = (re.sub(r"^[^/]+\.data/(purelib|platlib)/", "", name) for name in wheel.members)
+    return import_names(name for name in inside if not _DATA.match(name))
 
 
 def _licence_files(root: Path, named: Sequence[str], remarks: list[str]) -> tuple[str, ...]:

@@ -9,6 +9,10 @@ from pathlib import Path
 from twofold.recipe.pins import Calls
 from twofold.recipe.platforms import Platform
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold.recipe.app import App
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -72,7 +76,7 @@ class Requirements:
 
 @dataclass(frozen=True, slots=True)
 class Tests:
-    """The test section, and the run_test.* files that lie beside the recipe."""
+    """The test section. `scripts` are run_test.* beside the recipe, or what test/script names."""
 
     imports: tuple[Line, ...] = ()
     commands: tuple[Line, ...] = ()
@@ -87,7 +91,10 @@ class Tests:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One package of a recipe. `files` are what a split recipe moves into it."""
+    """One package of a recipe.
+
+    `files` are the globs of what a split recipe moves into it, `excluded` of what it leaves.
+    """
 
     name: str
     version: str
@@ -97,6 +104,8 @@ class Output:
     tests: Tests
     about: Mapping[str, tuple[Line, ...]]
     files: tuple[Line, ...] = ()
+    excluded: tuple[Line, ...] = ()
+    app: App | None = None
     is_split: bool = False
 
     @property

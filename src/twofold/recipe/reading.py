@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
+from twofold.recipe.app import read_app
 from twofold.recipe.calls import PACKAGE_VARIABLES, Surroundings, functions
-from twofold.recipe.model import Build, Line, Output, Recipe, Requirements, Tests
+from twofold.recipe.model import Build, Line, Output, Recipe, Tests
 from twofold.recipe.pins import Calls
 from twofold.recipe.rendering import LARGEST_RECIPE, RESERVED, render
 from twofold.recipe.sections import SECTIONS, Reader
@@ -122,8 +123,6 @@ def is_project(folder: Path) -> bool:
 def _outputs(reader: Reader, tree: Node) -> tuple[Output, ...]:
     parts = reader.section(tree, SECTIONS, reader.file)
     package = parts.get("package", Node({}, 1, "package"))
-    if "app" in parts:
-        reader.wrong("'app' is not covered", parts["app"], "remove it: it is for old GUIs")
     known = reader.section(package, ("name", "version"), "package")
     split = parts.get("outputs")
     if split is None or "name" in known:
@@ -140,6 +139,7 @@ def _outputs(reader: Reader, tree: Node) -> tuple[Output, ...]:
         requirements=reader.requirements(parts.get("requirements")),
         tests=reader.tests(parts.get("test"), beside=True),
         about=reader.about(parts.get("about")),
+        app=read_app(reader, parts.get("app")),
     )
     if split is None:
         return (single,)
@@ -158,11 +158,11 @@ def _output(reader: Reader, node: Node, top: Output) -> Output:
     if not version:
         reader.version(parts.get("version"), node)
     build = reader.build(parts.get("build"))
-    files = reader.lines(parts.get("files"))
+    files, excluded = _files(reader, parts.get("files"))
     script, script_file = build.script, ""
     if "script" in parts:
         script, script_file = _output_script(reader, parts["script"])
-    elif not script and same and not files:
+    elif not script and (same or files):
         script, script_file = top.build.script, top.build.script_file
     given = parts.get("build")
     build = replace(
@@ -180,18 +180,35 @@ def _output(reader: Reader, node: Node, top: Output) -> Output:
         if same and "requirements" not in parts
         else reader.requirements(parts.get("requirements"))
     )
+    if files and "script" not in parts:
+        # What the files are taken from is built as the top says.
+        needs = replace(
+            needs,
+            build=(*top.requirements.build, *needs.build),
+            host=(*top.requirements.host, *needs.host),
+        )
     tests = reader.tests(parts.get("test"), beside=False)
     return Output(
         name=name,
         version=version,
         line=node.line,
         build=build,
-        requirements=needs if needs is not None else Requirements(),
+        requirements=needs,
         tests=top.tests if same and "test" not in parts else tests or Tests(),
         about=reader.about(parts.get("about")) or top.about,
         files=files,
+        excluded=excluded,
+        app=top.app if same else None,
         is_split=True,
     )
+
+
+def _files(reader: Reader, node: Node | None) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
+    """outputs/files: a list of globs, or `include` and `exclude` with one each."""
+    if node is None or not isinstance(node.value, dict):
+        return reader.lines(node), ()
+    parts = reader.section(node, ("include", "exclude"), "files")
+    return reader.lines(parts.get("include")), reader.lines(parts.get("exclude"))
 
 
 def with_script_file(reader: Reader, build: Build) -> Build:

@@ -21,6 +21,7 @@ from twofold.recipe.reading import recipe_text, with_script_file
 from twofold.recipe.sandbox import V1, Counted, RecipeEnvironment
 from twofold.recipe.sections import Reader
 from twofold.recipe.tree import Node, plain, read_tree
+from twofold.recipe.v1 import v1_text
 
 _SECTIONS = str.split("schema_version context package source build requirements tests about extra")
 _ABOUT = {
@@ -85,7 +86,7 @@ def read_v1(path: Path, around: Surroundings) -> Recipe:
         extra=extra if isinstance(extra, dict) else {},
         calls=calls,
         text=text,
-        rendered=text,
+        rendered=calls.shown(v1_text({name: plain(part) for name, part in rendered.items()})),
         specific=around.platform.matters(asked),
         asks_python=around.platform.python_matters(asked),
         remarks=(),

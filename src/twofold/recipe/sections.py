@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from twofold.errors import Problem
@@ -228,17 +228,32 @@ class Reader:
             "downstreams",
         )
         parts = self.section(node, known, "test")
-        if "script" in parts:
-            self.wrong("test/script is not covered", parts["script"], "use test/commands")
         names = ("run_test.py", "run_test.sh", "run_test.bat") if beside else ()
+        beside_recipe = [self.folder / name for name in names]
         return Tests(
             imports=self.lines(parts.get("imports")),
             commands=self.script(parts.get("commands")),
             requires=self.specs(parts.get("requires")),
             source_files=self.lines(parts.get("source_files")),
             files=self.lines(parts.get("files")),
-            scripts=tuple(self.folder / name for name in names if (self.folder / name).is_file()),
+            scripts=(
+                *(path for path in beside_recipe if path.is_file()),
+                *self._test_scripts(parts.get("script")),
+            ),
         )
+
+    def _test_scripts(self, node: Node | None) -> Iterator[Path]:
+        """test/script: files beside the recipe, each run as its ending says."""
+        for line in self.lines(node):
+            path = (self.folder / line.text).resolve()
+            if not path.is_relative_to(self.folder.resolve()) or not path.is_file():
+                hint = "write commands under test/commands"
+                self.wrong(f"the test '{line.text}' does not lie beside the recipe", line, hint)
+            elif path.suffix not in (".py", ".sh", ".bat"):
+                hint = "name it .py, .sh or .bat"
+                self.wrong(f"what runs the test '{line.text}' is not known", line, hint)
+            else:
+                yield self.folder / line.text
 
     def about(self, node: Node | None) -> Mapping[str, tuple[Line, ...]]:
         parts = self.section(node, _ABOUT, "about")

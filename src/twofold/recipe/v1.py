@@ -78,13 +78,13 @@ class _Translator:
         self.problems: list[Problem] = []
 
     def output(self, output: Output) -> dict[str, Any]:
-        for line in output.files:
-            self._not_covered(line, "give this output a script that installs its files")
+        if output.app is not None:
+            self._not_covered(output.app.line, "remove it: recipe v1 has no launchers")
         made = {
             "package": {"name": output.name, "version": output.version},
-            "build": self._build(output.build),
+            "build": self._build(output.build) | _files(output),
             "requirements": self._requirements(output),
-            "tests": self._tests(output.tests),
+            "tests": tests_in_v1(self.recipe, output.tests),
             "about": _about(output.about),
         }
         return {key: value for key, value in made.items() if value}
@@ -108,29 +108,20 @@ class _Translator:
 
     def _script(self, build: Build) -> dict[str, Any]:
         if build.script_file:
-            return {"file": build.script_file, "env": self._env(build)}
+            return {"file": build.script_file, **_env(build)}
         if not build.script:
             return {}
         for line in build.script:
             if "${{" in line.text:
                 self._not_covered(line, "write the commands into build.sh")
         content = [self._for_shell(line.text) for line in build.script]
-        return {"content": content, "env": self._env(build)}
+        return {"content": content, **_env(build)}
 
     def _for_shell(self, text: str) -> str:
         """`$PYTHON`, which Jinja's {{ PYTHON }} became, as cmd.exe writes it on Windows."""
         if not self.recipe.platform.subdir.startswith("win-"):
             return text
         return _ASKS_SHELL.sub(lambda found: f"%{found.group(0)[1:]}%", text)
-
-    def _env(self, build: Build) -> dict[str, str]:
-        env = {}
-        for line in build.script_env:
-            name, equals, value = line.text.partition("=")
-            if not equals:
-                self._not_covered(line, f"give it a value: '{name}=value'")
-            env[name.strip()] = value.strip()
-        return env
 
     def _kept(self, build: Build) -> dict[str, Any]:
         """The keys about linking and prefixes, under the names recipe v1 has for them."""
@@ -147,6 +138,9 @@ class _Translator:
                 made["always_include_files"] = texts
             elif key == "merge_build_host":
                 made["merge_build_and_host_envs"] = [text.lower() for text in texts] == ["true"]
+            elif key == "track_features":
+                # The solver ranks the package lower, as with features of any name.
+                made["variant"] = {"down_prioritize_variant": len(" ".join(texts).split())}
             elif key == "has_prefix_files":
                 prefixes.setdefault("force_file_type", {})["text"] = texts
             elif key == "binary_has_prefix_files":
@@ -186,26 +180,54 @@ class _Translator:
     def _specs(self, lines: Sequence[Line]) -> list[str]:
         return [self.recipe.calls.replaced(line.text, call_in_v1) for line in lines]
 
-    def _tests(self, tests: Tests) -> list[dict[str, Any]]:
-        made: list[dict[str, Any]] = []
-        if tests.imports:
-            made.append({"python": {"imports": _texts(tests.imports), "pip_check": False}})
-        commands = _texts(tests.commands)
-        own = [path.name for path in tests.scripts]
-        commands += ["python run_test.py"] if "run_test.py" in own else []
-        commands += ["bash run_test.sh"] if "run_test.sh" in own else []
-        if commands:
-            script: dict[str, Any] = {"script": commands}
-            if tests.requires:
-                script["requirements"] = {"run": self._specs(tests.requires)}
-            files = {
-                "recipe": _texts(tests.files) + own,
-                "source": _texts(tests.source_files),
-            }
-            if any(files.values()):
-                script["files"] = {key: value for key, value in files.items() if value}
-            made.append(script)
-        return made
+
+def tests_in_v1(recipe: Recipe, tests: Tests) -> list[dict[str, Any]]:
+    """The tests as recipe v1 lists them."""
+    made: list[dict[str, Any]] = []
+    if tests.imports:
+        made.append({"python": {"imports": _texts(tests.imports), "pip_check": False}})
+    own = [path.relative_to(recipe.folder).as_posix() for path in tests.scripts]
+    runners = {".py": "python", ".sh": "bash"}
+    commands = _texts(tests.commands)
+    commands += [
+        f"{runners[path.suffix]} {name}"
+        for name, path in zip(own, tests.scripts, strict=True)
+        if path.suffix in runners
+    ]
+    if commands:
+        script: dict[str, Any] = {"script": commands}
+        if tests.requires:
+            needs = [recipe.calls.replaced(line.text, call_in_v1) for line in tests.requires]
+            script["requirements"] = {"run": needs}
+        files = {
+            "recipe": _texts(tests.files) + own,
+            "source": _texts(tests.source_files),
+        }
+        if any(files.values()):
+            script["files"] = {key: value for key, value in files.items() if value}
+        made.append(script)
+    return made
+
+
+def _files(output: Output) -> dict[str, Any]:
+    """Which files of the prefix belong to an output; a folder stands for all that is in it."""
+    if not output.files:
+        return {}
+
+    def globs(lines: Sequence[Line]) -> list[str]:
+        names = [line.text.rstrip("/") for line in lines]
+        return [glob for name in names for glob in (name, f"{name}/**")]
+
+    chosen = {"include": globs(output.files), "exclude": globs(output.excluded)}
+    return {"files": {key: value for key, value in chosen.items() if value}}
+
+
+def _env(build: Build) -> dict[str, Any]:
+    """script_env: `X=1` sets, `X` alone lets the caller's X through, kept out of the log."""
+    given = [line.text.partition("=") for line in build.script_env]
+    passed = [name.strip() for name, equals, _ in given if not equals]
+    env = {name.strip(): value.strip() for name, equals, value in given if equals}
+    return {"env": env, **({"secrets": passed} if passed else {})}
 
 
 def call_in_v1(call: Call) -> str:
