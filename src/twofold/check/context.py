@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 
 from twofold.check.namespace import Namespace
 from twofold.check.pythons_allowed import allowed_minors
@@ -15,9 +16,13 @@ if TYPE_CHECKING:
 
     from twofold.check.facts import Facts
     from twofold.check.settings import CheckSettings
+    from twofold.imports.reading import Import
     from twofold_build.archive import Content
     from twofold_build.files import Pack
     from twofold_build.project import Project
+
+    #: An import and the own module that it brings.
+    Edge = tuple[Import, str]
 
 
 class CodeModule:
@@ -45,7 +50,8 @@ class Code:
     versions of Python 3 let in, () when that is not said. `files` are the paths of everything
     packed, as told in findings, with their bytes where they were read. `is_complete` says that
     nothing is added to the code when it is built. `left_out` are paths that are there, but not
-    packed; `allow` globs of files that may look secret.
+    packed; `allow` globs of files that may look secret. A rule may leave out what is no error when
+    nobody `wants_warnings`. `edges` are what `cycles` found out of each module.
     """
 
     def __init__(self, modules: dict[str, CodeModule], paths: list[str]) -> None:
@@ -62,6 +68,15 @@ class Code:
         self.is_complete = True
         self.left_out: list[str] = []
         self.allow: list[str] = []
+        self.wants_warnings = True
+        self.edges: dict[str, tuple[Edge, ...]] = {}
+
+    @cached_property
+    def reached(self) -> frozenset[str]:
+        """The modules that surely run, by dotted name."""
+        from twofold.check.reached import reached_modules
+
+        return reached_modules(self)
 
     def entry_point_place(self, group: str, name: str) -> str:
         """Where an entry point is written."""

@@ -12,7 +12,7 @@ from twofold.check.rules import WARNING, Told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold.check.context import Code, CodeModule
+    from twofold.check.context import Code, CodeModule, Edge
     from twofold.check.namespace import Namespace
     from twofold.imports.reading import Import
 
@@ -53,7 +53,7 @@ def import_cycle(code: Code) -> Iterator[Told]:
             continue
         shown = " -> ".join(group[:6]) + (f" and {len(group) - 6} more" if len(group) > 6 else "")
         first = code.modules[group[0]]
-        lines = [found.line for found, target in _edges(code.space, first) if target in group]
+        lines = [found.line for found, target in _edges(code, first) if target in group]
         yield Told(
             f"these modules import each other when imported: {shown}",
             "move what both need into a module of its own, or import inside the function",
@@ -138,8 +138,14 @@ def _at_once(module: CodeModule) -> list[Import]:
     ]
 
 
-def _edges(space: Namespace, module: CodeModule) -> Iterator[tuple[Import, str]]:
+def _edges(code: Code, module: CodeModule) -> tuple[Edge, ...]:
     """Which of the own modules a module imports by itself; packages above them do not count."""
+    if module.name not in code.edges:
+        code.edges[module.name] = tuple(_new_edges(code.space, module))
+    return code.edges[module.name]
+
+
+def _new_edges(space: Namespace, module: CodeModule) -> Iterator[Edge]:
     for found in _at_once(module):
         target = space.target(module, found)
         if target is None or not space.is_own(target):
@@ -153,14 +159,13 @@ def _edges(space: Namespace, module: CodeModule) -> Iterator[tuple[Import, str]]
 
 def imported_at_once(code: Code, name: str) -> list[str]:
     """The own modules that a module imports when it is imported."""
-    return [target for _, target in _edges(code.space, code.modules[name])]
+    return [target for _, target in _edges(code, code.modules[name])]
 
 
 def _groups(code: Code) -> list[list[str]]:
     """Modules that reach each other: strongly connected, more than one, names sorted (Tarjan)."""
-    space = code.space
     to = {
-        name: sorted({target for _, target in _edges(space, module)} & code.modules.keys() - {name})
+        name: sorted({target for _, target in _edges(code, module)} & code.modules.keys() - {name})
         for name, module in code.modules.items()
     }
     index: dict[str, int] = {}

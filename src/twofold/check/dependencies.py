@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator
 from functools import cache, cached_property
 
-from twofold.check.reached import reached_modules
 from twofold.check.rules import WARNING, Told
 from twofold.imports.providers import Environment, distribution_of, import_names_of, is_stdlib
 from twofold.names.known import known_on_conda_forge
@@ -34,12 +33,15 @@ def missing_dependency(context: Context) -> Iterator[Told]:
     """TF111. A warning where some dependency may provide it, or the import may never run: inside
     a function, or in a module that the packages themselves do not import."""
     declared = _Declared(context)
-    reached = reached_modules(context)
+    reached = context.reached
     seen: set[str] = set()
     first = sorted(context.modules.values(), key=lambda module: module.name not in reached)
     for module in first:
         for found in module.facts.imports:
             if not found.top or found.is_typing_only or found.is_optional or found.top in seen:
+                continue
+            may_never_run = found.is_deferred or module.name not in reached
+            if may_never_run and not context.wants_warnings:
                 continue
             if (
                 context.space.is_top(found.top)
@@ -49,12 +51,11 @@ def missing_dependency(context: Context) -> Iterator[Told]:
                 continue
             seen.add(found.top)
             provider = distribution_of(found.module, declared.environment)
-            is_sure = not found.is_deferred and module.name in reached and not declared.unknown
             yield Told(
                 f"'{found.top}' is imported, and no dependency of the project provides it",
                 f'add "{provider}" to dependencies, or put the import into a try',
                 f"{module.path}:{found.line}",
-                severity="" if is_sure else WARNING,
+                severity=WARNING if may_never_run or declared.unknown else "",
             )
 
 

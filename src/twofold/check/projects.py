@@ -49,6 +49,7 @@ def stopping_errors(project: Project, pack: Pack, contents: dict[str, Content]) 
     settings = read_check_settings(project.document, mistakes)
     mistakes.tell()
     context = context_of(project, pack, contents, settings)
+    context.wants_warnings = False
     rules = [rule for rule in RULES if rule.severity == ERROR and rule.code not in settings.ignore]
     return [finding for finding in run_rules(context, rules) if finding.is_error]
 

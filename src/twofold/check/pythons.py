@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from twofold.check.python_news import GONE, since
-from twofold.check.reached import reached_modules
 from twofold.check.rules import WARNING, Told
 
 TYPE_CHECKING = False
@@ -19,7 +18,7 @@ def newer_syntax(code: Code) -> Iterator[Told]:
     if not code.minors:
         return
     oldest = code.minors[0]
-    reached = reached_modules(code)
+    reached = code.reached
     for module in code.modules.values():
         newer = [feature for feature in module.facts.features if feature[0] > oldest]
         if newer:
@@ -37,7 +36,7 @@ def newer_stdlib(code: Code) -> Iterator[Told]:
     if not code.minors:
         return
     oldest = code.minors[0]
-    reached = reached_modules(code)
+    reached = code.reached
     for module in code.modules.values():
         for found in module.facts.imports:
             if found.level or found.is_optional or found.is_typing_only or found.is_deferred:

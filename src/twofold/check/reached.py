@@ -18,7 +18,8 @@ _TESTS = ("test", "tests", "testing", "conftest", "benchmarks")
 def reached_modules(code: Code) -> frozenset[str]:
     """Dotted names: the top packages and modules, those of the entry points, and all that these
     import at once. A package that imports nothing of its own is taken to be used by its modules."""
-    waiting = [name for name in code.modules if _is_start(code, name)]
+    importing = {name for name in code.modules if "." not in name and imported_at_once(code, name)}
+    waiting = [name for name in code.modules if _is_start(name, importing)]
     for listed in code.entry_points.values():
         waiting += [reference.partition(":")[0].strip() for reference in listed.values()]
     reached: set[str] = set()
@@ -34,11 +35,12 @@ def reached_modules(code: Code) -> frozenset[str]:
     return frozenset(reached)
 
 
-def _is_start(code: Code, name: str) -> bool:
+def _is_start(name: str, importing: set[str]) -> bool:
+    """`importing`: the top packages and modules that import some of their own."""
     top, _, rest = name.partition(".")
     if not rest:
         return True
     parts = rest.split(".")
     if any(part in _TESTS or part.startswith(("_", "test_")) for part in parts):
         return False
-    return top not in code.modules or not imported_at_once(code, top)
+    return top not in importing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 from twofold.check.cache import FactsStore
@@ -46,7 +47,8 @@ def read_facts(sources: list[bytes]) -> list[Facts]:
     share = max(1, len(sources) // (workers * 4))
     try:
         # 'spawn' on every system: a fork of a process with threads may hang.
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        # There is nothing in cycles to collect: half a second in six is saved without the search.
+        with ProcessPoolExecutor(workers, get_context("spawn"), gc.disable) as pool:
             return list(pool.map(facts_of, sources, chunksize=share))
     except BrokenProcessPool:
         # A script that calls us without `if __name__ == "__main__"` cannot start processes.

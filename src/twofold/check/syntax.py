@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import sys
 from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 from typing import TypeGuard
 
 from twofold.check.python_news import BUILTINS
@@ -25,17 +27,22 @@ _TYPES = frozenset(
     ["bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "set", "str", "tuple"]
 )
 
+#: Statements that may be new, or hold in themselves what may be.
+_TELLING_WORDS = "FunctionDef AsyncFunctionDef ClassDef With AsyncWith ExceptHandler"
 _TELLING = frozenset(
-    [
-        ast.Name,
-        ast.FunctionDef,
-        ast.AsyncFunctionDef,
-        ast.ClassDef,
-        ast.With,
-        ast.AsyncWith,
-        ast.Subscript,
-        ast.ExceptHandler,
-    ]
+    getattr(ast, word) for word in (*_TELLING_WORDS.split(), *_NODES) if hasattr(ast, word)
+)
+#: Nodes inside expressions that may be new.
+_IN_EXPRESSIONS = (ast.Name, ast.Subscript, ast.NamedExpr)
+#: A star after a comma or a bracket, on its line or at the beginning of the next: only behind a
+#: `[` it may be new (`a[b, *c]`).
+_STAR = re.compile(rb"[\[,](?P<over>(?:[ \t]*(?:#[^\n]*)?\r?\n)*)[ \t]*\*[ \t]*[\w(\[]")
+_TEMPLATE = re.compile(rb"\b(?:[tT][rR]?|[rR][tT])[\"\']")
+_NEW_WORDS = [b":=", *map(str.encode, BUILTINS)]
+#: An f-string on one line with its own quote, a backslash, a comment or a line end inside braces;
+#: of those in three quotes any: PEP 701 may be needed for them.
+_MAY_BE_FREE = re.compile(
+    rb"(?:[fF][rR]?|[rR][fF])(?:\"\"\"|\'\'\'|([\"\'])(?:(?!\1)[^\n])*\{[^}\n]*(?:\1|\\|#|\n))"
 )
 _PLAIN_WORDS = """
     annotation arg asname attr conversion ctx id is_async kind kwd_attrs level lineno module n name
@@ -54,17 +61,23 @@ Feature = tuple[int, str, int]
 
 
 def features(
-    tree: ast.Module, source: bytes, bound: Collection[str] = (), guarded: Sequence[range] = ()
+    tree: ast.Module,
+    source: bytes,
+    statements: Sequence[ast.AST],
+    bound: Collection[str] = (),
+    guarded: Sequence[range] = (),
 ) -> list[Feature]:
     """(minor version, what, line) of each newer feature, the newest first.
 
-    A built-in does not count where the module binds its name itself (`bound`), nor on lines
-    under some condition (`guarded`).
+    `statements` are all of the tree. A built-in does not count where the module binds its name
+    itself (`bound`), nor on lines under some condition (`guarded`).
     """
     found: dict[str, Feature] = {}
     lines = source.splitlines()
     lazy = _annotations_are_strings(tree)
-    for node in _walk(tree):
+    inside = _expressions(tree) if _may_hold_new(source) else ()
+    telling = [node for node in statements if node.__class__ in _TELLING]
+    for node in chain(telling, inside):
         for minor, what in _of_node(node, lines, lazy):
             line = getattr(node, "lineno", 1)
             if isinstance(node, ast.Name) and (
@@ -73,20 +86,32 @@ def features(
                 continue
             if what not in found or line < found[what][2]:
                 found[what] = (minor, what, line)
-    if sys.version_info >= (3, 12):
+    if sys.version_info >= (3, 12) and _MAY_BE_FREE.search(source):
         line = _free_fstring(source)
         if line:
             found["f"] = (12, "an f-string with quotes or backslashes inside its braces", line)
     return sorted(found.values(), key=lambda feature: (-feature[0], feature[2]))
 
 
-def _walk(tree: ast.Module) -> Iterator[ast.AST]:
-    """The nodes that may be new; `ast.walk` looks at every operator too and takes twice as long."""
+def _may_hold_new(source: bytes) -> bool:
+    """Whether an expression of a module may be new, from its text: it is much quicker than to look
+    at all of them."""
+    if any(word in source for word in _NEW_WORDS):
+        return True
+    for star in _STAR.finditer(source):
+        at = star.start()
+        if star["over"] or b"[" in source[source.rfind(b"\n", 0, at) + 1 : at + 1]:
+            return True
+    return sys.version_info >= (3, 14) and _TEMPLATE.search(source) is not None
+
+
+def _expressions(tree: ast.Module) -> Iterator[ast.AST]:
+    """The nodes inside expressions that may be new; `ast.walk` looks at every operator too."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
         kind = node.__class__
-        if kind in _TELLING or kind.__name__ in _NODES:
+        if kind in _IN_EXPRESSIONS or kind.__name__ == "TemplateStr":
             yield node
         for field in _FIELDS.get(kind, ()):
             value = getattr(node, field, None)

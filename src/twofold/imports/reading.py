@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from twofold.errors import BadFile
@@ -52,39 +53,93 @@ def parse_module(path: Path) -> ast.Module:
 def module_imports(source: Path | ast.Module) -> tuple[Import, ...]:
     """Every import of a module, in the order of its lines, those inside functions too."""
     tree = parse_module(source) if isinstance(source, Path) else source
-    return tuple(_imports(tree.body, Import("", 0, (), 0)))
+    found: list[Import] = []
+    _collect(tree.body, _NOTHING, found)
+    return tuple(found)
 
 
-def _imports(body: Sequence[ast.AST], around: Import) -> Iterator[Import]:
+#: Around the statements of a module there is nothing.
+_NOTHING = Import("", 0, (), 0)
+#: Statements that hold no other statement: most of a module, passed over at once.
+_PLAIN_WORDS = "Expr Assign AugAssign AnnAssign Return Raise Assert Delete Pass Break Continue"
+_PLAIN = frozenset(getattr(ast, word) for word in (*_PLAIN_WORDS.split(), "Global", "Nonlocal"))
+
+
+def _collect(body: Sequence[ast.AST], around: Import, found: list[Import]) -> None:
     """Walk statements; `around` carries the flags of the blocks we are in."""
     for node in body:
-        yield from _imports_of(node, around)
+        if node.__class__ not in _PLAIN:
+            _imports_of(node, around, found)
 
 
-def _imports_of(node: ast.AST, around: Import) -> Iterator[Import]:
+def _imports_of(node: ast.AST, around: Import, found: list[Import]) -> None:
     if isinstance(node, ast.Import):
-        for alias in node.names:
-            yield _placed(around, alias.name, 0, (), node.lineno)
+        found += [_placed(around, alias.name, 0, (), node.lineno) for alias in node.names]
     elif isinstance(node, ast.ImportFrom):
         names = tuple(alias.name for alias in node.names)
-        yield _placed(around, node.module or "", node.level, names, node.lineno)
+        found.append(_placed(around, node.module or "", node.level, names, node.lineno))
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        _collect(node.body, _flagged(around, deferred=True), found)
+    elif isinstance(node, ast.If):
+        _branch(node.body, node.test, _in_branch, around, found)
+        _branch(node.orelse, node.test, _in_else, around, found)
     elif isinstance(node, ast.Try | ast.TryStar):
         optional = any(_catches_import_error(handler) for handler in node.handlers)
         inside = _flagged(around, optional=optional)
-        yield from _imports(node.body, inside)
+        _collect(node.body, inside, found)
         for handler in node.handlers:
-            yield from _imports(handler.body, inside)
-        yield from _imports([*node.orelse, *node.finalbody], around)
-    elif isinstance(node, ast.If):
-        yield from _imports(node.body, _in_branch(node.test, around))
-        yield from _imports(node.orelse, _in_else(node.test, around))
-    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-        inside = _flagged(around, deferred=True)
-        yield from _imports(node.body if isinstance(node.body, list) else [node.body], inside)
-    elif isinstance(node, ast.With | ast.AsyncWith) and _suppresses_import_error(node):
-        yield from _imports(node.body, _flagged(around, optional=True))
-    elif isinstance(node, ast.stmt | ast.match_case):
-        yield from _imports(list(ast.iter_child_nodes(node)), around)
+            _collect(handler.body, inside, found)
+        _collect(node.orelse, around, found)
+        _collect(node.finalbody, around, found)
+    else:
+        is_forgiving = isinstance(node, ast.With | ast.AsyncWith) and _suppresses_import_error(node)
+        inside = _flagged(around, optional=True) if is_forgiving else around
+        for block in blocks_of(node):
+            _collect(block, inside, found)
+
+
+def _branch(
+    body: Sequence[ast.stmt],
+    test: ast.expr,
+    flags: Callable[[ast.expr, Import], Import],
+    around: Import,
+    found: list[Import],
+) -> None:
+    """One branch of an `if`, whose test is looked at only where something is imported."""
+    inside: list[Import] = []
+    _collect(body, _NOTHING, inside)
+    if inside:
+        around = flags(test, around)
+        found += [
+            replace(
+                one,
+                is_optional=one.is_optional or around.is_optional,
+                is_typing_only=one.is_typing_only or around.is_typing_only,
+                is_deferred=one.is_deferred or around.is_deferred,
+            )
+            for one in inside
+        ]
+
+
+def blocks_of(node: ast.AST) -> Iterator[Sequence[ast.AST]]:
+    """The bodies of a statement, in the order of their lines; a handler and a case have one too."""
+    for field in ("body", "handlers", "cases", "orelse", "finalbody"):
+        inside = getattr(node, field, None)
+        if inside.__class__ is list and inside:
+            yield inside
+
+
+def all_statements(tree: ast.Module) -> list[ast.AST]:
+    """Every statement of a module, however deep, with handlers and cases; in no order."""
+    found: list[ast.AST] = []
+    waiting: list[Sequence[ast.AST]] = [tree.body]
+    while waiting:
+        body = waiting.pop()
+        found += body
+        for node in body:
+            if node.__class__ not in _PLAIN:
+                waiting.extend(blocks_of(node))
+    return found
 
 
 def _placed(around: Import, module: str, level: int, names: tuple[str, ...], line: int) -> Import:
@@ -102,15 +157,16 @@ def _placed(around: Import, module: str, level: int, names: tuple[str, ...], lin
 def _flagged(
     around: Import, optional: bool = False, typing: bool = False, deferred: bool = False
 ) -> Import:
-    return Import(
-        "",
-        0,
-        (),
-        0,
+    return _flags(
         around.is_optional or optional,
         around.is_typing_only or typing,
         around.is_deferred or deferred,
     )
+
+
+@cache
+def _flags(optional: bool, typing: bool, deferred: bool) -> Import:
+    return Import("", 0, (), 0, optional, typing, deferred)
 
 
 def _in_branch(test: ast.expr, around: Import) -> Import:
