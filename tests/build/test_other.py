@@ -11,9 +11,9 @@ import pytest
 
 from tests.conftest import Ran
 from twofold.build import BuildRequest, build_project
-from twofold.build.indexes import uv_certificates
 from twofold.errors import ProjectErrors, ToolFailed
 from twofold.formats.opening import read
+from twofold.indexes import uv_certificates
 
 BACKENDS = {
     "flit": ('["flit_core>=3.4"]', "flit_core.buildapi"),

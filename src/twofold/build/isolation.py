@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from twofold.build.indexes import uv_certificates, uv_index_options
 from twofold.errors import ToolFailed
+from twofold.indexes import uv_certificates, uv_index_options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

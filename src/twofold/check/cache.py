@@ -8,7 +8,8 @@ The names depend on the interpreter and on the rules' version, so nothing stale 
 from __future__ import annotations
 
 import os
-import sys
+
+from twofold.caches import cache_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,18 +20,8 @@ _VERDICTS = 2000
 
 
 def folder() -> str:
-    """`TWOFOLD_CACHE_DIR`, else the platform's place for caches; here, the checks' part of it."""
-    said = os.environ.get("TWOFOLD_CACHE_DIR")
-    if not said:
-        if sys.platform == "win32":
-            home = os.environ.get("LOCALAPPDATA") or os.path.expanduser("~\\AppData\\Local")
-            said = os.path.join(home, "twofold", "Cache")
-        elif sys.platform == "darwin":
-            said = os.path.expanduser("~/Library/Caches/twofold")
-        else:
-            home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-            said = os.path.join(home, "twofold")
-    return os.path.join(said, "check")
+    """The checks' part of the user's cache."""
+    return os.path.join(cache_folder(), "check")
 
 
 def is_clean(key: str) -> bool:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from twofold.caches import cache_folder
 from twofold.errors import ToolFailed, TwofoldError, Unreachable
-from twofold.install.caches import cache_folder
 
 if TYPE_CHECKING:
     from rattler import PrefixRecord, RepoDataRecord
@@ -47,7 +47,9 @@ def install_into_prefix(
     """
     addresses = [_address(channel) for channel in channels]
     return asyncio.run(
-        _install(list(specs), addresses, prefix.absolute(), tokens or {}, cache or cache_folder())
+        _install(
+            list(specs), addresses, prefix.absolute(), tokens or {}, cache or Path(cache_folder())
+        )
     )
 
 

@@ -18,9 +18,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from twofold.caches import cache_folder
 from twofold.convert import convert_wheel
 from twofold.errors import TwofoldError
-from twofold.install.caches import cache_folder
 from twofold.install.interpreter_files import members_of
 from twofold.install.interpreter_found import Interpreter, describe
 from twofold.install.interpreter_package import write_package
@@ -43,7 +43,7 @@ def repack_python(
     """
     subdir = _subdir()
     interpreter = describe(python)
-    kept = (cache or cache_folder()) / "interpreters" / interpreter.identity()
+    kept = Path(cache or cache_folder()) / "interpreters" / interpreter.identity()
     if not kept.is_dir():
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=kept.parent, prefix="making-") as making:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import venv
@@ -16,6 +15,7 @@ from typing import Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from twofold.errors import ToolFailed, TwofoldError
+from twofold.indexes import find_uv
 from twofold.install.sources import PipSources, has_project, pip_is_here, pip_sources
 
 Installer = Literal["pip", "uv"]
@@ -170,12 +170,6 @@ def _uv_command(python: Path, wanted: PipInstall) -> tuple[list[str], dict[str, 
         extra["UV_DEFAULT_INDEX"] = addresses[-1]
         extra["UV_FIND_LINKS"] = " ".join(sources.find_links)
     return [*command, *wanted.requirements], {k: v for k, v in extra.items() if v}
-
-
-def find_uv() -> str | None:
-    """uv beside our own Python, or on PATH."""
-    beside = Path(sys.executable).with_name("uv.exe" if os.name == "nt" else "uv")
-    return str(beside) if beside.is_file() else shutil.which("uv")
 
 
 def _with_token(index: str, token: str) -> str:

@@ -7,6 +7,7 @@ uv alone does not read it.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -23,8 +24,14 @@ _UV_VARIABLES = (
 )
 
 
+def find_uv() -> str | None:
+    """uv beside our own Python, or on PATH."""
+    beside = Path(sys.executable).with_name("uv.exe" if os.name == "nt" else "uv")
+    return str(beside) if beside.is_file() else shutil.which("uv")
+
+
 def uv_index_options(project: Path) -> list[str]:
-    """Options for `uv pip install`: pip's indexes, or nothing where uv has its own."""
+    """Options for uv's pip commands: pip's indexes, or nothing where uv has its own."""
     if _uv_is_configured(project):
         return []
     settings = pip_settings()
