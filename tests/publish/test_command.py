@@ -14,6 +14,8 @@ import pytest
 
 from tests.publish.conftest import Release, sha256
 from tests.publish.wire import TOKEN, Prefix, serving
+from twofold.cli import main
+from twofold.publish.addresses import on_loopback
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal is POSIX's")
 
@@ -71,18 +73,54 @@ def test_elsewhere_progress_is_plain_lines_and_with_json_one_object_a_line(
     assert any(event["sent"] == event["total"] > 0 for event in events)
 
 
-def test_what_cannot_be_taken_back_needs_a_yes_where_nobody_can_be_asked(
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://packages.example.org/main",
+        "legacy+https://packages.example.org/legacy/",
+        "anaconda+https://packages.example.org/api/me",
+        "s3://bucket/path",
+        "pypi",
+    ],
+)
+def test_what_leaves_this_machine_needs_a_yes_where_nobody_can_be_asked(
+    release: Release, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Refused before anybody is asked anything: the address of the tests answers to nobody."""
+    assert main(["publish", str(release.wheel), "--to", target]) == 2
+    told = capsys.readouterr().err
+    assert target.rpartition("+")[2] in told
+    assert "hint: add --yes" in told
+
+
+def test_a_server_of_this_machine_and_a_folder_need_no_yes(
     twofold: Callable[..., Any], release: Release, pypiserver: str, tmp_path: Path
 ) -> None:
     config = tmp_path / "twofold-config" / "config.toml"
     config.parent.mkdir()
     index = f"{pypiserver}/simple/"
     config.write_text(f'[targets.pypi]\nurl = "{pypiserver}/"\nkind = "pypi"\nindex = "{index}"\n')
-    refused = twofold("publish", release.wheel, "--to", "pypi")
-    assert refused.code == 2
-    assert "--yes" in refused.err
-    done = twofold("publish", release.wheel, "--to", "pypi", "--yes", env={"TWOFOLD_TOKEN": "t"})
+    words = ["publish", release.wheel, "--to", "pypi", "--to", tmp_path / "static"]
+    done = twofold(*words, env={"TWOFOLD_TOKEN_PYPI": "t"})
     assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize(
+    ("address", "here"),
+    [
+        ("http://127.0.0.1:8080/main", True),
+        ("http://[::1]/main", True),
+        ("http://localhost/main", True),
+        ("http://registry.localhost/main", True),
+        ("s3://b/p?endpoint=http://127.0.0.1:9000", True),
+        ("s3://b/p", False),
+        ("http://192.168.0.2/main", False),
+        ("http://127.0.0.1.example.org/main", False),
+        ("http://localhost.example.org/main", False),
+    ],
+)
+def test_loopback_is_told_from_what_looks_like_it(address: str, here: bool) -> None:
+    assert on_loopback(address) == here
 
 
 def test_one_release_goes_to_several_places_each_with_its_own_token(

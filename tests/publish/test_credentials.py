@@ -28,7 +28,7 @@ def test_the_targets_own_variable_comes_before_the_common_one(
 ) -> None:
     monkeypatch.setenv("TWOFOLD_TOKEN", "common")
     monkeypatch.setenv(environment_name("lab"), "own")
-    found = find_credentials(registry_target(), alone=True)
+    found = find_credentials(registry_target())
     assert found is not None
     assert found.secret.reveal() == "own"
     assert "TWOFOLD_TOKEN_LAB" in found.source
@@ -38,14 +38,14 @@ def test_the_common_variable_is_not_sent_to_one_of_several_targets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TWOFOLD_TOKEN", "common")
-    assert find_credentials(registry_target(), alone=False) is None
+    assert find_credentials(registry_target(), [registry_target("b")]) is None
 
 
 def test_the_keyring_is_asked_where_the_environment_says_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_keyring(tmp_path, monkeypatch, {"twofold:http://host/main": {"token": "from-keyring"}})
-    found = find_credentials(registry_target(token=Secret("from-config")), alone=True)
+    found = find_credentials(registry_target(token=Secret("from-config")))
     assert found is not None
     assert found.secret.reveal() == "from-keyring"
 

@@ -106,5 +106,5 @@ def _source(word: str | None) -> tuple[str, str]:
             f"'{word}' is a {target.kind} target, which packages are not installed from by name",
             "give the address of a registry's channel",
         )
-    found = find_credentials(target, alone=True)
+    found = find_credentials(target)
     return target.url, found.secret.reveal() if found else ""

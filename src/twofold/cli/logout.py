@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from twofold.cli.terminal import Parser, result
+from twofold.cli.terminal import Parser, note, result
 
 
 def parser() -> argparse.ArgumentParser:
@@ -16,11 +16,13 @@ def parser() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     from twofold.publish.login import log_out
 
-    places = log_out(args.target)
+    done = log_out(args.target)
     if args.json:
-        result({"target": args.target, "removed_from": places})
-    elif places:
-        print(f"logged out of {args.target}: removed from {' and '.join(places)}")
+        result({"target": args.target, "removed_from": done.places, "still_in": done.left})
+    elif done.places:
+        print(f"logged out of {args.target}: removed from {' and '.join(done.places)}")
     else:
-        print(f"there was no token of {args.target}")
+        print(f"twofold has stored no token of {args.target}")
+    if done.left:
+        note(f"note: a token of it is still found in {done.left}, which is not twofold's to change")
     return 0

@@ -12,7 +12,10 @@ from twofold.errors import TwofoldError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from twofold.install.trial import Trial
+    from twofold.publish.configuration import TargetSettings
     from twofold.publish.plan import Plan
     from twofold.publish.publication import Publication
     from twofold.publish.run import Event, Tell
@@ -58,17 +61,22 @@ def parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     from twofold.publish.failures import Patience
-    from twofold.publish.publication import Order, prepare
+    from twofold.publish.publication import Order, prepare, targets_of
 
     patience = Patience(attempts=max(1, args.attempts))
-    with prepare(Order(args.files, args.to, args.project, patience, args.ignore)) as publication:
+    order = Order(args.files, args.to, args.project, patience, args.ignore)
+    asks = can_ask(args.json)
+    if not (args.dry_run or args.yes or asks):
+        refuse_unasked(targets_of(order))
+    with prepare(order) as publication:
         if not args.json:
             print_findings(publication)
             print_plan(publication.plan, sys.stdout if args.dry_run else sys.stderr)
         if args.dry_run:
             return _dry_run_result(publication, args.json)
         publication.refuse_blocked()
-        confirm(publication, args.yes, args.json)
+        if asks and not args.yes:
+            confirm(publication)
         return _carry_out(publication, args.json, args.try_it)
 
 
@@ -97,11 +105,17 @@ def _worst(trials: list[Trial]) -> int:
 
 def _dry_run_result(publication: Publication, as_json: bool) -> int:
     plan, findings = publication.plan, publication.findings
+    blocked = bool(plan.problems) or any(finding.is_error for finding in findings)
     if as_json:
         rows = [step.row for step in plan.steps]
         found = [finding.as_dict() for finding in findings]
         result({"files": rows, "findings": found, "dry_run": True})
-    return 1 if plan.problems or any(finding.is_error for finding in findings) else 0
+        return int(blocked)
+    for hint in dict.fromkeys(problem.hint for problem in plan.problems if problem.hint):
+        note(f"  hint: {hint}")
+    told = "nothing would be sent anywhere" if blocked else f"{len(plan.uploads)} would be uploaded"
+    note(f"dry run: {told}")
+    return int(blocked)
 
 
 def print_findings(publication: Publication) -> None:
@@ -118,22 +132,32 @@ def print_plan(plan: Plan, stream: object) -> None:
         print("  ".join([*cells, row[3]]), file=stream)  # type: ignore[call-overload]
 
 
-def confirm(publication: Publication, yes: bool, as_json: bool) -> None:
-    """Ask on a terminal. Where nobody can be asked, what can never be taken back needs --yes."""
-    uploads = publication.plan.uploads
-    if yes or not uploads:
-        return
-    if sys.stdin.isatty() and sys.stderr.isatty() and not as_json:
-        print(f"upload {len(uploads)} file(s)? [y/N] ", end="", file=sys.stderr, flush=True)
-        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            raise TwofoldError("nothing was sent", "answer y, or give --yes")
-        return
-    public = [s.target.settings.name for s in uploads if s.target.settings.kind == "pypi"]
-    if public:
+def can_ask(as_json: bool) -> bool:
+    """Whether there is a terminal with somebody at it; with `--json` a program reads."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty() and not as_json
+
+
+def refuse_unasked(targets: Sequence[TargetSettings]) -> None:
+    """Without a terminal and --yes nothing leaves this machine; folders and loopback are on it."""
+    from twofold.publish.places import stays_here
+
+    away = [target.name for target in targets if not stays_here(target)]
+    if away:
         raise UsageError(
-            f"what is uploaded to {public[0]} can never be replaced, and nobody can be asked here",
-            "add --yes",
+            f"what is uploaded to {', '.join(away)} may never be taken back, "
+            "and nobody can be asked here",
+            "add --yes, or look at the plan with --dry-run",
         )
+
+
+def confirm(publication: Publication) -> None:
+    """Ask on the terminal before anything is sent."""
+    uploads = publication.plan.uploads
+    if not uploads:
+        return
+    print(f"upload {len(uploads)} file(s)? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise TwofoldError("nothing was sent", "answer y, or give --yes")
 
 
 def teller(as_json: bool) -> Tell:

@@ -61,11 +61,15 @@ class _Undo:
 
 
 def run(args: argparse.Namespace) -> int:
+    from twofold.cli.publish import can_ask, refuse_unasked
     from twofold.publish import git
+    from twofold.publish.publication import Order, targets_of
     from twofold.publish.version_places import plan_version
 
     root = args.project.absolute()
     planned = plan_version(root, args.version)
+    if not (args.dry_run or args.yes or can_ask(args.json)):
+        refuse_unasked(targets_of(Order(targets=args.to, project=root)))
     with_git = not args.no_git and git.is_repository(root)
     _refuse_unready(root, planned, with_git, args.no_changelog)
     _tell_of_names(root, planned, args.to)
@@ -122,10 +126,9 @@ def _tell_of_names(root: Path, planned: NewVersion, words: list[str]) -> None:
     from twofold.publish.failures import Patience
     from twofold.publish.first_release import pending_publisher, report_name
     from twofold.publish.open import open_targets
-    from twofold.publish.project import project_targets
-    from twofold.publish.resolve import resolve_targets
+    from twofold.publish.publication import Order, targets_of
 
-    settings = resolve_targets(words or project_targets(root))
+    settings = targets_of(Order(targets=words, project=root))
     for target in open_targets(settings, Patience()):
         try:
             report = report_name(target, planned.project.name)
@@ -170,12 +173,10 @@ def _build(root: Path, version: str) -> list[Path]:
 
 def _prepare(root: Path, files: list[Path], args: argparse.Namespace) -> Publication:
     from twofold.publish.failures import Patience
-    from twofold.publish.project import project_targets
     from twofold.publish.publication import Order, prepare
 
-    targets = args.to or project_targets(root)
     patience = Patience(attempts=max(1, args.attempts))
-    return prepare(Order(files, targets, root, patience, args.ignore, named=False))
+    return prepare(Order(files, args.to, root, patience, args.ignore, named=False))
 
 
 def _show(publication: Publication, as_json: bool) -> None:
@@ -189,9 +190,10 @@ def _show(publication: Publication, as_json: bool) -> None:
 
 
 def _confirm(publication: Publication, args: argparse.Namespace) -> None:
-    from twofold.cli.publish import confirm
+    from twofold.cli.publish import can_ask, confirm
 
-    confirm(publication, args.yes, args.json)
+    if can_ask(args.json) and not args.yes:
+        confirm(publication)
 
 
 def _publish(publication: Publication, undo: _Undo, as_json: bool) -> list[str]:

@@ -44,6 +44,13 @@ def explain(answer: Answer) -> str:
     return " ".join((said or answer.reason or "no reason given").split())
 
 
+def own_hint(answer: Answer) -> str:
+    """What the server itself says to do (`hint`, as a twofold registry answers); '' for nothing."""
+    value = answer.json()
+    told = value.get("hint") if isinstance(value, dict) else None
+    return " ".join(told.split()) if isinstance(told, str) else ""
+
+
 def says_file_exists(answer: Answer) -> bool:
     """Whether an index refuses because the name is taken.
 

@@ -23,6 +23,7 @@ import tomlkit
 import tomlkit.exceptions
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
+from twofold.publish.addresses import without_login
 from twofold.publish.secret import Secret
 
 #: Kinds of target: what they speak.
@@ -38,17 +39,32 @@ KINDS = (
     "s3",
 )
 
-STRINGS = {"url", "kind", "index", "user", "token", "token-env", "owner", "channel", "ca"}
+STRINGS = {
+    "url",
+    "kind",
+    "index",
+    "public-url",
+    "user",
+    "token",
+    "token-env",
+    "owner",
+    "channel",
+    "ca",
+}
 LISTS = {"files", "labels"}
+FLAGS = {"verify"}
+KEYS = STRINGS | LISTS | FLAGS
 
 
 @dataclass(frozen=True)
 class TargetSettings:
     """One `[targets.NAME]` table, or what an address on the command line stands for.
 
-    `index` is the simple index to look into when `url` only takes uploads. `files` are the
-    kinds of file to send there (`wheel`, `sdist`, `conda`, `tar.bz2`); empty means what the
-    target is for. `labels` are Anaconda.org's.
+    `index` is the simple index to look into when `url` only takes uploads, `public_url` where
+    clients read what is written elsewhere (a bucket). `files` are the kinds of file to send there
+    (`wheel`, `sdist`, `conda`, `tar.bz2`); empty means what the target is for. `labels` are
+    Anaconda.org's. `token_source` says where `token` was written, for messages. `verify` is
+    False where files are not fetched back.
     """
 
     name: str
@@ -57,12 +73,15 @@ class TargetSettings:
     index: str = ""
     user: str = ""
     token: Secret | None = field(default=None, repr=False)
+    token_source: str = "the configuration"
     token_env: str = ""
     owner: str = ""
     channel: str = ""
     ca: str = ""
     files: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    public_url: str = ""
+    verify: bool = True
 
 
 def config_folder() -> Path:
@@ -121,8 +140,8 @@ def _mistakes(table: Any, where: str) -> list[Problem]:
         return [Problem("must be a table", "write it as [targets.NAME] with keys below", where)]
     problems = []
     for key, value in table.items():
-        if key not in STRINGS | LISTS:
-            close = difflib.get_close_matches(key, STRINGS | LISTS, n=1)
+        if key not in KEYS:
+            close = difflib.get_close_matches(key, KEYS, n=1)
             hint = f"did you mean '{close[0]}'?" if close else "see the reference of configuration"
             problems.append(Problem(f"unknown key '{key}'", hint, where))
         elif key in LISTS and not (
@@ -131,6 +150,8 @@ def _mistakes(table: Any, where: str) -> list[Problem]:
             problems.append(Problem(f"'{key}' must be a list of strings", "", where))
         elif key in STRINGS and not isinstance(value, str):
             problems.append(Problem(f"'{key}' must be a string", "", where))
+        elif key in FLAGS and not isinstance(value, bool):
+            problems.append(Problem(f"'{key}' must be true or false", "", where))
     if table.get("kind", "registry") not in KINDS:
         problems.append(
             Problem(f"unknown kind '{table['kind']}'", f"one of {', '.join(KINDS)}", where)
@@ -142,12 +163,17 @@ def _mistakes(table: Any, where: str) -> list[Problem]:
 
 def _target(name: str, table: dict[str, Any]) -> TargetSettings:
     strings = {k.replace("-", "_"): v for k, v in table.items() if k in STRINGS - {"token", "url"}}
+    url, user, secret = without_login(table.get("url", ""))
+    if user:
+        strings.setdefault("user", user)
     return TargetSettings(
         name=name,
-        url=table.get("url", ""),
-        token=Secret(table["token"]) if table.get("token") else None,
+        url=url,
+        token=Secret(table["token"]) if table.get("token") else secret,
         files=tuple(table.get("files", ())),
         labels=tuple(table.get("labels", ())),
+        verify=table.get("verify", True),
+        index=without_login(strings.pop("index", "")).url,
         **strings,
     )
 
@@ -177,7 +203,8 @@ def write_token(name: str, settings: TargetSettings, token: Secret | None, user:
     document = tomlkit.parse(text)
     targets = document.setdefault("targets", tomlkit.table(is_super_table=True))
     if name not in targets:
-        wanted = {"kind": settings.kind, "owner": settings.owner, "channel": settings.channel}
+        kept = ("kind", "index", "owner", "channel")
+        wanted = {key: getattr(settings, key) for key in kept}
         targets[name] = {"url": settings.url, **{k: v for k, v in wanted.items() if v}}
     table = targets[name]
     if token is None:

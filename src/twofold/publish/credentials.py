@@ -1,9 +1,12 @@
 """Where a target's token is found, in one order for every kind of target.
 
-1. the environment: `TWOFOLD_TOKEN_<NAME>`, the variable the configuration names, and
-   `TWOFOLD_TOKEN` when it can only mean this target; twine's `TWINE_PASSWORD` for PyPI's kind;
-2. the keyring, as `twofold login` stores it, and as twine does for the same address;
-3. the configuration, and ~/.pypirc for the names in it.
+1. the address itself, where the user wrote it there;
+2. the environment: `TWOFOLD_TOKEN_<NAME>`, the variable the configuration names, `TWOFOLD_TOKEN`,
+   and twine's `TWINE_PASSWORD` or anaconda-client's `ANACONDA_API_TOKEN`, these where they can
+   only mean this target;
+3. the keyring, as `twofold login` stores it;
+4. the configuration, and ~/.pypirc for the names in it;
+5. the keyring as twine uses it, and what `anaconda login` stored.
 
 A token found for one target is never sent to another.
 """
@@ -12,13 +15,19 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
+from functools import partial
 
 from twofold.publish.authentication import Credentials
 from twofold.publish.configuration import TargetSettings
+from twofold.publish.known_places import anaconda_client_token
 from twofold.publish.secret import Secret
 
 #: The keyring's service begins with this, so that twofold's entries are told from others'.
 SERVICE = "twofold"
+
+#: The kinds that twine uploads to.
+LEGACY = ("pypi", "legacy")
 
 
 def environment_name(target: str) -> str:
@@ -26,28 +35,61 @@ def environment_name(target: str) -> str:
     return "TWOFOLD_TOKEN_" + re.sub(r"[^A-Z0-9]+", "_", target.upper()).strip("_")
 
 
-def find_credentials(target: TargetSettings, alone: bool) -> Credentials | None:
+def find_credentials(
+    target: TargetSettings, others: Sequence[TargetSettings] = ()
+) -> Credentials | None:
     """The target's credentials; None when there are none.
 
-    `alone` says that TWOFOLD_TOKEN can only mean this target: it is the only one, or the only
-    twofold registry among several.
+    `others` are the targets beside it. TWOFOLD_TOKEN can only mean this one where there are none,
+    or where it is the only twofold registry; a tool's own variable, where no other target is of a
+    kind that tool knows.
     """
-    return _from_environment(target, alone) or _from_keyring(target) or _from_configuration(target)
+    places = (
+        _from_address,
+        partial(_from_environment, others=others),
+        _from_keyring,
+        _from_configuration,
+        _from_twines_keyring,
+        _from_anaconda_client,
+    )
+    return next((found for place in places if (found := place(target)) is not None), None)
 
 
-def _from_environment(target: TargetSettings, alone: bool) -> Credentials | None:
+def _from_address(target: TargetSettings) -> Credentials | None:
+    return _from_configuration(target) if target.token_source == "the address" else None
+
+
+def _from_environment(
+    target: TargetSettings, others: Sequence[TargetSettings]
+) -> Credentials | None:
     names = [environment_name(target.name), target.token_env]
-    if alone:
+    is_registry = target.kind == "registry"
+    if not others or (is_registry and not _any_of(others, ("registry",))):
         names.append("TWOFOLD_TOKEN")
+    if target.kind == "anaconda" and not _any_of(others, ("anaconda",)):
+        names += ["BINSTAR_API_TOKEN", "ANACONDA_API_TOKEN"]
     for name in filter(None, names):
         if os.environ.get(name):
-            user = target.user or None
+            user = _user(target, others)
             return Credentials(Secret(os.environ[name]), user, f"the environment ({name})")
-    if target.kind in ("pypi", "legacy") and alone and os.environ.get("TWINE_PASSWORD"):
-        user = os.environ.get("TWINE_USERNAME") or target.user or None
+    if _may_use_twines(target, others) and os.environ.get("TWINE_PASSWORD"):
         secret = Secret(os.environ["TWINE_PASSWORD"])
-        return Credentials(secret, user, "the environment (TWINE_PASSWORD)")
+        return Credentials(secret, _user(target, others), "the environment (TWINE_PASSWORD)")
     return None
+
+
+def _any_of(targets: Sequence[TargetSettings], kinds: Sequence[str]) -> bool:
+    return any(target.kind in kinds for target in targets)
+
+
+def _may_use_twines(target: TargetSettings, others: Sequence[TargetSettings]) -> bool:
+    return target.kind in LEGACY and not _any_of(others, LEGACY)
+
+
+def _user(target: TargetSettings, others: Sequence[TargetSettings]) -> str | None:
+    """The user to go with a secret of the environment."""
+    twines = os.environ.get("TWINE_USERNAME", "") if _may_use_twines(target, others) else ""
+    return twines or target.user or None
 
 
 def _from_keyring(target: TargetSettings) -> Credentials | None:
@@ -56,21 +98,37 @@ def _from_keyring(target: TargetSettings) -> Credentials | None:
 
     try:
         token = keyring.get_password(f"{SERVICE}:{target.url}", "token")
-        if token:
-            return Credentials(Secret(token), target.user or None, "the keyring")
-        if target.kind in ("pypi", "legacy"):
-            found = keyring.get_credential(target.url, target.user or None)
-            if found is not None and found.password:
-                return Credentials(Secret(found.password), found.username, "the keyring (twine's)")
     except keyring.errors.KeyringError:
         return None  # a locked or broken keyring is as good as none; other places follow
-    return None
+    return Credentials(Secret(token), target.user or None, "the keyring") if token else None
+
+
+def _from_twines_keyring(target: TargetSettings) -> Credentials | None:
+    import keyring
+    import keyring.errors
+
+    if target.kind not in LEGACY:
+        return None
+    try:
+        found = keyring.get_credential(target.url, target.user or None)
+    except keyring.errors.KeyringError:
+        return None
+    if found is None or not found.password:
+        return None
+    return Credentials(Secret(found.password), found.username, "the keyring (twine's)")
+
+
+def _from_anaconda_client(target: TargetSettings) -> Credentials | None:
+    if target.kind != "anaconda":
+        return None
+    token = anaconda_client_token(target.url)
+    return Credentials(Secret(token), None, "anaconda-client's login") if token else None
 
 
 def _from_configuration(target: TargetSettings) -> Credentials | None:
     if target.token is None:
         return None
-    return Credentials(target.token, target.user or None, "the configuration")
+    return Credentials(target.token, target.user or None, target.token_source)
 
 
 def _entry(url: str, user: str) -> tuple[str, str]:

@@ -8,15 +8,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit, urlunsplit
 
 import requests
 
 from twofold.errors import TwofoldError, Unreachable
+from twofold.publish.addresses import shown
 from twofold.publish.secret import Secret, without_secrets
 
 #: Statuses that another attempt may mend (RFC 9110 and RFC 6585); 501 and 505 are refusals.
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
+
+#: What to do when the outside world failed for longer than we waited.
+LATER = "run the same command again later: only what is missing is done"
 
 NO_ADDRESS = (
     requests.exceptions.InvalidURL,
@@ -111,13 +114,3 @@ def retry_after(value: str | None) -> float | None:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except ValueError:
         return None
-
-
-def shown(url: str) -> str:
-    """An address without user, password and token, for messages."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    path = parts.path
-    if path.startswith("/t/"):
-        path = "/t/***/" + path[3:].partition("/")[2]
-    return urlunsplit((parts.scheme, host, path, "", ""))

@@ -22,9 +22,11 @@ from requests_toolbelt import MultipartEncoder
 
 from twofold import __version__
 from twofold.errors import Refused
-from twofold.publish.answers import Answer, explain
+from twofold.publish.addresses import shown
+from twofold.publish.advice import Caller, advice
+from twofold.publish.answers import Answer, explain, own_hint
 from twofold.publish.authentication import Header
-from twofold.publish.failures import TRANSIENT, Patience, Transient, retry_after, shown, told
+from twofold.publish.failures import LATER, TRANSIENT, Patience, Transient, retry_after, told
 from twofold.publish.secret import Secret, without_secrets
 
 #: Called with the number of bytes sent so far.
@@ -63,6 +65,7 @@ class Http:
     patience: Patience = field(default_factory=Patience)
     ca: str | None = None
     secrets: list[Secret] = field(default_factory=list)
+    caller: Caller = field(default_factory=Caller)
     _session: requests.Session | None = None
     _answered: bool = False
 
@@ -130,7 +133,7 @@ class Http:
             text = without_secrets(explain(answer), self.secrets)
             raise Transient(
                 f"{shown(url)} answered {answer.status}: {text}",
-                "run the same command again later: only what is missing is done",
+                LATER,
                 wait=retry_after(response.headers.get("Retry-After")),
             )
         return answer
@@ -191,7 +194,13 @@ class Http:
                 with response:
                     if response.status_code in TRANSIENT:
                         wait = retry_after(response.headers.get("Retry-After"))
-                        raise Transient(f"{shown(url)} answered {response.status_code}", wait=wait)
+                        told_status = f"{shown(url)} answered {response.status_code}"
+                        raise Transient(told_status, LATER, wait=wait)
+                    reason = response.reason or ""
+                    if response.status_code != 200:
+                        return Answer(
+                            response.status_code, reason, response.headers, response.content
+                        )
                     digest = hashlib.sha256()
                     if into is not None:
                         into.seek(0)
@@ -200,25 +209,28 @@ class Http:
                         digest.update(block)
                         if into is not None:
                             into.write(block)
-            reason = response.reason or ""
-            return Answer(response.status_code, reason, {}, digest.hexdigest().encode())
+            return Answer(200, reason, {}, digest.hexdigest().encode())
 
         answer = self.again(attempt)
         if answer.status in (404, 410):
             return None
         if answer.status != 200:
-            raise Refused(
-                "not-fetched", f"{shown(url)} answered {answer.status} {answer.reason}", status=502
-            )
+            raise self.refused(answer, url)
         return answer.body.decode()
 
     def refused(self, answer: Answer, url: str, hint: str = "") -> Refused:
-        """A server's no, in its own words without our secrets."""
+        """A server's no, in its own words without our secrets, and what to do about it.
+
+        The hint is the one given, else the server's own, else what the status says.
+        """
         text = without_secrets(explain(answer), self.secrets)
-        if answer.status in (401, 403):
-            hint = hint or "the token is missing, wrong, or has no right to this: twofold login"
         if 300 <= answer.status < 400:
             hint = f"use the address it points to: {shown(answer.headers.get('Location', '?'))}"
+        general = advice(answer.status, self.caller)
+        if not hint:
+            own = without_secrets(own_hint(answer), self.secrets)
+            about_token = answer.status in (401, 403)
+            hint = "; ".join(filter(None, (own, general))) if about_token else own or general
         return Refused(
             "refused", f"{shown(url)} refused ({answer.status}): {text}", hint, answer.status
         )

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from twofold.errors import TwofoldError
+from twofold.publish.addresses import without_login
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.secret import Secret
 
@@ -25,15 +26,17 @@ def pypirc_target(name: str) -> TargetSettings | None:
     if name not in servers or not servers[name].get("repository"):
         return None
     server = servers[name]
-    url = str(server["repository"]).rstrip("/") + "/"
+    bare, user, secret = without_login(str(server["repository"]))
+    url = bare.rstrip("/") + "/"
     is_public = url in (DEFAULT_REPOSITORY, TEST_REPOSITORY)
     return TargetSettings(
         name=name,
         url=url,
         kind="pypi" if is_public else "legacy",
         index=_public_index(test=url == TEST_REPOSITORY) if is_public else "",
-        user=server.get("username") or "",
-        token=Secret(str(server["password"])) if server.get("password") else None,
+        user=server.get("username") or user,
+        token=Secret(str(server["password"])) if server.get("password") else secret,
+        token_source="~/.pypirc",
         ca=server.get("ca_cert") or os.environ.get("TWINE_CERT", ""),
     )
 
@@ -71,24 +74,38 @@ def _public_index(test: bool) -> str:
 
 def anaconda_address() -> str:
     """Anaconda.org's API: from anaconda-client's configuration, else the client's own default."""
-    code = (
-        "from binstar_client.utils.config import get_config, DEFAULT_CONFIG;"
-        "print(get_config().get('url') or DEFAULT_CONFIG['url'])"
-    )
-    environment = {**os.environ, "OTEL_SDK_DISABLED": "true"}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env=environment,
-    )
-    lines = done.stdout.strip().splitlines()
-    if done.returncode != 0 or not lines:
+    found = _anaconda_client("get_config().get('url') or DEFAULT_CONFIG['url']")
+    if not found:
         raise TwofoldError(
             "the address of Anaconda.org's API is not known here",
             "pip install anaconda-client, or write it into the configuration: "
             '[targets.anaconda] with url = "…" and kind = "anaconda"',
         )
-    return lines[-1].rstrip("/")
+    return found.rstrip("/")
+
+
+def is_anaconda_org(url: str) -> bool:
+    """Whether an API's address is Anaconda.org's own, as anaconda-client knows it."""
+    own = _anaconda_client("DEFAULT_CONFIG['url']")
+    return bool(own) and own.rstrip("/") == url.rstrip("/")
+
+
+def anaconda_client_token(url: str) -> str:
+    """The token `anaconda login` stored for an API's address; '' where there is none."""
+    return _anaconda_client("load_token(sys.argv[1]) or ''", url)
+
+
+def _anaconda_client(expression: str, *words: str) -> str:
+    """What anaconda-client's configuration says; '' where it is not installed."""
+    names = "get_config, load_token, DEFAULT_CONFIG"
+    code = f"import sys; from binstar_client.utils.config import {names}; print({expression})"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "OTEL_SDK_DISABLED": "true"},
+    )
+    lines = done.stdout.strip().splitlines()
+    return lines[-1] if done.returncode == 0 and lines else ""

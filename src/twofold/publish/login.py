@@ -67,27 +67,40 @@ def log_in(word: str, secret: str, user: str = "", *, check: bool = True) -> Log
 
 def _store(settings: TargetSettings, token: Secret, user: str) -> str:
     if store_in_keyring(settings.url, token, user):
+        if user != settings.user:  # the keyring gives a secret to whoever knows the user's name
+            write_token(_configured_name(settings), settings, None, user)
         return "the keyring"
     path = write_token(_configured_name(settings), settings, token, user)
     return f"{path} (there is no keyring here)"
 
 
-def log_out(word: str) -> list[str]:
-    """Forget a target's token; the places it was removed from."""
+@dataclass(frozen=True)
+class LoggedOut:
+    """`places` the token was removed from; `left` is where another one is still found, or ''."""
+
+    places: tuple[str, ...]
+    left: str
+
+
+def log_out(word: str) -> LoggedOut:
+    """Forget what twofold stored for a target; what other tools stored is named and left."""
     settings = _one(word)
-    places = ["the keyring"] if forget_in_keyring(settings.url, settings.user) else []
+    users = dict.fromkeys(["", settings.user])
+    forgotten = [forget_in_keyring(settings.url, user) for user in users]
+    places = ["the keyring"] if any(forgotten) else []
     name = _configured_name(settings)
     known = read_targets().get(name)
     if known is not None and known.token is not None:
         write_token(name, settings, None, "")
         places.append(str(config_file()))
-    return places
+    left = find_credentials(_one(word))
+    return LoggedOut(tuple(places), left.source if left else "")
 
 
 def who_am_i(word: str) -> Who:
     """Ask a target who the credentials found for it stand for."""
     settings = _one(word)
-    found = find_credentials(settings, alone=True)
+    found = find_credentials(settings)
     if found is None:
         return Who(settings.name, "nobody", "")
     if settings.kind not in CAN_TELL:

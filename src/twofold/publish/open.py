@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from twofold.publish import rules
+from twofold.publish.advice import Caller
 from twofold.publish.authentication import Credentials, basic
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.credentials import find_credentials
@@ -22,18 +23,17 @@ from twofold.publish.trusted import trusted_credentials
 
 def open_targets(settings: Sequence[TargetSettings], patience: Patience) -> list[Target]:
     """Every target with its own credentials; a token found for one is never sent to another."""
-    registries = sum(target.kind == "registry" for target in settings)
     return [
-        open_target(
-            target, patience, len(settings) == 1 or (target.kind == "registry" and registries == 1)
-        )
-        for target in settings
+        open_target(one, patience, [other for other in settings if other is not one])
+        for one in settings
     ]
 
 
-def open_target(settings: TargetSettings, patience: Patience, alone: bool = True) -> Target:
-    """One target, ready to be asked. `alone`: TWOFOLD_TOKEN can only mean this one."""
-    credentials = find_credentials(settings, alone)
+def open_target(
+    settings: TargetSettings, patience: Patience, others: Sequence[TargetSettings] = ()
+) -> Target:
+    """One target, ready to be asked; `others` are those beside it."""
+    credentials = find_credentials(settings, others)
     if credentials is None:
         http = Http(patience, settings.ca or None)
         try:
@@ -47,7 +47,9 @@ def open_with(
     settings: TargetSettings, credentials: Credentials | None, patience: Patience
 ) -> Target:
     """One target with credentials that are known already."""
-    http = Http(patience, settings.ca or None, [credentials.secret] if credentials else [])
+    caller = Caller(settings.name, settings.kind, credentials.source if credentials else "")
+    secrets = [credentials.secret] if credentials else []
+    http = Http(patience, settings.ca or None, secrets, caller)
     return OPENERS[settings.kind](settings, http, credentials)
 
 
@@ -59,7 +61,7 @@ def _legacy(settings: TargetSettings, http: Http, credentials: Credentials | Non
 
 def _pypi(settings: TargetSettings, http: Http, credentials: Credentials | None) -> Target:
     auth = basic(credentials) if credentials else None
-    return LegacyIndex(settings, http, auth, rules.PYPI)
+    return LegacyIndex(settings, http, auth, rules.PYPI, is_open=False)
 
 
 def _registry(settings: TargetSettings, http: Http, credentials: Credentials | None) -> Target:

@@ -1,35 +1,71 @@
-"""Where a target's files are then installed from: its simple index and its conda channel."""
+"""Where a target is: on this machine or away, and where its files are then installed from."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
+from twofold.publish.addresses import on_loopback
 from twofold.publish.configuration import TargetSettings
+from twofold.publish.known_places import is_anaconda_org
 
 
 @dataclass(frozen=True)
 class Places:
-    """Addresses for pip and for conda clients; '' where the target has none."""
+    """Addresses for pip and for conda clients; '' where the target has none that is known."""
 
     index: str = ""
     channel: str = ""
 
 
-def places_of(settings: TargetSettings) -> Places:
-    """The addresses that go with a target."""
-    url = settings.url.rstrip("/")
+def stays_here(settings: TargetSettings) -> bool:
+    """Whether what is published there does not leave this machine: a folder, or a server on it."""
+    return settings.kind == "folder" or on_loopback(settings.url)
+
+
+def places_of(settings: TargetSettings, is_channel: Callable[[str], bool]) -> Places:
+    """The addresses that go with a target; `public-url` of the configuration comes first.
+
+    `is_channel` asks whether there is a conda channel at an address.
+    """
+    url, public = settings.url.rstrip("/"), settings.public_url.rstrip("/")
     if settings.kind == "registry":
         return Places(f"{url}/simple/", url)
     if settings.kind in ("pypi", "legacy"):
         return Places(index=settings.index)
-    if settings.kind == "folder":
-        address = Path(settings.url).as_uri()
-        return Places(f"{address}/simple/", address)
+    if settings.kind in ("folder", "s3"):
+        address = public or (Path(url).as_uri() if settings.kind == "folder" else _bucket(url))
+        return Places(f"{address}/simple/", address) if address else Places()
+    if settings.kind == "anaconda":
+        return Places(settings.index, public or _owners_channel(settings, is_channel))
     channels = {
         "prefix": f"{url}/{settings.channel}",
         "quetz": f"{url}/get/{settings.channel}",
         "artifactory": url,
-        "anaconda": settings.channel or settings.owner,  # conda clients know owners by name
     }
-    return Places(channel=channels.get(settings.kind, ""))
+    return Places(settings.index, public or channels[settings.kind])
+
+
+def _bucket(url: str) -> str:
+    """Where a bucket with an endpoint of its own is read, path style; '' where none is named."""
+    parts = urlsplit(url)
+    endpoint = parse_qs(parts.query).get("endpoint", [""])[0].rstrip("/")
+    path = f"{parts.netloc}/{parts.path.strip('/')}".rstrip("/")
+    return f"{endpoint}/{path}" if endpoint else ""
+
+
+def _owners_channel(settings: TargetSettings, is_channel: Callable[[str], bool]) -> str:
+    """An owner's channel, or that of the first label: by name at Anaconda.org, whose owners every
+    conda client knows; elsewhere at an address beside the API, where one answers."""
+    label = next((f"/label/{label}" for label in settings.labels if label != "main"), "")
+    if "main" in settings.labels:
+        label = ""
+    if is_anaconda_org(settings.url):
+        return settings.owner + label
+    root = settings.url.rstrip("/").removesuffix("/api")
+    for channel in (f"{root}/{settings.owner}{label}", f"{root}/conda/{settings.owner}{label}"):
+        if is_channel(channel):
+            return channel
+    return ""

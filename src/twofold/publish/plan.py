@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from twofold.check import Finding
 from twofold.errors import Problem
 from twofold.publish.files import ReleaseFile
 from twofold.publish.journal import Journal
 from twofold.publish.targets.protocol import Seen, Target
+
+#: The rule of a target that takes nothing from us, whatever it is.
+NO_RIGHT = ("no-right",)
+
+#: What is told of a target whose files cannot be fetched back (message, hint).
+UNREADABLE = (
+    "its simple index was not found, so what arrives there cannot be fetched back and compared",
+    "write a [targets.NAME] table with url, kind and `index`, the index that shows what was "
+    "uploaded; or with `verify = false`, to publish without looking",
+)
 
 
 class Action(StrEnum):
@@ -23,7 +34,11 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Step:
-    """One file at one target. `url` is where it is already, as far as known."""
+    """One file at one target. `url` is where it is already, as far as known.
+
+    `rules` name what refuses it: codes of checks (TF201), or what the target is known to refuse
+    (`local-version`). `is_checks` says that it is the checks.
+    """
 
     target: Target
     file: ReleaseFile
@@ -31,9 +46,17 @@ class Step:
     reason: str
     hint: str = ""
     url: str = ""
+    rules: tuple[str, ...] = ()
+    is_checks: bool = False
 
     @property
-    def row(self) -> dict[str, str]:
+    def place(self) -> str:
+        """Where a refusal is: the file at the target, or the target that takes nothing at all."""
+        target = self.target.settings.name
+        return target if self.rules == NO_RIGHT else f"{self.file.name} -> {target}"
+
+    @property
+    def row(self) -> dict[str, object]:
         """What `--json` and the printed plan tell of it."""
         return {
             "target": self.target.settings.name,
@@ -41,6 +64,7 @@ class Step:
             "sha256": self.file.artifact.sha256,
             "action": self.action.value,
             "reason": self.reason,
+            "rules": list(self.rules),
         }
 
 
@@ -61,25 +85,49 @@ class Plan:
 
     @property
     def problems(self) -> list[Problem]:
-        return [
-            Problem(step.reason, step.hint, f"{step.file.name} -> {step.target.settings.name}")
-            for step in self.steps
-            if step.action is Action.REFUSED
-        ]
+        """Why targets refuse files; what the checks found is told by the findings themselves."""
+        refused = [s for s in self.steps if s.action is Action.REFUSED and not s.is_checks]
+        return list(dict.fromkeys(Problem(s.reason, s.hint, s.place) for s in refused))
 
 
 def make_plan(
-    files: Sequence[ReleaseFile], targets: Sequence[Target], journal: Journal, *, named: bool
+    files: Sequence[ReleaseFile],
+    targets: Sequence[Target],
+    journal: Journal,
+    findings: Sequence[Finding] = (),
+    *,
+    named: bool,
 ) -> Plan:
     """Ask every target what it has. `named` says that the user named the files.
 
     File by file, each to all its targets, so that the conda packages go out only after the
-    wheel they come from is everywhere it belongs.
+    wheel they come from is everywhere it belongs. A file with an error among the `findings` is
+    refused everywhere, and a target that would take nothing at all refuses what it would get.
     """
-    return Plan(tuple(_step(t, f, journal, named) for f in files for t in targets))
+    errors = {file.name: _errors(findings, file.name) for file in files}
+    steps = [_step(t, f, errors[f.name], journal, named) for f in files for t in targets]
+    wanting = [
+        t for t in targets if any(s.target is t and s.action is Action.UPLOAD for s in steps)
+    ]
+    objections = {id(target): target.objection() for target in wanting}
+    return Plan(tuple(_objected(step, objections.get(id(step.target))) for step in steps))
 
 
-def _step(target: Target, file: ReleaseFile, journal: Journal, named: bool) -> Step:
+def _errors(findings: Sequence[Finding], name: str) -> list[Finding]:
+    """The errors of a file: a finding's place begins with the file's name."""
+    return [f for f in findings if f.is_error and f.where.split(": ")[0].split(":")[0] == name]
+
+
+def _objected(step: Step, objection: Problem | None) -> Step:
+    if objection is None or step.action is not Action.UPLOAD:
+        return step
+    refused = replace(step, action=Action.REFUSED, reason=objection.message, hint=objection.hint)
+    return replace(refused, rules=NO_RIGHT)
+
+
+def _step(
+    target: Target, file: ReleaseFile, errors: Sequence[Finding], journal: Journal, named: bool
+) -> Step:
     kind = file.artifact.kind
     wanted = target.settings.files
     if kind not in target.takes:
@@ -88,9 +136,16 @@ def _step(target: Target, file: ReleaseFile, journal: Journal, named: bool) -> S
         return Step(target, file, Action.SKIP, f"`files` of this target leaves out {kind.value}")
     if not wanted and not named and kind not in target.is_for:
         return Step(target, file, Action.SKIP, f"{kind.value} files are not sent there unasked")
-    objections = [reason for rule in target.rules if (reason := rule(file))]
+    if errors:
+        told = "; ".join(f"{finding.message} ({finding.code})" for finding in errors)
+        codes = tuple(dict.fromkeys(finding.code for finding in errors))
+        return Step(target, file, Action.REFUSED, told, rules=codes, is_checks=True)
+    objections = {rule: reason for rule in target.rules if (reason := rule(file))}
     if objections:
-        return Step(target, file, Action.REFUSED, "; ".join(objections))
+        names = tuple(rule.__name__.replace("_", "-") for rule in objections)
+        return Step(target, file, Action.REFUSED, "; ".join(objections.values()), rules=names)
+    if target.settings.verify and not target.can_be_read:
+        return Step(target, file, Action.REFUSED, *UNREADABLE, rules=("cannot-be-verified",))
     return _compared(target, file, target.look(file), journal)
 
 

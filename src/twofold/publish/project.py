@@ -2,36 +2,50 @@
 
 [tool.twofold.publish]
 to = ["pypi", "anaconda:me"]
+verify = false                # do not fetch files back: for indexes that nobody may read
 """
 
 from __future__ import annotations
 
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from twofold.errors import Problem, ProjectErrors
 
 
-def project_targets(project: Path) -> list[str]:
-    """The targets the project names; none where it has no pyproject.toml or no such table.
+@dataclass(frozen=True)
+class PublishTable:
+    """`to`: the targets the project names. `verify` is False where files are not fetched back."""
+
+    to: tuple[str, ...] = ()
+    verify: bool = True
+
+
+def publish_table(project: Path) -> PublishTable:
+    """What the project says; nothing where it has no pyproject.toml or no such table.
 
     Raises ProjectErrors for a table that means nothing.
     """
     where = "pyproject.toml: [tool.twofold.publish]"
     table = _table(project, "publish")
+    if not isinstance(table, dict):
+        raise ProjectErrors([Problem("it must be a table", "write [tool.twofold.publish]", where)])
     problems = [
-        Problem(f"unknown key '{key}'", "there is one key: to", where)
-        for key in (table if isinstance(table, dict) else {})
-        if key != "to"
+        Problem(f"unknown key '{key}'", "the keys are: to, verify", where)
+        for key in table
+        if key not in ("to", "verify")
     ]
-    targets = table.get("to", []) if isinstance(table, dict) else None
+    targets, verify = table.get("to", []), table.get("verify", True)
     if not isinstance(targets, list) or not all(isinstance(t, str) for t in targets):
         hint = 'write to = ["pypi", "anaconda:me"]'
         problems.append(Problem("'to' must be a list of targets", hint, where))
+    if not isinstance(verify, bool):
+        problems.append(Problem("'verify' must be true or false", "write verify = false", where))
     if problems:
         raise ProjectErrors(problems)
-    return list(targets or [])
+    return PublishTable(tuple(targets), verify)
 
 
 def project_ignores(project: Path) -> list[str]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
 from twofold.check import Finding, check_files
 from twofold.errors import Problem, ProjectErrors, UsageError
+from twofold.publish.configuration import TargetSettings
 from twofold.publish.failures import Patience
 from twofold.publish.files import ReleaseFile, release_files
 from twofold.publish.journal import NAME, Journal
 from twofold.publish.open import open_targets
 from twofold.publish.plan import Plan, Step, make_plan
-from twofold.publish.project import project_ignores, project_targets
+from twofold.publish.project import project_ignores, publish_table
 from twofold.publish.resolve import default_words, resolve_targets
 from twofold.publish.run import Tell, carry_out
 from twofold.publish.targets.protocol import Target
@@ -79,19 +80,30 @@ class Publication:
         self.close()
 
 
-def prepare(order: Order) -> Publication:
-    """Find and check the files, open the targets, ask them, make the plan. Nothing is sent."""
-    words = list(order.targets) or project_targets(order.project) or default_words()
+def targets_of(order: Order) -> list[TargetSettings]:
+    """Where the order goes: the targets named, else the project's, else twine's environment's.
+
+    Nobody is asked anything yet. Raises UsageError where there is no target.
+    """
+    table = publish_table(order.project)
+    words = list(order.targets) or list(table.to) or default_words()
     if not words:
         raise UsageError("no target to publish to", "add --to TARGET: a name or an address")
-    settings = resolve_targets(words)
+    found = resolve_targets(words)
+    return found if table.verify else [replace(settings, verify=False) for settings in found]
+
+
+def prepare(order: Order) -> Publication:
+    """Find and check the files, open the targets, ask them, make the plan. Nothing is sent."""
+    settings = targets_of(order)
     files = release_files(order.files, order.project)
     ignore = {*order.ignore, *project_ignores(order.project)}
     findings = check_files([file.artifact.path for file in files], ignore)
     journal = Journal(files[0].artifact.path.parent / NAME)
     targets = open_targets(settings, order.patience)
     try:
-        plan = make_plan(files, targets, journal, named=order.named and bool(order.files))
+        named = order.named and bool(order.files)
+        plan = make_plan(files, targets, journal, findings, named=named)
     except BaseException:
         for target in targets:
             target.close()

@@ -13,12 +13,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from twofold.errors import TwofoldError
+from twofold.publish.addresses import without_login
 from twofold.publish.configuration import KINDS, TargetSettings, read_targets
 from twofold.publish.known_places import anaconda_address, pypirc_names, pypirc_target
-from twofold.publish.secret import Secret
 
 
 def resolve_targets(
@@ -72,12 +72,11 @@ def _from_address(word: str, scheme: str, rest: str) -> TargetSettings:
         raise TwofoldError(f"'{word}' is no address: the host is missing", "https://host/channel")
     if kind == "folder":
         return TargetSettings(word, str(Path(unquote(parts.path)).absolute()), "folder")
-    host = parts.netloc.rpartition("@")[2]
-    url = urlunsplit((parts.scheme, host, parts.path, parts.query, "")).rstrip("/")
-    secret = Secret(unquote(parts.password)) if parts.password else None
+    bare, user, secret = without_login(f"{inner}://{rest}")
+    url = bare.rstrip("/")
     if kind in ("legacy", "pypi"):
         url += "/"  # without it twine and uv are redirected, and a redirected upload is refused
-    settings = TargetSettings(url, url, kind, user=unquote(parts.username or ""), token=secret)
+    settings = TargetSettings(url, url, kind, user=user, token=secret, token_source="the address")
     return _with_channel(settings)
 
 
@@ -111,17 +110,28 @@ def _completed(settings: TargetSettings) -> TargetSettings:
             )
         return replace(settings, url=anaconda_address())
     if settings.url:
-        return settings
+        return replace(settings, index=settings.index or _public_index(settings))
     from_twine = pypirc_target(settings.name) or pypirc_target("pypi")
     if from_twine is None:
         raise TwofoldError(f"target '{settings.name}' has no address", 'add url = "…"')
     return replace(
-        from_twine,
-        name=settings.name,
+        settings,
+        url=from_twine.url,
+        kind=from_twine.kind,
+        index=settings.index or from_twine.index,
+        user=settings.user or from_twine.user,
         token=settings.token or from_twine.token,
-        token_env=settings.token_env,
-        files=settings.files,
+        token_source=settings.token_source if settings.token else from_twine.token_source,
+        ca=settings.ca or from_twine.ca,
     )
+
+
+def _public_index(settings: TargetSettings) -> str:
+    """The index of PyPI or TestPyPI for a table that names its upload address alone."""
+    if settings.kind != "pypi":
+        return ""
+    known = filter(None, map(pypirc_target, ("pypi", "testpypi")))
+    return next((one.index for one in known if one.url == settings.url.rstrip("/") + "/"), "")
 
 
 def _unknown(word: str, known: dict[str, TargetSettings]) -> TwofoldError:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from twofold.errors import TwofoldError
+from twofold.publish.addresses import on_loopback
 from twofold.publish.answers import Answer
 from twofold.publish.authentication import Credentials
 from twofold.publish.configuration import TargetSettings
@@ -23,8 +24,6 @@ KINDS = ("registry", "pypi", "legacy", "prefix")
 
 #: One of these is set in the CI systems that give identities (those of the `id` library).
 CI_VARIABLES = ("GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI")
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def trusted_credentials(settings: TargetSettings, http: Http) -> Credentials | N
     if settings.kind not in KINDS or not any(os.environ.get(name) for name in CI_VARIABLES):
         return None
     parts = urlsplit(settings.url)
-    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+    if parts.scheme != "https" and not on_loopback(settings.url):
         return None
     exchange = _exchange(settings, http)
     if exchange is None:

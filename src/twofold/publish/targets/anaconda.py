@@ -14,8 +14,9 @@ from typing import Any
 from urllib.parse import quote
 
 from twofold.artifact import Artifact, Kind
-from twofold.errors import Refused, Unreachable
+from twofold.errors import Problem, Refused, Unreachable
 from twofold.formats.conda_reading import read_info
+from twofold.publish.advice import advice
 from twofold.publish.answers import Answer
 from twofold.publish.authentication import Credentials, Header
 from twofold.publish.configuration import TargetSettings
@@ -28,6 +29,7 @@ from twofold.publish.targets.protocol import (
     Rule,
     Seen,
     fetched,
+    needs_token,
 )
 
 #: An operator and the version it goes with, at the start of a MatchSpec's version part.
@@ -58,6 +60,14 @@ class AnacondaOrg:
         self.http = http
         token = credentials.secret.reveal() if credentials else ""
         self.auth = Header("Authorization", f"token {token}") if token else Header()
+
+    def objection(self) -> Problem | None:
+        missing = needs_token(self.http)
+        if missing:
+            return missing
+        url = f"{self.settings.url}/user"
+        answer = self.http.get(url, self.auth)
+        return self.http.refused(answer, url).problems[0] if answer.status == 401 else None
 
     def look(self, file: ReleaseFile) -> Seen:
         url = self._url("dist", file)
@@ -158,7 +168,13 @@ class AnacondaOrg:
     def _not_stored(self, answer: Answer, file: ReleaseFile) -> Refused:
         code = re.search(r"<Code>(.*?)</Code>", answer.text())
         why = code.group(1) if code else answer.reason
-        return Refused("not-stored", f"{file.name} was not stored: {why}", status=answer.status)
+        hint = advice(answer.status, self.http.caller) if answer.status == 413 else ""
+        return Refused(
+            "not-stored",
+            f"{file.name} was not stored: {why}",
+            hint or "run the same command again; if it stays so, tell whoever runs the server",
+            answer.status,
+        )
 
 
 def basename(artifact: Artifact) -> str:

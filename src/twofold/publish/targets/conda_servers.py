@@ -16,13 +16,21 @@ from urllib.parse import quote
 from requests.auth import AuthBase
 
 from twofold.artifact import Kind
+from twofold.errors import Problem
 from twofold.publish.answers import Answer, says_file_exists
 from twofold.publish.authentication import Credentials, Header, bearer
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.files import ReleaseFile
 from twofold.publish.http import Http, Progress
 from twofold.publish.targets.channel_files import file_address, look_for
-from twofold.publish.targets.protocol import CONDA_KINDS, AlreadyThere, Rule, Seen, fetched
+from twofold.publish.targets.protocol import (
+    CONDA_KINDS,
+    AlreadyThere,
+    Rule,
+    Seen,
+    fetched,
+    needs_token,
+)
 
 #: Sends a file once and returns the address used and the answer.
 SendOnce = Callable[[ReleaseFile, Progress], tuple[str, Answer]]
@@ -33,7 +41,8 @@ class CondaServer:
     """A channel of another server.
 
     `channel` is the address it is read at. `overwrites` says that the server replaces a file
-    without a word where the user may; it is then asked right before each upload.
+    without a word where the user may; it is then asked right before each upload. `is_open` says
+    that it may take files from anybody.
     """
 
     settings: TargetSettings
@@ -42,10 +51,14 @@ class CondaServer:
     channel: str
     send_once: SendOnce
     overwrites: bool = False
+    is_open: bool = False
     takes: frozenset[Kind] = CONDA_KINDS
     is_for: frozenset[Kind] = CONDA_KINDS
     rules: tuple[Rule, ...] = ()
     can_be_read: bool = True
+
+    def objection(self) -> Problem | None:
+        return None if self.is_open else needs_token(self.http)
 
     def look(self, file: ReleaseFile) -> Seen:
         return look_for(self.http, self.channel, file.artifact, self.auth)
@@ -115,4 +128,4 @@ def artifactory(
         path = file.artifact.path
         return upload, http.send_file("PUT", upload, auth, path, headers, progress)
 
-    return CondaServer(settings, http, auth, base, send_once, overwrites=True)
+    return CondaServer(settings, http, auth, base, send_once, overwrites=True, is_open=True)

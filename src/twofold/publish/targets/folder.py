@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from twofold.artifact import Kind
+from twofold.errors import Problem
 from twofold.formats.opening import hashes
 from twofold.index.folder import index_folder
 from twofold.names import normalised
@@ -29,6 +30,9 @@ class Folder:
     is_for: frozenset[Kind] = ALL_KINDS
     rules: tuple[Rule, ...] = ()
     can_be_read: bool = True
+
+    def objection(self) -> Problem | None:
+        return None
 
     def look(self, file: ReleaseFile) -> Seen:
         """What lies there; a file whose pages were not written (a kill between) is absent."""

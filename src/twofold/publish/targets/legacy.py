@@ -11,17 +11,27 @@ from typing import Any
 from requests.auth import AuthBase
 
 from twofold.artifact import Kind
-from twofold.errors import BadFile, Unreachable
+from twofold.errors import BadFile, Problem
 from twofold.publish.answers import says_file_exists
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.files import ReleaseFile
 from twofold.publish.http import Http, Progress
-from twofold.publish.targets.protocol import PYPI_KINDS, AlreadyThere, Rule, Seen, fetched
+from twofold.publish.targets.protocol import (
+    PYPI_KINDS,
+    AlreadyThere,
+    Rule,
+    Seen,
+    fetched,
+    needs_token,
+)
 from twofold.publish.targets.simple_index import files_of
 
 
 class LegacyIndex:
-    """An index that takes uploads at `settings.url` and shows them at `settings.index`."""
+    """An index that takes uploads at `settings.url` and shows them at `settings.index`.
+
+    `is_open` says that it may take files from anybody, as a pypiserver can be told to.
+    """
 
     takes: frozenset[Kind] = PYPI_KINDS
     is_for: frozenset[Kind] = PYPI_KINDS
@@ -32,15 +42,21 @@ class LegacyIndex:
         http: Http,
         auth: AuthBase | None,
         rules: tuple[Rule, ...] = (),
+        *,
+        is_open: bool = True,
     ) -> None:
         self.rules = rules
+        self.is_open = is_open
         self.settings = settings
         self.http = http
         self.auth = auth
 
+    def objection(self) -> Problem | None:
+        return None if self.is_open else needs_token(self.http)
+
     def look(self, file: ReleaseFile) -> Seen:
         if not self.settings.index:
-            return Seen("unknown", note="its simple index is not known: set `index`")
+            return Seen("unknown", note="its simple index is not known")
         found = files_of(self.http, self.settings.index, file.artifact.name, self.auth)
         there = found.get(file.name)
         if there is None:
@@ -108,19 +124,16 @@ def legacy_form(file: ReleaseFile) -> list[tuple[str, Any]]:
 
 
 def index_beside(http: Http, upload: str, auth: AuthBase | None) -> str:
-    """The simple index that goes with an upload address, by what servers do; '' when none answers.
+    """The simple index that goes with an upload address, by what servers do; '' where none is.
 
     A twofold registry and Warehouse: `legacy/` beside `simple/`; devpi: `+simple/` below;
-    pypiserver: `simple/` below.
+    pypiserver: `simple/` below. Raises Unreachable when the server does not answer.
     """
     base = upload.rstrip("/")
     candidates = [f"{base}/+simple/", f"{base}/simple/"]
     if base.endswith("/legacy"):
         candidates.insert(0, base.removesuffix("legacy") + "simple/")
     for candidate in candidates:
-        try:
-            if http.get(candidate, auth, {"Accept": "text/html"}).ok:
-                return candidate
-        except Unreachable:
-            return ""
+        if http.get(candidate, auth, {"Accept": "text/html"}).ok:
+            return candidate
     return ""

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from twofold.artifact import Artifact, Kind
-from twofold.errors import Refused
+from twofold.errors import Problem, Refused
+from twofold.publish.advice import USED, no_token
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.files import ReleaseFile
-from twofold.publish.http import Progress
+from twofold.publish.http import Http, Progress
 
 PYPI_KINDS = frozenset({Kind.WHEEL, Kind.SDIST})
 CONDA_KINDS = frozenset({Kind.CONDA, Kind.TAR_BZ2})
 ALL_KINDS = PYPI_KINDS | CONDA_KINDS
 
 
-#: A reason for which a target is known to refuse a file, or None: it does not apply.
-Rule = Callable[[ReleaseFile], str | None]
+def needs_token(http: Http) -> Problem | None:
+    """The objection of a target that takes nothing without a token."""
+    if http.caller.source:
+        return None
+    return Problem("it takes files with a token only, and none was found", no_token(http.caller))
+
+
+class Rule(Protocol):
+    """A function with a name: why a target is known to refuse a file; None: it does not apply."""
+
+    __name__: str
+
+    def __call__(self, file: ReleaseFile, /) -> str | None: ...
 
 
 class AlreadyThere(Refused):
     """The target refuses a file because the name is taken: by the same bytes, or by others."""
 
     def __init__(self, message: str) -> None:
-        super().__init__("file-exists", message, status=409)
+        super().__init__("file-exists", message, USED, 409)
 
 
 @dataclass(frozen=True)
@@ -71,6 +82,11 @@ class Target(Protocol):
     @property
     def rules(self) -> tuple[Rule, ...]:
         """What this target is known to refuse."""
+        ...
+
+    def objection(self) -> Problem | None:
+        """Why it would take nothing at all from us now (no token, a wrong one), as far as it can
+        be asked before anything is sent."""
         ...
 
     def look(self, file: ReleaseFile) -> Seen:

@@ -17,6 +17,7 @@ import zstandard
 from requests.auth import AuthBase
 
 from twofold.artifact import Kind
+from twofold.errors import Problem
 from twofold.publish.answers import says_file_exists
 from twofold.publish.authentication import Credentials, basic, bearer
 from twofold.publish.configuration import TargetSettings
@@ -24,7 +25,17 @@ from twofold.publish.files import ReleaseFile
 from twofold.publish.http import Http, Progress
 from twofold.publish.targets.channel_files import file_address, look_for
 from twofold.publish.targets.legacy import LegacyIndex
-from twofold.publish.targets.protocol import ALL_KINDS, AlreadyThere, Rule, Seen, fetched
+from twofold.publish.targets.protocol import (
+    ALL_KINDS,
+    AlreadyThere,
+    Rule,
+    Seen,
+    fetched,
+    needs_token,
+)
+
+#: Codes of a registry's answers that say the token itself is no good, whatever is asked for.
+BAD_TOKEN = frozenset({"invalid-token", "invalid-login", "revoked-token", "expired-token"})
 
 
 class TwofoldRegistry:
@@ -45,6 +56,19 @@ class TwofoldRegistry:
         python_side = replace(settings, url=f"{channel}/legacy/", index=f"{channel}/simple/")
         form_auth = basic(credentials) if credentials else None
         self.index = LegacyIndex(python_side, http, form_auth)
+
+    def objection(self) -> Problem | None:
+        """No token, or one that the registry knows to be no good (it answers with the code)."""
+        missing = needs_token(self.http)
+        if missing:
+            return missing
+        url = f"{self.settings.url.rstrip('/')}/whoami"
+        answer = self.http.get(url, self.auth)
+        value = answer.json()
+        code = value.get("code") if isinstance(value, dict) else None
+        if answer.status == 401 or code in BAD_TOKEN:
+            return self.http.refused(answer, url).problems[0]
+        return None
 
     def look(self, file: ReleaseFile) -> Seen:
         if not file.artifact.kind.is_conda:

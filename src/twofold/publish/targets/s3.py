@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from twofold.artifact import Artifact, Kind, Listing
-from twofold.errors import TwofoldError, Unreachable
+from twofold.errors import Problem, TwofoldError, Unreachable
 from twofold.formats.conda_reading import read_info
 from twofold.index import repodata, simple
 from twofold.names import normalised, sdist_name, wheel_name
@@ -41,6 +41,9 @@ class Bucket:
     def __init__(self, settings: TargetSettings) -> None:
         self.settings = settings
         self._store = _open(settings.url)
+
+    def objection(self) -> Problem | None:
+        return None
 
     def look(self, file: ReleaseFile) -> Seen:
         """What is there; a file that its page does not name (a kill between) is absent."""
@@ -134,9 +137,11 @@ class Bucket:
         packages = {**page.get("packages", {}), artifact.name: entry}
         before = page.get("packages", {}).get(artifact.name, {})
         entry["subdirs"] = sorted({*entry["subdirs"], *before.get("subdirs", [])})
-        subdirs = sorted({*page.get("subdirs", []), artifact.subdir, "noarch"})
-        value = {"channeldata_version": 1, "packages": packages, "subdirs": subdirs}
-        self._call("put", "channeldata.json", repodata.to_bytes(value))
+        entries = [
+            (name, repodata.to_bytes(one).decode()) for name, one in sorted(packages.items())
+        ]
+        data = repodata.channel_page(entries, [*page.get("subdirs", []), artifact.subdir])
+        self._call("put", "channeldata.json", data)
         if artifact.subdir != "noarch" and self._get("noarch/repodata.json") is None:
             empty = repodata.to_bytes(repodata.from_records("noarch", {}))
             self._call("put", "noarch/repodata.json", empty)  # every channel must have it

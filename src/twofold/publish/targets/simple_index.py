@@ -9,8 +9,8 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 
 from requests.auth import AuthBase
 
+from twofold.publish.addresses import shown
 from twofold.publish.answers import Answer
-from twofold.publish.failures import shown
 from twofold.publish.http import Http
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
@@ -39,7 +39,8 @@ def files_of(http: Http, index: str, project: str, auth: AuthBase | None) -> dic
     if answer.status == 404 or 300 <= answer.status < 400:
         return {}  # or it sends its callers to another index for what it has not got
     if not answer.ok:
-        raise http.refused(answer, url, f"check the simple index of this target ({shown(index)})")
+        hint = f"check the simple index of this target ({shown(index)})"
+        raise http.refused(answer, url, "" if answer.status in (401, 403) else hint)
     return _from_json(answer, url) or _from_html(answer, url)
 
 

@@ -1,0 +1,62 @@
+"""Addresses: shown without their secrets, freed of a login, and told apart by where they lead."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from typing import NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
+
+from twofold.publish.secret import Secret
+
+#: conda's way of giving a token: `https://host/t/TOKEN/channel`.
+_CONDA_TOKEN = re.compile(r"^/t/([^/]+)(?=/[^/])")
+
+
+class Bare(NamedTuple):
+    """An address without its login, and the login; `secret` is None where there was none."""
+
+    url: str
+    user: str
+    secret: Secret | None
+
+
+def without_login(url: str) -> Bare:
+    """Take `user:password@` and conda's `/t/TOKEN` out of an address.
+
+    What is left may be shown, kept in the journal and compared.
+    """
+    parts = urlsplit(url)
+    if not parts.netloc:  # a folder
+        return Bare(url, "", None)
+    path, secret = parts.path, Secret(unquote(parts.password)) if parts.password else None
+    token = _CONDA_TOKEN.match(path)
+    if token:
+        path, secret = path[token.end() :], secret or Secret(unquote(token.group(1)))
+    host = parts.netloc.rpartition("@")[2]
+    bare = urlunsplit((parts.scheme, host, path, parts.query, ""))
+    return Bare(bare, unquote(parts.username or ""), secret)
+
+
+def shown(url: str) -> str:
+    """An address without user, password, token and query, for messages."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    path = _CONDA_TOKEN.sub("/t/***", parts.path)
+    return urlunsplit((parts.scheme, host, path, "", ""))
+
+
+def on_loopback(url: str) -> bool:
+    """Whether an address leads to this machine alone; for s3:// its endpoint is looked at."""
+    parts = urlsplit(url)
+    if parts.scheme == "s3":
+        endpoint = parse_qs(parts.query).get("endpoint", [os.environ.get("AWS_ENDPOINT_URL", "")])
+        return on_loopback(endpoint[0]) if endpoint[0] else False
+    host = parts.hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
