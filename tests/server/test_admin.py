@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import subprocess
@@ -99,12 +101,38 @@ def test_rules_of_a_channel_are_kept(served: Place, tmp_path: Path) -> None:
     admin(served, "rule", "main", "colour", "red", code=1)
 
 
-def test_old_releases_go_and_the_newest_stay(place: Place, tmp_path: Path) -> None:
+def test_old_releases_go_and_the_newest_stay(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for version in ("1.0", "1.1", "1.2"):
         place.publish(make_wheel(tmp_path, "my_package", version))
-    gone = administration.retain(place.registry, "main", keep=2, days=0)
-    assert {file.version for file in gone} == {"1.0"}
-    assert administration.retain(place.registry, "main", keep=1, days=5) == []
+    admin(place, "retain", "main", "--keep", "1", "--days", "5")
+    assert output(capsys) == ""
+    admin(place, "retain", "main", "--keep", "2")
+    assert "my_package-1.0" in output(capsys)
+    admin(place, "retain", code=0)
+    assert output(capsys) == ""
+    admin(place, "retain", "main", code=2)
+    assert "has no rule" in capsys.readouterr().err
+    admin(place, "rule", "main", "keep", "1")
+    capsys.readouterr()
+    admin(place, "retain", "--dry-run")
+    admin(place, "retain")
+    gone = output(capsys).splitlines()
+    assert len(gone) == 4 and all("my_package-1.1" in line for line in gone)
+
+
+def test_the_log_is_filtered_and_written_as_a_table(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.publish(make_wheel(tmp_path))
+    admin(place, "yank", "main", "my_package", "1.0.0", "--reason", "=1+1")
+    capsys.readouterr()
+    admin(place, "log", "--action", "yank", "--csv")
+    rows = list(csv.DictReader(io.StringIO(output(capsys))))
+    assert [(row["actor"], row["subject"]) for row in rows] == [("operator", "my_package 1.0.0")]
+    admin(place, "log", "--actor", "nobody")
+    assert output(capsys) == ""
 
 
 def test_a_wrong_word_is_told(place: Place, capsys: pytest.CaptureFixture[str]) -> None:

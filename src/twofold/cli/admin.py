@@ -44,7 +44,8 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
         [("name", {}), ("--owner", {"default": "owner"}), ("--private", {"action": "store_true"})],
     ),
     "rule": (
-        "set a rule of a channel: public yes|no, quota BYTES|none, deletion upload|admin|never",
+        "set a rule of a channel: public yes|no, quota BYTES|none, deletion upload|admin|never, "
+        "keep N|none (what 'retain' leaves of each project), keep-days N|none",
         [("channel", {}), ("rule", {}), ("value", {})],
     ),
     "role": (
@@ -102,15 +103,23 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
         ],
     ),
     "retain": (
-        "delete old releases but for the newest of each project",
+        "delete old releases but for the newest of each project, by a rule given or the channel's",
         [
-            ("channel", {}),
-            ("--keep", {"type": int, "required": True}),
+            ("channel", {"nargs": "?", "help": "all that have a rule, unless said"}),
+            ("--keep", {"type": int, "help": "how many stay; the channel's rule unless said"}),
             ("--days", {"type": int, "default": 0, "help": "only what is older"}),
-            ("--dry-run", {"action": "store_true"}),
+            ("--dry-run", {"action": "store_true", "help": "only say what would go"}),
         ],
     ),
-    "log": ("print the audit log, oldest first", [("--channel", {})]),
+    "log": (
+        "print the audit log, oldest first",
+        [
+            ("--channel", {}),
+            ("--actor", {"help": "who changed"}),
+            ("--action", {"help": "what was done: publish, yank, role, ..."}),
+            ("--csv", {"action": "store_true", "help": "as a table with a head"}),
+        ],
+    ),
     "verify": (
         "read every object and page and say what is wrong",
         [("--repair-from", {"metavar": "OBJECTS", "help": "another store that holds them too"})],

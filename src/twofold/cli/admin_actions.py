@@ -12,7 +12,15 @@ from typing import Any
 from twofold.cli.terminal import note, result
 from twofold.errors import UsageError
 from twofold.server.model import Action, Stored
-from twofold.server.registry import Registry, administration, changing, people, trust, upkeep
+from twofold.server.registry import (
+    Registry,
+    administration,
+    changing,
+    log,
+    people,
+    trust,
+    upkeep,
+)
 from twofold.server.registry.administration import OPERATOR
 from twofold.server.registry.labelling import Promotion, Selection, promote
 from twofold.server.store import Blobs, Database
@@ -211,13 +219,31 @@ def _promote(registry: Registry, args: argparse.Namespace, show: Show) -> int:
 
 
 def _retain(registry: Registry, args: argparse.Namespace, show: Show) -> int:
-    if args.keep < 1:
-        raise UsageError("--keep is at least 1", "use 'delete' to remove a project")
-    words = args.channel, args.keep, args.days, args.dry_run
-    return _files(administration.retain(registry, *words), show)
+    """By the rule that is given, or each channel by its own."""
+    if args.keep is not None and (args.keep < 1 or args.channel is None):
+        raise UsageError("--keep is at least 1, for a channel", "'delete' removes a project")
+    if args.channel is not None:
+        names = [args.channel]
+    else:
+        names = [channel.name for channel, *_ in administration.all_channels(registry)]
+    gone: list[Stored] = []
+    for name in names:
+        rule = administration.retention_of(registry, name)
+        if args.keep is not None:
+            rule = administration.Retention(args.keep, args.days)
+        if rule is not None:
+            gone += administration.retain(registry, OPERATOR, name, rule, args.dry_run)
+        elif args.channel is not None:
+            hint = f"give --keep, or set one: twofold admin rule {name} keep 5"
+            raise UsageError(f"'{name}' has no rule of what to keep", hint)
+    return _files(gone, show)
 
 
 def _log(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    changes = log.read(registry, log.Span(args.channel, args.actor, args.action))
+    if args.csv:
+        print(log.as_csv(changes), end="")
+        return 0
     return show.rows(
         [
             {
@@ -228,7 +254,7 @@ def _log(registry: Registry, args: argparse.Namespace, show: Show) -> int:
                 "subject": change.subject,
                 "detail": change.detail or None,
             }
-            for change in administration.log(registry, args.channel)
+            for change in changes
         ]
     )
 

@@ -14,6 +14,10 @@ from twofold.server import tokens
 from twofold.server.model import ANONYMOUS, Action, Actor, Channel
 from twofold.server.store import Connection, people
 
+#: Who looks after the whole registry over HTTP: the user of the first start, and whoever acts for
+#: the organisation of this name with the role admin.
+OWNER, OPERATORS = "owner", "operators"
+
 
 def identify(db: Connection, secret: str | None, user: str | None, at: datetime) -> Actor:
     """The actor behind a secret (and, for passwords, a user's name). No secret: anonymous.
@@ -100,6 +104,23 @@ def _user_may(db: Connection, actor: Actor, action: Action, channel: Channel) ->
     if in_owner is not None and in_owner.includes(action):
         return True
     return any(role.includes(action) for role in people.roles_in(db, channel.id, user.id))
+
+
+def is_operator(db: Connection, actor: Actor) -> bool:
+    """Whether the actor looks after the whole registry, with a login that is good for all of it."""
+    user, token = actor.user, actor.token
+    if actor.operator:
+        return True
+    if user is None or user.disabled:
+        return False
+    if token is not None and not token.is_whole:
+        return False
+    if user.name == OWNER:
+        return True
+    operators = people.user_named(db, OPERATORS)
+    if operators is None or operators.kind != "organisation" or operators.disabled:
+        return False
+    return people.role_in_organisation(db, operators.id, user.id) is Action.ADMIN
 
 
 def demand_prefix(

@@ -17,6 +17,7 @@ from twofold.server.web import (
     conda,
     conda_upload,
     legacy,
+    management,
     problem,
     project,
     simple,
@@ -39,6 +40,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Starlett
         routes=[
             *status.routes,
             *trusted.routes,
+            *management.routes,
             *conda_upload.routes,
             *anaconda.routes,
             *project.routes,

@@ -57,6 +57,11 @@ class Token:
     def projects(self) -> list[str]:
         return self.project.split(",") if self.project else []
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is good for everything its user may do."""
+        return Action.ADMIN in self.actions and self.channel is None and self.project is None
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -71,9 +76,9 @@ class Actor:
         """Who is named in the audit log: the run behind a token of a trusted publisher."""
         if self.token is not None and "publisher" in self.token.application:
             return self.token.name
-        if self.operator:
-            return "operator"
-        return self.user.name if self.user else "anonymous"
+        if self.user is not None:
+            return self.user.name
+        return "operator" if self.operator else "anonymous"
 
 
 ANONYMOUS = Actor()

@@ -1,17 +1,19 @@
-"""What only the operator does: rights, prefixes, a channel's rules, the log, retention.
+"""What administrators do: rights, prefixes, a channel's rules, retention.
 
-Called by `twofold admin` on the store itself; `by` is the name that the audit log shows.
+Called by `twofold admin` on the store itself, and by the management API once it has asked for the
+right; `by` is the name that the audit log shows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from twofold.errors import Refused
 from twofold.names import normalised
-from twofold.server import tokens
+from twofold.server import access, tokens
 from twofold.server.model import Action, Actor, Channel, Stored, Token, User
 from twofold.server.registry import Registry, changing
 from twofold.server.registry.people import user
@@ -24,9 +26,11 @@ OPERATOR = Actor(operator=True)
 
 #: The rules a channel may have -> how their words are read.
 RULES: Mapping[str, Callable[[str], Any]] = {
-    "quota": lambda word: None if word == "none" else int(word),
+    "quota": lambda word: None if word == "none" else _at_least(word, 0),
     "deletion": lambda word: _one_of(word, ("upload", "admin", "never")),
     "public": lambda word: _one_of(word, ("yes", "no")) == "yes",
+    "keep": lambda word: None if word == "none" else _at_least(word, 1),
+    "keep-days": lambda word: None if word == "none" else _at_least(word, 0),
 }
 
 
@@ -34,6 +38,12 @@ def _one_of(word: str, words: tuple[str, ...]) -> str:
     if word not in words:
         raise ValueError(f"one of {', '.join(words)}")
     return word
+
+
+def _at_least(word: str, least: int) -> int:
+    if not word.isascii() or not word.isdigit() or int(word) < least:
+        raise ValueError(f"a whole number from {least} on, or none")
+    return int(word)
 
 
 def channel_named(db: Connection, name: str) -> Channel:
@@ -73,20 +83,25 @@ def reserve_prefix(
 
 
 def change_rule(registry: Registry, by: str, channel: str, rule: str, word: str) -> None:
-    """Set one of a channel's rules: public, quota (bytes or none), deletion."""
+    """Set one of a channel's rules by its words: public, quota, deletion, keep, keep-days."""
     try:
         value = RULES[rule](word)
     except KeyError:
         raise Refused("unknown-rule", f"There is no rule '{rule}'", f"{', '.join(RULES)}") from None
     except ValueError as error:
         raise Refused("invalid-rule", f"'{word}' is no {rule}", str(error)) from None
+    set_rules(registry, by, channel, {rule: value})
+
+
+def set_rules(registry: Registry, by: str, channel: str, rules: Mapping[str, Any]) -> None:
+    """Set rules of a channel to values that are right for them; None takes a limit away."""
     with registry.database.write() as db:
         found = channel_named(db, channel)
-        if rule == "public":
-            channels.change_channel(db, found.id, public=value)
-        else:
-            channels.change_channel(db, found.id, settings={**found.settings, rule: value})
-        _note(registry, db, by, "rule", channel, rule, value=value)
+        settings = {**found.settings, **rules}
+        public = settings.pop("public", found.public)
+        channels.change_channel(db, found.id, public=public, settings=settings)
+        for rule, value in rules.items():
+            _note(registry, db, by, "rule", channel, rule, value=value)
 
 
 def set_password(registry: Registry, by: str, who: User, password: str | None) -> None:
@@ -102,16 +117,16 @@ def disable(registry: Registry, by: str, who: User) -> None:
         _note(registry, db, by, "disable", "", who.name)
 
 
-def revoke_token(registry: Registry, by: str, who: str, shown: str) -> None:
-    """Revoke the token of a user that is shown so (`twofold-AbCd...`)."""
+def revoke_token(registry: Registry, by: str, who: str, shown: str | int) -> None:
+    """Revoke the token of a user that is shown so (`twofold-AbCd...`), or has that id."""
     owner = user(registry, who)
     with registry.database.write() as db:
-        mine = [token for token in people.tokens_of(db, owner.id) if token.shown == shown]
+        mine = [t for t in people.tokens_of(db, owner.id) if shown in (t.shown, t.id)]
         if not mine:
             raise Refused("not-found", f"'{who}' has no token {shown}", status=404)
         for token in mine:
             people.revoke_token(db, token.id, registry.clock())
-        _note(registry, db, by, "revoke", "", shown)
+            _note(registry, db, by, "revoke", "", token.shown)
 
 
 def tokens_of(registry: Registry, who: User) -> list[Token]:
@@ -125,6 +140,12 @@ def users(registry: Registry) -> list[User]:
         return people.all_users(db)
 
 
+def members(registry: Registry, organisation: User) -> dict[str, Action]:
+    """Who acts for an organisation, and up to which role."""
+    with registry.database.read() as db:
+        return people.members_of(db, organisation.id)
+
+
 def all_channels(registry: Registry) -> list[tuple[Channel, int, dict[str, Action]]]:
     """Every channel with its size in bytes and who has which role."""
     with registry.database.read() as db:
@@ -134,20 +155,63 @@ def all_channels(registry: Registry) -> list[tuple[Channel, int, dict[str, Actio
         ]
 
 
-def log(registry: Registry, channel: str | None = None) -> list[Change]:
-    """The audit log, oldest first."""
+def readable_channels(registry: Registry, actor: Actor) -> list[Channel]:
+    """The channels that the actor may read."""
     with registry.database.read() as db:
-        return list(audit.changes(db, channel))
+        every = channels.all_channels(db)
+        return [found for found in every if access.may(db, actor, Action.READ, found)]
+
+
+@dataclass(frozen=True)
+class ChannelDetail:
+    """A channel as its administrators see it."""
+
+    channel: Channel
+    owner: str
+    size: int
+    roles: dict[str, Action]
+    prefixes: dict[str, str]
+
+
+def channel_detail(registry: Registry, name: str) -> ChannelDetail:
+    """A channel, whose it is, its size in bytes, who has which role, whose its prefixes are."""
+    with registry.database.read() as db:
+        found = channel_named(db, name)
+        names = {user.id: user.name for user in people.all_users(db)}
+        prefixes = channels.prefixes_of(db, found.id)
+        return ChannelDetail(
+            found,
+            names[found.owner_id],
+            files.bytes_in(db, found.id),
+            people.roles_of(db, found.id),
+            {prefix: names[owner] for prefix, owner in prefixes.items()},
+        )
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How many of a project's newest releases stay; the others go when older than `days`."""
+
+    keep: int
+    days: int = 0
+
+
+def retention_of(registry: Registry, channel: str) -> Retention | None:
+    """The channel's own rule (`keep`, `keep-days`), None when it has none."""
+    with registry.database.read() as db:
+        rules = channel_named(db, channel).settings
+    keep = rules.get("keep")
+    return Retention(keep, rules.get("keep-days") or 0) if keep else None
 
 
 def retain(
-    registry: Registry, channel: str, keep: int, days: int, dry_run: bool = False
+    registry: Registry, actor: Actor, channel: str, rule: Retention, dry_run: bool = False
 ) -> list[Stored]:
     """Delete releases older than `days` of every project, but for its newest `keep`.
 
     Returns the files deleted (or that would be).
     """
-    limit = registry.clock() - timedelta(days=days)
+    limit = registry.clock() - timedelta(days=rule.days)
     with registry.database.read() as db:
         found = channel_named(db, channel)
         stored = {
@@ -155,12 +219,12 @@ def retain(
         }
     gone: list[Stored] = []
     for key, own in stored.items():
-        for version in newest_first([file.version for file in own])[keep:]:
+        for version in newest_first([file.version for file in own])[rule.keep :]:
             release = [file for file in own if file.version == version]
             if all(file.uploaded_at < limit for file in release):
                 gone += release
                 if not dry_run:
-                    changing.delete_release(registry, OPERATOR, channel, key, version)
+                    changing.delete_release(registry, actor, channel, key, version)
     return gone
 
 

@@ -87,7 +87,7 @@ def create(registry: Registry, actor: Actor, wish: Wish) -> str:
     """A new token of that name; an older one of the name goes, or is a reason to refuse (400)."""
     if not wish.name or len(wish.name) > LONGEST_NAME:
         raise Refused("invalid-name", f"A token's name has 1 to {LONGEST_NAME} characters")
-    request = _request(registry, actor, wish)
+    request = _request(registry, wish)
     older = [token for token in _alive(registry, actor) if token.name == wish.name]
     if older and wish.fail_if_exists:
         raise Refused("token-exists", f"There is a token named '{wish.name}' already")
@@ -97,7 +97,7 @@ def create(registry: Registry, actor: Actor, wish: Wish) -> str:
     return secret
 
 
-def _request(registry: Registry, actor: Actor, wish: Wish) -> people.TokenRequest:
+def _request(registry: Registry, wish: Wish) -> people.TokenRequest:
     application = {
         "scopes": list(wish.scopes) or ["all"],
         "hostname": wish.hostname[:LONGEST_NAME],
@@ -110,9 +110,6 @@ def _request(registry: Registry, actor: Actor, wish: Wish) -> people.TokenReques
             raise Refused("invalid-age", f"A token lives from 1 to {LONGEST_AGE} seconds")
         end = registry.clock() + timedelta(seconds=wish.max_age)
         request = replace(request, expires_at=end)
-    limit = actor.token.expires_at if actor.token else None
-    if limit is not None and (request.expires_at is None or request.expires_at > limit):
-        request = replace(request, expires_at=limit)
     return request
 
 
@@ -177,9 +174,5 @@ def _alive(registry: Registry, actor: Actor) -> list[Token]:
 
 def _demand_whole(actor: Actor) -> None:
     """A token made for one purpose neither sees nor ends the others of its user."""
-    token = actor.token
-    if token is None:
-        return
-    whole = Action.ADMIN in token.actions and token.channel is None and token.project is None
-    if not whole:
+    if actor.token is not None and not actor.token.is_whole:
         raise Refused("forbidden", "This token may not see or remove other tokens", status=403)

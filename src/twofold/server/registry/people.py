@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from twofold.server.model import Action, Actor, Channel, Token, User
 from twofold.server.registry import Registry
 from twofold.server.store import Connection, audit, channels, people
 
-OWNER, MAIN = "owner", "main"
+OWNER, MAIN = access.OWNER, "main"
 
 EVERYTHING = frozenset({Action.READ, Action.UPLOAD, Action.ADMIN})
 
@@ -66,7 +66,7 @@ def issue_token(registry: Registry, actor: Actor, request: TokenRequest) -> tupl
     if actor.user is None:
         raise Refused("no-login", "Log in to make a token", status=401)
     if actor.token is not None:
-        _not_more_than(actor.token, request)
+        request = _not_more_than(actor.token, request)
     return give_token(registry, actor.name, actor.user, request)
 
 
@@ -102,7 +102,8 @@ def token_of(user: User, request: TokenRequest, secret: str, at: datetime) -> To
     )
 
 
-def _not_more_than(token: Token, request: TokenRequest) -> None:
+def _not_more_than(token: Token, request: TokenRequest) -> TokenRequest:
+    """The request, good for no longer than the token. Raises Refused when it asks for more."""
     allowed = all(any(own.includes(a) for own in token.actions) for a in request.actions)
     if (
         not allowed
@@ -110,6 +111,8 @@ def _not_more_than(token: Token, request: TokenRequest) -> None:
         or token.project not in (None, request.project)
     ):
         raise Refused("forbidden", "A token cannot make one that may do more", status=403)
+    ends = [end for end in (token.expires_at, request.expires_at) if end is not None]
+    return replace(request, expires_at=min(ends, default=None))
 
 
 def tokens_of(registry: Registry, actor: Actor) -> list[Token]:

@@ -20,7 +20,7 @@ from twofold.server.oidc import Issuers
 from twofold.server.registry import Registry
 from twofold.server.registry.people import TokenRequest, token_of
 from twofold.server.store import Connection, audit, channels, people, trust
-from twofold.server.store.trust import Publisher
+from twofold.server.store.trust import Publisher as Publisher
 
 #: How long a minted token lives.
 LIFE = timedelta(minutes=15)

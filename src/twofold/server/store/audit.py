@@ -16,7 +16,7 @@ from twofold.server.store.schema import audit
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of the log. `detail` never holds a secret."""
+    """One line of the log. `detail` never holds a secret; `id` is given by the store."""
 
     at: datetime
     actor: str
@@ -24,6 +24,18 @@ class Change:
     channel: str = ""
     subject: str = ""
     detail: dict[str, Any] | None = None
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which lines of the log; None means all of them. `after` is the id of the last one seen."""
+
+    channel: str | None = None
+    actor: str | None = None
+    action: str | None = None
+    after: int = 0
+    limit: int | None = None
 
 
 def note_change(db: Connection, change: Change) -> None:
@@ -39,12 +51,14 @@ def note_change(db: Connection, change: Change) -> None:
     )
 
 
-def changes(db: Connection, channel: str | None = None) -> Iterator[Change]:
+def changes(db: Connection, span: Span) -> Iterator[Change]:
     """Oldest first."""
-    query = select(audit).order_by(audit.c.id)
-    if channel is not None:
-        query = query.where(audit.c.channel == channel)
-    for row in db.execute(query):
+    query = select(audit).where(audit.c.id > span.after).order_by(audit.c.id)
+    for column in ("channel", "actor", "action"):
+        wanted = getattr(span, column)
+        if wanted is not None:
+            query = query.where(audit.c[column] == wanted)
+    for row in db.execute(query.limit(span.limit)):
         at = from_text(row.at)
         detail = json.loads(row.detail)
-        yield Change(at, row.actor, row.action, row.channel, row.subject, detail)
+        yield Change(at, row.actor, row.action, row.channel, row.subject, detail, row.id)

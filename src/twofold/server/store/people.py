@@ -95,6 +95,17 @@ def role_in_organisation(db: Connection, organisation_id: int, user_id: int) -> 
     return Action(role) if role else None
 
 
+def members_of(db: Connection, organisation_id: int) -> dict[str, Action]:
+    """Who acts for an organisation, by name, and up to which role."""
+    query = (
+        select(users.c.name, members.c.role)
+        .join(members, members.c.user_id == users.c.id)
+        .where(members.c.organisation_id == organisation_id)
+        .order_by(users.c.name)
+    )
+    return {name: Action(role) for name, role in db.execute(query)}
+
+
 def roles_of(db: Connection, channel_id: int) -> dict[str, Action]:
     """Everybody's roles in a channel, by name."""
     query = (

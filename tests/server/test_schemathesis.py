@@ -1,0 +1,41 @@
+"""schemathesis, as a program of its own, over the management API of a live server.
+
+It makes requests out of the document, right and wrong ones, and holds the answers to it: none is
+500, each is of a status, a type and a shape that the document names, wrong requests are refused and
+right ones are not.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.server.conftest import Place
+from tests.server.packages import make_wheel
+
+
+@pytest.mark.parametrize("examples", [3, pytest.param(40, marks=pytest.mark.slow)])
+def test_the_management_api_does_what_its_document_says(
+    served: Place, tmp_path: Path, examples: int
+) -> None:
+    served.publish(make_wheel(tmp_path, "my_package", "1.0.0"))
+    command = [
+        "schemathesis",
+        "--no-color",
+        "run",
+        f"{served.url}/api/openapi.json",
+        f"--header=Authorization: Bearer {served.token}",
+        "--phases=examples,fuzzing",
+        f"--max-examples={examples}",
+        "--generation-deterministic",
+        "--warnings=off",
+        # It would look up the hosts it makes up.
+        "--exclude-operation-id=set-upstream",
+    ]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "No issues found" in done.stdout
