@@ -86,9 +86,7 @@ def write_channel(folder: Path, cache: Cache, names: Iterable[str], subdirs: lis
         about = json.loads(newest[3]) if newest[3] else {}
         entry = repodata.channel_entry([file[:3] for file in files], about)
         cache.set_package(name, repodata.to_bytes(entry).decode())
-    entries = ",".join(f"{json.dumps(name)}:{text}" for name, text in cache.packages())
-    listed = json.dumps(subdirs, separators=(",", ":"))
-    data = f'{{"channeldata_version":1,"packages":{{{entries}}},"subdirs":{listed}}}'.encode()
+    data = repodata.channel_page(cache.packages(), subdirs)
     written = write_changed(folder / "channeldata.json", data)
     notices = folder / "notices.json"
     if not notices.exists():  # an administrator may have written some

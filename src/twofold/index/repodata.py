@@ -211,11 +211,22 @@ def channeldata(
     for subdir, own in records.items():
         for filename, record in own.items():
             files.setdefault(record["name"], []).append((subdir, filename, record))
-    packages = {
-        name: channel_entry(own, (abouts or {}).get(name, {}))
+    entries = [
+        (name, to_bytes(channel_entry(own, (abouts or {}).get(name, {}))).decode())
         for name, own in sorted(files.items())
-    }
-    return {"channeldata_version": 1, "packages": packages, "subdirs": sorted(records)}
+    ]
+    value: dict[str, Any] = json.loads(channel_page(entries, records))
+    return value
+
+
+def channel_page(entries: Iterable[tuple[str, str]], subdirs: Iterable[str]) -> bytes:
+    """The bytes of channeldata.json from sorted names and the JSON text of their entries.
+
+    No entry is parsed: one package more in a channel of 10,000 costs its own entry alone.
+    """
+    packages = ",".join(f"{json.dumps(name, ensure_ascii=False)}:{text}" for name, text in entries)
+    listed = json.dumps(sorted({"noarch", *subdirs}), separators=(",", ":"))
+    return f'{{"channeldata_version":1,"packages":{{{packages}}},"subdirs":{listed}}}'.encode()
 
 
 def channel_entry(

@@ -124,16 +124,13 @@ def channeldata(registry: Registry, view: View) -> tuple[Page, bool]:
         page = pages.page(db, found.id, key)
         if page is not None and page.serial == found.serial:
             return page, found.public
-        newest: dict[str, dict[str, object]] = {}
-        subdirs: dict[str, set[str]] = {}
-        for subdir in files.subdirs_of(db, found.id):
-            for _, text, _ in files.records(db, found.id, subdir, view.label):
-                record = json.loads(text or "{}")
-                name = record["name"]
-                subdirs.setdefault(name, set()).add(subdir)
-                if record.get("timestamp", 0) >= int(str(newest.get(name, {}).get("timestamp", 0))):
-                    newest[name] = record
-    body = conda.channeldata((name, newest[name], sorted(subdirs[name])) for name in sorted(newest))
+        listed = [
+            (subdir, filename, text)
+            for subdir in files.subdirs_of(db, found.id)
+            for filename, text, _ in files.records(db, found.id, subdir, view.label)
+            if text
+        ]
+    body = conda.channeldata(listed)
     page = Page(body, etag_of(body), found.serial)
     with registry.database.write() as db:
         pages.set_page(db, found.id, key, page)

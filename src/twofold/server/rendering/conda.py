@@ -52,18 +52,16 @@ def compressed(body: bytes) -> bytes:
     return pages.zst(body)
 
 
-def channeldata(packages: Iterable[tuple[str, Mapping[str, Any], Sequence[str]]]) -> bytes:
-    """channeldata.json, version 1, of (name, newest record, subdirs) triples."""
-    value: dict[str, Any] = {"channeldata_version": 1, "packages": {}, "subdirs": []}
-    every: set[str] = {"noarch"}
-    for name, record, subdirs in packages:
-        every.update(subdirs)
-        value["packages"][name] = {
-            "subdirs": sorted(subdirs),
-            "version": record.get("version"),
-            "license": record.get("license"),
-            "timestamp": record.get("timestamp", 0),
-            "summary": record.get("summary", ""),
-        }
-    value["subdirs"] = sorted(every)
-    return json.dumps(value, separators=(",", ":")).encode()
+def channeldata(files: Iterable[tuple[str, str, str]]) -> bytes:
+    """channeldata.json of every file of a channel: its subdir, file name and record."""
+    packages: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
+    subdirs = set()
+    for subdir, filename, text in files:
+        record = json.loads(text)
+        packages.setdefault(record["name"], []).append((subdir, filename, record))
+        subdirs.add(subdir)
+    entries = [
+        (name, pages.to_bytes(pages.channel_entry(own, {})).decode())
+        for name, own in sorted(packages.items())
+    ]
+    return pages.channel_page(entries, subdirs)
