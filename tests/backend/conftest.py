@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.samples import SAMPLES, Files, call_hook, copy_sample
+from tests.backend.samples import SAMPLES, Files, call_hook, copy_sample, git
+from twofold.new.start import NewProject, start
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +34,27 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Files]:
 def project(tmp_path: Path) -> Callable[[str], Path]:
     """A fresh copy of a sample project."""
     return lambda name: copy_sample(name, tmp_path / name)
+
+
+@pytest.fixture
+def every_project(project: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
+    """One of EVERY: fresh copies, but for this repository's own projects."""
+
+    def find(name: str) -> Path:
+        if name in ("twofold", "twofold_build"):
+            return REPOSITORY / ("backend" if name == "twofold_build" else ".")
+        if name == "new":
+            start(NewProject("new_sample", tmp_path / "new_sample"))
+            return tmp_path / "new_sample"
+        root = project(name)
+        if name == "git_version":
+            git(root, "init", "-q")
+            git(root, "add", "-A")
+            git(root, "commit", "-q", "-m", "first")
+            git(root, "tag", "v1.4.0")
+        return root
+
+    return find
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

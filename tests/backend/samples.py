@@ -28,6 +28,10 @@ SAMPLES = [
     "stubs_only",
 ]
 
+#: What judges and frontends see besides: a version from git, what `twofold new` starts, and this
+#: repository's own two projects.
+EVERY = [*SAMPLES, "git_version", "new", "twofold", "twofold_build"]
+
 
 @dataclass(frozen=True)
 class Files:

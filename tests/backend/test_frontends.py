@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.samples import call_hook, git
+from tests import frontends
+from tests.backend.samples import EVERY, SAMPLES, Files, call_hook, git
+from twofold.indexes import uv_certificates
 from twofold_build.project import read_project
 
 Project = Callable[[str], Path]
+Built = Callable[[str], Files]
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -91,6 +94,44 @@ def test_build_makes_the_wheel_from_the_sdist(
         for name in ("METADATA", "WHEEL"):
             data = archive.read(f"sample_space-1.0.dist-info/{name}")
             assert (prepared / name).read_bytes() == data
+
+
+@pytest.mark.parametrize("name", frontends.ALL)
+def test_every_frontend_makes_the_same_wheels_of_all_samples(
+    name: str, built: Built, every_project: Callable[[str], Path], tmp_path: Path
+) -> None:
+    roots = [every_project(sample) for sample in EVERY]
+    out = tmp_path / "made"
+    frontends.ALL[name](out, *roots)
+    assert len(list(out.glob("*.whl"))) == len(EVERY)
+    for sample in SAMPLES:
+        files = built(sample)
+        wanted = [files.wheel] if name == "pip" else [files.wheel, files.sdist]
+        for path in wanted:
+            assert (out / path.name).read_bytes() == path.read_bytes(), sample
+
+
+@pytest.mark.parametrize("name", ["pip", "uv", "build"])
+def test_every_frontend_builds_in_isolation(
+    name: str, project: Project, links: Path, tmp_path: Path
+) -> None:
+    root = project("flat_layout")
+    python = [sys.executable, "-m"]
+    commands = {
+        "pip": [*python, "pip", "wheel", "-q", "--no-deps", "-w", tmp_path / "out", root],
+        "uv": ["uv", "build", "-q", "-o", tmp_path / "out", root],
+        "build": [*python, "build", "-o", tmp_path / "out", root],
+    }
+    environ = {
+        **os.environ,
+        **uv_certificates(),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PIP_FIND_LINKS": f"{links} {os.environ.get('PIP_FIND_LINKS', '')}",
+        "UV_FIND_LINKS": str(links),
+    }
+    done = subprocess.run(commands[name], env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "out" / "flat_sample-0.1-py3-none-any.whl").is_file()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -111,6 +112,26 @@ def test_the_backends_output_is_shown_when_it_fails(
     assert "hint:" in ran.err
     assert 'File "' not in ran.err.partition("error:")[2]
     assert not (root / "dist").exists()
+
+
+def test_time_and_cache_are_shown_and_the_backends_warnings_once(
+    tmp_path: Path, twofold: Callable[..., Ran]
+) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "alone.py").write_text("x = 1\n", encoding="utf-8")
+    (root / "setup.py").write_text(
+        "import warnings\nfrom setuptools import setup\n"
+        "warnings.warn('this is old\\n  and a long story')\n"
+        "setup(name='alone', version='1.5', py_modules=['alone'])\n",
+        encoding="utf-8",
+    )
+    ran = twofold("build", root, "--only", "wheel")
+    assert ran.code == 0, ran.err
+    assert ran.err.count("this is old") == 1
+    assert "a long story" not in ran.err
+    assert re.search(r"\d s  an isolated environment .*fetched\)", ran.err), ran.err
+    assert re.search(r"\d s  the sdist, by setuptools", ran.err)
 
 
 def test_a_backend_that_cannot_be_installed_is_told(tmp_path: Path) -> None:

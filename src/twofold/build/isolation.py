@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ class Environment:
     uv: str | None
 
     @classmethod
-    def create(cls, folder: Path, project: Path, requires: Sequence[str]) -> Environment:
+    def create(cls, folder: Path, project: Path, requires: Sequence[str] = ()) -> Environment:
         """Make the environment and install the backend's requirements."""
         environment = cls(folder, project, shutil.which("uv"))
         if environment.uv:
@@ -54,10 +55,13 @@ class Environment:
         """What installs, as it is told to the user."""
         return "uv" if self.uv else "pip"
 
-    def install(self, requires: Sequence[str]) -> None:
-        """Install requirements. Raises ToolFailed with the installer's output."""
+    def install(self, requires: Sequence[str]) -> str:
+        """Install requirements and say what the installer's cache saved: `uv, 2 packages fetched`.
+
+        Raises ToolFailed with the installer's output.
+        """
         if not requires:
-            return
+            return ""
         surroundings: dict[str, str] = {}
         if self.uv:
             options = uv_index_options(self.project)
@@ -65,10 +69,20 @@ class Environment:
             command = [self.uv, "pip", "install", "--python", self.python, *options, *requires]
         else:
             command = [sys.executable, "-m", "pip", "--python", self.python, "install", *requires]
-        _run(command, f"{self.tool} could not install {', '.join(requires)}", surroundings)
+        told = _run(command, f"{self.tool} could not install {', '.join(requires)}", surroundings)
+        return f"{self.tool}, {_fetched(told)}"
 
-    def hooks(self, source: Path, backend: str, paths: Sequence[str]) -> Hooks:
-        """The backend's hooks, run with this environment's Python in `source`."""
+    def hooks(
+        self,
+        source: Path,
+        backend: str,
+        paths: Sequence[str],
+        warned: Mapping[str, None] | None = None,
+    ) -> Hooks:
+        """The backend's hooks, run with this environment's Python in `source`.
+
+        `warned` are warnings that earlier hooks gave.
+        """
         from pyproject_hooks import BuildBackendHookCaller
 
         output: list[str] = []
@@ -100,7 +114,7 @@ class Environment:
             runner=run,
             python_executable=str(self.python),
         )
-        return Hooks(caller, backend, output)
+        return Hooks(caller, backend, output, dict(warned or {}))
 
     def _surroundings(self) -> dict[str, str]:
         """The environment variables of a hook: the isolated Python first on PATH."""
@@ -115,11 +129,15 @@ class Environment:
 
 @dataclass(frozen=True)
 class Hooks:
-    """A backend's hooks; their output is kept and told when one fails."""
+    """A backend's hooks; their output is kept and told when one fails.
+
+    `warned` are the first lines of the backend's warnings, each once.
+    """
 
     caller: BuildBackendHookCaller
     backend: str
     output: list[str]
+    warned: dict[str, None]
 
     def requires(self, kind: str) -> list[str]:
         """What the backend further needs for an sdist or a wheel."""
@@ -135,7 +153,11 @@ class Hooks:
 
         del self.output[:]
         try:
-            return getattr(self.caller, hook)(*arguments)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                answer = getattr(self.caller, hook)(*arguments)
+            self.warned.update((_first_line(one.message), None) for one in caught)
+            return answer
         except BackendUnavailable as error:
             raise ToolFailed(
                 f"the backend '{self.backend}' could not be loaded",
@@ -157,8 +179,21 @@ class Hooks:
             ) from None
 
 
-def _run(command: Sequence[object], what: str, more: Mapping[str, str] | None = None) -> None:
-    """Run an installer; `more` is added to the environment's variables."""
+def _first_line(message: object) -> str:
+    return next((line.strip() for line in str(message).splitlines() if line.strip()), "")
+
+
+def _fetched(told: str) -> str:
+    """How much an installer fetched, by its own words."""
+    lines = [line.split() for line in told.splitlines() if line.strip()]
+    by_uv = sum(int(words[1]) for words in lines if words[0] == "Prepared")
+    by_pip = sum(words[0] == "Downloading" for words in lines)
+    count = by_uv + by_pip
+    return f"{count} package{'s' * (count > 1)} fetched" if count else "nothing fetched"
+
+
+def _run(command: Sequence[object], what: str, more: Mapping[str, str] | None = None) -> str:
+    """Run an installer and return its output; `more` is added to the environment's variables."""
     done = subprocess.run(
         [str(word) for word in command],
         env={**os.environ, **(more or {})},
@@ -176,3 +211,4 @@ def _run(command: Sequence[object], what: str, more: Mapping[str, str] | None = 
             "check the requirements' names, and that the index can be reached",
             output=done.stdout,
         )
+    return done.stdout

@@ -35,21 +35,23 @@ def build_other(root: str, out: str, request: BuildRequest) -> BuildResult:
     result = BuildResult("", "", backend)
     with tempfile.TemporaryDirectory(prefix="twofold-build-") as kept:
         draft = Path(kept)
-        with _step(
-            result, request, f"an isolated environment with {', '.join(requires) or 'nothing'}"
-        ):
-            environment = Environment.create(draft / "env", project, requires)
+        listed = ", ".join(requires) or "nothing"
+        with _step(result, request, f"an isolated environment with {listed}") as step:
+            environment = Environment.create(draft / "env", project)
+            step.note(environment.install(requires))
         hooks = environment.hooks(project, backend, paths)
-        sdist = wheel = None
-        with _step(result, request, f"the sdist, by {backend}"):
-            environment.install(hooks.requires("sdist"))
+        wheel = None
+        with _step(result, request, f"the sdist, by {backend}") as step:
+            step.note(environment.install(hooks.requires("sdist")))
             sdist = _judged(hooks.build("sdist", draft / "sdist"), ".tar.gz", backend)
         if set(request.kinds) - {"sdist"}:
             unpacked = _unpack(sdist, draft / "tree")
-            inner = environment.hooks(unpacked, backend, paths)
-            with _step(result, request, f"the wheel from the sdist, by {backend}"):
-                environment.install(inner.requires("wheel"))
-                wheel = _judged(inner.build("wheel", draft / "wheel"), ".whl", backend)
+            hooks = environment.hooks(unpacked, backend, paths, hooks.warned)
+            with _step(result, request, f"the wheel from the sdist, by {backend}") as step:
+                step.note(environment.install(hooks.requires("wheel")))
+                wheel = _judged(hooks.build("wheel", draft / "wheel"), ".whl", backend)
+        for warning in hooks.warned:
+            request.tell(f"{backend} warns: {warning}")
         _deliver(result, request, Path(out), sdist, wheel, options)
     return result
 
@@ -107,13 +109,21 @@ class _step:
         self._result = result
         self._request = request
         self._what = what
+        self._notes: list[str] = []
 
-    def __enter__(self) -> None:
+    def note(self, text: str) -> None:
+        """Something to be told of the step beside its time."""
+        if text:
+            self._notes.append(text)
+
+    def __enter__(self) -> _step:
         self._request.tell(self._what)
         self._started = time.perf_counter()
+        return self
 
     def __exit__(self, *_: object) -> None:
-        self._result.steps.append((self._what, time.perf_counter() - self._started))
+        what = f"{self._what} ({'; '.join(self._notes)})" if self._notes else self._what
+        self._result.steps.append((what, time.perf_counter() - self._started))
 
 
 def _judged(path: Path, ending: str, backend: str) -> Path:

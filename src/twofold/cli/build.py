@@ -90,6 +90,9 @@ def run(args: argparse.Namespace | Arguments) -> int:
     width = max((len(_shown(built.path)) for built in made.artifacts), default=0)
     for built in made.artifacts:
         print(f"{_shown(built.path):<{width}}  {_size(built.size)}")
+    if made.backend != "twofold_build":  # whose steps take no time worth a line
+        for what, seconds in made.steps:
+            _note(f"{seconds:6.2f} s  {what}")
     _note(f"{made.name} {made.version} by {made.backend} in {made.seconds:.2f} s")
     return 0
 
