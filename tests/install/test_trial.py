@@ -49,9 +49,9 @@ def test_what_was_built_works_in_both_worlds(twofold: Callable[..., Any], built:
     ran = twofold("try", "--json", cwd=built)
     assert ran.code == 0, ran.out + ran.err
     pip, conda = ran.json
-    for trial in (pip, conda):
-        tried = [step["what"] for step in trial["steps"]]
-        assert tried == ["install", "import my_package", "entry point my-script"], trial
+    tried = ["install", "import my_package", "entry point my-script"]
+    assert [step["what"] for step in pip["steps"]] == tried, pip
+    assert [step["what"] for step in conda["steps"]] == [*tried, "run_test.py"], conda
 
 
 def test_an_import_that_fails_is_told_with_pythons_reason(
@@ -95,7 +95,8 @@ def test_the_tests_a_conda_package_carries_are_run(
 
 
 def test_a_package_without_tests_has_none(tmp_path: Path) -> None:
-    assert carried_tests(make_conda(tmp_path, b"", {}), tmp_path / "tests") is None
+    package = make_conda(tmp_path, b"", {"recipe/meta.yaml": b"a recipe that says no tests"})
+    assert carried_tests(package, tmp_path / "tests") is None
 
 
 @linux_only

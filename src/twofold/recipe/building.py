@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from twofold.artifact import Artifact, Kind
@@ -23,7 +23,7 @@ from twofold.recipe.reading_v1 import Beyond, read_v1
 from twofold.recipe.request import BuildWheel, RecipeRequest
 from twofold.recipe.sources import bring
 from twofold.recipe.v1 import as_v1, v1_text
-from twofold.recipe.ways import Chosen, Way, choose, project_folder
+from twofold.recipe.ways import Chosen, Way, choose, exporting_host, project_folder
 
 #: The names of recipes, in the order they are looked for; the last is the form of CEP 13.
 NAMES = ("meta.yaml", "meta.yml", "recipe.yaml")
@@ -117,7 +117,45 @@ def _built(
         source = bring(recipe, work / "source")
     if chosen[0].way is Way.HOST:
         return _translated(recipe, source, out, request, work)
-    return _directly(recipe, _in_order(recipe, chosen), source, out, request, work)
+    wheels = _wheels(recipe, chosen, source, request, work)
+    exporting = [name for one in chosen for name in _exporting(recipe, source, one, wheels)]
+    if exporting:
+        request.say(
+            f"{recipe.path.name}: the project holds compiled code, and {', '.join(exporting)} of "
+            "its host may export requirements to it"
+        )
+        return _translated(recipe, source, out, request, work)
+    return _directly(recipe, _in_order(recipe, chosen), source, out, request, wheels)
+
+
+def _wheels(
+    recipe: Recipe,
+    chosen: Sequence[Chosen],
+    source: Path | None,
+    request: RecipeRequest,
+    work: Path,
+) -> dict[Path, Path]:
+    """Folder of a Python project -> its wheel; a project is built once for all its outputs."""
+    wheels: dict[Path, Path] = {}
+    for one in chosen:
+        if one.way is Way.INSTALL:
+            folder = project_folder(recipe, source, one)
+            if folder not in wheels:
+                target = work / f"wheel-{len(wheels)}"
+                target.mkdir()
+                wheels[folder] = request.build_wheel(folder, target)
+    return wheels
+
+
+def _exporting(
+    recipe: Recipe, source: Path | None, one: Chosen, wheels: Mapping[Path, Path]
+) -> list[str]:
+    """What the host of compiled code may export to it; only a host environment can tell."""
+    if one.way is not Way.INSTALL:
+        return []
+    with WheelFile(wheels[project_folder(recipe, source, one)]) as wheel:
+        pure = all(tag.endswith("-any") for tag in wheel.name.tags)
+    return [] if pure else exporting_host(one.output)
 
 
 def _directly(
@@ -126,10 +164,9 @@ def _directly(
     source: Path | None,
     out: Path,
     request: RecipeRequest,
-    work: Path,
+    wheels: Mapping[Path, Path],
 ) -> list[Path]:
-    """Each output from the wheel of its project; a project is built once for all its outputs."""
-    wheels: dict[Path, Path] = {}
+    """Each output from the wheel of its project."""
     made: dict[str, CondaPackage] = {}
     packages: list[Path] = []
     for one in chosen:
@@ -138,10 +175,6 @@ def _directly(
             packages += [write_empty(package, out, kind) for kind in request.kinds]
         else:
             folder = project_folder(recipe, source, one)
-            if folder not in wheels:
-                target = work / f"wheel-{len(wheels)}"
-                target.mkdir()
-                wheels[folder] = request.build_wheel(folder, target)
             with WheelFile(wheels[folder]) as wheel:
                 described = describe(
                     recipe,

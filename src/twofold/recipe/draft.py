@@ -15,7 +15,7 @@ from typing import Any
 
 from twofold.conda_metadata import CondaPackage
 from twofold.convert import CondaOptions, options_of, packages_of
-from twofold.convert.package import match_spec
+from twofold.convert.needs import match_spec
 from twofold.convert.requirements import parse_need
 from twofold.errors import TwofoldError
 from twofold.formats.carried import import_names

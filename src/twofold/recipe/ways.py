@@ -20,6 +20,17 @@ from twofold.recipe.scripts import network_problems, python_install
 _ASKS_HOST = frozenset({"compiler", "stdlib", "cdt", "pin_compatible"})
 
 
+#: Tools of a build that put no requirement on what they build (conda-forge's run_exports);
+#: Python's own is known from the wheel.
+_NOTHING_EXPORTED = frozenset(
+    str.split(
+        "python python_abi pip setuptools wheel cython flit-core hatchling hatch-vcs poetry-core "
+        "pdm-backend setuptools-scm setuptools_scm meson meson-python ninja cmake scikit-build "
+        "scikit-build-core maturin setuptools-rust packaging pbr tomli versioneer twofold-build"
+    )
+)
+
+
 class Way(Enum):
     """See the module's first lines."""
 
@@ -77,6 +88,14 @@ def _way(recipe: Recipe, output: Output) -> Chosen | None:
     if _has_project(recipe):
         return Chosen(output, Way.INSTALL)
     return Chosen(output, Way.EMPTY) if output.build.noarch == "generic" else None
+
+
+def exporting_host(output: Output) -> list[str]:
+    """The packages of an output's host that may export requirements to compiled code."""
+    needs = output.requirements
+    ignored = {line.text for line in output.build.kept.get("ignore_run_exports_from", ())}
+    names = [line.text.split()[0].rpartition("::")[2] for line in (*needs.build, *needs.host)]
+    return [name for name in dict.fromkeys(names) if name not in _NOTHING_EXPORTED | ignored]
 
 
 def _has_project(recipe: Recipe) -> bool:
