@@ -190,6 +190,19 @@ PROJECTS: dict[str, tuple[Sample, Sample]] = {
         ({}, {"[project]": '[tool.twofold.wheel]\nexclude = ["src/pkg/**"]\n[project]'}),
         ({}, {"[project]": '[tool.twofold.wheel]\nexclude = ["src/pkg/data/**"]\n[project]'}),
     ),
+    "TF204": (
+        (
+            {
+                "setup.py": "from setuptools import setup\nsetup(packages=found())\n",
+                "src/pkg/__init__.py": None,
+            },
+            {'"twofold_build"': '"setuptools.build_meta"'},
+        ),
+        (
+            {"setup.py": "from setuptools import setup\nsetup(package_dir={'': 'src'})\n"},
+            {'"twofold_build"': '"setuptools.build_meta"'},
+        ),
+    ),
     "TF301": (
         (code("import nobody_has_this"), {_DEPENDENCIES: 'dependencies = ["nobody-has-this"]'}),
         (

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from twofold.check.stated import Stated
     from twofold_build.archive import Content
     from twofold_build.files import Pack
     from twofold_build.project import Project
@@ -39,16 +40,18 @@ def check_project(
     root: Path,
     ignore: Iterable[str] = (),
     readers: Mapping[str, Callable[[dict[str, Any]], object]] | None = None,
+    read_stated: Callable[[Path], Stated] | None = None,
 ) -> list[Finding]:
     """Every finding of a project, errors first, each in the order of files and lines.
 
     `ignore` are codes left out beside those of [tool.twofold.check] ignore. `readers` read the
-    tables of [tool.twofold] that belong to other rooms ('conda') and raise ProjectErrors.
+    tables of [tool.twofold] that belong to other rooms ('conda') and raise ProjectErrors;
+    `read_stated` reads what a project of another backend says of itself, and where.
     Mistakes of pyproject.toml are findings; only a folder without a project raises TwofoldError.
     """
     from twofold.check.projects import project_findings
 
-    return project_findings(root, frozenset(ignore), readers or {})
+    return project_findings(root, frozenset(ignore), readers or {}, read_stated)
 
 
 def check_before_build(

@@ -126,17 +126,20 @@ def missing_import(code: Code) -> Iterator[Told]:
             where = f"{module.path}:{found.line}"
             severity = WARNING if found.is_deferred else ""
             if not space.exists(target):
-                if code.is_complete and not _is_left_out(code, target):
+                is_left_out = _is_left_out(code, target)
+                if code.is_complete and not is_left_out:
                     yield Told(
                         f"there is no module {target} in the package",
                         space.nearest_module(target) or "write it, or remove the import",
                         where,
                         severity=severity,
                     )
-                elif code.is_complete:
+                elif is_left_out:
                     yield Told(
                         f"the module {target} is there, but left out of the package",
-                        "name it in [tool.twofold] include",
+                        "name it in [tool.twofold] include"
+                        if code.is_complete
+                        else "name its package where the others are named",
                         where,
                         severity=severity,
                     )

@@ -82,9 +82,17 @@ class Code:
         """Where an entry point is written."""
         raise NotImplementedError
 
+    def is_only_in_sdist(self, path: str) -> bool:
+        """Whether a file, by its path as told, is in no wheel."""
+        raise NotImplementedError
+
 
 class Context(Code):
-    """A project under check: its code, and its own words (`said`)."""
+    """A project under check: its code, and its own words (`said`).
+
+    `place` is the file that says what pyproject.toml does not; `unknown` the place where another
+    backend's project computes which modules it packs, '' where that is known.
+    """
 
     def __init__(
         self,
@@ -104,7 +112,11 @@ class Context(Code):
         self.dependencies = project.dependencies
         self.entry_points = project.entry_points
         self.is_complete = project.backend in ("", "twofold_build")
-        self.left_out = [path for path, _ in pack.left_out]
+        self.place = "pyproject.toml"
+        self.unknown = ""
+        # What another backend does with a file that git ignores is not known here.
+        is_sure = self.is_complete
+        self.left_out = [p for p, why in pack.left_out if is_sure or why.startswith("wheel only")]
         self.allow = settings.allow
         self._text: str | None = None
         self.files = {
@@ -118,6 +130,8 @@ class Context(Code):
         """pyproject.toml, read only when a line is to be told."""
         if self._text is None:
             path = os.path.join(self.project.root, "pyproject.toml")
+            if not os.path.isfile(path):
+                return ""
             with open(path, encoding="utf-8", newline="") as file:
                 self._text = file.read().replace("\r\n", "\n")
         return self._text
@@ -125,12 +139,15 @@ class Context(Code):
     def at(self, key: str, value: str = "", table: str = "project") -> str:
         """Where a key of pyproject.toml is written, as findings tell it."""
         line = line_of(self.text, table, key, value)
-        place = f"pyproject.toml:{line}" if line else "pyproject.toml"
+        place = f"pyproject.toml:{line}" if line else self.place
         return f"{place}: [{table}]" + (f" {key}" if key else "")
 
     def entry_point_place(self, group: str, name: str) -> str:
         tables = {"console_scripts": "project.scripts", "gui_scripts": "project.gui-scripts"}
         return self.at(name, table=tables.get(group, f"project.entry-points.{group}"))
+
+    def is_only_in_sdist(self, path: str) -> bool:
+        return any(file.path == path and not file.wheel for file in self.pack.files)
 
     def table(self, dotted: str) -> dict[str, Any]:
         """A table of pyproject.toml, {} when it is not there."""

@@ -53,7 +53,7 @@ def import_cycle(code: Code) -> Iterator[Told]:
             continue
         shown = " -> ".join(group[:6]) + (f" and {len(group) - 6} more" if len(group) > 6 else "")
         first = code.modules[group[0]]
-        lines = [found.line for found, target in _edges(code, first) if target in group]
+        lines = [found.line for found, target in edges(code, first) if target in group]
         yield Told(
             f"these modules import each other when imported: {shown}",
             "move what both need into a module of its own, or import inside the function",
@@ -138,7 +138,7 @@ def _at_once(module: CodeModule) -> list[Import]:
     ]
 
 
-def _edges(code: Code, module: CodeModule) -> tuple[Edge, ...]:
+def edges(code: Code, module: CodeModule) -> tuple[Edge, ...]:
     """Which of the own modules a module imports by itself; packages above them do not count."""
     if module.name not in code.edges:
         code.edges[module.name] = tuple(_new_edges(code.space, module))
@@ -157,15 +157,10 @@ def _new_edges(space: Namespace, module: CodeModule) -> Iterator[Edge]:
             yield found, target
 
 
-def imported_at_once(code: Code, name: str) -> list[str]:
-    """The own modules that a module imports when it is imported."""
-    return [target for _, target in _edges(code, code.modules[name])]
-
-
 def _groups(code: Code) -> list[list[str]]:
     """Modules that reach each other: strongly connected, more than one, names sorted (Tarjan)."""
     to = {
-        name: sorted({target for _, target in _edges(code, module)} & code.modules.keys() - {name})
+        name: sorted({target for _, target in edges(code, module)} & code.modules.keys() - {name})
         for name, module in code.modules.items()
     }
     index: dict[str, int] = {}

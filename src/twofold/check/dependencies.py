@@ -32,8 +32,11 @@ _NOT_IMPORTED = re.compile(
 def missing_dependency(context: Context) -> Iterator[Told]:
     """TF111. A warning where some dependency may provide it, or the import may never run: inside
     a function, or in a module that the packages themselves do not import."""
+    if not _are_known(context):
+        return
     declared = _Declared(context)
     reached = context.reached
+    vendored = _vendored(context)
     seen: set[str] = set()
     first = sorted(context.modules.values(), key=lambda module: module.name not in reached)
     for module in first:
@@ -47,6 +50,7 @@ def missing_dependency(context: Context) -> Iterator[Told]:
                 context.space.is_top(found.top)
                 or is_stdlib(found.top)
                 or declared.provides(found.module)
+                or found.top in vendored
             ):
                 continue
             seen.add(found.top)
@@ -79,6 +83,20 @@ def unused_dependency(context: Context) -> Iterator[Told]:
             '[tool.twofold.check] ignore = ["TF112"]',
             context.at("dependencies", requirement),
         )
+
+
+def _vendored(context: Context) -> set[str]:
+    """Modules of others that lie in a folder of the package, which puts it on sys.path."""
+    return {
+        match[1]
+        for name in (*context.modules, *context.opaque)
+        if (match := re.search(r"(?:^|\.)_?(?:vendor|vendored|third_party|extern)\.(\w+)", name))
+    }
+
+
+def _are_known(context: Context) -> bool:
+    """Whether another backend does not compute the dependencies when it builds."""
+    return not {"dependencies", "optional-dependencies"} & context.project.dynamic
 
 
 class _Declared:

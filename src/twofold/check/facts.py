@@ -17,10 +17,14 @@ from twofold.imports.reading import Import, all_statements, is_type_checking, mo
 
 #: Ways to define names that no reading of the source can follow.
 _OPEN_WORDS = b"""
-    globals() locals() vars() sys.modules[ exec( setattr( apipkg lazy_loader lazy.attach
+    globals() locals() vars() sys.modules[ exec( setattr( apipkg lazy_loader lazy.attach __name__
 """.split()
+#: A module that is handed over by its name may come back with more in it.
+_HANDED_OVER = rb"\b(?!import_module\()\w*(?:module|lazy|alias|deprecat|export)\w*\((?:\s|#.*\n)*__name__"
 _OPEN = re.compile(
-    b"|".join((rb"\b" if word == b"exec(" else b"") + re.escape(word) for word in _OPEN_WORDS)
+    b"|".join((rb"\b" if word == b"exec(" else b"") + re.escape(word) for word in _OPEN_WORDS[:-1])
+    + b"|"
+    + _HANDED_OVER
 )
 
 #: Some lines, and what they stand under: 'if', 'main' or 'try'.

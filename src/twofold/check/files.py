@@ -55,6 +55,10 @@ class FileCode(Code):
     def place(self, path: str) -> str:
         return f"{self.artifact.filename}: {path}"
 
+    def is_only_in_sdist(self, path: str) -> bool:
+        del path  # which of an sdist's files its wheel would hold is not known here
+        return self.artifact.kind is Kind.SDIST
+
     def entry_point_place(self, group: str, name: str) -> str:
         return self.place(f"entry_points.txt: [{group}] {name}")
 

@@ -65,6 +65,22 @@ def empty_package(context: Context) -> Iterator[Told]:
             )
 
 
+def modules_not_known(context: Context) -> Iterator[Told]:
+    """TF204: of another backend's project, whose modules are then not judged, or not all."""
+    backend = context.project.backend.partition(".")[0]
+    if context.unknown:
+        message = f"which modules {backend} packs is computed when it is built"
+    elif not context.is_complete and not context.modules:
+        message = f"no module was found that {backend} would pack"
+    else:
+        return
+    yield Told(
+        f"{message}: they are not judged",
+        "build the project, and judge what was built: twofold check dist/*",
+        context.unknown or context.at("name"),
+    )
+
+
 def _below(path: str, module: str) -> bool:
     return path.startswith(module.replace(".", "/") + "/") and is_code(path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +17,7 @@ from twofold.check.order import in_order
 from twofold.check.reading import facts_of_all
 from twofold.check.rules import ERROR, MISTAKES, RULES, Rule
 from twofold.check.settings import CheckSettings, read_check_settings
+from twofold.check.stated import Stated, is_of_another_backend, project_of
 from twofold_build.archive import Content
 from twofold_build.errors import Problem, ProjectErrors
 from twofold_build.files import Pack
@@ -27,18 +29,30 @@ def project_findings(
     root: Path,
     ignore: frozenset[str],
     readers: Mapping[str, Callable[[dict[str, Any]], object]],
+    read_stated: Callable[[Path], Stated] | None = None,
 ) -> list[Finding]:
     """Mistakes of pyproject.toml when there are any, else what the rules find in the project."""
+    stated = None
     try:
-        project = read_project(root)
+        if read_stated and is_of_another_backend(document := _document(root), str(root)):
+            stated = read_stated(root)
+            project = project_of(os.path.abspath(root), document, stated, is_written=False)
+        else:
+            project = read_project(root)
         mistakes = Mistakes.of(project.root)
         settings = read_check_settings(project.document, mistakes)
         _read_others(project, readers, mistakes)
         mistakes.tell()
+        if read_stated and stated is None and not _is_ours(project):
+            stated = read_stated(root)
+            project = project_of(project.root, project.document, stated, is_written=True)
         pack = _pack(project)
     except ProjectErrors as error:
         return in_order(_not_ignored(_of_mistakes(error.problems, str(root)), ignore))
     context = context_of(project, pack, read_files(pack, {}), settings)
+    if stated is not None:
+        context.place = stated.place
+        context.unknown = stated.unknown
     left_out = settings.ignore | ignore
     return run_rules(context, [rule for rule in RULES if rule.code not in left_out])
 
@@ -105,9 +119,22 @@ def _read_others(
                 mistakes.add(problem.message, problem.hint, table=where, key=inner)
 
 
+def _document(root: Path) -> dict[str, Any]:
+    """pyproject.toml, {} where it is not there or cannot be read: that is told elsewhere."""
+    try:
+        with open(os.path.join(root, "pyproject.toml"), "rb") as file:
+            return tomllib.load(file)
+    except (OSError, ValueError, RecursionError):
+        return {}
+
+
+def _is_ours(project: Project) -> bool:
+    return project.backend in ("", "twofold_build")
+
+
 def _pack(project: Project) -> Pack:
-    """What is packed; of another backend's project only what our own rules would find."""
-    if project.backend in ("", "twofold_build"):
+    """What is packed; of another backend's project what its settings name, mistakes aside."""
+    if _is_ours(project):
         return packed(project)
     from twofold_build.files import collect
 

@@ -6,7 +6,7 @@ user: what is missing there is worth a warning, but no stop.
 
 from __future__ import annotations
 
-from twofold.check.cycles import imported_at_once
+from twofold.check.cycles import edges
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +17,9 @@ _TESTS = ("test", "tests", "testing", "conftest", "benchmarks")
 
 def reached_modules(code: Code) -> frozenset[str]:
     """Dotted names: the top packages and modules, those of the entry points, and all that these
-    import at once. A package that imports nothing of its own is taken to be used by its modules."""
-    importing = {name for name in code.modules if "." not in name and imported_at_once(code, name)}
+    import at once and without a `try`. A package that imports nothing of its own, not even inside
+    a function, is taken to be used by its modules."""
+    importing = {name for name in code.modules if "." not in name and _imports_its_own(code, name)}
     waiting = [name for name in code.modules if _is_start(name, importing)]
     for listed in code.entry_points.values():
         waiting += [reference.partition(":")[0].strip() for reference in listed.values()]
@@ -31,8 +32,15 @@ def reached_modules(code: Code) -> frozenset[str]:
         parts = name.split(".")
         waiting += [".".join(parts[:length]) for length in range(1, len(parts))]
         if name in code.modules:
-            waiting += imported_at_once(code, name)
+            module = code.modules[name]
+            waiting += [to for found, to in edges(code, module) if not found.is_optional]
     return frozenset(reached)
+
+
+def _imports_its_own(code: Code, name: str) -> bool:
+    module = code.modules[name]
+    targets = (code.space.target(module, found) for found in module.facts.imports)
+    return any(target is not None and code.space.is_own(target) for target in targets)
 
 
 def _is_start(name: str, importing: set[str]) -> bool:

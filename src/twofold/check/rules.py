@@ -52,6 +52,7 @@ TF112 W unused-dependency      dependencies -         A dependency that nothing 
 TF201 E secret                 secrets      secrets   What looks like a key or a credential would be packed.
 TF202 W junk                   junk         junk      A file that hardly belongs into a package.
 TF203 E empty-package          junk         files     There is no code in the package.
+TF204 W modules-not-known      junk         -         What another backend packs is not known here.
 TF301 W unknown-conda-name     conda_side   -         What conda calls a dependency is not known.
 TF302 W not-in-conda           conda_side   -         A dependency says what conda cannot say.
 TF303 W recipe-differs         meta_yaml    -         meta.yaml says something else than pyproject.toml.

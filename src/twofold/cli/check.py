@@ -60,6 +60,7 @@ def _findings(paths: Sequence[Path], ignore: Sequence[str]) -> list[Finding]:
     from twofold.check import check_files, check_project
     from twofold.convert import options_of
     from twofold.errors import UsageError
+    from twofold.new.adopt import read_stated
 
     folders = [path for path in paths if not path.is_file()]
     if not folders:
@@ -72,7 +73,7 @@ def _findings(paths: Sequence[Path], ignore: Sequence[str]) -> list[Finding]:
             else "more than one path, and a folder among them",
             "name one project, or built files",
         )
-    return check_project(folders[0], ignore, {"conda": options_of})
+    return check_project(folders[0], ignore, {"conda": options_of}, read_stated)
 
 
 def _fix(paths: Sequence[Path], findings: list[Finding], ignore: Sequence[str]) -> list[Finding]:

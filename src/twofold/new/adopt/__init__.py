@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from twofold.new.adopt.adopting import Adoption, Tools, adopt, stated
 from twofold.new.adopt.facts import Facts, Lost, Requirement
+from twofold.new.adopt.layout import read_stated
 from twofold.new.adopt.lists import RecipeFacts
 from twofold.new.adopt.verifying import Difference, compare_wheels
 
@@ -24,5 +25,6 @@ __all__ = [
     "Tools",
     "adopt",
     "compare_wheels",
+    "read_stated",
     "stated",
 ]

@@ -24,7 +24,8 @@ def settle_modules(facts: Facts, root: Path, takes_all: bool) -> None:
         for name in [m for m in modules if not any(_place(root / s, m) for s in sources)]:
             facts.lose("packages", f"'{name}'", "there is no such module in the tree")
             modules.remove(name)
-        _exclude_unlisted(facts, root, sources, listed)
+        if any("." in name for name in listed):
+            exclude_unlisted(facts, root, sources, listed)
     else:
         modules = _found(facts, root, takes_all)
     _write(facts, root, modules, sources)
@@ -99,12 +100,10 @@ def _minimal(root: Path, sources: Sequence[str], listed: Sequence[str]) -> list[
     return [name for name in found if name not in inner]
 
 
-def _exclude_unlisted(
+def exclude_unlisted(
     facts: Facts, root: Path, sources: Sequence[str], listed: Sequence[str]
 ) -> None:
-    """A subpackage beside listed ones that is not listed stays out of the wheel."""
-    if not any("." in name for name in listed):
-        return
+    """A subpackage of a listed one that is not listed itself stays out of the wheel."""
     for source in sources:
         for name in listed:
             folder = root / source / name.replace(".", "/")

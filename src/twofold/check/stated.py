@@ -1,0 +1,72 @@
+"""What the files of another backend's project say, in the words of pyproject.toml.
+
+The room `new` reads them (setup.py, setup.cfg, the tables of poetry, flit, hatch, pdm and
+setuptools) and the door passes its reader in; here a Project is made of what it found.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from twofold_build.errors import ProjectErrors
+from twofold_build.mistakes import Mistakes
+from twofold_build.project import Project
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Stated(NamedTuple):
+    """`project` and `settings` are [project] and [tool.twofold] as they would have to be written
+    for the same package; `dynamic` the keys of [project] that a program computes. `place` is the
+    file that says it, `unknown` the place where the packed modules are computed, else ''.
+    """
+
+    project: dict[str, Any]
+    settings: dict[str, Any]
+    dynamic: frozenset[str]
+    place: str
+    unknown: str
+
+
+def is_of_another_backend(document: dict[str, Any], root: str) -> bool:
+    """Whether a project that has no [project] is one for setuptools, poetry or flit."""
+    tool = document.get("tool", {})
+    if "project" in document or not isinstance(tool, dict):
+        return False
+    return bool({"poetry", "flit"} & set(tool)) or any(
+        os.path.isfile(os.path.join(root, name)) for name in ("setup.py", "setup.cfg")
+    )
+
+
+def project_of(root: str, document: dict[str, Any], stated: Stated, is_written: bool) -> Project:
+    """The project that the files describe.
+
+    Where its own pyproject.toml has a [project] (`is_written`), its mistakes are told already;
+    else they are raised here as ProjectErrors.
+    """
+    from twofold_build.settings import read_settings
+    from twofold_build.tables import read_build_system, read_project_table
+
+    mistakes = Mistakes(stated.place, "")
+    table = {**stated.project}
+    dynamic = {*stated.dynamic, *(("version",) if isinstance(table.get("version"), dict) else ())}
+    for key in dynamic:
+        table.pop(key, None)
+    table["dynamic"] = sorted(dynamic - {"name"})
+    document = {**document, "project": table}
+    unjudged = Mistakes(stated.place, "")
+    project = Project(root, document, read_settings(stated.settings, root, unjudged))
+    read_build_system(document, project, unjudged)
+    project.backend = project.backend or "setuptools.build_meta"
+    read_project_table(document, project, mistakes)
+    if not is_written:
+        problems = [
+            problem for problem in mistakes.problems() if "'version'" not in problem.message
+        ]
+        if problems:
+            raise ProjectErrors(problems)
+    project.version = project.version if "version" not in dynamic else ""
+    return project

@@ -1,0 +1,211 @@
+"""Projects of other backends: judged by the modules that their own settings name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.check.conftest import GOOD, write
+from tests.conftest import Ran
+from twofold.check import Finding, check_project
+from twofold.new.adopt import read_stated
+
+#: A module that no finding of its own, and one that cannot be compiled.
+FINE, WRONG = "x = 1\n", "def f(:\n"
+
+
+def found(root: Path) -> list[Finding]:
+    return check_project(root, read_stated=read_stated)
+
+
+def errors(root: Path) -> list[tuple[str, str]]:
+    return [(finding.code, finding.place[0]) for finding in found(root) if finding.is_error]
+
+
+def with_backend(backend: str, tables: str = "") -> str:
+    return GOOD["pyproject.toml"].replace('"twofold_build"', f'"{backend}"') + tables
+
+
+#: Where the backend's settings put the module -> its files and settings.
+PROJECTS = {
+    "setuptools, package-dir": (
+        "lib/other/mod.py",
+        with_backend(
+            "setuptools.build_meta",
+            '[tool.setuptools]\npackages = ["other"]\npackage-dir = {"" = "lib"}\n',
+        ),
+    ),
+    "setuptools, find": (
+        "code/other/mod.py",
+        with_backend(
+            "setuptools.build_meta", '[tool.setuptools.packages.find]\nwhere = ["code"]\n'
+        ),
+    ),
+    "flit": (
+        "other/mod.py",
+        with_backend("flit_core.buildapi", '[tool.flit.module]\nname = "other"\n'),
+    ),
+    "hatchling": (
+        "lib/other/mod.py",
+        with_backend(
+            "hatchling.build", '[tool.hatch.build.targets.wheel]\npackages = ["lib/other"]\n'
+        ),
+    ),
+    "pdm": (
+        "lib/other/mod.py",
+        with_backend("pdm.backend", '[tool.pdm.build]\npackage-dir = "lib"\n'),
+    ),
+    "uv": (
+        "lib/other/mod.py",
+        with_backend(
+            "uv_build", '[tool.uv.build-backend]\nmodule-name = "other"\nmodule-root = "lib"\n'
+        ),
+    ),
+    "poetry, old": (
+        "lib/other/mod.py",
+        '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.core.masonry.api"\n'
+        '[tool.poetry]\nname = "pkg"\nversion = "1.0"\ndescription = "A sample"\nauthors = []\n'
+        'packages = [{include = "other", from = "lib"}]\n',
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PROJECTS)
+def test_the_modules_are_those_that_the_backends_settings_name(case: str, tmp_path: Path) -> None:
+    path, pyproject = PROJECTS[case]
+    files = {**GOOD, "pyproject.toml": pyproject, path: WRONG, "src/pkg/__init__.py": None}
+    files[path.replace("mod.py", "__init__.py")] = FINE
+    assert errors(write(tmp_path, files)) == [("TF101", path)]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {
+            "setup.py": "from setuptools import setup\n"
+            "setup(name='pkg', version='1.0', packages=['other'], package_dir={'': 'lib'})\n"
+        },
+        {
+            "setup.cfg": "[metadata]\nname = pkg\nversion = 1.0\n[options]\npackages = find:\n"
+            "package_dir =\n    = lib\n[options.packages.find]\nwhere = lib\n",
+            "setup.py": "from setuptools import setup\nsetup()\n",
+        },
+    ],
+    ids=["setup.py", "setup.cfg"],
+)
+def test_a_project_without_pyproject_is_judged_by_its_setup(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    root = write(tmp_path, {**files, "lib/other/__init__.py": FINE, "lib/other/mod.py": WRONG})
+    assert errors(root) == [("TF101", "lib/other/mod.py")]
+
+
+def test_a_subpackage_that_setuptools_is_not_told_of_is_missed(tmp_path: Path) -> None:
+    root = write(
+        tmp_path,
+        {
+            "setup.py": "from setuptools import setup\n"
+            "setup(name='pkg', version='1.0', packages=['pkg'])\n",
+            "pkg/__init__.py": "from .inner import f\n",
+            "pkg/inner/__init__.py": "f = 1\n",
+        },
+    )
+    assert errors(root) == [("TF105", "pkg/__init__.py")]
+    whole = (root / "setup.py").read_text().replace("['pkg']", "['pkg', 'pkg.inner']")
+    write(root, {"setup.py": whole})
+    assert errors(root) == []
+
+
+def test_what_setup_cfg_declares_counts_as_a_dependency(tmp_path: Path) -> None:
+    cfg = (
+        "[metadata]\nname = pkg\nversion = 1.0\n[options]\npackages = pkg\n"
+        "install_requires =\n    numpy\n[options.entry_points]\nconsole_scripts =\n"
+        "    run = pkg:mian\n"
+    )
+    source = "import numpy\nimport pandas\ndef main(): ...\n"
+    root = write(tmp_path, {"setup.cfg": cfg, "pkg/__init__.py": source})
+    assert sorted(errors(root)) == [("TF102", "setup.cfg"), ("TF111", "pkg/__init__.py")]
+
+
+def test_dependencies_that_are_computed_are_not_missed(tmp_path: Path) -> None:
+    setup = (
+        "from setuptools import setup\n"
+        "setup(name='pkg', version='1.0', packages=['pkg'], install_requires=needs())\n"
+    )
+    assert errors(write(tmp_path, {"setup.py": setup, "pkg/__init__.py": "import numpy\n"})) == []
+
+
+def test_a_bad_requirement_in_setup_cfg_is_found_there(tmp_path: Path) -> None:
+    cfg = (
+        "[metadata]\nname = pkg\nversion = 1.0\n[options]\npackages = pkg\n"
+        "install_requires = numpy>>1.24\n"
+    )
+    root = write(tmp_path, {"setup.cfg": cfg, "pkg/__init__.py": "import numpy\n"})
+    assert ("TF005", "setup.cfg") in errors(root)
+
+
+def test_computed_modules_are_told_in_one_line_with_the_way_to_judge_them(
+    tmp_path: Path, twofold: Callable[..., Ran]
+) -> None:
+    setup = "from setuptools import setup\nsetup(name='pkg', version='1.0', packages=found())\n"
+    root = write(tmp_path, {"setup.py": setup, "pkg/__init__.py": FINE})
+    ran = twofold("check", root)
+    assert ran.code == 0
+    (line,) = [line for line in ran.out.splitlines() if "TF204" in line]
+    assert line.startswith("setup.py:2: warning")
+    assert "  hint: build the project, and judge what was built: twofold check dist/*" in ran.out
+
+
+def test_a_folder_without_any_project_is_still_told(
+    tmp_path: Path, twofold: Callable[..., Ran]
+) -> None:
+    ran = twofold("check", write(tmp_path, {"pkg/__init__.py": FINE}))
+    assert ran.code == 1
+    assert "there is no pyproject.toml" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("source", "others"),
+    [
+        ("from . import plots\n", {"plots": "x = 1\n", "pkgext": "import numpy\n"}),
+        ("def f():\n    from . import core\n", {"core": "x = 1\n", "ext": "import numpy\n"}),
+        (
+            "try:\n    from . import ext\nexcept ImportError:\n    ext = None\n",
+            {"ext": "import numpy\n"},
+        ),
+    ],
+)
+def test_what_an_optional_module_needs_is_only_a_warning(
+    source: str, others: dict[str, str], project: Callable[..., Path]
+) -> None:
+    files = {f"src/pkg/{name}.py": text for name, text in others.items()}
+    root = project({"src/pkg/__init__.py": source, **files})
+    assert [f.severity for f in found(root) if f.code == "TF111"] == ["warning"]
+
+
+def test_a_vendored_module_is_no_missing_dependency(project: Callable[..., Path]) -> None:
+    files = {"src/pkg/__init__.py": "import numpy\n", "src/pkg/_vendor/numpy.py": FINE}
+    assert errors(project(files)) == []
+
+
+def test_a_module_that_is_made_anew_may_have_any_name(project: Callable[..., Path]) -> None:
+    source = "__all__ = ['f']\nold, new = local.recreate_module(  # later\n    __name__, names)\n"
+    assert [code for code, _ in errors(project({"src/pkg/__init__.py": source}))] == []
+
+
+def test_a_key_in_the_tests_of_an_sdist_is_a_warning_and_a_token_an_error(
+    project: Callable[..., Path],
+) -> None:
+    key = (
+        "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEowIBAAKCAQEAx4UbaDzY5xjW6hc9jwN0mX33XpTDVWqKl\n"
+    )
+    include = {"[project]": '[tool.twofold.sdist]\ninclude = ["tests/**"]\n[project]'}
+    root = project({"tests/certs/server.key": key * 3, "src/pkg/tests/__init__.py": ""}, include)
+    assert [(f.code, f.severity) for f in found(root)] == [("TF201", "warning")]
+    write(root, {"src/pkg/tests/server.key": key * 3})
+    assert errors(root) == [("TF201", "src/pkg/tests/server.key")]
+    write(root, {"src/pkg/tests/server.key": None})
+    write(root, {"tests/token.txt": "ghp_" + "a1B2c3D4e5" * 4})
+    assert errors(root) == [("TF201", "tests/token.txt")]
