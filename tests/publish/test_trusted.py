@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from tests.publish.conftest import Release, make_wheel, sha256
 from tests.publish.wire import Handler, Store, serving
+from twofold.cli import main
 from twofold.errors import Refused, TwofoldError
 from twofold.publish.failures import Patience
 from twofold.publish.publication import Order, prepare
@@ -75,7 +77,7 @@ class TrustingIndex(Handler):
             self.store.put(str(self.store.other["name"]), fields["content"])
             return self.answer(200, {})
         if path == "/api/v1/upload/lab" and self.headers["Authorization"] == f"Bearer {MINTED}":
-            self.store.put(f"lab/noarch/{self.headers['x-file-name']}", fields["file"])
+            self.store.put(f"/lab/noarch/{self.headers['x-file-name']}", fields["file"])
             return self.answer(200, {})
         return self.answer(403, {"message": "not allowed"})
 
@@ -104,13 +106,39 @@ def test_an_identity_of_the_ci_becomes_a_token_of_the_index(
     assert ("/oidc/who" in store.other["asked"]) == pep807
 
 
-def test_prefix_devs_dialect_is_spoken_too(index: tuple[str, Store], release: Release) -> None:
+@pytest.mark.parametrize("ci", ["github", "gitlab"])
+@pytest.mark.parametrize("dialect", ["pypi", "prefix"])
+def test_pypis_and_prefix_devs_dialects_are_spoken_in_both_cis(
+    index: tuple[str, Store],
+    release: Release,
+    dialect: str,
+    ci: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """By the command: the target from the configuration, the identity from the CI's variables."""
     address, store = index
-    with prepare(Order([release.conda], [f"prefix+{address}/lab"], patience=QUICK)) as made:
-        store.files.clear()
-        with pytest.raises(TwofoldError, match="cannot be fetched"):  # its channel is elsewhere
-            made.carry_out(lambda _: None)
-    assert f"lab/noarch/{release.conda.name}" in store.history
+    file = release.conda if dialect == "prefix" else release.wheel
+    store.other["name"] = file.name
+    keys = {
+        "pypi": f'url = "{address}/legacy/"\nindex = "{address}/simple/"',
+        "prefix": f'url = "{address}"\nchannel = "lab"',
+    }
+    (tmp_path / "twofold-config").mkdir()
+    config = tmp_path / "twofold-config" / "config.toml"
+    config.write_text(f'[targets.there]\nkind = "{dialect}"\n{keys[dialect]}\n')
+    if ci == "gitlab":
+        for name in [name for name in os.environ if name.startswith(("GITHUB_", "ACTIONS_"))]:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("GITLAB_CI", "true")
+        audience = "127.0.0.1" if dialect == "prefix" else "the-index"
+        name = {"pypi": "THE_INDEX_ID_TOKEN", "prefix": "_27_0_0_1_ID_TOKEN"}[dialect]
+        monkeypatch.setenv(name, jwt(audience))
+    assert main(["publish", str(file), "--to", "there"]) == 0, capsys.readouterr().err
+    stored = f"/lab/noarch/{file.name}" if dialect == "prefix" else file.name
+    assert store.history[stored] == {sha256(file)}
+    assert MINTED not in "".join(capsys.readouterr())
 
 
 def test_an_identity_that_is_not_trusted_is_told_with_the_servers_reason(

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
-import ssl
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,38 +16,11 @@ import requests
 import trustme
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.issuer import Issuer, issuing
 from tests.server.conftest import Place, serve
 from tests.server.packages import make_wheel
 from twofold.errors import Refused
 from twofold.server.registry import trust
-
-
-@dataclass
-class Issuer:
-    """An identity provider: its address, its key, and the tokens it signs."""
-
-    url: str
-    key: rsa.RSAPrivateKey
-    documents: dict[str, Any] = field(default_factory=dict)
-    number: int = 0
-
-    def token(self, _key: Any = None, _algorithm: str = "RS256", **claims: Any) -> str:
-        self.number += 1
-        now = int(time.time())
-        told = {
-            "iss": self.url,
-            "aud": "twofold",
-            "sub": "repo:org/project:ref:refs/heads/main",
-            "repository": "org/project",
-            "workflow_ref": "org/project/.github/workflows/release.yml@refs/tags/v1",
-            "jti": f"token-{self.number}",
-            "iat": now,
-            "exp": now + 300,
-            **claims,
-        }
-        told = {name: value for name, value in told.items() if value is not None}
-        header = {"kid": "key-1", "jku": "https://evil.example/keys"}
-        return jwt.encode(told, _key or self.key, _algorithm, header)
 
 
 @pytest.fixture(scope="module")
@@ -67,32 +36,8 @@ def issuer(
     authority.cert_pem.write_to_path(bundle)
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    documents: dict[str, Any] = {}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = json.dumps(documents.get(self.path)).encode()
-            self.send_response(200 if self.path in documents else 404)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"https://localhost:{server.server_address[1]}"
-    public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
-    documents["/.well-known/openid-configuration"] = {"issuer": url, "jwks_uri": f"{url}/keys"}
-    documents["/keys"] = {"keys": [{**public, "kid": "key-1", "use": "sig", "alg": "RS256"}]}
-    yield Issuer(url, key, documents)
-    server.shutdown()
-    server.server_close()
+    with issuing(authority) as issuer:
+        yield issuer
 
 
 @pytest.fixture

@@ -104,6 +104,8 @@ def _mint(exchange: Exchange, http: Http, *, plain: bool) -> Secret:
     answer = http.again(attempt)
     if not answer.ok:
         hint = "add this repository, workflow and environment as a trusted publisher of the target"
+        if "invalid-reuse-token" in answer.text():
+            hint = "an identity is good once, and GitLab gives a job one: run the job again"
         raise http.refused(answer, exchange.mint, hint)
     value = answer.json()
     if plain:
