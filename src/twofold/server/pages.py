@@ -53,13 +53,13 @@ def _set_simple_page(
     label: str,
     shown: Sequence[Stored],
 ) -> None:
+    if not pages.has_page(db, channel.id, simple_key(label, JSON, project.key)):
+        channels.names_changed(db, channel.id, serial)
     for form, body in (
         (JSON, simple.project_json(project, shown)),
         (HTML, simple.project_html(project, shown)),
     ):
         key = simple_key(label, form, project.key)
-        if pages.page(db, channel.id, key) is None:
-            channels.names_changed(db, channel.id, serial)
         pages.set_page(db, channel.id, key, Page(body, etag_of(body), serial))
 
 
@@ -70,8 +70,11 @@ def render_shards(
     serial: int,
     at: datetime,
     labels: Iterable[str] = (),
-) -> None:
-    """The shards of the names of these files, under every label they have or had."""
+) -> set[tuple[str, str]]:
+    """The shards of the names of these files, under every label they have or had.
+
+    Returns the (label, subdir) that changed.
+    """
     places: dict[tuple[str, str], set[str]] = {}
     for file in changed:
         if file.kind.is_conda:
@@ -83,6 +86,7 @@ def render_shards(
             body = conda.shard(shown) if shown else b""
             sha256 = hashlib.sha256(body).hexdigest() if shown else ""
             pages.set_shard(db, channel.id, (label, subdir, name), sha256, body, serial, at)
+    return {(label, subdir) for (subdir, _), affected in places.items() for label in affected}
 
 
 def etag_of(body: bytes) -> str:

@@ -56,7 +56,10 @@ class Registry:
         with self.database.write() as db:
             found = reachable(db, actor, channel, action, project)
             serial = channels.next_serial(db, found.id)
-            yield Change(self, db, actor, found, serial, self.clock())
+            change = Change(self, db, actor, found, serial, self.clock())
+            yield change
+        if change.places:
+            self.whole.followers.wake_large(self.database, change.channel, change.places)
 
     def looking(
         self, db: Connection, actor: Actor, channel: str, action: Action = Action.READ
@@ -78,7 +81,10 @@ def reachable(
 
 @dataclass(frozen=True)
 class Change:
-    """A change under way: one transaction, one serial, one moment."""
+    """A change under way: one transaction, one serial, one moment.
+
+    `places` are the (label, subdir) of the conda side that it touched so far.
+    """
 
     registry: Registry
     db: Connection
@@ -86,6 +92,7 @@ class Change:
     channel: Channel
     serial: int
     at: datetime
+    places: set[tuple[str, str]] = field(default_factory=set)
 
     def note(self, action: str, subject: str, **detail: object) -> None:
         """Put a line into the audit log."""
@@ -102,4 +109,5 @@ class Change:
 
     def show_conda(self, *changed: Stored, labels: Iterable[str] = ()) -> None:
         """Render anew the shards of these files alone."""
-        pages.render_shards(self.db, self.channel, changed, self.serial, self.at, labels)
+        places = pages.render_shards(self.db, self.channel, changed, self.serial, self.at, labels)
+        self.places.update(places)

@@ -1,23 +1,20 @@
 """The pages of the conda side: repodata.json, shards and their neighbours.
 
 Shards are rendered on write. The whole-channel pages (repodata.json, run_exports, channeldata) are
-made when they are first asked for after a change, and kept in the database; large ones are made
-anew in the background. The shard index is kept in the process and brought up to date.
+made when they are first asked for after a change, and kept in the database; large ones follow in
+the background. The shard index is kept in the process and brought up to date.
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from twofold.server.model import Action, Actor, Channel, Page, View
 from twofold.server.pages import MAIN, etag_of
 from twofold.server.registry import Registry, reachable
+from twofold.server.registry.following_pages import LARGE, Wanted
 from twofold.server.registry.looking import not_found
-from twofold.server.registry.whole import LARGE
 from twofold.server.rendering import conda
 from twofold.server.store import Connection, Database, files, pages
 
@@ -38,40 +35,15 @@ def repodata(registry: Registry, view: View, subdir: str, name: str) -> tuple[Pa
             raise not_found(f"subdir '{subdir[:50]}' in channel '{view.channel}'")
         if name == _SHARDS:
             place = (found.id, label, subdir)
-            page = registry.whole.shard_index(db, place, serial, registry.clock())
-            return page, found.public
+            return registry.whole.shard_index(db, place, serial), found.public
         kept = pages.page(db, found.id, f"conda/{label}/{subdir}/{name}")
     if kept is not None and kept.serial == serial:
         return kept, found.public
     wanted = Wanted(found, label, subdir, name)
     if kept is not None and len(kept.body) >= LARGE:
-        render_behind(registry, wanted)
+        registry.whole.followers.wake(registry.database, wanted)
         return kept, found.public
     return render(registry.database, wanted), found.public
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A page to render."""
-
-    channel: Channel
-    label: str
-    subdir: str
-    name: str
-
-    @property
-    def key(self) -> str:
-        return f"conda/{self.label}/{self.subdir}/{self.name}"
-
-
-def render_behind(registry: Registry, wanted: Wanted) -> None:
-    """Render in a process of its own: a second of work here would hold up every other request."""
-    url = registry.database.url.render_as_string(hide_password=False)
-    place = [wanted.channel.name, wanted.label, wanted.subdir, wanted.name]
-    told = json.dumps([url, *place])
-    command = [sys.executable, "-m", "twofold.server.registry.render_process"]
-    key = (wanted.channel.id, wanted.key)
-    registry.whole.behind(key, lambda: subprocess.run(command, input=told, text=True, check=True))
 
 
 def render(database: Database, wanted: Wanted) -> Page:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -85,8 +86,10 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> P
         ready = Ready(
             upload, artifact, Twin(), _provenance(actor, upload, artifact), _run_exports(artifact)
         )
-        twin = make_twin(artifact, path.parent / "twin", known)
-        registry.blobs.put(artifact.sha256, path)
+        with ThreadPoolExecutor(1) as aside:  # the disk writes while the twin is compressed
+            stored = aside.submit(registry.blobs.put, artifact.sha256, path)
+            twin = make_twin(artifact, path.parent / "twin", known)
+            stored.result()
         for made in twin.artifacts:
             registry.blobs.put(made.sha256, made.path)
         return _record(registry, actor, channel, replace(ready, twin=twin))

@@ -1,4 +1,4 @@
-"""A process that renders one large page and ends: `conda_pages.render_behind` starts it.
+"""A process that renders one large page and ends: `following_pages` starts it.
 
 What to render comes on stdin, because the database's address may hold a password.
 """
@@ -9,14 +9,15 @@ import json
 import os
 import sys
 
-from twofold.server.registry.conda_pages import Wanted, render
-from twofold.server.store import Database, channels
-
 
 def main() -> None:
     url, channel, label, subdir, name = json.load(sys.stdin)
     if hasattr(os, "nice"):
-        os.nice(10)  # readers and uploads go first
+        os.nice(19)  # readers and uploads go first, also before what is imported
+    from twofold.server.registry.conda_pages import render
+    from twofold.server.registry.following_pages import Wanted
+    from twofold.server.store import Database, channels
+
     database = Database(url)
     with database.read() as db:
         found = channels.channel_named(db, channel)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, Table, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from twofold.artifact import Artifact, Kind
 from twofold.server.clock import from_text, to_text
@@ -65,7 +66,7 @@ def add_file(db: Connection, new: NewFile, file_labels: Iterable[str]) -> Stored
         )
     )
     file_id = new_id(done)
-    set_labels(db, new.channel_id, file_id, file_labels)
+    _add_labels(db, new.channel_id, file_id, file_labels)
     found = file_by_id(db, file_id)
     assert found is not None
     return found
@@ -93,12 +94,14 @@ def copy_file(
 
 
 def _need_blob(db: Connection, sha256: str, size: int, at: datetime) -> None:
-    if db.execute(select(blobs.c.sha256).where(blobs.c.sha256 == sha256)).first() is None:
-        from sqlalchemy.dialects import postgresql, sqlite
+    values = {"sha256": sha256, "size": size, "created_at": to_text(at)}
+    _insert_new(db, blobs, [values])
 
-        dialect = sqlite if db.dialect.name == "sqlite" else postgresql
-        values = {"sha256": sha256, "size": size, "created_at": to_text(at)}
-        db.execute(dialect.insert(blobs).values(**values).on_conflict_do_nothing())
+
+def _insert_new(db: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert the rows that are not there."""
+    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
+    db.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
 
 
 def change_file(db: Connection, file_id: int, **values: Any) -> None:
@@ -110,16 +113,19 @@ def change_file(db: Connection, file_id: int, **values: Any) -> None:
 def set_labels(db: Connection, channel_id: int, file_id: int, names: Iterable[str]) -> None:
     """Exactly these labels from now on; a label comes into being with its first file."""
     db.execute(delete(labels).where(labels.c.file_id == file_id))
-    for name in sorted(set(names)):
-        db.execute(insert(labels).values(channel_id=channel_id, file_id=file_id, label=name))
-        add_label(db, channel_id, name)
+    _add_labels(db, channel_id, file_id, names)
+
+
+def _add_labels(db: Connection, channel_id: int, file_id: int, names: Iterable[str]) -> None:
+    rows = [{"channel_id": channel_id, "label": name} for name in sorted(set(names))]
+    if rows:
+        db.execute(insert(labels), [{**row, "file_id": file_id} for row in rows])
+        _insert_new(db, channel_labels, rows)
 
 
 def add_label(db: Connection, channel_id: int, name: str) -> None:
     """A label that stands even with no file; nothing changes when it is there."""
-    where = (channel_labels.c.channel_id == channel_id) & (channel_labels.c.label == name)
-    if db.execute(select(channel_labels.c.label).where(where)).first() is None:
-        db.execute(insert(channel_labels).values(channel_id=channel_id, label=name))
+    _insert_new(db, channel_labels, [{"channel_id": channel_id, "label": name}])
 
 
 def remove_label(db: Connection, channel_id: int, name: str) -> None:
@@ -169,13 +175,17 @@ def twins_of(db: Connection, file_id: int) -> list[Stored]:
 
 
 def conda_files(db: Connection, channel_id: int, subdir: str, name: str) -> list[Stored]:
+    """All packages of a name, by file name.
+
+    Sorted here: asked to, SQLite walks the whole subdir in the order of file names.
+    """
     query = select(files).where(
         files.c.channel_id == channel_id,
         files.c.subdir == subdir,
         files.c.name == name,
         files.c.deleted_at.is_(None),
     )
-    return _all(db, query.order_by(files.c.filename))
+    return sorted(_all(db, query), key=lambda file: file.filename)
 
 
 def files_labelled(db: Connection, channel_id: int, label: str) -> list[Stored]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy import Connection, Table, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from twofold.server.clock import to_text
+from twofold.server.clock import from_text, to_text
 from twofold.server.model import Page
 from twofold.server.store.schema import (
     files,
@@ -33,6 +34,11 @@ def page(db: Connection, channel_id: int, key: str) -> Page | None:
     return Page(bytes(row[0]), row[1], row[2]) if row else None
 
 
+def has_page(db: Connection, channel_id: int, key: str) -> bool:
+    query = select(pages.c.serial).where(pages.c.channel_id == channel_id, pages.c.key == key)
+    return db.execute(query).first() is not None
+
+
 def projects_with_page(db: Connection, channel_id: int, prefix: str) -> list[str]:
     """The keys of the projects that have a page whose key is `prefix` + the project's, sorted."""
     query = (
@@ -46,6 +52,53 @@ def projects_with_page(db: Connection, channel_id: int, prefix: str) -> list[str
         .order_by(projects.c.key)
     )
     return list(db.execute(query).scalars())
+
+
+def page_serial(db: Connection, channel_id: int, key: str) -> int | None:
+    """The serial of the records that a page shows; None when there is no page."""
+    query = select(pages.c.serial).where(pages.c.channel_id == channel_id, pages.c.key == key)
+    found = db.execute(query).scalar()
+    return int(found) if found is not None else None
+
+
+def large_pages(db: Connection, channel_id: int, keys: Iterable[str], size: int) -> list[str]:
+    """Those of the pages with these keys that have at least so many bytes."""
+    query = select(pages.c.key).where(
+        pages.c.channel_id == channel_id,
+        pages.c.key.in_(sorted(keys)),
+        func.length(pages.c.body) >= size,
+    )
+    return list(db.execute(query).scalars())
+
+
+def take_turn(db: Connection, channel_id: int, key: str, at: datetime, until: datetime) -> float:
+    """0 when the right to render a page is ours until `until`, else the seconds it is another's.
+
+    The right is a row beside the page, so that the servers of one store take turns.
+    """
+    row = {"channel_id": channel_id, "key": _turn(key), "etag": to_text(until)}
+    row |= {"serial": 0, "body": b""}
+    new: Any = (sqlite if db.dialect.name == "sqlite" else postgresql).insert(pages).values(row)
+    taken = new.on_conflict_do_update(
+        index_elements=["channel_id", "key"],
+        set_={"etag": row["etag"]},
+        where=pages.c.etag <= to_text(at),
+    )
+    if db.execute(taken).rowcount:
+        return 0.0
+    where = (pages.c.channel_id == channel_id) & (pages.c.key == row["key"])
+    told = db.execute(select(pages.c.etag).where(where)).scalar_one()
+    return max(0.01, (from_text(told) - at).total_seconds())
+
+
+def end_turn(db: Connection, channel_id: int, key: str, until: datetime) -> None:
+    """Nobody renders the page again before `until`."""
+    where = (pages.c.channel_id == channel_id) & (pages.c.key == _turn(key))
+    db.execute(update(pages).where(where).values(etag=to_text(until)))
+
+
+def _turn(key: str) -> str:
+    return f"turn/{key}"
 
 
 def remove_page(db: Connection, channel_id: int, key: str) -> None:
@@ -89,6 +142,27 @@ def shards_since(
         shards.c.serial > serial,
     )
     return [(name, sha256) for name, sha256 in db.execute(query)]
+
+
+def newest_shard_at(db: Connection, channel_id: int, label: str, subdir: str) -> datetime | None:
+    """When the newest of a subdir's shards was made."""
+    query = (
+        select(shard_bodies.c.created_at)
+        .join(
+            shards,
+            (shards.c.channel_id == shard_bodies.c.channel_id)
+            & (shards.c.sha256 == shard_bodies.c.sha256),
+        )
+        .where(
+            shards.c.channel_id == channel_id,
+            shards.c.label == label,
+            shards.c.subdir == subdir,
+        )
+        .order_by(shards.c.serial.desc())
+        .limit(1)
+    )
+    found = db.execute(query).scalar()
+    return from_text(found) if found else None
 
 
 def shards_unlike_records(db: Connection, channel_id: int) -> list[tuple[str, str, str]]:
