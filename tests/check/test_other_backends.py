@@ -190,6 +190,17 @@ def test_a_vendored_module_is_no_missing_dependency(project: Callable[..., Path]
     assert errors(project(files)) == []
 
 
+def test_a_vendored_part_of_another_project_is_judged_mildly(
+    project: Callable[..., Path],
+) -> None:
+    source = "__version__ = '3.0'\n__all__ = ['f']\nfrom .gone import x\n"
+    root = project({"src/pkg/_vendor/other/__init__.py": source})
+    assert {(f.code, f.severity) for f in found(root)} == {
+        ("TF104", "warning"),
+        ("TF105", "warning"),
+    }
+
+
 def test_a_module_that_is_made_anew_may_have_any_name(project: Callable[..., Path]) -> None:
     source = "__all__ = ['f']\nold, new = local.recreate_module(  # later\n    __name__, names)\n"
     assert [code for code, _ in errors(project({"src/pkg/__init__.py": source}))] == []

@@ -75,7 +75,7 @@ def version_mismatch(code: Code) -> Iterator[Told]:
     for module in code.modules.values():
         written, line = module.facts.version
         is_top = "." not in module.name or module.name.endswith((".__about__", "._version"))
-        if written and is_top and not _same(written, version):
+        if written and is_top and not module.is_vendored and not _same(written, version):
             yield Told(
                 f"__version__ is '{written}', and the project's version '{version}'",
                 f"write '{version}', or keep it in one place: dynamic = [\"version\"] and "
@@ -96,7 +96,7 @@ def _same(one: str, other: str) -> bool:
 
 
 def missing_in_all(code: Code) -> Iterator[Told]:
-    """TF104"""
+    """TF104. In a copy of another project's code, often a part of it, a warning; as TF105."""
     space = code.space
     for module in code.modules.values():
         exported = module.facts.exported
@@ -109,6 +109,7 @@ def missing_in_all(code: Code) -> Iterator[Told]:
                     space.nearest_name(module.name, name)
                     or f"define it, or take it out: 'from {module.name} import *' fails",
                     f"{module.path}:{exported.line}",
+                    severity=WARNING if module.is_vendored else "",
                 )
 
 
@@ -124,7 +125,7 @@ def missing_import(code: Code) -> Iterator[Told]:
             if target is None or not space.is_own(target):
                 continue
             where = f"{module.path}:{found.line}"
-            severity = WARNING if found.is_deferred else ""
+            severity = WARNING if found.is_deferred or module.is_vendored else ""
             if not space.exists(target):
                 is_left_out = _is_left_out(code, target)
                 if code.is_complete and not is_left_out:

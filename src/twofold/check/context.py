@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import cached_property
 
 from twofold.check.namespace import Namespace
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     Edge = tuple[Import, str]
 
 
+#: A dotted name below a folder that holds other projects' code; the group is what it is there.
+VENDORED = re.compile(r"(?:^|\.)_?(?:vendor|vendored|third_party|extern)\.(\w+)")
+
+
 class CodeModule:
     """One module that is packed: its dotted name, its path as it is told, what it says."""
 
@@ -35,6 +40,11 @@ class CodeModule:
         self.path = path
         self.is_package = is_package
         self.facts = facts
+
+    @property
+    def is_vendored(self) -> bool:
+        """Whether it is another project's, copied in: perhaps in part, with its own version."""
+        return VENDORED.search(self.name) is not None
 
     @property
     def package(self) -> str:

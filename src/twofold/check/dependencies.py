@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from functools import cache, cached_property
 
+from twofold.check.context import VENDORED
 from twofold.check.rules import WARNING, Told
 from twofold.imports.providers import Environment, distribution_of, import_names_of, is_stdlib
 from twofold.names.known import known_on_conda_forge
@@ -88,9 +89,7 @@ def unused_dependency(context: Context) -> Iterator[Told]:
 def _vendored(context: Context) -> set[str]:
     """Modules of others that lie in a folder of the package, which puts it on sys.path."""
     return {
-        match[1]
-        for name in (*context.modules, *context.opaque)
-        if (match := re.search(r"(?:^|\.)_?(?:vendor|vendored|third_party|extern)\.(\w+)", name))
+        match[1] for name in (*context.modules, *context.opaque) if (match := VENDORED.search(name))
     }
 
 

@@ -20,7 +20,9 @@ _OPEN_WORDS = b"""
     globals() locals() vars() sys.modules[ exec( setattr( apipkg lazy_loader lazy.attach __name__
 """.split()
 #: A module that is handed over by its name may come back with more in it.
-_HANDED_OVER = rb"\b(?!import_module\()\w*(?:module|lazy|alias|deprecat|export)\w*\((?:\s|#.*\n)*__name__"
+_HANDED_OVER = (
+    rb"\b(?!import_module\()\w*(?:module|lazy|alias|deprecat|export)\w*\((?:\s|#.*\n)*__name__"
+)
 _OPEN = re.compile(
     b"|".join((rb"\b" if word == b"exec(" else b"") + re.escape(word) for word in _OPEN_WORDS[:-1])
     + b"|"

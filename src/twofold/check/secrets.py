@@ -59,7 +59,14 @@ _PLACEHOLDER = re.compile(rb"EXAMPLE|example|X{6,}|x{6,}|0{10,}|placeholder|1234
 
 
 #: What tests bring with them; nobody makes a token for that, so a token is one.
-_MADE_FOR_TESTS = ("a private key", "a key", "settings with secrets", "credentials", "secrets")
+_MADE_FOR_TESTS = (
+    "a private key",
+    "an SSH key",
+    "a key",
+    "settings with secrets",
+    "credentials",
+    "secrets",
+)
 _ASIDE = re.compile(r"(?:^|[/ ])(?:t|tests?|testing|examples?|docs?|fixtures)/")
 
 
