@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.backend.samples import call_hook
+from tests.conftest import Ran
+from twofold.build import BuildRequest, build_project
 from twofold.formats.opening import read
+from twofold_build.leftovers import sweep
 
 Project = Callable[[str], Path]
 
@@ -54,8 +59,135 @@ def test_a_kill_leaves_whole_files_or_none(large: Path, pause: float) -> None:
             read(path)  # raises BadFile for half a file
 
 
+def hidden(root: Path) -> set[str]:
+    return {path.name for path in root.rglob(".*.part")}
+
+
+def killed(root: Path, *words: str | Path) -> None:
+    """Run twofold in `root` and kill it as soon as a hidden file is there."""
+    command = [sys.executable, "-m", "twofold", *map(str, words)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not hidden(root) and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.002)
+    process.kill()
+    process.wait(timeout=10)
+
+
+def test_what_a_kill_leaves_is_removed_by_the_next_build(large: Path) -> None:
+    killed(large, "build", large)
+    left = hidden(large)
+    assert left, "the build was quicker than the kill"
+    build_project(large, BuildRequest(("wheel",)))
+    assert hidden(large) == set()
+
+
+@pytest.mark.parametrize("command", ["convert", "index"])
+def test_what_a_kill_leaves_in_a_channel_is_removed_by_convert_and_index(
+    command: str, large: Path, twofold: Callable[..., Ran], tmp_path: Path
+) -> None:
+    made = build_project(large, BuildRequest(("wheel",)))
+    channel = tmp_path / "channel"
+    killed(channel, "convert", made.artifacts[0].path, "--out", channel)
+    assert hidden(channel), "the conversion was quicker than the kill"
+    if command == "convert":
+        ran = twofold("convert", made.artifacts[0].path, "--out", channel)
+    else:
+        ran = twofold("index", channel)
+    assert ran.code == 0, ran.err
+    assert hidden(channel) == set()
+
+
+def test_what_the_backend_alone_left_is_removed_by_its_next_run(
+    large: Path, tmp_path: Path
+) -> None:
+    left = tmp_path / f".flat_sample-0.1.tar.gz.{dead_process()}.part"
+    left.write_bytes(b"half")
+    call_hook("build_wheel", large, tmp_path)
+    assert not left.exists()
+
+
+def test_what_another_process_is_writing_stays(tmp_path: Path) -> None:
+    code = (
+        "import sys; from twofold_build.archive import Draft; draft = Draft(sys.argv[1]);"
+        "print('open', flush=True); sys.stdin.read(); draft.finish()"
+    )
+    target = tmp_path / "x.whl"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, target], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"open\n"
+    (part,) = tmp_path.iterdir()
+    os.utime(part, (0, 0))
+    assert sweep(tmp_path) == []
+    process.stdin.close()
+    assert process.wait(timeout=30) == 0
+    process.stdout.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["x.whl"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="only an open file counts on Windows")
+def test_a_file_stays_whose_process_lives_until_it_is_quiet(tmp_path: Path) -> None:
+    part = tmp_path / f".x.whl.{os.getppid()}.part"
+    part.write_bytes(b"half")
+    assert sweep(tmp_path) == []
+    os.utime(part, (0, 0))
+    assert sweep(tmp_path) == [str(part)]
+
+
+def test_nothing_else_is_removed(tmp_path: Path) -> None:
+    names = ["x.part", ".x.part", ".x..part", f"x.{dead_process()}.part", ".x.12-.part.txt"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+        os.utime(tmp_path / name, (0, 0))
+    (tmp_path / f".folder.{dead_process()}.part").mkdir()
+    assert sweep(tmp_path, deep=True) == []
+    assert sweep(tmp_path / "absent") == []
+
+
+def dead_process() -> int:
+    """The number of a process that is no more."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+#: Fill a disk of its own with a build, in a namespace that takes the disk along when it ends.
+FULL = """\
+mount -t tmpfs -o size=4m tmpfs "$1" || exit 77
+"$2" -m twofold build "$3" --out "$1" --only "$4"
+echo "code $?"
+find "$1" -type f
+"""
+
+
+@pytest.mark.parametrize("kinds", ["sdist", "wheel", "conda", "tar.bz2", "sdist,wheel,conda"])
+def test_a_full_disk_is_told_with_its_place_and_holds_nothing(
+    kinds: str, large: Path, tmp_path: Path
+) -> None:
+    if not shutil.which("unshare"):
+        pytest.skip("no disk of its own can be made here")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", FULL, "sh", disk, sys.executable, large, kinds],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "code" not in done.stdout:
+        pytest.skip(f"no disk of its own can be made here: {done.stderr.strip()}")
+    assert done.stdout == "code 1\n", done.stdout + done.stderr
+    assert f"error: {disk}" in done.stderr
+    assert "No space left on device" in done.stderr
+    assert "hint: free some space" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.skipif(os.name == "nt", reason="no such limit on Windows")
-def test_a_full_disk_is_told_and_leaves_nothing(large: Path) -> None:
+def test_a_file_that_may_not_grow_is_told_and_leaves_nothing(large: Path) -> None:
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (9 << 20, 9 << 20));"
         "from twofold.cli import main; sys.exit(main(['build', sys.argv[1]]))"
@@ -65,6 +197,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(large: Path) -> None:
     )
     assert done.returncode == 1
     assert "error:" in done.stderr
+    assert "hint:" in done.stderr
     assert "Traceback" not in done.stderr
     assert standing(large) == []
     assert not list(large.rglob("*.part"))

@@ -38,9 +38,11 @@ def build_sdist(sdist_directory: str, config_settings: dict[str, Any] | None = N
     """Build the sdist and return its file's name."""
     del config_settings
     from twofold_build.build import plan, write
+    from twofold_build.leftovers import sweep
     from twofold_build.sdist import file_name, writer
 
     planned = plan(os.getcwd())
+    sweep(sdist_directory)
     write(planned, [writer(sdist_directory, planned)], [])
     return file_name(planned.project.file_stem)
 
@@ -103,7 +105,9 @@ def prepare_metadata_for_build_editable(
 
 def _write_wheel(planned: Plan, folder: str) -> str:
     from twofold_build.build import write
+    from twofold_build.leftovers import sweep
     from twofold_build.wheel import file_name, writer
 
+    sweep(folder)
     write(planned, [], [writer(folder, planned)])
     return file_name(planned.project.file_stem)

@@ -6,6 +6,7 @@ import os
 import time
 
 from twofold.build.request import BuildRequest, BuildResult
+from twofold_build.leftovers import sweep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,12 +17,25 @@ def build_project(root: str | os.PathLike[str], request: BuildRequest | None = N
     """Build what `request` asks for and note it in dist/.twofold-build.json.
 
     Raises ProjectErrors for mistakes in the project, ToolFailed when another backend fails, OSError
-    for a full disk and the like; then nothing stands half-written under a final name.
+    for a full disk and the like; then nothing stands half-written under a final name. What a
+    killed build left is removed first.
     """
     started = time.perf_counter()
     request = request or BuildRequest()
     folder = os.path.abspath(root)
     out = os.path.abspath(request.out) if request.out is not None else folder
+    sweep(os.path.join(out, "dist"))
+    sweep(os.path.join(out, "conda-bld"), deep=True)
+    try:
+        result = _build(folder, out, request)
+    except OSError as error:
+        error.filename = error.filename or out  # a full disk is told without a place
+        raise
+    result.seconds = time.perf_counter() - started
+    return result
+
+
+def _build(folder: str, out: str, request: BuildRequest) -> BuildResult:
     if has_our_backend(folder):
         from twofold.build.own import build_own
 
@@ -33,7 +47,6 @@ def build_project(root: str | os.PathLike[str], request: BuildRequest | None = N
     from twofold.build.manifest import write_manifest
 
     write_manifest(out, result.artifacts)
-    result.seconds = time.perf_counter() - started
     return result
 
 

@@ -77,6 +77,7 @@ def os_problem(error: OSError) -> TwofoldError:
     """The operating system's refusal (full disk, no permission, ...) as a message with a hint."""
     hints = {
         errno.ENOSPC: "free some space or choose another disk; nothing half-written was kept",
+        errno.EFBIG: "no file may grow so large here: see 'ulimit -f', or choose another disk",
         errno.EDQUOT: "your disk quota is used up; free some space or choose another folder",
         errno.EACCES: "choose a folder you may write to, or change its permissions",
         errno.EPERM: "choose a folder you may write to, or change its permissions",

@@ -31,6 +31,7 @@ from twofold.names import (
     known_on_conda_forge,
     normalised,
 )
+from twofold_build.leftovers import sweep
 
 _STATE = ".twofold-converted.json"
 #: Changed whenever conversion writes other bytes than before, so that nothing old is kept.
@@ -74,6 +75,7 @@ def convert_many(
     Raises ToolFailed when pip finds or downloads nothing; the channel is not indexed here.
     """
     channel.mkdir(parents=True, exist_ok=True)
+    sweep(channel, deep=True)
     state = _State(channel)
     resolved: list[Resolved] = []
     if request.names:

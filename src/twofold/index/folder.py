@@ -24,6 +24,7 @@ from twofold.errors import Problem, TwofoldError
 from twofold.index.cache import Cache
 from twofold.index.conda_pages import write_channel, write_subdir
 from twofold.index.reading import read_all
+from twofold_build.leftovers import sweep
 
 _SUBDIR = re.compile(r"noarch|(linux|osx|win|freebsd|emscripten|wasi|zos)-[a-z0-9_]+")
 _CONDA = (".conda", ".tar.bz2")
@@ -62,6 +63,7 @@ def index_folder(
     """
     if not folder.is_dir():
         raise TwofoldError(f"{folder} is not a folder", "name the folder that holds the packages")
+    sweep(folder, deep=True)
     found = _look(folder)
     with Cache(folder) as cache:
         known = cache.identities()
