@@ -7,7 +7,6 @@ the background. The shard index is kept in the process and brought up to date.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 from twofold.server.model import Action, Actor, Channel, Page, View
