@@ -52,7 +52,7 @@ class Wanted:
 
     @property
     def key(self) -> str:
-        return f"conda/{self.label}/{self.subdir}/{self.name}"
+        return pages_under(self.channel, self.label, self.subdir) + self.name
 
     def is_fresh(self, db: Connection) -> bool:
         """Whether the kept page, if there is one, is as new as the records."""
