@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from twofold.cli import admin_upstreams
+from twofold.cli import admin_channels, admin_upstreams
 from twofold.cli.terminal import Parser
 from twofold.errors import TwofoldError, UsageError
 
@@ -45,7 +45,8 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
     ),
     "rule": (
         "set a rule of a channel: public yes|no, quota BYTES|none, deletion upload|admin|never, "
-        "keep N|none (what 'retain' leaves of each project), keep-days N|none",
+        "keep N|none (what 'retain' leaves of each project), keep-days N|none, "
+        "base-url URL|none (where conda fetches packages), v3 yes|no (list wheels for conda too)",
         [("channel", {}), ("rule", {}), ("value", {})],
     ),
     "role": (
@@ -143,6 +144,7 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(argument, **options)
         command.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
     admin_upstreams.add_to(commands)
+    admin_channels.add_to(commands)
     for command in commands.choices.values():
         # Where the registry lies may be said after WHAT too; unsaid there, it overrides nothing.
         _store(command, data=argparse.SUPPRESS, other=argparse.SUPPRESS)

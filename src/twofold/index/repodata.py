@@ -135,19 +135,41 @@ def by_name(records: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, dict[s
     return names
 
 
-def shard(records: Mapping[str, dict[str, Any]]) -> bytes:
-    """All records of one package name, packed; the SHA-256 of this is its name (CEP 16)."""
+def shard(
+    records: Mapping[str, dict[str, Any]], wheels: Mapping[str, dict[str, Any]] | None = None
+) -> bytes:
+    """All records of one package name, packed; the SHA-256 of this is its name (CEP 16).
+
+    `wheels` are revision 3's records of wheels, under `v3` as in repodata.json.
+    """
     import msgpack
 
     value: dict[str, Any] = {"packages": {}, "packages.conda": {}, "removed": []}
     for filename, record in sorted(records.items()):
         kind = "packages" if filename.endswith(".tar.bz2") else "packages.conda"
-        packed = dict(sorted(record.items()))
-        for key in ("md5", "sha256"):
-            if key in record:
-                packed[key] = bytes.fromhex(record[key])
-        value[kind][filename] = packed
+        value[kind][filename] = _with_raw_hashes(record)
+    if wheels:
+        own = {key: _with_raw_hashes(record) for key, record in sorted(wheels.items())}
+        value["v3"] = {"whl": own}
     return zst(msgpack.packb(value))
+
+
+def _with_raw_hashes(record: Mapping[str, Any]) -> dict[str, Any]:
+    packed = dict(sorted(record.items()))
+    for key in ("md5", "sha256"):
+        if key in record:
+            packed[key] = bytes.fromhex(record[key])
+    return packed
+
+
+def wheels_in(shard: bytes) -> dict[str, dict[str, Any]]:
+    """Revision 3's records of wheels in a shard, as they are in repodata.json."""
+    import msgpack
+    import zstandard
+
+    value = msgpack.unpackb(zstandard.ZstdDecompressor().decompressobj().decompress(shard))
+    found = value.get("v3", {}).get("whl", {})
+    return {key: {**record, "sha256": record["sha256"].hex()} for key, record in found.items()}
 
 
 def shard_index(

@@ -7,9 +7,11 @@ packages: neither grows with the channel.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from twofold.server import wheel_records
+from twofold.server.manner import manner_of
 from twofold.server.model import Channel, Page, Project, Stored
 from twofold.server.rendering import conda, simple
 from twofold.server.store import Connection, channels, files, pages
@@ -76,17 +78,36 @@ def render_shards(
     Returns the (label, subdir) that changed.
     """
     places: dict[tuple[str, str], set[str]] = {}
+    lists_wheels = manner_of(channel.settings).v3
     for file in changed:
         if file.kind.is_conda:
             places.setdefault((file.subdir, file.name), set()).update(file.labels, labels)
+        elif lists_wheels and wheel_records.is_pure(file):
+            name = wheel_records.name_of(channels.project_by_id(db, file.project_id))
+            places.setdefault((wheel_records.NOARCH, name), set()).update(file.labels, labels)
+    render_places(db, channel, places, serial, at)
+    return {(label, subdir) for (subdir, _), affected in places.items() for label in affected}
+
+
+def render_places(
+    db: Connection,
+    channel: Channel,
+    places: Mapping[tuple[str, str], Iterable[str]],
+    serial: int,
+    at: datetime,
+) -> None:
+    """The shards of these (subdir, name) under these labels."""
+    lists_wheels = manner_of(channel.settings).v3
     for (subdir, name), affected in places.items():
         found = files.conda_files(db, channel.id, subdir, name)
         for label in affected:
             shown = [file for file in found if label in file.labels and file.yanked is None]
-            body = conda.shard(shown) if shown else b""
-            sha256 = hashlib.sha256(body).hexdigest() if shown else ""
+            wheels = {}
+            if lists_wheels and subdir == wheel_records.NOARCH:
+                wheels = wheel_records.records_of(db, channel, name, label)
+            body = conda.shard(shown, wheels) if shown or wheels else b""
+            sha256 = hashlib.sha256(body).hexdigest() if body else ""
             pages.set_shard(db, channel.id, (label, subdir, name), sha256, body, serial, at)
-    return {(label, subdir) for (subdir, _), affected in places.items() for label in affected}
 
 
 def etag_of(body: bytes) -> str:

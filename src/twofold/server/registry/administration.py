@@ -14,8 +14,9 @@ from typing import Any
 from twofold.errors import Refused
 from twofold.names import normalised
 from twofold.server import access, tokens
+from twofold.server.manner import base_url
 from twofold.server.model import Action, Actor, Channel, Stored, Token, User
-from twofold.server.registry import Registry, changing
+from twofold.server.registry import Registry, changing, listing_wheels
 from twofold.server.registry.people import user
 from twofold.server.rendering.project_json import newest_first
 from twofold.server.store import Connection, audit, channels, files, people
@@ -31,6 +32,8 @@ RULES: Mapping[str, Callable[[str], Any]] = {
     "public": lambda word: _one_of(word, ("yes", "no")) == "yes",
     "keep": lambda word: None if word == "none" else _at_least(word, 1),
     "keep-days": lambda word: None if word == "none" else _at_least(word, 0),
+    "base-url": base_url,
+    "v3": lambda word: _one_of(word, ("yes", "no")) == "yes",
 }
 
 
@@ -100,6 +103,8 @@ def set_rules(registry: Registry, by: str, channel: str, rules: Mapping[str, Any
         settings = {**found.settings, **rules}
         public = settings.pop("public", found.public)
         channels.change_channel(db, found.id, public=public, settings=settings)
+        if "v3" in rules:
+            listing_wheels.list_anew(db, found.id, registry.clock())
         for rule, value in rules.items():
             _note(registry, db, by, "rule", channel, rule, value=value)
 

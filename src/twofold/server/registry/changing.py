@@ -38,7 +38,7 @@ def _set_yanked(
     with registry.changing(actor, channel, Action.UPLOAD, key) as change:
         known = _project(change, key)
         found = files.files_of_project(change.db, known.id)
-        changed = [file for file in found if file.version == version]
+        changed = _of_version(found, version)
         if not changed:
             raise not_found(f"release {version} of '{project}'")
         for file in changed:
@@ -47,6 +47,12 @@ def _set_yanked(
         action = "unyank" if reason is None else "yank"
         change.note(action, f"{known.name} {version}", reason=reason)
         return [replace(file, yanked=reason) for file in changed]
+
+
+def _of_version(found: list[Stored], version: str) -> list[Stored]:
+    """A release's files; a wheel's twin goes with it, also where conda writes versions otherwise."""
+    wheels = {file.id for file in found if file.version == version}
+    return [file for file in found if file.id in wheels or file.made_from in wheels]
 
 
 def delete(registry: Registry, actor: Actor, channel: str, subdir: str, filename: str) -> Stored:
@@ -70,7 +76,7 @@ def delete_release(
         known = _project(change, key)
         _demand_delete(change, known)
         found = files.files_of_project(change.db, known.id)
-        gone = [file for file in found if version in (None, file.version)]
+        gone = found if version is None else _of_version(found, version)
         if version is not None and not gone:
             raise not_found(f"release {version} of '{project}'")
         _delete(change, known, gone)

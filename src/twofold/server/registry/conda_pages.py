@@ -8,14 +8,17 @@ the background. The shard index is kept in the process and brought up to date.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+from twofold.server.manner import manner_of
 from twofold.server.model import Action, Actor, Channel, Page, View
 from twofold.server.pages import MAIN, etag_of
 from twofold.server.registry import Registry, reachable
 from twofold.server.registry.following_pages import LARGE, Wanted
 from twofold.server.registry.looking import not_found
 from twofold.server.rendering import conda
-from twofold.server.store import Connection, Database, files, pages
+from twofold.server.store import Connection, Database, files, pages, twins
+from twofold.server.wheel_records import NOARCH
 
 Maker = Callable[[Connection, Channel, str, str], bytes]
 
@@ -34,11 +37,12 @@ def repodata(registry: Registry, view: View, subdir: str, name: str) -> tuple[Pa
             raise not_found(f"subdir '{subdir[:50]}' in channel '{view.channel}'")
         if name == _SHARDS:
             place = (found.id, label, subdir)
-            return registry.whole.shard_index(db, place, serial), found.public
-        kept = pages.page(db, found.id, f"conda/{label}/{subdir}/{name}")
+            base_url = manner_of(found.settings).base_of(subdir)
+            return registry.whole.shard_index(db, place, serial, base_url), found.public
+        wanted = Wanted(found, label, subdir, name)
+        kept = pages.page(db, found.id, wanted.key)
     if kept is not None and kept.serial == serial:
         return kept, found.public
-    wanted = Wanted(found, label, subdir, name)
     if kept is not None and len(kept.body) >= LARGE:
         registry.whole.followers.wake(registry.database, wanted)
         return kept, found.public
@@ -58,8 +62,16 @@ def render(database: Database, wanted: Wanted) -> Page:
 
 
 def _repodata(db: Connection, channel: Channel, label: str, subdir: str) -> bytes:
+    manner = manner_of(channel.settings)
     found = files.records(db, channel.id, subdir, label)
-    return conda.repodata(subdir, ((name, record or "{}") for name, record, _ in found))
+    records = ((name, record or "{}") for name, record, _ in found)
+    body = conda.repodata(subdir, records, manner.base_of(subdir))
+    if not manner.v3 or subdir != NOARCH:
+        return body
+    wheels: dict[str, Any] = {}
+    for shard in twins.shards_of(db, channel.id, label, subdir):
+        wheels.update(conda.wheels_in(shard))
+    return conda.with_wheels(body, wheels)
 
 
 def _run_exports(db: Connection, channel: Channel, label: str, subdir: str) -> bytes:

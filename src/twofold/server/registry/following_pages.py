@@ -21,6 +21,7 @@ from threading import Lock, Thread
 
 from twofold.errors import TwofoldError
 from twofold.server.clock import now
+from twofold.server.manner import manner_of
 from twofold.server.model import Channel
 from twofold.server.store import Connection, Database, pages
 
@@ -39,6 +40,11 @@ REST = 4
 PATIENCE = 120
 
 Key = tuple[str, str]
+
+
+def pages_under(channel: Channel, label: str, subdir: str) -> str:
+    """What the keys of a subdir's pages begin with; others when the channel's manner changes."""
+    return f"conda{manner_of(channel.settings).variant}/{label}/{subdir}/"
 
 
 @dataclass(frozen=True)

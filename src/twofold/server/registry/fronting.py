@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from twofold.errors import Refused, Unreachable
 from twofold.server import pages
+from twofold.server.manner import manner_of
 from twofold.server.model import Action, Actor, Channel, Page, View
 from twofold.server.pages import HTML, MAIN, etag_of
 from twofold.server.registry import (
@@ -117,7 +118,8 @@ def _repodata(
     with registry.database.read() as db:
         private = private_among(db, channel, upstream, {o.entry["name"] for o in offers})
         here = upstreams.files_here(db, channel.id, subdir)
-    mine = own.body if own else rendering.repodata(subdir, [])
+    base_url = manner_of(channel.settings).base_of(subdir)
+    mine = own.body if own else rendering.repodata(subdir, [], base_url)
     body = conda.merged(mine, offers, private, {name for names in here.values() for name in names})
     if name.endswith(".zst"):
         body = rendering.compressed(body)

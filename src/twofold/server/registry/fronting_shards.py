@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from twofold.errors import Refused, Unreachable
+from twofold.server.manner import manner_of
 from twofold.server.model import Channel, Page
 from twofold.server.pages import MAIN, etag_of
 from twofold.server.registry import Registry, hearing, looking
@@ -99,7 +100,8 @@ def _listed(place: Place, theirs: ShardList, digest: str) -> Listed:
     with registry.database.read() as db:
         altered = upstreams.altered(db, upstream, f"{place.subdir}/")
         told = tuple(prefixes(db, channel, upstream))
-        basis = (channel.serial, digest, told, upstream, tuple(sorted(altered.items())))
+        manner = manner_of(channel.settings)
+        basis = (channel.serial, digest, told, upstream, manner, tuple(sorted(altered.items())))
         if known is not None and known.basis == basis:
             return known
         hidden = private_among(db, channel, upstream, theirs.shards)
@@ -115,7 +117,8 @@ def _listed(place: Place, theirs: ShardList, digest: str) -> Listed:
     both = sorted(name for name in here if name in theirs.shards and name not in hidden)
     merged = dict(_merged(place, theirs, both, here))
     hashes |= {name: _sha256(body) for name, body in merged.items()}
-    body = rendering.shard_index(place.subdir, hashes, registry.clock())
+    base_url = manner.base_of(place.subdir)
+    body = rendering.shard_index(place.subdir, hashes, registry.clock(), base_url)
     before = known.names if known is not None and known.basis[3] == upstream else {}
     older = {sha256: found for sha256, found in before.items() if found[0] not in hidden}
     page = Page(body, etag_of(body), channel.serial)

@@ -24,12 +24,13 @@ from twofold.server import access, gates
 from twofold.server.model import Action, Actor, Project, Stored
 from twofold.server.pages import MAIN, PRE
 from twofold.server.registry import Change, Registry, reachable
+from twofold.server.registry.at_hand import at_hand
 from twofold.server.registry.labelling import check_label, demand_unlocked
+from twofold.server.registry.later_twins import make_those_that_waited
 from twofold.server.registry.twins import (
     Twin,
     is_same_package,
     make_twin,
-    needed_names,
 )
 from twofold.server.rendering.conda import record_of
 from twofold.server.store import Connection, channels, files
@@ -77,7 +78,6 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> P
         gates.content_is_sound(path)
         with registry.database.read() as db:
             found = reachable(db, actor, channel, Action.UPLOAD, normalised(artifact.name))
-            known = channels.conda_names(db, found.id, needed_names(artifact))
             taken = files.file_named(db, found.id, artifact.subdir, artifact.filename)
         if not _is_free(registry, path, artifact, taken):
             assert taken is not None
@@ -86,13 +86,16 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> P
         ready = Ready(
             upload, artifact, Twin(), _provenance(actor, upload, artifact), _run_exports(artifact)
         )
+        known = at_hand(registry, found, artifact)
         with ThreadPoolExecutor(1) as aside:  # the disk writes while the twin is compressed
             stored = aside.submit(registry.blobs.put, artifact.sha256, path)
             twin = make_twin(artifact, path.parent / "twin", known)
             stored.result()
         for made in twin.artifacts:
             registry.blobs.put(made.sha256, made.path)
-        return _record(registry, actor, channel, replace(ready, twin=twin))
+        done = _record(registry, actor, channel, replace(ready, twin=twin))
+    make_those_that_waited(registry, found, done.file)
+    return done
 
 
 @dataclass(frozen=True)

@@ -7,24 +7,18 @@ author whose own package says something else raises its build number.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from twofold.artifact import Artifact, Kind
 from twofold.errors import TwofoldError
 from twofold.formats.conda_reading import parse_json, read_info
-from twofold.names import normalised
 from twofold.server.model import Stored
 from twofold.server.registry import Registry
 
 #: The largest paths.json that is compared (bytes): some 100,000 files.
 _PATHS = {"info/index.json": 1 << 20, "info/paths.json": 32 << 20}
-
-
-#: The name that a requirement (PEP 508) begins with.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -35,13 +29,17 @@ class Twin:
     remark: str | None = None
 
 
-def needed_names(artifact: Artifact) -> set[str]:
-    """The normalised names of what a wheel requires, and its own."""
-    found = (_NAME.match(text) for text in artifact.depends)
-    return {normalised(artifact.name), *(normalised(match[0]) for match in found if match)}
+@dataclass(frozen=True)
+class AtHand:
+    """What is known of a wheel's dependencies: conda names, and METADATA (for their extras) by
+    normalised name and specifier.
+    """
+
+    names: Mapping[str, str]
+    metadata_of: Callable[[str, str], bytes | None]
 
 
-def make_twin(artifact: Artifact, folder: Path, known: Mapping[str, str]) -> Twin:
+def make_twin(artifact: Artifact, folder: Path, known: AtHand) -> Twin:
     """Convert a wheel into `folder`; dependencies get the names the channel knows them by.
 
     A wheel that cannot be converted is no reason to refuse it: the remark says why.
@@ -52,7 +50,7 @@ def make_twin(artifact: Artifact, folder: Path, known: Mapping[str, str]) -> Twi
     from twofold.formats.conda import BUILD
 
     # The level of `twofold build`: its conda package and the twin of its wheel are one file.
-    options = CondaOptions(at_hand=known, level=BUILD)
+    options = CondaOptions(at_hand=known.names, metadata_of=known.metadata_of, level=BUILD)
     try:
         return Twin(tuple(convert_all(artifact.path, folder, options)))
     except TwofoldError as error:

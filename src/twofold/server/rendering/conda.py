@@ -26,20 +26,33 @@ def record_of(artifact: Artifact, at: datetime) -> str:
     return pages.to_bytes(record).decode()
 
 
-def shard(files: Sequence[Stored]) -> bytes:
-    """All the packages of one name in one subdir, as msgpack in zstd."""
-    return pages.shard({file.filename: json.loads(file.record or "{}") for file in files})
+def shard(files: Sequence[Stored], wheels: Mapping[str, Any] | None = None) -> bytes:
+    """All the packages of one name in one subdir, as msgpack in zstd; `wheels` are v3 records."""
+    records = {file.filename: json.loads(file.record or "{}") for file in files}
+    return pages.shard(records, wheels)
 
 
-def shard_index(channel_subdir: str, shards: Mapping[str, str], created_at: datetime) -> bytes:
+def shard_index(
+    channel_subdir: str, shards: Mapping[str, str], created_at: datetime, base_url: str = ""
+) -> bytes:
     """The list of a subdir's shards: name -> SHA-256 (given here as hex)."""
     hashes = {name: bytes.fromhex(sha256) for name, sha256 in shards.items()}
-    return pages.shard_index(channel_subdir, hashes, created_at=created_at)
+    return pages.shard_index(channel_subdir, hashes, base_url or "./", created_at=created_at)
 
 
-def repodata(subdir: str, records: Iterable[tuple[str, str]]) -> bytes:
+def repodata(subdir: str, records: Iterable[tuple[str, str]], base_url: str = "") -> bytes:
     """repodata.json of (file name, record) pairs; the records are joined, not parsed again."""
-    return pages.assemble(subdir, sorted(records))
+    return pages.assemble(subdir, sorted(records), base_url=base_url)
+
+
+def with_wheels(body: bytes, wheels: Mapping[str, Any]) -> bytes:
+    """repodata.json with v3 records of wheels (CEP 43-45, 48); as it was where there are none."""
+    return pages.to_bytes(pages.with_wheels(json.loads(body), wheels)) if wheels else body
+
+
+def wheels_in(shard: bytes) -> dict[str, Any]:
+    """The v3 records of wheels in a shard of ours."""
+    return pages.wheels_in(shard)
 
 
 def run_exports(subdir: str, exports: Iterable[tuple[str, str]]) -> bytes:

@@ -165,6 +165,13 @@ files = Table(
     Index(None, "made_from"),
 )
 
+Index(
+    "ix_files_remark",
+    files.c.channel_id,
+    sqlite_where=files.c.remark.is_not(None),
+    postgresql_where=files.c.remark.is_not(None),
+)
+
 labels = Table(
     "labels",
     metadata,

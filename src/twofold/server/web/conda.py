@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from twofold.server.registry import conda_pages, fronting, looking
+from twofold.server.model import Page
+from twofold.server.pages import etag_of
+from twofold.server.registry import conda_pages, fronting
+from twofold.server.registry import notices as notices_of_channel
 from twofold.server.web.asking import actor_of, registry_of, view_of
-from twofold.server.web.sending import FOR_EVER, cache_control, send_file, send_page
+from twofold.server.web.sending import FOR_EVER, send_file, send_page
 
 
 def in_subdir(request: Request) -> Response:
@@ -33,8 +37,8 @@ def shard(request: Request) -> Response:
     sha256 = words["sha256"]
     place = (words["channel"], words["subdir"], sha256)
     body, public = fronting.shard(registry, actor, *place)
-    headers = {"etag": f'"{sha256}"', "cache-control": cache_control(public, FOR_EVER)}
-    return Response(body, 200, headers, "application/zstd")
+    page = Page(body, f'"{sha256}"', 0)
+    return send_page(request, page, "application/zstd", public, life=FOR_EVER)
 
 
 def channeldata(request: Request) -> Response:
@@ -44,9 +48,9 @@ def channeldata(request: Request) -> Response:
 
 def notices(request: Request) -> Response:
     """CEP 6: messages that clients show; none unless the channel has some."""
-    registry, channel = registry_of(request), request.path_params["channel"]
-    found = looking.channel(registry, actor_of(request), channel)
-    return JSONResponse({"notices": found.settings.get("notices", [])})
+    found, public = notices_of_channel.all_of(registry_of(request), view_of(request))
+    body = json.dumps({"notices": [notice.value for notice in found]}).encode()
+    return send_page(request, Page(body, etag_of(body), 0), "application/json", public)
 
 
 def _both(path: str, endpoint: Callable[[Request], Response]) -> list[Route]:

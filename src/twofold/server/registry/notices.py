@@ -1,0 +1,120 @@
+"""Notices of a channel: messages that conda clients show to whoever uses it (CEP 6)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from twofold.errors import Refused
+from twofold.server.clock import from_text, to_text
+from twofold.server.model import Action, Actor, Channel, View
+from twofold.server.registry import Registry, reachable
+from twofold.server.store import Connection, channels
+
+#: What clients know; they show a critical one every time.
+LEVELS = ("info", "warning", "critical")
+
+#: The longest message (characters), and the most notices of a channel.
+LONGEST, MOST = 1000, 50
+
+
+@dataclass(frozen=True)
+class Notice:
+    """`expires_at` (UTC): from then on it is not shown."""
+
+    id: str
+    message: str
+    level: str
+    created_at: datetime
+    expires_at: datetime
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """As notices.json has it: CEP 6 says `expires_at`, conda reads `expired_at`."""
+        end = self.expires_at.isoformat()
+        return {
+            "id": self.id,
+            "level": self.level,
+            "message": self.message,
+            "created_at": self.created_at.isoformat(),
+            "expired_at": end,
+            "expires_at": end,
+        }
+
+
+@dataclass(frozen=True)
+class Wording:
+    """What somebody wants to be told; `days` is how long it is shown."""
+
+    message: str
+    level: str = "info"
+    days: int = 30
+
+
+def add(registry: Registry, actor: Actor, channel: str, wording: Wording) -> Notice:
+    """A new notice. Raises Refused for a message that no terminal can show."""
+    if wording.level not in LEVELS:
+        raise Refused("unknown-level", f"A notice's level is one of {', '.join(LEVELS)}")
+    message = wording.message.strip()
+    if not message or not message.isprintable() or len(message) > LONGEST:
+        raise Refused("invalid-notice", f"A notice is one line of 1 to {LONGEST} characters")
+    if not 1 <= wording.days <= 3650:
+        raise Refused("invalid-notice", "A notice is shown for 1 to 3650 days")
+    with registry.changing(actor, channel, Action.ADMIN) as change:
+        end = change.at + timedelta(days=wording.days)
+        notice = Notice(secrets.token_hex(8), message, wording.level, change.at, end)
+        kept = [one for one in _all(change.channel.settings) if one.expires_at > change.at]
+        if len(kept) >= MOST:
+            raise Refused("too-many-notices", f"'{channel}' has {MOST} notices; remove one first")
+        _set(change.db, change.channel, [*kept, notice])
+        change.note("notice", notice.id, message=message, level=wording.level)
+    return notice
+
+
+def remove(registry: Registry, actor: Actor, channel: str, notice_id: str) -> None:
+    """Show it no more. Raises Refused (404)."""
+    with registry.changing(actor, channel, Action.ADMIN) as change:
+        before = _all(change.channel.settings)
+        after = [one for one in before if one.id != notice_id]
+        if len(after) == len(before):
+            raise Refused("no-notice", f"'{channel}' has no notice {notice_id[:40]!a}", status=404)
+        _set(change.db, change.channel, after)
+        change.note("remove-notice", notice_id)
+
+
+def all_of(registry: Registry, view: View) -> tuple[list[Notice], bool]:
+    """The notices that are to be shown, oldest first, and whether the channel is public."""
+    with registry.database.read() as db:
+        found = reachable(db, view.actor, view.channel, Action.READ)
+    at = registry.clock()
+    return [one for one in _all(found.settings) if one.expires_at > at], found.public
+
+
+def _all(settings: dict[str, Any]) -> list[Notice]:
+    return [
+        Notice(
+            told["id"],
+            told["message"],
+            told["level"],
+            from_text(told["created_at"]),
+            from_text(told["expires_at"]),
+        )
+        for told in settings.get("notices", [])
+    ]
+
+
+def _set(db: Connection, channel: Channel, notices: Sequence[Notice]) -> None:
+    told = [
+        {
+            "id": one.id,
+            "message": one.message,
+            "level": one.level,
+            "created_at": to_text(one.created_at),
+            "expires_at": to_text(one.expires_at),
+        }
+        for one in notices
+    ]
+    channels.change_channel(db, channel.id, settings={**channel.settings, "notices": told})

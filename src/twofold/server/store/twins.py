@@ -1,0 +1,74 @@
+"""Wheels and their twins in the database: whose names are whose, and which wheels have none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, and_, or_, select
+
+from twofold.artifact import Artifact, Kind
+from twofold.names import normalised
+from twofold.server.model import Project
+from twofold.server.store.channels import project_by_id
+from twofold.server.store.schema import files, projects, shard_bodies, shards
+
+#: The name that a requirement (PEP 508) begins with.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def needed_names(artifact: Artifact) -> set[str]:
+    """The normalised names of what a wheel requires, and its own."""
+    found = (_NAME.match(text) for text in artifact.depends)
+    return {normalised(artifact.name), *(normalised(match[0]) for match in found if match)}
+
+
+def projects_called(db: Connection, channel_id: int, name: str) -> list[Project]:
+    """The projects that conda knows by a name, or would if they had a package."""
+    unnamed = and_(projects.c.conda_name.is_(None), projects.c.key == normalised(name))
+    query = select(projects.c.id).where(
+        projects.c.channel_id == channel_id, or_(projects.c.conda_name == name, unnamed)
+    )
+    return [project_by_id(db, found) for found in db.execute(query).scalars()]
+
+
+def without_twin(db: Connection, channel_id: int) -> list[int]:
+    """The wheels of which no package could be made (their ids), as a partial index has them."""
+    query = select(files.c.id).where(
+        files.c.channel_id == channel_id,
+        files.c.remark.is_not(None),
+        files.c.kind == Kind.WHEEL.value,
+        files.c.deleted_at.is_(None),
+    )
+    return list(db.execute(query.order_by(files.c.id)).scalars())
+
+
+def shards_of(db: Connection, channel_id: int, label: str, subdir: str) -> Iterator[bytes]:
+    """Every shard of a subdir under a label."""
+    query = (
+        select(shard_bodies.c.body)
+        .join(
+            shards,
+            (shards.c.channel_id == shard_bodies.c.channel_id)
+            & (shards.c.sha256 == shard_bodies.c.sha256),
+        )
+        .where(
+            shards.c.channel_id == channel_id,
+            shards.c.label == label,
+            shards.c.subdir == subdir,
+        )
+        .execution_options(yield_per=500)
+    )
+    for row in db.execute(query):
+        yield bytes(row.body)
+
+
+def pure_wheels(db: Connection, channel_id: int) -> list[int]:
+    """The ids of the pure wheels of a channel."""
+    query = select(files.c.id).where(
+        files.c.channel_id == channel_id,
+        files.c.kind == Kind.WHEEL.value,
+        files.c.tags.contains("py3-none-any"),
+        files.c.deleted_at.is_(None),
+    )
+    return list(db.execute(query).scalars())
