@@ -21,6 +21,7 @@ from threading import Lock, Thread
 
 from twofold.errors import TwofoldError
 from twofold.server.clock import now
+from twofold.server.manner import manner_of
 from twofold.server.model import Channel
 from twofold.server.store import Connection, Database, pages
 
@@ -41,6 +42,11 @@ PATIENCE = 120
 Key = tuple[str, str]
 
 
+def pages_under(channel: Channel, label: str, subdir: str) -> str:
+    """What the keys of a subdir's pages begin with; others when the channel's manner changes."""
+    return f"conda{manner_of(channel.settings).variant}/{label}/{subdir}/"
+
+
 @dataclass(frozen=True)
 class Wanted:
     """A page of a whole subdir."""
@@ -52,7 +58,7 @@ class Wanted:
 
     @property
     def key(self) -> str:
-        return f"conda/{self.label}/{self.subdir}/{self.name}"
+        return pages_under(self.channel, self.label, self.subdir) + self.name
 
     def is_fresh(self, db: Connection) -> bool:
         """Whether the kept page, if there is one, is as new as the records."""
