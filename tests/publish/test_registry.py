@@ -54,6 +54,28 @@ def test_a_wheel_and_the_conda_package_twofold_made_of_it_go_side_by_side(
     assert {Path(row["file"]).suffix for row in ran.json["files"]} == {".whl", ".gz", ".conda"}
 
 
+def test_a_conda_package_whose_name_the_registrys_own_takes_is_refused_by_the_plan(
+    twofold: Callable[..., Any], registry: Any, tmp_path: Path
+) -> None:
+    """The same name with other dependencies: told before the wheel is there without it."""
+    assert twofold("new", "twin_pkg").code == 0
+    project = tmp_path / "twin_pkg"
+    pyproject = project / "pyproject.toml"
+    more = '\n[tool.twofold.conda]\ndepends = ["zlib"]\n'
+    pyproject.write_text(pyproject.read_text() + more)
+    token = {"TWOFOLD_TOKEN": registry.token}
+    words = ["publish", "--to", registry.channel, "--json"]
+    assert twofold("build", cwd=project).code == 0
+    refused = twofold(*words, cwd=project, env=token)
+    assert refused.code == 1
+    assert "hint: give yours another name: build-number = 1" in refused.err
+    assert "uploading" not in refused.err
+    pyproject.write_text(pyproject.read_text() + "build-number = 1\n")
+    assert twofold("build", cwd=project).code == 0
+    ran = twofold(*words, cwd=project, env=token)
+    assert ran.code == 0, ran.err
+
+
 def test_a_wrong_token_is_told_with_a_hint_and_exit_code_one(
     twofold: Callable[..., Any], registry: Any, release: Release
 ) -> None:

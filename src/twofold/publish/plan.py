@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from twofold.artifact import Kind
 from twofold.check import Finding
 from twofold.errors import Problem
 from twofold.publish.files import ReleaseFile
 from twofold.publish.journal import Journal
 from twofold.publish.targets.protocol import Seen, Target
+from twofold.publish.targets.twins import clash
 
 #: The rule of a target that takes nothing from us, whatever it is.
 NO_RIGHT = ("no-right",)
@@ -106,16 +108,27 @@ def make_plan(
     """
     errors = {file.name: _errors(findings, file.name) for file in files}
     steps = [_step(t, f, errors[f.name], journal, named) for f in files for t in targets]
-    wanting = [
-        t for t in targets if any(s.target is t and s.action is Action.UPLOAD for s in steps)
-    ]
-    objections = {id(target): target.objection() for target in wanting}
+    steps = [_without_clash(step, steps) for step in steps]
+    wanting = {id(s.target): s.target for s in steps if s.action is Action.UPLOAD}
+    objections = {key: target.objection() for key, target in wanting.items()}
     return Plan(tuple(_objected(step, objections.get(id(step.target))) for step in steps))
 
 
 def _errors(findings: Sequence[Finding], name: str) -> list[Finding]:
     """The errors of a file: a finding's place begins with the file's name."""
     return [f for f in findings if f.is_error and f.where.split(": ")[0].split(":")[0] == name]
+
+
+def _without_clash(step: Step, steps: Sequence[Step]) -> Step:
+    """A registry's own package of a wheel that goes up before takes the name of ours."""
+    if step.action is not Action.UPLOAD or step.target.settings.kind != "registry":
+        return step
+    same = (s for s in steps if s.target is step.target and s.action is Action.UPLOAD)
+    found = clash(step.file, [s.file for s in same if s.file.artifact.kind is Kind.WHEEL])
+    if found is None:
+        return step
+    refused = replace(step, action=Action.REFUSED, reason=found.message, hint=found.hint)
+    return replace(refused, rules=("twin",))
 
 
 def _objected(step: Step, objection: Problem | None) -> Step:

@@ -6,14 +6,9 @@ Wheels and sdists go in through its legacy API (`<url>/legacy/`), conda packages
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
-import zipfile
 from dataclasses import replace
-from pathlib import Path
-from typing import IO, BinaryIO
 
-import zstandard
 from requests.auth import AuthBase
 
 from twofold.artifact import Kind
@@ -33,6 +28,7 @@ from twofold.publish.targets.protocol import (
     fetched,
     needs_token,
 )
+from twofold.publish.targets.twins import is_same_package
 
 #: Codes of a registry's answers that say the token itself is no good, whatever is asked for.
 BAD_TOKEN = frozenset({"invalid-token", "invalid-login", "revoked-token", "expired-token"})
@@ -93,11 +89,8 @@ class TwofoldRegistry:
         raise self.http.refused(answer, url)
 
     def fetch(self, file: ReleaseFile) -> Seen:
-        """The file as others get it; a conda package is compared by its content too.
-
-        The registry makes a conda package of every wheel by itself. It holds the same as the
-        one `twofold build` made, but another compressor may have packed it.
-        """
+        """The file as others get it; a conda package is compared by its content too, because the
+        registry may have made it itself of the wheel (see `twins`)."""
         if not file.artifact.kind.is_conda:
             return self.index.fetch(file)
         url = file_address(self.settings.url, file.artifact)
@@ -105,7 +98,7 @@ class TwofoldRegistry:
             seen = fetched(self.http.sha256_of(url, self.auth, copy), url)
             if seen.state == "absent" or seen.is_ours(file.artifact):
                 return seen
-            return replace(seen, same_content=_holds_the_same(copy, file.artifact.path))
+            return replace(seen, same_content=is_same_package(file.artifact.path, copy))
 
     def who(self) -> str:
         answer = self.http.get(f"{self.settings.url.rstrip('/')}/whoami", self.auth)
@@ -118,31 +111,3 @@ class TwofoldRegistry:
 
     def close(self) -> None:
         self.http.close()
-
-
-def _holds_the_same(theirs: BinaryIO, ours: Path) -> bool:
-    """Whether two `.conda` files hold the same archives, however those are compressed."""
-    if ours.suffix != ".conda":
-        return False
-    theirs.seek(0)
-    try:
-        with ours.open("rb") as stream:
-            return _unpacked_digests(theirs) == _unpacked_digests(stream)
-    except (zipfile.BadZipFile, zstandard.ZstdError):
-        return False
-
-
-def _unpacked_digests(stream: BinaryIO) -> dict[str, str]:
-    """The SHA-256 of every member, archives under zstandard decompressed."""
-    digests = {}
-    with zipfile.ZipFile(stream) as archive:
-        for name in archive.namelist():
-            with archive.open(name) as member:
-                content: IO[bytes] = member
-                if name.endswith(".zst"):
-                    content = zstandard.ZstdDecompressor().stream_reader(member)
-                digest = hashlib.sha256()
-                while block := content.read(1 << 18):
-                    digest.update(block)
-                digests[name] = digest.hexdigest()
-    return digests
