@@ -69,16 +69,18 @@ def _conda(args: argparse.Namespace) -> int:
 
     if args.uv:
         raise UsageError("--uv is for --venv", "leave it out: conda environments need neither")
+    from twofold.cli.channels import channels_with_tokens
+
     source, token = _source(args.source)
-    channels = ([source] if source else []) + args.channel
+    more = channels_with_tokens(args.channel)
     specs = list(args.names)
     if args.python:
         specs.append(f"python={args.python}")
     outcome = install_or_repack(
         specs,
-        channels,
+        ([source] if source else []) + list(more.addresses),
         args.conda,
-        tokens={source: token} if token else {},
+        tokens=dict(more.tokens) | ({source: token} if token else {}),
         add_conda_forge=not args.channel and not args.only,
     )
     if outcome.note:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from twofold.cli.channels import Channels, channels_with_tokens
 from twofold.cli.terminal import Parser, note, result
 from twofold.errors import TwofoldError
 
@@ -39,11 +43,26 @@ def run(args: argparse.Namespace) -> int:
     from twofold.publish.files import release_files
 
     artifacts = [file.artifact for file in release_files(args.files, args.project)]
-    trials = try_artifacts(artifacts, args.channel)
+    with ended_by_signal():
+        trials = try_artifacts(artifacts, channels_with_tokens(args.channel))
     return report(trials, args.json)
 
 
-def try_artifacts(artifacts: Sequence[Artifact], channels: Sequence[str]) -> list[Trial]:
+@contextmanager
+def ended_by_signal() -> Iterator[None]:
+    """A terminated trial (a cancelled job) cleans up as one that is interrupted does."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def try_artifacts(artifacts: Sequence[Artifact], channels: Channels) -> list[Trial]:
     """One trial in each world the files are for."""
     from twofold.install.carried import carried_tests
     from twofold.install.trial import (
@@ -69,7 +88,12 @@ def try_artifacts(artifacts: Sequence[Artifact], channels: Sequence[str]) -> lis
             spec = f'{one.name}[version="=={one.version}",build="{one.build}"]'
             tests = carried_tests(one.path, Path(folder, f"tests-{one.filename}"))
             found = CondaTrial(
-                one.name, spec, (channel, *channels), only=bool(channels), tests=tests
+                one.name,
+                spec,
+                (channel, *channels.addresses),
+                tokens=channels.tokens,
+                only=bool(channels.addresses),
+                tests=tests,
             )
             trials.append(try_with_conda(found))
     if not trials:

@@ -13,7 +13,7 @@ LIMIT = 300.0
 
 #: Asks an installed distribution for its import packages and entry points, and tries each.
 TRY = r"""
-import importlib, importlib.metadata as metadata, json, os, sys, traceback
+import importlib, importlib.metadata as metadata, json, os, sys, sysconfig, traceback
 asked = sys.argv[1].lower().replace("_", "-").replace(".", "-")
 def same(dist):
     name = dist.metadata["Name"] or ""
@@ -43,9 +43,16 @@ tops = sorted(p for p in packages if not any(p[:n] in packages for n in range(1,
 for top in tops:
     name = ".".join(top)
     attempt("import " + name, lambda: importlib.import_module(name))
+def use(point):
+    point.load()
+    if point.group in ("console_scripts", "gui_scripts"):
+        folder = sysconfig.get_path("scripts")
+        names = [point.name, point.name + ".exe", point.name + "-script.py"]
+        if not any(os.path.exists(os.path.join(folder, name)) for name in names):
+            raise FileNotFoundError("no program " + point.name + " in " + folder)
 for dist in found[:1]:
     for point in sorted(dist.entry_points, key=lambda p: (p.group, p.name)):
-        attempt("entry point " + point.name, point.load)
+        attempt("entry point " + point.name, lambda: use(point))
 print("\n" + json.dumps(steps))
 """
 

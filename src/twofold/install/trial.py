@@ -128,6 +128,8 @@ def _try(
 def _imports(python: Path, name: str, world: World) -> list[Step]:
     """Import packages and entry points, tried by the environment's own Python."""
     files = _conda_files(python, name) if world == "conda" else []
+    if world == "conda" and not files:
+        return []  # a library, or a package that only requires others
     done = run_in([str(python), "-I", "-c", TRY, name, *files], python)
     lines = done.stdout.strip().splitlines()
     if done.returncode != 0 or not lines:

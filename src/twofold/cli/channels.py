@@ -1,0 +1,46 @@
+"""Conda channels as a user names them, with the tokens that open the private ones.
+
+A token comes from where `twofold publish` finds it (an address with a login, the environment, the
+keyring, the configuration) and goes to its own channel alone, never to a command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from twofold.publish.configuration import TargetSettings, read_targets
+from twofold.publish.credentials import find_credentials
+from twofold.publish.resolve import resolve_targets
+
+
+class Channels(NamedTuple):
+    """`addresses` are addresses, folders and names; `tokens` bearer tokens by address."""
+
+    addresses: tuple[str, ...]
+    tokens: tuple[tuple[str, str], ...]
+
+
+def channels_with_tokens(words: Sequence[str]) -> Channels:
+    """Addresses of registries, targets of the configuration, folders, or names (conda-forge)."""
+    known = read_targets()
+    found = [(word, _registry(word, known)) for word in dict.fromkeys(words)]
+    registries = [target for _, target in found if target is not None]
+    tokens = []
+    for target in registries:
+        others = [other for other in registries if other is not target]
+        credentials = find_credentials(target, others)
+        if credentials is not None:
+            tokens.append((target.url, credentials.secret.reveal()))
+    return Channels(tuple(target.url if target else word for word, target in found), tuple(tokens))
+
+
+def _registry(word: str, known: dict[str, TargetSettings]) -> TargetSettings | None:
+    """The registry that a word means; other channels are nobody's to log in to."""
+    is_address = word.startswith(("http://", "https://"))
+    is_target = word in known and not Path(word).is_dir()
+    if not is_address and not (is_target and known[word].kind == "registry"):
+        return None
+    (target,) = resolve_targets([word], known)
+    return target if target.kind == "registry" else None
