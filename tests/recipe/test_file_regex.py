@@ -9,6 +9,7 @@ import pytest
 
 from tests.recipe.summary import read_for_linux
 from twofold.errors import ProjectErrors
+from twofold.recipe import calls
 
 RECIPE = """\
 {{% set found = load_file_regex({call}) %}}
@@ -63,8 +64,15 @@ def test_what_is_not_found_is_no_pattern_or_is_no_file_of_the_project_is_told(co
     assert "larger than 1 MiB" in refused(code, "'large', 'a'")
 
 
-def test_a_pattern_that_would_take_years_is_ended(code: Path) -> None:
+def test_a_pattern_that_would_take_years_and_a_loop_of_searches_are_ended(
+    code: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "LONGEST", 1.0)  # the test is not to wait for all five seconds
     (code / "x.py").write_text("a" * 60 + "!", encoding="utf-8")
     started = time.monotonic()
-    assert "takes longer than 5 s" in refused(code, "'x.py', '(a+)+$'")
+    assert "takes too long" in refused(code, "'x.py', '(a+)+$'")
+    loop = "{% for i in range(10000) %}{{ load_file_regex('x.py', 'a') }}{% endfor %}"
+    (code / "meta.yaml").write_text(loop, encoding="utf-8")
+    with pytest.raises(ProjectErrors, match="takes too long"):
+        read_for_linux(code / "meta.yaml")
     assert time.monotonic() - started < 20

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from twofold.errors import ToolFailed, TwofoldError
-from twofold.recipe.file_regex import Match, search_file
+from twofold.recipe.file_regex import LONGEST, Match, search_file
 from twofold.recipe.pins import Call, Calls
 from twofold.recipe.platforms import Environ, Platform
 from twofold.recipe.setup_data import read_setup_data
@@ -96,12 +97,15 @@ class SetupData:
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
+        self._known: dict[Path, dict[str, Any]] = {}
 
     def __call__(
         self, setup_file: str = "setup.py", from_recipe_dir: bool = False, **_: object
     ) -> dict[str, Any]:
         found = find_file(self._around, setup_file, from_recipe_dir, or_beside="pyproject.toml")
-        return read_setup_data(found, self._around.metadata_of)
+        if found not in self._known:  # it may take a build, and a recipe may ask in a loop
+            self._known[found] = read_setup_data(found, self._around.metadata_of)
+        return dict(self._known[found])
 
 
 class FileData:
@@ -139,13 +143,17 @@ class FileRegex:
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
+        self._left = LONGEST
 
     def __call__(
         self, load_file: str, regex_pattern: str, from_recipe_dir: bool = False, **_: object
     ) -> Match:
         path = find_file(self._around, load_file, from_recipe_dir)
         _refuse_large("load_file_regex", path, load_file)
-        return search_file(path, regex_pattern, load_file)
+        started = time.monotonic()
+        found = search_file(path, regex_pattern, load_file, max(self._left, 0.1))
+        self._left -= time.monotonic() - started
+        return found
 
 
 def _refuse_large(function: str, path: Path, name: str) -> None:

@@ -14,8 +14,9 @@ from typing import Any
 
 from twofold.errors import TwofoldError
 
-#: Seconds for one search, the start of its process included; letters of a pattern.
+#: Seconds for all searches of one reading, the start of their processes included.
 LONGEST = 5.0
+#: Letters of a pattern.
 LONGEST_PATTERN = 1000
 _SEARCH = """\
 import json, re, sys
@@ -55,7 +56,7 @@ class Match:
         return found
 
 
-def search_file(path: Path, pattern: object, name: str) -> Match:
+def search_file(path: Path, pattern: object, name: str, seconds: float = LONGEST) -> Match:
     """Raises TwofoldError for a pattern that is none, finds nothing or takes too long."""
     if not isinstance(pattern, str) or len(pattern) > LONGEST_PATTERN:
         raise TwofoldError(
@@ -68,12 +69,12 @@ def search_file(path: Path, pattern: object, name: str) -> Match:
             input=json.dumps({"pattern": pattern, "text": text}).encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=LONGEST,
+            timeout=seconds,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise TwofoldError(
-            f"load_file_regex: looking for '{pattern}' in {name} takes longer than {LONGEST:.0f} s",
+            f"load_file_regex: looking for '{pattern}' in {name} takes too long",
             "write a pattern without repeats inside repeats",
         ) from error
     told: dict[str, Any] = {"error": "the search broke off"}
