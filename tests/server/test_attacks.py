@@ -21,7 +21,10 @@ from tests.server.packages import (
     wheel_members,
     zipped,
 )
+from twofold.errors import Refused
+from twofold.server.model import Action, Actor
 from twofold.server.registry import people
+from twofold.server.registry.labelling import Promotion, Selection, promote
 
 NAME, VERSION = "my_package", "1.0.0"
 INFO = f"{NAME}-{VERSION}.dist-info"
@@ -263,6 +266,33 @@ def test_lookalikes_are_refused(served: Place, tmp_path: Path, first: str, secon
     assert (answer.status_code, answer.json()["code"]) == (400, "confusable-name")
 
 
+def test_promotion_goes_through_the_gates_of_an_upload(place: Place, tmp_path: Path) -> None:
+    """A lookalike, a name under a private prefix, and more bytes than the quota has room for."""
+    from twofold.server.registry import administration
+
+    registry, owner = place.registry, place.owner
+    assert owner.user is not None
+    people.add_channel(registry, "owner", "stable", owner.user)
+    ann = people.add_user(registry, "operator", "ann")
+    administration.set_role(registry, "operator", "stable", ann, Action.UPLOAD)
+    place.publish(make_wheel(tmp_path, "util1"), channel="stable")
+    for name in ("utill", "acme-tools", "my_package"):
+        place.publish(make_wheel(tmp_path, name))
+    administration.reserve_prefix(registry, "operator", "stable", "acme", owner.user)
+
+    def refusal(name: str) -> str:
+        with pytest.raises(Refused) as refused:
+            promote(registry, Actor(ann), Promotion("main", "stable", Selection(name)))
+        return refused.value.code
+
+    assert refusal("utill") == "confusable-name"
+    assert refusal("acme-tools") == "private-prefix"
+    administration.set_rules(registry, "operator", "stable", {"quota": 3000})
+    assert refusal("my_package") == "quota"
+    administration.set_rules(registry, "operator", "stable", {"quota": None})
+    assert len(promote(registry, Actor(ann), Promotion("main", "stable", Selection("my_package"))))
+
+
 def test_names_of_python_itself_are_refused(served: Place, tmp_path: Path) -> None:
     assert "standard library" in served.upload(make_wheel(tmp_path, "json")).reason
 
@@ -270,8 +300,6 @@ def test_names_of_python_itself_are_refused(served: Place, tmp_path: Path) -> No
 def test_equal_work_is_done_for_an_unknown_user_and_a_wrong_password(place: Place) -> None:
     """Both verify one argon2 hash: the quicker is not far below the slower."""
     import time
-
-    from twofold.errors import Refused
 
     people.add_user(place.registry, "owner", "someone", "right-password")
 

@@ -141,6 +141,48 @@ def test_a_projects_page_escapes_what_people_wrote(served: Place, tmp_path: Path
     assert "default-src 'none'" in page.headers["content-security-policy"]
 
 
+@pytest.mark.parametrize("status", ["archived", "quarantined"])
+def test_a_project_that_is_closed_takes_no_files(
+    served: Place, tmp_path: Path, status: str
+) -> None:
+    wheel = make_wheel(tmp_path)
+    served.upload(wheel).raise_for_status()
+    changing.set_status(served.registry, served.owner, "main", "my_package", status)
+    assert served.upload(wheel).status_code == 200  # the same file again changes nothing
+    answer = served.upload(make_wheel(tmp_path, "my_package", "1.1"))
+    assert (answer.status_code, answer.json()["code"]) == (403, f"project-{status}")
+    changing.set_status(served.registry, served.owner, "main", "my_package", "active")
+    assert served.upload(make_wheel(tmp_path, "my_package", "1.1")).status_code == 200
+
+
+def test_a_quarantined_project_offers_nothing_in_either_world(
+    served: Place, tmp_path: Path
+) -> None:
+    done = served.upload(make_wheel(tmp_path)).json()
+    served.upload(make_wheel(tmp_path, "my_package", "1.1")).raise_for_status()
+    registry, owner = served.registry, served.owner
+    changing.yank(registry, owner, "main", "my_package", "1.1", "it breaks")
+    paths = (
+        f"/main/files/{done['sha256']}/{done['filename']}",
+        f"/main/files/{done['sha256']}/{done['filename']}.metadata",
+        "/main/noarch/my_package-1.0.0-py_0.conda",
+    )
+    assert [served.get(path).status_code for path in paths] == [200, 200, 200]
+    changing.set_status(registry, owner, "main", "my_package", "quarantined", "malware")
+    page = served.get("/main/simple/my-package/", accept=JSON).json()
+    assert page["files"] == []
+    assert page["project-status"] == {"status": "quarantined", "reason": "malware"}
+    assert served.get("/main/noarch/repodata.json").json()["packages.conda"] == {}
+    for path in paths:
+        answer = served.get(path)
+        assert (answer.status_code, "quarantined: malware" in answer.reason) == (403, True), path
+    changing.set_status(registry, owner, "main", "my_package", "active")
+    assert [served.get(path).status_code for path in paths] == [200, 200, 200]
+    files = served.get("/main/simple/my-package/", accept=JSON).json()["files"]
+    assert [file["yanked"] for file in files] == [False, "it breaks"]
+    assert len(served.get("/main/noarch/repodata.json").json()["packages.conda"]) == 1
+
+
 def test_a_projects_status_is_shown(served: Place, tmp_path: Path) -> None:
     served.publish(make_wheel(tmp_path))
     changing.set_status(served.registry, served.owner, "main", "my_package", "archived", "done <3")

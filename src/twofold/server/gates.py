@@ -105,6 +105,17 @@ def prefix_of(key: str, prefixes: Iterable[str]) -> str | None:
     return max(fitting, key=len, default=None)
 
 
+def takes_files(name: str, status: str) -> None:
+    """A project's status lets it take new files (PEP 792)."""
+    if status in ("archived", "quarantined"):
+        raise Refused(
+            f"project-{status}",
+            f"The project '{name}' is {status} and takes no new files",
+            "an administrator of the channel can set its status",
+            403,
+        )
+
+
 def fits_quota(size: int, used: int, quota: int | None) -> None:
     """The channel has room for so many more bytes."""
     if quota is not None and used + size > quota:

@@ -15,6 +15,10 @@ from twofold.server.store import channels, files
 
 #: PEP 792.
 STATUSES = ("active", "archived", "quarantined", "deprecated")
+QUARANTINED = "quarantined"
+
+#: The reason with which a quarantine yanks, and by which its end knows what to give back.
+WITHHELD = "withheld: the project is quarantined"
 
 
 def yank(
@@ -103,7 +107,11 @@ def _delete(change: Change, project: Project, gone: list[Stored]) -> None:
 def set_status(
     registry: Registry, actor: Actor, channel: str, project: str, status: str, reason: str = ""
 ) -> Project:
-    """The project's status (PEP 792), shown on its page."""
+    """The project's status (PEP 792), shown on its page.
+
+    A quarantined project offers nothing: its page lists no files, its files are refused, and
+    conda's lists leave its packages out as they do what is yanked.
+    """
     if status not in STATUSES:
         raise Refused("unknown-status", f"A project's status is one of {', '.join(STATUSES)}")
     key = normalised(project)
@@ -112,9 +120,21 @@ def set_status(
         values = {"status": status, "status_reason": reason or None}
         channels.change_project(change.db, known.id, **values)
         known = channels.project_by_id(change.db, known.id)
+        withheld = _withheld(change, known)
         change.show(known)
+        change.show_conda(*withheld)
         change.note("status", known.name, **values)
         return known
+
+
+def _withheld(change: Change, project: Project) -> list[Stored]:
+    """Yank what a quarantine withholds, or give back what it withheld; what people yanked stays."""
+    before, after = (None, WITHHELD) if project.status == QUARANTINED else (WITHHELD, None)
+    found = files.files_of_project(change.db, project.id)
+    changed = [file for file in found if file.yanked == before]
+    for file in changed:
+        files.change_file(change.db, file.id, yanked=after)
+    return [replace(file, yanked=after) for file in changed]
 
 
 def describe_project(

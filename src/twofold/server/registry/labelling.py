@@ -14,6 +14,7 @@ from twofold.errors import Refused
 from twofold.names import normalised
 from twofold.server.model import Action, Actor, Project, Stored
 from twofold.server.registry import Change, Registry, reachable
+from twofold.server.registry.admission import have_room, may_begin, may_grow
 from twofold.server.registry.looking import not_found
 from twofold.server.store import channels, files
 
@@ -156,9 +157,10 @@ def _carry(
     if promotion.source == promotion.target:
         return _relabel(change, found, lambda own: own | {promotion.to_label})
     db, channel_id = change.db, change.channel.id
-    project = channels.project_by_key(db, channel_id, known.key) or channels.add_project(
-        db, channel_id, known.key, known.name, change.at, conda_name=known.conda_name
-    )
+    project = _project_there(change, known)
+    taken_names = {(one.subdir, one.filename) for one in files.files_of_project(db, project.id)}
+    coming = [file for file in found if (file.subdir, file.filename) not in taken_names]
+    have_room(change, (file.size for file in coming))
     carried: list[Stored] = []
     new_ids: dict[int, int] = {}
     for file in sorted(found, key=lambda file: file.id):
@@ -176,6 +178,17 @@ def _carry(
         carried.append(there)
     change.show(project, *carried)
     return carried
+
+
+def _project_there(change: Change, known: Project) -> Project:
+    """The target's project of that name, begun by the same gates as an upload's."""
+    found = channels.project_by_key(change.db, change.channel.id, known.key)
+    if found is not None:
+        may_grow(found)
+        return found
+    may_begin(change, known.key)
+    names = known.key, known.name, change.at
+    return channels.add_project(change.db, change.channel.id, *names, conda_name=known.conda_name)
 
 
 def _take_again(change: Change, taken: Stored, file: Stored, promotion: Promotion) -> None:

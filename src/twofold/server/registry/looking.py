@@ -74,8 +74,16 @@ def by_name(
     with registry.database.read() as db:
         found = reachable(db, actor, channel_name, Action.READ)
         stored = files.file_named(db, found.id, subdir, filename)
-    if stored is None or stored.deleted_at is not None:
+        project = channels.project_by_id(db, stored.project_id) if stored else None
+    if stored is None or project is None or stored.deleted_at is not None:
         raise not_found(f"file '{filename[:100]}' in channel '{channel_name}'")
+    if project.status == "quarantined":
+        raise Refused(
+            "project-quarantined",
+            f"The project '{project.name}' is quarantined: {project.status_reason or 'unsafe'}",
+            "ask an administrator of the channel",
+            403,
+        )
     return Found(stored, found.public)
 
 

@@ -60,12 +60,12 @@ def _is_right(db: Connection, actor: Actor, needs: Needs, words: Mapping[str, An
     if user is None or (actor.token is not None and not actor.token.is_whole):
         return False
     if needs is Needs.SELF:
-        return user.name == words["user"]
+        return bool(user.name == words["user"])
     if needs is Needs.ORGANISATION:
         organisation = people.user_named(db, words["organisation"])
         if organisation is not None:
             role = people.role_in_organisation(db, organisation.id, user.id)
-            return role is not None and role is Action.ADMIN
+            return role is Action.ADMIN
     return False
 
 

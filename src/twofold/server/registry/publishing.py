@@ -20,10 +20,11 @@ from twofold.errors import BadFile, Refused
 from twofold.formats.conda_reading import parse_json, read_info
 from twofold.formats.opening import read
 from twofold.names import normalised
-from twofold.server import access, gates
+from twofold.server import gates
 from twofold.server.model import Action, Actor, Project, Stored
 from twofold.server.pages import MAIN, PRE
 from twofold.server.registry import Change, Registry, reachable
+from twofold.server.registry.admission import have_room, may_begin, may_grow
 from twofold.server.registry.at_hand import at_hand
 from twofold.server.registry.labelling import check_label, demand_unlocked
 from twofold.server.registry.later_twins import make_those_that_waited
@@ -160,7 +161,7 @@ def _record(registry: Registry, actor: Actor, channel: str, ready: Ready) -> Pub
             assert taken is not None
             return _unchanged(change.db, taken)
         project = project_of(change, key, artifact, twin)
-        _fits(change, [artifact, *twin.artifacts])
+        have_room(change, (coming.size for coming in (artifact, *twin.artifacts)))
         labels = upload.labels or default_labels(artifact)
         demand_unlocked(change, labels)
         new = _new_file(change, project, artifact)
@@ -176,13 +177,6 @@ def _record(registry: Registry, actor: Actor, channel: str, ready: Ready) -> Pub
         change.show(project, file, *made)
         change.note("publish", file.basename, sha256=file.sha256)
         return Published(file, True, tuple(made), twin.remark)
-
-
-def _fits(change: Change, coming: list[Artifact]) -> None:
-    quota = change.channel.settings.get("quota")
-    if quota is not None:
-        used = files.bytes_in(change.db, change.channel.id)
-        gates.fits_quota(sum(artifact.size for artifact in coming), used, quota)
 
 
 def _provenance(actor: Actor, upload: Upload, artifact: Artifact) -> str | None:
@@ -215,22 +209,14 @@ def project_of(change: Change, key: str, artifact: Artifact, twin: Twin) -> Proj
     conda_name = conda[0].name if conda else None
     found = channels.project_by_key(change.db, change.channel.id, key)
     if found is None:
-        _may_be_new(change, key)
+        may_begin(change, key)
         return channels.add_project(
             change.db, change.channel.id, key, artifact.name, change.at, conda_name=conda_name
         )
+    may_grow(found)
     if conda_name and found.conda_name is None:
         channels.change_project(change.db, found.id, conda_name=conda_name)
     return found
-
-
-def _may_be_new(change: Change, key: str) -> None:
-    """The gates of a name that is new in the channel."""
-    gates.name_is_distinct(key, channels.projects_like(change.db, change.channel.id, key))
-    owners = channels.prefixes_of(change.db, change.channel.id)
-    prefix = gates.prefix_of(key, owners)
-    if prefix is not None:
-        access.demand_prefix(change.db, change.actor, change.channel, prefix, owners[prefix])
 
 
 def default_labels(artifact: Artifact) -> frozenset[str]:

@@ -42,7 +42,8 @@ def provenance_path(project: Project, file: Stored) -> str:
 
 
 def _page(project: Project, files: Iterable[Stored]) -> dict[str, Any]:
-    listings = [_listing(project, file) for file in files]
+    offered = () if project.status == "quarantined" else files
+    listings = [_listing(project, file) for file in offered]
     return simple.project_page(project.key, listings, project.status, project.status_reason or "")
 
 

@@ -20,7 +20,8 @@ _CHANNELS = """SELECT name, id FROM channels WHERE public
     AND id NOT IN (SELECT channel_id FROM upstreams)"""
 _PAGE = "SELECT body, etag FROM pages WHERE channel_id = ? AND key = ?"
 _FILE = """SELECT sha256, size FROM files
-    WHERE channel_id = ? AND subdir = ? AND filename = ? AND deleted_at IS NULL"""
+    WHERE channel_id = ? AND subdir = ? AND filename = ? AND deleted_at IS NULL
+    AND project_id NOT IN (SELECT id FROM projects WHERE status = 'quarantined')"""
 
 
 @dataclass(frozen=True, slots=True)
