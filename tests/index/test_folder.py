@@ -195,6 +195,12 @@ def test_damaged_and_misplaced_files_are_left_out_and_told(
     assert "noarch/bad-1-0.conda: it is not a zip archive" in ran.err
     assert "linux-64/lost-1-py_0.conda: the package is for noarch but lies in linux-64/" in ran.err
     assert "4 files" in ran.out
+    (folder / "bad-1.0-py3-none-any.whl").write_bytes(b"PK")
+    with_wheels = twofold("index", folder, "--v3")
+    assert with_wheels.code == 1
+    assert "bad-1.0-py3-none-any.whl: " in with_wheels.err
+    assert "Traceback" not in with_wheels.err
+    (folder / "bad-1.0-py3-none-any.whl").unlink()
     (folder / "noarch/bad-1-0.conda").unlink()
     (folder / "linux-64/lost-1-py_0.conda").unlink()
     assert twofold("index", folder).code == 0

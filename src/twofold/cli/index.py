@@ -45,11 +45,15 @@ def run(args: argparse.Namespace) -> int:
 def _wheels(folder: Path) -> dict[str, dict[str, Any]]:
     """Records of the folder's pure wheels for clients that install wheels themselves."""
     from twofold.convert.v3 import wheel_record
+    from twofold.errors import BadFile
     from twofold.formats.opening import read
 
     records = {}
     for path in sorted([*folder.glob("*-none-any.whl"), *folder.glob("*/*-none-any.whl")]):
-        artifact = read(path)
+        try:
+            artifact = read(path)
+        except BadFile:
+            continue  # the index leaves it out too, and tells why
         if "py3-none-any" in artifact.tags:
             url = "../" + path.relative_to(folder).as_posix()
             key, record = wheel_record(artifact, url, path.stat().st_mtime_ns // 1_000_000)

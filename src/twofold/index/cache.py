@@ -13,17 +13,23 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from twofold.errors import TwofoldError
+
 NAME = ".twofold-index.sqlite"
 #: Raised whenever what is kept changes its form; another number empties the cache.
 _FORM = 2
-_TABLES = """
-DROP TABLE IF EXISTS files; DROP TABLE IF EXISTS shards; DROP TABLE IF EXISTS packages;
-CREATE TABLE files (path TEXT PRIMARY KEY, size INT, mtime_ns INT, folder TEXT, name TEXT,
-    shown TEXT, about TEXT, exports TEXT);
-CREATE INDEX files_by_name ON files (name, folder);
-CREATE TABLE shards (folder TEXT, name TEXT, sha256 BLOB, PRIMARY KEY (folder, name));
-CREATE TABLE packages (name TEXT PRIMARY KEY, shown TEXT);
-"""
+#: How long another indexing of the same folder is waited for (seconds).
+_PATIENCE = 900
+_TABLES = (
+    "DROP TABLE IF EXISTS files",
+    "DROP TABLE IF EXISTS shards",
+    "DROP TABLE IF EXISTS packages",
+    "CREATE TABLE files (path TEXT PRIMARY KEY, size INT, mtime_ns INT, folder TEXT, name TEXT,"
+    " shown TEXT, about TEXT, exports TEXT)",
+    "CREATE INDEX files_by_name ON files (name, folder)",
+    "CREATE TABLE shards (folder TEXT, name TEXT, sha256 BLOB, PRIMARY KEY (folder, name))",
+    "CREATE TABLE packages (name TEXT PRIMARY KEY, shown TEXT)",
+)
 
 
 class Kept(NamedTuple):
@@ -46,22 +52,32 @@ class Kept(NamedTuple):
 
 
 class Cache:
-    """Use as a context manager: what was put is kept only when all went well."""
+    """Use as a context manager: what was put is kept only when all went well.
+
+    One transaction from beginning to end, so that of two indexings of a folder the second waits
+    for the first. Raises TwofoldError where the folder cannot be written, or another indexing
+    does not end.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._database = sqlite3.connect(folder / NAME)
-        self._database.execute("PRAGMA synchronous = OFF")  # a lost cache is only read again
-        (form,) = self._database.execute("PRAGMA user_version").fetchone()
-        if form != _FORM:
-            self._database.executescript(_TABLES)
-            self._database.execute(f"PRAGMA user_version = {_FORM}")
+        try:
+            self._database = _begun(folder / NAME)
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                message, hint = "another indexing of it does not end", "is one hanging?"
+            else:
+                message, hint = f"the index cannot be kept there: {error}", "may you write there?"
+            raise TwofoldError(message, hint, str(folder)) from error
+        except sqlite3.DatabaseError:  # damaged, or no database at all: all of it is read again
+            (folder / NAME).unlink()
+            self._database = _begun(folder / NAME)
 
     def __enter__(self) -> Cache:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
-            self._database.commit()
+            self._database.execute("COMMIT")
         self._database.close()
 
     def identities(self) -> dict[str, tuple[int, int]]:
@@ -134,3 +150,20 @@ class Cache:
 
     def packages(self) -> Iterator[tuple[str, str]]:
         return self._database.execute("SELECT name, shown FROM packages ORDER BY name")
+
+
+def _begun(path: Path) -> sqlite3.Connection:
+    """The database with its tables, in a transaction that no other writer shares."""
+    database = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+    try:
+        database.execute("PRAGMA synchronous = OFF")  # a lost cache is only read again
+        database.execute("BEGIN IMMEDIATE")
+        (form,) = database.execute("PRAGMA user_version").fetchone()
+        if form != _FORM:
+            for statement in _TABLES:
+                database.execute(statement)
+            database.execute(f"PRAGMA user_version = {_FORM}")
+    except BaseException:
+        database.close()
+        raise
+    return database

@@ -1,0 +1,110 @@
+"""Indexing that is killed, run twice at once, or finds its cache damaged."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.formats.making import put_conda
+from tests.install.conftest import make_wheel
+from twofold.conda_metadata import CondaPackage
+from twofold.index.cache import NAME
+from twofold.index.folder import index_folder
+
+INDEX = "from pathlib import Path; import sys; from twofold.index.folder import index_folder\n"
+RUN = INDEX + "if __name__ == '__main__': index_folder(Path(sys.argv[1]), workers=0)\n"
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Path:
+    folder = tmp_path / "folder"
+    (folder / "noarch").mkdir(parents=True)
+    for number in range(40):
+        package = CondaPackage(f"package_{number % 10}", f"1.{number}", timestamp=1_700_000_000_000)
+        put_conda(folder / "noarch", package)
+        if number % 4 == 0:
+            make_wheel(folder, f"wheel_{number}", "1.0")
+    return folder
+
+
+def pages(folder: Path) -> dict[str, bytes]:
+    """Everything but the packages and the cache."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+        and not path.name.startswith(".")
+        and path.suffix not in (".conda", ".whl")
+    }
+
+
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+def test_an_indexing_killed_at_any_moment_is_mended_by_the_next(
+    filled: Path, tmp_path: Path
+) -> None:
+    whole = tmp_path / "whole"
+    shutil.copytree(filled, whole)
+    index_folder(whole)
+    began = time.perf_counter()
+    assert start(whole).wait(timeout=60) == 0
+    once = time.perf_counter() - began
+    killed = 0
+    for part in range(8):
+        process = start(filled)
+        time.sleep(once * (part + 3) / 10)
+        process.kill()
+        killed += process.wait(timeout=60) != 0
+        process.communicate()
+        for name, data in pages(filled).items():
+            assert data, f"{name} is empty"
+    assert killed
+    index_folder(filled)
+    assert pages(filled) == pages(whole)
+
+
+def test_several_indexings_at_once_agree(filled: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    shutil.copytree(filled, whole)
+    index_folder(whole)
+    running = [start(filled) for _ in range(3)]
+    for process in running:
+        said, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+    assert pages(filled) == pages(whole)
+
+
+def test_a_damaged_cache_is_made_anew(filled: Path) -> None:
+    index_folder(filled)
+    before = pages(filled)
+    (filled / NAME).write_bytes(b"this is no database, and has not been one" * 100)
+    assert index_folder(filled).read == 50
+    assert pages(filled) == before
+    assert index_folder(filled).read == 0
+
+
+@pytest.mark.skipif(
+    os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere, Windows otherwise"
+)
+def test_a_folder_that_may_not_be_written_is_told(
+    filled: Path, twofold: Callable[..., Any]
+) -> None:
+    filled.chmod(0o500)
+    try:
+        ran = twofold("index", filled)
+    finally:
+        filled.chmod(0o700)
+    assert ran.code == 1
+    assert "Traceback" not in ran.err
