@@ -6,10 +6,10 @@ all files were added, so these wait uncompressed in a file beside the target.
 
 from __future__ import annotations
 
-import bz2
 import os
 
 from twofold.formats import ustar
+from twofold.formats.bz2_stream import Bz2Stream
 from twofold.formats.conda import EARLIEST, PIECE
 from twofold.formats.conda_info import PackedPath, info_files
 from twofold.formats.unfinished import Unfinished
@@ -68,21 +68,22 @@ class TarBz2Writer:
 
     def close(self) -> None:
         """Compress info/ and the files, and move the package under its final name."""
+        out = Bz2Stream(self._file.stream, self._level)
         try:
-            compressor = bz2.BZ2Compressor(self._level)
-            out = self._file.stream
             for path, data in info_files(self.package, self.paths):
                 header = ustar.header(path, len(data), self._mtime)
-                out.write(compressor.compress(header + data + ustar.padding(len(data))))
+                out.write(header + data + ustar.padding(len(data)))
             self._payload.stream.seek(0)
             while piece := self._payload.stream.read(PIECE):
-                out.write(compressor.compress(piece))
-            out.write(compressor.compress(ustar.END) + compressor.flush())
+                out.write(piece)
+            out.write(ustar.END)
+            out.close()
             self._file.keep()
         except BaseException:
             self._file.discard()
             raise
         finally:
+            out.stop()
             self._payload.discard()
 
     def abort(self) -> None:

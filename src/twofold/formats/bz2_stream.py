@@ -1,0 +1,130 @@
+"""One bzip2 stream, compressed by several threads.
+
+A bzip2 stream is a row of blocks that know nothing of each other, so pieces can be compressed
+apart. Set one after the other as streams of their own they would be a valid file of which rattler
+reads only the first piece. So the blocks are taken out of their streams and joined bit by bit into
+one, with one header and one checksum at the end; blocks do not begin at whole bytes.
+
+The bytes do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+import bz2
+import os
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+#: Bytes that are compressed as one: four blocks of the largest size.
+PIECE = 4 * 900_000
+#: A compressor takes 8 MB, and a piece waits for each.
+_MOST_THREADS = 8
+_BLOCK = 0x314159265359
+_END = 0x177245385090
+_ONES = 0xFFFFFFFF
+
+
+class Bz2Stream:
+    """Writes what it is given into `out`, compressed. `level` is the block size in 100 kB."""
+
+    def __init__(self, out: BinaryIO, level: int = 9, threads: int = 0) -> None:
+        self._out = out
+        self._level = level
+        self._threads = min(threads or os.cpu_count() or 1, _MOST_THREADS)
+        self._waiting = bytearray()
+        self._pool: ThreadPoolExecutor | None = None
+        self._coming: deque[Future[bytes]] = deque()
+        self._bits = 0
+        self._count = 0
+        self._check = 0
+        out.write(b"BZh%d" % level)
+
+    def write(self, data: bytes) -> None:
+        self._waiting += data
+        while len(self._waiting) >= PIECE:
+            self._send(bytes(self._waiting[:PIECE]))
+            del self._waiting[:PIECE]
+
+    def close(self) -> None:
+        """Write what is left and the end of the stream; `out` stays open."""
+        if self._waiting and self._pool is None:  # a small file: no thread is worth its start
+            self._join(bz2.compress(bytes(self._waiting), self._level))
+        elif self._waiting:
+            self._send(bytes(self._waiting))
+        while self._coming:
+            self._join(self._coming.popleft().result())
+        self._put(_END << 32 | self._check, 80)
+        self._put(0, -self._count % 8)
+        self.stop()
+
+    def stop(self) -> None:
+        """Let the threads go; safe to call twice."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+    def _send(self, piece: bytes) -> None:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._threads)
+        self._coming.append(self._pool.submit(bz2.compress, piece, self._level))
+        while len(self._coming) > self._threads:
+            self._join(self._coming.popleft().result())
+
+    def _join(self, stream: bytes) -> None:
+        """Take the blocks out of a stream and write them behind those before."""
+        bits, count, checks = blocks_of(stream)
+        for check in checks:
+            self._check = _folded(self._check, check)
+        self._put(bits, count)
+
+    def _put(self, bits: int, count: int) -> None:
+        self._bits = self._bits << count | bits
+        self._count += count
+        rest = self._count % 8
+        self._out.write((self._bits >> rest).to_bytes(self._count // 8, "big"))
+        self._bits &= (1 << rest) - 1
+        self._count = rest
+
+
+def blocks_of(stream: bytes) -> tuple[int, int, list[int]]:
+    """The blocks of one stream as a number of so many bits, and each block's checksum."""
+    number = int.from_bytes(stream, "big")
+    padding = next(n for n in range(8) if number >> (n + 32) & 0xFFFFFFFFFFFF == _END)
+    total = number >> padding & _ONES
+    count = len(stream) * 8 - 32 - 80 - padding
+    bits = number >> (80 + padding) & ((1 << count) - 1)
+    checks = _checks(bits, count)
+    if _fold(checks) != total:  # 48 bits in the data that look like a block's beginning
+        without = (checks[:n] + checks[n + 1 :] for n in range(1, len(checks)))
+        checks = next(fewer for fewer in without if _fold(fewer) == total)
+    return bits, count, checks
+
+
+def _checks(bits: int, count: int) -> list[int]:
+    """The checksums that stand behind each beginning of a block, in order."""
+    found = {}
+    mark = _BLOCK.to_bytes(6, "big")
+    for shift in range(8):
+        size = (count + 7) // 8 + 1
+        data = (bits << shift).to_bytes(size, "big")
+        at = data.find(mark)
+        while at >= 0:
+            start = at * 8 - (size * 8 - count - shift)
+            found[start] = bits >> (count - start - 80) & _ONES
+            at = data.find(mark, at + 1)
+    return [check for _, check in sorted(found.items())]
+
+
+def _fold(checks: list[int]) -> int:
+    total = 0
+    for check in checks:
+        total = _folded(total, check)
+    return total
+
+
+def _folded(total: int, check: int) -> int:
+    return ((total << 1 | total >> 31) & _ONES) ^ check
