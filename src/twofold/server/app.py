@@ -12,6 +12,7 @@ from twofold.server.oidc import Issuers
 from twofold.server.registry import Registry
 from twofold.server.settings import Settings
 from twofold.server.store import Blobs, Database
+from twofold.server.throttle import Throttle
 from twofold.server.web import (
     anaconda,
     conda,
@@ -61,5 +62,6 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Starlett
     app.state.settings = settings
     app.state.issuers = Issuers()
     app.state.metrics = Metrics()
+    app.state.throttle = Throttle()
     app.state.registry = registry or open_registry(settings)
     return app

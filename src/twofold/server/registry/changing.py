@@ -8,6 +8,7 @@ from typing import Any
 
 from twofold.errors import Refused
 from twofold.names import normalised
+from twofold.server import access
 from twofold.server.model import Action, Actor, Project, Stored
 from twofold.server.registry import Change, Registry
 from twofold.server.registry.looking import not_found
@@ -54,7 +55,7 @@ def _set_yanked(
 
 
 def _of_version(found: list[Stored], version: str) -> list[Stored]:
-    """A release's files; a wheel's twin goes with it, also where conda writes versions otherwise."""
+    """A release's files; a wheel's twin goes with it, even if conda writes versions otherwise."""
     wheels = {file.id for file in found if file.version == version}
     return [file for file in found if file.id in wheels or file.made_from in wheels]
 
@@ -88,8 +89,6 @@ def delete_release(
 
 
 def _demand_delete(change: Change, project: Project) -> None:
-    from twofold.server import access
-
     rule = change.channel.settings.get("deletion", "upload")
     if rule == "never":
         raise Refused("no-deletion", "This channel never deletes; yank instead", status=403)
@@ -117,6 +116,8 @@ def set_status(
     key = normalised(project)
     with registry.changing(actor, channel, Action.UPLOAD, key) as change:
         known = _project(change, key)
+        if QUARANTINED in (status, known.status):
+            access.demand(change.db, change.actor, Action.ADMIN, change.channel, key)
         values = {"status": status, "status_reason": reason or None}
         channels.change_project(change.db, known.id, **values)
         known = channels.project_by_id(change.db, known.id)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from contextlib import AbstractContextManager, nullcontext
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from twofold.errors import Refused
 from twofold.server.model import Actor, View
 from twofold.server.registry import Registry, people
+from twofold.server.throttle import Throttle
 from twofold.server.tokens import PREFIX
 from twofold.server.web.problem import problem
 
@@ -102,4 +104,13 @@ def view_of(request: Request) -> View:
 def actor_of(request: Request) -> Actor:
     """Raises Refused when the credential is wrong."""
     secret, user = secret_of(request)
-    return people.identify(registry_of(request), secret, user)
+    with guarded(request, secret, user):
+        return people.identify(registry_of(request), secret, user)
+
+
+def guarded(request: Request, secret: str | None, user: str | None) -> AbstractContextManager[None]:
+    """Around the check of a credential: who guesses at passwords is stopped (429)."""
+    if not secret or not user or user == "__token__" or secret.startswith(PREFIX):
+        return nullcontext()
+    throttle: Throttle = request.app.state.throttle
+    return throttle.guess(request.client.host if request.client else "", user)

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from twofold.errors import Refused, TwofoldError
 from twofold.server.reason_phrase import HEADER, reason_of
+from twofold.server.throttle import WINDOW
 
 
 def problem(code: str, message: str, hint: str = "", status: int = 400) -> Response:
@@ -33,6 +34,8 @@ def problem(code: str, message: str, hint: str = "", status: int = 400) -> Respo
     )
     if status == 401:
         response.headers["www-authenticate"] = 'Basic realm="twofold", charset="UTF-8"'
+    if status == 429:
+        response.headers["retry-after"] = str(WINDOW)
     return with_reason(response, message)
 
 

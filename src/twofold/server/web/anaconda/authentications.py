@@ -13,7 +13,7 @@ from twofold.server.model import Actor, Token
 from twofold.server.registry import authentications, people
 from twofold.server.tokens import PREFIX
 from twofold.server.web.anaconda.owners import channel_of
-from twofold.server.web.asking import actor_of, registry_of, secret_of
+from twofold.server.web.asking import actor_of, guarded, registry_of, secret_of
 from twofold.server.web.told import Told, with_told
 
 
@@ -45,7 +45,8 @@ def _who(request: Request) -> Actor:
         raise Refused("no-bearer", "Bearer token authentication is not enabled", status=401)
     if not secret:
         raise Refused("no-login", "Log in with a user's name and password", status=401)
-    return authentications.log_in(registry_of(request), user or "", secret)
+    with guarded(request, secret, user):
+        return authentications.log_in(registry_of(request), user or "", secret)
 
 
 def list_all(request: Request) -> Response:

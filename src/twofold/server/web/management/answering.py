@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from twofold.errors import Refused
 from twofold.server.registry import managing
 from twofold.server.registry.managing import Needs
-from twofold.server.web.asking import actor_of, registry_of
+from twofold.server.web.asking import actor_of, guarded, registry_of
 from twofold.server.web.management.calls import BASE, Asked, Call, Fields
 from twofold.server.web.management.schema import checked, read_word, wrong
 from twofold.server.web.problem import problem
@@ -69,7 +69,8 @@ def _perform(request: Request, call: Call, body: Mapping[str, Any]) -> Response:
         managing.allowed(registry, actor, call.needs, {})
     words = {**_in_path(request, call), **_in_query(request, call), **_in_body(call, body)}
     actor = managing.allowed(registry, actor, call.needs, words)
-    value = call.act(Asked(registry, actor, words))
+    asked = Asked(registry, actor, words, lambda user: guarded(request, "a password", user))
+    value = call.act(asked)
     answer = call.answer
     headers = {"cache-control": "no-store"}
     if value is None:

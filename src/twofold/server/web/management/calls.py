@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,11 +20,15 @@ BASE = "/api/manage"
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that was found right: who asks, and the words of path, query and body."""
+    """A request that was found right: who asks, and the words of path, query and body.
+
+    `guess(user)` is held around the check of a password.
+    """
 
     registry: Registry
     actor: Actor
     words: Mapping[str, Any]
+    guess: Callable[[str], AbstractContextManager[None]]
 
     def __getitem__(self, name: str) -> Any:
         return self.words[name]

@@ -37,7 +37,8 @@ def _set_password(asked: Asked) -> None:
     registry, actor = asked.registry, asked.actor
     found = people.user(registry, asked["user"])
     if actor.user is not None and (not actor.operator or found.id == actor.user.id):
-        people.log_in(registry, found.name, asked.get("current", ""))
+        with asked.guess(found.name):
+            people.log_in(registry, found.name, asked.get("current", ""))
     administration.set_password(registry, actor.name, found, asked["password"])
 
 

@@ -1,0 +1,134 @@
+"""People and their rights: who guesses is stopped, and who may not look learns nothing."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.server.conftest import Place
+from tests.server.packages import make_conda, make_wheel
+from twofold.errors import Refused
+from twofold.server import throttle
+from twofold.server.model import Action, Actor
+from twofold.server.registry import administration, changing, people
+from twofold.server.throttle import Throttle
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    word = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return {"authorization": f"Basic {word}"}
+
+
+def test_who_guesses_at_a_password_is_stopped_and_its_owner_is_not(
+    served: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttle, "MOST_FOR_USER", 2)
+    people.add_user(served.registry, "operator", "ann", "a-long-password")
+    token, _ = people.give_token(
+        served.registry, "operator", people.user(served.registry, "ann"), people.TokenRequest("t")
+    )
+    urls = [f"{served.url}/api/user", f"{served.url}/api/manage/whoami"]
+    for url in urls:
+        assert requests.get(url, headers=basic("ann", "wrong"), timeout=10).status_code == 403
+    for password in ("wrong", "a-long-password"):
+        for url in urls:
+            answer = requests.get(url, headers=basic("ann", password), timeout=10)
+            assert (answer.status_code, answer.reason) == (429, "Too many wrong passwords")
+            assert int(answer.headers["retry-after"]) > 0
+    answer = requests.post(
+        f"{served.url}/api/authentications", headers=basic("ann", "wrong"), json={}, timeout=10
+    )
+    assert answer.status_code == 429
+    assert requests.get(urls[0], headers=basic("ann", token), timeout=10).status_code == 200
+    assert requests.get(urls[0], headers=basic("bob", "wrong"), timeout=10).status_code == 403
+
+
+def test_wrong_passwords_are_forgotten_and_a_flood_of_names_is_bounded() -> None:
+    at = 0.0
+    guard = Throttle(clock=lambda: at)
+
+    def wrong(address: str, user: str) -> str:
+        with pytest.raises(Refused) as refused, guard.guess(address, user):
+            raise Refused("invalid-login", "Invalid")
+        return refused.value.code
+
+    codes = [wrong("a", "ann") for _ in range(11)]
+    assert codes == ["invalid-login"] * 10 + ["too-many-attempts"]
+    assert wrong("b", "ann") == "invalid-login"
+    codes = [wrong("a", f"user{n}") for n in range(41)]
+    assert codes == ["invalid-login"] * 40 + ["too-many-attempts"]
+    at = throttle.WINDOW + 1.0
+    assert wrong("a", "ann") == "invalid-login"
+    for number in range(throttle.MOST_KEPT + 10):
+        wrong(f"address{number}", "x")
+    assert len(guard._wrong) <= throttle.MOST_KEPT + 1
+
+
+#: What a private channel holds or not, asked for by who may not look.
+PAIRS = [
+    ("/secret/simple/{}/", "there", "absent"),
+    ("/secret/pypi/{}/json", "there", "absent"),
+    ("/secret/project/{}", "there", "absent"),
+    ("/secret/noarch/{}-1.0.0-py_0.conda", "there", "absent"),
+    ("/api/package/secret/{}", "there", "absent"),
+    ("/api/manage/channels/secret/projects/{}", "there", "absent"),
+    ("/secret/label/{}/noarch/repodata.json", "main", "absent"),
+]
+
+
+def test_a_private_channel_does_not_tell_strangers_what_it_holds(
+    served: Place, tmp_path: Path
+) -> None:
+    registry, owner = served.registry, served.owner
+    assert owner.user is not None
+    people.add_channel(registry, "owner", "secret", owner.user, public=False)
+    served.publish(make_wheel(tmp_path, "there"), channel="secret")
+    served.publish(make_conda(tmp_path, "other"), channel="secret")
+    stranger = people.add_user(registry, "operator", "stranger")
+    token, _ = people.give_token(registry, "operator", stranger, people.TokenRequest("t"))
+    for pattern, there, absent in PAIRS:
+        for secret in (None, token):
+            one = served.get(pattern.format(there), token=secret)
+            other = served.get(pattern.format(absent), token=secret)
+            assert one.status_code == other.status_code == (401 if secret is None else 403)
+            assert one.text.replace(there, "x") == other.text.replace(absent, "x"), pattern
+    for path in ("/api/search?name=there", "/api/manage/channels"):
+        answer = served.get(path, token=token)
+        assert "there" not in answer.text and "secret" not in answer.text, path
+
+
+def test_a_quarantine_is_an_administrators_to_make_and_to_end(place: Place, tmp_path: Path) -> None:
+    place.publish(make_wheel(tmp_path))
+    ann = people.add_user(place.registry, "operator", "ann")
+    administration.set_role(place.registry, "operator", "main", ann, Action.UPLOAD)
+
+    def set_status(actor: Actor, status: str) -> None:
+        changing.set_status(place.registry, actor, "main", "my_package", status)
+
+    with pytest.raises(Refused, match="no right to admin"):
+        set_status(Actor(ann), "quarantined")
+    set_status(place.owner, "quarantined")
+    with pytest.raises(Refused, match="no right to admin"):
+        set_status(Actor(ann), "active")
+    set_status(place.owner, "active")
+    set_status(Actor(ann), "archived")
+
+
+@pytest.mark.parametrize("secret", ["twofold-wrong", "twofold-" + "A" * 38])
+def test_a_secret_stands_in_no_answer(served: Place, secret: str) -> None:
+    """In every place that clients put it, on addresses that exist and on others."""
+    for path in ("/main/simple/", "/api/user", "/api/manage/whoami", "/nothing/here"):
+        for headers in (
+            {"authorization": f"Bearer {secret}"},
+            {"authorization": f"token {secret}"},
+            {"x-api-key": secret},
+            basic("__token__", secret),
+        ):
+            answer = requests.get(f"{served.url}{path}", headers=headers, timeout=10)
+            assert secret not in answer.text + str(answer.headers) + answer.reason
+    answer = requests.get(f"{served.url}/t/{secret}/main/simple/", timeout=10)
+    assert answer.status_code == 403
+    assert secret not in answer.text + str(answer.headers) + answer.reason
