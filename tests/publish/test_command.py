@@ -68,7 +68,11 @@ def test_elsewhere_progress_is_plain_lines_and_with_json_one_object_a_line(
     assert f"uploaded  {release.wheel.name}" in plain.err
     told = twofold("publish", release.wheel, "--to", tmp_path / "b", "--json")
     events = [json.loads(line) for line in told.err.splitlines()]
-    assert events[0]["event"] == "uploading"
+    assert {frozenset(event) for event in events} == {
+        frozenset({"event", "target", "file", "sent", "total", "note"})
+    }
+    assert (events[0]["event"], events[0]["note"]) == ("planned", "upload: new")
+    assert events[1]["event"] == "uploading"
     assert events[-1]["event"] == "verified"
     assert any(event["sent"] == event["total"] > 0 for event in events)
 

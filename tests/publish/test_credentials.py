@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.publish.conftest import Release
-from tests.publish.wire import TOKEN, Anaconda, Prefix, faulty, serving
+from tests.publish.wire import TOKEN, Anaconda, serving
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.credentials import environment_name, find_credentials
 from twofold.publish.secret import Secret, without_secrets
@@ -147,30 +146,6 @@ def test_a_wrong_token_is_not_stored(anaconda: str, tmp_path: Path) -> None:
     assert code == 1
     assert SECRET not in told
     assert not (tmp_path / "twofold-config" / "config.toml").exists()
-
-
-def test_no_secret_is_in_the_output_or_in_any_file_left_behind(
-    release: Release, tmp_path: Path
-) -> None:
-    """Every kind of failure, the token in the environment and in the address, then grep."""
-    told: list[str] = []
-    with serving(Prefix) as (address, _), faulty(address) as (proxy, fault):
-        with_token = proxy.replace("http://", f"prefix+http://me:{SECRET}@") + "/lab"
-        for kind in ("", "503", "wrong-bytes"):
-            fault.kind, fault.at, fault.seen, fault.lasting = kind, 1, 0, True
-            for target, env in (
-                (with_token, {}),
-                (f"prefix+{proxy}/lab", {"TWOFOLD_TOKEN": SECRET}),
-            ):
-                words = ["publish", str(release.conda), "--to", target, "--json"]
-                words += ["--attempts", "1"]
-                told.append(run_with_input(words, "", **env)[1])
-    everything = "\n".join(told)
-    assert "401" in everything
-    assert SECRET not in everything
-    for file in tmp_path.rglob("*"):
-        if file.is_file():
-            assert SECRET.encode() not in file.read_bytes(), file
 
 
 def test_a_server_that_echoes_the_token_does_not_get_it_printed() -> None:

@@ -8,12 +8,15 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import requests
 from moto import server as moto
 
 from tests.publish.conftest import Release, make_conda, make_wheel, sha256
+from tests.publish.wire import Handler, serving
+from twofold.cli import main
 from twofold.errors import ProjectErrors, TwofoldError
 from twofold.index.folder import index_folder
 from twofold.publish.failures import Patience
@@ -127,3 +130,42 @@ def test_a_bucket_that_is_not_there_is_told(
     with pytest.raises(TwofoldError) as caught:
         publish([release.wheel], f"s3://no-such-bucket/x?endpoint={server}&region=us-east-1")
     assert caught.value.hint
+
+
+class Website(Handler):
+    """What stands before a bucket for pip: `index.html` for a folder."""
+
+    origin: ClassVar[str]
+
+    def do_GET(self) -> None:
+        page = "index.html" if self.path.endswith("/") else ""
+        found = requests.get(f"{self.origin}{self.path}{page}", timeout=10)
+        self.send_response(found.status_code)
+        self.send_header("Content-Type", found.headers.get("Content-Type", "text/html"))
+        self.send_header("Content-Length", str(len(found.content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(found.content)
+
+    do_HEAD = do_GET
+
+
+def test_a_release_in_a_bucket_is_tried_where_its_users_read_it(
+    release: Release,
+    bucket: tuple[str, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    target, address = bucket
+    (tmp_path / "twofold-config").mkdir()
+    config = tmp_path / "twofold-config" / "config.toml"
+    words = ["publish", *map(str, release.files), "--to", "bucket", "--try", "--json"]
+    config.write_text(f'[targets.bucket]\nkind = "s3"\nurl = "{target}"\n')
+    assert main(words) == 1
+    pip, conda = json.loads(capsys.readouterr().out)["tried"]
+    assert (pip["worked"], conda["worked"]) == (False, True)
+    assert "`public-url`" in pip["steps"][0]["detail"]
+    with serving(type("Here", (Website,), {"origin": address})) as (site, _):
+        with config.open("a") as more:
+            more.write(f'public-url = "{site}"\n')
+        assert main(words) == 0, capsys.readouterr()

@@ -12,7 +12,7 @@ from twofold.errors import TwofoldError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from twofold.install.trial import Trial
     from twofold.publish.configuration import TargetSettings
@@ -64,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
     from twofold.publish.publication import Order, prepare, targets_of
 
     patience = Patience(attempts=max(1, args.attempts))
+    if not args.json:
+        warn_of_logins(args.to)
     order = Order(args.files, args.to, args.project, patience, args.ignore)
     asks = can_ask(args.json)
     if not (args.dry_run or args.yes or asks):
@@ -72,6 +74,8 @@ def run(args: argparse.Namespace) -> int:
         if not args.json:
             print_findings(publication)
             print_plan(publication.plan, sys.stdout if args.dry_run else sys.stderr)
+        elif not args.dry_run:
+            tell_plan(publication.plan)
         if args.dry_run:
             return _dry_run_result(publication, args.json)
         publication.refuse_blocked()
@@ -88,7 +92,7 @@ def _carry_out(publication: Publication, as_json: bool, try_it: bool) -> int:
 
     tell = teller(as_json)
     uploaded = publication.carry_out(tell)
-    trials = try_published(publication) if try_it else []
+    trials = try_published(publication, sayer(as_json)) if try_it else []
     if as_json:
         rows = [{**step.row, "uploaded": step in uploaded} for step in publication.plan.steps]
         tried = [{**asdict(trial), "worked": trial.worked} for trial in trials]
@@ -132,6 +136,20 @@ def print_plan(plan: Plan, stream: object) -> None:
         print("  ".join([*cells, row[3]]), file=stream)  # type: ignore[call-overload]
 
 
+def warn_of_logins(words: Sequence[str]) -> None:
+    """A password in an address stands in the process list and in the shell's history."""
+    import re
+
+    from twofold.publish.addresses import shown, without_login
+
+    for word in words:
+        if without_login(re.sub(r"^[a-z]+\+", "", word)).secret is not None:
+            note(
+                f"warning: the token in {shown(word)} can be read by others in the process list\n"
+                "  hint: twofold login keeps it, or set TWOFOLD_TOKEN"
+            )
+
+
 def can_ask(as_json: bool) -> bool:
     """Whether there is a terminal with somebody at it; with `--json` a program reads."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty() and not as_json
@@ -165,6 +183,24 @@ def teller(as_json: bool) -> Tell:
     return _json_event if as_json else _Lines()
 
 
+def sayer(as_json: bool) -> Callable[[str], None]:
+    """How steps that are no upload are told: plain lines, or events as JSON lines."""
+    from twofold.publish.run import Event
+
+    return (lambda text: _json_event(Event("step", note=text))) if as_json else note
+
+
+def tell_plan(plan: Plan) -> None:
+    """The plan as events: one for every file and target."""
+    from twofold.publish.run import Event
+
+    for step in plan.steps:
+        what = f"{step.action.value}: {step.reason}"
+        size = step.file.artifact.size
+        place = step.target.settings.name
+        _json_event(Event("planned", place, step.file.name, total=size, note=what))
+
+
 def _json_event(event: Event) -> None:
     """Progress as JSON lines on stderr; stdout keeps the one line of the result."""
     from dataclasses import asdict
@@ -194,5 +230,7 @@ class _Lines:
             "verified": f"verified  {place}: the same bytes come back",
             "unverified": f"unverified {place}: {event.note}",
             "retry": f"again     {place}: {event.note}",
+            "planned": f"planned   {place}: {event.note}",
+            "step": event.note,
         }
         note(words[event.event])

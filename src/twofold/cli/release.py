@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from twofold.cli.terminal import Parser, note, result
+from twofold.cli.terminal import Parser, result
 from twofold.errors import Problem, ProjectErrors, Refused
 
 TYPE_CHECKING = False
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from twofold.publish.publication import Publication
     from twofold.publish.run import Event
     from twofold.publish.version_places import NewVersion
+
+#: Tells a step that is no upload.
+Say = Callable[[str], None]
 
 EPILOG = """\
 Steps: tag free, tree clean, changelog has an entry; version set; built; checked; plan shown and
@@ -43,7 +46,8 @@ def parser() -> argparse.ArgumentParser:
 class _Undo:
     """What was done and can be undone, newest first."""
 
-    def __init__(self) -> None:
+    def __init__(self, say: Say) -> None:
+        self._say = say
         self._steps: list[tuple[str, Callable[[], None]]] = []
 
     def add(self, what: str, undo: Callable[[], None]) -> None:
@@ -57,26 +61,29 @@ class _Undo:
         while self._steps:
             what, undo = self._steps.pop()
             undo()
-            note(f"undone: {what}")
+            self._say(f"undone: {what}")
 
 
 def run(args: argparse.Namespace) -> int:
-    from twofold.cli.publish import can_ask, refuse_unasked
+    from twofold.cli.publish import can_ask, refuse_unasked, sayer, warn_of_logins
     from twofold.publish import git
     from twofold.publish.publication import Order, targets_of
     from twofold.publish.version_places import plan_version
 
     root = args.project.absolute()
+    say = sayer(args.json)
+    if not args.json:
+        warn_of_logins(args.to)
     planned = plan_version(root, args.version)
     if not (args.dry_run or args.yes or can_ask(args.json)):
         refuse_unasked(targets_of(Order(targets=args.to, project=root)))
     with_git = not args.no_git and git.is_repository(root)
     _refuse_unready(root, planned, with_git, args.no_changelog)
-    _tell_of_names(root, planned, args.to)
-    undo = _Undo()
+    _tell_of_names(root, planned, args.to, say)
+    undo = _Undo(say)
     try:
-        _set_version(root, planned, undo)
-        files = _build(root, planned.new)
+        _set_version(root, planned, undo, say)
+        files = _build(root, planned.new, say)
         with _prepare(root, files, args) as publication:
             _show(publication, args.json)
             publication.refuse_blocked()
@@ -89,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
         undo.all()
         raise
     if with_git:
-        _commit_and_tag(root, planned)
+        _commit_and_tag(root, planned, say)
     return _tell(planned, uploaded, dry=False, as_json=args.json)
 
 
@@ -100,11 +107,11 @@ def _refuse_unready(root: Path, planned: NewVersion, with_git: bool, no_changelo
 
     problems = []
     if with_git:
-        # Going on after an interruption, the version's own files are changed already.
-        ours = {path.name for path in planned.places} if planned.old == planned.new else set()
-        dirty = [name for name in git.changed_files(root) if Path(name).name not in ours]
+        # Going on after an interruption, files that say the new version already are ours.
+        ours = {path.resolve() for path in planned.said_already}
+        dirty = [path for path in git.changed_files(root) if path not in ours]
         if dirty:
-            told = ", ".join(dirty[:5])
+            told = ", ".join(_relative(path, root) for path in dirty[:5])
             problems.append(
                 Problem(f"there are changes that are not committed: {told}", "commit them")
             )
@@ -121,7 +128,13 @@ def _refuse_unready(root: Path, planned: NewVersion, with_git: bool, no_changelo
         raise ProjectErrors(problems)
 
 
-def _tell_of_names(root: Path, planned: NewVersion, words: list[str]) -> None:
+def _relative(path: Path, root: Path) -> str:
+    """A path as the user of the project's folder writes it."""
+    base = root.resolve()
+    return (path.relative_to(base) if path.is_relative_to(base) else path).as_posix()
+
+
+def _tell_of_names(root: Path, planned: NewVersion, words: list[str], say: Say) -> None:
     """Before anything is built: whether the name is free where the release is to go."""
     from twofold.publish.failures import Patience
     from twofold.publish.first_release import pending_publisher, report_name
@@ -135,25 +148,25 @@ def _tell_of_names(root: Path, planned: NewVersion, words: list[str]) -> None:
         finally:
             target.close()
         for line in report.notes() if report else ():
-            note(f"note: {line}")
+            say(f"note: {line}")
         if report and report.is_new and target.settings.kind == "pypi":
             for line in pending_publisher(root, planned.project.name):
-                note(line)
+                say(line)
 
 
-def _set_version(root: Path, planned: NewVersion, undo: _Undo) -> None:
+def _set_version(root: Path, planned: NewVersion, undo: _Undo, say: Say) -> None:
     from twofold.publish import git
 
     for change in planned.changes:
-        change.do()
         undo.add(f"version in {change.path.name}", change.undo)
-        note(f"version {planned.old} -> {planned.new} in {change.path.name}")
+        change.do()
+        say(f"version {planned.old} -> {planned.new} in {change.path.name}")
     if planned.by_tag and not git.tag_place(root, planned.tag):
         git.make_tag(root, planned.tag, planned.new)
         undo.add(f"tag {planned.tag}", lambda: git.remove_tag(root, planned.tag))
 
 
-def _build(root: Path, version: str) -> list[Path]:
+def _build(root: Path, version: str, say: Say) -> list[Path]:
     """The files to publish: those of an interrupted publication of this version, else new ones."""
     from twofold.build import BuildRequest, build_project
     from twofold.publish.files import last_build
@@ -163,11 +176,11 @@ def _build(root: Path, version: str) -> list[Path]:
         begun, journal = last_build(root), Journal(root / "dist" / NAME)
         ours = all(f"-{version}-" in p.name or f"-{version}." in p.name for p in begun)
         if ours and any(journal.knows(path.name) for path in begun):
-            note(f"going on with the files built before: {len(begun)}")
+            say(f"going on with the files built before: {len(begun)}")
             return begun
-    made = build_project(root, BuildRequest(tell=note))
+    made = build_project(root, BuildRequest(tell=say))
     for built in made.artifacts:
-        note(f"built {Path(built.path).name}")
+        say(f"built {Path(built.path).name}")
     return [Path(built.path) for built in made.artifacts]
 
 
@@ -180,13 +193,15 @@ def _prepare(root: Path, files: list[Path], args: argparse.Namespace) -> Publica
 
 
 def _show(publication: Publication, as_json: bool) -> None:
-    from twofold.cli.publish import print_findings, print_plan
+    from twofold.cli.publish import print_findings, print_plan, tell_plan
 
     if not as_json:
         import sys
 
         print_findings(publication)
         print_plan(publication.plan, sys.stderr)
+    else:
+        tell_plan(publication.plan)
 
 
 def _confirm(publication: Publication, args: argparse.Namespace) -> None:
@@ -219,16 +234,16 @@ def _publish(publication: Publication, undo: _Undo, as_json: bool) -> list[str]:
         raise
 
 
-def _commit_and_tag(root: Path, planned: NewVersion) -> None:
+def _commit_and_tag(root: Path, planned: NewVersion, say: Say) -> None:
     from twofold.publish import git
 
-    dirty = {Path(name).name for name in git.changed_files(root)}
-    changed = [path for path in planned.places if path.name in dirty]
+    dirty = set(git.changed_files(root))
+    changed = [path for path in planned.places if path.resolve() in dirty]
     if changed:
         git.commit(root, changed, f"Release {planned.new}")
     if not git.tag_place(root, planned.tag):
         git.make_tag(root, planned.tag, planned.new)
-    note(f"tagged {planned.tag}; push it with: git push --follow-tags")
+    say(f"tagged {planned.tag}; push it with: git push --follow-tags")
 
 
 def _tell(planned: NewVersion, uploaded: list[str], *, dry: bool, as_json: bool) -> int:

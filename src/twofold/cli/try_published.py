@@ -6,12 +6,13 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from twofold.cli.terminal import note
 from twofold.publish.credentials import find_credentials
 from twofold.publish.places import places_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from twofold.install.trial import Trial
     from twofold.publish.authentication import Credentials
     from twofold.publish.configuration import TargetSettings
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from twofold.publish.targets.protocol import Target
 
 
-def try_published(publication: Publication) -> list[Trial]:
+def try_published(publication: Publication, say: Callable[[str], None]) -> list[Trial]:
     """A trial for every target and world that the release went to.
 
     Where a target's address for users is not known, that is a failed trial.
@@ -34,6 +35,9 @@ def try_published(publication: Publication) -> list[Trial]:
         known = find_credentials(target.settings, others)
         places = places_of(target.settings, partial(_is_channel, target))
         for (is_conda, _), step in seen.items():
+            artifact, world = step.file.artifact, "py-rattler" if is_conda else "pip"
+            wanted = f"{artifact.name} {artifact.version}"
+            say(f"trying {wanted} from {target.settings.name} with {world}")
             trials.append(_try(target.settings, places, known, step, is_conda))
     return trials
 
@@ -58,10 +62,6 @@ def _try(
     token = known.secret.reveal() if known else ""
     if not (places.channel if is_conda else places.index):
         return _not_tried(settings, is_conda)
-    note(
-        f"trying {artifact.name} {artifact.version} from {settings.name} "
-        f"with {'py-rattler' if is_conda else 'pip'}"
-    )
     if not is_conda:
         wanted = f"{artifact.name}=={artifact.version}"
         return try_with_pip(PipTrial(artifact.name, wanted, places.index, token))

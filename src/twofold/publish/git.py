@@ -17,9 +17,17 @@ def is_repository(root: Path) -> bool:
         return False
 
 
-def changed_files(root: Path) -> list[str]:
-    """Tracked files that differ from the last commit, relative to the repository's top."""
-    return [line[3:] for line in _git(root, "status", "--porcelain", "-uno").splitlines()]
+def changed_files(root: Path) -> list[Path]:
+    """Tracked files that differ from the last commit, resolved."""
+    top = Path(_git(root, "rev-parse", "--show-toplevel").strip()).resolve()
+    entries = iter(_git(root, "status", "--porcelain", "-z", "-uno").split("\0"))
+    found = []
+    for entry in entries:
+        if entry:
+            found.append(top / entry[3:])
+            if entry[0] in "RC":
+                next(entries)  # the name before
+    return found
 
 
 def tag_place(root: Path, tag: str) -> str:

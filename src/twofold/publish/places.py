@@ -35,9 +35,11 @@ def places_of(settings: TargetSettings, is_channel: Callable[[str], bool]) -> Pl
         return Places(f"{url}/simple/", url)
     if settings.kind in ("pypi", "legacy"):
         return Places(index=settings.index)
+    if settings.kind == "s3" and not public:
+        return Places(channel=_bucket(url))  # pip wants index.html for a folder; S3 gives none
     if settings.kind in ("folder", "s3"):
-        address = public or (Path(url).as_uri() if settings.kind == "folder" else _bucket(url))
-        return Places(f"{address}/simple/", address) if address else Places()
+        address = public or Path(url).as_uri()
+        return Places(f"{address}/simple/", address)
     if settings.kind == "anaconda":
         return Places(settings.index, public or _owners_channel(settings, is_channel))
     channels = {

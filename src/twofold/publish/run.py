@@ -13,16 +13,21 @@ from twofold.publish.plan import Action, Plan, Step, different
 from twofold.publish.targets.protocol import AlreadyThere, Seen
 
 #: The words of an event's `event`.
-EventName = Literal["uploading", "progress", "uploaded", "retry", "verified", "unverified"]
+EventName = Literal[
+    "planned", "uploading", "progress", "uploaded", "retry", "verified", "unverified", "step"
+]
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened on the way; `sent` and `total` are bytes."""
+    """Something that happened on the way; `sent` and `total` are bytes.
+
+    `planned` tells what is going to happen, `step` something that is about no upload.
+    """
 
     event: EventName
-    target: str
-    file: str
+    target: str = ""
+    file: str = ""
     sent: int = 0
     total: int = 0
     note: str = ""

@@ -55,6 +55,12 @@ class NewVersion:
     by_tag: bool
     tag: str
 
+    @property
+    def said_already(self) -> tuple[Path, ...]:
+        """The places that say the new version without being changed."""
+        changed = {change.path for change in self.changes}
+        return tuple(path for path in self.places if path not in changed)
+
 
 def plan_version(root: Path, wanted: str) -> NewVersion:
     """Find what must change for `wanted` to be the project's version. Nothing is written.
@@ -67,11 +73,10 @@ def plan_version(root: Path, wanted: str) -> NewVersion:
     new = _checked(wanted, old)
     settings = project.settings
     by_tag = "version" in project.dynamic and settings.version_from == "git"
-    changes = []
+    changes = [] if by_tag else _dunders(root, settings.version_path, old, new)
     if "version" not in project.dynamic:
+        # Last: while it says the old version, a run that was cut off knows what the code said.
         changes.append(_pyproject(root / "pyproject.toml", new))
-    if not by_tag:
-        changes += _dunders(root, settings.version_path, old, new)
     if not changes and not by_tag:
         raise TwofoldError(
             "the version is not written where twofold can change it",
