@@ -16,6 +16,8 @@ from packaging.metadata import Metadata
 from tests.backend.samples import EVERY, SAMPLES, Files
 from tests.backend.samples import call_hook as call
 from tests.judges import Verdict, judge
+from twofold_build.build import LATEST, plan
+from twofold_build.errors import TwofoldError
 from twofold_build.project import read_project
 
 Built = Callable[[str], Files]
@@ -140,6 +142,29 @@ def test_source_date_epoch_is_honoured_but_never_before_1980(
         with tarfile.open(sdist) as archive:
             expected = max(int(epoch), 315532800)
             assert {member.mtime for member in archive.getmembers()} == {expected}
+
+
+@pytest.mark.parametrize("epoch", ["abc", "1e9", "1700000000000", "9" * 30, "9" * 5000])
+def test_a_source_date_epoch_that_is_no_time_is_told(
+    epoch: str, project: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
+    with pytest.raises(TwofoldError, match="SOURCE_DATE_EPOCH") as caught:
+        plan(project("flat_layout"))
+    assert caught.value.problems[0].hint
+
+
+def test_the_latest_time_can_be_told_by_every_archive(
+    project: Callable[[str], Path], tmp_path: Path
+) -> None:
+    root = project("flat_layout")
+    made = {"SOURCE_DATE_EPOCH": str(LATEST)}
+    wheel = tmp_path / call("build_wheel", root, tmp_path, **made)
+    sdist = tmp_path / call("build_sdist", root, tmp_path, **made)
+    times = {info.date_time for info in zipfile.ZipFile(wheel).infolist()}
+    assert times == {(2107, 12, 31, 23, 59, 58)}
+    with tarfile.open(sdist) as archive:
+        assert {member.mtime for member in archive.getmembers()} == {LATEST}
 
 
 def test_every_key_of_the_project_table_reaches_the_metadata(built: Built) -> None:

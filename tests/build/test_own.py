@@ -197,21 +197,25 @@ def test_list_writes_nothing_and_says_what_a_build_packs(
 ) -> None:
     root = project("data_files")
     before = sorted(root.rglob("*"))
-    ran = twofold("build", root, "--list", "--json")
+    kinds = ("sdist", "wheel", "conda", "tar.bz2")
+    ran = twofold("build", root, "--list", "--json", "--only", ",".join(kinds))
     assert ran.code == 0, ran.err
     assert sorted(root.rglob("*")) == before
     listed = ran.json
     assert isinstance(listed, dict)
-    made = build_project(root)
+    made = build_project(root, BuildRequest(kinds))
     for built in made.artifacts:
         path = Path(built.path)
-        name = path.name if built.kind != "conda" else f"noarch/{path.name}"
+        name = path.name if built.kind in ("sdist", "wheel") else f"noarch/{path.name}"
         names = [entry["path"] for entry in listed["artifacts"][name]]
         if built.kind == "wheel":
             assert names == zipfile.ZipFile(path).namelist()
         elif built.kind == "sdist":
             with tarfile.open(path) as archive:
                 assert names == [n.partition("/")[2] for n in archive.getnames()]
+        elif built.kind == "tar.bz2":
+            with tarfile.open(path) as archive:
+                assert sorted(names) == sorted(archive.getnames())
     left_out = {entry["path"]: entry["why"] for entry in listed["left_out"]}
     assert left_out["tests/big/"] == "exclude 'tests/big'"
     assert "[tool.twofold.wheel] exclude" in left_out["src/data_files/speed.pyx"]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: 1980-01-01 UTC, the earliest time a zip file can say.
 EARLIEST = 315532800
+#: 2107-12-31 23:59:58 UTC, the latest.
+LATEST = 4354819198
 
 
 class Plan:
@@ -64,19 +66,28 @@ def plan(root: str | os.PathLike[str]) -> Plan:
 
 
 def source_date() -> int:
-    """SOURCE_DATE_EPOCH in seconds of UTC, never before 1980; 1980 when it is not set."""
+    """SOURCE_DATE_EPOCH in seconds of UTC, never before 1980; 1980 when it is not set.
+
+    Raises TwofoldError for what is no number, and for what no archive can tell.
+    """
     written = os.environ.get("SOURCE_DATE_EPOCH", "")
     if not written:
         return EARLIEST
-    try:
-        return max(int(written), EARLIEST)
-    except ValueError:
-        from twofold_build.errors import TwofoldError
+    from twofold_build.errors import TwofoldError
 
+    try:
+        when = int(written)
+    except ValueError:
         raise TwofoldError(
             f"SOURCE_DATE_EPOCH is '{written}', which is not a number of seconds",
             "set it to a whole number such as $(git log -1 --format=%ct), or unset it",
         ) from None
+    if when > LATEST:
+        raise TwofoldError(
+            f"SOURCE_DATE_EPOCH is {written}, which lies after the year 2107, an archive's last",
+            "it counts seconds since 1970, not milliseconds",
+        )
+    return max(when, EARLIEST)
 
 
 def write(

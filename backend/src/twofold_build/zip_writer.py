@@ -21,12 +21,12 @@ _UTF8 = 0x800
 
 
 class ZipWriter:
-    """Writes entries, deflated, into `path`. `when` is in seconds of UTC, 1980 or later."""
+    """Writes entries, deflated, into `path`. `when` is in seconds of UTC, from 1980 to 2107."""
 
     def __init__(self, path: str, when: int) -> None:
         self.draft = Draft(path)
         moment = time.gmtime(when)
-        self._date = (min(moment.tm_year, 2107) - 1980) << 9 | moment.tm_mon << 5 | moment.tm_mday
+        self._date = (moment.tm_year - 1980) << 9 | moment.tm_mon << 5 | moment.tm_mday
         self._time = moment.tm_hour << 11 | moment.tm_min << 5 | moment.tm_sec // 2
         self._directory: list[bytes] = []
         self._offset = 0

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 from twofold.build.project import has_our_backend
 from twofold.errors import TwofoldError
+from twofold.formats.conda_info import PackedPath, info_files
 from twofold_build.build import plan, write
 from twofold_build.list_writer import ListWriter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from twofold.conda_metadata import CondaPackage
+    from twofold_build.archive import Content, Entry
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,25 @@ class ProjectListing:
 
     artifacts: dict[str, list[tuple[str, int, str]]]
     left_out: list[tuple[str, str]]
+
+
+class PackageLister(ListWriter):
+    """Lists a conda package: the files it is given, and what its writer puts below info/."""
+
+    def __init__(self, name: str, package: CondaPackage) -> None:
+        super().__init__(name)
+        self._package = package
+        self._paths: list[PackedPath] = []
+
+    def add(self, entry: Entry, content: Content, placeholder: str = "") -> None:
+        super().add(entry, content)
+        packed = PackedPath(entry.path, content.sha256, len(content.data), placeholder)
+        self._paths.append(packed)
+
+    def close(self) -> None:
+        for path, data in info_files(self._package, self._paths):
+            is_licence = path.startswith("info/licenses/")
+            self.entries.append((path, len(data), "license-files" if is_licence else "generated"))
 
 
 def list_project(root: str | os.PathLike[str], kinds: Sequence[str]) -> ProjectListing:
@@ -42,7 +65,7 @@ def list_project(root: str | os.PathLike[str], kinds: Sequence[str]) -> ProjectL
     stem = planned.project.file_stem
     sdists = [ListWriter(sdist.file_name(stem))] if "sdist" in kinds else []
     wheels = [ListWriter(wheel.file_name(stem))] if "wheel" in kinds else []
-    listers = [*sdists, *wheels]
+    listers: list[ListWriter] = [*sdists, *wheels]
     conda_kinds = [kind for kind in kinds if kind in ("conda", "tar.bz2")]
     adapted = []
     if conda_kinds:
@@ -50,7 +73,7 @@ def list_project(root: str | os.PathLike[str], kinds: Sequence[str]) -> ProjectL
 
         for package in packages(planned):
             for kind in conda_kinds:
-                lister = ListWriter(f"{package.subdir}/{package.stem}.{kind}")
+                lister = PackageLister(f"{package.subdir}/{package.stem}.{kind}", package)
                 listers.append(lister)
                 adapted.append(taker(lister, package, planned))
     write(planned, sdists, [*wheels, *adapted])
