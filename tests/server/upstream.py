@@ -27,13 +27,17 @@ class Static:
     """`python -m http.server` over a folder, which can be told to fail.
 
     `fault` is None, a status to answer with, 'silent' (no answer), 'hangs up', 'cut' (half
-    a body) or ('redirect', address). `asked` are the paths of all requests.
+    a body) or ('redirect', address). `asked` are the paths of all requests, `answered` their
+    statuses. `login` is the Authorization that is asked for; `token` must begin every path.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.fault: object = None
         self.asked: list[str] = []
+        self.answered: list[int] = []
+        self.login = ""
+        self.token = ""
         folder.mkdir(parents=True, exist_ok=True)
         handler = functools.partial(_Handler, directory=str(folder))
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -68,6 +72,11 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         static: Static = self.server.static  # type: ignore[attr-defined]
         static.asked.append(self.path)
         fault = static.fault
+        if static.login and self.headers.get("Authorization") != static.login:
+            fault = 401
+        if static.token and not self.path.startswith(f"/t/{static.token}/"):
+            fault = 403
+        self.path = self.path.removeprefix(f"/t/{static.token}")
         if isinstance(fault, int):
             self.send_error(fault)
         elif fault == "silent":
@@ -85,6 +94,10 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
             self.wfile.write(b"half")
         else:
             super().do_GET()
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        self.server.static.answered.append(code)  # type: ignore[attr-defined]
+        super().send_response(code, message)
 
     def log_message(self, format: str, *args: object) -> None:
         pass
