@@ -20,6 +20,8 @@ class CondaPackage:
     `x = m:f`, made into scripts by the installer of a noarch package. `timestamp` is in
     milliseconds UTC. `info_files` are further files: path under info/ -> bytes
     (`licenses/LICENSE`, `recipe/meta.yaml`, ...). `extra_index` goes into index.json as it is.
+    `notes` are for whoever makes the package to tell: requirements that it could not say. They
+    are not written.
     """
 
     __slots__ = (
@@ -33,6 +35,7 @@ class CondaPackage:
         "info_files",
         "name",
         "noarch",
+        "notes",
         "subdir",
         "timestamp",
         "version",
@@ -53,6 +56,7 @@ class CondaPackage:
         timestamp: int = 0,
         info_files: Mapping[str, bytes] | None = None,
         extra_index: Mapping[str, Any] | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.version = version
@@ -67,6 +71,7 @@ class CondaPackage:
         self.timestamp = timestamp
         self.info_files = dict(info_files or {})
         self.extra_index = dict(extra_index or {})
+        self.notes = tuple(notes)
 
     def __repr__(self) -> str:
         return f"CondaPackage({self.subdir}/{self.stem})"

@@ -271,6 +271,33 @@ def test_markers_that_noarch_cannot_say_make_several_packages(project: Project) 
     assert len(set(names)) == len(names)
 
 
+@pytest.mark.parametrize(
+    ("words", "kinds"),
+    [
+        (["--sdist"], ["sdist"]),
+        (["--wheel", "--sdist"], ["sdist", "wheel"]),
+        (["--conda", "--only", "tar.bz2"], ["conda", "tar.bz2"]),
+    ],
+)
+def test_kinds_have_options_of_their_own(
+    words: list[str], kinds: list[str], project: Project, twofold: Callable[..., Ran]
+) -> None:
+    ran = twofold("build", project("flat_layout"), *words, "--json")
+    assert ran.code == 0, ran.err
+    told = ran.json
+    assert isinstance(told, dict)
+    assert [one["kind"] for one in told["artifacts"]] == kinds
+
+
+@pytest.mark.parametrize("option", ["-o", "--outdir", "--out-dir"])
+def test_whoever_asks_for_outdir_is_told_of_out(
+    option: str, project: Project, twofold: Callable[..., Ran]
+) -> None:
+    ran = twofold("build", project("flat_layout"), option, "elsewhere")
+    assert ran.code == 2
+    assert "hint: --out elsewhere" in ran.err
+
+
 @pytest.mark.parametrize("words", [("--only", "egg"), ("--only", ",")])
 def test_a_kind_that_is_not_there_is_wrong_usage(
     words: tuple[str, ...], project: Project, twofold: Callable[..., Ran]
@@ -283,10 +310,11 @@ def test_a_kind_that_is_not_there_is_wrong_usage(
 def test_what_conda_cannot_say_stops_the_build_and_the_hint_tells_the_way_around(
     twofold: Callable[..., Ran], tmp_path: Path
 ) -> None:
-    assert twofold("new", "my_package", "--dep", "uvicorn[standard]").code == 0
-    refused = twofold("build", cwd=tmp_path / "my_package")
+    assert twofold("new", "my_package", "--dep", "nobody-has-this[fast]").code == 0
+    alone = {"PIP_NO_INDEX": "1"}
+    refused = twofold("build", cwd=tmp_path / "my_package", env=alone)
     assert refused.code == 1
-    assert "uvicorn[standard]" in refused.err
+    assert "nobody-has-this[fast]" in refused.err
     assert "--only sdist,wheel" in refused.err
     assert twofold("build", "--only", "sdist,wheel", cwd=tmp_path / "my_package").code == 0
 

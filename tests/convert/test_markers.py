@@ -12,6 +12,7 @@ from rattler import Version, VersionSpec
 
 from twofold.conda_metadata import CondaPackage
 from twofold.convert import CondaOptions, package_of, packages_of
+from twofold.convert.dependencies import at_hand
 from twofold.errors import TwofoldError
 
 HEAD = "Metadata-Version: 2.4\nName: my_package\nVersion: 1.0.0\n"
@@ -161,7 +162,7 @@ def test_extras_of_a_dependency_are_expanded_from_its_metadata() -> None:
         b"Requires-Dist: uvloop; sys_platform != 'win32' and extra == 'standard'\n"
         b"Requires-Dist: pytest; extra == 'dev'\n"
     )
-    options = CondaOptions(metadata={"uvicorn": uvicorn})
+    options = CondaOptions(metadata_of=at_hand({"uvicorn": uvicorn}))
     assert made("uvicorn[standard]>=0.30", options=options) == {
         "noarch/unix_py_0": [
             "python >=3.9",
@@ -184,7 +185,7 @@ def test_extras_that_name_their_own_project_are_followed_once() -> None:
         b"Metadata-Version: 2.4\nName: big\nVersion: 1\n"
         b"Requires-Dist: big[a,all]; extra == 'all'\nRequires-Dist: x; extra == 'a'\n"
     )
-    options = CondaOptions(metadata={"big": everything})
+    options = CondaOptions(metadata_of=at_hand({"big": everything}))
     assert made("big[all]", options=options) == {"noarch/py_0": ["python >=3.9", "big", "x"]}
 
 

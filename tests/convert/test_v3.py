@@ -34,14 +34,14 @@ def test_conditions_and_extras_are_kept_and_rattler_reads_them(tmp_path: Path) -
     key, record = wheel_record(artifact, "../x.whl", 1000)
     assert key == "my_package-1.0.0-py3_none_any_0"
     assert record["depends"] == [
-        "python >=3.9",
+        'python[version=">=3.9"]',
         'colorama[when="__win"]',
-        "numpy >=1.26,<3dev0",
+        'numpy[version=">=1.26,<3dev0"]',
         'pywin[when="python>=3.12 and __win"]',
-        'tomli >=1[when="python<3.11"]',
-        'uvicorn >=0.30[extras=[standard], when="__unix"]',
+        'tomli[version=">=1",when="python<3.11"]',
+        'uvicorn[version=">=0.30",extras=[standard],when="__unix"]',
     ]
-    assert record["extra_depends"] == {"fancy": ['pytorch[when="__linux"]', "rich >=13"]}
+    assert record["extra_depends"] == {"fancy": ['pytorch[when="__linux"]', 'rich[version=">=13"]']}
     assert (record["sha256"], record["size"]) == (artifact.sha256, artifact.size)
     for spec in [*record["depends"], *record["extra_depends"]["fancy"]]:
         assert MatchSpec(spec).name is not None

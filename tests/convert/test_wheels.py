@@ -61,7 +61,12 @@ def contents(path: Path) -> dict[str, bytes]:
             ["python >=3.13,<3.14.0a0", "python_abi 3.13.* *_cp313t", "__glibc >=2.17"],
         ),
         ("cp38-abi3-manylinux1_i686", "linux-32", "py_0", ["python >=3.8", "__glibc >=2.5"]),
-        ("cp39-abi3-musllinux_1_2_x86_64", "linux-64", "py_0", ["python >=3.9", "__musl >=1.2"]),
+        (
+            "cp39-abi3-musllinux_1_2_x86_64",
+            "linux-64",
+            "musl_py_0",
+            ["python >=3.9", "__musl >=1.2"],
+        ),
         (
             "py3-none-manylinux_2_17_x86_64.musllinux_1_1_x86_64",
             "linux-64",

@@ -13,20 +13,21 @@ from twofold.convert.platforms import Abi
 from twofold_build import names
 from twofold_build.archive import Content, Entry, content_of, new_md5, new_sha256
 from twofold_build.errors import Problem, ProjectErrors, TwofoldError
-from twofold_build.list_writer import ListWriter
 from twofold_build.wheel import TAG, record_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Any, TypeAlias
 
+    from twofold.build.listing import PackageLister
     from twofold.conda_metadata import CondaPackage
+    from twofold.convert.dependencies import MetadataOf
     from twofold.formats.conda import CondaWriter
     from twofold.formats.tar_bz2 import TarBz2Writer
     from twofold_build.build import Plan
 
-    PackageWriter = CondaWriter | TarBz2Writer | ListWriter
+    PackageWriter: TypeAlias = CondaWriter | TarBz2Writer | PackageLister
 
 
 def packages(planned: Plan) -> list[CondaPackage]:
@@ -38,6 +39,7 @@ def packages(planned: Plan) -> list[CondaPackage]:
     from twofold.convert import options_of, packages_of
 
     options = options_of(planned.project.settings.table.get("conda", {}))
+    options.metadata_of = _metadata_of(planned.project.root)
     # A zip tells time in steps of two seconds, and the wheel's is what convert sees.
     options.timestamp = planned.when // 2 * 2000
     points = planned.wheel_made.get("entry_points.txt")
@@ -57,15 +59,29 @@ def packages(planned: Plan) -> list[CondaPackage]:
         ) from error
 
 
+def _metadata_of(root: str) -> MetadataOf:
+    """Metadata of dependencies; how they are found is imported only when an extra asks for them."""
+
+    def metadata_of(name: str, specifier: str) -> bytes | None:
+        from twofold.convert.dependencies import for_project
+
+        return for_project(root)(name, specifier)
+
+    return metadata_of
+
+
 class CondaSide:
     """The conda packages of one build: open them, let them take the wheel's entries, finish."""
 
     def __init__(self, planned: Plan, channel: str, kinds: Sequence[str]) -> None:
         self.writers: list[FromWheel | WithoutFiles] = []
+        #: What the packages could not say, for the user.
+        self.notes: list[str] = []
         self._channel = channel
         self._files: list[tuple[str, str, CondaPackage]] = []
         try:
             for package in packages(planned):
+                self.notes += [note for note in package.notes if note not in self.notes]
                 for kind in kinds:
                     path = os.path.join(channel, package.subdir, f"{package.stem}.{kind}")
                     self.writers.append(taker(open_writer(kind, path, package), package, planned))
@@ -178,10 +194,7 @@ class FromWheel:
 
     def _add_replaced(self, entry: Entry, content: Content, placeholder: str) -> None:
         """A script whose first line the installer will change: its hash cannot be told."""
-        if isinstance(self._writer, ListWriter):
-            self._writer.add(entry, content)
-        else:
-            self._writer.add(entry, content, placeholder)
+        self._writer.add(entry, content, placeholder)
         self._record.append(f"{self._layout.from_site_packages(entry.path)},,\n")
 
     def _remember(self, path: str, content: Content) -> None:

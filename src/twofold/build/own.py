@@ -46,6 +46,8 @@ def build_own(root: str, out: str, request: BuildRequest) -> BuildResult:
             # First: what conda cannot say is told before any file is opened.
             conda = CondaSide(planned, os.path.join(out, "conda-bld"), conda_kinds)
             wheels += conda.writers
+            for note in conda.notes:
+                request.tell(note)
         if "sdist" in request.kinds:
             sdists.append(_sdist(planned, os.path.join(out, "dist"), finished))
         if "wheel" in request.kinds:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from twofold.artifact import Artifact
     from twofold.convert.many import Converted, Request
 
+#: As many notes are shown.
+_NOTES = 8
+
 
 def parser() -> argparse.ArgumentParser:
     made = Parser(
@@ -32,6 +35,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--platform", default="", metavar="linux-64", help="the platform to fetch for"
     )
+    made.add_argument(
+        "--v3", action="store_true", help="conditions and extras too, for clients of revision 3"
+    )
     made.add_argument("--release", action="store_true", help="the smallest files, at leisure")
     return made
 
@@ -43,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     start = time.perf_counter()
     done = convert_many(_request(args), args.out, note)
     problems = [*done.problems, *index_folder(args.out).problems]
+    _tell_notes(done)
     if args.json:
         result(_as_json(done, args.out, time.perf_counter() - start))
     else:
@@ -53,13 +60,22 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _tell_notes(done: Converted) -> None:
+    """What the packages could not say, briefly; all of it is in the JSON."""
+    notes = [f"{made.wheel}: {note}" for made in done.made for note in made.notes]
+    for line in notes[:_NOTES]:
+        note(line)
+    if len(notes) > _NOTES:
+        note(f"... and {len(notes) - _NOTES} more such notes (--json has them)")
+
+
 def _request(args: argparse.Namespace) -> Request:
     from twofold.convert.fetch import Target
     from twofold.convert.many import Request
     from twofold.convert.platforms import wheel_platforms
     from twofold.formats.conda import SMALLEST
 
-    if args.python and not re.fullmatch(r"3\.\d+", args.python):
+    if args.python and not re.fullmatch(r"3\.\d+t?", args.python):
         raise UsageError(f"--python {args.python} is no Python", "write it as --python 3.12")
     if args.platform:
         wheel_platforms(args.platform)  # raises for what is no platform
@@ -71,7 +87,7 @@ def _request(args: argparse.Namespace) -> Request:
     if args.with_deps and not names:
         raise UsageError("--with-deps needs a NAME", "wheel files are converted as they are")
     target = Target(args.python, args.platform)
-    return Request(wheels, names, args.with_deps, target, SMALLEST if args.release else 0)
+    return Request(wheels, names, args.with_deps, target, SMALLEST if args.release else 0, args.v3)
 
 
 def _is_file(source: str) -> bool:
@@ -110,6 +126,8 @@ def _as_json(done: Converted, out: Path, seconds: float) -> dict[str, object]:
             for made in done.made
             for package in made.packages
         ],
+        "notes": {made.wheel: list(made.notes) for made in done.made if made.notes},
+        "unsaid": {made.wheel: list(made.unsaid) for made in done.made if made.unsaid},
         "problems": [
             {"message": p.message, "hint": p.hint, "where": p.where} for p in done.problems
         ],

@@ -34,4 +34,4 @@ def convert_all(wheel: Path, channel: Path, options: CondaOptions | None = None)
     """Write every conda package the wheel stands for and return them in order of build."""
     from twofold.convert.wheel_to_conda import convert
 
-    return convert(wheel, channel, options or CondaOptions())
+    return convert(wheel, channel, options or CondaOptions()).packages

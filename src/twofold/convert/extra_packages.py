@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from twofold.conda_metadata import CondaPackage
-from twofold.convert.markers import Scope, variants_of
+from twofold.convert.about import about_of
+from twofold.convert.markers import variants_of
+from twofold.convert.needs import match_spec
 from twofold.convert.options import CondaOptions
-from twofold.convert.package import about_of, conda_version, match_spec
+from twofold.convert.package import conda_version
 from twofold.convert.requirements import Need, parse_need
+from twofold.convert.scope import Scope
 from twofold.formats.core_metadata import CoreMetadata, parse_metadata
 from twofold.names import conda_name, normalised
 

@@ -26,7 +26,10 @@ _AT_ONCE = 4
 
 
 class Target(NamedTuple):
-    """What wheels are for: `python` ('3.12'), `platform` ('linux-64'); '' is this machine's."""
+    """What wheels are for: `python` ('3.12', '3.13t'), `platform` ('linux-64', 'linux-64-musl').
+
+    '' is this machine's.
+    """
 
     python: str = ""
     platform: str = ""
@@ -35,9 +38,10 @@ class Target(NamedTuple):
         """pip's options for it; always wheels only."""
         flags = ["--only-binary", ":all:"]
         if self.python:
-            flags += ["--python-version", self.python, "--implementation", "cp"]
-            major, _, minor = self.python.partition(".")
-            for abi in (f"cp{major}{minor}", "abi3", "none"):
+            flags += ["--python-version", self.python.removesuffix("t"), "--implementation", "cp"]
+            own = f"cp{self.python.replace('.', '')}"
+            # The stable ABI is not for free-threaded Pythons.
+            for abi in (own, "none") if own.endswith("t") else (own, "abi3", "none"):
                 flags += ["--abi", abi]
         for platform in wheel_platforms(self.platform) if self.platform else ():
             flags += ["--platform", platform]
@@ -54,17 +58,21 @@ class Resolved(NamedTuple):
     metadata: bytes
 
 
-def resolve(names: Sequence[str], target: Target, with_deps: bool) -> list[Resolved]:
+def resolve(
+    names: Sequence[str], target: Target, with_deps: bool, patient: bool = True
+) -> list[Resolved]:
     """The wheels for requirements such as `numpy` or `numpy>=2`, with their closure if wanted.
 
-    Raises ToolFailed with pip's own words when there is none.
+    An index that does not answer is asked again and again unless not `patient`. Raises ToolFailed
+    with pip's own words when there is none.
     """
     command = ["install", "--dry-run", "--ignore-installed", "--quiet", "--report", "-"]
     if target.python or target.platform:
         # pip wants a folder for wheels of another target; with --dry-run it is never made.
         command += ["--target", str(Path(tempfile.gettempdir(), f"twofold-never-{os.getpid()}"))]
     command += [*target.flags(), *([] if with_deps else ["--no-deps"]), "--", *names]
-    report = json.loads(_pip(command, f"pip found no wheels for {', '.join(names)}"))
+    told = _pip(command, f"pip found no wheels for {', '.join(names)}", patient)
+    report = json.loads(told)
     return sorted(map(_resolved, report["install"]), key=lambda one: normalised(one.name))
 
 
@@ -77,6 +85,7 @@ def _resolved(item: dict[str, Any]) -> Resolved:
         f"Name: {metadata['name']}",
         f"Version: {metadata['version']}",
     ]
+    lines += [f"Provides-Extra: {extra}" for extra in metadata.get("provides_extra", [])]
     lines += [f"Requires-Dist: {line}" for line in metadata.get("requires_dist", [])]
     filename = item["download_info"]["url"].partition("#")[0].rpartition("/")[2]
     return Resolved(
@@ -118,9 +127,11 @@ def _download(
     return batch
 
 
-def _pip(arguments: Sequence[str], failure: str) -> str:
+def _pip(arguments: Sequence[str], failure: str, patient: bool = True) -> str:
     command = [sys.executable, "-m", "pip", *arguments]
     environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+    if not patient:
+        environment = {"PIP_RETRIES": "0", "PIP_TIMEOUT": "15", **environment}
     done = subprocess.run(
         command, capture_output=True, text=True, encoding="utf-8", env=environment, check=False
     )

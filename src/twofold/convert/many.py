@@ -9,17 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
-import sysconfig
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 from twofold.artifact import Artifact
-from twofold.convert.fetch import Resolved, Target, download, resolve
+from twofold.convert.closure import closure, this_machine
+from twofold.convert.dependencies import asked_for, at_hand, first_of, in_folders, in_use
+from twofold.convert.fetch import Resolved, Target, download
 from twofold.convert.options import CondaOptions
+from twofold.convert.platforms import subdir_of
 from twofold.convert.wheel_to_conda import convert
 from twofold.errors import Problem, TwofoldError
 from twofold.formats.hashing import hashes
@@ -35,15 +37,20 @@ from twofold_build.leftovers import sweep
 
 _STATE = ".twofold-converted.json"
 #: Changed whenever conversion writes other bytes than before, so that nothing old is kept.
-_FORM = "1"
+_FORM = "2"
 
 
 class Made(NamedTuple):
-    """One wheel's packages; `fresh` is False when they were there already."""
+    """One wheel's packages; `fresh` is False when they were there already.
+
+    `notes` and `unsaid` are requirements that they do not speak of, of fresh ones only.
+    """
 
     wheel: str
     packages: tuple[Artifact, ...]
     fresh: bool
+    notes: tuple[str, ...] = ()
+    unsaid: tuple[str, ...] = ()
 
 
 class Converted(NamedTuple):
@@ -57,7 +64,8 @@ class Request(NamedTuple):
     """What to convert: wheel files, and requirements to fetch through pip.
 
     `target` narrows packages down to one Python and platform where their markers differ.
-    `level` is the compressor's (0: the fast default).
+    `level` is the compressor's (0: the fast default). `v3` asks for what repodata of revision 3
+    can say too.
     """
 
     wheels: tuple[Path, ...] = ()
@@ -65,6 +73,7 @@ class Request(NamedTuple):
     with_deps: bool = False
     target: Target = Target()
     level: int = 0
+    v3: bool = False
 
 
 def convert_many(
@@ -79,10 +88,8 @@ def convert_many(
     state = _State(channel)
     resolved: list[Resolved] = []
     if request.names:
-        tell(f"resolving {', '.join(request.names)} with pip")
-        if request.with_deps and request.target not in (Target(), this_machine()):
-            tell("pip judges markers by this machine's Python: check the closure for the target")
-        resolved = resolve(request.names, request.target, request.with_deps)
+        tell(f"resolving {', '.join(request.names)}")
+        resolved = closure(request.names, request.target, request.with_deps)
     with tempfile.TemporaryDirectory(prefix="twofold-wheels-") as work:
         work_folder = Path(work)
         own = _identify(request.wheels)
@@ -97,13 +104,8 @@ def convert_many(
         todo = [w for w in own if state.packages(w.sha256, options) is None]
         if missing:
             todo += _identify(download(missing, work_folder, request.target, tell))
-        made, problems = _convert(todo, channel, options, tell)
-        state.keep(
-            {wheel.sha256: made[wheel.path.name] for wheel in todo if wheel.path.name in made},
-            options,
-        )
-    every = [*kept, *(Made(name, packages, fresh=True) for name, packages in made.items())]
-    return Converted(tuple(sorted(every)), tuple(problems))
+        made, problems = _convert(todo, channel, options, state, tell)
+    return Converted(tuple(sorted([*kept, *made])), tuple(problems))
 
 
 class _Wheel(NamedTuple):
@@ -113,21 +115,6 @@ class _Wheel(NamedTuple):
 
 def _identify(wheels: Iterable[Path]) -> list[_Wheel]:
     return [_Wheel(path, hashes(path)[1]) for path in wheels]
-
-
-def this_machine() -> Target:
-    """The Python and the platform that run this."""
-    system, _, machine = sysconfig.get_platform().partition("-")
-    machine = machine.rpartition("-")[2]
-    names = {"linux": "linux", "macosx": "osx", "win": "win"}
-    arch = {"x86_64": "64", "amd64": "64", "i686": "32", "universal2": "arm64"}.get(
-        machine, machine
-    )
-    if system.startswith("win"):
-        system, arch = "win", {"win32": "32"}.get(system, "64" if machine != "arm64" else "arm64")
-    return Target(
-        f"{sys.version_info.major}.{sys.version_info.minor}", f"{names.get(system, system)}-{arch}"
-    )
 
 
 def _options(
@@ -148,12 +135,16 @@ def _options(
     narrow = request.target
     if request.names and not any(narrow):
         narrow = this_machine()
+    folders = dict.fromkeys(wheel.parent for wheel in request.wheels)
     return CondaOptions(
         at_hand={**_in_channel(channel), **names},
-        metadata=metadata,
-        python=narrow.python,
-        platform=narrow.platform,
+        metadata_of=first_of(
+            at_hand(metadata), in_folders(folders), in_use(), asked_for(request.target)
+        ),
+        python=narrow.python.removesuffix("t"),
+        platform=subdir_of(narrow.platform),
         level=request.level,
+        v3=request.v3,
     )
 
 
@@ -172,22 +163,57 @@ def _in_channel(channel: Path) -> dict[str, str]:
 
 
 def _convert(
-    wheels: Sequence[_Wheel], channel: Path, options: CondaOptions, tell: Callable[[str], None]
-) -> tuple[dict[str, tuple[Artifact, ...]], list[Problem]]:
-    made: dict[str, tuple[Artifact, ...]] = {}
+    wheels: Sequence[_Wheel],
+    channel: Path,
+    options: CondaOptions,
+    state: _State,
+    tell: Callable[[str], None],
+) -> tuple[list[Made], list[Problem]]:
+    """Each wheel is remembered as soon as it is done: an interrupted run goes on from there."""
+    made: list[Made] = []
     problems: list[Problem] = []
-    with ThreadPoolExecutor(min(len(wheels) or 1, os.cpu_count() or 1)) as pool:
+    pool = ThreadPoolExecutor(min(len(wheels) or 1, os.cpu_count() or 1))
+    try:
         # The largest first: the last to finish is then a small one.
         ordered = sorted(wheels, key=lambda wheel: -wheel.path.stat().st_size)
-        waiting = {pool.submit(convert, w.path, channel, options): w for w in ordered}
+        claims = _Claims()
+        waiting = {
+            pool.submit(convert, w.path, channel, options, claims.of(w.path.name)): w
+            for w in ordered
+        }
         for future in as_completed(waiting):
-            name = waiting[future].path.name
+            wheel = waiting[future]
+            name = wheel.path.name
             try:
-                made[name] = tuple(future.result())
+                packages, notes, unsaid = future.result()
+                made.append(Made(name, tuple(packages), True, tuple(notes), tuple(unsaid)))
+                state.keep(wheel.sha256, packages, options)
             except TwofoldError as error:
                 problems += [Problem(p.message, p.hint, _place(name, p)) for p in error.problems]
             tell(f"converted {len(made)} of {len(wheels)}: {name}")
+    finally:
+        pool.shutdown(cancel_futures=True)
     return made, problems
+
+
+class _Claims:
+    """Which wheel of this run writes which file: two must not write the same."""
+
+    def __init__(self) -> None:
+        self._owners: dict[Path, str] = {}
+        self._lock = Lock()
+
+    def of(self, wheel: str) -> Callable[[Path], None]:
+        def claim(path: Path) -> None:
+            with self._lock:
+                owner = self._owners.setdefault(path, wheel)
+            if owner != wheel:
+                raise TwofoldError(
+                    f"it would be the same package as {owner}: {path.parent.name}/{path.name}",
+                    "convert them into two channels, or only the one you need",
+                )
+
+        return claim
 
 
 def _place(name: str, problem: Problem) -> str:
@@ -214,10 +240,9 @@ class _State:
             return None
         return tuple(read_file(self._channel / file) for file in files)
 
-    def keep(self, made: dict[str, tuple[Artifact, ...]], options: CondaOptions) -> None:
-        for sha256, packages in made.items():
-            paths = [package.path.relative_to(self._channel).as_posix() for package in packages]
-            self._kept[_key(sha256, options)] = paths
+    def keep(self, sha256: str, packages: Sequence[Artifact], options: CondaOptions) -> None:
+        paths = [package.path.relative_to(self._channel).as_posix() for package in packages]
+        self._kept[_key(sha256, options)] = paths
         unfinished = self._file.with_name(f"{_STATE}.{os.getpid()}.part")
         unfinished.write_text(json.dumps(self._kept, indent=0, sort_keys=True), encoding="utf-8")
         unfinished.replace(self._file)
@@ -225,5 +250,5 @@ class _State:
 
 def _key(sha256: str, options: CondaOptions) -> str:
     """A wheel and the options that shape its package; names are looked up anew every time."""
-    shape = repr((_FORM, options.python, options.platform, options.level, options.build_number))
+    shape = repr((_FORM, options.python, options.platform, options.level, options.v3))
     return f"{sha256}:{hashlib.sha256(shape.encode()).hexdigest()[:16]}"

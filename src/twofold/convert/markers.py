@@ -20,6 +20,7 @@ from packaging.version import Version
 
 from twofold.convert.platforms import machine_of
 from twofold.convert.requirements import Need
+from twofold.convert.scope import Scope
 from twofold.errors import TwofoldError
 
 #: Subdirs that markers about the machine are tried on.
@@ -69,23 +70,15 @@ class Variant(NamedTuple):
     label: str = "py"
 
 
-class Scope(NamedTuple):
-    """What a package is for: `requires_python`, one `minor` or '', one `subdir` or ''.
-
-    `python` and `platform` narrow it down to one target, but only where markers differ.
-    """
-
-    requires_python: str = ""
-    minor: str = ""
-    subdir: str = ""
-    python: str = ""
-    platform: str = ""
+def can_be_judged(need: Need) -> bool:
+    """Whether its markers ask only for what a package can know."""
+    return _UNKNOWABLE.search(need.marker) is None
 
 
 def variants_of(needs: Sequence[Need], scope: Scope, render: Render) -> list[Variant]:
     """The fewest packages that say what the markers say. Raises TwofoldError."""
     for need in needs:
-        if _UNKNOWABLE.search(need.marker):
+        if not can_be_judged(need):
             raise TwofoldError(
                 f"the marker of '{need.text}' asks what no conda package can know",
                 "leave the dependency out in [tool.twofold.conda] leave-out, or name it in depends",
@@ -107,14 +100,16 @@ def variants_of(needs: Sequence[Need], scope: Scope, render: Render) -> list[Var
     ]
 
 
-def culprits(needs: Sequence[Need], scope: Scope) -> list[str]:
-    """The requirements whose markers do not fold away."""
-    points, subdirs = _points(needs, scope), _subdirs(scope)
-    return [
-        need.text
-        for need in needs
-        if len({_holds(need, subdir, point) for subdir in subdirs for point in points}) > 1
-    ]
+def how_often(need: Need, scope: Scope, extra: str | None = None) -> str:
+    """`always`, `never` or `sometimes`: whether a need holds on what the scope is for.
+
+    `extra` asks for it as that extra of its own project does.
+    """
+    if extra is not None:
+        need = Need(need.text, need.name, (), need.spec, "", [(m, extra) for m, _ in need.when])
+    points, subdirs = _points([need], scope), _subdirs(scope)
+    answers = {_holds(need, subdir, point) for subdir in subdirs for point in points}
+    return "sometimes" if len(answers) > 1 else "always" if answers.pop() else "never"
 
 
 def _holds(need: Need, subdir: str, point: Version) -> bool:

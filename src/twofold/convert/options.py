@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from twofold.convert.dependencies import MetadataOf
+
 KEYS = (
     "name",
     "names",
@@ -34,7 +36,7 @@ class CondaOptions:
     `extras_as_packages` makes `name-extra` packages. `v3` adds the records of CEP 43-48.
     `python` ('3.12') and `platform` ('linux-64') narrow a package down to one target where its
     markers ask for more than one. `timestamp` is in milliseconds UTC, 0 for the wheel's own.
-    `metadata` are METADATA of other packages by normalised name, for the extras of dependencies.
+    `metadata_of` gives the METADATA of a dependency for its extras (convert/dependencies.py).
     `level` is the compressor's, 0 for the fast default.
     """
 
@@ -47,7 +49,7 @@ class CondaOptions:
         "extras_as_packages",
         "leave_out",
         "level",
-        "metadata",
+        "metadata_of",
         "name",
         "names",
         "platform",
@@ -71,7 +73,7 @@ class CondaOptions:
         python: str = "",
         platform: str = "",
         timestamp: int = 0,
-        metadata: Mapping[str, bytes] | None = None,
+        metadata_of: MetadataOf | None = None,
         level: int = 0,
     ) -> None:
         self.name = name
@@ -87,7 +89,7 @@ class CondaOptions:
         self.python = python
         self.platform = platform
         self.timestamp = timestamp
-        self.metadata = dict(metadata or {})
+        self.metadata_of = metadata_of
         self.level = level
 
     @property

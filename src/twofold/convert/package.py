@@ -7,31 +7,24 @@ recognise, because `twofold build` of a small project passes through here.
 from __future__ import annotations
 
 from twofold.conda_metadata import CondaPackage
+from twofold.convert.about import about_of
+from twofold.convert.constraints import constraints_of
+from twofold.convert.needs import match_spec, needs_of
 from twofold.convert.options import CondaOptions
 from twofold.convert.platforms import Abi, Place, abi_of, places_of
-from twofold.convert.requirements import Need, parse_need
+from twofold.convert.scope import Scope
 from twofold.convert.versions import conda_spec
-from twofold.errors import Problem, TwofoldError
+from twofold.errors import TwofoldError
 from twofold.formats.core_metadata import CoreMetadata, entry_points, parse_metadata
-from twofold.names import conda_name, normalised
+from twofold.names import conda_name
 from twofold_build.names import canonical_version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
     from twofold.convert.markers import Variant
-
-#: Extras for people who work on the package; others become constraints on its users.
-_DEVELOPMENT = frozenset(
-    word
-    for line in (
-        "all build check checks ci cov coverage dev develop development doc docs documentation",
-        "lint linting mypy pre-commit qa release style test tests testing type typing types",
-    )
-    for word in line.split()
-)
+    from twofold.convert.requirements import Need
 
 
 def packages_of(
@@ -47,13 +40,23 @@ def packages_of(
     """
     options = options or CondaOptions()
     parsed = parse_metadata(metadata)
-    needs, extras = _needs(parsed, options)
+    needs = needs_of(parsed, options)
     abi = abi_of(tags)
-    return [
-        _package(parsed, scripts, variant, extras, abi, place, options)
-        for place in places_of(tags)
-        for variant in _variants(parsed, needs, abi, place, options)
-    ]
+    found = []
+    for place in places_of(tags):
+        limits = constraints_of(needs.optional, _scope(parsed, abi, place, options), options)
+        for variant in _variants(parsed, needs.always, abi, place, options):
+            package = _package(parsed, scripts, variant, abi, place, options)
+            package.constrains = (*limits.specs, *options.constrains)
+            package.notes = (*needs.notes, *limits.notes)
+            if needs.expanded:
+                package.about = about_of(parsed, needs.expanded)
+            found.append(package)
+    if options.v3:
+        from twofold.convert.v3 import with_v3
+
+        found = with_v3(found, parsed, needs, options, "py3-none-any" in tags)
+    return found
 
 
 def package_of(
@@ -73,39 +76,38 @@ def package_of(
     return packages[0]
 
 
-def _needs(parsed: CoreMetadata, options: CondaOptions) -> tuple[list[Need], list[Need]]:
-    """The requirements for every user, and those of the project's own extras."""
-    problems: list[Problem] = []
-    always: list[Need] = []
-    of_extras: list[Need] = []
-    for text in parsed.requires_dist:
-        try:
-            need = parse_need(text)
-        except TwofoldError as error:
-            problems += error.problems
-            continue
-        if normalised(need.name) in options.leave_out:
-            continue
-        if need.extra:
-            of_extras.append(need)
-            continue
-        always.append(need)
-        if need.extras:
-            from twofold.convert.extras import expand
+def unsaid_of(
+    metadata: bytes, tags: Sequence[str], options: CondaOptions | None = None
+) -> list[str]:
+    """Requirements that no package of the wheel speaks of, by the rules, each with its reason.
 
-            try:
-                always += expand(need, options)
-            except TwofoldError as error:
-                problems += error.problems
-    if problems:
-        raise _together(problems)
-    return always, of_extras
+    Extras for developers and those that take any version are no constraints; a marker may hold
+    nowhere. What is not by the rules is in the packages' `notes`.
+    """
+    options = options or CondaOptions()
+    parsed = parse_metadata(metadata)
+    needs = needs_of(parsed, options)
+    abi = abi_of(tags)
+    found: list[str] = []
+    for place in places_of(tags):
+        scope = _scope(parsed, abi, place, options)
+        found += constraints_of(needs.optional, scope, options).unsaid
+        if any(need.when for need in needs.always):
+            from twofold.convert.markers import how_often
+
+            found += [
+                f"{need.text}: holds nowhere that the package is for"
+                for need in needs.always
+                if need.when and how_often(need, scope) == "never"
+            ]
+    found += [f"{text}: holds nowhere that the project is for" for text in needs.never]
+    return list(dict.fromkeys(found))
 
 
-def _together(problems: Sequence[Problem]) -> TwofoldError:
-    error = TwofoldError(problems[0].message, problems[0].hint, problems[0].where)
-    error.problems = tuple(problems)
-    return error
+def _scope(parsed: CoreMetadata, abi: Abi, place: Place, options: CondaOptions) -> Scope:
+    subdir = "" if place.subdir == "noarch" else place.subdir
+    requires = parsed.requires_python or ""
+    return Scope(requires, abi.minor, subdir, options.python, options.platform)
 
 
 def _variants(
@@ -116,12 +118,9 @@ def _variants(
 
     if not any(need.when for need in needs):
         return [_Plain(render(needs))]
-    from twofold.convert.markers import Scope, variants_of
+    from twofold.convert.markers import variants_of
 
-    subdir = "" if place.subdir == "noarch" else place.subdir
-    requires = parsed.requires_python or ""
-    scope = Scope(requires, abi.minor, subdir, options.python, options.platform)
-    return variants_of(needs, scope, render)
+    return variants_of(needs, _scope(parsed, abi, place, options), render)
 
 
 class _Plain:
@@ -134,22 +133,10 @@ class _Plain:
         self.depends = depends
 
 
-def match_spec(need: Need, options: CondaOptions) -> str:
-    """A requirement without its marker and extras as a MatchSpec: `numpy >=1.26,<3dev0`."""
-    name = conda_name(need.name, options.known_names)
-    try:
-        spec = conda_spec(need.spec)
-    except TwofoldError as error:
-        first = error.problems[0]
-        raise TwofoldError(first.message, first.hint, f"Requires-Dist: {need.text}") from error
-    return f"{name} {spec}" if spec else name
-
-
 def _package(
     parsed: CoreMetadata,
     scripts: bytes | None,
     variant: Variant | _Plain,
-    extras: list[Need],
     abi: Abi,
     place: Place,
     options: CondaOptions,
@@ -158,6 +145,8 @@ def _package(
     label = variant.label
     if abi.minor:
         label = f"{abi.tag.replace('cp', 'py', 1)}{variant.label.removeprefix('py')}"
+    if place.is_musl:
+        label = f"musl_{label}"
     guards = [*place.needs, *([variant.guard] if variant.guard else [])]
     depends = [*_pythons(parsed, variant, abi), *variant.depends, *options.depends, *guards]
     return CondaPackage(
@@ -168,7 +157,6 @@ def _package(
         subdir=subdir,
         noarch=None if abi.minor and subdir != "noarch" else "python",
         depends=tuple(dict.fromkeys(depends)),
-        constrains=[*_constraints(extras, options), *options.constrains],
         about=about_of(parsed),
         entry_points=_scripts(scripts),
         timestamp=options.timestamp,
@@ -229,19 +217,6 @@ def _order(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
-def _constraints(extras: list[Need], options: CondaOptions) -> list[str]:
-    """Optional dependencies of users as constraints: they need not be there, but if, then so.
-
-    Left out: extras for developers, and packages that two extras want in two ways.
-    """
-    wanted: dict[str, set[str]] = {}
-    for need in extras:
-        if need.extra.lower() not in _DEVELOPMENT and need.spec and not need.extras:
-            name = conda_name(need.name, options.known_names)
-            wanted.setdefault(name, set()).add(match_spec(need, options))
-    return sorted(next(iter(specs)) for specs in wanted.values() if len(specs) == 1)
-
-
 def _scripts(data: bytes | None) -> list[str]:
     """Console and GUI scripts, checked (entry points specification). Raises TwofoldError."""
     if not data:
@@ -257,50 +232,3 @@ def _scripts(data: bytes | None) -> list[str]:
                 "entry_points.txt",
             )
     return found
-
-
-def about_of(parsed: CoreMetadata) -> dict[str, Any]:
-    """info/about.json from METADATA, with the keys that conda's tools show."""
-    about: dict[str, Any] = {}
-    summary, licence = parsed.get("Summary"), _licence(parsed)
-    urls = dict(_urls(parsed))
-    home = parsed.get("Home-page") or _first(urls, "homepage", "home", "website")
-    pairs = {
-        "summary": "" if summary == "UNKNOWN" else summary,
-        "description": parsed.description.strip(),
-        "license": licence,
-        "home": "" if home == "UNKNOWN" else home,
-        "dev_url": _first(urls, "repository", "source", "sourcecode", "github", "code"),
-        "doc_url": _first(urls, "documentation", "docs", "doc"),
-        "keywords": _keywords(parsed),
-        "author": parsed.get("Author") or parsed.get("Author-email"),
-    }
-    about |= {key: value for key, value in pairs.items() if value}
-    return about
-
-
-def _licence(parsed: CoreMetadata) -> str:
-    """The licence, PEP 639's expression first; a whole licence text is no name of one."""
-    licence = parsed.get("License-Expression") or parsed.get("License")
-    if licence and "\n" not in licence and len(licence) <= 100 and licence != "UNKNOWN":
-        return licence
-    for classifier in parsed.all("Classifier"):
-        if classifier.startswith("License :: OSI Approved :: "):
-            return classifier.rpartition(" :: ")[2]
-    return ""
-
-
-def _keywords(parsed: CoreMetadata) -> list[str]:
-    words = parsed.get("Keywords").replace(",", " ").split()
-    return list(dict.fromkeys(words))
-
-
-def _urls(parsed: CoreMetadata) -> list[tuple[str, str]]:
-    pairs = (line.partition(",") for line in parsed.all("Project-URL"))
-    return [
-        ("".join(c for c in label.lower() if c.isalnum()), url.strip()) for label, _, url in pairs
-    ]
-
-
-def _first(urls: dict[str, str], *labels: str) -> str:
-    return next((urls[label] for label in labels if label in urls), "")

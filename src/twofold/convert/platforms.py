@@ -38,6 +38,11 @@ class Place:
         self.subdir = subdir
         self.needs = tuple(needs)
 
+    @property
+    def is_musl(self) -> bool:
+        """For musl's libc (PEP 656), which shares the subdir with glibc's."""
+        return any(need.startswith("__musl") for need in self.needs)
+
 
 class Abi:
     """The Pythons a wheel is for.
@@ -102,15 +107,27 @@ def machine_of(subdir: str) -> str:
     return _MACHINES.get(subdir, subdir.partition("-")[2])
 
 
-def wheel_platforms(subdir: str) -> list[str]:
+#: Said after a Linux subdir: the wheels for musl (Alpine), which share the subdir with glibc's.
+MUSL = "-musl"
+
+
+def subdir_of(platform: str) -> str:
+    """The subdir of what `--platform` says: `linux-64-musl` is `linux-64`."""
+    return platform.removesuffix(MUSL)
+
+
+def wheel_platforms(platform: str) -> list[str]:
     """Platform tags that pip takes for a subdir, the newest first (for `pip --platform`)."""
+    subdir = subdir_of(platform)
     system, _, machine = subdir.partition("-")
-    if system == "linux":
-        arch = next((arch for arch, name in _LINUX.items() if name == machine), machine)
+    arch = next((arch for arch, name in _LINUX.items() if name == machine), "")
+    if system == "linux" and arch:
+        if platform.endswith(MUSL):
+            return [*(f"musllinux_1_{minor}_{arch}" for minor in range(2, -1, -1)), f"linux_{arch}"]
         tags = [f"manylinux_2_{minor}_{arch}" for minor in range(39, 4, -1)]
         old = [f"{name}_{arch}" for name in ("manylinux2014", "manylinux2010", "manylinux1")]
         return [*tags, *old, f"linux_{arch}"]
-    if system == "osx":
+    if subdir in ("osx-64", "osx-arm64") and subdir == platform:
         arch = "arm64" if machine == "arm64" else "x86_64"
         tags = [
             f"macosx_{major}_0_{kind}"
@@ -124,11 +141,12 @@ def wheel_platforms(subdir: str) -> list[str]:
                 for k in (arch, "universal2", "intel")
             ]
         return tags
-    windows = next((tag for tag, name in _WINDOWS.items() if name == subdir), "")
+    windows = next((tag for tag, name in _WINDOWS.items() if name == platform), "")
     if not windows:
         raise TwofoldError(
-            f"'{subdir}' is no platform that wheels are made for",
-            "the usual ones are linux-64, linux-aarch64, osx-arm64, osx-64 and win-64",
+            f"'{platform}' is no platform that wheels are made for",
+            "the usual ones are linux-64, linux-aarch64, osx-arm64, osx-64 and win-64; "
+            "linux-64-musl is Alpine's",
         )
     return [windows]
 
@@ -142,7 +160,7 @@ def _strength(place: Place) -> tuple[int, ...]:
     """How much a place asks for: musl is no choice where there is glibc."""
     version = place.needs[0].partition(">=")[2] if place.needs else ""
     numbers = tuple(int(part) for part in version.split(".") if part.isdigit())
-    return (1 if place.needs and place.needs[0].startswith("__musl") else 0, *numbers)
+    return (1 if place.is_musl else 0, *numbers)
 
 
 def _places(platform: str) -> list[Place]:

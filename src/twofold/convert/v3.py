@@ -1,8 +1,10 @@
-"""The repodata record of a wheel itself, as revision 3 has it (CEP 43-45, 48).
+"""What revision 3 of repodata can say and older clients cannot read (CEP 43-45, 48).
 
-Unlike a conda package, such a record may keep conditions (`[when="..."]`) and extras
-(`extra_depends`): clients of that revision install the wheel as it is. Only pure wheels can be
-offered so.
+Its MatchSpecs may hold a condition (`[when="..."]`), and a record the extras of a project
+(`extra_depends`). Both are written where asked for: in the record of a pure wheel, which clients of
+that revision install as it is, and in conda packages (`v3 = true`). Clients that do not know
+`extra_depends` pass it over; a package whose own dependencies have conditions is for the others
+alone, and stands beside those that markers make.
 """
 
 from __future__ import annotations
@@ -12,14 +14,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from twofold.artifact import Artifact, Kind
+from twofold.conda_metadata import CondaPackage
+from twofold.convert.about import about_of
 from twofold.convert.extra_packages import as_asked
-from twofold.convert.markers import Scope, Variant, variants_of
+from twofold.convert.markers import Variant, variants_of
+from twofold.convert.needs import Needs, match_spec
 from twofold.convert.options import CondaOptions
-from twofold.convert.package import conda_version, match_spec
+from twofold.convert.package import conda_version
 from twofold.convert.requirements import Need, parse_need
+from twofold.convert.scope import Scope
 from twofold.convert.versions import conda_spec
 from twofold.errors import TwofoldError
-from twofold.formats.core_metadata import parse_metadata
+from twofold.formats.core_metadata import CoreMetadata, parse_metadata
 from twofold.names import conda_name, normalised
 
 #: CEP 48's build string of a pure wheel.
@@ -42,13 +48,9 @@ def wheel_record(
     needs = [need for need in needs if normalised(need.name) not in options.leave_out]
     name = options.name or conda_name(parsed.name, options.known_names)
     version = conda_version(parsed.version)
-    python = conda_spec(requires)
-    depends = [f"python {python}" if python else "python"]
+    depends = [_python(requires)]
     depends += _said([need for need in needs if not need.extra], requires, options)
-    extras = {}
-    for extra in parsed.all("Provides-Extra"):
-        own = [asked for need in needs if (asked := as_asked(need, extra)) is not None]
-        extras[normalised(extra)] = _said(own, requires, options)
+    extras = _extras(parsed, needs, options)
     record = {
         "build": BUILD,
         "build_number": 0,
@@ -67,6 +69,65 @@ def wheel_record(
     return f"{name}-{version}-{BUILD}", record
 
 
+def with_v3(
+    packages: list[CondaPackage],
+    parsed: CoreMetadata,
+    needs: Needs,
+    options: CondaOptions,
+    is_pure: bool,
+) -> list[CondaPackage]:
+    """The packages of a wheel with `extra_depends`, and one more where markers made several.
+
+    That one has the conditions in its dependencies; where they cannot be said, a note tells.
+    """
+    extras = _extras(parsed, needs.optional, options)
+    for package in packages:
+        if extras:
+            package.extra_index["extra_depends"] = extras
+    first = packages[0]
+    if len(packages) == 1 or not is_pure:
+        return packages
+    requires = parsed.requires_python or ""
+    try:
+        said = _said(needs.always, requires, options)
+    except TwofoldError as error:
+        told = f"there is no package of revision 3: {error.problems[0].message}"
+        for package in packages:
+            package.notes = (*package.notes, told)
+        return packages
+    conditional = CondaPackage(
+        name=first.name,
+        version=first.version,
+        build=f"pyv3_{options.build_number}",
+        build_number=options.build_number,
+        depends=[_python(requires), *said, *options.depends],
+        constrains=first.constrains,
+        about=about_of(parsed, needs.expanded),
+        entry_points=first.entry_points,
+        timestamp=first.timestamp,
+        extra_index=first.extra_index,
+        notes=first.notes,
+    )
+    return [*packages, conditional]
+
+
+def _extras(
+    parsed: CoreMetadata, needs: Sequence[Need], options: CondaOptions
+) -> dict[str, list[str]]:
+    """`extra_depends`: what each of the project's extras adds."""
+    requires = parsed.requires_python or ""
+    extras = {}
+    for extra in parsed.all("Provides-Extra"):
+        own = [asked for need in needs if (asked := as_asked(need, extra)) is not None]
+        extras[normalised(extra)] = _said(own, requires, options)
+    return extras
+
+
+def _python(requires: str) -> str:
+    spec = conda_spec(requires)
+    return f'python[version="{spec}"]' if spec else "python"
+
+
 def _said(needs: Sequence[Need], requires: str, options: CondaOptions) -> list[str]:
     said = []
     for need in needs:
@@ -77,13 +138,14 @@ def _said(needs: Sequence[Need], requires: str, options: CondaOptions) -> list[s
 
 
 def _spec(need: Need, condition: str, options: CondaOptions) -> str:
-    brackets = []
+    """A dependency in the one form that revision 3 has: all but the name in brackets."""
+    name, _, version = match_spec(need, options).partition(" ")
+    brackets = [f'version="{version}"'] if version else []
     if need.extras:
         brackets.append(f"extras=[{','.join(sorted(map(normalised, need.extras)))}]")
     if condition:
         brackets.append(f"when={json.dumps(condition)}")
-    spec = match_spec(need, options)
-    return f"{spec}[{', '.join(brackets)}]" if brackets else spec
+    return f"{name}[{','.join(brackets)}]" if brackets else name
 
 
 def _condition(need: Need, requires: str) -> str | None:

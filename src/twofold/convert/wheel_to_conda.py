@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import calendar
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from twofold.artifact import Artifact
 from twofold.conda_metadata import CondaPackage
 from twofold.convert.layout import PLACEHOLDER, Layout, entry_point_script, script
 from twofold.convert.options import CondaOptions
-from twofold.convert.package import packages_of
+from twofold.convert.package import packages_of, unsaid_of
 from twofold.convert.platforms import abi_of
 from twofold.errors import BadFile
 from twofold.formats import limits
@@ -34,13 +36,35 @@ PackageWriter = CondaWriter | TarBz2Writer
 WHOLE = 16 << 20
 
 
-def convert(wheel: Path, channel: Path, options: CondaOptions) -> list[Artifact]:
-    """Write `channel/<subdir>/<stem>.conda` for each package the wheel stands for."""
+class Conversion(NamedTuple):
+    """The packages made of one wheel, and the requirements that none of them speaks of.
+
+    `notes` are those that may surprise, `unsaid` those left out by the rules (docs/reference).
+    """
+
+    packages: list[Artifact]
+    notes: list[str]
+    unsaid: list[str]
+
+
+def convert(
+    wheel: Path,
+    channel: Path,
+    options: CondaOptions,
+    claim: Callable[[Path], None] = lambda _: None,
+) -> Conversion:
+    """Write `channel/<subdir>/<stem>.conda` for each package the wheel stands for.
+
+    `claim` is told of every file before it is written, and raises where another wheel's is meant.
+    """
     with WheelFile(wheel) as source:
         scripts = source.dist_info_file("entry_points.txt")
         tags = source.name.tags
         found = []
-        for package in packages_of(source.metadata_bytes, scripts, tags, options):
+        packages = packages_of(source.metadata_bytes, scripts, tags, options)
+        notes = list(dict.fromkeys(note for package in packages for note in package.notes))
+        for package in packages:
+            claim(channel / package.subdir / f"{package.stem}.conda")
             package.timestamp = package.timestamp or timestamp_of(source)
             package.info_files |= licences_of(source)
             found.append(read(_write(source, package, channel, options)))
@@ -52,7 +76,7 @@ def convert(wheel: Path, channel: Path, options: CondaOptions) -> list[Artifact]
                 target = channel / package.subdir / f"{package.stem}.conda"
                 CondaWriter(target, package, options.level).close()
                 found.append(read(target))
-        return found
+        return Conversion(found, notes, unsaid_of(source.metadata_bytes, tags, options))
 
 
 def _write(source: WheelFile, package: CondaPackage, channel: Path, options: CondaOptions) -> Path:

@@ -1,0 +1,84 @@
+"""METADATA of a dependency from the user's index, asked through pip as it is configured.
+
+pip resolves without dependencies and without installing: where the index offers the metadata
+alone (PEP 658) no wheel is fetched. Answers are kept for a day in the user's cache, per
+configuration of pip; an older one counts when the index cannot be reached.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+from pathlib import Path
+
+from twofold.caches import cache_folder
+from twofold.convert.dependencies import MetadataOf
+from twofold.convert.fetch import Target, resolve
+from twofold.errors import ToolFailed, TwofoldError
+
+#: Seconds for which an answer is not asked for again.
+FRESH = 24 * 3600
+
+
+def on_index(target: Target = Target(), cache: Path | None = None) -> MetadataOf:  # noqa: B008
+    """The newest version on the user's index that fits; wheels only.
+
+    Raises TwofoldError when the index cannot be asked and has not been before.
+    """
+    folder = cache or Path(cache_folder(), "metadata")
+
+    def metadata_of(name: str, specifier: str) -> bytes | None:
+        kept = folder / _key(name, specifier, target)
+        age = time.time() - kept.stat().st_mtime if kept.exists() else None
+        if age is not None and 0 <= age < FRESH:
+            return kept.read_bytes()
+        try:
+            (found,) = resolve([f"{name}{specifier}"], target, with_deps=False, patient=False)
+        except ToolFailed as error:
+            if age is not None:
+                return kept.read_bytes()
+            raise TwofoldError(_last_words(error.output)) from error
+        _keep(kept, found.metadata)
+        return found.metadata
+
+    return metadata_of
+
+
+def _keep(kept: Path, data: bytes) -> None:
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = kept.with_name(f".{kept.name}.{os.getpid()}.part")
+    unfinished.write_bytes(data)
+    unfinished.replace(kept)
+
+
+def _last_words(output: str) -> str:
+    """What pip said last, without its advice."""
+    lines = [line for line in output.splitlines() if line.startswith("ERROR: ")]
+    return lines[-1].removeprefix("ERROR: ") if lines else "pip could not ask the index"
+
+
+def _key(name: str, specifier: str, target: Target) -> str:
+    """A file name that says nothing of indexes' addresses, which may hold passwords."""
+    digest = hashlib.sha256(repr((name, specifier, target)).encode())
+    for variable in sorted(v for v in os.environ if v.startswith("PIP_")):
+        digest.update(f"{variable}={os.environ[variable]}\n".encode())
+    for place in _pip_files():
+        if place.is_file():
+            digest.update(place.read_bytes())
+    return f"{name}-{digest.hexdigest()[:32]}"
+
+
+def _pip_files() -> list[Path]:
+    """Where pip looks for its configuration (its user guide, 'Configuration')."""
+    home = Path.home()
+    named = Path(sys.prefix, "pip.ini" if os.name == "nt" else "pip.conf")
+    if os.name == "nt":
+        roots = [os.environ.get("PROGRAMDATA", ""), os.environ.get("APPDATA", "")]
+        return [named, *(Path(root, "pip", "pip.ini") for root in roots), home / "pip" / "pip.ini"]
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+    system = [Path("/etc/pip.conf"), Path("/etc/xdg/pip/pip.conf")]
+    mac = [Path("/Library/Application Support/pip/pip.conf")]
+    mac += [home / "Library" / "Application Support" / "pip" / "pip.conf"]
+    return [named, *system, *mac, config / "pip" / "pip.conf", home / ".pip" / "pip.conf"]
