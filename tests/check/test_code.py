@@ -141,6 +141,47 @@ def test_a_syntax_for_a_python_the_project_is_not_for_is_a_warning(
     assert severities(root) == {"TF101": "warning"}
 
 
+@pytest.mark.skipif(HERE >= 12, reason="this Python reads it: then TF108 speaks")
+@pytest.mark.parametrize(
+    ("source", "what"),
+    [
+        ("type X = int\n", "a type statement"),
+        ("type Pair[T] = tuple[T, T]\n", "a type statement"),
+        ("def first[T](x: list[T]) -> T: ...\n", "type parameters"),
+        ("class Box[T]:\n    pass\n", "type parameters"),
+        ('d = {}\nx = f"{d["a"]}"\n', "an f-string"),
+        ("x = f'{'\\n'.join([])}'\n", "an f-string"),
+        ("x = 1\ny = f'''{\n  x  # why\n}'''\n", "an f-string"),
+        ("try: ...\nexcept ValueError, OSError:\n    pass\n", "several exceptions"),
+        ("x = t'{y}'\n", "a template string"),
+    ],
+)
+def test_syntax_newer_than_this_python_is_told_as_such(
+    source: str, what: str, project: Callable[..., Path]
+) -> None:
+    (older,) = check_project(project(code(source), name="older"))
+    assert (older.code, older.severity) == ("TF101", "error")
+    assert f"it looks like {what}" in older.message
+    assert "requires-python lets in 3.9" in older.message
+    assert 'write requires-python = ">=3.1' in older.hint
+    newer = {'">=3.9"': '">=3.14"'}
+    (meant,) = check_project(project(code(source), newer, name="newer"))
+    assert (meant.code, meant.severity) == ("TF101", "warning")
+    assert "run twofold with Python >=3.14" in meant.hint
+    unsaid = check_project(project(code(source), {'requires-python = ">=3.9"\n': ""}, "unsaid"))
+    assert {(f.code, f.severity) for f in unsaid} == {("TF101", "warning"), ("TF024", "warning")}
+
+
+@pytest.mark.parametrize(
+    "source", ["x = (1\n", "type = \n", "def f(:\n", "x = f'{'\n", "t 'x'\n", "print 'x'\n"]
+)
+def test_a_plain_mistake_is_not_taken_for_newer_syntax(
+    source: str, project: Callable[..., Path]
+) -> None:
+    (found,) = check_project(project(code(source)))
+    assert found.message.startswith("syntax error: ")
+
+
 @pytest.mark.parametrize(
     "source",
     [

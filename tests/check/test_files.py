@@ -243,6 +243,48 @@ def test_what_an_sdist_calls_dynamic_may_differ(tmp_path: Path) -> None:
     assert check_files([made, sdist]) == []
 
 
+@pytest.mark.parametrize("written", ["zope.event", "zope_event", "zope-event", "Zope.Event"])
+def test_the_old_spellings_of_dotted_names_are_taken(written: str, tmp_path: Path) -> None:
+    """As setuptools wrote them before PEP 625: PyPI is full of them."""
+    source = member(f"{written}-1.0/zope/event/__init__.py")
+    metadata = with_fields(Name="zope.event", Version="1.0")
+    sdist = put_sdist(tmp_path, source, metadata=metadata, filename=f"{written}-1.0.tar.gz")
+    assert [f.code for f in check_file(sdist) if f.is_error] == []
+
+
+@pytest.mark.parametrize("name", ["typing", "dataclasses", "argparse", "configparser"])
+def test_a_backport_that_pypi_has_is_only_warned_of(name: str, tmp_path: Path) -> None:
+    made = put_wheel(tmp_path, None, with_fields(Name=name), f"{name}-1.0.0-py3-none-any.whl")
+    assert [(f.code, f.severity) for f in check_file(made)] == [("TF028", "warning")]
+    assert artifact_findings(made)[0].severity == "warning"
+
+
+def test_a_description_folded_into_the_header_keeps_its_indentation(tmp_path: Path) -> None:
+    text = "Title\n=====\n\n.. image:: x.png\n   :alt: y\n"
+    folded = "Description: " + "\n        ".join(text.splitlines())
+    head = with_fields(Description_Content_Type="text/x-rst").partition("\n\n")[0]
+    sdist = put_sdist(tmp_path, member("my_package-1.0.0/m.py"), metadata=f"{head}\n{folded}\n")
+    assert check_file(sdist) == []
+
+
+def test_a_namespace_shared_as_before_pep_420_may_hold_others_modules(tmp_path: Path) -> None:
+    shared = b"import pkgutil\n__path__ = pkgutil.extend_path(__path__, __name__)\n"
+    files = {
+        "my_package/__init__.py": shared,
+        "my_package/text/__init__.py": b"from my_package.functools import cache\n",
+        "my_package/text/inner.py": b"from my_package.text import gone\n",
+    }
+    found = check_file(wheel(files)(tmp_path))
+    assert [(f.code, f.place[0].partition(": ")[2]) for f in found] == [
+        ("TF105", "my_package/text/inner.py")
+    ]
+
+
+def test_what_setuptools_says_in_an_sdist_is_no_junk(tmp_path: Path) -> None:
+    entries = member("my_package-1.0.0/my_package.egg-info/SOURCES.txt")
+    assert check_file(put_sdist(tmp_path, entries, metadata=GOOD)) == []
+
+
 def test_a_gates_look_does_not_parse_the_code(tmp_path: Path) -> None:
     assert artifact_findings(wheel(code("def f(:"))(tmp_path)) == []
 

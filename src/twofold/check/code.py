@@ -15,14 +15,25 @@ if TYPE_CHECKING:
 
 
 def syntax_error(code: Code) -> Iterator[Told]:
-    """TF101. Only a warning when the project is not meant for the Python that runs twofold."""
+    """TF101. Only a warning when the project is not meant for the Python that runs twofold, or
+    seems to be meant for a newer one and does not say for which."""
     runs_here = not code.minors or sys.version_info[1] in code.minors
     for module in code.modules.values():
         mistake = module.facts.mistake
         if mistake is None:
             continue
         where = f"{module.path}:{mistake.line}" if mistake.line else module.path
-        if runs_here:
+        if mistake.what and (not code.minors or code.minors[0] < mistake.minor):
+            asked = f"lets in 3.{code.minors[0]}" if code.minors else "is not written"
+            yield Told(
+                f"it looks like {mistake.what}, which needs Python 3.{mistake.minor}, and "
+                f"requires-python {asked}",
+                f'write requires-python = ">=3.{mistake.minor}", or write it the older way; '
+                f"Python 3.{sys.version_info[1]}, which runs twofold, cannot read the module",
+                where,
+                severity="" if code.minors else WARNING,
+            )
+        elif runs_here:
             yield Told(
                 f"syntax error: {mistake.message}", "mend the line, or the one before", where
             )

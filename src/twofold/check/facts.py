@@ -11,13 +11,14 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from twofold.check.rules_version import RULES_VERSION
-from twofold.check.syntax import Feature, features
+from twofold.check.syntax import Feature, features, seemingly_newer
 from twofold.imports.definitions import DunderAll, defined_names, dunder_all
 from twofold.imports.reading import Import, all_statements, is_type_checking, module_imports
 
 #: Ways to define names that no reading of the source can follow.
 _OPEN_WORDS = b"""
-    globals() locals() vars() sys.modules[ exec( setattr( apipkg lazy_loader lazy.attach __name__
+    globals() locals() vars() sys.modules[ exec( setattr( apipkg lazy_loader lazy.attach
+    extend_path( declare_namespace( __name__
 """.split()
 #: A module that is handed over by its name may come back with more in it.
 _HANDED_OVER = (
@@ -34,16 +35,22 @@ Condition = tuple[range, str]
 
 
 class SyntaxMistake(NamedTuple):
-    """What the compiler said. `line` is 0 when it named none."""
+    """What the compiler said. `line` is 0 when it named none.
+
+    `what` is the newer syntax that seems to stand there, of Python 3.`minor`; '' for none.
+    """
 
     message: str
     line: int
+    minor: int = 0
+    what: str = ""
 
 
 class Facts(NamedTuple):
     """`defined` maps each name bound at the top level to its first line; `*` is a star import.
 
-    `is_open` says that the module may have more names than can be read. `version` is what is
+    `is_open` says that the module may have more names than can be read, `is_shared` that it is a
+    namespace of several projects (as it was declared before PEP 420). `version` is what is
     assigned to `__version__`, and its line.
     """
 
@@ -54,6 +61,7 @@ class Facts(NamedTuple):
     is_open: bool = False
     version: tuple[str, int] = ("", 0)
     features: tuple[Feature, ...] = ()
+    is_shared: bool = False
 
 
 def facts_of(source: bytes) -> Facts:
@@ -65,7 +73,8 @@ def facts_of(source: bytes) -> Facts:
             compile(source, "<module>", "exec", dont_inherit=True)
             tree = ast.parse(source)
     except SyntaxError as error:
-        return Facts(SyntaxMistake(error.msg, error.lineno or 0))
+        line = error.lineno or 0
+        return Facts(SyntaxMistake(error.msg, line, *seemingly_newer(source, line, error.msg)))
     except (ValueError, RecursionError, MemoryError) as error:
         return Facts(SyntaxMistake(str(error) or type(error).__name__, 0))
     statements = all_statements(tree)
@@ -82,6 +91,7 @@ def facts_of(source: bytes) -> Facts:
         features=tuple(
             features(tree, source, statements, bound, [lines for lines, _ in conditions])
         ),
+        is_shared=b"extend_path(" in source or b"declare_namespace(" in source,
     )
 
 
@@ -172,12 +182,13 @@ def to_json(facts: Facts) -> list[Any]:
         facts.is_open,
         facts.version,
         facts.features,
+        facts.is_shared,
     ]
 
 
 def from_json(value: list[Any]) -> Facts:
     """The way back from `to_json`. Raises TypeError, ValueError or IndexError for other values."""
-    mistake, imports, defined, exported, is_open, version, found = value
+    mistake, imports, defined, exported, is_open, version, found, is_shared = value
     return Facts(
         SyntaxMistake(*mistake) if mistake else None,
         tuple(Import(i[0], i[1], tuple(i[2]), *i[3:]) for i in imports),
@@ -186,4 +197,5 @@ def from_json(value: list[Any]) -> Facts:
         bool(is_open),
         (version[0], version[1]),
         tuple((minor, what, line) for minor, what, line in found),
+        bool(is_shared),
     )

@@ -26,10 +26,10 @@ _COMPILED = [(re.compile(pattern), what) for pattern, what in _JUNK.items()]
 
 
 def junk(code: Code) -> Iterator[Told]:
-    """TF202"""
+    """TF202. What setuptools says of a project in its sdists is none."""
     for path in code.files:
         what = junk_kind(path)
-        if what:
+        if what and not (".egg-info/" in path and code.is_only_in_sdist(path)):
             yield Told(
                 f"it looks like {what}",
                 f'leave it out: [tool.twofold] exclude = ["{path.rpartition(": ")[2]}"]',

@@ -38,6 +38,12 @@ if TYPE_CHECKING:
         def line(self, where: str) -> str: ...
 
 
+#: Projects on PyPI that bring a module of the standard library to older Pythons.
+_BACKPORT_WORDS = """
+    argparse asyncio configparser contextvars ctypes dataclasses enum hashlib importlib ipaddress
+    multiprocessing pathlib ssl statistics typing uuid wsgiref
+"""
+_BACKPORTS = frozenset(_BACKPORT_WORDS.split())
 PRIVATE = "Private :: Do Not Upload"
 SUMMARY = 512
 
@@ -155,11 +161,19 @@ def bad_url(said: Said) -> Iterator[Told]:
 
 
 def stdlib_name(said: Said) -> Iterator[Told]:
-    """TF028"""
+    """TF028. A warning for the backports that were on PyPI before it kept these names."""
     plain = re.sub(r"[-_.]+", "_", said.name).lower()
     if is_private(said):
         return
-    if plain in {name.lower() for name in sys.stdlib_module_names if not name.startswith("_")}:
+    if plain in _BACKPORTS:
+        yield Told(
+            f"'{said.name}' is a module of Python's standard library: PyPI takes no new project "
+            "of that name",
+            "go on with it if the project is yours and there already, else choose another name",
+            said.at("name"),
+            severity=WARNING,
+        )
+    elif plain in {name.lower() for name in sys.stdlib_module_names if not name.startswith("_")}:
         yield Told(
             f"'{said.name}' is a module of Python's standard library: PyPI refuses the name",
             "choose another name",

@@ -38,13 +38,18 @@ class Namespace:
     def is_own(self, module: str) -> bool:
         """Whether a module would have to be the project's: it, or a package above it, is there.
 
-        In a namespace that other projects share (PEP 420) only what is inside own packages is.
+        In a namespace that other projects share (PEP 420, or by pkgutil or pkg_resources) only what
+        is inside own packages is, and the namespace itself.
         """
         parts = module.split(".")
         if parts[0] not in self._tops:
             return False
+        if module in self._modules:
+            return True
         above = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
-        return any(name in self._modules for name in above)
+        return any(
+            name in self._modules and not self._modules[name].facts.is_shared for name in above
+        )
 
     def is_top(self, name: str) -> bool:
         """Whether a top-level name is one of the project's own."""

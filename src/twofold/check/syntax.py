@@ -39,6 +39,7 @@ _IN_EXPRESSIONS = (ast.Name, ast.Subscript, ast.NamedExpr)
 _STAR = re.compile(rb"[\[,](?P<over>(?:[ \t]*(?:#[^\n]*)?\r?\n)*)[ \t]*\*[ \t]*[\w(\[]")
 _TEMPLATE = re.compile(rb"\b(?:[tT][rR]?|[rR][tT])[\"\']")
 _NEW_WORDS = [b":=", *map(str.encode, BUILTINS)]
+_FREE = "an f-string with quotes or backslashes inside its braces"
 #: An f-string on one line with its own quote, a backslash, a comment or a line end inside braces;
 #: of those in three quotes any: PEP 701 may be needed for them.
 _MAY_BE_FREE = re.compile(
@@ -89,8 +90,34 @@ def features(
     if sys.version_info >= (3, 12) and _MAY_BE_FREE.search(source):
         line = _free_fstring(source)
         if line:
-            found["f"] = (12, "an f-string with quotes or backslashes inside its braces", line)
+            found[_FREE] = (12, _FREE, line)
     return sorted(found.values(), key=lambda feature: (-feature[0], feature[2]))
+
+
+#: (Minor version, what it is, what its text looks like), where a compiler refuses it.
+_LOOKS = (
+    (12, "a type statement", rb"\s*type\s+\w+\s*(?:\[.*\])?\s*="),
+    (13, "defaults of type parameters", rb"\s*(?:async\s+)?(?:def|class)\s+\w+\s*\[[^\]]*=.*\]"),
+    (12, "type parameters in square brackets", rb"\s*(?:async\s+)?(?:def|class)\s+\w+\s*\["),
+    (14, "several exceptions without parentheses", rb"\s*except\*?\s+[\w.]+\s*,[^(]*:"),
+    (14, "a template string", rb".*\b(?:[tT][rR]?|[rR][tT])[\"\']"),
+    (12, _FREE, b".*" + _MAY_BE_FREE.pattern + rb"(?:.*(?:\}|\{\s*$)|(?<=[^\"\'\s]\n))"),
+)
+
+
+def seemingly_newer(source: bytes, line: int, message: str) -> tuple[int, str]:
+    """(minor version, what) of newer syntax where this Python found a mistake; (0, '') for none.
+
+    A guess from the line's text: only a newer Python could tell for certain.
+    """
+    lines = source.splitlines(keepends=True)
+    # Where the mistake is inside an f-string, some Pythons name no line of the module's own.
+    there = lines[line - 1 : line] if "f-string" not in message or not line else lines
+    for minor, what, look in _LOOKS:
+        is_new = minor > sys.version_info[1] and ("f-string" in what or "f-string" not in message)
+        if is_new and any(re.match(look, text) for text in there):
+            return minor, what
+    return 0, ""
 
 
 def _may_hold_new(source: bytes) -> bool:

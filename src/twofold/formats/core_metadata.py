@@ -60,7 +60,7 @@ def parse_metadata(data: bytes, where: str = "METADATA") -> CoreMetadata:
         if line[:1] in (" ", "\t"):
             if not values:
                 raise BadFile("the metadata begin with a continuation line", where=where)
-            values[-1] += "\n" + line.strip()
+            values[-1] += "\n" + _unfolded(line)
         elif line:
             key, colon, value = line.partition(":")
             if not colon or not key.replace("-", "").isalnum():
@@ -77,6 +77,15 @@ def parse_metadata(data: bytes, where: str = "METADATA") -> CoreMetadata:
             )
     description = body or "\n".join(fields.get("description", []))
     return CoreMetadata(fields, description)
+
+
+def _unfolded(line: str) -> str:
+    """A continuation line. Old tools fold a whole description so, each line behind eight spaces or
+    seven and a bar, and what is indented further means something."""
+    for fold in (" " * 8, " " * 7 + "|"):
+        if line.startswith(fold):
+            return line[8:].rstrip()
+    return line.strip()
 
 
 def entry_points(data: bytes, group: str) -> list[str]:
