@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from twofold.errors import Refused
 from twofold.publish import rules
 from twofold.publish.advice import Caller
 from twofold.publish.authentication import Credentials, basic
@@ -55,7 +56,12 @@ def open_with(
 
 def _legacy(settings: TargetSettings, http: Http, credentials: Credentials | None) -> Target:
     auth = basic(credentials) if credentials else None
-    index = settings.index or index_beside(http, settings.url, auth)
+    index = settings.index
+    try:
+        index = index or index_beside(http, settings.url, auth)
+    except Refused:
+        if settings.verify:
+            raise
     return LegacyIndex(replace(settings, index=index), http, auth)
 
 

@@ -127,13 +127,20 @@ def index_beside(http: Http, upload: str, auth: AuthBase | None) -> str:
     """The simple index that goes with an upload address, by what servers do; '' where none is.
 
     A twofold registry and Warehouse: `legacy/` beside `simple/`; devpi: `+simple/` below;
-    pypiserver: `simple/` below. Raises Unreachable when the server does not answer.
+    pypiserver: `simple/` below. Raises Unreachable when the server does not answer, Refused when
+    it wants another login.
     """
     base = upload.rstrip("/")
     candidates = [f"{base}/+simple/", f"{base}/simple/"]
     if base.endswith("/legacy"):
         candidates.insert(0, base.removesuffix("legacy") + "simple/")
+    closed = None
     for candidate in candidates:
-        if http.get(candidate, auth, {"Accept": "text/html"}).ok:
+        answer = http.get(candidate, auth, {"Accept": "text/html"})
+        if answer.ok:
             return candidate
+        if answer.status in (401, 403):
+            closed = http.refused(answer, candidate)
+    if closed:
+        raise closed
     return ""
