@@ -7,6 +7,8 @@ import base64
 import hashlib
 import http.client
 import json
+import os
+import signal
 import socket
 import threading
 import time
@@ -257,13 +259,17 @@ FAULTS = ("cut-before", "cut-after", "429", "500", "503", "500-after", "late", "
 
 @dataclass
 class Fault:
-    """`kind` strikes at request number `at` (counted from 1), once, or from then on."""
+    """`kind` strikes at request number `at` (counted from 1), once, or from then on.
+
+    `victim` is the process that `kill-before` and `kill-after` kill.
+    """
 
     kind: str = ""
     at: int = 0
     lasting: bool = False
     seen: int = 0
     delay: float = 0.25
+    victim: int = 0
 
     def strikes(self) -> bool:
         self.seen += 1
@@ -285,11 +291,15 @@ class Proxy(BaseHTTPRequestHandler):
         struck = self.fault.strikes()
         kind = self.fault.kind if struck else ""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if kind == "kill-before":
+            return self._kill()
         if kind == "cut-before":
             return self._cut()
         if kind in ("429", "500", "503"):
             return self._answer(int(kind), {"Retry-After": "0"}, b'{"message": "try later"}')
         status, headers, data = self._ask(body)
+        if kind == "kill-after":
+            return self._kill()
         if kind == "cut-after":
             return self._cut()
         if kind == "500-after":
@@ -321,6 +331,13 @@ class Proxy(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(data)
+
+    def _kill(self) -> None:
+        while not self.fault.victim:
+            time.sleep(0.01)
+        os.kill(self.fault.victim, signal.SIGKILL)
+        self.fault.victim = 0
+        self._cut()
 
     def _cut(self) -> None:
         self.close_connection = True
