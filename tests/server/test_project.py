@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import datetime
-import hashlib
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.server.conftest import Place
 from tests.server.packages import make_wheel
@@ -20,96 +12,6 @@ from twofold.server.model import Action
 from twofold.server.registry import administration, changing, people
 
 JSON = "application/vnd.pypi.simple.v1+json"
-
-
-def b64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def attestation(wheel: Path, **changes: Any) -> dict[str, Any]:
-    """An attestation as PEP 740 has it, signed by a certificate of its own."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "run")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now)
-        .not_valid_after(now + datetime.timedelta(minutes=10))
-        .sign(key, hashes.SHA256())
-    )
-    sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    statement = {
-        "_type": "https://in-toto.io/Statement/v1",
-        "subject": [{"name": wheel.name, "digest": {"sha256": sha256}}],
-        "predicateType": "https://example.test/publish/v1",
-        "predicate": None,
-        **changes,
-    }
-    body = json.dumps(statement).encode()
-    kind = b"application/vnd.in-toto+json"
-    signed = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(body), body)
-    return {
-        "version": 1,
-        "verification_material": {
-            "certificate": b64(certificate.public_bytes(serialization.Encoding.DER)),
-            "transparency_entries": [{}],
-        },
-        "envelope": {
-            "statement": b64(body),
-            "signature": b64(key.sign(signed, ec.ECDSA(hashes.SHA256()))),
-        },
-    }
-
-
-def test_attestations_are_served_as_provenance(served: Place, tmp_path: Path) -> None:
-    wheel = make_wheel(tmp_path)
-    made = attestation(wheel)
-    assert served.upload(wheel, attestations=json.dumps([made])).status_code == 200
-    (file,) = served.get("/main/simple/my-package/", accept=JSON).json()["files"]
-    answer = served.get(f"/main/simple/my-package/{file['provenance']}")
-    assert answer.headers["content-type"] == "application/vnd.pypi.integrity.v1+json"
-    (bundle,) = answer.json()["attestation_bundles"]
-    assert bundle["attestations"] == [made]
-    assert bundle["publisher"]["kind"] == "twofold"
-    assert "data-provenance=" in served.get("/main/simple/my-package/").text
-
-
-def signature_of_another(wheel: Path) -> list[Any]:
-    one, other = attestation(wheel), attestation(wheel, predicateType="x")
-    return [{**one, "envelope": {**one["envelope"], "signature": other["envelope"]["signature"]}}]
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda _: "nonsense",
-        lambda _: [],
-        lambda _: {},
-        lambda _: [1],
-        lambda wheel: [{**attestation(wheel), "version": 2}],
-        lambda wheel: [attestation(wheel, subject=[])],
-        lambda wheel: [attestation(wheel, subject=[{"name": "x", "digest": {}}])],
-        lambda wheel: [
-            attestation(wheel, subject=[{"name": wheel.name, "digest": {"sha256": "0" * 64}}])
-        ],
-        lambda wheel: [attestation(wheel, _type="other")],
-        signature_of_another,
-        lambda wheel: [attestation(wheel), attestation(wheel)],
-    ],
-)
-def test_attestations_that_are_not_of_this_file_are_refused(
-    served: Place, tmp_path: Path, make: Any
-) -> None:
-    wheel = make_wheel(tmp_path)
-    made = make(wheel)
-    text = made if isinstance(made, str) else json.dumps(made)
-    answer = served.upload(wheel, attestations=text)
-    assert (answer.status_code, answer.json()["code"]) == (400, "invalid-attestation")
-    assert served.get("/main/simple/my-package/").status_code == 404
 
 
 def test_the_json_api_tells_a_project_and_a_release(served: Place, tmp_path: Path) -> None:

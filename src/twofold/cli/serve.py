@@ -28,6 +28,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--tls-cert", type=Path, help="serve https with this certificate (PEM)")
     made.add_argument("--tls-key", type=Path, help="the certificate's key (PEM)")
     made.add_argument(
+        "--trust-root",
+        type=Path,
+        metavar="FILE",
+        help="certificates (PEM) under which attestations must be signed (PEP 740)",
+    )
+    made.add_argument(
         "--log-reads", action="store_true", help="log every request, not changes and failures alone"
     )
     return made.with_json()
@@ -52,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
         tls_certificate=args.tls_cert,
         tls_key=args.tls_key,
         log_reads=args.log_reads,
+        trust_root=args.trust_root,
     )
     serve(settings, _say_json if args.json else _say)
     return 0

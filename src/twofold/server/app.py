@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -30,9 +33,17 @@ from twofold.server.web.asking import StripToken
 
 def open_registry(settings: Settings) -> Registry:
     """The registry on its store, with the schema brought up to date."""
+    roots = _trust_roots(settings.trust_root) if settings.trust_root else ()
     database = Database(settings.database_url)
     database.migrate()
-    return Registry(database, Blobs(settings.objects_url), settings.spool)
+    blobs = Blobs(settings.objects_url)
+    return Registry(database, blobs, settings.spool, trust_roots=roots)
+
+
+def _trust_roots(path: Path) -> tuple[Any, ...]:
+    from twofold.server.attestations import read_roots
+
+    return read_roots(path)
 
 
 def create_app(settings: Settings, registry: Registry | None = None) -> Starlette:

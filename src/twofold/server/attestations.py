@@ -2,7 +2,8 @@
 
 Checked of each: the statement is in-toto's and names this file and its SHA-256; the signature over
 it (DSSE) is right under the certificate's key; where the operator gave a trust root, the
-certificate was issued under it and names the publisher that uploads. Stored as a provenance object.
+certificate was issued under it, is of today, and names the identity of the CI run that uploads.
+The transparency log is not asked. What was checked stands in the provenance object, as `verified`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -19,7 +23,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from twofold.artifact import Artifact
-from twofold.errors import Refused
+from twofold.errors import Refused, TwofoldError
 
 #: PyPI takes two (one of publishing, one of building); nobody sends more.
 MOST = 10
@@ -28,12 +32,42 @@ _STATEMENT = "https://in-toto.io/Statement/v1"
 _PAYLOAD_TYPE = b"application/vnd.in-toto+json"
 
 
-def provenance_of(
-    text: str,
-    artifact: Artifact,
-    publisher: Mapping[str, Any],
-    roots: Sequence[x509.Certificate] = (),
-) -> str:
+#: Sigstore's extension that says which issuer vouched for the identity.
+_ISSUER = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.8")
+
+#: Claims of identity tokens that the name in a certificate ends with: GitHub's and GitLab's.
+_WORKFLOW = ("job_workflow_ref", "workflow_ref", "ci_config_ref_uri")
+
+#: How long after its certificate has ended an attestation may still be uploaded: they are good for
+#: ten minutes, in which the run signs; publishing may take longer.
+_LATE = timedelta(days=1)
+
+#: More than any chain of certificates is long.
+_LONGEST_CHAIN = 5
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Whom the operator trusts to issue certificates, and the moment (UTC)."""
+
+    roots: tuple[x509.Certificate, ...]
+    at: datetime
+
+
+def read_roots(path: Path) -> tuple[x509.Certificate, ...]:
+    """The certificates of a PEM file: roots, and those between them and what they issue.
+
+    Raises TwofoldError when there is none.
+    """
+    try:
+        found = x509.load_pem_x509_certificates(path.read_bytes())
+    except (OSError, ValueError) as error:
+        hint = "a PEM file of certificates is expected"
+        raise TwofoldError(f"the trust root cannot be read: {error}", hint, str(path)) from error
+    return tuple(found)
+
+
+def provenance_of(text: str, artifact: Artifact, publisher: Mapping[str, Any], judge: Judge) -> str:
     """The provenance object of an upload's `attestations` field, as JSON. Raises Refused."""
     try:
         attestations = json.loads(text)
@@ -41,14 +75,16 @@ def provenance_of(
         raise _wrong("they are not JSON") from error
     if not isinstance(attestations, list) or not 0 < len(attestations) <= MOST:
         raise _wrong(f"a list of 1 to {MOST} is expected")
-    kinds = [_check(attestation, artifact, roots) for attestation in attestations]
+    kinds = [_check(attestation, artifact, publisher, judge) for attestation in attestations]
     if len(set(kinds)) != len(kinds):
         raise _wrong("two of them have the same predicateType")
-    bundle = {"publisher": dict(publisher), "attestations": attestations}
+    verified = ["file", "signature", *(["trust-root", "identity"] if judge.roots else [])]
+    told = {**publisher, "verified": verified}
+    bundle = {"publisher": told, "attestations": attestations}
     return json.dumps({"version": 1, "attestation_bundles": [bundle]})
 
 
-def _check(attestation: Any, artifact: Artifact, roots: Sequence[x509.Certificate]) -> str:
+def _check(attestation: Any, artifact: Artifact, publisher: Mapping[str, Any], judge: Judge) -> str:
     """Raises Refused unless the attestation is about this file; returns its predicateType."""
     try:
         if attestation["version"] != 1:
@@ -72,9 +108,56 @@ def _check(attestation: Any, artifact: Artifact, roots: Sequence[x509.Certificat
     if not isinstance(digest, dict) or digest.get("sha256") != artifact.sha256:
         raise _wrong("it was made of other bytes")
     _check_signature(certificate, body, signature)
-    if roots and not any(_is_under(certificate, root) for root in roots):
-        raise _wrong("its certificate was not issued under the registry's trust root")
+    if judge.roots:
+        _check_trust(certificate, judge)
+        _check_identity(certificate, publisher)
     return str(kind)
+
+
+def _check_trust(certificate: x509.Certificate, judge: Judge) -> None:
+    """The certificate stands under a root, through those in between, and is not an old one."""
+    if not certificate.not_valid_before_utc <= judge.at + timedelta(minutes=5):
+        raise _wrong("its certificate is not valid yet")
+    if certificate.not_valid_after_utc + _LATE < judge.at:
+        raise _wrong("its certificate ended more than a day ago")
+    current = certificate
+    for _ in range(_LONGEST_CHAIN):
+        issuer = next((root for root in judge.roots if _is_under(current, root)), None)
+        if issuer is None:
+            break
+        if not issuer.not_valid_before_utc <= judge.at <= issuer.not_valid_after_utc:
+            raise _wrong("a certificate of the registry's trust root is not valid now")
+        if issuer.subject == issuer.issuer:
+            return
+        current = issuer
+    raise _wrong("its certificate was not issued under the registry's trust root")
+
+
+def _check_identity(certificate: x509.Certificate, publisher: Mapping[str, Any]) -> None:
+    """The certificate names the run that uploads: its issuer and its workflow."""
+    if publisher.get("kind") != "trusted":
+        raise _wrong("they are taken from trusted publishers alone, not from a token's upload")
+    wanted = [str(publisher[claim]) for claim in _WORKFLOW if publisher.get(claim)]
+    if not wanted:
+        raise _wrong("the publisher's identity token names no workflow")
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        uris = names.get_values_for_type(x509.UniformResourceIdentifier)
+        told = certificate.extensions.get_extension_for_oid(_ISSUER).value
+    except (x509.ExtensionNotFound, ValueError) as error:
+        raise _wrong("its certificate names no identity") from error
+    issuer = told.value if isinstance(told, x509.UnrecognizedExtension) else b""
+    if _der_text(issuer) != publisher.get("iss"):
+        raise _wrong("its certificate is for an identity of another issuer")
+    if not any(f"/{uri}".endswith(f"/{name}") for uri in uris for name in wanted):
+        raise _wrong(f"its certificate is for another workflow than {wanted[0][:200]}")
+
+
+def _der_text(value: bytes) -> str:
+    """A short UTF8String of DER (Sigstore writes the issuer so)."""
+    if len(value) < 2 or value[0] != 0x0C or value[1] != len(value) - 2:
+        return ""
+    return value[2:].decode("utf-8", "replace")
 
 
 def _decoded(text: str) -> bytes:

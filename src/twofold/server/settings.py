@@ -11,7 +11,8 @@ class Settings:
     """`database` and `objects` are addresses; '' means SQLite and local files under `data`.
 
     Sizes are in bytes. `audience` is what identity tokens for trusted publishing must name; give
-    each registry its own, so that a token meant for one cannot be used at another.
+    each registry its own, so that a token meant for one cannot be used at another. `trust_root` is
+    a PEM file of the certificates under which attestations must be signed.
     """
 
     data: Path
@@ -24,6 +25,7 @@ class Settings:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     log_reads: bool = False
+    trust_root: Path | None = None
 
     @property
     def database_url(self) -> str:

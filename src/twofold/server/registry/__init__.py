@@ -27,6 +27,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from twofold.errors import Refused
 from twofold.server import access, pages
@@ -39,7 +40,10 @@ from twofold.server.upstreams.fronts import Fronts
 
 @dataclass(frozen=True)
 class Registry:
-    """What lasts (database, blobs) and where uploads wait (spool, on the local disk)."""
+    """What lasts (database, blobs) and where uploads wait (spool, on the local disk).
+
+    `trust_roots` are the certificates (of cryptography.x509) that attestations must stand under.
+    """
 
     database: Database
     blobs: Blobs
@@ -47,6 +51,7 @@ class Registry:
     clock: Callable[[], datetime] = field(default=now)
     whole: WholePages = field(default_factory=WholePages, compare=False)
     fronts: Fronts = field(default_factory=Fronts, compare=False)
+    trust_roots: tuple[Any, ...] = ()
 
     @contextmanager
     def changing(

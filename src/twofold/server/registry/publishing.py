@@ -85,7 +85,11 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> P
             with registry.database.read() as db:
                 return _unchanged(db, taken)
         ready = Ready(
-            upload, artifact, Twin(), _provenance(actor, upload, artifact), _run_exports(artifact)
+            upload,
+            artifact,
+            Twin(),
+            _provenance(registry, actor, upload, artifact),
+            _run_exports(artifact),
         )
         known = at_hand(registry, found, artifact)
         with ThreadPoolExecutor(1) as aside:  # the disk writes while the twin is compressed
@@ -179,15 +183,16 @@ def _record(registry: Registry, actor: Actor, channel: str, ready: Ready) -> Pub
         return Published(file, True, tuple(made), twin.remark)
 
 
-def _provenance(actor: Actor, upload: Upload, artifact: Artifact) -> str | None:
+def _provenance(registry: Registry, actor: Actor, upload: Upload, artifact: Artifact) -> str | None:
     if not upload.attestations:
         return None
-    from twofold.server.attestations import provenance_of
+    from twofold.server.attestations import Judge, provenance_of
 
     publisher = {"kind": "twofold", "user": actor.name}
     if actor.token is not None and "publisher" in actor.token.application:
         publisher = {"kind": "trusted", **actor.token.application["publisher"]}
-    return provenance_of(upload.attestations, artifact, publisher)
+    judge = Judge(registry.trust_roots, registry.clock())
+    return provenance_of(upload.attestations, artifact, publisher, judge)
 
 
 def _new_file(change: Change, project: Project, artifact: Artifact) -> NewFile:

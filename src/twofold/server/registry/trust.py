@@ -26,7 +26,17 @@ from twofold.server.store.trust import Publisher as Publisher
 LIFE = timedelta(minutes=15)
 
 #: Claims kept with the token, for the audit log and for provenance.
-TELLING = ("sub", "repository", "workflow_ref", "ref", "environment", "project_path", "sha")
+TELLING = (
+    "sub",
+    "repository",
+    "workflow_ref",
+    "job_workflow_ref",
+    "ci_config_ref_uri",
+    "ref",
+    "environment",
+    "project_path",
+    "sha",
+)
 
 
 @dataclass(frozen=True)
