@@ -68,7 +68,7 @@ def new_place(settings: Settings) -> Place:
 
 
 #: What every store must do: these modules run on SQLite with files and on PostgreSQL with S3.
-CONTRACT = {"test_pypi", "test_conda", "test_store"}
+CONTRACT = {"test_pypi", "test_conda", "test_store", "test_kills", "test_processes"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -1,21 +1,16 @@
-"""Faults: mutated uploads, kills at random moments, a database that goes away and returns."""
+"""Faults: mutated uploads, a full disk, stores that go away and return, damage."""
 
 from __future__ import annotations
 
-import random
-import threading
-import time
 from pathlib import Path
 
 import pytest
-import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.server.conftest import Place, new_place, serve
 from tests.server.packages import make_conda, make_sdist, make_wheel
 from tests.server.stores import S3, PostgreSQL
-from tests.server.test_serve import everything, server, upload
 from twofold.errors import Refused, TwofoldError
 from twofold.server.registry import upkeep
 from twofold.server.settings import Settings
@@ -43,47 +38,6 @@ def test_a_mutated_file_is_taken_or_refused_but_never_breaks_the_registry(
     except Refused as refusal:
         assert 400 <= refusal.status < 500
     assert upkeep.verify(place.registry).is_sound
-
-
-def kill_and_look(data: Path, token: str, wheels: list[Path], chance: random.Random) -> list[str]:
-    """Upload in three streams, kill at a random moment, start again and compare; returns shown."""
-    acknowledged: list[str] = []
-    with server(data) as (process, ready):
-
-        def uploads(mine: list[Path]) -> None:
-            for wheel in mine:
-                try:
-                    if upload(ready, token, wheel).status_code == 200:
-                        acknowledged.append(wheel.name)
-                except requests.RequestException:
-                    return
-
-        threads = [threading.Thread(target=uploads, args=(wheels[n::3],)) for n in range(3)]
-        for thread in threads:
-            thread.start()
-        time.sleep(chance.uniform(0.0, 0.6))
-        process.kill()
-        process.wait(20)
-        for thread in threads:
-            thread.join()
-    with server(data) as (_, again):
-        shown = everything(again["url"])
-    assert set(acknowledged) <= set(shown)
-    return shown
-
-
-@pytest.mark.parametrize("rounds", [3, pytest.param(100, marks=pytest.mark.slow)])
-def test_kills_at_random_moments_lose_nothing_acknowledged(tmp_path: Path, rounds: int) -> None:
-    chance = random.Random(1)
-    data = tmp_path / "data"
-    with server(data) as (_, ready):
-        token = ready["token"]
-    for number in range(rounds):
-        wheels = [
-            make_wheel(tmp_path / "in", f"p{number}x{n}", "1.0", code=f"x = {n}\n" * 2000)
-            for n in range(12)
-        ]
-        kill_and_look(data, token, wheels, chance)
 
 
 def test_a_database_that_is_away_is_told_and_its_return_is_enough(

@@ -19,6 +19,7 @@ import pytest
 import requests
 
 from tests.server.packages import make_wheel
+from twofold.server.settings import Settings
 from twofold.cli import main
 
 
@@ -33,6 +34,12 @@ def server(data: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], dic
     finally:
         process.kill()
         process.wait(20)
+
+
+def words_of(store: Settings) -> list[str]:
+    """The settings of a store that are not the default, for the command line."""
+    told = {"--database": store.database, "--objects": store.objects}
+    return [word for option, value in told.items() if value for word in (option, value)]
 
 
 def upload(ready: dict[str, str], token: str, wheel: Path) -> requests.Response:
