@@ -183,10 +183,10 @@ def _of_definition(
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef,
 ) -> Iterator[tuple[int, str]]:
     parameters = getattr(node, "type_params", [])
-    if parameters:
-        yield 12, "type parameters in square brackets"
     if any(getattr(parameter, "default_value", None) for parameter in parameters):
         yield 13, "defaults of type parameters"
+    elif parameters:
+        yield 12, "type parameters in square brackets"
     if any(not _is_plain_decorator(decorator) for decorator in node.decorator_list):
         yield 9, "a decorator that is more than a dotted name and a call"
 
