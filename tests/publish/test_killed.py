@@ -64,7 +64,7 @@ def prefix() -> Iterator[tuple[str, Any, Store]]:
         yield f"prefix+{proxy}/lab", fault, store
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("when", [pytest.param("before", marks=pytest.mark.slow), "after"])
 def test_a_publication_killed_at_any_request_is_completed_by_the_same_command(
     prefix: tuple[str, Any, Store], twofold: Callable[..., Any], tmp_path: Path, when: str
 ) -> None:
@@ -109,9 +109,16 @@ def test_a_publication_killed_at_any_of_its_own_writes_is_completed(
     assert release.wheel.name in (place / "simple" / "my-package" / "index.html").read_text()
 
 
+#: Where the version is in one file of two, and where the build is half there.
+QUICK = (2, 7)
+
+
 @pytest.mark.parametrize(
     "at",
-    [1, 2, 7, 9, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 4, 5, 6, 8, 10, 12, 15))],
+    [
+        pytest.param(n, marks=[] if n in QUICK else pytest.mark.slow)
+        for n in (*range(1, 11), 12, 15)
+    ],
 )
 def test_a_release_killed_at_any_of_its_writes_is_completed_by_the_same_command(
     killed: Callable[..., int],
