@@ -6,16 +6,20 @@ import base64
 import gzip
 import hashlib
 import io
+import json
 import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+
+import zstandard
 
 from twofold.conda_metadata import CondaPackage
 from twofold.formats.conda import CondaWriter
 from twofold.formats.tar_bz2 import TarBz2Writer
 from twofold_build.archive import Content, Entry
 
+STEM = "my_package-1.0.0-py_0"
 METADATA = "Metadata-Version: 2.4\nName: my_package\nVersion: 1.0.0\n"
 WHEEL = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
@@ -118,4 +122,24 @@ def put_conda(
     for name, data in (files or {"site-packages/my_package/__init__.py": b"answer = 42\n"}).items():
         writer.add(Entry(name), Content(data, hashlib.sha256(data).digest()))
     writer.close()
+    return path
+
+
+def packed(*members: tuple[tarfile.TarInfo, io.BytesIO]) -> bytes:
+    def fill(tar: tarfile.TarFile) -> None:
+        for header, data in members:
+            tar.addfile(header, data)
+
+    return zstandard.ZstdCompressor().compress(tar_bytes(fill))
+
+
+def put_raw_conda(
+    folder: Path, info: bytes, pkg: bytes, meta: object = None, stem: str = STEM
+) -> Path:
+    """A `.conda` of two packed tars as they are given."""
+    path = folder / f"{stem}.conda"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("metadata.json", json.dumps(meta or {"conda_pkg_format_version": 2}))
+        archive.writestr(f"pkg-{stem}.tar.zst", pkg)
+        archive.writestr(f"info-{stem}.tar.zst", info)
     return path

@@ -7,7 +7,6 @@ import gzip
 import io
 import json
 import tarfile
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,11 @@ import zstandard
 
 from tests.formats.making import (
     METADATA,
+    STEM,
     member,
+    packed,
     put_conda,
+    put_raw_conda,
     put_sdist,
     put_wheel,
     put_zip,
@@ -29,7 +31,6 @@ from twofold.formats.opening import read
 
 WHEEL = "my_package-1.0.0-py3-none-any.whl"
 DIST_INFO = "my_package-1.0.0.dist-info"
-STEM = "my_package-1.0.0-py_0"
 
 
 def said(path: Path) -> str:
@@ -76,6 +77,7 @@ def test_a_wheel_without_dist_info_is_refused(tmp_path: Path) -> None:
         (METADATA.replace("1.0.0", "2.0.0"), "tells version '2.0.0'"),
         ("Metadata-Version: 2.4\nName: my_package\n", "no Version"),
         (METADATA + "Name: evil\n", "more than one Name"),
+        (METADATA.replace("1.0.0", "1" + "0" * 5000), "Version has more than 255 letters"),
         (METADATA + "<html>\n", "no field"),
         (METADATA + "Requires-Dist: numpy >=\n", "Requires-Dist 'numpy >='"),
         (METADATA + "Requires-Python: three\n", "Requires-Python"),
@@ -219,24 +221,7 @@ def test_a_conda_package_may_not_be_renamed(tmp_path: Path, ending: str) -> None
     assert "inner archives" in words or "tells version '1.0.0'" in words
 
 
-def put_raw_conda(folder: Path, info: bytes, pkg: bytes, meta: object = None) -> Path:
-    path = folder / f"{STEM}.conda"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("metadata.json", json.dumps(meta or {"conda_pkg_format_version": 2}))
-        archive.writestr(f"pkg-{STEM}.tar.zst", pkg)
-        archive.writestr(f"info-{STEM}.tar.zst", info)
-    return path
-
-
 INDEX = {"name": "my_package", "version": "1.0.0", "build": "py_0", "build_number": 0}
-
-
-def packed(*members: tuple[tarfile.TarInfo, io.BytesIO]) -> bytes:
-    def fill(tar: tarfile.TarFile) -> None:
-        for header, data in members:
-            tar.addfile(header, data)
-
-    return zstandard.ZstdCompressor().compress(tar_bytes(fill))
 
 
 def info_of(index: object = None, paths: object = None) -> bytes:

@@ -18,7 +18,15 @@ import zstandard
 from packaging.version import Version
 
 from tests.conftest import Ran
-from tests.formats.making import METADATA, put_conda, put_sdist, put_wheel
+from tests.formats.making import (
+    METADATA,
+    member,
+    packed,
+    put_conda,
+    put_raw_conda,
+    put_sdist,
+    put_wheel,
+)
 from twofold.conda_metadata import CondaPackage
 from twofold.formats.opening import read
 from twofold.index import repodata
@@ -259,3 +267,58 @@ def test_many_files_are_read_by_several_processes_alike(tmp_path: Path, workers:
     assert index_folder(tmp_path, workers=workers).read == 12
     found = json.loads((tmp_path / "noarch/repodata.json").read_text("utf-8"))
     assert list(found["packages.conda"]) == [f"p{n:02}-1-py_0.conda" for n in range(12)]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes and links of POSIX")
+def test_what_is_no_file_is_left_out_and_told(tmp_path: Path) -> None:
+    folder = channel(tmp_path / "channel")
+    (folder / "noarch" / "nowhere-1-0.conda").symlink_to(tmp_path / "gone")
+    (folder / "noarch" / "folder-1-0.conda").mkdir()
+    os.mkfifo(folder / "pipe-1.0-py3-none-any.whl")
+    done = index_folder(folder)
+    assert [(problem.where, problem.message) for problem in done.problems] == [
+        ("noarch/folder-1-0.conda", "it is no file"),
+        ("noarch/nowhere-1-0.conda", "it is no file"),
+        ("pipe-1.0-py3-none-any.whl", "it is no file"),
+    ]
+    assert done.files == 4
+
+
+POISON = {
+    "infinite": b'"timestamp": 1e999',
+    "no number": b'"x": NaN',
+    "half a letter": rb'"license": "\ud800"',
+    "deep": b'"x": ' + b"[" * 100 + b"]" * 100,
+    "too many bits": b'"x": 99999999999999999999999',
+    "time as text": b'"timestamp": "now"',
+    "time before time": b'"timestamp": -5',
+    "a licence of numbers": b'"license": [1]',
+    "no platform": b'"noarch": [1]',
+    "features of numbers": b'"track_features": [1]',
+}
+
+
+@pytest.mark.parametrize("case", POISON)
+def test_a_package_whose_record_would_spoil_the_channels_pages_is_left_out(
+    tmp_path: Path, case: str
+) -> None:
+    folder = channel(tmp_path / "channel")
+    index = {"name": "x", "version": "1", "build": "0", "build_number": 0, "subdir": "noarch"}
+    text = json.dumps(index)[:-1].encode() + b", " + POISON[case] + b"}"
+    put_raw_conda(
+        folder / "noarch", packed(member("info/index.json", text)), packed(), stem="x-1-0"
+    )
+    done = index_folder(folder)
+    assert [problem.where for problem in done.problems] == ["noarch/x-1-0.conda"]
+    assert "x-1-0.conda" not in value_of(folder / "noarch/repodata.json")["packages.conda"]
+
+
+def test_what_only_the_channel_may_say_of_a_package_is_not_taken_from_it(tmp_path: Path) -> None:
+    folder = tmp_path / "channel"
+    lying = {"url": "http://elsewhere.example/", "fn": "../x", "md5": "0", "size": "no"}
+    put_conda(folder / "noarch", CondaPackage("x", "1", extra_index=lying))
+    index_folder(folder)
+    (record,) = value_of(folder / "noarch/repodata.json")["packages.conda"].values()
+    assert not {"url", "fn"} & record.keys()
+    assert len(record["md5"]) == 32
+    assert isinstance(record["size"], int)

@@ -6,14 +6,13 @@ A `.conda` is a zip of stored members around two tars under zstandard; a `.tar.b
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from twofold.errors import BadFile, Problem
-from twofold.formats import limits
+from twofold.formats import limits, strict_json
 from twofold.formats.tar_safety import TarStream, member_problem
 from twofold.formats.unpacking import Section, open_bz2, open_zstd
 from twofold.formats.zip_safety import ZipMember, scan
@@ -28,6 +27,24 @@ _WANTED = {
     "info/about.json": limits.METADATA,
     "info/run_exports.json": limits.METADATA,
 }
+
+
+#: Further keys of index.json and what they hold; None stands for nothing said. A record of another
+#: kind would make the repodata of its channel unreadable for clients.
+_MAY_SAY = {
+    "arch": str,
+    "constrains": list,
+    "features": str,
+    "license": str,
+    "license_family": str,
+    "noarch": str | bool,
+    "platform": str,
+    "subdir": str,
+    "timestamp": int,
+    "track_features": str | list,
+}
+#: The end of the year 9999 in milliseconds.
+_LAST_TIME = 253_402_300_800_000
 
 
 def read_info(
@@ -106,8 +123,14 @@ def parse_index(data: bytes, path: Path) -> dict[str, Any]:
         if not isinstance(index.get(key, [] if key == "depends" else None), kind)
     ]
     problems += [
+        f"info/index.json has no usable '{key}'"
+        for key, kind in _MAY_SAY.items()
+        if not isinstance(index.get(key), kind | None)
+        or (kind is int and not 0 <= (index.get(key) or 0) <= _LAST_TIME)
+    ]
+    problems += [
         f"'{key}' of info/index.json holds something other than text"
-        for key in ("depends", "constrains")
+        for key in ("depends", "constrains", "track_features")
         if not all(isinstance(spec, str) for spec in index.get(key) or [])
     ]
     told = conda_file_name(path.name)
@@ -123,7 +146,7 @@ def parse_index(data: bytes, path: Path) -> dict[str, Any]:
 def parse_json(data: bytes, path: Path, name: str) -> dict[str, Any]:
     """A JSON object of the package. Raises BadFile."""
     try:
-        value = json.loads(data)
+        value = strict_json.parse(data)
     except (ValueError, RecursionError) as error:
         raise BadFile(f"{name} is not JSON: {error}", _AGAIN, path.name) from error
     if not isinstance(value, dict):

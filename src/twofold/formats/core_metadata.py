@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+#: Name and version stand in file names, which hold no more than this.
+_LONGEST = 255
+
+
 class CoreMetadata:
     """The fields of one METADATA file, in its order, keys compared without case."""
 
@@ -75,6 +79,8 @@ def parse_metadata(data: bytes, where: str = "METADATA") -> CoreMetadata:
             raise BadFile(
                 f"the metadata have {'no' if not found else 'more than one'} {key}", "", where
             )
+        if len(found[0]) > _LONGEST:
+            raise BadFile(f"the metadata's {key} has more than {_LONGEST} letters", "", where)
     description = body or "\n".join(fields.get("description", []))
     return CoreMetadata(fields, description)
 

@@ -43,10 +43,12 @@ class Indexed(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """Files in the folder: path relative to it -> size and mtime in nanoseconds."""
+    """Files in the folder: path relative to it -> size and mtime in nanoseconds; and what has a
+    package's name and is no file (a link to nowhere, a pipe, which would be waited for)."""
 
     files: dict[str, tuple[int, int]]
     subdirs: set[str]
+    odd: list[str]
 
 
 def index_folder(
@@ -71,11 +73,13 @@ def index_folder(
         gone = [path for path in known if path not in found.files]
         touched = cache.forget([*gone, *(path for path in fresh if path in known)])
         kept, problems = read_all(folder, {path: found.files[path] for path in fresh}, workers)
+        problems += [Problem("it is no file", "remove it", path) for path in sorted(found.odd)]
         cache.put(kept)
         touched |= {(one.folder, one.name) for one in kept}
         written = _write(folder, cache, touched, found.subdirs, wheels)
         # A file that could not be read is not kept: it is tried, and told, every time.
-        count = len(found.files) - len({problem.where for problem in problems})
+        told = {problem.where for problem in problems}
+        count = len(found.files.keys() - told)
     return Indexed(folder, count, len(kept), len(gone), tuple(problems), written)
 
 
@@ -83,6 +87,15 @@ def _look(folder: Path) -> _Found:
     """Every package in its place. Hidden files and pages are passed over."""
     files: dict[str, tuple[int, int]] = {}
     subdirs: set[str] = set()
+    odd: list[str] = []
+
+    def see(entry: os.DirEntry[str], path: str) -> None:
+        if entry.is_file():
+            stat = entry.stat()
+            files[path] = (stat.st_size, stat.st_mtime_ns)
+        else:
+            odd.append(path)
+
     for entry in os.scandir(folder):
         if entry.name.startswith(".") or entry.name == "simple":
             continue
@@ -93,12 +106,10 @@ def _look(folder: Path) -> _Found:
             endings = _CONDA if is_subdir else _PYPI
             for inner in os.scandir(entry.path):
                 if inner.name.endswith(endings) and not inner.name.startswith("."):
-                    stat = inner.stat()
-                    files[f"{entry.name}/{inner.name}"] = (stat.st_size, stat.st_mtime_ns)
+                    see(inner, f"{entry.name}/{inner.name}")
         elif entry.name.endswith(_PYPI):
-            stat = entry.stat()
-            files[entry.name] = (stat.st_size, stat.st_mtime_ns)
-    return _Found(files, subdirs)
+            see(entry, entry.name)
+    return _Found(files, subdirs, odd)
 
 
 def _write(

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 #: zstandard's level for the .zst files: 12 saves another 3 % and takes twice as long.
 LEVEL = 7
-#: Keys of index.json that no client reads in repodata; they only make it long.
-_NOT_SHOWN = ("arch", "platform", "files", "icon", "app_type", "summary", "type", "has_prefix")
+#: Keys of index.json that no client reads in repodata, and those that only the channel may say.
+_NOT_SHOWN = frozenset(
+    str.split("arch platform files icon app_type summary type has_prefix channel fn url base_url")
+)
 
 
 class Shards(NamedTuple):

@@ -1,0 +1,57 @@
+"""JSON from a package, which will stand in pages that others read: only what all of them can.
+
+Python's json takes and gives more than JSON is: `Infinity`, numbers of any size, halves of
+surrogate pairs, nesting to its own limit. One such value would make the page of a whole channel
+unreadable for its clients.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+
+#: Clients' parsers give up at 128 levels or sooner; no file of a package needs ten.
+DEEPEST = 40
+_LARGEST = 1 << 63
+
+
+def parse(data: bytes) -> object:
+    """The value. Raises ValueError with the reason (RecursionError for absurd nesting)."""
+    value: object = _DECODER.decode(data.decode("utf-8-sig"))
+    if _is_deep(value, DEEPEST):
+        raise ValueError(f"it is nested more than {DEEPEST} levels deep")
+    if b"\\ud" in data.lower():
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("it holds half of a surrogate pair, which is no text") from None
+    return value
+
+
+def _whole(text: str) -> int:
+    if len(text) > 20 or not -_LARGEST <= int(text) < _LARGEST:
+        raise ValueError("it holds a number of more than 64 bits")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("it holds a number that is too large")
+    return value
+
+
+def _constant(text: str) -> float:
+    raise ValueError(f"it holds {text}, which JSON has not")
+
+
+_DECODER = json.JSONDecoder(parse_int=_whole, parse_float=_number, parse_constant=_constant)
+
+
+def _is_deep(value: object, left: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    parts = value.values() if isinstance(value, dict) else value
+    return not left or any(
+        _is_deep(part, left - 1) for part in parts if isinstance(part, dict | list)
+    )
