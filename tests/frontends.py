@@ -25,9 +25,9 @@ for root in roots:
 
 
 def pip(out: Path, *roots: Path) -> None:
-    """`pip wheel` of the folders."""
+    """`pip wheel` of the folders, whatever Python they want."""
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
-    _run([*command, "--no-cache-dir", "-w", out, *roots])
+    _run([*command, "--no-cache-dir", "--ignore-requires-python", "-w", out, *roots])
 
 
 def uv(out: Path, *roots: Path) -> None:

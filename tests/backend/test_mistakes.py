@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -142,6 +143,9 @@ CASES: list[tuple[str, str, str, str]] = [
     ('modules = ["my_package"]', 'wheel = {data = {script = "x"}}', "unknown key 'script'", "data"),
     ('modules = ["my_package"]', 'wheel = {data = {data = "x"}}', "does not exist", "data"),
     ('modules = ["my_package"]', 'version = {from = "git"}', "is written out", "tool.twofold.ver"),
+    ('readme = "README.md"', 'readme = "a\\u0000b.md"', "no file's name", "readme"),
+    ('readme = "README.md"', 'readme = "%s.md"' % ("x" * 300), "cannot be read", "readme"),
+    ('modules = ["my_package"]', 'include = ["a\\u0000b"]', "no file's name", "include"),
     ('modules = ["my_package"]', 'version = {from = "moon"}', '"module" or "git"', "version] from"),
     ('include = ["tests/**"]', 'include = ["test/**"]', "matches no file", "sdist] include"),
     ('include = ["tests/**"]', 'inclued = ["tests/**"]', "unknown key 'inclued'", "sdist] inclued"),
@@ -178,6 +182,31 @@ def test_a_mistake_is_told_with_its_place(
     assert told, str(caught.value)
     assert where in told[0].where
     assert re.match(r"pyproject\.toml(:\d+)?", told[0].where)
+
+
+@pytest.mark.parametrize(
+    ("there", "hint"),
+    [
+        ("other/__init__.py", 'there is other: write [tool.twofold] modules = ["other"]'),
+        ("other.py", 'there is other.py: write [tool.twofold] modules = ["other"]'),
+        ("ns/part/__init__.py", 'there is ns.part: write [tool.twofold] modules = ["ns.part"]'),
+        ("src/ns/a/__init__.py", 'there is src/ns.a: write [tool.twofold] modules = ["ns.a"]'),
+        ("setup.py", "make my_package/__init__.py, or name your modules"),
+        ("my-script.py", "make my_package/__init__.py, or name your modules"),
+    ],
+)
+def test_a_package_of_another_name_is_found_for_the_hint(
+    there: str, hint: str, tmp_path: Path
+) -> None:
+    (tmp_path / there).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / there).write_text("", encoding="utf-8")
+    text = '[build-system]\nrequires = ["twofold-build"]\nbuild-backend = "twofold_build"\n'
+    (tmp_path / "pyproject.toml").write_text(
+        f'{text}[project]\nname = "my-package"\nversion = "1"\n', encoding="utf-8"
+    )
+    with pytest.raises(ProjectErrors) as caught:
+        plan(tmp_path)
+    assert [problem.hint.replace(os.sep, "/") for problem in caught.value.problems] == [hint]
 
 
 def test_there_are_at_least_sixty_cases() -> None:

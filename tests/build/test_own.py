@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -287,6 +290,31 @@ def test_kinds_have_options_of_their_own(
     told = ran.json
     assert isinstance(told, dict)
     assert [one["kind"] for one in told["artifacts"]] == kinds
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such terminals on Windows")
+def test_progress_is_shown_on_a_terminal_for_work_over_a_second() -> None:
+    ours, theirs = os.openpty()
+    script = (
+        "import time; from twofold.cli.build import _progress; tell = _progress();"
+        "tell(1_000_000, 9_000_000); time.sleep(1.1); tell(2_000_000, 9_000_000);"
+        "tell(3_000_000, 9_000_000); time.sleep(0.2); tell(4_000_000, 9_000_000);"
+        "tell(9_000_000, 9_000_000)"
+    )
+    subprocess.run([sys.executable, "-c", script], stderr=theirs, check=True)
+    os.close(theirs)
+    told = os.read(ours, 1000).decode()
+    os.close(ours)
+    assert told == "".join(
+        f"\r\x1b[K{text}" for text in ("2.0 MB of 9.0 MB", "4.0 MB of 9.0 MB", "")
+    )
+
+
+def test_elsewhere_there_are_plain_lines(project: Project, twofold: Callable[..., Ran]) -> None:
+    ran = twofold("build", project("flat_layout"))
+    assert "\x1b" not in ran.out + ran.err
+    assert "\r" not in ran.err
+    assert len(ran.err.splitlines()) == 1
 
 
 @pytest.mark.parametrize("option", ["-o", "--outdir", "--out-dir"])

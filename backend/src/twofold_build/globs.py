@@ -69,6 +69,8 @@ def problem(glob: str) -> str:
     """What is wrong with a glob in pyproject.toml, or ''."""
     if not glob:
         return "the pattern is empty"
+    if "\0" in glob or "\n" in glob:
+        return f"{glob!r} holds what no file's name has"
     if "\\" in glob:
         return f"'{glob}' holds a backslash: write '/'"
     if glob.startswith("/") or glob[1:2] == ":":

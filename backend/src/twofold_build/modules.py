@@ -136,18 +136,33 @@ def _parent_with_init(root: str, source: str, name: str) -> str:
     return ""
 
 
+#: What lies beside a project's code and is not it.
+_BESIDE = frozenset(
+    ["tests", "test", "docs", "doc", "examples", "benchmarks", "scripts", "tools", "build", "dist"]
+    + [f"{name}.py" for name in ("setup", "conftest", "noxfile", "tasks", "fabfile", "versioneer")]
+)
+
+
 def _candidates(root: str, source: str) -> list[str]:
-    """What could be meant: packages and, under a source folder, modules."""
+    """What could be meant: packages, modules, and packages in a folder that is a namespace."""
     folder = os.path.join(root, source)
     if not os.path.isdir(folder):
         return []
     found = []
     for name in sorted(os.listdir(folder)):
-        if os.path.exists(os.path.join(folder, name, "__init__.py")):
-            if source or name not in ("tests", "test", "docs"):
-                found.append(name)
-        elif source and name.endswith(".py"):
+        inner = os.path.join(folder, name)
+        if name.startswith(".") or (not source and name in _BESIDE):
+            continue
+        if not name.removesuffix(".py").isidentifier():
+            continue
+        if os.path.exists(os.path.join(inner, "__init__.py")) or name.endswith(".py"):
             found.append(name)
+        elif os.path.isdir(inner):
+            found += [
+                f"{name}.{part}"
+                for part in sorted(os.listdir(inner))
+                if os.path.exists(os.path.join(inner, part, "__init__.py"))
+            ]
     return found
 
 

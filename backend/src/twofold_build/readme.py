@@ -89,6 +89,13 @@ def _read(root: str, name: str, mistakes: Mistakes) -> str:
         )
     except IsADirectoryError:
         mistakes.add(f"'{name}' is a folder", "name a file", key="readme", value=name)
+    except OSError as error:
+        mistakes.add(
+            f"the file '{name}' cannot be read: {error.strerror}",
+            "correct its name, or let it be read",
+            key="readme",
+            value=name,
+        )
     return ""
 
 

@@ -202,6 +202,8 @@ class _Tables:
         table = self.table("version", ("from", "path", "tag-prefix"))
         if not table:
             return
+        from twofold_build.globs import problem
+
         name = "tool.twofold.version"
         origin = table.get("from")
         if origin not in ("module", "git"):
@@ -220,7 +222,10 @@ class _Tables:
                     "must be a string", "put it in quotation marks", table=name, key=key
                 )
                 continue
-            if key == "path":
+            wrong = problem(value) if key == "path" and value else ""
+            if wrong:
+                self.mistakes.add(wrong, "name a file inside the project", table=name, key=key)
+            elif key == "path":
                 settings.version_path = value
             else:
                 settings.version_tag = value

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 
 def parser() -> argparse.ArgumentParser:
+    import argparse
+
     from twofold.cli.terminal import Parser
 
     made = Parser(
@@ -26,6 +28,16 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--only", metavar="KINDS", help="some of sdist,wheel,conda,tar.bz2, parted by commas"
     )
+    for kind in ("sdist", "wheel", "conda"):
+        made.add_argument(
+            f"--{kind}",
+            action="append_const",
+            dest="kinds",
+            const=kind,
+            default=[],
+            help=f"the {kind} alone, or with the others named",
+        )
+    made.add_argument("-o", "--outdir", "--out-dir", dest="outdir", help=argparse.SUPPRESS)
     made.add_argument(
         "--list", action="store_true", help="write nothing; show each file, and why it is in or out"
     )
@@ -49,6 +61,8 @@ class Arguments:
         self.list = False
         self.json = False
         self.channel: list[str] = []
+        self.kinds: list[str] = []
+        self.outdir: str | None = None
 
 
 def quick(words: list[str]) -> Arguments | None:
@@ -77,7 +91,14 @@ def quick(words: list[str]) -> Arguments | None:
 def run(args: argparse.Namespace | Arguments) -> int:
     from twofold.build.request import BuildRequest
 
-    kinds = _kinds(args.only)
+    if args.outdir is not None:
+        from twofold.errors import UsageError
+
+        raise UsageError(
+            "there is no --outdir: what is built lies in two folders, dist/ and conda-bld/",
+            f"--out {args.outdir} makes both there",
+        )
+    kinds = _kinds(args.only, args.kinds)
     if args.list:
         return _list(args.path, kinds, args.json)
     request = BuildRequest(kinds, args.out, tell=_note, progress=_progress())
@@ -118,19 +139,20 @@ def _build(args: argparse.Namespace | Arguments, request: BuildRequest) -> Build
     return build_project(args.path, request)
 
 
-def _kinds(only: str | None) -> tuple[str, ...]:
+def _kinds(only: str | None, named: list[str]) -> tuple[str, ...]:
+    """What to build: the kinds of `--only`, and those that options of their own name."""
     from twofold.build.request import DEFAULT_KINDS, KINDS
     from twofold.errors import UsageError
 
-    if only is None:
+    if only is None and not named:
         return DEFAULT_KINDS
-    asked = [word.strip() for word in only.split(",") if word.strip()]
+    asked = [word.strip() for word in (only or "").split(",") if word.strip()]
     for word in asked:
         if word not in KINDS:
             raise UsageError(f"--only: there is no kind '{word}'", f"choose: {', '.join(KINDS)}")
-    if not asked:
+    if not asked and not named:
         raise UsageError("--only names nothing", f"choose: {', '.join(KINDS)}")
-    return tuple(kind for kind in KINDS if kind in asked)
+    return tuple(kind for kind in KINDS if kind in asked or kind in named)
 
 
 def _list(path: str, kinds: tuple[str, ...], as_json: bool) -> int:
