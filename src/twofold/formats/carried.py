@@ -9,7 +9,6 @@ package of a wheel carries the same bytes.
 from __future__ import annotations
 
 import json
-import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
     from twofold.conda_metadata import CondaPackage
 
-_MODULE = re.compile(r"(\w+)(\.py|\.(?:cpython|cp|abi3)[\w.-]*\.(?:so|pyd)|\.pyd|\.so)")
 #: Top names that wheels hold by mistake, or that only work where the project is developed.
 _NOT_THE_PROJECTS = frozenset(str.split("benchmarks conftest doc docs examples setup test tests"))
 #: Keys of about.json that a recipe's `about` has too.
@@ -48,26 +46,38 @@ def import_names(paths: Iterable[str]) -> tuple[str, ...]:
     """The top packages and modules of files below site-packages; of a namespace what lies in it."""
     packages: set[str] = set()
     modules: set[str] = set()
-    loose: set[str] = set()
+    within: list[str] = []
     for path in paths:
         folder, _, last = path.rpartition("/")
-        module = _MODULE.fullmatch(last)
-        inside = folder.split("/") if folder else []
-        if module is None or not all(part.isidentifier() for part in inside):
-            continue
-        if module.group(1) == "__init__":
-            packages.add(".".join(inside))
-        else:
-            (loose if inside else modules).add(".".join([*inside, module.group(1)]))
+        if not folder or last.startswith("__init__."):
+            _see(folder, last, modules, packages)
+        elif last.endswith((".py", ".so", ".pyd")):
+            within.append(path)
     tops = modules | {
         name
         for name in packages
         if not any(name[:at] in packages for at, sign in enumerate(name) if sign == ".")
     }
-    tops = {name for name in tops or loose if name}
+    if not tops:
+        for path in within:
+            folder, _, last = path.rpartition("/")
+            _see(folder, last, tops, tops)
     own = {name for name in tops if name.partition(".")[0] not in _NOT_THE_PROJECTS} or tops
     public = {name for name in own if not name.startswith("_") and "._" not in name}
     return tuple(sorted(public or own)[:_MOST])
+
+
+def _see(folder: str, last: str, modules: set[str], packages: set[str]) -> None:
+    """Note a file's module by its dotted name, if it can be imported as one."""
+    stem, _, ending = last.partition(".")
+    compiled = ending.startswith(("cp", "abi3")) and ending.endswith((".so", ".pyd"))
+    inside = [*folder.split("/"), stem] if folder else [stem]
+    if not (compiled or ending in ("py", "so", "pyd")) or not all(map(str.isidentifier, inside)):
+        return
+    if stem != "__init__":
+        modules.add(".".join(inside))
+    elif folder:
+        packages.add(".".join(inside[:-1]))
 
 
 def imports_script(imports: Iterable[str]) -> bytes:
