@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from importlib import import_module
+from itertools import combinations
 from pathlib import Path
 
 from twofold.artifact import Artifact, Kind
 from twofold.check import structure
-from twofold.check.files import Contents, further_problems, in_file, read_contents
+from twofold.check.files import Contents, in_file, read_contents
 from twofold.check.finding import Finding
 from twofold.check.order import in_order
+from twofold.check.refusals import metadata_problems
 from twofold.check.rules import RULES, Rule, Told
 from twofold.check.said import FileSaid
 from twofold.errors import BadFile, Problem
@@ -23,8 +25,11 @@ _STRUCTURE = [rule for rule in RULES if rule.in_file == "structure"]
 _STRUCTURE.sort(key=lambda rule: (rule.code == "TF401", rule.code != "TF402", rule.code != "TF404"))
 _METADATA = [rule for rule in RULES if rule.in_file in ("metadata", "readme")]
 _PAIRS = [rule for rule in RULES if rule.in_file == "pairs"]
+_RELEASES = [rule for rule in RULES if rule.in_file == "releases"]
 _CONTENTS = [
-    rule for rule in RULES if rule.in_file and rule not in (*_STRUCTURE, *_METADATA, *_PAIRS)
+    rule
+    for rule in RULES
+    if rule.in_file and rule not in (*_STRUCTURE, *_METADATA, *_PAIRS, *_RELEASES)
 ]
 
 
@@ -46,15 +51,17 @@ def file_findings(path: Path, ignore: frozenset[str]) -> list[Finding]:
 
 
 def files_findings(paths: Sequence[Path], ignore: frozenset[str]) -> list[Finding]:
-    """Each file, and each wheel beside the sdist of the same release."""
+    """Each file, each wheel beside the sdist of the same release, and each sdist beside another."""
     findings = [finding for path in paths for finding in file_findings(path, ignore)]
     sound = [artifact for path in paths if (artifact := _readable(path)) is not None]
     for wheel in sound:
         for sdist in sound:
             if wheel.kind is Kind.WHEEL and sdist.kind is Kind.SDIST and _same(wheel, sdist):
-                for rule in _PAIRS:
-                    judge = getattr(import_module("twofold.check.pairs"), rule.function)
-                    findings += [_finding(rule, told) for told in judge(wheel, sdist)]
+                findings += _judged(_PAIRS, wheel, sdist)
+    sdists = [artifact for artifact in sound if artifact.kind is Kind.SDIST]
+    for first, second in combinations(sdists, 2):
+        if _same(first, second):
+            findings += _judged(_RELEASES, first, second)
     return in_order(finding for finding in findings if finding.code not in ignore)
 
 
@@ -62,8 +69,8 @@ def _structure(path: Path) -> tuple[Artifact | None, list[Finding]]:
     """The file's artifact, None when it cannot be read, and what is wrong with its structure."""
     problems = problems_of(path)
     artifact = _readable(path)
-    if artifact is not None:
-        problems += further_problems(artifact)
+    if artifact is not None and not artifact.kind.is_conda:
+        problems += metadata_problems(artifact)
     return artifact, _told_of(path, problems)
 
 
@@ -92,11 +99,11 @@ def _of_contents(artifact: Artifact) -> list[Finding]:
     return _judged(_CONTENTS, in_file(artifact, contents))
 
 
-def _judged(rules: Sequence[Rule], subject: object) -> list[Finding]:
+def _judged(rules: Sequence[Rule], *subjects: object) -> list[Finding]:
     findings = []
     for rule in rules:
         judge = getattr(import_module(f"twofold.check.{rule.in_file}"), rule.function)
-        findings += [_finding(rule, told) for told in judge(subject)]
+        findings += [_finding(rule, told) for told in judge(*subjects)]
     return findings
 
 

@@ -12,11 +12,8 @@ from twofold.check.junk import is_code
 from twofold.check.pythons_allowed import allowed_minors
 from twofold.check.reading import read_facts
 from twofold.check.rules import WARNING, Told
-from twofold.errors import Problem
 from twofold.names import file_name, sdist_name, wheel_name
 
-#: The newest metadata version that PyPI takes.
-NEWEST_METADATA = (2, 5)
 #: As in a project: other files than modules are read up to this size, in bytes.
 _SMALL = 256 << 10
 _MODULE = 16 << 20
@@ -177,20 +174,3 @@ def old_file_name(code: FileCode) -> Iterator[Told]:
             "build it with a backend that follows PEP 625",
             artifact.filename,
         )
-
-
-def further_problems(artifact: Artifact) -> list[Problem]:
-    """What `formats` lets pass and PyPI does not: metadata newer than it knows."""
-    return [] if artifact.kind.is_conda else _metadata(artifact)
-
-
-def _metadata(artifact: Artifact) -> list[Problem]:
-    from twofold.formats.core_metadata import parse_metadata
-
-    written = parse_metadata(artifact.metadata).get("Metadata-Version")
-    if not re.fullmatch(r"[12]\.\d", written):
-        return [Problem(f"the metadata's Metadata-Version is '{written}'", "build it again")]
-    if tuple(map(int, written.split("."))) > NEWEST_METADATA:
-        newest = ".".join(map(str, NEWEST_METADATA))
-        return [Problem(f"Metadata-Version {written} is newer than {newest}, the newest known")]
-    return []

@@ -66,6 +66,7 @@ TF407 W platform-tag           -            files     PyPI refuses a wheel for t
 TF408 E wheel-not-in-sdist     -            pairs     The wheel holds code that the sdist does not.
 TF409 E wheel-unlike-sdist     -            pairs     Wheel and sdist say different things of themselves.
 TF410 W old-file-name          -            files     The file's name is not spelt in normal form.
+TF411 E second-sdist           -            releases  A release has more than one sdist.
 """  # noqa: E501 (a table reads better unbroken)
 
 
