@@ -203,6 +203,7 @@ def test_another_backend_is_asked_for_its_wheel(form: str, tmp_path: Path) -> No
     assert made.remarks == (
         "the project has no licence file: conda-forge asks for one",
         "the project names no licence: conda-forge asks for an SPDX expression",
+        "the project names no homepage: conda-forge asks for one ([project.urls])",
         "put your GitHub name under extra/recipe-maintainers",
         "for conda-forge the source must be a published sdist: see --published",
     )

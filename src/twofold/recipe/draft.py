@@ -101,6 +101,8 @@ def draft_of(root: Path, wheel: Path, source: Source) -> Draft:
     lowest = _LOWEST.fullmatch(python[0].text) if len(python) == 1 else None
     if "license" not in first.about:
         remarks.append("the project names no licence: conda-forge asks for an SPDX expression")
+    if "home" not in first.about:
+        remarks.append("the project names no homepage: conda-forge asks for one ([project.urls])")
     return Draft(
         name=first.name,
         version=first.version,
