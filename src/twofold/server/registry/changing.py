@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from twofold.errors import Refused
@@ -13,6 +13,9 @@ from twofold.server.model import Action, Actor, Project, Stored
 from twofold.server.registry import Change, Registry
 from twofold.server.registry.looking import not_found
 from twofold.server.store import channels, files
+
+#: Where, among what is told of a release, that stands which is told of its files.
+FILES = "twofold:files"
 
 #: PEP 792.
 STATUSES = ("active", "archived", "quarantined", "deprecated")
@@ -165,7 +168,30 @@ def describe_release(
     key = normalised(name)
     with registry.changing(actor, channel, Action.UPLOAD, key) as change:
         known = _project(change, key)
-        channels.set_release(change.db, known.id, version, attributes)
+        before = channels.releases_of(change.db, known.id).get(version, {})
+        kept = {FILES: before[FILES]} if FILES in before else {}
+        own = {name: value for name, value in attributes.items() if name != FILES}
+        channels.set_release(change.db, known.id, version, {**own, **kept})
+
+
+def describe_file(registry: Registry, actor: Actor, channel: str, told: Told) -> None:
+    """What an uploader says of a file, kept beside what is said of its release."""
+    key = normalised(told.file.name)
+    with registry.changing(actor, channel, Action.UPLOAD, key) as change:
+        before = channels.releases_of(change.db, told.file.project_id).get(told.file.version, {})
+        said = {"description": told.description, "attrs": dict(told.attributes)}
+        files_told = {**before.get(FILES, {}), told.file.basename: said}
+        attributes = {**before, FILES: files_told}
+        channels.set_release(change.db, told.file.project_id, told.file.version, attributes)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What an uploader says of a file; what the file says of itself counts where both speak."""
+
+    file: Stored
+    description: str
+    attributes: Mapping[str, Any]
 
 
 def _project(change: Change, key: str) -> Project:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import secrets
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from twofold.errors import Refused
 from twofold.server import gates
 from twofold.server.gates import Claims
 from twofold.server.model import Action, Actor, Stored
-from twofold.server.registry import Registry, reachable
+from twofold.server.registry import Registry, changing, reachable
 from twofold.server.registry.labelling import check_label
 from twofold.server.registry.publishing import Published, Upload, publish
 from twofold.server.registry.reviving import revive
@@ -26,17 +29,23 @@ from twofold.server.store import files, stages
 #: How long an announced upload may take.
 PATIENCE = timedelta(hours=6)
 
+#: How much an uploader may say of a file (characters of JSON).
+LONGEST_ATTRS = 100_000
+
 
 @dataclass(frozen=True)
 class Announcement:
     """A file that is to come: `basename` is `noarch/x-1-py_0.conda`, or a wheel's or sdist's name.
 
-    `sha256` is '' when it was not told. `labels` empty means the usual one.
+    `sha256` is '' when it was not told. `labels` empty means the usual one. `description` and
+    `told` (its `attrs`) are shown beside what the file says of itself.
     """
 
     basename: str
     labels: frozenset[str] = frozenset()
     sha256: str = ""
+    description: str = ""
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def place(self) -> tuple[str, str]:
@@ -65,11 +74,18 @@ def announce(registry: Registry, actor: Actor, channel: str, wanted: Announcemen
             "labels": sorted(wanted.labels),
             "channel": channel,
             "announced": wanted.sha256.lower(),
+            **_said(wanted),
         }
         stage_id = secrets.token_hex(32)
         stage = stages.Stage(stage_id, found.id, actor.user.id, wanted.basename, attributes)
         stages.add_stage(db, stage, at)
     return stage_id
+
+
+def _said(wanted: Announcement) -> dict[str, Any]:
+    """What is kept of an announcement; attrs that are very long are not."""
+    attrs = dict(wanted.told) if len(json.dumps(wanted.told)) <= LONGEST_ATTRS else {}
+    return {"description": wanted.description[:LONGEST_ATTRS], "attrs": attrs}
 
 
 def _refuse_other_bytes(taken: Stored, wanted: Announcement) -> None:
@@ -124,6 +140,9 @@ def commit(registry: Registry, actor: Actor, stage_id: str, claims: Claims) -> P
     try:
         registry.blobs.fetch(sha256, path)
         done = _publish(registry, actor, stage, path, claims)
+        told = changing.Told(done.file, stage.attributes["description"], stage.attributes["attrs"])
+        if told.description or told.attributes:
+            changing.describe_file(registry, actor, stage.attributes["channel"], told)
     finally:
         path.unlink(missing_ok=True)
     with registry.database.write() as db:

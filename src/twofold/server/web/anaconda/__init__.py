@@ -10,6 +10,7 @@ from __future__ import annotations
 from twofold.server.web.anaconda import (
     authentications,
     copying,
+    groups,
     labels,
     owners,
     packages,
@@ -25,4 +26,5 @@ routes = [
     *stages.routes,
     *labels.routes,
     *copying.routes,
+    *groups.routes,
 ]

@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from twofold.errors import Refused
-from twofold.server.model import Project, Stored
+from twofold.server.model import Stored
 from twofold.server.registry import changing, looking
 from twofold.server.registry.looking import Found
 from twofold.server.web.anaconda import shapes
 from twofold.server.web.anaconda.owners import channel_of
+from twofold.server.web.anaconda.shapes import Asked
 from twofold.server.web.asking import actor_of, registry_of
 from twofold.server.web.sending import send_file
 from twofold.server.web.told import Told, with_told
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """The project an address names, with its files (of one version, if it names one)."""
-
-    channel: str
-    public: bool
-    project: Project
-    files: list[Stored]
-    owner: str
-
-
-def _asked(request: Request) -> _Asked:
+def _asked(request: Request) -> Asked:
     registry, actor, words = registry_of(request), actor_of(request), request.path_params
     channel = looking.channel(registry, actor, channel_of(request))
     project = looking.project(registry, actor, channel.name, words["name"])
     files = looking.files_of(registry, project, words.get("version"))
-    return _Asked(channel.name, channel.public, project, files, words["owner"])
+    told = looking.releases_of(registry, project)
+    return Asked(channel.name, channel.public, project, files, words["owner"], told)
 
 
-def _file(request: Request, asked: _Asked) -> Stored:
+def _file(request: Request, asked: Asked) -> Stored:
     wanted = request.path_params["basename"]
     for file in asked.files:
         if file.basename == wanted:
@@ -48,16 +37,29 @@ def _file(request: Request, asked: _Asked) -> Stored:
 
 def package(request: Request) -> Response:
     asked = _asked(request)
-    return JSONResponse(shapes.package(asked.project, asked.files, asked.owner, asked.public))
+    return JSONResponse(shapes.package(asked, asked.files))
 
 
 def set_package(request: Request, told: Told) -> Response:
     attributes = told.object("public_attrs")
     name = request.path_params["name"]
+    if told.fields.get("public") is False:
+        _demand_private(request)
     changing.describe_project(
         registry_of(request), actor_of(request), channel_of(request), name, attributes
     )
     return package(request)
+
+
+def _demand_private(request: Request) -> None:
+    """A package is as private as its channel: never public where its author said private."""
+    channel = looking.channel(registry_of(request), actor_of(request), channel_of(request))
+    if channel.public:
+        raise Refused(
+            "public-channel",
+            f"The channel '{channel.name}' is public, and so is what lies in it",
+            "upload to a private channel: twofold admin channel NAME --private",
+        )
 
 
 def remove_package(request: Request) -> Response:
@@ -68,13 +70,9 @@ def remove_package(request: Request) -> Response:
 
 def release(request: Request) -> Response:
     asked, version = _asked(request), request.path_params["version"]
-    told = looking.releases_of(registry_of(request), asked.project)
-    if version not in told and not asked.files:
+    if version not in asked.told and not asked.files:
         raise Refused("not-found", f"There is no release '{version[:100]}'", status=404)
-    told_of_it = told.get(version)
-    return JSONResponse(
-        shapes.release(version, asked.files, asked.project, asked.owner, told_of_it)
-    )
+    return JSONResponse(shapes.release(asked, version, asked.files))
 
 
 def set_release(request: Request, told: Told) -> Response:
@@ -104,7 +102,7 @@ def dist(request: Request) -> Response:
     file = _file(request, asked)
     if file.made_from is not None:
         raise Refused("not-found", f"{file.basename} was made from a wheel", status=404)
-    return JSONResponse(shapes.dist(file, asked.project, asked.owner))
+    return JSONResponse(shapes.dist(asked, file))
 
 
 def remove_dist(request: Request) -> Response:
@@ -112,7 +110,7 @@ def remove_dist(request: Request) -> Response:
     file = _file(request, asked)
     registry, actor = registry_of(request), actor_of(request)
     changing.delete(registry, actor, asked.channel, file.subdir, file.filename)
-    return JSONResponse(shapes.dist(file, asked.project, asked.owner))
+    return JSONResponse(shapes.dist(asked, file))
 
 
 def download(request: Request) -> Response:

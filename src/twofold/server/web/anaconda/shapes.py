@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from twofold.artifact import Kind
 from twofold.server.model import Project, Stored
+from twofold.server.registry.changing import FILES
 from twofold.server.registry.summaries import Hit, in_order
 
 #: How this API calls the kinds of file.
@@ -17,11 +19,26 @@ TYPES = {Kind.WHEEL: "pypi", Kind.SDIST: "pypi", Kind.CONDA: "conda", Kind.TAR_B
 _OF_RECORD = ("depends", "constrains", "license", "noarch", "timestamp")
 
 
-def package(project: Project, files: Iterable[Stored], owner: str, public: bool) -> dict[str, Any]:
-    files = list(files)
+@dataclass(frozen=True)
+class Asked:
+    """The project an address names, with its files (of one version, if it names one).
+
+    `told` is what uploaders said of its releases, by version.
+    """
+
+    channel: str
+    public: bool
+    project: Project
+    files: list[Stored]
+    owner: str
+    told: dict[str, dict[str, Any]]
+
+
+def package(asked: Asked, files: Iterable[Stored]) -> dict[str, Any]:
+    files, project = list(files), asked.project
     versions = in_order({file.version for file in files})
     return {
-        **_listed(project.name, owner, public, versions),
+        **_listed(project.name, asked.owner, asked.public, versions),
         "summary": project.summary,
         "description": str(project.attributes.get("description") or ""),
         "license": _license_name(project.attributes.get("license")),
@@ -29,10 +46,10 @@ def package(project: Project, files: Iterable[Stored], owner: str, public: bool)
         "conda_platforms": sorted({file.subdir for file in files if file.subdir}),
         "builds": sorted({file.build for file in files if file.build}),
         "releases": [
-            release(version, [file for file in files if file.version == version], project, owner)
+            release(asked, version, [file for file in files if file.version == version])
             for version in versions
         ],
-        "files": [dist(file, project, owner) for file in files],
+        "files": [dist(asked, file) for file in files],
     }
 
 
@@ -63,23 +80,24 @@ def _license_name(told: Any) -> str:
     return str(told.get("name") or "") if isinstance(told, dict) else str(told or "")
 
 
-def release(
-    version: str, files: Iterable[Stored], project: Project, owner: str, told: Any = None
-) -> dict[str, Any]:
-    attributes = told if isinstance(told, dict) else {}
+def release(asked: Asked, version: str, files: Iterable[Stored]) -> dict[str, Any]:
+    attributes = dict(asked.told.get(version, {}))
+    attributes.pop(FILES, None)
     return {
         "version": version,
-        "full_name": f"{owner}/{project.name}/{version}",
-        "distributions": [dist(file, project, owner) for file in files],
+        "full_name": f"{asked.owner}/{asked.project.name}/{version}",
+        "distributions": [dist(asked, file) for file in files],
         "public_attrs": {"description": "", "summary": "", **attributes},
     }
 
 
-def dist(file: Stored, project: Project, owner: str) -> dict[str, Any]:
+def dist(asked: Asked, file: Stored) -> dict[str, Any]:
+    """A file; what was said of it at its upload is shown where the file itself says nothing."""
+    told = asked.told.get(file.version, {}).get(FILES, {}).get(file.basename, {})
     return {
         "basename": file.basename,
-        "full_name": f"{owner}/{project.name}/{file.version}/{file.basename}",
-        "owner": owner,
+        "full_name": f"{asked.owner}/{asked.project.name}/{file.version}/{file.basename}",
+        "owner": asked.owner,
         "version": file.version,
         "size": file.size,
         "md5": file.md5,
@@ -88,15 +106,15 @@ def dist(file: Stored, project: Project, owner: str) -> dict[str, Any]:
         "distribution_type": TYPES[file.kind],
         "upload_time": file.uploaded_at.isoformat(),
         "labels": sorted(file.labels),
-        "description": "",
+        "description": told.get("description", ""),
         "yanked": file.yanked,
         "dependencies": {"depends": list(file.depends)},
-        "attrs": _attributes(file),
+        "attrs": {**told.get("attrs", {}), **_attributes(file)},
     }
 
 
 def _attributes(file: Stored) -> dict[str, Any]:
-    """From the file itself, never from what was told beside it."""
+    """From the file itself."""
     if file.kind.is_conda:
         record = json.loads(file.record or "{}")
         own = {"subdir": file.subdir, "build": file.build, "build_number": file.build_number}

@@ -27,7 +27,11 @@ from twofold.server.web.told import Told, with_told
 
 def announce(request: Request, told: Told) -> Response:
     wanted = staging.Announcement(
-        request.path_params["basename"], frozenset(told.texts("channels")), told.text("sha256")
+        request.path_params["basename"],
+        frozenset(told.texts("channels")),
+        told.text("sha256"),
+        told.text("description"),
+        told.object("attrs"),
     )
     registry, actor = registry_of(request), actor_of(request)
     stage = staging.announce(registry, actor, channel_of(request), wanted)
