@@ -12,7 +12,7 @@ from twofold.names import normalised
 #: (project, extra, the markers it is asked under): what was followed already.
 _Seen = set[tuple[str, str, frozenset[tuple[str, str]]]]
 #: More than this is no list of dependencies but a maze.
-_MOST = 1000
+_MOST = 200
 
 
 class Expanded:
@@ -36,44 +36,52 @@ def expand(need: Need, options: CondaOptions) -> Expanded:
     Raises TwofoldError when the metadata of the dependency are not at hand.
     """
     expanded = Expanded()
-    _expand(need, options, expanded, set())
+    seen: _Seen = set()
+    read: dict[tuple[str, str], tuple[CoreMetadata, list[Need]]] = {}
+    waiting = [need]
+    while waiting:
+        one = waiting.pop(0)
+        key = (normalised(one.name), one.spec)
+        under = frozenset((str(marker), extra) for marker, extra in one.when)
+        asked = sorted({normalised(extra) for extra in one.extras})
+        asked = [extra for extra in asked if (key[0], extra, under) not in seen]
+        seen |= {(key[0], extra, under) for extra in asked}
+        if len(seen) > _MOST:
+            raise TwofoldError(
+                f"the extras of '{need.text}' lead to more than {_MOST} others",
+                f"leave {need.name} out in [tool.twofold.conda] leave-out, and name it in depends",
+                f"Requires-Dist: {need.text}",
+            )
+        if asked:
+            if key not in read:
+                parsed = parse_metadata(_metadata(one, key[0], options), f"METADATA of {one.name}")
+                read[key] = parsed, [parse_need(text) for text in parsed.requires_dist]
+            for extra in asked:
+                waiting += _add(one, extra, read[key], expanded, options)
     return expanded
 
 
-def _expand(need: Need, options: CondaOptions, expanded: Expanded, seen: _Seen) -> None:
+def _add(
+    need: Need,
+    extra: str,
+    dependency: tuple[CoreMetadata, list[Need]],
+    expanded: Expanded,
+    options: CondaOptions,
+) -> list[Need]:
+    """Add what one extra adds; returns those among it that have extras themselves."""
+    parsed, inner_needs = dependency
     name = normalised(need.name)
-    under = frozenset((str(marker), extra) for marker, extra in need.when)
-    asked = sorted({normalised(extra) for extra in need.extras})
-    asked = [extra for extra in asked if (name, extra, under) not in seen]
-    if not asked:
-        return
-    seen |= {(name, extra, under) for extra in asked}
-    if len(seen) > _MOST:
-        raise TwofoldError(
-            f"the extras of '{need.text}' lead to more than {_MOST} others",
-            f"say them in [tool.twofold.conda]: leave {need.name} out, name its needs in depends",
-            f"Requires-Dist: {need.text}",
+    found = [inner.under(need, extra) for inner in inner_needs if _is_of(inner, extra)]
+    found = [added for added in found if normalised(added.name) not in options.leave_out]
+    if not found and not _offers(parsed, extra):
+        expanded.notes.append(
+            f"{need.name} {parsed.version} has no extra '{extra}': '{need.text}' adds nothing by it"
         )
-    parsed = parse_metadata(_metadata(need, name, options), f"METADATA of {need.name}")
-    inner_needs = [parse_need(text) for text in parsed.requires_dist]
-    for extra in asked:
-        found = [inner for inner in inner_needs if _is_of(inner, extra)]
-        if not found and not _offers(parsed, extra):
-            expanded.notes.append(
-                f"{need.name} {parsed.version} has no extra '{extra}': "
-                f"'{need.text}' adds nothing by it"
-            )
-            continue
-        expanded.told.append(f"{name}[{extra}] as of {name} {parsed.version}")
-        for inner in found:
-            if normalised(inner.name) in options.leave_out:
-                continue
-            added = inner.under(need, extra)
-            # An extra that names others of its own project adds no second word on the project.
-            if normalised(added.name) != name or added.spec:
-                expanded.needs.append(added)
-            if added.extras:
-                _expand(added, options, expanded, seen)
+        return []
+    expanded.told.append(f"{name}[{extra}] as of {name} {parsed.version}")
+    # An extra that names others of its own project adds no second word on the project.
+    expanded.needs += [added for added in found if normalised(added.name) != name or added.spec]
+    return [added for added in found if added.extras]
 
 
 def _metadata(need: Need, name: str, options: CondaOptions) -> bytes:
