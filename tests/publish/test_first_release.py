@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,3 +91,41 @@ def test_the_pending_publishers_values_are_this_projects(tmp_path: Path) -> None
 
 def test_a_project_on_no_forge_has_no_publisher_to_add(tmp_path: Path) -> None:
     assert pending_publisher(tmp_path, "my_package") == []
+
+
+def test_a_new_name_at_pypi_is_told_with_the_steps_before_anything_is_sent(
+    twofold: Callable[..., Any], tmp_path: Path
+) -> None:
+    """By `publish --dry-run` and, before anything is built, by `release`."""
+    assert twofold("new", "my_lib").code == 0
+    project = tmp_path / "my_lib"
+    for words in (
+        ["init", "-q"],
+        ["remote", "add", "origin", "https://github.com/someone/my-repo.git"],
+        ["add", "-A"],
+        ["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-q", "-m", "Begin"],
+    ):
+        subprocess.run(["git", *words], cwd=project, check=True)
+    (tmp_path / "twofold-config").mkdir()
+    config = tmp_path / "twofold-config" / "config.toml"
+    with serving(Index) as (address, _):
+        config.write_text(
+            f'[targets.pypi]\nkind = "pypi"\nurl = "{address}/legacy/"\n'
+            f'index = "{address}/simple/"\n'
+        )
+        ran = twofold("release", "1.1.0", "--to", "pypi", "--dry-run", cwd=project)
+        assert ran.code == 1  # no token; everything else was told before
+        told, _, later = ran.err.partition("version 1.0.0 -> 1.1.0")
+        assert "very close to mylib" in told
+        assert "repository: my-repo" in told
+        assert "undone: version in pyproject.toml" in later
+        assert twofold("build", cwd=project).code == 0
+        dry = twofold("publish", "--to", "pypi", "--dry-run", cwd=project)
+        assert "very close to mylib" in dry.err
+        assert "owner: someone" in dry.err
+
+
+def test_a_name_that_is_there_is_no_news_to_a_project_that_was_released() -> None:
+    found = NameReport("pypi", "my_lib", 3)
+    assert "already" in found.notes()[0]
+    assert found.notes(is_first=False) == []

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from twofold.install.trial import Trial
     from twofold.publish.configuration import TargetSettings
+    from twofold.publish.first_release import NameReport
     from twofold.publish.plan import Plan
     from twofold.publish.publication import Publication
     from twofold.publish.run import Event, Tell
@@ -76,12 +77,37 @@ def run(args: argparse.Namespace) -> int:
             print_plan(publication.plan, sys.stdout if args.dry_run else sys.stderr)
         elif not args.dry_run:
             tell_plan(publication.plan)
+        tell_of_names(_names_at_pypi(publication), args.project, sayer(args.json))
         if args.dry_run:
             return _dry_run_result(publication, args.json)
         publication.refuse_blocked()
         if asks and not args.yes:
             confirm(publication)
         return _carry_out(publication, args.json, args.try_it)
+
+
+def _names_at_pypi(publication: Publication) -> list[NameReport]:
+    """What PyPI says of names it does not have yet: too close to another, and how to begin."""
+    from twofold.publish.first_release import report_name
+
+    wanted = {s.file.artifact.name: s.target for s in publication.plan.steps if s.is_for_pypi}
+    reports = [report_name(target, name) for name, target in wanted.items()]
+    return [report for report in reports if report and report.is_new]
+
+
+def tell_of_names(
+    reports: Sequence[NameReport], root: Path, say: Callable[[str], None], *, is_first: bool = True
+) -> None:
+    """Whether names are free, and for a new one at PyPI the steps to publish it from CI."""
+    from twofold.publish.first_release import pending_publisher
+
+    for report in reports:
+        for line in report.notes(is_first=is_first):
+            say(f"note: {line}")
+        for line in (
+            pending_publisher(root, report.name) if report.is_new and report.is_pypi else ()
+        ):
+            say(line)
 
 
 def _carry_out(publication: Publication, as_json: bool, try_it: bool) -> int:

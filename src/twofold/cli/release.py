@@ -136,22 +136,15 @@ def _relative(path: Path, root: Path) -> str:
 
 def _tell_of_names(root: Path, planned: NewVersion, words: list[str], say: Say) -> None:
     """Before anything is built: whether the name is free where the release is to go."""
-    from twofold.publish.failures import Patience
-    from twofold.publish.first_release import pending_publisher, report_name
-    from twofold.publish.open import open_targets
+    from twofold.cli.publish import tell_of_names
+    from twofold.publish import git
+    from twofold.publish.first_release import reports_before
     from twofold.publish.publication import Order, targets_of
 
     settings = targets_of(Order(targets=words, project=root))
-    for target in open_targets(settings, Patience()):
-        try:
-            report = report_name(target, planned.project.name)
-        finally:
-            target.close()
-        for line in report.notes() if report else ():
-            say(f"note: {line}")
-        if report and report.is_new and target.settings.kind == "pypi":
-            for line in pending_publisher(root, planned.project.name):
-                say(line)
+    prefix = planned.tag.removesuffix(planned.new)
+    reports = reports_before(settings, planned.project.name)
+    tell_of_names(reports, root, say, is_first=not git.has_tags(root, prefix))
 
 
 def _set_version(root: Path, planned: NewVersion, undo: _Undo, say: Say) -> None:

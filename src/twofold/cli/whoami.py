@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from twofold.cli.terminal import Parser, result
-from twofold.errors import UsageError
+from twofold.cli.terminal import Parser, result, show_error
+from twofold.errors import Problem, ProjectErrors, TwofoldError, UsageError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -23,10 +23,23 @@ def run(args: argparse.Namespace) -> int:
     words = args.targets or sorted(read_targets())
     if not words:
         raise UsageError("no target is configured", "name one: twofold whoami http://host/main")
-    rows = [who_am_i(word) for word in words]
+    rows, failed = [], []
+    for word in words:
+        try:
+            told = who_am_i(word)
+            rows.append({"target": told.target, "who": told.who, "token": told.source})
+        except TwofoldError as error:
+            failed.append(Problem(error.problems[0].message, error.hint, word))
     if args.json:
-        result([{"target": r.target, "who": r.who, "token": r.source} for r in rows])
+        result(rows if not failed else {"targets": rows, "errors": [_shown(p) for p in failed]})
     else:
         for row in rows:
-            print(f"{row.target}: {row.who} (token: {row.source or 'none found'})")
-    return 0
+            source = f" (token: {row['token']})" if row["token"] else ""
+            print(f"{row['target']}: {row['who']}{source}")
+    if failed:
+        show_error(ProjectErrors(failed))
+    return 1 if failed else 0
+
+
+def _shown(problem: Problem) -> dict[str, str]:
+    return {"where": problem.where, "message": problem.message, "hint": problem.hint}

@@ -19,7 +19,7 @@ RIGHTS = {
 
 #: What an address of each kind looks like.
 PLACES = {
-    "registry": "it is http://host/CHANNEL, as 'twofold serve' prints it",
+    "registry": "it is http://host/CHANNEL; a private channel shows itself to its tokens alone",
     "pypi": "it is the one twine uploads to",
     "legacy": "it is the one twine uploads to (devpi: http://host/USER/INDEX/)",
     "anaconda": "it is the API's with the owner at its end: anaconda+https://host/api/OWNER",

@@ -7,13 +7,17 @@ PyPI compares names more loosely than it writes them: `-`, `_` and `.` do not co
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from twofold.names import normalised
 from twofold.names.same import too_on_conda_forge
+from twofold.publish.configuration import TargetSettings
+from twofold.publish.credentials import find_credentials
+from twofold.publish.failures import Patience
 from twofold.publish.git import remote
+from twofold.publish.open import open_with
 from twofold.publish.targets.legacy import LegacyIndex
 from twofold.publish.targets.protocol import Target
 from twofold.publish.targets.registry import TwofoldRegistry
@@ -28,20 +32,25 @@ class NameReport:
     name: str
     files: int
     close: tuple[str, ...] = ()
+    is_pypi: bool = False
 
     @property
     def is_new(self) -> bool:
         return self.files == 0
 
-    def notes(self) -> list[str]:
-        """Sentences for the user; none when there is nothing to say."""
+    def notes(self, *, is_first: bool = True) -> list[str]:
+        """Sentences for the user; none when there is nothing to say.
+
+        `is_first` says that this project is not known to have been released: then a name that is
+        there may be somebody else's.
+        """
         told = []
-        if not self.is_new:
+        if not self.is_new and is_first:
             told.append(
                 f"'{self.name}' is at {self.target} already ({self.files} files): "
                 "if it is not your project, choose another name"
             )
-        elif self.close:
+        elif self.is_new and self.close:
             told.append(
                 f"'{self.name}' is new at {self.target} and very close to "
                 f"{', '.join(self.close)}: it may be refused; choose a name further off"
@@ -64,13 +73,29 @@ def report_name(target: Target, name: str) -> NameReport | None:
     found = files_of(index.http, index.settings.index, name, index.auth)
     if found:
         return NameReport(here, name, len(found))
-    close = (
-        set(_close_among(name, too_on_conda_forge())) if target.settings.kind == "pypi" else set()
-    )
+    is_pypi = target.settings.kind == "pypi"
+    close = set(_close_among(name, too_on_conda_forge())) if is_pypi else set()
     for other in _other_spellings(name):
         if files_of(index.http, index.settings.index, other, index.auth):
             close.add(other)
-    return NameReport(here, name, 0, tuple(sorted(close)))
+    return NameReport(here, name, 0, tuple(sorted(close)), is_pypi)
+
+
+def reports_before(settings: Sequence[TargetSettings], name: str) -> list[NameReport]:
+    """What every target with a simple index says of a name, before there is anything to publish.
+
+    Asked with stored credentials only: an identity of the CI is good once, and kept for the upload.
+    """
+    reports = []
+    for one in settings:
+        others = [other for other in settings if other is not one]
+        target = open_with(one, find_credentials(one, others), Patience())
+        try:
+            found = report_name(target, name)
+        finally:
+            target.close()
+        reports += [found] if found else []
+    return reports
 
 
 def _close_among(name: str, names: Iterable[str]) -> list[str]:

@@ -36,6 +36,14 @@ def tag_place(root: Path, tag: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
+def has_tags(root: Path, prefix: str) -> bool:
+    """Whether a tag of a version is there: the prefix and a digit."""
+    try:
+        return bool(_try(root, "tag", "--list", f"{prefix}[0-9]*").stdout.strip())
+    except FileNotFoundError:
+        return False
+
+
 def remote(root: Path) -> str:
     """The address of `origin`; '' where there is none, or no git."""
     try:

@@ -61,7 +61,7 @@ def log_in(word: str, secret: str, user: str = "", *, check: bool = True) -> Log
         user = ""
     who = ""
     if check and settings.kind in CAN_TELL:
-        who = _ask(settings, Credentials(token, user or None))
+        who = _ask(settings, Credentials(token, user or None, "standard input"))
     return LoggedIn(settings.name, who or user, _store(settings, token, user))
 
 
@@ -100,9 +100,11 @@ def log_out(word: str) -> LoggedOut:
 def who_am_i(word: str) -> Who:
     """Ask a target who the credentials found for it stand for."""
     settings = _one(word)
+    if settings.kind in ("folder", "s3"):
+        return Who(settings.name, "it asks for no token: files are written directly", "")
     found = find_credentials(settings)
     if found is None:
-        return Who(settings.name, "nobody", "")
+        return Who(settings.name, "nobody: no token was found", "")
     if settings.kind not in CAN_TELL:
         user = found.user or "a token"
         return Who(

@@ -52,6 +52,11 @@ class Step:
     is_checks: bool = False
 
     @property
+    def is_for_pypi(self) -> bool:
+        """Whether it is PyPI that would get the file."""
+        return self.target.settings.kind == "pypi" and self.action is not Action.SKIP
+
+    @property
     def place(self) -> str:
         """Where a refusal is: the file at the target, or the target that takes nothing at all."""
         target = self.target.settings.name

@@ -54,17 +54,14 @@ class TwofoldRegistry:
         self.index = LegacyIndex(python_side, http, form_auth)
 
     def objection(self) -> Problem | None:
-        """No token, or one that the registry knows to be no good (it answers with the code)."""
-        missing = needs_token(self.http)
-        if missing:
-            return missing
+        """No such channel, no token, or one that is no good (the registry answers with a code)."""
         url = f"{self.settings.url.rstrip('/')}/whoami"
         answer = self.http.get(url, self.auth)
         value = answer.json()
         code = value.get("code") if isinstance(value, dict) else None
-        if answer.status == 401 or code in BAD_TOKEN:
+        if answer.status in (401, 404) or code in BAD_TOKEN:
             return self.http.refused(answer, url).problems[0]
-        return None
+        return needs_token(self.http)
 
     def look(self, file: ReleaseFile) -> Seen:
         if not file.artifact.kind.is_conda:
