@@ -26,11 +26,14 @@ class Hit:
     project: Summary
 
 
-def projects_in(registry: Registry, actor: Actor, channel: str) -> list[Hit]:
-    """Every project of a channel that has files or was described, by name."""
+def projects_in(
+    registry: Registry, actor: Actor, channel: str, part: str = "", most: int = 10_000
+) -> list[Hit]:
+    """The projects of a channel that hold `part` in their name, at most `most`, by name."""
+    key = normalised(part) if part.strip("-_.") else ""
     with registry.database.read() as db:
         found = reachable(db, actor, channel, Action.READ)
-        return [Hit(found, project) for project in summaries(db, found.id)]
+        return [Hit(found, project) for project in summaries(db, found.id, key, most)]
 
 
 def search(registry: Registry, actor: Actor, part: str) -> list[Hit]:

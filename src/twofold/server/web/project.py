@@ -1,11 +1,9 @@
-"""A project for people and programs: its page, PyPI's JSON API, and provenance (PEP 740)."""
+"""A project for programs: PyPI's JSON API, and provenance (PEP 740)."""
 
 from __future__ import annotations
 
-from html import escape
-
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from twofold.errors import Refused
@@ -44,37 +42,8 @@ def provenance(request: Request) -> Response:
     return send_page(request, page, PROVENANCE_MEDIA, found.public)
 
 
-def page(request: Request) -> Response:
-    """What people see of a project: how to install it, its files in both worlds."""
-    registry, words, actor = registry_of(request), request.path_params, actor_of(request)
-    channel = looking.channel(registry, actor, words["channel"])
-    project = looking.project(registry, actor, channel.name, words["name"])
-    base = f"{str(request.base_url).rstrip('/')}/{channel.name}"
-    lines = [
-        f"<h1>{escape(project.name)}</h1><p>{escape(project.summary)}</p>",
-        f"<pre>pip install --index-url {escape(base)}/simple/ {escape(project.key)}\n",
-        f"conda install -c {escape(base)} {escape(project.conda_name or project.key)}</pre><ul>",
-    ]
-    for file in reversed(looking.files_of(registry, project)):
-        yanked = "" if file.yanked is None else f" <b>yanked</b> {escape(file.yanked)}"
-        labels = escape(", ".join(sorted(file.labels)))
-        lines.append(
-            f"<li>{escape(file.basename)} <small>{file.size} bytes, {labels}, sha256 "
-            f"{file.sha256}</small>{yanked}<br>{escape(file.remark or '')}</li>"
-        )
-    body = f"<!DOCTYPE html><meta charset=utf-8><title>{escape(project.name)}</title>"
-    headers = {
-        "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
-        "x-content-type-options": "nosniff",
-        "cache-control": "no-cache" if channel.public else "private, no-cache",
-    }
-    return HTMLResponse(f"{body}{''.join(lines)}</ul>", 200, headers)
-
-
 routes = [
     Route("/{channel}/pypi/{name}/json", as_json),
     Route("/{channel}/pypi/{name}/{version}/json", as_json),
     Route("/{channel}/integrity/{name}/{version}/{filename}/provenance", provenance),
-    Route("/{channel}/project/{name}", page),
-    Route("/{channel}/project/{name}/", page),
 ]

@@ -1,0 +1,174 @@
+"""The pages for people: usable, and harmless whatever was uploaded."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from tests.server.conftest import Place
+from tests.server.packages import make_conda, make_wheel
+from twofold.server.registry import changing, labelling, people
+from twofold.server.registry.labelling import Selection
+from twofold.server.rendering.description import rendered
+
+
+class Tags(HTMLParser):
+    """Every tag with its attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def is_harmless(html: str) -> bool:
+    """No scripts, no handlers, no links that run, no frames and no objects."""
+    for tag, attributes in Tags(html).found:
+        if tag in ("script", "iframe", "object", "embed", "base", "meta", "link", "svg", "math"):
+            return False
+        for name, value in attributes.items():
+            if name.startswith("on") or name == "style":
+                return False
+            link = (value or "").strip().lower() if name in ("href", "src", "action") else ""
+            if link.startswith(("javascript:", "data:")):
+                return False
+    return True
+
+
+#: Where scripts have been hidden in descriptions.
+EVIL = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<svg/onload=alert(1)>",
+    "<math><mtext></mtext><script>alert(1)</script></math>",
+    "<iframe src='javascript:alert(1)'></iframe>",
+    "<a href='javascript:alert(1)'>x</a>",
+    "<a href='&#106;avascript:alert(1)'>x</a>",
+    "<a href='java\tscript:alert(1)'>x</a>",
+    "<a href='data:text/html,<script>alert(1)</script>'>x</a>",
+    "<form action='https://evil.example'><input name=token></form>",
+    "<base href='https://evil.example/'>",
+    "<meta http-equiv=refresh content='0;url=https://evil.example'>",
+    "<style>body{background:url(https://evil.example)}</style>",
+    "<p style='position:fixed;top:0'>x</p>",
+    "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
+    "<object data='x'></object><embed src='x'>",
+    "[x](javascript:alert(1))",
+    "[x](  JAVASCRIPT:alert(1))",
+    "![x](x onerror=alert(1))",
+    "<details open ontoggle=alert(1)>",
+    "```\n<script>alert(1)</script>\n```",
+    ".. raw:: html\n\n   <script>alert(1)</script>",
+    ".. include:: /etc/passwd",
+    "`x <javascript:alert(1)>`_",
+    ".. image:: javascript:alert(1)",
+    ".. csv-table::\n   :file: /etc/passwd",
+    "x" * 300_000 + "<script>alert(1)</script>",
+]
+
+
+@pytest.mark.parametrize("kind", ["text/markdown", "text/x-rst", "", "text/plain", "text/html"])
+def test_a_description_can_do_no_harm(kind: str) -> None:
+    for text in EVIL:
+        html = rendered(text, kind)
+        assert is_harmless(html), html[:300]
+        assert "root:" not in html
+
+
+def test_a_description_is_rendered_as_it_says_and_shown_as_it_is_otherwise() -> None:
+    assert ">Hi<" in rendered("# Hi", "text/markdown; charset=UTF-8; variant=GFM")
+    assert "<em>hi</em>" in rendered("*hi*", "text/x-rst")
+    assert rendered("*hi* <b>", "text/plain") == "<pre>*hi* &lt;b&gt;</pre>"
+    assert rendered("Hi\n==\n\n.. nonsense::", "").startswith("<pre>")
+    assert rendered(" \n", "text/markdown") == ""
+
+
+def test_a_projects_page_shows_both_worlds_and_escapes_what_people_wrote(
+    served: Place, tmp_path: Path
+) -> None:
+    more = (
+        "Description-Content-Type: text/markdown",
+        "Project-URL: Source, https://example.test/<x>",
+        "Author: <script>x</script>",
+        "",
+        "# Read me\n\n<script>alert(1)</script>",
+    )
+    served.publish(make_wheel(tmp_path, "My_Package", "1.0", *more))
+    served.publish(make_wheel(tmp_path, "My_Package", "0.9"))
+    yank = served.registry, served.owner, "main", "my_package", "0.9"
+    changing.yank(*yank, "<script>x</script>")
+    page = served.get("/main/project/my-package")
+    text = page.text
+    assert f"pip install --index-url {served.channel}/simple/ my-package" in text
+    assert f"conda install -c {served.channel} my_package" in text
+    assert ">Read me<" in text
+    assert "Yanked: &lt;script&gt;" in text
+    assert 'href="https://example.test/&lt;x&gt;"' in text
+    assert "javascript:" not in text and "<script" not in text
+    for url in re.findall(rf'href="({served.channel}/[^"]*(?:whl|conda))"', text):
+        assert served.get(url.removeprefix(served.url)).status_code == 200
+
+
+def test_a_page_allows_itself_nothing_but_its_own_style(served: Place, tmp_path: Path) -> None:
+    served.publish(make_wheel(tmp_path))
+    for path in ("/", "/main", "/main/", "/main/project/my_package"):
+        page = served.get(path)
+        assert page.status_code == 200
+        policy = page.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; style-src 'sha256-")
+        assert "frame-ancestors 'none'" in policy and "unsafe" not in policy
+        assert page.headers["x-content-type-options"] == "nosniff"
+        tags = Tags(page.text).found
+        assert not [tag for tag, _ in tags if tag in ("script", "img", "iframe", "link")]
+
+
+def test_a_page_says_why_a_wheel_has_no_package(served: Place, tmp_path: Path) -> None:
+    served.publish(make_wheel(tmp_path, "my_package", "1.0", tag="py3-none-zos_390"))
+    text = served.get("/main/project/my-package").text
+    assert "There is no conda package: no conda package was made of" in text
+    assert "conda install" not in text
+
+
+def test_a_channels_page_lists_and_searches(served: Place, tmp_path: Path) -> None:
+    for name in ("alpha", "beta"):
+        served.publish(make_wheel(tmp_path, name))
+    served.publish(make_conda(tmp_path, "gamma"))
+    labelling.label(served.registry, served.owner, "main", "dev", Selection("alpha"))
+    text = served.get("/main").text
+    assert "alpha" in text and "beta" in text and "gamma" in text
+    assert "pip, conda" in text and "/label/dev" in text
+    assert f"twine upload --repository-url {served.channel}/legacy/" in text
+    found = served.get("/main?q=bet").text
+    assert "beta" in found and "alpha" not in found
+    evil = served.get("/main?q=%22%3E%3Cscript%3E").text
+    assert "<script" not in evil and "No project" in evil
+
+
+def test_private_channels_are_seen_by_their_readers(served: Place, tmp_path: Path) -> None:
+    assert served.owner.user is not None
+    people.add_channel(served.registry, "owner", "secret", served.owner.user, public=False)
+    served.publish(make_wheel(tmp_path), channel="secret")
+    assert "secret" not in served.get("/").text
+    assert served.get("/secret").status_code == 401
+    assert "secret" in served.get("/", token=served.token).text
+    text = served.get("/secret/project/my_package", token=served.token).text
+    host = served.url.partition("://")[2]
+    assert f"pip install --index-url http://__token__:TOKEN@{host}/secret/simple/" in text
+    assert f"conda install -c {served.url}/t/TOKEN/secret" in text
+    assert served.token not in text
+
+
+def test_a_quarantined_projects_page_warns_and_links_to_no_file(
+    served: Place, tmp_path: Path
+) -> None:
+    served.publish(make_wheel(tmp_path))
+    changing.set_status(served.registry, served.owner, "main", "my_package", "quarantined", "bad")
+    text = served.get("/main/project/my_package").text
+    assert "<b>quarantined</b>: bad" in " ".join(text.split())
+    assert ".whl</a>" not in text
