@@ -55,7 +55,9 @@ def install_or_repack(
             narrow = [*channels, Path(folder)]
             found = install_into_prefix(specs, narrow, prefix, tokens=tokens, cache=cache)
         except TwofoldError as error:
-            raise TwofoldError(f"{missing}, and {error.problems[0].message}", error.hint) from error
+            stand_in = Path(folder).absolute().as_uri()
+            told = error.problems[0].message.replace(stand_in, "this machine's Python")
+            raise TwofoldError(f"{missing}, and {told}", error.hint) from error
     return Outcome(found, f"{missing}: python is this machine's own, repacked")
 
 
