@@ -33,6 +33,7 @@ class Issuer:
     documents: dict[str, Any] = field(default_factory=dict)
     claims: dict[str, Any] = field(default_factory=dict)
     number: int = 0
+    kid: str = "key-1"
 
     def token(self, _key: Any = None, _algorithm: str = "RS256", **claims: Any) -> str:
         self.number += 1
@@ -49,7 +50,7 @@ class Issuer:
             **claims,
         }
         told = {name: value for name, value in told.items() if value is not None}
-        header = {"kid": "key-1", "jku": "https://evil.example/keys"}
+        header = {"kid": self.kid, "jku": "https://evil.example/keys"}
         return jwt.encode(told, _key or self.key, _algorithm, header)
 
     def answer(self, path: str, authorization: str) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +131,87 @@ def test_a_token_of_another_key_or_none_is_refused(secure: Place, issuer: Issuer
         answer = mint(secure, token)
         assert answer.status_code == 422, token
         assert answer.json()["errors"][0]["code"] == "invalid-token"
+
+
+def new_key(issuer: Issuer, kid: str) -> rsa.RSAPrivateKey:
+    """A key that the issuer publishes from now on, instead of its last one."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
+    issuer.documents["/keys"] = {"keys": [{**public, "kid": kid, "use": "sig", "alg": "RS256"}]}
+    issuer.key, issuer.kid = key, kid
+    return key
+
+
+def test_a_key_that_the_issuer_has_changed_is_asked_for_now_and_then(
+    secure: Place, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert mint(secure, issuer.token()).status_code == 200
+    old = issuer.token()
+    new_key(issuer, "key-2")
+    early = mint(secure, issuer.token())  # made-up ids do not flood the issuer
+    assert "no such key" in early.json()["errors"][0]["description"]
+    monkeypatch.setattr("twofold.server.oidc.KEYS_REST", 0)
+    assert mint(secure, issuer.token()).status_code == 200
+    assert "no such key" in mint(secure, old).json()["errors"][0]["description"]
+
+
+def test_while_the_issuer_is_away_nothing_is_minted_and_then_it_goes_on(
+    secure: Place, issuer: Issuer
+) -> None:
+    documents = dict(issuer.documents)
+    token = issuer.token()
+    issuer.documents.clear()
+    answer = mint(secure, token)
+    assert answer.status_code == 422
+    assert "the issuer answered 404" in answer.json()["errors"][0]["description"]
+    issuer.documents.update(documents)
+    assert mint(secure, token).status_code == 200  # it was not used up
+
+
+def test_the_environment_counts_where_the_publisher_names_one(
+    secure: Place, issuer: Issuer
+) -> None:
+    claims = {"repository": "org/guarded", "environment": "release"}
+    trust.add_publisher(secure.registry, "owner", "main", "guarded", issuer.url, claims)
+    for environment in (None, "test", "release-2", ["release"]):
+        answer = mint(secure, issuer.token(repository="org/guarded", environment=environment))
+        assert answer.json()["errors"][0]["code"] == "invalid-publisher", environment
+    right = mint(secure, issuer.token(repository="org/guarded", environment="release"))
+    assert right.status_code == 200
+
+
+def test_a_run_of_gitlab_is_known_by_its_own_claims(
+    secure: Place, issuer: Issuer, tmp_path: Path
+) -> None:
+    """Any issuer will do: a publisher says its address and which of its claims must be what."""
+    claims = {
+        "project_path": "group/project",
+        "ci_config_ref_uri": "gitlab.example/group/project//.gitlab-ci.yml@refs/tags/*",
+    }
+    trust.add_publisher(secure.registry, "owner", "main", "from-gitlab", issuer.url, claims)
+    told = {
+        "sub": "project_path:group/project:ref_type:tag:ref:v1",
+        "repository": None,
+        "workflow_ref": None,
+        "project_path": "group/project",
+    }
+    right = "gitlab.example/group/project//.gitlab-ci.yml@refs/tags/v1"
+    wrong = "gitlab.example/group/project//.gitlab-ci.yml@refs/heads/main"
+    refused = mint(secure, issuer.token(**told, ci_config_ref_uri=wrong))
+    assert refused.json()["errors"][0]["code"] == "invalid-publisher"
+    token = mint(secure, issuer.token(**told, ci_config_ref_uri=right)).json()["token"]
+    assert secure.upload(make_wheel(tmp_path, "from-gitlab"), token=token).status_code == 200
+    assert secure.upload(make_wheel(tmp_path, "my_package"), token=token).status_code == 403
+
+
+def test_a_minted_token_ends_and_makes_no_other(secure: Place, issuer: Issuer) -> None:
+    token = mint(secure, issuer.token()).json()["token"]
+    url = f"{secure.url}/api/manage/users/owner/tokens"
+    headers = {"authorization": f"Bearer {token}"}
+    assert requests.post(url, headers=headers, timeout=10).status_code == 403
+    later = secure.registry.clock() + timedelta(minutes=15, seconds=1)
+    object.__setattr__(secure.registry, "clock", lambda: later)
+    assert "expired" in secure.get("/api/manage/whoami", token=token).reason
 
 
 def test_keys_on_another_host_are_not_fetched(secure: Place, issuer: Issuer) -> None:

@@ -25,6 +25,9 @@ ALGORITHMS = ["RS256", "ES256"]
 #: Seconds that an issuer's keys are kept, and that it may take to answer.
 KEYS_LIVE, PATIENCE = 300, 5
 
+#: Seconds between questions for a key of an unknown id: made-up ids are no way to flood an issuer.
+KEYS_REST = 10
+
 #: The largest answer an issuer may give (bytes).
 LARGEST = 1 << 20
 
@@ -84,9 +87,10 @@ class Issuers:
         return claims
 
     def _key(self, issuer: str, kid: str) -> jwt.PyJWK:
-        """The issuer's key of that id; an unknown id makes us ask once more (keys rotate)."""
+        """The issuer's key of that id; an unknown id makes us ask again (keys rotate), at times."""
         fetched, keys = self._keys.get(issuer, (0.0, None))
-        if keys is None or time.monotonic() - fetched > KEYS_LIVE or kid not in _ids(keys):
+        limit = KEYS_LIVE if keys is not None and kid in _ids(keys) else KEYS_REST
+        if keys is None or time.monotonic() - fetched > limit:
             keys = self._fetch_keys(issuer)
             self._keys[issuer] = (time.monotonic(), keys)
         for key in keys.keys:
