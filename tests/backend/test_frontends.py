@@ -15,6 +15,7 @@ import pytest
 from tests import frontends
 from tests.backend.samples import EVERY, SAMPLES, Files, call_hook, git
 from twofold.indexes import uv_certificates
+from twofold_build.errors import ProjectErrors
 from twofold_build.project import read_project
 
 Project = Callable[[str], Path]
@@ -188,6 +189,31 @@ def test_the_version_is_the_git_tags_and_then_the_sdists(project: Project, tmp_p
     unpacked = tmp_path / "unpacked" / "git_version-1.4.0"
     assert read_project(unpacked).version == "1.4.0"
     assert call_hook("get_requires_for_build_wheel", unpacked, tmp_path / "out") == "[]"
+
+
+@pytest.mark.parametrize("tag", ["", "1.4.0", "vnext"])
+def test_without_a_tag_that_says_it_there_is_no_version(tag: str, project: Project) -> None:
+    root = project("git_version")
+    git(root, "init", "-q")
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "first")
+    if tag:
+        git(root, "tag", tag)
+    with pytest.raises(ProjectErrors, match=r"no tag of this branch reads like v1\.0\.0"):
+        read_project(root)
+
+
+def test_a_shallow_clone_has_no_version(project: Project, tmp_path: Path) -> None:
+    root = project("git_version")
+    git(root, "init", "-q")
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "first")
+    git(root, "tag", "v1.0.0")
+    git(root, "commit", "-q", "--allow-empty", "-m", "second")
+    git(tmp_path, "clone", "-q", "--depth", "1", root.as_uri(), "shallow")
+    with pytest.raises(ProjectErrors, match="shallow") as caught:
+        read_project(tmp_path / "shallow")
+    assert "--unshallow" in caught.value.problems[0].hint
 
 
 def test_the_repository_builds_itself_without_anything_of_twofold_installed(

@@ -140,6 +140,20 @@ def test_a_version_from_the_tag_is_built_with_the_tag_and_the_tag_undone(
     assert (tmp_path / "static" / "my_package-1.2.0.tar.gz").is_file()
 
 
+def test_the_first_tag_is_made_by_the_first_release(
+    twofold: Callable[..., Any], project: Path, tmp_path: Path
+) -> None:
+    text = (project / "pyproject.toml").read_text()
+    dynamic = text.replace('version = "1.0.0"\n', 'dynamic = ["version"]\n')
+    (project / "pyproject.toml").write_text(dynamic + '\n[tool.twofold.version]\nfrom = "git"\n')
+    git(project, "commit", "-q", "-am", "Version from git")
+    assert "no tag" in twofold("build", project).err
+    ran = twofold("release", "1.2.0", "--to", tmp_path / "static", cwd=project)
+    assert ran.code == 0, ran.err
+    assert (tmp_path / "static" / "my_package-1.2.0.tar.gz").is_file()
+    assert "v1.2.0" in git(project, "tag").split()
+
+
 def test_the_version_is_set_in_the_code_too(project: Path) -> None:
     init = project / "src" / "my_package" / "__init__.py"
     init.write_text(init.read_text() + '\n__version__: str = "1.0.0"\n')

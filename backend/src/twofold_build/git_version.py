@@ -13,7 +13,10 @@ REQUIREMENT = "dunamai>=1.23"
 
 
 def from_git(root: str, prefix: str, mistakes: Mistakes) -> str:
-    """The version of the nearest tag; after it `.post1.dev3+g1234abc` counts the commits."""
+    """The version of the nearest tag; after it `.post3.dev0+1234abc` counts the commits.
+
+    Without a tag there is no version: CI that fetches no tags would release a 0.0.0.
+    """
     where = {"table": "tool.twofold.version", "key": "from"}
     from pathlib import Path
 
@@ -31,11 +34,15 @@ def from_git(root: str, prefix: str, mistakes: Mistakes) -> str:
         r"([-._]?((?P<stage>[a-zA-Z]+)[-._]?(?P<revision>\d+)?))?$"
     )
     try:
-        found = Version.from_git(pattern=pattern, path=Path(root))
+        found = Version.from_git(pattern=pattern, path=Path(root), strict=True)
     except (RuntimeError, ValueError) as error:
+        said = str(error).splitlines()[0]
+        if "tags" in said:
+            said = f"no tag of this branch reads like {prefix}1.0.0"
         mistakes.add(
-            f"no version can be had from git: {str(error).splitlines()[0]}",
-            f"tag a commit, as in: git tag {prefix}1.0.0",
+            f"no version can be had from git: {said}",
+            f"tag a commit, as in: git tag {prefix}1.0.0; "
+            "a shallow clone lacks the tags: git fetch --tags --unshallow",
             **where,
         )
         return ""

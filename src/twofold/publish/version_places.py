@@ -68,11 +68,17 @@ def plan_version(root: Path, wanted: str) -> NewVersion:
     Raises ProjectErrors for a version that is none or that goes back, and for a project whose
     version cannot be found.
     """
-    project = read_project(root)
-    old = project.version
-    new = _checked(wanted, old)
+    project = read_project(root, resolve=False)
     settings = project.settings
     by_tag = "version" in project.dynamic and settings.version_from == "git"
+    try:
+        project = read_project(root)
+    except ProjectErrors:
+        if not by_tag:
+            raise
+        # There is no tag yet: this release makes the first.
+    old = project.version
+    new = _checked(wanted, old)
     changes = [] if by_tag else _dunders(root, settings.version_path, old, new)
     if "version" not in project.dynamic:
         # Last: while it says the old version, a run that was cut off knows what the code said.
