@@ -108,6 +108,7 @@ def test_a_projects_page_shows_both_worlds_and_escapes_what_people_wrote(
     assert f"pip install --index-url {served.channel}/simple/ my-package" in text
     assert f"conda install -c {served.channel} my_package" in text
     assert ">Read me<" in text
+    assert "<p>x</p>" in text  # its summary
     assert "Yanked: &lt;script&gt;" in text
     assert 'href="https://example.test/&lt;x&gt;"' in text
     assert "javascript:" not in text and "<script" not in text

@@ -34,6 +34,7 @@ Fact = tuple[str, tuple[tuple[str, str], ...]]
 class Described:
     """`html` is '' without a description."""
 
+    summary: str = ""
     facts: tuple[Fact, ...] = ()
     html: Markup | str = ""
 
@@ -54,7 +55,7 @@ def _described(metadata: bytes) -> Described:
     raw, _ = parse_email(metadata)
     text = str(raw.get("description") or "")[:LONGEST_SHOWN]
     html = Markup(rendered(text, str(raw.get("description_content_type") or "")))
-    return Described(tuple(_facts(dict(raw))), html)
+    return Described(str(raw.get("summary") or ""), tuple(_facts(dict(raw))), html)
 
 
 def _facts(raw: dict[str, Any]) -> list[Fact]:

@@ -152,6 +152,7 @@ def project(request: Request) -> Response:
             )
             for version in versions
         ],
+        summary=told.summary,
         facts=told.facts,
         description=told.html,
         **addresses,
