@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.recipe.summary import read_for_linux, summary
-from twofold.errors import TwofoldError
+from twofold.errors import ProjectErrors, TwofoldError
 from twofold.recipe.calls import Surroundings
 from twofold.recipe.platforms import Environ, Platform
 from twofold.recipe.reading import find_roots, read_recipe
@@ -276,4 +276,32 @@ def test_a_setup_py_that_computes_is_asked_in_isolation(tmp_path: Path) -> None:
     assert read_recipe(path, around).outputs[0].version == "7.0"
     assert asked == [tmp_path]
     with pytest.raises(TwofoldError, match="computes version"):
+        read_for_linux(path)
+
+
+def test_names_that_are_set_nowhere_come_from_the_variants_beside_the_recipe(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "meta.yaml"
+    path.write_text(
+        "package:\n  name: x\n  version: 1\nrequirements:\n  run:\n"
+        "    - python >={{ python_min }}\n    - base {{ base }}\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(ProjectErrors, match="'base' is undefined"):
+        read_for_linux(path)
+    (tmp_path / "conda_build_config.yaml").write_text(
+        "base:\n  - 1.9  # [win]\n  - 1.10\n  - 1.11\nzip_keys:\n  - [a, b]\n", encoding="utf-8"
+    )
+    recipe = read_for_linux(path)
+    assert [line.text for line in recipe.outputs[0].requirements.run] == [
+        "python >=3.10",
+        "base 1.10.*",
+    ]
+    assert recipe.remarks == (
+        "conda_build_config.yaml has several values for 'base': the package is built for the "
+        "first, 1.10",
+    )
+    (tmp_path / "conda_build_config.yaml").write_text("base: *a\n", encoding="utf-8")
+    with pytest.raises(ProjectErrors, match=r"conda_build_config\.yaml:1"):
         read_for_linux(path)

@@ -21,7 +21,6 @@ from twofold.install.conda_env import install_into_prefix
 HEAD = """\
 {% set name = "Sample" %}
 {% set version = "1.0.0" %}
-{% set python_min = "3.9" %}
 
 package:
   name: {{ name|lower }}
@@ -281,7 +280,7 @@ def test_what_such_recipes_say_is_in_the_packages(
         for one in Builder()(written(tmp_path / case, case, published)).artifacts:
             found[f"{case}: {one.subdir}/{one.filename}"] = info(one.path)
     assert {name: index["depends"] for name, index in found.items()} == {
-        "noarch: noarch/sample-1.0.0-py_0.conda": ["python >=3.9"],
+        "noarch: noarch/sample-1.0.0-py_0.conda": ["python >=3.10"],
         "selectors: linux-64/sample-1.0.0-py312_2.conda": [
             "python >=3.12,<3.13.0a0",
             "numpy >=1.20",

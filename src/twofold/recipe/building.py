@@ -23,6 +23,7 @@ from twofold.recipe.reading_v1 import Beyond, read_v1
 from twofold.recipe.request import BuildWheel, RecipeRequest
 from twofold.recipe.sources import bring
 from twofold.recipe.v1 import as_v1, v1_text
+from twofold.recipe.variants import PYTHON_MIN
 from twofold.recipe.ways import Chosen, Way, choose, exporting_host, project_folder
 
 #: The names of recipes, in the order they are looked for; the last is the form of CEP 13.
@@ -249,7 +250,7 @@ def _in_host(path: Path, out: Path, request: RecipeRequest) -> list[Path]:
         host = Host(
             channels=request.channels,
             subdir=request.platform.subdir,
-            variants={"python": [request.platform.python]},
+            variants={"python": [request.platform.python], "python_min": [PYTHON_MIN]},
             package_format=forms[kind],
             say=request.say,
         )

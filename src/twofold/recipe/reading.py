@@ -7,15 +7,16 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from twofold.errors import Problem, ProjectErrors, TwofoldError
+from twofold.errors import Problem, ProjectErrors
 from twofold.recipe.app import read_app
 from twofold.recipe.calls import PACKAGE_VARIABLES, Surroundings, functions
 from twofold.recipe.model import Build, Line, Output, Recipe, Tests
 from twofold.recipe.pins import Calls
-from twofold.recipe.rendering import LARGEST_RECIPE, RESERVED, render
+from twofold.recipe.rendering import recipe_text, render
 from twofold.recipe.sections import SECTIONS, Reader
 from twofold.recipe.selectors import select_lines
 from twofold.recipe.tree import Node, plain, read_tree
+from twofold.recipe.variants import NAME, read_variants
 
 #: What makes a folder a Python project.
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
@@ -37,11 +38,13 @@ def read_recipe(path: Path, around: Surroundings) -> Recipe:
     if mistakes:
         raise ProjectErrors(mistakes)
     calls = Calls()
-    rendered = render(selected.lines, functions(around, calls, text), file)
+    variants = read_variants(path, around)
+    offered = {**variants.values, **functions(around, calls, text)}
+    rendered = render(selected.lines, offered, file)
     tree = read_tree(rendered.text, file, rendered.origin)
     if any(name in text for name in PACKAGE_VARIABLES):
-        again = functions(around, calls, text, _package_variables(tree))
-        rendered = render(selected.lines, again, file)
+        offered |= functions(around, calls, text, _package_variables(tree))
+        rendered = render(selected.lines, offered, file)
         tree = read_tree(rendered.text, file, rendered.origin)
     reader = Reader(file, path.parent, calls)
     outputs = _outputs(reader, tree)
@@ -64,6 +67,11 @@ def read_recipe(path: Path, around: Surroundings) -> Recipe:
         remarks=tuple(
             f"{file}:{line}: the selector's name '{name}' is unknown; it counts as false"
             for line, name in selected.unknown
+        )
+        + tuple(
+            f"{NAME} has several values for '{name}': the package is built for the first, "
+            f"{variants.values[name]}"
+            for name in sorted(variants.several & rendered.names - around.platform.names().keys())
         ),
     )
 
@@ -78,25 +86,6 @@ def _package_variables(tree: Node) -> dict[str, str]:
     )
     texts = [node.value if node and isinstance(node.value, str) else "" for node in found]
     return dict(zip(PACKAGE_VARIABLES, texts, strict=True))
-
-
-def recipe_text(path: Path) -> str:
-    """The recipe's text with plain line ends; TwofoldError where it cannot be one."""
-    if path.stat().st_size > LARGEST_RECIPE:
-        raise TwofoldError(f"{path.name} is larger than 256 KiB", "is it a recipe?", str(path))
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TwofoldError(f"{path.name} is not UTF-8", "save it as UTF-8", str(path)) from error
-    strange = RESERVED.search(text) or re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", text)
-    if strange:
-        line = text[: strange.start()].count("\n") + 1
-        raise TwofoldError(
-            f"a letter that no recipe may hold (U+{ord(strange.group(0)):04X})",
-            "remove it",
-            f"{path.name}:{line}",
-        )
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def find_roots(path: Path) -> tuple[Path, ...]:

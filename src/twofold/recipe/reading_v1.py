@@ -17,11 +17,13 @@ from twofold.recipe.calls import Surroundings, functions
 from twofold.recipe.limits import Budget, TooMuch
 from twofold.recipe.model import Output, Recipe
 from twofold.recipe.pins import Call, Calls
-from twofold.recipe.reading import recipe_text, with_script_file
+from twofold.recipe.reading import with_script_file
+from twofold.recipe.rendering import recipe_text
 from twofold.recipe.sandbox import V1, Counted, RecipeEnvironment
 from twofold.recipe.sections import Reader
 from twofold.recipe.tree import Node, plain, read_tree
 from twofold.recipe.v1 import v1_text
+from twofold.recipe.variants import PYTHON_MIN
 
 _SECTIONS = str.split("schema_version context package source build requirements tests about extra")
 _ABOUT = {
@@ -99,6 +101,7 @@ class _Rendering:
     def __init__(self, around: Surroundings, calls: Calls, file: str, text: str) -> None:
         offered = functions(around, calls, text)
         offered |= {
+            "python_min": PYTHON_MIN,
             "env": offered["environ"],
             "match": _match(around.platform.python),
             "pin_subpackage": _pin(calls, "pin_subpackage"),

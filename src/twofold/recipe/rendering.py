@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError, nodes
 from jinja2.exceptions import SecurityError
@@ -27,6 +28,25 @@ _OPEN, _SHUT = "\ue000", "\ue001"
 _MARK = re.compile(f"{_OPEN}(\\d+){_SHUT}")
 #: Letters of this range are used for marks and for pins (see `calls`), so no recipe may.
 RESERVED = re.compile("[\ue000-\ue00f]")
+
+
+def recipe_text(path: Path) -> str:
+    """The recipe's text with plain line ends; TwofoldError where it cannot be one."""
+    if path.stat().st_size > LARGEST_RECIPE:
+        raise TwofoldError(f"{path.name} is larger than 256 KiB", "is it a recipe?", str(path))
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TwofoldError(f"{path.name} is not UTF-8", "save it as UTF-8", str(path)) from error
+    strange = RESERVED.search(text) or re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", text)
+    if strange:
+        line = text[: strange.start()].count("\n") + 1
+        raise TwofoldError(
+            f"a letter that no recipe may hold (U+{ord(strange.group(0)):04X})",
+            "remove it",
+            f"{path.name}:{line}",
+        )
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 @dataclass(frozen=True, slots=True)
