@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -21,6 +22,8 @@ class PostgreSQL:
     """A server with databases to throw away."""
 
     url: str
+    stop: Callable[[], None]
+    start: Callable[[], None]
     numbers: Iterator[int] = field(default_factory=count)
     template: str = ""
 
@@ -50,6 +53,8 @@ class S3:
     """An S3 server with buckets to throw away."""
 
     endpoint: str
+    stop: Callable[[], None]
+    start: Callable[[], None]
     numbers: Iterator[int] = field(default_factory=count)
 
     def new_bucket(self) -> str:
@@ -66,12 +71,13 @@ def postgresql() -> Iterator[PostgreSQL]:
     with tempfile.TemporaryDirectory(prefix="twofold-pg-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         server = pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        yield PostgreSQL(server.get_uri())
+        yield PostgreSQL(server.get_uri(), server.stop, server.ensure_postgres_running)
         server.cleanup()
 
 
-@pytest.fixture(scope="session")
-def s3() -> Iterator[S3]:
+@contextmanager
+def s3_server() -> Iterator[S3]:
+    """A server whose buckets outlive `stop`; `start` brings it back to the same port."""
     from moto import server as moto
 
     os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
@@ -79,8 +85,23 @@ def s3() -> Iterator[S3]:
     import logging
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield S3(f"http://{host}:{port}")
-    server.stop()
+    running = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+
+    def stop() -> None:
+        running.stop()
+
+    def start() -> None:
+        nonlocal running
+        running = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+        running.start()
+
+    yield S3(f"http://{host}:{port}", stop, start)
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    with s3_server() as server:
+        yield server

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,16 @@ import pytest
 import requests
 
 from tests.server.packages import make_wheel
-from twofold.server.settings import Settings
 from twofold.cli import main
+from twofold.server.settings import Settings
 
 
 @contextlib.contextmanager
-def server(data: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
-    command = [sys.executable, "-m", "twofold", "serve", "--port", "0", "--json"]
+def server(
+    data: Path, *words: str, within: Sequence[str] = ()
+) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+    """`twofold serve`; `within` is a command that runs it."""
+    command = [*within, sys.executable, "-m", "twofold", "serve", "--port", "0", "--json"]
     command += ["--data", str(data), *words]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:

@@ -15,7 +15,7 @@ from twofold.server.model import Action, Actor, Channel, Page, View
 from twofold.server.pages import MAIN, etag_of
 from twofold.server.registry import Registry, reachable
 from twofold.server.registry.following_pages import LARGE, Wanted
-from twofold.server.registry.looking import not_found
+from twofold.server.registry.looking import keep, not_found
 from twofold.server.rendering import conda
 from twofold.server.store import Connection, Database, files, pages, twins
 from twofold.server.wheel_records import NOARCH
@@ -46,19 +46,24 @@ def repodata(registry: Registry, view: View, subdir: str, name: str) -> tuple[Pa
     if kept is not None and len(kept.body) >= LARGE:
         registry.whole.followers.wake(registry.database, wanted)
         return kept, found.public
-    return render(registry.database, wanted), found.public
+    page = _made(registry.database, wanted)
+    keep(registry.database, found.id, wanted.key, page)
+    return page, found.public
 
 
-def render(database: Database, wanted: Wanted) -> Page:
+def render(database: Database, wanted: Wanted) -> None:
     """Render a page as the records are now, and keep it."""
+    page = _made(database, wanted)
+    with database.write() as db:
+        pages.set_page(db, wanted.channel.id, wanted.key, page)
+
+
+def _made(database: Database, wanted: Wanted) -> Page:
     channel, label, subdir = wanted.channel, wanted.label, wanted.subdir
     with database.read() as db:
         serial = pages.last_change(db, channel.id, label, subdir)
         body = _MAKERS[wanted.name](db, channel, label, subdir)
-    page = Page(body, etag_of(body), serial)
-    with database.write() as db:
-        pages.set_page(db, channel.id, wanted.key, page)
-    return page
+    return Page(body, etag_of(body), serial)
 
 
 def _repodata(db: Connection, channel: Channel, label: str, subdir: str) -> bytes:
@@ -115,6 +120,5 @@ def channeldata(registry: Registry, view: View) -> tuple[Page, bool]:
         ]
     body = conda.channeldata(listed)
     page = Page(body, etag_of(body), found.serial)
-    with registry.database.write() as db:
-        pages.set_page(db, found.id, key, page)
+    keep(registry.database, found.id, key, page)
     return page, found.public

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from dataclasses import dataclass
 
 from twofold.artifact import Kind
-from twofold.errors import Refused
+from twofold.errors import Refused, Unreachable
 from twofold.names import normalised
 from twofold.server import pages
 from twofold.server.model import Action, Actor, Channel, Page, Project, Stored, View
 from twofold.server.registry import Registry, reachable
 from twofold.server.rendering import simple
-from twofold.server.store import channels, files
+from twofold.server.store import Database, channels, files
 from twofold.server.store import pages as stored_pages
+
+log = logging.getLogger("twofold.server")
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,17 @@ def simple_index(registry: Registry, view: View, form: str) -> tuple[Page, bool]
         every = stored_pages.projects_with_page(db, found.id, prefix)
     body = simple.index_json(every) if form == pages.JSON else simple.index_html(every)
     page = Page(body, pages.etag_of(body), found.names_serial)
-    with registry.database.write() as db:
-        stored_pages.set_page(db, found.id, key, page)
+    keep(registry.database, found.id, key, page)
     return page, found.public
+
+
+def keep(database: Database, channel_id: int, key: str, page: Page) -> None:
+    """Keep a page made for a reader, who gets it also where nothing can be written just now."""
+    try:
+        with database.write() as db:
+            stored_pages.set_page(db, channel_id, key, page)
+    except (OSError, Unreachable) as error:
+        log.error(json.dumps({"failed": "keeping", "page": key, "reason": str(error)}))
 
 
 def file(registry: Registry, actor: Actor, channel_name: str, sha256: str, filename: str) -> Found:

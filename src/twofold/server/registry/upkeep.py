@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -92,7 +92,9 @@ def _stale_shards(db: Connection, channel_id: int, name: str) -> list[str]:
 
 
 def sweep(registry: Registry, dry_run: bool = False) -> list[str]:
-    """Remove objects that no record needs and that are older than a day; returns their hashes."""
+    """Remove objects that no record needs and that are older than a day, and what a killed server
+    left of uploads as old; returns the objects' hashes.
+    """
     limit = registry.clock() - GRACE
     with registry.database.read() as db:
         wanted = files.recorded_blobs(db)
@@ -101,10 +103,25 @@ def sweep(registry: Registry, dry_run: bool = False) -> list[str]:
         for blob in registry.blobs.all()
         if blob.sha256 not in wanted and blob.written_at < limit
     ]
-    for sha256 in unused:
-        if not dry_run:
+    if not dry_run:
+        for sha256 in unused:
             registry.blobs.delete(sha256)
+        _sweep_leftovers(registry, limit)
     return unused
+
+
+def _sweep_leftovers(registry: Registry, limit: datetime) -> None:
+    for part in registry.blobs.leftovers(limit):
+        part.unlink(missing_ok=True)
+    if not registry.spool.is_dir():
+        return
+    for left in registry.spool.iterdir():
+        if datetime.fromtimestamp(left.stat().st_mtime, UTC) >= limit:
+            continue
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def move(registry: Registry, database: Database, blobs: Blobs, tell: Progress) -> tuple[int, int]:

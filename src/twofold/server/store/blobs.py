@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -20,6 +20,10 @@ from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, S3Store
 
 from twofold.errors import TwofoldError, Unreachable
+
+#: For an object store that is away: a client that is told to try again is better off than one
+#: that waits for minutes, which is obstore's default.
+_PATIENCE: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=10)}
 
 #: Bytes read at once from an object.
 CHUNK = 1 << 18
@@ -144,6 +148,16 @@ class Blobs:
                     if len(name) == 64:
                         yield BlobStored(name, int(item["size"]), item["last_modified"])
 
+    def leftovers(self, before: datetime) -> list[Path]:
+        """Parts of local objects whose writer was killed, last written before then."""
+        if self.folder is None:
+            return []  # S3 shows an object only when it is whole
+        return [
+            part
+            for part in self.folder.rglob(".*.part")
+            if datetime.fromtimestamp(part.stat().st_mtime, UTC) < before
+        ]
+
     def answers(self) -> bool:
         """Whether the store can be reached now."""
         try:
@@ -188,7 +202,8 @@ def _s3(url: str) -> S3Store:
         options["endpoint"] = endpoint
         options["virtual_hosted_style_request"] = False
         options["client_options"] = {"allow_http": endpoint.startswith("http://")}
-    return S3Store(parts.netloc, prefix=parts.path.strip("/") or None, **options)
+    prefix = parts.path.strip("/") or None
+    return S3Store(parts.netloc, prefix=prefix, retry_config=_PATIENCE, **options)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,6 +7,7 @@ its reading was stale. PostgreSQL: READ COMMITTED; writers of one channel queue 
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -179,9 +180,7 @@ def _told() -> Iterator[None]:
     except OperationalError as error:
         reason = str(error.orig).strip().splitlines()[0]
         if "full" in reason:
-            raise TwofoldError(
-                f"the database cannot grow: {reason}", "free some space; nothing was changed"
-            ) from error
+            raise OSError(errno.ENOSPC, f"the database cannot grow: {reason}") from error
         raise Unreachable(
             f"the database does not answer: {reason}", "try again; see the server's --database"
         ) from error

@@ -6,6 +6,7 @@ people the whole. The Content-Type is exact, without charset, because uv compare
 
 from __future__ import annotations
 
+import errno
 import json
 
 from starlette.requests import Request
@@ -14,6 +15,12 @@ from starlette.responses import Response
 from twofold.errors import Refused, TwofoldError
 from twofold.server.reason_phrase import HEADER, reason_of
 from twofold.server.throttle import WINDOW
+
+#: What a disk says that takes no more: full, over quota, a file grown too large.
+_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+#: Status -> when to try again (seconds): a store that is away comes back sooner than space.
+_LATER = {503: "5", 507: "60"}
 
 
 def problem(code: str, message: str, hint: str = "", status: int = 400) -> Response:
@@ -32,6 +39,8 @@ def problem(code: str, message: str, hint: str = "", status: int = 400) -> Respo
         status,
         media_type="application/problem+json",
     )
+    if status in _LATER:
+        response.headers["retry-after"] = _LATER[status]
     if status == 401:
         response.headers["www-authenticate"] = 'Basic realm="twofold", charset="UTF-8"'
     if status == 429:
@@ -54,11 +63,14 @@ async def refused(_request: Request, error: Exception) -> Response:
 
 
 async def troubled(_request: Request, error: Exception) -> Response:
-    """The outside world (database, object store, disk) failed: 503, try again."""
+    """The outside world (database, object store, disk) failed: 503 (507 when full), try again."""
     if isinstance(error, TwofoldError):
         first = error.problems[0]
         return problem("unavailable", first.message, first.hint, 503)
-    return problem("unavailable", f"The server's storage failed: {error}", "try again", 503)
+    reason = f"The server's storage failed: {getattr(error, 'strerror', None) or error}"
+    if getattr(error, "errno", None) in _FULL:
+        return problem("no-space", reason, "nothing was changed; its operator frees space", 507)
+    return problem("unavailable", reason, "try again", 503)
 
 
 async def our_fault(_request: Request, _error: Exception) -> Response:
