@@ -18,7 +18,9 @@ from tests.server.upstream import Static, second_place, stand
 from twofold.errors import Refused, Unreachable
 from twofold.server.clock import now
 from twofold.server.registry import changing, following
+from twofold.server.resolving import resolver
 from twofold.server.store import audit
+from twofold.server.store import people as stored_people
 from twofold.server.upstreams.http import Source, fetch_page
 from twofold.server.upstreams.targets import Target
 
@@ -315,6 +317,41 @@ def test_a_closure_is_brought_and_kept_current(
     again = following.refollow(served.registry, served.owner, "main")
     assert {name.split("-py")[0] for name in again.brought} == {"spam-2.0", "speed-1.1"}
     assert "absent" in again.missing["absent"]
+
+
+def test_uv_finds_releases_that_fit_together_where_the_newest_do_not(
+    served: Place, behind: Place, tmp_path: Path
+) -> None:
+    for wheel in (
+        make_wheel(tmp_path, "spam", "1.0", "Requires-Dist: eggs", "Requires-Dist: ham"),
+        make_wheel(tmp_path, "ham", "1.0", "Requires-Dist: eggs<2"),
+        make_wheel(tmp_path, "eggs", "1.0"),
+        make_wheel(tmp_path, "eggs", "2.0"),
+        make_wheel(tmp_path, "eggs", "1.5", tag="cp312-cp312-win_amd64"),
+        make_sdist(tmp_path, "eggs", "1.9"),
+        make_sdist(tmp_path, "source", "1.0"),
+    ):
+        behind.publish(wheel)
+    assert behind.owner.user is not None
+    stand(served, f"{behind.channel}/simple/")
+    resolve = resolver(served.registry, served.settings)
+    assert resolve is not None
+    target = Target("3.12", "linux-64")
+    place = (served.registry, served.owner, "main")
+    done = following.follow(*place, ["spam"], target, resolve)
+    assert {name.split("-py")[0] for name in done.brought} == {"spam-1.0", "ham-1.0", "eggs-1.0"}
+    assert done.missing == {}
+    again = following.refollow(*place, resolve)
+    assert (again.brought, again.missing) == ([], {})
+    windows = following.follow(*place, ["eggs<2"], Target("3.12", "win-64"), resolve)
+    assert windows.brought == ["eggs-1.5-cp312-cp312-win_amd64.whl"]
+    done = following.follow(*place, ["source"], target, resolve)
+    assert "sdists" in done.missing["source"]
+    done = following.follow(*place, ["spam", "eggs>=2"], target, resolve)
+    assert "<2,>=2" in done.missing["eggs"]
+    with served.registry.database.read() as db:
+        tokens = stored_people.tokens_of(db, served.owner.user.id if served.owner.user else 0)
+    assert [token for token in tokens if token.name == "follow"] == []  # revoked
 
 
 def test_the_command_line_adds_lists_follows_and_removes(

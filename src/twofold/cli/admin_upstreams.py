@@ -136,13 +136,19 @@ def _list(args: argparse.Namespace, registry: Registry) -> int:
 def _follow(args: argparse.Namespace, registry: Registry) -> int:
     from twofold.server.registry import following
     from twofold.server.registry.administration import OPERATOR
+    from twofold.server.resolving import resolver
+    from twofold.server.settings import Settings
     from twofold.server.upstreams.targets import Target
 
+    resolve = resolver(registry, Settings(args.data.resolve(), args.database, args.objects))
+    if resolve is None:
+        note("uv is not installed: taking the newest releases that fit, project by project")
     if not args.names:
-        done = following.refollow(registry, OPERATOR, args.channel)
+        done = following.refollow(registry, OPERATOR, args.channel, resolve)
     elif args.python and args.platform:
         target = Target(args.python, args.platform)
-        done = following.follow(registry, OPERATOR, args.channel, args.names, target)
+        wanted = (args.channel, args.names, target)
+        done = following.follow(registry, OPERATOR, *wanted, resolve)
     else:
         raise TwofoldError(
             "a closure is for a Python and a platform",

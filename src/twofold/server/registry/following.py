@@ -1,13 +1,14 @@
 """Follow projects: bring them, with all they need, from the upstream, and keep them current.
 
-The closure is found by taking the newest release that fits whatever is asked of a project so far,
-and another one when more is asked of it later. Nothing is given back once it is here: a channel may
-hold more than one solution needs, and the solvers of pip and conda choose among it.
+With a resolver (`server.resolving`: uv) its solution is brought. Without one, or where it finds
+none, the closure is found by taking the newest release that fits whatever is asked of a project so
+far, and another one when more is asked of it later. Nothing is given back once it is here: a
+channel may hold more than one solution needs, and the solvers of pip and conda choose among it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -17,7 +18,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
 from twofold.artifact import Kind
-from twofold.errors import Refused, Unreachable
+from twofold.errors import Refused, ToolFailed, Unreachable
 from twofold.names import normalised
 from twofold.server.model import Action, Actor, Channel, Stored
 from twofold.server.registry import Registry, hearing, upstreaming
@@ -54,8 +55,16 @@ class _Wish:
     chosen: _Candidate | None = None
 
 
+Resolve = Callable[[str, Sequence[str], Target], dict[str, str]]
+
+
 def follow(
-    registry: Registry, actor: Actor, channel: str, names: Iterable[str], target: Target
+    registry: Registry,
+    actor: Actor,
+    channel: str,
+    names: Iterable[str],
+    target: Target,
+    resolve: Resolve | None = None,
 ) -> Followed:
     """Bring these requirements and their closure, and remember to do so again (`refollow`)."""
     wanted = sorted({str(_requirement(name)) for name in names})
@@ -66,10 +75,25 @@ def follow(
             settings["follows"] = [*settings.get("follows", []), entry]
             channels.change_channel(change.db, change.channel.id, settings=settings)
             change.note("follow", ", ".join(wanted), python=target.python, platform=target.platform)
-    return _Round(registry, actor, channel, target).bring(wanted)
+    return _bring(_Round(registry, actor, channel, target), wanted, resolve)
 
 
-def refollow(registry: Registry, actor: Actor, channel: str) -> Followed:
+def _bring(one: _Round, names: Sequence[str], resolve: Resolve | None) -> Followed:
+    if resolve is None:
+        return one.bring(names)
+    try:
+        solution = resolve(one.channel.name, names, one.target)
+    except ToolFailed as error:
+        done = one.bring(names)
+        if not done.missing:
+            done.missing[", ".join(names)] = error.problems[0].message
+        return done
+    return one.bring_solution(solution)
+
+
+def refollow(
+    registry: Registry, actor: Actor, channel: str, resolve: Resolve | None = None
+) -> Followed:
     """Bring what has become newer of everything that the channel follows."""
     with registry.database.read() as db:
         found = channels.channel_named(db, channel)
@@ -78,7 +102,7 @@ def refollow(registry: Registry, actor: Actor, channel: str) -> Followed:
     done = Followed()
     for entry in found.settings.get("follows", []):
         target = Target(entry["python"], entry["platform"])
-        one = _Round(registry, actor, channel, target).bring(entry["names"])
+        one = _bring(_Round(registry, actor, channel, target), entry["names"], resolve)
         done.brought += one.brought
         done.here += [name for name in one.here if name not in done.here]
         done.missing |= one.missing
@@ -100,7 +124,7 @@ class _Round:
     """One closure for one target, from the channel's own files and its upstream's offers."""
 
     def __init__(self, registry: Registry, actor: Actor, channel: str, target: Target) -> None:
-        self.registry, self.actor = registry, actor
+        self.registry, self.actor, self.target = registry, actor, target
         with registry.database.read() as db:
             found = channels.channel_named(db, channel)
         assert found is not None
@@ -117,6 +141,12 @@ class _Round:
             requirement, extra = queue.pop(0)
             if self._applies(requirement, extra):
                 queue += self._take(requirement)
+        return self.done
+
+    def bring_solution(self, versions: Mapping[str, str]) -> Followed:
+        """Exactly these releases."""
+        for key, version in sorted(versions.items()):
+            self._newest(key, _Wish(SpecifierSet(f"=={version}")))
         return self.done
 
     def _applies(self, requirement: Requirement, extra: str) -> bool:
@@ -151,8 +181,7 @@ class _Round:
                 if wish.specifier.contains(one.version, prereleases=None)
             ]
             if not fitting:
-                asked = f" {wish.specifier}" if str(wish.specifier) else ""
-                self.done.missing[key] = f"there is no wheel of {key}{asked} for this target"
+                self.done.missing[key] = self._why_none(key, wish)
                 return None
             best = max(fitting, key=lambda one: (one.version, -one.rank))
             wish.chosen = best
@@ -164,6 +193,17 @@ class _Round:
         (self.done.brought if brought else self.done.here).append(best.filename)
         with self.registry.database.read() as db:
             return files.file_named(db, self.channel.id, "", best.filename)
+
+    def _why_none(self, key: str, wish: _Wish) -> str:
+        asked = f" {wish.specifier}" if str(wish.specifier) else ""
+        with self.registry.database.read() as db:
+            private = is_private(db, self.channel, self.upstream, key)
+        offers = (
+            [] if private else hearing.offers_of(self.registry, self.channel, self.upstream, key)
+        )
+        sdists = any(offer.filename.endswith(".tar.gz") for offer in offers)
+        only = "; there are sdists, which nothing is built from here" if sdists else ""
+        return f"there is no wheel of {key}{asked} for this target{only}"
 
     def _candidates(self, key: str) -> list[_Candidate]:
         """Wheels that fit the target: of ours, and of the upstream's unless the name is private."""
