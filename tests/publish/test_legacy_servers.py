@@ -161,6 +161,16 @@ def test_a_wrong_password_is_told(devpi: str, release: Release) -> None:
     assert "token" in caught.value.hint
 
 
+def test_a_release_is_tried_from_an_index_whose_files_lie_beside_it(
+    devpi: str, twofold: Callable[..., Any], tmp_path: Path
+) -> None:
+    """devpi's page is at me/dev/+simple/, its files are at me/dev/+f/."""
+    address = f"legacy+http://me:pw-devpi@{devpi.removeprefix('http://')}/me/dev/"
+    file = make(tmp_path / "dist", f"3.0.{next(VERSIONS)}")[0]
+    ran = twofold("publish", file, "--to", address, "--try")
+    assert ran.code == 0, ran.out
+
+
 def test_the_command_does_it_from_the_terminal(
     twofold: Callable[..., Any], release: Release, pypiserver: str
 ) -> None:

@@ -114,7 +114,9 @@ def test_a_dry_run_sends_nothing_and_says_what_would_happen(
     twofold: Callable[..., Any], registry: Any, release: Release
 ) -> None:
     token = {"TWOFOLD_TOKEN": registry.token}
-    words = ["publish", *release.files, "--to", registry.channel, "--dry-run"]
+    conda = make_conda(release.folder, "other_package", "1.0.0")
+    files = [release.wheel, release.sdist, conda]
+    words = ["publish", *files, "--to", registry.channel, "--dry-run"]
     first = twofold(*words, env=token)
     assert first.code == 0, first.err
     assert first.out.count("upload") == 3

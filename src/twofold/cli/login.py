@@ -25,15 +25,21 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
     from twofold.publish.login import log_in
 
     secret = _read(args.target, args.user)
     done = log_in(args.target, secret, args.user, check=not args.no_check)
     if args.json:
-        result({"target": done.target, "who": done.who, "stored": done.stored})
+        result(asdict(done))
     else:
         note(f"stored in {done.stored}")
-        print(f"logged in to {done.target}" + (f" as {done.who}" if done.who else ""))
+        who = f" as {done.who}" if done.who else ""
+        if done.checked:
+            print(f"logged in to {done.target}{who}")
+        else:
+            print(f"stored for {done.target}{who}; not checked: the first upload tells")
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import re
 import shlex
 import subprocess
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from twofold.errors import Unreachable
 
@@ -65,22 +66,43 @@ def has_project(index: str, project: str, token: str = "") -> bool:
     Raises Unreachable when the index does not say yes or no: whether a name is private must
     not be guessed.
     """
-    name = re.sub(r"[-_.]+", "-", project).lower()
-    address = f"{index.rstrip('/')}/{name}/"
+    return _page(index, project, token) is not None
+
+
+def links_of(index: str, project: str, token: str = "") -> set[str]:
+    """The addresses of a project's files, as its page on the index links them; none without one.
+
+    Unquoted: pip quotes what the page does not (`+`). Files may lie anywhere: beside the index
+    (devpi), or on another host (PyPI). Raises Unreachable.
+    """
+    text = _page(index, project, token) or ""
+    found = (html.unescape(link) for link in re.findall(r"""href\s*=\s*["']([^"']+)""", text, re.I))
+    return {unquote(urldefrag(urljoin(_address(index, project), link)).url) for link in found}
+
+
+def _address(index: str, project: str) -> str:
+    return f"{index.rstrip('/')}/{re.sub(r'[-_.]+', '-', project).lower()}/"
+
+
+def _page(index: str, project: str, token: str) -> str | None:
+    """The HTML page of a project; None where the index does not have it."""
+    address = _address(index, project)
     if address.startswith("file:"):
-        return Path(urllib.request.url2pathname(urlsplit(address).path)).is_dir()
-    request = urllib.request.Request(address)
+        folder = Path(urllib.request.url2pathname(urlsplit(address).path))
+        page = folder / "index.html"
+        return (page.read_text("utf-8") if page.is_file() else "") if folder.is_dir() else None
+    request = urllib.request.Request(address, headers={"Accept": "text/html"})
     if token:
         userpass = base64.b64encode(f"__token__:{token}".encode()).decode()
         request.add_unredirected_header("Authorization", f"Basic {userpass}")
     try:
-        with urllib.request.urlopen(request, timeout=30):
-            return True
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return str(answer.read().decode("utf-8", "replace"))
     except urllib.error.HTTPError as error:
         if error.code == 404:
-            return False
+            return None
         raise Unreachable(
-            f"{index} answered {error.code} when asked for {name}", "check the address and token"
+            f"{index} answered {error.code} when asked for {project}", "check the address and token"
         ) from error
     except urllib.error.URLError as error:
         raise Unreachable(

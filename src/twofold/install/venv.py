@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from twofold.errors import ToolFailed, TwofoldError
 from twofold.indexes import find_uv
-from twofold.install.sources import PipSources, has_project, pip_is_here, pip_sources
+from twofold.install.sources import PipSources, has_project, links_of, pip_is_here, pip_sources
 
 Installer = Literal["pip", "uv"]
 
@@ -92,10 +92,10 @@ def _guard(command: list[str], extra: dict[str, str], wanted: PipInstall) -> Non
         return  # the run itself fails in the same way, and its output is shown
     base = wanted.index.rstrip("/").removesuffix("/simple")
     for item in json.loads(done.stdout)["install"]:
-        name, url = item["metadata"]["name"], item["download_info"]["url"]
-        if not _without_user(url).startswith(base + "/") and has_project(
-            wanted.index, name, wanted.token
-        ):
+        name, url = item["metadata"]["name"], _without_user(item["download_info"]["url"])
+        if url.startswith(base + "/") or not has_project(wanted.index, name, wanted.token):
+            continue
+        if unquote(url) not in links_of(wanted.index, name, wanted.token):
             raise TwofoldError(
                 f"pip would take {name} {item['metadata']['version']} from another index although "
                 f"{wanted.index} has that name: another's package may be posing as yours",

@@ -30,11 +30,13 @@ CAN_TELL = ("registry", "anaconda")
 
 @dataclass(frozen=True)
 class LoggedIn:
-    """`stored` says where the token is kept; `who` is '' where the target cannot tell."""
+    """`stored` says where the token is kept; `who` is '' where the target cannot tell, and
+    `checked` False where it was not asked."""
 
     target: str
     who: str
     stored: str
+    checked: bool = True
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,10 @@ def log_in(word: str, secret: str, user: str = "", *, check: bool = True) -> Log
         token = _anaconda_token(settings, user, token)
         user = ""
     who = ""
-    if check and settings.kind in CAN_TELL:
+    asked = check and settings.kind in CAN_TELL
+    if asked:
         who = _ask(settings, Credentials(token, user or None, "standard input"))
-    return LoggedIn(settings.name, who or user, _store(settings, token, user))
+    return LoggedIn(settings.name, who or user, _store(settings, token, user), asked)
 
 
 def _store(settings: TargetSettings, token: Secret, user: str) -> str:

@@ -14,8 +14,9 @@ from twofold.publish.journal import Journal
 from twofold.publish.targets.protocol import Seen, Target
 from twofold.publish.targets.twins import clash
 
-#: The rule of a target that takes nothing from us, whatever it is.
-NO_RIGHT = ("no-right",)
+#: The rules of a target that takes nothing from us, and of one that cannot be looked into:
+#: whatever the file is.
+NO_RIGHT, NOT_SEEN = ("no-right",), ("cannot-be-verified",)
 
 #: What is told of a target whose files cannot be fetched back (message, hint).
 UNREADABLE = (
@@ -60,7 +61,7 @@ class Step:
     def place(self) -> str:
         """Where a refusal is: the file at the target, or the target that takes nothing at all."""
         target = self.target.settings.name
-        return target if self.rules == NO_RIGHT else f"{self.file.name} -> {target}"
+        return target if self.rules in (NO_RIGHT, NOT_SEEN) else f"{self.file.name} -> {target}"
 
     @property
     def row(self) -> dict[str, object]:
@@ -163,7 +164,7 @@ def _step(
         names = tuple(rule.__name__.replace("_", "-") for rule in objections)
         return Step(target, file, Action.REFUSED, "; ".join(objections.values()), rules=names)
     if target.settings.verify and not target.can_be_read:
-        return Step(target, file, Action.REFUSED, *UNREADABLE, rules=("cannot-be-verified",))
+        return Step(target, file, Action.REFUSED, *UNREADABLE, rules=NOT_SEEN)
     return _compared(target, file, target.look(file), journal)
 
 
