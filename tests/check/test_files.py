@@ -144,6 +144,10 @@ FILES: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Path]]] = {
     ),
     "TF108": (wheel(code("match 1:\n    case 1: pass")), sound),
     "TF109": (wheel(code("from enum import StrEnum")), wheel(code("from enum import Enum"))),
+    "TF111": (
+        wheel(code("import numpy")),
+        wheel(code("import numpy"), Requires_Dist="numpy>=1; extra == 'plots'"),
+    ),
     "TF201": (wheel(code("") | {"my_package/server.pem": KEY}), sound),
     "TF202": (wheel(code("") | {"my_package/.DS_Store": b"x"}), sound),
     "TF203": (wheel({}), wheel({}, Requires_Dist="numpy")),

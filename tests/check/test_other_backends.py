@@ -172,6 +172,10 @@ def test_a_folder_without_any_project_is_still_told(
         ("from . import plots\n", {"plots": "x = 1\n", "pkgext": "import numpy\n"}),
         ("def f():\n    from . import core\n", {"core": "x = 1\n", "ext": "import numpy\n"}),
         (
+            "def __getattr__(name):\n    return import_module(f'.{name}', __name__)\n",
+            {"ext": "import numpy\n"},
+        ),
+        (
             "try:\n    from . import ext\nexcept ImportError:\n    ext = None\n",
             {"ext": "import numpy\n"},
         ),
@@ -183,6 +187,21 @@ def test_what_an_optional_module_needs_is_only_a_warning(
     files = {f"src/pkg/{name}.py": text for name, text in others.items()}
     root = project({"src/pkg/__init__.py": source, **files})
     assert [f.severity for f in found(root) if f.code == "TF111"] == ["warning"]
+
+
+def test_a_plugin_does_not_depend_on_its_host(project: Callable[..., Path]) -> None:
+    files = {
+        "src/pkg/__init__.py": "from .core import x\n",
+        "src/pkg/core.py": "x = 1\n",
+        "src/pkg/plugin.py": "import pytest\n",
+    }
+    points = {"dependencies = []": '[project.entry-points.pytest11]\npkg = "pkg.plugin"'}
+    assert errors(project(files, points)) == []
+
+
+def test_an_import_where_something_failed_is_optional(project: Callable[..., Path]) -> None:
+    source = "try:\n    set\nexcept NameError:\n    from sets import Set as set\n"
+    assert errors(project({"src/pkg/__init__.py": source})) == []
 
 
 def test_a_vendored_module_is_no_missing_dependency(project: Callable[..., Path]) -> None:

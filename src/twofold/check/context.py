@@ -57,11 +57,12 @@ class Code:
 
     `modules` are by dotted name, those with syntax errors too; `opaque` the dotted names of
     compiled modules. `version` is '' when it comes from the code itself. `minors` are the minor
-    versions of Python 3 let in, () when that is not said. `files` are the paths of everything
-    packed, as told in findings, with their bytes where they were read. `is_complete` says that
-    nothing is added to the code when it is built. `left_out` are paths that are there, but not
-    packed; `allow` globs of files that may look secret. A rule may leave out what is no error when
-    nobody `wants_warnings`. `edges` are what `cycles` found out of each module.
+    versions of Python 3 let in, () when that is not said. `dependencies` are PEP 508's, those of
+    extras apart; whether they are all is `are_dependencies_known`. `files` are the paths of
+    everything packed, as told in findings, with their bytes where they were read. `is_complete`
+    says that nothing is added to the code when it is built. `left_out` are paths that are there,
+    but not packed; `allow` globs of files that may look secret. A rule may leave out what is no
+    error when nobody `wants_warnings`. `edges` are what `cycles` found out of each module.
     """
 
     def __init__(self, modules: dict[str, CodeModule], paths: list[str]) -> None:
@@ -72,7 +73,10 @@ class Code:
         self.version = ""
         self.requires_python = ""
         self.minors: tuple[int, ...] = ()
+        self.name = ""
         self.dependencies: list[str] = []
+        self.optional_dependencies: list[str] = []
+        self.are_dependencies_known = True
         self.entry_points: dict[str, dict[str, str]] = {}
         self.files: dict[str, bytes | None] = {}
         self.is_complete = True
@@ -119,7 +123,13 @@ class Context(Code):
         self.version = "" if "version" in project.dynamic else project.version
         self.requires_python = project.requires_python
         self.minors = allowed_minors(project.requires_python)
+        self.name = project.name
         self.dependencies = project.dependencies
+        self.optional_dependencies = [
+            need for extra in project.optional_dependencies.values() for need in extra
+        ]
+        computed = {"dependencies", "optional-dependencies"} & project.dynamic
+        self.are_dependencies_known = not computed
         self.entry_points = project.entry_points
         self.is_complete = project.backend in ("", "twofold_build")
         self.place = "pyproject.toml"

@@ -20,7 +20,7 @@ from twofold_build.names import normalised
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold.check.context import Context
+    from twofold.check.context import Code, Context
 
 #: Distributions that are depended on for something else than an import of theirs.
 _NOT_IMPORTED = re.compile(
@@ -30,25 +30,25 @@ _NOT_IMPORTED = re.compile(
 )
 
 
-def missing_dependency(context: Context) -> Iterator[Told]:
+def missing_dependency(code: Code) -> Iterator[Told]:
     """TF111. A warning where some dependency may provide it, or the import may never run: inside
     a function, or in a module that the packages themselves do not import."""
-    if not _are_known(context):
+    if not code.are_dependencies_known:
         return
-    declared = _Declared(context)
-    reached = context.reached
-    vendored = _vendored(context)
+    declared = _Declared(code)
+    reached = code.reached
+    vendored = _vendored(code)
     seen: set[str] = set()
-    first = sorted(context.modules.values(), key=lambda module: module.name not in reached)
+    first = sorted(code.modules.values(), key=lambda module: module.name not in reached)
     for module in first:
         for found in module.facts.imports:
             if not found.top or found.is_typing_only or found.is_optional or found.top in seen:
                 continue
             may_never_run = found.is_deferred or module.name not in reached
-            if may_never_run and not context.wants_warnings:
+            if may_never_run and not code.wants_warnings:
                 continue
             if (
-                context.space.is_top(found.top)
+                code.space.is_top(found.top)
                 or is_stdlib(found.top)
                 or declared.provides(found.module)
                 or found.top in vendored
@@ -86,28 +86,18 @@ def unused_dependency(context: Context) -> Iterator[Told]:
         )
 
 
-def _vendored(context: Context) -> set[str]:
+def _vendored(code: Code) -> set[str]:
     """Modules of others that lie in a folder of the package, which puts it on sys.path."""
-    return {
-        match[1] for name in (*context.modules, *context.opaque) if (match := VENDORED.search(name))
-    }
-
-
-def _are_known(context: Context) -> bool:
-    """Whether another backend does not compute the dependencies when it builds."""
-    return not {"dependencies", "optional-dependencies"} & context.project.dynamic
+    return {match[1] for name in (*code.modules, *code.opaque) if (match := VENDORED.search(name))}
 
 
 class _Declared:
     """The project's dependencies, extras included, and the import names they bring."""
 
-    def __init__(self, context: Context) -> None:
-        project = context.project
-        listed = [*project.dependencies]
-        for extra in project.optional_dependencies.values():
-            listed += extra
+    def __init__(self, code: Code) -> None:
+        listed = [*code.dependencies, *code.optional_dependencies]
         self._names = {normalised(name) for name in map(_name, listed) if name}
-        self._names.discard(normalised(project.name))
+        self._names.discard(normalised(code.name))
         self._plain = {name.replace("-", "_") for name in self._names}
 
     @cached_property

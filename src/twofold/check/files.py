@@ -46,6 +46,10 @@ class FileCode(Code):
         self.minors = allowed_minors(self.requires_python)
         self.files = {self.place(path): data for path, data in contents.items()}
         self.entry_points = _entry_points(contents)
+        self.name = artifact.name
+        self.dependencies = [] if artifact.kind.is_conda else list(artifact.depends)
+        # A conda package depends on conda's names; an sdist's code is not judged.
+        self.are_dependencies_known = artifact.kind is Kind.WHEEL
         # A wheel for one platform leaves out the modules of the others.
         self.is_complete = all(tag.endswith("-any") for tag in artifact.tags)
 

@@ -16,13 +16,15 @@ _TESTS = ("test", "tests", "testing", "conftest", "benchmarks")
 
 
 def reached_modules(code: Code) -> frozenset[str]:
-    """Dotted names: the top packages and modules, those of the entry points, and all that these
-    import at once and without a `try`. A package that imports nothing of its own, not even inside
-    a function, is taken to be used by its modules."""
+    """Dotted names: the top packages and modules, those of the scripts, and all that these import
+    at once and without a `try`. A package that imports nothing of its own, not even inside a
+    function, is taken to be used by its modules."""
     importing = {name for name in code.modules if "." not in name and _imports_its_own(code, name)}
     waiting = [name for name in code.modules if _is_start(name, importing)]
-    for listed in code.entry_points.values():
-        waiting += [reference.partition(":")[0].strip() for reference in listed.values()]
+    # Other groups are plug-ins: who loads them (pytest, Sphinx) is installed then.
+    for group in ("console_scripts", "gui_scripts"):
+        listed = code.entry_points.get(group, {}).values()
+        waiting += [reference.partition(":")[0].strip() for reference in listed]
     reached: set[str] = set()
     while waiting:
         name = waiting.pop()
@@ -39,6 +41,8 @@ def reached_modules(code: Code) -> frozenset[str]:
 
 def _imports_its_own(code: Code, name: str) -> bool:
     module = code.modules[name]
+    if "__getattr__" in module.facts.defined:
+        return True
     targets = (code.space.target(module, found) for found in module.facts.imports)
     return any(target is not None and code.space.is_own(target) for target in targets)
 

@@ -47,7 +47,7 @@ TF107 W import-cycle           cycles       -         Modules import each other 
 TF108 E newer-syntax           pythons      pythons   The code needs a newer Python than requires-python says.
 TF109 E newer-stdlib           pythons      pythons   The standard library has it only in a newer Python.
 TF110 W gone-from-stdlib       pythons      -         The standard library no longer has it.
-TF111 E missing-dependency     dependencies -         An import that no dependency provides.
+TF111 E missing-dependency     dependencies dependencies An import that no dependency provides.
 TF112 W unused-dependency      dependencies -         A dependency that nothing imports.
 TF201 E secret                 secrets      secrets   What looks like a key or a credential would be packed.
 TF202 W junk                   junk         junk      A file that hardly belongs into a package.

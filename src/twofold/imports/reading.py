@@ -18,7 +18,8 @@ class Import:
 
     `module` is dotted, as written (`''` for `from . import x`); `level` counts the leading
     dots. `names` are those of a `from` import (`('*',)` for a star), empty for `import x`.
-    `is_optional`: inside `try` with a handler for ImportError, or a platform's `if`.
+    `is_optional`: inside `try` with a handler for ImportError, in any handler, or in a platform's
+    `if`.
     `is_typing_only`: under `if TYPE_CHECKING`. `is_deferred`: inside a function.
     """
 
@@ -88,7 +89,8 @@ def _imports_of(node: ast.AST, around: Import, found: list[Import]) -> None:
         inside = _flagged(around, optional=optional)
         _collect(node.body, inside, found)
         for handler in node.handlers:
-            _collect(handler.body, inside, found)
+            # Whatever failed: this runs only then.
+            _collect(handler.body, _flagged(around, optional=True), found)
         _collect(node.orelse, around, found)
         _collect(node.finalbody, around, found)
     else:
