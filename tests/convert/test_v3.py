@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import msgpack
 import pytest
-from rattler import MatchSpec
+import zstandard
+from rattler import (
+    BuildString,
+    Gateway,
+    GenericVirtualPackage,
+    MatchSpec,
+    PackageName,
+    SourceConfig,
+    Version,
+    solve,
+)
+from rattler.index import index_fs
 
 from tests.conftest import Ran
-from tests.formats.making import METADATA, put_wheel
+from tests.formats.making import METADATA, put_conda, put_wheel
+from twofold.conda_metadata import CondaPackage
+from twofold.convert import CondaOptions, convert_all, packages_of
 from twofold.convert.v3 import wheel_record
 from twofold.errors import TwofoldError
 from twofold.formats.opening import read
+from twofold.index.folder import index_folder
 
 LINES = """\
 Requires-Python: >=3.9
@@ -61,3 +78,110 @@ def test_index_writes_them_where_asked_for(tmp_path: Path, twofold: Callable[...
     assert record["url"] == "../dist/my_package-1.0.0-py3-none-any.whl"
     assert found["info"]["repodata_revisions"]["v3"]["n_packages"] == 1
     assert found["repodata_version"] == 1
+
+
+def build_all(folder: Path) -> dict[str, dict[str, Any]]:
+    """What the conda packages in a channel folder say of themselves, by file name."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted(folder.glob("*/*.conda")):
+        found[path.name] = json.loads(read(path).metadata)
+    return found
+
+
+def test_v3_writes_extras_into_each_package_and_one_with_conditions(tmp_path: Path) -> None:
+    options = CondaOptions(v3=True, leave_out=["uvicorn", "pywin", "old"])
+    convert_all(put_wheel(tmp_path, metadata=METADATA + LINES), tmp_path / "channel", options)
+    made = build_all(tmp_path / "channel")
+    extras = {"fancy": ['pytorch[when="__linux"]', 'rich[version=">=13"]']}
+    assert {name.split("-")[2]: index["extra_depends"] for name, index in made.items()} == {
+        "pyv3_0.conda": extras,
+        "unix_pyge311_0.conda": extras,
+        "unix_pylt311_0.conda": extras,
+        "win_pyge311_0.conda": extras,
+        "win_pylt311_0.conda": extras,
+    }
+    assert made["my_package-1.0.0-pyv3_0.conda"]["depends"] == [
+        'python[version=">=3.9"]',
+        'colorama[when="__win"]',
+        'numpy[version=">=1.26,<3dev0"]',
+        'tomli[version=">=1",when="python<3.11"]',
+    ]
+
+
+def test_what_old_clients_cannot_read_stands_under_v3_in_repodata_and_shards(
+    tmp_path: Path,
+) -> None:
+    options = CondaOptions(v3=True, leave_out=["uvicorn"])
+    convert_all(put_wheel(tmp_path, metadata=METADATA + LINES), tmp_path / "channel", options)
+    index_folder(tmp_path / "channel")
+    noarch = tmp_path / "channel" / "noarch"
+    ours = json.loads((noarch / "repodata.json").read_text("utf-8"))
+    assert list(ours["v3"]["conda"]) == ["my_package-1.0.0-pyv3_0"]
+    assert len(ours["packages.conda"]) >= 4
+    assert "my_package-1.0.0-pyv3_0.conda" not in ours["packages.conda"]
+    assert ours["info"]["repodata_revisions"]["v3"]["n_packages"] == 1
+    (file,) = (noarch / "shards").iterdir()
+    shard = msgpack.unpackb(
+        zstandard.ZstdDecompressor().decompressobj().decompress(file.read_bytes())
+    )
+    assert list(shard["v3"]["conda"]) == ["my_package-1.0.0-pyv3_0"]
+    assert shard["packages.conda"].keys() == ours["packages.conda"].keys()
+    # rattler's own indexer puts every record where we do.
+    asyncio.run(index_fs(tmp_path / "channel", repodata_revisions=["v3"], force=True))
+    theirs = json.loads((noarch / "repodata.json").read_text("utf-8"))
+    assert list(theirs["v3"]["conda"]) == list(ours["v3"]["conda"])
+    assert theirs["packages.conda"].keys() == ours["packages.conda"].keys()
+
+
+def test_rattler_solves_extras_and_conditions_of_such_a_channel(tmp_path: Path) -> None:
+    channel = tmp_path / "channel"
+    options = CondaOptions(v3=True, leave_out=["uvicorn", "pywin", "numpy"])
+    lines = LINES.replace("sys_platform == 'linux'", "sys_platform == 'win32'")
+    convert_all(put_wheel(tmp_path, metadata=METADATA + lines), channel, options)
+    for name, version in (("rich", "13.0"), ("tomli", "2.0"), ("python", "3.10.1")):
+        put_conda(channel / "noarch", CondaPackage(name, version, noarch="generic"))
+    index_folder(channel)
+    chosen = asyncio.run(solved(channel, "my_package[extras=[fancy]]", tmp_path))
+    assert chosen == {"my_package", "python", "rich", "tomli"}
+    assert asyncio.run(solved(channel, "my_package", tmp_path)) == {"my_package", "python", "tomli"}
+    conditional = asyncio.run(solved(channel, "my_package[build=pyv3_0]", tmp_path))
+    assert conditional == {"my_package", "python", "tomli"}
+
+
+async def solved(channel: Path, spec: str, work: Path) -> set[str]:
+    gateway = Gateway(
+        cache_dir=work / "cache", default_config=SourceConfig(cache_action="no-cache")
+    )
+    records = await solve(
+        sources=[channel.as_uri()],
+        specs=[spec],
+        platforms=["linux-64", "noarch"],
+        gateway=gateway,
+        virtual_packages=[
+            GenericVirtualPackage(PackageName(name), Version("0"), BuildString.new_unchecked("0"))
+            for name in ("__unix", "__linux")
+        ],
+    )
+    return {record.name.source for record in records}
+
+
+def test_the_key_v3_acts_in_a_build_which_places_the_records_too(
+    tmp_path: Path, twofold: Callable[..., Ran]
+) -> None:
+    assert twofold("new", "demo", "--dep", "colorama; sys_platform == 'win32'").code == 0
+    root = tmp_path / "demo"
+    with (root / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write("\n[tool.twofold.conda]\nv3 = true\n")
+    for _ in range(2):  # the second build knows the first one's records
+        ran = twofold("build", cwd=root)
+        assert ran.code == 0, ran.err
+        found = json.loads((root / "conda-bld/noarch/repodata.json").read_text("utf-8"))
+        assert list(found["v3"]["conda"]) == ["demo-1.0.0-pyv3_0"]
+        assert len(found["packages.conda"]) == 2
+
+
+def test_a_condition_that_revision_3_cannot_say_is_a_note() -> None:
+    metadata = METADATA + "Requires-Dist: a; platform_machine == 'x86_64'\n"
+    packages = packages_of(metadata.encode(), None, ["py3-none-any"], CondaOptions(v3=True))
+    assert len(packages) == 8
+    assert all("no package of revision 3" in package.notes[0] for package in packages)

@@ -35,14 +35,14 @@ def index_channel(channel: str, made: Mapping[str, dict[str, Any]]) -> None:
 
         index_folder(Path(channel))
         return
-    data = {
-        "info": {"subdir": "noarch"},
-        "packages": {name: records[name] for name in records if name.endswith(".tar.bz2")},
-        "packages.conda": {name: records[name] for name in records if name.endswith(".conda")},
-        "removed": [],
-        "repodata_version": 1,
-    }
-    text = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    from twofold.index.placing import sorted_out, with_v3
+
+    placed = sorted_out(records)
+    newer = placed.pop("v3", {})
+    data = {"info": {"subdir": "noarch"}, **placed, "removed": [], "repodata_version": 1}
+    text = json.dumps(
+        with_v3(data, newer), sort_keys=True, ensure_ascii=False, separators=(",", ":")
+    )
     draft = Draft(os.path.join(channel, "noarch", "repodata.json"))
     try:
         draft.write(text.encode())
@@ -76,6 +76,9 @@ def _written_before(channel: str) -> dict[str, dict[str, Any]]:
     try:
         with open(os.path.join(channel, "noarch", "repodata.json"), encoding="utf-8") as file:
             data = json.load(file)
-        return {**data["packages"], **data["packages.conda"]}
-    except (OSError, ValueError, KeyError, TypeError):
+        found = {**data["packages"], **data["packages.conda"]}
+        for ending, own in data.get("v3", {}).items():
+            found |= {f"{stem}.{ending}": record for stem, record in own.items()}
+        return found
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from twofold.conda_metadata import CondaPackage
 from twofold.convert.about import about_of
-from twofold.convert.constraints import constraints_of
 from twofold.convert.needs import match_spec, needs_of
 from twofold.convert.options import CondaOptions
 from twofold.convert.platforms import Abi, Place, abi_of, places_of
@@ -44,11 +43,15 @@ def packages_of(
     abi = abi_of(tags)
     found = []
     for place in places_of(tags):
-        limits = constraints_of(needs.optional, _scope(parsed, abi, place, options), options)
+        limits = None
+        if needs.optional:
+            from twofold.convert.constraints import constraints_of
+
+            limits = constraints_of(needs.optional, _scope(parsed, abi, place, options), options)
         for variant in _variants(parsed, needs.always, abi, place, options):
             package = _package(parsed, scripts, variant, abi, place, options)
-            package.constrains = (*limits.specs, *options.constrains)
-            package.notes = (*needs.notes, *limits.notes)
+            package.constrains = (*(limits.specs if limits else ()), *options.constrains)
+            package.notes = (*needs.notes, *(limits.notes if limits else ()))
             if needs.expanded:
                 package.about = about_of(parsed, needs.expanded)
             found.append(package)
@@ -84,6 +87,8 @@ def unsaid_of(
     Extras for developers and those that take any version are no constraints; a marker may hold
     nowhere. What is not by the rules is in the packages' `notes`.
     """
+    from twofold.convert.constraints import constraints_of
+
     options = options or CondaOptions()
     parsed = parse_metadata(metadata)
     needs = needs_of(parsed, options)

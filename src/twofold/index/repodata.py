@@ -11,6 +11,8 @@ import hashlib
 import json
 from typing import NamedTuple
 
+from twofold.index.placing import is_v3, sorted_out, with_v3
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,6 +27,10 @@ LEVEL = 7
 _NOT_SHOWN = frozenset(
     str.split("arch platform files icon app_type summary type has_prefix channel fn url base_url")
 )
+
+
+#: A record without any of these is one for every client: no need to parse it.
+_V3_WORDS = ("when=", "extras=", "flags=", "when =", "extras =", "flags =")
 
 
 class Shards(NamedTuple):
@@ -78,14 +84,10 @@ def from_records(
 ) -> dict[str, Any]:
     """The value of repodata.json from records by file name."""
     info = {"subdir": subdir, **({"base_url": base_url} if base_url else {})}
-    ordered = sorted(records.items())
-    return {
-        "info": info,
-        "packages": {name: record for name, record in ordered if name.endswith(".tar.bz2")},
-        "packages.conda": {name: record for name, record in ordered if name.endswith(".conda")},
-        "removed": sorted(removed),
-        "repodata_version": 1,
-    }
+    value = {"info": info, **sorted_out(records)}
+    own = value.pop("v3", {})
+    value |= {"removed": sorted(removed), "repodata_version": 1}
+    return with_v3(value, own)
 
 
 def to_bytes(value: Mapping[str, Any]) -> bytes:
@@ -106,21 +108,23 @@ def assemble(
     """
     bz2: list[str] = []
     conda: list[str] = []
+    newer: dict[str, dict[str, Any]] = {}
     for filename, text in records:
+        if any(word in text for word in _V3_WORDS) and is_v3(record := json.loads(text)):
+            newer[filename] = record
+            continue
         kind = bz2 if filename.endswith(".tar.bz2") else conda
         kind.append(f"{json.dumps(filename, ensure_ascii=False)}:{text}")
-    info = to_bytes(from_records(subdir, {}, (), base_url)["info"]).decode()
-    last = to_bytes({"removed": sorted(removed), "repodata_version": 1}).decode()[1:]
+    rest = from_records(subdir, newer, removed, base_url)
+    info = to_bytes(rest.pop("info")).decode()
+    last = to_bytes({k: v for k, v in rest.items() if not k.startswith("packages")}).decode()[1:]
     parts = [f'{{"info":{info},"packages":{{', ",".join(bz2), '},"packages.conda":{']
     return "".join([*parts, ",".join(conda), "},", last]).encode()
 
 
 def with_wheels(value: Mapping[str, Any], wheels: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Repodata with revision 3's records of wheels (CEP 43, 48): `name-version-build` -> record."""
-    times = [record["timestamp"] for record in wheels.values()]
-    revision = {"n_packages": len(wheels), "oldest": min(times), "newest": max(times)}
-    info = {**value["info"], "repodata_revisions": {"v3": revision}}
-    return {**value, "info": info, "v3": {"whl": dict(sorted(wheels.items()))}}
+    return with_v3(value, {**value.get("v3", {}), "whl": dict(sorted(wheels.items()))})
 
 
 def zst(data: bytes) -> bytes:
@@ -146,13 +150,11 @@ def shard(
     """
     import msgpack
 
-    value: dict[str, Any] = {"packages": {}, "packages.conda": {}, "removed": []}
-    for filename, record in sorted(records.items()):
-        kind = "packages" if filename.endswith(".tar.bz2") else "packages.conda"
-        value[kind][filename] = _with_raw_hashes(record)
+    packed = {filename: _with_raw_hashes(record) for filename, record in records.items()}
+    value = {**sorted_out(packed), "removed": []}
     if wheels:
         own = {key: _with_raw_hashes(record) for key, record in sorted(wheels.items())}
-        value["v3"] = {"whl": own}
+        value["v3"] = {**value.get("v3", {}), "whl": own}
     return zst(msgpack.packb(value))
 
 
