@@ -22,7 +22,14 @@ from twofold.errors import Refused
 from twofold.formats.conda import CondaWriter
 from twofold.server.clock import now
 from twofold.server.model import ANONYMOUS
-from twofold.server.registry import administration, changing, labelling, later_twins, notices
+from twofold.server.registry import (
+    administration,
+    changing,
+    labelling,
+    later_twins,
+    notices,
+    upkeep,
+)
 from twofold.server.registry.administration import OPERATOR
 from twofold.server.registry.labelling import Promotion, Selection
 from twofold.server.registry.notices import Wording
@@ -223,6 +230,7 @@ def test_v3_records_follow_every_change_of_their_wheels(served: Place, tmp_path:
         "waits-1.0-py3_none_any_0",
     }
     assert listed("/label/pre") == {"spam-3.0rc1-py3_none_any_0"}
+    assert upkeep.verify(served.registry).is_sound
     changing.yank(served.registry, served.owner, "main", "spam", "2.0")
     changing.delete_release(served.registry, served.owner, "main", "waits")
     assert listed() == {"spam-1.0-py3_none_any_0"}

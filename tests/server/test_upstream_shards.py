@@ -14,13 +14,15 @@ import msgpack
 import pytest
 import zstandard
 
-from tests.server.conftest import Place, serve
+from tests.server.conftest import Place, new_place, serve
 from tests.server.packages import make_conda, make_wheel
 from tests.server.rattler_client import solved, versions
+from tests.server.stores import S3, PostgreSQL
 from tests.server.test_conda_pages import make_python
 from tests.server.upstream import Static, second_place, stand
 from twofold.index.folder import index_folder
-from twofold.server.registry import changing, hearing
+from twofold.server.registry import administration, changing, hearing, upstreaming
+from twofold.server.settings import Settings
 from twofold.server.store import audit, channels, upstreams
 from twofold.server.upstreams import conda
 
@@ -335,3 +337,36 @@ def test_the_records_of_ten_thousand_names_are_listed_without_their_shards(
         upstream = upstreams.upstream_of(db, channel.id, hearing.CONDA)
         assert upstream is not None
         assert list(upstreams.pins(db, channel.id, "noarch", ["one-1.0-py_0.conda"])) == []
+
+
+@pytest.mark.slow
+def test_the_same_holds_on_postgresql_with_an_object_store(
+    request: pytest.FixtureRequest, static: Static, tmp_path: Path
+) -> None:
+    postgresql: PostgreSQL = request.getfixturevalue("postgresql")
+    s3: S3 = request.getfixturevalue("s3")
+    store = Settings(tmp_path / "registry", postgresql.new_database(), s3.new_bucket())
+    offer(static, ("one", "1.0"), ("one", "2.0"), ("two_x", "1.0"))
+    place = new_place(store)
+    with serve(place):
+        front = upstreaming.Front(f"{static.url}/channel", "conda", ("acme",))
+        upstreaming.add(place.registry, "operator", "main", front)
+        assert {"one", "two_x"} <= set(listed(place))
+        assert versions(place.channel, "one", tmp_path) == ["1.0", "2.0"]
+        assert place.get("/main/noarch/one-1.0-py_0.conda").status_code == 200
+        changing.delete(place.registry, place.owner, "main", "noarch", "one-1.0-py_0.conda")
+        assert set(shard(place, listed(place)["one"])["packages.conda"]) == {"one-2.0-py_0.conda"}
+
+        def poison(value: Any) -> None:
+            value["packages.conda"]["one-2.0-py_0.conda"]["sha256"] = bytes(32)
+
+        repack(static, "one", poison)
+        later(place)
+        assert "one" not in listed(place)  # deleted here, and changed there
+        administration.change_rule(place.registry, "operator", "main", "v3", "yes")
+        place.publish(make_wheel(tmp_path, "spam", "1.0", "Requires-Dist: eggs[fast]"))
+        place.publish(make_wheel(tmp_path, "eggs", "1.0"))
+        value = place.get("/main/noarch/repodata.json").json()
+        assert "spam-1.0-py_0.conda" in value["packages.conda"]
+        assert set(value["v3"]["whl"]) == {"spam-1.0-py3_none_any_0", "eggs-1.0-py3_none_any_0"}
+    place.registry.database.close()

@@ -52,13 +52,15 @@ def make_all(registry: Registry, channel: str) -> tuple[list[Stored], dict[str, 
 
 def _make(registry: Registry, channel: Channel, waited_for: str | None) -> list[Stored]:
     """Of all wheels without a twin, or of those that ask for extras of a project."""
-    made: list[Stored] = []
     with registry.database.read() as db:
-        waiting = [files.file_by_id(db, one) for one in twins.without_twin(db, channel.id)]
+        waiting = [
+            files.file_by_id(db, one)
+            for one, requirements in sorted(twins.without_twin(db, channel.id).items())
+            if waited_for is None or waited_for in named_with_extras(requirements)
+        ]
+    made: list[Stored] = []
     for wheel in waiting:
-        if wheel is None:
-            continue
-        if waited_for is None or waited_for in named_with_extras(wheel.depends):
+        if wheel is not None:
             made += _make_one(registry, channel, wheel)
     return made
 

@@ -10,6 +10,9 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from twofold.errors import TwofoldError
+from twofold.server import wheel_records
+from twofold.server.manner import manner_of
+from twofold.server.model import Channel
 from twofold.server.registry import Registry
 from twofold.server.store import Blobs, Connection, Database, channels, files, moving, pages
 
@@ -57,7 +60,7 @@ def verify(registry: Registry, repair_from: Blobs | None = None) -> Verdict:
             (verdict.damaged if sha256 in there else verdict.missing).append(sha256)
     with registry.database.read() as db:
         for channel in channels.all_channels(db):
-            verdict.stale_pages += _stale_shards(db, channel.id, channel.name)
+            verdict.stale_pages += _stale_shards(db, channel)
     return verdict
 
 
@@ -83,11 +86,13 @@ def _workplace(registry: Registry) -> Path:
     return Path(mkdtemp(prefix="upkeep-", dir=registry.spool))
 
 
-def _stale_shards(db: Connection, channel_id: int, name: str) -> list[str]:
+def _stale_shards(db: Connection, channel: Channel) -> list[str]:
     """Shards that list other files than the records do."""
+    lists_wheels = manner_of(channel.settings).v3
     return [
-        f"{name}/label/{label}/{subdir}: {package}"
-        for label, subdir, package in pages.shards_unlike_records(db, channel_id)
+        f"{channel.name}/label/{label}/{subdir}: {package}"
+        for label, subdir, package in pages.shards_unlike_records(db, channel.id)
+        if not (lists_wheels and wheel_records.records_of(db, channel, package, label))
     ]
 
 

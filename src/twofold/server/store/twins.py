@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -32,15 +33,15 @@ def projects_called(db: Connection, channel_id: int, name: str) -> list[Project]
     return [project_by_id(db, found) for found in db.execute(query).scalars()]
 
 
-def without_twin(db: Connection, channel_id: int) -> list[int]:
-    """The wheels of which no package could be made (their ids), as a partial index has them."""
-    query = select(files.c.id).where(
+def without_twin(db: Connection, channel_id: int) -> dict[int, tuple[str, ...]]:
+    """The wheels of which no package could be made: id -> what it requires. By a partial index."""
+    query = select(files.c.id, files.c.depends).where(
         files.c.channel_id == channel_id,
         files.c.remark.is_not(None),
         files.c.kind == Kind.WHEEL.value,
         files.c.deleted_at.is_(None),
     )
-    return list(db.execute(query.order_by(files.c.id)).scalars())
+    return {row.id: tuple(json.loads(row.depends)) for row in db.execute(query)}
 
 
 def shards_of(db: Connection, channel_id: int, label: str, subdir: str) -> Iterator[bytes]:
