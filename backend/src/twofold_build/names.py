@@ -145,6 +145,8 @@ def requirement_problem(requirement: str) -> str:
         Requirement(requirement)
     except InvalidRequirement as error:
         return str(error).splitlines()[0]
+    except RecursionError:
+        return "its marker is nested too deeply"
     return ""
 
 

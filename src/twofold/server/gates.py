@@ -11,6 +11,7 @@ import hmac
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
@@ -26,6 +27,10 @@ LONGEST_NAME = 255
 
 #: Reasons told of one file; nobody reads more.
 MOST_REASONS = 5
+
+#: Requirements: characters of one and of all, and how deep the parentheses of its marker stand.
+#: The longest seen have some 1,500 and 100,000; parsers and solvers stumble over many more.
+LONGEST_REQUIREMENT, MOST_REQUIRED, DEEPEST_MARKER = 4_000, 500_000, 30
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]*")
 
@@ -78,6 +83,26 @@ def _digest(algorithm: str, path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def requirements_are_bounded(artifact: Artifact) -> None:
+    """What a file requires is no burden to whoever parses it: us, and every resolver after us."""
+    if sum(map(len, artifact.depends)) > MOST_REQUIRED:
+        raise Refused(
+            "too-much-required", f"The requirements are longer than {MOST_REQUIRED} characters"
+        )
+    for text in artifact.depends:
+        if len(text) > LONGEST_REQUIREMENT or _depth(text) > DEEPEST_MARKER:
+            raise Refused(
+                "too-much-required",
+                f"The requirement {text[:60]!a}... is too long or nested too deeply",
+                f"at most {LONGEST_REQUIREMENT} characters, {DEEPEST_MARKER} deep",
+            )
+
+
+def _depth(text: str) -> int:
+    steps = ((character == "(") - (character == ")") for character in text)
+    return max(accumulate(steps), default=0)
 
 
 def content_is_sound(path: Path) -> None:

@@ -76,6 +76,7 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> P
         gates.digests_match(upload.claims, path)
         artifact = _own_word(path)
         gates.form_agrees(upload.claims, artifact)
+        gates.requirements_are_bounded(artifact)
         gates.content_is_sound(path)
         with registry.database.read() as db:
             found = reachable(db, actor, channel, Action.UPLOAD, normalised(artifact.name))

@@ -1,0 +1,194 @@
+"""Uploads that no client sends: a reason below 500 in all three places, and no traces."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.server.packages import make_wheel, record, wheel_members, zipped
+from tests.server.test_bad_input import FORM, START, Wire, field, form, told
+
+__all__ = ["told"]
+
+#: What clients send, and what they never would.
+FIELDS = [
+    ":action",
+    "protocol_version",
+    "name",
+    "version",
+    "filetype",
+    "pyversion",
+    "sha256_digest",
+    "md5_digest",
+    "blake2_256_digest",
+    "attestations",
+    "content",
+    "gpg_signature",
+    "",
+    "\N{SNOWMAN}",
+    "a" * 2000,
+]
+
+VALUES = st.sampled_from(
+    [
+        b"file_upload",
+        b"1",
+        b"2",
+        b"my_package",
+        b"1.0",
+        b"bdist_wheel",
+        b"sdist",
+        b"\0",
+        b"[]",
+        b"{}",
+    ]
+) | st.binary(max_size=60)
+
+HEADERS = st.sampled_from(
+    [
+        "",
+        '; filename="x-1.0-py3-none-any.whl"',
+        '; filename="../x-1.0-py3-none-any.whl"',
+        '; filename="my_package-1.0.tar.gz"',
+        '; filename=""',
+        "; filename*=UTF-8''%e2%82%ac.whl",
+        '; filename="x.whl"; filename="y.whl"',
+        '; filename="\\"; x="',
+        "; name=other",
+        "\r\nContent-Type: text/html",
+        "\r\nContent-Transfer-Encoding: base64",
+        "\r\nContent-Disposition: form-data; name=twice",
+    ]
+)
+
+PARTS = st.lists(st.tuples(st.sampled_from(FIELDS), VALUES, HEADERS), max_size=8)
+
+
+@settings(
+    max_examples=120,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
+    database=None,
+)
+@given(parts=PARTS, cut=st.integers(0, 60), path=st.sampled_from(["/main/legacy/", "/main/upload"]))
+def test_any_form_is_answered_below_500_and_leaves_nothing(
+    told: Wire, parts: list[tuple[str, bytes, str]], cut: int, path: str
+) -> None:
+    body = form(*(field(name, value, extra) for name, value, extra in parts))
+    body = body[: len(body) - cut]
+    answer, said = told.send("POST", path, body, media=FORM)
+    assert answer.status < 500, said
+    told.refused("POST", path, body, media=FORM)
+    assert not list(told.place.registry.spool.iterdir())
+
+
+CONTENT = '; filename="my_package-1.0-py3-none-any.whl"'
+
+DIGESTS = {
+    "sha256_digest": ["0" * 64, "", "x", "0" * 10_000, "\N{SNOWMAN}", "ff" * 32 + "\n"],
+    "md5_digest": ["0" * 32, "zz", "'"],
+    "blake2_256_digest": ["0" * 64, "0" * 128],
+}
+
+
+def test_every_digest_that_is_not_the_files_own_is_told(told: Wire, tmp_path: Path) -> None:
+    content = make_wheel(tmp_path, "my_package", "1.0").read_bytes()
+    for name, values in DIGESTS.items():
+        for value in values:
+            if not value:
+                continue  # an empty field is none
+            parts = (field(name, value.encode()), field("content", content, CONTENT))
+            reason = told.refused("POST", "/main/legacy/", form(*START, *parts), media=FORM)
+            assert "digest" in reason, (name, value[:20])
+    digest = hashlib.sha256(content).hexdigest()
+    body = form(*START, field("content", content, CONTENT))
+    reason = told.refused(
+        "POST", "/main/upload", body, media=FORM, **{"X-File-Sha256": digest[:-1] + "g"}
+    )
+    assert "digest" in reason
+
+
+@pytest.mark.parametrize(
+    "media",
+    [
+        "",
+        "text/plain",
+        "multipart/form-data",
+        "multipart/form-data; boundary=",
+        "multipart/form-data; boundary=\N{LATIN SMALL LETTER E WITH ACUTE}",
+        "multipart/mixed; boundary=B",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=B; boundary=C",
+        "multipart/form-data" + "; x=y" * 500,
+    ],
+)
+def test_a_body_under_another_media_type_is_told(told: Wire, media: str) -> None:
+    body = form(*START, field("name", b"my_package"))
+    told.refused("POST", "/main/legacy/", body, media=media)
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(told: Wire) -> None:
+    """The client goes away in the middle: nothing is kept, and the next one is answered."""
+    parts = urlsplit(told.place.url)
+    head = (
+        "POST /main/legacy/ HTTP/1.1\r\nHost: x\r\n"
+        f"Authorization: Bearer {told.place.token}\r\nContent-Type: {FORM}\r\n"
+        "Content-Length: 100000\r\n\r\n"
+    )
+    body = form(*START, field("content", b"PK" * 500, CONTENT))[:-10]
+    for _ in range(5):
+        with socket.create_connection((parts.hostname, parts.port or 80), timeout=10) as line:
+            line.sendall(head.encode() + body)
+    deadline = time.monotonic() + 10
+    while list(told.place.registry.spool.iterdir()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert told.place.get("/healthz").status_code == 200
+
+
+#: METADATA that parsers have stumbled over.
+METADATA = {
+    "a marker nested 5,000 deep": "Requires-Dist: x; " + "(" * 5000 + "os_name=='a'" + ")" * 5000,
+    "a marker nested 100 deep": "Requires-Dist: x; " + "(" * 100 + "os_name=='a'" + ")" * 100,
+    "a marker of 20,000 parts": "Requires-Dist: x; " + " or ".join(["os_name=='a'"] * 20_000),
+    "100,000 extras": "Requires-Dist: x[" + ",".join(["a"] * 100_000) + "]",
+    "a version of 100,000 digits": "Requires-Dist: x>=" + "1" * 100_000,
+    "5,000 epochs": "Requires-Dist: x>=" + "1!" * 5000 + "1",
+    "a summary of 5 MB": "Summary: " + "x" * (5 << 20),
+    "20,000 classifiers": "\n".join(["Classifier: Private :: x"] * 20_000),
+    "bytes that are no UTF-8": "Author: \udcff",
+    "a NUL": "Author: a\0b",
+    "a header without a name": ": x",
+    "a version out of range": "Requires-Python: >=3.9,<" + "9" * 5000,
+}
+
+
+@pytest.mark.parametrize("case", METADATA)
+def test_metadata_made_to_exhaust_a_parser_are_answered_soon(told: Wire, case: str) -> None:
+    name = "parser" + hashlib.sha256(case.encode()).hexdigest()[:8]
+    members = wheel_members(name, "1.0")
+    path = f"{name}-1.0.dist-info/METADATA"
+    members[path] += METADATA[case].encode("utf-8", "surrogateescape") + b"\n"
+    own = f"{name}-1.0.dist-info/RECORD"
+    del members[own]
+    body = zipped({**members, own: record(members, own)})
+    extra = f'; filename="{name}-1.0-py3-none-any.whl"'
+    begun = time.monotonic()
+    answer, said = told.send(
+        "POST", "/main/legacy/", form(*START, field("content", body, extra)), media=FORM
+    )
+    assert answer.status in (200, 400), said
+    assert time.monotonic() - begun < 15
+    if answer.status == 400:
+        assert json.loads(said)["detail"]
+    page = told.place.get(f"/main/project/{name}")
+    assert page.status_code == (200 if answer.status == 200 else 404)
