@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from tests.publish.wire import TOKEN, Anaconda, serving
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.credentials import environment_name, find_credentials
+from twofold.publish.resolve import resolve_targets
 from twofold.publish.secret import Secret, without_secrets
 
 SECRET = "zq-7f3e9-the-secret-value"
@@ -47,6 +50,101 @@ def test_the_keyring_is_asked_where_the_environment_says_nothing(
     found = find_credentials(registry_target(token=Secret("from-config")))
     assert found is not None
     assert found.secret.reveal() == "from-keyring"
+
+
+def test_a_login_in_the_address_is_meant_whatever_else_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TWOFOLD_TOKEN", "common")
+    for address in ("http://me:own@host/main", "http://host/t/own/main"):
+        (target,) = resolve_targets([address])
+        found = find_credentials(target)
+        assert found is not None
+        assert (found.secret.reveal(), found.source) == ("own", "the address")
+        assert target.url == "http://host/main"
+
+
+def test_twines_variables_are_for_the_one_index_among_other_targets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TWINE_USERNAME", "me")
+    monkeypatch.setenv("TWINE_PASSWORD", "twines")
+    index = TargetSettings("pypi", "http://host/legacy/", "pypi")
+    channel = TargetSettings("anaconda:me", "http://api", "anaconda", owner="me")
+    found = find_credentials(index, [channel])
+    assert found is not None
+    assert (found.user, found.secret.reveal()) == ("me", "twines")
+    assert find_credentials(index, [channel, TargetSettings("b", "http://b/", "legacy")]) is None
+    assert find_credentials(channel, [index]) is None
+    monkeypatch.setenv("ANACONDA_API_TOKEN", "anacondas")
+    found = find_credentials(channel, [index])
+    assert found is not None
+    assert found.secret.reveal() == "anacondas"
+
+
+def test_pypirc_comes_before_twines_keyring_as_for_twine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_keyring(tmp_path, monkeypatch, {"http://host/up": {"me": "from-keyring"}})
+    monkeypatch.setenv("HOME", str(tmp_path))
+    pypirc = "[distutils]\nindex-servers =\n  lab\n[lab]\nrepository = http://host/up\n"
+    (tmp_path / ".pypirc").write_text(f"{pypirc}username = me\n")
+    (target,) = resolve_targets(["lab"])
+    found = find_credentials(target)
+    assert found is not None
+    assert (found.user, found.secret.reveal()) == ("me", "from-keyring")
+    (tmp_path / ".pypirc").write_text(f"{pypirc}username = me\npassword = from-pypirc\n")
+    (target,) = resolve_targets(["lab"])
+    found = find_credentials(target)
+    assert found is not None
+    assert (found.secret.reveal(), found.source) == ("from-pypirc", "~/.pypirc")
+
+
+def test_what_anaconda_login_stored_is_found() -> None:
+    """By anaconda-client's own function, in the folder its own configuration names."""
+    client = [sys.executable, "-c", STORE, "http://127.0.0.1:9/api", "stored-by-the-client"]
+    subprocess.run(client, check=True, capture_output=True)
+    (target,) = resolve_targets(["anaconda+http://127.0.0.1:9/api/me"])
+    found = find_credentials(target)
+    assert found is not None
+    assert (found.secret.reveal(), found.source) == (
+        "stored-by-the-client",
+        "anaconda-client's login",
+    )
+
+
+STORE = """
+import sys
+from binstar_client.utils import config
+config.get_config = lambda **_: {"url": sys.argv[1]}
+config.store_token(sys.argv[2], None)
+"""
+
+
+def test_a_password_in_the_keyring_is_found_again_by_its_user(
+    pypiserver: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """login, whoami and logout for an index with the legacy API; what is left is named."""
+    store = with_keyring(tmp_path, monkeypatch, {})
+    target = f"legacy+{pypiserver}/"
+    code, told = run_with_input(["login", target, "--user", "me"], f"{SECRET}\n")
+    assert (code, "not checked" in told) == (0, True), told
+    assert SECRET in store.read_text()
+    code, told = run_with_input(["whoami", target], "")
+    assert "me (a legacy target cannot be asked) (token: the keyring (twine's))" in told
+    code, told = run_with_input(["logout", target], "", TWOFOLD_TOKEN="other")
+    assert SECRET not in store.read_text()
+    assert "still found in the environment (TWOFOLD_TOKEN)" in told
+
+
+def test_whoami_tells_of_every_target_although_one_refuses(anaconda: str, tmp_path: Path) -> None:
+    words = ["whoami", anaconda, str(tmp_path), "legacy+http://127.0.0.1:9/", "--json"]
+    code, told = run_with_input(words, "", TWOFOLD_TOKEN=SECRET)
+    assert code == 1
+    assert "files are written directly" in told
+    assert "cannot be asked" in told
+    assert "(401)" in told
+    assert SECRET not in told
 
 
 def with_keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: Any) -> Path:
@@ -96,9 +194,6 @@ def anaconda() -> Iterator[str]:
 
 
 def run_with_input(twofold_words: list[str], text: str, **env: str) -> tuple[int, str]:
-    import subprocess
-    import sys
-
     done = subprocess.run(
         [sys.executable, "-m", "twofold", *twofold_words],
         input=text,

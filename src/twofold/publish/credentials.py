@@ -109,13 +109,14 @@ def _from_twines_keyring(target: TargetSettings) -> Credentials | None:
 
     if target.kind not in LEGACY:
         return None
-    try:
-        found = keyring.get_credential(target.url, target.user or None)
-    except keyring.errors.KeyringError:
-        return None
-    if found is None or not found.password:
-        return None
-    return Credentials(Secret(found.password), found.username, "the keyring (twine's)")
+    for address in (target.url, target.url.rstrip("/")):  # twine keeps what .pypirc says
+        try:
+            found = keyring.get_credential(address, target.user or None)
+        except keyring.errors.KeyringError:
+            return None
+        if found is not None and found.password:
+            return Credentials(Secret(found.password), found.username, "the keyring (twine's)")
+    return None
 
 
 def _from_anaconda_client(target: TargetSettings) -> Credentials | None:
