@@ -147,3 +147,28 @@ def test_a_trial_that_is_broken_off_leaves_nothing_behind(
     assert process.returncode == 130, said
     assert b"interrupted" in said
     assert list(temporary.iterdir()) == []
+
+
+@linux_only
+@pytest.mark.slow
+def test_breaking_off_at_any_moment_of_solving_and_linking_leaves_nothing_behind(
+    tmp_path: Path,
+) -> None:
+    """py-rattler's threads write on for a moment after the interruption."""
+    code = b"import time\ntime.sleep(60)\n"
+    package = put(tmp_path, CondaPackage("sleepy", "1", depends=["python"]), code)
+    for tenths in range(5, 25):
+        temporary = tmp_path / f"after-{tenths}"
+        temporary.mkdir()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "twofold", "try", str(package)],
+            env={**os.environ, "TMPDIR": str(temporary)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        time.sleep(tenths / 10)
+        os.killpg(process.pid, signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode in (130, -signal.SIGINT), said  # a start is no trial yet
+        assert list(temporary.iterdir()) == [], said

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,6 +64,7 @@ def ended_by_signal() -> Iterator[None]:
 def try_artifacts(artifacts: Sequence[Artifact], channels: Channels) -> list[Trial]:
     """One trial in each world the files are for."""
     from twofold.install.carried import carried_tests
+    from twofold.install.throwaway import throwaway
     from twofold.install.trial import (
         CondaTrial,
         PipTrial,
@@ -80,13 +80,13 @@ def try_artifacts(artifacts: Sequence[Artifact], channels: Channels) -> list[Tri
         one = next(a for a in python_side if a.name == name)  # wheels come first
         note(f"trying {one.filename} with pip")
         trials.append(try_with_pip(PipTrial(name, str(one.path.absolute()))))
-    with tempfile.TemporaryDirectory(prefix="twofold-try-") as folder:
+    with throwaway() as folder:
         if conda_side:
-            channel = local_channel([(a.path, a.subdir) for a in conda_side], Path(folder, "c"))
+            channel = local_channel([(a.path, a.subdir) for a in conda_side], folder / "c")
         for one in conda_side:
             note(f"trying {one.filename} with py-rattler")
             spec = f'{one.name}[version="=={one.version}",build="{one.build}"]'
-            tests = carried_tests(one.path, Path(folder, f"tests-{one.filename}"))
+            tests = carried_tests(one.path, folder / f"tests-{one.filename}")
             found = CondaTrial(
                 one.name,
                 spec,

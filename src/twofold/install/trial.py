@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Literal
 from twofold.errors import ToolFailed, TwofoldError
 from twofold.install.carried import own_tests, requirements
 from twofold.install.running import TRY, Step, run_in
+from twofold.install.throwaway import throwaway
 from twofold.install.venv import PipInstall, install_into_venv
 from twofold.install.with_fallback import index_channel, install_or_repack
 
@@ -63,19 +63,19 @@ class CondaTrial:
 
 def try_with_pip(wanted: PipTrial) -> Trial:
     """A new virtual environment by pip, and everything of the package tried in it."""
-    with tempfile.TemporaryDirectory(prefix="twofold-try-") as folder:
+    with throwaway() as folder:
 
         def install() -> tuple[Path, str]:
             request = PipInstall([wanted.requirement], wanted.index, wanted.token)
-            return install_into_venv(Path(folder, "venv"), request), ""
+            return install_into_venv(folder / "venv", request), ""
 
         return _try("pip", wanted.name, install, lambda _: [])
 
 
 def try_with_conda(wanted: CondaTrial) -> Trial:
     """A new conda environment by py-rattler, and everything of the package tried in it."""
-    with tempfile.TemporaryDirectory(prefix="twofold-try-") as folder:
-        prefix = Path(folder, "environment")
+    with throwaway() as folder:
+        prefix = folder / "environment"
 
         def install() -> tuple[Path, str]:
             outcome = install_or_repack(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from twofold.errors import TwofoldError, Unreachable
 from twofold.install.conda_env import Installed, install_into_prefix
 from twofold.install.interpreter import repack_python
+from twofold.install.throwaway import throwaway
 
 #: The channel everybody's dependencies come from, by the name every conda client knows.
 COMMON_CHANNEL = "conda-forge"
@@ -48,14 +48,14 @@ def install_or_repack(
         if COMMON_CHANNEL not in str(error):
             raise
     missing = f"{COMMON_CHANNEL} cannot be reached"
-    with tempfile.TemporaryDirectory(prefix="twofold-channel-") as folder:
+    with throwaway("twofold-channel-") as folder:
         try:
-            repack_python(Path(folder), cache=cache)
-            index_channel(Path(folder))
-            narrow = [*channels, Path(folder)]
+            repack_python(folder, cache=cache)
+            index_channel(folder)
+            narrow = [*channels, folder]
             found = install_into_prefix(specs, narrow, prefix, tokens=tokens, cache=cache)
         except TwofoldError as error:
-            stand_in = Path(folder).absolute().as_uri()
+            stand_in = folder.absolute().as_uri()
             told = error.problems[0].message.replace(stand_in, "this machine's Python")
             raise TwofoldError(f"{missing}, and {told}", error.hint) from error
     return Outcome(found, f"{missing}: python is this machine's own, repacked")
