@@ -217,6 +217,30 @@ def test_an_all_that_cannot_be_kept_is_told(tmp_path: Path, init: str) -> None:
     assert (found / "__init__.py").read_text() == init
 
 
+def test_an_all_that_is_computed_is_told(tmp_path: Path) -> None:
+    found = package(tmp_path, module1="__all__ = [n for n in dir()]\nf = 1\n", module2="g = 1\n")
+    (told,) = keep_exports(found).remarks
+    assert "the `__all__` of module1 is computed" in told
+    assert (found / "__init__.py").read_text() == 'from .module2 import g\n\n__all__ = ["g"]\n'
+
+
+def test_mark_line_ends_tabs_and_foreign_letters_stay(tmp_path: Path) -> None:
+    init = (
+        '\ufeff# -*- coding: utf-8 -*-\r\n"""D\u00f6c."""\r\n'
+        "import os  # kept\r\nif os:\r\n\tX = 1\r\n"
+    )
+    module = "def gr\u00f6\u00dfe():\r\n\treturn 1\r\n"
+    found = package(tmp_path, init, m=module, stars="from .m import *\nY = 2\n")
+    text = kept(found)
+    added = text
+    for line in init.splitlines(keepends=True):
+        assert line in text
+        added = added.replace(line, "", 1)
+    assert text.startswith("\ufeff# -*-")
+    assert "from .m import gr\u00f6\u00dfe\r\n" in added
+    assert "\n" not in text.replace("\r\n", "")
+
+
 def test_a_syntax_error_is_told_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(TwofoldError) as caught:
         keep_exports(package(tmp_path, a="x = 1\ndef f(:\n"))

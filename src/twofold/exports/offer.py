@@ -17,16 +17,21 @@ _NOT_OFFERED = frozenset({"__init__", "__main__", "conftest", "setup", "tests", 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What can be re-exported: module -> its public names; the public subpackages."""
+    """What can be re-exported: module -> its public names; the public subpackages.
+
+    `unread` are the modules whose `__all__` is computed: of them only what is written out is known.
+    """
 
     modules: Mapping[str, tuple[str, ...]]
     subpackages: tuple[str, ...]
+    unread: tuple[str, ...] = ()
 
 
 def read_offer(package: Path) -> Offer:
     """Read a package's modules; raises ProjectErrors for an `__all__` that names nothing."""
     modules: dict[str, tuple[str, ...]] = {}
     problems: list[Problem] = []
+    unread: list[str] = []
     folders = {path.parent.name for path in package.glob("*/__init__.py")}
     for path in sorted(package.glob("*.py")):
         # A folder wins over a module of the same name when Python imports.
@@ -34,10 +39,13 @@ def read_offer(package: Path) -> Offer:
             tree = parse_module(path)
             problems += _empty_promises(path, tree)
             modules[path.stem] = _names(tree)
+            declared = dunder_all(tree)
+            if declared is not None and not declared.is_complete:
+                unread.append(path.stem)
     if problems:
         raise ProjectErrors(problems)
     _leave_to_definers(package, modules)
-    return Offer(modules, tuple(sorted(filter(is_offered, folders))))
+    return Offer(modules, tuple(sorted(filter(is_offered, folders))), tuple(unread))
 
 
 def is_offered(name: str) -> bool:

@@ -96,6 +96,11 @@ def plan(source: Source, offer: Offer, ours: Sequence[Statement], table: Mapping
         for name in owners
         if name in by_hand and by_hand[name] not in owners[name]
     )
+    remarks += tuple(
+        f"{source.path}: the `__all__` of {module} is computed, so names that are not written out "
+        "in it are not re-exported"
+        for module in offer.unread
+    )
     return Plan({m: tuple(sorted(chosen[m], key=order)) for m in sorted(chosen)}, remarks)
 
 

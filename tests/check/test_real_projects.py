@@ -1,0 +1,47 @@
+"""Real sdists of PyPI, checked: docs/explanation/checked-projects.md says what comes out.
+
+The page's table is the list of what is fetched and what is expected, so that it stays true.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from twofold.check import check_project
+from twofold.new.adopt import read_stated
+
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "checked-projects.md"
+ROWS = re.findall(
+    r"^\| (\S+) (\d\S*) \| (\d+) \| \d+ \| (.+) \|$", PAGE.read_text(encoding="utf-8"), re.M
+)
+
+
+def test_the_table_holds_many_projects_and_few_have_errors() -> None:
+    assert len(ROWS) >= 50
+    assert sum(errors != "0" for _, _, errors, _ in ROWS) <= 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "version", "errors", "codes"), ROWS, ids=[row[0] for row in ROWS])
+def test_a_project_from_pypi_has_no_other_errors(
+    name: str, version: str, errors: str, codes: str, tmp_path: Path
+) -> None:
+    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", name]
+    fetched = subprocess.run(
+        [*pip, "-d", str(tmp_path), f"{name}=={version}"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert fetched.returncode == 0, fetched.stderr
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    found = check_project(tmp_path / sdist.name.removesuffix(".tar.gz"), read_stated=read_stated)
+    wrong = [finding for finding in found if finding.is_error]
+    assert len(wrong) == int(errors), wrong
+    assert all(finding.code in codes for finding in wrong)
