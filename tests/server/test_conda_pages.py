@@ -175,6 +175,9 @@ def test_the_command_line_adds_lists_and_removes_notices(
     admin("notice", "remove", "main", added["id"])
     assert admin("notice", "list", "main") == []
     admin("notice", "remove", "main", added["id"], code=1)
+    wrong = twofold("admin", "notice", "add", "main", "x", "--level", "loud")
+    assert wrong.code == 2 and "hint: run 'twofold admin notice add --help'" in wrong.err
+    assert "Traceback" not in wrong.err
     assert admin("twins", "main") == {"made": [], "missing": {}}
 
 

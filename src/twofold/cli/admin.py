@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from twofold.cli import admin_channels, admin_upstreams
 from twofold.cli.terminal import Parser
-from twofold.errors import TwofoldError, UsageError
+from twofold.errors import TwofoldError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,7 +156,8 @@ class _Sub(argparse.ArgumentParser):
     """The parsers of what stands behind `admin`: errors in the manner of the house."""
 
     def error(self, message: str) -> Any:
-        raise UsageError(message, f"run '{self.prog} --help'")
+        print(f"error: {message}\n  hint: run '{self.prog} --help'", file=sys.stderr)
+        self.exit(2)
 
 
 def _store(
