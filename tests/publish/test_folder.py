@@ -86,3 +86,15 @@ def test_nothing_is_sent_anywhere_when_one_target_would_refuse(
     ):
         publication.carry_out(lambda _: None)
     assert not (tmp_path / "b" / "noarch").exists()
+
+
+def test_attestations_that_a_target_has_no_place_for_are_named_in_the_plan(
+    release: Release, tmp_path: Path
+) -> None:
+    for file in (release.wheel, release.conda):
+        (release.folder / f"{file.name}.publish.attestation").write_text("{}")
+    with prepare(Order(release.files, [str(tmp_path / "static")])) as publication:
+        reasons = {s.file.name: s.reason for s in publication.plan.steps}
+    assert reasons[release.wheel.name] == "new; it takes no attestations"
+    assert reasons[release.conda.name] == "new; it takes no attestations"
+    assert reasons[release.sdist.name] == "new"

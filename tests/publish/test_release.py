@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.publish.wire import TOKEN, Prefix, faulty, serving
+from twofold.cli import main
 from twofold.errors import ProjectErrors
 from twofold.publish.changelog import changelog_problem
 from twofold.publish.version_places import plan_version
@@ -198,3 +200,42 @@ def test_a_changelog_must_say_something_of_the_version(
 
 def test_a_project_without_a_changelog_has_no_problem_with_it(tmp_path: Path) -> None:
     assert changelog_problem(tmp_path, "1.0") is None
+
+
+def test_a_failing_check_leaves_everything_as_it_was(
+    twofold: Callable[..., Any], project: Path, tmp_path: Path
+) -> None:
+    before = (project / "pyproject.toml").read_bytes()
+    (project / "src" / "my_package" / "broken.py").write_text("def f(:\n")
+    git(project, "add", "-A")
+    git(project, "commit", "-q", "-m", "Break it")
+    ran = twofold("release", "1.2.0", "--to", tmp_path / "static", cwd=project)
+    assert ran.code == 1
+    assert "TF101" in ran.err
+    assert "hint:" in ran.err
+    assert "undone: version in pyproject.toml" in ran.err
+    assert (project / "pyproject.toml").read_bytes() == before
+    assert git(project, "tag") == ""
+    assert not (tmp_path / "static").exists()
+
+
+def test_a_release_that_leaves_this_machine_needs_a_yes_before_anything_is_touched(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = "https://packages.example.org/main"
+    assert main(["release", "1.2.0", "--to", target, "--project", str(project)]) == 2
+    assert "hint: add --yes" in capsys.readouterr().err
+    assert git(project, "status", "--porcelain", "-uno") == ""
+
+
+def test_the_steps_of_a_release_are_events_of_the_same_shape(
+    twofold: Callable[..., Any], project: Path, tmp_path: Path
+) -> None:
+    ran = twofold("release", "1.2.0", "--to", tmp_path / "static", "--json", cwd=project)
+    assert ran.code == 0, ran.err
+    events = [json.loads(line) for line in ran.err.splitlines()]
+    notes = [event["note"] for event in events if event["event"] == "step"]
+    assert notes[0].startswith("version 1.0.0 -> 1.2.0")
+    assert notes[-1].startswith("tagged v1.2.0")
+    names = [event["event"] for event in events]
+    assert names.index("planned") < names.index("uploading") < names.index("verified")

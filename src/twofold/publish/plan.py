@@ -14,6 +14,9 @@ from twofold.publish.journal import Journal
 from twofold.publish.targets.protocol import Seen, Target
 from twofold.publish.targets.twins import clash
 
+#: The kinds of target to which the attestations beside wheels and sdists are sent (PEP 740).
+TAKE_ATTESTATIONS = ("pypi", "legacy", "registry")
+
 #: The rules of a target that takes nothing from us, and of one that cannot be looked into:
 #: whatever the file is.
 NO_RIGHT, NOT_SEEN = ("no-right",), ("cannot-be-verified",)
@@ -182,12 +185,18 @@ def _compared(target: Target, file: ReleaseFile, seen: Seen, journal: Journal) -
         hint += f", or remove {journal.path} if the target was emptied"
         return Step(target, file, Action.REFUSED, f"{reason} (by the journal)", hint)
     if seen.state == "absent":
-        return Step(target, file, Action.UPLOAD, "new")
+        return Step(target, file, Action.UPLOAD, f"new{_without_attestations(target, file)}")
     if noted is not None and noted.state != "sending":
         return Step(target, file, Action.NOTHING, "sent before, by the journal", url=seen.url)
     if seen.state == "present":
         return Step(target, file, Action.REFUSED, "a file of that name is there and tells no hash")
     return Step(target, file, Action.UPLOAD, f"not known whether it is there ({seen.note})")
+
+
+def _without_attestations(target: Target, file: ReleaseFile) -> str:
+    """What is added where attestations lie beside a file and the target has no place for them."""
+    takes = target.settings.kind in TAKE_ATTESTATIONS and not file.artifact.kind.is_conda
+    return "; it takes no attestations" if file.attestations and not takes else ""
 
 
 def different(ours: str, theirs: str) -> tuple[str, str]:
