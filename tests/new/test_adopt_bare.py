@@ -76,6 +76,15 @@ def test_the_only_module_names_the_project(tmp_path: Path) -> None:
     assert found.project["name"] == "tool" and found.settings == {}
 
 
+def test_what_is_imported_and_in_no_list_is_told(tmp_path: Path) -> None:
+    files = {"tool.py": MODULE1, "requirements.txt": "numpy\n"}
+    told = adopt(lay(tmp_path, files), Tools(environment=environment(PyYAML="6.0"))).remarks
+    missing = [remark for remark in told if "no list here names" in remark]
+    assert [remark.split("'")[1] for remark in missing] == ["yaml", "not_installed"]
+    assert missing[0].startswith("tool.py:6: ")
+    assert "PyYAML" in missing[0]
+
+
 def test_requirements_txt_is_taken_with_comments_and_files_it_names(tmp_path: Path) -> None:
     found = adopted(
         tmp_path,

@@ -41,6 +41,8 @@ def offer_code(facts: Facts, root: Path, environment: Environment) -> None:
     _licence(facts, root)
     if "dependencies" not in facts.project:
         _dependencies(facts, code, environment)
+    else:
+        _remark_on_missing(facts, code, environment)
 
 
 def _suggest(facts: Facts, key: str, value: str) -> None:
@@ -91,6 +93,22 @@ def _dependencies(facts: Facts, code: Code, environment: Environment) -> None:
     rest = [optional[key] for key in sorted(optional) if key not in needed]
     facts.offer("optional-dependencies", {"all": rest} if rest else {}, "the imports")
     facts.group("test", [tests[k] for k in sorted(tests) if k not in needed]) if tests else None
+
+
+def _remark_on_missing(facts: Facts, code: Code, environment: Environment) -> None:
+    """What is imported and in no list that was found: the lists are believed, and this is told."""
+    listed = {Requirement(text).name for text in facts.project["dependencies"]}
+    listed |= {one.name for group in facts.groups.values() for one in group}
+    for use in uses(code):
+        module = use.found.module
+        name = distribution_of(module, environment)
+        if use.is_needed and not {normalised(name), normalised(use.found.top)} & listed:
+            listed.add(normalised(name))
+            place = f"{use.path.relative_to(code.root).as_posix()}:{use.found.line}"
+            facts.remarks.append(
+                f"{place}: '{module}' is imported, and no list here names {name}: add it to "
+                "dependencies if it is needed"
+            )
 
 
 def _remark(facts: Facts, use: Use, name: str, code: Code) -> None:
