@@ -65,13 +65,13 @@ def _findings(paths: Sequence[Path], ignore: Sequence[str]) -> list[Finding]:
     folders = [path for path in paths if not path.is_file()]
     if not folders:
         return check_files(paths, ignore)
+    missing = [path for path in folders if not path.exists()]
+    if missing:
+        hint = "name one project, or built files; 'twofold build' makes them"
+        raise UsageError(f"there is no {missing[0]}", hint)
     if len(paths) > 1:
-        missing = [path for path in folders if not path.exists()]
         raise UsageError(
-            f"there is no {missing[0]}"
-            if missing
-            else "more than one path, and a folder among them",
-            "name one project, or built files",
+            "more than one path, and a folder among them", "name one project, or built files"
         )
     return check_project(folders[0], ignore, {"conda": options_of}, read_stated)
 
