@@ -112,6 +112,33 @@ def test_every_frontend_makes_the_same_wheels_of_all_samples(
             assert (out / path.name).read_bytes() == path.read_bytes(), sample
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "."],
+        ["-m", "uv", "build", "--no-build-isolation", "--python", sys.executable],
+        ["-m", "build", "-n"],
+    ],
+    ids=["pip", "uv", "build"],
+)
+def test_every_frontend_shows_the_mistakes_and_no_traceback_of_ours(
+    words: list[str], project: Project
+) -> None:
+    root = project("flat_layout")
+    with (root / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write('dependancies = []\ndependencies = ["numpy>>1"]\n')
+    done = subprocess.run(
+        [sys.executable, *words], cwd=root, capture_output=True, text=True, check=False
+    )
+    told = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "[project] dependancies: unknown key 'dependancies'" in told
+    assert "hint: did you mean 'dependencies'?" in told
+    assert "numpy>>1" in told
+    assert "twofold_build.errors" not in told
+    assert "in read_project" not in told
+
+
 @pytest.mark.parametrize("name", ["pip", "uv", "build"])
 def test_every_frontend_builds_in_isolation(
     name: str, project: Project, links: Path, tmp_path: Path

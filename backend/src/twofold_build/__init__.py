@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from twofold_build.build import Plan
+    from twofold_build.errors import TwofoldError
 
 __version__ = "0.1.0"
 
@@ -16,9 +17,13 @@ __version__ = "0.1.0"
 def get_requires_for_build_sdist(config_settings: dict[str, Any] | None = None) -> list[str]:
     """What an isolated build needs besides this backend: a library to read git tags, if asked."""
     del config_settings
+    from twofold_build.errors import TwofoldError
     from twofold_build.project import read_project
 
-    settings = read_project(os.getcwd(), resolve=False).settings
+    try:
+        settings = read_project(os.getcwd(), resolve=False).settings
+    except TwofoldError as error:
+        raise _told(error) from None
     if settings.version_from != "git" or os.path.exists("PKG-INFO"):
         return []
     from twofold_build.git_version import REQUIREMENT
@@ -37,11 +42,11 @@ def get_requires_for_build_editable(config_settings: dict[str, Any] | None = Non
 def build_sdist(sdist_directory: str, config_settings: dict[str, Any] | None = None) -> str:
     """Build the sdist and return its file's name."""
     del config_settings
-    from twofold_build.build import plan, write
+    from twofold_build.build import write
     from twofold_build.leftovers import sweep
     from twofold_build.sdist import file_name, writer
 
-    planned = plan(os.getcwd())
+    planned = _plan()
     sweep(sdist_directory)
     write(planned, [writer(sdist_directory, planned)], [])
     return file_name(planned.project.file_stem)
@@ -54,9 +59,7 @@ def build_wheel(
 ) -> str:
     """Build the wheel and return its file's name."""
     del config_settings, metadata_directory
-    from twofold_build.build import plan
-
-    return _write_wheel(plan(os.getcwd()), wheel_directory)
+    return _write_wheel(_plan(), wheel_directory)
 
 
 def build_editable(
@@ -66,10 +69,9 @@ def build_editable(
 ) -> str:
     """Build a wheel that only points at the source (PEP 660) and return its file's name."""
     del config_settings, metadata_directory
-    from twofold_build.build import plan
     from twofold_build.editable import only_a_path
 
-    planned = plan(os.getcwd())
+    planned = _plan()
     only_a_path(planned)
     return _write_wheel(planned, wheel_directory)
 
@@ -79,9 +81,7 @@ def prepare_metadata_for_build_wheel(
 ) -> str:
     """Write the .dist-info folder, without RECORD, and return its name."""
     del config_settings
-    from twofold_build.build import plan
-
-    planned = plan(os.getcwd())
+    planned = _plan()
     name = f"{planned.project.file_stem}.dist-info"
     made = {f"{name}/{file}": data for file, data in planned.wheel_made.items()}
     for file in planned.pack.files:
@@ -101,6 +101,23 @@ def prepare_metadata_for_build_editable(
     metadata_directory: str, config_settings: dict[str, Any] | None = None
 ) -> str:
     return prepare_metadata_for_build_wheel(metadata_directory, config_settings)
+
+
+def _plan() -> Plan:
+    from twofold_build.build import plan
+    from twofold_build.errors import TwofoldError
+
+    try:
+        return plan(os.getcwd())
+    except TwofoldError as error:
+        raise _told(error) from None
+
+
+def _told(error: TwofoldError) -> SystemExit:
+    """Ends a hook's process with the messages alone: frontends show what it says, and no traceback
+    hides the user's mistakes.
+    """
+    return SystemExit("\n".join(f"error: {problem}" for problem in error.problems))
 
 
 def _write_wheel(planned: Plan, folder: str) -> str:

@@ -142,20 +142,18 @@ def _read_recipe(path: Path) -> RecipeFacts:
 
 
 def _verify(old: _OldWheel, adoption: Adoption) -> list[Difference]:
-    from contextlib import chdir
-
-    import twofold_build
     from twofold.new.adopt import compare_wheels
+    from twofold_build.build import plan, write
+    from twofold_build.wheel import file_name, writer
 
     before = old()
     copy = _copy(old.project, old.folder / "new")
     (copy / "pyproject.toml").write_text(adoption.text, encoding="utf-8", newline="\n")
     note("building it with twofold-build ...")
     built = old.folder / "built"
-    built.mkdir()
-    with chdir(copy):
-        name = twofold_build.build_wheel(str(built))
-    return compare_wheels(before, built / name)
+    planned = plan(copy)
+    write(planned, [], [writer(str(built), planned)])
+    return compare_wheels(before, built / file_name(planned.project.file_stem))
 
 
 def _as_json(
