@@ -86,6 +86,9 @@ class TarStream:
         return b"".join(parts)
 
     def _skip(self) -> None:
+        if 0 < self._left + self._padding <= _PIECE:  # most members: one read, not two
+            self._exactly(self._left + self._padding)
+            self._left = self._padding = 0
         for _ in self.pieces():
             pass
         if self._padding:

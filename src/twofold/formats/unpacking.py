@@ -61,25 +61,27 @@ class Section:
         return data
 
 
+class _Zstandard:
+    """zstandard's own error is no OSError; this makes it one that Bounded knows."""
+
+    def __init__(self, section: Section) -> None:
+        import zstandard
+
+        self._error = zstandard.ZstdError
+        decompressor = zstandard.ZstdDecompressor(max_window_size=limits.WINDOW)
+        self._reader = decompressor.stream_reader(
+            cast("IO[bytes]", section), read_across_frames=True
+        )
+
+    def read(self, size: int = -1, /) -> bytes:
+        try:
+            return bytes(self._reader.read(size))
+        except self._error as error:
+            raise ValueError(str(error)) from error
+
+
 def open_zstd(section: Section, where: str) -> Bounded:
-    import zstandard
-
-    class Translated:
-        """zstandard's own error is no OSError; this makes it one that Bounded knows."""
-
-        def __init__(self) -> None:
-            decompressor = zstandard.ZstdDecompressor(max_window_size=limits.WINDOW)
-            self._reader = decompressor.stream_reader(
-                cast("IO[bytes]", section), read_across_frames=True
-            )
-
-        def read(self, size: int = -1, /) -> bytes:
-            try:
-                return bytes(self._reader.read(size))
-            except zstandard.ZstdError as error:
-                raise ValueError(str(error)) from error
-
-    return Bounded(Translated(), section.taken, where)
+    return Bounded(_Zstandard(section), section.taken, where)
 
 
 def open_bz2(stream: IO[bytes], where: str) -> Bounded:
