@@ -137,6 +137,12 @@ def test_dependencies_that_are_computed_are_not_missed(tmp_path: Path) -> None:
     assert errors(write(tmp_path, {"setup.py": setup, "pkg/__init__.py": "import numpy\n"})) == []
 
 
+def test_a_name_and_a_version_that_are_computed_are_not_missed(tmp_path: Path) -> None:
+    setup = "from setuptools import setup\nsetup(name=n(), version=v(), packages=['pkg'])\n"
+    files = {"setup.py": setup, "MANIFEST.in": "include *.md\n", "pkg/__init__.py": WRONG}
+    assert errors(write(tmp_path, files)) == [("TF101", "pkg/__init__.py")]
+
+
 def test_a_bad_requirement_in_setup_cfg_is_found_there(tmp_path: Path) -> None:
     cfg = (
         "[metadata]\nname = pkg\nversion = 1.0\n[options]\npackages = pkg\n"

@@ -53,9 +53,11 @@ def project_of(root: str, document: dict[str, Any], stated: Stated, is_written: 
     mistakes = Mistakes(stated.place, "")
     table = {**stated.project}
     dynamic = {*stated.dynamic, *(("version",) if isinstance(table.get("version"), dict) else ())}
+    # A computed name is not known here either, and nothing but messages would be told by it.
+    dynamic.discard("name")
     for key in dynamic:
         table.pop(key, None)
-    table["dynamic"] = sorted(dynamic - {"name"})
+    table["dynamic"] = sorted(dynamic)
     document = {**document, "project": table}
     unjudged = Mistakes(stated.place, "")
     project = Project(root, document, read_settings(stated.settings, root, unjudged))

@@ -24,7 +24,7 @@ def read_stated(root: Path) -> Stated:
     if listed:
         source = str(facts.settings.get("source", "src" if (root / "src").is_dir() else ""))
         exclude_unlisted(facts, root, [source], listed)
-    places = [name for name in found.sources if name != "pyproject.toml"]
+    places = [name for name in found.sources if name in ("setup.cfg", "setup.py")]
     return Stated(
         facts.project,
         facts.settings,
