@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +17,7 @@ from hypothesis import strategies as st
 from tests.server.conftest import Place, new_place, serve
 from tests.server.packages import make_conda, make_wheel
 from tests.server.test_bad_input import Wire, json_values
-from tests.server.upstream import Static, stand
+from tests.server.upstream import Static, age, stand
 from twofold.server.settings import Settings
 from twofold.server.upstreams import pypi
 
@@ -85,15 +83,10 @@ def test_any_address_and_any_header_is_answered_below_500(
         assert json.loads(content)["error"] and "Traceback" not in content.decode()
 
 
-_TIMES = itertools.count(1_600_000_000)
-
-
 def put(path: Path, body: bytes) -> None:
-    """Each time newer by a second: a dumb server tells changes by that."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(body)
-    at = next(_TIMES)
-    os.utime(path, (at, at))
+    age(path)
 
 
 def later(place: Place) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +18,7 @@ from tests.server.packages import make_conda, make_wheel
 from tests.server.rattler_client import solved, versions
 from tests.server.stores import S3, PostgreSQL
 from tests.server.test_conda_pages import make_python
-from tests.server.upstream import Static, second_place, stand
+from tests.server.upstream import Static, age, second_place, stand
 from twofold.index.folder import index_folder
 from twofold.server.registry import administration, changing, hearing, upstreaming
 from twofold.server.settings import Settings
@@ -52,6 +51,8 @@ def offer(static: Static, *packages: tuple[str, str]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
     index_folder(static.folder / "channel")
+    for page in (static.folder / "channel" / "noarch").glob("repodata*"):
+        age(page)
 
 
 def listed(place: Place) -> dict[str, str]:
@@ -91,7 +92,7 @@ def repack(static: Static, name: str, change: Any) -> None:
     (folder / "shards" / f"{digest.hexdigest()}.msgpack.zst").write_bytes(body)
     value["shards"][name] = digest.digest()
     path.write_bytes(zstandard.compress(msgpack.packb(value)))
-    os.utime(path, (2_000_000_000, 2_000_000_000))  # a dumb server tells changes by the second
+    age(path)
 
 
 def test_only_the_shards_that_a_client_needs_are_fetched(

@@ -18,6 +18,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
@@ -129,11 +131,22 @@ def _condition(known: str) -> dict[str, str]:
 
 
 def _validator(answer: http.client.HTTPResponse) -> str:
-    for kind, name in (("etag", "etag"), ("date", "last-modified")):
-        value = answer.headers.get(name, "")
-        if value and value.isprintable() and len(value) < 300:
-            return f"{kind}:{value}"
-    return ""
+    etag, date = answer.headers.get("etag", ""), answer.headers.get("last-modified", "")
+    if etag and etag.isprintable() and len(etag) < 300:
+        return f"etag:{etag}"
+    return f"date:{date}" if _is_settled(date, answer.headers.get("date", "")) else ""
+
+
+def _is_settled(modified: str, sent: str) -> bool:
+    """Whether a page was old enough when it was sent: it may change twice within a second.
+
+    RFC 9110, 8.8.2.2, asks for a minute.
+    """
+    try:
+        age = parsedate_to_datetime(sent) - parsedate_to_datetime(modified)
+    except (ValueError, TypeError):
+        return False
+    return modified.isascii() and modified.isprintable() and age >= timedelta(minutes=1)
 
 
 def fetch_file(source: Source, url: str, target: Path, largest: int) -> None:
