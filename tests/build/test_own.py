@@ -14,10 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from tests.backend.samples import SAMPLES, call_hook
 from tests.conftest import Ran
 from twofold.build import BuildRequest, build_project
+from twofold.build.project import _allows
 from twofold.convert import convert_all, options_of
 from twofold.errors import ProjectErrors
 from twofold.formats.conda import BUILD
@@ -345,6 +347,35 @@ def test_what_conda_cannot_say_stops_the_build_and_the_hint_tells_the_way_around
     assert "nobody-has-this[fast]" in refused.err
     assert "--only sdist,wheel" in refused.err
     assert twofold("build", "--only", "sdist,wheel", cwd=tmp_path / "my_package").code == 0
+
+
+@pytest.mark.parametrize("name", ["0.1", "0.1.0", "1", "0.1.0.0", "0.2", "0.0.9", "00.1", "2.0.0"])
+@pytest.mark.parametrize("mark", [">=", "<", ">= ", " <"])
+def test_plain_bounds_on_the_backend_mean_what_packaging_says(mark: str, name: str) -> None:
+    for clauses in (f"{mark}{name}", f">=0,{mark}{name}", f"{mark}{name}, <9"):
+        expected = SpecifierSet(clauses).contains("0.1.0")
+        assert _allows(clauses, "0.1.0") == expected, clauses
+
+
+@pytest.mark.parametrize("clauses", ["", ">=1.0a1", "~=1.0", ">=1; python_version>'3'", "[x]>=1"])
+def test_what_is_not_plain_is_left_to_packaging(clauses: str) -> None:
+    assert _allows(clauses, "0.1.0") is None
+
+
+def test_a_new_projects_build_imports_nothing_heavy(
+    twofold: Callable[..., Ran], tmp_path: Path
+) -> None:
+    assert twofold("new", "my_package").code == 0
+    assert twofold("build", "my_package").code == 0
+    script = (
+        "import os, sys; from twofold.cli.build import quick, run; run(quick(['my_package']));"
+        "heavy = {'packaging', 'dataclasses', 'ast', 'argparse', 'tomllib', 'zipfile', 'tarfile'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_channels_are_for_recipes_only(twofold: Callable[..., Ran], tmp_path: Path) -> None:

@@ -90,9 +90,38 @@ def _allows_us(requirement: str) -> bool:
         return True
     if requirement.strip() in ("twofold-build", f"twofold-build=={__version__}"):
         return True
+    plain = _allows(requirement.strip().removeprefix("twofold-build"), __version__)
+    if plain is not None:
+        return plain
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
         return Requirement(requirement).specifier.contains(__version__, prereleases=True)
     except InvalidRequirement:
         return True  # told with the project's other mistakes
+
+
+def _allows(clauses: str, version: str) -> bool | None:
+    """What `>=1.0` and `>=1.0,<2` say of a version; None leaves the rest to packaging.
+
+    `packaging` costs as much as the rest of a small build, and this is what projects write.
+    """
+    ours = _release(version)
+    answers = []
+    for clause in clauses.split(","):
+        mark = ">=" if clause.strip().startswith(">=") else "<"
+        bound = _release(clause.strip().removeprefix(mark))
+        if not clause.strip().startswith(mark) or ours is None or bound is None:
+            return None
+        answers.append(ours >= bound if mark == ">=" else ours < bound)
+    return all(answers)
+
+
+def _release(version: str) -> tuple[int, ...] | None:
+    """A version of numbers alone, without the zeros at its end."""
+    parts = version.strip().split(".")
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        return None
+    while len(parts) > 1 and not int(parts[-1]):
+        parts.pop()
+    return tuple(map(int, parts))
