@@ -19,8 +19,9 @@ from packaging.version import InvalidVersion, Version
 from twofold.artifact import Artifact, Kind
 from twofold.check import artifact_findings
 from twofold.errors import Refused
-from twofold.names import normalised
+from twofold.names import file_name, normalised
 from twofold.server.model import Stored
+from twofold_build.names import canonical_version
 
 #: The longest file name all supported file systems can store (bytes).
 LONGEST_NAME = 255
@@ -83,6 +84,19 @@ def _digest(algorithm: str, path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def sdist_name_is_normal(artifact: Artifact) -> None:
+    """An sdist is named as PEP 625 says, so that a release has one and not one a spelling."""
+    if artifact.kind is not Kind.SDIST:
+        return
+    wanted = f"{file_name(artifact.name)}-{canonical_version(artifact.version)}.tar.gz"
+    if artifact.filename != wanted:
+        raise Refused(
+            "sdist-name",
+            f"The sdist must be named {wanted}, not {artifact.filename}",
+            "build it with a backend of today, which names it so (PEP 625)",
+        )
 
 
 def requirements_are_bounded(artifact: Artifact) -> None:

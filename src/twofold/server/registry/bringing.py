@@ -130,7 +130,8 @@ def _fetch_and_publish(registry: Registry, found: Offered) -> None:
             note = audit.Change(registry.clock(), "upstream", "fetch", channel.name, pin.filename)
             audit.note_change(db, replace(note, detail={"url": pin.url, "sha256": pin.sha256}))
         claims = Claims(subdir=pin.subdir, digests={"sha256": pin.sha256})
-        publish(registry, found.owner, channel.name, Upload(path, pin.filename, claims))
+        upload = Upload(path, pin.filename, claims, is_fetched=True)
+        publish(registry, found.owner, channel.name, upload)
     except Refused as error:
         if error.status == 502:
             raise

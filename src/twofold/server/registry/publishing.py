@@ -44,7 +44,8 @@ RUN_EXPORTS = "info/run_exports.json"
 class Upload:
     """A file as it came in: where its bytes lie now, its claimed name, what the form says.
 
-    `labels` empty means `main`. `attestations` are PEP 740's, as the form has them.
+    `labels` empty means `main`. `attestations` are PEP 740's, as the form has them. What is fetched
+    from an upstream is named as it is there, by the customs of its time.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class Upload:
     claims: gates.Claims = field(default_factory=gates.Claims)
     labels: frozenset[str] = frozenset()
     attestations: str = ""
+    is_fetched: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> P
         artifact = _own_word(path)
         gates.form_agrees(upload.claims, artifact)
         gates.requirements_are_bounded(artifact)
+        if not upload.is_fetched:
+            gates.sdist_name_is_normal(artifact)
         gates.content_is_sound(path)
         with registry.database.read() as db:
             found = reachable(db, actor, channel, Action.UPLOAD, normalised(artifact.name))
