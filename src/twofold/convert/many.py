@@ -40,6 +40,10 @@ _STATE = ".twofold-converted.json"
 _FORM = "2"
 
 
+#: Where a file's fault has no better remedy.
+_DISTRUST = "fetch the wheel again or build it anew; if it stays so, do not trust it"
+
+
 class Made(NamedTuple):
     """One wheel's packages; `fresh` is False when they were there already.
 
@@ -189,7 +193,7 @@ def _convert(
                 made.append(Made(name, tuple(packages), True, tuple(notes), tuple(unsaid)))
                 state.keep(wheel.sha256, packages, options)
             except TwofoldError as error:
-                problems += [Problem(p.message, p.hint, _place(name, p)) for p in error.problems]
+                problems += [_told(name, problem) for problem in error.problems]
             tell(f"converted {len(made)} of {len(wheels)}: {name}")
     finally:
         pool.shutdown(cancel_futures=True)
@@ -216,10 +220,12 @@ class _Claims:
         return claim
 
 
-def _place(name: str, problem: Problem) -> str:
-    if not problem.where or problem.where.startswith(name):
-        return problem.where or name
-    return f"{name}: {problem.where}"
+def _told(name: str, problem: Problem) -> Problem:
+    """A wheel's problem with the wheel's name, and a hint where the problem has none."""
+    where = problem.where or name
+    if not where.startswith(name):
+        where = f"{name}: {where}"
+    return Problem(problem.message, problem.hint or _DISTRUST, where)
 
 
 class _State:

@@ -1,0 +1,125 @@
+"""`twofold convert` of wheels that lie: refused with a hint, nothing written, bounded."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.formats.making import METADATA, put_wheel, put_zip, wheel_files
+
+RECORD = "my_package-1.0.0.dist-info/RECORD"
+NAME = "my_package-1.0.0-py3-none-any.whl"
+#: Bytes of address space and seconds of processor that a refusal may take.
+MEMORY, SECONDS = 1 << 30, 20
+
+
+def without(path: str) -> dict[str, bytes]:
+    return {name: data for name, data in wheel_files().items() if name != path}
+
+
+def zipped(files: Mapping[str, bytes]) -> Callable[[Path], None]:
+    return lambda path: put_zip(path, files) and None
+
+
+def cut_off(path: Path) -> None:
+    data = put_wheel(path.parent, filename=NAME).read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
+def absurd_size(path: Path) -> None:
+    data = bytearray(put_wheel(path.parent, filename=NAME).read_bytes())
+    struct.pack_into("<I", data, data.rfind(b"PK\x01\x02") + 24, 0xFFFFFFF0)
+    path.write_bytes(bytes(data))
+
+
+def twice(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        for name, data in wheel_files().items():
+            archive.writestr(name, data)
+        archive.writestr("my_package/__init__.py", b"evil = 1\n")
+
+
+def linked(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in wheel_files({"my_package/link": b"/etc/passwd"}).items():
+            member = zipfile.ZipInfo(name)
+            member.external_attr = (0o120777 if name.endswith("link") else 0o644) << 16
+            archive.writestr(member, data)
+
+
+def overlapping(path: Path) -> None:
+    """A hundred entries that share the bytes of one: a bomb that needs no ratio."""
+    kernel = b"\0" * (8 << 20)
+    files = wheel_files({f"f{n:02}": kernel for n in range(2)})
+    put_zip(path, files)
+    data = bytearray(path.read_bytes())
+    first = data.find(b"PK\x01\x02")
+    second = data.find(b"PK\x01\x02", first + 4)
+    struct.pack_into("<I", data, second + 42, struct.unpack_from("<I", data, first + 42)[0])
+    path.write_bytes(bytes(data))
+
+
+CASES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a truncated archive": (cut_off, "cut off"),
+    "a page in place of a wheel": (lambda p: p.write_bytes(b"<html>"), "not a zip archive"),
+    "an empty file": (lambda p: p.write_bytes(b""), "empty"),
+    "no RECORD": (zipped(without(RECORD)), "has no"),
+    "another name in METADATA": (
+        zipped(wheel_files(metadata=METADATA.replace("my_package", "other"))),
+        "names the project 'other'",
+    ),
+    "another version in METADATA": (
+        zipped(wheel_files(metadata=METADATA.replace("1.0.0", "2.0"))),
+        "tells version '2.0'",
+    ),
+    "METADATA that is none": (zipped(wheel_files(metadata="garbage\n")), "no field"),
+    "a member that climbs out": (zipped(wheel_files({"../../evil.py": b"x"})), "climbs out"),
+    "an absolute member": (zipped(wheel_files({"/etc/evil": b"x"})), "absolute"),
+    "a drive of Windows": (zipped(wheel_files({"C:\\evil.py": b"x"})), "backslash"),
+    "a member twice": (twice, "twice"),
+    "a symbolic link": (linked, "symbolic link"),
+    "an absurd size": (absurd_size, "two sizes"),
+    "members that overlap": (overlapping, "f0"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_is_refused_with_a_hint_and_nothing_is_written(case: str, tmp_path: Path) -> None:
+    make, told = CASES[case]
+    wheel = tmp_path / NAME
+    make(wheel)
+    code = "import sys; from twofold.cli import main; sys.exit(main(sys.argv[1:]))"
+    if sys.platform != "win32":
+        code = (
+            "import resource as r; "
+            f"r.setrlimit(r.RLIMIT_CPU, ({SECONDS}, {SECONDS})); "
+            f"r.setrlimit(r.RLIMIT_AS, ({MEMORY}, {MEMORY})); " + code
+        )
+    command = [sys.executable, "-c", code, "convert", str(wheel), "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1, done.stderr
+    assert told in done.stderr
+    assert "hint:" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list((tmp_path / "out").glob("*/*.conda"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no resource limits")
+def test_what_swells_is_converted_in_little_memory(tmp_path: Path) -> None:
+    wheel = put_wheel(tmp_path, {"zeros.bin": bytes(300 << 20)})
+    code = (
+        "import resource as r, sys; from pathlib import Path\n"
+        "from twofold.convert import convert_wheel\n"
+        "convert_wheel(Path(sys.argv[1]), Path(sys.argv[2]))\n"
+        "print(r.getrusage(r.RUSAGE_SELF).ru_maxrss)"
+    )
+    command = [sys.executable, "-c", code, str(wheel), str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=True)
+    kilobytes = int(done.stdout) // (1024 if sys.platform == "darwin" else 1)
+    assert kilobytes < 256 << 10
