@@ -60,6 +60,24 @@ def contents(path: Path) -> dict[str, bytes]:
             "py313t_0",
             ["python >=3.13,<3.14.0a0", "python_abi 3.13.* *_cp313t", "__glibc >=2.17"],
         ),
+        (
+            "cp314-cp314t-win_amd64",
+            "win-64",
+            "py314t_0",
+            ["python >=3.14,<3.15.0a0", "python_abi 3.14.* *_cp314t", "__win"],
+        ),
+        (
+            "cp39.cp310-abi3-macosx_11_0_arm64.macosx_12_0_arm64",
+            "osx-arm64",
+            "py_0",
+            ["python >=3.9", "__osx >=11.0"],
+        ),
+        (
+            "cp312-cp312-musllinux_1_2_aarch64",
+            "linux-aarch64",
+            "musl_py312_0",
+            ["python >=3.12,<3.13.0a0", "python_abi 3.12.* *_cp312", "__musl >=1.2"],
+        ),
         ("cp38-abi3-manylinux1_i686", "linux-32", "py_0", ["python >=3.8", "__glibc >=2.5"]),
         (
             "cp39-abi3-musllinux_1_2_x86_64",
@@ -87,6 +105,30 @@ def test_tags_lead_to_a_subdir_a_build_and_what_the_machine_must_have(
     package = package_of(METADATA.encode(), None, name.tags)
     assert (package.subdir, package.build) == (subdir, build)
     assert depends is None or list(package.depends) == depends
+
+
+def test_a_wheel_for_several_pythons_at_once_is_refused_not_narrowed(tmp_path: Path) -> None:
+    wheel = put_wheel(tmp_path, filename="my_package-1.0.0-cp311.cp312-none-win_amd64.whl")
+    with pytest.raises(TwofoldError, match="for several Pythons at once: cp311-none, cp312-none"):
+        convert_wheel(wheel, tmp_path / "channel")
+
+
+@pytest.mark.parametrize(
+    ("tags", "site_packages"),
+    [
+        ("cp312-cp312-musllinux_1_2_x86_64", "lib/python3.12/site-packages"),
+        ("cp313-cp313t-manylinux_2_17_x86_64", "lib/python3.13t/site-packages"),
+        ("cp39-abi3-macosx_11_0_arm64", "site-packages"),
+        ("cp314-cp314-win_arm64", "Lib/site-packages"),
+    ],
+)
+def test_a_binary_wheel_is_laid_down_where_its_python_looks(
+    tmp_path: Path, tags: str, site_packages: str
+) -> None:
+    wheel = put_wheel(tmp_path, filename=f"my_package-1.0.0-{tags}.whl")
+    made = convert_wheel(wheel, tmp_path / "channel")
+    assert f"{site_packages}/my_package/__init__.py" in contents(made.path)
+    assert problems_of(made.path) == []
 
 
 def test_a_universal_wheel_becomes_a_package_for_both_macs() -> None:

@@ -90,6 +90,11 @@ def abi_of(tags: Sequence[str]) -> Abi:
     if any(abi == "none" and python in ("py3", "py2.py3") for python, abi in pairs):
         return Abi()
     cpython = [(python, abi) for python, abi in pairs if re.fullmatch(r"cp3\d+", python)]
+    if len(cpython) > 1:
+        raise TwofoldError(
+            f"the wheel is for several Pythons at once: {', '.join('-'.join(p) for p in cpython)}",
+            "a conda package with its files in site-packages is for one: build a wheel for each",
+        )
     if cpython:
         python, abi = cpython[0]
         return Abi(_minor(python), abi if abi != "none" else python)
