@@ -14,12 +14,15 @@ import pytest
 
 from tests.server.conftest import Place
 from tests.server.packages import make_wheel
+from twofold.server import throttle
 
 
 @pytest.mark.parametrize("examples", [3, pytest.param(40, marks=pytest.mark.slow)])
 def test_the_management_api_does_what_its_document_says(
-    served: Place, tmp_path: Path, examples: int
+    served: Place, tmp_path: Path, examples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(throttle, "MOST_FOR_USER", 10**9)  # it tries wrong passwords by the dozen
+    monkeypatch.setattr(throttle, "MOST_FROM_ADDRESS", 10**9)
     served.publish(make_wheel(tmp_path, "my_package", "1.0.0"))
     command = [
         "schemathesis",

@@ -68,7 +68,8 @@ def set_member(
 ) -> None:
     """Let a user act for an organisation up to a role, or (None) no longer."""
     if organisation.kind != "organisation":
-        raise Refused("no-organisation", f"'{organisation.name}' is not an organisation")
+        name = organisation.name
+        raise Refused("no-organisation", f"'{name}' is not an organisation", status=409)
     with registry.database.write() as db:
         people.set_member(db, organisation.id, who.id, role)
         _note(registry, db, by, "member", "", f"{organisation.name}/{who.name}", role=role)
