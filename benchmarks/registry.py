@@ -1,11 +1,15 @@
 """The registry beside its peers: the same wheels, the same machine, the same clients.
 
-    python benchmarks/registry.py [--wheels 1000] [--projects 200] [--seconds 5] [--only NAME ...]
+    python benchmarks/registry.py [--wheels 1000] [--projects 200] [--seconds 5] [--rounds 3]
+                                  [--only NAME ...]
 
 Each server runs as one process. 1,000 wheels of 100 kB of 200 projects go in through the door it
 has (`twine`'s form; pypiserver: a folder). Then 16 clients with a connection each ask for project
 pages and for files, picked at random, for some seconds; a request that is not 200 stops the run.
-Prints a table and writes benchmarks/results/registry.json.
+All servers run at once and are asked in turn, round by round, so that the machine's mood is the
+same for all; of the rounds the median counts. Then twofold is started on a store of 20,000 files.
+Prints a table beside the aims and, when every server took part, writes
+benchmarks/results/registry.json. Takes some five minutes.
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
@@ -219,46 +223,95 @@ def pypiserver(folder: Path) -> Iterator[Server]:
 SERVERS = {"twofold": twofold, "devpi": devpi, "pypiserver": pypiserver}
 
 
-async def read_body(reader: asyncio.StreamReader, head: bytes) -> None:
-    """By its length, by chunks, or to the end of the connection."""
-    length = re.search(rb"(?i)content-length: (\d+)", head)
-    if length is not None:
-        await reader.readexactly(int(length[1]))
-    elif re.search(rb"(?i)transfer-encoding: chunked", head):
-        while size := int(await reader.readuntil(b"\r\n"), 16):
-            await reader.readexactly(size + 2)
-        await reader.readexactly(2)
-    else:
-        await reader.read()
+class Client(asyncio.BufferedProtocol):
+    """One connection that asks and asks again; it counts the bytes of a body and keeps none.
+
+    Bodies end by their length, by the last chunk, or with the connection, which is then made anew.
+    """
+
+    def __init__(self, paths: list[str], number: int, end: float) -> None:
+        self.paths = paths
+        self.pick = random.Random(number)
+        self.end = end
+        self.took: list[float] = []
+        self.done = asyncio.get_running_loop().create_future()
+        self.closed = asyncio.get_running_loop().create_future()
+        self.buffer = bytearray(1 << 18)
+        self.path = ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        self.closed = asyncio.get_running_loop().create_future()
+        self._ask()
+
+    def _ask(self) -> None:
+        if time.perf_counter() >= self.end:
+            if not self.done.done():
+                self.done.set_result(None)
+            self.transport.close()
+            return
+        self.path = self.pick.choice(self.paths)
+        self.head, self.left, self.chunked, self.closes = b"", None, False, False
+        self.begun = time.perf_counter()
+        head = f"GET {self.path} HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n"
+        self.transport.write(head.encode())  # type: ignore[attr-defined]
+
+    def get_buffer(self, _hint: int) -> bytearray:
+        return self.buffer
+
+    def buffer_updated(self, count: int) -> None:
+        if self.left is None and not self.chunked and not self.closes:
+            self.head += bytes(self.buffer[:count])
+            at = self.head.find(b"\r\n\r\n")
+            if at < 0:
+                return
+            if not self.head.startswith(b"HTTP/1.1 200"):
+                self.done.set_exception(SystemExit(f"{self.path}: {self.head[:200]!r}"))
+                return
+            head, count = self.head[:at], len(self.head) - at - 4
+            last = self.head[-5:]
+            length = re.search(rb"(?i)content-length: (\d+)", head)
+            self.chunked = re.search(rb"(?i)transfer-encoding: chunked", head) is not None
+            self.closes = re.search(rb"(?i)connection: close", head) is not None
+            if length is not None:
+                self.left = int(length[1])
+        else:
+            last = bytes(self.buffer[max(0, count - 5) : count])
+        if self.left is not None:
+            self.left -= count
+        if self.left == 0 or (self.chunked and last == b"0\r\n\r\n"):
+            self._answered()
+
+    def _answered(self) -> None:
+        self.took.append(time.perf_counter() - self.begun)
+        if self.closes:
+            self.transport.close()
+        else:
+            self._ask()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        if self.closes and self.left is None:
+            self.took.append(time.perf_counter() - self.begun)
+        if not self.closed.done():
+            self.closed.set_result(None)
 
 
 async def ask(urls: list[str], seconds: float) -> tuple[float, float, float]:
     """(requests a second, median, 99th percentile in ms) of 16 clients on these addresses."""
-    took: list[float] = []
     end = time.perf_counter() + seconds
+    parts = urlsplit(urls[0])
+    paths = [urlsplit(url).path for url in urls]
+    loop = asyncio.get_running_loop()
 
-    async def client(number: int) -> None:
-        pick = random.Random(number)
-        parts = urlsplit(urls[0])
-        reader, writer = await asyncio.open_connection(parts.hostname, parts.port, limit=1 << 22)
-        while time.perf_counter() < end:
-            path = urlsplit(pick.choice(urls)).path
-            begun = time.perf_counter()
-            writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n".encode())
-            head = await reader.readuntil(b"\r\n\r\n")
-            if not head.startswith(b"HTTP/1.1 200"):
-                raise SystemExit(f"{path}: {head[:200]!r}")
-            await read_body(reader, head)
-            took.append(time.perf_counter() - begun)
-            if re.search(rb"(?i)connection: close", head):
-                writer.close()
-                reader, writer = await asyncio.open_connection(
-                    parts.hostname, parts.port, limit=1 << 22
-                )
-        writer.close()
+    async def stay(client: Client) -> None:
+        while not client.done.done():
+            await loop.create_connection(lambda: client, parts.hostname, parts.port)
+            await asyncio.wait([client.done, client.closed], return_when="FIRST_COMPLETED")
+        client.done.result()
 
-    await asyncio.gather(*(client(number) for number in range(CLIENTS)))
-    took.sort()
+    clients = [Client(paths, number, end) for number in range(CLIENTS)]
+    await asyncio.gather(*(stay(client) for client in clients))
+    took = sorted(one for client in clients for one in client.took)
     rate = len(took) / seconds
     return rate, took[len(took) // 2] * 1000, took[int(len(took) * 0.99)] * 1000
 
@@ -272,38 +325,139 @@ def memory(pid: int) -> float:
     return sum(own.memory_info().rss for own in every) / 1e6
 
 
-def measure(name: str, wheels: list[Wheel], seconds: float) -> dict[str, float]:
+#: What the project promises, beside devpi-server on the same machine in the same run.
+AIMS = {
+    "page rate / devpi's": (5, "at least"),
+    "page p99 / devpi's": (0.2, "at most"),
+    "file rate / devpi's": (5, "at least"),
+    "file p99 / devpi's": (0.2, "at most"),
+    "upload median, ms": (50, "at most"),
+    "start with 20,000 files, s": (1.5, "at most"),
+    "memory, MB": (150, "at most"),
+}
+
+
+@dataclass
+class Contender:
+    """A server with the wheels in it: where they are shown, how long their uploads took."""
+
+    server: Server
+    pages: list[str]
+    files: list[str]
+    uploads: list[float]
+    rounds: list[dict[str, float]]
+
+
+def filled(name: str, server: Server, wheels: list[Wheel]) -> Contender:
     import requests
 
-    folder = Path(tempfile.mkdtemp(prefix=f"bench-{name}-"))
+    session = requests.Session()
+    session.trust_env = False
+    uploads = [server.put(wheel) for wheel in wheels]
+    pages = [server.page(wheel.name) for wheel in wheels]
+    files = []
+    for page in sorted(set(pages)):
+        text = session.get(page, timeout=60).text
+        files += [urljoin(page, link) for link in re.findall(r'href="([^"#]+\.whl)', text)]
+    if len(files) != len(wheels):
+        raise SystemExit(f"{name} lists {len(files)} of {len(wheels)} files")
+    return Contender(server, pages, files, uploads, [])
+
+
+def read(contender: Contender, seconds: float) -> None:
+    """One round."""
+    page_rate, page_median, page_p99 = asyncio.run(ask(contender.pages, seconds))
+    file_rate, file_median, file_p99 = asyncio.run(ask(contender.files, seconds))
+    contender.rounds.append(
+        {
+            "page_rps": page_rate,
+            "page_median_ms": page_median,
+            "page_p99_ms": page_p99,
+            "file_rps": file_rate,
+            "file_median_ms": file_median,
+            "file_p99_ms": file_p99,
+        }
+    )
+
+
+def summary(contender: Contender) -> dict[str, float]:
+    keys = contender.rounds[0]
+    found = {key: statistics.median(one[key] for one in contender.rounds) for key in keys}
+    uploads = sorted(contender.uploads)
+    found["upload_median_ms"] = statistics.median(uploads) * 1000
+    found["upload_p99_ms"] = uploads[int(len(uploads) * 0.99)] * 1000
+    found["memory_mb"] = memory(contender.server.pid)
+    return {key: round(value, 2) for key, value in found.items()}
+
+
+def start_with(count: int) -> dict[str, float]:
+    """Seconds until `twofold serve` takes connections on a store of so many files, and its memory
+    after pages of both worlds were read.
+    """
+    import requests
+    from registry_growth import fill
+
+    from twofold.server.app import open_registry
+    from twofold.server.registry import people
+    from twofold.server.settings import Settings
+
+    folder = Path(tempfile.mkdtemp(prefix="bench-start-"))
     try:
-        with SERVERS[name](folder / "data") as server:
-            session = requests.Session()
-            session.trust_env = False
-            uploads = [server.put(wheel) for wheel in wheels]
-            pages = [server.page(wheel.name) for wheel in wheels]
-            files = []
-            for page in sorted(set(pages)):
-                text = session.get(page, timeout=60).text
-                links = re.findall(r'href="([^"#]+\.whl)', text)
-                files += [urljoin(page, link) for link in links]
-            if len(files) != len(wheels):
-                raise SystemExit(f"{name} lists {len(files)} of {len(wheels)} files")
-            page_rate, page_median, page_p99 = asyncio.run(ask(pages, seconds))
-            file_rate, file_median, file_p99 = asyncio.run(ask(files, seconds))
-            return {
-                "page_rps": round(page_rate),
-                "page_median_ms": round(page_median, 2),
-                "page_p99_ms": round(page_p99, 2),
-                "file_rps": round(file_rate),
-                "file_median_ms": round(file_median, 2),
-                "file_p99_ms": round(file_p99, 2),
-                "upload_median_ms": round(statistics.median(uploads) * 1000, 1),
-                "upload_p99_ms": round(sorted(uploads)[int(len(uploads) * 0.99)] * 1000, 1),
-                "memory_mb": round(memory(server.pid)),
-            }
+        registry = open_registry(Settings(folder))
+        people.first_start(registry)
+        fill(registry, count)
+        registry.database.close()
+        took, used = [], 0.0
+        command = [sys.executable, "-m", "twofold", "serve", "--port", "0", "--json"]
+        command += ["--data", str(folder)]
+        for _ in range(5):
+            begun = time.perf_counter()
+            quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+            with running(command, **quiet) as process:
+                assert process.stdout is not None
+                url = json.loads(process.stdout.readline())["url"]
+                took.append(time.perf_counter() - begun)
+                for page in (
+                    "simple/",
+                    "noarch/repodata.json",
+                    "noarch/repodata_shards.msgpack.zst",
+                ):
+                    requests.get(f"{url}/main/{page}", timeout=60).raise_for_status()
+                used = max(used, memory(process.pid))
+        return {"seconds": round(statistics.median(took), 2), "memory_mb": round(used)}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def judged(results: dict[str, dict[str, float]], started: dict[str, float]) -> dict[str, float]:
+    """What the aims are about."""
+    mine, theirs = results["twofold"], results["devpi"]
+    return {
+        "page rate / devpi's": mine["page_rps"] / theirs["page_rps"],
+        "page p99 / devpi's": mine["page_p99_ms"] / theirs["page_p99_ms"],
+        "file rate / devpi's": mine["file_rps"] / theirs["file_rps"],
+        "file p99 / devpi's": mine["file_p99_ms"] / theirs["file_p99_ms"],
+        "upload median, ms": mine["upload_median_ms"],
+        "start with 20,000 files, s": started["seconds"],
+        "memory, MB": max(mine["memory_mb"], started["memory_mb"]),
+    }
+
+
+def table(results: dict[str, dict[str, float]]) -> str:
+    names = list(next(iter(results.values())))
+    lines = ["| server | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for server, row in results.items():
+        lines.append(f"| {server} | " + " | ".join(f"{row[name]:g}" for name in names) + " |")
+    return "\n".join(lines)
+
+
+def table_of_aims(found: dict[str, float]) -> str:
+    lines = ["| promise | aim | found | kept |", "|---|---|---|---|"]
+    for name, value in found.items():
+        aim, word = AIMS[name]
+        kept = value >= aim if word == "at least" else value <= aim
+        lines.append(f"| {name} | {word} {aim:g} | {value:.3g} | {'yes' if kept else 'no'} |")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -311,21 +465,39 @@ def main() -> None:
     options.add_argument("--wheels", type=int, default=1000)
     options.add_argument("--projects", type=int, default=200)
     options.add_argument("--seconds", type=float, default=5)
+    options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--only", action="append", choices=sorted(SERVERS))
     told = options.parse_args()
     wheels = [
         make_wheel(f"project{n % told.projects}", f"1.{n // told.projects}")
         for n in range(told.wheels)
     ]
-    results = {}
-    for name in told.only or SERVERS:
-        results[name] = measure(name, wheels, told.seconds)
-        print(name, json.dumps(results[name]), flush=True)
+    load = [os.getloadavg()[0]] if hasattr(os, "getloadavg") else []
+    names = told.only or list(SERVERS)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-registry-")))
+        contenders = {}
+        for name in names:
+            server = stack.enter_context(SERVERS[name](folder / name))
+            contenders[name] = filled(name, server, wheels)
+        for _ in range(told.rounds):
+            for contender in contenders.values():
+                read(contender, told.seconds)
+        results = {name: summary(contender) for name, contender in contenders.items()}
+    print(table(results), flush=True)
+    started = start_with(20_000)
+    print(f"\nstart with 20,000 files: {json.dumps(started)}\n")
+    load += [os.getloadavg()[0]] if load else []
+    if "devpi" not in results or "twofold" not in results:
+        return
+    found = judged(results, started)
+    print(table_of_aims(found))
     if set(results) == set(SERVERS):
         RESULTS.parent.mkdir(exist_ok=True)
         setting = {"wheels": told.wheels, "projects": told.projects, "clients": CLIENTS}
-        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-        value = {"setting": {**setting, "cores": os.cpu_count(), "load": load}, **results}
+        setting |= {"seconds": told.seconds, "rounds": told.rounds}
+        setting |= {"cores": os.cpu_count(), "load_before_and_after": load}
+        value = {"setting": setting, **results, "start_with_20000": started, "judged": found}
         RESULTS.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
 
 

@@ -34,7 +34,7 @@ NAMES = ("repodata.json", "repodata.json.zst", "run_exports.json", "run_exports.
 LARGE = 256 << 10
 
 #: How much longer than the rendering the pause after it is.
-REST = 4
+REST = 2
 
 #: Seconds after which a rendering whose process was killed is begun by another one.
 PATIENCE = 120
