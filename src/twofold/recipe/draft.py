@@ -15,6 +15,7 @@ from typing import Any
 
 from twofold.conda_metadata import CondaPackage
 from twofold.convert import CondaOptions, options_of, packages_of
+from twofold.convert.dependencies import for_project
 from twofold.convert.needs import match_spec
 from twofold.convert.requirements import parse_need
 from twofold.errors import TwofoldError
@@ -125,7 +126,9 @@ def draft_of(root: Path, wheel: Path, source: Source) -> Draft:
 
 def project_options(root: Path) -> CondaOptions:
     """[tool.twofold.conda] of the project in a folder."""
-    return options_of(_document(root).get("tool", {}).get("twofold", {}).get("conda", {}))
+    options = options_of(_document(root).get("tool", {}).get("twofold", {}).get("conda", {}))
+    options.metadata_of = for_project(root)
+    return options
 
 
 def _document(root: Path) -> dict[str, Any]:
