@@ -217,10 +217,6 @@ FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "a licence file that is named and not there": (wheel(License_File="LICENSE"), "TF406"),
     "a licence that SPDX does not know": (wheel(License_Expression="MITT"), "TF406"),
-    "a licence classifier beside the expression": (
-        wheel(Classifier="License :: OSI Approved :: MIT License"),
-        "TF406",
-    ),
     "a file that RECORD does not list": (unlisted, "TF404"),
     "a compression that installers need not know": (lie("another method"), "TF403"),
     "an archive that unpacks to far more than it is": (lie("bomb"), "TF403"),

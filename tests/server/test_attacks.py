@@ -390,3 +390,13 @@ def test_sdists_and_wheels_of_good_make_pass(served: Place, tmp_path: Path) -> N
             f"{served.channel}/upload", data=path.read_bytes(), headers=headers, timeout=10
         )
         assert answer.status_code == 200, answer.text
+
+
+def test_a_local_version_is_taken_by_an_index_of_ones_own(served: Place, tmp_path: Path) -> None:
+    """PyPI refuses it (TF023); builds of one's own are what it is for (PEP 440)."""
+    wheel = make_wheel(tmp_path, version="1.0+cpu")
+    assert served.upload(wheel).status_code == 200
+    page = requests.get(f"{served.channel}/simple/my-package/", timeout=10).text
+    assert "1.0+cpu" in page or "1.0%2Bcpu" in page
+    twin = requests.get(f"{served.channel}/noarch/repodata.json", timeout=10).json()
+    assert [one["version"] for one in twin["packages.conda"].values()] == ["1.0+cpu"]

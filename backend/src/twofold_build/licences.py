@@ -35,8 +35,8 @@ def read_licence(table: dict[str, Any], project: Project, mistakes: Mistakes) ->
     classified = [c for c in listed if isinstance(c, str) and c.startswith("License ::")]
     if project.license and classified:
         mistakes.add(
-            f"'{classified[0]}' stands beside the expression '{project.license}', refused by PyPI",
-            "remove the licence classifiers (PEP 639)",
+            f"'{classified[0]}' stands beside the expression '{project.license}'",
+            "remove the licence classifiers: the expression takes their place (PEP 639)",
             key="classifiers",
             value=classified[0],
         )

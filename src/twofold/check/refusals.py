@@ -65,12 +65,6 @@ def _of_the_licence(metadata: CoreMetadata) -> Iterator[Problem]:
             f"the metadata's License-Expression '{expression}' is not SPDX",
             licence_hint(expression),
         )
-    for classifier in metadata.all("Classifier"):
-        if classifier.startswith("License ::"):
-            yield Problem(
-                f"the metadata say '{classifier}' beside a License-Expression, which PyPI refuses",
-                "remove the classifier, and build it again",
-            )
 
 
 def _of_licence_files(artifact: Artifact, metadata: CoreMetadata) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from twofold.check.rules import WARNING, Told
+from twofold.check.rules import Told
 from twofold_build.globs import Globs
 
 TYPE_CHECKING = False
@@ -58,21 +58,8 @@ _PUBLIC = re.compile(
 _PLACEHOLDER = re.compile(rb"EXAMPLE|example|X{6,}|x{6,}|0{10,}|placeholder|1234567890")
 
 
-#: What tests bring with them; nobody makes a token for that, so a token is one.
-_MADE_FOR_TESTS = (
-    "a private key",
-    "an SSH key",
-    "a key",
-    "settings with secrets",
-    "credentials",
-    "secrets",
-)
-_ASIDE = re.compile(r"(?:^|[/ ])(?:t|tests?|testing|examples?|docs?|fixtures)/")
-
-
 def secret(code: Code) -> Iterator[Told]:
-    """TF201. A warning in the tests of an sdist, which nobody installs: keys lie there on
-    purpose."""
+    """TF201. Also in the tests of an sdist: a key that lies there on purpose is allowed by name."""
     allowed = Globs(code.allow)
     for path, data in code.files.items():
         if allowed and allowed.match(path):
@@ -80,13 +67,11 @@ def secret(code: Code) -> Iterator[Told]:
         found = secret_in(path, data or b"")
         if found:
             what, line = found
-            is_of_a_test = _ASIDE.search(path) and what in _MADE_FOR_TESTS
             yield Told(
                 f"it looks like {what}, and would be published with the package",
                 "remove it from the package, and revoke it if it was ever shared; if it is none, "
                 f'write [tool.twofold.check] allow = ["{path}"]',
                 f"{path}:{line}" if line else path,
-                severity=WARNING if is_of_a_test and code.is_only_in_sdist(path) else "",
             )
 
 
