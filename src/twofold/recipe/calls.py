@@ -151,9 +151,10 @@ class FileRegex:
         path = find_file(self._around, load_file, from_recipe_dir)
         _refuse_large("load_file_regex", path, load_file)
         started = time.monotonic()
-        found = search_file(path, regex_pattern, load_file, max(self._left, 0.1))
-        self._left -= time.monotonic() - started
-        return found
+        try:
+            return search_file(path, regex_pattern, load_file, max(self._left, 0.0))
+        finally:
+            self._left -= time.monotonic() - started
 
 
 def _refuse_large(function: str, path: Path, name: str) -> None:
