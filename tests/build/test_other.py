@@ -25,7 +25,8 @@ BACKENDS = {
 
 def write(root: Path, requires: str, backend: str) -> Path:
     (root / "other_sample").mkdir(parents=True)
-    (root / "other_sample" / "__init__.py").write_text('"""A sample."""\n', encoding="utf-8")
+    module = '"""A sample."""\n\ndef main():\n    pass\n'
+    (root / "other_sample" / "__init__.py").write_text(module, encoding="utf-8")
     (root / "pyproject.toml").write_text(
         f"""\
 [build-system]
@@ -60,8 +61,7 @@ def test_another_backend_makes_the_wheel_and_it_the_conda_package(
     assert [artifact.version for artifact in artifacts] == ["2.0"] * 3
     assert any(spec.startswith("packaging") for spec in artifacts[2].depends)
     assert (root / "conda-bld/noarch/repodata.json").is_file()
-    assert len(told) == 3
-    assert len(made.steps) == 3
+    assert len(told) == len(made.steps) == 4
     assert not (root / "build").exists()
 
 
@@ -75,6 +75,32 @@ def test_the_extras_of_another_backends_project_become_packages_when_asked(tmp_p
         "other-sample-2.0-py_0.conda",
         "other-sample-fancy-2.0-py_0.conda",
     ]
+
+
+def test_what_another_backend_made_is_checked_before_it_is_delivered(tmp_path: Path) -> None:
+    root = write(tmp_path / "project", *BACKENDS["flit"])
+    module = root / "other_sample" / "__init__.py"
+    module.write_text('"""A sample."""\n__all__ = ["gone"]\n', encoding="utf-8")
+    with pytest.raises(ProjectErrors) as caught:
+        build_project(root, BuildRequest())
+    told = "\n".join(problem.message for problem in caught.value.problems)
+    assert "(TF102)" in told and "(TF104)" in told
+    assert not (root / "dist").exists()
+    settings = (root / "pyproject.toml").read_text(encoding="utf-8")
+    settings += '[tool.twofold.check]\nignore = ["TF102", "TF104"]\n'
+    (root / "pyproject.toml").write_text(settings, encoding="utf-8")
+    assert len(build_project(root, BuildRequest()).artifacts) == 3
+
+
+def test_a_key_in_what_another_backend_made_is_allowed_by_name(tmp_path: Path) -> None:
+    root = write(tmp_path / "project", *BACKENDS["flit"])
+    (root / "other_sample" / "server.key").write_bytes(b"0123456789")
+    with pytest.raises(ProjectErrors, match="TF201"):
+        build_project(root, BuildRequest())
+    settings = (root / "pyproject.toml").read_text(encoding="utf-8")
+    settings += '[tool.twofold.check]\nallow = ["other_sample/*.key"]\n'
+    (root / "pyproject.toml").write_text(settings, encoding="utf-8")
+    assert len(build_project(root, BuildRequest()).artifacts) == 3
 
 
 def test_a_setup_py_alone_is_a_project(tmp_path: Path) -> None:

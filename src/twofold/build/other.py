@@ -13,7 +13,7 @@ from pathlib import Path
 
 from twofold.build.isolation import Environment
 from twofold.build.request import BuildRequest, BuildResult, Built
-from twofold.errors import ProjectErrors, ToolFailed, TwofoldError
+from twofold.errors import Problem, ProjectErrors, ToolFailed, TwofoldError
 from twofold_build.mistakes import Mistakes
 
 TYPE_CHECKING = False
@@ -52,6 +52,8 @@ def build_other(root: str, out: str, request: BuildRequest) -> BuildResult:
                 wheel = _judged(hooks.build("wheel", draft / "wheel"), ".whl", backend)
         for warning in hooks.warned:
             request.tell(f"{backend} warns: {warning}")
+        with _step(result, request, "checks of what was built"):
+            _check(project, [path for path in (sdist, wheel) if path is not None])
         _deliver(result, request, Path(out), sdist, wheel, options)
     return result
 
@@ -136,6 +138,15 @@ def _judged(path: Path, ending: str, backend: str) -> Path:
             "this is a defect of the backend; try 'python -m build' to compare",
         )
     return path
+
+
+def _check(project: Path, paths: list[Path]) -> None:
+    """The rules' errors stop the build, told together, before anything is delivered."""
+    from twofold.check import check_after_build
+
+    errors = check_after_build(project, paths)
+    if errors:
+        raise ProjectErrors([Problem(f"{e.message} ({e.code})", e.hint, e.where) for e in errors])
 
 
 def _unpack(sdist: Path, folder: Path) -> Path:

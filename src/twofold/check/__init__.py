@@ -29,6 +29,7 @@ __all__ = [
     "Edit",
     "Finding",
     "artifact_findings",
+    "check_after_build",
     "check_before_build",
     "check_file",
     "check_files",
@@ -71,6 +72,16 @@ def check_before_build(
 
     del root  # project.root says the same; every door of this room takes the folder first
     return build_errors(project, pack, contents or {})
+
+
+def check_after_build(root: Path, paths: Sequence[Path]) -> list[Finding]:
+    """The errors in what another backend built of the project in `root`; [] lets them pass.
+
+    `[tool.twofold.check]` of its pyproject.toml leaves out rules and allows files by name.
+    """
+    from twofold.check.after_build import built_errors
+
+    return built_errors(root, paths)
 
 
 def check_file(path: Path, ignore: Iterable[str] = ()) -> list[Finding]:

@@ -41,18 +41,20 @@ def structure_findings(path: Path) -> list[Finding]:
     return in_order(findings)
 
 
-def file_findings(path: Path, ignore: frozenset[str]) -> list[Finding]:
-    """Structure, metadata and the code inside."""
+def file_findings(path: Path, ignore: frozenset[str], allow: Sequence[str] = ()) -> list[Finding]:
+    """Structure, metadata and the code inside. `allow`: globs of files that may look secret."""
     artifact, findings = _structure(path)
     if artifact is not None:
         findings += _of_metadata(artifact, _METADATA)
-        findings += _of_contents(artifact)
+        findings += _of_contents(artifact, allow)
     return in_order(finding for finding in findings if finding.code not in ignore)
 
 
-def files_findings(paths: Sequence[Path], ignore: frozenset[str]) -> list[Finding]:
+def files_findings(
+    paths: Sequence[Path], ignore: frozenset[str], allow: Sequence[str] = ()
+) -> list[Finding]:
     """Each file, each wheel beside the sdist of the same release, and each sdist beside another."""
-    findings = [finding for path in paths for finding in file_findings(path, ignore)]
+    findings = [finding for path in paths for finding in file_findings(path, ignore, allow)]
     sound = [artifact for path in paths if (artifact := _readable(path)) is not None]
     for wheel in sound:
         for sdist in sound:
@@ -91,12 +93,12 @@ def _of_metadata(artifact: Artifact, rules: Sequence[Rule]) -> list[Finding]:
     return _judged(rules, said)
 
 
-def _of_contents(artifact: Artifact) -> list[Finding]:
+def _of_contents(artifact: Artifact, allow: Sequence[str]) -> list[Finding]:
     try:
         contents: Contents = read_contents(artifact)
     except BadFile as error:  # damaged inside: nothing more can be said of it
         return _told_of(artifact.path, error.problems)
-    return _judged(_CONTENTS, in_file(artifact, contents))
+    return _judged(_CONTENTS, in_file(artifact, contents, allow))
 
 
 def _judged(rules: Sequence[Rule], *subjects: object) -> list[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from twofold.artifact import Artifact, Kind
@@ -28,7 +28,7 @@ Contents = dict[str, bytes | None]
 class FileCode(Code):
     """The code in a built file. Paths are told with the file's name before them."""
 
-    def __init__(self, artifact: Artifact, contents: Contents) -> None:
+    def __init__(self, artifact: Artifact, contents: Contents, allow: Sequence[str] = ()) -> None:
         self.artifact = artifact
         sources = {
             path: data
@@ -41,6 +41,7 @@ class FileCode(Code):
             name, is_package = module_name(path) or ("", False)
             modules[name] = CodeModule(name, self.place(path), is_package, facts[path])
         super().__init__(modules, list(contents))
+        self.allow = list(allow)
         self.version = artifact.version
         self.requires_python = artifact.requires_python or ""
         self.minors = allowed_minors(self.requires_python)
@@ -64,9 +65,9 @@ class FileCode(Code):
         return self.place(f"entry_points.txt: [{group}] {name}")
 
 
-def in_file(artifact: Artifact, contents: Contents) -> FileCode:
+def in_file(artifact: Artifact, contents: Contents, allow: Sequence[str] = ()) -> FileCode:
     """The code of a file whose contents were read."""
-    return FileCode(artifact, contents)
+    return FileCode(artifact, contents, allow)
 
 
 def read_contents(artifact: Artifact) -> Contents:

@@ -62,7 +62,8 @@ def secret(code: Code) -> Iterator[Told]:
     """TF201. Also in the tests of an sdist: a key that lies there on purpose is allowed by name."""
     allowed = Globs(code.allow)
     for path, data in code.files.items():
-        if allowed and allowed.match(path):
+        inside = path.rpartition(": ")[2]  # a built file's name stands before
+        if allowed and allowed.match(inside):
             continue
         found = secret_in(path, data or b"")
         if found:
@@ -70,7 +71,7 @@ def secret(code: Code) -> Iterator[Told]:
             yield Told(
                 f"it looks like {what}, and would be published with the package",
                 "remove it from the package, and revoke it if it was ever shared; if it is none, "
-                f'write [tool.twofold.check] allow = ["{path}"]',
+                f'write [tool.twofold.check] allow = ["{inside}"]',
                 f"{path}:{line}" if line else path,
             )
 
