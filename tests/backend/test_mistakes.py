@@ -107,7 +107,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ('keywords = ["one"]', 'keywords = "one"', "must be a list, not a string", "keywords"),
     ('keywords = ["one"]', 'keywords = ["one, two"]', "holds a comma", "keywords"),
     ('keywords = ["one"]', "keywords = [1]", "holds a number where a string", "keywords"),
-    ('"Programming Language :: Python :: 3"', '"License :: OSI Approved"', "stands beside", "classif"),
+    ('"Programming Language :: Python :: 3"', '"License :: OSI Approved"', "beside the", "classif"),
     ('"Programming Language :: Python :: 3"', '"a\\nb"', "one line", "classifiers"),
     ('"numpy>=1.24"', '"numpy>>1.24"', "'numpy>>1.24'", "[project] dependencies"),
     ('"numpy>=1.24"', '"numpy 1.24"', "'numpy 1.24'", "[project] dependencies"),
