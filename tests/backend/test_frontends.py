@@ -218,6 +218,36 @@ def test_the_version_is_the_git_tags_and_then_the_sdists(project: Project, tmp_p
     assert call_hook("get_requires_for_build_wheel", unpacked, tmp_path / "out") == "[]"
 
 
+def test_of_the_tags_of_a_commit_the_highest_counts(project: Project) -> None:
+    root = project("git_version")
+    git(root, "init", "-q")
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "first")
+    for tag in ("v1.10.0", "v1.9.0", "v1.10.0rc1", "v2beta"):
+        git(root, "tag", tag)
+    git(root, "tag", "-a", "v1.10.1", "-m", "annotated")
+    git(root, "tag", "-a", "v1.2.0", "-m", "annotated, and later")
+    git(root, "tag", "vnext")
+    assert read_project(root).version == "2b0"
+    git(root, "tag", "-d", "v2beta")
+    assert read_project(root).version == "1.10.1"
+    git(root, "commit", "-q", "--allow-empty", "-m", "second")
+    assert read_project(root).version.startswith("1.10.1.post1.dev0+")
+
+
+def test_changes_since_the_tag_are_in_the_version(project: Project) -> None:
+    root = project("git_version")
+    git(root, "init", "-q")
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "first")
+    git(root, "tag", "v1.4.0")
+    (root / "untracked.txt").write_text("made by the build")
+    assert read_project(root).version == "1.4.0"
+    path = root / "pyproject.toml"
+    path.write_text(path.read_text() + "\n# changed\n")
+    assert read_project(root).version == "1.4.0+dirty"
+
+
 @pytest.mark.parametrize("tag", ["", "1.4.0", "vnext"])
 def test_without_a_tag_that_says_it_there_is_no_version(tag: str, project: Project) -> None:
     root = project("git_version")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from twofold.cli.terminal import Parser, result
-from twofold.errors import Problem, ProjectErrors, Refused
+from twofold.errors import Problem, ProjectErrors, Refused, TwofoldError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -161,6 +161,8 @@ def _set_version(root: Path, planned: NewVersion, undo: _Undo, say: Say) -> None
 
 def _build(root: Path, version: str, say: Say) -> list[Path]:
     """The files to publish: those of an interrupted publication of this version, else new ones."""
+    from packaging.version import Version
+
     from twofold.build import BuildRequest, build_project
     from twofold.publish.files import last_build
     from twofold.publish.journal import NAME, Journal
@@ -174,6 +176,11 @@ def _build(root: Path, version: str, say: Say) -> list[Path]:
     made = build_project(root, BuildRequest(tell=say))
     for built in made.artifacts:
         say(f"built {Path(built.path).name}")
+    if Version(made.version) != Version(version):
+        raise TwofoldError(
+            f"what was built is {made.version}, not {version}",
+            "its version is set where twofold release does not set it: see tool.twofold.version",
+        )
     return [Path(built.path) for built in made.artifacts]
 
 

@@ -6,6 +6,7 @@ import errno
 import logging
 import socket
 import ssl
+import sys
 from collections.abc import Callable
 
 import uvicorn
@@ -105,11 +106,19 @@ def _log_to_stderr() -> None:
     """One JSON object a line; it never holds a secret."""
     log = logging.getLogger("twofold.server")
     if not log.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        log.addHandler(handler)
+        log.addHandler(ToStderr())
         log.setLevel(logging.INFO)
         log.propagate = False
+
+
+class ToStderr(logging.Handler):
+    """Writes to what sys.stderr is now: a handler lives longer than a stream put there for a while."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            print(self.format(record), file=sys.stderr, flush=True)
+        except (OSError, ValueError):
+            self.handleError(record)
 
 
 class Server(uvicorn.Server):

@@ -51,6 +51,7 @@ def first_start(registry: Registry) -> str | None:
     """On an empty store: user `owner`, channel `main`, and the owner's token, shown this once."""
     at = registry.clock()
     with registry.database.write() as db:
+        registry.database.take_turns(db)
         if people.user_named(db, OWNER) is not None:
             return None
         owner = people.add_user(db, OWNER, at, home=MAIN)

@@ -88,6 +88,14 @@ class Database:
         ):
             yield connection
 
+    def take_turns(self, connection: Connection) -> None:
+        """Other processes that come to this point wait there until the transaction ends.
+
+        SQLite's writing transactions do so from their beginning.
+        """
+        if not self.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(2206)"))
+
     def migrate(self) -> None:
         """Bring the schema to this version of twofold; several processes may try at once.
 
@@ -99,8 +107,7 @@ class Database:
         from alembic.config import Config
 
         with self.write() as connection:
-            if not self.is_sqlite:
-                connection.execute(text("SELECT pg_advisory_xact_lock(2206)"))
+            self.take_turns(connection)
             config = Config()
             config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
             config.attributes["connection"] = connection
