@@ -152,7 +152,7 @@ def test_files_of_another_version_are_not_released(
     end = text.index("\n[", start) + 1
     text = text[:start] + backend + text[end:]
     assert 'version = "1.0.0"\n' in text
-    text = text.replace('version = "1.0.0"\n', "dynamic = [\"version\"]\n")
+    text = text.replace('version = "1.0.0"\n', 'dynamic = ["version"]\n')
     text += '\n[tool.twofold.version]\nfrom = "git"\n'
     (project / "pyproject.toml").write_text(text)
     (project / "setup.py").write_text('from setuptools import setup\nsetup(version="1.0.0")\n')
@@ -239,7 +239,7 @@ def test_a_failing_check_leaves_everything_as_it_was(
     assert "hint:" in ran.err
     assert "undone: version in pyproject.toml" in ran.err
     assert (project / "pyproject.toml").read_bytes() == before
-    assert git(project, "tag").split() == ["v1.0.0"]
+    assert git(project, "tag") == ""
     assert not (tmp_path / "static").exists()
 
 

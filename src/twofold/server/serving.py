@@ -112,7 +112,7 @@ def _log_to_stderr() -> None:
 
 
 class ToStderr(logging.Handler):
-    """Writes to what sys.stderr is now: a handler lives longer than a stream put there for a while."""
+    """Writes to what sys.stderr is now: a handler outlives a stream put there for a while."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
