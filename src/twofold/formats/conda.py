@@ -124,12 +124,21 @@ class _Payload:
         self._stream: _Stream | None = None
 
     def write(self, data: bytes) -> None:
+        if self._stream is not None and len(data) >= PIECE:
+            # Large enough to go as it is: no copy of it is made.
+            self._pass_on()
+            self._stream.write(data)
+            return
         self._waiting += data
         if len(self._waiting) >= (PIECE if self._stream else AT_ONCE):
-            if self._stream is None:
-                self._stream = _Stream(self._zip, self._name, self._level, self._threads)
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self._stream is None:
+            self._stream = _Stream(self._zip, self._name, self._level, self._threads)
+        if self._waiting:
             self._stream.write(bytes(self._waiting))
-            self._waiting.clear()
+            self._waiting = bytearray()
 
     def end(self) -> None:
         self._waiting += ustar.END
