@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _CLAUSE = r"(?:>=|<=|==|!=|~=|>|<)\s*\d+(?:\.\d+)*(?:\.\*)?"
-_PLAIN = re.compile(
+_PLAIN = (
     rf"({_NAME})\s*(?:\[([A-Za-z0-9._,\s-]+)\])?\s*\(?\s*((?:{_CLAUSE}\s*(?:,\s*{_CLAUSE}\s*)*)?)\)?\s*"
     r"(?:;\s*extra\s*==\s*(['\"])([A-Za-z0-9._-]+)\4\s*)?"
 )
@@ -57,7 +57,7 @@ class Need:
 
 def parse_need(text: str) -> Need:
     """Raises TwofoldError for what is no requirement and for direct references."""
-    plain = _PLAIN.fullmatch(text.strip())
+    plain = re.fullmatch(_PLAIN, text.strip())
     if plain:
         name, extras, spec, _, extra = plain.groups()
         wanted = [e.strip() for e in (extras or "").split(",") if e.strip()]

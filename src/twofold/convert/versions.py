@@ -21,8 +21,9 @@ import re
 
 from twofold.errors import TwofoldError
 
-#: Clauses of final releases only, which is nearly all of them: no need for `packaging`.
-_PLAIN = re.compile(r"(>=|<=|==|!=|~=|>|<)\s*(\d+(?:\.\d+)*)(\.\*)?")
+#: Clauses of final releases only, which is nearly all of them: no need for `packaging`. A text,
+#: compiled by its first use: a project without dependencies has none.
+_PLAIN = r"(>=|<=|==|!=|~=|>|<)\s*(\d+(?:\.\d+)*)(\.\*)?"
 #: How clauses are ordered in a spec: lower bounds, exact ones, upper bounds, exceptions.
 _ORDER = {">=": 0, ">": 0, "~=": 1, "==": 1, "===": 1, "<": 2, "<=": 2, "!=": 3}
 #: More alternatives than this in one spec help nobody.
@@ -50,7 +51,7 @@ def conda_spec(specifiers: str) -> str:
 
 def _clause(clause: str) -> tuple[int, list[str]]:
     """Rank and alternatives of one clause."""
-    plain = _PLAIN.fullmatch(clause)
+    plain = re.fullmatch(_PLAIN, clause)
     if plain:
         operator, version, star = plain.groups()
         if not star or operator in ("==", "!="):

@@ -41,12 +41,12 @@ __all__ = [
     "wheel_name",
 ]
 
-_CONDA_NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
+_CONDA_NAME = r"[a-z0-9_][a-z0-9_.-]*"
 
 
 def is_conda_name(name: str) -> bool:
     """Whether conda's clients take this as a package name (CEP 26: lower case, no spaces)."""
-    return len(name) <= 128 and _CONDA_NAME.fullmatch(name) is not None
+    return len(name) <= 128 and re.fullmatch(_CONDA_NAME, name) is not None
 
 
 def conda_name(written: str, at_hand: Mapping[str, str] | None = None) -> str:
