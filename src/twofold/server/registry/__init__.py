@@ -59,9 +59,10 @@ class Registry:
     ) -> Iterator[Change]:
         """One transaction over a channel by an actor who may do this; writers take turns."""
         with self.database.write() as db:
-            found = reachable(db, actor, channel, action, project)
-            serial = channels.next_serial(db, found.id)
-            change = Change(self, db, actor, found, serial, self.clock())
+            asked = reachable(db, actor, channel, action, project)
+            found = channels.take_turn(db, asked.id)
+            access.demand(db, actor, action, found, project)  # the right may be gone by now
+            change = Change(self, db, actor, found, found.serial, self.clock())
             yield change
         if change.places:
             self.whole.followers.wake_large(self.database, change.channel, change.places)

@@ -170,18 +170,20 @@ def pin(
     subdir, key = place
     with registry.database.write() as db:
         pinned = upstreams.pins(db, channel.id, subdir, [offer.filename for offer in told])
-        good, new = [], []
+        good, new, changed = [], [], []
         for offer in told:
             known = pinned.get(offer.filename)
             if known is None:
                 new.append(Pin(upstream.kind, subdir, offer.filename, key, offer.sha256, offer.url))
             elif known.sha256 != offer.sha256:
-                report(registry, db, channel, known, offer.sha256)
+                changed.append((known, offer.sha256))
                 continue
             elif known.url != offer.url:
                 upstreams.change_pin(db, channel.id, known, url=offer.url)
             good.append(offer)
         upstreams.add_pins(db, channel.id, new, registry.clock())
+        for known, now in changed:
+            report(registry, db, channel, known, now)
     return good
 
 

@@ -11,12 +11,11 @@ from twofold.server.wheel_records import NOARCH, name_of
 
 def list_anew(db: Connection, channel_id: int, at: datetime) -> None:
     """Render the shards of every pure wheel's name, as the rule is now, in this transaction."""
-    serial = channels.next_serial(db, channel_id)
-    channel = channels.channel_by_id(db, channel_id)
+    channel = channels.take_turn(db, channel_id)
     places: dict[tuple[str, str], set[str]] = {}
     for one in twins.pure_wheels(db, channel_id):
         wheel = files.file_by_id(db, one)
         assert wheel is not None
         name = name_of(channels.project_by_id(db, wheel.project_id))
         places.setdefault((NOARCH, name), set()).update(wheel.labels)
-    pages.render_places(db, channel, places, serial, at)
+    pages.render_places(db, channel, places, channel.serial, at)

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from twofold.server.clock import from_text, to_text
+from twofold.server.store.database import Turn, take_turn
 from twofold.server.store.schema import audit
 
 
@@ -39,6 +40,8 @@ class Span:
 
 
 def note_change(db: Connection, change: Change) -> None:
+    """Lines are numbered in the order in which they can be read: who reads on misses none."""
+    take_turn(db, Turn.AUDIT)
     db.execute(
         insert(audit).values(
             at=to_text(change.at),

@@ -40,11 +40,19 @@ def all_channels(db: Connection) -> list[Channel]:
     return [_channel(row) for row in db.execute(select(channels).order_by(channels.c.name))]
 
 
-def next_serial(db: Connection, channel_id: int) -> int:
-    """Take the channel's next serial; other writers of the channel wait here until we commit."""
+def take_turn(db: Connection, channel_id: int) -> Channel:
+    """Take the channel's next serial; other writers of the channel wait here until we commit.
+
+    Returns the channel as it is then: who held the turn before us may have changed its rules.
+    """
     query = update(channels).where(channels.c.id == channel_id)
-    taken = query.values(serial=channels.c.serial + 1).returning(channels.c.serial)
-    return int(db.execute(taken).scalar_one())
+    taken = query.values(serial=channels.c.serial + 1).returning(*channels.c)
+    return _channel(db.execute(taken).one())
+
+
+def next_serial(db: Connection, channel_id: int) -> int:
+    """As `take_turn`, for who needs no more than the serial."""
+    return take_turn(db, channel_id).serial
 
 
 def names_changed(db: Connection, channel_id: int, serial: int) -> None:

@@ -2,7 +2,9 @@
 
 SQLite: WAL, so that readers never wait; `synchronous=FULL`, so that what was acknowledged
 survives a power cut; writers take the lock when they begin, so that none has to be told later that
-its reading was stale. PostgreSQL: READ COMMITTED; writers of one channel queue at its `serial`.
+its reading was stale. PostgreSQL: readers see one moment (REPEATABLE READ); writers see what others
+have finished (READ COMMITTED), so whoever looks before it writes takes a turn first: writers of one
+channel at its `serial`, those who change people and rights in `write_in_turn`.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from enum import IntEnum
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -29,7 +32,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from twofold.errors import TwofoldError, Unreachable
 
-__all__ = ["Connection", "Database", "new_id"]
+__all__ = ["Connection", "Database", "Turn", "new_id", "take_turn"]
 
 #: How long a writer waits for another one (milliseconds); longer than any transaction of ours.
 BUSY_TIMEOUT = 30_000
@@ -74,6 +77,8 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """A consistent view; nothing is written."""
         with _told(), self.engine.connect() as connection:
+            if not self.is_sqlite:
+                connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     @contextmanager
@@ -88,13 +93,12 @@ class Database:
         ):
             yield connection
 
-    def take_turns(self, connection: Connection) -> None:
-        """Other processes that come to this point wait there until the transaction ends.
-
-        SQLite's writing transactions do so from their beginning.
-        """
-        if not self.is_sqlite:
-            connection.execute(text("SELECT pg_advisory_xact_lock(2206)"))
+    @contextmanager
+    def write_in_turn(self) -> Iterator[Connection]:
+        """As `write`, and no other process does so meanwhile: what was looked up stays true."""
+        with self.write() as connection:
+            take_turn(connection, Turn.ADMINISTRATION)
+            yield connection
 
     def migrate(self) -> None:
         """Bring the schema to this version of twofold; several processes may try at once.
@@ -106,8 +110,7 @@ class Database:
         from alembic import command
         from alembic.config import Config
 
-        with self.write() as connection:
-            self.take_turns(connection)
+        with self.write_in_turn() as connection:
             config = Config()
             config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
             config.attributes["connection"] = connection
@@ -131,6 +134,24 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+class Turn(IntEnum):
+    """What processes queue for. In this order, a channel's turn between the two: nobody who holds
+    a later one asks for an earlier one, so that no two wait for each other.
+    """
+
+    ADMINISTRATION = 2206
+    AUDIT = 2207
+
+
+def take_turn(connection: Connection, turn: Turn) -> None:
+    """Other processes that come to this point wait there until the transaction ends.
+
+    SQLite's writing transactions do so from their beginning.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": int(turn)})
 
 
 def _newest_version() -> str:

@@ -134,17 +134,15 @@ def altered(db: Connection, upstream: Upstream, prefix: str) -> dict[str, tuple[
 
 def set_heard(db: Connection, upstream: Upstream, key: str, told: Heard) -> None:
     where = {"channel_id": upstream.channel_id, "kind": upstream.kind, "key": key}
-    query = delete(upstream_pages)
-    for name, value in where.items():
-        query = query.where(upstream_pages.c[name] == value)
-    db.execute(query)
     values = {
         "body": told.body,
         "digest": told.digest,
         "checked_at": to_text(told.checked_at),
         "validator": told.validator,
     }
-    db.execute(insert(upstream_pages).values(**where, **values))
+    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
+    new = dialect.insert(upstream_pages).values(**where, **values)
+    db.execute(new.on_conflict_do_update(index_elements=list(where), set_=values))
 
 
 def set_checked(db: Connection, upstream: Upstream, key: str, at: datetime) -> None:
@@ -202,7 +200,8 @@ def add_pins(db: Connection, channel_id: int, new: Iterable[Pin], at: datetime) 
             "wanted": False,
             "seen_at": to_text(at),
         }
-        for pin in new
+        # In one order, or two processes would wait for each other's rows.
+        for pin in sorted(new, key=lambda pin: pin.filename)
     ]
     dialect = sqlite if db.dialect.name == "sqlite" else postgresql
     if rows:
