@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from twofold.build.listing import PackageLister
     from twofold.conda_metadata import CondaPackage
-    from twofold.convert.dependencies import MetadataOf
     from twofold.formats.conda import CondaWriter
     from twofold.formats.tar_bz2 import TarBz2Writer
     from twofold_build.build import Plan
@@ -36,10 +35,10 @@ def packages(planned: Plan) -> list[CondaPackage]:
 
     What conda cannot say stops the build, and the hint says how to build without it.
     """
-    from twofold.convert import options_of, packages_of
+    from twofold.convert import metadata_near, options_of, packages_of
 
     options = options_of(planned.project.settings.table.get("conda", {}))
-    options.metadata_of = _metadata_of(planned.project.root)
+    options.metadata_of = metadata_near(planned.project.root)
     # A zip tells time in steps of two seconds, and the wheel's is what convert sees.
     options.timestamp = planned.when // 2 * 2000
     points = planned.wheel_made.get("entry_points.txt")
@@ -57,17 +56,6 @@ def packages(planned: Plan) -> list[CondaPackage]:
                 for p in error.problems
             ]
         ) from error
-
-
-def _metadata_of(root: str) -> MetadataOf:
-    """Metadata of dependencies; how they are found is imported only when an extra asks for them."""
-
-    def metadata_of(name: str, specifier: str) -> bytes | None:
-        from twofold.convert.dependencies import for_project
-
-        return for_project(root)(name, specifier)
-
-    return metadata_of
 
 
 class CondaSide:

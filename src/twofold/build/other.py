@@ -97,13 +97,12 @@ def build_system(root: Path) -> tuple[list[str], str, list[str]]:
 
 def _conda_options(root: Path) -> CondaOptions:
     """[tool.twofold.conda] of a project with another backend."""
-    from twofold.convert import options_of
-    from twofold.convert.dependencies import for_project
+    from twofold.convert import metadata_near, options_of
 
     path = root / "pyproject.toml"
     tool = tomllib.loads(path.read_text("utf-8")).get("tool", {}) if path.exists() else {}
     options = options_of(tool.get("twofold", {}).get("conda", {}))
-    options.metadata_of = for_project(root)
+    options.metadata_of = metadata_near(root)
     return options
 
 

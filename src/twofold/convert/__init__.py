@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twofold.convert.options import CondaOptions, options_of
+from twofold.convert.options import CondaOptions, metadata_near, options_of
 from twofold.convert.package import package_of, packages_of
 
 TYPE_CHECKING = False
@@ -15,6 +15,7 @@ __all__ = [
     "CondaOptions",
     "convert_all",
     "convert_wheel",
+    "metadata_near",
     "options_of",
     "package_of",
     "packages_of",

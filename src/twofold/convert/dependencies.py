@@ -84,7 +84,7 @@ def first_of(*places: MetadataOf) -> MetadataOf:
     return metadata_of
 
 
-def for_project(root: Path | str) -> MetadataOf:
+def for_project(root: str | os.PathLike[str]) -> MetadataOf:
     """What `twofold build` asks: wheels in dist/, the environment in use, the user's index.
 
     The environment is the active one (VIRTUAL_ENV, CONDA_PREFIX), else the project's `.venv`, else

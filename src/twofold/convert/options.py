@@ -8,6 +8,7 @@ from twofold_build.mistakes import nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping, Sequence
     from typing import Any
 
@@ -96,6 +97,20 @@ class CondaOptions:
     def known_names(self) -> dict[str, str]:
         """Normalised PyPI name -> conda name, the user's word first."""
         return {**self.at_hand, **self.names} if self.names else self.at_hand
+
+
+def metadata_near(root: str | os.PathLike[str]) -> MetadataOf:
+    """`dependencies.for_project`, imported only when a dependency's extra asks for it."""
+    found: list[MetadataOf] = []
+
+    def metadata_of(name: str, specifier: str) -> bytes | None:
+        if not found:
+            from twofold.convert.dependencies import for_project
+
+            found.append(for_project(root))
+        return found[0](name, specifier)
+
+    return metadata_of
 
 
 def options_of(table: Mapping[str, Any], where: str = "pyproject.toml") -> CondaOptions:

@@ -16,7 +16,6 @@ from twofold.errors import ToolFailed, TwofoldError
 from twofold.recipe.file_regex import LONGEST, Match, search_file
 from twofold.recipe.pins import Call, Calls
 from twofold.recipe.platforms import Environ, Platform
-from twofold.recipe.setup_data import read_setup_data
 
 #: Files that recipes read (pyproject.toml, package.json, a version's file) are far smaller.
 LARGEST_FILE = 1024 * 1024
@@ -104,6 +103,8 @@ class SetupData:
     ) -> dict[str, Any]:
         found = find_file(self._around, setup_file, from_recipe_dir, or_beside="pyproject.toml")
         if found not in self._known:  # it may take a build, and a recipe may ask in a loop
+            from twofold.recipe.setup_data import read_setup_data
+
             self._known[found] = read_setup_data(found, self._around.metadata_of)
         return dict(self._known[found])
 

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from twofold.conda_metadata import CondaPackage
-from twofold.convert import CondaOptions, options_of, packages_of
-from twofold.convert.dependencies import for_project
+from twofold.convert import CondaOptions, metadata_near, options_of, packages_of
 from twofold.convert.needs import match_spec
 from twofold.convert.requirements import parse_need
 from twofold.errors import TwofoldError
@@ -127,7 +126,7 @@ def draft_of(root: Path, wheel: Path, source: Source) -> Draft:
 def project_options(root: Path) -> CondaOptions:
     """[tool.twofold.conda] of the project in a folder."""
     options = options_of(_document(root).get("tool", {}).get("twofold", {}).get("conda", {}))
-    options.metadata_of = for_project(root)
+    options.metadata_of = metadata_near(root)
     return options
 
 

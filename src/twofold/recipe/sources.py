@@ -12,8 +12,6 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-import urllib.error
-import urllib.request
 import zipfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -91,11 +89,13 @@ def _from_url(recipe: Recipe, source: Source, target: Path) -> None:
 
 def _download(addresses: list[str], path: Path, where: str) -> None:
     """The first address that answers; each is told when none does."""
+    from urllib.request import urlopen
+
     tried = []
     for address in addresses:
         try:
             with (
-                urllib.request.urlopen(address, timeout=SILENCE) as answer,
+                urlopen(address, timeout=SILENCE) as answer,
                 path.open("wb") as file,
             ):
                 total = 0
@@ -105,7 +105,7 @@ def _download(addresses: list[str], path: Path, where: str) -> None:
                         raise BadFile("the source is larger than 2 GiB", where=where)
                     file.write(piece)
             return
-        except (urllib.error.URLError, OSError, ValueError) as error:
+        except (OSError, ValueError) as error:
             tried.append(f"{address}: {error}")
     raise Unreachable(
         f"the source could not be fetched: {'; '.join(tried)}",
