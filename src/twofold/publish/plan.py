@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from twofold.artifact import Kind
 from twofold.check import Finding
+from twofold.check.rules import BY_CODE, EVERYBODY, WARNING
 from twofold.errors import Problem
 from twofold.publish.files import ReleaseFile
 from twofold.publish.journal import Journal
@@ -113,19 +114,49 @@ def make_plan(
 
     File by file, each to all its targets, so that the conda packages go out only after the
     wheel they come from is everywhere it belongs. A file with an error among the `findings` is
-    refused everywhere, and a target that would take nothing at all refuses what it would get.
+    refused by the targets that the error's rule counts for (nearly always all), and a target that
+    would take nothing at all refuses what it would get.
     """
     errors = {file.name: _errors(findings, file.name) for file in files}
-    steps = [_step(t, f, errors[f.name], journal, named) for f in files for t in targets]
+    steps = [
+        _step(t, f, _stopping(errors[f.name], t), journal, named) for f in files for t in targets
+    ]
     steps = [_without_clash(step, steps) for step in steps]
     wanting = {id(s.target): s.target for s in steps if s.action is Action.UPLOAD}
     objections = {key: target.objection() for key, target in wanting.items()}
     return Plan(tuple(_objected(step, objections.get(id(step.target))) for step in steps))
 
 
+def weighed(findings: Sequence[Finding], plan: Plan) -> list[Finding]:
+    """The findings with the weight that they have here: what a rule says that none of the plan's
+    targets for the file holds to (PyPI's, above all) is a warning."""
+    stopped = {(step.file.name, code) for step in plan.steps for code in step.rules}
+    return [
+        f if _is_everywhere(f) or (_file_of(f), f.code) in stopped else _as_warning(f)
+        for f in findings
+    ]
+
+
+def _file_of(finding: Finding) -> str:
+    """The file's name: a finding's place begins with it."""
+    return finding.where.split(": ")[0].split(":")[0]
+
+
 def _errors(findings: Sequence[Finding], name: str) -> list[Finding]:
-    """The errors of a file: a finding's place begins with the file's name."""
-    return [f for f in findings if f.is_error and f.where.split(": ")[0].split(":")[0] == name]
+    return [f for f in findings if f.is_error and _file_of(f) == name]
+
+
+def _stopping(errors: Sequence[Finding], target: Target) -> list[Finding]:
+    """The errors that a target of this kind would refuse the file for."""
+    return [error for error in errors if BY_CODE[error.code].stops(target.settings.kind)]
+
+
+def _is_everywhere(finding: Finding) -> bool:
+    return not finding.is_error or EVERYBODY in BY_CODE[finding.code].refused_by
+
+
+def _as_warning(finding: Finding) -> Finding:
+    return Finding(finding.code, WARNING, finding.message, finding.hint, finding.where, finding.fix)
 
 
 def _without_clash(step: Step, steps: Sequence[Step]) -> Step:

@@ -14,7 +14,7 @@ from twofold.publish.failures import Patience
 from twofold.publish.files import ReleaseFile, release_files
 from twofold.publish.journal import NAME, Journal
 from twofold.publish.open import open_targets
-from twofold.publish.plan import Plan, Step, make_plan
+from twofold.publish.plan import Plan, Step, make_plan, weighed
 from twofold.publish.project import project_ignores, publish_table
 from twofold.publish.resolve import default_words, resolve_targets
 from twofold.publish.run import Tell, carry_out
@@ -40,7 +40,10 @@ class Order:
 
 @dataclass
 class Publication:
-    """Open targets, the files and the plan; use it in a `with` so that connections are closed."""
+    """Open targets, the files and the plan; use it in a `with` so that connections are closed.
+
+    The errors among `findings` are those that stop it.
+    """
 
     files: list[ReleaseFile]
     targets: list[Target]
@@ -108,4 +111,4 @@ def prepare(order: Order) -> Publication:
         for target in targets:
             target.close()
         raise
-    return Publication(files, targets, journal, plan, order.patience, findings)
+    return Publication(files, targets, journal, plan, order.patience, weighed(findings, plan))
