@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -107,6 +108,12 @@ def table(times: Mapping[str, Times], beside: str) -> str:
 
 def save(name: str, times: Mapping[str, Mapping[str, Times]], packages: Sequence[str]) -> Path:
     """Write the raw runs of several inputs with versions and date to results/NAME.json."""
+    runs = {key: [asdict(one) for one in value.values()] for key, value in times.items()}
+    return record_results(name, packages, {"runs": runs})
+
+
+def record_results(name: str, packages: Sequence[str], found: Mapping[str, Any]) -> Path:
+    """Write what was found to results/NAME.json, with date, machine and versions of packages."""
     RESULTS.mkdir(exist_ok=True)
     target = RESULTS / f"{name}.json"
     report = {
@@ -114,7 +121,7 @@ def save(name: str, times: Mapping[str, Mapping[str, Times]], packages: Sequence
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "versions": {package: _version(package) for package in packages},
-        "runs": {key: [asdict(one) for one in value.values()] for key, value in times.items()},
+        **found,
     }
     target.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return target

@@ -16,12 +16,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
-import hashlib
-import io
 import json
 import os
-import random
 import re
 import shutil
 import statistics
@@ -29,301 +25,14 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
-CLIENTS = 16
-RESULTS = Path(__file__).parent / "results" / "registry.json"
-
-
-@dataclass(frozen=True)
-class Wheel:
-    name: str
-    version: str
-    data: bytes
-
-    @property
-    def filename(self) -> str:
-        return f"{self.name}-{self.version}-py3-none-any.whl"
-
-
-def make_wheel(name: str, version: str, size: int = 100_000) -> Wheel:
-    """A sound pure wheel of about `size` bytes that does not compress."""
-    info = f"{name}-{version}.dist-info"
-    noise = random.Random(f"{name}{version}").randbytes(size * 3 // 4)
-    members = {
-        f"{name}/__init__.py": b'DATA = "' + base64.b85encode(noise).replace(b"\\", b"/") + b'"\n',
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
-        + b"Summary: made for a benchmark\nRequires-Python: >=3.8\n",
-        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\n"
-        b"Tag: py3-none-any\n",
-    }
-    lines = []
-    for path, data in members.items():
-        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
-        lines.append(f"{path},sha256={digest},{len(data)}\n")
-    members[f"{info}/RECORD"] = ("".join(lines) + f"{info}/RECORD,,\n").encode()
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, data in members.items():
-            archive.writestr(zipfile.ZipInfo(path, (1980, 1, 1, 0, 0, 0)), data, 8)
-    return Wheel(name, version, out.getvalue())
-
-
-@dataclass
-class Server:
-    """A running server: where its pages are, how a wheel goes in (seconds it took)."""
-
-    page: Callable[[str], str]
-    put: Callable[[Wheel], float]
-    pid: int
-
-
-def form(wheel: Wheel) -> tuple[bytes, str]:
-    """twine's upload form."""
-    digest = hashlib.sha256(wheel.data).hexdigest()
-    fields = {
-        ":action": "file_upload",
-        "protocol_version": "1",
-        "metadata_version": "2.1",
-        "name": wheel.name,
-        "version": wheel.version,
-        "filetype": "bdist_wheel",
-        "pyversion": "py3",
-        "sha256_digest": digest,
-        "md5_digest": hashlib.md5(wheel.data).hexdigest(),
-    }
-    mark = "----benchmark"
-    parts = [
-        f'--{mark}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-        for name, value in fields.items()
-    ]
-    head = f'--{mark}\r\nContent-Disposition: form-data; name="content"; '
-    head += f'filename="{wheel.filename}"\r\nContent-Type: application/octet-stream\r\n\r\n'
-    body = b"".join([*parts, head.encode(), wheel.data, f"\r\n--{mark}--\r\n".encode()])
-    return body, f"multipart/form-data; boundary={mark}"
-
-
-def poster(url: str, user: str, password: str) -> Callable[[Wheel], float]:
-    import requests
-
-    session = requests.Session()
-    session.trust_env = False
-
-    def put(wheel: Wheel) -> float:
-        body, kind = form(wheel)
-        begun = time.perf_counter()
-        answer = session.post(
-            url, data=body, headers={"Content-Type": kind}, auth=(user, password), timeout=60
-        )
-        seconds = time.perf_counter() - begun
-        if answer.status_code != 200:
-            raise SystemExit(f"{url}: {answer.status_code} {answer.text[:300]}")
-        return seconds
-
-    return put
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(url: str, process: subprocess.Popen[str]) -> None:
-    import requests
-
-    for _ in range(600):
-        if process.poll() is not None:
-            raise SystemExit(f"the server for {url} ended")
-        try:
-            requests.get(url, timeout=2)
-        except requests.RequestException:
-            time.sleep(0.05)
-        else:
-            return
-    raise SystemExit(f"no answer at {url}")
-
-
-@contextmanager
-def running(command: list[str], **options: object) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(command, text=True, **options)  # type: ignore[call-overload]
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-@contextmanager
-def twofold(folder: Path) -> Iterator[Server]:
-    command = [sys.executable, "-m", "twofold", "serve", "--port", "0", "--json"]
-    command += ["--data", str(folder)]
-    with running(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout is not None
-        ready = json.loads(process.stdout.readline())
-        base = f"{ready['url']}/main"
-        put = poster(f"{base}/legacy/", "__token__", ready["token"])
-        yield Server(lambda name: f"{base}/simple/{name}/", put, process.pid)
-
-
-@contextmanager
-def devpi(folder: Path) -> Iterator[Server]:
-    port = free_port()
-    tools = Path(sys.executable).parent
-    subprocess.run(
-        [tools / "devpi-init", "--serverdir", folder, "--no-root-pypi"],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    command = [str(tools / "devpi-server"), "--serverdir", str(folder), "--port", str(port)]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with running(command, **quiet) as process:
-        import requests
-
-        base = f"http://127.0.0.1:{port}"
-        wait_for(f"{base}/+api", process)
-        login = requests.post(f"{base}/+login", json={"user": "root", "password": ""}, timeout=20)
-        secret = login.json()["result"]["password"]
-        token = base64.b64encode(f"root:{secret}".encode()).decode()
-        requests.put(
-            f"{base}/root/bench",
-            json={"bases": [], "volatile": True, "type": "stage"},
-            headers={"X-Devpi-Auth": token},
-            timeout=20,
-        ).raise_for_status()
-        put = poster(f"{base}/root/bench/", "root", secret)
-        yield Server(lambda name: f"{base}/root/bench/+simple/{name}/", put, process.pid)
-
-
-@contextmanager
-def pypiserver(folder: Path) -> Iterator[Server]:
-    port = free_port()
-    folder.mkdir(parents=True)
-    command = [str(Path(sys.executable).parent / "pypi-server"), "run", "-p", str(port), "-i"]
-    command += ["127.0.0.1", "-P", ".", "-a", ".", "--server", "auto", str(folder)]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with running(command, **quiet) as process:
-        base = f"http://127.0.0.1:{port}"
-        wait_for(base, process)
-        put = poster(f"{base}/", "", "")
-        yield Server(lambda name: f"{base}/simple/{name}/", put, process.pid)
-
-
-SERVERS = {"twofold": twofold, "devpi": devpi, "pypiserver": pypiserver}
-
-
-class Client(asyncio.BufferedProtocol):
-    """One connection that asks and asks again; it counts the bytes of a body and keeps none.
-
-    Bodies end by their length, by the last chunk, or with the connection, which is then made anew.
-    """
-
-    def __init__(self, paths: list[str], number: int, end: float) -> None:
-        self.paths = paths
-        self.pick = random.Random(number)
-        self.end = end
-        self.took: list[float] = []
-        self.done = asyncio.get_running_loop().create_future()
-        self.closed = asyncio.get_running_loop().create_future()
-        self.buffer = bytearray(1 << 18)
-        self.path = ""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
-        self.closed = asyncio.get_running_loop().create_future()
-        self._ask()
-
-    def _ask(self) -> None:
-        if time.perf_counter() >= self.end:
-            if not self.done.done():
-                self.done.set_result(None)
-            self.transport.close()
-            return
-        self.path = self.pick.choice(self.paths)
-        self.head, self.left, self.chunked, self.closes = b"", None, False, False
-        self.begun = time.perf_counter()
-        head = f"GET {self.path} HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n"
-        self.transport.write(head.encode())  # type: ignore[attr-defined]
-
-    def get_buffer(self, _hint: int) -> bytearray:
-        return self.buffer
-
-    def buffer_updated(self, count: int) -> None:
-        if self.left is None and not self.chunked and not self.closes:
-            self.head += bytes(self.buffer[:count])
-            at = self.head.find(b"\r\n\r\n")
-            if at < 0:
-                return
-            if not self.head.startswith(b"HTTP/1.1 200"):
-                self.done.set_exception(SystemExit(f"{self.path}: {self.head[:200]!r}"))
-                return
-            head, count = self.head[:at], len(self.head) - at - 4
-            last = self.head[-5:]
-            length = re.search(rb"(?i)content-length: (\d+)", head)
-            self.chunked = re.search(rb"(?i)transfer-encoding: chunked", head) is not None
-            self.closes = re.search(rb"(?i)connection: close", head) is not None
-            if length is not None:
-                self.left = int(length[1])
-        else:
-            last = bytes(self.buffer[max(0, count - 5) : count])
-        if self.left is not None:
-            self.left -= count
-        if self.left == 0 or (self.chunked and last == b"0\r\n\r\n"):
-            self._answered()
-
-    def _answered(self) -> None:
-        self.took.append(time.perf_counter() - self.begun)
-        if self.closes:
-            self.transport.close()
-        else:
-            self._ask()
-
-    def connection_lost(self, _error: Exception | None) -> None:
-        if self.closes and self.left is None:
-            self.took.append(time.perf_counter() - self.begun)
-        if not self.closed.done():
-            self.closed.set_result(None)
-
-
-async def ask(urls: list[str], seconds: float) -> tuple[float, float, float]:
-    """(requests a second, median, 99th percentile in ms) of 16 clients on these addresses."""
-    end = time.perf_counter() + seconds
-    parts = urlsplit(urls[0])
-    paths = [urlsplit(url).path for url in urls]
-    loop = asyncio.get_running_loop()
-
-    async def stay(client: Client) -> None:
-        while not client.done.done():
-            await loop.create_connection(lambda: client, parts.hostname, parts.port)
-            await asyncio.wait([client.done, client.closed], return_when="FIRST_COMPLETED")
-        client.done.result()
-
-    clients = [Client(paths, number, end) for number in range(CLIENTS)]
-    await asyncio.gather(*(stay(client) for client in clients))
-    took = sorted(one for client in clients for one in client.took)
-    rate = len(took) / seconds
-    return rate, took[len(took) // 2] * 1000, took[int(len(took) * 0.99)] * 1000
-
-
-def memory(pid: int) -> float:
-    """Resident memory of a process and its children, in MB."""
-    import psutil
-
-    process = psutil.Process(pid)
-    every = [process, *process.children(recursive=True)]
-    return sum(own.memory_info().rss for own in every) / 1e6
-
+from measure import record_results
+from registry_clients import CLIENTS, ask
+from registry_servers import SERVERS, Server, Wheel, make_wheel, memory, running
 
 #: What the project promises, beside devpi-server on the same machine in the same run.
 AIMS = {
@@ -493,12 +202,11 @@ def main() -> None:
     found = judged(results, started)
     print(table_of_aims(found))
     if set(results) == set(SERVERS):
-        RESULTS.parent.mkdir(exist_ok=True)
         setting = {"wheels": told.wheels, "projects": told.projects, "clients": CLIENTS}
         setting |= {"seconds": told.seconds, "rounds": told.rounds}
-        setting |= {"cores": os.cpu_count(), "load_before_and_after": load}
+        setting |= {"load_before_and_after": load}
         value = {"setting": setting, **results, "start_with_20000": started, "judged": found}
-        RESULTS.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+        record_results("registry", ("devpi-server", "pypiserver", "uvicorn", "starlette"), value)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ from pathlib import Path
 
 import msgpack
 import zstandard
-from registry import make_wheel
+from measure import record_results
+from registry_servers import make_wheel
 from sqlalchemy import insert
 
 from twofold.server.app import open_registry
@@ -36,7 +37,6 @@ from twofold.server.settings import Settings
 from twofold.server.store import channels, pages
 from twofold.server.store.schema import files, labels, projects, shards
 
-RESULTS = Path(__file__).parent / "results" / "registry-growth.json"
 SHARDS = "repodata_shards.msgpack.zst"
 
 
@@ -209,9 +209,8 @@ def main() -> None:
     print(f"\npublication, {large:,} beside {small:,}: {growth:.2f} times (aim: at most 1.25)")
     print(f"visible at {large:,}: {results[large]['visible_ms']:g} ms (aim: at most 1000)")
     if len(results) > 1:
-        RESULTS.parent.mkdir(exist_ok=True)
         value = {"runs": told.runs, "load_before_and_after": load, "sizes": results}
-        RESULTS.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+        record_results("registry-growth", ("sqlalchemy", "zstandard"), value)
 
 
 if __name__ == "__main__":
