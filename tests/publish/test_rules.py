@@ -14,7 +14,9 @@ from twofold.publish.files import ReleaseFile
 
 def refusals(path: Path) -> list[str]:
     file = ReleaseFile(read(path))
-    return [reason for rule in rules.PYPI if (reason := rule(file))]
+    problems = [problem for rule in rules.PYPI if (problem := rule(file))]
+    assert all(problem.hint for problem in problems)
+    return [problem.message for problem in problems]
 
 
 def test_an_ordinary_wheel_and_sdist_are_taken(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.publish.attested import pep_740
 from tests.publish.conftest import Release, make_wheel, sha256
 from tests.publish.wire import Handler, Store, serving
 from twofold.cli import main
@@ -185,11 +186,11 @@ def test_attestations_beside_a_file_are_sent_with_it(
     address, store = index
     wheel = make_wheel(tmp_path, "attested", "1.0")
     attestation = tmp_path / f"{wheel.name}.publish.attestation"
-    attestation.write_text('{"version": 1, "envelope": {"statement": "s"}}')
+    attestation.write_text(pep_740(wheel))
     store.other["name"] = wheel.name
     order = Order([wheel, attestation], [f"legacy+{address}/legacy/"], patience=QUICK)
     with prepare(order) as made:
         made.carry_out(lambda _: None)
     sent = json.loads(store.other["form"]["attestations"])
-    assert sent == [{"version": 1, "envelope": {"statement": "s"}}]
+    assert sent == [json.loads(pep_740(wheel))]
     assert resolve_targets([f"legacy+{address}/legacy/"])

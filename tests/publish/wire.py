@@ -22,6 +22,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 TOKEN = "tk-0123456789-secret"
 
+#: CEP 27's predicate type.
+CONDA_PUBLISH = "https://schemas.conda.org/attestations-publish-1.schema.json"
+
 
 @dataclass
 class Store:
@@ -106,6 +109,10 @@ class Prefix(Handler):
             return self.answer(400, {"detail": "sha256 mismatch"})
         if f"/lab/noarch/{name}" in self.store.files:
             return self.answer(409, {"detail": "package already exists"})
+        if "attestation" in fields:
+            if list(fields) != ["file", "attestation"] or not _attests(fields, name):
+                return self.answer(422, {"detail": "invalid attestation"})
+            self.store.other[name] = fields["attestation"]
         self.store.put(f"/lab/noarch/{name}", data)
         return self.answer(201, {"ok": True})
 
@@ -113,6 +120,20 @@ class Prefix(Handler):
         self.give(self.path_only)
 
     do_HEAD = do_GET
+
+
+def _attests(fields: dict[str, bytes], name: str) -> bool:
+    """Whether a bundle's statement is CEP 27's and about this file; the signature is not looked at,
+    which takes sigstore's public instance."""
+    bundle = json.loads(fields["attestation"])
+    statement = json.loads(base64.b64decode(bundle["dsseEnvelope"]["payload"]))
+    digest = hashlib.sha256(fields["file"]).hexdigest()
+    return (
+        bundle["mediaType"].startswith("application/vnd.dev.sigstore.bundle")
+        and statement["_type"] == "https://in-toto.io/Statement/v1"
+        and statement["predicateType"] == CONDA_PUBLISH
+        and statement["subject"] == [{"name": name, "digest": {"sha256": digest}}]
+    )
 
 
 class QuetzServer(Handler):

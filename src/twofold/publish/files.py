@@ -12,17 +12,15 @@ from typing import Any
 from twofold.artifact import Artifact
 from twofold.errors import TwofoldError
 from twofold.formats.opening import read
+from twofold.publish.attestations import attestations_beside, is_attestation
 
 #: What `twofold build` leaves behind: which files it made last, with their hashes.
 RECORD = Path("dist", ".twofold-build.json")
 
-#: PEP 740 attestations lie beside their file under its name and this ending.
-ATTESTATION = ".attestation"
-
 
 @dataclass(frozen=True)
 class ReleaseFile:
-    """A file to publish and the attestations that lie beside it (JSON files, PEP 740)."""
+    """A file to publish and the attestations that lie beside it (PEP 740, CEP 27)."""
 
     artifact: Artifact
     attestations: tuple[Path, ...] = ()
@@ -40,8 +38,13 @@ def release_files(given: Sequence[Path], project: Path) -> list[ReleaseFile]:
     missing, changed since the build, or not what their name says (BadFile).
     """
     paths = _named(given) if given else last_build(project)
-    found = [ReleaseFile(read(path), _attestations(path)) for path in paths]
+    found = [_with_attestations(read(path)) for path in paths]
     return sorted(found, key=lambda file: (_turn(file.artifact), file.name))
+
+
+def _with_attestations(artifact: Artifact) -> ReleaseFile:
+    beside = attestations_beside(artifact.path, is_conda=artifact.kind.is_conda)
+    return ReleaseFile(artifact, beside)
 
 
 def _turn(artifact: Artifact) -> int:
@@ -50,7 +53,7 @@ def _turn(artifact: Artifact) -> int:
 
 def _named(given: Sequence[Path]) -> list[Path]:
     """The files, each once; attestations named among them (`dist/*`) belong to their files."""
-    paths = [p for p in dict.fromkeys(given) if not p.name.endswith(ATTESTATION)]
+    paths = [p for p in dict.fromkeys(given) if not is_attestation(p)]
     missing = [p for p in paths if not p.is_file()]
     if missing:
         raise TwofoldError(
@@ -99,8 +102,3 @@ def _entries(record: Path) -> list[dict[str, Any]]:
     except (ValueError, KeyError, TypeError):
         pass
     raise TwofoldError(f"{record} cannot be read", "run twofold build again", str(record))
-
-
-def _attestations(path: Path) -> tuple[Path, ...]:
-    """`name-1.0.tar.gz.publish.attestation` and others that begin with the file's name."""
-    return tuple(sorted(path.parent.glob(f"{path.name}.*{ATTESTATION}")))

@@ -9,7 +9,7 @@ the server has acted looks like one that broke before. Secrets are taken out of 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -56,6 +56,18 @@ class FileBeingSent:
 
     def close(self) -> None:
         self._file.close()
+
+
+@dataclass(frozen=True)
+class Form:
+    """A multipart form: `fields`, then the file, then the fields that come `after` it.
+
+    `content` is the file: (field name, path, file name, media type).
+    """
+
+    content: tuple[str, Path, str, str]
+    fields: Sequence[tuple[str, Any]] = ()
+    after: Sequence[tuple[str, Any]] = ()
 
 
 @dataclass
@@ -142,18 +154,18 @@ class Http:
         self,
         url: str,
         auth: AuthBase | None,
-        fields: list[tuple[str, Any]],
-        content: tuple[str, Path, str, str],
+        form: Form,
         progress: Progress | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """One multipart upload; `content` is (field name, path, file name, media type)."""
-        field_name, path, file_name, media_type = content
+        """One multipart upload."""
+        field_name, path, file_name, media_type = form.content
         body = FileBeingSent(path, progress)
         try:
-            form = MultipartEncoder([*fields, (field_name, (file_name, body, media_type))])
-            media = {"Content-Type": form.content_type, **(headers or {})}
-            return self.once("POST", url, auth, headers=media, body=form)
+            file = (field_name, (file_name, body, media_type))
+            encoder = MultipartEncoder([*form.fields, file, *form.after])
+            media = {"Content-Type": encoder.content_type, **(headers or {})}
+            return self.once("POST", url, auth, headers=media, body=encoder)
         finally:
             body.close()
 

@@ -12,11 +12,9 @@ from twofold.check.rules import BY_CODE, EVERYBODY, WARNING
 from twofold.errors import Problem
 from twofold.publish.files import ReleaseFile
 from twofold.publish.journal import Journal
+from twofold.publish.rules import attestation
 from twofold.publish.targets.protocol import Seen, Target
 from twofold.publish.targets.twins import clash
-
-#: The kinds of target to which the attestations beside wheels and sdists are sent (PEP 740).
-TAKE_ATTESTATIONS = ("pypi", "legacy", "registry")
 
 #: The rules of a target that takes nothing from us, and of one that cannot be looked into:
 #: whatever the file is.
@@ -193,10 +191,14 @@ def _step(
         told = "; ".join(f"{finding.message} ({finding.code})" for finding in errors)
         codes = tuple(dict.fromkeys(finding.code for finding in errors))
         return Step(target, file, Action.REFUSED, told, rules=codes, is_checks=True)
-    objections = {rule: reason for rule in target.rules if (reason := rule(file))}
+    of_attestations = (attestation,) if kind in target.attested else ()
+    rules = (*of_attestations, *target.rules)
+    objections = {rule: problem for rule in rules if (problem := rule(file))}
     if objections:
         names = tuple(rule.__name__.replace("_", "-") for rule in objections)
-        return Step(target, file, Action.REFUSED, "; ".join(objections.values()), rules=names)
+        told = "; ".join(problem.message for problem in objections.values())
+        hints = dict.fromkeys(problem.hint for problem in objections.values())
+        return Step(target, file, Action.REFUSED, told, "; ".join(filter(None, hints)), rules=names)
     if target.settings.verify and not target.can_be_read:
         return Step(target, file, Action.REFUSED, *UNREADABLE, rules=NOT_SEEN)
     return _compared(target, file, target.look(file), journal)
@@ -216,7 +218,7 @@ def _compared(target: Target, file: ReleaseFile, seen: Seen, journal: Journal) -
         hint += f", or remove {journal.path} if the target was emptied"
         return Step(target, file, Action.REFUSED, f"{reason} (by the journal)", hint)
     if seen.state == "absent":
-        return Step(target, file, Action.UPLOAD, f"new{_without_attestations(target, file)}")
+        return Step(target, file, Action.UPLOAD, f"new{_attestations(target, file)}")
     if noted is not None and noted.state != "sending":
         return Step(target, file, Action.NOTHING, "sent before, by the journal", url=seen.url)
     if seen.state == "present":
@@ -224,10 +226,13 @@ def _compared(target: Target, file: ReleaseFile, seen: Seen, journal: Journal) -
     return Step(target, file, Action.UPLOAD, f"not known whether it is there ({seen.note})")
 
 
-def _without_attestations(target: Target, file: ReleaseFile) -> str:
-    """What is added where attestations lie beside a file and the target has no place for them."""
-    takes = target.settings.kind in TAKE_ATTESTATIONS and not file.artifact.kind.is_conda
-    return "; it takes no attestations" if file.attestations and not takes else ""
+def _attestations(target: Target, file: ReleaseFile) -> str:
+    """What is added where attestations lie beside a file: they go with it, or have no place."""
+    if not file.attestations:
+        return ""
+    if file.artifact.kind not in target.attested:
+        return "; it takes no attestations"
+    return f", with {', '.join(path.name for path in file.attestations)}"
 
 
 def different(ours: str, theirs: str) -> tuple[str, str]:

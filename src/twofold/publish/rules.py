@@ -12,6 +12,8 @@ from email.parser import BytesHeaderParser
 from email.policy import compat32
 
 from twofold.artifact import Kind
+from twofold.errors import Problem
+from twofold.publish.attestations import attestation_problem
 from twofold.publish.files import ReleaseFile
 
 #: PyPI's limit for one file, unless the project asked for more: 100 MB.
@@ -24,64 +26,98 @@ PLATFORMS = re.compile(
 )
 
 
-def local_version(file: ReleaseFile) -> str | None:
+#: What to do with a file that is not for PyPI.
+OWN = "publish it to a registry of your own"
+
+
+def attestation(file: ReleaseFile) -> Problem | None:
+    """PEP 740, CEP 27: an attestation is about the file it goes with."""
+    found = (attestation_problem(path, file.artifact) for path in file.attestations)
+    return next(filter(None, found), None)
+
+
+def one_attestation(file: ReleaseFile) -> Problem | None:
+    """prefix.dev's form has one part for an attestation."""
+    if len(file.attestations) < 2:
+        return None
+    names = ", ".join(path.name for path in file.attestations)
+    return Problem(
+        f"it takes one attestation of a package, and beside it lie {names}", "remove all but one"
+    )
+
+
+def local_version(file: ReleaseFile) -> Problem | None:
     """PEP 440: local versions are for one's own index."""
     if "+" in file.artifact.version:
-        return f"PyPI takes no local versions ({file.artifact.version})"
-    return None
-
-
-def private_classifier(file: ReleaseFile) -> str | None:
-    """`Private :: ...` is the agreed way to keep a package from PyPI."""
-    for value in _all(file, "Classifier"):
-        if value.startswith("Private ::"):
-            return f"its classifier '{value}' asks PyPI to refuse it"
-    return None
-
-
-def direct_reference(file: ReleaseFile) -> str | None:
-    """PEP 440: public indexes refuse requirements with a URL."""
-    direct = [r for r in file.artifact.depends if re.match(r"^[\w.\-\[\], ]+@", r)]
-    if direct:
-        return f"PyPI refuses requirements with an address: {direct[0]}"
-    return None
-
-
-def platform_tag(file: ReleaseFile) -> str | None:
-    """Binary wheels need a tag that says on which systems they run (PEP 600, PEP 656)."""
-    for tag in file.artifact.tags:
-        platform = tag.split("-", 2)[2]
-        if not PLATFORMS.fullmatch(platform):
-            return (
-                f"PyPI takes no wheels for '{platform}': repair it with auditwheel or cibuildwheel"
-            )
-    return None
-
-
-def too_large(file: ReleaseFile) -> str | None:
-    size = file.artifact.size
-    if size > LARGEST_ON_PYPI:
-        return (
-            f"it has {size >> 20} MB, and PyPI's limit is {LARGEST_ON_PYPI >> 20} MB unless raised"
+        plain = file.artifact.version.partition("+")[0]
+        return Problem(
+            f"PyPI takes no local versions ({file.artifact.version})",
+            f"release it as {plain}, or {OWN}",
         )
     return None
 
 
-def description_renders(file: ReleaseFile) -> str | None:
+def private_classifier(file: ReleaseFile) -> Problem | None:
+    """`Private :: ...` is the agreed way to keep a package from PyPI."""
+    for value in _all(file, "Classifier"):
+        if value.startswith("Private ::"):
+            told = f"its classifier '{value}' asks PyPI to refuse it"
+            return Problem(told, f"{OWN}, or remove the classifier")
+    return None
+
+
+def direct_reference(file: ReleaseFile) -> Problem | None:
+    """PEP 440: public indexes refuse requirements with a URL."""
+    direct = [r for r in file.artifact.depends if re.match(r"^[\w.\-\[\], ]+@", r)]
+    if direct:
+        return Problem(
+            f"PyPI refuses requirements with an address: {direct[0]}",
+            f"depend on a released version, or {OWN}",
+        )
+    return None
+
+
+def platform_tag(file: ReleaseFile) -> Problem | None:
+    """Binary wheels need a tag that says on which systems they run (PEP 600, PEP 656)."""
+    for tag in file.artifact.tags:
+        platform = tag.split("-", 2)[2]
+        if not PLATFORMS.fullmatch(platform):
+            hint = f"repair it with auditwheel or build it with cibuildwheel, or {OWN}"
+            return Problem(f"PyPI takes no wheels for '{platform}'", hint)
+    return None
+
+
+def too_large(file: ReleaseFile) -> Problem | None:
+    size = file.artifact.size
+    if size > LARGEST_ON_PYPI:
+        return Problem(
+            f"it has {size >> 20} MB, and PyPI's limit is {LARGEST_ON_PYPI >> 20} MB unless raised",
+            "leave out what users do not need ('twofold build --list' shows it)",
+        )
+    return None
+
+
+def description_renders(file: ReleaseFile) -> Problem | None:
     """PyPI refuses a description that its renderer cannot read (reStructuredText above all)."""
     from readme_renderer import rst
 
     headers = BytesHeaderParser(policy=compat32).parsebytes(file.artifact.metadata)
     media = str(headers.get("Description-Content-Type") or "").partition(";")[0].strip()
     if media not in ("", "text/plain", "text/x-rst", "text/markdown"):
-        return f"PyPI does not know the description's type '{media}'"
+        return Problem(
+            f"PyPI does not know the description's type '{media}'",
+            "write text/markdown, text/x-rst or text/plain",
+        )
     text = _description(file).strip()
     if media in ("", "text/x-rst") and text and rst.render(text, stream=io.StringIO()) is None:
-        return "PyPI cannot render its description (reStructuredText): run twofold check"
+        return Problem(
+            "PyPI cannot render its description (reStructuredText)",
+            "'twofold check FILES' names the line",
+        )
     return None
 
 
-def sdist_name(file: ReleaseFile) -> str | None:
+def sdist_name(file: ReleaseFile) -> Problem | None:
     """PEP 625: `<normalised name with _>-<version>.tar.gz`."""
     if file.artifact.kind is not Kind.SDIST:
         return None
@@ -89,7 +125,10 @@ def sdist_name(file: ReleaseFile) -> str | None:
     stem = file.name.removesuffix(".tar.gz").rpartition("-")[0]
     if stem != expected:
         wanted = f"{expected}-{file.artifact.version}.tar.gz"
-        return f"PyPI wants this sdist to be called {wanted} (PEP 625)"
+        return Problem(
+            f"PyPI wants this sdist to be called {wanted} (PEP 625)",
+            "build it with a newer version of its backend",
+        )
     return None
 
 

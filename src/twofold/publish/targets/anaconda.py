@@ -21,10 +21,11 @@ from twofold.publish.answers import Answer
 from twofold.publish.authentication import Credentials, Header
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.files import ReleaseFile
-from twofold.publish.http import Http, Progress
+from twofold.publish.http import Form, Http, Progress
 from twofold.publish.targets.protocol import (
     ALL_KINDS,
     CONDA_KINDS,
+    NO_KINDS,
     AlreadyThere,
     Rule,
     Seen,
@@ -52,6 +53,7 @@ class AnacondaOrg:
     is_for: frozenset[Kind] = CONDA_KINDS
     rules: tuple[Rule, ...] = ()
     can_be_read = True
+    attested = NO_KINDS
 
     def __init__(
         self, settings: TargetSettings, http: Http, credentials: Credentials | None
@@ -161,7 +163,7 @@ class AnacondaOrg:
         }
         fields = [(key, str(value)) for key, value in form.items()]
         content = ("file", file.artifact.path, file.name, "application/octet-stream")
-        answer = self.http.send_form(staged["post_url"], Header(), fields, content, progress)
+        answer = self.http.send_form(staged["post_url"], Header(), Form(content, fields), progress)
         if answer.status not in (200, 201, 204):
             raise self._not_stored(answer, file)
 

@@ -21,10 +21,12 @@ from twofold.publish.answers import Answer, says_file_exists
 from twofold.publish.authentication import Credentials, Header, bearer
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.files import ReleaseFile
-from twofold.publish.http import Http, Progress
+from twofold.publish.http import Form, Http, Progress
+from twofold.publish.rules import one_attestation
 from twofold.publish.targets.channel_files import file_address, look_for
 from twofold.publish.targets.protocol import (
     CONDA_KINDS,
+    NO_KINDS,
     AlreadyThere,
     Rule,
     Seen,
@@ -56,6 +58,7 @@ class CondaServer:
     is_for: frozenset[Kind] = CONDA_KINDS
     rules: tuple[Rule, ...] = ()
     can_be_read: bool = True
+    attested: frozenset[Kind] = NO_KINDS
 
     def objection(self) -> Problem | None:
         return None if self.is_open else needs_token(self.http)
@@ -96,9 +99,13 @@ def prefix_dev(
         artifact = file.artifact
         headers = {"x-file-name": file.name, "x-file-sha256": artifact.sha256}
         content = ("file", artifact.path, file.name, "application/octet-stream")
-        return upload, http.send_form(upload, auth, [], content, progress, headers)
+        attested = [("attestation", path.read_text("utf-8")) for path in file.attestations]
+        form = Form(content, after=attested)
+        return upload, http.send_form(upload, auth, form, progress, headers)
 
-    return CondaServer(settings, http, auth, f"{base}/{settings.channel}", send_once)
+    channel = f"{base}/{settings.channel}"
+    rules = (one_attestation,)
+    return CondaServer(settings, http, auth, channel, send_once, rules=rules, attested=CONDA_KINDS)
 
 
 def quetz(settings: TargetSettings, http: Http, credentials: Credentials | None) -> CondaServer:

@@ -18,7 +18,7 @@ from twofold.names import normalised
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.files import ReleaseFile
 from twofold.publish.http import Progress
-from twofold.publish.targets.protocol import ALL_KINDS, AlreadyThere, Rule, Seen
+from twofold.publish.targets.protocol import ALL_KINDS, NO_KINDS, AlreadyThere, Rule, Seen
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Folder:
     is_for: frozenset[Kind] = ALL_KINDS
     rules: tuple[Rule, ...] = ()
     can_be_read: bool = True
+    attested: frozenset[Kind] = NO_KINDS
 
     def objection(self) -> Problem | None:
         return None

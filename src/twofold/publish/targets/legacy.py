@@ -15,7 +15,7 @@ from twofold.errors import BadFile, Problem
 from twofold.publish.answers import says_file_exists
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.files import ReleaseFile
-from twofold.publish.http import Http, Progress
+from twofold.publish.http import Form, Http, Progress
 from twofold.publish.targets.protocol import (
     PYPI_KINDS,
     AlreadyThere,
@@ -35,6 +35,7 @@ class LegacyIndex:
 
     takes: frozenset[Kind] = PYPI_KINDS
     is_for: frozenset[Kind] = PYPI_KINDS
+    attested = PYPI_KINDS
 
     def __init__(
         self,
@@ -67,7 +68,7 @@ class LegacyIndex:
     def send(self, file: ReleaseFile, progress: Progress) -> str:
         form = legacy_form(file)
         content = ("content", file.artifact.path, file.name, "application/octet-stream")
-        answer = self.http.send_form(self.settings.url, self.auth, form, content, progress)
+        answer = self.http.send_form(self.settings.url, self.auth, Form(content, form), progress)
         if answer.ok:
             value = answer.json()
             return str(value.get("url", "")) if isinstance(value, dict) else ""

@@ -15,6 +15,7 @@ from twofold.publish.http import Http, Progress
 PYPI_KINDS = frozenset({Kind.WHEEL, Kind.SDIST})
 CONDA_KINDS = frozenset({Kind.CONDA, Kind.TAR_BZ2})
 ALL_KINDS = PYPI_KINDS | CONDA_KINDS
+NO_KINDS: frozenset[Kind] = frozenset()
 
 
 def needs_token(http: Http) -> Problem | None:
@@ -25,11 +26,12 @@ def needs_token(http: Http) -> Problem | None:
 
 
 class Rule(Protocol):
-    """A function with a name: why a target is known to refuse a file; None: it does not apply."""
+    """A function with a name: why a target is known to refuse a file, and what to do about it;
+    None: it does not apply."""
 
     __name__: str
 
-    def __call__(self, file: ReleaseFile, /) -> str | None: ...
+    def __call__(self, file: ReleaseFile, /) -> Problem | None: ...
 
 
 class AlreadyThere(Refused):
@@ -82,6 +84,11 @@ class Target(Protocol):
     @property
     def rules(self) -> tuple[Rule, ...]:
         """What this target is known to refuse."""
+        ...
+
+    @property
+    def attested(self) -> frozenset[Kind]:
+        """The kinds of file whose attestations it takes."""
         ...
 
     def objection(self) -> Problem | None:

@@ -22,6 +22,7 @@ from twofold.publish.targets.channel_files import file_address, look_for
 from twofold.publish.targets.legacy import LegacyIndex
 from twofold.publish.targets.protocol import (
     ALL_KINDS,
+    PYPI_KINDS,
     AlreadyThere,
     Rule,
     Seen,
@@ -41,6 +42,7 @@ class TwofoldRegistry:
     is_for: frozenset[Kind] = ALL_KINDS
     rules: tuple[Rule, ...] = ()
     can_be_read = True
+    attested = PYPI_KINDS
 
     def __init__(
         self, settings: TargetSettings, http: Http, credentials: Credentials | None

@@ -24,7 +24,7 @@ from twofold.names import normalised, sdist_name, wheel_name
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.files import ReleaseFile
 from twofold.publish.http import Progress
-from twofold.publish.targets.protocol import ALL_KINDS, AlreadyThere, Rule, Seen
+from twofold.publish.targets.protocol import ALL_KINDS, NO_KINDS, AlreadyThere, Rule, Seen
 
 #: How often a page is read again because somebody else wrote it meanwhile.
 ROUNDS = 20
@@ -37,6 +37,7 @@ class Bucket:
     is_for: frozenset[Kind] = ALL_KINDS
     rules: tuple[Rule, ...] = ()
     can_be_read = True
+    attested = NO_KINDS
 
     def __init__(self, settings: TargetSettings) -> None:
         self.settings = settings
