@@ -106,6 +106,14 @@ def test_a_range_that_goes_backwards_takes_nothing(tmp_path: Path) -> None:
     assert ignored_by_us(root, FILES) == set()
 
 
+def test_a_byte_order_mark_before_the_first_pattern_is_passed_over_as_git_does(
+    tmp_path: Path,
+) -> None:
+    root = layout(tmp_path)
+    (root / ".gitignore").write_text("\ufeff*.secret\n", encoding="utf-8")
+    assert ignored_by_us(root, FILES) == ignored_by_git(root, FILES) != set()
+
+
 def test_the_nearer_gitignore_wins(tmp_path: Path) -> None:
     root = layout(tmp_path)
     (root / ".gitignore").write_text("*.secret\n*.md\n")

@@ -71,3 +71,27 @@ def test_a_link_to_nothing_is_told(project: Project) -> None:
     (root / "flat_sample" / "gone.py").symlink_to("nowhere.py")
     with pytest.raises(ProjectErrors, match=r"'flat_sample/gone.py' is a link to nothing"):
         plan(root)
+
+
+@pytest.mark.parametrize("named", ["flat_sample", "shared"])
+def test_a_module_or_data_folder_that_is_itself_a_link_out_is_refused(
+    named: str, project: Project, tmp_path: Path
+) -> None:
+    root = project("flat_layout")
+    outside = tmp_path / "outside"
+    if named == "flat_sample":
+        (root / named).rename(outside)
+    else:
+        outside.mkdir()
+        with (root / "pyproject.toml").open("a", encoding="utf-8") as file:
+            file.write('\n[tool.twofold.wheel.data]\ndata = "shared"\n')
+    (root / named).symlink_to(outside)
+    with pytest.raises(ProjectErrors, match=rf"'{named}' is a link that leads out of the project"):
+        plan(root)
+
+
+def test_a_module_that_is_a_link_to_a_folder_of_the_project_is_followed(project: Project) -> None:
+    root = project("flat_layout")
+    (root / "flat_sample").rename(root / "code")
+    (root / "flat_sample").symlink_to("code")
+    assert "flat_sample/__init__.py" in [file.path for file in plan(root).pack.files]

@@ -303,3 +303,65 @@ def test_no_mutation_is_a_traceback(tmp_path: Path, text: str) -> None:
     except ProjectErrors as error:
         assert all(problem.where.startswith("pyproject.toml") for problem in error.problems)
         assert all(problem.message for problem in error.problems)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no file has such a name there")
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (b"two\nlines.txt", "holds control characters"),
+        (b"back\\slash.txt", "holds a backslash"),
+        (b"latin-\xff.txt", "is not UTF-8"),
+    ],
+)
+def test_a_file_name_that_not_every_archive_can_hold_is_told(
+    name: bytes, told: str, tmp_path: Path
+) -> None:
+    root = folder(tmp_path, BASE)
+    try:
+        (root / "src" / "my_package" / os.fsdecode(name)).write_text("")
+    except OSError:
+        pytest.skip("this file system has no such name")
+    with pytest.raises(ProjectErrors, match=told) as caught:
+        plan(root)
+    assert "\n" not in caught.value.problems[0].message
+    text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    text = text.replace("[tool.twofold]\n", '[tool.twofold]\nexclude = ["src/my_package/*.txt"]\n')
+    (root / "pyproject.toml").write_text(text, encoding="utf-8")
+    plan(root)
+
+
+@pytest.mark.parametrize(
+    ("name", "there", "hint"),
+    [
+        ("my-tool", "src/my-tool/__init__.py", "rename src/my-tool to src/my_tool"),
+        ("my-tool", "src/my-tool.py", "rename src/my-tool.py to src/my_tool.py"),
+        ("types-thing", "src/thing-stubs/__init__.pyi", 'modules = ["thing-stubs"]'),
+    ],
+)
+def test_a_module_that_has_nearly_the_projects_name_is_named_in_the_hint(
+    name: str, there: str, hint: str, tmp_path: Path
+) -> None:
+    text = f'[project]\nname = "{name}"\nversion = "1.0"\n'
+    (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
+    (tmp_path / there).parent.mkdir(parents=True)
+    (tmp_path / there).write_text("", encoding="utf-8")
+    with pytest.raises(ProjectErrors) as caught:
+        plan(tmp_path)
+    (problem,) = caught.value.problems
+    assert hint.replace("/", os.sep) in problem.hint.replace("/", os.sep)
+
+
+def test_a_version_that_is_imported_from_beside_is_led_to(tmp_path: Path) -> None:
+    text = BASE.replace('version = "1.0.0"', 'dynamic = ["version"]')
+    root = folder(tmp_path, f'{text}\n[tool.twofold.version]\nfrom = "module"\n')
+    package = root / "src" / "my_package"
+    (package / "__init__.py").write_text("from ._version import __version__\n")
+    (package / "_version.py").write_text('__version__ = "2.0"\n')
+    with pytest.raises(ProjectErrors) as caught:
+        plan(root)
+    assert 'path = "src/my_package/_version.py"' in caught.value.problems[0].hint
+    (package / "__init__.py").write_text("def broken(:\n")
+    with pytest.raises(ProjectErrors) as caught:
+        plan(root)
+    assert "not valid Python" in caught.value.problems[0].hint

@@ -383,3 +383,13 @@ def test_channels_are_for_recipes_only(twofold: Callable[..., Ran], tmp_path: Pa
     refused = twofold("build", "--channel", "conda-forge", cwd=tmp_path / "my_package")
     assert refused.code == 2
     assert "--channel is for recipes" in refused.err
+
+
+def test_an_empty_pyproject_is_told_and_not_built_by_setuptools(
+    twofold: Callable[..., Ran], tmp_path: Path
+) -> None:
+    (tmp_path / "pyproject.toml").write_text("")
+    ran = twofold("build", tmp_path)
+    assert ran.code == 1
+    assert "there is no [project] table" in ran.err
+    assert not (tmp_path / "dist").exists()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from tests.check.samples import code
 from tests.conftest import Ran
@@ -120,6 +123,20 @@ classifiers = [
     assert ran.code == 1  # Pythonn may be a slip or not: it is for the author to say
     assert "mended pyproject.toml" in ran.err
     assert ran.out.count("TF0") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
+def test_fix_keeps_the_mode_and_the_link_of_the_file(
+    project: Callable[..., Path], twofold: Callable[..., Ran]
+) -> None:
+    root = project(toml={_DEPENDENCIES: "dependancies = []"})
+    (root / "pyproject.toml").rename(root / "real.toml")
+    (root / "real.toml").chmod(0o640)
+    (root / "pyproject.toml").symlink_to("real.toml")
+    assert twofold("check", root, "--fix").code == 0
+    assert (root / "pyproject.toml").is_symlink()
+    assert "dependencies = []" in (root / "real.toml").read_text()
+    assert (root / "real.toml").stat().st_mode & 0o777 == 0o640
 
 
 def test_fix_leaves_a_right_project_as_it_is(

@@ -24,8 +24,8 @@ def pem(kind: str) -> str:
 
 _SECRET = """
     .env pkg/.env.production id_rsa pkg/id_ed25519 server.key key.secret .pypirc .netrc
-    pkg/credentials.json client_secret_5.json store.p12 secrets.yaml .npmrc
-    service-account.json .condarc
+    pkg/credentials.json client_secret_5.json store.p12 secrets.yaml
+    service-account.json
 """
 _HARMLESS = """
     .env.example environment.yml secrets.py keys.md id_rsa.pub monkey.txt key.py
@@ -94,3 +94,10 @@ def test_a_file_that_only_sounds_secret_is_left_alone(path: str) -> None:
 
 def test_a_public_key_under_a_keys_name_is_left_alone() -> None:
     assert secret_in("pkg/server.key", pem("PUBLIC KEY").encode()) is None
+
+
+def test_settings_of_tools_are_secret_only_with_a_credential_in_them() -> None:
+    assert secret_in(".npmrc", b"package-lock=false\n") is None
+    assert secret_in(".condarc", b"channels:\n  - conda-forge\n") is None
+    assert secret_in(".npmrc", b"//host/:_authToken=${TOKEN}\n") == ("credentials", 0)
+    assert secret_in(".condarc", b"channels: [https://me:word@host/c]\n") == ("credentials", 0)

@@ -148,6 +148,33 @@ def test_a_star_import_covers_its_module(tmp_path: Path) -> None:
     assert kept(package(tmp_path, init)) == init
 
 
+def test_a_new_all_passes_on_what_a_star_import_brought(tmp_path: Path) -> None:
+    init = "from .module1 import *\nfrom .sub import *\n"
+    found = package(tmp_path, init, module1="import os\ndef one(): ...\n", module2="two = 2\n",
+                    sub_S___init__="from .deep import deeper\n__all__ = ['deeper']\n",
+                    sub_S_deep="def deeper(): ...\n")  # fmt: skip
+    assert '__all__ = ["deeper", "one", "sub", "two"]' in kept(found)
+    assert python(tmp_path, "from my_package import *; print(deeper, one, two)")
+
+
+def test_what_one_branch_alone_defines_is_not_re_exported(tmp_path: Path) -> None:
+    module = (
+        "import sys\nif sys.platform == 'nowhere':\n    def there(): ...\n"
+        "else:\n    def here(): ...\n"
+        "if sys.maxsize > 1:\n    both = 1\nelse:\n    both = 2\n"
+        "try:\n    surely = int('1')\nexcept ValueError:\n    raise\n"
+        "for each in ():\n    looped = 1\n"
+    )
+    text = kept(package(tmp_path, "", m=module))
+    assert text.startswith("from .m import both, surely\n")
+    assert python(tmp_path, "from my_package import *; print(both)") == "1"
+
+
+def test_what_one_branch_defines_stays_when_it_is_written(tmp_path: Path) -> None:
+    found = package(tmp_path, "from .m import here\n", m="if 1:\n    def here(): ...\n")
+    assert kept(found).startswith("from .m import here\n")
+
+
 def test_a_name_exported_on_purpose_stays_while_its_module_has_it(tmp_path: Path) -> None:
     init = "from .module2 import other\n"
     assert kept(package(tmp_path, init)).startswith("from .module2 import function2, other\n")

@@ -169,6 +169,7 @@ class _Walk:
         absolute = os.path.join(self.root, path)
         if path in self.found or not os.path.isfile(absolute) or not self.stays_inside(path):
             return
+        self.judge_name(path)
         info = os.stat(absolute)
         self.found[path] = File(path, absolute, reason, info.st_size, bool(info.st_mode & 0o111))
 
@@ -176,9 +177,10 @@ class _Walk:
         """Take a file, or everything below a folder."""
         absolute = os.path.join(self.root, path)
         if os.path.isdir(absolute):
-            self.folder(
-                "" if path == "." else path, absolute, reason, self.ignore_at(path), None, ()
-            )
+            if self.stays_inside(path):
+                self.folder(
+                    "" if path == "." else path, absolute, reason, self.ignore_at(path), None, ()
+                )
         else:
             self.file(path, reason)
             self.file(f"{path}i", reason)  # a single module's stub beside it
@@ -193,7 +195,7 @@ class _Walk:
             before = len(self.found)
             if os.path.isfile(absolute):
                 self.file(folder, f"{reason} '{glob}'")
-            elif os.path.isdir(absolute):
+            elif os.path.isdir(absolute) and self.stays_inside(folder):
                 ignore = self.ignore_at(folder)
                 self.folder(folder, absolute, f"{reason} '{glob}'", ignore, one, ())
             if len(self.found) == before and not any(one.match(path) for path in self.found):
@@ -254,6 +256,7 @@ class _Walk:
             elif why_not:
                 self.pack.left_out.append((here, why_not))
             elif entry.is_file():
+                self.judge_name(here)
                 info = entry.stat()
                 executable = bool(info.st_mode & 0o111)
                 self.found[here] = File(here, entry.path, reason, info.st_size, executable)
@@ -272,6 +275,24 @@ class _Walk:
         if reason and self.kept and self.kept.match(path):
             return ""
         return reason
+
+    def judge_name(self, path: str) -> None:
+        """Note a name that an archive cannot hold, or that not every reader takes."""
+        if path.isascii() and path.isprintable() and "\\" not in path:
+            return
+        if any("\ud800" <= mark <= "\udfff" for mark in path):
+            wrong = "is not UTF-8"
+        elif any(mark < " " or mark == "\x7f" for mark in path):
+            wrong = "holds control characters, such as the end of a line"
+        elif "\\" in path:
+            wrong = "holds a backslash, which Windows takes for '/'"
+        else:
+            return
+        self.mistakes.add(
+            f"the name of {path!a} {wrong}",
+            "rename the file, or leave it out with [tool.twofold] exclude",
+            table="",
+        )
 
     def may_keep_below(self, folder: str) -> bool:
         """Whether a glob of [tool.twofold] include could name a file below an ignored folder."""

@@ -130,7 +130,7 @@ class _Above(Ignore):
 def _rules(folder: str, where: str) -> list[Rule]:
     try:
         with open(os.path.join(folder, ".gitignore"), encoding="utf-8", errors="replace") as file:
-            lines = file.read().splitlines()
+            lines = file.read().removeprefix("\ufeff").splitlines()
     except (FileNotFoundError, IsADirectoryError):
         return []
     rules = []

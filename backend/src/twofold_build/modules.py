@@ -39,10 +39,11 @@ def find_modules(project: Project, mistakes: Mistakes) -> tuple[str, list[Module
             return source, [module]
     wanted = names.file_name(project.name) or "my_package"
     there = [f"{os.path.join(s, n)}" for s in sources for n in _candidates(project.root, s)]
-    hint = f"make {os.path.join(sources[0], wanted)}/__init__.py, or name your modules"
-    if there:
+    hint = _rename(project, sources, wanted)
+    if there and not hint:
         modules = ", ".join(f'"{os.path.basename(path).removesuffix(".py")}"' for path in there)
         hint = f"there is {', '.join(there)}: write [tool.twofold] modules = [{modules}]"
+    hint = hint or f"make {os.path.join(sources[0], wanted)}/__init__.py, or name your modules"
     mistakes.add(
         f"there is no package or module '{wanted}' for the project '{project.name}' in "
         + " or ".join(f"{source or 'the root'}" for source in sources),
@@ -50,6 +51,23 @@ def find_modules(project: Project, mistakes: Mistakes) -> tuple[str, list[Module
         key="name",
     )
     return sources[0], []
+
+
+def _rename(project: Project, sources: list[str], wanted: str) -> str:
+    """What to do about a folder or file of the project's name that cannot be imported, or ''."""
+    for source in sources:
+        for name in sorted(os.listdir(os.path.join(project.root, source))):
+            plain = name.removesuffix(".py")
+            if not plain.isidentifier() and names.file_name(plain) == wanted:
+                old = os.path.join(source, name)
+                new = os.path.join(source, wanted + name[len(plain) :])
+                return f"rename {old} to {new}: Python can import no name with {_odd(plain)}"
+    return ""
+
+
+def _odd(name: str) -> str:
+    marks = [f"'{mark}'" for mark in name if not f"_{mark}".isidentifier()]
+    return marks[0] if marks else "a digit at the beginning"
 
 
 def _sources(project: Project) -> list[str]:
@@ -153,15 +171,16 @@ def _candidates(root: str, source: str) -> list[str]:
         inner = os.path.join(folder, name)
         if name.startswith(".") or (not source and name in _BESIDE):
             continue
-        if not name.removesuffix(".py").isidentifier():
+        if not name.removesuffix(".py").removesuffix("-stubs").isidentifier():
             continue
-        if os.path.exists(os.path.join(inner, "__init__.py")) or name.endswith(".py"):
+        inits = ("__init__.pyi",) if name.endswith("-stubs") else ("__init__.py",)
+        if name.endswith(".py") or any(os.path.exists(os.path.join(inner, n)) for n in inits):
             found.append(name)
         elif os.path.isdir(inner):
             found += [
                 f"{name}.{part}"
                 for part in sorted(os.listdir(inner))
-                if os.path.exists(os.path.join(inner, part, "__init__.py"))
+                if part.isidentifier() and os.path.exists(os.path.join(inner, part, "__init__.py"))
             ]
     return found
 

@@ -94,11 +94,29 @@ def _from_module(project: Project, mistakes: Mistakes) -> str:
     if not version:
         mistakes.add(
             f"'{path}' has no __version__ = \"...\" that can be read without running it",
-            'write __version__ = "1.0.0" as a plain string',
+            _elsewhere(project.root, path, source)
+            or 'write __version__ = "1.0.0" as a plain string',
             table=_TABLE,
             key="path",
         )
     return version
+
+
+def _elsewhere(root: str, path: str, source: bytes) -> str:
+    """The hint for a module that imports its __version__ from one beside it, or ''."""
+    import ast
+
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return "the module is not valid Python: mend it first"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module:
+            there = f"{os.path.dirname(path)}/{node.module.replace('.', '/')}.py"
+            names_it = any((alias.asname or alias.name) == "__version__" for alias in node.names)
+            if names_it and os.path.isfile(os.path.join(root, there)):
+                return f'it is imported: name its file with path = "{there}"'
+    return ""
 
 
 def assigned_version(source: bytes) -> str:

@@ -65,6 +65,10 @@ def has_our_backend(root: str) -> bool:
             document = loads(file.read())
     except (ValueError, RecursionError):  # among them TOMLDecodeError and UnicodeDecodeError
         return True
+    if "build-system" not in document and "project" not in document:
+        # Nothing here says what it is, unless setuptools' own files do.
+        files = ("setup.py", "setup.cfg")
+        return not any(os.path.exists(os.path.join(root, name)) for name in files)
     system = document.get("build-system", {})
     return not isinstance(system, dict) or is_ours(system, root)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -36,9 +37,11 @@ def _mend(path: Path, findings: list[Finding]) -> list[Finding]:
             continue
         lines[edit.line - 1] = _edited(text, edit)
         mended.append(finding)
+    path = path.resolve()  # a link stays one
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         temporary.write_text("".join(filter(None, lines)), encoding="utf-8", newline="")
+        shutil.copymode(path, temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -55,6 +55,11 @@ _NAMES = (
 _PUBLIC = re.compile(
     rb"\A\s*(?:-----BEGIN (?:PUBLIC KEY|CERTIFICATE|PGP PUBLIC)|ssh-(?:rsa|ed25519) )"
 )
+#: Settings of tools that seldom hold a credential: only these words make one of them.
+_HARMLESS = (
+    (r"\.npmrc", re.compile(rb"_auth|_password", re.IGNORECASE)),
+    (r"\.condarc", re.compile(rb"/t/|://[^/\s]+@|token|password", re.IGNORECASE)),
+)
 _PLACEHOLDER = re.compile(rb"EXAMPLE|example|X{6,}|x{6,}|0{10,}|placeholder|1234567890")
 
 
@@ -88,6 +93,9 @@ def secret_in(path: str, data: bytes) -> tuple[str, int] | None:
     name = path.rpartition("/")[2]
     if name.endswith((".py", ".pyi", ".md", ".rst")):
         return None
+    for pattern, words in _HARMLESS:
+        if re.fullmatch(pattern, name) and not words.search(data):
+            return None
     for pattern, what in _NAMES:
         if re.fullmatch(pattern, name) and not _PUBLIC.match(data):
             return what, 0

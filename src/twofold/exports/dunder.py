@@ -9,7 +9,7 @@ from twofold.errors import TwofoldError
 from twofold.exports.offer import order
 from twofold.exports.plan import own_module
 from twofold.exports.rewriting import Source, at_end, inserted_after, listed, relisted
-from twofold.imports import defined_names, dunder_all
+from twofold.imports import defined_names, dunder_all, public_names
 
 
 def with_all(source: Source, exported: Sequence[str], width: int, is_lazy: bool = False) -> Source:
@@ -82,8 +82,20 @@ def _own_names(source: Source) -> list[str]:
     for node in source.tree.body:
         if isinstance(node, ast.ImportFrom) and (node.level or own_module(source, node)):
             names += [alias.asname or alias.name for alias in node.names]
+            names += _star_names(source, node)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.append(node.name)
         elif isinstance(node, ast.Assign):
             names += [target.id for target in node.targets if isinstance(target, ast.Name)]
     return [name for name in names if name == "__version__" or not name.startswith(("_", "*"))]
+
+
+def _star_names(source: Source, node: ast.ImportFrom) -> tuple[str, ...]:
+    """What a `from .module import *` offers: with an `__all__` it would no longer be passed on."""
+    module = own_module(source, node)
+    if not module or not any(alias.name == "*" for alias in node.names):
+        return ()
+    base = source.path.parent.joinpath(*module.split("."))
+    found = [path for path in (base / "__init__.py", base.with_name(f"{base.name}.py"))
+             if path.is_file()]  # fmt: skip
+    return public_names(found[0]) if found else ()

@@ -119,13 +119,13 @@ def public_names(source: Path | ast.Module) -> tuple[str, ...]:
 
     Public definitions are functions, classes and assigned names without a leading underscore;
     not what it imports or sets in an import's stead, not loggers and type variables, nothing
-    under `if TYPE_CHECKING` or `if __name__ == "__main__"`.
+    under `if TYPE_CHECKING` or `if __name__ == "__main__"`, nor what one branch alone binds.
     """
     tree = parse_module(source) if isinstance(source, Path) else source
     declared = dunder_all(tree)
     if declared is not None:
         return declared.names
-    existing = defined_names(tree)
+    existing = _surely_bound(tree.body) or set()
     # `try: import x` / `except ImportError: x = None` leaves a foreign name, if any.
     foreign = {alias.asname or alias.name for node in ast.walk(tree) for alias in _aliases(node)}
     names: dict[str, None] = {}
@@ -175,6 +175,42 @@ def _module_level(body: Sequence[ast.stmt], runtime_only: bool = True) -> Iterat
         elif isinstance(node, ast.Match):
             for case in node.cases:
                 yield from _module_level(case.body, runtime_only)
+
+
+def _surely_bound(body: Sequence[ast.stmt]) -> set[str] | None:
+    """The names that are there after the statements, whichever branches were taken.
+
+    None when the statements are never got past: a branch that raises leaves the others to decide.
+    """
+    names: set[str] = set()
+    for node in body:
+        if isinstance(node, ast.Raise):
+            return None
+        found: set[str] | None = set()
+        if isinstance(node, ast.If):
+            hidden = is_type_checking(node.test) or _asks_main(node.test)
+            found = _in_each([*([] if hidden else [node.body]), node.orelse])
+        elif isinstance(node, ast.Try | ast.TryStar):
+            handlers = [handler.body for handler in node.handlers]
+            found = _in_each([[*node.body, *node.orelse], *handlers])
+            found = None if found is None else found | (_surely_bound(node.finalbody) or set())
+        elif isinstance(node, ast.With | ast.AsyncWith):
+            may_stop = any("suppress" in ast.unparse(item.context_expr) for item in node.items)
+            found = (set() if may_stop else _surely_bound(node.body)) or set()
+        if found is None:
+            return None
+        if isinstance(node, ast.Delete):
+            names -= {getattr(target, "id", "") for target in node.targets}
+        elif not isinstance(node, ast.For | ast.AsyncFor):
+            found = found | set(_bound(node))
+        names |= found
+    return names
+
+
+def _in_each(branches: Sequence[Sequence[ast.stmt]]) -> set[str] | None:
+    """What all branches bind of which one is taken, those aside that raise."""
+    found = [names for names in map(_surely_bound, branches) if names is not None]
+    return set.intersection(*found) if found else None
 
 
 def _asks_main(test: ast.expr) -> bool:
