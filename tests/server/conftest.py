@@ -68,7 +68,15 @@ def new_place(settings: Settings) -> Place:
 
 
 #: What every store must do: these modules run on SQLite with files and on PostgreSQL with S3.
-CONTRACT = {"test_pypi", "test_conda", "test_store", "test_kills", "test_processes"}
+CONTRACT = {
+    "test_pypi",
+    "test_conda",
+    "test_store",
+    "test_kills",
+    "test_processes",
+    "test_races",
+    "test_namespaces",
+}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import requests
+from sqlalchemy import func, select
 
 from tests.server.conftest import Place
 from tests.server.packages import make_conda, make_wheel
@@ -14,6 +16,7 @@ from twofold.errors import Refused
 from twofold.server import throttle
 from twofold.server.model import Action, Actor
 from twofold.server.registry import administration, changing, people
+from twofold.server.store.schema import guesses
 from twofold.server.throttle import Throttle
 
 
@@ -46,9 +49,16 @@ def test_who_guesses_at_a_password_is_stopped_and_its_owner_is_not(
     assert requests.get(urls[0], headers=basic("bob", "wrong"), timeout=10).status_code == 403
 
 
-def test_wrong_passwords_are_forgotten_and_a_flood_of_names_is_bounded() -> None:
-    at = 0.0
-    guard = Throttle(clock=lambda: at)
+def test_wrong_passwords_are_forgotten_and_a_flood_of_names_is_bounded(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    database = place.registry.database
+    guard = Throttle(database, clock=lambda: at)
+
+    def kept() -> int:
+        with database.read() as db:
+            return db.execute(select(func.count()).select_from(guesses)).scalar_one()
 
     def wrong(address: str, user: str) -> str:
         with pytest.raises(Refused) as refused, guard.guess(address, user):
@@ -60,11 +70,37 @@ def test_wrong_passwords_are_forgotten_and_a_flood_of_names_is_bounded() -> None
     assert wrong("b", "ann") == "invalid-login"
     codes = [wrong("a", f"user{n}") for n in range(41)]
     assert codes == ["invalid-login"] * 40 + ["too-many-attempts"]
-    at = throttle.WINDOW + 1.0
+    assert kept() == 2 * (10 + 1 + 40)
+    at += timedelta(seconds=throttle.WINDOW + 1)
     assert wrong("a", "ann") == "invalid-login"
-    for number in range(throttle.MOST_KEPT + 10):
-        wrong(f"address{number}", "x")
-    assert len(guard._wrong) <= throttle.MOST_KEPT + 1
+    assert kept() == 2
+    monkeypatch.setattr(throttle, "MOST_KEPT", 10)
+    for number in range(12):
+        assert wrong(f"address{number}", "x") == "invalid-login"
+    assert kept() == 10
+
+
+def test_nothing_is_written_for_a_right_password_and_it_ends_the_count_of_wrong_ones(
+    place: Place,
+) -> None:
+    guard = Throttle(place.registry.database)
+
+    def noted() -> int:
+        with place.registry.database.read() as db:
+            return db.execute(select(func.count()).select_from(guesses)).scalar_one()
+
+    with place.registry.database.engine.connect() as watching:
+        before = watching.exec_driver_sql("PRAGMA data_version").scalar_one()
+        with guard.guess("a", "ann"):
+            pass
+        assert watching.exec_driver_sql("PRAGMA data_version").scalar_one() == before
+    for _ in range(9):
+        with pytest.raises(Refused), guard.guess("a", "ann"):
+            raise Refused("invalid-login", "Invalid")
+    assert noted() == 18
+    with guard.guess("a", "ann"):
+        pass
+    assert noted() == 9  # of the address alone
 
 
 #: What a private channel holds or not, asked for by who may not look.

@@ -123,18 +123,23 @@ def is_operator(db: Connection, actor: Actor) -> bool:
     return people.role_in_organisation(db, operators.id, user.id) is Action.ADMIN
 
 
+def may_use_prefix(db: Connection, actor: Actor, channel: Channel, owner_id: int) -> bool:
+    """Whether the actor may begin projects under a prefix of this owner (PEP 752)."""
+    user = actor.user
+    if actor.operator:
+        return True
+    return user is not None and (
+        user.id == owner_id
+        or people.role_in_organisation(db, owner_id, user.id) is not None
+        or may(db, actor, Action.ADMIN, channel)
+    )
+
+
 def demand_prefix(
     db: Connection, actor: Actor, channel: Channel, prefix: str, owner_id: int
 ) -> None:
     """Raises Refused when the actor may not begin projects under a private prefix (PEP 752)."""
-    user = actor.user
-    if actor.operator:
-        return
-    if user is not None and (
-        user.id == owner_id
-        or people.role_in_organisation(db, owner_id, user.id) is not None
-        or may(db, actor, Action.ADMIN, channel)
-    ):
+    if may_use_prefix(db, actor, channel, owner_id):
         return
     raise Refused(
         "private-prefix",

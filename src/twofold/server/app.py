@@ -75,6 +75,6 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Starlett
     app.state.settings = settings
     app.state.issuers = Issuers()
     app.state.metrics = Metrics()
-    app.state.throttle = Throttle()
-    app.state.registry = registry or open_registry(settings)
+    app.state.registry = registry = registry or open_registry(settings)
+    app.state.throttle = Throttle(registry.database, registry.clock)
     return app

@@ -7,12 +7,14 @@ packages: neither grows with the channel.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from twofold.server import wheel_records
 from twofold.server.manner import manner_of
 from twofold.server.model import Channel, Page, Project, Stored
+from twofold.server.namespaces import namespace_of
 from twofold.server.rendering import conda, simple
 from twofold.server.store import Connection, channels, files, pages
 
@@ -33,13 +35,15 @@ def render_project(
     """
     every = files.files_of_project(db, project.id, deleted=True)
     python = [file for file in every if not file.kind.is_conda]
+    namespace = namespace_of(db, channel, project.key, every)
     for label in {page_label(name) for file in python for name in file.labels}.union(gone):
         shown = [
             file
             for file in python
             if file.deleted_at is None and label in map(page_label, file.labels)
         ]
-        _set_simple_page(db, channel, project, serial, label, shown)
+        page = simple.project_page(project, shown, namespace)
+        _set_simple_page(db, channel, project.key, serial, label, page)
 
 
 def page_label(label: str) -> str:
@@ -50,18 +54,18 @@ def page_label(label: str) -> str:
 def _set_simple_page(
     db: Connection,
     channel: Channel,
-    project: Project,
+    project: str,
     serial: int,
     label: str,
-    shown: Sequence[Stored],
+    page: dict[str, Any],
 ) -> None:
-    if not pages.has_page(db, channel.id, simple_key(label, JSON, project.key)):
+    if not pages.has_page(db, channel.id, simple_key(label, JSON, project)):
         channels.names_changed(db, channel.id, serial)
     for form, body in (
-        (JSON, simple.project_json(project, shown)),
-        (HTML, simple.project_html(project, shown)),
+        (JSON, simple.project_json(page)),
+        (HTML, simple.project_html(page)),
     ):
-        key = simple_key(label, form, project.key)
+        key = simple_key(label, form, project)
         pages.set_page(db, channel.id, key, Page(body, etag_of(body), serial))
 
 

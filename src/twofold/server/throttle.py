@@ -1,18 +1,23 @@
 """Wrong passwords are answered slower and slower: with 429, until some minutes have passed.
 
-Counted in this process, by the client's address and the user's name together, and by the address
-alone, so that neither one user's password nor many users' can be guessed at. A right password from
-another address is not in the way. Tokens are 190 random bits and need no such guard.
+Counted in the store, so over all its servers, by the client's address and the user's name together
+and by the address alone, so that neither one user's password nor many users' can be guessed at. A
+right password from another address is not in the way. Nothing is written for a right password that
+no wrong one went before. Tokens are 190 random bits and need no such guard.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from twofold.errors import Refused
+from twofold.server.clock import now
+from twofold.server.store import Database, guesses
+from twofold.server.store.database import Turn, take_turn
 
 #: Seconds after which a wrong password is forgotten.
 WINDOW = 900
@@ -20,44 +25,61 @@ WINDOW = 900
 #: Wrong passwords in that time: for one user from one address, and from one address in all.
 MOST_FOR_USER, MOST_FROM_ADDRESS = 10, 50
 
-#: Addresses and users that are remembered; a flood forgets the oldest.
-MOST_KEPT = 10_000
+#: Rows that are kept, two for each wrong password; a flood forgets the oldest.
+MOST_KEPT = 20_000
 
 
-@dataclass
+@dataclass(frozen=True)
 class Throttle:
-    """For any thread: each step is one operation on a dictionary or a list."""
+    """For any thread of any process."""
 
-    clock: Callable[[], float] = time.monotonic
-    _wrong: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    database: Database
+    clock: Callable[[], datetime] = now
 
     @contextmanager
     def guess(self, address: str, user: str) -> Iterator[None]:
         """Around the check of a password. Raises Refused (429) after too many wrong ones."""
-        here = ((address, user), MOST_FOR_USER), ((address, ""), MOST_FROM_ADDRESS)
-        if any(self._count(key) >= most for key, most in here):
-            raise Refused(
-                "too-many-attempts",
-                "Too many wrong passwords",
-                f"wait {WINDOW // 60} minutes, or log in with a token",
-                429,
-            )
+        own = _place(address, user)
+        most = {own: MOST_FOR_USER, _place(address): MOST_FROM_ADDRESS}
+        self._demand_few(most)
         try:
             yield
         except Refused as error:
             if error.code == "invalid-login":
-                for key, _ in here:
-                    self._note(key)
+                self._note(most)
             raise
-        self._wrong.pop((address, user), None)
+        # Those that were guessed at the same moment count as well.
+        if self._demand_few(most)[own]:
+            with self.database.write() as db:
+                guesses.forget_place(db, own)
 
-    def _count(self, key: tuple[str, str]) -> int:
-        since = self.clock() - WINDOW
-        return sum(moment > since for moment in self._wrong.get(key, ()))
+    def _demand_few(self, most: Mapping[str, int]) -> Mapping[str, int]:
+        with self.database.read() as db:
+            counted = guesses.count(db, most, self._since())
+        _refuse_many(counted, most)
+        return counted
 
-    def _note(self, key: tuple[str, str]) -> None:
-        since = self.clock() - WINDOW
-        recent = [moment for moment in self._wrong.get(key, ()) if moment > since]
-        while len(self._wrong) >= MOST_KEPT and key not in self._wrong:
-            self._wrong.pop(next(iter(self._wrong)), None)
-        self._wrong[key] = [*recent, self.clock()]
+    def _note(self, most: Mapping[str, int]) -> None:
+        with self.database.write() as db:
+            take_turn(db, Turn.GUESSES)
+            _refuse_many(guesses.count(db, most, self._since()), most)
+            last = guesses.note(db, most, self.clock())
+            guesses.forget(db, self._since(), last - MOST_KEPT)
+
+    def _since(self) -> datetime:
+        return self.clock() - timedelta(seconds=WINDOW)
+
+
+def _refuse_many(counted: Mapping[str, int], most: Mapping[str, int]) -> None:
+    if any(counted[place] >= most[place] for place in most):
+        raise Refused(
+            "too-many-attempts",
+            "Too many wrong passwords",
+            f"wait {WINDOW // 60} minutes, or log in with a token",
+            429,
+        )
+
+
+def _place(*words: str) -> str:
+    """Neither addresses nor names are kept, and no name is too long."""
+    return hashlib.sha256("\n".join(words).encode("utf-8", "surrogatepass")).hexdigest()

@@ -16,9 +16,8 @@ from twofold.names import normalised
 from twofold.server import access, tokens
 from twofold.server.manner import base_url
 from twofold.server.model import Action, Actor, Channel, Stored, Token, User
-from twofold.server.registry import Registry, changing, listing_wheels
+from twofold.server.registry import Registry, changing, listing_wheels, namespaces
 from twofold.server.registry.people import user
-from twofold.server.rendering.project_json import newest_first
 from twofold.server.store import Connection, audit, channels, files, people
 from twofold.server.store.audit import Change
 
@@ -58,8 +57,11 @@ def channel_named(db: Connection, name: str) -> Channel:
 
 def set_role(registry: Registry, by: str, channel: str, who: User, role: Action | None) -> None:
     """Give a user or organisation a role in a channel, or (None) take it away."""
-    with registry.database.write() as db:
-        people.set_role(db, channel_named(db, channel).id, who.id, role)
+    with registry.database.write_in_turn() as db:
+        found = channel_named(db, channel)
+        people.set_role(db, found.id, who.id, role)
+        if prefixes := channels.prefixes_of(db, found.id):
+            namespaces.show_again(db, found.id, prefixes)
         _note(registry, db, by, "role", channel, who.name, role=role)
 
 
@@ -70,19 +72,24 @@ def set_member(
     if organisation.kind != "organisation":
         name = organisation.name
         raise Refused("no-organisation", f"'{name}' is not an organisation", status=409)
-    with registry.database.write() as db:
+    with registry.database.write_in_turn() as db:
         people.set_member(db, organisation.id, who.id, role)
+        namespaces.show_rights_again(db, organisation.id)
         _note(registry, db, by, "member", "", f"{organisation.name}/{who.name}", role=role)
 
 
 def reserve_prefix(
     registry: Registry, by: str, channel: str, prefix: str, owner: User | None
 ) -> None:
-    """Names under a prefix (PEP 752) are its owner's to begin; None frees it."""
+    """Names under a prefix (PEP 752) are its owner's to begin; None frees it.
+
+    The pages of the projects that stand under it tell so from then on.
+    """
     key = normalised(prefix)
-    with registry.database.write() as db:
+    with registry.database.write_in_turn() as db:
         found = channel_named(db, channel)
         channels.set_prefix(db, found.id, key, owner.id if owner else None)
+        namespaces.show_again(db, found.id, [key])
         _note(registry, db, by, "prefix", channel, key, owner=owner.name if owner else None)
 
 
@@ -99,8 +106,8 @@ def change_rule(registry: Registry, by: str, channel: str, rule: str, word: str)
 
 def set_rules(registry: Registry, by: str, channel: str, rules: Mapping[str, Any]) -> None:
     """Set rules of a channel to values that are right for them; None takes a limit away."""
-    with registry.database.write() as db:
-        found = channel_named(db, channel)
+    with registry.database.write_in_turn() as db:
+        found = channels.take_turn(db, channel_named(db, channel).id)
         settings = {**found.settings, **rules}
         public = settings.pop("public", found.public)
         channels.change_channel(db, found.id, public=public, settings=settings)
@@ -111,14 +118,14 @@ def set_rules(registry: Registry, by: str, channel: str, rules: Mapping[str, Any
 
 
 def set_password(registry: Registry, by: str, who: User, password: str | None) -> None:
-    with registry.database.write() as db:
+    with registry.database.write_in_turn() as db:
         people.set_password(db, who.id, tokens.password_hash(password) if password else None)
         _note(registry, db, by, "password", "", who.name)
 
 
 def disable(registry: Registry, by: str, who: User) -> None:
     """The user's tokens and password stop working; what was uploaded stays."""
-    with registry.database.write() as db:
+    with registry.database.write_in_turn() as db:
         people.disable_user(db, who.id, registry.clock())
         _note(registry, db, by, "disable", "", who.name)
 
@@ -126,7 +133,7 @@ def disable(registry: Registry, by: str, who: User) -> None:
 def revoke_token(registry: Registry, by: str, who: str, shown: str | int) -> None:
     """Revoke the token of a user that is shown so (`twofold-AbCd...`), or has that id."""
     owner = user(registry, who)
-    with registry.database.write() as db:
+    with registry.database.write_in_turn() as db:
         mine = [t for t in people.tokens_of(db, owner.id) if shown in (t.shown, t.id)]
         if not mine:
             raise Refused("not-found", f"'{who}' has no token {shown}", status=404)
@@ -220,17 +227,16 @@ def retain(
     limit = registry.clock() - timedelta(days=rule.days)
     with registry.database.read() as db:
         found = channel_named(db, channel)
-        stored = {
-            p.key: files.files_of_project(db, p.id) for p in channels.projects_of(db, found.id)
+        due = {
+            project.key: changing.beyond(files.files_of_project(db, project.id), rule.keep, limit)
+            for project in channels.projects_of(db, found.id)
         }
     gone: list[Stored] = []
-    for key, own in stored.items():
-        for version in newest_first([file.version for file in own])[rule.keep :]:
-            release = [file for file in own if file.version == version]
-            if all(file.uploaded_at < limit for file in release):
-                gone += release
-                if not dry_run:
-                    changing.delete_release(registry, actor, channel, key, version)
+    for key, files_due in due.items():
+        if files_due and not dry_run:
+            gone += changing.delete_old(registry, actor, channel, key, rule.keep, limit)
+        else:
+            gone += files_due
     return gone
 
 

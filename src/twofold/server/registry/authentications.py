@@ -14,12 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from twofold.errors import Refused
 from twofold.names import normalised
-from twofold.server.model import Action, Actor, Token
+from twofold.server.model import Action, Actor, Token, User
 from twofold.server.registry import Registry, people
+from twofold.server.store import Connection
+from twofold.server.store import people as stored
 from twofold.server.tokens import PREFIX
 
 _READ = frozenset({Action.READ})
@@ -87,13 +89,15 @@ def create(registry: Registry, actor: Actor, wish: Wish) -> str:
     """A new token of that name; an older one of the name goes, or is a reason to refuse (400)."""
     if not wish.name or len(wish.name) > LONGEST_NAME:
         raise Refused("invalid-name", f"A token's name has 1 to {LONGEST_NAME} characters")
-    request = _request(registry, wish)
-    older = [token for token in _alive(registry, actor) if token.name == wish.name]
-    if older and wish.fail_if_exists:
-        raise Refused("token-exists", f"There is a token named '{wish.name}' already")
-    secret, _ = people.issue_token(registry, actor, request)
-    for token in older:
-        people.revoke(registry, actor.name, token)
+    user, request = people.own_request(actor, _request(registry, wish))
+    at = registry.clock()
+    with registry.database.write_in_turn() as db:
+        older = [token for token in _alive(db, user, at) if token.name == wish.name]
+        if older and wish.fail_if_exists:
+            raise Refused("token-exists", f"There is a token named '{wish.name}' already")
+        secret, _ = people.new_token(db, actor.name, user, request, at)
+        for token in older:
+            people.end_token(db, actor.name, token, at)
     return secret
 
 
@@ -137,22 +141,24 @@ def _narrower(present: str | None, name: str) -> str:
 
 def all_of(registry: Registry, actor: Actor) -> list[Token]:
     """The actor's tokens that are still good, oldest first."""
-    _demand_whole(actor)
-    return _alive(registry, actor)
+    user = _demand_whole(actor)
+    with registry.database.read() as db:
+        return _alive(db, user, registry.clock())
 
 
 def remove(registry: Registry, actor: Actor, name: str, channel: str | None = None) -> None:
     """Revoke the actor's token of that name (of that channel only). Raises Refused (404)."""
-    _demand_whole(actor)
-    found = [
-        token
-        for token in _alive(registry, actor)
-        if token.name == name and channel in (None, token.channel)
-    ]
-    if not found:
-        raise Refused("no-token-named", f"There is no token named {name[:100]!a}", status=404)
-    for token in found:
-        people.revoke(registry, actor.name, token)
+    user, at = _demand_whole(actor), registry.clock()
+    with registry.database.write_in_turn() as db:
+        found = [
+            token
+            for token in _alive(db, user, at)
+            if token.name == name and channel in (None, token.channel)
+        ]
+        if not found:
+            raise Refused("no-token-named", f"There is no token named {name[:100]!a}", status=404)
+        for token in found:
+            people.end_token(db, actor.name, token, at)
 
 
 def current(actor: Actor) -> Token:
@@ -166,13 +172,15 @@ def remove_current(registry: Registry, actor: Actor) -> None:
     people.revoke(registry, actor.name, current(actor))
 
 
-def _alive(registry: Registry, actor: Actor) -> list[Token]:
-    at = registry.clock()
-    found = people.tokens_of(registry, actor)
+def _alive(db: Connection, user: User, at: datetime) -> list[Token]:
+    found = stored.tokens_of(db, user.id)
     return [token for token in found if token.expires_at is None or token.expires_at > at]
 
 
-def _demand_whole(actor: Actor) -> None:
+def _demand_whole(actor: Actor) -> User:
     """A token made for one purpose neither sees nor ends the others of its user."""
+    if actor.user is None:
+        raise Refused("no-login", "Log in to see your tokens", status=401)
     if actor.token is not None and not actor.token.is_whole:
         raise Refused("forbidden", "This token may not see or remove other tokens", status=403)
+    return actor.user

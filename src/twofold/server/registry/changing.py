@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from twofold.errors import Refused
@@ -11,7 +12,9 @@ from twofold.names import normalised
 from twofold.server import access
 from twofold.server.model import Action, Actor, Project, Stored
 from twofold.server.registry import Change, Registry
+from twofold.server.registry.admission import may_begin
 from twofold.server.registry.looking import not_found
+from twofold.server.rendering.project_json import newest_first
 from twofold.server.store import channels, files
 
 #: Where, among what is told of a release, that stands which is told of its files.
@@ -91,6 +94,30 @@ def delete_release(
         return gone
 
 
+def delete_old(
+    registry: Registry, actor: Actor, channel: str, project: str, keep: int, limit: datetime
+) -> list[Stored]:
+    """Delete what `beyond` tells of a project, as its files are then."""
+    with registry.changing(actor, channel, Action.READ) as change:
+        known = _project(change, project)
+        _demand_delete(change, known)
+        gone = beyond(files.files_of_project(change.db, known.id), keep, limit)
+        if gone:
+            _delete(change, known, gone)
+        return gone
+
+
+def beyond(found: list[Stored], keep: int, limit: datetime) -> list[Stored]:
+    """The files of all releases but the newest `keep`, where all of a release is older."""
+    gone: list[Stored] = []
+    own = [file.version for file in found if file.made_from is None]
+    for version in newest_first(own)[keep:]:
+        release = _of_version(found, version)
+        if all(file.uploaded_at < limit for file in release):
+            gone += release
+    return gone
+
+
 def _demand_delete(change: Change, project: Project) -> None:
     rule = change.channel.settings.get("deletion", "upload")
     if rule == "never":
@@ -150,6 +177,7 @@ def describe_project(
     with registry.changing(actor, channel, Action.UPLOAD, key) as change:
         known = channels.project_by_key(change.db, change.channel.id, key)
         if known is None:
+            may_begin(change, key)
             known = channels.add_project(change.db, change.channel.id, key, name, change.at)
         merged = {**known.attributes, **attributes}
         channels.change_project(change.db, known.id, summary=summary, attributes=merged)

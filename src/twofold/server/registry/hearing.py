@@ -17,14 +17,14 @@ from twofold.errors import Refused, Unreachable
 from twofold.server.model import Channel
 from twofold.server.registry import Registry
 from twofold.server.store import Connection, audit, upstreams
+from twofold.server.store.upstreams import CONDA as CONDA
+from twofold.server.store.upstreams import PYPI as PYPI
 from twofold.server.store.upstreams import Heard, Pin, Upstream
 from twofold.server.upstreams import conda, offers, pypi, shards
 from twofold.server.upstreams.http import Source, fetch_page
 from twofold.server.upstreams.offers import Offer
 from twofold.server.upstreams.secrets import unpacked
 from twofold.server.upstreams.shards import ShardList
-
-PYPI, CONDA = "pypi", "conda"
 
 #: How long an upstream's word is good before it is asked again.
 FRESH = timedelta(minutes=10)

@@ -15,7 +15,8 @@ from twofold.names import normalised
 from twofold.server.model import Action, Actor, Project, Stored
 from twofold.server.registry import Change, Registry, reachable
 from twofold.server.registry.admission import have_room, may_begin, may_grow
-from twofold.server.registry.looking import not_found
+from twofold.server.registry.holding import hold
+from twofold.server.registry.looking import demand_offered, not_found
 from twofold.server.store import channels, files
 
 LabelRule = Callable[[set[str]], set[str]]
@@ -139,6 +140,7 @@ def promote(registry: Registry, actor: Actor, promotion: Promotion) -> list[Stor
         known = channels.project_by_key(change.db, source.id, key)
         if known is None:
             raise not_found(f"project '{key[:100]}' in channel '{promotion.source}'")
+        demand_offered(known)
         found = [
             file
             for file in _of_project(change, known, promotion.wanted)
@@ -161,6 +163,7 @@ def _carry(
     taken_names = {(one.subdir, one.filename) for one in files.files_of_project(db, project.id)}
     coming = [file for file in found if (file.subdir, file.filename) not in taken_names]
     have_room(change, (file.size for file in coming))
+    hold(change, coming)
     carried: list[Stored] = []
     new_ids: dict[int, int] = {}
     for file in sorted(found, key=lambda file: file.id):
@@ -197,6 +200,7 @@ def _take_again(change: Change, taken: Stored, file: Stored, promotion: Promotio
         raise Refused("file-exists", f"File already exists ({file.filename!r})", status=409)
     if promotion.existing == "replace":
         names = {promotion.to_label}
+        demand_unlocked(change, taken.labels - names)
         files.set_labels(change.db, change.channel.id, taken.id, names)
         change.show(
             channels.project_by_id(change.db, taken.project_id), taken, labels=taken.labels | names

@@ -13,12 +13,14 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from twofold.artifact import Artifact, Kind
-from twofold.errors import TwofoldError
+from twofold.errors import Refused, TwofoldError
 from twofold.formats.opening import read
 from twofold.names import normalised
 from twofold.server.model import Action, Actor, Channel, Stored
 from twofold.server.registry import Change, Registry, reachable
+from twofold.server.registry.admission import have_room
 from twofold.server.registry.at_hand import at_hand, named_with_extras
+from twofold.server.registry.holding import hold
 from twofold.server.registry.twins import Twin, make_twin
 from twofold.server.rendering.conda import record_of
 from twofold.server.store import channels, files, twins
@@ -87,6 +89,8 @@ def _record(registry: Registry, channel: Channel, wheel: Stored, twin: Twin) -> 
         now = files.file_by_id(change.db, wheel.id)
         if now is None or now.deleted_at is not None or files.twins_of(change.db, now.id):
             return []
+        twin = _that_has_room(change, now, twin)
+        hold(change, twin.artifacts)
         if twin.remark != now.remark:
             files.change_file(change.db, now.id, remark=twin.remark)
         made = [_add(change, now, package) for package in twin.artifacts]
@@ -98,6 +102,16 @@ def _record(registry: Registry, channel: Channel, wheel: Stored, twin: Twin) -> 
             change.show_conda(*added)
             change.note("twin", now.filename, packages=[file.basename for file in added])
         return added
+
+
+def _that_has_room(change: Change, wheel: Stored, twin: Twin) -> Twin:
+    """The twin, or why there is none: the quota counts it like any file."""
+    try:
+        have_room(change, (package.size for package in twin.artifacts))
+    except Refused as error:
+        reason = error.problems[0].message
+        return Twin(remark=f"no conda package was made of {wheel.filename}: {reason}")
+    return twin
 
 
 def _add(change: Change, wheel: Stored, package: Artifact) -> Stored | None:

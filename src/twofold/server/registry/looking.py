@@ -89,6 +89,12 @@ def by_name(
         project = channels.project_by_id(db, stored.project_id) if stored else None
     if stored is None or project is None or stored.deleted_at is not None:
         raise not_found(f"file '{filename[:100]}' in channel '{channel_name}'")
+    demand_offered(project)
+    return Found(stored, found.public)
+
+
+def demand_offered(project: Project) -> None:
+    """Raises Refused (403) when the project is quarantined: it offers nothing to anybody."""
     if project.status == "quarantined":
         raise Refused(
             "project-quarantined",
@@ -96,7 +102,6 @@ def by_name(
             "ask an administrator of the channel",
             403,
         )
-    return Found(stored, found.public)
 
 
 def project(registry: Registry, actor: Actor, channel_name: str, name: str) -> Project:

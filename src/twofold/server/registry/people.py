@@ -50,8 +50,7 @@ def log_in(registry: Registry, user: str, password: str) -> Actor:
 def first_start(registry: Registry) -> str | None:
     """On an empty store: user `owner`, channel `main`, and the owner's token, shown this once."""
     at = registry.clock()
-    with registry.database.write() as db:
-        registry.database.take_turns(db)
+    with registry.database.write_in_turn() as db:
         if people.user_named(db, OWNER) is not None:
             return None
         owner = people.add_user(db, OWNER, at, home=MAIN)
@@ -64,20 +63,33 @@ def first_start(registry: Registry) -> str | None:
 
 def issue_token(registry: Registry, actor: Actor, request: TokenRequest) -> tuple[str, Token]:
     """A new token for the actor itself, good for no more than the login it is asked with."""
+    user, request = own_request(actor, request)
+    return give_token(registry, actor.name, user, request)
+
+
+def own_request(actor: Actor, request: TokenRequest) -> tuple[User, TokenRequest]:
+    """Who asks for a token of its own, and how good it may be. Raises Refused (401, 403)."""
     if actor.user is None:
         raise Refused("no-login", "Log in to make a token", status=401)
     if actor.token is not None:
         request = _not_more_than(actor.token, request)
-    return give_token(registry, actor.name, actor.user, request)
+    return actor.user, request
 
 
 def give_token(registry: Registry, by: str, user: User, request: TokenRequest) -> tuple[str, Token]:
     """A new token for a user, by the administration."""
-    secret, at = tokens.new_token(), registry.clock()
     with registry.database.write() as db:
-        token = _add_token(db, user, request, secret, at)
-        detail = {"name": request.name, "channel": request.channel, "project": request.project}
-        audit.note_change(db, audit.Change(at, by, "token", "", token.shown, detail))
+        return new_token(db, by, user, request, registry.clock())
+
+
+def new_token(
+    db: Connection, by: str, user: User, request: TokenRequest, at: datetime
+) -> tuple[str, Token]:
+    """A new token, noted in the audit log."""
+    secret = tokens.new_token()
+    token = _add_token(db, user, request, secret, at)
+    detail = {"name": request.name, "channel": request.channel, "project": request.project}
+    audit.note_change(db, audit.Change(at, by, "token", "", token.shown, detail))
     return secret, token
 
 
@@ -124,9 +136,13 @@ def tokens_of(registry: Registry, actor: Actor) -> list[Token]:
 
 
 def revoke(registry: Registry, by: str, token: Token) -> None:
-    at = registry.clock()
     with registry.database.write() as db:
-        people.revoke_token(db, token.id, at)
+        end_token(db, by, token, registry.clock())
+
+
+def end_token(db: Connection, by: str, token: Token, at: datetime) -> None:
+    """Revoke a token; one that is revoked already stays so, without another line in the log."""
+    if people.revoke_token(db, token.id, at):
         audit.note_change(db, audit.Change(at, by, "revoke", "", token.shown))
 
 
@@ -145,7 +161,7 @@ def add_user(
     _check_name(name, "user")
     hashed = tokens.password_hash(password) if password else None
     at = registry.clock()
-    with registry.database.write() as db:
+    with registry.database.write_in_turn() as db:
         if people.user_named(db, name) is not None:
             raise Refused("user-exists", f"There is a user '{name}' already", status=409)
         added = people.add_user(db, name, at, hashed, kind)
@@ -158,7 +174,7 @@ def add_channel(
 ) -> Channel:
     _check_name(name, "channel")
     at = registry.clock()
-    with registry.database.write() as db:
+    with registry.database.write_in_turn() as db:
         if channels.channel_named(db, name) is not None:
             raise Refused("channel-exists", f"There is a channel '{name}' already", status=409)
         added = channels.add_channel(db, name, owner.id, at, public)

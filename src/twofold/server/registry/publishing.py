@@ -26,16 +26,19 @@ from twofold.server.pages import MAIN, PRE
 from twofold.server.registry import Change, Registry, reachable
 from twofold.server.registry.admission import have_room, may_begin, may_grow
 from twofold.server.registry.at_hand import at_hand
+from twofold.server.registry.holding import hold
 from twofold.server.registry.labelling import check_label, demand_unlocked
 from twofold.server.registry.later_twins import make_those_that_waited
+from twofold.server.registry.privacy import is_private
 from twofold.server.registry.twins import (
     Twin,
     is_same_package,
     make_twin,
 )
 from twofold.server.rendering.conda import record_of
-from twofold.server.store import Connection, channels, files
+from twofold.server.store import Connection, channels, files, upstreams
 from twofold.server.store.files import NewFile
+from twofold.server.store.upstreams import CONDA, PYPI
 
 RUN_EXPORTS = "info/run_exports.json"
 
@@ -166,9 +169,11 @@ def _record(registry: Registry, actor: Actor, channel: str, ready: Ready) -> Pub
     key = normalised(artifact.name)
     with registry.changing(actor, channel, Action.UPLOAD, key) as change:
         taken = files.file_named(change.db, change.channel.id, artifact.subdir, artifact.filename)
-        if not gates.name_is_free(artifact, taken):  # another upload was faster
+        if not _is_free(registry, artifact.path, artifact, taken):  # another upload was faster
             assert taken is not None
             return _unchanged(change.db, taken)
+        if upload.is_fetched:
+            _demand_not_private(change, artifact)
         project = project_of(change, key, artifact, twin)
         have_room(change, (coming.size for coming in (artifact, *twin.artifacts)))
         labels = upload.labels or default_labels(artifact)
@@ -177,6 +182,7 @@ def _record(registry: Registry, actor: Actor, channel: str, ready: Ready) -> Pub
         new = replace(
             new, remark=twin.remark, provenance=ready.provenance, run_exports=ready.run_exports
         )
+        hold(change, [artifact, *twin.artifacts])
         file = files.add_file(change.db, new, labels)
         made = []
         for package in twin.artifacts:
@@ -186,6 +192,19 @@ def _record(registry: Registry, actor: Actor, channel: str, ready: Ready) -> Pub
         change.show(project, file, *made)
         change.note("publish", file.basename, sha256=file.sha256)
         return Published(file, True, tuple(made), twin.remark)
+
+
+def _demand_not_private(change: Change, artifact: Artifact) -> None:
+    """A name may have become the channel's own while its file was on the way from the upstream."""
+    kind = CONDA if artifact.kind.is_conda else PYPI
+    upstream = upstreams.upstream_of(change.db, change.channel.id, kind)
+    if upstream is None or is_private(change.db, change.channel, upstream, artifact.name):
+        raise Refused(
+            "private-name",
+            f"'{artifact.name}' is private in channel '{change.channel.name}'",
+            "its upstream does not answer for it",
+            403,
+        )
 
 
 def _provenance(registry: Registry, actor: Actor, upload: Upload, artifact: Artifact) -> str | None:

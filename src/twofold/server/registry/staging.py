@@ -138,7 +138,7 @@ def commit(registry: Registry, actor: Actor, stage_id: str, claims: Claims) -> P
     registry.spool.mkdir(parents=True, exist_ok=True)
     path = registry.spool / f"staged-{stage_id}-{secrets.token_hex(4)}"
     try:
-        registry.blobs.fetch(sha256, path)
+        _fetch(registry, sha256, path)
         done = _publish(registry, actor, stage, path, claims)
         told = changing.Told(done.file, stage.attributes["description"], stage.attributes["attrs"])
         if told.description or told.attributes:
@@ -148,6 +148,14 @@ def commit(registry: Registry, actor: Actor, stage_id: str, claims: Claims) -> P
     with registry.database.write() as db:
         stages.remove_stage(db, stage_id)
     return done
+
+
+def _fetch(registry: Registry, sha256: str, path: Path) -> None:
+    try:
+        registry.blobs.fetch(sha256, path)
+    except FileNotFoundError as error:  # a sweep between the steps
+        text = "The bytes that were sent are no longer there"
+        raise Refused("nothing-received", text, "upload it again") from error
 
 
 def _publish(

@@ -61,7 +61,7 @@ def add_publisher(
     if not claims:
         raise Refused("no-claims", "Say which claims a run must have", "--claim repository=o/r")
     at, key = registry.clock(), normalised(project)
-    with registry.database.write() as db:
+    with registry.database.write_in_turn() as db:
         found = _channel(db, channel)
         new = Publisher(0, found.id, key, issuer.rstrip("/"), dict(claims))
         added = trust.add_publisher(db, new, at)
@@ -77,7 +77,7 @@ def publishers(registry: Registry, channel: str) -> list[Publisher]:
 
 def remove_publisher(registry: Registry, by: str, channel: str, publisher_id: int) -> None:
     at = registry.clock()
-    with registry.database.write() as db:
+    with registry.database.write_in_turn() as db:
         known = {own.id: own for own in trust.all_publishers(db, _channel(db, channel).id)}
         if publisher_id not in known:
             raise Refused("not-found", f"There is no publisher {publisher_id}", status=404)
@@ -119,13 +119,17 @@ def mint(
 
 def _exchange(registry: Registry, claims: Mapping[str, Any], fitting: list[Publisher]) -> Minted:
     at, secret = registry.clock(), tokens.new_token()
-    with registry.database.write() as db:
+    with registry.database.write_in_turn() as db:
         until = datetime.fromtimestamp(int(claims["exp"]), UTC) + timedelta(minutes=1)
         if not trust.use_once(db, str(claims["iss"]), str(claims["jti"]), until, at):
             raise Refused(
                 "invalid-reuse-token", "The identity token has been used already", status=422
             )
         channel = channels.channel_by_id(db, fitting[0].channel_id)
+        still = {one.id for one in trust.all_publishers(db, channel.id)}
+        fitting = [one for one in fitting if one.id in still]
+        if not fitting:
+            raise Refused("invalid-publisher", "The publisher has just been removed", status=422)
         owner = people.user_by_id(db, channel.owner_id)
         assert owner is not None
         told = {name: claims[name] for name in ("iss", *TELLING) if name in claims}

@@ -60,7 +60,7 @@ def make_twin(artifact: Artifact, folder: Path, known: AtHand) -> Twin:
 def is_same_package(registry: Registry, twin: Stored, path: Path) -> bool:
     """Whether a package installs the same files with the same dependencies as a twin."""
     copy = path.parent / "held" / twin.filename
-    copy.parent.mkdir()
+    copy.parent.mkdir(exist_ok=True)
     registry.blobs.fetch(twin.sha256, copy)
     return _substance(copy) == _substance(path)
 

@@ -14,6 +14,7 @@ from twofold.server import wheel_records
 from twofold.server.manner import manner_of
 from twofold.server.model import Channel
 from twofold.server.registry import Registry
+from twofold.server.registry.holding import remove_unneeded
 from twofold.server.store import Blobs, Connection, Database, channels, files, moving, pages
 
 #: How old an object without a record must be to be swept: longer than any upload takes.
@@ -59,6 +60,8 @@ def verify(registry: Registry, repair_from: Blobs | None = None) -> Verdict:
         else:
             (verdict.damaged if sha256 in there else verdict.missing).append(sha256)
     with registry.database.read() as db:
+        still = files.recorded_blobs(db)  # what was deleted meanwhile may have been swept
+        verdict.missing = [sha256 for sha256 in verdict.missing if sha256 in still]
         for channel in channels.all_channels(db):
             verdict.stale_pages += _stale_shards(db, channel)
     return verdict
@@ -103,16 +106,15 @@ def sweep(registry: Registry, dry_run: bool = False) -> list[str]:
     limit = registry.clock() - GRACE
     with registry.database.read() as db:
         wanted = files.recorded_blobs(db)
-    unused = [
-        blob.sha256
+    unused = {
+        blob.sha256: blob.size
         for blob in registry.blobs.all()
         if blob.sha256 not in wanted and blob.written_at < limit
-    ]
-    if not dry_run:
-        for sha256 in unused:
-            registry.blobs.delete(sha256)
-        _sweep_leftovers(registry, limit)
-    return unused
+    }
+    if dry_run:
+        return list(unused)
+    _sweep_leftovers(registry, limit)
+    return [sha256 for sha256, size in unused.items() if remove_unneeded(registry, sha256, size)]
 
 
 def _sweep_leftovers(registry: Registry, limit: datetime) -> None:

@@ -50,7 +50,7 @@ def add(registry: Registry, by: str, channel: str, front: Front) -> Upstream:
         )
     keys = tuple(sorted({normalised(prefix.rstrip("*-_.")) for prefix in front.prefixes}))
     at = registry.clock()
-    with registry.database.write() as db:
+    with registry.database.write_in_turn() as db:
         found = _channel(db, channel)
         packed = secrets.packed(secret)
         added = Upstream(found.id, front.kind, url.rstrip("/"), internal, keys, packed)
@@ -77,7 +77,7 @@ def demand_public(url: str) -> None:
 def remove(registry: Registry, by: str, channel: str, kind: str) -> None:
     """What was fetched stays; nothing new is."""
     at = registry.clock()
-    with registry.database.write() as db:
+    with registry.database.write_in_turn() as db:
         found = _channel(db, channel)
         if not upstreams.remove_upstream(db, found.id, kind):
             raise Refused("no-upstream", f"'{channel}' has no {kind} upstream", status=404)

@@ -5,7 +5,7 @@ Addresses are relative to the page, so that one page serves every host name and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,12 +20,23 @@ def file_path(file: Stored) -> str:
     return f"files/{file.sha256}/{quote(file.filename)}"
 
 
-def project_json(project: Project, files: Iterable[Stored]) -> bytes:
-    return simple.to_bytes(_page(project, files))
+def project_page(
+    project: Project, files: Iterable[Stored], namespace: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The JSON value of a project's page; `namespace` is PEP 752's."""
+    offered = () if project.status == "quarantined" else files
+    listings = [_listing(project, file) for file in offered]
+    reason = project.status_reason or ""
+    page = simple.project_page(project.key, listings, project.status, reason)
+    return {**page, "namespace": namespace}
 
 
-def project_html(project: Project, files: Iterable[Stored]) -> bytes:
-    return simple.project_html(_page(project, files)).encode()
+def project_json(page: dict[str, Any]) -> bytes:
+    return simple.to_bytes(page)
+
+
+def project_html(page: dict[str, Any]) -> bytes:
+    return simple.project_html(page).encode()
 
 
 def index_json(projects: Iterable[str]) -> bytes:
@@ -39,12 +50,6 @@ def index_html(projects: Iterable[str]) -> bytes:
 def provenance_path(project: Project, file: Stored) -> str:
     version, name = quote(file.version, safe=""), quote(file.filename)
     return f"../../integrity/{project.key}/{version}/{name}/provenance"
-
-
-def _page(project: Project, files: Iterable[Stored]) -> dict[str, Any]:
-    offered = () if project.status == "quarantined" else files
-    listings = [_listing(project, file) for file in offered]
-    return simple.project_page(project.key, listings, project.status, project.status_reason or "")
 
 
 def _listing(project: Project, file: Stored) -> Listing:

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, false, insert, or_, select, update
 
 from twofold.server.clock import from_text, to_text
 from twofold.server.lookalikes import lookalike
 from twofold.server.model import Channel, Project
 from twofold.server.store.database import new_id
-from twofold.server.store.schema import channels, prefixes, projects, releases
+from twofold.server.store.schema import channels, prefixes, projects, releases, roles
 
 #: Names asked for at once; SQLite takes 32,766 values in a query, wheels have some 100 at most.
 MOST_NAMES = 5000
@@ -109,6 +109,34 @@ def set_prefix(db: Connection, channel_id: int, prefix: str, owner_id: int | Non
     if owner_id is not None:
         values = {"channel_id": channel_id, "prefix": prefix, "owner_id": owner_id}
         db.execute(insert(prefixes).values(**values))
+
+
+def projects_under(db: Connection, channel_id: int, some: Iterable[str]) -> list[Project]:
+    """The projects whose names stand under one of these prefixes, by name."""
+    fitting = [
+        (projects.c.key == prefix) | projects.c.key.startswith(f"{prefix}-", autoescape=True)
+        for prefix in some
+    ]
+    query = select(projects).where(projects.c.channel_id == channel_id, or_(false(), *fitting))
+    return [_project(row) for row in db.execute(query.order_by(projects.c.key))]
+
+
+def prefixes_near(db: Connection, user_id: int) -> dict[int, list[str]]:
+    """By channel: the prefixes of a user or an organisation, and all where it has a role."""
+    in_channels = select(roles.c.channel_id).where(roles.c.user_id == user_id)
+    query = (
+        select(prefixes.c.channel_id, prefixes.c.prefix)
+        .join(channels, channels.c.id == prefixes.c.channel_id)
+        .where(
+            (prefixes.c.owner_id == user_id)
+            | (channels.c.owner_id == user_id)
+            | prefixes.c.channel_id.in_(in_channels)
+        )
+    )
+    found: dict[int, list[str]] = {}
+    for row in db.execute(query):
+        found.setdefault(row.channel_id, []).append(row.prefix)
+    return found
 
 
 def change_project(db: Connection, project_id: int, **values: Any) -> None:

@@ -137,12 +137,13 @@ class Database:
 
 
 class Turn(IntEnum):
-    """What processes queue for. In this order, a channel's turn between the two: nobody who holds
-    a later one asks for an earlier one, so that no two wait for each other.
+    """What processes queue for. In this order, a channel's turn between the first two: nobody who
+    holds a later one asks for an earlier one, so that no two wait for each other.
     """
 
     ADMINISTRATION = 2206
     AUDIT = 2207
+    GUESSES = 2208
 
 
 def take_turn(connection: Connection, turn: Turn) -> None:

@@ -35,9 +35,8 @@ class NewFile:
 
 
 def add_file(db: Connection, new: NewFile, file_labels: Iterable[str]) -> Stored:
-    """Record a file and its blob. The name must be free (see `file_named`)."""
+    """Record a file. The name must be free (see `file_named`), its blob held (`hold_blob`)."""
     artifact = new.artifact
-    _need_blob(db, artifact.sha256, artifact.size, new.at)
     done = db.execute(
         insert(files).values(
             channel_id=new.channel_id,
@@ -93,9 +92,20 @@ def copy_file(
     return new_id(db.execute(insert(files).values(**row)))
 
 
-def _need_blob(db: Connection, sha256: str, size: int, at: datetime) -> None:
+def hold_blob(db: Connection, sha256: str, size: int, at: datetime) -> bool:
+    """Record a blob; others who do so wait until the transaction ends. False: it was recorded."""
     values = {"sha256": sha256, "size": size, "created_at": to_text(at)}
-    _insert_new(db, blobs, [values])
+    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
+    new: Any = dialect.insert(blobs).values(values)
+    held = new.on_conflict_do_update(index_elements=["sha256"], set_={"size": size})
+    created_at = db.execute(held.returning(blobs.c.created_at)).scalar_one()
+    return bool(created_at == values["created_at"])
+
+
+def is_needed(db: Connection, sha256: str) -> bool:
+    """Whether a file that is not deleted stands on a blob."""
+    query = select(files.c.id).where(files.c.sha256 == sha256, files.c.deleted_at.is_(None))
+    return db.execute(query.limit(1)).first() is not None
 
 
 def _insert_new(db: Connection, table: Table, rows: list[dict[str, Any]]) -> None:

@@ -154,8 +154,10 @@ def tokens_of(db: Connection, user_id: int) -> Sequence[Token]:
     return [_token(row) for row in db.execute(query.order_by(tokens.c.id))]
 
 
-def revoke_token(db: Connection, token_id: int, at: datetime) -> None:
-    db.execute(update(tokens).where(tokens.c.id == token_id).values(revoked_at=to_text(at)))
+def revoke_token(db: Connection, token_id: int, at: datetime) -> bool:
+    """False when it has been revoked already."""
+    query = update(tokens).where(tokens.c.id == token_id, tokens.c.revoked_at.is_(None))
+    return bool(db.execute(query.values(revoked_at=to_text(at))).rowcount)
 
 
 def _user(row: Row[Any]) -> User:

@@ -279,6 +279,16 @@ audit = Table(
     Column("detail", Text, nullable=False, server_default="{}"),
 )
 
+guesses = Table(
+    "guesses",
+    metadata,
+    _id(),
+    Column("place", Text, nullable=False),  # SHA-256 of the client's address (and the user's name)
+    Column("at", Text, nullable=False),
+    Index(None, "place", "at"),
+    Index(None, "at"),
+)
+
 upstreams = Table(
     "upstreams",
     metadata,

@@ -21,6 +21,9 @@ from twofold.server.store.schema import (
     upstreams,
 )
 
+#: What an upstream is: an index, or a channel.
+PYPI, CONDA = "pypi", "conda"
+
 
 @dataclass(frozen=True, slots=True)
 class Upstream:

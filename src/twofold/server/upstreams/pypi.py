@@ -104,7 +104,13 @@ def page(key: str, own: bytes | None, offered: Iterable[Offer]) -> dict[str, Any
     value: dict[str, Any] = (
         json.loads(own)
         if own
-        else {"meta": {"api-version": "1.1"}, "name": key, "versions": [], "files": []}
+        else {
+            "meta": {"api-version": "1.1"},
+            "name": key,
+            "versions": [],
+            "files": [],
+            "namespace": None,
+        }
     )
     here = {file["filename"]: file for file in value["files"]}
     for offer in offered:
