@@ -205,6 +205,50 @@ def test_a_plugin_does_not_depend_on_its_host(project: Callable[..., Path]) -> N
     assert errors(project(files, points)) == []
 
 
+def test_a_plugin_needs_no_host_in_a_package_that_imports_nothing(
+    project: Callable[..., Path],
+) -> None:
+    points = {"dependencies = []": '[project.entry-points.pytest11]\npkg = "pkg.plugin"'}
+    root = project({"src/pkg/plugin.py": "import pytest\n"}, points)
+    assert [(f.code, f.severity) for f in found(root) if f.code == "TF111"] == [
+        ("TF111", "warning")
+    ]
+
+
+def test_what_writes_the_documentation_is_no_start_of_the_package(
+    project: Callable[..., Path],
+) -> None:
+    root = project({"src/pkg/docs/__init__.py": "", "src/pkg/docs/html.py": "import sphinx\n"})
+    assert errors(root) == []
+
+
+def test_a_cycle_is_an_error_in_its_own_group_alone(project: Callable[..., Path]) -> None:
+    # As in mypy: `types` first works, `expand` first does not; and what needs it has a cycle too.
+    files = {
+        "src/pkg/types.py": "class T: ...\nfrom .expand import E\n",
+        "src/pkg/expand.py": "from .types import T\nclass E: ...\n",
+        "src/pkg/apply.py": "from .expand import E\nfrom . import join\n",
+        "src/pkg/join.py": "from .expand import E\nfrom . import apply\n",
+    }
+    cycles = [f for f in found(project(files)) if f.code == "TF106"]
+    assert [f.severity for f in cycles] == ["warning"]
+
+
+def test_a_backend_of_the_projects_own_around_setuptools_is_setuptools(tmp_path: Path) -> None:
+    write(tmp_path, {
+        "pyproject.toml": '[build-system]\nrequires = ["setuptools"]\n'
+        'build-backend = "own"\nbackend-path = ["packaging"]\n',
+        "packaging/own.py": "from setuptools.build_meta import *\n",
+        "setup.py": "from setuptools import setup\nsetup(name='pkg', version='1', "
+        "package_dir={'': 'lib'}, packages=['pkg'])\n",
+        "lib/pkg/__init__.py": "from pkg._c import x\nfrom pkg import y\n",
+        "lib/pkg/y.py": "import pkg\n",
+    })  # fmt: skip
+    stated = read_stated(tmp_path)
+    assert stated.settings["source"] == "lib" and stated.project["name"] == "pkg"
+    assert "TF111" not in [f.code for f in found(tmp_path)]
+
+
 def test_an_import_where_something_failed_is_optional(project: Callable[..., Path]) -> None:
     source = "try:\n    set\nexcept NameError:\n    from sets import Set as set\n"
     assert errors(project({"src/pkg/__init__.py": source})) == []

@@ -62,5 +62,12 @@ def test_every_page_has_its_rule() -> None:
     assert pages == set(BY_CODE)
 
 
+def test_an_entry_point_is_told_with_the_line_it_stands_on(project: Callable[..., Path]) -> None:
+    points = '[project.entry-points."my.group"]\nx = "pkg"\ny = "pkg:gone"'
+    (found,) = check_project(project(toml={"dependencies = []": points}))
+    text = (project(toml={"dependencies = []": points}) / "pyproject.toml").read_text()
+    assert found.place[1] == text.splitlines().index('y = "pkg:gone"') + 1
+
+
 def test_codes_and_names_are_given_once() -> None:
     assert len({rule.code for rule in RULES}) == len({rule.name for rule in RULES}) == len(RULES)

@@ -166,7 +166,7 @@ def test_the_command_prints_a_table_and_json(root: Path, twofold: Callable[..., 
 def test_bad_input_is_told(tmp_path: Path, twofold: Callable[..., object]) -> None:
     (tmp_path / "pyproject.toml").write_text("[project\n", encoding="utf-8")
     ran = twofold("deps", tmp_path)
-    assert ran.code == 1 and "not TOML" in ran.err and "Traceback" not in ran.err
+    assert ran.code == 1 and "not valid TOML" in ran.err and "Traceback" not in ran.err
     (tmp_path / "pyproject.toml").write_text("project = 1\ntool.poetry.name = []\n", "utf-8")
     ran = twofold("deps", tmp_path)
     assert ran.code == 1 and ran.err.count("error:") == 2 and "project must be a table" in ran.err

@@ -159,3 +159,48 @@ def test_a_pyproject_of_tools_alone_keeps_every_byte_of_them(tmp_path: Path) -> 
     found = adopted(tmp_path, {"m.py": "", "pyproject.toml": old})
     assert found.text.startswith("# Mine, since 2019\n\n[build-system]\n")
     assert "[tool.ruff]  # strict\nline-length = 100 # wide\n\n# last\n" in found.text
+
+
+@pytest.mark.parametrize(
+    ("file", "hint"),
+    [
+        ("my-tool/__init__.py", "rename my-tool to my_tool"),
+        ("my-script.py", "rename my-script.py to my_script.py"),
+        ("libs/one/pyproject.toml", "adopt each by itself: libs/one"),
+        ("explore.ipynb", "notebooks are no modules"),
+    ],
+)
+def test_a_folder_without_modules_is_told_what_to_do(file: str, hint: str, tmp_path: Path) -> None:
+    with pytest.raises(TwofoldError, match="no Python module here") as caught:
+        adopted(tmp_path, {file: ""})
+    assert hint in caught.value.problems[0].hint
+
+
+def test_projects_below_are_not_taken_for_namespaces_and_odd_names_are_told(
+    tmp_path: Path,
+) -> None:
+    found = adopted(
+        tmp_path,
+        {
+            "mine.py": "",
+            "my-script.py": "import mine",
+            "libs/one/pyproject.toml": "",
+            "libs/one/src/one/__init__.py": "",
+            "space/part/__init__.py": "",
+        },
+    )
+    assert found.settings["modules"] == ["mine", "space.part"]
+    assert (
+        "my-script.py is not packed: no module can be imported by that name"
+        in found.adoption.remarks
+    )
+
+
+def test_a_name_in_a_divided_namespace_is_its_own_distribution(tmp_path: Path) -> None:
+    held = {"google": ("googleapis-common-protos",)}
+    found = adopted(
+        tmp_path,
+        {"m.py": "from google.cloud import storage\nimport google.cloud.bigquery\n"},
+        Environment({"googleapis-common-protos": "1.0"}, held),
+    )
+    assert found.project["dependencies"] == ["google-cloud-bigquery", "google-cloud-storage"]

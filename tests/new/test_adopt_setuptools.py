@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.new.adopted import adopted
-from twofold.errors import BadFile, TwofoldError
+from twofold.errors import TwofoldError
 
 SETUP_PY = '''\
 """Set up."""
@@ -397,6 +397,6 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, name: str, text: str
     root = tmp_path / "my_package"
     root.mkdir()
     (root / name).write_bytes(text.encode("latin-1"))
-    with pytest.raises(BadFile) as caught:
+    with pytest.raises(TwofoldError) as caught:
         adopted(tmp_path, {"x.py": ""})
     assert name in caught.value.problems[0].where

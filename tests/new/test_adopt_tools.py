@@ -389,3 +389,8 @@ def test_all_wrong_types_are_told_together(tmp_path: Path) -> None:
         "project.dependencies must be a list, not a string",
         "tool.poetry.scripts must be a table, not a list",
     ]
+    assert [problem.where for problem in caught.value.problems] == [
+        "pyproject.toml:2: [project] name",
+        "pyproject.toml:3: [project] dependencies",
+        "pyproject.toml:5: [tool.poetry] scripts",
+    ]

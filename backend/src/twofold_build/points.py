@@ -41,7 +41,13 @@ def read_entry_points(
             continue
         listed = inner.mapping(group)
         project.entry_points[group] = listed
-        _judge_references(listed, f"project.entry-points.{group}", mistakes, needs_object=False)
+        _judge_references(listed, entry_point_table(group), mistakes, needs_object=False)
+
+
+def entry_point_table(group: str) -> str:
+    """The table of a group of entry points, as TOML writes its name."""
+    is_bare = group.replace("-", "_").isidentifier() and group.isascii()
+    return f"project.entry-points.{group}" if is_bare else f'project.entry-points."{group}"'
 
 
 def _judge_references(

@@ -108,9 +108,8 @@ def read_project(root: str | os.PathLike[str], *, resolve: bool = True) -> Proje
     from twofold_build.tables import read_build_system, read_project_table
 
     folder = os.path.abspath(root)
-    text = _text(folder)
+    text, document = read_document(folder)
     mistakes = Mistakes("pyproject.toml", text)
-    document = _document(text, mistakes)
     tool = document.get("tool", {})
     settings = read_settings(
         tool.get("twofold", {}) if isinstance(tool, dict) else {}, folder, mistakes
@@ -121,6 +120,15 @@ def read_project(root: str | os.PathLike[str], *, resolve: bool = True) -> Proje
     _settle_version(project, mistakes, resolve)
     mistakes.tell()
     return project
+
+
+def read_document(folder: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
+    """The text of `folder`/pyproject.toml and what it says as TOML, nothing of it judged.
+
+    Raises ProjectErrors with the line for what is not UTF-8 or not TOML.
+    """
+    text = _text(os.fspath(folder))
+    return text, _document(text)
 
 
 def _text(folder: str) -> str:
@@ -146,14 +154,16 @@ def _text(folder: str) -> str:
         ) from None
 
 
-def _document(text: str, mistakes: Mistakes) -> dict[str, Any]:
+def _document(text: str) -> dict[str, Any]:
     from twofold_build.toml import loads
 
     try:
         return loads(text)
     except (ValueError, RecursionError) as error:  # tomllib.TOMLDecodeError is a ValueError
         from twofold_build.locate import syntax_problem
+        from twofold_build.mistakes import Mistakes
 
+        mistakes = Mistakes("pyproject.toml", text)
         mistakes.tell_only(syntax_problem(text, str(error)))
 
 

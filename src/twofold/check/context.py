@@ -10,6 +10,7 @@ from twofold.check.namespace import Namespace
 from twofold.check.pythons_allowed import allowed_minors
 from twofold.check.said import ProjectSaid
 from twofold_build.locate import line_of
+from twofold_build.points import entry_point_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ class Context(Code):
 
     def entry_point_place(self, group: str, name: str) -> str:
         tables = {"console_scripts": "project.scripts", "gui_scripts": "project.gui-scripts"}
-        return self.at(name, table=tables.get(group, f"project.entry-points.{group}"))
+        return self.at(name, table=tables.get(group, entry_point_table(group)))
 
     def is_only_in_sdist(self, path: str) -> bool:
         return any(file.path == path and not file.wheel for file in self.pack.files)

@@ -31,18 +31,22 @@ def failing_cycle(code: Code) -> Iterator[Told]:
     # What the packages themselves did not import, a user imports: one module or another first.
     for group in _groups(code):
         left = [name for name in group if name not in run.done]
-        alone = {name: _failures(code, run.done, name) for name in left[:_FIRST]}
+        alone = {name: _failures(code, run.done, name, group) for name in left[:_FIRST]}
         works_somehow = any(not failures for failures in alone.values())
         severity = WARNING if works_somehow or len(left) > _FIRST else ""
         for told in {told.where: told for failed in alone.values() for told in failed}.values():
             yield told._replace(severity=severity)
 
 
-def _failures(code: Code, done: set[str], name: str) -> list[Told]:
-    """What goes wrong when `name` is imported right after the packages."""
+def _failures(code: Code, done: set[str], name: str, group: list[str]) -> list[Told]:
+    """What goes wrong in a group when its module `name` is imported right after the packages.
+
+    What goes wrong in another group that it needs is told there.
+    """
     run = _Run(code, done)
     run.bring(name)
-    return run.told
+    paths = {code.modules[one].path for one in group}
+    return [told for told in run.told if told.where.rpartition(":")[0] in paths]
 
 
 def import_cycle(code: Code) -> Iterator[Told]:

@@ -13,7 +13,13 @@ from functools import cache, cached_property
 
 from twofold.check.context import VENDORED
 from twofold.check.rules import WARNING, Told
-from twofold.imports.providers import Environment, distribution_of, import_names_of, is_stdlib
+from twofold.imports.providers import (
+    Environment,
+    distribution_of,
+    import_names_of,
+    is_stdlib,
+    module_needed,
+)
 from twofold.names.known import known_on_conda_forge
 from twofold.names.same import same_in_both, too_on_conda_forge
 from twofold_build.names import normalised
@@ -55,7 +61,8 @@ def missing_dependency(code: Code) -> Iterator[Told]:
             ):
                 continue
             seen.add(found.top)
-            provider = distribution_of(found.module, declared.environment)
+            needed = module_needed(found.module, found.names)
+            provider = distribution_of(needed, declared.environment)
             yield Told(
                 f"'{found.top}' is imported, and no dependency of the project provides it",
                 f'add "{provider}" to dependencies, or put the import into a try',

@@ -12,7 +12,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold.check.context import Code
 
-_TESTS = ("test", "tests", "testing", "conftest", "benchmarks")
+#: Parts of a dotted name that say: for those who work on the project, or write its documentation.
+_ASIDE = ("test", "tests", "testing", "conftest", "benchmarks", "doc", "docs", "examples")
+
+_SCRIPTS = ("console_scripts", "gui_scripts")
 
 
 def reached_modules(code: Code) -> frozenset[str]:
@@ -20,9 +23,15 @@ def reached_modules(code: Code) -> frozenset[str]:
     at once and without a `try`. A package that imports nothing of its own, not even inside a
     function, is taken to be used by its modules."""
     importing = {name for name in code.modules if "." not in name and _imports_its_own(code, name)}
-    waiting = [name for name in code.modules if _is_start(name, importing)]
+    plugins = {
+        reference.partition(":")[0].strip()
+        for group, listed in code.entry_points.items()
+        if group not in _SCRIPTS
+        for reference in listed.values()
+    }
+    waiting = [n for n in code.modules if _is_start(n, importing) and n not in plugins]
     # Other groups are plug-ins: who loads them (pytest, Sphinx) is installed then.
-    for group in ("console_scripts", "gui_scripts"):
+    for group in _SCRIPTS:
         listed = code.entry_points.get(group, {}).values()
         waiting += [reference.partition(":")[0].strip() for reference in listed]
     reached: set[str] = set()
@@ -53,6 +62,6 @@ def _is_start(name: str, importing: set[str]) -> bool:
     if not rest:
         return True
     parts = rest.split(".")
-    if any(part in _TESTS or part.startswith(("_", "test_")) for part in parts):
+    if any(part in _ASIDE or part.startswith(("_", "test_")) for part in parts):
         return False
     return top not in importing

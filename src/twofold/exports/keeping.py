@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import shutil
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from twofold.exports.offer import is_offered, read_offer
 from twofold.exports.plan import plan, statements
 from twofold.exports.rewriting import Source
 from twofold.names import file_name
+from twofold_build.project import read_document
 
 #: The line length of black and ruff, unless the project says otherwise.
 _WIDTH = 88
@@ -172,10 +172,7 @@ def _pyproject(folder: Path) -> dict[str, Any]:
     path = folder / "pyproject.toml"
     if not path.is_file():
         return {}
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TwofoldError(f"not TOML: {error}", "mend it first", str(path)) from error
+    return read_document(folder)[1]
 
 
 def _replace(change: Change) -> None:

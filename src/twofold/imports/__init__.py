@@ -13,6 +13,7 @@ from twofold.imports.providers import (
     distribution_of,
     import_names_of,
     is_stdlib,
+    module_needed,
 )
 from twofold.imports.reading import Import, module_imports, parse_module
 
@@ -26,6 +27,7 @@ __all__ = [
     "import_names_of",
     "is_stdlib",
     "module_imports",
+    "module_needed",
     "parse_module",
     "public_names",
 ]

@@ -126,19 +126,28 @@ class Environment:
 def distribution_of(module: str, environment: Environment | None = None) -> str:
     """The distribution to depend on for an import of `module` (dotted, absolute).
 
-    From the environment's own metadata, then the table of well-known names (the longest
-    dotted part of the name counts), then the top-level name itself.
+    In a namespace that the table of well-known names divides (`google.cloud.storage`) as it says;
+    else from the environment's own metadata, then the table (the longest dotted part of the name
+    counts), then the top-level name itself.
     """
-    installed = environment.provider_of(module) if environment else None
-    if installed:
-        return installed
     known = _known_providers()
     parts = module.split(".")
-    for length in range(len(parts), 0, -1):
+    for length in range(len(parts), 1, -1):
         found = known.get(".".join(parts[:length]))
         if found:
             return found
-    return parts[0]
+    installed = environment.provider_of(module) if environment else None
+    if installed:
+        return installed
+    return known.get(parts[0], parts[0])
+
+
+def module_needed(module: str, names: Sequence[str]) -> str:
+    """The dotted module that `from module import names` is about: in a namespace that several
+    distributions divide (`from google.cloud import storage`) the one that is named last.
+    """
+    known = _known_providers()
+    return next((f"{module}.{name}" for name in names if f"{module}.{name}" in known), module)
 
 
 def import_names_of(distribution: str, environment: Environment | None = None) -> tuple[str, ...]:

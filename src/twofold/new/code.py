@@ -100,7 +100,7 @@ def _modules(folder: Path) -> Iterator[tuple[str, Path]]:
         if path.is_dir() and path.name.isidentifier():
             if (path / "__init__.py").exists():
                 yield path.name, path
-            else:
+            elif not is_project(path):
                 # PEP 420: a namespace, whose packages are the modules.
                 yield from (
                     (f"{path.name}.{inner}", where)
@@ -109,6 +109,11 @@ def _modules(folder: Path) -> Iterator[tuple[str, Path]]:
                 )
         elif path.suffix == ".py" and name.isidentifier() and not _is_test(Path(path.name)):
             yield name, path
+
+
+def is_project(folder: Path) -> bool:
+    """Whether a folder is a project of its own, as those of a monorepo are."""
+    return any((folder / name).is_file() for name in ("pyproject.toml", "setup.py", "setup.cfg"))
 
 
 def _is_test(path: Path) -> bool:

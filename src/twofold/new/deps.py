@@ -7,19 +7,18 @@ Declared is what [project] says, or, in a project without that table, what its o
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from twofold.errors import TwofoldError
-from twofold.imports import Environment, distribution_of, import_names_of
+from twofold.imports import Environment, Import, distribution_of, import_names_of, module_needed
 from twofold.names import conda_name, known_on_conda_forge, normalised
 from twofold.new.adopt import Tools, stated
 from twofold.new.adopt.shapes import judge
 from twofold.new.code import Use, read_code, uses
+from twofold_build.project import read_document
 
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
@@ -111,11 +110,8 @@ def _document(root: Path) -> dict[str, Any]:
     path = root / "pyproject.toml"
     if not path.is_file():
         return {}
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TwofoldError(f"not TOML: {error}", "mend it first", str(path)) from error
-    judge(document)
+    text, document = read_document(root)
+    judge(document, text)
     return document
 
 
@@ -132,7 +128,7 @@ def read_dependencies(
     by_name: dict[str, list[Use]] = {}
     provides = _Provides(declared, environment)
     for use in uses(read_code(root)):
-        by_name.setdefault(provides.of(use.found.module), []).append(use)
+        by_name.setdefault(provides.of(use.found), []).append(use)
     found = []
     written = {normalised(one.name): one.name for one in reversed(declared)}
     written |= {key: provides.spelled[key] for key in by_name if key not in written}
@@ -155,7 +151,13 @@ class _Provides:
             for module in _import_names(one.name, environment)
         }
 
-    def of(self, module: str) -> str:
+    def of(self, found: Import) -> str:
+        for name in found.names:  # `from google.cloud import storage`
+            if f"{found.module}.{name}" in self.declared:
+                return self.declared[f"{found.module}.{name}"]
+        return self._of(module_needed(found.module, found.names))
+
+    def _of(self, module: str) -> str:
         parts = module.split(".")
         for length in range(len(parts), 0, -1):
             found = self.declared.get(".".join(parts[:length]))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from twofold.errors import BadFile, TwofoldError
+from twofold.errors import TwofoldError
 from twofold.imports import Environment
 from twofold.new.adopt import bare
 from twofold.new.adopt.backends import offer_backend_tables
@@ -31,6 +31,7 @@ from twofold.new.adopt.shapes import judge
 from twofold.new.adopt.toml_text import all_comments, comments_of, sections, together, without
 from twofold.new.adopt.wheel import offer_wheel
 from twofold.new.adopt.writing import ORDER, pyproject_text
+from twofold_build.project import read_document
 
 _RECIPES = ("meta.yaml", "recipe/meta.yaml", "conda/meta.yaml", "conda.recipe/meta.yaml")
 _ENVIRONMENTS = ("environment.yml", "environment.yaml")
@@ -148,12 +149,8 @@ def _pyproject(found: _Gathering) -> dict[str, Any]:
     path = found.root / "pyproject.toml"
     if not path.is_file():
         return {}
-    try:
-        text = path.read_bytes().decode("utf-8").replace("\r\n", "\n")
-        document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadFile(f"not TOML: {error}", "mend it first", str(path)) from error
-    judge(document)
+    text, document = read_document(found.root)
+    judge(document, text)
     backend = str(document.get("build-system", {}).get("build-backend", ""))
     if backend == "twofold_build" and "project" in document:
         raise TwofoldError("the project is adopted already", "build it: twofold build", str(path))
@@ -223,9 +220,13 @@ def _keep_comments(facts: Facts, text: str, rest: str) -> None:
 
 def _setuptools_files(found: _Gathering, document: dict[str, Any]) -> None:
     """setup.cfg and setup.py, unless another backend builds the project."""
-    judge(document)
-    backend = str(document.get("build-system", {}).get("build-backend", "setuptools"))
+    system = document.get("build-system", {})
+    backend = str(system.get("build-backend", "setuptools"))
     root, facts = found.root, found.facts
+    if "backend-path" in system and any(
+        r.startswith("setuptools") for r in system.get("requires", ())
+    ):
+        backend = "setuptools"  # one of the project's own, which calls setuptools
     if not backend.startswith(("setuptools", "pbr")) or "poetry" in document.get("tool", {}):
         return
     found.is_setuptools = backend.startswith("setuptools")

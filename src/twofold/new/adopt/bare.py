@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 from twofold.errors import TwofoldError
-from twofold.imports import Environment, distribution_of, parse_module
+from twofold.imports import Environment, distribution_of, module_needed, parse_module
 from twofold.names import normalised
 from twofold.new.adopt.facts import Facts, Requirement
 from twofold.new.adopt.people import find_readme
-from twofold.new.code import Code, Use, read_code, uses
+from twofold.new.code import Code, Use, is_project, read_code, uses
 from twofold_build.version import assigned_version
 
 #: A phrase of each licence's text, the more special first.
@@ -27,9 +28,11 @@ def offer_code(facts: Facts, root: Path, environment: Environment) -> None:
     """Name, version, description, licence and dependencies, as the code and its folder say."""
     code = read_code(root)
     if not code.modules:
-        raise TwofoldError(
-            "there is no Python module here", "name the folder that holds the code", str(root)
-        )
+        raise TwofoldError("there is no Python module here", _where_else(root), str(root))
+    facts.remarks += [
+        f"{path.name} is not packed: no module can be imported by that name"
+        for path in _not_importable(root / code.source)
+    ]
     packages = [name for name, path in code.modules.items() if path.is_dir()]
     single = list(code.modules) if len(code.modules) == 1 else packages
     name = single[0] if len(single) == 1 else root.resolve().name
@@ -43,6 +46,30 @@ def offer_code(facts: Facts, root: Path, environment: Environment) -> None:
         _dependencies(facts, code, environment)
     else:
         _remark_on_missing(facts, code, environment)
+
+
+def _not_importable(folder: Path) -> list[Path]:
+    """Python files, and folders with an `__init__.py`, whose names are none of a module."""
+    files = [path for path in folder.glob("*.py") if not path.stem.isidentifier()]
+    folders = [p.parent for p in folder.glob("*/__init__.py") if not p.parent.name.isidentifier()]
+    return sorted(files + folders)
+
+
+def _where_else(root: Path) -> str:
+    """What to do about a folder that holds no module, by what it does hold."""
+    named = _not_importable(root) or _not_importable(root / "src")
+    if named:
+        plain = re.sub(r"\W", "_", named[0].stem) + named[0].suffix
+        return f"rename {named[0].name} to {plain}: Python can import no module of that name"
+    folders = [path for path in root.iterdir() if path.is_dir() and path.name[0] != "."]
+    folders += [inner for folder in folders for inner in folder.iterdir() if inner.is_dir()]
+    projects = sorted(path.relative_to(root).as_posix() for path in folders if is_project(path))
+    if projects:
+        listed = ", ".join(projects[:10]) + (", ..." if len(projects) > 10 else "")
+        return f"there are projects in it; adopt each by itself: {listed}"
+    if any(root.glob("*.ipynb")):
+        return "notebooks are no modules: save their functions in .py files first"
+    return "name the folder that holds the code"
 
 
 def _suggest(facts: Facts, key: str, value: str) -> None:
@@ -82,7 +109,7 @@ def _dependencies(facts: Facts, code: Code, environment: Environment) -> None:
     optional: dict[str, Requirement] = {}
     tests: dict[str, Requirement] = {}
     for use in sorted(uses(code), key=lambda use: not use.is_needed):
-        name = distribution_of(use.found.module, environment)
+        name = distribution_of(module_needed(use.found.module, use.found.names), environment)
         held = tests if use.is_test else needed if use.is_needed else optional
         version = environment.version_of(name)
         if version is None and normalised(name) not in {normalised(one) for one in held}:
@@ -101,7 +128,7 @@ def _remark_on_missing(facts: Facts, code: Code, environment: Environment) -> No
     listed |= {one.name for group in facts.groups.values() for one in group}
     for use in uses(code):
         module = use.found.module
-        name = distribution_of(module, environment)
+        name = distribution_of(module_needed(module, use.found.names), environment)
         if use.is_needed and not {normalised(name), normalised(use.found.top)} & listed:
             listed.add(normalised(name))
             place = f"{use.path.relative_to(code.root).as_posix()}:{use.found.line}"

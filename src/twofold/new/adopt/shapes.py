@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from twofold.errors import Problem, ProjectErrors
+from twofold_build.locate import line_of
 
 #: A shape is a type, a list with the shape of its items, a dict with `...` for the shape of any
 #: value or with keys, or a tuple of shapes of which one must fit. Keys that are not named are
@@ -170,18 +171,29 @@ _SHAPES: Shape = {
 _WORDS = {str: "a string", bool: "true or false", list: "a list", dict: "a table"}
 
 
-def judge(document: Mapping[str, Any]) -> None:
-    """Raise ProjectErrors with every value that has another type than its readers take."""
+def judge(document: Mapping[str, Any], text: str) -> None:
+    """Raise ProjectErrors with every value that has another type than its readers take.
+
+    `text` is the file that the document was read from, to tell lines.
+    """
     problems = [
         Problem(
             f"{'.'.join(path)} must be {_said(shape)}, not {_kind(value)}",
             "correct it first",
-            "pyproject.toml",
+            _place(path, text),
         )
         for path, value, shape in _wrong((), document, _SHAPES)
     ]
     if problems:
         raise ProjectErrors(problems)
+
+
+def _place(path: tuple[str, ...], text: str) -> str:
+    *above, key = path
+    quoted = ".".join(part if part.isidentifier() else f'"{part}"' for part in above)
+    line = line_of(text, quoted, key)
+    place = f"pyproject.toml:{line}" if line else "pyproject.toml"
+    return f"{place}: [{'.'.join(above)}] {key}" if above else place
 
 
 def _wrong(
