@@ -132,7 +132,7 @@ WALK: list[tuple[str, str, dict[str, Any]]] = [
     ("log", "/log?after=3", {}),
 ]
 
-#: Walked elsewhere: an upstream's address must be a public one; a table is no JSON.
+#: Walked elsewhere: upstreams in test_managed_upstreams.py; a table is no JSON.
 ELSEWHERE = {"set-upstream", "remove-upstream", "log-csv"}
 
 

@@ -115,6 +115,12 @@ def _set_upstream(asked: Asked) -> Any:
         added = upstreaming.add(asked.registry, asked.actor.name, asked["channel"], front)
     except Unreachable as error:
         raise Refused("unreachable", error.problems[0].message, status=409) from error
+    except Refused as error:
+        if error.status < 500:
+            raise
+        # An address that cannot be fetched from: here the caller's own, not an upstream's answer.
+        problem = error.problems[0]
+        raise Refused(error.code, problem.message, problem.hint or "", 400) from error
     return {"kind": added.kind, "url": added.url, "private_prefixes": list(added.prefixes)}
 
 
