@@ -48,6 +48,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME|URL",
         help="where a recipe's requirements are found; repeatable (conda-forge)",
     )
+    made.add_argument(
+        "--variant-config",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a conda_build_config.yaml to read after the recipe's own; repeatable",
+    )
     return made
 
 
@@ -61,6 +68,7 @@ class Arguments:
         self.list = False
         self.json = False
         self.channel: list[str] = []
+        self.variant_config: list[str] = []
         self.kinds: list[str] = []
         self.outdir: str | None = None
 
@@ -129,11 +137,13 @@ def _build(args: argparse.Namespace | Arguments, request: BuildRequest) -> Build
 
         from twofold.cli.recipe import build_folder
 
-        return build_folder(Path(args.path), request, args.channel or ["conda-forge"])
-    if args.channel:
+        channels = args.channel or ["conda-forge"]
+        return build_folder(Path(args.path), request, channels, args.variant_config)
+    if args.channel or args.variant_config:
         from twofold.errors import UsageError
 
-        raise UsageError("--channel is for recipes, and no recipe lies here", "leave it out")
+        option = "--channel" if args.channel else "--variant-config"
+        raise UsageError(f"{option} is for recipes, and no recipe lies here", "leave it out")
     from twofold.build.project import build_project
 
     return build_project(args.path, request)

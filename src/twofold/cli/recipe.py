@@ -79,10 +79,14 @@ def build_wheel(source: Path, out: Path) -> Path:
 
 
 def build_folder(
-    folder: Path, request: BuildRequest, channels: Sequence[str] = ("conda-forge",)
+    folder: Path,
+    request: BuildRequest,
+    channels: Sequence[str] = ("conda-forge",),
+    variant_config: Sequence[str] = (),
 ) -> BuildResult:
     """Build a folder with a recipe: sdist and wheel from the project in it, if there is one, and
-    the conda packages from the recipe. `channels` serve recipes that need a host environment.
+    the conda packages from the recipe. `channels` serve recipes that need a host environment,
+    `variant_config` are files in the form of conda_build_config.yaml.
     """
     import time
 
@@ -107,7 +111,13 @@ def build_folder(
 
     kinds = tuple(Kind(kind) for kind in request.kinds if Kind(kind).is_conda)
     packages = RecipeRequest(
-        wheel_of, out / "conda-bld", kinds, tuple(channels), os.environ, say=request.tell
+        wheel_of,
+        out / "conda-bld",
+        kinds,
+        tuple(channels),
+        os.environ,
+        tuple(map(Path, variant_config)),
+        say=request.tell,
     )
     for artifact in build_recipe(folder, packages) if kinds else ():
         built = Built(artifact.kind.value, str(artifact.path), artifact.sha256, artifact.size)

@@ -52,11 +52,11 @@ def info_files(package: CondaPackage, paths: Sequence[PackedPath]) -> list[tuple
     carried = package.info_files
     if not any(path.startswith("recipe/") for path in carried):
         carried = {**carried_files(package, [path.path for path in paths]), **carried}
-    files = {f"info/{path}": data for path, data in carried.items()}
+    files = {"info/hash_input.json": b"{}\n"}
+    files |= {f"info/{path}": data for path, data in carried.items()}
     files |= {
         "info/about.json": _json(package.about),
         "info/files": "".join(f"{path.path}\n" for path in paths).encode(),
-        "info/hash_input.json": b"{}\n",
         "info/paths.json": _json({"paths": [path.record for path in paths], "paths_version": 1}),
     }
     if package.noarch:

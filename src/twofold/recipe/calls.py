@@ -14,7 +14,7 @@ from typing import Any
 
 from twofold.errors import ToolFailed, TwofoldError
 from twofold.recipe.file_regex import LONGEST, Match, search_file
-from twofold.recipe.pins import Call, Calls
+from twofold.recipe.pins import HASH, Call, Calls
 from twofold.recipe.platforms import Environ, Platform
 
 #: Files that recipes read (pyproject.toml, package.json, a version's file) are far smaller.
@@ -35,7 +35,8 @@ class Surroundings:
 
     `folder` holds the recipe; `roots` are the folders it may read files of (its own first, then
     the project's). `metadata_of` builds METADATA of a project in isolation (bytes), for a
-    setup.py that computes what it says; None where that is not wanted.
+    setup.py that computes what it says; None where that is not wanted. `variant` holds values of
+    conda_build_config.yaml; None reads the first of each.
     """
 
     folder: Path
@@ -43,6 +44,7 @@ class Surroundings:
     platform: Platform
     environ: Environ
     metadata_of: Callable[[Path], bytes] | None = None
+    variant: Mapping[str, str] | None = None
 
 
 def functions(
@@ -57,6 +59,7 @@ def functions(
         **around.platform.names(),
         **{name: f"${name}" for name in BUILD_VARIABLES},
         **known,
+        "PKG_HASH": calls.sign(HASH),
         "environ": Variables(around.environ, known),
         "load_setup_py_data": SetupData(around),
         "load_setuptools": SetupData(around),

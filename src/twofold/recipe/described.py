@@ -24,6 +24,7 @@ from twofold.recipe.carried_recipe import carried_recipe
 from twofold.recipe.carried_tests import small_bytes, test_files
 from twofold.recipe.model import Line, Output, Recipe
 from twofold.recipe.pins import Call, pinned
+from twofold.recipe.variations import Variation, digest
 from twofold_build.names import canonical_version
 
 #: Keys of about.json that hold lists; the others are one text.
@@ -47,9 +48,11 @@ def describe(
     wheel: WheelFile,
     siblings: Mapping[str, CondaPackage],
     options: CondaOptions,
+    variation: Variation,
 ) -> Described:
     """The package of an output that installs a wheel. `siblings` are the outputs made before,
-    `options` what the project says in [tool.twofold.conda].
+    `options` what the project says in [tool.twofold.conda], `variation` what sets the package
+    apart from others of the output.
     """
     remarks: list[str] = []
     base = _of_the_wheel(recipe, wheel, options, remarks)
@@ -57,25 +60,31 @@ def describe(
     _check_noarch(recipe, output, pure)
     package = _bare(recipe, output, siblings)
     if pure:
-        asks_python = _asks_python(recipe, output)
+        asks_python = _asks_python(recipe, output) or variation.is_for_python
         package.noarch = "python"
-        package.subdir = recipe.platform.subdir if _is_specific(recipe, output) else "noarch"
-        if package.subdir != "noarch":
+        specific = _is_specific(recipe, output) or variation.is_for_python
+        package.subdir = recipe.platform.subdir if specific else "noarch"
+        if specific:
+            why = "selectors chose its lines"
+            if variation.is_for_python:
+                why = f"its variants name Python {recipe.platform.python}"
             remarks.append(
-                f"{output.name} is made for {package.subdir}: selectors chose its lines; with "
+                f"{output.name} is made for {package.subdir}: {why}; with "
                 "'noarch: python' under build it would serve all platforms"
             )
         elif not output.build.noarch:
             remarks.append(f"{output.name} is made noarch: it is pure Python for every platform")
         label = f"py{recipe.platform.python.replace('.', '')}" if asks_python else "py"
+        label = variation.label(label, "python" if asks_python else "")
         own = f"python {conda_spec(wheel.metadata.requires_python or '')}".strip()
         if asks_python:
             own = recipe.platform.python_spec
         package.depends = _with_python(package.depends, own, asks_python)
     else:
-        package.noarch, package.subdir, label = base.noarch, base.subdir, base.build.split("_")[0]
+        package.noarch, package.subdir = base.noarch, base.subdir
+        label = variation.label(base.build.rpartition("_")[0], "python")
         package.depends = _with_binary(package.depends, base)
-    package.build = output.build.string or f"{label}_{output.build.number}"
+    _tell_apart(recipe, output, package, label, variation)
     package.entry_points = tuple(_entry_point(line.text) for line in output.build.entry_points)
     package.entry_points = package.entry_points or base.entry_points
     package.about = base.about | package.about
@@ -87,17 +96,32 @@ def describe(
 
 
 def describe_empty(
-    recipe: Recipe, output: Output, source: Path, siblings: Mapping[str, CondaPackage]
+    recipe: Recipe,
+    output: Output,
+    source: Path,
+    siblings: Mapping[str, CondaPackage],
+    variation: Variation,
 ) -> CondaPackage:
     """The package of an output that has no files and only requires others."""
     package = _bare(recipe, output, siblings)
     package.noarch = output.build.noarch or (None if _is_specific(recipe, output) else "generic")
     package.subdir = "noarch" if package.noarch else recipe.platform.subdir
-    package.build = output.build.string or f"{output.build.number}"
+    _tell_apart(recipe, output, package, variation.label(""), variation)
     package.info_files |= test_files(recipe, output, None)
     package.info_files |= _licences(recipe, output, source)
     package.info_files |= _run_exports(recipe, output, package, siblings)
     return package
+
+
+def _tell_apart(
+    recipe: Recipe, output: Output, package: CondaPackage, label: str, variation: Variation
+) -> None:
+    """The build string, the recipe's own where it has one, and what is hashed into it."""
+    own = recipe.calls.replaced(output.build.string, lambda _: digest(variation.values))
+    package.build = own or f"{label}_{output.build.number}".lstrip("_")
+    if variation.values:
+        told = json.dumps(dict(variation.values), sort_keys=True)
+        package.info_files["hash_input.json"] = told.encode()
 
 
 def _bare(recipe: Recipe, output: Output, siblings: Mapping[str, CondaPackage]) -> CondaPackage:

@@ -119,7 +119,8 @@ class Recipe:
 
     `path` is meta.yaml; `text` what it holds, `rendered` what Jinja made of it. `specific` says
     whether selectors or Jinja asked for the platform or Python, `asks_python` whether for Python.
-    `remarks` are to be told.
+    `remarks` are to be told. `asked` are the names that selectors and Jinja mention, `variant` the
+    values it was read with (see `variants`).
     """
 
     path: Path
@@ -133,6 +134,8 @@ class Recipe:
     specific: bool
     asks_python: bool
     remarks: tuple[str, ...]
+    asked: frozenset[str] = frozenset()
+    variant: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:

@@ -17,7 +17,7 @@ _CALL = re.compile(f"{_OPEN}(\\d+){_SHUT}")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`compiler('c')`, `stdlib('c')`, `cdt('x')`, `pin_compatible(...)`, `pin_subpackage(...)`.
+    """`compiler('c')`, `stdlib('c')`, `cdt('x')`, `pin_compatible(...)` and their kin; HASH.
 
     `min_pin` and `max_pin` are 'x.x' forms or None; `lower` and `upper` versions or None.
     """
@@ -29,6 +29,10 @@ class Call:
     lower: str | None = None
     upper: str | None = None
     exact: bool = False
+
+
+#: `{{ PKG_HASH }}` in a build string: known once all variants of the recipe are.
+HASH = Call("PKG_HASH", "")
 
 
 class Calls:
@@ -52,7 +56,12 @@ class Calls:
 
     def shown(self, text: str) -> str:
         """The text with each call as its author would recognise it: `compiler('c')`."""
-        return self.replaced(text, lambda call: f"{{{{ {call.function}('{call.name}') }}}}")
+
+        def as_written(call: Call) -> str:
+            said = call.function if call == HASH else f"{call.function}('{call.name}')"
+            return f"{{{{ {said} }}}}"
+
+        return self.replaced(text, as_written)
 
 
 def pinned(call: Call, version: str, build: str) -> str:

@@ -12,6 +12,7 @@ from twofold.errors import TwofoldError
 
 #: Names of variables whose value no recipe gets: it would end in the package's info/recipe.
 _SECRET = re.compile(r"token|secret|passw|credential|api_?key|private|auth|cookie|session", re.I)
+_MINOR = re.compile(r"\W*(3\.\d+)")
 _MACHINES = {"x86_64": "64", "amd64": "64", "i686": "32", "i386": "32", "arm64": "arm64"}
 
 
@@ -58,6 +59,10 @@ class Platform:
             f"{sys.version_info.major}.{sys.version_info.minor}",
         )
 
+    def with_python(self, value: str) -> Platform:
+        """The same platform with the Python that a variant names."""
+        return Platform(self.subdir, minor_of(value) or self.python)
+
     @property
     def python_spec(self) -> str:
         """What a package for this very Python requires."""
@@ -83,6 +88,8 @@ class Platform:
             "py3k": True,
             "py2k": False,
             "python": self.python,
+            "PY_VER": self.python,
+            "CONDA_PY": str(py),
             "target_platform": self.subdir,
             "build_platform": self.subdir,
             "nomkl": False,
@@ -106,5 +113,12 @@ class Platform:
     def python_matters(self, asked: frozenset[str]) -> bool:
         """Whether an answer to these names can differ with another Python."""
         return any(
-            name == "python" or name.startswith("py") for name in asked & self.names().keys()
+            name in ("python", "PY_VER", "CONDA_PY") or name.startswith("py")
+            for name in asked & self.names().keys()
         )
+
+
+def minor_of(value: str) -> str:
+    """The Python in `3.12.* *_cpython`, as 3.12; '' where there is none."""
+    found = _MINOR.match(value)
+    return found[1] if found else ""

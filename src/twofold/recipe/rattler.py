@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import cast
 
 from twofold.errors import ToolFailed, TwofoldError
+from twofold.names import conda_file_name
+from twofold.recipe.variants import MOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,13 +30,16 @@ _STDLIB: dict[str, dict[str, list[str]]] = {
 class Host:
     """What a build with a host environment needs: channels, the platform, the form of the file.
 
-    `variants` are values for names such as `python`: `{"python": ["3.12"]}`. `package_format`
-    is 'conda' or 'tar-bz2'.
+    `variants` are values for names such as `python`: `{"python": ["3.12"]}`; those of
+    `variant_files` (conda_build_config.yaml's form) go before them. `keep` names the packages that
+    are wanted, all of them when empty. `package_format` is 'conda' or 'tar-bz2'.
     """
 
     channels: tuple[str, ...]
     subdir: str
     variants: dict[str, list[str]]
+    variant_files: tuple[Path, ...] = ()
+    keep: frozenset[str] = frozenset()
     package_format: str = "conda"
     say: Callable[[str], None] = lambda _: None
 
@@ -53,6 +58,8 @@ def build_v1(path: Path, out: Path, host: Host) -> list[Path]:
         built = [package for variant in variants for package in _built(variant, draft, host)]
         made = []
         for package in built:
+            if host.keep and conda_file_name(package.name).name not in host.keep:
+                continue
             target = out / package.parent.name / package.name
             target.parent.mkdir(parents=True, exist_ok=True)
             package.replace(target)
@@ -83,17 +90,22 @@ def _rendered(path: Path, host: Host) -> Sequence[RenderedVariant]:
         recipe = Stage0Recipe.from_file(path)
         platform = PlatformConfig(target_platform=host.subdir)
         variants = VariantConfig(_STDLIB.get(host.subdir.split("-")[0], {}) | host.variants)
-        for name in ("conda_build_config.yaml", "variants.yaml"):
-            if (path.parent / name).is_file():
-                own = VariantConfig.from_conda_build_config(
-                    path.parent / name, JinjaConfig(platform=platform)
-                )
-                variants = variants.merge(own)
-        return recipe.render(variants, RenderConfig(platform))
+        for file in host.variant_files:
+            own = VariantConfig.from_conda_build_config(file, JinjaConfig(platform=platform))
+            variants = variants.merge(own)
+        rendered = recipe.render(variants, RenderConfig(platform))
     except RattlerBuildError as error:
         raise TwofoldError(
             f"rattler-build cannot read the recipe: {error}", "", str(path)
         ) from error
+    names = {variant.recipe.package.name for variant in rendered}
+    if len(rendered) > MOST * max(1, len(names)):
+        raise TwofoldError(
+            f"the recipe would become {len(rendered)} packages of {len(names)} outputs",
+            "leave out values, or tie names together with zip_keys",
+            str(host.variant_files[0] if host.variant_files else path),
+        )
+    return rendered
 
 
 def _address(channel: str) -> str:

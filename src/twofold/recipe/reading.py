@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +13,12 @@ from twofold.recipe.app import read_app
 from twofold.recipe.calls import PACKAGE_VARIABLES, Surroundings, functions
 from twofold.recipe.model import Build, Line, Output, Recipe, Tests
 from twofold.recipe.pins import Calls
+from twofold.recipe.platforms import Platform
 from twofold.recipe.rendering import recipe_text, render
 from twofold.recipe.sections import SECTIONS, Reader
 from twofold.recipe.selectors import select_lines
 from twofold.recipe.tree import Node, plain, read_tree
-from twofold.recipe.variants import NAME, read_variants
+from twofold.recipe.variants import read_variants
 
 #: What makes a folder a Python project.
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
@@ -34,12 +36,14 @@ def read_recipe(path: Path, around: Surroundings) -> Recipe:
     file = path.name
     text = recipe_text(path)
     mistakes: list[Problem] = []
-    selected = select_lines(text, around.platform, around.environ, mistakes, file)
+    around, variant = _with_variant(path, around)
+    named = _names(variant, around.platform)
+    selected = select_lines(text, around.platform, around.environ, mistakes, file, named)
     if mistakes:
         raise ProjectErrors(mistakes)
     calls = Calls()
-    variants = read_variants(path, around)
-    offered = {**variants.values, **functions(around, calls, text)}
+    offered = {**variant, **functions(around, calls, text)}
+    offered |= {name: named[name] for name in ("np",) if name in named}
     rendered = render(selected.lines, offered, file)
     tree = read_tree(rendered.text, file, rendered.origin)
     if any(name in text for name in PACKAGE_VARIABLES):
@@ -67,13 +71,34 @@ def read_recipe(path: Path, around: Surroundings) -> Recipe:
         remarks=tuple(
             f"{file}:{line}: the selector's name '{name}' is unknown; it counts as false"
             for line, name in selected.unknown
-        )
-        + tuple(
-            f"{NAME} has several values for '{name}': the package is built for the first, "
-            f"{variants.values[name]}"
-            for name in sorted(variants.several & rendered.names - around.platform.names().keys())
         ),
+        asked=asked,
+        variant=variant,
     )
+
+
+def _with_variant(path: Path, around: Surroundings) -> tuple[Surroundings, Mapping[str, str]]:
+    """The values a recipe is read with, and the surroundings with the Python they name."""
+    variant = around.variant
+    if variant is None:
+        variants = read_variants(path, around.platform, around.environ)
+        (variant,) = variants.combinations(())
+    if "python" in variant:
+        around = replace(around, platform=around.platform.with_python(variant["python"]))
+    return around, variant
+
+
+def _names(variant: Mapping[str, str], platform: Platform) -> dict[str, object]:
+    """Names that selectors and Jinja may use: numbers as such, and `np` as conda-build has it."""
+    names: dict[str, object] = {
+        name: int(value) if value.isdecimal() else value
+        for name, value in variant.items()
+        if name.isidentifier() and name not in platform.names()
+    }
+    numpy = re.match(r"\W*(\d+)\.(\d+)", variant.get("numpy", ""))
+    if numpy:
+        names["np"] = int(numpy[1] + numpy[2])
+    return names
 
 
 def _package_variables(tree: Node) -> dict[str, str]:

@@ -21,6 +21,7 @@ class RecipeRequest:
     `out` is the channel folder (`<recipe's folder>/conda-bld` when None). `kinds` are
     Kind.CONDA, Kind.TAR_BZ2 or both. `channels` serve builds that need a host environment, as
     names or addresses. `environment` is what the recipe's `environ` shows, without secrets.
+    `variant_files` are read after conda_build_config.yaml beside the recipe, in its form.
     `platform` is this machine and the running Python unless said. `say` takes remarks and
     progress, one line each.
     """
@@ -30,5 +31,6 @@ class RecipeRequest:
     kinds: tuple[Kind, ...] = (Kind.CONDA,)
     channels: tuple[str, ...] = ("conda-forge",)
     environment: Mapping[str, str] = field(default_factory=dict)
+    variant_files: tuple[Path, ...] = ()
     platform: Platform = field(default_factory=Platform.here)
     say: Callable[[str], None] = lambda _: None

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from twofold.errors import Problem
 from twofold.recipe.model import Build, Line, Requirements, Source, Tests
-from twofold.recipe.pins import Calls
+from twofold.recipe.pins import HASH, Calls
 from twofold.recipe.tree import Node
 
 SECTIONS = str.split("about app build extra outputs package requirements source test")
@@ -169,7 +169,8 @@ class Reader:
 
     def _string(self, node: Node | None) -> str:
         text = self.text(node)
-        if node is not None and text and not re.fullmatch(r"[\w.+]+", text, re.ASCII):
+        shown = self.calls.replaced(text, lambda call: "0" if call == HASH else "")
+        if node is not None and text and not re.fullmatch(r"[\w.+]+", shown, re.ASCII):
             self.wrong(f"'{text}' cannot be a build string", node, "use letters, digits, _ . +")
         return text
 

@@ -11,6 +11,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from twofold.errors import Problem
@@ -59,13 +60,21 @@ class NotASelector(ValueError):
 
 
 def select_lines(
-    text: str, platform: Platform, environ: Environ, mistakes: list[Problem], file: str
+    text: str,
+    platform: Platform,
+    environ: Environ,
+    mistakes: list[Problem],
+    file: str,
+    variant: Mapping[str, object] = MappingProxyType({}),
 ) -> Selected:
-    """Drop the lines whose selector is false; mistakes are added with their line."""
+    """Drop the lines whose selector is false; mistakes are added with their line.
+
+    `variant` holds further names with their values.
+    """
     kept: list[tuple[int, str]] = []
     asked: set[str] = set()
     unknown: list[tuple[int, str]] = []
-    known = platform.names()
+    known = {**platform.names(), **variant}
     for number, line in enumerate(text.split("\n"), 1):
         selector = selector_of(line)
         if selector is None:

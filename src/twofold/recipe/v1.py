@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -17,7 +18,7 @@ import yaml
 from twofold.errors import Problem, ProjectErrors
 from twofold.recipe.calls import BUILD_VARIABLES, PACKAGE_VARIABLES
 from twofold.recipe.model import Build, Line, Output, Recipe, Requirements, Tests
-from twofold.recipe.pins import Call
+from twofold.recipe.pins import HASH, Call
 
 _ABOUT = {
     "home": "homepage",
@@ -43,13 +44,20 @@ _LINKING = {
 _ASKS_SHELL = re.compile(rf"\$(?:{'|'.join((*BUILD_VARIABLES, *PACKAGE_VARIABLES))})\b")
 
 
-def as_v1(recipe: Recipe, source: Path | None) -> dict[str, Any]:
+def as_v1(
+    recipe: Recipe, source: Path | None, use: Mapping[int, Sequence[str]] = MappingProxyType({})
+) -> dict[str, Any]:
     """The recipe as the value of recipe.yaml; `source` is the folder its source was brought to.
+    `use` are the variants' names that tell the packages of an output apart, by its place.
 
     Raises ProjectErrors with every key that has no counterpart.
     """
     translator = _Translator(recipe)
-    outputs = [translator.output(output) for output in recipe.outputs if not output.build.skip]
+    outputs = [
+        translator.output(output, use.get(place, ()))
+        for place, output in enumerate(recipe.outputs)
+        if not output.build.skip
+    ]
     if translator.problems:
         raise ProjectErrors(translator.problems)
     made: dict[str, Any] = {"schema_version": 1}
@@ -77,12 +85,12 @@ class _Translator:
         self.recipe = recipe
         self.problems: list[Problem] = []
 
-    def output(self, output: Output) -> dict[str, Any]:
+    def output(self, output: Output, use: Sequence[str] = ()) -> dict[str, Any]:
         if output.app is not None:
             self._not_covered(output.app.line, "remove it: recipe v1 has no launchers")
         made = {
             "package": {"name": output.name, "version": output.version},
-            "build": self._build(output.build) | _files(output),
+            "build": self._build(output.build, use) | _files(output),
             "requirements": self._requirements(output),
             "tests": tests_in_v1(self.recipe, output.tests),
             "about": _about(output.about),
@@ -93,10 +101,10 @@ class _Translator:
         where = line.where(self.recipe.path.name)
         self.problems.append(Problem(f"'{line.key}' is not covered here", hint, where))
 
-    def _build(self, build: Build) -> dict[str, Any]:
+    def _build(self, build: Build, use: Sequence[str]) -> dict[str, Any]:
         made: dict[str, Any] = {"number": build.number}
         if build.string:
-            made["string"] = build.string
+            made["string"] = self.recipe.calls.replaced(build.string, call_in_v1)
         if build.noarch:
             made["noarch"] = build.noarch
         script = self._script(build)
@@ -104,7 +112,10 @@ class _Translator:
             made["script"] = script
         if build.entry_points:
             made["python"] = {"entry_points": _texts(build.entry_points)}
-        return made | self._kept(build)
+        made |= self._kept(build)
+        if use:
+            made["variant"] = {**made.get("variant", {}), "use_keys": list(use)}
+        return made
 
     def _script(self, build: Build) -> dict[str, Any]:
         if build.script_file:
@@ -119,6 +130,7 @@ class _Translator:
 
     def _for_shell(self, text: str) -> str:
         """`$PYTHON`, which Jinja's {{ PYTHON }} became, as cmd.exe writes it on Windows."""
+        text = self.recipe.calls.replaced(text, call_in_v1)
         if not self.recipe.platform.subdir.startswith("win-"):
             return text
         return _ASKS_SHELL.sub(lambda found: f"%{found.group(0)[1:]}%", text)
@@ -232,6 +244,8 @@ def _env(build: Build) -> dict[str, Any]:
 
 def call_in_v1(call: Call) -> str:
     """`${{ compiler('c') }}` and its kin."""
+    if call == HASH:
+        return "${{ hash }}"
     arguments = [f"'{call.name}'"]
     if call.function.startswith("pin_"):
         if call.exact:

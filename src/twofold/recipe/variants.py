@@ -1,53 +1,169 @@
-"""Names that a recipe takes for granted: conda_build_config.yaml beside it, and python_min.
+"""conda_build_config.yaml: names that a recipe takes for granted, and those with several values.
 
-conda-forge's recipes say `python {{ python_min }}` and set it nowhere: its pinning does.
+A name with several values makes a package for each, where the recipe uses it; names that `zip_keys`
+ties together change together. conda-forge's recipes say `python {{ python_min }}` and set it
+nowhere: its pinning does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from twofold.errors import Problem, ProjectErrors
-from twofold.recipe.calls import Surroundings
+from twofold.errors import Problem, ProjectErrors, TwofoldError
+from twofold.recipe.platforms import Environ, Platform, minor_of
 from twofold.recipe.rendering import recipe_text
 from twofold.recipe.selectors import select_lines
 from twofold.recipe.tree import Node, read_tree
 
-NAME = "conda_build_config.yaml"
+#: Read beside a recipe, the later one's values in the place of the earlier one's.
+NAMES = ("conda_build_config.yaml", "variants.yaml")
 #: conda-forge's pinning since the autumn of 2025.
 PYTHON_MIN = "3.10"
+#: Packages that one recipe may become: five Pythons by a dozen of others.
+MOST = 64
+#: Settings of conda-build in the same file, which are no variants.
+_SETTINGS = frozenset(
+    str.split(
+        "zip_keys pin_run_as_build extend_keys ignore_version ignore_build_only_deps "
+        "channel_sources channel_targets __migrator"
+    )
+)
 
 
 class Variants(NamedTuple):
-    """`values` by name, the first of each; `several` names that have more than one."""
+    """`values` by name, `places` where each is said; `zipped` names change together."""
 
-    values: Mapping[str, str]
-    several: frozenset[str] = frozenset()
+    values: Mapping[str, tuple[str, ...]]
+    places: Mapping[str, str]
+    zipped: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def several(self) -> frozenset[str]:
+        """The names with more than one value."""
+        return frozenset(name for name, values in self.values.items() if len(set(values)) > 1)
+
+    def combinations(self, used: Collection[str]) -> list[dict[str, str]]:
+        """A value for each name: the first, but every combination of those in `used`.
+
+        In the order of the files. Raises ProjectErrors for more than MOST.
+        """
+        groups = {name: group for group in self.zipped for name in group}
+        chosen = dict.fromkeys(
+            groups.get(name, (name,)) for name in self.values if name in self.several & set(used)
+        )
+        axes = [list(zip(*(self.values[name] for name in group), strict=True)) for group in chosen]
+        if math.prod(map(len, axes)) > MOST:
+            raise ProjectErrors([self._too_many(list(chosen), axes)])
+        first = {name: values[0] for name, values in self.values.items()}
+        asked = [name for name in self.values if name in used]
+        found: dict[tuple[str, ...], dict[str, str]] = {}
+        for row in product(*axes):
+            values = dict(first)
+            for group, part in zip(chosen, row, strict=True):
+                values |= dict(zip(group, part, strict=True))
+            # A name that nobody asks for may differ within a group: the first stands for all.
+            found.setdefault(tuple(values[name] for name in asked), values)
+        return list(found.values())
+
+    def _too_many(
+        self, chosen: Sequence[tuple[str, ...]], axes: Sequence[Sequence[tuple[str, ...]]]
+    ) -> Problem:
+        counts = " x ".join(
+            f"{len(axis)} ({', '.join(group)})" for group, axis in zip(chosen, axes, strict=True)
+        )
+        most = max(zip(chosen, axes, strict=True), key=lambda pair: len(pair[1]))[0][0]
+        return Problem(
+            f"the recipe would become more than {MOST} packages: {counts}",
+            "leave out values, or tie names together with zip_keys",
+            self.places[most],
+        )
 
 
-def read_variants(path: Path, around: Surroundings) -> Variants:
-    """The variants beside a recipe, for the platform in `around`. Raises ProjectErrors."""
-    file = path.parent / NAME
-    if not file.is_file():
-        return Variants({"python_min": PYTHON_MIN})
+def read_variants(
+    recipe: Path, platform: Platform, environ: Environ, more: Sequence[Path] = ()
+) -> Variants:
+    """What lies beside a recipe, and `more` files after it. Raises ProjectErrors."""
+    values: dict[str, tuple[str, ...]] = {"python_min": (PYTHON_MIN,)}
+    places = {"python_min": ""}
+    zipped: tuple[tuple[str, ...], ...] = ()
+    problems: list[Problem] = []
+    for file in variant_files(recipe, more):
+        for name, node in _tree(file, platform, environ).items():
+            where = f"{file.name}:{node.line}: {name}"
+            if name == "zip_keys":
+                zipped = _groups(node, where, problems)
+                places[name] = where
+            elif name not in _SETTINGS and not isinstance(node.value, dict):
+                texts = _texts(node, where, problems)
+                if texts:
+                    values[name], places[name] = texts, where
+                if name == "python" and not all(map(minor_of, texts)):
+                    hint = "write '3.12', or '3.12.* *_cpython'"
+                    problems.append(Problem("no version of Python 3 is named", hint, where))
+    zipped = tuple(tuple(name for name in group if name in values) for group in zipped)
+    for group in zipped:
+        if len({len(values[name]) for name in group}) > 1:
+            counts = ", ".join(f"{name} has {len(values[name])}" for name in group)
+            problems.append(
+                Problem(
+                    f"names that change together have different numbers of values: {counts}",
+                    "give each of them a value for every combination",
+                    places["zip_keys"],
+                )
+            )
+    if problems:
+        raise ProjectErrors(problems)
+    return Variants(values, places, zipped)
+
+
+def variant_files(recipe: Path, more: Sequence[Path] = ()) -> list[Path]:
+    """The files whose values count, in their order. Raises TwofoldError for one that is missing."""
+    for file in more:
+        if not file.is_file():
+            raise TwofoldError("there is no such file", "check --variant-config", str(file))
+    beside = [recipe.parent / name for name in NAMES]
+    return [*(file for file in beside if file.is_file()), *more]
+
+
+def _tree(file: Path, platform: Platform, environ: Environ) -> dict[str, Node]:
     mistakes: list[Problem] = []
-    selected = select_lines(recipe_text(file), around.platform, around.environ, mistakes, NAME)
+    selected = select_lines(recipe_text(file), platform, environ, mistakes, file.name)
     if mistakes:
         raise ProjectErrors(mistakes)
     numbers = [number for number, _ in selected.lines]
     tree = read_tree(
         "\n".join(text for _, text in selected.lines),
-        NAME,
+        file.name,
         lambda line: numbers[min(line, len(numbers) - 1)] if numbers else 1,
     )
-    known = tree.value if isinstance(tree.value, dict) else {}
-    found = {name: _texts(node) for name, node in known.items() if name.isidentifier()}
-    values = {name: texts[0] for name, texts in found.items() if texts}
-    several = frozenset(name for name, texts in found.items() if len(set(texts)) > 1)
-    return Variants({"python_min": PYTHON_MIN, **values}, several)
+    if isinstance(tree.value, dict):
+        return tree.value
+    hint = "write 'python:' and below it '  - 3.12'"
+    raise ProjectErrors([Problem("this is not names with their values", hint, file.name)])
 
 
-def _texts(node: Node) -> list[str]:
-    return [part.value for part in node.items() if isinstance(part.value, str)]
+def _texts(node: Node, where: str, problems: list[Problem]) -> tuple[str, ...]:
+    texts = [part.value for part in node.items()]
+    if all(isinstance(text, str) for text in texts):
+        return tuple(text for text in texts if isinstance(text, str))
+    hint = "write values alone; a selector such as # [win] says where one counts"
+    problems.append(Problem("a value is no text", hint, where))
+    return ()
+
+
+def _groups(node: Node, where: str, problems: list[Problem]) -> tuple[tuple[str, ...], ...]:
+    """zip_keys: a list of lists of names, or one such list."""
+    parts = list(node.items())
+    lists = [part for part in parts if isinstance(part.value, list)]
+    groups = [_texts(part, where, problems) for part in lists or [node]]
+    if lists and len(lists) < len(parts):
+        problems.append(Problem("names and lists of names are mixed", "write only lists", where))
+    twice = {name for group in groups for name in group if sum(name in g for g in groups) > 1}
+    if twice:
+        said = f"{', '.join(sorted(twice))} stands in more than one list"
+        problems.append(Problem(said, "name it in one of them", where))
+    return tuple(groups)
