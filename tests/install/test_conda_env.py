@@ -14,6 +14,7 @@ import pytest
 from twofold.errors import ToolFailed, TwofoldError, Unreachable
 from twofold.install.conda_env import install_into_prefix
 from twofold.install.interpreter_package import Member, write_package
+from twofold.install.logins import Login
 
 
 def package(channel: Path, name: str, version: str, *depends: str, **more: Any) -> None:
@@ -133,7 +134,7 @@ def test_a_token_opens_its_own_channel_and_is_sent_nowhere_else(
             ["car"],
             [private, public],
             tmp_path / "env",
-            tokens={private: "secret-token"},
+            logins={private: Login("secret-token")},
             cache=tmp_path / "cache",
         )
         assert names(found) == [("car", "1.0"), ("engine", "1.0")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import netrc
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from tests.install.conftest import make_wheel
 from twofold.errors import ToolFailed, TwofoldError
+from twofold.install.logins import Login
 from twofold.install.sources import has_project, pip_sources
 from twofold.install.venv import PipInstall, command_for, install_into_venv, make_venv
 
@@ -120,13 +123,21 @@ def test_an_index_is_asked_for_a_name_in_its_normal_form(
 
 
 @both_installers
-def test_a_token_is_in_the_environment_and_not_in_the_process_list(
+def test_a_token_is_in_the_environment_or_a_private_file_and_not_in_the_process_list(
     tmp_path: Path, installer: Literal["pip", "uv"]
 ) -> None:
-    wanted = PipInstall(["x"], "http://host/main/simple/", "the-token", installer=installer)
-    command, environment = command_for(tmp_path / "python", wanted)
-    assert "the-token" not in " ".join(command)
-    assert "the-token" in " ".join(environment.values())
+    login = Login("the-token")
+    wanted = PipInstall(["x"], "http://host/main/simple/", login, installer=installer)
+    with command_for(tmp_path / "python", wanted) as (command, environment):
+        assert "the-token" not in " ".join(command)
+        if installer == "uv":
+            assert "the-token" in environment["UV_INDEX"] + environment["UV_DEFAULT_INDEX"]
+        else:
+            file = Path(environment["NETRC"])
+            assert netrc.netrc(str(file)).authenticators("host") == ("__token__", "", "the-token")
+            assert os.name != "posix" or file.stat().st_mode & 0o077 == 0
+            assert "the-token" not in " ".join(environment.values())
+    assert "NETRC" not in environment or not file.exists()
 
 
 def test_the_command_installs_from_a_registry_address(

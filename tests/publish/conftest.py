@@ -56,12 +56,13 @@ def _urlsafe(data: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
 
 
-def make_sdist(folder: Path, name: str, version: str) -> Path:
+def make_sdist(folder: Path, name: str, version: str, build: str = "") -> Path:
     path = folder / f"{name}-{version}.tar.gz"
+    project = f'{build}[project]\nname = "{name}"\nversion = "{version}"\n'
     with tarfile.open(path, "w:gz") as archive:
         for inner, data in {
             "PKG-INFO": metadata(name, version),
-            "pyproject.toml": f'[project]\nname = "{name}"\nversion = "{version}"\n'.encode(),
+            "pyproject.toml": project.encode(),
             f"{name}/__init__.py": b"x = 1\n",
         }.items():
             header = tarfile.TarInfo(f"{name}-{version}/{inner}")
@@ -147,12 +148,27 @@ def started(tmp_path: Path) -> Iterator[Callable[[list[str], str], None]]:
 @pytest.fixture
 def pypiserver(tmp_path: Path, started: Callable[[list[str], str], None]) -> str:
     """The address of a pypiserver that takes uploads from anybody."""
-    folder = tmp_path / "pypiserver"
+    return _pypiserver(tmp_path / "pypiserver", started, ["-P", ".", "-a", "."])
+
+
+#: The user of the private pypiserver, and a password that a netrc file and an address must quote.
+USER, PASSWORD = "me", 'zq"7f3e9 @the:pass\\word#'
+
+
+@pytest.fixture
+def private_pypiserver(tmp_path: Path, started: Callable[[list[str], str], None]) -> str:
+    """The address of a pypiserver that gives nothing to nobody without USER and PASSWORD."""
+    users = tmp_path / "htpasswd"
+    digest = base64.b64encode(hashlib.sha1(PASSWORD.encode()).digest()).decode()
+    users.write_text(f"{USER}:{{SHA}}{digest}\n")
+    closed = ["-P", str(users), "-a", "update,download,list"]
+    return _pypiserver(tmp_path / "private-pypiserver", started, closed)
+
+
+def _pypiserver(folder: Path, started: Callable[[list[str], str], None], rights: list[str]) -> str:
     folder.mkdir()
     port = free_port()
     command = [sys.executable, "-m", "pypiserver", "run", "-i", "127.0.0.1", "-p", str(port)]
-    started(
-        [*command, "--backend", "simple-dir", "-P", ".", "-a", ".", str(folder)],
-        f"http://127.0.0.1:{port}/",
-    )
-    return f"http://127.0.0.1:{port}"
+    address = f"http://127.0.0.1:{port}"
+    started([*command, "--backend", "simple-dir", *rights, str(folder)], f"{address}/")
+    return address

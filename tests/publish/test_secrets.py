@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from tests.publish.conftest import Release
+from tests.publish.conftest import PASSWORD, USER, Release, make_sdist, make_wheel
 from tests.publish.wire import Prefix, faulty, serving
 
 SECRET = "zq-7f3e9-the-secret-value"
@@ -175,3 +176,56 @@ def test_no_token_is_in_the_process_list_when_an_index_of_users_is_tried(
         assert SECRET not in line
     for line in watched.listed:
         assert SECRET not in line or "-m twofold publish" in line
+
+
+#: A backend that makes a wheel of nothing but a module.
+BACKEND = """
+import zipfile
+def build_wheel(folder, settings=None, metadata=None):
+    info = "my_package-1.0.0.dist-info"
+    files = {
+        "my_package.py": "x = 1",
+        f"{info}/METADATA": "Metadata-Version: 2.1\\nName: my_package\\nVersion: 1.0.0\\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+    }
+    files[f"{info}/RECORD"] = "".join(f"{path},,\\n" for path in [*files, f"{info}/RECORD"])
+    with zipfile.ZipFile(f"{folder}/my_package-1.0.0-py3-none-any.whl", "w") as archive:
+        for path, text in files.items():
+            archive.writestr(path, text)
+    return "my_package-1.0.0-py3-none-any.whl"
+"""
+BUILD = """[build-system]
+requires = ["zq_backend_of_ours"]
+build-backend = "zq_backend_of_ours"
+
+"""
+
+
+def test_no_password_is_in_the_process_list_when_a_trial_builds_an_sdist(
+    watched: Watched, private_pypiserver: str, tmp_path: Path
+) -> None:
+    """pip starts a pip for what the build needs, here from the same private index, and tells it
+    the index on the command line."""
+    files = [
+        make_wheel(tmp_path, "zq_backend_of_ours", "1.0", code=BACKEND),
+        make_sdist(tmp_path, "my_package", "1.0.0", BUILD),
+    ]
+    address = private_pypiserver.replace("http://", f"legacy+http://{USER}@") + "/"
+    (tmp_path / "nothing").mkdir()
+    env = watched.environment | {
+        "TWOFOLD_TOKEN": PASSWORD,
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_INDEX_URL": (tmp_path / "nothing").as_uri(),
+        "TMPDIR": str(tmp_path),
+    }
+    with watched.looking():
+        code, told = run(["publish", *files, "--to", address, "--try"], **env)
+    assert code == 0, told
+    assert "ok   import my_package" in told
+    assert any("--extra-index-url" in line for line in watched.started)
+    quoted = quote(PASSWORD, safe="")
+    for line in [told, *watched.started, *watched.listed]:
+        assert PASSWORD not in line
+        assert quoted not in line
+    assert watched.open_environments == []
+    assert_no_file_holds(PASSWORD, tmp_path)

@@ -160,9 +160,11 @@ class QuetzServer(Handler):
 class ArtifactoryServer(Handler):
     """Repository /conda/lab; overwrites without a word, as Artifactory does for who may."""
 
+    credentials = f"Bearer {TOKEN}"
+
     def do_PUT(self) -> None:
         data = self.body
-        if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+        if self.headers.get("Authorization") != self.credentials:
             return self.answer(401, {"errors": [{"status": 401, "message": "Bad credentials"}]})
         if self.headers.get("X-Checksum-Sha256") != hashlib.sha256(data).hexdigest():
             return self.answer(409, {"errors": [{"status": 409, "message": "Checksum error"}]})

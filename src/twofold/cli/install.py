@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _venv(args: argparse.Namespace) -> int:
+    from twofold.install.logins import Login
     from twofold.install.venv import PipInstall, install_into_venv
 
     if args.channel:
@@ -49,7 +50,7 @@ def _venv(args: argparse.Namespace) -> int:
     wanted = PipInstall(
         requirements=args.names,
         index=f"{source.rstrip('/')}/simple/" if source else "",
-        token=token,
+        login=Login(token) if token else None,
         only_index=args.only,
         installer="uv" if args.uv else "pip",
         python=Path(args.python) if args.python else None,
@@ -65,6 +66,7 @@ def _venv(args: argparse.Namespace) -> int:
 def _conda(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
+    from twofold.install.logins import Login
     from twofold.install.with_fallback import install_or_repack
 
     if args.uv:
@@ -73,6 +75,7 @@ def _conda(args: argparse.Namespace) -> int:
 
     source, token = _source(args.source)
     more = channels_with_tokens(args.channel)
+    tokens = dict(more.tokens) | ({source: token} if token else {})
     specs = list(args.names)
     if args.python:
         specs.append(f"python={args.python}")
@@ -80,7 +83,7 @@ def _conda(args: argparse.Namespace) -> int:
         specs,
         ([source] if source else []) + list(more.addresses),
         args.conda,
-        tokens=dict(more.tokens) | ({source: token} if token else {}),
+        logins={address: Login(secret) for address, secret in tokens.items()},
         add_conda_forge=not args.channel and not args.only,
     )
     if outcome.note:

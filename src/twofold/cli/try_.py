@@ -64,6 +64,7 @@ def ended_by_signal() -> Iterator[None]:
 def try_artifacts(artifacts: Sequence[Artifact], channels: Channels) -> list[Trial]:
     """One trial in each world the files are for."""
     from twofold.install.carried import carried_tests
+    from twofold.install.logins import Login
     from twofold.install.throwaway import throwaway
     from twofold.install.trial import (
         CondaTrial,
@@ -91,7 +92,7 @@ def try_artifacts(artifacts: Sequence[Artifact], channels: Channels) -> list[Tri
                 one.name,
                 spec,
                 (channel, *channels.addresses),
-                tokens=channels.tokens,
+                logins=tuple((address, Login(token)) for address, token in channels.tokens),
                 only=bool(channels.addresses),
                 tests=tests,
             )

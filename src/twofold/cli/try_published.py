@@ -6,15 +6,15 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from twofold.publish.credentials import find_credentials
 from twofold.publish.places import places_of
+from twofold.publish.reading import reader_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from twofold.install.logins import Login
     from twofold.install.trial import Trial
-    from twofold.publish.authentication import Credentials
     from twofold.publish.configuration import TargetSettings
     from twofold.publish.places import Places
     from twofold.publish.plan import Step as PlannedStep
@@ -31,45 +31,51 @@ def try_published(publication: Publication, say: Callable[[str], None]) -> list[
     for target in publication.targets:
         steps = [s for s in publication.plan.present if s.target is target]
         seen = {(s.file.artifact.kind.is_conda, s.file.artifact.name): s for s in steps}
-        others = [t.settings for t in publication.targets if t is not target]
-        known = find_credentials(target.settings, others)
         places = places_of(target.settings, partial(_is_channel, target))
         for (is_conda, _), step in seen.items():
             artifact, world = step.file.artifact, "py-rattler" if is_conda else "pip"
             wanted = f"{artifact.name} {artifact.version}"
             say(f"trying {wanted} from {target.settings.name} with {world}")
-            trials.append(_try(target.settings, places, known, step, is_conda))
+            trials.append(_try(target, places, step, is_conda))
     return trials
 
 
 def _is_channel(target: Target, url: str) -> bool:
     """Whether there is a conda channel at an address of the target's own server."""
     http = getattr(target, "http", None)
-    return http is not None and bool(http.get(f"{url}/noarch/repodata.json").ok)
+    if http is None:
+        return False
+    login = _login(target, url)
+    addresses = [url, *([login.below_token(url)] if login else [])]
+    return any(http.get(f"{one}/noarch/repodata.json").ok for one in addresses)
 
 
-def _try(
-    settings: TargetSettings,
-    places: Places,
-    known: Credentials | None,
-    step: PlannedStep,
-    is_conda: bool,
-) -> Trial:
+def _login(target: Target, address: str) -> Login | None:
+    """What opens the address that a target is read at."""
+    from twofold.install.logins import Login
+
+    http = getattr(target, "http", None)
+    found = reader_of(target.settings, http.credentials if http else None, address)
+    return Login(found.secret.reveal(), found.user, found.way) if found else None
+
+
+def _try(target: Target, places: Places, step: PlannedStep, is_conda: bool) -> Trial:
     from twofold.install.carried import carried_tests
     from twofold.install.trial import CondaTrial, PipTrial, try_with_conda, try_with_pip
 
     artifact = step.file.artifact
-    token = known.secret.reveal() if known else ""
-    if not (places.channel if is_conda else places.index):
-        return _not_tried(settings, is_conda)
+    address = places.channel if is_conda else places.index
+    if not address:
+        return _not_tried(target.settings, is_conda)
+    login = _login(target, address)
     if not is_conda:
         wanted = f"{artifact.name}=={artifact.version}"
-        return try_with_pip(PipTrial(artifact.name, wanted, places.index, token))
+        return try_with_pip(PipTrial(artifact.name, wanted, address, login))
     spec = f'{artifact.name}[version="=={artifact.version}",build="{artifact.build}"]'
     with tempfile.TemporaryDirectory(prefix="twofold-try-") as folder:
         tests = carried_tests(artifact.path, Path(folder, "tests"))
-        tokens = ((places.channel, token),) if token else ()
-        found = CondaTrial(artifact.name, spec, (places.channel,), tokens, tests=tests)
+        logins = ((address, login),) if login else ()
+        found = CondaTrial(artifact.name, spec, (address,), logins, tests=tests)
         return try_with_conda(found)
 
 

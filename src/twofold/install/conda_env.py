@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from twofold.caches import cache_folder
-from twofold.errors import ToolFailed, TwofoldError, Unreachable
+from twofold.errors import Problem, ToolFailed, TwofoldError, Unreachable
+from twofold.install.logins import Login
 
 if TYPE_CHECKING:
     from rattler import PrefixRecord, RepoDataRecord
@@ -31,26 +32,44 @@ def install_into_prefix(
     channels: Sequence[str | Path],
     prefix: Path,
     *,
-    tokens: Mapping[str, str] | None = None,
+    logins: Mapping[str, Login] | None = None,
     cache: Path | None = None,
 ) -> list[Installed]:
     """Solve `specs` (MatchSpecs) and link them into `prefix`, made if it is not there.
 
     `channels` are addresses, folders or names (`conda-forge`), the first with the highest
     priority: a package that a channel has is taken from no later one. What is installed in the
-    prefix already stays, in its version where the solver can keep it. `tokens` are bearer
-    tokens by channel address; each is sent to addresses below it only. Link scripts of
+    prefix already stays, in its version where the solver can keep it. `logins` open private
+    channels, by their addresses; each is sent to addresses below it only. Link scripts of
     packages are not run. Returns the whole environment, sorted by name.
 
     Raises TwofoldError with the solver's reason when there is no solution, Unreachable when a
     channel does not answer, ToolFailed when linking fails.
     """
     addresses = [_address(channel) for channel in channels]
-    return asyncio.run(
-        _install(
-            list(specs), addresses, prefix.absolute(), tokens or {}, cache or Path(cache_folder())
+    try:
+        return asyncio.run(
+            _install(
+                list(specs),
+                addresses,
+                prefix.absolute(),
+                logins or {},
+                cache or Path(cache_folder()),
+            )
         )
-    )
+    except TwofoldError as error:
+        _wash(error, logins or {})
+        raise
+
+
+def _wash(error: TwofoldError, logins: Mapping[str, Login]) -> None:
+    """Take secrets out of what py-rattler said, which may name addresses with tokens."""
+    for login in logins.values():
+        if isinstance(error, ToolFailed):
+            error.output = login.without(error.output)
+        error.problems = tuple(
+            Problem(login.without(p.message), p.hint, p.where) for p in error.problems
+        )
 
 
 def _address(channel: str | Path) -> str:
@@ -67,10 +86,10 @@ def _address(channel: str | Path) -> str:
 
 
 async def _install(
-    specs: list[str], channels: list[str], prefix: Path, tokens: Mapping[str, str], cache: Path
+    specs: list[str], channels: list[str], prefix: Path, logins: Mapping[str, Login], cache: Path
 ) -> list[Installed]:
     rattler = _rattler()
-    client = rattler.Client.default_client(max_retries=1) if not tokens else _client_with(tokens)
+    client = rattler.Client.default_client(max_retries=1) if not logins else _client_with(logins)
     gateway = rattler.Gateway(
         cache_dir=cache / "repodata",
         default_config=rattler.SourceConfig(cache_action="no-cache"),
@@ -117,22 +136,34 @@ def _rattler() -> Any:
     return rattler
 
 
-def _client_with(tokens: Mapping[str, str]) -> Any:
-    """A client that sends each token to its own channel and nowhere else."""
-    from rattler.networking.middleware import AddHeadersMiddleware
+def _client_with(logins: Mapping[str, Login]) -> Any:
+    """A client that sends each login to its own channel and nowhere else."""
+    from rattler.networking.middleware import AddHeadersMiddleware, MirrorMiddleware
 
     rattler = _rattler()
-    known = [(urlsplit(address), token) for address, token in tokens.items()]
+    by_address = {
+        str(rattler.Channel(channel).base_url).rstrip("/"): login
+        for channel, login in logins.items()
+    }
+    known = [(urlsplit(address), login) for address, login in by_address.items()]
 
     def headers(host: str, path: str) -> dict[str, str] | None:
-        for address, token in known:
+        for address, login in known:
             below = address.path.rstrip("/") + "/"
             if host == address.hostname and path.startswith(below):
-                return {"Authorization": f"Bearer {token}"}
+                return login.header or None
         return None
 
-    middleware = [rattler.networking.RetryMiddleware(1), AddHeadersMiddleware(headers)]
-    return rattler.Client([*middleware, rattler.networking.AuthenticationMiddleware()])
+    # A token in the path is put there on the way out: no record and no cache holds it.
+    mirrors = {a: [one.below_token(a)] for a, one in by_address.items() if one.way == "path"}
+    return rattler.Client(
+        [
+            rattler.networking.RetryMiddleware(1),
+            *([MirrorMiddleware(mirrors)] if mirrors else []),
+            AddHeadersMiddleware(headers),
+            rattler.networking.AuthenticationMiddleware(),
+        ]
+    )
 
 
 def _present(prefix: Path) -> list[PrefixRecord]:

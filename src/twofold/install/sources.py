@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import re
 import shlex
@@ -17,6 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from twofold.errors import Unreachable
+from twofold.install.logins import Login
 
 
 @dataclass(frozen=True)
@@ -60,22 +60,22 @@ def _output(*words: str) -> str:
     return done.stdout if done.returncode == 0 else ""
 
 
-def has_project(index: str, project: str, token: str = "") -> bool:
+def has_project(index: str, project: str, login: Login | None = None) -> bool:
     """Whether a simple index has a page for a project.
 
     Raises Unreachable when the index does not say yes or no: whether a name is private must
     not be guessed.
     """
-    return _page(index, project, token) is not None
+    return _page(index, project, login) is not None
 
 
-def links_of(index: str, project: str, token: str = "") -> set[str]:
+def links_of(index: str, project: str, login: Login | None = None) -> set[str]:
     """The addresses of a project's files, as its page on the index links them; none without one.
 
     Unquoted: pip quotes what the page does not (`+`). Files may lie anywhere: beside the index
     (devpi), or on another host (PyPI). Raises Unreachable.
     """
-    text = _page(index, project, token) or ""
+    text = _page(index, project, login) or ""
     found = (html.unescape(link) for link in re.findall(r"""href\s*=\s*["']([^"']+)""", text, re.I))
     return {unquote(urldefrag(urljoin(_address(index, project), link)).url) for link in found}
 
@@ -84,7 +84,7 @@ def _address(index: str, project: str) -> str:
     return f"{index.rstrip('/')}/{re.sub(r'[-_.]+', '-', project).lower()}/"
 
 
-def _page(index: str, project: str, token: str) -> str | None:
+def _page(index: str, project: str, login: Login | None) -> str | None:
     """The HTML page of a project; None where the index does not have it."""
     address = _address(index, project)
     if address.startswith("file:"):
@@ -92,9 +92,8 @@ def _page(index: str, project: str, token: str) -> str | None:
         page = folder / "index.html"
         return (page.read_text("utf-8") if page.is_file() else "") if folder.is_dir() else None
     request = urllib.request.Request(address, headers={"Accept": "text/html"})
-    if token:
-        userpass = base64.b64encode(f"__token__:{token}".encode()).decode()
-        request.add_unredirected_header("Authorization", f"Basic {userpass}")
+    if login:
+        request.add_unredirected_header("Authorization", login.basic)
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return str(answer.read().decode("utf-8", "replace"))

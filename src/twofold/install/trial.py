@@ -17,6 +17,7 @@ from typing import Literal
 
 from twofold.errors import ToolFailed, TwofoldError
 from twofold.install.carried import own_tests, requirements
+from twofold.install.logins import Login
 from twofold.install.running import TRY, Step, run_in
 from twofold.install.throwaway import throwaway
 from twofold.install.venv import PipInstall, install_into_venv
@@ -46,7 +47,7 @@ class PipTrial:
     name: str
     requirement: str
     index: str = ""
-    token: str = ""
+    login: Login | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class CondaTrial:
     name: str
     spec: str
     channels: tuple[str, ...]
-    tokens: tuple[tuple[str, str], ...] = ()
+    logins: tuple[tuple[str, Login], ...] = ()
     only: bool = False
     tests: Path | None = None
 
@@ -66,7 +67,7 @@ def try_with_pip(wanted: PipTrial) -> Trial:
     with throwaway() as folder:
 
         def install() -> tuple[Path, str]:
-            request = PipInstall([wanted.requirement], wanted.index, wanted.token)
+            request = PipInstall([wanted.requirement], wanted.index, wanted.login)
             return install_into_venv(folder / "venv", request), ""
 
         return _try("pip", wanted.name, install, lambda _: [])
@@ -82,7 +83,7 @@ def try_with_conda(wanted: CondaTrial) -> Trial:
                 [wanted.spec, "python", *requirements(wanted.tests)],
                 wanted.channels,
                 prefix,
-                tokens=dict(wanted.tokens),
+                logins=dict(wanted.logins),
                 add_conda_forge=not wanted.only,
             )
             return conda_python(prefix), outcome.note

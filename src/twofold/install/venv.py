@@ -8,14 +8,16 @@ import re
 import subprocess
 import sys
 import venv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from twofold.errors import ToolFailed, TwofoldError
 from twofold.indexes import find_uv
+from twofold.install.logins import Login
 from twofold.install.sources import PipSources, has_project, links_of, pip_is_here, pip_sources
 
 Installer = Literal["pip", "uv"]
@@ -27,12 +29,12 @@ class PipInstall:
 
     `requirements` are PEP 508 requirements or paths of wheels. `index` is the simple index
     that is asked first and alone for what it has; dependencies that it does not have come from
-    the indexes pip is configured with, unless `only_index`. `token` opens a private index.
+    the indexes pip is configured with, unless `only_index`. `login` opens a private index.
     """
 
     requirements: Sequence[str]
     index: str = ""
-    token: str = ""
+    login: Login | None = None
     only_index: bool = False
     installer: Installer = "pip"
     python: Path | None = None
@@ -45,27 +47,40 @@ def install_into_venv(environment: Path, wanted: PipInstall) -> Path:
     """
     python = make_venv(environment.absolute(), wanted.python)
     if wanted.index:
-        has_project(wanted.index, _name(wanted.requirements[0]), wanted.token)  # is it there?
-    command, extra = command_for(python, wanted)
-    if command[0] == sys.executable and wanted.index and not wanted.only_index:
-        _guard(command, extra, wanted)
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**os.environ, **extra}
-    )
+        has_project(wanted.index, _name(wanted.requirements[0]), wanted.login)  # is it there?
+    with command_for(python, wanted) as (command, extra):
+        if command[0] == sys.executable and wanted.index and not wanted.only_index:
+            _guard(command, extra, wanted)
+        done = _output_of(command, extra)
     if done.returncode != 0:
         output = done.stdout + done.stderr
         raise ToolFailed(
             f"{wanted.installer} could not install {', '.join(wanted.requirements)}",
             "check the name and the index; what the index has is listed on its page",
-            output=output.replace(wanted.token, "***") if wanted.token else output,
+            output=wanted.login.without(output) if wanted.login else output,
         )
     return python
 
 
-def command_for(python: Path, wanted: PipInstall) -> tuple[list[str], dict[str, str]]:
-    """The installer's command line, and the environment variables that go with it."""
-    make = _uv_command if wanted.installer == "uv" else _pip_command
-    return make(python, wanted)
+@contextmanager
+def command_for(python: Path, wanted: PipInstall) -> Iterator[tuple[list[str], dict[str, str]]]:
+    """The installer's command line, and the environment variables that go with it; the file that
+    pip reads a login from is there as long as this is entered."""
+    if wanted.installer == "uv" or not pip_is_here():
+        yield _uv_command(python, wanted)
+        return
+    command, extra = _pip_command(python, wanted)
+    if wanted.login is None:
+        yield command, extra
+        return
+    with wanted.login.as_netrc(wanted.index) as netrc:
+        yield command, extra | netrc
+
+
+def _output_of(command: list[str], extra: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, **extra}
+    )
 
 
 def _name(requirement: str) -> str:
@@ -81,21 +96,15 @@ def _guard(command: list[str], extra: dict[str, str], wanted: PipInstall) -> Non
     the first index alone; for pip its own report of what it would install is read first.
     """
     dry = [*command[: -len(wanted.requirements)], "--dry-run", "--ignore-installed"]
-    done = subprocess.run(
-        [*dry, "--report", "-", *wanted.requirements],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **extra},
-    )
+    done = _output_of([*dry, "--report", "-", *wanted.requirements], extra)
     if done.returncode != 0:
         return  # the run itself fails in the same way, and its output is shown
     base = wanted.index.rstrip("/").removesuffix("/simple")
     for item in json.loads(done.stdout)["install"]:
         name, url = item["metadata"]["name"], _without_user(item["download_info"]["url"])
-        if url.startswith(base + "/") or not has_project(wanted.index, name, wanted.token):
+        if url.startswith(base + "/") or not has_project(wanted.index, name, wanted.login):
             continue
-        if unquote(url) not in links_of(wanted.index, name, wanted.token):
+        if unquote(url) not in links_of(wanted.index, name, wanted.login):
             raise TwofoldError(
                 f"pip would take {name} {item['metadata']['version']} from another index although "
                 f"{wanted.index} has that name: another's package may be posing as yours",
@@ -135,17 +144,12 @@ def _run(command: list[str]) -> None:
 
 
 def _pip_command(python: Path, wanted: PipInstall) -> tuple[list[str], dict[str, str]]:
-    """pip of our own environment works on the other one; nothing is installed to get it there.
-
-    Addresses with a token go through the environment: a process list shows arguments.
-    """
-    if not pip_is_here():
-        return _uv_command(python, wanted)
+    """pip of our own environment works on the other one; nothing is installed to get it there."""
     command = [sys.executable, "-m", "pip", "--python", str(python), "install"]
     command += ["--disable-pip-version-check", "--quiet", "--no-input"]
     extra: dict[str, str] = {}
     if wanted.index:
-        extra["PIP_INDEX_URL"] = _with_token(wanted.index, wanted.token)
+        extra["PIP_INDEX_URL"] = wanted.index
         others = () if wanted.only_index else pip_sources().indexes
         extra["PIP_EXTRA_INDEX_URL"] = " ".join(others)
         if wanted.only_index:
@@ -157,7 +161,10 @@ def _pip_command(python: Path, wanted: PipInstall) -> tuple[list[str], dict[str,
 
 
 def _uv_command(python: Path, wanted: PipInstall) -> tuple[list[str], dict[str, str]]:
-    """uv asks the first index alone for every name that it has (`first-index`)."""
+    """uv asks the first index alone for every name that it has (`first-index`).
+
+    An address with a login goes through the environment: a process list shows arguments.
+    """
     uv = find_uv()
     if uv is None:
         raise TwofoldError("neither pip nor uv is installed here", "pip install pip, or uv")
@@ -165,18 +172,12 @@ def _uv_command(python: Path, wanted: PipInstall) -> tuple[list[str], dict[str, 
     extra = {"UV_INDEX_STRATEGY": "first-index"}
     if wanted.index:
         sources = PipSources((), ()) if wanted.only_index else pip_sources()
-        addresses = [_with_token(wanted.index, wanted.token), *sources.indexes]
+        index = wanted.login.inside(wanted.index) if wanted.login else wanted.index
+        addresses = [index, *sources.indexes]
         extra["UV_INDEX"] = " ".join(addresses[:-1])
         extra["UV_DEFAULT_INDEX"] = addresses[-1]
         extra["UV_FIND_LINKS"] = " ".join(sources.find_links)
     return [*command, *wanted.requirements], {k: v for k, v in extra.items() if v}
-
-
-def _with_token(index: str, token: str) -> str:
-    if not token:
-        return index
-    parts = urlsplit(_without_user(index))
-    return urlunsplit(parts._replace(netloc=f"__token__:{quote(token, safe='')}@{parts.netloc}"))
 
 
 def _without_user(address: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from twofold.errors import TwofoldError, Unreachable
 from twofold.install.conda_env import Installed, install_into_prefix
 from twofold.install.interpreter import repack_python
+from twofold.install.logins import Login
 from twofold.install.throwaway import throwaway
 
 #: The channel everybody's dependencies come from, by the name every conda client knows.
@@ -29,7 +30,7 @@ def install_or_repack(
     channels: Sequence[str | Path],
     prefix: Path,
     *,
-    tokens: Mapping[str, str] | None = None,
+    logins: Mapping[str, Login] | None = None,
     add_conda_forge: bool = True,
     cache: Path | None = None,
 ) -> Outcome:
@@ -39,11 +40,11 @@ def install_or_repack(
     what install_into_prefix raises; without conda-forge the error says so.
     """
     if not add_conda_forge:
-        found = install_into_prefix(specs, channels, prefix, tokens=tokens, cache=cache)
+        found = install_into_prefix(specs, channels, prefix, logins=logins, cache=cache)
         return Outcome(found)
     try:
         wide = [*channels, COMMON_CHANNEL]
-        return Outcome(install_into_prefix(specs, wide, prefix, tokens=tokens, cache=cache))
+        return Outcome(install_into_prefix(specs, wide, prefix, logins=logins, cache=cache))
     except Unreachable as error:
         if COMMON_CHANNEL not in str(error):
             raise
@@ -53,7 +54,7 @@ def install_or_repack(
             repack_python(folder, cache=cache)
             index_channel(folder)
             narrow = [*channels, folder]
-            found = install_into_prefix(specs, narrow, prefix, tokens=tokens, cache=cache)
+            found = install_into_prefix(specs, narrow, prefix, logins=logins, cache=cache)
         except TwofoldError as error:
             stand_in = folder.absolute().as_uri()
             told = error.problems[0].message.replace(stand_in, "this machine's Python")

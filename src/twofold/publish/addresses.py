@@ -15,11 +15,15 @@ _CONDA_TOKEN = re.compile(r"^/t/([^/]+)(?=/[^/])")
 
 
 class Bare(NamedTuple):
-    """An address without its login, and the login; `secret` is None where there was none."""
+    """An address without its login, and the login; `secret` is None where there was none.
+
+    `in_path` says that it stood there in conda's way.
+    """
 
     url: str
     user: str
     secret: Secret | None
+    in_path: bool = False
 
 
 def without_login(url: str) -> Bare:
@@ -36,7 +40,8 @@ def without_login(url: str) -> Bare:
         path, secret = path[token.end() :], secret or Secret(unquote(token.group(1)))
     host = parts.netloc.rpartition("@")[2]
     bare = urlunsplit((parts.scheme, host, path, parts.query, ""))
-    return Bare(bare, unquote(parts.username or ""), secret)
+    in_path = token is not None and not parts.password
+    return Bare(bare, unquote(parts.username or ""), secret, in_path)
 
 
 def shown(url: str) -> str:

@@ -23,7 +23,7 @@ import tomlkit
 import tomlkit.exceptions
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
-from twofold.publish.addresses import without_login
+from twofold.publish.addresses import Bare, without_login
 from twofold.publish.secret import Secret
 
 #: Kinds of target: what they speak.
@@ -61,7 +61,8 @@ class TargetSettings:
     """One `[targets.NAME]` table, or what an address on the command line stands for.
 
     `index` is the simple index to look into when `url` only takes uploads, `public_url` where
-    clients read what is written elsewhere (a bucket). `files` are the kinds of file to send there
+    clients read what is written elsewhere (a bucket); `reader` is the login that stood in one of
+    these two. `files` are the kinds of file to send there
     (`wheel`, `sdist`, `conda`, `tar.bz2`); empty means what the target is for. `labels` are
     Anaconda.org's. `token_source` says where `token` was written, for messages. `verify` is
     False where files are not fetched back.
@@ -81,6 +82,7 @@ class TargetSettings:
     files: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     public_url: str = ""
+    reader: Bare | None = field(default=None, repr=False)
     verify: bool = True
 
 
@@ -123,7 +125,7 @@ def read_targets(file: Path | None = None) -> dict[str, TargetSettings]:
             targets[name] = _target(name, table)
     if problems:
         raise ProjectErrors(problems)
-    if any(target.token for target in targets.values()):
+    if any(target.token or target.reader for target in targets.values()):
         _must_be_private(path)
     return targets
 
@@ -163,17 +165,19 @@ def _mistakes(table: Any, where: str) -> list[Problem]:
 
 def _target(name: str, table: dict[str, Any]) -> TargetSettings:
     strings = {k.replace("-", "_"): v for k, v in table.items() if k in STRINGS - {"token", "url"}}
-    url, user, secret = without_login(table.get("url", ""))
-    if user:
-        strings.setdefault("user", user)
+    bare = without_login(table.get("url", ""))
+    if bare.user:
+        strings.setdefault("user", bare.user)
+    index, public = (without_login(table.get(key, "")) for key in ("index", "public-url"))
+    strings |= {"index": index.url, "public_url": public.url}
     return TargetSettings(
         name=name,
-        url=url,
-        token=Secret(table["token"]) if table.get("token") else secret,
+        url=bare.url,
+        reader=next((found for found in (public, index) if found.secret), None),
+        token=Secret(table["token"]) if table.get("token") else bare.secret,
         files=tuple(table.get("files", ())),
         labels=tuple(table.get("labels", ())),
         verify=table.get("verify", True),
-        index=without_login(strings.pop("index", "")).url,
         **strings,
     )
 

@@ -25,7 +25,7 @@ from twofold.errors import Refused
 from twofold.publish.addresses import shown
 from twofold.publish.advice import Caller, advice
 from twofold.publish.answers import Answer, explain, own_hint
-from twofold.publish.authentication import Header
+from twofold.publish.authentication import Credentials, Header
 from twofold.publish.failures import LATER, TRANSIENT, Patience, Transient, retry_after, told
 from twofold.publish.secret import Secret, without_secrets
 
@@ -72,11 +72,15 @@ class Form:
 
 @dataclass
 class Http:
-    """A session with one server; keeps its connections until `close`."""
+    """A session with one server; keeps its connections until `close`.
+
+    `credentials` are those its target is asked with, for whoever reads there afterwards.
+    """
 
     patience: Patience = field(default_factory=Patience)
     ca: str | None = None
     secrets: list[Secret] = field(default_factory=list)
+    credentials: Credentials | None = None
     caller: Caller = field(default_factory=Caller)
     _session: requests.Session | None = None
     _answered: bool = False

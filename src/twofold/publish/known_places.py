@@ -26,16 +26,16 @@ def pypirc_target(name: str) -> TargetSettings | None:
     if name not in servers or not servers[name].get("repository"):
         return None
     server = servers[name]
-    bare, user, secret = without_login(str(server["repository"]))
-    url = bare.rstrip("/") + "/"
+    bare = without_login(str(server["repository"]))
+    url = bare.url.rstrip("/") + "/"
     is_public = url in (DEFAULT_REPOSITORY, TEST_REPOSITORY)
     return TargetSettings(
         name=name,
         url=url,
         kind="pypi" if is_public else "legacy",
         index=_public_index(test=url == TEST_REPOSITORY) if is_public else "",
-        user=server.get("username") or user,
-        token=Secret(str(server["password"])) if server.get("password") else secret,
+        user=server.get("username") or bare.user,
+        token=Secret(str(server["password"])) if server.get("password") else bare.secret,
         token_source="~/.pypirc",
         ca=server.get("ca_cert") or os.environ.get("TWINE_CERT", ""),
     )

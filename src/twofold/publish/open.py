@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from requests.auth import AuthBase
+
 from twofold.errors import Refused
 from twofold.publish import rules
 from twofold.publish.advice import Caller
@@ -49,8 +51,9 @@ def open_with(
 ) -> Target:
     """One target with credentials that are known already."""
     caller = Caller(settings.name, settings.kind, credentials.source if credentials else "")
-    secrets = [credentials.secret] if credentials else []
-    http = Http(patience, settings.ca or None, secrets, caller)
+    own = credentials.secret if credentials else None
+    secrets = [secret for secret in (own, settings.reader and settings.reader.secret) if secret]
+    http = Http(patience, settings.ca or None, secrets, credentials, caller)
     return OPENERS[settings.kind](settings, http, credentials)
 
 
@@ -62,12 +65,18 @@ def _legacy(settings: TargetSettings, http: Http, credentials: Credentials | Non
     except Refused:
         if settings.verify:
             raise
-    return LegacyIndex(replace(settings, index=index), http, auth)
+    return LegacyIndex(replace(settings, index=index), http, auth, reader=_reader(settings))
 
 
 def _pypi(settings: TargetSettings, http: Http, credentials: Credentials | None) -> Target:
     auth = basic(credentials) if credentials else None
-    return LegacyIndex(settings, http, auth, rules.PYPI, is_open=False)
+    return LegacyIndex(settings, http, auth, rules.PYPI, is_open=False, reader=_reader(settings))
+
+
+def _reader(settings: TargetSettings) -> AuthBase | None:
+    """The login that stands in the address of the index."""
+    found = settings.reader
+    return basic(Credentials(found.secret, found.user)) if found and found.secret else None
 
 
 def _registry(settings: TargetSettings, http: Http, credentials: Credentials | None) -> Target:

@@ -72,11 +72,13 @@ def _from_address(word: str, scheme: str, rest: str) -> TargetSettings:
         raise TwofoldError(f"'{word}' is no address: the host is missing", "https://host/channel")
     if kind == "folder":
         return TargetSettings(word, str(Path(unquote(parts.path)).absolute()), "folder")
-    bare, user, secret = without_login(f"{inner}://{rest}")
-    url = bare.rstrip("/")
+    bare = without_login(f"{inner}://{rest}")
+    url = bare.url.rstrip("/")
     if kind in ("legacy", "pypi"):
         url += "/"  # without it twine and uv are redirected, and a redirected upload is refused
-    settings = TargetSettings(url, url, kind, user=user, token=secret, token_source="the address")
+    settings = TargetSettings(
+        url, url, kind, user=bare.user, token=bare.secret, token_source="the address"
+    )
     return _with_channel(settings)
 
 

@@ -18,7 +18,7 @@ from requests.auth import AuthBase
 from twofold.artifact import Kind
 from twofold.errors import Problem
 from twofold.publish.answers import Answer, says_file_exists
-from twofold.publish.authentication import Credentials, Header, bearer
+from twofold.publish.authentication import Credentials, Header, basic, bearer
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.files import ReleaseFile
 from twofold.publish.http import Form, Http, Progress
@@ -125,9 +125,14 @@ def quetz(settings: TargetSettings, http: Http, credentials: Credentials | None)
 def artifactory(
     settings: TargetSettings, http: Http, credentials: Credentials | None
 ) -> CondaServer:
-    """A conda repository of Artifactory; `settings.url` is the repository's own address."""
+    """A conda repository of Artifactory; `settings.url` is the repository's own address.
+
+    It takes tokens, and passwords with their user.
+    """
     base = settings.url.rstrip("/")
-    auth = bearer(credentials) if credentials else None
+    auth: AuthBase | None = None
+    if credentials:
+        auth = basic(credentials) if credentials.user else bearer(credentials)
 
     def send_once(file: ReleaseFile, progress: Progress) -> tuple[str, Answer]:
         upload = file_address(base, file.artifact)

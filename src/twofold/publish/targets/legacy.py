@@ -30,7 +30,8 @@ from twofold.publish.targets.simple_index import files_of
 class LegacyIndex:
     """An index that takes uploads at `settings.url` and shows them at `settings.index`.
 
-    `is_open` says that it may take files from anybody, as a pypiserver can be told to.
+    `is_open` says that it may take files from anybody, as a pypiserver can be told to. `reader`
+    is what its pages are asked with, where that is something else than `auth`.
     """
 
     takes: frozenset[Kind] = PYPI_KINDS
@@ -45,7 +46,9 @@ class LegacyIndex:
         rules: tuple[Rule, ...] = (),
         *,
         is_open: bool = True,
+        reader: AuthBase | None = None,
     ) -> None:
+        self.reader = reader or auth
         self.rules = rules
         self.is_open = is_open
         self.settings = settings
@@ -58,11 +61,11 @@ class LegacyIndex:
     def look(self, file: ReleaseFile) -> Seen:
         if not self.settings.index:
             return Seen("unknown", note="its simple index is not known")
-        found = files_of(self.http, self.settings.index, file.artifact.name, self.auth)
+        found = files_of(self.http, self.settings.index, file.artifact.name, self.reader)
         there = found.get(file.name)
         if there is None:
             return Seen("absent")
-        digest = there.sha256 or self.http.sha256_of(there.url, self.auth)
+        digest = there.sha256 or self.http.sha256_of(there.url, self.reader)
         return Seen("present", digest, there.url)
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
@@ -81,11 +84,11 @@ class LegacyIndex:
         return bool(self.settings.index)
 
     def fetch(self, file: ReleaseFile) -> Seen:
-        there = files_of(self.http, self.settings.index, file.artifact.name, self.auth)
+        there = files_of(self.http, self.settings.index, file.artifact.name, self.reader)
         if file.name not in there:
             return Seen("absent")
         url = there[file.name].url
-        return fetched(self.http.sha256_of(url, self.auth), url)
+        return fetched(self.http.sha256_of(url, self.reader), url)
 
     def who(self) -> str:
         return "the legacy upload API has no way to ask; the first upload tells"
