@@ -11,6 +11,7 @@ _DEPENDENCIES = "dependencies = []"
 _KEY = (
     "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEowIBAAKCAQEAx4UbaDzY5xjW6hc9jwN0mX33XpTDVWqKl\n" * 3
 )
+_MODULES = '[tool.twofold]\nmodules = ["pkg", "{}"]\n[project]'
 _README = {'readme = "README.md"': 'readme = "README.rst"'}
 
 
@@ -177,6 +178,22 @@ PROJECTS: dict[str, tuple[Sample, Sample]] = {
     "TF112": (
         ({}, {_DEPENDENCIES: 'dependencies = ["numpy"]'}),
         (code("import yaml"), {_DEPENDENCIES: 'dependencies = ["PyYAML"]'}),
+    ),
+    "TF113": (
+        ({"src/random.py": "x = 1\n"}, toml("[project]", _MODULES.format("random"))),
+        # A module that the oldest Python let in does not have yet, and one that none has any more.
+        (
+            {"src/tomllib.py": "x = 1\n", "src/imp.py": "x = 1\n"},
+            toml("[project]", _MODULES.format('tomllib", "imp')),
+        ),
+    ),
+    "TF205": (
+        ({"src/tests/__init__.py": ""}, toml("[project]", _MODULES.format("tests"))),
+        (code("", tests="x = 1"), {}),
+    ),
+    "TF206": (
+        ({"src/pkg/_fast.cpython-311-x86_64-linux-gnu.so": b"\x7fELF"}, {}),
+        ({"src/pkg/_fast.c": "int x;", "src/pkg/_fast.pyx": "x = 1"}, {}),
     ),
     "TF201": (
         ({"src/pkg/settings.txt": _KEY}, {}),

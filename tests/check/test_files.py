@@ -151,6 +151,11 @@ FILES: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Path]]] = {
     "TF201": (wheel(code("") | {"my_package/server.pem": KEY}), sound),
     "TF202": (wheel(code("") | {"my_package/.DS_Store": b"x"}), sound),
     "TF203": (wheel({}), wheel({}, Requires_Dist="numpy")),
+    "TF205": (wheel(code("") | {"tests/__init__.py": b""}), wheel(code("", tests=""))),
+    "TF206": (
+        wheel(code("") | {"my_package/_fast.cpython-311-x86_64-linux-gnu.so": b"ELF"}),
+        wheel(code("") | {"my_package/_fast.c": b"int x;"}),
+    ),
     "TF401": (page, sound),
     "TF402": (lie("climbs"), sound),
     "TF403": (lie("two names"), sound),

@@ -222,6 +222,18 @@ def test_what_writes_the_documentation_is_no_start_of_the_package(
     assert errors(root) == []
 
 
+def test_a_name_may_be_set_in_a_module_by_another(project: Callable[..., Path]) -> None:
+    files = {
+        "src/pkg/__init__.py": "from . import high, user\n",
+        "src/pkg/low.py": "class T: ...\n",
+        "src/pkg/high.py": "from . import low\nlow.NOTHING = low.T()\n",
+        "src/pkg/user.py": "from .low import NOTHING\nfrom .low import SOMETHING\n",
+    }
+    assert [f.message for f in found(project(files)) if f.is_error] == [
+        "pkg.low has no 'SOMETHING'"
+    ]
+
+
 def test_a_cycle_is_an_error_in_its_own_group_alone(project: Callable[..., Path]) -> None:
     # As in mypy: `types` first works, `expand` first does not; and what needs it has a cycle too.
     files = {

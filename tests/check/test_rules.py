@@ -62,6 +62,18 @@ def test_every_page_has_its_rule() -> None:
     assert pages == set(BY_CODE)
 
 
+def test_a_package_that_git_ignores_is_told_by_whom(project: Callable[..., Path]) -> None:
+    root = project({".gitignore": "*.py\n", ".git/HEAD": ""})
+    told = [finding.hint for finding in check_project(root) if finding.code == "TF203"]
+    assert told and all("is ignored by .gitignore:1" in hint for hint in told)
+
+
+def test_libraries_for_several_platforms_are_no_error(project: Callable[..., Path]) -> None:
+    files = {f"src/pkg/_x.{end}": b"code" for end in ("abi3.so", "cp311-win_amd64.pyd")}
+    found = check_project(project(files))
+    assert [(f.code, f.severity) for f in found] == [("TF206", "warning")] * 2
+
+
 def test_an_entry_point_is_told_with_the_line_it_stands_on(project: Callable[..., Path]) -> None:
     points = '[project.entry-points."my.group"]\nx = "pkg"\ny = "pkg:gone"'
     (found,) = check_project(project(toml={"dependencies = []": points}))

@@ -6,6 +6,8 @@ import re
 import sys
 from collections.abc import Iterator
 
+from twofold.check.metadata import BACKPORTS
+from twofold.check.python_news import GONE, since
 from twofold.check.rules import WARNING, Told
 
 TYPE_CHECKING = False
@@ -104,6 +106,24 @@ def _same(one: str, other: str) -> bool:
         return Version(one) == Version(other)
     except InvalidVersion:
         return False
+
+
+def hidden_module(code: Code) -> Iterator[Told]:
+    """TF113. What brings a module to Pythons that lack it is meant to be hidden by it."""
+    if code.requires_python and not code.minors:
+        return  # for Python 2 alone
+    oldest = code.minors[0] if code.minors else sys.version_info[1]
+    for name, module in code.modules.items():
+        is_found_first = name in sys.stdlib_module_names and not name.startswith("_")
+        if not is_found_first or name in GONE or name in BACKPORTS or name == "test":
+            continue
+        if since(name, ())[0] <= oldest:
+            yield Told(
+                f"'{name}' is a module of Python's standard library, which Python finds first: "
+                "this one can never be imported",
+                "give it another name",
+                module.path,
+            )
 
 
 def missing_in_all(code: Code) -> Iterator[Told]:

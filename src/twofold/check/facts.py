@@ -51,7 +51,8 @@ class Facts(NamedTuple):
 
     `is_open` says that the module may have more names than can be read, `is_shared` that it is a
     namespace of several projects (as it was declared before PEP 420). `version` is what is
-    assigned to `__version__`, and its line.
+    assigned to `__version__`, and its line. `given` are names that the module sets in others
+    (`other.name = ...`), by what it calls those.
     """
 
     mistake: SyntaxMistake | None = None
@@ -62,6 +63,7 @@ class Facts(NamedTuple):
     version: tuple[str, int] = ("", 0)
     features: tuple[Feature, ...] = ()
     is_shared: bool = False
+    given: dict[str, list[str]] = {}  # noqa: RUF012 (never changed)
 
 
 def facts_of(source: bytes) -> Facts:
@@ -92,6 +94,7 @@ def facts_of(source: bytes) -> Facts:
             features(tree, source, statements, bound, [lines for lines, _ in conditions])
         ),
         is_shared=b"extend_path(" in source or b"declare_namespace(" in source,
+        given=_given(tree),
     )
 
 
@@ -151,6 +154,15 @@ def _further_names(
     return found
 
 
+def _given(tree: ast.Module) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for node in tree.body:
+        for target in node.targets if isinstance(node, ast.Assign) else ():
+            if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+                found.setdefault(target.value.id, []).append(target.attr)
+    return found
+
+
 def _version(tree: ast.Module) -> tuple[str, int]:
     found = ("", 0)
     for node in tree.body:
@@ -183,12 +195,15 @@ def to_json(facts: Facts) -> list[Any]:
         facts.version,
         facts.features,
         facts.is_shared,
+        facts.given,
     ]
 
 
 def from_json(value: list[Any]) -> Facts:
-    """The way back from `to_json`. Raises TypeError, ValueError or IndexError for other values."""
-    mistake, imports, defined, exported, is_open, version, found, is_shared = value
+    """The way back from `to_json`. Raises TypeError, ValueError, LookupError or AttributeError for
+    other values.
+    """
+    mistake, imports, defined, exported, is_open, version, found, is_shared, given = value
     return Facts(
         SyntaxMistake(*mistake) if mistake else None,
         tuple(Import(i[0], i[1], tuple(i[2]), *i[3:]) for i in imports),
@@ -198,4 +213,5 @@ def from_json(value: list[Any]) -> Facts:
         (version[0], version[1]),
         tuple((minor, what, line) for minor, what, line in found),
         bool(is_shared),
+        {base: list(names) for base, names in given.items()},
     )

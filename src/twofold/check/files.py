@@ -8,7 +8,7 @@ from pathlib import Path
 
 from twofold.artifact import Artifact, Kind
 from twofold.check.context import Code, CodeModule, module_name
-from twofold.check.junk import is_code
+from twofold.check.junk import how_bad, is_code, is_compiled
 from twofold.check.pythons_allowed import allowed_minors
 from twofold.check.reading import read_facts
 from twofold.check.rules import WARNING, Told
@@ -150,6 +150,21 @@ def empty_package(code: FileCode) -> Iterator[Told]:
             "build it again, and look at 'twofold build --list'",
             code.artifact.filename,
             severity=WARNING if packed else "",
+        )
+
+
+def compiled_module(code: FileCode) -> Iterator[Told]:
+    """TF206: of wheels, once each. Some bring the libraries of several platforms on purpose."""
+    if code.artifact.kind is not Kind.WHEEL or not code.is_complete:
+        return
+    compiled = [path for path in code.files if is_compiled(path)]
+    if compiled:
+        more = f" (and {len(compiled) - 1} more)" if len(compiled) > 1 else ""
+        yield Told(
+            f"it is compiled for one platform, and the wheel's tag says that it runs on all{more}",
+            "build the wheel with a backend that compiles, for each platform",
+            compiled[0],
+            severity=how_bad(compiled[0], compiled),
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from twofold.check.rules import Told
+from twofold.check.rules import WARNING, Told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +23,14 @@ _JUNK = {
     r".*\.(?:whl|egg|conda)|.*\.egg-info/.*": "a built package",
 }
 _COMPILED = [(re.compile(pattern), what) for pattern, what in _JUNK.items()]
+#: Names of what lies beside a package, and is packed by accident.
+_CROWDED_WORDS = """
+    tests test testing docs doc examples example benchmarks scripts tools src build dist setup
+    conftest noxfile
+"""
+_CROWDED = frozenset(_CROWDED_WORDS.split())
+#: How extension modules are named: for one version of Python, or for one platform's stable ABI.
+_OF_ONE_PYTHON = re.compile(r"\.(?:cpython-|cp\d|pypy|abi3)[\w-]*\.(?:so|pyd)$|\.pyd$")
 
 
 def junk(code: Code) -> Iterator[Told]:
@@ -52,17 +60,73 @@ def empty_package(context: Context) -> Iterator[Told]:
     if not any(is_code(path) or ".data/" in path for path in packed):
         yield Told(
             "nothing that can be imported would be packed",
-            "correct [tool.twofold] exclude and [tool.twofold.wheel] exclude, or name the modules "
-            "with [tool.twofold] modules",
+            _what_git_ignores(context)
+            or "correct [tool.twofold] exclude and [tool.twofold.wheel] exclude, or name the "
+            "modules with [tool.twofold] modules",
             context.at("name"),
         )
     for module in context.pack.modules:
         if module.is_folder and not any(_below(path, module.name) for path in packed):
             yield Told(
                 f"the package '{module.name}' would be packed without any module of it",
-                "correct the excludes in [tool.twofold]",
+                _what_git_ignores(context) or "correct the excludes in [tool.twofold]",
                 context.at("name"),
             )
+
+
+def _what_git_ignores(context: Context) -> str:
+    """The hint where it is a .gitignore that leaves out the code, or ''."""
+    for path, why in context.pack.left_out:
+        if why.startswith("ignored by ") and is_code(path):
+            return f"{path} is {why}: change that, or name it in [tool.twofold] include"
+    return ""
+
+
+def crowded_name(code: Code) -> Iterator[Told]:
+    """TF205"""
+    told: set[str] = set()
+    for name, module in sorted(code.modules.items()):
+        top = name.partition(".")[0]
+        if top in _CROWDED and top not in told and top != code.name.lower():
+            told.add(top)
+            yield Told(
+                f"'{top}' would be installed beside the packages of all other projects, and take "
+                "the place of any other of that name",
+                "leave it out of what is packed: [tool.twofold] modules names what goes in; "
+                'setuptools looks for packages with exclude = ["tests*"]',
+                module.path,
+            )
+
+
+def compiled_module(context: Context) -> Iterator[Told]:
+    """TF206: what twofold_build packs is for every platform."""
+    if not context.is_complete:
+        return
+    files = context.pack.files
+    compiled = [file.path for file in files if any(map(is_compiled, file.wheel))]
+    for path in compiled:
+        yield Told(
+            "it is compiled for one platform, and the wheel says that it runs on all",
+            f'leave it out: [tool.twofold] exclude = ["{path}"]; to build it for each '
+            "platform, keep setuptools or another backend that compiles",
+            path,
+            severity=how_bad(path, compiled),
+        )
+
+
+def how_bad(path: str, compiled: list[str]) -> str:
+    """The severity of a compiled file; '' for that of the rule.
+
+    Libraries (plain .so, .dll) may be there for several platforms, and so may what has several
+    endings.
+    """
+    endings = {one.rpartition(".")[2] for one in compiled}
+    return "" if _OF_ONE_PYTHON.search(path) and len(endings) == 1 else WARNING
+
+
+def is_compiled(path: str) -> bool:
+    """Whether a member of a wheel is a module or a library in machine code."""
+    return path.endswith((".so", ".pyd", ".dylib", ".dll")) and ".data/" not in path
 
 
 def modules_not_known(context: Context) -> Iterator[Told]:

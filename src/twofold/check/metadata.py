@@ -43,7 +43,7 @@ _BACKPORT_WORDS = """
     argparse asyncio configparser contextvars ctypes dataclasses enum hashlib importlib ipaddress
     multiprocessing pathlib ssl statistics typing uuid wsgiref
 """
-_BACKPORTS = frozenset(_BACKPORT_WORDS.split())
+BACKPORTS = frozenset(_BACKPORT_WORDS.split())
 PRIVATE = "Private :: Do Not Upload"
 SUMMARY = 512
 
@@ -165,7 +165,7 @@ def stdlib_name(said: Said) -> Iterator[Told]:
     plain = re.sub(r"[-_.]+", "_", said.name).lower()
     if is_private(said):
         return
-    if plain in _BACKPORTS:
+    if plain in BACKPORTS:
         yield Told(
             f"'{said.name}' is a module of Python's standard library: PyPI takes no new project "
             "of that name",

@@ -33,6 +33,10 @@ class Namespace:
         self._tops = {name.partition(".")[0] for name in (*modules, *opaque)}
         self._packages = _packages((*modules, *opaque)) | folders
         self._guesses = 0
+        self._given: dict[str, set[str]] = {}
+        for one in modules.values():
+            for base, names in one.facts.given.items():
+                self._given.setdefault(base, set()).update(names)
         self._stars: dict[str, frozenset[str] | None] = {}
 
     def is_own(self, module: str) -> bool:
@@ -65,7 +69,7 @@ class Namespace:
         found = self._modules.get(module)
         if found is None or found.facts.mistake or found.facts.is_open:
             return True
-        if name in found.facts.defined:
+        if name in found.facts.defined or name in self._given.get(module.rpartition(".")[2], ()):
             return True
         if "*" not in found.facts.defined:
             return False

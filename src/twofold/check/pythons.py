@@ -73,7 +73,7 @@ def gone_from_stdlib(code: Code) -> Iterator[Told]:
 
 def _backports(code: Code) -> set[str]:
     """Old modules that a dependency brings back."""
-    names = " ".join(code.dependencies).lower()
+    names = " ".join([code.name, *code.dependencies]).lower()
     found = {module for module in GONE if f"{module}-lts" in names or f"legacy-{module}" in names}
     found |= {module for module in GONE if f"standard-{module}" in names}
     return found | ({"distutils"} if "setuptools" in names else set())

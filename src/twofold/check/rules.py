@@ -53,10 +53,13 @@ TF109 E all           newer-stdlib           pythons      pythons   The standard
 TF110 W -             gone-from-stdlib       pythons      -         The standard library no longer has it.
 TF111 E all           missing-dependency     dependencies dependencies An import that no dependency provides.
 TF112 W -             unused-dependency      dependencies -         A dependency that nothing imports.
+TF113 E all           hidden-module          code         -         A module is hidden by one of the standard library.
 TF201 E all           secret                 secrets      secrets   What looks like a key or a credential would be packed.
 TF202 W -             junk                   junk         junk      A file that hardly belongs into a package.
 TF203 E all           empty-package          junk         files     There is no code in the package.
 TF204 W -             modules-not-known      junk         -         What another backend packs is not known here.
+TF205 W -             crowded-name           junk         junk      A module has a name that many projects would take.
+TF206 E all           compiled-module        junk         files     A compiled module in a package that says it runs everywhere.
 TF301 W -             unknown-conda-name     conda_side   -         What conda calls a dependency is not known.
 TF302 W -             not-in-conda           conda_side   -         A dependency says what conda cannot say.
 TF303 W -             recipe-differs         meta_yaml    -         meta.yaml says something else than pyproject.toml.
