@@ -268,6 +268,14 @@ def test_mark_line_ends_tabs_and_foreign_letters_stay(tmp_path: Path) -> None:
     assert "\n" not in text.replace("\r\n", "")
 
 
+def test_syntax_errors_and_broken_promises_are_told_together(tmp_path: Path) -> None:
+    found = package(tmp_path, "", q="def f(:\n", r="x = (\n", w="__all__ = ['gone']\n")
+    with pytest.raises(ProjectErrors) as caught:
+        keep_exports(found)
+    told = [problem.where.rpartition("/")[2] for problem in caught.value.problems]
+    assert told == ["q.py:1", "r.py:1", "w.py:1"]
+
+
 def test_a_syntax_error_is_told_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(TwofoldError) as caught:
         keep_exports(package(tmp_path, a="x = 1\ndef f(:\n"))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 #: Folders beside the code that no build reads.
 _LEFT_OUT = (".tox", ".nox", ".venv", "venv", "node_modules", "dist", "build")
+_STATIC = "--static runs nothing, and lists what it could not read"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -90,6 +91,7 @@ class _OldWheel:
     def _build(self) -> Path:
         from twofold.build.isolation import Environment
         from twofold.build.other import build_system
+        from twofold.errors import ToolFailed
 
         note(f"building {self.project.resolve().name} with its own backend ...")
         copy = _copy(self.project, self.folder / "old")
@@ -102,8 +104,14 @@ class _OldWheel:
         with warnings.catch_warnings():
             # What the old backend thinks of its settings; they are being replaced.
             warnings.simplefilter("ignore")
-            environment.install(hooks.requires("wheel"))
-            return hooks.build("wheel", self.folder / "wheel")
+            try:
+                environment.install(hooks.requires("wheel"))
+                return hooks.build("wheel", self.folder / "wheel")
+            except ToolFailed as error:
+                message, output = error.problems[0].message, error.output
+                raise ToolFailed(
+                    message, f"{error.problems[0].hint}; {_STATIC}", "", output
+                ) from error
 
 
 def _copy(project: Path, target: Path) -> Path:

@@ -79,11 +79,12 @@ def os_problem(error: OSError) -> TwofoldError:
         errno.ENOSPC: "free some space or choose another disk; nothing half-written was kept",
         errno.EFBIG: "no file may grow so large here: see 'ulimit -f', or choose another disk",
         errno.EDQUOT: "your disk quota is used up; free some space or choose another folder",
-        errno.EACCES: "choose a folder you may write to, or change its permissions",
-        errno.EPERM: "choose a folder you may write to, or change its permissions",
+        errno.EACCES: "change its permissions, or choose a place that you may read and write",
+        errno.EPERM: "change its permissions, or choose a place that you may read and write",
         errno.EROFS: "the file system is read-only; choose another folder",
         errno.ENOENT: "check the path",
         errno.ENOTDIR: "a part of the path is a file, not a folder",
+        errno.EEXIST: "something else of that name is in the way: move it, or choose another place",
         errno.EISDIR: "a folder stands where a file is needed",
     }
     what = error.strerror or str(error)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from twofold.errors import Problem, ProjectErrors
+from twofold.errors import BadFile, Problem, ProjectErrors
 from twofold.imports import defined_names, dunder_all, module_imports, parse_module, public_names
 
 #: Modules that are run or collected by a tool, never a part of what a package offers.
@@ -36,7 +36,11 @@ def read_offer(package: Path) -> Offer:
     for path in sorted(package.glob("*.py")):
         # A folder wins over a module of the same name when Python imports.
         if is_offered(path.stem) and path.stem not in folders:
-            tree = parse_module(path)
+            try:
+                tree = parse_module(path)
+            except BadFile as error:
+                problems += error.problems  # the other modules' are told with it
+                continue
             problems += _empty_promises(path, tree)
             modules[path.stem] = _names(tree)
             declared = dunder_all(tree)

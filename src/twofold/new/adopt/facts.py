@@ -179,6 +179,8 @@ def settle_licence(facts: Facts) -> None:
                     facts.remarks.append(f"the licence '{text}' is {value} by its classifier")
     if isinstance(value, str) and licences:
         facts.project["classifiers"] = [c for c in classifiers if c not in licences]
+        if not facts.project["classifiers"]:
+            del facts.project["classifiers"]
         facts.remarks.append(
             f"the licence is the expression {value}; PyPI refuses licence classifiers beside it, "
             f"so left out: {', '.join(licences)}"
