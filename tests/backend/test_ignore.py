@@ -138,7 +138,9 @@ _LINE = st.tuples(st.sampled_from(["", "!", "/"]), st.lists(_PIECES, min_size=1,
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(_LINE, min_size=1, max_size=4))
 def test_any_gitignore_is_read_as_git_reads_it(tmp_path: Path, lines: list[str]) -> None:

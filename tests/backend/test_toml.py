@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from twofold_build.toml import _NotPlain, _Plain
@@ -29,7 +29,7 @@ def agrees(text: str) -> bool:
     return True
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(_PIECES), max_size=14).map("".join))
 def test_what_is_read_by_hand_is_what_tomllib_reads(text: str) -> None:
     agrees(text)

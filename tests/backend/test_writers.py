@@ -30,7 +30,9 @@ _FILES = st.dictionaries(_PATHS, st.tuples(st.binary(max_size=3000), st.booleans
 
 
 @settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=120,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(_FILES)
 def test_any_files_come_back_from_both(

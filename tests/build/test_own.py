@@ -298,9 +298,10 @@ def test_kinds_have_options_of_their_own(
 def test_progress_is_shown_on_a_terminal_for_work_over_a_second() -> None:
     ours, theirs = os.openpty()
     script = (
-        "import time; from twofold.cli.build import _progress; tell = _progress();"
-        "tell(1_000_000, 9_000_000); time.sleep(1.1); tell(2_000_000, 9_000_000);"
-        "tell(3_000_000, 9_000_000); time.sleep(0.2); tell(4_000_000, 9_000_000);"
+        "import time; now = [0.0]; time.monotonic = lambda: now[0];"  # no clock but our own
+        "from twofold.cli.build import _progress; tell = _progress();"
+        "tell(1_000_000, 9_000_000); now[0] += 1.1; tell(2_000_000, 9_000_000);"
+        "tell(3_000_000, 9_000_000); now[0] += 0.2; tell(4_000_000, 9_000_000);"
         "tell(9_000_000, 9_000_000)"
     )
     subprocess.run([sys.executable, "-c", script], stderr=theirs, check=True)

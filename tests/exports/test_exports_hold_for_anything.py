@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from twofold.exports import keep_exports
@@ -98,7 +98,7 @@ def others(text: str) -> list[str]:
     return found
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(inits(), MODULES)
 def test_twice_is_as_once_and_what_is_not_ours_is_kept(
     init: str, modules: dict[str, list[str]]
@@ -118,7 +118,7 @@ def test_twice_is_as_once_and_what_is_not_ours_is_kept(
             assert {alias.name for alias in node.names} <= bound
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(inits(), MODULES)
 def test_the_lazy_form_holds_for_anything_too(init: str, modules: dict[str, list[str]]) -> None:
     with package(init, modules) as found:

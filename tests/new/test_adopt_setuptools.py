@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.new.adopted import adopted
@@ -348,7 +348,7 @@ def test_manifest_in_becomes_includes_and_excludes_of_the_sdist(tmp_path: Path) 
     ]
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(["setup.py", "setup.cfg", "pyproject.toml"]), st.data())
 def test_no_damage_to_an_old_file_ends_in_a_traceback(name: str, data: st.DataObject) -> None:
     lines = {"setup.py": SETUP_PY, "setup.cfg": SETUP_CFG, "pyproject.toml": TOOL}[name].split("\n")

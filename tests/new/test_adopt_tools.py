@@ -362,7 +362,9 @@ TYPES = st.sampled_from(
 
 
 @settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.data())
 def test_no_value_of_a_wrong_type_ends_in_a_traceback(tmp_path: Path, data: st.DataObject) -> None:
