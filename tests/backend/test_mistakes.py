@@ -367,3 +367,12 @@ def test_a_version_that_is_imported_from_beside_is_led_to(tmp_path: Path) -> Non
     with pytest.raises(ProjectErrors) as caught:
         plan(root)
     assert "not valid Python" in caught.value.problems[0].hint
+
+
+def test_quotation_marks_of_a_word_processor_are_named(tmp_path: Path) -> None:
+    root = folder(tmp_path, BASE.replace('"A sample"', "\u201cA sample\u201d"))
+    with pytest.raises(ProjectErrors) as caught:
+        plan(root)
+    (problem,) = caught.value.problems
+    assert problem.where == "pyproject.toml:8"
+    assert "straight quotation marks" in problem.hint

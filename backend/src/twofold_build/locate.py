@@ -123,6 +123,8 @@ def syntax_problem(text: str, message: str) -> tuple[str, str, int]:
         hint = "TOML writes 'key = value', with '=' in place of ':'"
     elif re.match(r"^\s*[\w.-]+\s*=\s*(True|False|None)\b", line):
         hint = "TOML writes true and false in lower case, and has no None"
+    elif re.match(r"[^\"']*=\s*\[?\s*[“”„‟‘’‚«»`´]", line):
+        hint = 'write straight quotation marks: "'
     elif line.count('"') % 2:
         hint = "a quotation mark is missing"
     elif "verwrite" in plain or "twice" in plain or "mutate" in plain:
