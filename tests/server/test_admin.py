@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete, update
 
 from tests.server.conftest import Place, serve
 from tests.server.packages import make_wheel
@@ -20,9 +21,10 @@ from twofold.cli import main
 from twofold.errors import Refused, TwofoldError
 from twofold.server.app import open_registry
 from twofold.server.model import Action
-from twofold.server.registry import Registry, administration, changing, people, upkeep
+from twofold.server.registry import Registry, administration, changing, log, people, upkeep
 from twofold.server.settings import Settings
 from twofold.server.store import Blobs, Database
+from twofold.server.store.schema import pages as stored_pages
 
 
 def admin(place: Place, *words: str, code: int = 0) -> None:
@@ -145,6 +147,65 @@ def test_a_wrong_word_is_told(place: Place, capsys: pytest.CaptureFixture[str]) 
 def blob_path(registry: Registry, sha256: str) -> Path:
     assert registry.blobs.folder is not None
     return registry.blobs.folder / "blobs" / sha256[:2] / sha256[2:4] / sha256
+
+
+BAD_WORDS = {
+    ("token", "owner", "--days", "0"): (2, "is no number from 1 to 36500"),
+    ("token", "owner", "--days", "99999999"): (2, "is no number from 1 to 36500"),
+    ("token", "owner", "--channel", "none-such"): (1, "There is no channel 'none-such'"),
+    ("token", "owner", "--project", "???"): (1, "No project is called"),
+    ("token", "owner", "--actions", "fly"): (2, "are no actions"),
+    ("prefix", "main", "", "owner"): (1, "No names of projects begin with"),
+    ("prefix", "main", "-", "owner"): (1, "No names of projects begin with"),
+    ("prefix", "main", "\xe4", "owner"): (1, "No names of projects begin with"),
+    ("rule", "main", "keep-days", "9" * 30): (1, "is no keep-days"),
+    ("rule", "main", "quota", "9" * 5000): (1, "is no quota"),
+    ("retain", "main", "--keep", "1", "--days", "-1"): (2, "is no number from 0"),
+    ("retain", "main", "--keep", "1", "--days", "9999999"): (2, "is no number from 0"),
+    ("publisher", "main", "p", "--issuer", "https://ci.invalid", "--claim", "x"): (2, "no claim"),
+}
+
+
+@pytest.mark.parametrize("words", BAD_WORDS)
+def test_bad_words_are_told_with_what_to_do_and_change_nothing(
+    place: Place, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, message = BAD_WORDS[words]
+    before = len(log.read(place.registry, log.Span()))
+    try:
+        admin(place, *words, code=code)
+    except SystemExit as ended:
+        assert ended.code == code
+    told = capsys.readouterr().err
+    assert message in told
+    assert "hint: " in told or "There is no" in told
+    assert len(log.read(place.registry, log.Span())) == before
+
+
+def test_a_token_for_a_project_is_good_however_its_name_is_written(
+    served: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    admin(served, "token", "owner", "--project", "My.Package")
+    token = output(capsys).split()[-1]
+    assert served.upload(make_wheel(tmp_path), token).status_code == 200
+    assert served.upload(make_wheel(tmp_path, "other"), token).status_code == 403
+
+
+def test_pages_that_say_another_thing_than_the_records_are_found(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.publish(make_wheel(tmp_path, "one"))
+    place.publish(make_wheel(tmp_path, "two"))
+    admin(place, "verify")
+    with place.registry.database.write() as db:
+        db.execute(delete(stored_pages).where(stored_pages.c.key == "simple/main/html/one"))
+        body = stored_pages.c.key == "simple/main/json/two"
+        db.execute(update(stored_pages).where(body).values(body=b'{"files": []}'))
+    capsys.readouterr()
+    admin(place, "verify", code=1)
+    told = capsys.readouterr().err
+    for project in ("one", "two"):
+        assert f"stale pages: main/label/main/simple/{project}" in told
 
 
 def test_a_damaged_and_a_missing_object_are_found_and_repaired(

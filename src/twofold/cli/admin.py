@@ -12,11 +12,27 @@ from twofold.errors import TwofoldError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 DESCRIPTION = """\
 Look after a registry. Works on its store (the same --data, --database and --objects as
 'twofold serve'), whether it is being served or not. Every change is in the audit log."""
+
+#: The longest time that is told in days: the calendar of datetime ends some day.
+MOST_DAYS = 36_500
+
+
+def _days(least: int) -> Callable[[str], int]:
+    """An argparse type: a number of days from `least` on."""
+
+    def read(word: str) -> int:
+        if not word.isascii() or not word.isdigit() or not least <= int(word) <= MOST_DAYS:
+            raise argparse.ArgumentTypeError(f"{word!r} is no number from {least} to {MOST_DAYS}")
+        return int(word)
+
+    return read
+
 
 #: Subcommand -> (help, arguments as (name, options)). What each does is in admin_actions.
 COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
@@ -66,7 +82,7 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
             ("--channel", {}),
             ("--project", {}),
             ("--actions", {"default": "read,upload,admin"}),
-            ("--days", {"type": int, "help": "how long it lives; for ever unless said"}),
+            ("--days", {"type": _days(1), "help": "how long it lives; for ever unless said"}),
         ],
     ),
     "tokens": ("list a user's tokens", [("user", {})]),
@@ -109,7 +125,7 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
         [
             ("channel", {"nargs": "?", "help": "all that have a rule, unless said"}),
             ("--keep", {"type": int, "help": "how many stay; the channel's rule unless said"}),
-            ("--days", {"type": int, "default": 0, "help": "only what is older"}),
+            ("--days", {"type": _days(0), "default": 0, "help": "only what is older"}),
             ("--dry-run", {"action": "store_true", "help": "only say what would go"}),
         ],
     ),

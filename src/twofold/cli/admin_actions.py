@@ -160,6 +160,9 @@ def _revoke(registry: Registry, args: argparse.Namespace, show: Show) -> int:
 
 
 def _publisher(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+    for claim in args.claim:
+        if not all(claim.partition("=")[::2]):
+            raise UsageError(f"'{claim}' is no claim with its value", "--claim repository=o/r")
     claims = dict(claim.partition("=")[::2] for claim in args.claim)
     added = trust.add_publisher(registry, BY, args.channel, args.project, args.issuer, claims)
     return show.row(id=added.id, project=added.project, issuer=added.issuer)

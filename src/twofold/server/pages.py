@@ -33,17 +33,26 @@ def render_project(
 
     A name stays known when its files are deleted: its page is then empty, and not 404.
     """
+    for label, page in project_pages(db, channel, project, gone).items():
+        _set_simple_page(db, channel, project.key, serial, label, page)
+
+
+def project_pages(
+    db: Connection, channel: Channel, project: Project, gone: Iterable[str] = ()
+) -> dict[str, dict[str, Any]]:
+    """By label: the JSON value of the project's simple page, from the records as they are."""
     every = files.files_of_project(db, project.id, deleted=True)
     python = [file for file in every if not file.kind.is_conda]
     namespace = namespace_of(db, channel, project.key, every)
+    found = {}
     for label in {page_label(name) for file in python for name in file.labels}.union(gone):
         shown = [
             file
             for file in python
             if file.deleted_at is None and label in map(page_label, file.labels)
         ]
-        page = simple.project_page(project, shown, namespace)
-        _set_simple_page(db, channel, project.key, serial, label, page)
+        found[label] = simple.project_page(project, shown, namespace)
+    return found
 
 
 def page_label(label: str) -> str:

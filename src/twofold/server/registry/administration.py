@@ -6,6 +6,7 @@ right; `by` is the name that the audit log shows.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,13 +25,18 @@ from twofold.server.store.audit import Change
 #: Who acts when `twofold admin` is run on the store: may everything, is no user.
 OPERATOR = Actor(operator=True)
 
+#: What a quota, in bytes, and a rule's days are at most: as the management API has them.
+MOST_BYTES, MOST_DAYS = 2**62, 100_000
+
+_PREFIX = re.compile(r"(?=.{1,64}\Z)[a-z0-9]+(-[a-z0-9]+)*")
+
 #: The rules a channel may have -> how their words are read.
 RULES: Mapping[str, Callable[[str], Any]] = {
     "quota": lambda word: None if word == "none" else _at_least(word, 0),
     "deletion": lambda word: _one_of(word, ("upload", "admin", "never")),
     "public": lambda word: _one_of(word, ("yes", "no")) == "yes",
     "keep": lambda word: None if word == "none" else _at_least(word, 1),
-    "keep-days": lambda word: None if word == "none" else _at_least(word, 0),
+    "keep-days": lambda word: None if word == "none" else _at_least(word, 0, MOST_DAYS),
     "base-url": base_url,
     "v3": lambda word: _one_of(word, ("yes", "no")) == "yes",
 }
@@ -42,9 +48,10 @@ def _one_of(word: str, words: tuple[str, ...]) -> str:
     return word
 
 
-def _at_least(word: str, least: int) -> int:
-    if not word.isascii() or not word.isdigit() or int(word) < least:
-        raise ValueError(f"a whole number from {least} on, or none")
+def _at_least(word: str, least: int, most: int = MOST_BYTES) -> int:
+    is_number = word.isascii() and word.isdigit() and len(word) < 20
+    if not is_number or not least <= int(word) <= most:
+        raise ValueError(f"a whole number from {least} to {most}, or none")
     return int(word)
 
 
@@ -85,7 +92,10 @@ def reserve_prefix(
 
     The pages of the projects that stand under it tell so from then on.
     """
-    key = normalised(prefix)
+    key = normalised(prefix.rstrip("-_.*"))
+    if not _PREFIX.fullmatch(key):
+        hint = "letters, digits and - between them, as in names of projects; at most 64"
+        raise Refused("invalid-prefix", f"No names of projects begin with {prefix[:80]!a}", hint)
     with registry.database.write_in_turn() as db:
         found = channel_named(db, channel)
         channels.set_prefix(db, found.id, key, owner.id if owner else None)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from twofold.errors import Refused
+from twofold.names import normalised
 from twofold.server import access, tokens
 from twofold.server.model import Action, Actor, Channel, Token, User
 from twofold.server.registry import Registry
@@ -21,6 +22,9 @@ EVERYTHING = frozenset({Action.READ, Action.UPLOAD, Action.ADMIN})
 RESERVED = frozenset({"api", "t", "static", "healthz", "readyz", "metrics", "admin", "_", "upload"})
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+#: A project's normalised name (PEP 503).
+_PROJECT = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True)
@@ -85,12 +89,25 @@ def give_token(registry: Registry, by: str, user: User, request: TokenRequest) -
 def new_token(
     db: Connection, by: str, user: User, request: TokenRequest, at: datetime
 ) -> tuple[str, Token]:
-    """A new token, noted in the audit log."""
-    secret = tokens.new_token()
+    """A new token, noted in the audit log. Raises Refused for a place where none can be good."""
+    secret, request = tokens.new_token(), _in_a_place(db, request)
     token = _add_token(db, user, request, secret, at)
     detail = {"name": request.name, "channel": request.channel, "project": request.project}
     audit.note_change(db, audit.Change(at, by, "token", "", token.shown, detail))
     return secret, token
+
+
+def _in_a_place(db: Connection, request: TokenRequest) -> TokenRequest:
+    """The request, its project named as the store names it; the project may be yet to come."""
+    if request.channel is not None and channels.channel_named(db, request.channel) is None:
+        raise Refused("no-channel", f"There is no channel '{request.channel[:100]}'", status=404)
+    if request.project is None:
+        return request
+    key = normalised(request.project)
+    if not _PROJECT.fullmatch(key):
+        hint = "letters and digits, with - . _ between them"
+        raise Refused("invalid-name", f"No project is called {request.project[:80]!a}", hint)
+    return replace(request, project=key)
 
 
 def _add_token(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 from twofold.errors import TwofoldError
 from twofold.server import wheel_records
 from twofold.server.manner import manner_of
 from twofold.server.model import Channel
+from twofold.server.pages import HTML, JSON, project_pages, simple_key
 from twofold.server.registry import Registry
 from twofold.server.registry.holding import remove_unneeded
 from twofold.server.store import Blobs, Connection, Database, channels, files, moving, pages
@@ -63,6 +66,7 @@ def verify(registry: Registry, repair_from: Blobs | None = None) -> Verdict:
         still = files.recorded_blobs(db)  # what was deleted meanwhile may have been swept
         verdict.missing = [sha256 for sha256 in verdict.missing if sha256 in still]
         for channel in channels.all_channels(db):
+            verdict.stale_pages += _stale_simple_pages(db, channel)
             verdict.stale_pages += _stale_shards(db, channel)
     return verdict
 
@@ -87,6 +91,29 @@ def _repair(registry: Registry, sha256: str, source: Blobs) -> bool:
 def _workplace(registry: Registry) -> Path:
     registry.spool.mkdir(parents=True, exist_ok=True)
     return Path(mkdtemp(prefix="upkeep-", dir=registry.spool))
+
+
+def _stale_simple_pages(db: Connection, channel: Channel) -> list[str]:
+    """Simple pages that say another thing than the records do, in either form."""
+    found = []
+    for project in channels.projects_of(db, channel.id):
+        for label, value in project_pages(db, channel, project).items():
+            json_page = pages.page(db, channel.id, simple_key(label, JSON, project.key))
+            html_page = pages.page(db, channel.id, simple_key(label, HTML, project.key))
+            told = json.loads(json_page.body) if json_page else {}
+            links = html_page.body.count(b"<a ") if html_page else -1
+            if _gist(told) != _gist(value) or links != len(value["files"]):
+                found.append(f"{channel.name}/label/{label}/simple/{project.key}")
+    return found
+
+
+def _gist(page: Mapping[str, Any]) -> object:
+    """What a page says that matters; pages of older versions may say less of a file."""
+    told = [
+        (file["filename"], file["hashes"]["sha256"], file.get("yanked", False))
+        for file in page.get("files", ())
+    ]
+    return told, page.get("project-status"), page.get("namespace")
 
 
 def _stale_shards(db: Connection, channel: Channel) -> list[str]:
