@@ -37,7 +37,7 @@ from twofold_build.leftovers import sweep
 
 _STATE = ".twofold-converted.json"
 #: Changed whenever conversion writes other bytes than before, so that nothing old is kept.
-_FORM = "2"
+_FORM = "3"
 
 
 #: Where a file's fault has no better remedy.
@@ -145,7 +145,7 @@ def _options(
         metadata_of=first_of(
             at_hand(metadata), in_folders(folders), in_use(), asked_for(request.target)
         ),
-        python=narrow.python.removesuffix("t"),
+        python=narrow.python,
         platform=subdir_of(narrow.platform),
         level=request.level,
         v3=request.v3,

@@ -35,7 +35,7 @@ class CondaOptions:
     and gives way to `names`. `depends` and `constrains` are added MatchSpecs, `leave_out` PyPI
     names of dependencies that conda does not need. `channels` are where its dependencies live.
     `extras_as_packages` makes `name-extra` packages. `v3` adds the records of CEP 43-48.
-    `python` ('3.12') and `platform` ('linux-64') narrow a package down to one target where its
+    `python` ('3.12', '3.13t') and `platform` ('linux-64') narrow it down to one target where its
     markers ask for more than one. `timestamp` is in milliseconds UTC, 0 for the wheel's own.
     `metadata_of` gives the METADATA of a dependency for its extras (convert/dependencies.py).
     `level` is the compressor's, 0 for the fast default.

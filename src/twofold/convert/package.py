@@ -10,7 +10,7 @@ from twofold.conda_metadata import CondaPackage
 from twofold.convert.about import about_of
 from twofold.convert.needs import match_spec, needs_of
 from twofold.convert.options import CondaOptions
-from twofold.convert.platforms import Abi, Place, abi_of, places_of
+from twofold.convert.platforms import Abi, Place, abis_of, places_of
 from twofold.convert.scope import Scope
 from twofold.convert.versions import conda_spec
 from twofold.errors import TwofoldError
@@ -32,7 +32,7 @@ def packages_of(
     tags: Sequence[str],
     options: CondaOptions | None = None,
 ) -> list[CondaPackage]:
-    """The conda packages a wheel stands for: one, unless markers or a universal wheel ask for more.
+    """The conda packages a wheel stands for: one, unless its markers or its tags ask for more.
 
     `metadata` is METADATA, `scripts` entry_points.txt, `tags` the wheel's expanded tags. Raises
     TwofoldError (and BadFile for unusable metadata), all dependency problems told together.
@@ -40,9 +40,9 @@ def packages_of(
     options = options or CondaOptions()
     parsed = parse_metadata(metadata)
     needs = needs_of(parsed, options)
-    abi = abi_of(tags)
+    abis = abis_of(tags, options.python)
     found = []
-    for place in places_of(tags):
+    for place, abi in ((place, abi) for place in places_of(tags) for abi in abis):
         limits = None
         if needs.optional:
             from twofold.convert.constraints import constraints_of
@@ -92,9 +92,9 @@ def unsaid_of(
     options = options or CondaOptions()
     parsed = parse_metadata(metadata)
     needs = needs_of(parsed, options)
-    abi = abi_of(tags)
+    abis = abis_of(tags, options.python)
     found: list[str] = []
-    for place in places_of(tags):
+    for place, abi in ((place, abi) for place in places_of(tags) for abi in abis):
         scope = _scope(parsed, abi, place, options)
         found += constraints_of(needs.optional, scope, options).unsaid
         if any(need.when for need in needs.always):
@@ -111,7 +111,8 @@ def unsaid_of(
 
 def _scope(parsed: CoreMetadata, abi: Abi, place: Place, options: CondaOptions) -> Scope:
     subdir = "" if place.subdir == "noarch" else place.subdir
-    requires = parsed.requires_python or ""
+    bounds = [parsed.requires_python or "", f">={abi.at_least}" if abi.at_least else ""]
+    requires = ",".join(bound for bound in bounds if bound)
     return Scope(requires, abi.minor, subdir, options.python, options.platform)
 
 
@@ -149,11 +150,14 @@ def _package(
     subdir = variant.subdir or place.subdir
     label = variant.label
     if abi.minor:
-        label = f"{abi.tag.replace('cp', 'py', 1)}{variant.label.removeprefix('py')}"
+        label = variant.label.replace("py", abi.tag.replace("cp", "py", 1), 1)
+    elif abi.at_least and not variant.low:
+        # A release may have wheels for several ranges (cp39-abi3 and cp311-abi3).
+        label = variant.label.replace("py", f"pyge{abi.at_least.replace('.', '')}", 1)
     if place.is_musl:
         label = f"musl_{label}"
     guards = [*place.needs, *([variant.guard] if variant.guard else [])]
-    depends = [*_pythons(parsed, variant, abi), *variant.depends, *options.depends, *guards]
+    depends = [*_pythons(parsed, variant, abi, subdir), *variant.depends, *options.depends, *guards]
     return CondaPackage(
         name=options.name or conda_name(parsed.name, options.known_names),
         version=conda_version(parsed.version),
@@ -173,14 +177,15 @@ def conda_version(version: str) -> str:
     return canonical_version(version)
 
 
-def _pythons(parsed: CoreMetadata, variant: Variant | _Plain, abi: Abi) -> list[str]:
-    """`python` with the wheel's range and the variant's; `python_abi` for one CPython."""
+def _pythons(parsed: CoreMetadata, variant: Variant | _Plain, abi: Abi, subdir: str) -> list[str]:
+    """`python` with the range of wheel and variant; `python_abi` for binaries of one CPython."""
     if abi.minor:
         major, minor = abi.minor.split(".")
         specs = [f"python >={abi.minor},<{major}.{int(minor) + 1}.0a0"]
         if variant.low or variant.high:
             specs = [f"python {_range(variant.low or abi.minor, variant.high, '')}"]
-        return [*specs, f"python_abi {abi.minor}.* *_{abi.tag}"]
+        binary = subdir != "noarch"
+        return [*specs, *([f"python_abi {abi.minor}.* *_{abi.tag}"] if binary else [])]
     try:
         spec = conda_spec(parsed.requires_python or "")
     except TwofoldError as error:

@@ -58,6 +58,13 @@ class Abi:
         self.tag = tag
         self.at_least = at_least
 
+    @property
+    def spelt(self) -> str:
+        """As `--python` says it: 3.12, 3.13t, and `3.9 and later`."""
+        if self.minor:
+            return self.minor + ("t" if self.tag.endswith("t") else "")
+        return f"{self.at_least} and later" if self.at_least else "3"
+
 
 def places_of(tags: Sequence[str]) -> list[Place]:
     """The subdirs a wheel's package belongs to; `noarch` alone for `any`. Raises TwofoldError.
@@ -81,30 +88,72 @@ def places_of(tags: Sequence[str]) -> list[Place]:
     return [place for _, (_, place) in sorted(found.items())]
 
 
-def abi_of(tags: Sequence[str]) -> Abi:
-    """Which Pythons the wheel runs on. Raises TwofoldError for wheels of other Pythons."""
+def abis_of(tags: Sequence[str], python: str = "") -> list[Abi]:
+    """The Pythons a wheel runs on, one or more, each of which gets a package of its own.
+
+    `python` ('3.12', '3.13t') chooses among several. The tags of a compressed set are multiplied
+    out (`cp311.cp312-cp311.cp312`), so pairs of a Python with another's ABI mean nothing. Raises
+    TwofoldError for wheels of other Pythons, and for a choice that the wheel is not for.
+    """
     pairs = sorted({tuple(tag.split("-")[:2]) for tag in tags})
-    stable = [python for python, abi in pairs if abi == "abi3"]
+    stable = [tag for tag, abi in pairs if abi == "abi3" and re.fullmatch(r"cp3\d*", tag)]
     if stable:
-        return Abi(at_least=_minor(min(stable, key=lambda python: int(python[3:] or 0))))
-    if any(abi == "none" and python in ("py3", "py2.py3") for python, abi in pairs):
-        return Abi()
-    cpython = [(python, abi) for python, abi in pairs if re.fullmatch(r"cp3\d+", python)]
-    if len(cpython) > 1:
-        raise TwofoldError(
-            f"the wheel is for several Pythons at once: {', '.join('-'.join(p) for p in cpython)}",
-            "a conda package with its files in site-packages is for one: build a wheel for each",
-        )
-    if cpython:
-        python, abi = cpython[0]
-        return Abi(_minor(python), abi if abi != "none" else python)
-    lowest = [python for python, abi in pairs if abi == "none" and re.fullmatch(r"py3\d+", python)]
+        return [Abi(at_least=_minor(min(stable, key=_number)))]
+    if any(abi == "none" and tag == "py3" for tag, abi in pairs):
+        return [Abi()]
+    cpython = [(tag, abi) for tag, abi in pairs if re.fullmatch(r"cp3\d+", tag)]
+    own = {abi if abi != "none" else tag: tag for tag, abi in cpython if _is_own(tag, abi)}
+    found = [Abi(_minor(tag), abi) for abi, tag in sorted(own.items(), key=_by_number)]
+    lowest = [tag for tag, abi in pairs if abi == "none" and re.fullmatch(r"py3\d+", tag)]
     if lowest:
-        return Abi(at_least=_minor(min(lowest, key=lambda python: int(python[3:]))))
+        found.append(Abi(at_least=_minor(min(lowest, key=_number))))
+    if not found and cpython:
+        tag, abi = cpython[0]
+        raise TwofoldError(
+            f"no Python is what the wheel's tags say: {tag} has never the ABI {abi}",
+            "build the wheel again, or choose another one of the release",
+        )
+    if not found:
+        raise TwofoldError(
+            f"the wheel is for another Python than CPython 3: {', '.join(tags)}",
+            "choose a wheel tagged py3 or cp3XY",
+        )
+    return _chosen(found, python) if python and len(found) > 1 else found
+
+
+def _chosen(abis: list[Abi], python: str) -> list[Abi]:
+    """Those of several that run on one Python."""
+    number = int(python.removesuffix("t").partition(".")[2])
+    chosen = [
+        abi
+        for abi in abis
+        if abi.spelt == python or (abi.at_least and int(abi.at_least.partition(".")[2]) <= number)
+    ]
+    if chosen:
+        return chosen
     raise TwofoldError(
-        f"the wheel is for another Python than CPython 3: {', '.join(tags)}",
-        "choose a wheel tagged py3 or cp3XY",
+        f"the wheel is not for Python {python}: it is for {', '.join(a.spelt for a in abis)}",
+        "choose one of these with --python, or another wheel of the release",
     )
+
+
+def _is_own(python: str, abi: str) -> bool:
+    """Whether an ABI tag can be one of a CPython's own: cp313, cp313t, cp37m, or none at all."""
+    return abi == "none" or re.fullmatch(rf"{python}[a-z]*", abi) is not None
+
+
+def _number(tag: str) -> int:
+    return int(re.sub(r"\D", "", tag)[1:] or 0)
+
+
+def _by_number(pair: tuple[str, str]) -> tuple[int, str]:
+    return _number(pair[1]), pair[0]
+
+
+def abi_in(depends: Sequence[str]) -> Abi:
+    """The Python of a platform package, which says it by its `python_abi`."""
+    found = [re.fullmatch(r"python_abi (3\.\d+)\.\* \*_(\w+)", spec) for spec in depends]
+    return next((Abi(one[1], one[2]) for one in found if one), Abi())
 
 
 def machine_of(subdir: str) -> str:

@@ -6,7 +6,8 @@ from __future__ import annotations
 class Scope:
     """`requires_python`, one `minor` ('3.11') or '', one `subdir` or ''.
 
-    `python` and `platform` narrow it down to one target, but only where markers differ.
+    `python` ('3.12', or '3.13t') and `platform` narrow it down to one target, but only where
+    markers differ.
     """
 
     __slots__ = ("minor", "platform", "python", "requires_python", "subdir")
@@ -22,5 +23,5 @@ class Scope:
         self.requires_python = requires_python
         self.minor = minor
         self.subdir = subdir
-        self.python = python
+        self.python = python.removesuffix("t")
         self.platform = platform

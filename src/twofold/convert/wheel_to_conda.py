@@ -18,7 +18,7 @@ from twofold.conda_metadata import CondaPackage
 from twofold.convert.layout import PLACEHOLDER, Layout, entry_point_script, script
 from twofold.convert.options import CondaOptions
 from twofold.convert.package import packages_of, unsaid_of
-from twofold.convert.platforms import abi_of
+from twofold.convert.platforms import abi_in
 from twofold.errors import BadFile
 from twofold.formats import limits
 from twofold.formats.conda import CondaWriter
@@ -93,7 +93,7 @@ def lay_down(source: WheelFile, package: CondaPackage, writer: PackageWriter) ->
     if package.subdir.startswith("win-") and package.entry_points:
         # conda's installers make the .exe of an entry point for noarch python alone (CEP 20).
         package.noarch = "python"
-    layout = Layout(package, abi_of(source.name.tags), normalised(source.metadata.name))
+    layout = Layout(package, abi_in(package.depends), normalised(source.metadata.name))
     try:
         _Copy(source, writer, layout).run()
         writer.close()

@@ -1,0 +1,168 @@
+"""Wheels for several Pythons at once become a package for each, which solvers tell apart."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rattler import (
+    BuildString,
+    Gateway,
+    GenericVirtualPackage,
+    PackageName,
+    SourceConfig,
+    Version,
+    solve,
+)
+from rattler.exceptions import SolverError
+
+from tests.conftest import Ran
+from tests.convert.test_wheels import contents
+from tests.formats.making import METADATA, put_conda, put_wheel
+from twofold.conda_metadata import CondaPackage
+from twofold.convert import CondaOptions, convert_all, packages_of
+from twofold.convert.platforms import abis_of
+from twofold.errors import TwofoldError
+from twofold.formats.contents import problems_of
+from twofold.index.folder import index_folder
+from twofold.names import wheel_name
+
+LINUX = "manylinux_2_17_x86_64"
+VIRTUAL = {"__unix": "0", "__linux": "6.0", "__glibc": "2.35"}
+FILES = {
+    "my_package/__init__.py": b"",
+    "my_package/_fast.cpython-311-x86_64-linux-gnu.so": b"\x7fELF 311",
+    "my_package/_fast.cpython-312-x86_64-linux-gnu.so": b"\x7fELF 312",
+}
+#: Tags of a wheel -> which of its packages each Python gets, '' for none.
+CASES = {
+    "cp311.cp312-none-any": {"3.10": "", "3.11": "py311_0", "3.12": "py312_0", "3.13": ""},
+    f"cp311.cp312-cp311.cp312-{LINUX}": {
+        "3.10": "",
+        "3.11": "py311_0",
+        "3.12": "py312_0",
+        "3.13t": "",
+    },
+    f"cp313-cp313.cp313t-{LINUX}": {"3.12": "", "3.13": "py313_0", "3.13t": "py313t_0"},
+    f"cp39.cp310-abi3-{LINUX}": {"3.8": "", "3.9": "pyge39_0", "3.12": "pyge39_0"},
+    "cp311.py313-none-any": {"3.11": "py311_0", "3.12": "", "3.14": "pyge313_0"},
+    "py2.py3-none-any": {"3.9": "py_0", "3.14": "py_0"},
+    f"py2.py3-none-{LINUX}": {"3.9": "py_0", "3.14": "py_0"},
+}
+
+
+@pytest.mark.parametrize(
+    ("tags", "python", "build"),
+    [(tags, python, build) for tags, found in CASES.items() for python, build in found.items()],
+)
+def test_each_python_is_given_the_package_for_it(
+    tmp_path: Path, tags: str, python: str, build: str
+) -> None:
+    channel = tmp_path / "channel"
+    wheel = put_wheel(tmp_path, FILES, filename=f"my_package-1.0.0-{tags}.whl")
+    for made in convert_all(wheel, channel):
+        assert problems_of(made.path) == []
+    put_python(channel, python)
+    index_folder(channel)
+    if not build:
+        with pytest.raises(SolverError):
+            asyncio.run(solved(channel))
+    else:
+        assert asyncio.run(solved(channel))["my_package"] == build
+
+
+def put_python(channel: Path, python: str) -> None:
+    """A python and its python_abi, by their records."""
+    minor, tag = python.removesuffix("t"), f"cp{python.replace('.', '')}"
+    abi = f"python_abi {minor}.* *_{tag}"
+    folder = channel / "noarch"
+    put_conda(folder, CondaPackage("python", f"{minor}.1", noarch="generic", depends=[abi]))
+    put_conda(
+        folder, CondaPackage("python_abi", minor, build=f"0_{tag}", noarch="generic", depends=[])
+    )
+
+
+async def solved(channel: Path) -> dict[str, str]:
+    """Package -> build string of a solution for Linux."""
+    records = await solve(
+        sources=[channel.as_uri()],
+        specs=["my_package"],
+        platforms=["linux-64", "noarch"],
+        gateway=Gateway(
+            cache_dir=channel.parent / "cache",
+            default_config=SourceConfig(cache_action="no-cache"),
+        ),
+        virtual_packages=[
+            GenericVirtualPackage(
+                PackageName(name), Version(version), BuildString.new_unchecked("0")
+            )
+            for name, version in VIRTUAL.items()
+        ],
+    )
+    return {record.name.source: str(record.build) for record in records}
+
+
+def test_wheels_of_one_release_never_become_the_same_file(tmp_path: Path) -> None:
+    tags = [
+        "py3-none-any",
+        "py39-none-any",
+        "py311-none-any",
+        "cp39.cp310-none-any",
+        f"cp38-abi3-{LINUX}",
+        f"cp311-abi3-{LINUX}",
+        f"cp311.cp312-cp311.cp312-{LINUX}",
+        f"cp313-cp313.cp313t-{LINUX}",
+        "cp311-abi3-musllinux_1_2_x86_64",
+        f"py3-none-{LINUX}",
+    ]
+    channel = tmp_path / "channel"
+    made = []
+    for tag in tags:
+        wheel = put_wheel(tmp_path, FILES, filename=f"my_package-1.0.0-{tag}.whl")
+        made += [one.path for one in convert_all(wheel, channel)]
+    assert len(made) == len(set(made)) == len(tags) + 3
+    assert not index_folder(channel).problems
+
+
+def test_files_lie_where_each_python_looks(tmp_path: Path) -> None:
+    wheel = put_wheel(tmp_path, FILES, filename=f"my_package-1.0.0-cp313-cp313.cp313t-{LINUX}.whl")
+    one, other = convert_all(wheel, tmp_path / "channel")
+    assert "lib/python3.13/site-packages/my_package/__init__.py" in contents(one.path)
+    assert "lib/python3.13t/site-packages/my_package/__init__.py" in contents(other.path)
+
+
+def test_markers_are_judged_for_each_python() -> None:
+    metadata = METADATA + "Requires-Dist: tomli; python_version < '3.12'\n"
+    tags = wheel_name("my_package-1.0.0-cp311.cp312-none-any.whl").tags
+    found = {p.build: p.depends for p in packages_of(metadata.encode(), None, tags)}
+    assert found == {
+        "py311_0": ("python >=3.11,<3.12.0a0", "tomli"),
+        "py312_0": ("python >=3.12,<3.13.0a0",),
+    }
+    stable = wheel_name(f"my_package-1.0.0-cp312-abi3-{LINUX}.whl").tags
+    (package,) = packages_of(metadata.encode(), None, stable)
+    assert (package.build, package.depends[0]) == ("pyge312_0", "python >=3.12")
+
+
+def test_one_python_may_be_chosen(tmp_path: Path, twofold: Callable[..., Ran]) -> None:
+    filename = f"my_package-1.0.0-cp311.cp312-cp311.cp312-{LINUX}.whl"
+    wheel = put_wheel(tmp_path, FILES, filename=filename)
+    ran = twofold("convert", str(wheel), "--python", "3.12", "--json", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert [one["build"] for one in json.loads(ran.out)["packages"]] == ["py312_0"]
+    ran = twofold("convert", str(wheel), "--python", "3.10", cwd=tmp_path)
+    assert ran.code == 1
+    assert "not for Python 3.10: it is for 3.11, 3.12" in ran.err
+    tags = wheel_name(f"my_package-1.0.0-cp313-cp313.cp313t-{LINUX}.whl").tags
+    for python, build in (("3.13", "py313_0"), ("3.13t", "py313t_0")):
+        found = packages_of(METADATA.encode(), None, tags, CondaOptions(python=python))
+        assert [package.build for package in found] == [build]
+
+
+def test_tags_that_no_python_has_are_refused_with_the_reason() -> None:
+    with pytest.raises(TwofoldError, match="cp311 has never the ABI cp312") as told:
+        abis_of(["cp311-cp312-linux_x86_64"])
+    assert told.value.problems[0].hint
