@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import io
 import socket
@@ -12,7 +13,7 @@ import tarfile
 import time
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +57,11 @@ def _urlsafe(data: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
 
 
-def make_sdist(folder: Path, name: str, version: str, build: str = "") -> Path:
+def make_sdist(
+    folder: Path, name: str, version: str, build: str = "", more: Mapping[str, str] | None = None
+) -> Path:
+    """An sdist; `build` stands before [project], `more` are other files by their paths."""
+    others = {path: text.encode() for path, text in (more or {}).items()}
     path = folder / f"{name}-{version}.tar.gz"
     project = f'{build}[project]\nname = "{name}"\nversion = "{version}"\n'
     with tarfile.open(path, "w:gz") as archive:
@@ -64,6 +69,7 @@ def make_sdist(folder: Path, name: str, version: str, build: str = "") -> Path:
             "PKG-INFO": metadata(name, version),
             "pyproject.toml": project.encode(),
             f"{name}/__init__.py": b"x = 1\n",
+            **others,
         }.items():
             header = tarfile.TarInfo(f"{name}-{version}/{inner}")
             header.size = len(data)
@@ -117,36 +123,64 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+#: Makes the command of a server from its port.
+Command = Callable[[int], list[str]]
+
+
+def start_server(command: Command, path: str, log: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """A server process that answers at `path`, and its address.
+
+    The port is free when it is chosen; whoever takes it before the server does makes the server
+    end, and it is started on another.
+    """
+    for _ in range(5):
+        port = free_port()
+        with log.open("wb") as out:
+            process = subprocess.Popen(command(port), stdout=out, stderr=subprocess.STDOUT)
+        if _answers(process, f"http://127.0.0.1:{port}{path}"):
+            return process, f"http://127.0.0.1:{port}"
+    raise AssertionError(log.read_text(errors="replace"))
+
+
+def _answers(process: subprocess.Popen[bytes], address: str) -> bool:
+    """Wait until a server answers, long enough for a machine that is very busy."""
+    until = time.monotonic() + 300
+    while process.poll() is None and time.monotonic() < until:
+        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=30):
+            return process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    return False
+
+
+def end_server(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 @pytest.fixture
-def started(tmp_path: Path) -> Iterator[Callable[[list[str], str], None]]:
-    """Starts server processes, waits until an address answers, and ends them afterwards."""
+def started(tmp_path: Path) -> Iterator[Callable[[Command], str]]:
+    """Starts server processes, waits until they answer, and ends them afterwards."""
     processes: list[subprocess.Popen[bytes]] = []
 
-    def start(command: list[str], address: str) -> None:
-        log = (tmp_path / f"server-{len(processes)}.log").open("wb")
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-        log.close()
+    def start(command: Command) -> str:
+        log = tmp_path / f"server-{len(processes)}.log"
+        process, address = start_server(command, "/", log)
         processes.append(process)
-        for _ in range(300):
-            assert process.poll() is None, (
-                tmp_path / f"server-{len(processes) - 1}.log"
-            ).read_text()
-            try:
-                with urllib.request.urlopen(address, timeout=2):
-                    return
-            except OSError:
-                time.sleep(0.05)
-        raise AssertionError(f"{command[0]} did not answer at {address}")
+        return address
 
     yield start
     for process in processes:
-        process.terminate()
-    for process in processes:
-        process.wait(timeout=20)
+        end_server(process)
 
 
 @pytest.fixture
-def pypiserver(tmp_path: Path, started: Callable[[list[str], str], None]) -> str:
+def pypiserver(tmp_path: Path, started: Callable[[Command], str]) -> str:
     """The address of a pypiserver that takes uploads from anybody."""
     return _pypiserver(tmp_path / "pypiserver", started, ["-P", ".", "-a", "."])
 
@@ -156,7 +190,7 @@ USER, PASSWORD = "me", 'zq"7f3e9 @the:pass\\word#'
 
 
 @pytest.fixture
-def private_pypiserver(tmp_path: Path, started: Callable[[list[str], str], None]) -> str:
+def private_pypiserver(tmp_path: Path, started: Callable[[Command], str]) -> str:
     """The address of a pypiserver that gives nothing to nobody without USER and PASSWORD."""
     users = tmp_path / "htpasswd"
     digest = base64.b64encode(hashlib.sha1(PASSWORD.encode()).digest()).decode()
@@ -165,10 +199,8 @@ def private_pypiserver(tmp_path: Path, started: Callable[[list[str], str], None]
     return _pypiserver(tmp_path / "private-pypiserver", started, closed)
 
 
-def _pypiserver(folder: Path, started: Callable[[list[str], str], None], rights: list[str]) -> str:
+def _pypiserver(folder: Path, started: Callable[[Command], str], rights: list[str]) -> str:
     folder.mkdir()
-    port = free_port()
-    command = [sys.executable, "-m", "pypiserver", "run", "-i", "127.0.0.1", "-p", str(port)]
-    address = f"http://127.0.0.1:{port}"
-    started([*command, "--backend", "simple-dir", *rights, str(folder)], f"{address}/")
-    return address
+    command = [sys.executable, "-m", "pypiserver", "run", "-i", "127.0.0.1"]
+    more = ["--backend", "simple-dir", *rights, str(folder)]
+    return started(lambda port: [*command, "-p", str(port), *more])

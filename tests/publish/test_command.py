@@ -29,7 +29,7 @@ def on_a_terminal(words: list[str], answer: str, folder: Path) -> tuple[int, str
         os.chdir(folder)
         os.execv(sys.executable, [sys.executable, "-m", "twofold", *words])
     shown = b""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         try:
             block = os.read(terminal, 4096)

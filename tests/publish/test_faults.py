@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from tests.publish.wire import (
     QuetzServer,
     Store,
     faulty,
+    hasty,
     serving,
 )
 from twofold.errors import ProjectErrors, Refused, Unreachable
@@ -30,9 +31,7 @@ from twofold.publish.failures import Patience
 from twofold.publish.publication import Order, prepare
 from twofold.publish.run import Event, NotPublished
 
-#: One attempt and no waiting: every fault ends the first run.
-HASTY = Patience(attempts=1, read=0.12, sleep=lambda _: None)
-PATIENT = Patience(attempts=4, read=5, sleep=lambda _: None)
+PATIENT = Patience(attempts=4, sleep=lambda _: None)
 
 
 @dataclass
@@ -105,16 +104,17 @@ def test_a_second_run_completes_what_a_fault_at_any_request_broke(
         number += 1
         files = make_release(tmp_path / str(number), f"1.0.{number}", place.files)
         place.fault.kind, place.fault.at, place.fault.seen = kind, number, 0
+        ended = False
         with contextlib.suppress(NotPublished, Unreachable, Refused, ProjectErrors):
-            publish(place, files, HASTY)
-        struck = place.fault.seen >= number
+            publish(place, files, hasty(kind, number))
+            ended = place.fault.seen < number
         place.fault.kind = ""
         planned, uploaded = publish(place, files, PATIENT)
         assert planned == uploaded
         for file in files:
             assert place.stored(file.name) == {sha256(file)}, (kind, number, file.name)
         assert publish(place, files, PATIENT) == ([], [])
-        if not struck:
+        if ended:
             assert number > 3
             return
 
@@ -123,12 +123,13 @@ def test_a_second_run_completes_what_a_fault_at_any_request_broke(
 def test_one_patient_run_gets_past_a_fault_at_any_request(
     place: Place, kind: str, tmp_path: Path
 ) -> None:
-    patience = Patience(attempts=4, read=0.12, sleep=lambda _: None)
     number = 0
     while True:
         number += 1
         files = make_release(tmp_path / str(number), f"1.0.{number}", place.files)
         place.fault.kind, place.fault.at, place.fault.seen = kind, number, 0
+        # On a busy machine an honest answer may be late too: often enough, and it is there.
+        patience = replace(hasty(kind, number), attempts=50)
         try:
             publish(place, files, patience)
         except (ProjectErrors, Refused, NotPublished) as error:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -15,14 +14,20 @@ from typing import Any
 
 import pytest
 
-from tests.publish.conftest import Release, free_port, make_sdist, make_wheel, sha256
-from tests.publish.wire import FAULTS, faulty
+from tests.publish.conftest import (
+    Release,
+    end_server,
+    make_sdist,
+    make_wheel,
+    sha256,
+    start_server,
+)
+from tests.publish.wire import FAULTS, faulty, hasty
 from twofold.errors import ProjectErrors, Refused, Unreachable
 from twofold.publish.failures import Patience
 from twofold.publish.publication import Order, prepare
 from twofold.publish.run import NotPublished
 
-HASTY = Patience(attempts=1, read=0.4, sleep=lambda _: None)
 PATIENT = Patience(sleep=lambda _: None)
 VERSIONS = count(1)
 
@@ -38,30 +43,16 @@ def devpi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     subprocess.run(
         [tools / "devpi-init", *where, "--no-root-pypi"], check=True, capture_output=True
     )
-    port = free_port()
-    log = (folder / "log").open("wb")
-    command = [tools / "devpi-server", *where, "--host", "127.0.0.1", "--port", str(port)]
-    process = subprocess.Popen(command, stdout=log, stderr=log)
-    host = f"http://127.0.0.1:{port}"
+    command = [str(tools / "devpi-server"), *where, "--host", "127.0.0.1", "--port"]
+    process, host = start_server(lambda port: [*command, str(port)], "/+api", folder / "log")
     try:
-        _wait(f"{host}/+api")
         _call("PUT", f"{host}/me", {"password": "pw-devpi"})
         login = _call("POST", f"{host}/+login", {"user": "me", "password": "pw-devpi"})
         token = f"me:{login['result']['password']}"
         _call("PUT", f"{host}/me/dev", {"volatile": False, "bases": []}, token)
         yield host
     finally:
-        process.terminate()
-        process.wait(timeout=30)
-        log.close()
-
-
-def _wait(address: str) -> None:
-    for _ in range(2400):
-        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=2):
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"nobody answers at {address}")
+        end_server(process)
 
 
 def _call(method: str, address: str, value: object, token: str = "") -> Any:
@@ -72,7 +63,7 @@ def _call(method: str, address: str, value: object, token: str = "") -> Any:
         headers["X-Devpi-Auth"] = base64.b64encode(token.encode()).decode()
     data = json.dumps(value).encode()
     request = urllib.request.Request(address, data, headers, method=method)
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=120) as response:
         return json.loads(response.read())
 
 
@@ -138,17 +129,19 @@ def test_a_second_run_completes_what_a_fault_at_any_request_broke(
     host, target = index
     with faulty(host) as (proxy, fault):
         address = target.format(proxy.removeprefix("http://"))
-        for number in range(1, 100):
+        fault.delay = 2.0
+        for number in count(1):
             files = make(tmp_path / str(number), f"1.0.{next(VERSIONS)}")[:1]
             fault.kind, fault.at, fault.seen = kind, number, 0
+            ended = False
             with contextlib.suppress(NotPublished, Unreachable, Refused, ProjectErrors):
-                publish(files, address, HASTY)
-            struck = fault.seen >= number
+                publish(files, address, hasty(kind, number, late=1.0))
+                ended = fault.seen < number
             fault.kind = ""
             planned, uploaded = publish(files, address, PATIENT)
             assert planned == uploaded
             assert publish(files, address, PATIENT) == ([], [])
-            if not struck:
+            if ended:
                 assert number > 3
                 return
 

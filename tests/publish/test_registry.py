@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.publish.conftest import Release, make_conda, make_wheel, sha256
-from tests.publish.wire import FAULTS, faulty
+from tests.publish.wire import FAULTS, faulty, hasty
 from twofold.errors import ProjectErrors, Refused, TwofoldError, Unreachable
 from twofold.publish.failures import Patience
 from twofold.publish.publication import Order, prepare
@@ -156,19 +157,20 @@ def test_a_second_run_completes_what_a_fault_at_any_request_broke(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TWOFOLD_TOKEN", registry.token)
-    hasty = Patience(attempts=1, read=0.3, sleep=lambda _: None)
     with faulty(registry.url) as (address, fault):
-        for number in range(1, 100):
+        fault.delay = 2.0
+        for number in count(1):
             made = files(f"1.0.{number}")
             fault.kind, fault.at, fault.seen = kind, number, 0
+            ended = False
             with contextlib.suppress(NotPublished, Unreachable, Refused, ProjectErrors):
-                publish(made, address, hasty)
-            struck = fault.seen >= number
+                publish(made, address, hasty(kind, number, late=1.0))
+                ended = fault.seen < number
             fault.kind = ""
             planned, uploaded = publish(made, address, Patience(sleep=lambda _: None))
             assert planned == uploaded
             assert publish(made, address, Patience(sleep=lambda _: None)) == ([], [])
-            if not struck:
+            if ended:
                 assert number > 3
                 return
 

@@ -55,6 +55,23 @@ def test_a_release_sets_builds_publishes_commits_and_tags(
     assert again.json["uploaded"] == []
 
 
+def test_a_folder_of_the_project_that_releases_go_to_is_no_change_of_the_project(
+    twofold: Callable[..., Any], project: Path
+) -> None:
+    """Its pages are tracked, as for a web page made of the repository; other changes count."""
+    assert twofold("build", cwd=project).code == 0
+    assert twofold("publish", "--to", "./pages", cwd=project).code == 0
+    git(project, "add", "-A")
+    git(project, "commit", "-q", "-m", "Publish")
+    first = twofold("release", "1.2.0", "--to", "./pages", cwd=project)
+    assert first.code == 0, first.err
+    again = twofold("release", "1.2.0", "--to", "./pages", cwd=project)
+    assert again.code == 0, again.err
+    (project / "README.md").write_text("# Another\n")
+    changed = twofold("release", "1.2.0", "--to", "./pages", cwd=project)
+    assert "not committed: README.md\n" in changed.err
+
+
 def test_a_failure_before_the_upload_leaves_everything_as_it_was(
     twofold: Callable[..., Any], project: Path
 ) -> None:

@@ -20,6 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from twofold.publish.failures import Patience
+
 TOKEN = "tk-0123456789-secret"
 
 #: CEP 27's predicate type.
@@ -278,6 +280,20 @@ def serving(handler: type[Handler]) -> Iterator[tuple[str, Store]]:
 
 #: What a proxy does to the request it is told to spoil.
 FAULTS = ("cut-before", "cut-after", "429", "500", "503", "500-after", "late", "wrong-bytes")
+
+
+#: More requests than any publication of these tests makes.
+MANY = 40
+
+
+def hasty(kind: str, number: int, late: float = 0.12) -> Patience:
+    """One attempt and no waiting, so that a fault at request `number` ends a run.
+
+    Where an answer comes too late the limit is `late` (seconds). A busy machine may exceed it by
+    itself, which no test may take amiss; beyond all requests there is none.
+    """
+    read = late if kind == "late" and number <= MANY else 60.0
+    return Patience(attempts=1, read=read, sleep=lambda _: None)
 
 
 @dataclass

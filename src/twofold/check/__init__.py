@@ -94,11 +94,16 @@ def check_file(path: Path, ignore: Iterable[str] = ()) -> list[Finding]:
     return file_findings(path, frozenset(ignore))
 
 
-def check_files(paths: Sequence[Path], ignore: Iterable[str] = ()) -> list[Finding]:
-    """Every finding of several built files, and of each wheel against the sdist beside it."""
+def check_files(
+    paths: Sequence[Path], ignore: Iterable[str] = (), allow: Sequence[str] = ()
+) -> list[Finding]:
+    """Every finding of several built files, and of each wheel against the sdist beside it.
+
+    `allow` are globs of the files in them that may hold what looks like a secret.
+    """
     from twofold.check.artifacts import files_findings
 
-    return files_findings(paths, frozenset(ignore))
+    return files_findings(paths, frozenset(ignore), allow)
 
 
 def artifact_findings(path: Path) -> list[Finding]:

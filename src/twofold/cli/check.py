@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     paths = [Path(path) for path in args.paths or ["."]]
-    ignore = _codes(args.ignore)
+    ignore = codes_of(args.ignore)
     findings = _findings(paths, ignore)
     if args.fix:
         findings = _fix(paths, findings, ignore)
@@ -91,7 +91,8 @@ def _fix(paths: Sequence[Path], findings: list[Finding], ignore: Sequence[str]) 
     return findings
 
 
-def _codes(words: Sequence[str]) -> list[str]:
+def codes_of(words: Sequence[str]) -> list[str]:
+    """The codes that `--ignore` names, one or several a word; raises UsageError for others."""
     from twofold.check.rules import BY_CODE
     from twofold.errors import UsageError
     from twofold_build.mistakes import nearest

@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _venv(args: argparse.Namespace) -> int:
+    from twofold.cli.try_ import ended_by_signal
     from twofold.install.logins import Login
     from twofold.install.venv import PipInstall, install_into_venv
 
@@ -55,7 +56,8 @@ def _venv(args: argparse.Namespace) -> int:
         installer="uv" if args.uv else "pip",
         python=Path(args.python) if args.python else None,
     )
-    python = install_into_venv(args.venv, wanted)
+    with ended_by_signal():  # the file that pip reads a login from goes with it
+        python = install_into_venv(args.venv, wanted)
     if args.json:
         result({"python": str(python), "installed": args.names})
     else:

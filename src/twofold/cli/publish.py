@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     )
     words.add_argument(
         "--attempts",
-        type=int,
+        type=attempts,
         default=5,
         metavar="N",
         help="how often a request is tried that the outside world fails (default: 5)",
@@ -60,14 +60,22 @@ def parser() -> argparse.ArgumentParser:
     return words
 
 
+def attempts(text: str) -> int:
+    """The value of `--attempts`."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of attempts: write 1 or more")
+    return int(text)
+
+
 def run(args: argparse.Namespace) -> int:
+    from twofold.cli.check import codes_of
     from twofold.publish.failures import Patience
     from twofold.publish.publication import Order, prepare, targets_of
 
-    patience = Patience(attempts=max(1, args.attempts))
+    patience = Patience(attempts=args.attempts)
     if not args.json:
         warn_of_logins(args.to)
-    order = Order(args.files, args.to, args.project, patience, args.ignore)
+    order = Order(args.files, args.to, args.project, patience, codes_of(args.ignore))
     asks = can_ask(args.json)
     if not (args.dry_run or args.yes or asks):
         refuse_unasked(targets_of(order))
@@ -113,12 +121,15 @@ def tell_of_names(
 def _carry_out(publication: Publication, as_json: bool, try_it: bool) -> int:
     from dataclasses import asdict
 
-    from twofold.cli.try_ import report
+    from twofold.cli.try_ import ended_by_signal, report
     from twofold.cli.try_published import try_published
 
     tell = teller(as_json)
     uploaded = publication.carry_out(tell)
-    trials = try_published(publication, sayer(as_json)) if try_it else []
+    trials: list[Trial] = []
+    if try_it:
+        with ended_by_signal():  # what a trial puts on disk, a login among it, goes with it
+            trials = try_published(publication, sayer(as_json))
     if as_json:
         rows = [{**step.row, "uploaded": step in uploaded} for step in publication.plan.steps]
         tried = [{**asdict(trial), "worked": trial.worked} for trial in trials]

@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from twofold.cli.publish import attempts
 from twofold.cli.terminal import Parser, result
 from twofold.errors import Problem, ProjectErrors, Refused, TwofoldError
 
@@ -38,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--yes", "-y", action="store_true", help="do not ask before uploading")
     words.add_argument("--no-git", action="store_true", help="neither look at git nor tag")
     words.add_argument("--no-changelog", action="store_true", help="do not look at the changelog")
-    words.add_argument("--attempts", type=int, default=5, metavar="N", help="as for publish")
+    words.add_argument("--attempts", type=attempts, default=5, metavar="N", help="as for publish")
     words.add_argument("--ignore", action="append", default=[], metavar="CODE")
     return words
 
@@ -65,6 +66,7 @@ class _Undo:
 
 
 def run(args: argparse.Namespace) -> int:
+    from twofold.cli.check import codes_of
     from twofold.cli.publish import can_ask, refuse_unasked, sayer, warn_of_logins
     from twofold.publish import git
     from twofold.publish.publication import Order, targets_of
@@ -78,7 +80,8 @@ def run(args: argparse.Namespace) -> int:
     if not (args.dry_run or args.yes or can_ask(args.json)):
         refuse_unasked(targets_of(Order(targets=args.to, project=root)))
     with_git = not args.no_git and git.is_repository(root)
-    _refuse_unready(root, planned, with_git, args.no_changelog)
+    codes_of(args.ignore)
+    _refuse_unready(root, planned, with_git, args)
     _tell_of_names(root, planned, args.to, say)
     undo = _Undo(say)
     try:
@@ -100,16 +103,26 @@ def run(args: argparse.Namespace) -> int:
     return _tell(planned, uploaded, dry=False, as_json=args.json)
 
 
-def _refuse_unready(root: Path, planned: NewVersion, with_git: bool, no_changelog: bool) -> None:
+def _refuse_unready(
+    root: Path, planned: NewVersion, with_git: bool, args: argparse.Namespace
+) -> None:
     """Everything that must be so before anything is touched, told together."""
     from twofold.publish import git
     from twofold.publish.changelog import changelog_problem
+    from twofold.publish.publication import Order, targets_of
 
     problems = []
     if with_git:
         # Going on after an interruption, files that say the new version already are ours.
         ours = {path.resolve() for path in planned.said_already}
-        dirty = [path for path in git.changed_files(root) if path not in ours]
+        # A folder that releases go to may lie in the project: what is there is no change of it.
+        settings = targets_of(Order(targets=args.to, project=root))
+        places = [Path(one.url).resolve() for one in settings if one.kind == "folder"]
+        dirty = [
+            path
+            for path in git.changed_files(root)
+            if path not in ours and not any(path.is_relative_to(place) for place in places)
+        ]
         if dirty:
             told = ", ".join(_relative(path, root) for path in dirty[:5])
             problems.append(
@@ -121,7 +134,7 @@ def _refuse_unready(root: Path, planned: NewVersion, with_git: bool, no_changelo
             problems.append(Problem(f"the tag {planned.tag} stands for another commit", hint))
     elif planned.by_tag:
         problems.append(Problem("the version comes from git's tag", "leave --no-git out"))
-    missing = None if no_changelog else changelog_problem(root, planned.new)
+    missing = None if args.no_changelog else changelog_problem(root, planned.new)
     if missing:
         problems.append(missing)
     if problems:
@@ -185,11 +198,12 @@ def _build(root: Path, version: str, say: Say) -> list[Path]:
 
 
 def _prepare(root: Path, files: list[Path], args: argparse.Namespace) -> Publication:
+    from twofold.cli.check import codes_of
     from twofold.publish.failures import Patience
     from twofold.publish.publication import Order, prepare
 
-    patience = Patience(attempts=max(1, args.attempts))
-    return prepare(Order(files, args.to, root, patience, args.ignore, named=False))
+    patience = Patience(attempts=args.attempts)
+    return prepare(Order(files, args.to, root, patience, codes_of(args.ignore), named=False))
 
 
 def _show(publication: Publication, as_json: bool) -> None:

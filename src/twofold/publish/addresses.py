@@ -6,12 +6,16 @@ import ipaddress
 import os
 import re
 from typing import NamedTuple
-from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit, urlunsplit
 
+from twofold.errors import TwofoldError
 from twofold.publish.secret import Secret
 
 #: conda's way of giving a token: `https://host/t/TOKEN/channel`.
 _CONDA_TOKEN = re.compile(r"^/t/([^/]+)(?=/[^/])")
+
+
+_CONDA_TOKEN_INSIDE = re.compile(r"/t/[^/]+(?=/)")
 
 
 class Bare(NamedTuple):
@@ -31,7 +35,7 @@ def without_login(url: str) -> Bare:
 
     What is left may be shown, kept in the journal and compared.
     """
-    parts = urlsplit(url)
+    parts = _parts(url)
     if not parts.netloc:  # a folder
         return Bare(url, "", None)
     path, secret = parts.path, Secret(unquote(parts.password)) if parts.password else None
@@ -44,9 +48,24 @@ def without_login(url: str) -> Bare:
     return Bare(bare, unquote(parts.username or ""), secret, in_path)
 
 
+def _parts(url: str) -> SplitResult:
+    """An address taken apart; raises TwofoldError for what is none."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port, parts.hostname
+    except ValueError:
+        raise TwofoldError(
+            f"{shown(url)} is no address", "write it as https://host/channel"
+        ) from None
+    return parts
+
+
 def shown(url: str) -> str:
     """An address without user, password, token and query, for messages."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # a bracket that is not closed; what stands before an @ may be a password
+        return re.sub(r"//.*@", "//", _CONDA_TOKEN_INSIDE.sub("/t/***", url.partition("?")[0]))
     host = parts.netloc.rpartition("@")[2]
     path = _CONDA_TOKEN.sub("/t/***", parts.path)
     return urlunsplit((parts.scheme, host, path, "", ""))

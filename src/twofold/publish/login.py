@@ -54,8 +54,12 @@ def log_in(word: str, secret: str, user: str = "", *, check: bool = True) -> Log
     """
     settings = _one(word)
     if settings.kind in ("folder", "s3"):
+        hints = {
+            "folder": "publish to it as it is: files are written directly",
+            "s3": "use your AWS configuration: environment, profile or role",
+        }
         raise TwofoldError(
-            f"a {settings.kind} target has no token", "s3: use your AWS configuration"
+            f"a target of the kind {settings.kind} has no token", hints[settings.kind]
         )
     token = Secret(secret)
     if user and settings.kind == "anaconda":

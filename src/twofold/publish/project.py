@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from twofold.check.settings import CheckSettings, read_check_settings
 from twofold.errors import Problem, ProjectErrors
+from twofold_build.mistakes import Mistakes
 
 
 @dataclass(frozen=True)
@@ -48,22 +50,32 @@ def publish_table(project: Path) -> PublishTable:
     return PublishTable(tuple(targets), verify)
 
 
-def project_ignores(project: Path) -> list[str]:
-    """The codes of checks that [tool.twofold.check] ignore leaves out."""
-    table = _table(project, "check")
-    codes = table.get("ignore", []) if isinstance(table, dict) else []
-    return [str(code) for code in codes] if isinstance(codes, list) else []
+def check_settings(project: Path) -> CheckSettings:
+    """`[tool.twofold.check]`: the rules that are left out, the files that may look secret.
+
+    Raises ProjectErrors for a table that means nothing.
+    """
+    file = project / "pyproject.toml"
+    mistakes = Mistakes(file.name, file.read_text("utf-8") if file.is_file() else "")
+    settings = read_check_settings(_document(project), mistakes)
+    mistakes.tell()
+    return settings
 
 
 def _table(project: Path, name: str) -> Any:
     """[tool.twofold.NAME] of the project's pyproject.toml; empty where there is none."""
+    value: Any = _document(project)
+    for key in ("tool", "twofold", name):
+        value = value.get(key, {}) if isinstance(value, dict) else {}
+    return value
+
+
+def _document(project: Path) -> dict[str, Any]:
     file = project / "pyproject.toml"
     if not file.is_file():
         return {}
     try:
-        value: Any = tomllib.loads(file.read_text("utf-8"))
+        return tomllib.loads(file.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ProjectErrors([Problem(f"it is no TOML: {error}", "", file.name)]) from error
-    for key in ("tool", "twofold", name):
-        value = value.get(key, {}) if isinstance(value, dict) else {}
-    return value
+        hint = "mend it: 'twofold check' names the line"
+        raise ProjectErrors([Problem(f"it is no TOML: {error}", hint, file.name)]) from error

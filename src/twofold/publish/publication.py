@@ -15,7 +15,7 @@ from twofold.publish.files import ReleaseFile, release_files
 from twofold.publish.journal import NAME, Journal
 from twofold.publish.open import open_targets
 from twofold.publish.plan import Plan, Step, make_plan, weighed
-from twofold.publish.project import project_ignores, publish_table
+from twofold.publish.project import check_settings, publish_table
 from twofold.publish.resolve import default_words, resolve_targets
 from twofold.publish.run import Tell, carry_out
 from twofold.publish.targets.protocol import Target
@@ -100,8 +100,9 @@ def prepare(order: Order) -> Publication:
     """Find and check the files, open the targets, ask them, make the plan. Nothing is sent."""
     settings = targets_of(order)
     files = release_files(order.files, order.project)
-    ignore = {*order.ignore, *project_ignores(order.project)}
-    findings = check_files([file.artifact.path for file in files], ignore)
+    settled = check_settings(order.project)
+    ignore = {*order.ignore, *settled.ignore}
+    findings = check_files([file.artifact.path for file in files], ignore, settled.allow)
     journal = Journal(files[0].artifact.path.parent / NAME)
     targets = open_targets(settings, order.patience)
     try:

@@ -15,10 +15,13 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from twofold.errors import TwofoldError
-from twofold.publish.addresses import without_login
+from twofold.errors import TwofoldError, UsageError
+from twofold.publish.addresses import shown, without_login
 from twofold.publish.configuration import KINDS, TargetSettings, read_targets
 from twofold.publish.known_places import anaconda_address, pypirc_names, pypirc_target
+
+#: How addresses of the kinds begin that are no web servers.
+SCHEMES = {"folder": ("file",), "s3": ("s3",)}
 
 
 def resolve_targets(
@@ -32,6 +35,8 @@ def resolve_targets(
 
 
 def _one(word: str, known: dict[str, TargetSettings]) -> TargetSettings:
+    if not word.strip():
+        raise UsageError("a target is empty", "name one: a variable in the command may not be set")
     if word in known:
         return _completed(known[word])
     scheme, separator, rest = word.partition("://")
@@ -62,17 +67,20 @@ def _from_address(word: str, scheme: str, rest: str) -> TargetSettings:
     kind, plus, inner = scheme.rpartition("+")
     if not plus:
         kind = {"s3": "s3", "file": "folder"}.get(scheme, "registry")
-    if kind not in KINDS or inner not in ("http", "https", "s3", "file"):
+    if kind not in KINDS or inner not in SCHEMES.get(kind, ("http", "https")):
         raise TwofoldError(
-            f"'{word}' is no address to publish to",
+            f"'{shown(word)}' is no address to publish to",
             f"write https://host/channel, or KIND+https://… with KIND one of {', '.join(KINDS)}",
         )
+    bare = without_login(f"{inner}://{rest}")
     parts = urlsplit(f"{inner}://{rest}")
     if not parts.netloc and inner != "file":
-        raise TwofoldError(f"'{word}' is no address: the host is missing", "https://host/channel")
+        hint = (
+            "write it as s3://BUCKET/PATH" if kind == "s3" else "write it as https://host/channel"
+        )
+        raise TwofoldError(f"'{shown(word)}' is no address: the host is missing", hint)
     if kind == "folder":
         return TargetSettings(word, str(Path(unquote(parts.path)).absolute()), "folder")
-    bare = without_login(f"{inner}://{rest}")
     url = bare.url.rstrip("/")
     if kind in ("legacy", "pypi"):
         url += "/"  # without it twine and uv are redirected, and a redirected upload is refused

@@ -101,8 +101,6 @@ class TwofoldRegistry:
 
     def who(self) -> str:
         answer = self.http.get(f"{self.settings.url.rstrip('/')}/whoami", self.auth)
-        if answer.status == 404:
-            return "the registry does not tell"
         if not answer.ok:
             raise self.http.refused(answer, self.settings.url)
         value = answer.json()

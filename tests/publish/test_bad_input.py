@@ -1,0 +1,129 @@
+"""What users mistype or forget: a message with a hint, the right exit code, never a traceback, and
+never the secret they typed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.publish.conftest import make_sdist
+from twofold.cli import main
+from twofold.errors import TwofoldError, UsageError
+from twofold.publish.addresses import shown, without_login
+from twofold.publish.configuration import read_targets
+from twofold.publish.publication import Order, prepare
+from twofold.publish.resolve import resolve_targets
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("http://[::1/main", "http://[::1/main is no address"),
+        ("http://host:99999/main", "http://host:99999/main is no address"),
+        ("http://host:abc/main", "http://host:abc/main is no address"),
+        ("legacy+http://me:zq-secret@[::1/x/", "http://[::1/x/ is no address"),
+        ("ftp://me:zq-secret@host/x", "'ftp://host/x' is no address to publish to"),
+        ("https:///zq", "the host is missing"),
+        ("s3://", "the host is missing"),
+        ("registry+s3://bucket/x", "is no address to publish to"),
+        ("s3+http://host/x", "is no address to publish to"),
+        ("quetz+http://host", "names no channel"),
+        ("anaconda:", "names no owner"),
+        ("pipy", "there is no target 'pipy'"),
+        ("README.md", "there is no target 'README.md'"),
+    ],
+)
+def test_a_target_that_is_none_is_told_without_its_secret(word: str, told: str) -> None:
+    with pytest.raises(TwofoldError) as caught:
+        resolve_targets([word], {})
+    assert told in str(caught.value)
+    assert caught.value.hint
+    assert "zq-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("word", ["", " "])
+def test_an_empty_target_is_wrong_usage_and_not_this_folder(word: str) -> None:
+    """As `--to "$PLACE"` gives it where PLACE is not set."""
+    with pytest.raises(UsageError, match="a target is empty"):
+        resolve_targets([word], {})
+
+
+@pytest.mark.parametrize("url", ["http://u:zq-secret@[::1/t/zq-other/x?zq-more", "//[zq:s@h"])
+def test_an_address_that_cannot_be_taken_apart_is_shown_without_secrets(url: str) -> None:
+    assert "zq" not in shown(url)
+    with pytest.raises(TwofoldError, match="is no address"):
+        without_login(url)
+
+
+def test_an_address_in_the_configuration_that_is_none_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[targets.lab]\nurl = "http://[::1/main"\n')
+    with pytest.raises(TwofoldError, match="is no address"):
+        read_targets(file)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--attempts", "0"], "write 1 or more"),
+        (["--attempts", "-3"], "write 1 or more"),
+        (["--attempts", "x"], "write 1 or more"),
+        (["--ignore", "TF999"], "there is no rule 'TF999'"),
+        (["--to", ""], "a target is empty"),
+    ],
+)
+@pytest.mark.parametrize("command", ["publish", "release"])
+def test_a_wrong_option_is_wrong_usage_before_anything_is_done(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    words: list[str],
+    told: str,
+) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "zq"\nversion = "1"\n')
+    project = ["--project", str(tmp_path), "--to", str(tmp_path / "static")]
+    version = ["1.1"] if command == "release" else []
+    assert _exit_code([command, *version, *project, *words]) == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert "hint:" in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pyproject.toml"]
+
+
+def _exit_code(words: list[str]) -> int:
+    try:
+        return main(words)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+
+
+def test_a_channel_that_is_not_there_is_told_at_login_and_nothing_is_stored(
+    registry: Any, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "twofold", "login", f"{registry.url}/nowhere"],
+        input=registry.token,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "There is no channel 'nowhere'" in done.stderr
+    assert "hint:" in done.stderr
+    assert not (tmp_path / "twofold-config" / "config.toml").exists()
+
+
+def test_a_key_that_the_project_allows_is_published_as_it_was_built(tmp_path: Path) -> None:
+    """`allow` of [tool.twofold.check] counts for the sdist as it did for the build."""
+    key = "-----BEGIN RSA " + "PRIVATE KEY-----\n" + "MIIEpAIBAAKCAQEA" * 4
+    sdist = make_sdist(tmp_path, "my_package", "1.0.0", more={"tests/key.pem": key})
+    order = Order([sdist], [str(tmp_path / "static")], tmp_path)
+    with prepare(order) as publication:
+        assert [f.code for f in publication.findings if f.is_error] == ["TF201"]
+    (tmp_path / "pyproject.toml").write_text('[tool.twofold.check]\nallow = ["tests/*.pem"]\n')
+    with prepare(order) as publication:
+        assert [f.code for f in publication.findings if f.is_error] == []
