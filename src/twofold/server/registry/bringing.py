@@ -65,7 +65,7 @@ def bring(registry: Registry, actor: Actor, wanted: Wanted) -> bool:
     """
     found = offered(registry, actor, wanted)
     if found is not None:
-        _fetch_and_publish(registry, found)
+        fetch_and_publish(registry, found)
     return found is not None
 
 
@@ -118,7 +118,7 @@ def stands(registry: Registry, channel: str, kind: str) -> bool:
     return (channel, kind) in registry.fronts.known(read)
 
 
-def _fetch_and_publish(registry: Registry, found: Offered) -> None:
+def fetch_and_publish(registry: Registry, found: Offered) -> None:
     channel, pin = found.channel, found.pin
     registry.spool.mkdir(parents=True, exist_ok=True)
     path = registry.spool / f"fetched-{os.urandom(12).hex()}"
