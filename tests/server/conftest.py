@@ -126,10 +126,10 @@ class serve:
         self.server = serving.Server(serving.config_of(app, self.place.settings), ready.set)
         self.thread = threading.Thread(target=self.server.run, args=([listener],), daemon=True)
         self.thread.start()
-        assert ready.wait(20)
+        assert ready.wait(120)
         return self.place
 
     def __exit__(self, *_: object) -> None:
         self.server.should_exit = True
-        self.thread.join(20)
+        self.thread.join(60)
         time.sleep(0)

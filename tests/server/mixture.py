@@ -180,11 +180,11 @@ def simple_pages(base: str) -> dict[str, Seen]:
     found: dict[str, Seen] = {}
     for project in PROJECTS:
         page = f"{base}/simple/{project}/"
-        answer = requests.get(page, headers=JSON, timeout=30)
+        answer = requests.get(page, headers=JSON, timeout=120)
         if answer.status_code == 404:
             continue
         files = answer.json()["files"]
-        html = requests.get(page, timeout=30).text
+        html = requests.get(page, timeout=120).text
         assert html.count("<a ") == len(files)
         for file in files:
             assert file["filename"] in html
@@ -211,14 +211,14 @@ def fetch(release: Release, pages: dict[str, dict[str, Seen]]) -> None:
     for shown in pages.values():
         seen = shown.get(release.wheel.name)
         if seen is not None:
-            body = requests.get(seen.url, timeout=30).content
+            body = requests.get(seen.url, timeout=120).content
             assert hashlib.sha256(body).hexdigest() == seen.sha256
             assert body == release.wheel.read_bytes()
 
 
 def conda_names(base: str) -> set[str]:
     """The packages of repodata.json, which the shards list too."""
-    answer = requests.get(f"{base}/noarch/repodata.json", timeout=30)
+    answer = requests.get(f"{base}/noarch/repodata.json", timeout=120)
     if answer.status_code == 404:
         return set()
     listed = answer.json()["packages.conda"]
@@ -232,6 +232,6 @@ def conda_names(base: str) -> set[str]:
 
 
 def _unpacked(url: str) -> bytes:
-    answer = requests.get(url, timeout=30)
+    answer = requests.get(url, timeout=120)
     assert answer.status_code == 200, url
     return zstandard.ZstdDecompressor().decompressobj().decompress(answer.content)

@@ -59,7 +59,7 @@ class S3:
 
     def new_bucket(self) -> str:
         name = f"bucket-{next(self.numbers)}"
-        requests.put(f"{self.endpoint}/{name}", timeout=10).raise_for_status()
+        requests.put(f"{self.endpoint}/{name}", timeout=120).raise_for_status()
         return f"s3://{name}/registry?endpoint={self.endpoint}&region=us-east-1"
 
 

@@ -229,12 +229,12 @@ def test_bytes_damaged_on_their_way_are_refused_as_the_client_expects(
     wrong = base64.b64encode(hashlib.md5(b"other").digest()).decode()
     for bytes_sent, md5 in ((conda.read_bytes(), wrong), (b"other", wrong)):
         told = requests.post(
-            stage["post_url"], {"Content-MD5": md5}, files={"file": ("x", bytes_sent)}, timeout=30
+            stage["post_url"], {"Content-MD5": md5}, files={"file": ("x", bytes_sent)}, timeout=120
         )
         assert (told.status_code, told.headers["content-type"]) == (400, "application/xml")
         assert "<Code>InvalidDigest</Code>" in told.text
     told = requests.post(
-        f"{served.url}/api/staged/{'0' * 64}", files={"file": ("x", b"")}, timeout=30
+        f"{served.url}/api/staged/{'0' * 64}", files={"file": ("x", b"")}, timeout=120
     )
     assert told.status_code == 404 and "<Code>AccessDenied</Code>" in told.text
 
@@ -247,7 +247,7 @@ def _announce(served: Place, conda: Path, **more: Any) -> Any:
         f"{served.url}/api/stage/owner/{address}",
         json={"sha256": sha256, "channels": [], **more},
         headers={"Authorization": f"token {served.token}"},
-        timeout=30,
+        timeout=120,
     )
     assert told.status_code == 200, told.text
     return told.json()
@@ -261,15 +261,15 @@ def test_only_who_announced_a_file_commits_it_and_not_before_it_came(
     address = f"{served.url}/api/commit/owner/my_package/1.0.0/noarch/{conda.name}"
     body = {"dist_id": stage["dist_id"]}
     own = {"Authorization": f"token {served.token}"}
-    early = requests.post(address, json=body, headers=own, timeout=30)
+    early = requests.post(address, json=body, headers=own, timeout=120)
     assert (early.status_code, early.json()["code"]) == (400, "nothing-received")
-    requests.post(stage["post_url"], files={"file": ("x", conda.read_bytes())}, timeout=30)
+    requests.post(stage["post_url"], files={"file": ("x", conda.read_bytes())}, timeout=120)
     hers = client(served, "").authenticate("bea", bea.password, "x")
     other = requests.post(
-        address, json=body, headers={"Authorization": f"token {hers}"}, timeout=30
+        address, json=body, headers={"Authorization": f"token {hers}"}, timeout=120
     )
     assert other.status_code == 403
-    assert requests.post(address, json=body, headers=own, timeout=30).status_code == 200
+    assert requests.post(address, json=body, headers=own, timeout=120).status_code == 200
 
 
 def test_of_two_files_racing_for_a_name_one_is_committed(served: Place, tmp_path: Path) -> None:

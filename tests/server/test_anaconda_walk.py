@@ -32,7 +32,9 @@ def test_what_an_uploader_says_of_a_file_is_kept_and_shown(
     anaconda("upload", *said, "-l", "dev", "-l", "main", package)
     assert "A summary" in anaconda("show", "owner/one")
     assert "A description" in anaconda("show", "owner/one/1.0.0")
-    shown = requests.get(f"{served.url}/api/dist/owner/one/1.0.0/noarch/{package.name}", timeout=10)
+    shown = requests.get(
+        f"{served.url}/api/dist/owner/one/1.0.0/noarch/{package.name}", timeout=120
+    )
     told = shown.json()
     assert told["description"] == "A description"
     assert told["attrs"]["build_number"] == 0 and told["attrs"]["subdir"] == "noarch"
@@ -42,7 +44,7 @@ def test_what_an_uploader_says_of_a_file_is_kept_and_shown(
     anaconda("update", "owner/one", changes)
     assert "Another summary" in anaconda("show", "owner/one")
     anaconda("update", "--release", "owner/one/1.0.0", changes)
-    shown = requests.get(shown.url, timeout=10)
+    shown = requests.get(shown.url, timeout=120)
     assert shown.json()["description"] == "A description"  # a release's words are not its files'
 
 
@@ -112,9 +114,9 @@ def test_groups_are_the_roles_of_a_channel(
 )
 def test_what_groups_cannot_do_is_told_with_what_can(served: Place, method: str, path: str) -> None:
     headers = {"Authorization": f"token {served.token}"}
-    told = requests.request(method, f"{served.url}/api/{path}", headers=headers, timeout=10)
+    told = requests.request(method, f"{served.url}/api/{path}", headers=headers, timeout=120)
     assert told.status_code in (400, 404) and told.json()["error"]
-    assert requests.request(method, f"{served.url}/api/{path}", timeout=10).status_code == 401
+    assert requests.request(method, f"{served.url}/api/{path}", timeout=120).status_code == 401
 
 
 def test_attributes_of_an_announcement_are_kept_but_never_replace_the_files_own(

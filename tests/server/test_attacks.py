@@ -241,7 +241,7 @@ def test_a_file_name_that_could_do_harm_is_refused(
         f"{served.channel}/upload",
         files={"file": (name, wheel.read_bytes())},
         headers=headers,
-        timeout=10,
+        timeout=120,
     )
     assert answer.status_code == 400, answer.text
     assert spooled(served) == []
@@ -298,7 +298,7 @@ def test_names_of_python_itself_are_refused(served: Place, tmp_path: Path) -> No
 
 
 def test_equal_work_is_done_for_an_unknown_user_and_a_wrong_password(place: Place) -> None:
-    """Both verify one argon2 hash: the quicker is not far below the slower."""
+    """Both verify one argon2 hash, by the work of the processor: a pause is nobody's work."""
     import time
 
     people.add_user(place.registry, "owner", "someone", "right-password")
@@ -306,15 +306,15 @@ def test_equal_work_is_done_for_an_unknown_user_and_a_wrong_password(place: Plac
     def seconds(user: str) -> float:
         best = 9.0
         for _ in range(3):
-            begun = time.perf_counter()
+            begun = time.process_time()
             with pytest.raises(Refused, match="Invalid user name or password"):
                 people.log_in(place.registry, user, "wrong")
-            best = min(best, time.perf_counter() - begun)
+            best = min(best, time.process_time() - begun)
         return best
 
     seconds("nobody")
     known, unknown = seconds("someone"), seconds("nobody")
-    assert 0.4 < known / unknown < 2.5
+    assert 0.2 < known / unknown < 5  # without the hash it would be some hundred
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ def test_a_malformed_form_is_refused(served: Place, body: bytes, kind: str) -> N
         data=body,
         headers={"content-type": kind},
         auth=("__token__", served.token),
-        timeout=10,
+        timeout=120,
     )
     assert 400 <= answer.status_code < 500, answer.text
     assert answer.json()["code"]
@@ -387,7 +387,7 @@ def test_sdists_and_wheels_of_good_make_pass(served: Place, tmp_path: Path) -> N
     for path in (make_wheel(tmp_path), make_sdist(tmp_path), make_conda(tmp_path, "c")):
         headers = {"authorization": f"Bearer {served.token}", "x-file-name": path.name}
         answer = requests.post(
-            f"{served.channel}/upload", data=path.read_bytes(), headers=headers, timeout=10
+            f"{served.channel}/upload", data=path.read_bytes(), headers=headers, timeout=120
         )
         assert answer.status_code == 200, answer.text
 
@@ -396,7 +396,7 @@ def test_a_local_version_is_taken_by_an_index_of_ones_own(served: Place, tmp_pat
     """PyPI refuses it (TF023); builds of one's own are what it is for (PEP 440)."""
     wheel = make_wheel(tmp_path, version="1.0+cpu")
     assert served.upload(wheel).status_code == 200
-    page = requests.get(f"{served.channel}/simple/my-package/", timeout=10).text
+    page = requests.get(f"{served.channel}/simple/my-package/", timeout=120).text
     assert "1.0+cpu" in page or "1.0%2Bcpu" in page
-    twin = requests.get(f"{served.channel}/noarch/repodata.json", timeout=10).json()
+    twin = requests.get(f"{served.channel}/noarch/repodata.json", timeout=120).json()
     assert [one["version"] for one in twin["packages.conda"].values()] == ["1.0+cpu"]

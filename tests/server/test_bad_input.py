@@ -55,7 +55,7 @@ class Wire:
         **headers: str,
     ) -> tuple[http.client.HTTPResponse, bytes]:
         connection = http.client.HTTPConnection(
-            str(self.parts.hostname), self.parts.port, timeout=30
+            str(self.parts.hostname), self.parts.port, timeout=120
         )
         own = {"Authorization": f"token {self.place.token}", "Content-Type": media, **headers}
         try:
@@ -85,7 +85,7 @@ class Wire:
 def raw(place: Place, request: bytes) -> bytes:
     """The first bytes of the answer to bytes that are no request of any client."""
     parts = urlsplit(place.url)
-    with socket.create_connection((parts.hostname, parts.port or 80), timeout=10) as line:
+    with socket.create_connection((parts.hostname, parts.port or 80), timeout=120) as line:
         line.sendall(request)
         return line.recv(4096)
 

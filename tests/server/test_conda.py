@@ -126,19 +126,19 @@ def test_a_conda_package_is_uploaded_as_a_body(served: Place, tmp_path: Path) ->
         "authorization": f"Bearer {served.token}",
     }
     for path in ("/main/upload", "/api/v1/upload/main"):
-        done = requests.post(f"{served.url}{path}", data=body, headers=headers, timeout=10)
+        done = requests.post(f"{served.url}{path}", data=body, headers=headers, timeout=120)
         assert done.status_code == 200, done.text
         assert done.json()["sha256"] == headers["x-file-sha256"]
-        assert requests.get(done.json()["url"], timeout=10).content == body
+        assert requests.get(done.json()["url"], timeout=120).content == body
     headers["x-file-sha256"] = "0" * 64
-    wrong = requests.post(f"{served.channel}/upload", data=body, headers=headers, timeout=10)
+    wrong = requests.post(f"{served.channel}/upload", data=body, headers=headers, timeout=120)
     assert wrong.json()["code"] == "digest-mismatch"
 
 
 def send(place: Place, package: Path) -> requests.Response:
     headers = {"x-file-name": package.name, "authorization": f"Bearer {place.token}"}
     return requests.post(
-        f"{place.channel}/upload", data=package.read_bytes(), headers=headers, timeout=10
+        f"{place.channel}/upload", data=package.read_bytes(), headers=headers, timeout=120
     )
 
 

@@ -204,7 +204,7 @@ def test_wheels_are_listed_as_v3_records_where_that_is_switched_on(
     )
     assert record["extra_depends"] == {"fast": ["speed"]}
     address = requests.compat.urljoin(f"{served.channel}/noarch/repodata.json", record["url"])
-    assert requests.get(address, timeout=10).content == wheel.read_bytes()
+    assert requests.get(address, timeout=120).content == wheel.read_bytes()
     index = unpacked(served.get("/main/noarch/repodata_shards.msgpack.zst").content)
     sha256 = index["shards"]["spam"].hex()
     shard = unpacked(served.get(f"/main/noarch/shards/{sha256}.msgpack.zst").content)

@@ -32,7 +32,7 @@ def test_a_kill_at_any_moment_loses_nothing_acknowledged_and_shows_nothing_half_
                 made = {"name": "stable"}
                 login = ("__token__", token)
                 requests.post(
-                    f"{url}/api/manage/channels", json=made, auth=login, timeout=30
+                    f"{url}/api/manage/channels", json=made, auth=login, timeout=120
                 ).raise_for_status()
             look(url, workers)
             assert_sound(store)
@@ -46,7 +46,7 @@ def test_a_kill_at_any_moment_loses_nothing_acknowledged_and_shows_nothing_half_
             wait_for_changes(workers, chance.randrange(16))
             time.sleep(chance.uniform(0.0, 0.08))
             process.kill()
-            process.wait(20)
+            process.wait(120)
             for thread in threads:
                 thread.join()
             assert not [wrong for worker in workers for wrong in worker.wrong]
@@ -62,7 +62,7 @@ def test_a_kill_at_any_moment_loses_nothing_acknowledged_and_shows_nothing_half_
 def wait_for_changes(workers: list[Worker], count: int) -> None:
     """Until so many more are acknowledged: how long that takes depends on the machine."""
     begun = sum(worker.done.total() for worker in workers)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while sum(worker.done.total() for worker in workers) - begun < count:
         assert time.monotonic() < deadline, [worker.wrong for worker in workers]
         time.sleep(0.001)

@@ -38,7 +38,7 @@ class _Tunnel(http.server.BaseHTTPRequestHandler):
         if self.path != f"{HOST}:443":
             self.send_error(502)
             return
-        with socket.create_connection(server.leads_to, timeout=30) as there:
+        with socket.create_connection(server.leads_to, timeout=120) as there:
             self.send_response(200)
             self.end_headers()
             back = threading.Thread(target=_pass_on, args=(there, self.connection), daemon=True)
@@ -80,7 +80,7 @@ def upstream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Static
     yield static
     tunnel.shutdown()
     tunnel.server_close()
-    thread.join(20)
+    thread.join(60)
     static.close()
 
 

@@ -35,7 +35,7 @@ class Api:
             f"{self.place.url}{BASE}{path}",
             json=fields or None,
             headers=self.headers,
-            timeout=30,
+            timeout=120,
         )
 
     def __call__(self, method: str, path: str, **fields: Any) -> Any:
@@ -296,7 +296,7 @@ def test_what_is_not_as_the_document_says_is_refused(served: Place) -> None:
     headers = {**Api(served).headers, "content-type": "application/json"}
     for method, path, body, status in REFUSED:
         url = f"{served.url}{BASE}{path}"
-        answer = requests.request(method, url, data=body, headers=headers, timeout=30)
+        answer = requests.request(method, url, data=body, headers=headers, timeout=120)
         assert answer.status_code == status, (method, path, body[:50], answer.text)
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.reason == answer.json()["title"]
@@ -304,7 +304,7 @@ def test_what_is_not_as_the_document_says_is_refused(served: Place) -> None:
 
 def test_a_body_that_is_not_json_is_told_so(served: Place) -> None:
     answer = requests.post(
-        f"{served.url}{BASE}/users", {"name": "ann"}, headers=Api(served).headers, timeout=30
+        f"{served.url}{BASE}/users", {"name": "ann"}, headers=Api(served).headers, timeout=120
     )
     assert (answer.status_code, answer.json()["code"]) == (415, "not-json")
 

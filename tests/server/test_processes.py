@@ -55,7 +55,7 @@ def test_servers_that_start_at_once_on_an_empty_store_tell_one_token_between_the
 ) -> None:
     (token,) = fleet.tokens
     for url in fleet.urls:
-        answer = requests.get(f"{url}/main/whoami", auth=("__token__", token), timeout=30)
+        answer = requests.get(f"{url}/main/whoami", auth=("__token__", token), timeout=120)
         assert answer.json() == {"user": "owner"}
 
 
@@ -75,8 +75,8 @@ def test_fifty_clients_of_several_processes_race_for_one_name_and_one_file_wins_
     shown = set()
     for url in fleet.urls:
         page = f"{url}/main/simple/my-package/"
-        (file,) = requests.get(page, headers=JSON, timeout=30).json()["files"]
-        body = requests.get(requests.compat.urljoin(page, file["url"]), timeout=30).content
+        (file,) = requests.get(page, headers=JSON, timeout=120).json()["files"]
+        body = requests.get(requests.compat.urljoin(page, file["url"]), timeout=120).content
         shown.add((file["hashes"]["sha256"], body))
         assert len(conda_names(f"{url}/main")) == 1
     ((_, body),) = shown
@@ -105,18 +105,20 @@ def test_what_one_process_acknowledged_every_other_one_shows_at_once(
         versions.remove(f"{number}.0")
         _assert_shown(fleet, versions)
         gone = f"/main/noarch/my_package-{number}.0-py_0.conda"
-        assert {requests.get(f"{one}{gone}", timeout=30).status_code for one in fleet.urls} == {404}
+        assert {requests.get(f"{one}{gone}", timeout=120).status_code for one in fleet.urls} == {
+            404
+        }
 
 
 def _assert_shown(fleet: Fleet, versions: set[str]) -> None:
     for url in fleet.urls:
         page = f"{url}/main/simple/my-package/"
-        files = requests.get(page, headers=JSON, timeout=30).json()["files"]
+        files = requests.get(page, headers=JSON, timeout=120).json()["files"]
         assert {file["filename"].split("-")[1] for file in files} == versions
-        assert requests.get(page, timeout=30).text.count("<a ") == len(versions)
+        assert requests.get(page, timeout=120).text.count("<a ") == len(versions)
         assert {name.split("-")[1] for name in conda_names(f"{url}/main")} == versions
         for file in files:
-            assert requests.get(requests.compat.urljoin(page, file["url"]), timeout=30).ok
+            assert requests.get(requests.compat.urljoin(page, file["url"]), timeout=120).ok
 
 
 def test_writers_in_several_processes_do_not_lose_each_others_pages(
@@ -129,5 +131,5 @@ def test_writers_in_several_processes_do_not_lose_each_others_pages(
     for url in fleet.urls:
         assert len(conda_names(f"{url}/main")) == 24
         for number in range(3):
-            page = requests.get(f"{url}/main/simple/p{number}/", headers=JSON, timeout=30)
+            page = requests.get(f"{url}/main/simple/p{number}/", headers=JSON, timeout=120)
             assert len(page.json()["files"]) == 8

@@ -34,14 +34,14 @@ def test_a_file_is_asked_for_by_head_and_not_sent_again(served: Place, tmp_path:
     wheel = make_wheel(tmp_path)
     done = served.upload(wheel).json()
     url = f"{served.channel}/files/{done['sha256']}/{wheel.name}"
-    head = requests.head(url, timeout=10)
+    head = requests.head(url, timeout=120)
     assert (head.status_code, head.content) == (200, b"")
     assert int(head.headers["content-length"]) == wheel.stat().st_size
     assert head.headers["accept-ranges"] == "bytes" and "immutable" in head.headers["cache-control"]
-    again = requests.get(url, headers={"if-none-match": head.headers["etag"]}, timeout=10)
+    again = requests.get(url, headers={"if-none-match": head.headers["etag"]}, timeout=120)
     assert (again.status_code, again.content) == (304, b"")
     page = f"{served.channel}/simple/my-package/"
-    assert requests.head(page, timeout=10).headers["etag"]
+    assert requests.head(page, timeout=120).headers["etag"]
 
 
 @pytest.mark.parametrize(

@@ -194,5 +194,5 @@ def test_a_token_is_needed_and_a_wrong_one_is_told(served: Place, tmp_path: Path
 def test_an_upload_without_the_slash_is_sent_on(served: Place) -> None:
     import requests
 
-    answer = requests.post(f"{served.channel}/legacy", timeout=10, allow_redirects=False)
+    answer = requests.post(f"{served.channel}/legacy", timeout=120, allow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (308, "/main/legacy/")

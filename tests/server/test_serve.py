@@ -36,7 +36,7 @@ def server(
         yield process, json.loads(process.stdout.readline())
     finally:
         process.kill()
-        process.wait(20)
+        process.wait(120)
 
 
 def words_of(store: Settings) -> list[str]:
@@ -52,14 +52,14 @@ def upload(ready: dict[str, str], token: str, wheel: Path) -> requests.Response:
             data={":action": "file_upload", "protocol_version": "1"},
             files={"content": (wheel.name, file)},
             auth=("__token__", token),
-            timeout=30,
+            timeout=120,
         )
 
 
 def test_the_token_is_told_on_the_first_start_alone(tmp_path: Path) -> None:
     with server(tmp_path / "data") as (_, first):
         assert set(first) == {"url", "token"}
-        assert requests.get(f"{first['url']}/readyz", timeout=10).json()["status"] == "ok"
+        assert requests.get(f"{first['url']}/readyz", timeout=120).json()["status"] == "ok"
     with server(tmp_path / "data") as (_, second):
         assert set(second) == {"url"}
 
@@ -98,7 +98,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_half_published_is_shown_after_
         while len(acknowledged) < 5:
             time.sleep(0.002)
         os.kill(process.pid, signal.SIGKILL)
-        process.wait(20)
+        process.wait(120)
         thread.join()
     with server(data) as (_, again):
         shown = everything(again["url"])
@@ -113,19 +113,29 @@ def everything(url: str) -> list[str]:
     """Every wheel shown; each can be fetched whole, and so can its twin."""
     accept = {"Accept": "application/vnd.pypi.simple.v1+json"}
     names = []
-    index = requests.get(f"{url}/main/simple/", headers=accept, timeout=10).json()
+    index = requests.get(f"{url}/main/simple/", headers=accept, timeout=120).json()
     for project in index["projects"]:
         base = f"{url}/main/simple/{project['name']}/"
-        for file in requests.get(base, headers=accept, timeout=10).json()["files"]:
-            body = requests.get(requests.compat.urljoin(base, file["url"]), timeout=10).content
+        for file in requests.get(base, headers=accept, timeout=120).json()["files"]:
+            body = requests.get(requests.compat.urljoin(base, file["url"]), timeout=120).content
             assert len(body) == file["size"]
             names.append(file["filename"])
-    packages = requests.get(f"{url}/main/noarch/repodata.json", timeout=10).json()["packages.conda"]
+    packages = requests.get(f"{url}/main/noarch/repodata.json", timeout=120).json()[
+        "packages.conda"
+    ]
     assert len(packages) == len(names)
     for name, record in packages.items():
-        body = requests.get(f"{url}/main/noarch/{name}", timeout=10).content
+        body = requests.get(f"{url}/main/noarch/{name}", timeout=120).content
         assert len(body) == record["size"]
     return names
+
+
+def wait_for_requests_under_way(url: str) -> None:
+    """Until a server answers another request than the one that asks."""
+    deadline = time.monotonic() + 120
+    while "twofold_requests_under_way 2" not in requests.get(f"{url}/metrics", timeout=60).text:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
@@ -134,16 +144,16 @@ def test_a_stopped_server_finishes_what_is_under_way(tmp_path: Path) -> None:
     body = wheel.read_bytes()
     with server(tmp_path / "data") as (process, ready):
         host, _, port = ready["url"].removeprefix("http://").partition(":")
-        with socket.create_connection((host, int(port)), timeout=20) as client:
+        with socket.create_connection((host, int(port)), timeout=120) as client:
             head = f"POST /main/upload HTTP/1.1\r\nHost: x\r\nx-file-name: {wheel.name}\r\n"
             head += f"Authorization: Bearer {ready['token']}\r\nContent-Length: {len(body)}\r\n\r\n"
             client.sendall(head.encode() + body[:100])
-            time.sleep(0.2)
+            wait_for_requests_under_way(ready["url"])
             process.terminate()
-            time.sleep(0.2)
+            time.sleep(0.2)  # most likely it is told by now; if not, it finishes all the same
             client.sendall(body[100:])
             assert client.recv(4096).startswith(b"HTTP/1.1 200")
-        assert process.wait(20) in (0, -signal.SIGTERM)
+        assert process.wait(120) in (0, -signal.SIGTERM)
 
 
 @pytest.mark.parametrize(

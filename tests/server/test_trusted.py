@@ -63,7 +63,7 @@ def secure(place: Place, authority: trustme.CA, tmp_path: Path, issuer: Issuer) 
 
 
 def mint(place: Place, token: str, path: str = "/_/oidc/mint-token") -> requests.Response:
-    return requests.post(f"{place.url}{path}", json={"token": token}, timeout=10)
+    return requests.post(f"{place.url}{path}", json={"token": token}, timeout=120)
 
 
 def test_a_run_gets_a_token_for_its_project_alone(
@@ -208,7 +208,7 @@ def test_a_minted_token_ends_and_makes_no_other(secure: Place, issuer: Issuer) -
     token = mint(secure, issuer.token()).json()["token"]
     url = f"{secure.url}/api/manage/users/owner/tokens"
     headers = {"authorization": f"Bearer {token}"}
-    assert requests.post(url, headers=headers, timeout=10).status_code == 403
+    assert requests.post(url, headers=headers, timeout=120).status_code == 403
     later = secure.registry.clock() + timedelta(minutes=15, seconds=1)
     object.__setattr__(secure.registry, "clock", lambda: later)
     assert "expired" in secure.get("/api/manage/whoami", token=token).reason
@@ -223,26 +223,28 @@ def test_keys_on_another_host_are_not_fetched(secure: Place, issuer: Issuer) -> 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"token": 1}', b"x" * 100_000])
 def test_a_malformed_request_is_told(secure: Place, body: bytes) -> None:
-    answer = requests.post(f"{secure.url}/_/oidc/mint-token", data=body, timeout=10)
+    answer = requests.post(f"{secure.url}/_/oidc/mint-token", data=body, timeout=120)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["code"] == "invalid-payload"
 
 
 def test_discovery_leads_to_the_channels_own_endpoints(secure: Place, issuer: Issuer) -> None:
     found = requests.get(
-        f"{secure.url}/.well-known/pytp", params={"discover": "/main/legacy/"}, timeout=10
+        f"{secure.url}/.well-known/pytp", params={"discover": "/main/legacy/"}, timeout=120
     )
     assert found.headers["content-type"] == "application/vnd.pypi.pytp.v1+json"
     where = found.json()
-    assert requests.get(where["audience-endpoint"], timeout=10).json() == {"audience": "twofold"}
-    answer = requests.post(where["token-mint-endpoint"], json={"token": issuer.token()}, timeout=10)
+    assert requests.get(where["audience-endpoint"], timeout=120).json() == {"audience": "twofold"}
+    answer = requests.post(
+        where["token-mint-endpoint"], json={"token": issuer.token()}, timeout=120
+    )
     assert answer.json()["success"] is True
-    missing = requests.get(f"{secure.url}/.well-known/pytp?discover=/x/y", timeout=10)
+    missing = requests.get(f"{secure.url}/.well-known/pytp?discover=/x/y", timeout=120)
     assert missing.status_code == 404
 
 
 def test_without_publishers_it_is_not_enabled(served: Place) -> None:
-    answer = requests.post(f"{served.url}/_/oidc/mint-token", json={"token": "x"}, timeout=10)
+    answer = requests.post(f"{served.url}/_/oidc/mint-token", json={"token": "x"}, timeout=120)
     assert answer.json()["errors"][0]["code"] == "not-enabled"
 
 

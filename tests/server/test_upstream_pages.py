@@ -297,7 +297,7 @@ def proxy(static: Static, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     yield server
     server.shutdown()
     server.server_close()
-    thread.join(5)
+    thread.join(60)
 
 
 def test_an_upstream_is_reached_through_the_proxy_of_the_environment(

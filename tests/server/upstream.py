@@ -52,7 +52,7 @@ class Static:
     def close(self) -> None:
         self.server.shutdown()
         self.server.server_close()
-        self.thread.join(5)
+        self.thread.join(60)
 
     def offer(self, *paths: Path, sha256: str | None = None, url: str = "") -> None:
         """Put files on the pages of their projects (PEP 503, HTML)."""
