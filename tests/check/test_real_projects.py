@@ -24,7 +24,7 @@ ROWS = re.findall(
 
 def test_the_table_holds_many_projects_and_few_have_errors() -> None:
     assert len(ROWS) >= 50
-    assert sum(errors != "0" for _, _, errors, _ in ROWS) <= 10
+    assert sum(errors != "0" for _, _, errors, _ in ROWS) <= len(ROWS) // 4
 
 
 @pytest.mark.slow
