@@ -27,7 +27,8 @@ def test_a_move_that_was_killed_goes_on_and_sends_nothing_twice(
     target = Blobs(there.objects)
     first = subprocess.Popen(command, stderr=subprocess.PIPE)
     while len(sent := {blob.sha256: blob.written_at for blob in target.all()}) < 10:
-        assert first.poll() is None
+        if first.poll() is not None:
+            break  # it was through before it could be killed, and has to be as whole
         time.sleep(0.01)
     first.kill()
     first.communicate()
