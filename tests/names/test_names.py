@@ -121,3 +121,9 @@ def test_what_is_no_conda_packages_name_is_refused(filename: str) -> None:
 )
 def test_a_conda_file_name_gives_back_its_parts(name: str, version: str) -> None:
     assert conda_file_name(f"{name}-{version}-py_0.conda")[:2] == (name, version)
+
+
+def test_a_reading_of_a_name_is_told_once() -> None:
+    for name in ("dateutil", "yaml", "cv2", "attr", "google"):
+        found = explain(name)
+        assert len(found) == len(set(found))

@@ -41,6 +41,7 @@ def explain(asked: str) -> list[Explained]:
             found.append(Explained(asked, pypi, pypi, imported, why))
     # Stubs carry the module's name, and no program imports them.
     found = [one for one in found if one is own or not one.pypi.startswith("types-")]
+    found = list(dict.fromkeys(found))  # both tables may list a project
     return found if _is_listed(key) else [*found[1:], own]
 
 

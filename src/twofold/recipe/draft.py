@@ -110,7 +110,8 @@ def draft_of(root: Path, wheel: Path, source: Source) -> Draft:
         number=options.build_number,
         compiled=not pure,
         noarch=pure and all(package.subdir == "noarch" for package in packages),
-        strings=_said(packages, conditions, _string),
+        # A build in a host has a string for each Python, and a hash of what it was built with.
+        strings=_said(packages, conditions, _string) if pure else (),
         entry_points=first.entry_points if pure else (),
         lowest=lowest.group(1) if lowest else "",
         host=_host(document, options, remarks),

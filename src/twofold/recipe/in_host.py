@@ -38,7 +38,7 @@ def build_translated(
     variants = {name: [value] for name, value in recipe.variant.items()}
     variants.setdefault("python", [recipe.platform.python])
     keep = frozenset(recipe.outputs[place].name for place in step.built)
-    return _build(path, out, request, variants, (), keep)
+    return _build(path, out, request, variants, (), keep, str(recipe.path))
 
 
 def _lay_down(recipe: Recipe, source: Path | None, folder: Path) -> Path:
@@ -61,6 +61,7 @@ def _build(
     variants: Mapping[str, list[str]],
     files: tuple[Path, ...],
     keep: frozenset[str] = frozenset(),
+    place: str = "",
 ) -> list[Path]:
     forms = {Kind.CONDA: "conda", Kind.TAR_BZ2: "tar-bz2"}
     made = []
@@ -72,6 +73,7 @@ def _build(
             variant_files=files,
             keep=keep,
             package_format=forms[kind],
+            place=place,
             say=request.say,
         )
         made += build_v1(path, out, host)

@@ -33,6 +33,7 @@ class Host:
     `variants` are values for names such as `python`: `{"python": ["3.12"]}`; those of
     `variant_files` (conda_build_config.yaml's form) go before them. `keep` names the packages that
     are wanted, all of them when empty. `package_format` is 'conda' or 'tar-bz2'.
+    `place` is the file to name when a build fails.
     """
 
     channels: tuple[str, ...]
@@ -41,6 +42,7 @@ class Host:
     variant_files: tuple[Path, ...] = ()
     keep: frozenset[str] = frozenset()
     package_format: str = "conda"
+    place: str = ""
     say: Callable[[str], None] = lambda _: None
 
 
@@ -144,7 +146,7 @@ def _built(variant: RenderedVariant, draft: Path, host: Host) -> list[Path]:
         raise ToolFailed(
             f"rattler-build could not build {name}: {error}",
             "channels are named with --channel; what the host needs stands under requirements",
-            f"{variant.recipe_path}",
+            host.place or f"{variant.recipe_path}",
             output="\n".join(log.lines),
         ) from error
     return [Path(package) for package in result.packages]

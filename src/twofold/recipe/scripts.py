@@ -40,6 +40,12 @@ _SHELL = re.compile(
     r"cd\s+(/d\s+)?[\"']?(\$\{?SRC_DIR\}?|%SRC_DIR%)[\"']?",
     re.IGNORECASE,
 )
+#: Into a folder of the source, which only says where the project lies.
+_BELOW = re.compile(
+    r"(?:cd|pushd)\s+(?:/d\s+)?[\"']?(?P<root>(?:\$\{?SRC_DIR\}?|%SRC_DIR%)[/\\])?"
+    r"(?P<folder>[\w.][\w./\\-]*)[\"']?",
+    re.IGNORECASE,
+)
 _NETWORK = (
     re.compile(r"\b(curl|wget|aria2c|Invoke-WebRequest|scp|rsync)\b"),
     re.compile(r"\bgit\s+(clone|fetch|pull|submodule)\b"),
@@ -60,14 +66,25 @@ class Install:
 def python_install(script: Sequence[Line]) -> Install | None:
     """What a script installs when that is all it does, else None."""
     found: list[Install] = []
+    folder = "."
     for command in _commands(script):
+        below = _BELOW.fullmatch(command)
         if _SHELL.fullmatch(command):
-            continue
-        install = _install(command)
-        if install is None:
-            return None
-        found.append(install)
-    return found[0] if len(found) == 1 else None
+            folder = "." if command.startswith("cd") else folder
+        elif below and not found:
+            absolute = below["root"] is not None
+            folder = _joined("." if absolute else folder, below["folder"])
+        else:
+            install = _install(command, folder)
+            if install is None:
+                return None
+            found.append(install)
+    return found[0] if len(found) == 1 and ".." not in found[0].folder.split("/") else None
+
+
+def _joined(folder: str, below: str) -> str:
+    parts = [part for part in f"{folder}/{below}".replace("\\", "/").split("/") if part != "."]
+    return "/".join(part for part in parts if part) or "."
 
 
 def network_problems(script: Iterable[Line], file: str) -> list[Problem]:
@@ -102,29 +119,30 @@ def _commands(script: Sequence[Line]) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def _install(command: str) -> Install | None:
+def _install(command: str, folder: str) -> Install | None:
+    """`folder` is where the shell is."""
     words = _words(command)
     if not words:
         return None
     first, rest = words[0], words[1:]
     if _PYTHONS.fullmatch(first):
         if rest[:2] == ["-m", "pip"]:
-            return _pip(rest[2:])
+            return _pip(rest[2:], folder)
         if rest[:2] == ["setup.py", "install"] and all(map(_SETUP_FLAGS.fullmatch, rest[2:])):
-            return Install(".")
+            return Install(folder)
         return None
-    return _pip(rest) if first in _PIPS else None
+    return _pip(rest, folder) if first in _PIPS else None
 
 
-def _pip(words: list[str]) -> Install | None:
+def _pip(words: list[str], here: str) -> Install | None:
     if "install" not in words:
         return None
     words = [word for word in words if word != "install"]
     places = [word for word in words if word not in _PIP_FLAGS]
     if len(places) != 1 or not _HERE.fullmatch(places[0]):
         return None
-    folder = re.sub(r"^(\.|\$\{?SRC_DIR\}?|%SRC_DIR%)[/\\]?", "", places[0]).replace("\\", "/")
-    return None if ".." in folder.split("/") else Install(folder.rstrip("/") or ".")
+    below = re.sub(r"^(\.|\$\{?SRC_DIR\}?|%SRC_DIR%)[/\\]?", "", places[0])
+    return Install(_joined(here if places[0].startswith(".") else ".", below))
 
 
 def _words(command: str) -> list[str] | None:

@@ -35,12 +35,25 @@ def _source(draft: Draft) -> list[str]:
 def _build(draft: Draft) -> list[str]:
     lines = [f"  number: {draft.number}"]
     lines += ["  noarch: python"] if draft.noarch else []
+    lines += _string(draft)
     script = "${{ PYTHON }} -m pip install . -vv --no-deps --no-build-isolation"
     lines.append(f"  script: {script}")
     if draft.entry_points:
         lines += ["  python:", "    entry_points:"]
         lines += [f"      - {scalar(line)}" for line in draft.entry_points]
     return lines
+
+
+def _string(draft: Draft) -> list[str]:
+    """The build string, chosen by an expression where it differs: v1 has one value here."""
+    if not draft.strings:
+        return []
+    if not draft.strings[0].where:
+        return [f"  string: {draft.strings[0].text}"]
+    chosen = f"'{draft.strings[-1].text}'"
+    for said in reversed(draft.strings[:-1]):
+        chosen = f"'{said.text}' if {expression(said.where)} else {chosen}"
+    return [f'  string: "${{{{ {chosen} }}}}"']
 
 
 def _requirements(draft: Draft) -> list[str]:
