@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,7 @@ def contents(path: Path) -> dict[str, bytes]:
     found = {}
     for part in ("pkg", "info"):
         with open_part(path, part) as tar:
-            found |= {member.path: tar.read() for member in tar}
+            found |= {member.path: tar.read(1 << 30) for member in tar}
     return found
 
 
@@ -200,6 +201,19 @@ def test_a_windows_wheel_with_entry_points_leaves_their_exe_to_the_installer(
     found = contents(convert_wheel(wheel, tmp_path / "channel").path)
     assert "Lib/site-packages/my_package/__init__.py" in found
     assert "Scripts/tool" in found
+
+
+def test_a_program_larger_than_what_is_held_in_memory_is_carried_as_it_is(tmp_path: Path) -> None:
+    """Wheels of ruff's kind hold one large program under .data/scripts."""
+    program = b"\x7fELF" + random.Random(0).randbytes(17 << 20)
+    wheel = put_wheel(
+        tmp_path,
+        {f"{DATA}/scripts/native": program},
+        filename="my_package-1.0.0-py3-none-manylinux_2_17_x86_64.whl",
+    )
+    made = convert_wheel(wheel, tmp_path / "channel")
+    assert contents(made.path)["python-scripts/native"] == program
+    assert problems_of(made.path) == []
 
 
 def test_record_tells_every_file_from_site_packages(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ class _Copy:
     def _carry(self, member: ZipMember) -> None:
         path, is_script = self._layout.place(member.name, self._data_folder)
         executable = member.is_executable or is_script
-        if member.size > WHOLE and not is_script:
+        if member.size > WHOLE and not (is_script and self._is_changed(member)):
             entry = Entry(path, executable=executable)
             digest = self._writer.add_pieces(
                 entry, member.size, self._source.archive.pieces(member)
@@ -167,6 +167,11 @@ class _Copy:
         else:
             self._writer.add(Entry(path, executable=executable), Content(data, digest))
             self._remember(path, digest, len(data))
+
+    def _is_changed(self, member: ZipMember) -> bool:
+        """Whether a script begins with a line that is rewritten; a compiled program has none."""
+        first = next((piece for piece in self._source.archive.pieces(member) if piece), b"")
+        return script(first)[1] != ""
 
     def _judge(self, member: ZipMember, sha256: bytes, data: bytes | None) -> None:
         told: Recorded = self._told[member.name]
