@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.server.conftest import Place, serve
 from tests.server.packages import make_wheel
-from twofold.errors import Refused
+from twofold.errors import Refused, Unreachable
 from twofold.server.app import open_registry
 from twofold.server.model import View
 from twofold.server.registry import looking
+from twofold.server.store import database
 
 JSON = "application/vnd.pypi.simple.v1+json"
 
@@ -76,6 +78,18 @@ def test_writers_of_different_projects_do_not_lose_each_others_pages(
         page = served.get(f"/main/simple/p{number}/", accept=JSON).json()
         assert len(page["files"]) == 6
     assert len(served.get("/main/noarch/repodata.json").json()["packages.conda"]) == 18
+
+
+def test_a_request_that_gets_no_connection_is_told_to_try_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a long change of a channel lets many writers wait: never a 500."""
+    monkeypatch.setattr(database, "PATIENCE", 0.1)
+    small = database.Database(place.settings.database_url)
+    with ExitStack() as stack, pytest.raises(Unreachable, match="every connection is in use"):
+        for _ in range(100):
+            stack.enter_context(small.read())
+    small.close()
 
 
 def test_an_upload_whose_record_fails_leaves_nothing_to_see(place: Place, tmp_path: Path) -> None:

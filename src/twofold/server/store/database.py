@@ -29,6 +29,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from twofold.errors import TwofoldError, Unreachable
 
@@ -36,6 +37,9 @@ __all__ = ["Connection", "Database", "Turn", "new_id", "take_turn"]
 
 #: How long a writer waits for another one (milliseconds); longer than any transaction of ours.
 BUSY_TIMEOUT = 30_000
+
+#: How long a request waits for a connection when all are in use (seconds).
+PATIENCE = 30
 
 #: What may stand before :// in --database, and the driver that serves it.
 DRIVERS = {
@@ -64,11 +68,13 @@ class Database:
 
     def _engine(self) -> Engine:
         if not self.is_sqlite:
-            return create_engine(self.url, pool_pre_ping=True, pool_size=8, max_overflow=24)
+            room = {"pool_size": 8, "max_overflow": 24, "pool_timeout": PATIENCE}
+            return create_engine(self.url, pool_pre_ping=True, **room)
         if self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
         timeout = {"timeout": BUSY_TIMEOUT / 1000}
-        engine = create_engine(self.url, connect_args=timeout, pool_size=8, max_overflow=64)
+        room = {"pool_size": 8, "max_overflow": 64, "pool_timeout": PATIENCE}
+        engine = create_engine(self.url, connect_args=timeout, **room)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -206,6 +212,9 @@ def _told() -> Iterator[None]:
     """A database that is away, locked or full, as a message."""
     try:
         yield
+    except PoolTimeout as error:
+        text = "the database is busy: every connection is in use"
+        raise Unreachable(text, "try again") from error
     except OperationalError as error:
         reason = str(error.orig).strip().splitlines()[0]
         if "full" in reason:
