@@ -147,6 +147,19 @@ def test_markers_are_judged_for_each_python() -> None:
     assert (package.build, package.depends[0]) == ("pyge312_0", "python >=3.12")
 
 
+def test_a_python_that_the_project_does_not_take_gets_no_package() -> None:
+    metadata = METADATA + "Requires-Python: >=3.12\n"
+    tags = wheel_name("my_package-1.0.0-cp311.cp312-none-any.whl").tags
+    assert [package.build for package in packages_of(metadata.encode(), None, tags)] == ["py312_0"]
+
+
+def test_a_requires_python_that_is_none_is_told_where_markers_need_it() -> None:
+    metadata = METADATA + "Requires-Python: foo\nRequires-Dist: a; python_version < '3.12'\n"
+    for tags in (["py3-none-any"], ["cp312-cp312-win_amd64"], ["cp311-none-any", "cp312-none-any"]):
+        with pytest.raises(TwofoldError, match="Requires-Python: 'foo' is not a version specifier"):
+            packages_of(metadata.encode(), None, tags)
+
+
 def test_one_python_may_be_chosen(tmp_path: Path, twofold: Callable[..., Ran]) -> None:
     filename = f"my_package-1.0.0-cp311.cp312-cp311.cp312-{LINUX}.whl"
     wheel = put_wheel(tmp_path, FILES, filename=filename)

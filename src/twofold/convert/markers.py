@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from packaging.specifiers import SpecifierSet
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from twofold.convert.platforms import machine_of
@@ -144,15 +144,29 @@ def _points(needs: Sequence[Need], scope: Scope) -> list[Version]:
                 major, minor, patch, *_ = (*map(int, text.split(".")), 0, 0)
                 if major == 3:
                     points |= {Version(f"3.{minor}.{patch}"), Version(f"3.{minor}.{patch + 1}")}
-    wanted = SpecifierSet(scope.requires_python)
-    within = [
+    own = [
         point
         for point in sorted(points)
-        if (not scope.minor or f"{point.major}.{point.minor}" == scope.minor)
-        # A bound such as >=3.8.1 leaves the rest of 3.8 in.
-        and (wanted.contains(point) or wanted.contains(f"{point.major}.{point.minor}.99"))
+        if not scope.minor or f"{point.major}.{point.minor}" == scope.minor
     ]
-    return within or sorted(points)
+    wanted = pythons_wanted(scope.requires_python)
+    # A bound such as >=3.8.1 leaves the rest of 3.8 in.
+    within = [
+        point
+        for point in own
+        if wanted.contains(point) or wanted.contains(f"{point.major}.{point.minor}.99")
+    ]
+    return within or own or sorted(points)
+
+
+def pythons_wanted(requires_python: str) -> SpecifierSet:
+    """Requires-Python, read. Raises TwofoldError."""
+    try:
+        return SpecifierSet(requires_python)
+    except InvalidSpecifier as error:
+        raise TwofoldError(
+            f"'{requires_python}' is not a version specifier", "see PEP 440", "Requires-Python"
+        ) from error
 
 
 def _subdirs(scope: Scope) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ def packages_of(
     options = options or CondaOptions()
     parsed = parse_metadata(metadata)
     needs = needs_of(parsed, options)
-    abis = abis_of(tags, options.python)
+    abis = _admitted(abis_of(tags, options.python), parsed.requires_python or "")
     found = []
     for place, abi in ((place, abi) for place in places_of(tags) for abi in abis):
         limits = None
@@ -92,7 +92,7 @@ def unsaid_of(
     options = options or CondaOptions()
     parsed = parse_metadata(metadata)
     needs = needs_of(parsed, options)
-    abis = abis_of(tags, options.python)
+    abis = _admitted(abis_of(tags, options.python), parsed.requires_python or "")
     found: list[str] = []
     for place, abi in ((place, abi) for place in places_of(tags) for abi in abis):
         scope = _scope(parsed, abi, place, options)
@@ -107,6 +107,21 @@ def unsaid_of(
             ]
     found += [f"{text}: holds nowhere that the project is for" for text in needs.never]
     return list(dict.fromkeys(found))
+
+
+def _admitted(abis: list[Abi], requires_python: str) -> list[Abi]:
+    """Of several Pythons those that Requires-Python admits, as pip has it."""
+    if len(abis) == 1 or not requires_python:
+        return abis
+    from twofold.convert.markers import pythons_wanted
+
+    wanted = pythons_wanted(requires_python)
+    admitted = [
+        abi
+        for abi in abis
+        if not abi.minor or any(wanted.contains(f"{abi.minor}.{patch}") for patch in (0, 99))
+    ]
+    return admitted or abis
 
 
 def _scope(parsed: CoreMetadata, abi: Abi, place: Place, options: CondaOptions) -> Scope:
