@@ -172,7 +172,6 @@ def test_flits_old_tables_are_carried_over(tmp_path: Path) -> None:
         "requires-python": ">=3.9",
         "license": "MIT",
         "authors": [{"name": "Ada", "email": "ada@example.org"}],
-        "classifiers": [],
         "dependencies": ["numpy >=1.24"],
         "urls": {"Homepage": "https://example.org", "Documentation": "https://example.org/docs"},
         "scripts": {"go": "my_package:main"},

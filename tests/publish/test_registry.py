@@ -88,6 +88,23 @@ def test_a_wrong_token_is_told_with_a_hint_and_exit_code_one(
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.parametrize("limit", [["--actions", "read"], ["--project", "other"]])
+def test_a_token_without_the_right_is_told_before_anything_is_sent(
+    limit: list[str], twofold: Callable[..., Any], registry: Any, release: Release, tmp_path: Path
+) -> None:
+    """Not to the folder either, although it would take everything."""
+    asked = ["admin", "token", "owner", *limit, "--data", registry.data, "--json"]
+    made = twofold(*asked)
+    assert made.code == 0, made.err
+    env = {"TWOFOLD_TOKEN": made.json["token"]}
+    places = ["--to", registry.channel, "--to", str(tmp_path / "static")]
+    for dry in ([], ["--dry-run"]):
+        ran = twofold("publish", release.wheel, *places, *dry, env=env)
+        assert ran.code == 1
+        assert "no right to upload" in ran.out + ran.err
+        assert not (tmp_path / "static").exists()
+
+
 def test_no_token_at_all_is_told(
     twofold: Callable[..., Any], registry: Any, release: Release
 ) -> None:

@@ -41,7 +41,7 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
         "add a user (--organisation for an organisation)",
         [
             ("name", {}),
-            ("--organisation", {"action": "store_true"}),
+            ("--organisation", {"action": "store_true", "help": "it has members, and no login"}),
             ("--password", {"action": "store_true", "help": "read a password from stdin"}),
         ],
     ),
@@ -58,7 +58,11 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
     "channels": ("list channels, their sizes and roles", []),
     "channel": (
         "add a channel",
-        [("name", {}), ("--owner", {"default": "owner"}), ("--private", {"action": "store_true"})],
+        [
+            ("name", {}),
+            ("--owner", {"default": "owner", "help": "whose it is; %(default)s unless said"}),
+            ("--private", {"action": "store_true", "help": "only for those with a role"}),
+        ],
     ),
     "rule": (
         "set a rule of a channel: public yes|no, quota BYTES|none, deletion upload|admin|never, "
@@ -78,10 +82,10 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
         "make a token; it is shown once",
         [
             ("user", {}),
-            ("--name", {"default": "made by the operator"}),
-            ("--channel", {}),
-            ("--project", {}),
-            ("--actions", {"default": "read,upload,admin"}),
+            ("--name", {"default": "made by the operator", "help": "what 'tokens' calls it"}),
+            ("--channel", {"help": "good there only"}),
+            ("--project", {"help": "uploads to this project only"}),
+            ("--actions", {"default": "read,upload,admin", "help": "%(default)s unless said"}),
             ("--days", {"type": _days(1), "help": "how long it lives; for ever unless said"}),
         ],
     ),
@@ -93,14 +97,27 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
             ("channel", {}),
             ("project", {}),
             ("--issuer", {"required": True, "help": "https address of the identity provider"}),
-            ("--claim", {"action": "append", "default": [], "metavar": "NAME=VALUE"}),
+            (
+                "--claim",
+                {
+                    "action": "append",
+                    "default": [],
+                    "metavar": "NAME=VALUE",
+                    "help": "what the identity must say: repository=me/project (once for each)",
+                },
+            ),
         ],
     ),
     "publishers": ("list trusted publishers", [("channel", {})]),
     "unpublisher": ("trust one no longer", [("channel", {}), ("id", {"type": int})]),
     "yank": (
         "yank a release in both worlds",
-        [("channel", {}), ("project", {}), ("version", {}), ("--reason", {"default": ""})],
+        [
+            ("channel", {}),
+            ("project", {}),
+            ("version", {}),
+            ("--reason", {"default": "", "help": "told to who installs it all the same"}),
+        ],
     ),
     "unyank": ("take a yank back", [("channel", {}), ("project", {}), ("version", {})]),
     "delete": (
@@ -109,7 +126,12 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
     ),
     "status": (
         "set a project's status (PEP 792)",
-        [("channel", {}), ("project", {}), ("status", {}), ("--reason", {"default": ""})],
+        [
+            ("channel", {}),
+            ("project", {}),
+            ("status", {"help": "active, archived, quarantined or deprecated"}),
+            ("--reason", {"default": "", "help": "shown beside it"}),
+        ],
     ),
     "promote": (
         "carry a project's files to another channel or label, without copying bytes",
@@ -132,7 +154,7 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
     "log": (
         "print the audit log, oldest first",
         [
-            ("--channel", {}),
+            ("--channel", {"help": "only of this channel"}),
             ("--actor", {"help": "who changed"}),
             ("--action", {"help": "what was done: publish, yank, role, ..."}),
             ("--csv", {"action": "store_true", "help": "as a table with a head"}),
@@ -142,10 +164,16 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
         "read every object and page and say what is wrong",
         [("--repair-from", {"metavar": "OBJECTS", "help": "another store that holds them too"})],
     ),
-    "sweep": ("remove objects that nothing needs", [("--dry-run", {"action": "store_true"})]),
+    "sweep": (
+        "remove objects that nothing needs",
+        [("--dry-run", {"action": "store_true", "help": "only say what would go"})],
+    ),
     "move": (
         "carry everything to another store, verifying every byte; go on where it was cut off",
-        [("--to-database", {"required": True}), ("--to-objects", {"required": True})],
+        [
+            ("--to-database", {"required": True, "help": "as --database of serve"}),
+            ("--to-objects", {"required": True, "help": "as --objects of serve"}),
+        ],
     ),
 }
 

@@ -120,9 +120,13 @@ def make_plan(
         _step(t, f, _stopping(errors[f.name], t), journal, named) for f in files for t in targets
     ]
     steps = [_without_clash(step, steps) for step in steps]
-    wanting = {id(s.target): s.target for s in steps if s.action is Action.UPLOAD}
-    objections = {key: target.objection() for key, target in wanting.items()}
+    objections = {id(t): t.objection(new) for t in targets if (new := _wanted(t, steps))}
     return Plan(tuple(_objected(step, objections.get(id(step.target))) for step in steps))
+
+
+def _wanted(target: Target, steps: Sequence[Step]) -> list[ReleaseFile]:
+    """What would go up to the target."""
+    return [s.file for s in steps if s.target is target and s.action is Action.UPLOAD]
 
 
 def weighed(findings: Sequence[Finding], plan: Plan) -> list[Finding]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -63,7 +64,7 @@ class AnacondaOrg:
         token = credentials.secret.reveal() if credentials else ""
         self.auth = Header("Authorization", f"token {token}") if token else Header()
 
-    def objection(self) -> Problem | None:
+    def objection(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
         missing = needs_token(self.http)
         if missing:
             return missing

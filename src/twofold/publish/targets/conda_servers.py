@@ -9,7 +9,7 @@ They differ in the address, the way the token is given and where the channel is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -60,7 +60,7 @@ class CondaServer:
     can_be_read: bool = True
     attested: frozenset[Kind] = NO_KINDS
 
-    def objection(self) -> Problem | None:
+    def objection(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
         return None if self.is_open else needs_token(self.http)
 
     def look(self, file: ReleaseFile) -> Seen:

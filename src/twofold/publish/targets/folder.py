@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +33,7 @@ class Folder:
     can_be_read: bool = True
     attested: frozenset[Kind] = NO_KINDS
 
-    def objection(self) -> Problem | None:
+    def objection(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
         return None
 
     def look(self, file: ReleaseFile) -> Seen:

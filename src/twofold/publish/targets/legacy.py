@@ -6,6 +6,7 @@ is the target's simple index.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from requests.auth import AuthBase
@@ -55,7 +56,7 @@ class LegacyIndex:
         self.http = http
         self.auth = auth
 
-    def objection(self) -> Problem | None:
+    def objection(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
         return None if self.is_open else needs_token(self.http)
 
     def look(self, file: ReleaseFile) -> Seen:

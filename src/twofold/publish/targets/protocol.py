@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -91,9 +92,9 @@ class Target(Protocol):
         """The kinds of file whose attestations it takes."""
         ...
 
-    def objection(self) -> Problem | None:
-        """Why it would take nothing at all from us now (no token, a wrong one), as far as it can
-        be asked before anything is sent."""
+    def objection(self, files: Sequence[ReleaseFile], /) -> Problem | None:
+        """Why it would not take these files from us now (no token, a wrong one, one without the
+        right), as far as it can be asked before anything is sent."""
         ...
 
     def look(self, file: ReleaseFile) -> Seen:

@@ -7,7 +7,9 @@ Wheels and sdists go in through its legacy API (`<url>/legacy/`), conda packages
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
+from urllib.parse import quote
 
 from requests.auth import AuthBase
 
@@ -31,8 +33,10 @@ from twofold.publish.targets.protocol import (
 )
 from twofold.publish.targets.twins import is_same_package
 
-#: Codes of a registry's answers that say the token itself is no good, whatever is asked for.
-BAD_TOKEN = frozenset({"invalid-token", "invalid-login", "revoked-token", "expired-token"})
+#: Codes of a registry's answers that say the token is no good, or not for this.
+NO_GOOD = frozenset(
+    {"invalid-token", "invalid-login", "revoked-token", "expired-token", "forbidden"}
+)
 
 
 class TwofoldRegistry:
@@ -55,14 +59,18 @@ class TwofoldRegistry:
         form_auth = basic(credentials) if credentials else None
         self.index = LegacyIndex(python_side, http, form_auth)
 
-    def objection(self) -> Problem | None:
-        """No such channel, no token, or one that is no good (the registry answers with a code)."""
-        url = f"{self.settings.url.rstrip('/')}/whoami"
-        answer = self.http.get(url, self.auth)
-        value = answer.json()
-        code = value.get("code") if isinstance(value, dict) else None
-        if answer.status in (401, 404) or code in BAD_TOKEN:
-            return self.http.refused(answer, url).problems[0]
+    def objection(self, files: Sequence[ReleaseFile], /) -> Problem | None:
+        """No such channel, no token, or one that is no good for uploads to one of the projects (the
+        registry answers with a code)."""
+        for project in sorted({file.artifact.name for file in files}):
+            url = f"{self.settings.url.rstrip('/')}/whoami"
+            if self.auth:
+                url += f"?project={quote(project)}"
+            answer = self.http.get(url, self.auth)
+            value = answer.json()
+            code = value.get("code") if isinstance(value, dict) else None
+            if answer.status in (401, 404) or code in NO_GOOD:
+                return self.http.refused(answer, url).problems[0]
         return needs_token(self.http)
 
     def look(self, file: ReleaseFile) -> Seen:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -43,7 +43,7 @@ class Bucket:
         self.settings = settings
         self._store = _open(settings.url)
 
-    def objection(self) -> Problem | None:
+    def objection(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
         return None
 
     def look(self, file: ReleaseFile) -> Seen:

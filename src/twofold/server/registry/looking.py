@@ -31,9 +31,16 @@ def not_found(what: str) -> Refused:
     return Refused("not-found", f"There is no {what}", status=404)
 
 
-def channel(registry: Registry, actor: Actor, name: str, action: Action = Action.READ) -> Channel:
+def channel(
+    registry: Registry,
+    actor: Actor,
+    name: str,
+    action: Action = Action.READ,
+    project: str | None = None,
+) -> Channel:
+    """Raises Refused where the actor may not do this in it (to this project, as normalised)."""
     with registry.database.read() as db:
-        return reachable(db, actor, name, action)
+        return reachable(db, actor, name, action, project)
 
 
 def simple_page(registry: Registry, view: View, name: str, form: str) -> tuple[Page, bool]:

@@ -6,7 +6,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from twofold.names import normalised
 from twofold.server.metrics import Metrics
+from twofold.server.model import Action
 from twofold.server.registry import looking
 from twofold.server.web.asking import actor_of, registry_of
 from twofold.server.web.problem import problem
@@ -34,8 +36,11 @@ def metrics(request: Request) -> Response:
 
 
 def whoami(request: Request) -> Response:
+    """Who asks; with `?project=NAME` also whether an upload to it would be refused (403)."""
     registry, actor = registry_of(request), actor_of(request)
-    looking.channel(registry, actor, request.path_params["channel"])
+    project = normalised(request.query_params.get("project", "")) or None
+    action = Action.UPLOAD if project else Action.READ
+    looking.channel(registry, actor, request.path_params["channel"], action, project)
     return JSONResponse({"user": actor.name})
 
 
