@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
@@ -18,6 +18,9 @@ from twofold.server.model import Actor
 from twofold.server.registry import Registry, people
 from twofold.server.registry.publishing import Published, Upload, publish
 from twofold.server.settings import Settings
+
+if TYPE_CHECKING:
+    from tests.server.upstream import Static
 
 __all__ = ["postgresql", "s3"]
 
@@ -132,4 +135,24 @@ class serve:
     def __exit__(self, *_: object) -> None:
         self.server.should_exit = True
         self.thread.join(60)
-        time.sleep(0)
+
+
+@pytest.fixture
+def static(tmp_path: Path) -> Iterator[Static]:
+    """A folder that `twofold index` makes an index and a channel of, behind a dumb server."""
+    from tests.server.upstream import Static  # which has need of what stands here
+
+    made = Static(tmp_path / "static")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def behind(tmp_path: Path) -> Iterator[Place]:
+    """A second registry, served."""
+    from tests.server.upstream import second_place
+
+    place = second_place(tmp_path)
+    with serve(place):
+        yield place
+    place.registry.database.close()

@@ -19,7 +19,7 @@ import pytest
 
 from tests.server.conftest import Place, serve
 from tests.server.packages import make_conda, make_wheel
-from tests.server.upstream import Static, second_place, stand
+from tests.server.upstream import Static, stand
 from twofold.errors import Refused, Unreachable
 from twofold.server.registry import people, upstreaming
 from twofold.server.registry.upstreaming import Front
@@ -29,21 +29,6 @@ from twofold.server.upstreams.http import Source, fetch_page
 
 JSON = "application/vnd.pypi.simple.v1+json"
 SECRET = "correct-horse-battery"
-
-
-@pytest.fixture
-def static(tmp_path: Path) -> Iterator[Static]:
-    made = Static(tmp_path / "static")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def behind(tmp_path: Path) -> Iterator[Place]:
-    place = second_place(tmp_path)
-    with serve(place):
-        yield place
-    place.registry.database.close()
 
 
 def files_of(place: Place, name: str) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from tests.server.packages import make_conda, make_wheel
 from tests.server.rattler_client import solved, versions
 from tests.server.stores import S3, PostgreSQL
 from tests.server.test_conda_pages import make_python
-from tests.server.upstream import Static, age, second_place, stand
+from tests.server.upstream import Static, age, stand
 from twofold.index.folder import index_folder
 from twofold.server.registry import administration, changing, hearing, upstreaming
 from twofold.server.settings import Settings
@@ -26,22 +25,6 @@ from twofold.server.store import audit, channels, upstreams
 from twofold.server.upstreams import conda
 
 LIST = "/main/noarch/repodata_shards.msgpack.zst"
-
-
-@pytest.fixture
-def static(tmp_path: Path) -> Iterator[Static]:
-    """A folder that `twofold index` made a channel of, behind a dumb server."""
-    made = Static(tmp_path / "static")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def behind(tmp_path: Path) -> Iterator[Place]:
-    place = second_place(tmp_path)
-    with serve(place):
-        yield place
-    place.registry.database.close()
 
 
 def offer(static: Static, *packages: tuple[str, str]) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.server.conftest import Place, serve
+from tests.server.conftest import Place
 from tests.server.packages import make_conda, make_sdist, make_wheel
-from tests.server.upstream import Static, second_place, stand
+from tests.server.upstream import Static, stand
 from twofold.errors import Refused, Unreachable
 from twofold.server.clock import now
 from twofold.server.registry import changing, following
@@ -25,22 +25,6 @@ from twofold.server.upstreams.http import Source, fetch_page
 from twofold.server.upstreams.targets import Target
 
 JSON = "application/vnd.pypi.simple.v1+json"
-
-
-@pytest.fixture
-def static(tmp_path: Path) -> Iterator[Static]:
-    made = Static(tmp_path / "static")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def behind(tmp_path: Path) -> Iterator[Place]:
-    """A second registry, served."""
-    place = second_place(tmp_path)
-    with serve(place):
-        yield place
-    place.registry.database.close()
 
 
 def files_of(place: Place, name: str, code: int = 200) -> list[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
-from twofold.artifact import Kind
+from twofold.artifact import Artifact, Kind
 
 
 class Action(StrEnum):
@@ -161,6 +162,23 @@ class Stored:
     def basename(self) -> str:
         """As Anaconda.org spells it: `noarch/x-1-py_0.conda`, or the bare name of a wheel."""
         return f"{self.subdir}/{self.filename}" if self.subdir else self.filename
+
+    @property
+    def artifact(self) -> Artifact:
+        """What the file says of itself; its `path` is the bare name."""
+        return Artifact(
+            path=Path(self.filename),
+            kind=self.kind,
+            name=self.name,
+            version=self.version,
+            size=self.size,
+            sha256=self.sha256,
+            md5=self.md5,
+            metadata=self.metadata,
+            tags=self.tags,
+            requires_python=self.requires_python,
+            depends=self.depends,
+        )
 
 
 @dataclass(frozen=True, slots=True)

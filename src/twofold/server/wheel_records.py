@@ -7,11 +7,10 @@ one, in the subdir noarch.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from twofold.artifact import Artifact, Kind
+from twofold.artifact import Kind
 from twofold.convert import CondaOptions
 from twofold.convert.v3 import wheel_record
 from twofold.errors import TwofoldError
@@ -45,19 +44,7 @@ def records_of(db: Connection, channel: Channel, name: str, label: str) -> dict[
 
 def _record(db: Connection, channel: Channel, file: Stored, name: str) -> Iterable[tuple[str, Any]]:
     """One; none when the record's format cannot say what the wheel asks for."""
-    artifact = Artifact(
-        path=Path(file.filename),
-        kind=file.kind,
-        name=file.name,
-        version=file.version,
-        size=file.size,
-        sha256=file.sha256,
-        md5=file.md5,
-        metadata=file.metadata,
-        tags=file.tags,
-        requires_python=file.requires_python,
-        depends=file.depends,
-    )
+    artifact = file.artifact
     known = channels.conda_names(db, channel.id, twins.needed_names(artifact))
     options = CondaOptions(name=name, at_hand=known)
     url = f"../files/{file.sha256}/{quote(file.filename)}"

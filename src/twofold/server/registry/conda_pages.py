@@ -17,7 +17,7 @@ from twofold.server.registry import Registry, reachable
 from twofold.server.registry.following_pages import LARGE, Wanted
 from twofold.server.registry.looking import keep, not_found
 from twofold.server.rendering import conda
-from twofold.server.store import Connection, Database, files, pages, twins
+from twofold.server.store import Connection, Database, files, pages
 from twofold.server.wheel_records import NOARCH
 
 Maker = Callable[[Connection, Channel, str, str], bytes]
@@ -74,7 +74,7 @@ def _repodata(db: Connection, channel: Channel, label: str, subdir: str) -> byte
     if not manner.v3 or subdir != NOARCH:
         return body
     wheels: dict[str, Any] = {}
-    for shard in twins.shards_of(db, channel.id, label, subdir):
+    for shard in pages.shards_of(db, channel.id, label, subdir):
         wheels.update(conda.wheels_in(shard))
     return conda.with_wheels(body, wheels)
 

@@ -6,11 +6,10 @@ Addresses are relative to the page, so that one page serves every host name and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from twofold.artifact import Artifact, Listing
+from twofold.artifact import Listing
 from twofold.index import simple
 from twofold.server.model import Project, Stored
 
@@ -53,21 +52,8 @@ def provenance_path(project: Project, file: Stored) -> str:
 
 
 def _listing(project: Project, file: Stored) -> Listing:
-    artifact = Artifact(
-        path=Path(file.filename),
-        kind=file.kind,
-        name=file.name,
-        version=file.version,
-        size=file.size,
-        sha256=file.sha256,
-        md5=file.md5,
-        metadata=file.metadata,
-        tags=file.tags,
-        requires_python=file.requires_python,
-        depends=file.depends,
-    )
     return Listing(
-        artifact,
+        file.artifact,
         url=f"../../{file_path(file)}",
         uploaded_at=file.uploaded_at,
         yanked=file.yanked,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, select, update
+from sqlalchemy import Column, Connection, Select, Table, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from twofold.server.clock import from_text, to_text
@@ -146,8 +146,22 @@ def shards_since(
 
 def newest_shard_at(db: Connection, channel_id: int, label: str, subdir: str) -> datetime | None:
     """When the newest of a subdir's shards was made."""
-    query = (
-        select(shard_bodies.c.created_at)
+    every = _of_shards(shard_bodies.c.created_at, channel_id, label, subdir)
+    found = db.execute(every.order_by(shards.c.serial.desc()).limit(1)).scalar()
+    return from_text(found) if found else None
+
+
+def shards_of(db: Connection, channel_id: int, label: str, subdir: str) -> Iterator[bytes]:
+    """Every shard of a subdir under a label."""
+    every = _of_shards(shard_bodies.c.body, channel_id, label, subdir)
+    for row in db.execute(every.execution_options(yield_per=500)):
+        yield bytes(row.body)
+
+
+def _of_shards(column: Column[Any], channel_id: int, label: str, subdir: str) -> Select[Any]:
+    """A column of the bodies of a subdir's shards under a label."""
+    return (
+        select(column)
         .join(
             shards,
             (shards.c.channel_id == shard_bodies.c.channel_id)
@@ -158,11 +172,7 @@ def newest_shard_at(db: Connection, channel_id: int, label: str, subdir: str) ->
             shards.c.label == label,
             shards.c.subdir == subdir,
         )
-        .order_by(shards.c.serial.desc())
-        .limit(1)
     )
-    found = db.execute(query).scalar()
-    return from_text(found) if found else None
 
 
 def shards_unlike_records(db: Connection, channel_id: int) -> list[tuple[str, str, str]]:

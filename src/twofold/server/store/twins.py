@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 
 from sqlalchemy import Connection, and_, or_, select
 
@@ -12,7 +11,7 @@ from twofold.artifact import Artifact, Kind
 from twofold.names import normalised
 from twofold.server.model import Project
 from twofold.server.store.channels import project_by_id
-from twofold.server.store.schema import files, projects, shard_bodies, shards
+from twofold.server.store.schema import files, projects
 
 #: The name that a requirement (PEP 508) begins with.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -42,26 +41,6 @@ def without_twin(db: Connection, channel_id: int) -> dict[int, tuple[str, ...]]:
         files.c.deleted_at.is_(None),
     )
     return {row.id: tuple(json.loads(row.depends)) for row in db.execute(query)}
-
-
-def shards_of(db: Connection, channel_id: int, label: str, subdir: str) -> Iterator[bytes]:
-    """Every shard of a subdir under a label."""
-    query = (
-        select(shard_bodies.c.body)
-        .join(
-            shards,
-            (shards.c.channel_id == shard_bodies.c.channel_id)
-            & (shards.c.sha256 == shard_bodies.c.sha256),
-        )
-        .where(
-            shards.c.channel_id == channel_id,
-            shards.c.label == label,
-            shards.c.subdir == subdir,
-        )
-        .execution_options(yield_per=500)
-    )
-    for row in db.execute(query):
-        yield bytes(row.body)
 
 
 def pure_wheels(db: Connection, channel_id: int) -> list[int]:
