@@ -70,8 +70,8 @@ def last_build(project: Path) -> list[Path]:
     record = project / RECORD
     if not record.is_file():
         raise TwofoldError(
-            f"{project} has no build to publish ({RECORD.as_posix()} is not there)",
-            "run twofold build first, or name the files: twofold publish dist/* --to TARGET",
+            f"{project} has not been built ({RECORD.as_posix()} is not there)",
+            "run twofold build first, or name the files, as in dist/*",
         )
     entries = _entries(record)
     paths = []
