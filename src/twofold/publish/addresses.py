@@ -71,6 +71,20 @@ def shown(url: str) -> str:
     return urlunsplit((parts.scheme, host, path, "", ""))
 
 
+def may_have_login_of(url: str, home: str) -> bool:
+    """Whether an address may get the login that is for another one: it is on the same server, and
+    no longer in the clear than that."""
+    there, here = urlsplit(url), urlsplit(home)
+    if (there.hostname, _port(there)) == (here.hostname, _port(here)):
+        return there.scheme == here.scheme
+    # http://host, where whoever answers sends everybody on to https://host
+    return there.netloc == here.netloc and (here.scheme, there.scheme) == ("http", "https")
+
+
+def _port(parts: SplitResult) -> int | None:
+    return parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
 def on_loopback(url: str) -> bool:
     """Whether an address leads to this machine alone; for s3:// its endpoint is looked at."""
     parts = urlsplit(url)

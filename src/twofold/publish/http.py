@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 from requests.auth import AuthBase
@@ -22,7 +22,7 @@ from requests_toolbelt import MultipartEncoder
 
 from twofold import __version__
 from twofold.errors import Refused
-from twofold.publish.addresses import shown
+from twofold.publish.addresses import may_have_login_of, shown
 from twofold.publish.advice import Caller, advice
 from twofold.publish.answers import Answer, explain, own_hint
 from twofold.publish.authentication import Credentials, Header
@@ -31,6 +31,9 @@ from twofold.publish.secret import Secret, without_secrets
 
 #: Called with the number of bytes sent so far.
 Progress = Callable[[int], None]
+
+#: How many answers in a row may send us on.
+REDIRECTS = 5
 
 
 class FileBeingSent:
@@ -93,14 +96,14 @@ class Http:
         Redirects are followed on the same host only: an index that sends its caller to another
         for what it does not have (pypiserver's fallback) has not got it.
         """
-        for _ in range(5):
+        for _ in range(REDIRECTS):
             at = url
             answer = self.again(partial(self.once, "GET", at, auth, headers=headers))
             location = answer.headers.get("Location", "")
             if not (300 <= answer.status < 400 and location):
                 break
             url = urljoin(url, location)
-            if urlsplit(url).netloc != urlsplit(at).netloc:
+            if not may_have_login_of(url, at):
                 break
         return answer
 
@@ -140,6 +143,7 @@ class Http:
                 auth=auth or Header(),
                 timeout=(self.patience.connect, self.patience.read),
                 allow_redirects=False,
+                verify=self.ca,
             )
             answer = Answer(
                 response.status_code, response.reason or "", response.headers, response.content
@@ -195,37 +199,21 @@ class Http:
     ) -> str | None:
         """Fetch a file and return its SHA-256; None when the server does not have it.
 
-        `into` is an open file that gets the bytes.
+        `into` is an open file that gets the bytes. Redirects are followed wherever they lead, as
+        servers keep files in stores elsewhere; the login stays with the server it is for.
         """
 
         def attempt() -> Answer:
-            with told(url, self.secrets):
-                response = self._open().get(
-                    url,
-                    auth=auth or Header(),
-                    stream=True,
-                    timeout=(self.patience.connect, self.patience.read),
-                    headers={"Accept-Encoding": "identity"},
-                )
-                with response:
-                    if response.status_code in TRANSIENT:
-                        wait = retry_after(response.headers.get("Retry-After"))
-                        told_status = f"{shown(url)} answered {response.status_code}"
-                        raise Transient(told_status, LATER, wait=wait)
-                    reason = response.reason or ""
-                    if response.status_code != 200:
-                        return Answer(
-                            response.status_code, reason, response.headers, response.content
-                        )
-                    digest = hashlib.sha256()
-                    if into is not None:
-                        into.seek(0)
-                        into.truncate()
-                    for block in response.iter_content(1 << 18):
-                        digest.update(block)
-                        if into is not None:
-                            into.write(block)
-            return Answer(200, reason, {}, digest.hexdigest().encode())
+            at, own = url, auth
+            for _ in range(REDIRECTS):
+                answer = self._digest(at, own, into)
+                location = answer.headers.get("Location", "")
+                if not (300 <= answer.status < 400 and location):
+                    break
+                onward = urljoin(at, location)
+                own = own if may_have_login_of(onward, at) else None
+                at = onward
+            return answer
 
         answer = self.again(attempt)
         if answer.status in (404, 410):
@@ -233,6 +221,35 @@ class Http:
         if answer.status != 200:
             raise self.refused(answer, url)
         return answer.body.decode()
+
+    def _digest(self, url: str, auth: AuthBase | None, into: BinaryIO | None) -> Answer:
+        """One attempt at a file: 200 with the SHA-256 of what came as the body, or a no."""
+        with told(url, self.secrets):
+            response = self._open().get(
+                url,
+                auth=auth or Header(),
+                stream=True,
+                timeout=(self.patience.connect, self.patience.read),
+                headers={"Accept-Encoding": "identity"},
+                allow_redirects=False,
+                verify=self.ca,
+            )
+            with response:
+                status, reason = response.status_code, response.reason or ""
+                if status in TRANSIENT:
+                    wait = retry_after(response.headers.get("Retry-After"))
+                    raise Transient(f"{shown(url)} answered {status}", LATER, wait=wait)
+                if status != 200:
+                    return Answer(status, reason, response.headers, response.content)
+                digest = hashlib.sha256()
+                if into is not None:
+                    into.seek(0)
+                    into.truncate()
+                for block in response.iter_content(1 << 18):
+                    digest.update(block)
+                    if into is not None:
+                        into.write(block)
+        return Answer(200, reason, {}, digest.hexdigest().encode())
 
     def refused(self, answer: Answer, url: str, hint: str = "") -> Refused:
         """A server's no, in its own words without our secrets, and what to do about it.
@@ -259,6 +276,4 @@ class Http:
         if self._session is None:
             self._session = requests.Session()
             self._session.headers["User-Agent"] = f"twofold/{__version__}"
-            if self.ca:
-                self._session.verify = self.ca
         return self._session

@@ -15,6 +15,7 @@ from twofold.publish.configuration import TargetSettings
 from twofold.publish.credentials import find_credentials
 from twofold.publish.failures import Patience
 from twofold.publish.http import Http
+from twofold.publish.secret import as_basic
 from twofold.publish.targets.anaconda import AnacondaOrg
 from twofold.publish.targets.conda_servers import artifactory, prefix_dev, quetz
 from twofold.publish.targets.folder import Folder
@@ -51,8 +52,11 @@ def open_with(
 ) -> Target:
     """One target with credentials that are known already."""
     caller = Caller(settings.name, settings.kind, credentials.source if credentials else "")
-    own = credentials.secret if credentials else None
-    secrets = [secret for secret in (own, settings.reader and settings.reader.secret) if secret]
+    reader = settings.reader
+    logins = [(credentials.user, credentials.secret)] if credentials else []
+    logins += [(reader.user, reader.secret)] if reader and reader.secret else []
+    secrets = [secret for _, secret in logins]
+    secrets += [as_basic(user, secret) for user, secret in logins if user]
     http = Http(patience, settings.ca or None, secrets, credentials, caller)
     return OPENERS[settings.kind](settings, http, credentials)
 

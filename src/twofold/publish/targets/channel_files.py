@@ -23,17 +23,19 @@ def look_for(http: Http, channel: str, artifact: Artifact, auth: AuthBase | None
     """Whether the file is there and with which hash.
 
     A hash that the server's headers tell is taken (ETag, Artifactory's X-Checksum-Sha256);
-    else the file is fetched, which costs its size only when it is there already.
+    else the file is fetched, which costs its size only when it is there already: from the store
+    that the server sends us to, where it keeps files in one.
     """
     url = file_address(channel, artifact)
     answer = http.again(lambda: http.once("HEAD", url, auth))
     if answer.status in (404, 410):
         return Seen("absent")
-    if not answer.ok and answer.status not in (405, 501):
+    is_elsewhere = 300 <= answer.status < 400
+    if not answer.ok and not is_elsewhere and answer.status not in (405, 501):
         raise http.refused(answer, url)
     headers = {name.lower(): value for name, value in answer.headers.items()}
     told = ETAG.fullmatch(headers.get("etag", "")) or ETAG.fullmatch(
         headers.get("x-checksum-sha256", "")
     )
-    digest = told.group(1).lower() if told else http.sha256_of(url, auth)
+    digest = told.group(1).lower() if told and not is_elsewhere else http.sha256_of(url, auth)
     return fetched(digest, url)

@@ -13,6 +13,7 @@ from requests.auth import AuthBase
 
 from twofold.artifact import Kind
 from twofold.errors import BadFile, Problem
+from twofold.publish.addresses import may_have_login_of
 from twofold.publish.answers import says_file_exists
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.files import ReleaseFile
@@ -66,7 +67,7 @@ class LegacyIndex:
         there = found.get(file.name)
         if there is None:
             return Seen("absent")
-        digest = there.sha256 or self.http.sha256_of(there.url, self.reader)
+        digest = there.sha256 or self.http.sha256_of(there.url, self._login_for(there.url))
         return Seen("present", digest, there.url)
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
@@ -89,7 +90,13 @@ class LegacyIndex:
         if file.name not in there:
             return Seen("absent")
         url = there[file.name].url
-        return fetched(self.http.sha256_of(url, self.reader), url)
+        return fetched(self.http.sha256_of(url, self._login_for(url)), url)
+
+    def _login_for(self, url: str) -> AuthBase | None:
+        """What a file is fetched with: its page may name one anywhere, and the login is for the
+        index's server and the one uploaded to."""
+        homes = (self.settings.index, self.settings.url)
+        return self.reader if any(may_have_login_of(url, home) for home in homes) else None
 
     def who(self) -> str:
         return "the legacy upload API has no way to ask; the first upload tells"
