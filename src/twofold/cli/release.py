@@ -12,7 +12,7 @@ from pathlib import Path
 
 from twofold.cli.publish import attempts
 from twofold.cli.terminal import Parser, result
-from twofold.errors import Problem, ProjectErrors, Refused, TwofoldError
+from twofold.errors import Problem, ProjectErrors, ToolFailed, TwofoldError, Unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,8 +61,12 @@ class _Undo:
     def all(self) -> None:
         while self._steps:
             what, undo = self._steps.pop()
-            undo()
-            self._say(f"undone: {what}")
+            try:
+                undo()
+            except (OSError, TwofoldError) as error:  # the other steps are undone all the same
+                self._say(f"NOT undone: {what}: {error}")
+            else:
+                self._say(f"undone: {what}")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -100,6 +104,8 @@ def run(args: argparse.Namespace) -> int:
         raise
     if with_git:
         _commit_and_tag(root, planned, say)
+    elif not args.no_git:
+        say("not tagged: the project is in no git repository")
     return _tell(planned, uploaded, dry=False, as_json=args.json)
 
 
@@ -107,31 +113,15 @@ def _refuse_unready(
     root: Path, planned: NewVersion, with_git: bool, args: argparse.Namespace
 ) -> None:
     """Everything that must be so before anything is touched, told together."""
-    from twofold.publish import git
     from twofold.publish.changelog import changelog_problem
     from twofold.publish.publication import Order, targets_of
+    from twofold.publish.ready import git_problems
 
     problems = []
     if with_git:
-        # Going on after an interruption, files that say the new version already are ours.
-        ours = {path.resolve() for path in planned.said_already}
-        # A folder that releases go to may lie in the project: what is there is no change of it.
         settings = targets_of(Order(targets=args.to, project=root))
         places = [Path(one.url).resolve() for one in settings if one.kind == "folder"]
-        dirty = [
-            path
-            for path in git.changed_files(root)
-            if path not in ours and not any(path.is_relative_to(place) for place in places)
-        ]
-        if dirty:
-            told = ", ".join(_relative(path, root) for path in dirty[:5])
-            problems.append(
-                Problem(f"there are changes that are not committed: {told}", "commit them")
-            )
-        place = git.tag_place(root, planned.tag)
-        if place and place != git.head(root):
-            hint = "choose another version, or remove the tag if nothing was released with it"
-            problems.append(Problem(f"the tag {planned.tag} stands for another commit", hint))
+        problems = git_problems(root, planned, places)
     elif planned.by_tag:
         problems.append(Problem("the version comes from git's tag", "leave --no-git out"))
     missing = None if args.no_changelog else changelog_problem(root, planned.new)
@@ -139,12 +129,6 @@ def _refuse_unready(
         problems.append(missing)
     if problems:
         raise ProjectErrors(problems)
-
-
-def _relative(path: Path, root: Path) -> str:
-    """A path as the user of the project's folder writes it."""
-    base = root.resolve()
-    return (path.relative_to(base) if path.is_relative_to(base) else path).as_posix()
 
 
 def _tell_of_names(root: Path, planned: NewVersion, words: list[str], say: Say) -> None:
@@ -240,7 +224,7 @@ def _publish(publication: Publication, undo: _Undo, as_json: bool) -> list[str]:
     try:
         return [step.file.name for step in publication.carry_out(listen)]
     except NotPublished as error:
-        if not isinstance(error.__cause__, Refused):
+        if isinstance(error.__cause__, Unreachable):
             undo.keep()  # the file may have arrived although the answer did not
         raise
     except KeyboardInterrupt:
@@ -251,12 +235,21 @@ def _publish(publication: Publication, undo: _Undo, as_json: bool) -> list[str]:
 def _commit_and_tag(root: Path, planned: NewVersion, say: Say) -> None:
     from twofold.publish import git
 
-    dirty = set(git.changed_files(root))
-    changed = [path for path in planned.places if path.resolve() in dirty]
-    if changed:
-        git.commit(root, changed, f"Release {planned.new}")
-    if not git.tag_place(root, planned.tag):
-        git.make_tag(root, planned.tag, planned.new)
+    try:
+        dirty = set(git.changed_files(root))
+        changed = [path for path in planned.places if path.resolve() in dirty]
+        if changed:
+            git.commit(root, changed, f"Release {planned.new}")
+        if not git.tag_place(root, planned.tag):
+            git.make_tag(root, planned.tag, planned.new)
+    except ToolFailed as error:
+        why = error.problems[0].message
+        raise ToolFailed(
+            f"{planned.new} is published, and not yet tagged {planned.tag}: {why}",
+            "mend what git says above and run the same command again: it commits and tags, and "
+            "sends nothing twice",
+            output=error.output,
+        ) from error
     say(f"tagged {planned.tag}; push it with: git push --follow-tags")
 
 

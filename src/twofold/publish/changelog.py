@@ -1,14 +1,57 @@
-"""Whether a project's changelog has something to say of a version."""
+"""Whether a project's changelog has something to say of a version.
+
+Changelogs are written in Markdown (`## [1.2.0] - 2026-01-01` with `### Added` below it), in
+reStructuredText (a line under the version) and as plain text (`1.2.0 (2026-01-01)`).
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+from packaging.version import InvalidVersion, Version
 
 from twofold.errors import Problem
 
 NAMES = ("CHANGELOG", "CHANGES", "HISTORY", "NEWS", "RELEASES")
 ENDINGS = (".md", ".rst", ".txt", "")
+
+#: A version in a heading, with a v or not; a part of a date is none.
+VERSION = re.compile(
+    r"(?<![\w.])(?<!\d-)[vV]?(\d[\w.!+]*(?:-(?:a|b|c|rc|dev|pre|post)[a-z.]*\d*)?)"
+)
+
+#: Markdown's `## title`, and a wiki's `== title ==`.
+MARKED = re.compile(r"(#{1,6}|={1,6})\s+(?=\S)")
+
+#: The line under a title (reStructuredText, Markdown).
+UNDERLINE = re.compile(r"([=\-~^\"'*+#.:_`])\1{2,}")
+
+#: Plain text: the version begins the line, or comes after one word (`Version`, the project).
+PLAIN = re.compile(r"(?:[\w.-]+ )?[(\[]?[vV]?\d+(?:\.\w+)+[)\]]?(?=$|[\s:;,(-])(?!:\s*\S+://)")
+
+#: Markdown's `[1.2.0]: https://…`, which is where a link leads and no entry.
+LINK = re.compile(r"\[[^\]]+\]:\s")
+
+
+@dataclass(frozen=True)
+class _Heading:
+    """A title: its line (from 0), its text, and how it is marked (`##`, `-`, '' for plain text)."""
+
+    line: int
+    text: str
+    mark: str
+
+    def says(self, version: str) -> bool:
+        return any(_same(found, version) for found in VERSION.findall(self.text))
+
+    def ends(self, other: _Heading) -> bool:
+        """Whether this title ends the entry of the other one before it."""
+        if self.mark[:1] == other.mark[:1] == "#":
+            return len(self.mark) <= len(other.mark)
+        return self.mark == other.mark or PLAIN.match(self.text) is not None
 
 
 def changelog_problem(root: Path, version: str) -> Problem | None:
@@ -20,28 +63,47 @@ def changelog_problem(root: Path, version: str) -> Problem | None:
     if file is None:
         return None
     lines = file.read_text("utf-8", errors="replace").splitlines()
-    heading = re.compile(rf"^(#+\s*|\[|=*\s*)?.{{0,40}}(?<![\w.]){re.escape(version)}(?![\w.]).*$")
-    for number, line in enumerate(lines, 1):
-        if not heading.match(line) or line.lstrip().startswith(("-", "*", "|")):
+    headings = list(_headings(lines))
+    for number, heading in enumerate(headings):
+        if not heading.says(version):
             continue
-        where = f"{file.name}:{number}"
-        if re.search(r"unreleased", line, re.I):
+        where = f"{file.name}:{heading.line + 1}"
+        if re.search(r"unreleased", heading.text, re.I):
             return Problem(f"{version} is still marked unreleased", "write its date there", where)
-        if not _has_text_below(lines[number:]):
+        after = headings[number + 1 :]
+        end = next((other.line for other in after if other.ends(heading)), len(lines))
+        titles = {other.line for other in after}
+        if not any(_is_text(lines[n]) for n in range(heading.line + 1, end) if n not in titles):
             return Problem(f"the entry for {version} is empty", "say what changed", where)
         return None
     hint = f"add a heading for {version} and what changed, or give --no-changelog"
     return Problem(f"it has no entry for {version}", hint, file.name)
 
 
-def _has_text_below(lines: list[str]) -> bool:
-    """Whether anything but underlines stands before the next heading."""
-    for line in lines:
-        if line.startswith("#"):
-            return False
-        if line.strip() and not re.fullmatch(r"[=\-~^\"']+", line.strip()):
-            return True
-    return False
+def _headings(lines: Sequence[str]) -> Iterator[_Heading]:
+    for number, line in enumerate(lines):
+        below = lines[number + 1].strip() if number + 1 < len(lines) else ""
+        marked = MARKED.match(line)
+        if marked:
+            yield _Heading(number, line[marked.end() :], marked.group(1))
+        elif LINK.match(line) or not line.strip() or UNDERLINE.fullmatch(line.strip()):
+            continue
+        elif UNDERLINE.fullmatch(below) and not line[0].isspace():
+            yield _Heading(number, line, below[0])
+        elif PLAIN.match(line):
+            yield _Heading(number, line, "")
+
+
+def _is_text(line: str) -> bool:
+    bare = line.strip()
+    return bool(bare) and not UNDERLINE.fullmatch(bare) and not LINK.match(bare)
+
+
+def _same(found: str, version: str) -> bool:
+    try:
+        return Version(found.rstrip(".")) == Version(version)
+    except InvalidVersion:
+        return False
 
 
 def _find(root: Path) -> Path | None:

@@ -10,11 +10,30 @@ from twofold.errors import ToolFailed, TwofoldError
 
 
 def is_repository(root: Path) -> bool:
-    """Whether the folder is in a git repository with a commit, and git is there to ask."""
+    """Whether the folder is in a git repository, and git is there to ask."""
     try:
-        return _try(root, "rev-parse", "--verify", "HEAD").returncode == 0
+        return _try(root, "rev-parse", "--is-inside-work-tree").stdout.strip() == "true"
     except FileNotFoundError:
         return False
+
+
+def has_commit(root: Path) -> bool:
+    return _try(root, "rev-parse", "-q", "--verify", "HEAD").returncode == 0
+
+
+def is_on_branch(root: Path) -> bool:
+    return _try(root, "symbolic-ref", "-q", "HEAD").returncode == 0
+
+
+def knows_who_commits(root: Path) -> bool:
+    """Whether a commit would have an author and a committer."""
+    roles = ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT")
+    return all(_try(root, "var", role).returncode == 0 for role in roles)
+
+
+def knows(root: Path, path: Path) -> bool:
+    """Whether git keeps a file."""
+    return _try(root, "ls-files", "--error-unmatch", "--", str(path.absolute())).returncode == 0
 
 
 def changed_files(root: Path) -> list[Path]:

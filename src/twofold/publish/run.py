@@ -36,6 +36,10 @@ class Event:
 Tell = Callable[[Event], None]
 
 
+#: What to do about a publication that is not complete.
+AGAIN = "run the same command again: only what is missing is done"
+
+
 class NotPublished(TwofoldError):
     """The release is not complete: what failed, and what is done and what is missing."""
 
@@ -43,21 +47,22 @@ class NotPublished(TwofoldError):
 def carry_out(plan: Plan, journal: Journal, patience: Patience, tell: Tell) -> list[Step]:
     """Do exactly what the plan says, then fetch every file back and compare.
 
-    Returns the steps that ended in an upload. Raises ProjectErrors-like NotPublished at the
-    first failure, saying what is done and what is missing; running it again does the rest.
+    Returns the steps that ended in an upload. Raises NotPublished at the first failure, saying
+    what is done and what is missing; running it again does the rest. So do an interruption and
+    what the system refuses (a full disk), told as a step.
     """
     uploaded: list[Step] = []
-    for step in plan.uploads:
-        try:
+    try:
+        for step in plan.uploads:
             _upload(step, journal, patience, tell)
-        except (Unreachable, Refused) as error:
-            raise _unfinished(error, plan, uploaded) from error
-        uploaded.append(step)
-    for step in plan.present:
-        try:
+            uploaded.append(step)
+        for step in plan.present:
             _verify(step, journal, patience, tell)
-        except (Unreachable, Refused) as error:
-            raise _unfinished(error, plan, uploaded) from error
+    except TwofoldError as error:
+        raise _unfinished(error, plan, uploaded) from error
+    except (OSError, KeyboardInterrupt):
+        tell(Event("step", note=f"broken off: {_account(plan, uploaded)}; {AGAIN}"))
+        raise
     return uploaded
 
 
@@ -149,15 +154,19 @@ def _verify(step: Step, journal: Journal, patience: Patience, tell: Tell) -> Non
 
 def _unfinished(error: TwofoldError, plan: Plan, uploaded: list[Step]) -> NotPublished:
     """The error with an account: what is there, what is missing."""
+    problem = error.problems[0]
+    return NotPublished(
+        f"{problem.message} ({_account(plan, uploaded)})", error.hint or AGAIN, problem.where
+    )
+
+
+def _account(plan: Plan, uploaded: list[Step]) -> str:
     there = [s for s in plan.steps if s.action is Action.NOTHING] + uploaded
     missing = [s for s in plan.uploads if s not in uploaded]
-    account = [f"{_list(there)} there"] if there else ["nothing was sent"]
+    account = [f"{_list(there)} there"] if there else ["nothing is known to be there"]
     if missing:
         account.append(f"{_list(missing)} missing")
-    return NotPublished(
-        f"{error.problems[0].message} ({'; '.join(account)})",
-        error.hint or "run the same command again: only what is missing is done",
-    )
+    return "; ".join(account)
 
 
 def _list(steps: list[Step]) -> str:
