@@ -20,6 +20,10 @@ from twofold.publish.addresses import on_loopback
 posix_only = pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal is POSIX's")
 
 
+#: The end of login's question in these tests; Ctrl-C, Ctrl-D.
+ASKED, KEYS = b"token for http://127.0.0.1:9/main: ", ("\x03", "\x04")
+
+
 def on_a_terminal(words: list[str], answer: str, folder: Path) -> tuple[int, str]:
     """Run twofold on a pseudo-terminal, answer its question; exit code and what it showed."""
     import pty
@@ -38,15 +42,17 @@ def on_a_terminal(words: list[str], answer: str, folder: Path) -> tuple[int, str
         if not block:
             break
         shown += block
-        if b"[y/N]" in block or shown.endswith(b"[y/N] "):
-            os.write(terminal, f"{answer}\n".encode())
+        if b"[y/N]" in block or shown.endswith((b"[y/N] ", ASKED)):
+            os.write(terminal, answer.encode() if answer in KEYS else f"{answer}\n".encode())
     _, status = os.waitpid(process, 0)
     os.close(terminal)
     return os.waitstatus_to_exitcode(status), shown.decode()
 
 
 @posix_only
-@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 1), ("", 1)])
+@pytest.mark.parametrize(
+    ("answer", "code"), [("y", 0), ("n", 1), ("", 1), ("\x04", 1), ("\x03", 130)]
+)
 def test_on_a_terminal_the_plan_is_shown_and_confirmed(
     release: Release, tmp_path: Path, answer: str, code: int
 ) -> None:
@@ -57,6 +63,18 @@ def test_on_a_terminal_the_plan_is_shown_and_confirmed(
     assert "upload" in shown
     assert (place / release.wheel.name).exists() == (code == 0)
     assert ("100 %" in shown) == (code == 0)
+
+
+@posix_only
+@pytest.mark.parametrize(("key", "code"), [("\x04", 1), ("\x03", 130)])
+def test_a_login_that_is_broken_off_at_the_question_stores_nothing(
+    tmp_path: Path, key: str, code: int
+) -> None:
+    found, shown = on_a_terminal(["login", "http://127.0.0.1:9/main"], key, tmp_path)
+    assert found == code, shown
+    assert "Traceback" not in shown
+    assert ("no token was given" in shown) == (code == 1)
+    assert not (tmp_path / "twofold-config").exists()
 
 
 def test_elsewhere_progress_is_plain_lines_and_with_json_one_object_a_line(

@@ -221,6 +221,31 @@ def test_login_whoami_and_logout_with_a_keyring(
     assert TOKEN not in store.read_text()
 
 
+@pytest.mark.parametrize("command", ["login", "whoami", "logout"])
+def test_a_keyring_that_is_set_up_wrongly_is_told_with_a_way_to_do_without(
+    anaconda: str, command: str
+) -> None:
+    wrong = {"PYTHON_KEYRING_BACKEND": "not_installed.Keyring"}
+    code, told = run_with_input([command, anaconda], TOKEN + "\n", **wrong)
+    assert code == 1
+    assert "the keyring fails: ModuleNotFoundError" in told
+    assert "Traceback" not in told
+    without = {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
+    assert without["PYTHON_KEYRING_BACKEND"] in told
+    code, told = run_with_input([command, anaconda], TOKEN + "\n", **without)
+    assert code == 0, told
+
+
+def test_a_keyring_that_breaks_is_told(
+    anaconda: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_keyring(tmp_path, monkeypatch, {}).write_text("{no json")
+    code, told = run_with_input(["whoami", anaconda], "")
+    assert code == 1
+    assert "the keyring fails: JSONDecodeError" in told
+    assert "Traceback" not in told
+
+
 def test_without_a_keyring_the_token_stands_in_a_private_configuration(
     anaconda: str, tmp_path: Path
 ) -> None:

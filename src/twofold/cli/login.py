@@ -48,7 +48,11 @@ def _read(target: str, user: str) -> str:
         raise UsageError("there is nowhere to read the token from", "pipe it in")
     if sys.stdin.isatty():
         what = f"password of {user}" if user else "token"
-        text = getpass.getpass(f"{what} for {target}: ")
+        try:
+            text = getpass.getpass(f"{what} for {target}: ")
+        except EOFError:  # Ctrl-D
+            print(file=sys.stderr)
+            text = ""
     else:
         text = sys.stdin.readline()
     if not text.strip():

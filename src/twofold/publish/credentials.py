@@ -20,6 +20,12 @@ from functools import partial
 
 from twofold.publish.authentication import Credentials
 from twofold.publish.configuration import TargetSettings
+from twofold.publish.keyrings import (
+    forget_in_keyring,
+    keep_in_keyring,
+    kept_in_keyring,
+    login_in_keyring,
+)
 from twofold.publish.known_places import anaconda_client_token
 from twofold.publish.secret import Secret
 
@@ -93,29 +99,18 @@ def _user(target: TargetSettings, others: Sequence[TargetSettings]) -> str | Non
 
 
 def _from_keyring(target: TargetSettings) -> Credentials | None:
-    import keyring
-    import keyring.errors
-
-    try:
-        token = keyring.get_password(f"{SERVICE}:{target.url}", "token")
-    except keyring.errors.KeyringError:
-        return None  # a locked or broken keyring is as good as none; other places follow
-    return Credentials(Secret(token), target.user or None, "the keyring") if token else None
+    token = kept_in_keyring(*_entry(target.url, ""))
+    return Credentials(token, target.user or None, "the keyring") if token else None
 
 
 def _from_twines_keyring(target: TargetSettings) -> Credentials | None:
-    import keyring
-    import keyring.errors
-
     if target.kind not in LEGACY:
         return None
     for address in (target.url, target.url.rstrip("/")):  # twine keeps what .pypirc says
-        try:
-            found = keyring.get_credential(address, target.user or None)
-        except keyring.errors.KeyringError:
-            return None
-        if found is not None and found.password:
-            return Credentials(Secret(found.password), found.username, "the keyring (twine's)")
+        found = login_in_keyring(address, target.user or None)
+        if found is not None:
+            user, password = found
+            return Credentials(password, user, "the keyring (twine's)")
     return None
 
 
@@ -138,28 +133,10 @@ def _entry(url: str, user: str) -> tuple[str, str]:
 
 
 def store_in_keyring(url: str, token: Secret, user: str = "") -> bool:
-    """Keep a token in the keyring; False when there is no keyring that can."""
-    import keyring
-    import keyring.errors
-
-    place = _entry(url, user)
-    try:
-        keyring.set_password(*place, token.reveal())
-        return keyring.get_password(*place) == token.reveal()
-    except (keyring.errors.KeyringError, RuntimeError):
-        return False
+    """Keep a target's token in the keyring; False when there is no keyring that can."""
+    return keep_in_keyring(*_entry(url, user), token)
 
 
-def forget_in_keyring(url: str, user: str = "") -> bool:
-    """Remove a token from the keyring; whether there was one."""
-    import keyring
-    import keyring.errors
-
-    place = _entry(url, user)
-    try:
-        if keyring.get_password(*place) is None:
-            return False
-        keyring.delete_password(*place)
-    except (keyring.errors.KeyringError, RuntimeError):
-        return False
-    return True
+def remove_from_keyring(url: str, user: str = "") -> bool:
+    """Remove a target's token from the keyring; whether there was one."""
+    return forget_in_keyring(*_entry(url, user))

@@ -8,15 +8,22 @@ file names and hashes, never a secret.
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from twofold.errors import TwofoldError
 
 NAME = ".twofold-publish.json"
 
+#: Of the file's form.
+VERSION = 1
+
 State = Literal["sending", "sent", "verified"]
+
+#: Target and file.
+Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,10 @@ class Entry:
 
 
 class Journal:
-    """The journal of one folder; every note is on disk before the next request goes out."""
+    """The journal of one folder; every note is on disk before the next request goes out.
+
+    Several publications of one folder may go on at once.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -45,33 +55,44 @@ class Journal:
 
     def forget(self, target: str, file: str) -> None:
         """Nothing was sent after all: the target refused the file."""
-        if self._entries.pop((target, file), None) is not None:
-            self._save()
+        if (target, file) in self._entries:
+            self._change((target, file), None)
 
     def note(self, target: str, file: str, sha256: str, state: State) -> None:
         entry = Entry(target, file, sha256, state)
-        if self._entries.get((target, file)) == entry:
-            return
-        self._entries[target, file] = entry
-        self._save()
+        if self._entries.get((target, file)) != entry:
+            self._change((target, file), entry)
 
-    def _save(self) -> None:
-        value = {"version": 1, "files": [asdict(e) for e in self._entries.values()]}
-        unfinished = self.path.with_name(self.path.name + ".part")
+    def _change(self, key: Key, entry: Entry | None) -> None:
+        """Change one entry on disk; what another publication noted meanwhile stays."""
+        self._entries = _read(self.path)
+        self._entries.pop(key, None)
+        if entry is not None:
+            self._entries[key] = entry
+        value = {"version": VERSION, "files": [asdict(e) for e in self._entries.values()]}
+        unfinished = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
         unfinished.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8", newline="\n")
         unfinished.replace(self.path)
 
 
-def _read(path: Path) -> dict[tuple[str, str], Entry]:
-    if not path.is_file():
+def _read(path: Path) -> dict[Key, Entry]:
+    if not path.exists():
         return {}
     try:
         value = json.loads(path.read_text("utf-8"))
         entries = [Entry(**entry) for entry in value["files"]]
-    except (ValueError, KeyError, TypeError) as error:
+        is_ours = value.get("version") == VERSION and all(map(_is_valid, entries))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        is_ours = False
+    if not is_ours:
         raise TwofoldError(
             "the journal of earlier publications cannot be read",
             "remove it: what the targets have is asked again",
             str(path),
-        ) from error
+        )
     return {(entry.target, entry.file): entry for entry in entries}
+
+
+def _is_valid(entry: Entry) -> bool:
+    texts = (entry.target, entry.file, entry.sha256)
+    return all(isinstance(text, str) for text in texts) and entry.state in get_args(State)

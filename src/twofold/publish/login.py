@@ -15,7 +15,7 @@ from twofold.publish.configuration import (
 )
 from twofold.publish.credentials import (
     find_credentials,
-    forget_in_keyring,
+    remove_from_keyring,
     store_in_keyring,
 )
 from twofold.publish.failures import Patience
@@ -93,7 +93,7 @@ def log_out(word: str) -> LoggedOut:
     """Forget what twofold stored for a target; what other tools stored is named and left."""
     settings = _one(word)
     users = dict.fromkeys(["", settings.user])
-    forgotten = [forget_in_keyring(settings.url, user) for user in users]
+    forgotten = [remove_from_keyring(settings.url, user) for user in users]
     places = ["the keyring"] if any(forgotten) else []
     name = _configured_name(settings)
     known = read_targets().get(name)

@@ -1,0 +1,84 @@
+"""The journal beside the files: foreign, damaged, and written by several publications at once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.publish.conftest import Release
+from twofold.publish.journal import NAME, Journal
+
+ENTRY = {"target": "t", "file": "f", "sha256": "s", "state": "sent"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"version": 1}',
+        json.dumps({"version": 2, "files": []}),
+        json.dumps({"version": 1, "files": {"a": 1}}),
+        json.dumps({"version": 1, "files": [{**ENTRY, "target": ["t"]}]}),
+        json.dumps({"version": 1, "files": [{**ENTRY, "sha256": 5}]}),
+        json.dumps({"version": 1, "files": [{**ENTRY, "state": "flying"}]}),
+        json.dumps({"version": 1, "files": [{**ENTRY, "more": "x"}]}),
+    ],
+)
+def test_a_journal_that_is_none_is_told_before_anything_is_sent(
+    twofold: Callable[..., Any], release: Release, tmp_path: Path, text: str
+) -> None:
+    (release.folder / NAME).write_text(text)
+    ran = twofold("publish", release.wheel, "--to", tmp_path / "static", "--json")
+    assert ran.code == 1
+    assert ran.json["errors"][0]["message"] == "the journal of earlier publications cannot be read"
+    assert "Traceback" not in ran.err
+    assert not (tmp_path / "static").exists()
+
+
+def test_a_folder_in_the_journals_place_is_told_before_anything_is_sent(
+    twofold: Callable[..., Any], release: Release, tmp_path: Path
+) -> None:
+    (release.folder / NAME).mkdir()
+    ran = twofold("publish", release.wheel, "--to", tmp_path / "static")
+    assert ran.code == 1
+    assert NAME in ran.err
+    assert not (tmp_path / "static").exists()
+
+
+def test_what_another_publication_noted_meanwhile_stays(tmp_path: Path) -> None:
+    one, other = Journal(tmp_path / NAME), Journal(tmp_path / NAME)
+    one.note("here", "a.whl", "1", "sent")
+    other.note("there", "a.whl", "1", "sent")
+    one.note("here", "b.whl", "2", "sending")
+    other.note("there", "b.whl", "2", "sending")
+    one.forget("here", "b.whl")
+    left = Journal(tmp_path / NAME)
+    found = [left.get(place, file) for place in ("here", "there") for file in ("a.whl", "b.whl")]
+    assert [entry and entry.state for entry in found] == ["sent", None, "sent", "sending"]
+
+
+def test_several_publications_of_one_release_at_once_all_succeed(
+    release: Release, tmp_path: Path
+) -> None:
+    places = [str(tmp_path / "one"), str(tmp_path / "two")]
+    words = [*map(str, release.files), *(word for place in places for word in ("--to", place))]
+    command = [sys.executable, "-m", "twofold", "publish", *words]
+    running = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for _ in range(4)
+    ]
+    for process in running:
+        told, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, told
+    entries = json.loads((release.folder / NAME).read_text())["files"]
+    assert {entry["file"] for entry in entries} == {file.name for file in release.files}
+    assert not list(release.folder.glob("*.part"))
