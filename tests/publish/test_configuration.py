@@ -9,7 +9,8 @@ import pytest
 
 from twofold.errors import ProjectErrors, TwofoldError
 from twofold.publish.configuration import config_file, config_folder, read_targets
-from twofold.publish.resolve import resolve_targets
+from twofold.publish.resolve import default_words, resolve_targets
+from twofold.publish.secret import Secret
 
 
 @pytest.fixture
@@ -130,6 +131,33 @@ def test_pypi_is_known_from_twine_and_its_index_from_pip(
     assert pypi.kind == test.kind == "pypi"
     assert pypi.index.startswith("https://")
     assert test.index != pypi.index
+
+
+def test_an_odd_pypirc_is_read_as_far_as_it_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / ".pypirc").write_text(
+        "[distutils]\nindex-servers =\n  lab\n  empty\n  gone\n"
+        "[lab]\nrepository: http://host/legacy/\nusername = ann\npassword = p%c%(t)s\n"
+        "[empty]\nusername = ann\n[another with spaces]\nrepository = http://x\n"
+    )
+    (found,) = resolve_targets(["lab"], {})
+    assert found.token == Secret("p%c%(t)s")
+    (test,) = resolve_targets(["testpypi"], {})
+    assert (test.kind, test.token) == ("pypi", None)
+    with pytest.raises(TwofoldError, match=r"\[empty\] names no address"):
+        resolve_targets(["empty"], {})
+    with pytest.raises(TwofoldError, match="no target 'gone'"):
+        resolve_targets(["gone"], {})
+
+
+def test_twines_certificate_counts_for_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWINE_REPOSITORY_URL", "https://host/legacy")
+    monkeypatch.setenv("TWINE_CERT", "bundle.pem")
+    (found,) = resolve_targets(default_words(), {})
+    assert (found.url, found.ca) == ("https://host/legacy/", "bundle.pem")
 
 
 def test_a_broken_pypirc_is_told_without_its_lines(

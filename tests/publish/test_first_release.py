@@ -15,7 +15,6 @@ from twofold.publish.failures import Patience
 from twofold.publish.first_release import (
     NameReport,
     confusable,
-    pending_publisher,
     report_name,
 )
 from twofold.publish.open import open_target
@@ -76,23 +75,6 @@ def test_names_that_look_alike_are_the_same_to_the_index(one: str, other: str) -
     assert confusable(one) == confusable(other)
 
 
-def test_the_pending_publishers_values_are_this_projects(tmp_path: Path) -> None:
-    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
-    address = "git@github.com:someone/my-repo.git"
-    subprocess.run(["git", "remote", "add", "origin", address], cwd=tmp_path, check=True)
-    workflows = tmp_path / ".github" / "workflows"
-    workflows.mkdir(parents=True)
-    (workflows / "ci.yml").write_text("run: pytest\n")
-    (workflows / "ship.yml").write_text("run: twofold publish --to pypi --yes\n")
-    text = "\n".join(pending_publisher(tmp_path, "my_package"))
-    for value in ("my_package", "owner: someone", "repository: my-repo", "workflow: ship.yml"):
-        assert value in text
-
-
-def test_a_project_on_no_forge_has_no_publisher_to_add(tmp_path: Path) -> None:
-    assert pending_publisher(tmp_path, "my_package") == []
-
-
 def test_a_new_name_at_pypi_is_told_with_the_steps_before_anything_is_sent(
     twofold: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -102,8 +84,10 @@ def test_a_new_name_at_pypi_is_told_with_the_steps_before_anything_is_sent(
     for words in (
         ["init", "-q"],
         ["remote", "add", "origin", "https://github.com/someone/my-repo.git"],
+        ["config", "user.name", "t"],
+        ["config", "user.email", "t@example.org"],
         ["add", "-A"],
-        ["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-q", "-m", "Begin"],
+        ["commit", "-q", "-m", "Begin"],
     ):
         subprocess.run(["git", *words], cwd=project, check=True)
     (tmp_path / "twofold-config").mkdir()

@@ -107,15 +107,14 @@ def tell_of_names(
     reports: Sequence[NameReport], root: Path, say: Callable[[str], None], *, is_first: bool = True
 ) -> None:
     """Whether names are free, and for a new one at PyPI the steps to publish it from CI."""
-    from twofold.publish.first_release import pending_publisher
+    from twofold.publish.forge import pending_publisher
 
     for report in reports:
         for line in report.notes(is_first=is_first):
             say(f"note: {line}")
-        for line in (
-            pending_publisher(root, report.name) if report.is_new and report.is_pypi else ()
-        ):
-            say(line)
+        if report.is_new and report.service:
+            for line in pending_publisher(root, report.name, report.service, report.target):
+                say(line)
 
 
 def _carry_out(publication: Publication, as_json: bool, try_it: bool) -> int:

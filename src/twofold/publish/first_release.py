@@ -9,14 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from twofold.names import normalised
 from twofold.names.same import too_on_conda_forge
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.credentials import find_credentials
 from twofold.publish.failures import Patience
-from twofold.publish.git import remote
+from twofold.publish.known_places import is_test_pypi
 from twofold.publish.open import open_with
 from twofold.publish.targets.legacy import LegacyIndex
 from twofold.publish.targets.protocol import Target
@@ -26,13 +25,16 @@ from twofold.publish.targets.simple_index import files_of
 
 @dataclass(frozen=True)
 class NameReport:
-    """What a target says of a name: whether it is there, and names that are too close to it."""
+    """What a target says of a name: whether it is there, and names that are too close to it.
+
+    `service` is PyPI or TestPyPI where the target is one of them.
+    """
 
     target: str
     name: str
     files: int
     close: tuple[str, ...] = ()
-    is_pypi: bool = False
+    service: str = ""
 
     @property
     def is_new(self) -> bool:
@@ -73,12 +75,14 @@ def report_name(target: Target, name: str) -> NameReport | None:
     found = files_of(index.http, index.settings.index, name, index.auth)
     if found:
         return NameReport(here, name, len(found))
-    is_pypi = target.settings.kind == "pypi"
-    close = set(_close_among(name, too_on_conda_forge())) if is_pypi else set()
+    service = ""
+    if target.settings.kind == "pypi":
+        service = "TestPyPI" if is_test_pypi(target.settings.url) else "PyPI"
+    close = set(_close_among(name, too_on_conda_forge())) if service else set()
     for other in _other_spellings(name):
         if files_of(index.http, index.settings.index, other, index.auth):
             close.add(other)
-    return NameReport(here, name, 0, tuple(sorted(close)), is_pypi)
+    return NameReport(here, name, 0, tuple(sorted(close)), service)
 
 
 def reports_before(settings: Sequence[TargetSettings], name: str) -> list[NameReport]:
@@ -110,37 +114,3 @@ def _other_spellings(name: str) -> list[str]:
     letters = bare.replace("0", "o").replace("1", "l")
     with_dash = re.sub(r"(?<=[a-z])(?=\d)", "-", own)
     return [n for n in dict.fromkeys([bare, letters, with_dash]) if n != own]
-
-
-def pending_publisher(root: Path, name: str) -> list[str]:
-    """The steps of PyPI's form for a pending publisher, with this project's own values.
-
-    Empty when the project's remote is on no forge that PyPI trusts.
-    """
-    found = re.search(
-        r"(github|gitlab)\.com[:/]([^/]+(?:/[^/]+)*)/([^/]+?)(?:\.git)?/?$", remote(root)
-    )
-    if found is None:
-        return []
-    forge, owner, repository = found.groups()
-    workflow = _workflow(root) if forge == "github" else ".gitlab-ci.yml"
-    return [
-        "to publish from CI without a token, add a pending publisher in your PyPI account "
-        f"(Publishing, {'GitHub' if forge == 'github' else 'GitLab'}):",
-        f"  PyPI project name: {name}",
-        f"  owner: {owner}",
-        f"  repository: {repository}",
-        f"  workflow: {workflow}",
-        "  environment: leave it empty, or the one the job names",
-        "  and in the workflow: permissions: id-token: write; twofold publish --to pypi --yes",
-    ]
-
-
-def _workflow(root: Path) -> str:
-    """The workflow that publishes, as far as the files tell; else the name to give it."""
-    files = sorted((root / ".github" / "workflows").glob("*.y*ml"))
-    for word in ("twofold publish", "id-token", "publish", "release"):
-        for file in files:
-            if word in file.read_text("utf-8", errors="replace") or word in file.name:
-                return file.name
-    return "release.yml (to be written)"

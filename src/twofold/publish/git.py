@@ -64,11 +64,22 @@ def has_tags(root: Path, prefix: str) -> bool:
 
 
 def remote(root: Path) -> str:
-    """The address of `origin`; '' where there is none, or no git."""
+    """The address of `origin`, else of the first remote; '' where there is none, or no git."""
     try:
-        return _try(root, "config", "--get", "remote.origin.url").stdout.strip()
+        names = _try(root, "remote").stdout.split()
+        name = "origin" if "origin" in names else next(iter(names), "origin")
+        return _try(root, "remote", "get-url", name).stdout.strip()
     except FileNotFoundError:
         return ""
+
+
+def top(root: Path) -> Path | None:
+    """The folder that the repository begins at; None outside of one, or without git."""
+    try:
+        told = _try(root, "rev-parse", "--show-toplevel").stdout.strip()
+    except FileNotFoundError:
+        return None
+    return Path(told) if told else None
 
 
 def head(root: Path) -> str:

@@ -20,12 +20,15 @@ from twofold.publish.secret import Secret
 
 def pypirc_target(name: str) -> TargetSettings | None:
     """An index server of twine's configuration; None when it has none of that name."""
-    from twine.utils import DEFAULT_REPOSITORY, TEST_REPOSITORY
+    from twine.utils import DEFAULT_CONFIG_FILE, DEFAULT_REPOSITORY, TEST_REPOSITORY
 
     servers = _servers()
-    if name not in servers or not servers[name].get("repository"):
+    if name not in servers:
         return None
     server = servers[name]
+    if not server.get("repository"):
+        where = str(Path(DEFAULT_CONFIG_FILE).expanduser())
+        raise TwofoldError(f"[{name}] names no address", "add repository = https://… to it", where)
     bare = without_login(str(server["repository"]))
     url = bare.url.rstrip("/") + "/"
     is_public = url in (DEFAULT_REPOSITORY, TEST_REPOSITORY)
@@ -41,6 +44,13 @@ def pypirc_target(name: str) -> TargetSettings | None:
     )
 
 
+def is_test_pypi(url: str) -> bool:
+    """Whether an upload address is TestPyPI's."""
+    from twine.utils import TEST_REPOSITORY
+
+    return url.rstrip("/") == TEST_REPOSITORY.rstrip("/")
+
+
 def pypirc_names() -> list[str]:
     return sorted(_servers())
 
@@ -49,10 +59,11 @@ def _servers() -> dict[str, dict[str, str | None]]:
     import configparser
 
     from twine.exceptions import TwineException
-    from twine.utils import DEFAULT_CONFIG_FILE, get_config
+    from twine.utils import DEFAULT_CONFIG_FILE, TEST_REPOSITORY, get_config
 
     try:
-        return get_config(DEFAULT_CONFIG_FILE)
+        # twine forgets TestPyPI where .pypirc lists other index servers.
+        return {"testpypi": {"repository": TEST_REPOSITORY}, **get_config(DEFAULT_CONFIG_FILE)}
     except (configparser.Error, TwineException, ValueError):
         # The parser's own message quotes lines of the file, which may hold tokens.
         raise TwofoldError(

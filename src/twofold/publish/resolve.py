@@ -87,6 +87,8 @@ def _from_address(word: str, scheme: str, rest: str) -> TargetSettings:
     settings = TargetSettings(
         url, url, kind, user=bare.user, token=bare.secret, token_source="the address"
     )
+    if kind in ("legacy", "pypi"):
+        settings = replace(settings, ca=os.environ.get("TWINE_CERT", ""))
     return _with_channel(settings)
 
 
