@@ -1,4 +1,4 @@
-"""Where a project's repository is, and what PyPI's form of a pending publisher wants to know of it."""
+"""Where a project's repository is, and what PyPI's form of a pending publisher wants of it."""
 
 from __future__ import annotations
 
