@@ -8,6 +8,7 @@ from pathlib import Path
 
 from twofold.publish.places import places_of
 from twofold.publish.reading import reader_of
+from twofold.publish.trust import trusting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def try_published(publication: Publication, say: Callable[[str], None]) -> list[
             artifact, world = step.file.artifact, "py-rattler" if is_conda else "pip"
             wanted = f"{artifact.name} {artifact.version}"
             say(f"trying {wanted} from {target.settings.name} with {world}")
-            trials.append(_try(target, places, step, is_conda))
+            with trusting(target.settings.ca):
+                trials.append(_try(target, places, step, is_conda))
     return trials
 
 

@@ -170,6 +170,8 @@ def _target(name: str, table: dict[str, Any]) -> TargetSettings:
         strings.setdefault("user", bare.user)
     index, public = (without_login(table.get(key, "")) for key in ("index", "public-url"))
     strings |= {"index": index.url, "public_url": public.url}
+    if strings.get("ca"):
+        strings["ca"] = str(Path(strings["ca"]).expanduser())
     return TargetSettings(
         name=name,
         url=bare.url,
