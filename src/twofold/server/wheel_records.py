@@ -36,8 +36,11 @@ def records_of(db: Connection, channel: Channel, name: str, label: str) -> dict[
     for project in twins.projects_called(db, channel.id, name):
         if name_of(project) != name:
             continue
+        shared = twins.others_known_as(db, channel.id, project.id, name)
         for file in files.files_of_project(db, project.id):
-            if is_pure(file) and label in file.labels and file.yanked is None:
+            shown = is_pure(file) and label in file.labels and file.yanked is None
+            # Under another project's name as well, only with the right that its twin needed.
+            if shown and not (shared and file.remark):
                 found.update(_record(db, channel, file, name))
     return dict(sorted(found.items()))
 

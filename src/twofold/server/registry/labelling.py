@@ -17,6 +17,7 @@ from twofold.server.registry import Change, Registry, reachable
 from twofold.server.registry.admission import have_room, may_begin, may_grow
 from twofold.server.registry.holding import hold
 from twofold.server.registry.looking import demand_offered, not_found
+from twofold.server.registry.twin_names import reason_against
 from twofold.server.store import channels, files
 
 LabelRule = Callable[[set[str]], set[str]]
@@ -160,6 +161,7 @@ def _carry(
         return _relabel(change, found, lambda own: own | {promotion.to_label})
     db, channel_id = change.db, change.channel.id
     project = _project_there(change, known)
+    found = _those_that_may_stand(change, project, found)
     taken_names = {(one.subdir, one.filename) for one in files.files_of_project(db, project.id)}
     coming = [file for file in found if (file.subdir, file.filename) not in taken_names]
     have_room(change, (file.size for file in coming))
@@ -181,6 +183,17 @@ def _carry(
         carried.append(there)
     change.show(project, *carried)
     return carried
+
+
+def _those_that_may_stand(change: Change, project: Project, found: list[Stored]) -> list[Stored]:
+    """Without the twins whose name is another project's there, which is not the actor's."""
+    names = {file.name for file in found if file.made_from is not None}
+    others = {
+        name
+        for name in names
+        if reason_against(change, change.actor, project, name, is_fetched=False) is not None
+    }
+    return [file for file in found if file.made_from is None or file.name not in others]
 
 
 def _project_there(change: Change, known: Project) -> Project:

@@ -16,14 +16,15 @@ from twofold.artifact import Artifact, Kind
 from twofold.errors import Refused, TwofoldError
 from twofold.formats.opening import read
 from twofold.names import normalised
-from twofold.server.model import Action, Actor, Channel, Stored
+from twofold.server.model import ANONYMOUS, Action, Actor, Channel, Project, Stored
 from twofold.server.registry import Change, Registry, reachable
 from twofold.server.registry.admission import have_room
 from twofold.server.registry.at_hand import at_hand, named_with_extras
 from twofold.server.registry.holding import hold
+from twofold.server.registry.twin_names import permitted
 from twofold.server.registry.twins import Twin, make_twin
 from twofold.server.rendering.conda import record_of
-from twofold.server.store import channels, files, twins
+from twofold.server.store import channels, files, twins, upstreams
 from twofold.server.store.files import NewFile
 
 log = logging.getLogger("twofold.server")
@@ -89,13 +90,13 @@ def _record(registry: Registry, channel: Channel, wheel: Stored, twin: Twin) -> 
         now = files.file_by_id(change.db, wheel.id)
         if now is None or now.deleted_at is not None or files.twins_of(change.db, now.id):
             return []
-        twin = _that_has_room(change, now, twin)
+        project = channels.project_by_id(change.db, now.project_id)
+        twin = _that_may_stand(change, now, project, _that_has_room(change, now, twin))
         hold(change, twin.artifacts)
         if twin.remark != now.remark:
             files.change_file(change.db, now.id, remark=twin.remark)
         made = [_add(change, now, package) for package in twin.artifacts]
         added = [file for file in made if file is not None]
-        project = channels.project_by_id(change.db, now.project_id)
         if added and project.conda_name is None:
             channels.change_project(change.db, project.id, conda_name=added[0].name)
         if added:
@@ -112,6 +113,13 @@ def _that_has_room(change: Change, wheel: Stored, twin: Twin) -> Twin:
         reason = error.problems[0].message
         return Twin(remark=f"no conda package was made of {wheel.filename}: {reason}")
     return twin
+
+
+def _that_may_stand(change: Change, wheel: Stored, project: Project, twin: Twin) -> Twin:
+    """As at the upload; the token it came with is not known any more, so no other's name is had."""
+    pin = upstreams.pin_of(change.db, change.channel.id, "", wheel.filename)
+    is_fetched = pin is not None and pin.wanted and pin.sha256 == wheel.sha256
+    return permitted(change, ANONYMOUS, project, twin, is_fetched)
 
 
 def _add(change: Change, wheel: Stored, package: Artifact) -> Stored | None:

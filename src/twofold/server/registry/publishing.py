@@ -30,6 +30,7 @@ from twofold.server.registry.holding import hold
 from twofold.server.registry.labelling import check_label, demand_unlocked
 from twofold.server.registry.later_twins import make_those_that_waited
 from twofold.server.registry.privacy import is_private
+from twofold.server.registry.twin_names import permitted
 from twofold.server.registry.twins import (
     Twin,
     is_same_package,
@@ -174,7 +175,9 @@ def _record(registry: Registry, actor: Actor, channel: str, ready: Ready) -> Pub
             return _unchanged(change.db, taken)
         if upload.is_fetched:
             _demand_not_private(change, artifact)
-        project = project_of(change, key, artifact, twin)
+        project = project_of(change, key, artifact)
+        twin = permitted(change, actor, project, twin, upload.is_fetched)
+        project = known_to_conda(change, project, artifact, twin)
         have_room(change, (coming.size for coming in (artifact, *twin.artifacts)))
         labels = upload.labels or default_labels(artifact)
         demand_unlocked(change, labels)
@@ -232,20 +235,23 @@ def _twin_is_free(change: Change, artifact: Artifact) -> bool:
     return files.file_named(change.db, change.channel.id, *name) is None
 
 
-def project_of(change: Change, key: str, artifact: Artifact, twin: Twin) -> Project:
+def project_of(change: Change, key: str, artifact: Artifact) -> Project:
     """The project of a file, made when it is the first."""
-    conda = (artifact,) if artifact.kind.is_conda else twin.artifacts
-    conda_name = conda[0].name if conda else None
     found = channels.project_by_key(change.db, change.channel.id, key)
     if found is None:
         may_begin(change, key)
-        return channels.add_project(
-            change.db, change.channel.id, key, artifact.name, change.at, conda_name=conda_name
-        )
+        return channels.add_project(change.db, change.channel.id, key, artifact.name, change.at)
     may_grow(found)
-    if conda_name and found.conda_name is None:
-        channels.change_project(change.db, found.id, conda_name=conda_name)
     return found
+
+
+def known_to_conda(change: Change, project: Project, artifact: Artifact, twin: Twin) -> Project:
+    """The project, with the name that its first package has."""
+    packages = (artifact,) if artifact.kind.is_conda else twin.artifacts
+    if not packages or project.conda_name is not None:
+        return project
+    channels.change_project(change.db, project.id, conda_name=packages[0].name)
+    return replace(project, conda_name=packages[0].name)
 
 
 def default_labels(artifact: Artifact) -> frozenset[str]:

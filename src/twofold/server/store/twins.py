@@ -32,6 +32,18 @@ def projects_called(db: Connection, channel_id: int, name: str) -> list[Project]
     return [project_by_id(db, found) for found in db.execute(query).scalars()]
 
 
+def others_known_as(db: Connection, channel_id: int, project_id: int, name: str) -> list[Project]:
+    """The other projects of a channel that have a conda name, as their own or as conda's."""
+    query = select(projects.c.id).where(
+        projects.c.channel_id == channel_id,
+        projects.c.id != project_id,
+        or_(projects.c.conda_name == name, projects.c.key == normalised(name)),
+    )
+    return [
+        project_by_id(db, found) for found in db.execute(query.order_by(projects.c.id)).scalars()
+    ]
+
+
 def without_twin(db: Connection, channel_id: int) -> dict[int, tuple[str, ...]]:
     """The wheels of which no package could be made: id -> what it requires. By a partial index."""
     query = select(files.c.id, files.c.depends).where(
