@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import trustme
-from requests.certs import where
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from tests.publish.conftest import Release, make_conda
 from twofold.errors import Unreachable
@@ -30,7 +30,7 @@ def test_both_worlds_trust_the_authority_of_the_target(
     issued.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
     (tmp_path / "chain.pem").write_bytes(b"".join(p.bytes() for p in issued.cert_chain_pems))
     # Somebody's bundle for everything else does not stand in the way of the target's own.
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", where())
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", DEFAULT_CA_BUNDLE_PATH)
     words = ["serve", "--port", "0", "--data", str(tmp_path / "data"), "--json"]
     words += ["--tls-cert", str(tmp_path / "chain.pem"), "--tls-key", str(tmp_path / "key.pem")]
     command = [sys.executable, "-m", "twofold", *words]
@@ -59,13 +59,13 @@ def test_the_usual_certificates_stay_trusted_and_the_environment_comes_back(
 ) -> None:
     own = tmp_path / "ca.pem"
     trustme.CA().cert_pem.write_to_path(str(own))
-    monkeypatch.setenv("SSL_CERT_FILE", where())
+    monkeypatch.setenv("SSL_CERT_FILE", DEFAULT_CA_BUNDLE_PATH)
     monkeypatch.delenv("PIP_CERT", raising=False)
     with trusting(str(own)):
         bundle = Path(os.environ["PIP_CERT"])
         assert os.environ["SSL_CERT_FILE"] == str(bundle)
         assert own.read_bytes() in bundle.read_bytes()
-        assert Path(where()).read_bytes() in bundle.read_bytes()
+        assert Path(DEFAULT_CA_BUNDLE_PATH).read_bytes() in bundle.read_bytes()
     assert not bundle.exists()
     assert "PIP_CERT" not in os.environ
-    assert os.environ["SSL_CERT_FILE"] == where()
+    assert os.environ["SSL_CERT_FILE"] == DEFAULT_CA_BUNDLE_PATH

@@ -43,7 +43,7 @@ def trusting(ca: str) -> Iterator[None]:
 def _usual() -> list[Path]:
     """The bundles in use on this machine: named by variables, by pip's configuration, by OpenSSL,
     and the one that comes with requests."""
-    from requests.certs import where
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
     named = [os.environ.get(name, "") for name in (*VARIABLES, "REQUESTS_CA_BUNDLE")]
     asked = subprocess.run(
@@ -53,7 +53,11 @@ def _usual() -> list[Path]:
         check=False,
         timeout=60,
     )
-    named += [asked.stdout.strip(), ssl.get_default_verify_paths().cafile or "", where()]
+    named += [
+        asked.stdout.strip(),
+        ssl.get_default_verify_paths().cafile or "",
+        DEFAULT_CA_BUNDLE_PATH,
+    ]
     return [path for path in map(Path, dict.fromkeys(filter(None, named))) if path.exists()]
 
 
