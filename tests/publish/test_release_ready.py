@@ -102,6 +102,33 @@ def test_a_commit_that_is_refused_says_what_is_done_and_the_same_command_does_th
     assert git(project, "status", "--porcelain", "-uno") == ""
 
 
+def files_in(project: Path) -> dict[str, bytes]:
+    found = (path for path in project.rglob("*") if path.is_file() and ".git" not in path.parts)
+    return {path.relative_to(project).as_posix(): path.read_bytes() for path in found}
+
+
+def test_a_dry_run_and_a_release_that_fails_take_their_build_back(
+    twofold: Callable[..., Any], project: Path
+) -> None:
+    words = ("release", "1.2.0", "--to", "../static")
+    fresh = files_in(project)
+    assert twofold(*words, "--dry-run", cwd=project).code == 0
+    assert files_in(project) == fresh
+    assert twofold("build", cwd=project).code == 0
+    built = files_in(project)
+    assert twofold(*words, "--dry-run", cwd=project).code == 0
+    assert files_in(project) == built
+    failed = twofold(
+        *words, "--to", "prefix+http://127.0.0.1:9/lab", "--attempts", "1", cwd=project
+    )
+    assert failed.code == 1
+    assert "undone: build" in failed.err
+    assert files_in(project) == built
+    planned = twofold("publish", "--to", "../static", "--dry-run", cwd=project)
+    assert "my_package-1.0.0.tar.gz" in planned.out
+    assert "1.2.0" not in planned.out
+
+
 @pytest.mark.parametrize("broken", [KeyboardInterrupt(), OSError("no space left")])
 def test_what_breaks_a_publication_off_says_what_is_there_and_what_is_missing(
     release: Release, tmp_path: Path, broken: BaseException

@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     undo = _Undo(say)
     try:
         _set_version(root, planned, undo, say)
-        files = _build(root, planned.new, say)
+        files = _build(root, planned.new, undo, say)
         with _prepare(root, files, args) as publication:
             _show(publication, args.json)
             publication.refuse_blocked()
@@ -156,11 +156,12 @@ def _set_version(root: Path, planned: NewVersion, undo: _Undo, say: Say) -> None
         undo.add(f"tag {planned.tag}", lambda: git.remove_tag(root, planned.tag))
 
 
-def _build(root: Path, version: str, say: Say) -> list[Path]:
+def _build(root: Path, version: str, undo: _Undo, say: Say) -> list[Path]:
     """The files to publish: those of an interrupted publication of this version, else new ones."""
     from packaging.version import Version
 
     from twofold.build import BuildRequest, build_project
+    from twofold.build.undo import before_build
     from twofold.publish.files import last_build
     from twofold.publish.journal import NAME, Journal
 
@@ -170,6 +171,7 @@ def _build(root: Path, version: str, say: Say) -> list[Path]:
         if ours and any(journal.knows(path.name) for path in begun):
             say(f"going on with the files built before: {len(begun)}")
             return begun
+    undo.add("build", before_build(root).restore)
     made = build_project(root, BuildRequest(tell=say))
     for built in made.artifacts:
         say(f"built {Path(built.path).name}")
