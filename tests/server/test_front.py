@@ -98,6 +98,16 @@ def test_logs_are_json_and_hold_no_secret(
     assert "x" * 38 not in caplog.text
 
 
+@pytest.mark.parametrize("path", ["/x/t/{}/main/y", "//t/{}/main", "/main/project/{}", "/t/t/{}/x"])
+def test_a_token_in_the_wrong_place_of_an_address_is_not_logged(
+    served: Place, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    caplog.set_level(logging.INFO, "twofold.server")
+    requests.post(f"{served.url}{path.format(served.token)}", timeout=120)
+    wait_until(lambda: bool(caplog.records))
+    assert served.token not in caplog.text and "***" in caplog.text
+
+
 def test_no_secret_is_kept_in_the_store(served: Place, tmp_path: Path) -> None:
     people.add_user(served.registry, "operator", "ann", "a-long-password")
     served.upload(make_wheel(tmp_path)).raise_for_status()

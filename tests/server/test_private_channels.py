@@ -20,7 +20,7 @@ from tests.server.packages import make_conda, make_wheel
 from tests.server.rattler_client import versions
 from twofold.server.clock import now
 from twofold.server.model import Action
-from twofold.server.registry import labelling, people
+from twofold.server.registry import changing, labelling, people
 from twofold.server.registry.labelling import Selection
 
 READ = frozenset({Action.READ})
@@ -178,6 +178,15 @@ def test_a_private_shard_is_not_given_out_by_a_public_channel(
     assert search == []
     found = secret.get("/api/search?name=hidden", authorization=f"token {secret.token}")
     assert [one["name"] for one in found.json()] == ["hidden"]
+
+
+def test_a_quarantined_file_of_a_private_channel_is_not_downloaded_either(secret: Place) -> None:
+    project = secret.get("/api/package/secret/hidden", secret.token).json()
+    (basename,) = [file["basename"] for file in project["files"] if file["type"] == "conda"]
+    address = f"/api/download/secret/hidden/1.0/{basename}"
+    assert secret.get(address, secret.token).status_code == 200
+    changing.set_status(secret.registry, secret.owner, "secret", "hidden", "quarantined")
+    assert secret.get(address, secret.token).status_code == 403
 
 
 def test_private_answers_are_kept_by_no_shared_cache(secret: Place, tmp_path: Path) -> None:

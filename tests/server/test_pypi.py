@@ -34,6 +34,13 @@ def test_the_client_gets_the_form_it_asks_for(accept: str, wanted: str) -> None:
     assert negotiate(accept)[0] == wanted
 
 
+@pytest.mark.parametrize("plus", ["+", "%2B"])
+def test_the_form_may_stand_in_the_address(served: Place, tmp_path: Path, plus: str) -> None:
+    served.upload(make_wheel(tmp_path)).raise_for_status()
+    page = served.get(f"/main/simple/my-package/?format={JSON.replace('+', plus)}")
+    assert page.headers["content-type"] == JSON
+
+
 def test_a_project_page_tells_everything_a_resolver_needs(served: Place, tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, "My.Package", "1.0", "Requires-Python: >=3.9")
     served.upload(wheel).raise_for_status()
@@ -74,6 +81,8 @@ def test_files_can_be_read_in_parts(served: Place, tmp_path: Path) -> None:
     assert served.get(url, range="bytes=-5").content == body[-5:]
     assert served.get(url, range="bytes=5-").content == body[5:]
     assert served.get(url, range=f"bytes={len(body)}-").status_code == 416
+    for many in (f"bytes={'9' * 5000}-", f"bytes=-{'9' * 5000}", f"bytes=0-{'9' * 5000}"):
+        assert served.get(url, range=many).content == body
     whole = served.get(url)
     assert "immutable" in whole.headers["cache-control"]
     assert "content-encoding" not in whole.headers

@@ -15,7 +15,15 @@ from tests.server.packages import make_conda, make_wheel
 from twofold.errors import Refused
 from twofold.server import throttle
 from twofold.server.model import Action, Actor
-from twofold.server.registry import administration, changing, people
+from twofold.server.registry import (
+    administration,
+    changing,
+    labelling,
+    log,
+    looking,
+    managing,
+    people,
+)
 from twofold.server.store.schema import guesses
 from twofold.server.throttle import Throttle
 
@@ -168,3 +176,77 @@ def test_a_secret_stands_in_no_answer(served: Place, secret: str) -> None:
     answer = requests.get(f"{served.url}/t/{secret}/main/simple/", timeout=120)
     assert answer.status_code == 403
     assert secret not in answer.text + str(answer.headers) + answer.reason
+
+
+def test_a_token_for_one_purpose_ends_no_other_of_its_user(served: Place) -> None:
+    owner = people.user(served.registry, "owner")
+    login = people.give_token(served.registry, "x", owner, people.TokenRequest("laptop"))[0]
+    narrow = people.TokenRequest("ci", frozenset({Action.READ}), "main")
+    ci = people.give_token(served.registry, "x", owner, narrow)[0]
+    url, scopes = f"{served.url}/api/authentications", ["repos", "channel:main"]
+
+    def make(secret: str, name: str) -> requests.Response:
+        body = {"note": name, "scopes": scopes}
+        return requests.post(url, json=body, headers=basic("owner", secret), timeout=120)
+
+    assert make(ci, "laptop").status_code == 400
+    assert served.get("/api/user", login).status_code == 200
+    renewed = make(ci, "ci")
+    assert renewed.status_code == 200
+    assert served.get("/api/user", ci).status_code == 403
+    assert served.get("/main/simple/", renewed.json()["token"]).status_code == 200
+
+
+def test_nobody_acts_for_an_organisation_that_was_closed(place: Place) -> None:
+    registry = place.registry
+    ann = people.add_user(registry, "operator", "ann")
+    team = people.add_user(registry, "operator", "team", kind="organisation")
+    people.add_channel(registry, "operator", "own", team, public=False)
+    people.add_channel(registry, "operator", "other", people.user(registry, "owner"), public=False)
+    administration.set_role(registry, "operator", "other", team, Action.UPLOAD)
+    administration.set_member(registry, "operator", team, ann, Action.ADMIN)
+    for channel in ("own", "other"):
+        looking.channel(registry, Actor(ann), channel, Action.UPLOAD)
+    administration.disable(registry, "operator", team)
+    for channel in ("own", "other"):
+        with pytest.raises(Refused, match="no right to read"):
+            looking.channel(registry, Actor(ann), channel)
+    words = {"organisation": "team"}
+    with pytest.raises(Refused, match="may not do this"):
+        managing.allowed(registry, Actor(ann), managing.Needs.ORGANISATION, words)
+
+
+def test_only_who_may_unlock_a_label_deletes_out_of_it(place: Place, tmp_path: Path) -> None:
+    ann = Actor(people.add_user(place.registry, "operator", "ann"))
+    assert ann.user is not None
+    administration.set_role(place.registry, "operator", "main", ann.user, Action.UPLOAD)
+    wheel = make_wheel(tmp_path)
+    place.publish(wheel)
+    labelling.lock_label(place.registry, place.owner, "main", "main")
+    with pytest.raises(Refused, match="'main' is locked"):
+        changing.delete(place.registry, ann, "main", "", wheel.name)
+    with pytest.raises(Refused, match="'main' is locked"):
+        changing.delete_release(place.registry, ann, "main", "my-package")
+    assert len(changing.delete_release(place.registry, place.owner, "main", "my-package")) == 2
+
+
+@pytest.mark.parametrize("name", ["a b", "-", "é", "<b>", "a,b", ".a", "x" * 129])
+def test_no_project_is_announced_under_a_name_that_no_file_could_have(
+    served: Place, name: str
+) -> None:
+    answer = requests.post(
+        f"{served.url}/api/package/main/{name}",
+        json={"public_attrs": {"summary": "x"}},
+        headers={"authorization": f"token {served.token}"},
+        timeout=120,
+    )
+    assert answer.status_code == 400 and "cannot be the name" in answer.reason
+    assert looking.projects(served.registry, served.owner, "main") == []
+
+
+def test_what_is_said_of_a_release_stands_in_the_audit_log(place: Place, tmp_path: Path) -> None:
+    place.publish(make_wheel(tmp_path))
+    told = ("main", "my_package", "1.0.0", {"description": "x"})
+    changing.describe_release(place.registry, place.owner, *told)
+    last = log.read(place.registry, log.Span(action="describe"))[-1]
+    assert last.subject == "my_package 1.0.0"

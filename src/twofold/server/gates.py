@@ -37,6 +37,9 @@ LONGEST_REQUIREMENT, MOST_REQUIRED, DEEPEST_MARKER = 4_000, 500_000, 30
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]*")
 
+#: As PyPI's names (PEP 508), or with the underscore that some of conda's begin with.
+_PROJECT_NAME = re.compile(r"(?=.{1,128}\Z)_?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+
 #: Names Windows keeps for devices, whatever ending follows.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
@@ -62,6 +65,16 @@ def file_name_is_plain(filename: str) -> None:
         )
     if len(filename.encode()) > LONGEST_NAME:
         raise Refused("invalid-file-name", f"File name longer than {LONGEST_NAME} bytes")
+
+
+def project_name_is_plain(name: str) -> None:
+    """A project that is announced before its files has a name that a file could have."""
+    if not _PROJECT_NAME.fullmatch(name):
+        raise Refused(
+            "invalid-name",
+            f"{name[:80]!a} cannot be the name of a project",
+            "letters, digits and . _ - between them, at most 128",
+        )
 
 
 def digests_match(claims: Claims, path: Path) -> None:

@@ -134,9 +134,13 @@ def set_password(registry: Registry, by: str, who: User, password: str | None) -
 
 
 def disable(registry: Registry, by: str, who: User) -> None:
-    """The user's tokens and password stop working; what was uploaded stays."""
+    """The user's tokens and password stop working; what was uploaded stays.
+
+    Nobody acts for an organisation that is closed.
+    """
     with registry.database.write_in_turn() as db:
         people.disable_user(db, who.id, registry.clock())
+        namespaces.show_rights_again(db, who.id)
         _note(registry, db, by, "disable", "", who.name)
 
 

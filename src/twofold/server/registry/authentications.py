@@ -86,14 +86,18 @@ def log_in(registry: Registry, user: str, secret: str) -> Actor:
 
 
 def create(registry: Registry, actor: Actor, wish: Wish) -> str:
-    """A new token of that name; an older one of the name goes, or is a reason to refuse (400)."""
+    """A new token of that name; an older one of the name goes, or is a reason to refuse (400).
+
+    It goes for a login that is good for everything alone, or for one that takes its own place.
+    """
     if not wish.name or len(wish.name) > LONGEST_NAME:
         raise Refused("invalid-name", f"A token's name has 1 to {LONGEST_NAME} characters")
     user, request = people.own_request(actor, _request(registry, wish))
     at = registry.clock()
     with registry.database.write_in_turn() as db:
         older = [token for token in _alive(db, user, at) if token.name == wish.name]
-        if older and wish.fail_if_exists:
+        others = [token for token in older if actor.token is None or token.id != actor.token.id]
+        if (older and wish.fail_if_exists) or (others and not _is_whole(actor)):
             raise Refused("token-exists", f"There is a token named '{wish.name}' already")
         secret, _ = people.new_token(db, actor.name, user, request, at)
         for token in older:
@@ -181,6 +185,10 @@ def _demand_whole(actor: Actor) -> User:
     """A token made for one purpose neither sees nor ends the others of its user."""
     if actor.user is None:
         raise Refused("no-login", "Log in to see your tokens", status=401)
-    if actor.token is not None and not actor.token.is_whole:
+    if not _is_whole(actor):
         raise Refused("forbidden", "This token may not see or remove other tokens", status=403)
     return actor.user
+
+
+def _is_whole(actor: Actor) -> bool:
+    return actor.token is None or actor.token.is_whole

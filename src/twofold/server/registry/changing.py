@@ -9,10 +9,11 @@ from typing import Any
 
 from twofold.errors import Refused
 from twofold.names import normalised
-from twofold.server import access
+from twofold.server import access, gates
 from twofold.server.model import Action, Actor, Project, Stored
 from twofold.server.registry import Change, Registry
 from twofold.server.registry.admission import may_begin
+from twofold.server.registry.labelling import demand_unlocked
 from twofold.server.registry.looking import not_found
 from twofold.server.rendering.project_json import newest_first
 from twofold.server.store import channels, files
@@ -74,7 +75,9 @@ def delete(registry: Registry, actor: Actor, channel: str, subdir: str, filename
             raise not_found(f"file '{filename[:200]}'")
         project = channels.project_by_id(change.db, file.project_id)
         _demand_delete(change, project)
-        _delete(change, project, [file, *files.twins_of(change.db, file.id)])
+        gone = [file, *files.twins_of(change.db, file.id)]
+        _demand_unlocked(change, project, gone)
+        _delete(change, project, gone)
         return file
 
 
@@ -90,6 +93,7 @@ def delete_release(
         gone = found if version is None else _of_version(found, version)
         if version is not None and not gone:
             raise not_found(f"release {version} of '{project}'")
+        _demand_unlocked(change, known, gone)
         _delete(change, known, gone)
         return gone
 
@@ -124,6 +128,13 @@ def _demand_delete(change: Change, project: Project) -> None:
         raise Refused("no-deletion", "This channel never deletes; yank instead", status=403)
     action = Action.ADMIN if rule == "admin" else Action.UPLOAD
     access.demand(change.db, change.actor, action, change.channel, project.key)
+
+
+def _demand_unlocked(change: Change, project: Project, gone: list[Stored]) -> None:
+    """Out of a locked label only who may unlock it deletes."""
+    if not access.may(change.db, change.actor, Action.ADMIN, change.channel, project.key):
+        labels = frozenset().union(*(file.labels for file in gone))
+        demand_unlocked(change, sorted(labels))
 
 
 def _delete(change: Change, project: Project, gone: list[Stored]) -> None:
@@ -177,6 +188,7 @@ def describe_project(
     with registry.changing(actor, channel, Action.UPLOAD, key) as change:
         known = channels.project_by_key(change.db, change.channel.id, key)
         if known is None:
+            gates.project_name_is_plain(name)
             may_begin(change, key)
             known = channels.add_project(change.db, change.channel.id, key, name, change.at)
         merged = {**known.attributes, **attributes}
@@ -200,6 +212,7 @@ def describe_release(
         kept = {FILES: before[FILES]} if FILES in before else {}
         own = {name: value for name, value in attributes.items() if name != FILES}
         channels.set_release(change.db, known.id, version, {**own, **kept})
+        change.note("describe", f"{known.name} {version}")
 
 
 def describe_file(registry: Registry, actor: Actor, channel: str, told: Told) -> None:

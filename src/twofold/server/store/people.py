@@ -80,7 +80,9 @@ def roles_in(db: Connection, channel_id: int, user_id: int) -> list[Action]:
     theirs = (
         select(roles.c.role, members.c.role)
         .join(members, members.c.organisation_id == roles.c.user_id)
+        .join(users, users.c.id == members.c.organisation_id)
         .where(roles.c.channel_id == channel_id, members.c.user_id == user_id)
+        .where(users.c.disabled_at.is_(None))
     )
     for given, limit in db.execute(theirs):
         found.append(min(Action(given), Action(limit), key=list(Action).index))
@@ -88,8 +90,12 @@ def roles_in(db: Connection, channel_id: int, user_id: int) -> list[Action]:
 
 
 def role_in_organisation(db: Connection, organisation_id: int, user_id: int) -> Action | None:
-    query = select(members.c.role).where(
-        members.c.organisation_id == organisation_id, members.c.user_id == user_id
+    """What a user may do for an organisation; nothing for one that was closed."""
+    query = (
+        select(members.c.role)
+        .join(users, users.c.id == members.c.organisation_id)
+        .where(members.c.organisation_id == organisation_id, members.c.user_id == user_id)
+        .where(users.c.disabled_at.is_(None))
     )
     role = db.execute(query).scalar()
     return Action(role) if role else None

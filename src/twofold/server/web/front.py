@@ -31,7 +31,8 @@ _NOT_PLAIN = {b"authorization", b"x-api-key", b"range", b"if-range"}
 #: How much of an address is logged (characters): no client can fill the log with one request.
 LONGEST_LOGGED = 500
 
-_TOKEN = re.compile(r"^/t/[^/]*")
+#: A token in an address: conda's, and ours wherever somebody put it.
+_TOKEN = re.compile(r"(?<=/t/)[^/]*|twofold-[A-Za-z0-9]+")
 
 _negotiated = lru_cache(maxsize=256)(negotiate)
 
@@ -99,7 +100,7 @@ class Front:
                 "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
                 "client": scope["client"][0] if scope.get("client") else None,
                 "method": method,
-                "path": _TOKEN.sub("/t/***", scope["path"])[:LONGEST_LOGGED],
+                "path": _TOKEN.sub("***", scope["path"])[:LONGEST_LOGGED],
                 "status": status,
                 "ms": round(seconds * 1000, 1),
                 "sent": sent,

@@ -88,7 +88,9 @@ def _range(request: Request, etag: str, size: int) -> tuple[int, int] | None:
     condition = request.headers.get("if-range")
     if condition is not None and condition != etag:
         return None
-    found = re.fullmatch(r"bytes=(\d*)-(\d*)", request.headers.get("range", "").strip())
+    found = re.fullmatch(
+        r"bytes=([0-9]{0,30})-([0-9]{0,30})", request.headers.get("range", "").strip()
+    )
     if found is None or found[0] == "bytes=-":
         return None
     first, last = found.groups()

@@ -48,7 +48,7 @@ def negotiate(accept: str) -> tuple[str, str]:
 
 
 def _wanted(request: Request) -> tuple[str, str]:
-    format_ = request.query_params.get("format")
+    format_ = request.query_params.get("format", "").replace(" ", "+")  # as queries spell a space
     return negotiate(format_ or request.headers.get("accept", ""))
 
 

@@ -121,6 +121,7 @@ def download(request: Request) -> Response:
     """
     asked = _asked(request)
     file = _file(request, asked)
+    looking.demand_offered(asked.project)
     if request.headers.get("etag", "").strip('"') == file.md5:
         return Response(None, 304)
     if not asked.public:
