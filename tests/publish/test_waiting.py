@@ -79,6 +79,13 @@ def test_a_servers_wait_may_be_a_date() -> None:
     assert 23 * 3600 < found <= 24 * 3600
 
 
+@pytest.mark.parametrize(
+    "value", ["", "soon", "-5", "1e3", "\xb2", "Wed, 99 Oct 2015 07:28:00 GMT"]
+)
+def test_a_wait_that_is_none_is_passed_over(value: str) -> None:
+    assert retry_after(value) is None
+
+
 def test_wheels_go_to_every_target_before_any_conda_package(
     release: Release, tmp_path: Path
 ) -> None:
