@@ -236,6 +236,63 @@ def test_the_command_line_takes_a_login_from_stdin(
     assert len(files_of(served, "spam")) == 1
 
 
+@pytest.mark.parametrize("where", ["env", "file"])
+@pytest.mark.parametrize("user", ["ann", ""])
+def test_a_login_may_stand_where_the_server_runs_and_is_read_each_time(
+    served: Place,
+    static: Static,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    twofold: Callable[..., Any],
+    where: str,
+    user: str,
+) -> None:
+    held = tmp_path / "held"
+
+    def put(word: str | None) -> None:
+        if where == "env" and word is not None:
+            monkeypatch.setenv("UPSTREAM", word)
+        elif where == "env":
+            monkeypatch.delenv("UPSTREAM")
+        elif word is not None:
+            held.write_text(f"{word}\n")
+        else:
+            held.unlink()
+
+    place = "env:UPSTREAM" if where == "env" else f"file:{held}"
+    words = ("admin", "--data", str(served.settings.data), "upstream")
+    login = ("--user", user) if user else ("--token",)
+    adding = ("add", "main", f"{static.url}/simple", "--kind", "pypi", *login)
+    twofold(*words, *adding, "--secret-from", place)
+    assert f"login from {place}" in twofold(*words, "list").out
+    served.registry.fronts.forget()
+    for name, word in (("spam", SECRET), ("eggs", f"{SECRET}2")):
+        static.offer(make_wheel(tmp_path, name, "1.0"))
+        basic = base64.b64encode(f"ann:{word}".encode()).decode()
+        static.login = f"Basic {basic}" if user else f"Bearer {word}"
+        put(word)
+        assert served.get(f"/main/simple/{name}/").status_code == 200
+    put(None)
+    told = served.get("/main/simple/ham/")
+    assert told.status_code == 503 and "not where this server was told" in told.reason
+    assert place not in told.text
+    kept = b"".join(path.read_bytes() for path in served.settings.data.glob("registry.sqlite*"))
+    assert SECRET.encode() not in kept and place.encode() in kept
+
+
+@pytest.mark.parametrize("place", ["env:", "env:A B", "file:relative", "http://x", "UPSTREAM"])
+def test_a_place_where_no_login_can_stand_is_refused(place: str) -> None:
+    with pytest.raises(Refused, match="No password or token stands at"):
+        secrets.elsewhere(place, "ann")
+
+
+def test_a_secret_named_over_http_is_never_a_place_of_the_server() -> None:
+    """Or who calls could have the server's environment sent to an address of its own."""
+    url, secret = secrets.apart("https://elsewhere%3Aenv%3APATH:env%3APATH@host/simple")
+    assert url == "https://host/simple"
+    assert secrets.unpacked(secrets.packed(secret)) == secret
+
+
 # Proxies
 
 

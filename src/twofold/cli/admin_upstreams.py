@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from twofold.server.registry import Registry
     from twofold.server.registry.following import Followed
-    from twofold.server.upstreams.secrets import Secret
+    from twofold.server.upstreams.secrets import Elsewhere, Secret
 
     Act = Callable[[argparse.Namespace, Registry], int]
 
@@ -59,6 +59,12 @@ def _add_upstream(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     adding.add_argument(
         "--token", action="store_true", help="the upstream asks for a token: it is on stdin"
     )
+    adding.add_argument(
+        "--secret-from",
+        metavar="PLACE",
+        help="read that password or token where the server runs, each time it is sent, and keep "
+        "it nowhere: env:NAME or file:PATH",
+    )
     _with_json(adding).set_defaults(act=_add)
     removing = verbs.add_parser("remove", help="ask it no more; what was fetched stays")
     removing.add_argument("channel")
@@ -90,14 +96,20 @@ def _add(args: argparse.Namespace, registry: Registry) -> int:
     return 0
 
 
-def _secret(args: argparse.Namespace) -> Secret | None:
-    """The password or token on stdin, where one is told of: never on the command line."""
+def _secret(args: argparse.Namespace) -> Secret | Elsewhere | None:
+    """The password or token on stdin, where one is told of: never on the command line; or where
+    the server finds it.
+    """
     if args.user and args.token:
         raise UsageError("--user and --token are two ways to log in", "give one of them")
     if not args.user and not args.token:
+        if args.secret_from:
+            raise UsageError("--secret-from what?", "give --user NAME for a password, or --token")
         return None
     from twofold.server.upstreams import secrets
 
+    if args.secret_from:
+        return secrets.elsewhere(args.secret_from, args.user or "")
     note("password:" if args.user else "token:")
     word = sys.stdin.readline().rstrip("\r\n")
     if not word:
@@ -114,6 +126,7 @@ def _remove(args: argparse.Namespace, registry: Registry) -> int:
 
 def _list(args: argparse.Namespace, registry: Registry) -> int:
     from twofold.server.registry import upstreaming
+    from twofold.server.upstreams import secrets
 
     found = [
         {
@@ -122,6 +135,7 @@ def _list(args: argparse.Namespace, registry: Registry) -> int:
             "url": one.url,
             "private": list(one.prefixes),
             "login": bool(one.secret),
+            "secret_from": secrets.place_of(one.secret),
         }
         for channel, one in upstreaming.all_of(registry)
     ]
@@ -129,7 +143,8 @@ def _list(args: argparse.Namespace, registry: Registry) -> int:
         result(found)
     else:
         for line in found:
-            print(f"{line['channel']}  {line['kind']}  {line['url']}")
+            place = f"  (login from {line['secret_from']})" if line["secret_from"] else ""
+            print(f"{line['channel']}  {line['kind']}  {line['url']}{place}")
     return 0
 
 

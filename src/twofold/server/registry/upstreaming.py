@@ -13,7 +13,7 @@ from twofold.server.store import Connection, audit, channels, upstreams
 from twofold.server.store.upstreams import Upstream
 from twofold.server.upstreams import secrets
 from twofold.server.upstreams.http import is_public, origin_of
-from twofold.server.upstreams.secrets import Secret
+from twofold.server.upstreams.secrets import Elsewhere, Secret
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,14 @@ class Front:
     url: str
     kind: str
     prefixes: tuple[str, ...] = ()
-    secret: Secret | None = None
+    secret: Secret | Elsewhere | None = None
 
 
 def add(registry: Registry, by: str, channel: str, front: Front) -> Upstream:
     """Put a channel in front of an upstream; one of that kind which it had is replaced.
 
-    The secret goes into the database, and nowhere else. Raises Refused, Unreachable.
+    The secret goes into the database (or where it stands, if it is elsewhere), and nowhere else.
+    Raises Refused, Unreachable.
     """
     if front.kind not in (PYPI, CONDA):
         raise Refused("unknown-kind", f"An upstream is '{PYPI}' or '{CONDA}', not '{front.kind}'")
@@ -58,6 +59,8 @@ def add(registry: Registry, by: str, channel: str, front: Front) -> Upstream:
         detail = {"url": added.url, "prefixes": list(keys), "internal": internal}
         if secret is not None:
             detail["login"] = secret.kind
+        if isinstance(secret, Elsewhere):
+            detail["secret"] = secret.place
         audit.note_change(db, audit.Change(at, by, "upstream", channel, front.kind, detail))
     registry.fronts.forget()
     return added

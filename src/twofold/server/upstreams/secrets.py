@@ -1,19 +1,28 @@
 """What an upstream asks for: a user's name and password, or a token. Never shown, never logged.
 
-It is sent to the upstream's own origin alone, never to where its pages or redirects lead.
+It is sent to the upstream's own origin alone, never to where its pages or redirects lead. The
+database holds it, or only where it stands on the server's machine: `env:NAME`, `file:PATH`.
 """
 
 from __future__ import annotations
 
 import base64
+import os
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from twofold.errors import Refused
+from twofold.errors import Refused, Unreachable
 
 #: user:password (Basic), a Bearer token, and conda's /t/TOKEN/ at the beginning of the path.
 BASIC, BEARER, PATH = "basic", "bearer", "path"
+
+#: A secret that stands elsewhere, as it is stored.
+_ELSEWHERE = "elsewhere"
+
+#: The longest secret that is read from a file (bytes).
+_LONGEST = 16_384
 
 _IN_PATH = re.compile(r"/t/([A-Za-z0-9_-]+)(?=/|$)")
 
@@ -36,14 +45,67 @@ class Secret:
         return f"/t/{self.value}{path}" if self.kind == PATH else path
 
 
-def packed(secret: Secret | None) -> str:
+@dataclass(frozen=True)
+class Elsewhere:
+    """Where a user's password (Basic) or, without a user, a token (Bearer) stands.
+
+    Only who is on the server's machine says so, never who calls over HTTP.
+    """
+
+    place: str
+    user: str = ""
+
+    @property
+    def kind(self) -> str:
+        return BASIC if self.user else BEARER
+
+    def secret(self) -> Secret:
+        """As it is there now. Raises Unreachable."""
+        where, _, name = self.place.partition(":")
+        try:
+            word = os.environ[name] if where == "env" else _first_line(Path(name))
+            return of_words(self.user, word)
+        except (KeyError, OSError, UnicodeDecodeError, Refused) as error:
+            raise Unreachable(
+                "the upstream's password or token is not where this server was told to find it",
+                "its operator sees the place in 'twofold admin upstream list'",
+            ) from error
+
+
+def elsewhere(place: str, user: str) -> Elsewhere:
+    """Raises Refused for a place that is no `env:NAME` and no `file:PATH`, from the root on."""
+    where, _, name = place.partition(":")
+    if (where == "env" and name.isidentifier()) or (where == "file" and Path(name).is_absolute()):
+        return Elsewhere(place, user)
+    hint = "env:NAME, or file:PATH with the whole path"
+    raise Refused("malformed-secret", f"No password or token stands at {place[:200]!a}", hint)
+
+
+def _first_line(path: Path) -> str:
+    with path.open("rb") as file:
+        return file.read(_LONGEST).decode("ascii").partition("\n")[0].rstrip("\r")
+
+
+def packed(secret: Secret | Elsewhere | None) -> str:
     """As it is stored; '' for none."""
+    if isinstance(secret, Elsewhere):
+        return f"{_ELSEWHERE}:{secret.user}:{secret.place}"
     return f"{secret.kind}:{secret.value}" if secret else ""
 
 
 def unpacked(text: str) -> Secret | None:
+    """Raises Unreachable when it stands elsewhere and is not there."""
     kind, _, value = text.partition(":")
+    if kind == _ELSEWHERE:
+        user, _, place = value.partition(":")
+        return Elsewhere(place, user).secret()
     return Secret(kind, value) if text else None
+
+
+def place_of(text: str) -> str:
+    """Where a stored secret stands, if it stands elsewhere; else ''."""
+    kind, _, value = text.partition(":")
+    return value.partition(":")[2] if kind == _ELSEWHERE else ""
 
 
 def apart(url: str) -> tuple[str, Secret | None]:
@@ -66,6 +128,8 @@ def without(path: str) -> str:
 
 def of_words(user: str, word: str) -> Secret:
     """The secret of a user (Basic), or, without a user, a token (Bearer). Raises Refused."""
+    if not word:
+        raise Refused("malformed-secret", "A password or token is not empty")
     return _sound(Secret(BASIC, f"{user}:{word}") if user else Secret(BEARER, word))
 
 
