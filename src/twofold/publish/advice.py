@@ -28,6 +28,11 @@ PLACES = {
     "artifactory": "it is artifactory+https://host/artifactory/api/conda/REPOSITORY",
 }
 
+#: Codes of a registry's answers that say the token is no good, or not for this.
+ABOUT_TOKENS = frozenset(
+    {"invalid-token", "invalid-login", "revoked-token", "expired-token", "forbidden"}
+)
+
 USED = "a name that was used there stays used: publish under a new version"
 
 

@@ -23,7 +23,7 @@ from requests_toolbelt import MultipartEncoder
 from twofold import __version__
 from twofold.errors import Refused
 from twofold.publish.addresses import may_have_login_of, shown
-from twofold.publish.advice import Caller, advice
+from twofold.publish.advice import ABOUT_TOKENS, Caller, advice
 from twofold.publish.answers import Answer, explain, own_hint
 from twofold.publish.authentication import Credentials, Header
 from twofold.publish.failures import LATER, TRANSIENT, Patience, Transient, retry_after, told
@@ -262,7 +262,11 @@ class Http:
         general = advice(answer.status, self.caller)
         if not hint:
             own = without_secrets(own_hint(answer), self.secrets)
-            about_token = answer.status in (401, 403)
+            value = answer.json()
+            code = value.get("code") if isinstance(value, dict) else None
+            about_token = answer.status == 401 or (
+                answer.status == 403 and (code is None or code in ABOUT_TOKENS)
+            )
             hint = "; ".join(filter(None, (own, general))) if about_token else own or general
         return Refused(
             "refused", f"{shown(url)} refused ({answer.status}): {text}", hint, answer.status

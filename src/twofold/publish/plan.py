@@ -221,6 +221,9 @@ def _compared(target: Target, file: ReleaseFile, seen: Seen, journal: Journal) -
         reason, hint = different(ours, noted.sha256)
         hint += f", or remove {journal.path} if the target was emptied"
         return Step(target, file, Action.REFUSED, f"{reason} (by the journal)", hint)
+    if seen.refusal is not None:
+        told = seen.refusal
+        return Step(target, file, Action.REFUSED, told.message, told.hint, rules=(seen.rule,))
     if seen.state == "absent":
         return Step(target, file, Action.UPLOAD, f"new{_attestations(target, file)}")
     if noted is not None and noted.state != "sending":

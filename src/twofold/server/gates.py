@@ -223,12 +223,7 @@ def name_is_free(artifact: Artifact, taken: Stored | None) -> bool:
     """
     if taken is None:
         return True
-    if taken.deleted_at is not None:
-        raise Refused(
-            "file-name-used",
-            f"File already exists ({taken.filename!r} was deleted; a used name stays used)",
-            "release a new version, or raise the build number",
-        )
+    name_is_unused(taken)
     if taken.sha256 != artifact.sha256:
         raise Refused(
             "file-exists",
@@ -236,3 +231,13 @@ def name_is_free(artifact: Artifact, taken: Stored | None) -> bool:
             "release a new version, or raise the build number",
         )
     return False
+
+
+def name_is_unused(taken: Stored) -> None:
+    """The file of a name is there, and was not deleted: whose name is used for ever."""
+    if taken.deleted_at is not None:
+        raise Refused(
+            "file-name-used",
+            f"File already exists ({taken.filename!r} was deleted; a used name stays used)",
+            "release a new version, or raise the build number",
+        )

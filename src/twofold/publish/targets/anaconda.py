@@ -27,9 +27,9 @@ from twofold.publish.targets.protocol import (
     ALL_KINDS,
     CONDA_KINDS,
     NO_KINDS,
-    AlreadyThere,
     Rule,
     Seen,
+    already_there,
     fetched,
     needs_token,
 )
@@ -137,7 +137,7 @@ class AnacondaOrg:
         answer = self.http.once("POST", url, self.auth, json=body)
         if answer.status == 409:
             if self.look(file).state == "present":
-                raise AlreadyThere(str(self.http.refused(answer, url)))
+                raise already_there(self.http.refused(answer, url))
             self._take_back(file)
             answer = self.http.once("POST", url, self.auth, json=body)
         if not answer.ok:

@@ -30,6 +30,7 @@ from twofold.publish.targets.protocol import (
     AlreadyThere,
     Rule,
     Seen,
+    already_there,
     fetched,
     needs_token,
 )
@@ -73,7 +74,7 @@ class CondaServer:
         if answer.ok:
             return file_address(self.channel, file.artifact)
         if says_file_exists(answer):
-            raise AlreadyThere(str(self.http.refused(answer, url)))
+            raise already_there(self.http.refused(answer, url))
         raise self.http.refused(answer, url)
 
     def fetch(self, file: ReleaseFile) -> Seen:

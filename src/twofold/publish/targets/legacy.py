@@ -20,13 +20,13 @@ from twofold.publish.files import ReleaseFile
 from twofold.publish.http import Form, Http, Progress
 from twofold.publish.targets.protocol import (
     PYPI_KINDS,
-    AlreadyThere,
     Rule,
     Seen,
+    already_there,
     fetched,
     needs_token,
 )
-from twofold.publish.targets.simple_index import files_of
+from twofold.publish.targets.simple_index import files_of, page_of
 
 
 class LegacyIndex:
@@ -63,8 +63,12 @@ class LegacyIndex:
     def look(self, file: ReleaseFile) -> Seen:
         if not self.settings.index:
             return Seen("unknown", note="its simple index is not known")
-        found = files_of(self.http, self.settings.index, file.artifact.name, self.reader)
-        there = found.get(file.name)
+        page = page_of(self.http, self.settings.index, file.artifact.name, self.reader)
+        there = page.files.get(file.name)
+        if there is None and page.status in ("archived", "quarantined"):
+            told = f"the project is {page.status} there and takes no new files (PEP 792)"
+            refusal = Problem(told, "whoever looks after the project can change its status")
+            return Seen("absent", refusal=refusal, rule=f"project-{page.status}")
         if there is None:
             return Seen("absent")
         digest = there.sha256 or self.http.sha256_of(there.url, self._login_for(there.url))
@@ -78,7 +82,7 @@ class LegacyIndex:
             value = answer.json()
             return str(value.get("url", "")) if isinstance(value, dict) else ""
         if says_file_exists(answer):
-            raise AlreadyThere(str(self.http.refused(answer, self.settings.url)))
+            raise already_there(self.http.refused(answer, self.settings.url))
         raise self.http.refused(answer, self.settings.url)
 
     @property

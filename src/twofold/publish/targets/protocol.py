@@ -38,8 +38,13 @@ class Rule(Protocol):
 class AlreadyThere(Refused):
     """The target refuses a file because the name is taken: by the same bytes, or by others."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("file-exists", message, USED, 409)
+    def __init__(self, message: str, hint: str = USED) -> None:
+        super().__init__("file-exists", message, hint, 409)
+
+
+def already_there(refused: Refused) -> AlreadyThere:
+    """A server's no, where it means that."""
+    return AlreadyThere(refused.problems[0].message, refused.hint or USED)
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,8 @@ class Seen:
 
     `unknown` means that the target cannot be asked (an index without a page to look into).
     `sha256` is None when the target tells no hash and gives no file to compute it from.
-    `same_content` says that a file with another hash holds the same, packed differently.
+    `same_content` says that a file with another hash holds the same, packed differently. `refusal`
+    is why a file that is not there would not be taken, and `rule` what to call that.
     """
 
     state: Literal["absent", "present", "unknown"]
@@ -56,6 +62,8 @@ class Seen:
     url: str = ""
     note: str = ""
     same_content: bool = False
+    refusal: Problem | None = None
+    rule: str = ""
 
     def is_ours(self, artifact: Artifact) -> bool:
         return self.state == "present" and (self.same_content or self.sha256 == artifact.sha256)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from requests.auth import AuthBase
 
 from twofold.artifact import Kind
 from twofold.errors import Problem
+from twofold.publish.advice import ABOUT_TOKENS
 from twofold.publish.answers import says_file_exists
 from twofold.publish.authentication import Credentials, basic, bearer
 from twofold.publish.configuration import TargetSettings
@@ -25,18 +26,13 @@ from twofold.publish.targets.legacy import LegacyIndex
 from twofold.publish.targets.protocol import (
     ALL_KINDS,
     PYPI_KINDS,
-    AlreadyThere,
     Rule,
     Seen,
+    already_there,
     fetched,
     needs_token,
 )
 from twofold.publish.targets.twins import is_same_package
-
-#: Codes of a registry's answers that say the token is no good, or not for this.
-NO_GOOD = frozenset(
-    {"invalid-token", "invalid-login", "revoked-token", "expired-token", "forbidden"}
-)
 
 
 class TwofoldRegistry:
@@ -69,17 +65,34 @@ class TwofoldRegistry:
             answer = self.http.get(url, self.auth)
             value = answer.json()
             code = value.get("code") if isinstance(value, dict) else None
-            if answer.status in (401, 404) or code in NO_GOOD:
+            if answer.status in (401, 404) or code in ABOUT_TOKENS:
                 return self.http.refused(answer, url).problems[0]
         return needs_token(self.http)
 
     def look(self, file: ReleaseFile) -> Seen:
         if not file.artifact.kind.is_conda:
-            return self.index.look(file)
+            seen = self.index.look(file)
+            return self._foreseen(file, seen) if seen.state == "absent" else seen
         seen = look_for(self.http, self.settings.url, file.artifact, self.auth)
-        if seen.state == "absent" or seen.is_ours(file.artifact):
-            return seen
-        return self.fetch(file)
+        if seen.state == "absent":
+            return self._foreseen(file, seen)
+        return seen if seen.is_ours(file.artifact) else self.fetch(file)
+
+    def _foreseen(self, file: ReleaseFile, absent: Seen) -> Seen:
+        """What the registry says beforehand of a file that it has not got."""
+        if self.auth is None:
+            return absent
+        artifact = file.artifact
+        subdir = artifact.subdir if artifact.kind.is_conda else ""
+        asked = {"project": artifact.name, "file": file.name, "subdir": subdir}
+        url = f"{self.settings.url.rstrip('/')}/whoami?{urlencode(asked)}&size={artifact.size}"
+        answer = self.http.get(url, self.auth)
+        value = answer.json()
+        code = value.get("code") if isinstance(value, dict) else None
+        if answer.ok or not code or answer.status in (401, 404) or code in ABOUT_TOKENS:
+            return absent  # what is about the token or the channel is told of the target as a whole
+        refused = self.http.refused(answer, self.settings.url).problems[0]
+        return replace(absent, refusal=refused, rule=str(code))
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
         if not file.artifact.kind.is_conda:
@@ -92,7 +105,7 @@ class TwofoldRegistry:
             value = answer.json()
             return str(value.get("url", "")) if isinstance(value, dict) else ""
         if says_file_exists(answer):
-            raise AlreadyThere(str(self.http.refused(answer, url)))
+            raise already_there(self.http.refused(answer, url))
         raise self.http.refused(answer, url)
 
     def fetch(self, file: ReleaseFile) -> Seen:

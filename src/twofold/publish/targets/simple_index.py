@@ -5,6 +5,7 @@ from __future__ import annotations
 import html.parser
 import re
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from requests.auth import AuthBase
@@ -29,19 +30,37 @@ def normalised(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+@dataclass(frozen=True)
+class Page:
+    """A project's files by name, and its status (PEP 792; '' where the page tells none)."""
+
+    files: dict[str, IndexedFile]
+    status: str = ""
+
+
 def files_of(http: Http, index: str, project: str, auth: AuthBase | None) -> dict[str, IndexedFile]:
-    """The files of a project by name; none when the index does not know the project.
+    """The files of a project by name; see `page_of`."""
+    return page_of(http, index, project, auth).files
+
+
+def page_of(http: Http, index: str, project: str, auth: AuthBase | None) -> Page:
+    """A project's page; one without files when the index does not know the project.
 
     Raises Refused when the index answers something else than a page or 404.
     """
     url = f"{index.rstrip('/')}/{normalised(project)}/"
     answer = http.get(url, auth, {"Accept": ACCEPT, "Cache-Control": "no-cache"})
     if answer.status == 404 or 300 <= answer.status < 400:
-        return {}  # or it sends its callers to another index for what it has not got
+        return Page({})  # or it sends its callers to another index for what it has not got
     if not answer.ok:
         hint = f"check the simple index of this target ({shown(index)})"
         raise http.refused(answer, url, "" if answer.status in (401, 403) else hint)
-    return _from_json(answer, url) or _from_html(answer, url)
+    return Page(_from_json(answer, url) or _from_html(answer, url), _status(answer.json()))
+
+
+def _status(page: Any) -> str:
+    found = page.get("project-status") if isinstance(page, dict) else None
+    return str(found.get("status", "")) if isinstance(found, dict) else ""
 
 
 def _from_json(answer: Answer, base: str) -> dict[str, IndexedFile]:

@@ -10,6 +10,7 @@ from twofold.names import normalised
 from twofold.server.metrics import Metrics
 from twofold.server.model import Action
 from twofold.server.registry import looking
+from twofold.server.registry.foreseeing import Coming, foresee
 from twofold.server.web.asking import actor_of, registry_of
 from twofold.server.web.problem import problem
 
@@ -36,11 +37,22 @@ def metrics(request: Request) -> Response:
 
 
 def whoami(request: Request) -> Response:
-    """Who asks; with `?project=NAME` also whether an upload to it would be refused (403)."""
-    registry, actor = registry_of(request), actor_of(request)
-    project = normalised(request.query_params.get("project", "")) or None
+    """Who asks; with `?project=NAME` also whether an upload to it would be refused (403), and with
+    `file`, `subdir` and `size` of one too, whether that file would be, with the upload's answer."""
+    registry, actor, channel = (
+        registry_of(request),
+        actor_of(request),
+        request.path_params["channel"],
+    )
+    asked = request.query_params
+    project = normalised(asked.get("project", "")) or None
     action = Action.UPLOAD if project else Action.READ
-    looking.channel(registry, actor, request.path_params["channel"], action, project)
+    looking.channel(registry, actor, channel, action, project)
+    if project and asked.get("file"):
+        size = asked.get("size", "")
+        known = int(size) if size.isascii() and size.isdigit() and len(size) < 19 else 0
+        coming = Coming(project, asked["file"], asked.get("subdir", ""), known)
+        foresee(registry, actor, channel, coming)
     return JSONResponse({"user": actor.name})
 
 
