@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.publish.conftest import make_sdist
+from tests.publish.wire import TOKEN, Handler, serving
 from twofold.cli import main
 from twofold.errors import TwofoldError, UsageError
 from twofold.publish.addresses import shown, without_login
@@ -127,3 +128,41 @@ def test_a_key_that_the_project_allows_is_published_as_it_was_built(tmp_path: Pa
     (tmp_path / "pyproject.toml").write_text('[tool.twofold.check]\nallow = ["tests/*.pem"]\n')
     with prepare(order) as publication:
         assert [f.code for f in publication.findings if f.is_error] == []
+
+
+class Website(Handler):
+    """Answers everything with a page, as a web site does at a wrong address."""
+
+    def do_GET(self) -> None:
+        self.answer(200, data=b"<html>Welcome</html>")
+
+    def do_POST(self) -> None:
+        raise AssertionError("nothing may be sent")
+
+
+def test_a_web_site_is_no_registry_and_gets_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWOFOLD_TOKEN", TOKEN)
+    file = make_sdist(tmp_path, "my_package", "1.0")
+    with serving(Website) as (address, _), prepare(Order([file], [f"{address}/main"])) as found:
+        (problem,) = found.plan.problems
+    assert problem.message == "what answers there is no twofold registry"
+
+
+def test_a_file_in_a_folders_place_is_told_in_the_plan(tmp_path: Path) -> None:
+    file = make_sdist(tmp_path, "my_package", "1.0")
+    (tmp_path / "static").write_text("")
+    with prepare(Order([file], [str(tmp_path / "static")])) as found:
+        (problem,) = found.plan.problems
+    assert "is a file, not a folder" in problem.message
+
+
+def test_certificates_that_are_not_there_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWINE_CERT", str(tmp_path / "none.pem"))
+    file = make_sdist(tmp_path, "my_package", "1.0")
+    with pytest.raises(TwofoldError, match=r"there are no certificates at .*none\.pem") as caught:
+        prepare(Order([file], ["legacy+https://127.0.0.1:9/legacy/"]))
+    assert caught.value.hint

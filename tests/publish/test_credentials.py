@@ -221,6 +221,28 @@ def test_login_whoami_and_logout_with_a_keyring(
     assert TOKEN not in store.read_text()
 
 
+def test_a_line_break_around_a_token_is_not_sent(anaconda: str) -> None:
+    code, told = run_with_input(["whoami", anaconda], "", TWOFOLD_TOKEN=f" {TOKEN}\r\n")
+    assert code == 0, told
+    assert "me (token: the environment (TWOFOLD_TOKEN))" in told
+
+
+@pytest.mark.parametrize("token", [f"{SECRET}\nX-Other: 1", f"{SECRET} two", f"{SECRET}\u20ac"])
+def test_what_cannot_be_a_token_is_told_by_its_source_and_never_shown(
+    anaconda: str, token: str
+) -> None:
+    code, told = run_with_input(["whoami", anaconda], "", TWOFOLD_TOKEN=token)
+    assert code == 1
+    assert "the token from the environment (TWOFOLD_TOKEN) cannot be one" in told
+    assert SECRET not in told
+    assert "Traceback" not in told
+
+
+def test_a_blank_token_is_told(anaconda: str) -> None:
+    code, told = run_with_input(["whoami", anaconda], "", TWOFOLD_TOKEN=" \n")
+    assert (code, "(TWOFOLD_TOKEN) is blank" in told) == (1, True), told
+
+
 @pytest.mark.parametrize("command", ["login", "whoami", "logout"])
 def test_a_keyring_that_is_set_up_wrongly_is_told_with_a_way_to_do_without(
     anaconda: str, command: str

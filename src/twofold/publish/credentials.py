@@ -16,8 +16,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
+from twofold.errors import TwofoldError
 from twofold.publish.authentication import Credentials
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.keyrings import (
@@ -59,6 +61,25 @@ def find_credentials(
         _from_anaconda_client,
     )
     return next((found for place in places if (found := place(target)) is not None), None)
+
+
+def usable(settings: TargetSettings, found: Credentials) -> Credentials:
+    """The credentials as they can be sent: without the line break that files and CI's settings end
+    in, and, where they go into a header as they are, in its letters.
+
+    Raises TwofoldError, which names the source and never the token, for what cannot be one.
+    """
+    is_encoded = settings.kind in LEGACY or (settings.kind == "artifactory" and found.user)
+    text = found.secret.reveal().strip("\r\n") if found.user else found.secret.reveal().strip()
+    if not text:
+        raise TwofoldError(f"the token from {found.source} is blank", "set it, or remove it")
+    if not is_encoded and not (text.isascii() and text.isprintable() and " " not in text):
+        raise TwofoldError(
+            f"the token from {found.source} cannot be one: it holds a space, a line break or a "
+            "letter that no token has",
+            "put it there again, alone and whole",
+        )
+    return replace(found, secret=Secret(text))
 
 
 def _from_address(target: TargetSettings) -> Credentials | None:

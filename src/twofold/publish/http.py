@@ -21,7 +21,7 @@ from requests.auth import AuthBase
 from requests_toolbelt import MultipartEncoder
 
 from twofold import __version__
-from twofold.errors import Refused
+from twofold.errors import Refused, TwofoldError
 from twofold.publish.addresses import may_have_login_of, shown
 from twofold.publish.advice import ABOUT_TOKENS, Caller, advice
 from twofold.publish.answers import Answer, explain, own_hint
@@ -278,6 +278,9 @@ class Http:
 
     def _open(self) -> requests.Session:
         if self._session is None:
+            if self.ca and not Path(self.ca).exists():
+                told = f"there are no certificates at {self.ca}"
+                raise TwofoldError(told, "mend `ca` of the target, or TWINE_CERT")
             self._session = requests.Session()
             self._session.headers["User-Agent"] = f"twofold/{__version__}"
         return self._session

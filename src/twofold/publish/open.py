@@ -12,7 +12,7 @@ from twofold.publish import rules
 from twofold.publish.advice import Caller
 from twofold.publish.authentication import Credentials, basic
 from twofold.publish.configuration import TargetSettings
-from twofold.publish.credentials import find_credentials
+from twofold.publish.credentials import find_credentials, usable
 from twofold.publish.failures import Patience
 from twofold.publish.http import Http
 from twofold.publish.secret import as_basic
@@ -51,6 +51,7 @@ def open_with(
     settings: TargetSettings, credentials: Credentials | None, patience: Patience
 ) -> Target:
     """One target with credentials that are known already."""
+    credentials = usable(settings, credentials) if credentials else None
     caller = Caller(settings.name, settings.kind, credentials.source if credentials else "")
     reader = settings.reader
     logins = [(credentials.user, credentials.secret)] if credentials else []

@@ -34,6 +34,8 @@ class Folder:
     attested: frozenset[Kind] = NO_KINDS
 
     def objection(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
+        if self._root.exists() and not self._root.is_dir():
+            return Problem(f"{self._root} is a file, not a folder", "choose another place")
         return None
 
     def look(self, file: ReleaseFile) -> Seen:

@@ -34,6 +34,9 @@ from twofold.publish.targets.protocol import (
 )
 from twofold.publish.targets.twins import is_same_package
 
+#: How addresses of the other kinds are written.
+OTHER_KINDS = "legacy+https://…, a channel prefix+https://… (or anaconda, quetz, artifactory)"
+
 
 class TwofoldRegistry:
     """A channel of a twofold registry, as `http://host/main`."""
@@ -67,6 +70,9 @@ class TwofoldRegistry:
             code = value.get("code") if isinstance(value, dict) else None
             if answer.status in (401, 404) or code in ABOUT_TOKENS:
                 return self.http.refused(answer, url).problems[0]
+            if answer.ok and not isinstance(value, dict):
+                told = "what answers there is no twofold registry"
+                return Problem(told, f"check the address; another index is {OTHER_KINDS}")
         return needs_token(self.http)
 
     def look(self, file: ReleaseFile) -> Seen:
