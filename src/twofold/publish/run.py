@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from twofold.errors import Refused, TwofoldError, Unreachable
+from twofold.artifact import Artifact
+from twofold.errors import BadFile, Refused, TwofoldError, Unreachable
 from twofold.publish.failures import Patience, Transient
 from twofold.publish.journal import Journal
 from twofold.publish.plan import Action, Plan, Step, different
@@ -75,6 +77,7 @@ def _upload(step: Step, journal: Journal, patience: Patience, tell: Tell) -> Non
     def progress(sent: int) -> None:
         tell(Event("progress", place, name, min(sent, artifact.size), artifact.size))
 
+    _must_be_as_planned(artifact)
     tell(Event("uploading", place, name, 0, artifact.size))
     journal.note(settings.url, name, artifact.sha256, "sending")
     for attempt in range(patience.attempts):
@@ -98,6 +101,15 @@ def _upload(step: Step, journal: Journal, patience: Patience, tell: Tell) -> Non
             raise
     journal.note(settings.url, name, artifact.sha256, "sent")
     tell(Event("uploaded", place, name, artifact.size, artifact.size))
+
+
+def _must_be_as_planned(artifact: Artifact) -> None:
+    """A build between the plan and the upload, while somebody is asked, makes another file."""
+    with artifact.path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if digest != artifact.sha256:
+        told = "it has changed since it was checked: nothing of it was sent"
+        raise BadFile(told, "run the command again", str(artifact.path))
 
 
 def _has_arrived(step: Step) -> bool:
