@@ -362,4 +362,8 @@ def test_bytes_that_are_no_request_get_a_400_or_a_closed_line(told: Wire, reques
     except (TimeoutError, ConnectionError):
         answer = b""
     assert not answer or answer.split()[1].startswith((b"4", b"3", b"2"))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    if answer.startswith(b"HTTP/1.1 400"):
+        assert b"application/problem+json" in head
+        assert json.loads(body)["title"].encode() in head.split(b"\r\n")[0]
     assert told.place.get("/healthz").status_code == 200

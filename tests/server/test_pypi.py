@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
+import requests
 
 from tests.server.conftest import Place
 from tests.server.packages import make_sdist, make_wheel, metadata
@@ -94,6 +96,13 @@ def test_a_name_that_is_not_normalised_is_redirected(served: Place, tmp_path: Pa
     assert answer.status_code == 200
     assert [step.status_code for step in answer.history] == [301]
     assert served.get("/main/simple/my-package").history[0].status_code == 301
+
+
+def test_a_redirect_to_a_normalised_name_stays_on_this_server(served: Place) -> None:
+    for name in ("x:Y", "http:Evil.example", "%5C%5CEvil.example"):
+        answer = requests.get(f"{served.channel}/simple/{name}", allow_redirects=False, timeout=120)
+        target = urljoin(answer.url, answer.headers["location"])
+        assert answer.status_code == 301 and target.startswith(f"{served.channel}/simple/")
 
 
 def test_an_unknown_project_is_not_found(served: Place) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.server.conftest import Place
 from tests.server.packages import make_conda, make_wheel
 from twofold.errors import Refused
 from twofold.server import throttle
+from twofold.server.gates import Claims
 from twofold.server.model import Action, Actor
 from twofold.server.registry import (
     administration,
@@ -23,6 +25,7 @@ from twofold.server.registry import (
     looking,
     managing,
     people,
+    staging,
 )
 from twofold.server.store.schema import guesses
 from twofold.server.throttle import Throttle
@@ -250,3 +253,21 @@ def test_what_is_said_of_a_release_stands_in_the_audit_log(place: Place, tmp_pat
     changing.describe_release(place.registry, place.owner, *told)
     last = log.read(place.registry, log.Span(action="describe"))[-1]
     assert last.subject == "my_package 1.0.0"
+
+
+def test_a_token_of_a_publisher_of_several_projects_uploads_in_three_steps(
+    place: Place, tmp_path: Path
+) -> None:
+    assert place.owner.token is not None
+    minted = replace(place.owner.token, actions=frozenset({Action.UPLOAD}), project="eggs,spam")
+    actor = replace(place.owner, token=minted)
+    for name in ("spam", "eggs"):
+        wheel = make_wheel(tmp_path, name)
+        stage = staging.announce(place.registry, actor, "main", staging.Announcement(wheel.name))
+        staging.receive(place.registry, stage, wheel)
+        assert staging.commit(place.registry, actor, stage, Claims(name=name)).is_new
+    wheel = make_wheel(tmp_path, "ham")
+    stage = staging.announce(place.registry, actor, "main", staging.Announcement(wheel.name))
+    staging.receive(place.registry, stage, wheel)
+    with pytest.raises(Refused, match="no right to upload in project 'ham'"):
+        staging.commit(place.registry, actor, stage, Claims(name="ham"))

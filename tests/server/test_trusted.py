@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -221,11 +222,24 @@ def test_keys_on_another_host_are_not_fetched(secure: Place, issuer: Issuer) -> 
     assert "own host" in answer.json()["errors"][0]["description"]
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"token": 1}', b"x" * 100_000])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b'{"token": 1}', b"x" * 100_000, b"[" * 60_000, b'{"token": "\\ud800.a.b"}'],
+)
 def test_a_malformed_request_is_told(secure: Place, body: bytes) -> None:
     answer = requests.post(f"{secure.url}/_/oidc/mint-token", data=body, timeout=120)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["code"] == "invalid-payload"
+
+
+@pytest.mark.parametrize("part", [b"[" * 40_000, b'{"iss":' + b"9" * 5_000 + b"}"])
+def test_an_identity_token_made_to_exhaust_a_parser_is_told(secure: Place, part: bytes) -> None:
+    said = base64.urlsafe_b64encode(part).rstrip(b"=").decode()
+    head = base64.urlsafe_b64encode(b'{"alg":"RS256"}').rstrip(b"=").decode()
+    for token in (f"{said}.{said}.x", f"{head}.{said}.eA"):
+        answer = mint(secure, token)
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["code"] in ("invalid-token", "invalid-payload")
 
 
 def test_discovery_leads_to_the_channels_own_endpoints(secure: Place, issuer: Issuer) -> None:

@@ -66,7 +66,7 @@ class Issuers:
         try:
             told = jwt.decode(token, options={"verify_signature": False})
             header = jwt.get_unverified_header(token)
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise invalid(f"the token cannot be read: {error}") from error
         issuer = told.get("iss")
         if not isinstance(issuer, str) or issuer not in issuers:
@@ -82,7 +82,7 @@ class Issuers:
                 leeway=5,
                 options={"require": ["iss", "aud", "exp", "iat", "jti"]},
             )
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, ValueError, OverflowError) as error:
             raise invalid(str(error)) from error
         return claims
 

@@ -61,3 +61,13 @@ class ReasonProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast(asyncio.Transport, _Transport(transport)))
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
+        """What is no HTTP is refused like everything else that cannot be read."""
+        from twofold.server.web.problem import problem
+
+        answer = problem("malformed-http", "The request is not HTTP that can be read")
+        headers = [name + b": " + value for name, value in answer.raw_headers]
+        lines = [b"HTTP/1.1 400 Bad Request", *headers, b"connection: close", b"", answer.body]
+        self.transport.write(b"\r\n".join(map(bytes, lines)))
+        self.transport.close()

@@ -101,8 +101,8 @@ def _refuse_other_bytes(taken: Stored, wanted: Announcement) -> None:
 
 
 def _project(actor: Actor) -> str | None:
-    """Whether a token for one project may upload this file is decided when the file is here."""
-    return actor.token.project if actor.token else None
+    """Whether a token for some projects may upload this file is decided when the file is here."""
+    return actor.token.projects[0] if actor.token and actor.token.projects else None
 
 
 def receive(registry: Registry, stage_id: str, path: Path, md5: str = "") -> None:

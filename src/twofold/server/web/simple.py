@@ -55,7 +55,7 @@ def _wanted(request: Request) -> tuple[str, str]:
 def project_page(request: Request) -> Response:
     name = request.path_params["name"]
     if normalised(name) != name or not request.url.path.endswith("/"):
-        up = "../" if request.url.path.endswith("/") else ""
+        up = "../" if request.url.path.endswith("/") else "./"  # or `x:y` would be a scheme
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(f"{up}{normalised(name)}/{query}", 301)
     media, form = _wanted(request)

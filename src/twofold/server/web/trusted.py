@@ -18,6 +18,7 @@ from twofold.server.model import ANONYMOUS
 from twofold.server.registry import looking, trust
 from twofold.server.web.asking import registry_of
 from twofold.server.web.problem import with_reason
+from twofold.server.web.told import told_of
 
 DISCOVERY_MEDIA = "application/vnd.pypi.pytp.v1+json"
 
@@ -54,12 +55,12 @@ async def _token(request: Request) -> str:
         if len(body) > LARGEST:
             raise Refused("invalid-payload", "The body is too large", status=422)
     try:
-        value = json.loads(body)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict) or not isinstance(value.get("token"), str):
+        token = told_of(body).fields.get("token")
+    except Refused:
+        token = None
+    if not isinstance(token, str):
         raise Refused("invalid-payload", "The body must be {'token': '...'}", status=422)
-    return str(value["token"])
+    return token
 
 
 def _refusal(error: Refused) -> Response:
