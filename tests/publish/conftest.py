@@ -13,7 +13,7 @@ import tarfile
 import time
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,9 +77,15 @@ def make_sdist(
     return path
 
 
-def make_conda(folder: Path, name: str, version: str, code: str = "x = 1\n") -> Path:
+def make_conda(
+    folder: Path,
+    name: str,
+    version: str,
+    code: str = "x = 1\n",
+    depends: Sequence[str] = ("python >=3.9",),
+) -> Path:
     path = folder / f"{name}-{version}-py_0.conda"
-    package = CondaPackage(name, version, depends=["python >=3.9"], timestamp=1_700_000_000_000)
+    package = CondaPackage(name, version, depends=list(depends), timestamp=1_700_000_000_000)
     writer = CondaWriter(path, package)
     data = code.encode()
     entry = Entry(f"site-packages/{name}/__init__.py", data=data)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.publish.conftest import Release
+from tests.publish.conftest import Release, make_conda
 from tests.publish.wire import TOKEN, Anaconda, serving
+from twofold.cli.channels import channels_with_tokens
+from twofold.index.folder import index_folder
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.known_places import anaconda_address
 from twofold.publish.places import Places, places_of
+from twofold.publish.resolve import resolve_targets
 
 
 def everywhere(_: str) -> bool:
@@ -88,3 +92,37 @@ def test_a_target_without_a_known_address_is_a_failed_trial_with_the_key_to_set(
     assert ran.code == 1
     assert "published: 1 uploaded" in ran.out
     assert "`public-url`" in ran.out
+
+
+def test_what_a_release_needs_comes_from_the_channels_that_are_named(
+    twofold: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token of the publication is not shown to such a channel."""
+    monkeypatch.setenv("TWOFOLD_TOKEN", TOKEN)
+    needed, package = tmp_path / "needed", tmp_path / "dist"
+    (needed / "noarch").mkdir(parents=True)
+    package.mkdir()
+    make_conda(needed / "noarch", "needed_package", "1.0")
+    index_folder(needed, workers=0)
+    file = make_conda(package, "my_package", "1.0", depends=["python >=3.9", "needed_package"])
+    target = (tmp_path / "static").as_uri()
+    alone = twofold("publish", file, "--to", target, "--try")
+    assert alone.code == 1
+    assert "needed_package" in alone.out
+    channels = ("--channel", needed, "--channel", "conda-forge")
+    ran = twofold("publish", file, "--to", target, "--try", *channels)
+    assert ran.code == 0, ran.out + ran.err
+    assert "ok   import my_package" in ran.out
+    wrong = twofold("publish", file, "--to", target, "--channel", needed)
+    assert wrong.code == 2
+    assert "--channel is for --try" in wrong.err
+
+
+def test_the_token_of_a_publication_is_not_for_the_channels_beside_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TWOFOLD_TOKEN", TOKEN)
+    target, channel = "http://127.0.0.1:9/main", "http://127.0.0.1:9/other"
+    beside = resolve_targets([target], {})
+    assert channels_with_tokens([channel], beside).tokens == ()
+    assert channels_with_tokens([target], beside).tokens == ((target, TOKEN),)

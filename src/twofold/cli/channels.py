@@ -22,14 +22,17 @@ class Channels(NamedTuple):
     tokens: tuple[tuple[str, str], ...]
 
 
-def channels_with_tokens(words: Sequence[str]) -> Channels:
-    """Addresses of registries, targets of the configuration, folders, or names (conda-forge)."""
+def channels_with_tokens(words: Sequence[str], beside: Sequence[TargetSettings] = ()) -> Channels:
+    """Addresses of registries, targets of the configuration, folders, or names (conda-forge).
+
+    `beside` are targets that the same command is about, whose tokens are not for these channels.
+    """
     known = read_targets()
     found = [(word, _registry(word, known)) for word in dict.fromkeys(words)]
     registries = [target for _, target in found if target is not None]
     tokens = []
     for target in registries:
-        others = [other for other in registries if other is not target]
+        others = [other for other in (*registries, *beside) if other.url != target.url]
         credentials = find_credentials(target, others)
         if credentials is not None:
             tokens.append((target.url, credentials.secret.reveal()))

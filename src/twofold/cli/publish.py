@@ -45,6 +45,13 @@ def parser() -> argparse.ArgumentParser:
         help="afterwards, install the release in both worlds from where it was published",
     )
     words.add_argument(
+        "--channel",
+        action="append",
+        default=[],
+        metavar="CHANNEL",
+        help="with --try: a conda channel with what the release needs, in place of conda-forge",
+    )
+    words.add_argument(
         "--ignore", action="append", default=[], metavar="CODE", help="leave a check out (TF408)"
     )
     words.add_argument(
@@ -72,9 +79,11 @@ def run(args: argparse.Namespace) -> int:
     from twofold.publish.failures import Patience
     from twofold.publish.publication import Order, prepare, targets_of
 
+    if args.channel and not args.try_it:
+        raise UsageError("--channel is for --try", "add --try, or leave it out")
     patience = Patience(attempts=args.attempts)
     if not args.json:
-        warn_of_logins(args.to)
+        warn_of_logins([*args.to, *args.channel])
     order = Order(args.files, args.to, args.project, patience, codes_of(args.ignore))
     asks = can_ask(args.json)
     if not (args.dry_run or args.yes or asks):
@@ -91,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
         publication.refuse_blocked()
         if asks and not args.yes:
             confirm(publication)
-        return _carry_out(publication, args.json, args.try_it)
+        return _carry_out(publication, args)
 
 
 def _names_at_pypi(publication: Publication) -> list[NameReport]:
@@ -117,18 +126,20 @@ def tell_of_names(
                 say(line)
 
 
-def _carry_out(publication: Publication, as_json: bool, try_it: bool) -> int:
+def _carry_out(publication: Publication, args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
+    from twofold.cli.channels import channels_with_tokens
     from twofold.cli.try_ import ended_by_signal, report
     from twofold.cli.try_published import try_published
 
-    tell = teller(as_json)
-    uploaded = publication.carry_out(tell)
+    as_json = args.json
+    channels = channels_with_tokens(args.channel, [t.settings for t in publication.targets])
+    uploaded = publication.carry_out(teller(as_json))
     trials: list[Trial] = []
-    if try_it:
+    if args.try_it:
         with ended_by_signal():  # what a trial puts on disk, a login among it, goes with it
-            trials = try_published(publication, sayer(as_json))
+            trials = try_published(publication, channels, sayer(as_json))
     if as_json:
         rows = [{**step.row, "uploaded": step in uploaded} for step in publication.plan.steps]
         tried = [{**asdict(trial), "worked": trial.worked} for trial in trials]

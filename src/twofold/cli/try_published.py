@@ -14,18 +14,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from twofold.artifact import Artifact
+    from twofold.cli.channels import Channels
     from twofold.install.logins import Login
     from twofold.install.trial import Trial
     from twofold.publish.configuration import TargetSettings
-    from twofold.publish.places import Places
-    from twofold.publish.plan import Step as PlannedStep
     from twofold.publish.publication import Publication
     from twofold.publish.targets.protocol import Target
 
 
-def try_published(publication: Publication, say: Callable[[str], None]) -> list[Trial]:
+def try_published(
+    publication: Publication, channels: Channels, say: Callable[[str], None]
+) -> list[Trial]:
     """A trial for every target and world that the release went to.
 
+    `channels` are asked after the target's own, in place of conda-forge where there are any.
     Where a target's address for users is not known, that is a failed trial.
     """
     trials: list[Trial] = []
@@ -38,7 +41,11 @@ def try_published(publication: Publication, say: Callable[[str], None]) -> list[
             wanted = f"{artifact.name} {artifact.version}"
             say(f"trying {wanted} from {target.settings.name} with {world}")
             with trusting(target.settings.ca):
-                trials.append(_try(target, places, step, is_conda))
+                trials.append(
+                    _try_with_conda(target, places.channel, artifact, channels)
+                    if is_conda
+                    else _try_with_pip(target, places.index, artifact)
+                )
     return trials
 
 
@@ -61,23 +68,35 @@ def _login(target: Target, address: str) -> Login | None:
     return Login(found.secret.reveal(), found.user, found.way) if found else None
 
 
-def _try(target: Target, places: Places, step: PlannedStep, is_conda: bool) -> Trial:
-    from twofold.install.carried import carried_tests
-    from twofold.install.trial import CondaTrial, PipTrial, try_with_conda, try_with_pip
+def _try_with_pip(target: Target, address: str, artifact: Artifact) -> Trial:
+    from twofold.install.trial import PipTrial, try_with_pip
 
-    artifact = step.file.artifact
-    address = places.channel if is_conda else places.index
     if not address:
-        return _not_tried(target.settings, is_conda)
+        return _not_tried(target.settings, is_conda=False)
+    wanted = f"{artifact.name}=={artifact.version}"
+    return try_with_pip(PipTrial(artifact.name, wanted, address, _login(target, address)))
+
+
+def _try_with_conda(target: Target, address: str, artifact: Artifact, more: Channels) -> Trial:
+    from twofold.install.carried import carried_tests
+    from twofold.install.logins import Login
+    from twofold.install.trial import CondaTrial, try_with_conda
+
+    if not address:
+        return _not_tried(target.settings, is_conda=True)
     login = _login(target, address)
-    if not is_conda:
-        wanted = f"{artifact.name}=={artifact.version}"
-        return try_with_pip(PipTrial(artifact.name, wanted, address, login))
     spec = f'{artifact.name}[version="=={artifact.version}",build="{artifact.build}"]'
+    logins = {channel: Login(token) for channel, token in more.tokens}
+    logins |= {address: login} if login else {}
     with tempfile.TemporaryDirectory(prefix="twofold-try-") as folder:
-        tests = carried_tests(artifact.path, Path(folder, "tests"))
-        logins = ((address, login),) if login else ()
-        found = CondaTrial(artifact.name, spec, (address,), logins, tests=tests)
+        found = CondaTrial(
+            artifact.name,
+            spec,
+            (address, *more.addresses),
+            tuple(logins.items()),
+            only=bool(more.addresses),
+            tests=carried_tests(artifact.path, Path(folder, "tests")),
+        )
         return try_with_conda(found)
 
 
