@@ -70,7 +70,7 @@ def test_any_meta_yaml_is_read_or_refused(text: str) -> None:
         try:
             recipe = read_recipe(path, around(path))
             summary(recipe)
-            v1_text(as_v1(recipe, None))
+            v1_text(as_v1(recipe, None, lambda _: None))
         except TwofoldError as error:
             assert error.problems[0].message
 

@@ -25,7 +25,7 @@ def build() -> Builder:
 
 
 def translated(path: Path) -> dict[str, object]:
-    text = v1_text(as_v1(read_for_linux(path), Path("/source")))
+    text = v1_text(as_v1(read_for_linux(path), Path("/source"), print))
     return dict(yaml.safe_load(text))
 
 
@@ -78,7 +78,7 @@ CASES = sorted(path.parent.name for path in RECIPES.glob("*/meta.yaml"))
 @pytest.mark.parametrize("case", CASES)
 def test_rattler_build_reads_every_recipe_of_the_corpus_in_its_v1_form(case: str) -> None:
     recipe_ = read_for_linux(RECIPES / case / "meta.yaml", OTHER_VERSION="7.*")
-    read = Stage0Recipe.from_yaml(v1_text(as_v1(recipe_, None)))
+    read = Stage0Recipe.from_yaml(v1_text(as_v1(recipe_, None, print)))
     several = recipe_.outputs[0].is_split
     assert isinstance(read, MultiOutputRecipe if several else SingleOutputRecipe)
     variants = read.render(VariantConfig({"python": ["3.12"], "c_stdlib": ["sysroot"]}))
@@ -250,3 +250,26 @@ def test_python_in_the_host_comes_from_the_channels_given(
         folder, text, channels=(offline.as_uri(),), platform=Platform(Platform.here().subdir, minor)
     ).artifacts
     assert members(artifact.path)["made-by"].decode().startswith(minor)
+
+
+@posix
+def test_an_about_section_that_conda_build_takes_is_built_and_what_changes_is_told(
+    build: Builder, tmp_path: Path
+) -> None:
+    text = (
+        "package: {name: x, version: 1}\nbuild:\n  script: touch $PREFIX/built\nabout:\n"
+        "  home: www.example.org\n  dev_url:\n    - https://a.example.org/x\n"
+        "    - https://b.example.org/x\n  license: BSD 3-Clause (revised)\n  summary: a sample\n"
+    )
+    made = build(tmp_path, text)
+    about = info(made.artifacts[0].path, "about")
+    assert about["license"] == "LicenseRef-BSD-3-Clause-revised"
+    assert "home" not in about
+    assert made.said[1:4] == [
+        "meta.yaml:5: about/home: 'www.example.org' is left out: it is no address; "
+        "write https:// in front",
+        "meta.yaml:8: about/dev_url: 'https://b.example.org/x' is left out: the first one counts",
+        "meta.yaml:9: about/license: 'BSD 3-Clause (revised)' is no SPDX expression: the package "
+        "says LicenseRef-BSD-3-Clause-revised",
+    ]
+    assert build(tmp_path, text.replace("BSD 3-Clause (revised)", "mit")).artifacts

@@ -159,7 +159,7 @@ def test_a_test_script_of_any_name_is_carried_as_run_test(build: Builder, tmp_pa
         b"import sample\n\nassert True\n"
     )
     recipe = read_for_linux(folder / "meta.yaml")
-    assert as_v1(recipe, None)["tests"][1] == {
+    assert as_v1(recipe, None, print)["tests"][1] == {
         "script": ["sample-tool", "python check.py"],
         "files": {"recipe": ["check.py"]},
     }

@@ -113,7 +113,7 @@ def _from_meta(path: Path, out: Path, request: RecipeRequest, work: Path) -> lis
     variants = read_variants(path, request.platform, around.environ, request.variant_files)
 
     def read_with(values: Mapping[str, str]) -> Recipe:
-        return read_recipe(path, replace(around, variant=values))
+        return read_recipe(path, replace(around, variant=values, pins=variants.pins))
 
     readings = read_all(variants, read_with)
     for remark in dict.fromkeys(remark for recipe in readings for remark in recipe.remarks):

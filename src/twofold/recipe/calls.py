@@ -8,12 +8,13 @@ import subprocess
 import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from twofold.errors import ToolFailed, TwofoldError
 from twofold.recipe.file_regex import LONGEST, Match, search_file
+from twofold.recipe.pin_run import Pin
 from twofold.recipe.pins import HASH, Call, Calls
 from twofold.recipe.platforms import Environ, Platform
 
@@ -36,7 +37,7 @@ class Surroundings:
     `folder` holds the recipe; `roots` are the folders it may read files of (its own first, then
     the project's). `metadata_of` builds METADATA of a project in isolation (bytes), for a
     setup.py that computes what it says; None where that is not wanted. `variant` holds values of
-    conda_build_config.yaml; None reads the first of each.
+    conda_build_config.yaml, `pins` its pin_run_as_build; None reads the first of each.
     """
 
     folder: Path
@@ -45,6 +46,7 @@ class Surroundings:
     environ: Environ
     metadata_of: Callable[[Path], bytes] | None = None
     variant: Mapping[str, str] | None = None
+    pins: Mapping[str, Pin] = field(default_factory=dict)
 
 
 def functions(

@@ -33,8 +33,8 @@ def build_translated(
     work.mkdir(exist_ok=True)
     path = _lay_down(recipe, source, work / "recipe") / "recipe.yaml"
     use = {place: sorted(variation.values) for place, variation in step.built.items()}
-    path.write_text(v1_text(as_v1(recipe, source, use)), encoding="utf-8")
     request.say(f"{recipe.path.name} needs a host environment: built as recipe v1")
+    path.write_text(v1_text(as_v1(recipe, source, request.say, use)), encoding="utf-8")
     variants = {name: [value] for name, value in recipe.variant.items()}
     variants.setdefault("python", [recipe.platform.python])
     keep = frozenset(recipe.outputs[place].name for place in step.built)

@@ -98,7 +98,7 @@ def _rendered(path: Path, host: Host) -> Sequence[RenderedVariant]:
         rendered = recipe.render(variants, RenderConfig(platform))
     except RattlerBuildError as error:
         raise TwofoldError(
-            f"rattler-build cannot read the recipe: {error}", "", str(path)
+            f"rattler-build cannot read the recipe: {error}", "", host.place or str(path)
         ) from error
     names = {variant.recipe.package.name for variant in rendered}
     if len(rendered) > MOST * max(1, len(names)):

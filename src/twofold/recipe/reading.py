@@ -12,6 +12,7 @@ from twofold.errors import Problem, ProjectErrors
 from twofold.recipe.app import read_app
 from twofold.recipe.calls import PACKAGE_VARIABLES, Surroundings, functions
 from twofold.recipe.model import Build, Line, Output, Recipe, Tests
+from twofold.recipe.pin_run import pin_runs
 from twofold.recipe.pins import Calls
 from twofold.recipe.platforms import Platform
 from twofold.recipe.rendering import recipe_text, render
@@ -51,7 +52,7 @@ def read_recipe(path: Path, around: Surroundings) -> Recipe:
         rendered = render(selected.lines, offered, file)
         tree = read_tree(rendered.text, file, rendered.origin)
     reader = Reader(file, path.parent, calls)
-    outputs = _outputs(reader, tree)
+    outputs = tuple(pin_runs(one, calls, around.pins) for one in _outputs(reader, tree))
     sources = reader.sources(tree.get("source"))
     if reader.problems:
         raise ProjectErrors(reader.problems)
@@ -83,6 +84,7 @@ def _with_variant(path: Path, around: Surroundings) -> tuple[Surroundings, Mappi
     if variant is None:
         variants = read_variants(path, around.platform, around.environ)
         (variant,) = variants.combinations(())
+        around = replace(around, pins=variants.pins)
     if "python" in variant:
         around = replace(around, platform=around.platform.with_python(variant["python"]))
     return around, variant

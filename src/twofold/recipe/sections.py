@@ -9,10 +9,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from twofold.errors import Problem
 from twofold.recipe.model import Build, Line, Requirements, Source, Tests
+from twofold.recipe.pin_run import resolve_x_x
 from twofold.recipe.pins import HASH, Calls
 from twofold.recipe.tree import Node
 
@@ -44,6 +47,8 @@ _HASHES = {"sha256": 64, "sha1": 40, "md5": 32}
 _NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 _VERSION = re.compile(r"[0-9A-Za-z_.!+]+")
 _SPEC = re.compile(r"(?:[\w./-]+::)?[A-Za-z0-9_\ue002][\w.\ue002\ue003+-]*")
+#: Python's pin follows from the package's Python; numpy's is resolved once the host is known.
+_X_X = {"python x.x": "python", "numpy x.x": "numpy x.x"}
 _ENTRY_POINT = re.compile(r"[^=\s]+\s*=\s*[\w.]+:[\w.]+")
 
 
@@ -190,11 +195,19 @@ class Reader:
         parts = self.section(node, kinds, "run_exports")
         return {kind: self.specs(part) for kind, part in parts.items()}
 
-    def specs(self, node: Node | None) -> tuple[Line, ...]:
-        """Requirements in the form `name constraint build`, one space between the parts."""
+    def specs(
+        self, node: Node | None, also: Mapping[str, str] = MappingProxyType({})
+    ) -> tuple[Line, ...]:
+        """Requirements in the form `name constraint build`, one space between the parts.
+
+        `also` are further texts that count as requirements, with what they mean.
+        """
         made = []
         for line in self.lines(node):
-            text = line.text.split(" #")[0].strip()
+            text = " ".join(line.text.split(" #")[0].split())
+            if text in also:
+                made.append(replace(line, text=also[text]))
+                continue
             found = _SPEC.match(text)
             rest = text[found.end() :].strip() if found else ""
             if not found or (rest and rest[0] not in "=<>!~*0123456789[|(\ue002") or ";" in rest:
@@ -211,12 +224,13 @@ class Reader:
         known = ("build", "host", "run", "run_constrained", "run_constraints", "conflicts")
         parts = self.section(node, known, "requirements")
         constrained = parts.get("run_constrained", parts.get("run_constraints"))
-        return Requirements(
-            self.specs(parts.get("build")),
-            self.specs(parts.get("host")),
-            self.specs(parts.get("run")),
+        needs = Requirements(
+            self.specs(parts.get("build"), _X_X),
+            self.specs(parts.get("host"), _X_X),
+            self.specs(parts.get("run"), _X_X),
             self.specs(constrained),
         )
+        return resolve_x_x(needs, self.calls, self.wrong)
 
     def tests(self, node: Node | None, beside: bool) -> Tests:
         known = (

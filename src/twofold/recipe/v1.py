@@ -8,7 +8,7 @@ counterpart is an error that names key and line.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,19 +16,11 @@ from typing import Any
 import yaml
 
 from twofold.errors import Problem, ProjectErrors
+from twofold.recipe.about_v1 import about_in_v1
 from twofold.recipe.calls import BUILD_VARIABLES, PACKAGE_VARIABLES
 from twofold.recipe.model import Build, Line, Output, Recipe, Requirements, Tests
 from twofold.recipe.pins import HASH, Call
 
-_ABOUT = {
-    "home": "homepage",
-    "doc_url": "documentation",
-    "dev_url": "repository",
-    "license": "license",
-    "license_family": "license_family",
-    "summary": "summary",
-    "description": "description",
-}
 _RUN_EXPORTS = {
     "weak": "weak",
     "strong": "strong",
@@ -45,10 +37,15 @@ _ASKS_SHELL = re.compile(rf"\$(?:{'|'.join((*BUILD_VARIABLES, *PACKAGE_VARIABLES
 
 
 def as_v1(
-    recipe: Recipe, source: Path | None, use: Mapping[int, Sequence[str]] = MappingProxyType({})
+    recipe: Recipe,
+    source: Path | None,
+    say: Callable[[str], None],
+    use: Mapping[int, Sequence[str]] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """The recipe as the value of recipe.yaml; `source` is the folder its source was brought to.
-    `use` are the variants' names that tell the packages of an output apart, by its place.
+
+    `say` is told what the package will not have as the recipe says it. `use` are the variants'
+    names that tell the packages of an output apart, by its place.
 
     Raises ProjectErrors with every key that has no counterpart.
     """
@@ -60,6 +57,8 @@ def as_v1(
     ]
     if translator.problems:
         raise ProjectErrors(translator.problems)
+    for remark in dict.fromkeys(translator.remarks):
+        say(remark)
     made: dict[str, Any] = {"schema_version": 1}
     sources = {"source": [{"path": str(source), "use_gitignore": False}]} if source else {}
     if len(recipe.outputs) == 1 and not recipe.outputs[0].is_split:
@@ -84,6 +83,7 @@ class _Translator:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.problems: list[Problem] = []
+        self.remarks: list[str] = []
 
     def output(self, output: Output, use: Sequence[str] = ()) -> dict[str, Any]:
         if output.app is not None:
@@ -93,13 +93,16 @@ class _Translator:
             "build": self._build(output.build, use) | _files(output),
             "requirements": self._requirements(output),
             "tests": tests_in_v1(self.recipe, output.tests),
-            "about": _about(output.about),
+            "about": about_in_v1(output.about, self._remark),
         }
         return {key: value for key, value in made.items() if value}
 
     def _not_covered(self, line: Line, hint: str) -> None:
         where = line.where(self.recipe.path.name)
         self.problems.append(Problem(f"'{line.key}' is not covered here", hint, where))
+
+    def _remark(self, message: str, line: Line) -> None:
+        self.remarks.append(f"{line.where(self.recipe.path.name)}: {message}")
 
     def _build(self, build: Build, use: Sequence[str]) -> dict[str, Any]:
         made: dict[str, Any] = {"number": build.number}
@@ -265,15 +268,6 @@ def _with_host(recipe: Recipe, needs: Requirements) -> Requirements:
     compilers = tuple(line for line in needs.build if recipe.calls.find(line.text))
     host = tuple(line for line in needs.build if line not in compilers)
     return Requirements(compilers, host, needs.run, needs.constrained)
-
-
-def _about(about: Mapping[str, tuple[Line, ...]]) -> dict[str, Any]:
-    made: dict[str, Any] = {
-        new: " ".join(_texts(about[old])) for old, new in _ABOUT.items() if old in about
-    }
-    if "license_file" in about:
-        made["license_file"] = _texts(about["license_file"])
-    return made
 
 
 def _texts(lines: Sequence[Line]) -> list[str]:

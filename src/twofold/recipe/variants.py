@@ -11,9 +11,11 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from itertools import product
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
+from twofold.recipe.pin_run import Pin, read_pins
 from twofold.recipe.platforms import Environ, Platform, minor_of
 from twofold.recipe.rendering import recipe_text
 from twofold.recipe.selectors import select_lines
@@ -28,18 +30,22 @@ MOST = 64
 #: Settings of conda-build in the same file, which are no variants.
 _SETTINGS = frozenset(
     str.split(
-        "zip_keys pin_run_as_build extend_keys ignore_version ignore_build_only_deps "
+        "extend_keys ignore_version ignore_build_only_deps "
         "channel_sources channel_targets __migrator"
     )
 )
 
 
 class Variants(NamedTuple):
-    """`values` by name, `places` where each is said; `zipped` names change together."""
+    """`values` by name, `places` where each is said; `zipped` names change together.
+
+    `pins` are those of pin_run_as_build, by package.
+    """
 
     values: Mapping[str, tuple[str, ...]]
     places: Mapping[str, str]
     zipped: tuple[tuple[str, ...], ...] = ()
+    pins: Mapping[str, Pin] = MappingProxyType({})
 
     @property
     def several(self) -> frozenset[str]:
@@ -90,6 +96,7 @@ def read_variants(
     values: dict[str, tuple[str, ...]] = {"python_min": (PYTHON_MIN,)}
     places = {"python_min": ""}
     zipped: tuple[tuple[str, ...], ...] = ()
+    pins: dict[str, Pin] = {}
     problems: list[Problem] = []
     for file in variant_files(recipe, more):
         for name, node in _tree(file, platform, environ).items():
@@ -97,6 +104,8 @@ def read_variants(
             if name == "zip_keys":
                 zipped = _groups(node, where, problems)
                 places[name] = where
+            elif name == "pin_run_as_build":
+                pins |= read_pins(node, where, problems)
             elif name not in _SETTINGS and not isinstance(node.value, dict):
                 texts = _texts(node, where, problems)
                 if texts:
@@ -117,7 +126,7 @@ def read_variants(
             )
     if problems:
         raise ProjectErrors(problems)
-    return Variants(values, places, zipped)
+    return Variants(values, places, zipped, pins)
 
 
 def variant_files(recipe: Path, more: Sequence[Path] = ()) -> list[Path]:
