@@ -12,6 +12,7 @@ from tests.publish.conftest import Release, make_conda
 from tests.publish.wire import TOKEN, Anaconda, serving
 from twofold.cli.channels import channels_with_tokens
 from twofold.index.folder import index_folder
+from twofold.install.interpreter import repack_python
 from twofold.publish.configuration import TargetSettings
 from twofold.publish.known_places import anaconda_address
 from twofold.publish.places import Places, places_of
@@ -104,12 +105,14 @@ def test_what_a_release_needs_comes_from_the_channels_that_are_named(
     package.mkdir()
     make_conda(needed / "noarch", "needed_package", "1.0")
     index_folder(needed, workers=0)
+    repack_python(tmp_path / "python")
+    index_folder(tmp_path / "python", workers=0)
     file = make_conda(package, "my_package", "1.0", depends=["python >=3.9", "needed_package"])
     target = (tmp_path / "static").as_uri()
     alone = twofold("publish", file, "--to", target, "--try")
     assert alone.code == 1
     assert "needed_package" in alone.out
-    channels = ("--channel", needed, "--channel", "conda-forge")
+    channels = ("--channel", needed, "--channel", tmp_path / "python")
     ran = twofold("publish", file, "--to", target, "--try", *channels)
     assert ran.code == 0, ran.out + ran.err
     assert "ok   import my_package" in ran.out
