@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.publish.conftest import make_conda, make_wheel
+from tests.publish.conftest import make_conda, make_wheel, sha256
 from tests.publish.wire import TOKEN, Handler, serving
 from tests.registry import Registry
 from twofold.publish.failures import Patience
@@ -96,6 +96,32 @@ def test_an_archived_project_of_any_index_takes_nothing(
     wheel = make_wheel(tmp_path, "my_package", "1.0")
     with serving(Archived) as (address, _):
         assert plan(f"legacy+{address}/legacy/", wheel) == [("refused", ("project-archived",))]
+
+
+class Yanked(Handler):
+    """An index with a file that is yanked, in one form of its page or the other."""
+
+    def do_GET(self) -> None:
+        held = self.store.other
+        if held["as_html"]:
+            text = f'<a href="x/{held["name"]}#sha256={held["hash"]}" data-yanked="{held["why"]}">'
+            return self.answer(200, data=text.encode())
+        hashes, why = {"sha256": held["hash"]}, held["why"] or True
+        file = {"filename": held["name"], "url": "x", "hashes": hashes, "yanked": why}
+        return self.answer(200, {"files": [file]})
+
+
+@pytest.mark.parametrize("as_html", [False, True])
+@pytest.mark.parametrize(("why", "told"), [("broken", "yanked: broken"), ("", "yanked")])
+def test_a_file_that_is_there_and_yanked_is_told_as_that(
+    tmp_path: Path, as_html: bool, why: str, told: str
+) -> None:
+    wheel = make_wheel(tmp_path, "my_package", "1.0")
+    with serving(Yanked) as (address, store):
+        store.other |= {"as_html": as_html, "why": why, "name": wheel.name, "hash": sha256(wheel)}
+        with prepare(Order([wheel], [f"legacy+{address}/legacy/"])) as publication:
+            (step,) = publication.plan.steps
+    assert (step.action.value, step.reason) == ("nothing", f"identical already there, {told}")
 
 
 class Taken(Handler):

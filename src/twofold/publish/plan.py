@@ -214,6 +214,7 @@ def _compared(target: Target, file: ReleaseFile, seen: Seen, journal: Journal) -
     if seen.is_ours(file.artifact):
         packed = f"the same content is there, packed as sha256 {seen.sha256}"
         reason = packed if seen.same_content else "identical already there"
+        reason += f", {seen.note}" if seen.note else ""
         return Step(target, file, Action.NOTHING, reason, url=seen.url)
     if seen.state == "present" and seen.sha256 is not None:
         return Step(target, file, Action.REFUSED, *different(ours, seen.sha256))

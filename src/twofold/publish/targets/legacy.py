@@ -72,7 +72,8 @@ class LegacyIndex:
         if there is None:
             return Seen("absent")
         digest = there.sha256 or self.http.sha256_of(there.url, self._login_for(there.url))
-        return Seen("present", digest, there.url)
+        yanked = "" if there.yanked is None else ": ".join(filter(None, ("yanked", there.yanked)))
+        return Seen("present", digest, there.url, yanked)
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
         form = legacy_form(file)

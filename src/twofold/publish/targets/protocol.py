@@ -52,6 +52,7 @@ class Seen:
     """What a target has under a file's name.
 
     `unknown` means that the target cannot be asked (an index without a page to look into).
+    `note` says why, or what else there is to say of a file that is there (`yanked: broken`).
     `sha256` is None when the target tells no hash and gives no file to compute it from.
     `same_content` says that a file with another hash holds the same, packed differently. `refusal`
     is why a file that is not there would not be taken, and `rule` what to call that.

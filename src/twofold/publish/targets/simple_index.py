@@ -19,10 +19,12 @@ ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
 
 @dataclass(frozen=True)
 class IndexedFile:
-    """A file on a page; `sha256` is '' when the page does not tell it."""
+    """A file on a page; `sha256` is '' when the page does not tell it. `yanked` is the reason
+    given (PEP 592), '' for none, and None for a file that is not yanked."""
 
     url: str
     sha256: str
+    yanked: str | None = None
 
 
 def normalised(name: str) -> str:
@@ -69,33 +71,44 @@ def _from_json(answer: Answer, base: str) -> dict[str, IndexedFile]:
         return {}
     return {
         file["filename"]: IndexedFile(
-            urljoin(base, file["url"]), str(file.get("hashes", {}).get("sha256", "")).lower()
+            urljoin(base, file["url"]),
+            str(file.get("hashes", {}).get("sha256", "")).lower(),
+            _reason(file.get("yanked", False)),
         )
         for file in page["files"]
         if isinstance(file, dict) and {"filename", "url"} <= set(file)
     }
 
 
+def _reason(yanked: object) -> str | None:
+    """PEP 691: false, true, or the reason."""
+    if isinstance(yanked, str):
+        return yanked
+    return "" if yanked is True else None
+
+
 class _Anchors(html.parser.HTMLParser):
-    """Collects the href of every anchor."""
+    """Collects the href of every anchor, and why it is yanked."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.hrefs: list[str] = []
+        self.found: list[tuple[str, str | None]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "a":
-            self.hrefs += [value for name, value in attrs if name == "href" and value]
+        told = dict(attrs)
+        if tag == "a" and told.get("href"):
+            yanked = (told["data-yanked"] or "") if "data-yanked" in told else None
+            self.found.append((told["href"] or "", yanked))
 
 
 def _from_html(answer: Answer, base: str) -> dict[str, IndexedFile]:
     parser = _Anchors()
     parser.feed(answer.text())
     files = {}
-    for href in parser.hrefs:
+    for href, yanked in parser.found:
         address, fragment = urldefrag(urljoin(base, href))
         name = urlsplit(address).path.rpartition("/")[2]
         digest = fragment.partition("sha256=")[2].partition("&")[0]
         if name:
-            files[name] = IndexedFile(address, digest.lower())
+            files[name] = IndexedFile(address, digest.lower(), yanked)
     return files
