@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -19,18 +20,20 @@ import pytest
 import requests
 
 from tests.server.packages import make_wheel
+from tests.server.test_front import wait_until
 from twofold.cli import main
+from twofold.server import serving
 from twofold.server.settings import Settings
 
 
 @contextlib.contextmanager
 def server(
-    data: Path, *words: str, within: Sequence[str] = ()
+    data: Path, *words: str, within: Sequence[str] = (), said: Any = None
 ) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
-    """`twofold serve`; `within` is a command that runs it."""
+    """`twofold serve`; `within` is a command that runs it, `said` a file for its stderr."""
     command = [*within, sys.executable, "-m", "twofold", "serve", "--port", "0", "--json"]
     command += ["--data", str(data), *words]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)
     try:
         assert process.stdout is not None
         yield process, json.loads(process.stdout.readline())
@@ -54,6 +57,28 @@ def upload(ready: dict[str, str], token: str, wheel: Path) -> requests.Response:
             auth=("__token__", token),
             timeout=120,
         )
+
+
+def test_every_line_of_the_log_is_json_whatever_comes(tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    with said.open("w") as file, server(tmp_path / "data", said=file) as (_, on):
+        host, port = on["url"].removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=120) as wire:
+            wire.sendall(b"\x16\x03\x01 TLS where HTTP is spoken\r\n\r\n")
+            assert wire.recv(100).startswith(b"HTTP/1.1 400")
+        requests.post(f"{on['url']}/nothing", timeout=120)
+        wait_until(lambda: said.read_text().count("\n") == 2)
+    entries = [json.loads(line) for line in said.read_text().splitlines()]
+    assert [entry.get("level") or entry["status"] for entry in entries] == ["warning", 405]
+
+
+def test_a_fault_of_ours_is_one_line_with_its_traceback() -> None:
+    try:
+        raise KeyError("a fault")
+    except KeyError:
+        told = logging.LogRecord("x", logging.ERROR, "", 1, "failed %s", ("so",), sys.exc_info())
+    entry = json.loads(serving.as_line(told))
+    assert entry["message"] == "failed so" and "KeyError: 'a fault'" in entry["traceback"]
 
 
 def test_the_token_is_told_on_the_first_start_alone(tmp_path: Path) -> None:

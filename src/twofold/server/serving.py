@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import socket
 import ssl
 import sys
+import time
+import traceback
 from collections.abc import Callable
 
 import uvicorn
@@ -103,12 +106,13 @@ def config_of(app: Starlette, settings: Settings) -> uvicorn.Config:
 
 
 def _log_to_stderr() -> None:
-    """One JSON object a line; it never holds a secret."""
-    log = logging.getLogger("twofold.server")
-    if not log.handlers:
-        log.addHandler(ToStderr())
-        log.setLevel(logging.INFO)
-        log.propagate = False
+    """One JSON object a line, uvicorn's own words too; it never holds a secret."""
+    for name, level in (("twofold.server", logging.INFO), ("uvicorn.error", logging.WARNING)):
+        log = logging.getLogger(name)
+        if not log.handlers:
+            log.addHandler(ToStderr())
+            log.setLevel(level)
+            log.propagate = False
 
 
 class ToStderr(logging.Handler):
@@ -116,9 +120,21 @@ class ToStderr(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            print(self.format(record), file=sys.stderr, flush=True)
+            print(as_line(record), file=sys.stderr, flush=True)
         except (OSError, ValueError):
             self.handleError(record)
+
+
+def as_line(record: logging.LogRecord) -> str:
+    """A JSON object: the message itself where it is one, else its text with its traceback."""
+    message = record.getMessage()
+    if message.startswith("{") and not record.exc_info:
+        return message
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))
+    entry = {"at": at, "level": record.levelname.lower(), "message": message.strip()}
+    if record.exc_info and record.exc_info[1] is not None:
+        entry["traceback"] = "".join(traceback.format_exception(record.exc_info[1]))
+    return json.dumps(entry)
 
 
 class Server(uvicorn.Server):
