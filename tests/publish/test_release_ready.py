@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import queue
+import signal
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +16,7 @@ import pytest
 
 from tests.publish.conftest import Release
 from tests.publish.test_release import git, project
+from tests.publish.wire import TOKEN, Handler, serving
 from twofold.publish.changelog import changelog_problem
 from twofold.publish.publication import Order, prepare
 from twofold.publish.run import Event
@@ -127,6 +133,43 @@ def test_a_dry_run_and_a_release_that_fails_take_their_build_back(
     planned = twofold("publish", "--to", "../static", "--dry-run", cwd=project)
     assert "my_package-1.0.0.tar.gz" in planned.out
     assert "1.2.0" not in planned.out
+
+
+class Cancelling(Handler):
+    """A channel that ends whoever asks or uploads, as a cancelled job of the CI does."""
+
+    def do_HEAD(self) -> None:
+        self.end("HEAD", 404)
+
+    def do_POST(self) -> None:
+        assert self.body
+        self.end("POST", 503)
+
+    def end(self, method: str, status: int) -> None:
+        if self.store.other["method"] == method:
+            os.kill(self.store.other["pids"].get(timeout=60), signal.SIGTERM)
+        self.answer(status, {})
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize(
+    ("method", "told"), [("HEAD", "undone: version in pyproject.toml"), ("POST", "broken off: ")]
+)
+def test_a_release_that_is_terminated_is_undone_or_says_what_is_missing(
+    project: Path, method: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWOFOLD_TOKEN", TOKEN)
+    fresh = files_in(project)
+    with serving(Cancelling) as (address, store):
+        store.other |= {"method": method, "pids": queue.Queue()}
+        words = ["release", "1.2.0", "--to", f"prefix+{address}/lab"]
+        command = [sys.executable, "-m", "twofold", *words]
+        process = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True)
+        store.other["pids"].put(process.pid)
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    assert told in said
+    assert (files_in(project) == fresh) == (method == "HEAD")
 
 
 @pytest.mark.parametrize("broken", [KeyboardInterrupt(), OSError("no space left")])

@@ -135,10 +135,10 @@ def _carry_out(publication: Publication, args: argparse.Namespace) -> int:
 
     as_json = args.json
     channels = channels_with_tokens(args.channel, [t.settings for t in publication.targets])
-    uploaded = publication.carry_out(teller(as_json))
     trials: list[Trial] = []
-    if args.try_it:
-        with ended_by_signal():  # what a trial puts on disk, a login among it, goes with it
+    with ended_by_signal():  # what is there is told; what a trial puts on disk goes with it
+        uploaded = publication.carry_out(teller(as_json))
+        if args.try_it:
             trials = try_published(publication, channels, sayer(as_json))
     if as_json:
         rows = [{**step.row, "uploaded": step in uploaded} for step in publication.plan.steps]

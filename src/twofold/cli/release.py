@@ -72,6 +72,7 @@ class _Undo:
 def run(args: argparse.Namespace) -> int:
     from twofold.cli.check import codes_of
     from twofold.cli.publish import can_ask, refuse_unasked, sayer, warn_of_logins
+    from twofold.cli.try_ import ended_by_signal
     from twofold.publish import git
     from twofold.publish.publication import Order, targets_of
     from twofold.publish.version_places import plan_version
@@ -87,6 +88,19 @@ def run(args: argparse.Namespace) -> int:
     codes_of(args.ignore)
     _refuse_unready(root, planned, with_git, args)
     _tell_of_names(root, planned, args.to, say)
+    with ended_by_signal():
+        uploaded = _release(root, planned, say, args)
+        if args.dry_run:
+            return _tell(planned, [], dry=True, as_json=args.json)
+        if with_git:
+            _commit_and_tag(root, planned, say)
+        elif not args.no_git:
+            say("not tagged: the project is in no git repository")
+    return _tell(planned, uploaded, dry=False, as_json=args.json)
+
+
+def _release(root: Path, planned: NewVersion, say: Say, args: argparse.Namespace) -> list[str]:
+    """Set the version, build, publish; the names uploaded. What fails before that is undone."""
     undo = _Undo(say)
     try:
         _set_version(root, planned, undo, say)
@@ -96,17 +110,12 @@ def run(args: argparse.Namespace) -> int:
             publication.refuse_blocked()
             if args.dry_run:
                 undo.all()
-                return _tell(planned, [], dry=True, as_json=args.json)
+                return []
             _confirm(publication, args)
-            uploaded = _publish(publication, undo, args.json)
+            return _publish(publication, undo, args.json)
     except BaseException:
         undo.all()
         raise
-    if with_git:
-        _commit_and_tag(root, planned, say)
-    elif not args.no_git:
-        say("not tagged: the project is in no git repository")
-    return _tell(planned, uploaded, dry=False, as_json=args.json)
 
 
 def _refuse_unready(
