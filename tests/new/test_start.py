@@ -121,6 +121,7 @@ def test_the_licence_file_holds_the_licence(spdx: str, text: str, tmp_path: Path
     [
         ("class", "word of Python"),
         ("json", "standard library"),
+        ("test", "standard library"),
         ("my package", "did you mean 'my-package'"),
         ("-my", "not a name for a project"),
         ("größe", "not a name for a project"),

@@ -72,7 +72,7 @@ def _name_problems(wish: NewProject) -> list[Problem]:
                 f"choose another, such as 'my_{module}'",
             )
         ]
-    if module in sys.stdlib_module_names:
+    if module in {*sys.stdlib_module_names, "test"}:  # its own tests, which the list leaves out
         return [
             Problem(
                 f"'{module}' is a module of Python's standard library, which it would hide", other
