@@ -116,10 +116,32 @@ def signature_of_another(wheel: Path) -> list[Any]:
     return [{**one, "envelope": {**one["envelope"], "signature": other["envelope"]["signature"]}}]
 
 
+def deep_statement(wheel: Path) -> list[Any]:
+    one = attestation(wheel)
+    deep = base64.b64encode(b"[" * 100_000).decode()
+    return [{**one, "envelope": {**one["envelope"], "statement": deep}}]
+
+
+def unknown_curve(wheel: Path) -> list[Any]:
+    one = attestation(wheel)
+    der = base64.b64decode(one["verification_material"]["certificate"])
+    other = der.replace(bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d030177"))
+    assert other != der
+    material = {
+        **one["verification_material"],
+        "certificate": base64.b64encode(other).decode(),
+    }
+    return [{**one, "verification_material": material}]
+
+
 @pytest.mark.parametrize(
     "make",
     [
         lambda _: "nonsense",
+        lambda _: "[" * 100_000,
+        lambda _: '[{"version": ' + "9" * 5_000 + "}]",
+        deep_statement,
+        unknown_curve,
         lambda _: [],
         lambda _: {},
         lambda _: [1],

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from twofold.artifact import Artifact
 from twofold.errors import Refused, TwofoldError
+from twofold.formats import strict_json
 
 #: PyPI takes two (one of publishing, one of building); nobody sends more.
 MOST = 10
@@ -41,6 +42,16 @@ _WORKFLOW = ("job_workflow_ref", "workflow_ref", "ci_config_ref_uri")
 #: How long after its certificate has ended an attestation may still be uploaded: they are good for
 #: ten minutes, in which the run signs; publishing may take longer.
 _LATE = timedelta(days=1)
+
+#: What reading a part that is not as it should be raises.
+_UNREADABLE = (
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    RecursionError,
+    binascii.Error,
+)
 
 #: More than any chain of certificates is long.
 _LONGEST_CHAIN = 5
@@ -70,8 +81,8 @@ def read_roots(path: Path) -> tuple[x509.Certificate, ...]:
 def provenance_of(text: str, artifact: Artifact, publisher: Mapping[str, Any], judge: Judge) -> str:
     """The provenance object of an upload's `attestations` field, as JSON. Raises Refused."""
     try:
-        attestations = json.loads(text)
-    except ValueError as error:
+        attestations = strict_json.parse(text.encode())
+    except (ValueError, RecursionError) as error:
         raise _wrong("they are not JSON") from error
     if not isinstance(attestations, list) or not 0 < len(attestations) <= MOST:
         raise _wrong(f"a list of 1 to {MOST} is expected")
@@ -94,11 +105,11 @@ def _check(attestation: Any, artifact: Artifact, publisher: Mapping[str, Any], j
         if not isinstance(material["transparency_entries"], list):
             raise _wrong("transparency_entries must be a list")
         body, signature = _decoded(envelope["statement"]), _decoded(envelope["signature"])
-        statement = json.loads(body)
+        statement: Any = strict_json.parse(body)
         subjects = {subject["name"]: subject["digest"] for subject in statement["subject"]}
         kind = statement["predicateType"]
         is_statement = statement["_type"] == _STATEMENT and isinstance(kind, str)
-    except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
+    except _UNREADABLE as error:
         raise _wrong("a part is missing or cannot be read") from error
     if not is_statement:
         raise _wrong("the statement is not in-toto's")
@@ -167,7 +178,10 @@ def _decoded(text: str) -> bytes:
 def _check_signature(certificate: x509.Certificate, body: bytes, signature: bytes) -> None:
     """DSSE, version 1: the signature is over the payload's type and the payload with lengths."""
     signed = b"DSSEv1 %d %s %d %s" % (len(_PAYLOAD_TYPE), _PAYLOAD_TYPE, len(body), body)
-    key = certificate.public_key()
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise _wrong("its certificate's key cannot be read") from error
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise _wrong("its certificate has no elliptic-curve key")
     try:
