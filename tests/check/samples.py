@@ -203,6 +203,10 @@ PROJECTS: dict[str, tuple[Sample, Sample]] = {
         ),
     ),
     "TF202": (({"src/pkg/data.csv.orig": "1"}, {}), ({"src/pkg/data.csv": "1"}, {})),
+    "TF207": (
+        ({"src/pkg/Case.txt": "1", "src/pkg/case.txt": "2"}, {}),
+        ({"src/pkg/Case.txt": "1", "src/pkg/other/case.txt": "2"}, {}),
+    ),
     "TF203": (
         ({}, {"[project]": '[tool.twofold.wheel]\nexclude = ["src/pkg/**"]\n[project]'}),
         ({}, {"[project]": '[tool.twofold.wheel]\nexclude = ["src/pkg/data/**"]\n[project]'}),

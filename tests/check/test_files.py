@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import pytest
 from tests.conftest import Ran
 from tests.formats import zips
 from tests.formats.making import member, put_conda, put_sdist, put_wheel, put_zip, wheel_files
-from twofold.check import artifact_findings, check_file, check_files
+from twofold.check import artifact_findings, check_file, check_files, check_project
 from twofold.check.rules import BY_CODE, RULES
+from twofold.conda_metadata import CondaPackage
 
 GOOD = """\
 Metadata-Version: 2.4
@@ -27,6 +29,15 @@ Description-Content-Type: text/markdown
 """
 DIST_INFO = "my_package-1.0.0.dist-info"
 KEY = b"-----BEGIN OPENSSH PRIVATE KEY-----\n" + b"b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZ\n" * 3
+
+
+def clash(subdir: str) -> Callable[[Path], Path]:
+    """A conda package with two files that Windows takes for one."""
+    noarch = "python" if subdir == "noarch" else None
+    package = CondaPackage("my_package", "1.0.0", subdir=subdir, noarch=noarch)
+    inside = "site-packages" if noarch else "lib/python3.11/site-packages"
+    files = {f"{inside}/my_package/{name}": b"1\n" for name in ("A.txt", "a.txt")}
+    return lambda folder: put_conda(folder, package, files)
 
 
 def code(text: str, **others: str) -> dict[str, bytes]:
@@ -155,6 +166,10 @@ FILES: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Path]]] = {
     "TF206": (
         wheel(code("") | {"my_package/_fast.cpython-311-x86_64-linux-gnu.so": b"ELF"}),
         wheel(code("") | {"my_package/_fast.c": b"int x;"}),
+    ),
+    "TF207": (
+        clash("noarch"),
+        clash("linux-64"),
     ),
     "TF401": (page, sound),
     "TF402": (lie("climbs"), sound),
@@ -307,3 +322,20 @@ def test_the_command_checks_files_and_tells_them_as_json(
     assert told["errors"] == 1
     assert told["findings"][0]["code"] == "TF404"
     assert "my_package/extra.py" in told["findings"][0]["message"]
+
+
+@pytest.mark.parametrize("name", ["aux.py", "what?.txt", "end.", "\u00c5.txt"])
+def test_names_that_not_every_system_holds_are_told_of_projects(
+    name: str, project: Callable[..., Path]
+) -> None:
+    if sys.platform in ("darwin", "win32"):
+        pytest.skip("this system cannot hold the file either")
+    files = {f"src/pkg/{name}": "x = 1\n"}
+    if not name.isascii():
+        files["src/pkg/A\u030a.txt"] = "the same letter\n"
+    found = [one for one in check_project(project(files)) if one.code == "TF207"]
+    assert [one.is_error for one in found] == [True]
+    beside = {f"more/{Path(path).name}": "x = 1\n" for path in files}
+    only_sdist = {"[project]": '[tool.twofold.sdist]\ninclude = ["more/**"]\n[project]'}
+    told = check_project(project(beside, only_sdist, "beside"))
+    assert [one.is_error for one in told if one.code == "TF207"] == [False]

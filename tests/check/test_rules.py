@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -22,6 +23,8 @@ def test_the_good_project_has_no_finding(project: Callable[..., Path]) -> None:
 @pytest.mark.parametrize("code", sorted(PROJECTS))
 def test_a_rule_speaks_in_its_sample(code: str, project: Callable[..., Path]) -> None:
     files, toml = PROJECTS[code][0]
+    if code == "TF207" and sys.platform in ("darwin", "win32"):
+        pytest.skip("its two files are one here")
     found = [finding for finding in check_project(project(files, toml)) if finding.code == code]
     assert found, "the rule says nothing"
     assert found[0].message

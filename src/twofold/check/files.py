@@ -1,4 +1,4 @@
-"""What lies in a built file, for the rules about code; and TF203 and TF407."""
+"""What lies in a built file, for the rules about code; and the rules about files alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from twofold.artifact import Artifact, Kind
+from twofold.check import junk
 from twofold.check.context import Code, CodeModule, module_name
 from twofold.check.junk import how_bad, is_code, is_compiled
 from twofold.check.pythons_allowed import allowed_minors
@@ -166,6 +167,13 @@ def compiled_module(code: FileCode) -> Iterator[Told]:
             compiled[0],
             severity=how_bad(compiled[0], compiled),
         )
+
+
+def unportable_name(code: FileCode) -> Iterator[Told]:
+    """TF207: of conda packages for every platform, and of sdists; in wheels TF402 speaks."""
+    artifact = code.artifact
+    if artifact.kind is not Kind.WHEEL and "linux" not in artifact.subdir:
+        yield from junk.unportable_name(code)
 
 
 def platform_tag(code: FileCode) -> Iterator[Told]:

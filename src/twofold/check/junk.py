@@ -1,4 +1,4 @@
-"""TF202 and TF203: what does not belong into a package, and packages without anything in them."""
+"""TF202 to TF207: what does not belong into a package, and packages with nothing in them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from twofold.check.rules import WARNING, Told
+from twofold.formats.portable_names import unportable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,6 +81,19 @@ def _what_git_ignores(context: Context) -> str:
         if why.startswith("ignored by ") and is_code(path):
             return f"{path} is {why}: change that, or name it in [tool.twofold] include"
     return ""
+
+
+def unportable_name(code: Code) -> Iterator[Told]:
+    """TF207. What is in the sdist alone is no error: few ever unpack it."""
+    paths = {path.rpartition(": ")[2]: path for path in code.files}
+    for one in unportable(paths):
+        path = paths[one.path]
+        yield Told(
+            one.message,
+            f'rename it, or leave it out: [tool.twofold] exclude = ["{one.path}"]',
+            path,
+            severity=WARNING if code.is_only_in_sdist(path) else "",
+        )
 
 
 def crowded_name(code: Code) -> Iterator[Told]:

@@ -60,6 +60,7 @@ TF203 E all           empty-package          junk         files     There is no 
 TF204 W -             modules-not-known      junk         -         What another backend packs is not known here.
 TF205 W -             crowded-name           junk         junk      A module has a name that many projects would take.
 TF206 E all           compiled-module        junk         files     A compiled module in a package that says it runs everywhere.
+TF207 E all           unportable-name        junk         files     A file's name is none on Windows, or another file's on Windows and macOS.
 TF301 W -             unknown-conda-name     conda_side   -         What conda calls a dependency is not known.
 TF302 W -             not-in-conda           conda_side   -         A dependency says what conda cannot say.
 TF303 W -             recipe-differs         meta_yaml    -         meta.yaml says something else than pyproject.toml.

@@ -22,6 +22,7 @@ from twofold.formats import limits, zip_safety
 from twofold.formats.conda_reading import open_part, parse_json, read_info
 from twofold.formats.core_metadata import entry_points
 from twofold.formats.opening import kind_of, read
+from twofold.formats.portable_names import unportable
 from twofold.formats.record import UNHASHED, Recorded, parse_record
 from twofold.formats.tar_safety import TarStream, member_problem
 from twofold.formats.wheel import WheelFile
@@ -31,10 +32,6 @@ from twofold.names import wheel_name
 _MOST = 20
 _SCRIPT = re.compile(r"[\w.-]*\w[\w.-]*")
 _TARGET = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*(?::[^\W\d]\w*(?:\.[^\W\d]\w*)*)?")
-#: Names that Windows keeps for devices, whatever their ending, and those it cannot hold.
-_NOT_ON_WINDOWS = re.compile(
-    r"(?i)(con|prn|aux|nul|com[1-9]|lpt[1-9])(\..*)?|.*[. ]|.*[<>:\"|?*].*"
-)
 
 
 def problems_of(path: Path) -> list[Problem]:
@@ -75,7 +72,7 @@ def wheel_problems(path: Path) -> list[Problem]:
                     found += _hash_problem(wheel, lines[name])
             found += _entry_point_problems(wheel)
             found += _tag_problems(wheel)
-            found += name_problems(files)
+            found += [Problem(one.message) for one in unportable(files)]
             return _at(path, found)
     except BadFile as error:
         return list(error.problems)
@@ -95,20 +92,6 @@ def conda_problems(path: Path) -> list[Problem]:
         return _at(path, found)
     except BadFile as error:
         return list(error.problems)
-
-
-def name_problems(names: Iterable[str]) -> list[Problem]:
-    """Names that Windows or macOS cannot tell apart, or cannot hold at all."""
-    found: list[Problem] = []
-    seen: dict[str, str] = {}
-    for name in names:
-        folded = name.casefold()
-        if folded in seen and seen[folded] != name:
-            found.append(Problem(f"two files differ only in case: {seen[folded]}, {name}"))
-        seen[folded] = name
-        if any(map(_NOT_ON_WINDOWS.fullmatch, name.split("/"))):
-            found.append(Problem(f"Windows cannot hold a file of this name: {name}"))
-    return found
 
 
 def _at(path: Path, problems: Iterable[Problem]) -> list[Problem]:
