@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from tests.publish.conftest import Release
+from twofold.errors import TwofoldError
 from twofold.publish.journal import NAME, Journal
+from twofold.publish.publication import Order, prepare
 
 ENTRY = {"target": "t", "file": "f", "sha256": "s", "state": "sent"}
 
@@ -34,13 +36,11 @@ ENTRY = {"target": "t", "file": "f", "sha256": "s", "state": "sent"}
     ],
 )
 def test_a_journal_that_is_none_is_told_before_anything_is_sent(
-    twofold: Callable[..., Any], release: Release, tmp_path: Path, text: str
+    release: Release, tmp_path: Path, text: str
 ) -> None:
     (release.folder / NAME).write_text(text)
-    ran = twofold("publish", release.wheel, "--to", tmp_path / "static", "--json")
-    assert ran.code == 1
-    assert ran.json["errors"][0]["message"] == "the journal of earlier publications cannot be read"
-    assert "Traceback" not in ran.err
+    with pytest.raises(TwofoldError, match="the journal of earlier publications cannot be read"):
+        prepare(Order([release.wheel], [str(tmp_path / "static")]))
     assert not (tmp_path / "static").exists()
 
 
