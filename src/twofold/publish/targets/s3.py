@@ -44,7 +44,17 @@ class Bucket:
         self._store = _open(settings.url)
 
     def objection(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
-        return None
+        """No such bucket: of a file in one, stores say the same as of a file that is not there."""
+        import obstore
+        from obstore.exceptions import BaseError
+
+        try:
+            next(iter(obstore.list(self._store, chunk_size=1)), None)
+        except BaseError as error:
+            if "NoSuchBucket" in str(error):
+                hint = "make it first, or check its name, region and endpoint"
+                return Problem("there is no such bucket", hint)
+        return None  # a key may be one to read and write with, and not to list
 
     def look(self, file: ReleaseFile) -> Seen:
         """What is there; a file that its page does not name (a kill between) is absent."""
