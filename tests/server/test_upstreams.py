@@ -126,6 +126,20 @@ def test_a_private_name_is_never_asked_of_the_upstream(
     assert static.asked == []
 
 
+def test_a_page_of_the_upstream_offers_files_of_its_own_project_alone(
+    served: Place, static: Static, tmp_path: Path
+) -> None:
+    served.publish(make_wheel(tmp_path, "mine", "1.0"))
+    good = [make_wheel(tmp_path, "spam", "1.0"), make_sdist(tmp_path, "spam", "2.0")]
+    static.offer(*good)
+    page = static.folder / "simple" / "spam" / "index.html"
+    for evil in (make_wheel(tmp_path / "x", "mine", "9.0"), make_sdist(tmp_path, "mine", "9.0")):
+        link = f'<a href="../../files/{evil.name}#sha256={sha256_of(evil)}">{evil.name}</a>'
+        page.write_text(page.read_text() + link)
+    stand(served, f"{static.url}/simple")
+    assert files_of(served, "spam") == [path.name for path in good]
+
+
 def test_a_name_stays_private_when_its_files_are_deleted(
     served: Place, static: Static, tmp_path: Path
 ) -> None:

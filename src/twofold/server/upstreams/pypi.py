@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote, urldefrag, urljoin, urlsplit
 
 from twofold.errors import Unreachable
+from twofold.names import normalised
 from twofold.server.upstreams.http import Source, fetch_page
 from twofold.server.upstreams.offers import Offer, Told
 
@@ -35,8 +36,17 @@ def offers(source: Source, key: str, known: str = "") -> Told | None:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         text = f"the upstream's page {found.address} cannot be read: {error}"
         raise Unreachable(text) from error
-    good = (offer for offer in every if offer.is_sound and offer.filename.endswith(_ENDINGS))
+    good = (offer for offer in every if offer.is_sound and _is_of(key, offer.filename))
     return Told(tuple(good), found.validator)
+
+
+def _is_of(key: str, filename: str) -> bool:
+    """Whether a file is the project's, by its name: on its page stands nothing of another one's."""
+    if not filename.endswith(_ENDINGS):
+        return False
+    if filename.endswith(".whl"):
+        return normalised(filename.split("-")[0]) == key
+    return normalised(filename).startswith(f"{key}-")
 
 
 def metadata_hash(entry: Mapping[str, Any]) -> str:
