@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from twofold.errors import Refused
+from twofold.server.web.blocks import blocks_of
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -52,7 +53,7 @@ async def receive_body(request: Request, spool: Path, largest: int) -> Path:
     path = spool_file(spool)
     try:
         with path.open("wb") as file:
-            async for block in _blocks(request, largest):
+            async for block in _uploaded(request, largest):
                 file.write(block)
     except BaseException:
         path.unlink(missing_ok=True)
@@ -68,7 +69,7 @@ async def receive_form(request: Request, spool: Path, largest: int) -> Form:
     reader = _Reader(spool)
     try:
         parser = MultipartParser(options[b"boundary"], reader.callbacks)
-        async for block in _blocks(request, largest + LONGEST_FIELDS):
+        async for block in _uploaded(request, largest + LONGEST_FIELDS):
             parser.write(block)
         parser.finalize()
         reader.finish()
@@ -83,21 +84,9 @@ async def receive_form(request: Request, spool: Path, largest: int) -> Form:
     return reader.form
 
 
-async def _blocks(request: Request, largest: int) -> AsyncIterator[bytes]:
-    told = request.headers.get("content-length", "")
-    total = int(told) if told.isdigit() else 0
+def _uploaded(request: Request, largest: int) -> AsyncIterator[bytes]:
     too_large = Refused("too-large", f"The upload is larger than {largest} bytes", status=413)
-    if total > largest:
-        raise too_large
-    total = 0
-    try:
-        async for block in request.stream():
-            total += len(block)
-            if total > largest:
-                raise too_large
-            yield block
-    except ClientDisconnect:
-        raise Refused("cut-off", "The upload was cut off") from None
+    return blocks_of(request, largest, too_large)
 
 
 class _Reader:

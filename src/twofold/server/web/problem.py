@@ -52,6 +52,8 @@ def with_reason(response: Response, message: str) -> Response:
     """The answer with its message in the status line too, and kept by nobody."""
     response.raw_headers.append((HEADER, reason_of(message)))
     response.headers["cache-control"] = "no-store"
+    if response.status_code == 408:
+        response.headers["connection"] = "close"  # what is still to come is read by nobody
     response.headers["x-content-type-options"] = "nosniff"
     return response
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from twofold.errors import Refused
+from twofold.server.web.blocks import blocks_of
 
 #: The largest body that describes something (bytes): recipes' descriptions come to some 100 kB.
 LARGEST = 1 << 20
@@ -116,15 +117,8 @@ def _check_text(text: str) -> None:
 
 async def body_of(request: Request) -> bytes:
     """The whole body. Raises Refused (413) when it is larger than a description can be."""
-    body = bytearray()
-    try:
-        async for block in request.stream():
-            body += block
-            if len(body) > LARGEST:
-                raise Refused("too-large", f"The body is larger than {LARGEST} bytes", status=413)
-    except ClientDisconnect:
-        raise Refused("cut-off", "The request was cut off") from None
-    return bytes(body)
+    too_large = Refused("too-large", f"The body is larger than {LARGEST} bytes", status=413)
+    return b"".join([block async for block in blocks_of(request, LARGEST, too_large)])
 
 
 def with_told(

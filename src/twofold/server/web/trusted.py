@@ -17,6 +17,7 @@ from twofold.errors import Refused
 from twofold.server.model import ANONYMOUS
 from twofold.server.registry import looking, trust
 from twofold.server.web.asking import registry_of
+from twofold.server.web.blocks import blocks_of
 from twofold.server.web.problem import with_reason
 from twofold.server.web.told import told_of
 
@@ -49,11 +50,8 @@ async def mint_token(request: Request) -> Response:
 
 
 async def _token(request: Request) -> str:
-    body = b""
-    async for block in request.stream():
-        body += block
-        if len(body) > LARGEST:
-            raise Refused("invalid-payload", "The body is too large", status=422)
+    too_large = Refused("invalid-payload", "The body is too large", status=422)
+    body = b"".join([block async for block in blocks_of(request, LARGEST, too_large)])
     try:
         token = told_of(body).fields.get("token")
     except Refused:
