@@ -38,19 +38,19 @@ def main() -> int:
     )
     parser.add_argument("--no-save", action="store_true", help="do not write results/build.json")
     args = parser.parse_args()
-    _settle_surroundings(args.folder)
+    _prepare_environment(args.folder)
     packages = inputs.make(args.folder)
     results = {}
     for letter in args.inputs:
-        contenders = _contenders(letter, packages[letter], args.folder)
-        first = _first_build(contenders[0])
+        contenders = _make_contenders(letter, packages[letter], args.folder)
+        first = _time_first_build(contenders[0])
         # The Python peers take seconds on the large inputs: fewer runs of those.
         runs = args.runs if letter == "a" else max(5, args.runs // 3)
-        times = measure.alternate(contenders, runs)
+        times = measure.run_alternately(contenders, runs)
         results[letter] = times
-        _tell(letter, times, first)
+        _print_times(letter, times, first)
     if "a" in args.inputs:
-        results["start"] = _start(args.folder, args.runs)
+        results["start"] = _measure_start(args.folder, args.runs)
     if not args.no_save:
         names = (
             "twofold",
@@ -67,7 +67,7 @@ def main() -> int:
     return 0
 
 
-def _settle_surroundings(folder: Path) -> None:
+def _prepare_environment(folder: Path) -> None:
     """Byte code is compiled, as in an installed tool, but into a folder of the benchmark's."""
     folder.mkdir(parents=True, exist_ok=True)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -75,7 +75,7 @@ def _settle_surroundings(folder: Path) -> None:
     os.environ["TWOFOLD_CACHE_DIR"] = str(folder / "cache")
 
 
-def _contenders(letter: str, package: Path, folder: Path) -> list[measure.Contender]:
+def _make_contenders(letter: str, package: Path, folder: Path) -> list[measure.Contender]:
     """Each with a project of its own, alike but for the backend, emptied before every run."""
     scripts = Path(sys.executable).parent
     commands = {
@@ -99,7 +99,7 @@ def _contenders(letter: str, package: Path, folder: Path) -> list[measure.Conten
     return made
 
 
-def _first_build(twofold: measure.Contender) -> float:
+def _time_first_build(twofold: measure.Contender) -> float:
     """Seconds of a build when the checks remember nothing."""
     shutil.rmtree(os.environ["TWOFOLD_CACHE_DIR"], ignore_errors=True)
     started = time.perf_counter()
@@ -107,8 +107,8 @@ def _first_build(twofold: measure.Contender) -> float:
     return time.perf_counter() - started
 
 
-def _tell(letter: str, times: dict[str, measure.Times], first: float) -> None:
-    print(f"\n## Input ({letter})\n\n{measure.table(times, beside='uv')}\n")
+def _print_times(letter: str, times: dict[str, measure.Times], first: float) -> None:
+    print(f"\n## Input ({letter})\n\n{measure.format_table(times, beside='uv')}\n")
     ratio = times["twofold"].median / times["uv"].median
     peer = min(times[name].median for name in PEERS) / times["twofold"].median
     memory = times["twofold"].peak / times["uv"].peak
@@ -120,7 +120,7 @@ def _tell(letter: str, times: dict[str, measure.Times], first: float) -> None:
     )
 
 
-def _start(folder: Path, runs: int) -> dict[str, measure.Times]:
+def _measure_start(folder: Path, runs: int) -> dict[str, measure.Times]:
     """`--version` and `--help` beside an interpreter that does nothing."""
     scripts = Path(sys.executable).parent
     commands = {
@@ -129,8 +129,8 @@ def _start(folder: Path, runs: int) -> dict[str, measure.Times]:
         "twofold --help": [str(scripts / "twofold"), "--help"],
     }
     contenders = [measure.Contender(name, words, folder) for name, words in commands.items()]
-    times = measure.alternate(contenders, runs)
-    print(f"\n## Start\n\n{measure.table(times, beside='python -c pass')}\n")
+    times = measure.run_alternately(contenders, runs)
+    print(f"\n## Start\n\n{measure.format_table(times, beside='python -c pass')}\n")
     return times
 
 

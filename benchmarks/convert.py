@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from measure import Contender, Times, alternate, save, table
+from measure import Contender, Times, format_table, run_alternately, save
 
 #: Pinned, so that results of different days are of the same bytes.
 WHEELS = ("django==5.2.19", "sympy==1.13.3", "numpy==2.4.6")
@@ -37,10 +37,10 @@ def main() -> None:
                 continue
             wheel = fetch(requirement, Path(work, "wheels"))
             measured[name] = compare(wheel, Path(work, name), given.runs)
-            sizes[name] = sizes_of(wheel, Path(work, name))
+            sizes[name] = measure_sizes(wheel, Path(work, name))
             base = sizes[name]["whl2conda"]
             print(f"\n## {wheel.name}, {wheel.stat().st_size:,} bytes\n")
-            print(table(measured[name], "whl2conda"))
+            print(format_table(measured[name], "whl2conda"))
             told = [f"{key} {size:,} ({size / base:.3f})" for key, size in sizes[name].items()]
             print("\nbytes (ratio to whl2conda's): " + ", ".join(told), flush=True)
     saved = save("convert", measured, ["whl2conda", "zstandard", "isal"])
@@ -55,7 +55,7 @@ def fetch(requirement: str, folder: Path) -> Path:
     return next(folder.glob(f"{requirement.partition('==')[0]}-*.whl"))
 
 
-def ours(wheel: Path, out: Path, *more: str) -> list[str]:
+def convert_command(wheel: Path, out: Path, *more: str) -> list[str]:
     return [sys.executable, "-m", "twofold", "convert", str(wheel), "--out", str(out), *more]
 
 
@@ -65,21 +65,21 @@ def compare(wheel: Path, work: Path, runs: int) -> dict[str, Times]:
         # A target as whl2conda takes it: one package, where markers would make two.
         Contender(
             "twofold",
-            ours(wheel, work / "twofold", "--platform", "linux-64"),
+            convert_command(wheel, work / "twofold", "--platform", "linux-64"),
             Path.cwd(),
-            emptied(work / "twofold"),
+            make_cleaner(work / "twofold"),
         ),
         Contender(
             "whl2conda",
             [*theirs, "--out", str(work / "whl2conda")],
             Path.cwd(),
-            emptied(work / "whl2conda"),
+            make_cleaner(work / "whl2conda"),
         ),
     ]
-    return alternate(contenders, runs, warmup=0)
+    return run_alternately(contenders, runs, warmup=0)
 
 
-def emptied(folder: Path) -> Callable[[], None]:
+def make_cleaner(folder: Path) -> Callable[[], None]:
     def empty() -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -87,9 +87,9 @@ def emptied(folder: Path) -> Callable[[], None]:
     return empty
 
 
-def sizes_of(wheel: Path, work: Path) -> dict[str, int]:
+def measure_sizes(wheel: Path, work: Path) -> dict[str, int]:
     """Bytes of the last packages of the comparison, and of `--release`."""
-    command = ours(wheel, work / "release", "--platform", "linux-64", "--release")
+    command = convert_command(wheel, work / "release", "--platform", "linux-64", "--release")
     subprocess.run(command, check=True, capture_output=True)
     return {
         name: next((work / name).rglob("*.conda")).stat().st_size

@@ -17,10 +17,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from measure import Contender, alternate, save, table
+from measure import Contender, format_table, run_alternately, save
 
 from twofold.conda_metadata import CondaPackage
-from twofold.formats.conda import CondaWriter
+from twofold.formats.conda_writer import CondaWriter
 from twofold_build.archive import Content, Entry
 
 OURS = (
@@ -46,29 +46,30 @@ def main() -> None:
             (work / f"run_{name}.py").write_text(code, encoding="utf-8")
             (work / name / "noarch").mkdir(parents=True)
         for number in range(given.packages):
-            put(work / "twofold", number)
-            link(work, number)
+            add_package(work / "twofold", number)
+            link_package(work, number)
         fresh = [
-            Contender(n, command(work, n), work, cleared(work / n)) for n in ("twofold", "index_fs")
+            Contender(n, index_command(work, n), work, make_cleaner(work / n))
+            for n in ("twofold", "index_fs")
         ]
         numbers = iter(range(given.packages, 1 << 30))
         more = [
-            Contender(n, command(work, n), work, one_more(work, n, numbers))
+            Contender(n, index_command(work, n), work, make_adder(work, n, numbers))
             for n in ("twofold", "index_fs")
         ]
-        measured = {"fresh": alternate(fresh, given.runs, warmup=0)}
-        measured["one more"] = alternate(more, given.runs)
+        measured = {"fresh": run_alternately(fresh, given.runs, warmup=0)}
+        measured["one more"] = run_alternately(more, given.runs)
     for title, times in measured.items():
         print(f"\n## {title}, {given.packages:,} packages\n")
-        print(table(times, "index_fs"))
+        print(format_table(times, "index_fs"))
     save("index", measured, ["py-rattler", "zstandard", "msgpack"])
 
 
-def command(work: Path, name: str) -> list[str]:
+def index_command(work: Path, name: str) -> list[str]:
     return [sys.executable, str(work / f"run_{name}.py"), str(work / name)]
 
 
-def put(channel: Path, number: int) -> Path:
+def add_package(channel: Path, number: int) -> Path:
     """A tiny package of one of 1,000 names, so that shards hold several records."""
     package = CondaPackage(
         f"package-{number % 1000:04}",
@@ -87,13 +88,13 @@ def put(channel: Path, number: int) -> Path:
     return target
 
 
-def link(work: Path, number: int) -> None:
+def link_package(work: Path, number: int) -> None:
     """The same package in the other channel, without taking its bytes twice."""
     name = f"package-{number % 1000:04}-1.{number // 1000}.{number % 7}-py_{number}.conda"
     os.link(work / "twofold/noarch" / name, work / "index_fs/noarch" / name)
 
 
-def cleared(channel: Path) -> Callable[[], None]:
+def make_cleaner(channel: Path) -> Callable[[], None]:
     """Puts a channel back to its packages alone."""
 
     def clear() -> None:
@@ -108,10 +109,10 @@ def cleared(channel: Path) -> Callable[[], None]:
     return clear
 
 
-def one_more(work: Path, name: str, numbers: Iterator[int]) -> Callable[[], None]:
+def make_adder(work: Path, name: str, numbers: Iterator[int]) -> Callable[[], None]:
     def add() -> None:
         number = next(numbers)
-        put(work / name, number)
+        add_package(work / name, number)
 
     return add
 

@@ -28,9 +28,9 @@ def make(folder: Path) -> dict[str, Path]:
     """Input's letter -> its package folder, below `folder`; what is there already is kept."""
     made = {}
     for letter, name, write in (
-        ("a", "small_input", _small),
-        ("b", "sympy", _sympy),
-        ("c", "data_input", _data),
+        ("a", "small_input", _make_small),
+        ("b", "sympy", _make_sympy),
+        ("c", "data_input", _make_data),
     ):
         package = folder / f"input-{letter}" / name
         if not package.exists():
@@ -80,7 +80,7 @@ where = ["src"]
 """
 
 
-def _small(package: Path, _: Path) -> None:
+def _make_small(package: Path, _: Path) -> None:
     """10 modules of about 1.6 kB."""
     for number in range(10):
         name = "__init__" if number == 0 else f"module{number}"
@@ -93,7 +93,7 @@ def _small(package: Path, _: Path) -> None:
         (package / f"{name}.py").write_text("\n\n".join(lines), encoding="utf-8")
 
 
-def _sympy(package: Path, folder: Path) -> None:
+def _make_sympy(package: Path, folder: Path) -> None:
     """1,000 modules of sympy: all that others import, and tests until the number is reached."""
     wheels = folder / "wheels"
     if not list(wheels.glob("sympy-*.whl")):
@@ -110,16 +110,16 @@ def _sympy(package: Path, folder: Path) -> None:
             target.write_bytes(archive.read(name))
 
 
-def _data(package: Path, _: Path) -> None:
+def _make_data(package: Path, _: Path) -> None:
     """100 files of 1.05 MB: half of them text, half binary, from a fixed seed."""
     chance = random.Random(20261122)
     (package / "__init__.py").write_text('"""Data."""\n', encoding="utf-8")
     for number in range(50):
-        (package / f"table{number:02}.csv").write_bytes(_text(chance))
-        (package / f"array{number:02}.bin").write_bytes(_binary(chance))
+        (package / f"table{number:02}.csv").write_bytes(_make_text(chance))
+        (package / f"array{number:02}.bin").write_bytes(_make_binary(chance))
 
 
-def _text(chance: random.Random) -> bytes:
+def _make_text(chance: random.Random) -> bytes:
     rows = []
     size = 0
     value = 0.0
@@ -131,7 +131,7 @@ def _text(chance: random.Random) -> bytes:
     return "".join(rows).encode()
 
 
-def _binary(chance: random.Random) -> bytes:
+def _make_binary(chance: random.Random) -> bytes:
     value = 0
     walk = array("i")
     for _ in range(262_500):

@@ -47,7 +47,9 @@ class Times:
         return statistics.median(self.seconds)
 
 
-def alternate(contenders: Sequence[Contender], runs: int, warmup: int = 1) -> dict[str, Times]:
+def run_alternately(
+    contenders: Sequence[Contender], runs: int, warmup: int = 1
+) -> dict[str, Times]:
     """Run the contenders in turn, `warmup` rounds uncounted, then `runs` counted ones.
 
     Raises SystemExit with the command's output when one fails: a failed run is no time.
@@ -91,7 +93,7 @@ def _time(contender: Contender) -> tuple[float, int]:
     return elapsed, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def table(times: Mapping[str, Times], beside: str) -> str:
+def format_table(times: Mapping[str, Times], beside: str) -> str:
     """A Markdown table: median, minimum, maximum, peak memory, ratio of medians to `beside`."""
     base = times[beside].median
     lines = [

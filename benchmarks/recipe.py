@@ -25,7 +25,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from conda_package_streaming.package_streaming import stream_conda_component
-from measure import Contender, alternate, save, table
+from measure import Contender, format_table, run_alternately, save
 
 ROOT = Path(__file__).parent.parent
 #: The peer's API as its command line uses it.
@@ -51,27 +51,29 @@ def main() -> None:
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory(prefix="twofold-benchmark-") as folder:
         work = Path(folder).resolve()
-        project = trivial(work / "trivial")
+        project = write_trivial_recipe(work / "trivial")
         recipe = work / "recipe" / "recipe.yaml"
         run("twofold", "recipe", project, "--format", "recipe.yaml", "--out", recipe)
-        channel = host_channel(work)
+        channel = make_host_channel(work)
         (work / "theirs.py").write_text(THEIRS, encoding="utf-8")
         contenders = [
-            contender("twofold", work / "ours", build(project, work / "ours")),
-            contender("twofold, the recipe", work / "read", build(recipe.parent, work / "read")),
+            make_contender("twofold", work / "ours", build_command(project, work / "ours")),
+            make_contender(
+                "twofold, the recipe", work / "read", build_command(recipe.parent, work / "read")
+            ),
             *(
-                contender(name, work / "theirs", [work / "theirs.py", recipe, *rest])
+                make_contender(name, work / "theirs", [work / "theirs.py", recipe, *rest])
                 for name, tests in (("rattler-build", "native"), ("rattler-build, no test", "skip"))
                 for rest in [(work / "theirs", channel.as_uri(), tests)]
             ),
         ]
-        times = alternate(contenders, given.runs)
+        times = run_alternately(contenders, given.runs)
         check_same(work)
-    print(table(times, "twofold"))
+    print(format_table(times, "twofold"))
     save("recipe", {"trivial": times}, ["py-rattler-build", "py-rattler", "zstandard"])
 
 
-def trivial(folder: Path) -> Path:
+def write_trivial_recipe(folder: Path) -> Path:
     """A package of two modules, for this Python and later ones."""
     package = folder / "trivial"
     package.mkdir(parents=True)
@@ -97,10 +99,12 @@ license = "MIT"
     return folder
 
 
-def host_channel(work: Path) -> Path:
+def make_host_channel(work: Path) -> Path:
     """What the peer's host environment is made of, as a channel."""
     wheels, channel = work / "wheels", work / "channel"
-    repack = "import sys, pathlib, twofold.install.interpreter as i; i.repack_python(pathlib.Path("
+    repack = (
+        "import sys, pathlib, twofold.install.repack_python as i; i.repack_python(pathlib.Path("
+    )
     subprocess.run([sys.executable, "-c", f"{repack}sys.argv[1]))", str(channel)], check=True)
     run("twofold", "build", ROOT / "backend", "--only", "wheel", "--out", work / "backend")
     run("pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "-d", wheels,
@@ -110,15 +114,15 @@ def host_channel(work: Path) -> Path:
     return channel
 
 
-def build(folder: Path, out: Path) -> list[str | Path]:
+def build_command(folder: Path, out: Path) -> list[str | Path]:
     return ["-m", "twofold", "build", folder, "--only", "conda", "--out", out]
 
 
-def contender(name: str, out: Path, words: list[str | Path]) -> Contender:
-    return Contender(name, [sys.executable, *map(str, words)], Path.cwd(), emptied(out))
+def make_contender(name: str, out: Path, words: list[str | Path]) -> Contender:
+    return Contender(name, [sys.executable, *map(str, words)], Path.cwd(), make_cleaner(out))
 
 
-def emptied(folder: Path) -> Callable[[], None]:
+def make_cleaner(folder: Path) -> Callable[[], None]:
     return lambda: shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -129,12 +133,12 @@ def run(module: str, *words: str | Path) -> None:
 
 def check_same(work: Path) -> None:
     """All three made packages of the same modules, or their times say nothing."""
-    made = [modules(work / name) for name in ("ours", "read", "theirs")]
+    made = [read_modules(work / name) for name in ("ours", "read", "theirs")]
     if made.count(made[0]) != len(made) or len(made[0]) != 3:
         sys.exit(f"the packages differ: {made}")
 
 
-def modules(out: Path) -> dict[str, bytes]:
+def read_modules(out: Path) -> dict[str, bytes]:
     """The Python files of the package that was built."""
     (package,) = out.rglob("trivial-*.conda")
     with package.open("rb") as file:

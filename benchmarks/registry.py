@@ -31,8 +31,8 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 from measure import record_results
-from registry_clients import CLIENTS, ask
-from registry_servers import SERVERS, Server, Wheel, make_wheel, memory, running
+from registry_clients import CLIENTS, run_clients
+from registry_servers import SERVERS, Server, Wheel, make_wheel, measure_memory, start_process
 
 #: What the project promises, beside devpi-server on the same machine in the same run.
 AIMS = {
@@ -57,7 +57,7 @@ class Contender:
     rounds: list[dict[str, float]]
 
 
-def filled(name: str, server: Server, wheels: list[Wheel]) -> Contender:
+def fill_server(name: str, server: Server, wheels: list[Wheel]) -> Contender:
     import requests
 
     session = requests.Session()
@@ -73,10 +73,10 @@ def filled(name: str, server: Server, wheels: list[Wheel]) -> Contender:
     return Contender(server, pages, files, uploads, [])
 
 
-def read(contender: Contender, seconds: float) -> None:
+def measure_reads(contender: Contender, seconds: float) -> None:
     """One round."""
-    page_rate, page_median, page_p99 = asyncio.run(ask(contender.pages, seconds))
-    file_rate, file_median, file_p99 = asyncio.run(ask(contender.files, seconds))
+    page_rate, page_median, page_p99 = asyncio.run(run_clients(contender.pages, seconds))
+    file_rate, file_median, file_p99 = asyncio.run(run_clients(contender.files, seconds))
     contender.rounds.append(
         {
             "page_rps": page_rate,
@@ -89,17 +89,17 @@ def read(contender: Contender, seconds: float) -> None:
     )
 
 
-def summary(contender: Contender) -> dict[str, float]:
+def summarize(contender: Contender) -> dict[str, float]:
     keys = contender.rounds[0]
     found = {key: statistics.median(one[key] for one in contender.rounds) for key in keys}
     uploads = sorted(contender.uploads)
     found["upload_median_ms"] = statistics.median(uploads) * 1000
     found["upload_p99_ms"] = uploads[int(len(uploads) * 0.99)] * 1000
-    found["memory_mb"] = memory(contender.server.pid)
+    found["memory_mb"] = measure_memory(contender.server.pid)
     return {key: round(value, 2) for key, value in found.items()}
 
 
-def start_with(count: int) -> dict[str, float]:
+def measure_start(count: int) -> dict[str, float]:
     """Seconds until `twofold serve` takes connections on a store of so many files, and its memory
     after pages of both worlds were read.
     """
@@ -107,13 +107,13 @@ def start_with(count: int) -> dict[str, float]:
     from registry_growth import fill
 
     from twofold.server.app import open_registry
-    from twofold.server.registry import people
+    from twofold.server.auth import accounts
     from twofold.server.settings import Settings
 
     folder = Path(tempfile.mkdtemp(prefix="bench-start-"))
     try:
         registry = open_registry(Settings(folder))
-        people.first_start(registry)
+        accounts.bootstrap_owner(registry)
         fill(registry, count)
         registry.database.close()
         took, used = [], 0.0
@@ -122,7 +122,7 @@ def start_with(count: int) -> dict[str, float]:
         for _ in range(5):
             begun = time.perf_counter()
             quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-            with running(command, **quiet) as process:
+            with start_process(command, **quiet) as process:
                 assert process.stdout is not None
                 url = json.loads(process.stdout.readline())["url"]
                 took.append(time.perf_counter() - begun)
@@ -132,13 +132,15 @@ def start_with(count: int) -> dict[str, float]:
                     "noarch/repodata_shards.msgpack.zst",
                 ):
                     requests.get(f"{url}/main/{page}", timeout=60).raise_for_status()
-                used = max(used, memory(process.pid))
+                used = max(used, measure_memory(process.pid))
         return {"seconds": round(statistics.median(took), 2), "memory_mb": round(used)}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def judged(results: dict[str, dict[str, float]], started: dict[str, float]) -> dict[str, float]:
+def compare_with_aims(
+    results: dict[str, dict[str, float]], started: dict[str, float]
+) -> dict[str, float]:
     """What the aims are about."""
     mine, theirs = results["twofold"], results["devpi"]
     return {
@@ -152,7 +154,7 @@ def judged(results: dict[str, dict[str, float]], started: dict[str, float]) -> d
     }
 
 
-def table(results: dict[str, dict[str, float]]) -> str:
+def format_table(results: dict[str, dict[str, float]]) -> str:
     names = list(next(iter(results.values())))
     lines = ["| server | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     for server, row in results.items():
@@ -160,7 +162,7 @@ def table(results: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
-def table_of_aims(found: dict[str, float]) -> str:
+def format_aims(found: dict[str, float]) -> str:
     lines = ["| promise | aim | found | kept |", "|---|---|---|---|"]
     for name, value in found.items():
         aim, word = AIMS[name]
@@ -188,19 +190,19 @@ def main() -> None:
         contenders = {}
         for name in names:
             server = stack.enter_context(SERVERS[name](folder / name))
-            contenders[name] = filled(name, server, wheels)
+            contenders[name] = fill_server(name, server, wheels)
         for _ in range(told.rounds):
             for contender in contenders.values():
-                read(contender, told.seconds)
-        results = {name: summary(contender) for name, contender in contenders.items()}
-    print(table(results), flush=True)
-    started = start_with(20_000)
+                measure_reads(contender, told.seconds)
+        results = {name: summarize(contender) for name, contender in contenders.items()}
+    print(format_table(results), flush=True)
+    started = measure_start(20_000)
     print(f"\nstart with 20,000 files: {json.dumps(started)}\n")
     load += [os.getloadavg()[0]] if load else []
     if "devpi" not in results or "twofold" not in results:
         return
-    found = judged(results, started)
-    print(table_of_aims(found))
+    found = compare_with_aims(results, started)
+    print(format_aims(found))
     if set(results) == set(SERVERS):
         setting = {"wheels": told.wheels, "projects": told.projects, "clients": CLIENTS}
         setting |= {"seconds": told.seconds, "rounds": told.rounds}

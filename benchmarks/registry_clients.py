@@ -84,7 +84,7 @@ class Client(asyncio.BufferedProtocol):
             self.closed.set_result(None)
 
 
-async def ask(urls: list[str], seconds: float) -> tuple[float, float, float]:
+async def run_clients(urls: list[str], seconds: float) -> tuple[float, float, float]:
     """(requests a second, median, 99th percentile in ms) of 16 clients on these addresses."""
     end = time.perf_counter() + seconds
     parts = urlsplit(urls[0])

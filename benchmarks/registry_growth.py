@@ -30,9 +30,11 @@ from registry_servers import make_wheel
 from sqlalchemy import insert
 
 from twofold.server.app import open_registry
+from twofold.server.auth import accounts
 from twofold.server.model import Actor, Page, View
-from twofold.server.registry import Registry, conda_pages, people
-from twofold.server.registry.publishing import Upload, publish
+from twofold.server.pages import conda_pages
+from twofold.server.registry import Registry
+from twofold.server.registry.publish import Upload, publish
 from twofold.server.settings import Settings
 from twofold.server.store import channels, pages
 from twofold.server.store.schema import files, labels, projects, shards
@@ -45,7 +47,7 @@ def fill(registry: Registry, count: int) -> None:
     at = "2026-01-01T00:00:00.000000Z"
     numbers = range(1, count + 1)
     with registry.database.write() as db:
-        channels.next_serial(db, 1)
+        channels.take_serial(db, 1)
         db.execute(
             insert(projects),
             [
@@ -61,7 +63,7 @@ def fill(registry: Registry, count: int) -> None:
                 for n in numbers
             ],
         )
-        db.execute(insert(files), [_file(n, at) for n in numbers])
+        db.execute(insert(files), [_make_row(n, at) for n in numbers])
         db.execute(
             insert(labels), [{"channel_id": 1, "file_id": n, "label": "main"} for n in numbers]
         )
@@ -81,7 +83,7 @@ def fill(registry: Registry, count: int) -> None:
         )
 
 
-def _file(number: int, at: str) -> dict[str, object]:
+def _make_row(number: int, at: str) -> dict[str, object]:
     record = {
         "build": "py_0",
         "build_number": 0,
@@ -115,7 +117,7 @@ def _file(number: int, at: str) -> dict[str, object]:
 
 
 @dataclass(frozen=True)
-class Place:
+class GrowingRegistry:
     """A registry with a channel of some size."""
 
     registry: Registry
@@ -132,27 +134,27 @@ class Place:
         now, worked_now = time.perf_counter(), time.process_time()
         return (now - begun) * 1000, (worked_now - worked) * 1000
 
-    def page(self, name: str) -> tuple[Page, float]:
+    def read_page(self, name: str) -> tuple[Page, float]:
         begun = time.perf_counter()
         view = View(self.owner, "main")
-        page, _ = conda_pages.repodata(self.registry, view, "noarch", name)
+        page, _ = conda_pages.get_repodata(self.registry, view, "noarch", name)
         return page, (time.perf_counter() - begun) * 1000
 
-    def shard(self, index: Page, name: str) -> float:
+    def read_shard(self, index: Page, name: str) -> float:
         """The shard of a name that the index must list."""
         packed = zstandard.ZstdDecompressor().decompress(index.body)
         sha256 = msgpack.unpackb(packed)["shards"][name].hex()
         begun = time.perf_counter()
-        conda_pages.shard(self.registry, self.owner, "main", sha256)
+        conda_pages.get_shard(self.registry, self.owner, "main", sha256)
         return (time.perf_counter() - begun) * 1000
 
-    def follows(self) -> float:
+    def wait_for_page(self) -> float:
         """Seconds until repodata.json.zst has the last package."""
         begun = time.perf_counter()
         while True:
-            page, _ = self.page("repodata.json.zst")
+            page, _ = self.read_page("repodata.json.zst")
             with self.registry.database.read() as db:
-                if page.serial >= pages.last_change(db, 1, "main", "noarch"):
+                if page.serial >= pages.get_last_change(db, 1, "main", "noarch"):
                     return time.perf_counter() - begun
             time.sleep(0.05)
 
@@ -161,18 +163,18 @@ def measure(size: int, runs: int) -> dict[str, float]:
     folder = Path(tempfile.mkdtemp(prefix="bench-growth-"))
     try:
         registry = open_registry(Settings(folder / "data"))
-        token = people.first_start(registry)
+        token = accounts.bootstrap_owner(registry)
         assert token is not None
-        place = Place(registry, people.identify(registry, token), folder)
+        place = GrowingRegistry(registry, accounts.identify(registry, token), folder)
         fill(registry, size)
         place.add(0)
-        place.page(SHARDS)
-        place.page("repodata.json.zst")
+        place.read_page(SHARDS)
+        place.read_page("repodata.json.zst")
         rows = []
         for number in range(1, runs + 1):
             added, worked = place.add(number)
-            index, index_ms = place.page(SHARDS)
-            shard_ms = place.shard(index, f"added{number}")
+            index, index_ms = place.read_page(SHARDS)
+            shard_ms = place.read_shard(index, f"added{number}")
             rows.append((added, worked, index_ms, shard_ms, added + index_ms + shard_ms))
         columns = ("publish_ms", "publish_cpu_ms", "shard_index_ms", "shard_ms", "visible_ms")
         found = {
@@ -180,14 +182,14 @@ def measure(size: int, runs: int) -> dict[str, float]:
             for n, name in enumerate(columns)
         }
         found["visible_worst_ms"] = round(max(row[-1] for row in rows), 1)
-        found["repodata_follows_s"] = round(place.follows(), 2)
+        found["repodata_follows_s"] = round(place.wait_for_page(), 2)
         registry.database.close()
         return found
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def table(results: dict[int, dict[str, float]]) -> str:
+def format_table(results: dict[int, dict[str, float]]) -> str:
     names = list(next(iter(results.values())))
     lines = ["| packages | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     for size, row in results.items():
@@ -203,7 +205,7 @@ def main() -> None:
     load = [os.getloadavg()[0]] if hasattr(os, "getloadavg") else []
     results = {size: measure(size, told.runs) for size in told.sizes}
     load += [os.getloadavg()[0]] if load else []
-    print(table(results))
+    print(format_table(results))
     small, large = min(results), max(results)
     growth = results[large]["publish_ms"] / results[small]["publish_ms"]
     print(f"\npublication, {large:,} beside {small:,}: {growth:.2f} times (aim: at most 1.25)")

@@ -60,7 +60,7 @@ class Server:
     pid: int
 
 
-def form(wheel: Wheel) -> tuple[bytes, str]:
+def encode_form(wheel: Wheel) -> tuple[bytes, str]:
     """twine's upload form."""
     digest = hashlib.sha256(wheel.data).hexdigest()
     fields = {
@@ -85,14 +85,14 @@ def form(wheel: Wheel) -> tuple[bytes, str]:
     return body, f"multipart/form-data; boundary={mark}"
 
 
-def poster(url: str, user: str, password: str) -> Callable[[Wheel], float]:
+def make_uploader(url: str, user: str, password: str) -> Callable[[Wheel], float]:
     import requests
 
     session = requests.Session()
     session.trust_env = False
 
     def put(wheel: Wheel) -> float:
-        body, kind = form(wheel)
+        body, kind = encode_form(wheel)
         begun = time.perf_counter()
         answer = session.post(
             url, data=body, headers={"Content-Type": kind}, auth=(user, password), timeout=60
@@ -129,7 +129,7 @@ def wait_for(url: str, process: subprocess.Popen[str]) -> None:
 
 
 @contextmanager
-def running(command: list[str], **options: object) -> Iterator[subprocess.Popen[str]]:
+def start_process(command: list[str], **options: object) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(command, text=True, **options)  # type: ignore[call-overload]
     try:
         yield process
@@ -142,19 +142,19 @@ def running(command: list[str], **options: object) -> Iterator[subprocess.Popen[
 
 
 @contextmanager
-def twofold(folder: Path) -> Iterator[Server]:
+def start_twofold(folder: Path) -> Iterator[Server]:
     command = [sys.executable, "-m", "twofold", "serve", "--port", "0", "--json"]
     command += ["--data", str(folder)]
-    with running(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    with start_process(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())
         base = f"{ready['url']}/main"
-        put = poster(f"{base}/legacy/", "__token__", ready["token"])
+        put = make_uploader(f"{base}/legacy/", "__token__", ready["token"])
         yield Server(lambda name: f"{base}/simple/{name}/", put, process.pid)
 
 
 @contextmanager
-def devpi(folder: Path) -> Iterator[Server]:
+def start_devpi(folder: Path) -> Iterator[Server]:
     port = free_port()
     tools = Path(sys.executable).parent
     subprocess.run(
@@ -165,7 +165,7 @@ def devpi(folder: Path) -> Iterator[Server]:
     )
     command = [str(tools / "devpi-server"), "--serverdir", str(folder), "--port", str(port)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with running(command, **quiet) as process:
+    with start_process(command, **quiet) as process:
         import requests
 
         base = f"http://127.0.0.1:{port}"
@@ -179,28 +179,28 @@ def devpi(folder: Path) -> Iterator[Server]:
             headers={"X-Devpi-Auth": token},
             timeout=20,
         ).raise_for_status()
-        put = poster(f"{base}/root/bench/", "root", secret)
+        put = make_uploader(f"{base}/root/bench/", "root", secret)
         yield Server(lambda name: f"{base}/root/bench/+simple/{name}/", put, process.pid)
 
 
 @contextmanager
-def pypiserver(folder: Path) -> Iterator[Server]:
+def start_pypiserver(folder: Path) -> Iterator[Server]:
     port = free_port()
     folder.mkdir(parents=True)
     command = [str(Path(sys.executable).parent / "pypi-server"), "run", "-p", str(port), "-i"]
     command += ["127.0.0.1", "-P", ".", "-a", ".", "--server", "auto", str(folder)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with running(command, **quiet) as process:
+    with start_process(command, **quiet) as process:
         base = f"http://127.0.0.1:{port}"
         wait_for(base, process)
-        put = poster(f"{base}/", "", "")
+        put = make_uploader(f"{base}/", "", "")
         yield Server(lambda name: f"{base}/simple/{name}/", put, process.pid)
 
 
-SERVERS = {"twofold": twofold, "devpi": devpi, "pypiserver": pypiserver}
+SERVERS = {"twofold": start_twofold, "devpi": start_devpi, "pypiserver": start_pypiserver}
 
 
-def memory(pid: int) -> float:
+def measure_memory(pid: int) -> float:
     """Resident memory of a process and its children, in MB."""
     import psutil
 

@@ -21,18 +21,18 @@ def main() -> None:
             table = json.loads(wheel.read("conda_pypi/grayskull_pypi_mapping.json"))
             licence = next(n for n in wheel.namelist() if n.endswith(".dist-info/licenses/LICENSE"))
             (NAMES / "LICENSE.conda-pypi").write_bytes(wheel.read(licence))
-    lines = sorted({line for record in table.values() if (line := line_of(record))})
+    lines = sorted({line for record in table.values() if (line := format_line(record))})
     head = "# pypi conda imported; '=' says the same (see README.md)\n"
     text = head + "".join(f"{line}\n" for line in lines)
     (NAMES / "conda_forge.txt").write_text(text, encoding="utf-8", newline="\n")
-    same = sorted({name for record in table.values() if (name := same_name(record))})
+    same = sorted({name for record in table.values() if (name := find_same_name(record))})
     head = "# the same in both worlds, and imported under that name (see README.md)\n"
     text = head + "".join(f"{name}\n" for name in same)
     (NAMES / "conda_forge_same.txt").write_text(text, encoding="utf-8", newline="\n")
     print(f"{len(lines)} names, {len(same)} more that are the same")
 
 
-def line_of(record: dict[str, str]) -> str:
+def format_line(record: dict[str, str]) -> str:
     """The table's line for one project, or '' where its names follow from each other."""
     pypi = re.sub(r"[-_.]+", "-", record["pypi_name"]).lower()
     if re.fullmatch(r"[0-9a-f]{50,}", pypi):  # hashes that slipped into the source
@@ -46,10 +46,10 @@ def line_of(record: dict[str, str]) -> str:
     return f"{pypi} {conda} {imported}"
 
 
-def same_name(record: dict[str, str]) -> str:
+def find_same_name(record: dict[str, str]) -> str:
     """A plain word that `line_of` leaves out because it is the same everywhere, else ''."""
     pypi = re.sub(r"[-_.]+", "-", record["pypi_name"]).lower()
-    return "" if line_of(record) or re.fullmatch(r"[0-9a-f]{50,}", pypi) else pypi
+    return "" if format_line(record) or re.fullmatch(r"[0-9a-f]{50,}", pypi) else pypi
 
 
 if __name__ == "__main__":

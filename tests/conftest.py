@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.clients import Clients
-from tests.registry import Registry
+from tests.clients.installers import Clients
+from tests.servers.registry import Registry
 
 PROJECTS = Path(__file__).parent / "projects"
 
@@ -77,7 +77,7 @@ def sample(tmp_path: Path) -> Callable[[str], Path]:
 
 
 @dataclass(frozen=True)
-class Ran:
+class CommandResult:
     """A finished command line."""
 
     code: int
@@ -90,10 +90,12 @@ class Ran:
 
 
 @pytest.fixture
-def twofold(tmp_path: Path) -> Callable[..., Ran]:
+def twofold(tmp_path: Path) -> Callable[..., CommandResult]:
     """Run `twofold ...` as a process of its own, in `cwd` (the test's folder unless said)."""
 
-    def run(*words: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None) -> Ran:
+    def run(
+        *words: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None
+    ) -> CommandResult:
         done = subprocess.run(
             [sys.executable, "-m", "twofold", *map(str, words)],
             cwd=cwd or tmp_path,
@@ -103,7 +105,7 @@ def twofold(tmp_path: Path) -> Callable[..., Ran]:
             timeout=300,
             check=False,
         )
-        return Ran(done.returncode, done.stdout, done.stderr)
+        return CommandResult(done.returncode, done.stdout, done.stderr)
 
     return run
 
@@ -147,7 +149,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def offline(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Path:
     """A channel with the running python repacked and numpy converted: there is no conda-forge."""
-    from twofold.install.interpreter import repack_python
+    from twofold.install.repack_python import repack_python
 
     channel = tmp_path_factory.mktemp("offline")
     repack_python(channel)

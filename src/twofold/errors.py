@@ -20,7 +20,7 @@ __all__ = [
     "Problem",
     "ProjectErrors",
     "Refused",
-    "ToolFailed",
+    "SubprocessFailed",
     "TwofoldError",
     "Unreachable",
     "UsageError",
@@ -35,7 +35,7 @@ class BadFile(TwofoldError):
     """A file that is not what its name says, is damaged, or could do harm when unpacked."""
 
 
-class ToolFailed(TwofoldError):
+class SubprocessFailed(TwofoldError):
     """A program that twofold ran failed. `output` is what it printed (text, may be long)."""
 
     def __init__(self, message: str, hint: str = "", where: str = "", output: str = "") -> None:

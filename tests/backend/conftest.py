@@ -7,24 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.samples import SAMPLES, Files, call_hook, copy_sample, git
-from twofold.new.start import NewProject, start
+from tests.factories.sample_projects import SAMPLES, BuiltFiles, call_hook, copy_sample, git
+from twofold.new.start import NewProject, start_project
 
 REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Files]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], BuiltFiles]:
     """A sample's sdist and wheel, each built once in a whole run."""
-    made: dict[str, Files] = {}
+    made: dict[str, BuiltFiles] = {}
 
-    def build(name: str) -> Files:
+    def build(name: str) -> BuiltFiles:
         if name not in made:
             folder = tmp_path_factory.mktemp(name)
             project = copy_sample(name, folder / "project")
             out = folder / "out"
             sdist = out / call_hook("build_sdist", project, out)
-            made[name] = Files(sdist, out / call_hook("build_wheel", project, out))
+            made[name] = BuiltFiles(sdist, out / call_hook("build_wheel", project, out))
         return made[name]
 
     return build
@@ -44,7 +44,7 @@ def every_project(project: Callable[[str], Path], tmp_path: Path) -> Callable[[s
         if name in ("twofold", "twofold_build"):
             return REPOSITORY / ("backend" if name == "twofold_build" else ".")
         if name == "new":
-            start(NewProject("new_sample", tmp_path / "new_sample"))
+            start_project(NewProject("new_sample", tmp_path / "new_sample"))
             return tmp_path / "new_sample"
         root = project(name)
         if name == "git_version":

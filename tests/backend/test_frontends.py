@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tests import frontends
-from tests.backend.samples import EVERY, SAMPLES, Files, call_hook, git
-from twofold.indexes import uv_certificates
+from tests.clients import build_frontends
+from tests.factories.sample_projects import EVERY, SAMPLES, BuiltFiles, call_hook, git
+from twofold.pip_config import get_uv_certificates
 from twofold_build.errors import ProjectErrors
-from twofold_build.project import read_project
+from twofold_build.pyproject import read_project
 
 Project = Callable[[str], Path]
-Built = Callable[[str], Files]
+Built = Callable[[str], BuiltFiles]
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -97,13 +97,13 @@ def test_build_makes_the_wheel_from_the_sdist(
             assert (prepared / name).read_bytes() == data
 
 
-@pytest.mark.parametrize("name", frontends.ALL)
+@pytest.mark.parametrize("name", build_frontends.FRONTENDS)
 def test_every_frontend_makes_the_same_wheels_of_all_samples(
     name: str, built: Built, every_project: Callable[[str], Path], tmp_path: Path
 ) -> None:
     roots = [every_project(sample) for sample in EVERY]
     out = tmp_path / "made"
-    frontends.ALL[name](out, *roots)
+    build_frontends.FRONTENDS[name](out, *roots)
     assert len(list(out.glob("*.whl"))) == len(EVERY)
     for sample in SAMPLES:
         files = built(sample)
@@ -152,7 +152,7 @@ def test_every_frontend_builds_in_isolation(
     }
     environ = {
         **os.environ,
-        **uv_certificates(),
+        **get_uv_certificates(),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PIP_FIND_LINKS": f"{links} {os.environ.get('PIP_FIND_LINKS', '')}",
         "UV_FIND_LINKS": str(links),

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.backend.samples import git
+from tests.factories.sample_projects import git
 from twofold_build.globs import Globs
-from twofold_build.ignore import Ignore, ignore_of
+from twofold_build.ignore import IgnoreRules, load_ignore_rules
 
 FILES = [
     "a.py", "b.txt", "key.secret", "build/x.py", "build/deep/y.txt", "src/a.py", "src/build/z.py",
@@ -23,15 +23,15 @@ def ignored_by_us(root: Path, files: list[str]) -> set[str]:
     """Walk as the backend does: what lies in an ignored folder is not looked at."""
     found = set()
     for path in files:
-        ignore: Ignore = ignore_of(str(root))
+        ignore: IgnoreRules = load_ignore_rules(str(root))
         parts = path.split("/")
         for depth in range(1, len(parts) + 1):
             here = "/".join(parts[:depth])
-            if ignore.reason(here, is_folder=depth < len(parts)):
+            if ignore.explain(here, is_folder=depth < len(parts)):
                 found.add(path)
                 break
             if depth < len(parts):
-                ignore = ignore.inside(here, str(root / here))
+                ignore = ignore.enter(here, str(root / here))
     return found
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.samples import call_hook
-from twofold_build.build import plan
+from tests.factories.sample_projects import call_hook
+from twofold_build.build import make_plan
 from twofold_build.errors import ProjectErrors
 
 Project = Callable[[str], Path]
@@ -26,7 +26,7 @@ def test_a_link_out_of_the_project_is_refused_with_its_path(
     (tmp_path / "folder").mkdir()
     (root / "flat_sample" / "leaks").symlink_to(tmp_path / "folder")
     with pytest.raises(ProjectErrors) as caught:
-        plan(root)
+        make_plan(root)
     told = str(caught.value)
     assert "'flat_sample/leak.txt' is a link that leads out of the project" in told
     assert "'flat_sample/leaks' is a link that leads out of the project" in told
@@ -41,7 +41,7 @@ def test_a_readme_or_licence_that_leads_out_is_refused_too(
     (root / named).unlink(missing_ok=True)
     (root / named).symlink_to(tmp_path / "outside")
     with pytest.raises(ProjectErrors, match="leads out of the project"):
-        plan(root)
+        make_plan(root)
 
 
 def test_a_link_inside_is_packed_as_what_it_shows(project: Project, tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_link_to_a_folder_around_it_is_followed_no_further(project: Project) -
     root = project("flat_layout")
     (root / "flat_sample" / "round").symlink_to("..")
     (root / "flat_sample" / "self").symlink_to(".")
-    planned = plan(root)
+    planned = make_plan(root)
     assert not any("round/" in file.path or "self/" in file.path for file in planned.pack.files)
     assert ("flat_sample/round", "a link to a folder it lies in") in planned.pack.left_out
 
@@ -70,7 +70,7 @@ def test_a_link_to_nothing_is_told(project: Project) -> None:
     root = project("flat_layout")
     (root / "flat_sample" / "gone.py").symlink_to("nowhere.py")
     with pytest.raises(ProjectErrors, match=r"'flat_sample/gone.py' is a link to nothing"):
-        plan(root)
+        make_plan(root)
 
 
 @pytest.mark.parametrize("named", ["flat_sample", "shared"])
@@ -87,11 +87,11 @@ def test_a_module_or_data_folder_that_is_itself_a_link_out_is_refused(
             file.write('\n[tool.twofold.wheel.data]\ndata = "shared"\n')
     (root / named).symlink_to(outside)
     with pytest.raises(ProjectErrors, match=rf"'{named}' is a link that leads out of the project"):
-        plan(root)
+        make_plan(root)
 
 
 def test_a_module_that_is_a_link_to_a_folder_of_the_project_is_followed(project: Project) -> None:
     root = project("flat_layout")
     (root / "flat_sample").rename(root / "code")
     (root / "flat_sample").symlink_to("code")
-    assert "flat_sample/__init__.py" in [file.path for file in plan(root).pack.files]
+    assert "flat_sample/__init__.py" in [file.path for file in make_plan(root).pack.files]

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from packaging.metadata import Metadata
 
-from tests.backend.samples import EVERY, SAMPLES, Files
-from tests.backend.samples import call_hook as call
-from tests.judges import Verdict, judge
-from twofold_build.build import LATEST, plan
+from tests.clients.checkers import CheckerFindings, run_all_checkers
+from tests.factories.sample_projects import EVERY, SAMPLES, BuiltFiles
+from tests.factories.sample_projects import call_hook as call
+from twofold_build.build import LATEST, make_plan
 from twofold_build.errors import TwofoldError
-from twofold_build.project import read_project
+from twofold_build.pyproject import read_project
 
-Built = Callable[[str], Files]
+Built = Callable[[str], BuiltFiles]
 
 
 def test_the_wheel_of_the_unpacked_sdist_is_the_wheel_of_the_tree(
@@ -50,19 +50,19 @@ def test_the_sdist_of_the_unpacked_sdist_is_the_same(
 
 def test_the_wheel_holds_nothing_that_the_sdist_does_not(each_sample: str, built: Built) -> None:
     files = built(each_sample)
-    packed = set(files.in_sdist.values())
+    packed = set(files.sdist_files.values())
     made = ("METADATA", "WHEEL", "RECORD", "entry_points.txt")
-    for path, data in files.in_wheel.items():
+    for path, data in files.wheel_files.items():
         assert data in packed or path.rpartition("/")[2] in made, path
 
 
 def test_metadata_is_the_same_in_both(each_sample: str, built: Built) -> None:
     files = built(each_sample)
-    assert files.in_sdist["PKG-INFO"] == files.metadata.encode()
+    assert files.sdist_files["PKG-INFO"] == files.metadata.encode()
 
 
 #: What a judge says of a sample because of the case that it stands for.
-FAULTS: dict[str, Verdict] = {
+FAULTS: dict[str, CheckerFindings] = {
     "several_modules": {"check-wheel-contents": {"W009"}},  # several entries at the top
     "single_module": {"check-wheel-contents": {"W003", "W009"}},  # its stub beside it
     "twofold": {"check-wheel-contents": {"W004"}},  # alembic's revisions begin with their number
@@ -78,8 +78,10 @@ def test_judges_that_nobody_here_wrote_have_nothing_against_a_sample(
         files = built(name)
     else:
         out = tmp_path / "out"
-        files = Files(out / call("build_sdist", root, out), out / call("build_wheel", root, out))
-    assert judge(files.wheel, files.sdist, root) == FAULTS.get(name, {})
+        files = BuiltFiles(
+            out / call("build_sdist", root, out), out / call("build_wheel", root, out)
+        )
+    assert run_all_checkers(files.wheel, files.sdist, root) == FAULTS.get(name, {})
     assert read_project(root).name
 
 
@@ -150,7 +152,7 @@ def test_a_source_date_epoch_that_is_no_time_is_told(
 ) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
     with pytest.raises(TwofoldError, match="SOURCE_DATE_EPOCH") as caught:
-        plan(project("flat_layout"))
+        make_plan(project("flat_layout"))
     assert caught.value.problems[0].hint
 
 
@@ -194,7 +196,7 @@ def test_every_key_of_the_project_table_reaches_the_metadata(built: Built) -> No
         'odd; (os_name == "nt" or os_name == "java") and extra == "plot-tools"',
     ]
     assert metadata.project_urls == {"Homepage": "https://example.org/sample"}
-    assert built("full_metadata").in_wheel[
+    assert built("full_metadata").wheel_files[
         "full_metadata_sample-1.2.0rc1.dist-info/entry_points.txt"
     ].decode() == (
         "[console_scripts]\nfull-sample = full_metadata_sample.cli:main\n\n"
@@ -231,7 +233,7 @@ def test_import_names_are_found_and_written_where_the_name_does_not_tell_them(
 
 def test_files_go_where_they_belong(built: Built) -> None:
     files = built("data_files")
-    wheel = set(files.in_wheel)
+    wheel = set(files.wheel_files)
     assert {
         "data_files/__init__.py",
         "data_files/raw.bin",
@@ -243,7 +245,7 @@ def test_files_go_where_they_belong(built: Built) -> None:
         "data_files-1.0.dist-info/sboms/bom.cdx.json",
     } <= wheel
     assert "data_files/speed.pyx" not in wheel
-    sdist = set(files.in_sdist)
+    sdist = set(files.sdist_files)
     assert {"docs/guide.md", "docs/more/deep.md", "tests/test_data.py"} <= sdist
     assert {"src/data_files/speed.pyx", "scripts/data-files-script"} <= sdist
     assert not {"docs/picture.svg", "tests/big/input.txt"} & sdist
@@ -252,7 +254,7 @@ def test_files_go_where_they_belong(built: Built) -> None:
 
 
 def test_gitignore_is_obeyed_and_named_files_are_kept(built: Built) -> None:
-    assert sorted(p for p in built("gitignored").in_wheel if ".dist-info" not in p) == [
+    assert sorted(p for p in built("gitignored").wheel_files if ".dist-info" not in p) == [
         "gitignored/__init__.py",
         "gitignored/_generated.py",
         "gitignored/built/inside.py",
@@ -262,7 +264,7 @@ def test_gitignore_is_obeyed_and_named_files_are_kept(built: Built) -> None:
 
 
 def test_only_named_modules_are_packed(built: Built) -> None:
-    assert sorted(p for p in built("several_modules").in_wheel if ".dist-info" not in p) == [
+    assert sorted(p for p in built("several_modules").wheel_files if ".dist-info" not in p) == [
         "_helper.py",
         "first_part/__init__.py",
         "second_part/__init__.py",
@@ -272,11 +274,11 @@ def test_only_named_modules_are_packed(built: Built) -> None:
 
 def test_the_other_layouts_are_packed_as_they_are_imported(built: Built) -> None:
     assert {"sample/space/__init__.py", "sample/space/deep/inner.py"} <= set(
-        built("namespace").in_wheel
+        built("namespace").wheel_files
     )
-    assert {"single_module.py", "single_module.pyi"} <= set(built("single_module").in_wheel)
-    assert "flat_sample/__init__.py" in built("flat_layout").in_wheel
-    assert "sample-stubs/__init__.pyi" in built("stubs_only").in_wheel
+    assert {"single_module.py", "single_module.pyi"} <= set(built("single_module").wheel_files)
+    assert "flat_sample/__init__.py" in built("flat_layout").wheel_files
+    assert "sample-stubs/__init__.pyi" in built("stubs_only").wheel_files
 
 
 def test_a_version_in_the_code_is_read_without_running_it(built: Built) -> None:
@@ -286,7 +288,7 @@ def test_a_version_in_the_code_is_read_without_running_it(built: Built) -> None:
 
 def test_long_paths_survive(built: Built, tmp_path: Path) -> None:
     files = built("long_paths")
-    names = {path for path in files.in_sdist if path.startswith("src/")}
+    names = {path for path in files.sdist_files if path.startswith("src/")}
     assert max(map(len, names)) > 190
     if shutil.which("tar"):
         subprocess.run(["tar", "xzf", files.sdist, "-C", tmp_path], check=True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from twofold_build.toml import _NotPlain, _Plain
+from twofold_build.toml import _NotPlain, _PlainParser
 
 _PIECES = [
     "[", "]", "[[", "]]", "{", "}", "=", ",", ".", "\n", "\n", " ", "  ", "#", "# note\n", '"', "'",
@@ -19,10 +19,10 @@ _PIECES = [
 ]  # fmt: skip
 
 
-def agrees(text: str) -> bool:
+def is_read_alike(text: str) -> bool:
     """Whether the reader took the text; then it must have read what tomllib reads."""
     try:
-        read = _Plain(text).document()
+        read = _PlainParser(text).document()
     except _NotPlain:
         return False
     assert read == tomllib.loads(text)
@@ -32,7 +32,7 @@ def agrees(text: str) -> bool:
 @settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(_PIECES), max_size=14).map("".join))
 def test_what_is_read_by_hand_is_what_tomllib_reads(text: str) -> None:
-    agrees(text)
+    is_read_alike(text)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_what_is_read_by_hand_is_what_tomllib_reads(text: str) -> None:
     ],
 )
 def test_plain_texts_are_taken(text: str) -> None:
-    assert agrees(text)
+    assert is_read_alike(text)
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,12 @@ def test_plain_texts_are_taken(text: str) -> None:
      "a", "a =", "[a", "[a]b", 'a = "x', "a = 1 b = 2", "= 1", "a = 01", "[[a]]\n[a]", "a = '''x'"],
 )  # fmt: skip
 def test_what_is_wrong_is_left_to_tomllib(text: str) -> None:
-    assert not agrees(text)
+    assert not is_read_alike(text)
 
 
 def test_every_sample_and_this_repository_are_read_alike() -> None:
     root = Path(__file__).parents[2]
     files = [root / "pyproject.toml", root / "backend" / "pyproject.toml"]
     files += sorted((root / "tests" / "projects").glob("*/pyproject.toml"))
-    taken = [agrees(path.read_text("utf-8")) for path in files]
+    taken = [is_read_alike(path.read_text("utf-8")) for path in files]
     assert sum(taken) > len(taken) / 2

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from twofold_build import tar_writer, zip_writer
-from twofold_build.archive import Entry, content_of
+from twofold_build.archive import Entry, to_content
 from twofold_build.build import EARLIEST
 from twofold_build.tar_writer import TarGzWriter
 from twofold_build.zip_writer import ZipWriter
@@ -42,7 +42,7 @@ def test_any_files_come_back_from_both(
     tarred = TarGzWriter(str(tmp_path / "x.tar.gz"), "top", EARLIEST)
     for path, (data, executable) in files.items():
         for writer in (zipped, tarred):
-            writer.add(Entry(path, data=data, executable=executable), content_of(data))
+            writer.add(Entry(path, data=data, executable=executable), to_content(data))
     zipped.close()
     tarred.close()
     with zipfile.ZipFile(tmp_path / "x.zip") as archive:
@@ -69,7 +69,7 @@ def test_an_archive_over_the_old_limits_needs_and_has_zip64(
     data = bytes(range(256)) * 40
     writer = ZipWriter(str(tmp_path / "x.zip"), EARLIEST)
     for number in range(30):
-        writer.add(Entry(f"f{number}"), content_of(data))
+        writer.add(Entry(f"f{number}"), to_content(data))
     writer.close()
     with zipfile.ZipFile(tmp_path / "x.zip") as archive:
         assert archive.testzip() is None
@@ -78,7 +78,7 @@ def test_an_archive_over_the_old_limits_needs_and_has_zip64(
 
 
 def test_a_size_over_the_ustar_limit_is_told_in_a_pax_header() -> None:
-    block = tar_writer.header("big.bin", 9 << 30, False, EARLIEST)
+    block = tar_writer.make_tar_header("big.bin", 9 << 30, False, EARLIEST)
     assert len(block) == 3 * 512
     info = tarfile.TarInfo.frombuf(block[:512], "utf-8", "strict")
     assert info.type == tarfile.XHDTYPE
@@ -88,10 +88,10 @@ def test_a_size_over_the_ustar_limit_is_told_in_a_pax_header() -> None:
 @pytest.mark.slow
 def test_a_file_over_four_gigabytes_can_be_packed(tmp_path: Path) -> None:
     data = bytes((4 << 30) + 5)
-    content = content_of(data)
+    content = to_content(data)
     zipped = ZipWriter(str(tmp_path / "x.zip"), EARLIEST)
     zipped.add(Entry("zeros"), content)
-    zipped.add(Entry("after", data=b"x"), content_of(b"x"))
+    zipped.add(Entry("after", data=b"x"), to_content(b"x"))
     zipped.close()
     with zipfile.ZipFile(tmp_path / "x.zip") as archive:
         assert archive.getinfo("zeros").file_size == len(data)
@@ -105,7 +105,7 @@ def test_other_programs_read_them(program: str, tmp_path: Path) -> None:
     zipped = ZipWriter(str(tmp_path / "x.zip"), EARLIEST)
     tarred = TarGzWriter(str(tmp_path / "x.tar.gz"), "top", EARLIEST)
     for number in range(40):
-        content = content_of(bytes([number]) * 5000 * number)
+        content = to_content(bytes([number]) * 5000 * number)
         for writer in (zipped, tarred):
             writer.add(Entry(f"folder/file{number}"), content)
     zipped.close()
@@ -135,6 +135,6 @@ def test_the_compressor_without_isal_is_zlib_and_what_it_packs_is_the_same(tmp_p
 
 def test_an_abort_leaves_nothing(tmp_path: Path) -> None:
     writer = ZipWriter(str(tmp_path / "x.zip"), EARLIEST)
-    writer.add(Entry("a"), content_of(b"a"))
+    writer.add(Entry("a"), to_content(b"a"))
     writer.abort()
     assert list(tmp_path.iterdir()) == []

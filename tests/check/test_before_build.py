@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.check.samples import PROJECTS, code
-from tests.conftest import Ran
-from twofold.check import check_before_build, check_project
-from twofold.check.rules import BY_CODE
-from twofold_build.archive import content_of
-from twofold_build.project import read_project
+from tests.conftest import CommandResult
+from twofold.check import check_project, find_build_errors
+from twofold.check.rule_table import BY_CODE
+from twofold_build.archive import to_content
+from twofold_build.pyproject import read_project
 
 
 def before(root: Path) -> list[str]:
-    return [finding.code for finding in check_before_build(root, read_project(root))]
+    return [finding.code for finding in find_build_errors(root, read_project(root))]
 
 
 ERRORS = sorted(c for c in PROJECTS if c > "TF012" and BY_CODE[c].severity == "error")
@@ -105,22 +105,22 @@ def test_a_cache_that_cannot_be_written_is_done_without(
 
 def test_contents_that_were_read_already_are_not_read_again(project: Callable[..., Path]) -> None:
     root = project(code("x = 1"))
-    known = {"src/pkg/__init__.py": content_of(b"x = (1")}
-    found = check_before_build(root, read_project(root), None, known)
+    known = {"src/pkg/__init__.py": to_content(b"x = (1")}
+    found = find_build_errors(root, read_project(root), None, known)
     assert [finding.code for finding in found] == ["TF101"]
 
 
 def test_many_new_modules_are_read_by_several_processes(
     project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twofold.check.reading.MANY", 1000)
+    monkeypatch.setattr("twofold.check.reading.PARALLEL_BYTES", 1000)
     many = {f"src/pkg/m{number}.py": f"x = {number}\n" * 30 for number in range(40)}
     root = project({**many, "src/pkg/m7.py": "x = (1"})
-    assert [f.where for f in check_before_build(root, read_project(root))] == ["src/pkg/m7.py:1"]
+    assert [f.where for f in find_build_errors(root, read_project(root))] == ["src/pkg/m7.py:1"]
 
 
 def test_the_build_of_a_project_with_an_error_writes_nothing(
-    project: Callable[..., Path], twofold: Callable[..., Ran]
+    project: Callable[..., Path], twofold: Callable[..., CommandResult]
 ) -> None:
     root = project(code("def f(:"))
     ran = twofold("build", root)

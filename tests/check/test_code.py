@@ -12,10 +12,10 @@ import pytest
 
 from tests.check.samples import code
 from twofold.check import check_project
-from twofold.check.facts import facts_of, from_json, to_json
-from twofold.check.python_news import BUILTINS, GONE, MODULES, NAMES
+from twofold.check.facts import from_json, parse_facts, to_json
 from twofold.check.pythons_allowed import allowed_minors
-from twofold.check.syntax import features
+from twofold.check.stdlib_versions import BUILTINS, MODULES, NAMES, REMOVED
+from twofold.check.syntax import find_features
 
 HERE = sys.version_info[1]
 
@@ -60,7 +60,7 @@ def severities(root: Path) -> dict[str, str]:
     ],
 )
 def test_a_newer_feature_is_recognised(source: str, minor: int) -> None:
-    found = facts_of(source.encode())
+    found = parse_facts(source.encode())
     assert found.mistake is None
     assert [feature[0] for feature in found.features] == [minor]
 
@@ -79,24 +79,24 @@ def test_a_newer_feature_is_recognised(source: str, minor: int) -> None:
     ],
 )
 def test_what_python_3_7_reads_needs_nothing_newer(source: str) -> None:
-    assert facts_of(source.encode()).features == ()
+    assert parse_facts(source.encode()).features == ()
 
 
 def test_the_compilers_own_mistakes_are_found_too() -> None:
-    found = facts_of(b"x = 1\nreturn x\n").mistake
+    found = parse_facts(b"x = 1\nreturn x\n").mistake
     assert found is not None
     assert found.line == 2
 
 
 @pytest.mark.parametrize("source", [b"x = '\xff'", b"\x00", b"(" * 500, b"def f(a, a): ..."])
 def test_no_bytes_make_the_reading_of_a_module_fail(source: bytes) -> None:
-    assert facts_of(source).mistake is not None
+    assert parse_facts(source).mistake is not None
 
 
 def test_facts_survive_the_cache() -> None:
     import json
 
-    facts = facts_of(Path(features.__code__.co_filename).read_bytes())
+    facts = parse_facts(Path(find_features.__code__.co_filename).read_bytes())
     assert from_json(json.loads(json.dumps(to_json(facts)))) == facts
 
 
@@ -115,8 +115,8 @@ def test_the_modules_that_came_and_went_agree_with_this_python() -> None:
         ran = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
         assert (ran.returncode == 0) == (minor <= HERE), module
     there = sys.stdlib_module_names
-    assert {m for m, minor in GONE.items() if minor <= HERE} & there == set()
-    assert {m for m, minor in GONE.items() if minor > HERE} <= there
+    assert {m for m, minor in REMOVED.items() if minor <= HERE} & there == set()
+    assert {m for m, minor in REMOVED.items() if minor > HERE} <= there
 
 
 @pytest.mark.parametrize(
@@ -337,7 +337,7 @@ def test_well_known_projects_are_found_under_their_import_names(
     ],
 )
 def test_what_is_guarded_or_only_looks_new_needs_nothing_newer(source: str) -> None:
-    assert facts_of(source.encode()).features == ()
+    assert parse_facts(source.encode()).features == ()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.check.samples import code
-from tests.conftest import Ran
+from tests.conftest import CommandResult
 from twofold.check import check_project
 from twofold.check.fixes import apply_fixes
 
@@ -18,7 +18,7 @@ _DEPENDENCIES = "dependencies = []"
 
 
 def test_findings_go_to_stdout_and_the_count_to_stderr(
-    project: Callable[..., Path], twofold: Callable[..., Ran]
+    project: Callable[..., Path], twofold: Callable[..., CommandResult]
 ) -> None:
     ran = twofold("check", project(code("import telnetlib\nx = (1")))
     assert ran.code == 1
@@ -30,7 +30,7 @@ def test_findings_go_to_stdout_and_the_count_to_stderr(
 
 
 def test_warnings_alone_leave_the_exit_code_at_0(
-    project: Callable[..., Path], twofold: Callable[..., Ran]
+    project: Callable[..., Path], twofold: Callable[..., CommandResult]
 ) -> None:
     ran = twofold("check", cwd=project({"src/pkg/a.orig": ""}))
     assert ran.code == 0
@@ -39,7 +39,7 @@ def test_warnings_alone_leave_the_exit_code_at_0(
 
 
 def test_json_tells_code_place_and_hint_of_each_finding(
-    project: Callable[..., Path], twofold: Callable[..., Ran]
+    project: Callable[..., Path], twofold: Callable[..., CommandResult]
 ) -> None:
     ran = twofold("check", "--json", project(toml={"3.9": "x"}))
     told = json.loads(ran.out)
@@ -52,7 +52,7 @@ def test_json_tells_code_place_and_hint_of_each_finding(
 
 
 def test_github_gets_annotations_with_file_and_line(
-    project: Callable[..., Path], twofold: Callable[..., Ran]
+    project: Callable[..., Path], twofold: Callable[..., CommandResult]
 ) -> None:
     root = project(code("x = 100%\n"))
     ran = twofold("check", "--github", cwd=root)
@@ -63,7 +63,7 @@ def test_github_gets_annotations_with_file_and_line(
 
 
 def test_a_rule_can_be_left_out_for_once_or_for_good(
-    project: Callable[..., Path], twofold: Callable[..., Ran]
+    project: Callable[..., Path], twofold: Callable[..., CommandResult]
 ) -> None:
     root = project(code("import numpy"))
     assert twofold("check", root).code == 1
@@ -77,7 +77,7 @@ def test_a_rule_can_be_left_out_for_once_or_for_good(
 
 
 def test_wrong_paths_are_told_without_a_traceback(
-    project: Callable[..., Path], twofold: Callable[..., Ran], tmp_path: Path
+    project: Callable[..., Path], twofold: Callable[..., CommandResult], tmp_path: Path
 ) -> None:
     (tmp_path / "notes.txt").write_text("")
     (tmp_path / "empty").mkdir()
@@ -92,7 +92,7 @@ def test_wrong_paths_are_told_without_a_traceback(
 
 
 def test_fix_repairs_what_is_certain_and_nothing_else(
-    project: Callable[..., Path], twofold: Callable[..., Ran]
+    project: Callable[..., Path], twofold: Callable[..., CommandResult]
 ) -> None:
     root = project(
         toml={
@@ -127,7 +127,7 @@ classifiers = [
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
 def test_fix_keeps_the_mode_and_the_link_of_the_file(
-    project: Callable[..., Path], twofold: Callable[..., Ran]
+    project: Callable[..., Path], twofold: Callable[..., CommandResult]
 ) -> None:
     root = project(toml={_DEPENDENCIES: "dependancies = []"})
     (root / "pyproject.toml").rename(root / "real.toml")
@@ -140,7 +140,7 @@ def test_fix_keeps_the_mode_and_the_link_of_the_file(
 
 
 def test_fix_leaves_a_right_project_as_it_is(
-    project: Callable[..., Path], twofold: Callable[..., Ran]
+    project: Callable[..., Path], twofold: Callable[..., CommandResult]
 ) -> None:
     root = project()
     told = (root / "pyproject.toml").read_bytes()

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.check.test_files import GOOD
-from tests.formats.making import member, put_conda, put_sdist, put_wheel
+from tests.factories.artifacts import make_member, write_conda, write_sdist, write_wheel
 from twofold.check import artifact_findings, check_file
 
 _SETTINGS = settings(
@@ -29,11 +29,11 @@ def test_a_damaged_file_gives_findings_or_is_still_right(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     if kind == 0:
-        path = put_wheel(folder, None, GOOD)
+        path = write_wheel(folder, None, GOOD)
     elif kind == 1:
-        path = put_sdist(folder, member("my_package-1.0.0/a.py", b"x = 1\n"), metadata=GOOD)
+        path = write_sdist(folder, make_member("my_package-1.0.0/a.py", b"x = 1\n"), metadata=GOOD)
     else:
-        path = put_conda(folder, ending=".conda" if kind == 2 else ".tar.bz2")
+        path = write_conda(folder, ending=".conda" if kind == 2 else ".tar.bz2")
     content = bytearray(path.read_bytes())
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(0, len(content) - 1))

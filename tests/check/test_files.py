@@ -9,11 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Ran
-from tests.formats import zips
-from tests.formats.making import member, put_conda, put_sdist, put_wheel, put_zip, wheel_files
+from tests.conftest import CommandResult
+from tests.factories.artifacts import (
+    make_member,
+    make_wheel_files,
+    write_conda,
+    write_sdist,
+    write_wheel,
+    write_zip,
+)
+from tests.formats import bad_zips
 from twofold.check import artifact_findings, check_file, check_files, check_project
-from twofold.check.rules import BY_CODE, RULES
+from twofold.check.rule_table import BY_CODE, RULES
 from twofold.conda_metadata import CondaPackage
 
 GOOD = """\
@@ -37,7 +44,7 @@ def clash(subdir: str) -> Callable[[Path], Path]:
     package = CondaPackage("my_package", "1.0.0", subdir=subdir, noarch=noarch)
     inside = "site-packages" if noarch else "lib/python3.11/site-packages"
     files = {f"{inside}/my_package/{name}": b"1\n" for name in ("A.txt", "a.txt")}
-    return lambda folder: put_conda(folder, package, files)
+    return lambda folder: write_conda(folder, package, files)
 
 
 def code(text: str, **others: str) -> dict[str, bytes]:
@@ -49,7 +56,7 @@ def wheel(files: dict[str, bytes] | None = None, **fields: str) -> Callable[[Pat
     """A wheel with these files; `fields` are put into or replace those of its metadata."""
 
     def make(folder: Path) -> Path:
-        return put_wheel(folder, files, with_fields(**fields))
+        return write_wheel(folder, files, with_fields(**fields))
 
     return make
 
@@ -66,7 +73,7 @@ def with_fields(**fields: str) -> str:
 
 def rst(text: str) -> Callable[[Path], Path]:
     metadata = with_fields(Description_Content_Type="text/x-rst").replace("# my_package\n", text)
-    return lambda folder: put_wheel(folder, None, metadata)
+    return lambda folder: write_wheel(folder, None, metadata)
 
 
 def lie(name: str) -> Callable[[Path], Path]:
@@ -74,7 +81,7 @@ def lie(name: str) -> Callable[[Path], Path]:
 
     def make(folder: Path) -> Path:
         path = folder / "my_package-1.0.0-py3-none-any.whl"
-        path.write_bytes(zips.LIES[name][0]())
+        path.write_bytes(bad_zips.BAD_ZIPS[name][0]())
         return path
 
     return make
@@ -87,20 +94,20 @@ def page(folder: Path) -> Path:
 
 
 def unlisted(folder: Path) -> Path:
-    files = wheel_files(metadata=GOOD)
+    files = make_wheel_files(metadata=GOOD)
     record = files.pop(f"{DIST_INFO}/RECORD")
     files["my_package/extra.py"] = b"x = 1\n"
-    return put_zip(
+    return write_zip(
         folder / "my_package-1.0.0-py3-none-any.whl", files | {f"{DIST_INFO}/RECORD": record}
     )
 
 
 def of_linux(folder: Path) -> Path:
-    return put_wheel(folder, None, GOOD, "my_package-1.0.0-cp311-cp311-linux_x86_64.whl")
+    return write_wheel(folder, None, GOOD, "my_package-1.0.0-cp311-cp311-linux_x86_64.whl")
 
 
 def of_manylinux(folder: Path) -> Path:
-    return put_wheel(folder, None, GOOD, "my_package-1.0.0-cp311-cp311-manylinux_2_28_x86_64.whl")
+    return write_wheel(folder, None, GOOD, "my_package-1.0.0-cp311-cp311-manylinux_2_28_x86_64.whl")
 
 
 def points(text: str, source: str = "def main(): ...") -> dict[str, bytes]:
@@ -115,7 +122,7 @@ FILES: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Path]]] = {
     "TF021": (wheel(Classifier="Natural Language :: Ukranian"), sound),
     "TF022": (wheel(Requires_Dist="x @ https://example.org/x.whl"), wheel(Requires_Dist="x>=1")),
     "TF023": (
-        lambda folder: put_wheel(
+        lambda folder: write_wheel(
             folder, None, with_fields(Version="1.0+x"), "my_package-1.0+x-py3-none-any.whl"
         ),
         sound,
@@ -128,14 +135,14 @@ FILES: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Path]]] = {
         wheel(Project_URL="Home, https://example.org"),
     ),
     "TF028": (
-        lambda folder: put_wheel(
+        lambda folder: write_wheel(
             folder, None, with_fields(Name="logging"), "logging-1.0.0-py3-none-any.whl"
         ),
         sound,
     ),
     "TF029": (rst("Title\n===\n\n.. nosuch:: x\n\n`a\n"), rst("Title\n=====\n\nText.\n")),
     "TF030": (
-        lambda folder: put_wheel(folder, None, GOOD.partition("\n\n")[0] + "\n"),
+        lambda folder: write_wheel(folder, None, GOOD.partition("\n\n")[0] + "\n"),
         sound,
     ),
     "TF101": (wheel(code("def f(:")), sound),
@@ -176,13 +183,13 @@ FILES: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Path]]] = {
     "TF403": (lie("two names"), sound),
     "TF404": (unlisted, sound),
     "TF405": (
-        lambda folder: put_wheel(folder, None, GOOD, "other-1.0.0-py3-none-any.whl"),
+        lambda folder: write_wheel(folder, None, GOOD, "other-1.0.0-py3-none-any.whl"),
         sound,
     ),
     "TF406": (wheel(Requires_Python="3.9 or so"), sound),
     "TF407": (of_linux, of_manylinux),
     "TF410": (
-        lambda folder: put_wheel(folder, None, GOOD, "My_Package-1.0.0-py3-none-any.whl"),
+        lambda folder: write_wheel(folder, None, GOOD, "My_Package-1.0.0-py3-none-any.whl"),
         sound,
     ),
 }
@@ -214,7 +221,7 @@ _DAMAGED = "archive comment, trailing data, leading data, cut off, several parts
 _OTHER = dict.fromkeys(_PATHS.split(", "), "TF402") | dict.fromkeys(_DAMAGED.split(", "), "TF401")
 
 
-@pytest.mark.parametrize("case", sorted(zips.LIES))
+@pytest.mark.parametrize("case", sorted(bad_zips.BAD_ZIPS))
 def test_every_lying_zip_gets_a_finding_of_its_kind(case: str, tmp_path: Path) -> None:
     found = artifact_findings(lie(case)(tmp_path))
     assert found
@@ -223,37 +230,37 @@ def test_every_lying_zip_gets_a_finding_of_its_kind(case: str, tmp_path: Path) -
 
 
 def test_sound_files_of_all_kinds_have_no_finding(tmp_path: Path) -> None:
-    source = member("my_package-1.0.0/src/my_package/__init__.py", b"answer = 42\n")
-    sdist = put_sdist(tmp_path, source, metadata=GOOD)
-    conda, tar = put_conda(tmp_path), put_conda(tmp_path, ending=".tar.bz2")
+    source = make_member("my_package-1.0.0/src/my_package/__init__.py", b"answer = 42\n")
+    sdist = write_sdist(tmp_path, source, metadata=GOOD)
+    conda, tar = write_conda(tmp_path), write_conda(tmp_path, ending=".tar.bz2")
     assert check_files([sound(tmp_path), sdist, conda, tar]) == []
 
 
 def test_code_in_a_conda_package_is_judged_too(tmp_path: Path) -> None:
-    path = put_conda(tmp_path, files={"site-packages/my_package/__init__.py": b"def f(:\n"})
+    path = write_conda(tmp_path, files={"site-packages/my_package/__init__.py": b"def f(:\n"})
     assert [(f.code, f.where) for f in check_file(path)] == [
         ("TF101", f"{path.name}: my_package/__init__.py:1")
     ]
 
 
 def test_a_secret_in_an_sdist_is_found(tmp_path: Path) -> None:
-    sdist = put_sdist(tmp_path, member("my_package-1.0.0/id_rsa", KEY), metadata=GOOD)
+    sdist = write_sdist(tmp_path, make_member("my_package-1.0.0/id_rsa", KEY), metadata=GOOD)
     assert [f.code for f in check_file(sdist)] == ["TF201"]
 
 
 def test_a_wheel_with_more_than_its_sdist_is_told(tmp_path: Path) -> None:
-    made = put_wheel(tmp_path, code("", more="x = 1"), GOOD)
-    sdist = put_sdist(
-        tmp_path, member("my_package-1.0.0/lib/my_package/__init__.py"), metadata=GOOD
+    made = write_wheel(tmp_path, code("", more="x = 1"), GOOD)
+    sdist = write_sdist(
+        tmp_path, make_member("my_package-1.0.0/lib/my_package/__init__.py"), metadata=GOOD
     )
     found = check_files([made, sdist])
     assert [(f.code, f.where) for f in found] == [("TF408", f"{made.name}: my_package/more.py")]
 
 
 def test_a_wheel_that_says_something_else_than_its_sdist_is_told(tmp_path: Path) -> None:
-    made = put_wheel(tmp_path, None, with_fields(Requires_Dist="numpy>=1"))
-    source = member("my_package-1.0.0/my_package/__init__.py")
-    sdist = put_sdist(tmp_path, source, metadata=with_fields(Requires_Python=">=3.10"))
+    made = write_wheel(tmp_path, None, with_fields(Requires_Dist="numpy>=1"))
+    source = make_member("my_package-1.0.0/my_package/__init__.py")
+    sdist = write_sdist(tmp_path, source, metadata=with_fields(Requires_Python=">=3.10"))
     found = check_files([made, sdist])
     assert [f.code for f in found] == ["TF409", "TF409"]
     assert "Requires-Dist is 'numpy>=1' here" in found[0].message
@@ -261,24 +268,24 @@ def test_a_wheel_that_says_something_else_than_its_sdist_is_told(tmp_path: Path)
 
 
 def test_what_an_sdist_calls_dynamic_may_differ(tmp_path: Path) -> None:
-    made = put_wheel(tmp_path, None, with_fields(Requires_Dist="numpy>=1"))
-    source = member("my_package-1.0.0/my_package/__init__.py")
-    sdist = put_sdist(tmp_path, source, metadata=with_fields(Dynamic="Requires-Dist"))
+    made = write_wheel(tmp_path, None, with_fields(Requires_Dist="numpy>=1"))
+    source = make_member("my_package-1.0.0/my_package/__init__.py")
+    sdist = write_sdist(tmp_path, source, metadata=with_fields(Dynamic="Requires-Dist"))
     assert check_files([made, sdist]) == []
 
 
 @pytest.mark.parametrize("written", ["zope.event", "zope_event", "zope-event", "Zope.Event"])
 def test_the_old_spellings_of_dotted_names_are_taken(written: str, tmp_path: Path) -> None:
     """As setuptools wrote them before PEP 625: PyPI is full of them."""
-    source = member(f"{written}-1.0/zope/event/__init__.py")
+    source = make_member(f"{written}-1.0/zope/event/__init__.py")
     metadata = with_fields(Name="zope.event", Version="1.0")
-    sdist = put_sdist(tmp_path, source, metadata=metadata, filename=f"{written}-1.0.tar.gz")
+    sdist = write_sdist(tmp_path, source, metadata=metadata, filename=f"{written}-1.0.tar.gz")
     assert [f.code for f in check_file(sdist) if f.is_error] == []
 
 
 @pytest.mark.parametrize("name", ["typing", "dataclasses", "argparse", "configparser"])
 def test_a_backport_that_pypi_has_is_only_warned_of(name: str, tmp_path: Path) -> None:
-    made = put_wheel(tmp_path, None, with_fields(Name=name), f"{name}-1.0.0-py3-none-any.whl")
+    made = write_wheel(tmp_path, None, with_fields(Name=name), f"{name}-1.0.0-py3-none-any.whl")
     assert [(f.code, f.severity) for f in check_file(made)] == [("TF028", "warning")]
     assert artifact_findings(made)[0].severity == "warning"
 
@@ -287,7 +294,9 @@ def test_a_description_folded_into_the_header_keeps_its_indentation(tmp_path: Pa
     text = "Title\n=====\n\n.. image:: x.png\n   :alt: y\n"
     folded = "Description: " + "\n        ".join(text.splitlines())
     head = with_fields(Description_Content_Type="text/x-rst").partition("\n\n")[0]
-    sdist = put_sdist(tmp_path, member("my_package-1.0.0/m.py"), metadata=f"{head}\n{folded}\n")
+    sdist = write_sdist(
+        tmp_path, make_member("my_package-1.0.0/m.py"), metadata=f"{head}\n{folded}\n"
+    )
     assert check_file(sdist) == []
 
 
@@ -305,8 +314,8 @@ def test_a_namespace_shared_as_before_pep_420_may_hold_others_modules(tmp_path: 
 
 
 def test_what_setuptools_says_in_an_sdist_is_no_junk(tmp_path: Path) -> None:
-    entries = member("my_package-1.0.0/my_package.egg-info/SOURCES.txt")
-    assert check_file(put_sdist(tmp_path, entries, metadata=GOOD)) == []
+    entries = make_member("my_package-1.0.0/my_package.egg-info/SOURCES.txt")
+    assert check_file(write_sdist(tmp_path, entries, metadata=GOOD)) == []
 
 
 def test_a_gates_look_does_not_parse_the_code(tmp_path: Path) -> None:
@@ -314,7 +323,7 @@ def test_a_gates_look_does_not_parse_the_code(tmp_path: Path) -> None:
 
 
 def test_the_command_checks_files_and_tells_them_as_json(
-    tmp_path: Path, twofold: Callable[..., Ran]
+    tmp_path: Path, twofold: Callable[..., CommandResult]
 ) -> None:
     ran = twofold("check", unlisted(tmp_path), "--json")
     assert ran.code == 1

@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 
 from tests.check.conftest import GOOD, write
-from tests.conftest import Ran
+from tests.conftest import CommandResult
 from twofold.check import Finding, check_project
-from twofold.new.adopt import read_stated
+from twofold.new.migrate import read_declared_project
 
 #: A module that no finding of its own, and one that cannot be compiled.
 FINE, WRONG = "x = 1\n", "def f(:\n"
 
 
-def found(root: Path) -> list[Finding]:
-    return check_project(root, read_stated=read_stated)
+def findings(root: Path) -> list[Finding]:
+    return check_project(root, read_declared=read_declared_project)
 
 
 def errors(root: Path) -> list[tuple[str, str]]:
-    return [(finding.code, finding.place[0]) for finding in found(root) if finding.is_error]
+    return [(finding.code, finding.place[0]) for finding in findings(root) if finding.is_error]
 
 
 def with_backend(backend: str, tables: str = "") -> str:
@@ -153,7 +153,7 @@ def test_a_bad_requirement_in_setup_cfg_is_found_there(tmp_path: Path) -> None:
 
 
 def test_computed_modules_are_told_in_one_line_with_the_way_to_judge_them(
-    tmp_path: Path, twofold: Callable[..., Ran]
+    tmp_path: Path, twofold: Callable[..., CommandResult]
 ) -> None:
     setup = "from setuptools import setup\nsetup(name='pkg', version='1.0', packages=found())\n"
     root = write(tmp_path, {"setup.py": setup, "pkg/__init__.py": FINE})
@@ -165,7 +165,7 @@ def test_computed_modules_are_told_in_one_line_with_the_way_to_judge_them(
 
 
 def test_a_folder_without_any_project_is_still_told(
-    tmp_path: Path, twofold: Callable[..., Ran]
+    tmp_path: Path, twofold: Callable[..., CommandResult]
 ) -> None:
     ran = twofold("check", write(tmp_path, {"pkg/__init__.py": FINE}))
     assert ran.code == 1
@@ -192,7 +192,7 @@ def test_what_an_optional_module_needs_is_only_a_warning(
 ) -> None:
     files = {f"src/pkg/{name}.py": text for name, text in others.items()}
     root = project({"src/pkg/__init__.py": source, **files})
-    assert [f.severity for f in found(root) if f.code == "TF111"] == ["warning"]
+    assert [f.severity for f in findings(root) if f.code == "TF111"] == ["warning"]
 
 
 def test_a_plugin_does_not_depend_on_its_host(project: Callable[..., Path]) -> None:
@@ -210,7 +210,7 @@ def test_a_plugin_needs_no_host_in_a_package_that_imports_nothing(
 ) -> None:
     points = {"dependencies = []": '[project.entry-points.pytest11]\npkg = "pkg.plugin"'}
     root = project({"src/pkg/plugin.py": "import pytest\n"}, points)
-    assert [(f.code, f.severity) for f in found(root) if f.code == "TF111"] == [
+    assert [(f.code, f.severity) for f in findings(root) if f.code == "TF111"] == [
         ("TF111", "warning")
     ]
 
@@ -229,7 +229,7 @@ def test_a_name_may_be_set_in_a_module_by_another(project: Callable[..., Path]) 
         "src/pkg/high.py": "from . import low\nlow.NOTHING = low.T()\n",
         "src/pkg/user.py": "from .low import NOTHING\nfrom .low import SOMETHING\n",
     }
-    assert [f.message for f in found(project(files)) if f.is_error] == [
+    assert [f.message for f in findings(project(files)) if f.is_error] == [
         "pkg.low has no 'SOMETHING'"
     ]
 
@@ -242,7 +242,7 @@ def test_a_cycle_is_an_error_in_its_own_group_alone(project: Callable[..., Path]
         "src/pkg/apply.py": "from .expand import E\nfrom . import join\n",
         "src/pkg/join.py": "from .expand import E\nfrom . import apply\n",
     }
-    cycles = [f for f in found(project(files)) if f.code == "TF106"]
+    cycles = [f for f in findings(project(files)) if f.code == "TF106"]
     assert [f.severity for f in cycles] == ["warning"]
 
 
@@ -256,9 +256,9 @@ def test_a_backend_of_the_projects_own_around_setuptools_is_setuptools(tmp_path:
         "lib/pkg/__init__.py": "from pkg._c import x\nfrom pkg import y\n",
         "lib/pkg/y.py": "import pkg\n",
     })  # fmt: skip
-    stated = read_stated(tmp_path)
+    stated = read_declared_project(tmp_path)
     assert stated.settings["source"] == "lib" and stated.project["name"] == "pkg"
-    assert "TF111" not in [f.code for f in found(tmp_path)]
+    assert "TF111" not in [f.code for f in findings(tmp_path)]
 
 
 def test_an_import_where_something_failed_is_optional(project: Callable[..., Path]) -> None:
@@ -276,7 +276,7 @@ def test_a_vendored_part_of_another_project_is_judged_mildly(
 ) -> None:
     source = "__version__ = '3.0'\n__all__ = ['f']\nfrom .gone import x\n"
     root = project({"src/pkg/_vendor/other/__init__.py": source})
-    assert {(f.code, f.severity) for f in found(root)} == {
+    assert {(f.code, f.severity) for f in findings(root)} == {
         ("TF104", "warning"),
         ("TF105", "warning"),
     }

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.check.conftest import GOOD, write
-from tests.conftest import Ran
+from tests.conftest import CommandResult
 from twofold.check import check_project
-from twofold.convert import options_of
+from twofold.convert import parse_options
 from twofold_build.errors import ProjectErrors
-from twofold_build.project import read_project
+from twofold_build.pyproject import read_project
 from twofold_build.toml import loads
 
 FOLDER = Path(__file__).parent / "pyprojects"
@@ -174,7 +174,7 @@ def test_each_mistake_is_told_with_its_place_and_a_hint(
     name: str, project: Callable[..., Path]
 ) -> None:
     root = project({"pyproject.toml": (FOLDER / f"{name}.toml").read_bytes()})
-    found = [f for f in check_project(root, (), {"conda": options_of}) if f.is_error]
+    found = [f for f in check_project(root, (), {"conda": parse_options}) if f.is_error]
     places = [f.where.removeprefix("pyproject.toml").removeprefix(":") for f in found]
     assert [f"{f.code} {place}" for f, place in zip(found, places, strict=True)] == EXPECTED[name]
     assert all(finding.hint and finding.message for finding in found)
@@ -187,7 +187,7 @@ def test_the_corpus_is_whole() -> None:
 
 @pytest.mark.parametrize("name", ["everything_at_once", "not_utf8", "deep", "unclosed_list"])
 def test_the_command_exits_with_1_and_no_traceback(
-    name: str, project: Callable[..., Path], twofold: Callable[..., Ran]
+    name: str, project: Callable[..., Path], twofold: Callable[..., CommandResult]
 ) -> None:
     root = project({"pyproject.toml": (FOLDER / f"{name}.toml").read_bytes()})
     for words in (("check",), ("build",), ("build", "--list")):
@@ -243,7 +243,7 @@ def test_a_mutated_file_gives_findings_with_places_or_is_right(tmp_path: Path, t
     root = tmp_path / "mutated"
     shutil.rmtree(root, ignore_errors=True)
     write(root, {**GOOD, "pyproject.toml": text})
-    findings = check_project(root, (), {"conda": options_of})
+    findings = check_project(root, (), {"conda": parse_options})
     assert all(finding.message and finding.where for finding in findings)
     try:
         read_project(root)

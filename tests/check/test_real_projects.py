@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from twofold.check import check_project
-from twofold.new.adopt import read_stated
+from twofold.new.migrate import read_declared_project
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "checked-projects.md"
 ROWS = re.findall(
@@ -41,7 +41,9 @@ def test_a_project_from_pypi_has_no_other_errors(
     (sdist,) = tmp_path.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         archive.extractall(tmp_path, filter="data")
-    found = check_project(tmp_path / sdist.name.removesuffix(".tar.gz"), read_stated=read_stated)
+    found = check_project(
+        tmp_path / sdist.name.removesuffix(".tar.gz"), read_declared=read_declared_project
+    )
     wrong = [finding for finding in found if finding.is_error]
     assert len(wrong) == int(errors), wrong
     assert all(finding.code in codes for finding in wrong)

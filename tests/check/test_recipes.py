@@ -45,14 +45,14 @@ SCRIPT = {
 }
 
 
-def told(project: Callable[..., Path], recipe: str, toml: dict[str, str] = SCRIPT) -> list[str]:
+def messages(project: Callable[..., Path], recipe: str, toml: dict[str, str] = SCRIPT) -> list[str]:
     root = project({**SOURCE, "meta.yaml": recipe}, toml)
     found = [finding for finding in check_project(root) if finding.code == "TF303"]
     return [f"{finding.where}: {finding.message}" for finding in found]
 
 
 def test_a_recipe_that_agrees_is_not_mentioned(project: Callable[..., Path]) -> None:
-    assert told(project, RECIPE) == []
+    assert messages(project, RECIPE) == []
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_recipe_that_agrees_is_not_mentioned(project: Callable[..., Path]) -> 
 def test_a_difference_is_told_with_its_line(
     old: str, new: str, message: str, project: Callable[..., Path]
 ) -> None:
-    found = told(project, RECIPE.replace(old, new))
+    found = messages(project, RECIPE.replace(old, new))
     assert len(found) == 1
     assert found[0].startswith(message)
 
@@ -88,14 +88,14 @@ def test_the_build_number_is_compared_where_the_settings_tell_one(
     project: Callable[..., Path],
 ) -> None:
     settings = SCRIPT | {"[project]": "[tool.twofold.conda]\nbuild-number = 2\n[project]"}
-    assert told(project, RECIPE, settings) == [
+    assert messages(project, RECIPE, settings) == [
         "meta.yaml:12: the build number is '0' here, and '2' in pyproject.toml"
     ]
 
 
 def test_the_teaching_recipe_without_run_versions_is_compared(project: Callable[..., Path]) -> None:
     recipe = "package:\n  name: pkg\n  version: 1.0.0\n\nrequirements:\n  run:\n    - numpy\n"
-    assert told(project, recipe, DEPENDENCIES) == [
+    assert messages(project, recipe, DEPENDENCIES) == [
         "meta.yaml:7: the dependency is 'numpy' here, and 'numpy>=1.24' in pyproject.toml",
         "pyproject.toml:13: [project] dependencies: 'PyYAML' is a dependency in pyproject.toml, "
         "and no run requirement here",
@@ -104,7 +104,7 @@ def test_the_teaching_recipe_without_run_versions_is_compared(project: Callable[
 
 def test_what_a_selector_hides_is_not_judged(project: Callable[..., Path]) -> None:
     recipe = RECIPE.replace("    - pyyaml\n", "    - pywin32  # [win]\n")
-    assert told(project, recipe) == []
+    assert messages(project, recipe) == []
 
 
 @pytest.mark.parametrize(

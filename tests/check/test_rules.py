@@ -11,7 +11,7 @@ import pytest
 
 from tests.check.samples import PROJECTS
 from twofold.check import check_project
-from twofold.check.rules import BY_CODE, RULES, Rule
+from twofold.check.rule_table import BY_CODE, RULES, Rule
 
 PAGES = Path(__file__).parents[2] / "docs" / "reference" / "checks"
 

@@ -8,7 +8,7 @@ import string
 
 import pytest
 
-from twofold.check.secrets import secret_in
+from twofold.check.secrets import find_secret
 
 _RANDOM = random.Random(20261122)
 
@@ -52,7 +52,7 @@ TOKENS = {
 @pytest.mark.parametrize("name", sorted(TOKENS))
 @pytest.mark.parametrize("path", ["pkg/__init__.py", "pkg/data.txt", "README.md"])
 def test_a_secret_is_found_on_its_line_in_any_file(name: str, path: str) -> None:
-    found = secret_in(path, f"first\nsecond\n{TOKENS[name]}\n".encode())
+    found = find_secret(path, f"first\nsecond\n{TOKENS[name]}\n".encode())
     assert found is not None
     assert found[1] == 3
 
@@ -73,7 +73,7 @@ def test_a_secret_is_found_on_its_line_in_any_file(name: str, path: str) -> None
     ],
 )
 def test_what_is_no_secret_is_left_alone(text: str) -> None:
-    assert secret_in("pkg/module.py", text.encode()) is None
+    assert find_secret("pkg/module.py", text.encode()) is None
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_what_is_no_secret_is_left_alone(text: str) -> None:
     _SECRET.split(),
 )
 def test_a_file_named_like_a_secret_is_found(path: str) -> None:
-    assert secret_in(path, b"x") is not None
+    assert find_secret(path, b"x") is not None
 
 
 @pytest.mark.parametrize(
@@ -89,15 +89,15 @@ def test_a_file_named_like_a_secret_is_found(path: str) -> None:
     _HARMLESS.split(),
 )
 def test_a_file_that_only_sounds_secret_is_left_alone(path: str) -> None:
-    assert secret_in(path, b"x") is None
+    assert find_secret(path, b"x") is None
 
 
 def test_a_public_key_under_a_keys_name_is_left_alone() -> None:
-    assert secret_in("pkg/server.key", pem("PUBLIC KEY").encode()) is None
+    assert find_secret("pkg/server.key", pem("PUBLIC KEY").encode()) is None
 
 
 def test_settings_of_tools_are_secret_only_with_a_credential_in_them() -> None:
-    assert secret_in(".npmrc", b"package-lock=false\n") is None
-    assert secret_in(".condarc", b"channels:\n  - conda-forge\n") is None
-    assert secret_in(".npmrc", b"//host/:_authToken=${TOKEN}\n") == ("credentials", 0)
-    assert secret_in(".condarc", b"channels: [https://me:word@host/c]\n") == ("credentials", 0)
+    assert find_secret(".npmrc", b"package-lock=false\n") is None
+    assert find_secret(".condarc", b"channels:\n  - conda-forge\n") is None
+    assert find_secret(".npmrc", b"//host/:_authToken=${TOKEN}\n") == ("credentials", 0)
+    assert find_secret(".condarc", b"channels: [https://me:word@host/c]\n") == ("credentials", 0)

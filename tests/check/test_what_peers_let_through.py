@@ -21,14 +21,14 @@ from tests.check.test_files import (
     GOOD,
     KEY,
     lie,
-    put_sdist,
-    put_wheel,
     unlisted,
     wheel,
     with_fields,
+    write_sdist,
+    write_wheel,
 )
-from tests.conftest import Ran
-from tests.formats.making import member
+from tests.conftest import CommandResult
+from tests.factories.artifacts import make_member
 from twofold.check import check_file, check_files
 
 _DEPENDENCIES = "dependencies = []"
@@ -107,7 +107,7 @@ PROJECTS: dict[str, tuple[Sample, str, str]] = {
 
 @pytest.mark.parametrize("row", PROJECTS)
 def test_what_breaks_users_is_told_with_its_place_and_stops_the_build(
-    row: str, project: Callable[..., Path], twofold: Callable[..., Ran]
+    row: str, project: Callable[..., Path], twofold: Callable[..., CommandResult]
 ) -> None:
     (files, toml), wanted, place = PROJECTS[row]
     root = project(files, toml)
@@ -125,7 +125,7 @@ def test_what_breaks_users_is_told_with_its_place_and_stops_the_build(
 
 
 def test_a_key_that_git_ignores_is_never_packed_and_what_is_generated_can_be_named(
-    project: Callable[..., Path], twofold: Callable[..., Ran]
+    project: Callable[..., Path], twofold: Callable[..., CommandResult]
 ) -> None:
     root = project(
         {
@@ -152,7 +152,7 @@ def test_a_key_that_git_ignores_is_never_packed_and_what_is_generated_can_be_nam
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a right of their own on Windows")
 def test_a_link_out_of_the_project_stops_the_build_with_its_path(
-    project: Callable[..., Path], twofold: Callable[..., Ran], tmp_path: Path
+    project: Callable[..., Path], twofold: Callable[..., CommandResult], tmp_path: Path
 ) -> None:
     write(tmp_path, {"private.txt": "nobody's business"})
     root = project()
@@ -165,7 +165,7 @@ def test_a_link_out_of_the_project_stops_the_build_with_its_path(
 
 
 def test_another_folder_time_and_umask_give_the_same_bytes_with_the_lowest_metadata_version(
-    project: Callable[..., Path], twofold: Callable[..., Ran]
+    project: Callable[..., Path], twofold: Callable[..., CommandResult]
 ) -> None:
     made = []
     for name, umask, seconds in (
@@ -191,7 +191,8 @@ def test_another_folder_time_and_umask_give_the_same_bytes_with_the_lowest_metad
 def two_sdists(folder: Path) -> list[Path]:
     names = ("my_package-1.0.0", "my-package-1.0.0")
     return [
-        put_sdist(folder, member(f"{n}/m.py"), metadata=GOOD, filename=f"{n}.tar.gz") for n in names
+        write_sdist(folder, make_member(f"{n}/m.py"), metadata=GOOD, filename=f"{n}.tar.gz")
+        for n in names
     ]
 
 
@@ -205,12 +206,12 @@ FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
         "TF406",
     ),
     "a version in the file's name unlike the metadata's": (
-        lambda folder: put_wheel(folder, None, with_fields(Version="1.0.1")),
+        lambda folder: write_wheel(folder, None, with_fields(Version="1.0.1")),
         "TF405",
     ),
     "a dependency on an address": (wheel(Requires_Dist="x @ https://example.org/x.whl"), "TF022"),
     "a local version": (
-        lambda folder: put_wheel(
+        lambda folder: write_wheel(
             folder, None, with_fields(Version="1.0+x"), "my_package-1.0+x-py3-none-any.whl"
         ),
         "TF023",
@@ -235,7 +236,7 @@ def test_names_that_are_not_normal_and_platforms_that_promise_nothing_are_warned
     tmp_path: Path,
 ) -> None:
     name = "My_Package-1.0.0-cp311-cp311-linux_x86_64.whl"
-    found = {(f.code, f.severity) for f in check_file(put_wheel(tmp_path, None, GOOD, name))}
+    found = {(f.code, f.severity) for f in check_file(write_wheel(tmp_path, None, GOOD, name))}
     assert {("TF407", "warning"), ("TF410", "warning")} <= found
 
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from twofold.index.folder import index_folder
-from twofold.install.conda_env import install_into_prefix
-from twofold.install.interpreter import repack_python
+from twofold.install.conda import install_into_prefix
+from twofold.install.repack_python import repack_python
 
 ROOT = Path(__file__).parent.parent.parent
 TABLE = ROOT / "docs" / "explanation" / "converted-packages.md"
@@ -36,7 +36,7 @@ does not say so.
 
 
 @dataclass(frozen=True)
-class Proven:
+class InstallProof:
     """One package's way: seconds to convert what was new of its closure, and to install all."""
 
     name: str
@@ -48,7 +48,7 @@ class Proven:
     failure: str = ""
 
 
-def listed() -> dict[str, str]:
+def read_list() -> dict[str, str]:
     """Project -> module to import."""
     lines = Path(__file__).with_name("popular.txt").read_text(encoding="utf-8").splitlines()
     pairs = (line.partition(" ") for line in lines if not line.startswith("#"))
@@ -61,7 +61,9 @@ def python_channel(folder: Path) -> Path:
     return folder
 
 
-def prove(name: str, module: str, channel: Path, python: Path, work: Path) -> Proven:
+def install_and_import(
+    name: str, module: str, channel: Path, python: Path, work: Path
+) -> InstallProof:
     """Convert, solve, install, import; raises with the reason when one of them fails."""
     start = time.perf_counter()
     command = [sys.executable, "-m", "twofold", "convert", name, "--with-deps", "--json"]
@@ -85,7 +87,7 @@ def prove(name: str, module: str, channel: Path, python: Path, work: Path) -> Pr
         text=True,
         timeout=120,
     )
-    return Proven(
+    return InstallProof(
         name,
         own["version"],
         len(packages),
@@ -100,19 +102,19 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="twofold-popular-") as folder:
         work = Path(folder)
         python = python_channel(work / "python")
-        for name, module in listed().items():
+        for name, module in read_list().items():
             try:
-                one = prove(name, module, work / "channel", python, work)
+                one = install_and_import(name, module, work / "channel", python, work)
             except Exception as error:  # noqa: BLE001  (told in the table, and by the exit code)
                 said = getattr(error, "stderr", "") or str(error)
-                one = Proven(name, "", 0, 0, 0.0, 0.0, said.strip().splitlines()[-1][:120])
+                one = InstallProof(name, "", 0, 0, 0.0, 0.0, said.strip().splitlines()[-1][:120])
             proven.append(one)
             print(one, flush=True)
-    TABLE.write_text(HEAD + table(proven), encoding="utf-8")
+    TABLE.write_text(HEAD + format_table(proven), encoding="utf-8")
     return 1 if any(one.failure for one in proven) else 0
 
 
-def table(proven: list[Proven]) -> str:
+def format_table(proven: list[InstallProof]) -> str:
     good = sum(not one.failure for one in proven)
     lines = [
         f"{good} of {len(proven)} on CPython {platform.python_version()}, "

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.formats.making import METADATA, put_wheel, put_zip, wheel_files
+from tests.factories.artifacts import METADATA, make_wheel_files, write_wheel, write_zip
 
 RECORD = "my_package-1.0.0.dist-info/RECORD"
 NAME = "my_package-1.0.0-py3-none-any.whl"
@@ -19,45 +19,45 @@ NAME = "my_package-1.0.0-py3-none-any.whl"
 MEMORY, SECONDS = 1 << 30, 20
 
 
-def without(path: str) -> dict[str, bytes]:
-    return {name: data for name, data in wheel_files().items() if name != path}
+def wheel_without(path: str) -> dict[str, bytes]:
+    return {name: data for name, data in make_wheel_files().items() if name != path}
 
 
-def zipped(files: Mapping[str, bytes]) -> Callable[[Path], None]:
-    return lambda path: put_zip(path, files) and None
+def zip_writer(files: Mapping[str, bytes]) -> Callable[[Path], None]:
+    return lambda path: write_zip(path, files) and None
 
 
-def cut_off(path: Path) -> None:
-    data = put_wheel(path.parent, filename=NAME).read_bytes()
+def truncate(path: Path) -> None:
+    data = write_wheel(path.parent, filename=NAME).read_bytes()
     path.write_bytes(data[: len(data) // 2])
 
 
-def absurd_size(path: Path) -> None:
-    data = bytearray(put_wheel(path.parent, filename=NAME).read_bytes())
+def declare_absurd_size(path: Path) -> None:
+    data = bytearray(write_wheel(path.parent, filename=NAME).read_bytes())
     struct.pack_into("<I", data, data.rfind(b"PK\x01\x02") + 24, 0xFFFFFFF0)
     path.write_bytes(bytes(data))
 
 
-def twice(path: Path) -> None:
+def add_member_twice(path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
-        for name, data in wheel_files().items():
+        for name, data in make_wheel_files().items():
             archive.writestr(name, data)
         archive.writestr("my_package/__init__.py", b"evil = 1\n")
 
 
-def linked(path: Path) -> None:
+def add_link(path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
-        for name, data in wheel_files({"my_package/link": b"/etc/passwd"}).items():
+        for name, data in make_wheel_files({"my_package/link": b"/etc/passwd"}).items():
             member = zipfile.ZipInfo(name)
             member.external_attr = (0o120777 if name.endswith("link") else 0o644) << 16
             archive.writestr(member, data)
 
 
-def overlapping(path: Path) -> None:
+def overlap_members(path: Path) -> None:
     """A hundred entries that share the bytes of one: a bomb that needs no ratio."""
     kernel = b"\0" * (8 << 20)
-    files = wheel_files({f"f{n:02}": kernel for n in range(2)})
-    put_zip(path, files)
+    files = make_wheel_files({f"f{n:02}": kernel for n in range(2)})
+    write_zip(path, files)
     data = bytearray(path.read_bytes())
     first = data.find(b"PK\x01\x02")
     second = data.find(b"PK\x01\x02", first + 4)
@@ -66,31 +66,36 @@ def overlapping(path: Path) -> None:
 
 
 CASES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "a truncated archive": (cut_off, "cut off"),
+    "a truncated archive": (truncate, "cut off"),
     "a page in place of a wheel": (lambda p: p.write_bytes(b"<html>"), "not a zip archive"),
     "an empty file": (lambda p: p.write_bytes(b""), "empty"),
-    "no RECORD": (zipped(without(RECORD)), "has no"),
+    "no RECORD": (zip_writer(wheel_without(RECORD)), "has no"),
     "another name in METADATA": (
-        zipped(wheel_files(metadata=METADATA.replace("my_package", "other"))),
+        zip_writer(make_wheel_files(metadata=METADATA.replace("my_package", "other"))),
         "names the project 'other'",
     ),
     "another version in METADATA": (
-        zipped(wheel_files(metadata=METADATA.replace("1.0.0", "2.0"))),
+        zip_writer(make_wheel_files(metadata=METADATA.replace("1.0.0", "2.0"))),
         "tells version '2.0'",
     ),
-    "METADATA that is none": (zipped(wheel_files(metadata="garbage\n")), "no field"),
-    "a member that climbs out": (zipped(wheel_files({"../../evil.py": b"x"})), "climbs out"),
-    "an absolute member": (zipped(wheel_files({"/etc/evil": b"x"})), "absolute"),
-    "a drive of Windows": (zipped(wheel_files({"C:\\evil.py": b"x"})), "backslash"),
-    "a member twice": (twice, "twice"),
-    "a symbolic link": (linked, "symbolic link"),
-    "an absurd size": (absurd_size, "two sizes"),
-    "members that overlap": (overlapping, "f0"),
+    "METADATA that is none": (zip_writer(make_wheel_files(metadata="garbage\n")), "no field"),
+    "a member that climbs out": (
+        zip_writer(make_wheel_files({"../../evil.py": b"x"})),
+        "climbs out",
+    ),
+    "an absolute member": (zip_writer(make_wheel_files({"/etc/evil": b"x"})), "absolute"),
+    "a drive of Windows": (zip_writer(make_wheel_files({"C:\\evil.py": b"x"})), "backslash"),
+    "a member twice": (add_member_twice, "twice"),
+    "a symbolic link": (add_link, "symbolic link"),
+    "an absurd size": (declare_absurd_size, "two sizes"),
+    "members that overlap": (overlap_members, "f0"),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_it_is_refused_with_a_hint_and_nothing_is_written(case: str, tmp_path: Path) -> None:
+def test_a_bad_wheel_is_refused_with_a_hint_and_nothing_is_written(
+    case: str, tmp_path: Path
+) -> None:
     make, told = CASES[case]
     wheel = tmp_path / NAME
     make(wheel)
@@ -112,7 +117,7 @@ def test_it_is_refused_with_a_hint_and_nothing_is_written(case: str, tmp_path: P
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no resource limits")
 def test_what_swells_is_converted_in_little_memory(tmp_path: Path) -> None:
-    wheel = put_wheel(tmp_path, {"zeros.bin": bytes(300 << 20)})
+    wheel = write_wheel(tmp_path, {"zeros.bin": bytes(300 << 20)})
     code = (
         "import resource as r, sys; from pathlib import Path\n"
         "from twofold.convert import convert_wheel\n"

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Ran
-from tests.formats.making import METADATA, put_wheel
-from twofold.install.conda_env import install_into_prefix
-from twofold.install.interpreter import repack_python
+from tests.conftest import CommandResult
+from tests.factories.artifacts import METADATA, write_wheel
+from twofold.install.conda import install_into_prefix
+from twofold.install.repack_python import repack_python
 
-Twofold = Callable[..., Ran]
+Twofold = Callable[..., CommandResult]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="python is repacked on Linux alone")
 
 
@@ -32,7 +32,7 @@ def python_channel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheels_become_a_channel_and_a_second_run_does_only_what_is_new(
     tmp_path: Path, twofold: Twofold
 ) -> None:
-    first = put_wheel(tmp_path)
+    first = write_wheel(tmp_path)
     ran = twofold("convert", first, "--out", "channel", "--json")
     assert ran.code == 0, ran.err
     (package,) = json.loads(ran.out)["packages"]
@@ -40,7 +40,7 @@ def test_wheels_become_a_channel_and_a_second_run_does_only_what_is_new(
     repodata = json.loads((tmp_path / "channel/noarch/repodata.json").read_text("utf-8"))
     assert list(repodata["packages.conda"]) == ["my_package-1.0.0-py_0.conda"]
     made = (tmp_path / "channel" / package["file"]).stat().st_mtime_ns
-    other = put_wheel(
+    other = write_wheel(
         tmp_path,
         {"other.py": b""},
         METADATA.replace("my_package", "other") + "Requires-Dist: my-package\n",
@@ -56,10 +56,10 @@ def test_wheels_become_a_channel_and_a_second_run_does_only_what_is_new(
     assert record["depends"] == ["python", "my_package"]
 
 
-def test_one_bad_wheel_does_not_stop_the_others_and_is_told(
+def test_one_bad_wheel_does_not_stop_the_others_and_is_reported(
     tmp_path: Path, twofold: Twofold
 ) -> None:
-    good = put_wheel(tmp_path)
+    good = write_wheel(tmp_path)
     bad = tmp_path / "bad-1.0-py3-none-any.whl"
     bad.write_bytes(b"<html>404</html>")
     ran = twofold("convert", good, bad, "--out", "channel")
@@ -71,7 +71,7 @@ def test_one_bad_wheel_does_not_stop_the_others_and_is_told(
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "message"),
     [
         (["gone-1.0-py3-none-any.whl"], 1, "no such file"),
         (["numpy", "--python", "twelve"], 2, "no Python"),
@@ -79,14 +79,16 @@ def test_one_bad_wheel_does_not_stop_the_others_and_is_told(
         (["./x.whl", "--with-deps"], 1, "no such file"),
     ],
 )
-def test_wrong_usage_is_told(twofold: Twofold, words: list[str], code: int, told: str) -> None:
+def test_wrong_usage_is_reported(
+    twofold: Twofold, words: list[str], code: int, message: str
+) -> None:
     ran = twofold("convert", *words)
     assert ran.code == code
-    assert told in ran.err
+    assert message in ran.err
     assert "Traceback" not in ran.err
 
 
-def test_a_name_that_the_index_does_not_have_is_told_in_pips_words(
+def test_a_name_missing_from_the_index_is_reported_with_pips_message(
     tmp_path: Path, twofold: Twofold
 ) -> None:
     empty = tmp_path / "empty"
@@ -100,12 +102,12 @@ def test_a_name_that_the_index_does_not_have_is_told_in_pips_words(
 def test_a_closure_is_fetched_from_the_users_own_index(tmp_path: Path, twofold: Twofold) -> None:
     links = tmp_path / "links"
     metadata = METADATA + "Requires-Dist: Other_One[fast]>=1\n"
-    put_wheel(links, metadata=metadata)
+    write_wheel(links, metadata=metadata)
     other = "Metadata-Version: 2.4\nName: other-one\nVersion: 1.0\n"
     extra = "Requires-Dist: third; extra == 'fast'\nProvides-Extra: fast\n"
-    put_wheel(links, {"o.py": b""}, other + extra, "other_one-1.0-py3-none-any.whl")
+    write_wheel(links, {"o.py": b""}, other + extra, "other_one-1.0-py3-none-any.whl")
     third = other.replace("other-one", "third")
-    put_wheel(links, {"t.py": b""}, third, "third-1.0-py3-none-any.whl")
+    write_wheel(links, {"t.py": b""}, third, "third-1.0-py3-none-any.whl")
     env = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(links)}
     words = ["convert", "my_package", "--with-deps", "--out", "channel", "--json"]
     ran = twofold(*words, env=env)
@@ -125,7 +127,7 @@ def test_a_wheel_for_another_python_and_platform_is_fetched(
 ) -> None:
     links = tmp_path / "links"
     for tags in ("cp312-cp312-win_amd64", "cp312-cp312-manylinux_2_17_x86_64"):
-        put_wheel(links, filename=f"my_package-1.0.0-{tags}.whl")
+        write_wheel(links, filename=f"my_package-1.0.0-{tags}.whl")
     env = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(links)}
     words = ["convert", "my_package", "--python", "3.12", "--platform", "win-64", "--json"]
     ran = twofold(*words, env=env)
@@ -147,13 +149,13 @@ def test_what_is_converted_is_installed_and_runs(
     }
     major, minor = sys.version_info[:2]
     tag = f"cp{major}{minor}-cp{major}{minor}-manylinux_2_17_x86_64"
-    pure = put_wheel(tmp_path, files)
+    pure = write_wheel(tmp_path, files)
     binary_files = {name.replace("my_package", "fast"): data for name, data in files.items()}
     binary_files["fast/__init__.py"] = files["my_package/__init__.py"]
     binary_files["fast-1.0.0.dist-info/entry_points.txt"] = b"[console_scripts]\nf = fast:main\n"
     binary_files["fast-1.0.0.data/scripts/raw-fast"] = b"#!python\nimport fast as m; m.main()\n"
     metadata = METADATA.replace("my_package", "fast") + "Requires-Dist: my-package\n"
-    binary = put_wheel(tmp_path, binary_files, metadata, f"fast-1.0.0-{tag}.whl")
+    binary = write_wheel(tmp_path, binary_files, metadata, f"fast-1.0.0-{tag}.whl")
     assert twofold("convert", pure, binary, "--out", "channel").code == 0
     prefix = tmp_path / "env"
     install_into_prefix(["fast"], [tmp_path / "channel", python_channel], prefix)

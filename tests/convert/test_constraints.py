@@ -6,25 +6,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.formats.making import METADATA
-from twofold.convert import CondaOptions, packages_of
-from twofold.convert.needs import match_spec
-from twofold.convert.package import unsaid_of
-from twofold.convert.requirements import parse_need
+from tests.factories.artifacts import METADATA
+from twofold.convert import CondaOptions, make_packages
+from twofold.convert.package import list_dropped_requirements
+from twofold.convert.project_requirements import to_match_spec
+from twofold.convert.requirements import parse_requirement
 from twofold.errors import TwofoldError
 
 PURE = ["py3-none-any"]
 HEAD = METADATA + "Requires-Python: >=3.9\nProvides-Extra: fast\nProvides-Extra: test\n"
 
 
-def told(*requires: str, tags: list[str] = PURE) -> tuple[list[str], list[str], list[str]]:
+def classify(*requires: str, tags: list[str] = PURE) -> tuple[list[str], list[str], list[str]]:
     """constrains, notes and what is unsaid of a wheel with such requirements."""
     metadata = (HEAD + "".join(f"Requires-Dist: {line}\n" for line in requires)).encode()
-    packages = packages_of(metadata, None, tags)
+    packages = make_packages(metadata, None, tags)
     return (
         list(packages[0].constrains),
         list(packages[0].notes),
-        unsaid_of(metadata, tags),
+        list_dropped_requirements(metadata, tags),
     )
 
 
@@ -40,29 +40,31 @@ def told(*requires: str, tags: list[str] = PURE) -> tuple[list[str], list[str], 
 def test_an_extra_whose_marker_holds_wherever_the_package_is_for_is_a_constraint(
     marker: str,
 ) -> None:
-    assert told(f"numba>=0.60; {marker}") == (["numba >=0.60"], [], [])
+    assert classify(f"numba>=0.60; {marker}") == (["numba >=0.60"], [], [])
 
 
 def test_an_extra_that_holds_only_somewhere_is_a_note() -> None:
     requirement = "uvloop>=0.15; extra == 'fast' and sys_platform != 'win32'"
-    constrains, notes, unsaid = told(requirement)
+    constrains, notes, unsaid = classify(requirement)
     assert (constrains, unsaid) == ([], [])
     assert notes == [
         f"'{requirement}' is no constraint: it holds only on some Pythons or platforms, "
         "and a constraint holds everywhere"
     ]
-    assert told(requirement, tags=["cp311-cp311-manylinux_2_17_x86_64"])[0] == ["uvloop >=0.15"]
+    assert classify(requirement, tags=["cp311-cp311-manylinux_2_17_x86_64"])[0] == ["uvloop >=0.15"]
 
 
 def test_extras_that_want_two_versions_are_notes() -> None:
-    constrains, notes, _ = told("a>=1; extra == 'fast'", "a<1; extra == 'slow'", "b>1; extra=='x'")
+    constrains, notes, _ = classify(
+        "a>=1; extra == 'fast'", "a<1; extra == 'slow'", "b>1; extra=='x'"
+    )
     assert constrains == ["b >1,!=1.post.*"]
     assert len(notes) == 2
     assert all("extras want a in 2 ways" in note for note in notes)
 
 
-def test_what_the_rules_leave_out_is_unsaid_with_its_reason() -> None:
-    assert told(
+def test_what_the_rules_leave_out_is_reported_as_dropped_with_its_reason() -> None:
+    assert classify(
         "pytest<9; extra == 'test'",
         "rich; extra == 'fast'",
         "old>=1; extra == 'fast' and python_version < '3'",
@@ -80,8 +82,8 @@ def test_what_the_rules_leave_out_is_unsaid_with_its_reason() -> None:
     )
 
 
-def test_extras_of_a_dependency_that_is_never_asked_need_no_metadata() -> None:
-    constrains, _, unsaid = told(
+def test_extras_of_a_dependency_that_never_applies_need_no_metadata() -> None:
+    constrains, _, unsaid = classify(
         "uvicorn[standard]>=1; python_version < '3'",
         "httpx[http2]>=1; extra == 'fast' and python_version > '3'",
     )
@@ -122,7 +124,7 @@ EXTRAS = st.sampled_from(["", "", "", "[more]"])
     st.booleans(),
     st.booleans(),
 )
-def test_every_requirement_is_a_dependency_a_constraint_or_told(
+def test_every_requirement_becomes_a_dependency_a_constraint_or_a_report(
     drawn: list[tuple[str, str, str]], v3: bool, pure: bool
 ) -> None:
     dep = METADATA.replace("my_package", "x") + "Provides-Extra: more\n"
@@ -134,8 +136,8 @@ def test_every_requirement_is_a_dependency_a_constraint_or_told(
     metadata = (HEAD + "".join(f"Requires-Dist: {line}\n" for line in lines)).encode()
     tags = PURE if pure else ["cp311-cp311-win_amd64"]
     try:
-        packages = packages_of(metadata, None, tags, options)
-        unsaid = unsaid_of(metadata, tags, options)
+        packages = make_packages(metadata, None, tags, options)
+        unsaid = list_dropped_requirements(metadata, tags, options)
     except TwofoldError as error:
         assert any("dep" in f"{p.message} {p.where}" for p in error.problems)
         return
@@ -146,14 +148,14 @@ def test_every_requirement_is_a_dependency_a_constraint_or_told(
         }
     words = [*(note for p in packages for note in p.notes), *unsaid]
     for line in lines:
-        need = parse_need(line)
-        name, _, version = match_spec(need, options).partition(" ")
+        need = parse_requirement(line)
+        name, _, version = to_match_spec(need, options).partition(" ")
         is_said = any(
             spec == name or spec.startswith((f"{name} {version}", f"{name}[")) for spec in said
         )
         assert is_said or any(line in word for word in words), (line, said, words)
 
 
-def test_a_wheel_that_nobody_can_read_the_need_of_is_an_error_not_a_gap() -> None:
+def test_an_unreadable_requirement_is_an_error_and_not_a_gap() -> None:
     with pytest.raises(TwofoldError, match="not a requirement"):
-        told("this is ~ no requirement")
+        classify("this is ~ no requirement")

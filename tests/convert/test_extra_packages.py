@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.formats.making import METADATA, put_wheel
+from tests.factories.artifacts import METADATA, write_wheel
 from twofold.convert import CondaOptions, convert_all
 
 LINES = """\
@@ -20,7 +20,7 @@ Provides-Extra: empty
 
 
 def test_each_extra_becomes_a_package_that_depends_on_what_it_adds(tmp_path: Path) -> None:
-    wheel = put_wheel(tmp_path, metadata=METADATA + LINES)
+    wheel = write_wheel(tmp_path, metadata=METADATA + LINES)
     made = convert_all(wheel, tmp_path / "channel", CondaOptions(extras_as_packages=True))
     assert {(a.name, a.build): list(a.depends) for a in made[1:]} == {
         ("my_package-fancy", "unix_py_0"): ["my_package ==1.0.0", "rich >=13", "__unix"],
@@ -36,5 +36,5 @@ def test_each_extra_becomes_a_package_that_depends_on_what_it_adds(tmp_path: Pat
 
 
 def test_without_the_request_there_are_none(tmp_path: Path) -> None:
-    wheel = put_wheel(tmp_path, metadata=METADATA + LINES)
+    wheel = write_wheel(tmp_path, metadata=METADATA + LINES)
     assert [a.name for a in convert_all(wheel, tmp_path / "channel")] == ["my_package"]

@@ -11,15 +11,15 @@ from packaging.markers import Marker
 from rattler import Version, VersionSpec
 
 from twofold.conda_metadata import CondaPackage
-from twofold.convert import CondaOptions, package_of, packages_of
-from twofold.convert.dependencies import at_hand
+from twofold.convert import CondaOptions, make_package, make_packages
+from twofold.convert.metadata_sources import from_mapping
 from twofold.errors import TwofoldError
 
 HEAD = "Metadata-Version: 2.4\nName: my_package\nVersion: 1.0.0\n"
 PURE = ["py3-none-any"]
 
 
-def made(
+def make(
     *requires: str,
     python: str = ">=3.9",
     options: CondaOptions | None = None,
@@ -28,12 +28,12 @@ def made(
     """Subdir/build -> depends of the packages made of such metadata."""
     lines = "".join(f"Requires-Dist: {line}\n" for line in requires)
     metadata = f"{HEAD}Requires-Python: {python}\n{lines}".encode()
-    packages = packages_of(metadata, None, tags, options)
+    packages = make_packages(metadata, None, tags, options)
     return {f"{p.subdir}/{p.build}": list(p.depends) for p in packages}
 
 
 def test_without_markers_there_is_one_package() -> None:
-    assert made("numpy>=1.26") == {"noarch/py_0": ["python >=3.9", "numpy >=1.26"]}
+    assert make("numpy>=1.26") == {"noarch/py_0": ["python >=3.9", "numpy >=1.26"]}
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_without_markers_there_is_one_package() -> None:
     ],
 )
 def test_a_marker_that_always_holds_folds_away(marker: str) -> None:
-    assert made(f"tomli; {marker}") == {"noarch/py_0": ["python >=3.9", "tomli"]}
+    assert make(f"tomli; {marker}") == {"noarch/py_0": ["python >=3.9", "tomli"]}
 
 
 @pytest.mark.parametrize(
@@ -61,18 +61,18 @@ def test_a_marker_that_always_holds_folds_away(marker: str) -> None:
     ],
 )
 def test_a_marker_that_never_holds_folds_away(marker: str) -> None:
-    assert made(f"tomli; {marker}") == {"noarch/py_0": ["python >=3.9"]}
+    assert make(f"tomli; {marker}") == {"noarch/py_0": ["python >=3.9"]}
 
 
 def test_a_platform_makes_a_package_for_each_side() -> None:
-    assert made("colorama; sys_platform == 'win32'") == {
+    assert make("colorama; sys_platform == 'win32'") == {
         "noarch/unix_py_0": ["python >=3.9", "__unix"],
         "noarch/win_py_0": ["python >=3.9", "colorama", "__win"],
     }
 
 
 def test_three_platforms_make_three_packages() -> None:
-    assert made("a; sys_platform == 'linux'", "b; platform_system == 'Darwin'") == {
+    assert make("a; sys_platform == 'linux'", "b; platform_system == 'Darwin'") == {
         "noarch/linux_py_0": ["python >=3.9", "a", "__linux"],
         "noarch/osx_py_0": ["python >=3.9", "b", "__osx"],
         "noarch/win_py_0": ["python >=3.9", "__win"],
@@ -80,21 +80,21 @@ def test_three_platforms_make_three_packages() -> None:
 
 
 def test_a_python_makes_a_package_for_each_range() -> None:
-    assert made("tomli>=1; python_version < '3.11'") == {
+    assert make("tomli>=1; python_version < '3.11'") == {
         "noarch/pylt311_0": ["python >=3.9,<3.11", "tomli >=1"],
         "noarch/pyge311_0": ["python >=3.11"],
     }
 
 
-def test_a_patch_version_of_python_is_told_too() -> None:
-    assert made("async-timeout; python_full_version < '3.11.3'") == {
+def test_a_patch_version_of_python_bounds_a_package_too() -> None:
+    assert make("async-timeout; python_full_version < '3.11.3'") == {
         "noarch/pylt311p3_0": ["python >=3.9,<3.11.3", "async-timeout"],
         "noarch/pyge311p3_0": ["python >=3.11.3"],
     }
 
 
 def test_the_machine_makes_a_package_for_each_platform() -> None:
-    packages = made("greenlet; platform_machine == 'x86_64'")
+    packages = make("greenlet; platform_machine == 'x86_64'")
     assert packages["linux-64/py_0"] == ["python >=3.9", "greenlet"]
     assert packages["linux-aarch64/py_0"] == ["python >=3.9"]
     assert len(packages) == 8
@@ -102,18 +102,18 @@ def test_the_machine_makes_a_package_for_each_platform() -> None:
 
 def test_a_target_narrows_down_only_what_differs() -> None:
     target = CondaOptions(python="3.12", platform="linux-64")
-    assert made("a; python_version < '3.11'", "b; sys_platform == 'win32'", options=target) == {
+    assert make("a; python_version < '3.11'", "b; sys_platform == 'win32'", options=target) == {
         "noarch/unix_pyge311_0": ["python >=3.11", "__unix"]
     }
-    assert made("a; platform_machine == 'x86_64'", options=target) == {
+    assert make("a; platform_machine == 'x86_64'", options=target) == {
         "linux-64/py_0": ["python >=3.9", "a"]
     }
-    assert made("a", options=target) == {"noarch/py_0": ["python >=3.9", "a"]}
+    assert make("a", options=target) == {"noarch/py_0": ["python >=3.9", "a"]}
 
 
 def test_a_binary_wheel_has_its_markers_answered() -> None:
     tags = ["cp311-cp311-manylinux_2_17_x86_64"]
-    assert made(
+    assert make(
         "a; python_version >= '3.11'",
         "b; sys_platform == 'win32'",
         "c; platform_machine == 'x86_64'",
@@ -130,18 +130,18 @@ def test_a_binary_wheel_has_its_markers_answered() -> None:
 
 
 @pytest.mark.parametrize("marker", ["platform_release >= '5'", "platform_version == '1'"])
-def test_a_marker_nobody_can_answer_is_an_error_that_names_it(marker: str) -> None:
+def test_a_marker_that_cannot_be_evaluated_is_an_error_that_names_it(marker: str) -> None:
     with pytest.raises(TwofoldError) as refusal:
-        made(f"tomli; {marker}")
+        make(f"tomli; {marker}")
     assert marker.split(" ")[0] in str(refusal.value)
     assert "leave-out" in str(refusal.value)
-    assert made(f"tomli; {marker}", options=CondaOptions(leave_out=["tomli"]))
+    assert make(f"tomli; {marker}", options=CondaOptions(leave_out=["tomli"]))
 
 
 def test_the_one_package_of_several_is_an_error_that_names_them() -> None:
     metadata = f"{HEAD}Requires-Dist: a; sys_platform == 'win32'\n".encode()
     with pytest.raises(TwofoldError, match="noarch/unix_py_0, noarch/win_py_0"):
-        package_of(metadata, None, PURE)
+        make_package(metadata, None, PURE)
 
 
 def test_own_extras_become_constraints_but_not_those_of_developers() -> None:
@@ -150,7 +150,7 @@ def test_own_extras_become_constraints_but_not_those_of_developers() -> None:
         "Requires-Dist: pytest<8; extra == 'test'\n"
         "Requires-Dist: rich; extra == 'fast'\n"
     ).encode()
-    package = package_of(metadata, None, PURE)
+    package = make_package(metadata, None, PURE)
     assert package.constrains == ("scipy >=1",)
     assert package.depends == ("python",)
 
@@ -162,8 +162,8 @@ def test_extras_of_a_dependency_are_expanded_from_its_metadata() -> None:
         b"Requires-Dist: uvloop; sys_platform != 'win32' and extra == 'standard'\n"
         b"Requires-Dist: pytest; extra == 'dev'\n"
     )
-    options = CondaOptions(metadata_of=at_hand({"uvicorn": uvicorn}))
-    assert made("uvicorn[standard]>=0.30", options=options) == {
+    options = CondaOptions(metadata_of=from_mapping({"uvicorn": uvicorn}))
+    assert make("uvicorn[standard]>=0.30", options=options) == {
         "noarch/unix_py_0": [
             "python >=3.9",
             "httptools >=0.6",
@@ -177,7 +177,7 @@ def test_extras_of_a_dependency_are_expanded_from_its_metadata() -> None:
 
 def test_an_extra_that_cannot_be_expanded_is_an_error_that_names_it() -> None:
     with pytest.raises(TwofoldError, match=r"uvicorn\[standard\]"):
-        made("uvicorn[standard]")
+        make("uvicorn[standard]")
 
 
 def test_extras_that_name_their_own_project_are_followed_once() -> None:
@@ -185,13 +185,13 @@ def test_extras_that_name_their_own_project_are_followed_once() -> None:
         b"Metadata-Version: 2.4\nName: big\nVersion: 1\n"
         b"Requires-Dist: big[a,all]; extra == 'all'\nRequires-Dist: x; extra == 'a'\n"
     )
-    options = CondaOptions(metadata_of=at_hand({"big": everything}))
-    assert made("big[all]", options=options) == {"noarch/py_0": ["python >=3.9", "big", "x"]}
+    options = CondaOptions(metadata_of=from_mapping({"big": everything}))
+    assert make("big[all]", options=options) == {"noarch/py_0": ["python >=3.9", "big", "x"]}
 
 
-def test_all_mistakes_of_the_dependencies_are_told_together() -> None:
+def test_all_mistakes_of_the_dependencies_are_reported_together() -> None:
     with pytest.raises(TwofoldError) as refusal:
-        made("a @ https://example.org/a.whl", "b ===x y", "c")
+        make("a @ https://example.org/a.whl", "b ===x y", "c")
     told = str(refusal.value)
     assert "a @" in told
     assert "'b ===x y'" in told
@@ -240,7 +240,7 @@ def test_wherever_it_is_installed_exactly_one_package_fits_and_depends_as_the_ma
     metadata = (
         HEAD + "Requires-Python: >=3.9\n" + "".join(f"Requires-Dist: {line}\n" for line in lines)
     )
-    packages = packages_of(metadata.encode(), None, PURE)
+    packages = make_packages(metadata.encode(), None, PURE)
     pythons = ["3.9.0", "3.10.2", "3.11.3", "3.11.4", "3.12.0", "3.12.1", "3.13.5"]
     for (subdir, environment), python in itertools.product(
         zip(SUBDIRS, ENVIRONMENTS, strict=True), pythons

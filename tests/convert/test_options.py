@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from twofold.convert import options_of
+from twofold.convert import parse_options
 from twofold.errors import ProjectErrors
 
 
 def test_every_key_is_taken() -> None:
-    options = options_of(
+    options = parse_options(
         {
             "name": "mine",
             "names": {"My.Dep": "my_dep"},
@@ -25,9 +25,9 @@ def test_every_key_is_taken() -> None:
     assert options.leave_out == {"rich"}
 
 
-def test_all_mistakes_are_told_together_with_their_place() -> None:
+def test_all_mistakes_are_reported_together_with_their_place() -> None:
     with pytest.raises(ProjectErrors) as refusal:
-        options_of(
+        parse_options(
             {
                 "name": "Not A Name",
                 "names": {"torch": "Py Torch"},

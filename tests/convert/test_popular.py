@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.convert.popular import listed, prove, python_channel
+from tests.convert.popular import install_and_import, python_channel, read_list
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="without conda-forge the python is repacked, on Linux alone"
@@ -25,10 +25,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", FIVE)
 def test_five_popular_packages_run_in_a_conda_environment(place: Path, name: str) -> None:
-    prove(name, listed()[name], place / "channel", place / "python", place)
+    install_and_import(name, read_list()[name], place / "channel", place / "python", place)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in listed() if name not in FIVE])
+@pytest.mark.parametrize("name", [name for name in read_list() if name not in FIVE])
 def test_a_hundred_popular_packages_run_in_conda_environments(place: Path, name: str) -> None:
-    prove(name, listed()[name], place / "channel", place / "python", place)
+    install_and_import(name, read_list()[name], place / "channel", place / "python", place)

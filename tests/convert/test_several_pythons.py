@@ -19,16 +19,16 @@ from rattler import (
 )
 from rattler.exceptions import SolverError
 
-from tests.conftest import Ran
-from tests.convert.test_wheels import contents
-from tests.formats.making import METADATA, put_conda, put_wheel
+from tests.conftest import CommandResult
+from tests.convert.test_wheels import read_contents
+from tests.factories.artifacts import METADATA, write_conda, write_wheel
 from twofold.conda_metadata import CondaPackage
-from twofold.convert import CondaOptions, convert_all, packages_of
-from twofold.convert.platforms import abis_of
+from twofold.convert import CondaOptions, convert_all, make_packages
+from twofold.convert.wheel_tags import abis_for_tags
 from twofold.errors import TwofoldError
-from twofold.formats.contents import problems_of
+from twofold.formats.deep_check import find_problems
 from twofold.index.folder import index_folder
-from twofold.names import wheel_name
+from twofold.names import parse_wheel_name
 
 LINUX = "manylinux_2_17_x86_64"
 VIRTUAL = {"__unix": "0", "__linux": "6.0", "__glibc": "2.35"}
@@ -62,16 +62,16 @@ def test_each_python_is_given_the_package_for_it(
     tmp_path: Path, tags: str, python: str, build: str
 ) -> None:
     channel = tmp_path / "channel"
-    wheel = put_wheel(tmp_path, FILES, filename=f"my_package-1.0.0-{tags}.whl")
+    wheel = write_wheel(tmp_path, FILES, filename=f"my_package-1.0.0-{tags}.whl")
     for made in convert_all(wheel, channel):
-        assert problems_of(made.path) == []
+        assert find_problems(made.path) == []
     put_python(channel, python)
     index_folder(channel)
     if not build:
         with pytest.raises(SolverError):
-            asyncio.run(solved(channel))
+            asyncio.run(solve_channel(channel))
     else:
-        assert asyncio.run(solved(channel))["my_package"] == build
+        assert asyncio.run(solve_channel(channel))["my_package"] == build
 
 
 def put_python(channel: Path, python: str) -> None:
@@ -79,13 +79,13 @@ def put_python(channel: Path, python: str) -> None:
     minor, tag = python.removesuffix("t"), f"cp{python.replace('.', '')}"
     abi = f"python_abi {minor}.* *_{tag}"
     folder = channel / "noarch"
-    put_conda(folder, CondaPackage("python", f"{minor}.1", noarch="generic", depends=[abi]))
-    put_conda(
+    write_conda(folder, CondaPackage("python", f"{minor}.1", noarch="generic", depends=[abi]))
+    write_conda(
         folder, CondaPackage("python_abi", minor, build=f"0_{tag}", noarch="generic", depends=[])
     )
 
 
-async def solved(channel: Path) -> dict[str, str]:
+async def solve_channel(channel: Path) -> dict[str, str]:
     """Package -> build string of a solution for Linux."""
     records = await solve(
         sources=[channel.as_uri()],
@@ -121,61 +121,65 @@ def test_wheels_of_one_release_never_become_the_same_file(tmp_path: Path) -> Non
     channel = tmp_path / "channel"
     made = []
     for tag in tags:
-        wheel = put_wheel(tmp_path, FILES, filename=f"my_package-1.0.0-{tag}.whl")
+        wheel = write_wheel(tmp_path, FILES, filename=f"my_package-1.0.0-{tag}.whl")
         made += [one.path for one in convert_all(wheel, channel)]
     assert len(made) == len(set(made)) == len(tags) + 3
     assert not index_folder(channel).problems
 
 
 def test_files_lie_where_each_python_looks(tmp_path: Path) -> None:
-    wheel = put_wheel(tmp_path, FILES, filename=f"my_package-1.0.0-cp313-cp313.cp313t-{LINUX}.whl")
+    wheel = write_wheel(
+        tmp_path, FILES, filename=f"my_package-1.0.0-cp313-cp313.cp313t-{LINUX}.whl"
+    )
     one, other = convert_all(wheel, tmp_path / "channel")
-    assert "lib/python3.13/site-packages/my_package/__init__.py" in contents(one.path)
-    assert "lib/python3.13t/site-packages/my_package/__init__.py" in contents(other.path)
+    assert "lib/python3.13/site-packages/my_package/__init__.py" in read_contents(one.path)
+    assert "lib/python3.13t/site-packages/my_package/__init__.py" in read_contents(other.path)
 
 
-def test_markers_are_judged_for_each_python() -> None:
+def test_markers_are_evaluated_for_each_python() -> None:
     metadata = METADATA + "Requires-Dist: tomli; python_version < '3.12'\n"
-    tags = wheel_name("my_package-1.0.0-cp311.cp312-none-any.whl").tags
-    found = {p.build: p.depends for p in packages_of(metadata.encode(), None, tags)}
+    tags = parse_wheel_name("my_package-1.0.0-cp311.cp312-none-any.whl").tags
+    found = {p.build: p.depends for p in make_packages(metadata.encode(), None, tags)}
     assert found == {
         "py311_0": ("python >=3.11,<3.12.0a0", "tomli"),
         "py312_0": ("python >=3.12,<3.13.0a0",),
     }
-    stable = wheel_name(f"my_package-1.0.0-cp312-abi3-{LINUX}.whl").tags
-    (package,) = packages_of(metadata.encode(), None, stable)
+    stable = parse_wheel_name(f"my_package-1.0.0-cp312-abi3-{LINUX}.whl").tags
+    (package,) = make_packages(metadata.encode(), None, stable)
     assert (package.build, package.depends[0]) == ("pyge312_0", "python >=3.12")
 
 
 def test_a_python_that_the_project_does_not_take_gets_no_package() -> None:
     metadata = METADATA + "Requires-Python: >=3.12\n"
-    tags = wheel_name("my_package-1.0.0-cp311.cp312-none-any.whl").tags
-    assert [package.build for package in packages_of(metadata.encode(), None, tags)] == ["py312_0"]
+    tags = parse_wheel_name("my_package-1.0.0-cp311.cp312-none-any.whl").tags
+    assert [package.build for package in make_packages(metadata.encode(), None, tags)] == [
+        "py312_0"
+    ]
 
 
-def test_a_requires_python_that_is_none_is_told_where_markers_need_it() -> None:
+def test_an_invalid_requires_python_is_reported_where_markers_need_it() -> None:
     metadata = METADATA + "Requires-Python: foo\nRequires-Dist: a; python_version < '3.12'\n"
     for tags in (["py3-none-any"], ["cp312-cp312-win_amd64"], ["cp311-none-any", "cp312-none-any"]):
         with pytest.raises(TwofoldError, match="Requires-Python: 'foo' is not a version specifier"):
-            packages_of(metadata.encode(), None, tags)
+            make_packages(metadata.encode(), None, tags)
 
 
-def test_one_python_may_be_chosen(tmp_path: Path, twofold: Callable[..., Ran]) -> None:
+def test_one_python_may_be_chosen(tmp_path: Path, twofold: Callable[..., CommandResult]) -> None:
     filename = f"my_package-1.0.0-cp311.cp312-cp311.cp312-{LINUX}.whl"
-    wheel = put_wheel(tmp_path, FILES, filename=filename)
+    wheel = write_wheel(tmp_path, FILES, filename=filename)
     ran = twofold("convert", str(wheel), "--python", "3.12", "--json", cwd=tmp_path)
     assert ran.code == 0, ran.err
     assert [one["build"] for one in json.loads(ran.out)["packages"]] == ["py312_0"]
     ran = twofold("convert", str(wheel), "--python", "3.10", cwd=tmp_path)
     assert ran.code == 1
     assert "not for Python 3.10: it is for 3.11, 3.12" in ran.err
-    tags = wheel_name(f"my_package-1.0.0-cp313-cp313.cp313t-{LINUX}.whl").tags
+    tags = parse_wheel_name(f"my_package-1.0.0-cp313-cp313.cp313t-{LINUX}.whl").tags
     for python, build in (("3.13", "py313_0"), ("3.13t", "py313t_0")):
-        found = packages_of(METADATA.encode(), None, tags, CondaOptions(python=python))
+        found = make_packages(METADATA.encode(), None, tags, CondaOptions(python=python))
         assert [package.build for package in found] == [build]
 
 
 def test_tags_that_no_python_has_are_refused_with_the_reason() -> None:
     with pytest.raises(TwofoldError, match="cp311 has never the ABI cp312") as told:
-        abis_of(["cp311-cp312-linux_x86_64"])
+        abis_for_tags(["cp311-cp312-linux_x86_64"])
     assert told.value.problems[0].hint

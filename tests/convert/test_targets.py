@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Ran
-from tests.formats.making import METADATA, put_wheel
-from twofold.convert.closure import closure, this_machine
-from twofold.convert.fetch import Target
+from tests.conftest import CommandResult
+from tests.factories.artifacts import METADATA, write_wheel
+from twofold.convert.closure import detect_target, resolve_with_dependencies
+from twofold.convert.resolution import Target
 from twofold.errors import TwofoldError
 
-Twofold = Callable[..., Ran]
+Twofold = Callable[..., CommandResult]
 LINES = """\
 Requires-Dist: windows-only; sys_platform == 'win32'
 Requires-Dist: mac-only; sys_platform == 'darwin'
@@ -43,12 +43,12 @@ def links(tmp_path: Path) -> dict[str, str]:
     folder = tmp_path / "links"
     for (python, _), (_, tag) in TARGETS.items():
         abi = f"cp{python.replace('.', '')}"
-        put_wheel(
+        write_wheel(
             folder, metadata=METADATA + LINES, filename=f"my_package-1.0.0-{abi}-{abi}-{tag}.whl"
         )
     for name in ("windows_only", "mac_only", "arm_only", "backport"):
         metadata = METADATA.replace("my_package", name.replace("_", "-"))
-        put_wheel(folder, {f"{name}.py": b""}, metadata, f"{name}-1.0.0-py3-none-any.whl")
+        write_wheel(folder, {f"{name}.py": b""}, metadata, f"{name}-1.0.0-py3-none-any.whl")
     return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder)}
 
 
@@ -63,7 +63,7 @@ _BY_DEFAULT = (("3.12", "win-64"), ("3.12", "osx-arm64"), ("3.12", "linux-64-mus
         for target in TARGETS
     ],
 )
-def test_the_closure_is_that_of_the_target(
+def test_dependencies_are_resolved_for_the_target(
     twofold: Twofold, links: dict[str, str], python: str, platform: str
 ) -> None:
     words = ["--with-deps", "--python", python, "--platform", platform, "--json"]
@@ -81,7 +81,7 @@ def test_the_closure_is_that_of_the_target(
     assert not any(package["fresh"] for package in again)
 
 
-def test_wheels_for_glibc_and_for_musl_lie_side_by_side(
+def test_wheels_for_glibc_and_for_musl_share_a_subdir(
     tmp_path: Path, twofold: Twofold, links: dict[str, str]
 ) -> None:
     words = ["convert", "my_package", "--out", "channel"]
@@ -94,25 +94,27 @@ def test_wheels_for_glibc_and_for_musl_lie_side_by_side(
     ]
 
 
-def test_two_wheels_that_would_be_one_package_are_told(tmp_path: Path, twofold: Twofold) -> None:
+def test_two_wheels_that_would_be_one_package_are_reported(
+    tmp_path: Path, twofold: Twofold
+) -> None:
     tags = ("cp312-cp312-manylinux_2_17_x86_64", "cp312-cp312-manylinux_2_28_x86_64")
-    wheels = [put_wheel(tmp_path, filename=f"my_package-1.0.0-{tag}.whl") for tag in tags]
+    wheels = [write_wheel(tmp_path, filename=f"my_package-1.0.0-{tag}.whl") for tag in tags]
     ran = twofold("convert", *wheels, "--out", "channel")
     assert ran.code == 1
     assert "it would be the same package as my_package-1.0.0-cp312" in ran.err
     assert len(list((tmp_path / "channel").glob("*/*.conda"))) == 1
 
 
-def test_without_uv_another_targets_closure_is_an_error_that_says_so(
+def test_without_uv_resolving_for_another_target_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(TwofoldError, match="cannot be resolved without uv"):
-        closure(["numpy"], Target("3.12", "win-64"), with_deps=True)
+        resolve_with_dependencies(["numpy"], Target("3.12", "win-64"), with_deps=True)
 
 
-def test_uvs_own_words_are_told_when_it_finds_nothing(
+def test_uvs_message_is_reported_when_it_finds_nothing(
     twofold: Twofold, links: dict[str, str]
 ) -> None:
     words = ["--with-deps", "--python", "3.9", "--platform", "win-64"]
@@ -123,8 +125,8 @@ def test_uvs_own_words_are_told_when_it_finds_nothing(
     assert "Traceback" not in ran.err
 
 
-def test_a_target_that_is_this_machine_is_no_other() -> None:
-    here = this_machine()
+def test_a_target_equal_to_this_machine_needs_no_uv() -> None:
+    here = detect_target()
     assert here.python == f"{sys.version_info.major}.{sys.version_info.minor}"
     if sys.platform == "linux":
         assert here.platform.startswith("linux-")
@@ -135,7 +137,7 @@ def test_a_killed_run_leaves_no_half_file_and_the_next_goes_on(
     tmp_path: Path, twofold: Twofold
 ) -> None:
     wheels = [
-        put_wheel(
+        write_wheel(
             tmp_path,
             {f"p{n}/data.bin": os.urandom(size)},
             METADATA.replace("my_package", f"p{n}"),

@@ -23,13 +23,13 @@ from rattler import (
 )
 from rattler.index import index_fs
 
-from tests.conftest import Ran
-from tests.formats.making import METADATA, put_conda, put_wheel
+from tests.conftest import CommandResult
+from tests.factories.artifacts import METADATA, write_conda, write_wheel
 from twofold.conda_metadata import CondaPackage
-from twofold.convert import CondaOptions, convert_all, packages_of
-from twofold.convert.v3 import wheel_record
+from twofold.convert import CondaOptions, convert_all, make_packages
+from twofold.convert.v3 import make_wheel_record
 from twofold.errors import TwofoldError
-from twofold.formats.opening import read
+from twofold.formats.reader import read_artifact
 from twofold.index.folder import index_folder
 
 LINES = """\
@@ -47,8 +47,8 @@ Provides-Extra: fancy
 
 
 def test_conditions_and_extras_are_kept_and_rattler_reads_them(tmp_path: Path) -> None:
-    artifact = read(put_wheel(tmp_path, metadata=METADATA + LINES))
-    key, record = wheel_record(artifact, "../x.whl", 1000)
+    artifact = read_artifact(write_wheel(tmp_path, metadata=METADATA + LINES))
+    key, record = make_wheel_record(artifact, "../x.whl", 1000)
     assert key == "my_package-1.0.0-py3_none_any_0"
     assert record["depends"] == [
         'python[version=">=3.9"]',
@@ -67,11 +67,13 @@ def test_conditions_and_extras_are_kept_and_rattler_reads_them(tmp_path: Path) -
 def test_the_machine_is_an_error_that_names_the_marker(tmp_path: Path) -> None:
     metadata = METADATA + "Requires-Dist: a; platform_machine == 'x86_64'\n"
     with pytest.raises(TwofoldError, match="platform_machine"):
-        wheel_record(read(put_wheel(tmp_path, metadata=metadata)), "x")
+        make_wheel_record(read_artifact(write_wheel(tmp_path, metadata=metadata)), "x")
 
 
-def test_index_writes_them_where_asked_for(tmp_path: Path, twofold: Callable[..., Ran]) -> None:
-    put_wheel(tmp_path / "dist", metadata=METADATA + LINES)
+def test_index_writes_them_where_asked_for(
+    tmp_path: Path, twofold: Callable[..., CommandResult]
+) -> None:
+    write_wheel(tmp_path / "dist", metadata=METADATA + LINES)
     assert twofold("index", tmp_path, "--v3").code == 0
     found = json.loads((tmp_path / "noarch/repodata.json").read_text("utf-8"))
     (record,) = found["v3"]["whl"].values()
@@ -84,13 +86,13 @@ def build_all(folder: Path) -> dict[str, dict[str, Any]]:
     """What the conda packages in a channel folder say of themselves, by file name."""
     found: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.glob("*/*.conda")):
-        found[path.name] = json.loads(read(path).metadata)
+        found[path.name] = json.loads(read_artifact(path).metadata)
     return found
 
 
 def test_v3_writes_extras_into_each_package_and_one_with_conditions(tmp_path: Path) -> None:
     options = CondaOptions(v3=True, leave_out=["uvicorn", "pywin", "old"])
-    convert_all(put_wheel(tmp_path, metadata=METADATA + LINES), tmp_path / "channel", options)
+    convert_all(write_wheel(tmp_path, metadata=METADATA + LINES), tmp_path / "channel", options)
     made = build_all(tmp_path / "channel")
     extras = {"fancy": ['pytorch[when="__linux"]', 'rich[version=">=13"]']}
     assert {name.split("-")[2]: index["extra_depends"] for name, index in made.items()} == {
@@ -108,11 +110,11 @@ def test_v3_writes_extras_into_each_package_and_one_with_conditions(tmp_path: Pa
     ]
 
 
-def test_what_old_clients_cannot_read_stands_under_v3_in_repodata_and_shards(
+def test_what_old_clients_cannot_read_is_under_v3_in_repodata_and_shards(
     tmp_path: Path,
 ) -> None:
     options = CondaOptions(v3=True, leave_out=["uvicorn"])
-    convert_all(put_wheel(tmp_path, metadata=METADATA + LINES), tmp_path / "channel", options)
+    convert_all(write_wheel(tmp_path, metadata=METADATA + LINES), tmp_path / "channel", options)
     index_folder(tmp_path / "channel")
     noarch = tmp_path / "channel" / "noarch"
     ours = json.loads((noarch / "repodata.json").read_text("utf-8"))
@@ -137,18 +139,22 @@ def test_rattler_solves_extras_and_conditions_of_such_a_channel(tmp_path: Path) 
     channel = tmp_path / "channel"
     options = CondaOptions(v3=True, leave_out=["uvicorn", "pywin", "numpy"])
     lines = LINES.replace("sys_platform == 'linux'", "sys_platform == 'win32'")
-    convert_all(put_wheel(tmp_path, metadata=METADATA + lines), channel, options)
+    convert_all(write_wheel(tmp_path, metadata=METADATA + lines), channel, options)
     for name, version in (("rich", "13.0"), ("tomli", "2.0"), ("python", "3.10.1")):
-        put_conda(channel / "noarch", CondaPackage(name, version, noarch="generic"))
+        write_conda(channel / "noarch", CondaPackage(name, version, noarch="generic"))
     index_folder(channel)
-    chosen = asyncio.run(solved(channel, "my_package[extras=[fancy]]", tmp_path))
+    chosen = asyncio.run(solve_channel(channel, "my_package[extras=[fancy]]", tmp_path))
     assert chosen == {"my_package", "python", "rich", "tomli"}
-    assert asyncio.run(solved(channel, "my_package", tmp_path)) == {"my_package", "python", "tomli"}
-    conditional = asyncio.run(solved(channel, "my_package[build=pyv3_0]", tmp_path))
+    assert asyncio.run(solve_channel(channel, "my_package", tmp_path)) == {
+        "my_package",
+        "python",
+        "tomli",
+    }
+    conditional = asyncio.run(solve_channel(channel, "my_package[build=pyv3_0]", tmp_path))
     assert conditional == {"my_package", "python", "tomli"}
 
 
-async def solved(channel: Path, spec: str, work: Path) -> set[str]:
+async def solve_channel(channel: Path, spec: str, work: Path) -> set[str]:
     gateway = Gateway(
         cache_dir=work / "cache", default_config=SourceConfig(cache_action="no-cache")
     )
@@ -166,7 +172,7 @@ async def solved(channel: Path, spec: str, work: Path) -> set[str]:
 
 
 def test_the_key_v3_acts_in_a_build_which_places_the_records_too(
-    tmp_path: Path, twofold: Callable[..., Ran]
+    tmp_path: Path, twofold: Callable[..., CommandResult]
 ) -> None:
     assert twofold("new", "demo", "--dep", "colorama; sys_platform == 'win32'").code == 0
     root = tmp_path / "demo"
@@ -180,8 +186,8 @@ def test_the_key_v3_acts_in_a_build_which_places_the_records_too(
         assert len(found["packages.conda"]) == 2
 
 
-def test_a_condition_that_revision_3_cannot_say_is_a_note() -> None:
+def test_a_condition_that_revision_3_cannot_express_is_a_note() -> None:
     metadata = METADATA + "Requires-Dist: a; platform_machine == 'x86_64'\n"
-    packages = packages_of(metadata.encode(), None, ["py3-none-any"], CondaOptions(v3=True))
+    packages = make_packages(metadata.encode(), None, ["py3-none-any"], CondaOptions(v3=True))
     assert len(packages) == 8
     assert all("no package of revision 3" in package.notes[0] for package in packages)

@@ -10,9 +10,9 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from rattler import MatchSpec, Version, VersionSpec
 
 from twofold.convert.options import CondaOptions
-from twofold.convert.package import match_spec
-from twofold.convert.requirements import parse_need
-from twofold.convert.versions import conda_spec
+from twofold.convert.package import to_match_spec
+from twofold.convert.requirements import parse_requirement
+from twofold.convert.versions import to_conda_spec
 from twofold.errors import TwofoldError
 
 SMALL = st.one_of(st.integers(0, 3), st.integers(0, 3), st.sampled_from([9, 10, 99, 20261123]))
@@ -41,10 +41,10 @@ def clauses(draw: st.DrawFn) -> str:
     return operator + draw(versions())
 
 
-def agree(specifiers: str, version: str) -> tuple[bool, bool]:
+def contains_in_both(specifiers: str, version: str) -> tuple[bool, bool]:
     """What packaging says, pre-releases admitted, and what rattler says of the translation."""
     theirs = SpecifierSet(specifiers).contains(version, prereleases=True)
-    spec = conda_spec(specifiers)
+    spec = to_conda_spec(specifiers)
     return theirs, not spec or bool(VersionSpec(spec).matches(Version(version)))
 
 
@@ -56,8 +56,8 @@ def agree(specifiers: str, version: str) -> tuple[bool, bool]:
 @example(["<1.0.0.post1"], "1.0.0a1")
 @example(["<=1.0.0rc1"], "1.0.0.dev1")
 def test_packaging_and_rattler_agree(drawn: list[str], version: str) -> None:
-    theirs, ours = agree(",".join(drawn), version)
-    assert theirs == ours, conda_spec(",".join(drawn))
+    theirs, ours = contains_in_both(",".join(drawn), version)
+    assert theirs == ours, to_conda_spec(",".join(drawn))
 
 
 @settings(max_examples=300, deadline=None)
@@ -69,7 +69,7 @@ def test_final_releases_agree_however_many_components_are_written(
     drawn: list[tuple[str, int, int]], release: list[int]
 ) -> None:
     specifiers = ",".join(f"{operator}{major}.{minor}" for operator, major, minor in drawn)
-    theirs, ours = agree(specifiers, ".".join(map(str, release)))
+    theirs, ours = contains_in_both(specifiers, ".".join(map(str, release)))
     assert theirs == ours
 
 
@@ -93,20 +93,20 @@ def test_final_releases_agree_however_many_components_are_written(
     ],
 )
 def test_what_is_written(pypi: str, conda: str) -> None:
-    assert conda_spec(pypi) == conda
+    assert to_conda_spec(pypi) == conda
 
 
 @pytest.mark.parametrize("specifiers", ["===foobar", "~=1", ">=1.0.*", "=>1", "1.0", "==a.*"])
-def test_what_cannot_be_said_is_an_error_that_names_it(specifiers: str) -> None:
+def test_what_cannot_be_expressed_is_an_error_that_names_it(specifiers: str) -> None:
     with pytest.raises(TwofoldError) as refusal:
-        conda_spec(specifiers)
+        to_conda_spec(specifiers)
     assert specifiers in str(refusal.value)
 
 
 @given(st.text(max_size=12))
 def test_any_text_is_translated_or_refused_with_a_message(text: str) -> None:
     try:
-        conda_spec(text)
+        to_conda_spec(text)
     except TwofoldError as error:
         assert error.problems[0].message
 
@@ -115,22 +115,22 @@ def test_any_text_is_translated_or_refused_with_a_message(text: str) -> None:
 
 
 def test_difference_local_versions_match_only_exactly() -> None:
-    assert agree("==1.0", "1.0+cpu") == (True, False)
-    assert agree("==1.0+cpu", "1.0+cpu") == (True, True)
+    assert contains_in_both("==1.0", "1.0+cpu") == (True, False)
+    assert contains_in_both("==1.0+cpu", "1.0+cpu") == (True, True)
 
 
 def test_difference_pre_releases_are_not_left_out_by_default() -> None:
     assert not SpecifierSet(">=1.0").contains("2.0a1", prereleases=False)  # as pip asks it
-    assert VersionSpec(conda_spec(">=1.0")).matches(Version("2.0a1"))
+    assert VersionSpec(to_conda_spec(">=1.0")).matches(Version("2.0a1"))
 
 
 def test_difference_arbitrary_equality_compares_versions() -> None:
-    assert agree("===1.0", "1.0.0") == (False, True)
+    assert contains_in_both("===1.0", "1.0.0") == (False, True)
 
 
 def test_difference_suffixes_need_the_same_number_of_components() -> None:
-    assert agree(">=1.0a1", "1.0.0a0") == (False, True)
-    assert agree("==1.0.0a1", "1.0a1") == (True, False)
+    assert contains_in_both(">=1.0a1", "1.0.0a0") == (False, True)
+    assert contains_in_both("==1.0.0a1", "1.0a1") == (True, False)
 
 
 @settings(max_examples=200, deadline=None)
@@ -140,5 +140,5 @@ def test_a_whole_requirement_is_a_matchspec_that_rattler_reads(clause: str) -> N
         Requirement(f"my-package{clause}")
     except InvalidSpecifier:
         assume(False)
-    spec = match_spec(parse_need(f"my-package{clause}"), CondaOptions())
+    spec = to_match_spec(parse_requirement(f"my-package{clause}"), CondaOptions())
     assert MatchSpec(spec).name.normalized == "my-package"

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.formats.making import METADATA, put_wheel, put_zip, wheel_files
-from twofold.convert import CondaOptions, convert_all, convert_wheel, package_of
-from twofold.convert.platforms import abis_of, places_of
+from tests.factories.artifacts import METADATA, make_wheel_files, write_wheel, write_zip
+from twofold.convert import CondaOptions, convert_all, convert_wheel, make_package
+from twofold.convert.wheel_tags import abis_for_tags, subdirs_for_tags
 from twofold.errors import BadFile, TwofoldError
-from twofold.formats.conda_reading import open_part
-from twofold.formats.contents import problems_of
-from twofold.names import wheel_name
+from twofold.formats.conda_reader import open_part
+from twofold.formats.deep_check import find_problems
+from twofold.names import parse_wheel_name
 
 DIST_INFO = "my_package-1.0.0.dist-info"
 DATA = "my_package-1.0.0.data"
@@ -35,7 +35,7 @@ FILES = {
 }
 
 
-def contents(path: Path) -> dict[str, bytes]:
+def read_contents(path: Path) -> dict[str, bytes]:
     found = {}
     for part in ("pkg", "info"):
         with open_part(path, part) as tar:
@@ -102,8 +102,8 @@ def contents(path: Path) -> dict[str, bytes]:
 def test_tags_lead_to_a_subdir_a_build_and_what_the_machine_must_have(
     tags: str, subdir: str, build: str, depends: list[str] | None
 ) -> None:
-    name = wheel_name(f"my_package-1.0.0-{tags}.whl")
-    package = package_of(METADATA.encode(), None, name.tags)
+    name = parse_wheel_name(f"my_package-1.0.0-{tags}.whl")
+    package = make_package(METADATA.encode(), None, name.tags)
     assert (package.subdir, package.build) == (subdir, build)
     assert depends is None or list(package.depends) == depends
 
@@ -117,18 +117,18 @@ def test_tags_lead_to_a_subdir_a_build_and_what_the_machine_must_have(
         ("cp314-cp314-win_arm64", "Lib/site-packages"),
     ],
 )
-def test_a_binary_wheel_is_laid_down_where_its_python_looks(
+def test_files_of_a_binary_wheel_are_placed_where_its_python_looks(
     tmp_path: Path, tags: str, site_packages: str
 ) -> None:
-    wheel = put_wheel(tmp_path, filename=f"my_package-1.0.0-{tags}.whl")
+    wheel = write_wheel(tmp_path, filename=f"my_package-1.0.0-{tags}.whl")
     made = convert_wheel(wheel, tmp_path / "channel")
-    assert f"{site_packages}/my_package/__init__.py" in contents(made.path)
-    assert problems_of(made.path) == []
+    assert f"{site_packages}/my_package/__init__.py" in read_contents(made.path)
+    assert find_problems(made.path) == []
 
 
 def test_a_universal_wheel_becomes_a_package_for_both_macs() -> None:
     tags = ["cp312-cp312-macosx_10_9_universal2"]
-    needs = {place.subdir: place.needs for place in places_of(tags)}
+    needs = {place.subdir: place.needs for place in subdirs_for_tags(tags)}
     assert needs == {"osx-64": ("__osx >=10.9",), "osx-arm64": ("__osx >=11.0",)}
 
 
@@ -137,18 +137,18 @@ def test_a_universal_wheel_becomes_a_package_for_both_macs() -> None:
 )
 def test_a_wheel_of_another_python_is_refused(tags: str) -> None:
     with pytest.raises(TwofoldError, match="another Python than CPython 3"):
-        abis_of([tags])
+        abis_for_tags([tags])
 
 
 def test_a_wheel_for_no_platform_of_conda_is_refused() -> None:
     with pytest.raises(TwofoldError, match="no conda platform"):
-        places_of(["cp312-cp312-ios_13_0_arm64_iphoneos"])
+        subdirs_for_tags(["cp312-cp312-ios_13_0_arm64_iphoneos"])
 
 
-def test_files_of_a_pure_wheel_lie_where_noarch_python_has_them(tmp_path: Path) -> None:
-    made = convert_wheel(put_wheel(tmp_path, FILES), tmp_path / "channel")
+def test_files_of_a_pure_wheel_are_placed_as_noarch_python_needs(tmp_path: Path) -> None:
+    made = convert_wheel(write_wheel(tmp_path, FILES), tmp_path / "channel")
     assert made.path == tmp_path / "channel/noarch/my_package-1.0.0-py_0.conda"
-    found = contents(made.path)
+    found = read_contents(made.path)
     assert {path for path in found if not path.startswith("info/")} == {
         "site-packages/my_package/__init__.py",
         "site-packages/my_package/_speed.so",
@@ -168,15 +168,15 @@ def test_files_of_a_pure_wheel_lie_where_noarch_python_has_them(tmp_path: Path) 
         "my-tool = my_package:f"
     ]
     assert found[f"site-packages/{DIST_INFO}/INSTALLER"] == b"conda\n"
-    assert problems_of(made.path) == []
+    assert find_problems(made.path) == []
 
 
-def test_files_of_a_binary_wheel_lie_below_the_prefix(tmp_path: Path) -> None:
-    wheel = put_wheel(
+def test_files_of_a_binary_wheel_are_placed_below_the_prefix(tmp_path: Path) -> None:
+    wheel = write_wheel(
         tmp_path, FILES, filename="my_package-1.0.0-cp311-cp311-manylinux_2_17_x86_64.whl"
     )
     made = convert_wheel(wheel, tmp_path / "channel")
-    found = contents(made.path)
+    found = read_contents(made.path)
     assert "lib/python3.11/site-packages/my_package/__init__.py" in found
     assert "include/python3.11/my-package/my_package.h" in found
     paths = {line["_path"]: line for line in json.loads(found["info/paths.json"])["paths"]}
@@ -186,19 +186,19 @@ def test_files_of_a_binary_wheel_lie_below_the_prefix(tmp_path: Path) -> None:
     assert found["bin/native"] == b"\x7fELF native"
     assert b"from my_package import f" in found["bin/my-tool"]
     assert "info/link.json" not in found
-    assert problems_of(made.path) == []
+    assert find_problems(made.path) == []
 
 
 def test_a_windows_wheel_with_entry_points_leaves_their_exe_to_the_installer(
     tmp_path: Path,
 ) -> None:
-    wheel = put_wheel(tmp_path, FILES, filename="my_package-1.0.0-cp311-cp311-win_amd64.whl")
-    found = contents(convert_wheel(wheel, tmp_path / "channel").path)
+    wheel = write_wheel(tmp_path, FILES, filename="my_package-1.0.0-cp311-cp311-win_amd64.whl")
+    found = read_contents(convert_wheel(wheel, tmp_path / "channel").path)
     assert "site-packages/my_package/__init__.py" in found
     assert json.loads(found["info/index.json"])["noarch"] == "python"
     plain = {name: data for name, data in FILES.items() if "entry_points" not in name}
-    wheel = put_wheel(tmp_path, plain, filename="my_package-1.0.0-cp312-cp312-win_amd64.whl")
-    found = contents(convert_wheel(wheel, tmp_path / "channel").path)
+    wheel = write_wheel(tmp_path, plain, filename="my_package-1.0.0-cp312-cp312-win_amd64.whl")
+    found = read_contents(convert_wheel(wheel, tmp_path / "channel").path)
     assert "Lib/site-packages/my_package/__init__.py" in found
     assert "Scripts/tool" in found
 
@@ -206,21 +206,21 @@ def test_a_windows_wheel_with_entry_points_leaves_their_exe_to_the_installer(
 def test_a_program_larger_than_what_is_held_in_memory_is_carried_as_it_is(tmp_path: Path) -> None:
     """Wheels of ruff's kind hold one large program under .data/scripts."""
     program = b"\x7fELF" + random.Random(0).randbytes(17 << 20)
-    wheel = put_wheel(
+    wheel = write_wheel(
         tmp_path,
         {f"{DATA}/scripts/native": program},
         filename="my_package-1.0.0-py3-none-manylinux_2_17_x86_64.whl",
     )
     made = convert_wheel(wheel, tmp_path / "channel")
-    assert contents(made.path)["python-scripts/native"] == program
-    assert problems_of(made.path) == []
+    assert read_contents(made.path)["python-scripts/native"] == program
+    assert find_problems(made.path) == []
 
 
-def test_record_tells_every_file_from_site_packages(tmp_path: Path) -> None:
-    wheel = put_wheel(
+def test_record_lists_every_file_relative_to_site_packages(tmp_path: Path) -> None:
+    wheel = write_wheel(
         tmp_path, FILES, filename="my_package-1.0.0-cp311-cp311-manylinux_2_17_x86_64.whl"
     )
-    found = contents(convert_wheel(wheel, tmp_path / "channel").path)
+    found = read_contents(convert_wheel(wheel, tmp_path / "channel").path)
     folder = "lib/python3.11/site-packages"
     record = found[f"{folder}/{DIST_INFO}/RECORD"].decode()
     told = {row[0] for row in csv.reader(io.StringIO(record))}
@@ -233,7 +233,7 @@ def test_record_tells_every_file_from_site_packages(tmp_path: Path) -> None:
 
 
 def test_the_same_wheel_gives_the_same_bytes(tmp_path: Path) -> None:
-    wheel = put_wheel(tmp_path, FILES)
+    wheel = write_wheel(tmp_path, FILES)
     one = convert_wheel(wheel, tmp_path / "one")
     other = convert_wheel(wheel, tmp_path / "other")
     assert one.sha256 == other.sha256
@@ -241,12 +241,12 @@ def test_the_same_wheel_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_markers_make_all_the_packages_they_ask_for(tmp_path: Path) -> None:
     metadata = METADATA + "Requires-Dist: colorama; sys_platform == 'win32'\n"
-    made = convert_all(put_wheel(tmp_path, FILES, metadata), tmp_path / "channel")
+    made = convert_all(write_wheel(tmp_path, FILES, metadata), tmp_path / "channel")
     assert [artifact.build for artifact in made] == ["unix_py_0", "win_py_0"]
     assert all(artifact.path.is_file() for artifact in made)
 
 
-def test_what_the_user_says_goes_before_what_is_known() -> None:
+def test_names_given_by_the_user_override_known_names() -> None:
     metadata = METADATA + "Requires-Dist: torch>=2\nRequires-Dist: rich\nRequires-Dist: My_Dep\n"
     options = CondaOptions(
         name="mine",
@@ -257,7 +257,7 @@ def test_what_the_user_says_goes_before_what_is_known() -> None:
         leave_out=["Rich"],
         build_number=3,
     )
-    package = package_of(metadata.encode(), None, ["py3-none-any"], options)
+    package = make_package(metadata.encode(), None, ["py3-none-any"], options)
     assert package.stem == "mine-1.0.0-py_3"
     assert package.depends == ("python", "my_dep", "pytorch-cpu >=2", "graphviz")
     assert package.constrains == ("mkl <2025",)
@@ -265,25 +265,25 @@ def test_what_the_user_says_goes_before_what_is_known() -> None:
 
 @pytest.mark.parametrize("path", ["x/__init__.py", "scripts"])
 def test_a_data_folder_of_an_unknown_kind_is_refused(tmp_path: Path, path: str) -> None:
-    wheel = put_wheel(tmp_path, {f"{DATA}/{path}": b"x"})
+    wheel = write_wheel(tmp_path, {f"{DATA}/{path}": b"x"})
     with pytest.raises(BadFile, match="where none may be"):
         convert_wheel(wheel, tmp_path / "channel")
 
 
-def test_a_wheel_whose_record_lies_leaves_nothing_in_the_channel(tmp_path: Path) -> None:
-    files = wheel_files(FILES)
+def test_a_wheel_with_a_wrong_record_leaves_nothing_in_the_channel(tmp_path: Path) -> None:
+    files = make_wheel_files(FILES)
     files["my_package/__init__.py"] = b"import evil\n"
-    wheel = put_zip(tmp_path / "my_package-1.0.0-py3-none-any.whl", files)
+    wheel = write_zip(tmp_path / "my_package-1.0.0-py3-none-any.whl", files)
     with pytest.raises(BadFile, match="not the file that RECORD tells of"):
         convert_wheel(wheel, tmp_path / "channel")
     assert not list((tmp_path / "channel").glob("*/*"))
 
 
 def test_a_kill_in_the_middle_leaves_nothing_under_a_final_name(tmp_path: Path) -> None:
-    wheel = put_wheel(tmp_path, {**FILES, "big.bin": bytes(range(256)) * (1 << 16)})
+    wheel = write_wheel(tmp_path, {**FILES, "big.bin": bytes(range(256)) * (1 << 16)})
     code = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from twofold.formats.conda import CondaWriter\n"
+        "from twofold.formats.conda_writer import CondaWriter\n"
         "def close(self): os.kill(os.getpid(), signal.SIGKILL if os.name != 'nt' else 9)\n"
         "CondaWriter.close = close\n"
         "from twofold.convert import convert_wheel\n"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from twofold.imports import Environment
 from twofold.new.deps import Dependency, Status, read_declared, read_dependencies
+from twofold.source_analysis import InstalledDistributions
 
 PYPROJECT = """\
 [project]
@@ -48,7 +48,7 @@ def plot():
 """
 
 
-def project(folder: Path, files: dict[str, str]) -> Path:
+def write_project(folder: Path, files: dict[str, str]) -> Path:
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
@@ -57,7 +57,7 @@ def project(folder: Path, files: dict[str, str]) -> Path:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return project(
+    return write_project(
         tmp_path / "root",
         {
             "pyproject.toml": PYPROJECT,
@@ -71,14 +71,14 @@ def root(tmp_path: Path) -> Path:
     )
 
 
-def found_in(root: Path) -> dict[str, Dependency]:
+def find_in(root: Path) -> dict[str, Dependency]:
     declared, _ = read_declared(root)
-    found = read_dependencies(root, declared, Environment(), {})
+    found = read_dependencies(root, declared, InstalledDistributions(), {})
     return {one.name: one for one in found}
 
 
 def test_each_dependency_has_its_status(root: Path) -> None:
-    found = found_in(root)
+    found = find_in(root)
     assert {name: one.status.value for name, one in found.items()} == {
         "numpy": "used",
         "opencv-python-headless": "used",
@@ -95,7 +95,7 @@ def test_each_dependency_has_its_status(root: Path) -> None:
 
 
 def test_each_name_is_told_in_both_worlds_with_its_place(root: Path) -> None:
-    found = found_in(root)
+    found = find_in(root)
     assert found["opencv-python-headless"].imports == ("cv2",)
     assert found["scikit-learn"].places == ("src/my_package/module1.py:5",)
     assert found["ruamel.yaml"].conda == "ruamel.yaml"
@@ -103,21 +103,21 @@ def test_each_name_is_told_in_both_worlds_with_its_place(root: Path) -> None:
 
 
 def test_missing_ones_come_first(root: Path) -> None:
-    statuses = [one.status for one in found_in(root).values()]
+    statuses = [one.status for one in find_in(root).values()]
     assert statuses == sorted(statuses, key=list(Status).index)
 
 
 def test_what_the_code_needs_must_be_more_than_a_group_of_the_developers(tmp_path: Path) -> None:
     module = "import matplotlib, pytest\n"
-    found = found_in(project(tmp_path, {"pyproject.toml": PYPROJECT, "my_package.py": module}))
+    found = find_in(write_project(tmp_path, {"pyproject.toml": PYPROJECT, "my_package.py": module}))
     assert found["pytest"].status is Status.MISSING
     assert found["matplotlib"].status is Status.USED
 
 
 def test_projects_among_the_tests_are_not_asked(tmp_path: Path) -> None:
     sample = {"tests/sample/pyproject.toml": "", "tests/sample/x.py": "import nothing_here\n"}
-    found = found_in(
-        project(tmp_path, {**sample, "my_package.py": "", "pyproject.toml": PYPROJECT})
+    found = find_in(
+        write_project(tmp_path, {**sample, "my_package.py": "", "pyproject.toml": PYPROJECT})
     )
     assert "nothing_here" not in found
 
@@ -134,8 +134,8 @@ def test_projects_among_the_tests_are_not_asked(tmp_path: Path) -> None:
     ids=lambda files: next(iter(files)),
 )
 def test_older_files_declare_too(tmp_path: Path, files: dict[str, str]) -> None:
-    root = project(tmp_path, {**files, "x.py": "import numpy, yaml\n"})
-    found = found_in(root)
+    root = write_project(tmp_path, {**files, "x.py": "import numpy, yaml\n"})
+    found = find_in(root)
     assert found["numpy"].status is Status.USED
     assert found["PyYAML"].status is Status.MISSING
     assert found["PyYAML"].conda == "pyyaml"
@@ -143,7 +143,7 @@ def test_older_files_declare_too(tmp_path: Path, files: dict[str, str]) -> None:
 
 def test_computed_dependencies_are_remarked_on(tmp_path: Path) -> None:
     setup = "from setuptools import setup\nsetup(name='x', install_requires=compute())\n"
-    _, remarks = read_declared(project(tmp_path, {"setup.py": setup}))
+    _, remarks = read_declared(write_project(tmp_path, {"setup.py": setup}))
     assert remarks == ["setup.py:2 computes its dependencies: they are not known here"]
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients import Clients
+from tests.clients.installers import Clients
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted([*DOCS.glob("tutorial/*.md"), *DOCS.glob("how-to/*.md")])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from twofold.errors import BadFile, ProjectErrors, TwofoldError
-from twofold.exports import keep_exports
+from twofold.exports import sync_exports
 
 MODULES = {
     "module1.py": "import os\n\nLIMIT = 3\n\n\nclass Class1:\n    pass\n\n\n"
@@ -30,11 +30,11 @@ def package(folder: Path, init: str = "", **modules: str) -> Path:
     return found
 
 
-def kept(found: Path) -> str:
+def run_exports(found: Path) -> str:
     """Keep a package's exports and return its `__init__.py`; twice must be as once."""
-    keep_exports(found)
+    sync_exports(found)
     once = (found / "__init__.py").read_bytes()
-    assert keep_exports(found).changes == ()
+    assert sync_exports(found).changes == ()
     assert (found / "__init__.py").read_bytes() == once
     return once.decode()
 
@@ -46,7 +46,7 @@ def python(folder: Path, code: str) -> str:
 
 
 def test_an_empty_init_gets_explicit_imports_and_all(tmp_path: Path) -> None:
-    assert kept(package(tmp_path)) == (
+    assert run_exports(package(tmp_path)) == (
         "from .module1 import LIMIT, Class1, function1\n"
         "from .module2 import function2\n"
         "\n"
@@ -68,7 +68,7 @@ def test_everything_else_in_the_file_stays_as_it_is(tmp_path: Path) -> None:
         "# first\r\nfrom .module2 import function2\r\n\r\n"
         '__all__ = ["LIMIT", "Class1", "function1", "function2"]\r\n',
     )
-    assert kept(package(tmp_path, init)) == expected
+    assert run_exports(package(tmp_path, init)) == expected
 
 
 def test_a_statement_that_is_right_is_not_touched(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_statement_that_is_right_is_not_touched(tmp_path: Path) -> None:
         "from .module1 import (function1,  # the one you want\n  Class1, LIMIT)\n"
         "__all__ = ['function2', 'function1', 'Class1', 'LIMIT']\n"
     )
-    assert kept(package(tmp_path, init)) == init
+    assert run_exports(package(tmp_path, init)) == init
 
 
 def test_comments_inside_a_statement_stay_when_names_change(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_comments_inside_a_statement_stay_when_names_change(tmp_path: Path) -> N
         "from .module1 import (\n    Class1,  # one\n    gone,  # two\n)\n"
         "__all__ = [\n    'Class1',  # one\n    'gone',  # two\n]\n"
     )
-    text = kept(package(tmp_path, init))
+    text = run_exports(package(tmp_path, init))
     assert text.count("# one") == 2 and text.count("# two") == 2 and "gone" not in text
     assert python(tmp_path, "import my_package as m; print(*m.__all__)").split() == [
         "LIMIT", "function1", "function2", "Class1",
@@ -94,9 +94,9 @@ def test_comments_inside_a_statement_stay_when_names_change(tmp_path: Path) -> N
 
 def test_a_module_that_is_gone_takes_its_names_along(tmp_path: Path) -> None:
     found = package(tmp_path)
-    kept(found)
+    run_exports(found)
     (found / "module2.py").unlink()
-    assert kept(found) == (
+    assert run_exports(found) == (
         "from .module1 import LIMIT, Class1, function1\n"
         '\n__all__ = ["LIMIT", "Class1", "function1"]\n'
     )
@@ -110,7 +110,7 @@ def test_what_is_written_by_hand_wins_and_is_told(tmp_path: Path) -> None:
         "def Class1(): ...\n__version__ = '1'\n"
     )
     found = package(tmp_path, init)
-    done = keep_exports(found)
+    done = sync_exports(found)
     assert done.exports[found] == ("LIMIT", "function1")
     assert [remark.partition(": ")[2] for remark in done.remarks] == [
         "'Class1' is bound by hand, so that of .module1 is not re-exported"
@@ -122,7 +122,7 @@ def test_what_is_written_by_hand_wins_and_is_told(tmp_path: Path) -> None:
 def test_an_import_of_itself_by_its_full_name_is_known(tmp_path: Path) -> None:
     init = "from my_package.module1 import function1\nfrom my_package.module2 import function2\n"
     found = package(tmp_path, init)
-    done = keep_exports(found)
+    done = sync_exports(found)
     assert done.remarks == () and done.exports[found] == ("LIMIT", "Class1")
     assert "function1" in python(tmp_path, "import my_package as m; print(m.__all__)")
 
@@ -132,7 +132,7 @@ def test_a_name_in_place_of_an_import_is_no_export(tmp_path: Path) -> None:
         tmp_path,
         a="try:\n    import x\nexcept ImportError:\n    x = None\nTYPE_CHECKING = False\ny = 1",
     )
-    assert kept(found).startswith("from .a import y\n")
+    assert run_exports(found).startswith("from .a import y\n")
 
 
 def test_the_package_of_the_projects_name_is_the_one(tmp_path: Path) -> None:
@@ -140,12 +140,12 @@ def test_the_package_of_the_projects_name_is_the_one(tmp_path: Path) -> None:
     found = package(tmp_path)
     (tmp_path / "samples").mkdir()
     (tmp_path / "samples" / "__init__.py").write_text("", "utf-8")
-    assert list(keep_exports(tmp_path).exports) == [found]
+    assert list(sync_exports(tmp_path).exports) == [found]
 
 
 def test_a_star_import_covers_its_module(tmp_path: Path) -> None:
     init = "from .module1 import *\nfrom .module2 import *\n__all__ = ['function1']\n"
-    assert kept(package(tmp_path, init)) == init
+    assert run_exports(package(tmp_path, init)) == init
 
 
 def test_a_new_all_passes_on_what_a_star_import_brought(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_new_all_passes_on_what_a_star_import_brought(tmp_path: Path) -> None:
     found = package(tmp_path, init, module1="import os\ndef one(): ...\n", module2="two = 2\n",
                     sub_S___init__="from .deep import deeper\n__all__ = ['deeper']\n",
                     sub_S_deep="def deeper(): ...\n")  # fmt: skip
-    assert '__all__ = ["deeper", "one", "sub", "two"]' in kept(found)
+    assert '__all__ = ["deeper", "one", "sub", "two"]' in run_exports(found)
     assert python(tmp_path, "from my_package import *; print(deeper, one, two)")
 
 
@@ -165,19 +165,21 @@ def test_what_one_branch_alone_defines_is_not_re_exported(tmp_path: Path) -> Non
         "try:\n    surely = int('1')\nexcept ValueError:\n    raise\n"
         "for each in ():\n    looped = 1\n"
     )
-    text = kept(package(tmp_path, "", m=module))
+    text = run_exports(package(tmp_path, "", m=module))
     assert text.startswith("from .m import both, surely\n")
     assert python(tmp_path, "from my_package import *; print(both)") == "1"
 
 
 def test_what_one_branch_defines_stays_when_it_is_written(tmp_path: Path) -> None:
     found = package(tmp_path, "from .m import here\n", m="if 1:\n    def here(): ...\n")
-    assert kept(found).startswith("from .m import here\n")
+    assert run_exports(found).startswith("from .m import here\n")
 
 
 def test_a_name_exported_on_purpose_stays_while_its_module_has_it(tmp_path: Path) -> None:
     init = "from .module2 import other\n"
-    assert kept(package(tmp_path, init)).startswith("from .module2 import function2, other\n")
+    assert run_exports(package(tmp_path, init)).startswith(
+        "from .module2 import function2, other\n"
+    )
 
 
 def test_two_statements_for_one_module_keep_their_names(tmp_path: Path) -> None:
@@ -185,7 +187,7 @@ def test_two_statements_for_one_module_keep_their_names(tmp_path: Path) -> None:
         "from .module1 import Class1\nfrom .module2 import function2\n"
         "from .module1 import function1, gone\n"
     )
-    text = kept(package(tmp_path, init))
+    text = run_exports(package(tmp_path, init))
     assert text.startswith(
         "from .module1 import LIMIT, Class1\nfrom .module2 import function2\n"
         "from .module1 import function1\n"
@@ -195,7 +197,7 @@ def test_two_statements_for_one_module_keep_their_names(tmp_path: Path) -> None:
 def test_all_conflicts_are_told_and_nothing_is_written(tmp_path: Path) -> None:
     found = package(tmp_path, a="def run(): ...\nx = 1", b="def run(): ...", c="a = x = 2")
     with pytest.raises(ProjectErrors) as caught:
-        keep_exports(found)
+        sync_exports(found)
     told = [problem.message for problem in caught.value.problems]
     assert told == [
         "'run' is defined by a.py and b.py: only one of them can be re-exported",
@@ -210,21 +212,23 @@ def test_all_conflicts_are_told_and_nothing_is_written(tmp_path: Path) -> None:
 def test_a_line_in_the_file_settles_a_conflict(tmp_path: Path) -> None:
     modules = {"a": "def run(): ...", "b": "def run(): ...\ndef walk(): ..."}
     found = package(tmp_path, "from .b import run\n", **modules)
-    assert kept(found).startswith("from .b import run, walk\n\n__all__")
+    assert run_exports(found).startswith("from .b import run, walk\n\n__all__")
 
 
 def test_a_name_borrowed_from_a_neighbour_is_no_conflict(tmp_path: Path) -> None:
     found = package(
         tmp_path, a="def run(): ...", b="from .a import run\n__all__ = ['run', 'walk']\nwalk = 1"
     )
-    assert kept(found).startswith("from .a import run\nfrom .b import walk\n")
+    assert run_exports(found).startswith("from .a import run\nfrom .b import walk\n")
 
 
 def test_a_subpackage_is_kept_too_and_named_by_its_parent(tmp_path: Path) -> None:
     found = package(tmp_path, a="one = 1", sub_S___init__="", sub_S_b="def two(): ...",
                     tests_S___init__="", tests_S_test_a="def test(): ...", _own_S___init__="",
                     _own_S_c="three = 3", __main__="x = 1", conftest="y = 1")  # fmt: skip
-    assert kept(found) == 'from . import sub\nfrom .a import one\n\n__all__ = ["one", "sub"]\n'
+    assert (
+        run_exports(found) == 'from . import sub\nfrom .a import one\n\n__all__ = ["one", "sub"]\n'
+    )
     assert (found / "sub/__init__.py").read_text() == 'from .b import two\n\n__all__ = ["two"]\n'
     assert (found / "_own/__init__.py").read_text() == ""
     assert python(tmp_path, "import my_package; print(my_package.sub.two())") == "None"
@@ -232,7 +236,7 @@ def test_a_subpackage_is_kept_too_and_named_by_its_parent(tmp_path: Path) -> Non
 
 def test_all_in_a_module_that_names_nothing_is_told(tmp_path: Path) -> None:
     with pytest.raises(ProjectErrors, match="`__all__` names 'gone'") as caught:
-        keep_exports(package(tmp_path, a="__all__ = ['gone', 'x']\nx = 1"))
+        sync_exports(package(tmp_path, a="__all__ = ['gone', 'x']\nx = 1"))
     assert caught.value.problems[0].where.endswith("a.py:1")
 
 
@@ -240,13 +244,13 @@ def test_all_in_a_module_that_names_nothing_is_told(tmp_path: Path) -> None:
 def test_an_all_that_cannot_be_kept_is_told(tmp_path: Path, init: str) -> None:
     found = package(tmp_path, init)
     with pytest.raises(TwofoldError, match="cannot be kept"):
-        keep_exports(found)
+        sync_exports(found)
     assert (found / "__init__.py").read_text() == init
 
 
 def test_an_all_that_is_computed_is_told(tmp_path: Path) -> None:
     found = package(tmp_path, module1="__all__ = [n for n in dir()]\nf = 1\n", module2="g = 1\n")
-    (told,) = keep_exports(found).remarks
+    (told,) = sync_exports(found).remarks
     assert "the `__all__` of module1 is computed" in told
     assert (found / "__init__.py").read_text() == 'from .module2 import g\n\n__all__ = ["g"]\n'
 
@@ -258,7 +262,7 @@ def test_mark_line_ends_tabs_and_foreign_letters_stay(tmp_path: Path) -> None:
     )
     module = "def gr\u00f6\u00dfe():\r\n\treturn 1\r\n"
     found = package(tmp_path, init, m=module, stars="from .m import *\nY = 2\n")
-    text = kept(found)
+    text = run_exports(found)
     added = text
     for line in init.splitlines(keepends=True):
         assert line in text
@@ -271,14 +275,14 @@ def test_mark_line_ends_tabs_and_foreign_letters_stay(tmp_path: Path) -> None:
 def test_syntax_errors_and_broken_promises_are_told_together(tmp_path: Path) -> None:
     found = package(tmp_path, "", q="def f(:\n", r="x = (\n", w="__all__ = ['gone']\n")
     with pytest.raises(ProjectErrors) as caught:
-        keep_exports(found)
+        sync_exports(found)
     told = [problem.where.rpartition("/")[2] for problem in caught.value.problems]
     assert told == ["q.py:1", "r.py:1", "w.py:1"]
 
 
 def test_a_syntax_error_is_told_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(TwofoldError) as caught:
-        keep_exports(package(tmp_path, a="x = 1\ndef f(:\n"))
+        sync_exports(package(tmp_path, a="x = 1\ndef f(:\n"))
     assert caught.value.problems[0].where.endswith("a.py:2")
     with pytest.raises(BadFile):
         raise BadFile(str(caught.value))
@@ -287,17 +291,17 @@ def test_a_syntax_error_is_told_with_its_line(tmp_path: Path) -> None:
 def test_the_coding_of_a_file_is_kept(tmp_path: Path) -> None:
     found = package(tmp_path)
     (found / "__init__.py").write_bytes("# coding: latin-1\ncafé = 'é'\n".encode("latin-1"))
-    keep_exports(found)
+    sync_exports(found)
     data = (found / "__init__.py").read_bytes()
     assert "café = 'é'".encode("latin-1") in data and b"from .module1" in data
     (found / "__init__.py").write_bytes(b"\xef\xbb\xbf'''Doc.'''\n")
-    keep_exports(found)
+    sync_exports(found)
     assert (found / "__init__.py").read_bytes().startswith(b"\xef\xbb\xbf'''Doc.'''\n\nfrom .mod")
 
 
 def test_long_lists_are_broken_at_the_projects_line_length(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.ruff]\nline-length = 40\n")
-    text = kept(package(tmp_path, a="\n".join(f"name_{i} = {i}" for i in range(6))))
+    text = run_exports(package(tmp_path, a="\n".join(f"name_{i} = {i}" for i in range(6))))
     assert "from .a import (\n    name_0,\n" in text and '__all__ = [\n    "name_0",\n' in text
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from twofold.exports import keep_exports
+from twofold.exports import sync_exports
 
 NAMES = ["Class1", "Other", "function1", "fn", "LIMIT", "value", "gone", "_own"]
 COMMENTS = ["# a comment", "#é ü  ", "#!odd", "# ends with \\\\", "\f# form feed"]
@@ -104,9 +104,9 @@ def test_twice_is_as_once_and_what_is_not_ours_is_kept(
     init: str, modules: dict[str, list[str]]
 ) -> None:
     with package(init, modules) as found:
-        keep_exports(found)
+        sync_exports(found)
         once = (found / "__init__.py").read_bytes().decode()
-        assert keep_exports(found).changes == ()
+        assert sync_exports(found).changes == ()
         assert (found / "__init__.py").read_bytes().decode() == once
     assert others(once) == others(init)
     assert once.count("#") == init.count("#")
@@ -122,8 +122,8 @@ def test_twice_is_as_once_and_what_is_not_ours_is_kept(
 @given(inits(), MODULES)
 def test_the_lazy_form_holds_for_anything_too(init: str, modules: dict[str, list[str]]) -> None:
     with package(init, modules) as found:
-        keep_exports(found, is_lazy=True)
+        sync_exports(found, is_lazy=True)
         once = (found / "__init__.py").read_bytes().decode()
-        assert keep_exports(found).changes == ()
+        assert sync_exports(found).changes == ()
     kept = others(once)
     assert all(said in kept for said in others(init))

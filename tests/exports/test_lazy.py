@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from twofold.errors import ProjectErrors, TwofoldError
-from twofold.exports import keep_exports
+from twofold.exports import sync_exports
 
 INIT = '''\
 """What it does."""
@@ -59,7 +59,7 @@ def mypy(folder: Path, *words: str) -> tuple[int, str]:
 
 
 def test_a_module_is_loaded_when_its_name_is_first_asked_for(package: Path) -> None:
-    keep_exports(package, is_lazy=True)
+    sync_exports(package, is_lazy=True)
     folder = package.parent
     assert python(folder, "import my_package as m; print(m.__version__, m.LEVEL)") == "1.0 3"
     assert (
@@ -73,17 +73,17 @@ def test_a_module_is_loaded_when_its_name_is_first_asked_for(package: Path) -> N
 
 
 def test_the_file_keeps_everything_else_and_twice_is_as_once(package: Path) -> None:
-    keep_exports(package, is_lazy=True)
+    sync_exports(package, is_lazy=True)
     text = (package / "__init__.py").read_text(encoding="utf-8")
     start, end = text.index("\n__all__ = "), text.index("\nLEVEL")
     block = text.index("\n# twofold exports --lazy")
     assert text[:start] + text[end:block] == INIT
-    assert keep_exports(package, is_lazy=True).changes == ()
-    assert keep_exports(package).changes == ()
+    assert sync_exports(package, is_lazy=True).changes == ()
+    assert sync_exports(package).changes == ()
 
 
 def test_mypy_accepts_the_stub_and_knows_the_types(package: Path) -> None:
-    keep_exports(package, is_lazy=True)
+    sync_exports(package, is_lazy=True)
     folder = package.parent
     (folder / "use.py").write_text(
         "import my_package\nfrom my_package import Class1, own\n"
@@ -100,21 +100,21 @@ def test_mypy_accepts_the_stub_and_knows_the_types(package: Path) -> None:
 
 
 def test_plain_exports_become_lazy_and_plain_again(package: Path) -> None:
-    keep_exports(package)
+    sync_exports(package)
     plain = (package / "__init__.py").read_bytes()
-    keep_exports(package, is_lazy=True)
+    sync_exports(package, is_lazy=True)
     assert (package / "__init__.pyi").is_file() and (package / "sub/__init__.pyi").is_file()
     assert b"from .module1" not in (package / "__init__.py").read_bytes()
-    done = keep_exports(package, is_lazy=False)
+    done = sync_exports(package, is_lazy=False)
     assert not (package / "__init__.pyi").exists()
     assert (package / "__init__.py").read_bytes() == plain
     assert {change.path.name for change in done.changes} == {"__init__.py", "__init__.pyi"}
 
 
 def test_a_new_definition_reaches_table_all_and_stub(package: Path) -> None:
-    keep_exports(package, is_lazy=True)
+    sync_exports(package, is_lazy=True)
     (package / "module1.py").write_text("def fresh() -> None: ...\n", encoding="utf-8")
-    keep_exports(package)
+    sync_exports(package)
     text = (package / "__init__.py").read_text(encoding="utf-8")
     assert '"fresh": "module1:fresh"' in text and "Class1" not in text
     stub = (package / "__init__.pyi").read_text(encoding="utf-8")
@@ -125,20 +125,20 @@ def test_what_cannot_be_lazy_is_told(package: Path) -> None:
     (package / "__init__.py").write_text("def __getattr__(name): ...\n", encoding="utf-8")
     (package / "module1.py").write_text("module1 = 1\n", encoding="utf-8")
     with pytest.raises(ProjectErrors) as caught:
-        keep_exports(package, is_lazy=True)
+        sync_exports(package, is_lazy=True)
     assert len(caught.value.problems) == 2
 
 
 def test_a_stub_written_by_hand_is_not_overwritten(package: Path) -> None:
     (package / "__init__.pyi").write_text("x: int\n", encoding="utf-8")
     with pytest.raises(TwofoldError, match="by hand"):
-        keep_exports(package, is_lazy=True)
+        sync_exports(package, is_lazy=True)
     assert (package / "__init__.pyi").read_text(encoding="utf-8") == "x: int\n"
 
 
 def test_a_torn_block_is_told(package: Path) -> None:
-    keep_exports(package, is_lazy=True)
+    sync_exports(package, is_lazy=True)
     init = package / "__init__.py"
     init.write_text(init.read_text(encoding="utf-8").replace("... to here", ""), encoding="utf-8")
     with pytest.raises(TwofoldError, match="torn"):
-        keep_exports(package)
+        sync_exports(package)

@@ -12,30 +12,30 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from tests.formats.making import (
+from tests.factories.artifacts import (
     METADATA,
     STEM,
-    member,
-    packed,
-    put_conda,
-    put_raw_conda,
-    put_sdist,
-    put_wheel,
-    put_zip,
-    tar_bytes,
-    wheel_files,
+    compress_tar,
+    make_member,
+    make_tar,
+    make_wheel_files,
+    write_conda,
+    write_raw_conda,
+    write_sdist,
+    write_wheel,
+    write_zip,
 )
 from twofold.errors import BadFile
-from twofold.formats.contents import problems_of, wheel_problems
-from twofold.formats.opening import read
+from twofold.formats.deep_check import find_problems, find_wheel_problems
+from twofold.formats.reader import read_artifact
 
 WHEEL = "my_package-1.0.0-py3-none-any.whl"
 DIST_INFO = "my_package-1.0.0.dist-info"
 
 
-def said(path: Path) -> str:
+def error_text(path: Path) -> str:
     with pytest.raises(BadFile) as refusal:
-        read(path)
+        read_artifact(path)
     return str(refusal.value)
 
 
@@ -47,27 +47,27 @@ def test_a_page_under_a_packages_name_is_told_as_no_archive(
     names = {".whl": WHEEL, ".tar.gz": "my_package-1.0.0.tar.gz"}
     path = tmp_path / names.get(ending, STEM + ending)
     path.write_bytes(content)
-    words = said(path)
+    words = error_text(path)
     assert "is not a" in words or "empty" in words or "no conda package" in words
     assert "hint:" in words
 
 
 def test_other_endings_and_folders_are_told(tmp_path: Path) -> None:
-    assert "none of the files" in said(tmp_path / "my_package-1.0.0.zip")
+    assert "none of the files" in error_text(tmp_path / "my_package-1.0.0.zip")
     folder = tmp_path / WHEEL
     folder.mkdir()
-    assert "a folder" in said(folder)
+    assert "a folder" in error_text(folder)
 
 
 @pytest.mark.parametrize("missing", ["METADATA", "WHEEL", "RECORD"])
 def test_a_wheel_without_its_metadata_is_refused(tmp_path: Path, missing: str) -> None:
-    files = wheel_files()
+    files = make_wheel_files()
     del files[f"{DIST_INFO}/{missing}"]
-    assert f"has no {DIST_INFO}/{missing}" in said(put_zip(tmp_path / WHEEL, files))
+    assert f"has no {DIST_INFO}/{missing}" in error_text(write_zip(tmp_path / WHEEL, files))
 
 
 def test_a_wheel_without_dist_info_is_refused(tmp_path: Path) -> None:
-    assert "no .dist-info" in said(put_zip(tmp_path / WHEEL, {"a.py": b""}))
+    assert "no .dist-info" in error_text(write_zip(tmp_path / WHEEL, {"a.py": b""}))
 
 
 @pytest.mark.parametrize(
@@ -84,18 +84,18 @@ def test_a_wheel_without_dist_info_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_metadata_that_disagree_are_refused(tmp_path: Path, metadata: str, words: str) -> None:
-    assert words in said(put_wheel(tmp_path, metadata=metadata))
+    assert words in error_text(write_wheel(tmp_path, metadata=metadata))
 
 
 def test_all_mistakes_of_the_metadata_are_told_together(tmp_path: Path) -> None:
     metadata = METADATA + "Requires-Dist: a >=\nRequires-Dist: b ==x.y\nRequires-Python: >=x\n"
-    words = said(put_wheel(tmp_path, metadata=metadata))
+    words = error_text(write_wheel(tmp_path, metadata=metadata))
     assert all(part in words for part in ("'a >='", "'b ==x.y'", "Requires-Python"))
 
 
 def test_metadata_of_ten_megabytes_are_refused(tmp_path: Path) -> None:
-    path = put_wheel(tmp_path, metadata=METADATA + "\n" + "x" * (10 << 20))
-    assert "more than the" in said(path)
+    path = write_wheel(tmp_path, metadata=METADATA + "\n" + "x" * (10 << 20))
+    assert "more than the" in error_text(path)
 
 
 @pytest.mark.parametrize(
@@ -116,10 +116,10 @@ def test_metadata_of_ten_megabytes_are_refused(tmp_path: Path) -> None:
 )
 def test_a_lying_record_is_found(tmp_path: Path, change: object, words: str) -> None:
     assert callable(change)
-    files = wheel_files()
+    files = make_wheel_files()
     record = f"{DIST_INFO}/RECORD"
     files[record] = change(files[record])
-    told = "\n".join(map(str, wheel_problems(put_zip(tmp_path / WHEEL, files))))
+    told = "\n".join(map(str, find_wheel_problems(write_zip(tmp_path / WHEEL, files))))
     assert words in told
 
 
@@ -128,62 +128,68 @@ def test_a_lying_record_is_found(tmp_path: Path, change: object, words: str) -> 
 )
 def test_an_entry_point_that_could_climb_is_found(tmp_path: Path, line: str) -> None:
     points = f"[console_scripts]\n{line}\n".encode()
-    path = put_wheel(tmp_path, {"a.py": b"", f"{DIST_INFO}/entry_points.txt": points})
-    assert "cannot be made a script" in str(problems_of(path))
+    path = write_wheel(tmp_path, {"a.py": b"", f"{DIST_INFO}/entry_points.txt": points})
+    assert "cannot be made a script" in str(find_problems(path))
 
 
 def test_names_that_windows_cannot_hold_or_tell_apart_are_found(tmp_path: Path) -> None:
-    path = put_wheel(tmp_path, {"a/b.py": b"", "a/B.py": b"", "aux.py": b"", "a/c?.py": b""})
-    told = "\n".join(map(str, problems_of(path)))
+    path = write_wheel(tmp_path, {"a/b.py": b"", "a/B.py": b"", "aux.py": b"", "a/c?.py": b""})
+    told = "\n".join(map(str, find_problems(path)))
     assert "only in case" in told
     assert told.count("Windows cannot hold") == 2
 
 
 def test_a_wheel_that_was_renamed_to_other_tags_is_found(tmp_path: Path) -> None:
-    path = put_wheel(tmp_path)
+    path = write_wheel(tmp_path)
     renamed = path.rename(tmp_path / "my_package-1.0.0-cp311-cp311-win_amd64.whl")
-    assert "tells the tags py3-none-any" in str(problems_of(renamed))
+    assert "tells the tags py3-none-any" in str(find_problems(renamed))
 
 
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        (member("my_package-1.0.0/../../evil"), "climbs"),
-        (member("/etc/evil"), "absolute"),
-        (member("other/file"), "holds one folder"),
-        (member("my_package-1.0.0/l", type=tarfile.SYMTYPE, linkname="/etc/passwd"), "link leaves"),
-        (member("my_package-1.0.0/l", type=tarfile.SYMTYPE, linkname="../../x"), "link leaves"),
-        (member("my_package-1.0.0/l", type=tarfile.LNKTYPE, linkname="../x"), "link leaves"),
-        (member("my_package-1.0.0/d", type=tarfile.CHRTYPE), "device"),
-        (member("my_package-1.0.0/f", type=tarfile.FIFOTYPE), "device"),
-        (member("my_package-1.0.0/x", pax_headers={"GNU.sparse.major": "1"}), "sparse"),
+        (make_member("my_package-1.0.0/../../evil"), "climbs"),
+        (make_member("/etc/evil"), "absolute"),
+        (make_member("other/file"), "holds one folder"),
+        (
+            make_member("my_package-1.0.0/l", type=tarfile.SYMTYPE, linkname="/etc/passwd"),
+            "link leaves",
+        ),
+        (
+            make_member("my_package-1.0.0/l", type=tarfile.SYMTYPE, linkname="../../x"),
+            "link leaves",
+        ),
+        (make_member("my_package-1.0.0/l", type=tarfile.LNKTYPE, linkname="../x"), "link leaves"),
+        (make_member("my_package-1.0.0/d", type=tarfile.CHRTYPE), "device"),
+        (make_member("my_package-1.0.0/f", type=tarfile.FIFOTYPE), "device"),
+        (make_member("my_package-1.0.0/x", pax_headers={"GNU.sparse.major": "1"}), "sparse"),
     ],
 )
 def test_an_sdist_that_could_harm_is_refused(
     tmp_path: Path, entry: tuple[tarfile.TarInfo, io.BytesIO], words: str
 ) -> None:
-    assert words in said(put_sdist(tmp_path, entry))
+    assert words in error_text(write_sdist(tmp_path, entry))
 
 
 def test_a_file_twice_is_refused_but_hatchlings_second_pkg_info_counts(tmp_path: Path) -> None:
-    once = [member("my_package-1.0.0/a.py", b"a = 1\n") for _ in range(2)]
-    assert "twice" in said(put_sdist(tmp_path, *once))
+    once = [make_member("my_package-1.0.0/a.py", b"a = 1\n") for _ in range(2)]
+    assert "twice" in error_text(write_sdist(tmp_path, *once))
     second = METADATA + "Summary: the one that unpacking leaves\n"
-    path = put_sdist(tmp_path, member("my_package-1.0.0/PKG-INFO", second.encode()))
-    assert b"unpacking leaves" in read(path).metadata
+    path = write_sdist(tmp_path, make_member("my_package-1.0.0/PKG-INFO", second.encode()))
+    assert b"unpacking leaves" in read_artifact(path).metadata
 
 
 def test_a_link_within_the_sdist_is_taken(tmp_path: Path) -> None:
-    link = member("my_package-1.0.0/a/l", type=tarfile.SYMTYPE, linkname="../PKG-INFO")
-    assert read(put_sdist(tmp_path, link)).name == "my_package"
+    link = make_member("my_package-1.0.0/a/l", type=tarfile.SYMTYPE, linkname="../PKG-INFO")
+    assert read_artifact(write_sdist(tmp_path, link)).name == "my_package"
 
 
 def test_an_sdist_of_another_project_or_cut_off_is_refused(tmp_path: Path) -> None:
-    path = put_sdist(tmp_path, metadata=METADATA.replace("my_package", "other"))
-    assert "names the project 'other'" in said(path)
-    whole = put_sdist(tmp_path).read_bytes()
+    path = write_sdist(tmp_path, metadata=METADATA.replace("my_package", "other"))
+    assert "names the project 'other'" in error_text(path)
+    whole = write_sdist(tmp_path).read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    assert "damaged" in said(path) or "cut off" in said(path)
+    assert "damaged" in error_text(path) or "cut off" in error_text(path)
 
 
 def test_a_tar_that_tells_a_size_twice_is_refused(tmp_path: Path) -> None:
@@ -204,19 +210,19 @@ def test_a_tar_that_tells_a_size_twice_is_refused(tmp_path: Path) -> None:
     body = extended.tobuf(tarfile.USTAR_FORMAT) + records.ljust(512, b"\0") + bytes(block)
     path = tmp_path / "my_package-1.0.0.tar.gz"
     path.write_bytes(gzip.compress(body + bytes(2048)))
-    assert "two sizes" in said(path)
+    assert "two sizes" in error_text(path)
 
 
 def test_a_gzip_bomb_is_refused(tmp_path: Path) -> None:
-    zeros = member("my_package-1.0.0/zeros", bytes(200 << 20))
-    assert "a bomb" in said(put_sdist(tmp_path, zeros))
+    zeros = make_member("my_package-1.0.0/zeros", bytes(200 << 20))
+    assert "a bomb" in error_text(write_sdist(tmp_path, zeros))
 
 
 @pytest.mark.parametrize("ending", [".conda", ".tar.bz2"])
 def test_a_conda_package_may_not_be_renamed(tmp_path: Path, ending: str) -> None:
-    path = put_conda(tmp_path, ending=ending)
+    path = write_conda(tmp_path, ending=ending)
     renamed = path.rename(path.with_name(f"my_package-2.0.0-py_0{ending}"))
-    words = said(renamed)
+    words = error_text(renamed)
     assert "2.0.0" in words
     assert "inner archives" in words or "tells version '1.0.0'" in words
 
@@ -224,10 +230,10 @@ def test_a_conda_package_may_not_be_renamed(tmp_path: Path, ending: str) -> None
 INDEX = {"name": "my_package", "version": "1.0.0", "build": "py_0", "build_number": 0}
 
 
-def info_of(index: object = None, paths: object = None) -> bytes:
-    return packed(
-        member("info/index.json", json.dumps(INDEX if index is None else index).encode()),
-        member("info/paths.json", json.dumps({"paths": paths or []}).encode()),
+def make_info(index: object = None, paths: object = None) -> bytes:
+    return compress_tar(
+        make_member("info/index.json", json.dumps(INDEX if index is None else index).encode()),
+        make_member("info/paths.json", json.dumps({"paths": paths or []}).encode()),
     )
 
 
@@ -244,71 +250,75 @@ def info_of(index: object = None, paths: object = None) -> bytes:
     ],
 )
 def test_an_index_json_that_lies_is_refused(tmp_path: Path, index: object, words: str) -> None:
-    assert words in said(put_raw_conda(tmp_path, info_of(index), packed()))
+    assert words in error_text(write_raw_conda(tmp_path, make_info(index), compress_tar()))
 
 
 def test_a_conda_package_of_another_format_is_refused(tmp_path: Path) -> None:
-    path = put_raw_conda(tmp_path, info_of(), packed(), {"conda_pkg_format_version": 3})
-    assert "another version" in said(path)
+    path = write_raw_conda(tmp_path, make_info(), compress_tar(), {"conda_pkg_format_version": 3})
+    assert "another version" in error_text(path)
 
 
 def test_a_conda_package_without_index_json_is_refused(tmp_path: Path) -> None:
-    assert "info/index.json is missing" in said(put_raw_conda(tmp_path, packed(), packed()))
+    assert "info/index.json is missing" in error_text(
+        write_raw_conda(tmp_path, compress_tar(), compress_tar())
+    )
 
 
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        (member("../evil"), "climbs"),
-        (member("lib/x"), "does not list lib/x"),
-        (member("info/index.json"), "metadata lie among the files"),
-        (member("l", type=tarfile.SYMTYPE, linkname="../../etc/passwd"), "link leaves"),
-        (member("d", type=tarfile.BLKTYPE), "device"),
+        (make_member("../evil"), "climbs"),
+        (make_member("lib/x"), "does not list lib/x"),
+        (make_member("info/index.json"), "metadata lie among the files"),
+        (make_member("l", type=tarfile.SYMTYPE, linkname="../../etc/passwd"), "link leaves"),
+        (make_member("d", type=tarfile.BLKTYPE), "device"),
     ],
 )
 def test_a_harmful_member_of_the_inner_archive_is_found(
     tmp_path: Path, entry: tuple[tarfile.TarInfo, io.BytesIO], words: str
 ) -> None:
-    told = "\n".join(map(str, problems_of(put_raw_conda(tmp_path, info_of(), packed(entry)))))
+    told = "\n".join(
+        map(str, find_problems(write_raw_conda(tmp_path, make_info(), compress_tar(entry))))
+    )
     assert words in told
 
 
 def test_a_file_that_differs_from_paths_json_is_found(tmp_path: Path) -> None:
     paths = [{"_path": "a", "path_type": "hardlink", "sha256": "0" * 64, "size_in_bytes": 1}]
-    path = put_raw_conda(tmp_path, info_of(paths=paths), packed(member("a", b"a")))
-    assert "not the file that info/paths.json tells of" in str(problems_of(path)[0])
-    path = put_raw_conda(tmp_path, info_of(paths=paths), packed())
-    assert "lists a, which is not there" in str(problems_of(path)[0])
+    path = write_raw_conda(tmp_path, make_info(paths=paths), compress_tar(make_member("a", b"a")))
+    assert "not the file that info/paths.json tells of" in str(find_problems(path)[0])
+    path = write_raw_conda(tmp_path, make_info(paths=paths), compress_tar())
+    assert "lists a, which is not there" in str(find_problems(path)[0])
 
 
 def test_zstd_and_bz2_bombs_are_refused(tmp_path: Path) -> None:
     zeros = bytes(200 << 20)
-    bomb = packed(
-        member("info/zeros", zeros), member("info/index.json", json.dumps(INDEX).encode())
+    bomb = compress_tar(
+        make_member("info/zeros", zeros), make_member("info/index.json", json.dumps(INDEX).encode())
     )
-    assert "a bomb" in said(put_raw_conda(tmp_path, bomb, packed()))
+    assert "a bomb" in error_text(write_raw_conda(tmp_path, bomb, compress_tar()))
     path = tmp_path / f"{STEM}.tar.bz2"
-    path.write_bytes(bz2.compress(member("info/a", zeros)[0].tobuf() + b"\0"))
+    path.write_bytes(bz2.compress(make_member("info/a", zeros)[0].tobuf() + b"\0"))
 
     def fill(tar: tarfile.TarFile) -> None:
-        tar.addfile(*member("info/zeros", zeros))
+        tar.addfile(*make_member("info/zeros", zeros))
 
-    path.write_bytes(bz2.compress(tar_bytes(fill)))
-    assert "a bomb" in said(path)
+    path.write_bytes(bz2.compress(make_tar(fill)))
+    assert "a bomb" in error_text(path)
 
 
 def test_a_zstd_window_larger_than_clients_take_is_refused(tmp_path: Path) -> None:
     parameters = zstandard.ZstdCompressionParameters(window_log=29, compression_level=1)
     stream = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
-    info = zstandard.ZstdDecompressor().decompress(info_of())
+    info = zstandard.ZstdDecompressor().decompress(make_info())
     large = stream.compress(info) + stream.flush()
-    assert "damaged" in said(put_raw_conda(tmp_path, large, packed()))
+    assert "damaged" in error_text(write_raw_conda(tmp_path, large, compress_tar()))
 
 
 def test_a_conda_package_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
     for ending in (".conda", ".tar.bz2"):
-        path = put_conda(tmp_path, ending=ending)
+        path = write_conda(tmp_path, ending=ending)
         whole = path.read_bytes()
         for part in range(1, 8):
             path.write_bytes(whole[: len(whole) * part // 8])
-            assert problems_of(path), (ending, part)
+            assert find_problems(path), (ending, part)

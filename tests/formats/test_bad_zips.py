@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.formats import zips
-from tests.formats.making import put_wheel
+from tests.factories.artifacts import write_wheel
+from tests.formats import bad_zips
 from twofold.errors import BadFile
 from twofold.formats import zip_safety
-from twofold.formats.contents import problems_of
-from twofold.formats.opening import read
+from twofold.formats.deep_check import find_problems
+from twofold.formats.reader import read_artifact
 from twofold.formats.zip_archive import ZipArchive
 
 NAME = "my_package-1.0.0-py3-none-any.whl"
@@ -27,40 +27,40 @@ def put(folder: Path, data: bytes) -> Path:
     return path
 
 
-@pytest.mark.parametrize("case", zips.LIES)
+@pytest.mark.parametrize("case", bad_zips.BAD_ZIPS)
 def test_a_lying_zip_is_refused_with_its_own_message(tmp_path: Path, case: str) -> None:
-    make, words = zips.LIES[case]
+    make, words = bad_zips.BAD_ZIPS[case]
     path = put(tmp_path, make())
     with pytest.raises(BadFile, match=words) as refusal:
-        read(path)
+        read_artifact(path)
     assert str(refusal.value).startswith(NAME)
-    assert words in "\n".join(map(str, problems_of(path)))
+    assert words in "\n".join(map(str, find_problems(path)))
 
 
-@pytest.mark.parametrize("case", zips.INNER_LIES)
+@pytest.mark.parametrize("case", bad_zips.BAD_CONTENTS)
 def test_a_lie_inside_the_data_is_found_by_the_deep_look(tmp_path: Path, case: str) -> None:
-    make, words = zips.INNER_LIES[case]
-    told = "\n".join(map(str, problems_of(put(tmp_path, make()))))
+    make, words = bad_zips.BAD_CONTENTS[case]
+    told = "\n".join(map(str, find_problems(put(tmp_path, make()))))
     assert any(word in told for word in words.split("|"))
 
 
 def test_a_sound_zip_has_nothing_to_tell(tmp_path: Path) -> None:
-    path = put(tmp_path, zips.build(zips.sound()))
-    assert problems_of(path) == []
-    assert read(path).name == "my_package"
+    path = put(tmp_path, bad_zips.build(bad_zips.sound_members()))
+    assert find_problems(path) == []
+    assert read_artifact(path).name == "my_package"
 
 
 def test_data_descriptors_are_read_but_told_to_a_gate(tmp_path: Path) -> None:
-    path = put(tmp_path, zips.has_descriptors())
-    assert read(path).version == "1.0.0"
-    assert "data descriptor" in str(zip_safety.problems(path)[0])
+    path = put(tmp_path, bad_zips.has_descriptors())
+    assert read_artifact(path).version == "1.0.0"
+    assert "data descriptor" in str(zip_safety.find_zip_problems(path)[0])
 
 
 def test_zipfile_and_uv_see_the_files_that_we_see(tmp_path: Path) -> None:
-    path = put_wheel(tmp_path, {"my_package/__init__.py": b"", "my_package/ö.py": b"x = 1\n"})
+    path = write_wheel(tmp_path, {"my_package/__init__.py": b"", "my_package/ö.py": b"x = 1\n"})
     with ZipArchive(path) as archive:
         ours = sorted(archive.members)
-    assert ours == sorted(zips.zipfile_names(path.read_bytes()))
+    assert ours == sorted(bad_zips.zipfile_names(path.read_bytes()))
     target = tmp_path / "target"
     command = ["uv", "pip", "install", "--quiet", "--no-deps", "--no-index", "--offline"]
     command += ["--python", sys.executable, "--target", str(target), str(path)]
@@ -81,23 +81,23 @@ def test_a_zip_of_100_000_members_is_read_in_bounded_time(tmp_path: Path) -> Non
 
 
 def test_a_zip_that_claims_millions_of_members_is_not_listed(tmp_path: Path) -> None:
-    data = bytearray(zips.build(zips.sound()))
+    data = bytearray(bad_zips.build(bad_zips.sound_members()))
     directory = data[-100:]
     assert directory
     # A directory of 97 MiB is refused by its size, before it is read.
     size = 97 << 20
     data[-10:-6] = size.to_bytes(4, "little")
     path = put(tmp_path, bytes(data))
-    assert "larger than" in str(zip_safety.problems(path)[0])
+    assert "larger than" in str(zip_safety.find_zip_problems(path)[0])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="address space is limited as on Linux")
 def test_a_bomb_is_refused_within_a_limit_of_memory(tmp_path: Path) -> None:
-    path = put(tmp_path, zips.LIES["bomb"][0]())
+    path = put(tmp_path, bad_zips.BAD_ZIPS["bomb"][0]())
     code = (
         "import resource, sys; from pathlib import Path\n"
         "resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))\n"
-        "from twofold.formats.contents import problems_of\n"
+        "from twofold.formats.deep_check import problems_of\n"
         "print(problems_of(Path(sys.argv[1]))[0])"
     )
     done = subprocess.run(

@@ -12,8 +12,8 @@ import pytest
 from conda_package_handling import api
 from rattler.package_streaming import extract
 
-from tests.formats.making import put_conda
-from twofold.formats.bz2_stream import PIECE, Bz2Stream, blocks_of
+from tests.factories.artifacts import write_conda
+from twofold.formats.bz2_stream import PIECE, Bz2Stream, extract_blocks
 
 TEXT = b"".join(b"line %d of a text that repeats itself\n" % (n * n) for n in range(150_000))
 SAMPLES = {
@@ -52,7 +52,7 @@ def test_the_bytes_do_not_depend_on_the_threads() -> None:
 def test_data_that_look_like_a_block_are_not_taken_for_one() -> None:
     mark = bytes.fromhex("314159265359")
     stream = bz2.compress(mark * 1000 + os.urandom(100) + mark)
-    _, count, checks = blocks_of(stream)
+    _, count, checks = extract_blocks(stream)
     assert len(checks) == 1
     assert count < len(stream) * 8
 
@@ -62,7 +62,7 @@ def test_rattler_and_condas_own_reader_take_a_package_of_many_pieces(tmp_path: P
         "site-packages/large.bin": random.Random(3).randbytes(2 * PIECE),
         "site-packages/last.py": b"answer = 42\n",
     }
-    path = put_conda(tmp_path, files=files, ending=".tar.bz2")
+    path = write_conda(tmp_path, files=files, ending=".tar.bz2")
     extract(path, tmp_path / "rattler")
     api.extract(str(path), str(tmp_path / "conda"))
     for folder in ("rattler", "conda"):

@@ -13,11 +13,11 @@ from conda_package_handling import api as handling
 from conda_package_streaming import package_streaming
 from rattler_build import Package
 
-from tests.formats.making import put_conda
+from tests.factories.artifacts import write_conda
 from twofold.conda_metadata import CondaPackage
-from twofold.formats.conda import CondaWriter
-from twofold.formats.contents import problems_of
-from twofold.formats.opening import read
+from twofold.formats.conda_writer import CondaWriter
+from twofold.formats.deep_check import find_problems
+from twofold.formats.reader import read_artifact
 from twofold.formats.tar_bz2 import TarBz2Writer
 from twofold_build.archive import Content, Entry
 
@@ -46,7 +46,7 @@ def package() -> CondaPackage:
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_conda_package_streaming_reads_every_file_back(tmp_path: Path, ending: str) -> None:
-    path = put_conda(tmp_path, package(), FILES, ending)
+    path = write_conda(tmp_path, package(), FILES, ending)
     found = {}
     for component in ("pkg", "info") if ending == ".conda" else ("pkg",):
         for tar, member in package_streaming.stream_conda_component(path, component=component):
@@ -69,7 +69,7 @@ def test_conda_package_streaming_reads_every_file_back(tmp_path: Path, ending: s
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_conda_package_handling_extracts_it(tmp_path: Path, ending: str) -> None:
-    path = put_conda(tmp_path, package(), FILES, ending)
+    path = write_conda(tmp_path, package(), FILES, ending)
     handling.extract(str(path), str(tmp_path / "out"))
     for name, data in FILES.items():
         assert (tmp_path / "out" / name).read_bytes() == data
@@ -78,7 +78,7 @@ def test_conda_package_handling_extracts_it(tmp_path: Path, ending: str) -> None
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_rattler_builds_reader_agrees(tmp_path: Path, ending: str) -> None:
-    found = Package.from_file(str(put_conda(tmp_path, package(), FILES, ending)))
+    found = Package.from_file(str(write_conda(tmp_path, package(), FILES, ending)))
     assert (found.name, found.version, found.build_string) == ("my_package", "1.0.0", "py_0")
     assert found.depends == ["python >=3.9", "numpy >=1.26,<3dev0"]
     assert found.noarch == "python"
@@ -87,25 +87,25 @@ def test_rattler_builds_reader_agrees(tmp_path: Path, ending: str) -> None:
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_what_is_written_is_read_and_found_sound(tmp_path: Path, ending: str) -> None:
-    path = put_conda(tmp_path, package(), FILES, ending)
-    artifact = read(path)
+    path = write_conda(tmp_path, package(), FILES, ending)
+    artifact = read_artifact(path)
     assert (artifact.name, artifact.version, artifact.build) == ("my_package", "1.0.0", "py_0")
     assert (artifact.subdir, artifact.size) == ("noarch", path.stat().st_size)
     assert artifact.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert problems_of(path) == []
+    assert find_problems(path) == []
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_the_same_package_is_the_same_to_the_byte(tmp_path: Path, ending: str) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     for folder in (one, other):
-        put_conda(folder, package(), FILES, ending, threads=1 if folder is one else 3)
+        write_conda(folder, package(), FILES, ending, threads=1 if folder is one else 3)
     name = f"my_package-1.0.0-py_0{ending}"
     assert (one / name).read_bytes() == (other / name).read_bytes()
 
 
 def test_info_comes_first_in_a_tar_bz2(tmp_path: Path) -> None:
-    with tarfile.open(put_conda(tmp_path, package(), FILES, ".tar.bz2")) as tar:
+    with tarfile.open(write_conda(tmp_path, package(), FILES, ".tar.bz2")) as tar:
         names = tar.getnames()
     assert names[0] == "info/index.json"
     assert [name.startswith("info/") for name in names] == sorted(
@@ -141,7 +141,7 @@ def test_nothing_stands_under_the_final_name_before_close(
 def test_a_large_file_in_pieces_gives_the_package_that_it_gives_whole(tmp_path: Path) -> None:
     data = random.Random(2).randbytes(1 << 20) * 3
     files = {"large.bin": data}
-    whole = put_conda(tmp_path / "whole", package(), files)
+    whole = write_conda(tmp_path / "whole", package(), files)
     target = tmp_path / "pieces" / whole.name
     writer = CondaWriter(target, package())
     pieces = (data[at : at + 70_000] for at in range(0, len(data), 70_000))

@@ -17,45 +17,47 @@ import pytest
 import zstandard
 from packaging.version import Version
 
-from tests.conftest import Ran
-from tests.formats.making import (
+from tests.conftest import CommandResult
+from tests.factories.artifacts import (
     METADATA,
-    member,
-    packed,
-    put_conda,
-    put_raw_conda,
-    put_sdist,
-    put_wheel,
+    compress_tar,
+    make_member,
+    write_conda,
+    write_raw_conda,
+    write_sdist,
+    write_wheel,
 )
 from twofold.conda_metadata import CondaPackage
-from twofold.formats.opening import read
+from twofold.formats.reader import read_artifact
 from twofold.index import repodata
 from twofold.index.folder import index_folder
 
 
-def value_of(path: Path) -> dict[str, object]:
+def read_json(path: Path) -> dict[str, object]:
     found = json.loads(path.read_text("utf-8"))
     assert isinstance(found, dict)
     return found
 
 
-def channel(folder: Path) -> Path:
+def make_channel(folder: Path) -> Path:
     (folder / "noarch").mkdir(parents=True)
     (folder / "linux-64").mkdir()
     exports = {"run_exports.json": b'{"weak": ["numpy >=2"]}'}
-    put_conda(folder / "noarch", CondaPackage("a", "1.0", depends=["python"], timestamp=1000))
-    put_conda(folder / "noarch", CondaPackage("a", "1.1", about={"summary": "A ö"}, timestamp=2000))
-    put_conda(folder / "noarch", CondaPackage("b", "2"), ending=".tar.bz2")
+    write_conda(folder / "noarch", CondaPackage("a", "1.0", depends=["python"], timestamp=1000))
+    write_conda(
+        folder / "noarch", CondaPackage("a", "1.1", about={"summary": "A ö"}, timestamp=2000)
+    )
+    write_conda(folder / "noarch", CondaPackage("b", "2"), ending=".tar.bz2")
     numpy = CondaPackage("numpy", "2", "py311_0", subdir="linux-64", noarch=None)
     numpy.info_files = exports
-    put_conda(folder / "linux-64", numpy)
+    write_conda(folder / "linux-64", numpy)
     return folder
 
 
-def test_repodata_say_what_the_files_say(tmp_path: Path) -> None:
-    folder = channel(tmp_path / "channel")
+def test_repodata_has_the_metadata_of_the_files(tmp_path: Path) -> None:
+    folder = make_channel(tmp_path / "channel")
     done = index_folder(folder)
-    assert (done.files, done.read, done.gone, done.problems) == (4, 4, 0, ())
+    assert (done.files, done.read, done.removed, done.problems) == (4, 4, 0, ())
     data = (folder / "noarch/repodata.json").read_bytes()
     found = json.loads(data)
     assert found["info"] == {"subdir": "noarch"}
@@ -73,25 +75,25 @@ def test_repodata_say_what_the_files_say(tmp_path: Path) -> None:
 
 
 def test_the_bytes_are_those_of_the_pure_functions(tmp_path: Path) -> None:
-    folder = channel(tmp_path / "channel")
+    folder = make_channel(tmp_path / "channel")
     index_folder(folder)
     every: dict[str, dict[str, dict[str, object]]] = {}
     for subdir in ("noarch", "linux-64"):
-        artifacts = [read(path) for path in sorted((folder / subdir).glob("*-*-*.*"))]
-        records = {a.filename: repodata.record_of(a) for a in artifacts}
+        artifacts = [read_artifact(path) for path in sorted((folder / subdir).glob("*-*-*.*"))]
+        records = {a.filename: repodata.make_record(a) for a in artifacts}
         every[subdir] = records
-        value = repodata.from_records(subdir, records)
-        assert (folder / subdir / "repodata.json").read_bytes() == repodata.to_bytes(value)
-        shards = repodata.shards(subdir, records)
+        value = repodata.make_repodata_from_records(subdir, records)
+        assert (folder / subdir / "repodata.json").read_bytes() == repodata.serialize(value)
+        shards = repodata.make_shards(subdir, records)
         assert (folder / subdir / "repodata_shards.msgpack.zst").read_bytes() == shards.names
         for name, data in shards.files.items():
             assert (folder / subdir / "shards" / name).read_bytes() == data
     about = {"a": {"summary": "A ö"}}
-    assert value_of(folder / "channeldata.json") == repodata.channeldata(every, about)
+    assert read_json(folder / "channeldata.json") == repodata.make_channeldata(every, about)
 
 
 def test_shards_name_their_bytes_by_sha256(tmp_path: Path) -> None:
-    folder = channel(tmp_path / "channel")
+    folder = make_channel(tmp_path / "channel")
     index_folder(folder)
     packed = (folder / "noarch/repodata_shards.msgpack.zst").read_bytes()
     index = msgpack.unpackb(zstandard.ZstdDecompressor().decompress(packed))
@@ -110,29 +112,29 @@ def test_shards_name_their_bytes_by_sha256(tmp_path: Path) -> None:
 
 
 def test_run_exports_and_channeldata_and_notices_are_there(tmp_path: Path) -> None:
-    folder = channel(tmp_path / "channel")
+    folder = make_channel(tmp_path / "channel")
     index_folder(folder)
-    exports = value_of(folder / "linux-64/run_exports.json")
+    exports = read_json(folder / "linux-64/run_exports.json")
     assert exports["packages.conda"] == {
         "numpy-2-py311_0.conda": {"run_exports": {"weak": ["numpy >=2"]}}
     }
-    data = value_of(folder / "channeldata.json")
+    data = read_json(folder / "channeldata.json")
     packages = data["packages"]
     assert isinstance(packages, dict)
     assert packages["a"]["version"] == "1.1"
     assert packages["a"]["summary"] == "A ö"
     assert packages["numpy"]["subdirs"] == ["linux-64"]
     assert data["subdirs"] == ["linux-64", "noarch"]
-    assert value_of(folder / "notices.json") == {"notices": []}
+    assert read_json(folder / "notices.json") == {"notices": []}
 
 
 def test_only_what_is_new_is_opened_and_written(tmp_path: Path) -> None:
-    folder = channel(tmp_path / "channel")
+    folder = make_channel(tmp_path / "channel")
     index_folder(folder)
     before = {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
     done = index_folder(folder)
     assert (done.read, done.written) == (0, 0)
-    put_conda(folder / "noarch", CondaPackage("c", "1"))
+    write_conda(folder / "noarch", CondaPackage("c", "1"))
     done = index_folder(folder)
     assert (done.files, done.read) == (5, 1)
     after = {p: p.stat().st_mtime_ns for p in before}
@@ -150,13 +152,13 @@ def test_an_index_made_step_by_step_is_the_one_made_at_once(tmp_path: Path) -> N
     steps, once = tmp_path / "steps", tmp_path / "once"
     (steps / "noarch").mkdir(parents=True)
     for number in range(6):
-        put_conda(steps / "noarch", CondaPackage("abc"[number % 3], f"{number}.0"))
+        write_conda(steps / "noarch", CondaPackage("abc"[number % 3], f"{number}.0"))
         index_folder(steps)
     (steps / "noarch/a-0.0-py_0.conda").unlink()
     (steps / "noarch/b-1.0-py_0.conda").unlink()
     (steps / "noarch/b-4.0-py_0.conda").unlink()
     done = index_folder(steps)
-    assert done.gone == 3
+    assert done.removed == 3
     shutil.copytree(
         steps,
         once,
@@ -168,36 +170,36 @@ def test_an_index_made_step_by_step_is_the_one_made_at_once(tmp_path: Path) -> N
 
 
 def test_a_file_replaced_by_another_is_read_again(tmp_path: Path) -> None:
-    folder = channel(tmp_path / "channel")
+    folder = make_channel(tmp_path / "channel")
     index_folder(folder)
-    put_conda(folder / "noarch", CondaPackage("a", "1.0", depends=["python >=3.12"]))
+    write_conda(folder / "noarch", CondaPackage("a", "1.0", depends=["python >=3.12"]))
     assert index_folder(folder).read == 1
     found = json.loads((folder / "noarch/repodata.json").read_text("utf-8"))
     assert found["packages.conda"]["a-1.0-py_0.conda"]["depends"] == ["python >=3.12"]
 
 
 def test_shards_that_no_index_names_stay_for_a_week(tmp_path: Path) -> None:
-    folder = channel(tmp_path / "channel")
+    folder = make_channel(tmp_path / "channel")
     index_folder(folder)
     old = set((folder / "noarch/shards").iterdir())
-    put_conda(folder / "noarch", CondaPackage("a", "1.2"))
+    write_conda(folder / "noarch", CondaPackage("a", "1.2"))
     index_folder(folder)
     assert old <= set((folder / "noarch/shards").iterdir())
     week = time.time() - 8 * 24 * 3600
     for shard in old:
         os.utime(shard, (week, week))
-    put_conda(folder / "noarch", CondaPackage("a", "1.3"))
+    write_conda(folder / "noarch", CondaPackage("a", "1.3"))
     index_folder(folder)
     left = old & set((folder / "noarch/shards").iterdir())
     assert len(left) == 1  # that of b, which did not change
 
 
-def test_damaged_and_misplaced_files_are_left_out_and_told(
-    tmp_path: Path, twofold: Callable[..., Ran]
+def test_damaged_and_misplaced_files_are_left_out_and_reported(
+    tmp_path: Path, twofold: Callable[..., CommandResult]
 ) -> None:
-    folder = channel(tmp_path / "channel")
+    folder = make_channel(tmp_path / "channel")
     (folder / "noarch/bad-1-0.conda").write_bytes(b"<html>")
-    put_conda(folder / "linux-64", CondaPackage("lost", "1"))
+    write_conda(folder / "linux-64", CondaPackage("lost", "1"))
     ran = twofold("index", folder)
     assert ran.code == 1
     assert "noarch/bad-1-0.conda: it is not a zip archive" in ran.err
@@ -214,23 +216,23 @@ def test_damaged_and_misplaced_files_are_left_out_and_told(
     assert twofold("index", folder).code == 0
 
 
-def test_an_empty_folder_is_a_channel_and_no_folder_is_told(
-    tmp_path: Path, twofold: Callable[..., Ran]
+def test_an_empty_folder_becomes_a_channel_and_a_missing_one_is_reported(
+    tmp_path: Path, twofold: Callable[..., CommandResult]
 ) -> None:
     index_folder(tmp_path)
-    assert value_of(tmp_path / "noarch/repodata.json")["packages.conda"] == {}
+    assert read_json(tmp_path / "noarch/repodata.json")["packages.conda"] == {}
     ran = twofold("index", tmp_path / "gone")
     assert (ran.code, "is not a folder" in ran.err) == (1, True)
 
 
 def test_pip_installs_from_the_pages_and_sees_the_metadata(tmp_path: Path) -> None:
     folder = tmp_path / "index"
-    put_wheel(folder / "dist")
-    put_sdist(folder / "dist")
+    write_wheel(folder / "dist")
+    write_sdist(folder / "dist")
     newer = METADATA.replace("1.0.0", "1.10.0") + "Requires-Python: >=3.9\n"
-    put_wheel(folder, metadata=newer, filename="my_package-1.10.0-py3-none-any.whl")
+    write_wheel(folder, metadata=newer, filename="my_package-1.10.0-py3-none-any.whl")
     index_folder(folder)
-    page = value_of(folder / "simple/my-package/index.json")
+    page = read_json(folder / "simple/my-package/index.json")
     assert page["versions"] == ["1.0.0", "1.10.0"]
     assert page["meta"] == {"api-version": "1.4"}
     files = page["files"]
@@ -250,7 +252,7 @@ def test_pip_installs_from_the_pages_and_sees_the_metadata(tmp_path: Path) -> No
 
 
 def test_a_project_whose_last_file_went_has_no_page(tmp_path: Path) -> None:
-    wheel = put_wheel(tmp_path)
+    wheel = write_wheel(tmp_path)
     index_folder(tmp_path)
     assert (tmp_path / "simple/my-package/index.html").exists()
     wheel.unlink()
@@ -263,15 +265,15 @@ def test_a_project_whose_last_file_went_has_no_page(tmp_path: Path) -> None:
 def test_many_files_are_read_by_several_processes_alike(tmp_path: Path, workers: int) -> None:
     (tmp_path / "noarch").mkdir()
     for number in range(12):
-        put_conda(tmp_path / "noarch", CondaPackage(f"p{number:02}", "1"))
+        write_conda(tmp_path / "noarch", CondaPackage(f"p{number:02}", "1"))
     assert index_folder(tmp_path, workers=workers).read == 12
     found = json.loads((tmp_path / "noarch/repodata.json").read_text("utf-8"))
     assert list(found["packages.conda"]) == [f"p{n:02}-1-py_0.conda" for n in range(12)]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes and links of POSIX")
-def test_what_is_no_file_is_left_out_and_told(tmp_path: Path) -> None:
-    folder = channel(tmp_path / "channel")
+def test_what_is_not_a_file_is_left_out_and_reported(tmp_path: Path) -> None:
+    folder = make_channel(tmp_path / "channel")
     (folder / "noarch" / "nowhere-1-0.conda").symlink_to(tmp_path / "gone")
     (folder / "noarch" / "folder-1-0.conda").mkdir()
     os.mkfifo(folder / "pipe-1.0-py3-none-any.whl")
@@ -302,23 +304,26 @@ POISON = {
 def test_a_package_whose_record_would_spoil_the_channels_pages_is_left_out(
     tmp_path: Path, case: str
 ) -> None:
-    folder = channel(tmp_path / "channel")
+    folder = make_channel(tmp_path / "channel")
     index = {"name": "x", "version": "1", "build": "0", "build_number": 0, "subdir": "noarch"}
     text = json.dumps(index)[:-1].encode() + b", " + POISON[case] + b"}"
-    put_raw_conda(
-        folder / "noarch", packed(member("info/index.json", text)), packed(), stem="x-1-0"
+    write_raw_conda(
+        folder / "noarch",
+        compress_tar(make_member("info/index.json", text)),
+        compress_tar(),
+        stem="x-1-0",
     )
     done = index_folder(folder)
     assert [problem.where for problem in done.problems] == ["noarch/x-1-0.conda"]
-    assert "x-1-0.conda" not in value_of(folder / "noarch/repodata.json")["packages.conda"]
+    assert "x-1-0.conda" not in read_json(folder / "noarch/repodata.json")["packages.conda"]
 
 
-def test_what_only_the_channel_may_say_of_a_package_is_not_taken_from_it(tmp_path: Path) -> None:
+def test_keys_that_only_the_channel_sets_are_not_copied_from_a_package(tmp_path: Path) -> None:
     folder = tmp_path / "channel"
     lying = {"url": "http://elsewhere.example/", "fn": "../x", "md5": "0", "size": "no"}
-    put_conda(folder / "noarch", CondaPackage("x", "1", extra_index=lying))
+    write_conda(folder / "noarch", CondaPackage("x", "1", extra_index=lying))
     index_folder(folder)
-    (record,) = value_of(folder / "noarch/repodata.json")["packages.conda"].values()
+    (record,) = read_json(folder / "noarch/repodata.json")["packages.conda"].values()
     assert not {"url", "fn"} & record.keys()
     assert len(record["md5"]) == 32
     assert isinstance(record["size"], int)

@@ -9,15 +9,15 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
-from tests.formats.making import METADATA, put_sdist, put_wheel
+from tests.factories.artifacts import METADATA, write_sdist, write_wheel
 from twofold.artifact import Listing
-from twofold.formats.opening import read
+from twofold.formats.reader import read_artifact
 from twofold.index import simple
 
 WHEN = datetime(2026, 11, 22, 23, 0, 0, 123456, tzinfo=timezone(timedelta(hours=1)))
 
 
-class Links(html.parser.HTMLParser):
+class LinkParser(html.parser.HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.links: list[dict[str, str | None]] = []
@@ -30,19 +30,19 @@ class Links(html.parser.HTMLParser):
             self.links.append(dict(attrs))
 
 
-def listings(folder: Path) -> list[Listing]:
+def make_listings(folder: Path) -> list[Listing]:
     metadata = METADATA + "Requires-Python: >=3.9,<4\n"
-    wheel = read(put_wheel(folder, metadata=metadata))
-    sdist = read(put_sdist(folder))
+    wheel = read_artifact(write_wheel(folder, metadata=metadata))
+    sdist = read_artifact(write_sdist(folder))
     return [
         Listing(wheel, "../../files/w.whl", WHEN, yanked='bad <b>"news"</b>', provenance="p?a=1&b"),
         Listing(sdist, "../../files/s.tar.gz", WHEN),
     ]
 
 
-def test_a_file_says_all_that_the_peps_ask_for(tmp_path: Path) -> None:
-    own = listings(tmp_path)
-    page = simple.project_page("My_Package", own, "archived", "moved & gone")
+def test_a_file_entry_has_all_that_the_peps_require(tmp_path: Path) -> None:
+    own = make_listings(tmp_path)
+    page = simple.make_project_page("My_Package", own, "archived", "moved & gone")
     assert page["name"] == "my-package"
     assert page["project-status"] == {"status": "archived", "reason": "moved & gone"}
     assert page["versions"] == ["1.0.0"]
@@ -57,20 +57,20 @@ def test_a_file_says_all_that_the_peps_ask_for(tmp_path: Path) -> None:
     assert sdist["core-metadata"] is False
     assert sdist["yanked"] is False
     assert "requires-python" not in sdist
-    assert json.loads(simple.to_bytes(page)) == page
+    assert json.loads(simple.serialize(page)) == page
 
 
 def test_a_yank_without_a_reason_is_true(tmp_path: Path) -> None:
-    own = dataclasses.replace(listings(tmp_path)[0], yanked="")
-    page = simple.project_page("x", [own])
+    own = dataclasses.replace(make_listings(tmp_path)[0], yanked="")
+    page = simple.make_project_page("x", [own])
     assert page["files"][0]["yanked"] is True
-    (link,) = Links(simple.project_html(page)).links
+    (link,) = LinkParser(simple.render_project_html(page)).links
     assert link["data-yanked"] == ""
 
 
 def test_html_escapes_all_text(tmp_path: Path) -> None:
-    page = simple.project_page("x", listings(tmp_path), "quarantined", '"><script>')
-    found = Links(simple.project_html(page))
+    page = simple.make_project_page("x", make_listings(tmp_path), "quarantined", '"><script>')
+    found = LinkParser(simple.render_project_html(page))
     assert "script" not in found.tags
     assert "b" not in found.tags
     wheel, sdist = found.links
@@ -83,16 +83,16 @@ def test_html_escapes_all_text(tmp_path: Path) -> None:
 
 
 def test_the_root_lists_normalised_names_once() -> None:
-    page = simple.root_page(["B_b", "a", "b-b"])
+    page = simple.make_root_page(["B_b", "a", "b-b"])
     assert page["projects"] == [{"name": "a"}, {"name": "b-b"}]
-    links = Links(simple.root_html(page)).links
+    links = LinkParser(simple.render_root_html(page)).links
     assert [link["href"] for link in links] == ["a/", "b-b/"]
 
 
 def test_files_are_in_order_of_versions_and_not_of_text(tmp_path: Path) -> None:
-    artifact = read(put_wheel(tmp_path))
+    artifact = read_artifact(write_wheel(tmp_path))
     own = [
         Listing(dataclasses.replace(artifact, version=version), version, datetime.now(UTC))
         for version in ("1.10", "1.9", "1.10rc1")
     ]
-    assert simple.project_page("x", own)["versions"] == ["1.9", "1.10rc1", "1.10"]
+    assert simple.make_project_page("x", own)["versions"] == ["1.9", "1.10rc1", "1.10"]

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from tests.install.conftest import make_wheel
-from tests.install.test_conda_env import _Private
+from tests.install.test_conda import _Private
 from twofold.conda_metadata import CondaPackage
-from twofold.formats.conda import CondaWriter
+from twofold.formats.conda_writer import CondaWriter
 from twofold.index.folder import index_folder
 from twofold_build.archive import Content, Entry
 
@@ -97,7 +97,7 @@ def test_a_private_channel_is_opened_with_its_token_which_stands_in_no_command(
     channel = tmp_path / "channel"
     put(channel / "noarch", CondaPackage("secret_base", "1", depends=["python"]), b"x = 1\n")
     index_folder(channel)
-    from twofold.install.interpreter import repack_python
+    from twofold.install.repack_python import repack_python
 
     public = tmp_path / "public"
     repack_python(public)

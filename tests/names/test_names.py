@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 
 from twofold.errors import BadFile
 from twofold.names import (
-    conda_file_name,
-    conda_name,
+    find_on_conda_forge,
     is_conda_name,
-    known_on_conda_forge,
-    normalised,
-    sdist_name,
-    wheel_name,
+    normalize_name,
+    parse_conda_name,
+    parse_sdist_name,
+    parse_wheel_name,
+    to_conda_name,
 )
-from twofold.names.explained import explain
-from twofold.names.known import _read
+from twofold.names.conda_forge import _load_table
+from twofold.names.explanation import explain
 
 
 @pytest.mark.parametrize(
@@ -33,28 +33,28 @@ from twofold.names.known import _read
     ],
 )
 def test_a_conda_name_is_conda_forges_else_the_authors_in_lower_case(pypi: str, conda: str) -> None:
-    assert conda_name(pypi) == conda
+    assert to_conda_name(pypi) == conda
 
 
 def test_a_package_at_hand_gives_its_own_name() -> None:
-    assert conda_name("My.Package", {"my-package": "my_package"}) == "my_package"
-    assert conda_name("torch", {"torch": "torch-cpu"}) == "torch-cpu"
+    assert to_conda_name("My.Package", {"my-package": "my_package"}) == "my_package"
+    assert to_conda_name("torch", {"torch": "torch-cpu"}) == "torch-cpu"
 
 
 def test_every_line_of_the_table_says_something_and_is_in_order() -> None:
-    lines = _read().decode().splitlines()[1:]
+    lines = _load_table().decode().splitlines()[1:]
     assert len(lines) > 5000
     assert lines == sorted(lines)
     for line in lines:
         pypi, conda, imported = line.split(" ")
-        assert normalised(pypi) == pypi
+        assert normalize_name(pypi) == pypi
         assert conda == "=" or is_conda_name(conda)
         assert conda != "=" or imported != "=" or "-" in pypi
 
 
 def test_a_name_that_begins_another_is_not_taken_for_it() -> None:
-    assert known_on_conda_forge("charset") is None
-    assert known_on_conda_forge("harset-normalizer") is None
+    assert find_on_conda_forge("charset") is None
+    assert find_on_conda_forge("harset-normalizer") is None
 
 
 def test_what_is_imported_leads_back_to_the_project() -> None:
@@ -83,10 +83,10 @@ def test_of_a_name_nobody_lists_no_more_is_said_than_is_known() -> None:
 
 
 def test_file_names_are_taken_apart() -> None:
-    wheel = wheel_name("a.b_c-1.0+l.1-2x-py2.py3-none-any.whl")
+    wheel = parse_wheel_name("a.b_c-1.0+l.1-2x-py2.py3-none-any.whl")
     assert wheel == ("a.b_c", "1.0+l.1", "2x", ("py2-none-any", "py3-none-any"))
-    assert sdist_name("my-package-1.0.tar.gz") == ("my-package", "1.0")
-    assert conda_file_name("a-b-1.0-py_0.tar.bz2") == ("a-b", "1.0", "py_0", ".tar.bz2")
+    assert parse_sdist_name("my-package-1.0.tar.gz") == ("my-package", "1.0")
+    assert parse_conda_name("a-b-1.0-py_0.tar.bz2") == ("a-b", "1.0", "py_0", ".tar.bz2")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_file_names_are_taken_apart() -> None:
 )
 def test_what_is_no_wheels_name_is_refused(filename: str) -> None:
     with pytest.raises(BadFile, match="not a wheel's file name"):
-        wheel_name(filename)
+        parse_wheel_name(filename)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_what_is_no_wheels_name_is_refused(filename: str) -> None:
 )
 def test_what_is_no_conda_packages_name_is_refused(filename: str) -> None:
     with pytest.raises(BadFile):
-        conda_file_name(filename)
+        parse_conda_name(filename)
 
 
 @given(
@@ -120,7 +120,7 @@ def test_what_is_no_conda_packages_name_is_refused(filename: str) -> None:
     st.from_regex(r"[0-9][0-9.a-z!+_]{0,9}", fullmatch=True),
 )
 def test_a_conda_file_name_gives_back_its_parts(name: str, version: str) -> None:
-    assert conda_file_name(f"{name}-{version}-py_0.conda")[:2] == (name, version)
+    assert parse_conda_name(f"{name}-{version}-py_0.conda")[:2] == (name, version)
 
 
 def test_a_reading_of_a_name_is_told_once() -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Ran
-from twofold.build import build_project
-from twofold_build.project import read_project
+from tests.conftest import CommandResult
+from twofold.building import build_project
+from twofold_build.pyproject import read_project
 
-Twofold = Callable[..., Ran]
+Twofold = Callable[..., CommandResult]
 
 
 def test_the_project_is_whole_and_builds(twofold: Twofold, tmp_path: Path) -> None:
@@ -108,9 +108,9 @@ def test_dependencies_and_licence_are_as_asked(twofold: Twofold, tmp_path: Path)
     ],
 )
 def test_the_licence_file_holds_the_licence(spdx: str, text: str, tmp_path: Path) -> None:
-    from twofold.new import NewProject, start
+    from twofold.new import NewProject, start_project
 
-    start(NewProject("x1", tmp_path / "x1", license=spdx))
+    start_project(NewProject("x1", tmp_path / "x1", license=spdx))
     licence = (tmp_path / "x1" / "LICENSE").read_text("utf-8")
     assert text in licence
     assert "{" not in licence

@@ -20,13 +20,13 @@ from pathlib import Path
 import pytest
 
 from twofold.conda_metadata import CondaPackage
-from twofold.formats.conda import CondaWriter
+from twofold.formats.conda_writer import CondaWriter
 from twofold_build.archive import Content, Entry
 
 WHEEL = b"Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
-def metadata(name: str, version: str, extra: str = "") -> bytes:
+def make_metadata(name: str, version: str, extra: str = "") -> bytes:
     return (
         f"Metadata-Version: 2.3\nName: {name}\nVersion: {version}\nSummary: A small package\n"
         f"Keywords: one,two\nProject-URL: Home, https://example.org/home\n"
@@ -42,7 +42,7 @@ def make_wheel(
     info = f"{name}-{version}.dist-info"
     files = {
         f"{name}/__init__.py": code.encode(),
-        f"{info}/METADATA": metadata(name, version, extra),
+        f"{info}/METADATA": make_metadata(name, version, extra),
         f"{info}/WHEEL": WHEEL,
     }
     rows = [f"{p},sha256={_urlsafe(data)},{len(data)}" for p, data in files.items()]
@@ -66,7 +66,7 @@ def make_sdist(
     project = f'{build}[project]\nname = "{name}"\nversion = "{version}"\n'
     with tarfile.open(path, "w:gz") as archive:
         for inner, data in {
-            "PKG-INFO": metadata(name, version),
+            "PKG-INFO": make_metadata(name, version),
             "pyproject.toml": project.encode(),
             f"{name}/__init__.py": b"x = 1\n",
             **others,
@@ -119,11 +119,11 @@ def release(tmp_path: Path) -> Release:
     )
 
 
-def sha256(path: Path) -> str:
+def hash_file(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -140,15 +140,15 @@ def start_server(command: Command, path: str, log: Path) -> tuple[subprocess.Pop
     end, and it is started on another.
     """
     for _ in range(5):
-        port = free_port()
+        port = find_free_port()
         with log.open("wb") as out:
             process = subprocess.Popen(command(port), stdout=out, stderr=subprocess.STDOUT)
-        if _answers(process, f"http://127.0.0.1:{port}{path}"):
+        if _wait_until_ready(process, f"http://127.0.0.1:{port}{path}"):
             return process, f"http://127.0.0.1:{port}"
     raise AssertionError(log.read_text(errors="replace"))
 
 
-def _answers(process: subprocess.Popen[bytes], address: str) -> bool:
+def _wait_until_ready(process: subprocess.Popen[bytes], address: str) -> bool:
     """Wait until a server answers, long enough for a machine that is very busy."""
     until = time.monotonic() + 300
     while process.poll() is None and time.monotonic() < until:
@@ -188,7 +188,7 @@ def started(tmp_path: Path) -> Iterator[Callable[[Command], str]]:
 @pytest.fixture
 def pypiserver(tmp_path: Path, started: Callable[[Command], str]) -> str:
     """The address of a pypiserver that takes uploads from anybody."""
-    return _pypiserver(tmp_path / "pypiserver", started, ["-P", ".", "-a", "."])
+    return _start_pypiserver(tmp_path / "pypiserver", started, ["-P", ".", "-a", "."])
 
 
 #: The user of the private pypiserver, and a password that a netrc file and an address must quote.
@@ -202,10 +202,10 @@ def private_pypiserver(tmp_path: Path, started: Callable[[Command], str]) -> str
     digest = base64.b64encode(hashlib.sha1(PASSWORD.encode()).digest()).decode()
     users.write_text(f"{USER}:{{SHA}}{digest}\n")
     closed = ["-P", str(users), "-a", "update,download,list"]
-    return _pypiserver(tmp_path / "private-pypiserver", started, closed)
+    return _start_pypiserver(tmp_path / "private-pypiserver", started, closed)
 
 
-def _pypiserver(folder: Path, started: Callable[[Command], str], rights: list[str]) -> str:
+def _start_pypiserver(folder: Path, started: Callable[[Command], str], rights: list[str]) -> str:
     folder.mkdir()
     command = [sys.executable, "-m", "pypiserver", "run", "-i", "127.0.0.1"]
     more = ["--backend", "simple-dir", *rights, str(folder)]

@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 
-from tests.publish.attested import SLSA, bundle, pep_740
+from tests.factories.attestations import SLSA, make_bundle, make_pep_740_attestation
 from tests.publish.conftest import Release, make_conda
-from tests.publish.wire import (
+from tests.servers.package_servers import (
     TOKEN,
-    Anaconda,
+    AnacondaServer,
     ArtifactoryServer,
-    Prefix,
+    PrefixServer,
     QuetzServer,
     Store,
-    serving,
+    run_server,
 )
 from twofold.errors import Problem, ProjectErrors
-from twofold.publish.publication import Order, prepare
+from twofold.publish.order import Order, prepare
 
 #: What the tools call the bundle of my_package-1.0.0-py_0.conda.
 NAMES = [
@@ -38,7 +38,7 @@ NAMES = [
 def prefix(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Store]]:
     """The channel as target, and what its server holds."""
     monkeypatch.setenv("TWOFOLD_TOKEN", TOKEN)
-    with serving(Prefix) as (address, store):
+    with run_server(PrefixServer) as (address, store):
         yield f"prefix+{address}/lab", store
 
 
@@ -61,9 +61,9 @@ def test_a_bundle_beside_a_conda_package_is_sent_with_it_under_every_usual_name(
     prefix: tuple[str, Store], release: Release, name: str
 ) -> None:
     target, store = prefix
-    (release.folder / name).write_text(bundle(release.conda))
+    (release.folder / name).write_text(make_bundle(release.conda))
     assert publish([release.conda], target) == [f"new, with {name}"]
-    assert store.other[release.conda.name].decode() == bundle(release.conda)
+    assert store.other[release.conda.name].decode() == make_bundle(release.conda)
 
 
 def test_bundles_named_with_the_files_belong_to_them(
@@ -71,7 +71,7 @@ def test_bundles_named_with_the_files_belong_to_them(
 ) -> None:
     """As `dist/*` names them."""
     target, store = prefix
-    (release.folder / NAMES[0]).write_text(bundle(release.conda))
+    (release.folder / NAMES[0]).write_text(make_bundle(release.conda))
     ran = twofold("publish", *sorted(release.folder.iterdir()), "--to", target)
     assert ran.code == 0, ran.err
     assert f"new, with {NAMES[0]}" in ran.err
@@ -103,7 +103,7 @@ def test_a_bundle_about_something_else_stops_the_publication_before_anything_is_
     told: str,
 ) -> None:
     target, store = prefix
-    (release.folder / NAMES[0]).write_text(bundle(release.conda, **changed))
+    (release.folder / NAMES[0]).write_text(make_bundle(release.conda, **changed))
     problem = refused([release.conda], str(tmp_path / "static"), target)
     assert told in problem.message
     assert f"the attestation {NAMES[0]} does not fit" in problem.message
@@ -129,7 +129,7 @@ def test_two_bundles_of_one_package_are_one_too_many_for_prefix(
 ) -> None:
     target, store = prefix
     for name in NAMES[:2]:
-        (release.folder / name).write_text(bundle(release.conda))
+        (release.folder / name).write_text(make_bundle(release.conda))
     assert refused([release.conda], target).hint == "remove all but one"
     assert store.writes == []
 
@@ -140,9 +140,9 @@ def test_the_plan_says_which_targets_take_no_bundles(
     """There it is not looked into either."""
     (release.folder / NAMES[0]).write_text("{")
     with (
-        serving(QuetzServer) as (quetz, _),
-        serving(ArtifactoryServer) as (artifactory, _),
-        serving(Anaconda) as (anaconda, _),
+        run_server(QuetzServer) as (quetz, _),
+        run_server(ArtifactoryServer) as (artifactory, _),
+        run_server(AnacondaServer) as (anaconda, _),
     ):
         places = {
             f"quetz+{quetz}/lab": TOKEN,
@@ -162,7 +162,7 @@ def test_a_package_does_not_take_the_bundle_of_one_whose_name_begins_like_it(
     target, store = prefix
     first = make_conda(tmp_path, "my_package", "1.0")
     longer = make_conda(tmp_path, "my_package", "1.0.1")
-    (tmp_path / f"{longer.name}.sigstore.json").write_text(bundle(longer))
+    (tmp_path / f"{longer.name}.sigstore.json").write_text(make_bundle(longer))
     publish([first, longer], target)
     assert list(store.other) == [longer.name]
 
@@ -172,7 +172,9 @@ def test_a_stale_attestation_of_a_wheel_is_told_in_the_plan(
 ) -> None:
     """PEP 740: made before the wheel was built again. Nothing goes anywhere."""
     digest = {"sha256": "0" * 64}
-    stale = pep_740(release.wheel, subject=[{"name": release.wheel.name, "digest": digest}])
+    stale = make_pep_740_attestation(
+        release.wheel, subject=[{"name": release.wheel.name, "digest": digest}]
+    )
     (release.folder / f"{release.wheel.name}.publish.attestation").write_text(stale)
     token = {"TWOFOLD_TOKEN": registry.token}
     words = ["publish", release.wheel, "--to", "./static", "--to", registry.channel]

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from tests.publish.conftest import make_sdist
-from tests.publish.wire import TOKEN, Handler, serving
+from tests.servers.package_servers import TOKEN, FakeServer, run_server
 from twofold.cli import main
 from twofold.errors import TwofoldError, UsageError
-from twofold.publish.addresses import shown, without_login
-from twofold.publish.configuration import read_targets
-from twofold.publish.publication import Order, prepare
+from twofold.publish.addresses import redact_url, split_login
+from twofold.publish.config import read_targets
+from twofold.publish.order import Order, prepare
 from twofold.publish.resolve import resolve_targets
 
 
@@ -55,9 +55,9 @@ def test_an_empty_target_is_wrong_usage_and_not_this_folder(word: str) -> None:
 
 @pytest.mark.parametrize("url", ["http://u:zq-secret@[::1/t/zq-other/x?zq-more", "//[zq:s@h"])
 def test_an_address_that_cannot_be_taken_apart_is_shown_without_secrets(url: str) -> None:
-    assert "zq" not in shown(url)
+    assert "zq" not in redact_url(url)
     with pytest.raises(TwofoldError, match="is no address"):
-        without_login(url)
+        split_login(url)
 
 
 def test_an_address_in_the_configuration_that_is_none_is_told(tmp_path: Path) -> None:
@@ -130,11 +130,11 @@ def test_a_key_that_the_project_allows_is_published_as_it_was_built(tmp_path: Pa
         assert [f.code for f in publication.findings if f.is_error] == []
 
 
-class Website(Handler):
+class Website(FakeServer):
     """Answers everything with a page, as a web site does at a wrong address."""
 
     def do_GET(self) -> None:
-        self.answer(200, data=b"<html>Welcome</html>")
+        self.send_answer(200, data=b"<html>Welcome</html>")
 
     def do_POST(self) -> None:
         raise AssertionError("nothing may be sent")
@@ -145,7 +145,7 @@ def test_a_web_site_is_no_registry_and_gets_no_file(
 ) -> None:
     monkeypatch.setenv("TWOFOLD_TOKEN", TOKEN)
     file = make_sdist(tmp_path, "my_package", "1.0")
-    with serving(Website) as (address, _), prepare(Order([file], [f"{address}/main"])) as found:
+    with run_server(Website) as (address, _), prepare(Order([file], [f"{address}/main"])) as found:
         (problem,) = found.plan.problems
     assert problem.message == "what answers there is no twofold registry"
 

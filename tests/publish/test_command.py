@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.publish.conftest import Release, sha256
-from tests.publish.wire import TOKEN, Prefix, serving
+from tests.publish.conftest import Release, hash_file
+from tests.servers.package_servers import TOKEN, PrefixServer, run_server
 from twofold.cli import main
-from twofold.publish.addresses import on_loopback
+from twofold.publish.addresses import is_on_loopback
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal is POSIX's")
 
@@ -142,29 +142,29 @@ def test_a_server_of_this_machine_and_a_folder_need_no_yes(
     ],
 )
 def test_loopback_is_told_from_what_looks_like_it(address: str, here: bool) -> None:
-    assert on_loopback(address) == here
+    assert is_on_loopback(address) == here
 
 
 def test_one_release_goes_to_several_places_each_with_its_own_token(
     twofold: Callable[..., Any], release: Release, pypiserver: str
 ) -> None:
-    with serving(Prefix) as (address, store):
+    with run_server(PrefixServer) as (address, store):
         ran = twofold(
             "publish", *release.files, "--to", f"prefix+{address}/lab",
             "--to", f"legacy+{pypiserver}/", "--json",
             env={f"TWOFOLD_TOKEN_{variable(f'{address}/lab')}": TOKEN},
         )  # fmt: skip
         assert ran.code == 0, ran.err
-        assert store.history == {f"/lab/noarch/{release.conda.name}": {sha256(release.conda)}}
+        assert store.history == {f"/lab/noarch/{release.conda.name}": {hash_file(release.conda)}}
     rows = {(row["file"], row["action"]) for row in ran.json["files"]}
     assert (release.conda.name, "skip") in rows
     assert (release.wheel.name, "upload") in rows
 
 
 def variable(name: str) -> str:
-    from twofold.publish.credentials import environment_name
+    from twofold.publish.credentials import get_token_variable
 
-    return environment_name(name).removeprefix("TWOFOLD_TOKEN_")
+    return get_token_variable(name).removeprefix("TWOFOLD_TOKEN_")
 
 
 def test_anaconda_orgs_api_of_a_registry_is_spoken(

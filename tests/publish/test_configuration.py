@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from twofold.errors import ProjectErrors, TwofoldError
-from twofold.publish.configuration import config_file, config_folder, read_targets
-from twofold.publish.resolve import default_words, resolve_targets
+from twofold.publish.config import get_config_file, get_config_folder, read_targets
+from twofold.publish.resolve import get_default_targets, resolve_targets
 from twofold.publish.secret import Secret
 
 
@@ -66,8 +66,8 @@ def test_without_a_setting_the_platforms_folder_is_taken(monkeypatch: pytest.Mon
     monkeypatch.delenv("TWOFOLD_CONFIG_DIR")
     monkeypatch.setenv("XDG_CONFIG_HOME", "/xdg")
     monkeypatch.setenv("APPDATA", "C:/appdata")
-    assert config_folder().name == "twofold"
-    assert config_file().parent == config_folder()
+    assert get_config_folder().name == "twofold"
+    assert get_config_file().parent == get_config_folder()
 
 
 def test_addresses_say_their_kind() -> None:
@@ -156,7 +156,7 @@ def test_an_odd_pypirc_is_read_as_far_as_it_goes(
 def test_twines_certificate_counts_for_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWINE_REPOSITORY_URL", "https://host/legacy")
     monkeypatch.setenv("TWINE_CERT", "bundle.pem")
-    (found,) = resolve_targets(default_words(), {})
+    (found,) = resolve_targets(get_default_targets(), {})
     assert (found.url, found.ca) == ("https://host/legacy/", "bundle.pem")
 
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.publish.wire import TOKEN, Anaconda, serving
-from twofold.publish.configuration import TargetSettings
-from twofold.publish.credentials import environment_name, find_credentials
+from tests.servers.package_servers import TOKEN, AnacondaServer, run_server
+from twofold.publish.config import TargetSettings
+from twofold.publish.credentials import find_credentials, get_token_variable
 from twofold.publish.resolve import resolve_targets
-from twofold.publish.secret import Secret, without_secrets
+from twofold.publish.secret import Secret, redact_secrets
 
 SECRET = "zq-7f3e9-the-secret-value"
 
@@ -29,7 +29,7 @@ def test_the_targets_own_variable_comes_before_the_common_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TWOFOLD_TOKEN", "common")
-    monkeypatch.setenv(environment_name("lab"), "own")
+    monkeypatch.setenv(get_token_variable("lab"), "own")
     found = find_credentials(registry_target())
     assert found is not None
     assert found.secret.reveal() == "own"
@@ -189,7 +189,7 @@ class FileKeyring(KeyringBackend):
 
 @pytest.fixture
 def anaconda() -> Iterator[str]:
-    with serving(Anaconda) as (address, _):
+    with run_server(AnacondaServer) as (address, _):
         yield f"anaconda+{address}/api/me"
 
 
@@ -294,7 +294,7 @@ def test_a_server_that_echoes_the_token_does_not_get_it_printed() -> None:
     import base64
 
     basic = base64.b64encode(f"__token__:{SECRET}".encode()).decode()
-    text = without_secrets(f"bad token {SECRET} in Basic {basic}", [Secret(SECRET)])
+    text = redact_secrets(f"bad token {SECRET} in Basic {basic}", [Secret(SECRET)])
     assert SECRET not in text
     assert basic not in text
 

@@ -11,27 +11,27 @@ from typing import Any
 
 import pytest
 
-from tests.publish.conftest import make_conda, make_sdist, make_wheel, sha256
-from tests.publish.wire import (
+from tests.publish.conftest import hash_file, make_conda, make_sdist, make_wheel
+from tests.servers.package_servers import (
     FAULTS,
     TOKEN,
-    Anaconda,
+    AnacondaServer,
     ArtifactoryServer,
+    FakeServer,
     Fault,
-    Handler,
-    Prefix,
+    PrefixServer,
     QuetzServer,
     Store,
-    faulty,
-    hasty,
-    serving,
+    make_hasty_policy,
+    run_faulty_proxy,
+    run_server,
 )
 from twofold.errors import ProjectErrors, Refused, Unreachable
-from twofold.publish.failures import Patience
-from twofold.publish.publication import Order, prepare
-from twofold.publish.run import Event, NotPublished
+from twofold.publish.failures import RetryPolicy
+from twofold.publish.order import Order, prepare
+from twofold.publish.run import Event, IncompletePublicationError
 
-PATIENT = Patience(attempts=4, sleep=lambda _: None)
+PATIENT = RetryPolicy(attempts=4, sleep=lambda _: None)
 
 
 @dataclass
@@ -45,9 +45,9 @@ class Place:
     told: list[Event] = field(default_factory=list)
 
 
-WIRES: dict[str, tuple[type[Handler], str, list[str], str]] = {
-    "anaconda": (Anaconda, "anaconda+{}/api/me", ["wheel", "conda"], "me/{n}/{v}/{b}"),
-    "prefix": (Prefix, "prefix+{}/lab", ["conda"], "/lab/noarch/{f}"),
+WIRES: dict[str, tuple[type[FakeServer], str, list[str], str]] = {
+    "anaconda": (AnacondaServer, "anaconda+{}/api/me", ["wheel", "conda"], "me/{n}/{v}/{b}"),
+    "prefix": (PrefixServer, "prefix+{}/lab", ["conda"], "/lab/noarch/{f}"),
     "quetz": (QuetzServer, "quetz+{}/lab", ["conda"], "/get/lab/noarch/{f}"),
     "artifactory": (
         ArtifactoryServer,
@@ -68,7 +68,7 @@ def name_in(pattern: str, file: Path) -> str:
 def place(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     handler, target, files, pattern = WIRES[request.param]
     monkeypatch.setenv("TWOFOLD_TOKEN", TOKEN)
-    with serving(handler) as (address, store), faulty(address) as (proxy, fault):
+    with run_server(handler) as (address, store), run_faulty_proxy(address) as (proxy, fault):
 
         def stored(name: str) -> set[str]:
             return _hashes(store, pattern, name)
@@ -86,10 +86,10 @@ def make_release(folder: Path, version: str, kinds: list[str]) -> list[Path]:
     return [makers[kind](folder, "my_package", version) for kind in kinds]
 
 
-def publish(place: Place, files: list[Path], patience: Patience) -> tuple[list[str], list[str]]:
+def publish(place: Place, files: list[Path], patience: RetryPolicy) -> tuple[list[str], list[str]]:
     """Publish; returns the file names the plan would upload and those that were."""
     place.told.clear()
-    with prepare(Order(files, [place.target], patience=patience)) as publication:
+    with prepare(Order(files, [place.target], retry_policy=patience)) as publication:
         planned = [step.file.name for step in publication.plan.uploads]
         uploaded = publication.carry_out(place.told.append)
         return planned, [step.file.name for step in uploaded]
@@ -105,14 +105,14 @@ def test_a_second_run_completes_what_a_fault_at_any_request_broke(
         files = make_release(tmp_path / str(number), f"1.0.{number}", place.files)
         place.fault.kind, place.fault.at, place.fault.seen = kind, number, 0
         ended = False
-        with contextlib.suppress(NotPublished, Unreachable, Refused, ProjectErrors):
-            publish(place, files, hasty(kind, number))
+        with contextlib.suppress(IncompletePublicationError, Unreachable, Refused, ProjectErrors):
+            publish(place, files, make_hasty_policy(kind, number))
             ended = place.fault.seen < number
         place.fault.kind = ""
         planned, uploaded = publish(place, files, PATIENT)
         assert planned == uploaded
         for file in files:
-            assert place.stored(file.name) == {sha256(file)}, (kind, number, file.name)
+            assert place.stored(file.name) == {hash_file(file)}, (kind, number, file.name)
         assert publish(place, files, PATIENT) == ([], [])
         if ended:
             assert number > 3
@@ -129,15 +129,15 @@ def test_one_patient_run_gets_past_a_fault_at_any_request(
         files = make_release(tmp_path / str(number), f"1.0.{number}", place.files)
         place.fault.kind, place.fault.at, place.fault.seen = kind, number, 0
         # On a busy machine an honest answer may be late too: often enough, and it is there.
-        patience = replace(hasty(kind, number), attempts=50)
+        patience = replace(make_hasty_policy(kind, number), attempts=50)
         try:
             publish(place, files, patience)
-        except (ProjectErrors, Refused, NotPublished) as error:
+        except (ProjectErrors, Refused, IncompletePublicationError) as error:
             # Wrong bytes while the target is asked can look like a refusal: told, nothing sent.
             assert kind == "wrong-bytes", error
         else:
             for file in files:
-                assert place.stored(file.name) == {sha256(file)}, (kind, number, file.name)
+                assert place.stored(file.name) == {hash_file(file)}, (kind, number, file.name)
         if place.fault.seen < number:
             return
 
@@ -147,7 +147,7 @@ def test_a_target_that_stays_away_is_told_with_what_is_done_and_what_is_missing(
 ) -> None:
     files = make_release(tmp_path / "dist", "1.0", place.files)
     place.fault.kind, place.fault.at, place.fault.lasting = "503", 2 * len(files), True
-    with pytest.raises((NotPublished, Unreachable)) as caught:
+    with pytest.raises((IncompletePublicationError, Unreachable)) as caught:
         publish(place, files, PATIENT)
     assert "503" in str(caught.value)
     assert caught.value.hint
@@ -162,9 +162,9 @@ def test_a_different_file_under_the_name_is_an_error_that_names_both_hashes(
     other = make_conda(tmp_path / "two", "my_package", "1.0", code="x = 2\n")
     with pytest.raises(ProjectErrors) as caught:
         publish(place, [other], PATIENT)
-    assert sha256(other) in str(caught.value)
-    assert sha256(files[0]) in str(caught.value)
-    assert place.stored(other.name) == {sha256(files[0])}
+    assert hash_file(other) in str(caught.value)
+    assert hash_file(files[0]) in str(caught.value)
+    assert place.stored(other.name) == {hash_file(files[0])}
 
 
 def test_a_wrong_token_is_told_and_not_tried_again(
@@ -172,7 +172,7 @@ def test_a_wrong_token_is_told_and_not_tried_again(
 ) -> None:
     monkeypatch.setenv("TWOFOLD_TOKEN", "wrong-token-7777")
     files = make_release(tmp_path / "dist", "1.0", place.files)
-    with pytest.raises((NotPublished, ProjectErrors)) as caught:
+    with pytest.raises((IncompletePublicationError, ProjectErrors)) as caught:
         publish(place, files, PATIENT)
     assert "401" in str(caught.value)
     assert "the token from the environment (TWOFOLD_TOKEN)" in caught.value.hint

@@ -9,35 +9,35 @@ from typing import Any
 
 import pytest
 
-from tests.publish.wire import Handler, serving
-from twofold.publish.configuration import TargetSettings
-from twofold.publish.failures import Patience
+from tests.servers.package_servers import FakeServer, run_server
+from twofold.publish.config import TargetSettings
+from twofold.publish.connect import open_target
+from twofold.publish.failures import RetryPolicy
 from twofold.publish.first_release import (
     NameReport,
-    confusable,
+    get_confusable_form,
     report_name,
 )
-from twofold.publish.open import open_target
 
 
-class Index(Handler):
+class Index(FakeServer):
     """A simple index with the projects `requests` and `my-lib`."""
 
     def do_GET(self) -> None:
         name = self.path_only.removeprefix("/simple/").strip("/")
         if name not in ("mylib", "taken"):
-            return self.answer(404, {})
+            return self.send_answer(404, {})
         file = {"filename": f"{name}-1.0.tar.gz", "url": "x", "hashes": {"sha256": "0" * 64}}
-        return self.answer(200, {"files": [file]})
+        return self.send_answer(200, {"files": [file]})
 
 
 @pytest.fixture
 def report() -> Iterator[Callable[[str], NameReport | None]]:
-    with serving(Index) as (address, _):
+    with run_server(Index) as (address, _):
         settings = TargetSettings("pypi", f"{address}/legacy/", "pypi", index=f"{address}/simple/")
 
         def ask(name: str) -> NameReport | None:
-            target = open_target(settings, Patience())
+            target = open_target(settings, RetryPolicy())
             try:
                 return report_name(target, name)
             finally:
@@ -49,7 +49,7 @@ def report() -> Iterator[Callable[[str], NameReport | None]]:
 def test_a_name_that_is_there_is_told(report: Callable[[str], NameReport | None]) -> None:
     found = report("Taken")
     assert found is not None
-    assert "already" in found.notes()[0]
+    assert "already" in found.describe()[0]
 
 
 def test_a_name_too_close_to_one_that_is_there_is_told(
@@ -57,22 +57,22 @@ def test_a_name_too_close_to_one_that_is_there_is_told(
 ) -> None:
     found = report("my-lib")
     assert found is not None
-    assert found.close == ("mylib",)
-    assert "very close to mylib" in found.notes()[0]
+    assert found.similar_names == ("mylib",)
+    assert "very close to mylib" in found.describe()[0]
 
 
 def test_a_new_name_is_told_nothing(report: Callable[[str], NameReport | None]) -> None:
     found = report("quite-another-thing-2")
     assert found is not None
     assert found.is_new
-    assert found.notes() == []
+    assert found.describe() == []
 
 
 @pytest.mark.parametrize(
     ("one", "other"), [("my-lib", "my_Lib"), ("py0list", "pyolist"), ("l1b", "lib"), ("a.b", "ab")]
 )
 def test_names_that_look_alike_are_the_same_to_the_index(one: str, other: str) -> None:
-    assert confusable(one) == confusable(other)
+    assert get_confusable_form(one) == get_confusable_form(other)
 
 
 def test_a_new_name_at_pypi_is_told_with_the_steps_before_anything_is_sent(
@@ -92,7 +92,7 @@ def test_a_new_name_at_pypi_is_told_with_the_steps_before_anything_is_sent(
         subprocess.run(["git", *words], cwd=project, check=True)
     (tmp_path / "twofold-config").mkdir()
     config = tmp_path / "twofold-config" / "config.toml"
-    with serving(Index) as (address, _):
+    with run_server(Index) as (address, _):
         config.write_text(
             f'[targets.pypi]\nkind = "pypi"\nurl = "{address}/legacy/"\n'
             f'index = "{address}/simple/"\n'
@@ -111,5 +111,5 @@ def test_a_new_name_at_pypi_is_told_with_the_steps_before_anything_is_sent(
 
 def test_a_name_that_is_there_is_no_news_to_a_project_that_was_released() -> None:
     found = NameReport("pypi", "my_lib", 3)
-    assert "already" in found.notes()[0]
-    assert found.notes(is_first=False) == []
+    assert "already" in found.describe()[0]
+    assert found.describe(is_first=False) == []

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.publish.conftest import Release, make_conda, sha256
+from tests.publish.conftest import Release, hash_file, make_conda
 from twofold.errors import ProjectErrors
-from twofold.publish.publication import Order, prepare
+from twofold.publish.order import Order, prepare
 
 
 def publish(files: list[Path], target: Path) -> list[str]:
@@ -25,7 +25,7 @@ def test_a_release_in_a_folder_is_an_index_and_a_channel(release: Release, tmp_p
     place = tmp_path / "static"
     assert len(publish(release.files, place)) == 3
     repodata = json.loads((place / "noarch" / "repodata.json").read_text())
-    assert repodata["packages.conda"][release.conda.name]["sha256"] == sha256(release.conda)
+    assert repodata["packages.conda"][release.conda.name]["sha256"] == hash_file(release.conda)
     index = (
         (place / "simple" / "my-package" / "index.html")
         .as_uri()
@@ -34,7 +34,7 @@ def test_a_release_in_a_folder_is_an_index_and_a_channel(release: Release, tmp_p
     env = tmp_path / "downloads"
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "-q", "-d", str(env)]
     subprocess.run([*command, "--index-url", index, "my_package"], check=True)
-    assert sha256(env / release.wheel.name) == sha256(release.wheel)
+    assert hash_file(env / release.wheel.name) == hash_file(release.wheel)
 
 
 def test_a_second_run_does_nothing(release: Release, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_other_bytes_never_replace_a_file(release: Release, tmp_path: Path) -> N
     other = make_conda(tmp_path / "other", "my_package", "1.0.0", code="x = 2\n")
     with pytest.raises(ProjectErrors, match="different file"):
         publish([other], place)
-    assert sha256(place / "noarch" / other.name) == sha256(release.conda)
+    assert hash_file(place / "noarch" / other.name) == hash_file(release.conda)
 
 
 def test_the_project_says_where_its_releases_go(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from twofold.publish.forge import Repository, pending_publisher, repository_at
+from twofold.publish.forge import Repository, list_publisher_steps, parse_remote
 
 GITHUB = Repository("GitHub", "me", "my.repo")
 
@@ -40,7 +40,7 @@ def in_git(folder: Path, remote: str, name: str = "origin") -> Path:
     ],
 )
 def test_every_way_to_write_a_remote_means_the_same_repository(address: str) -> None:
-    assert repository_at(address) == GITHUB
+    assert parse_remote(address) == GITHUB
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_every_way_to_write_a_remote_means_the_same_repository(address: str) -> 
     ],
 )
 def test_another_place_is_no_forge(address: str) -> None:
-    assert repository_at(address) is None
+    assert parse_remote(address) is None
 
 
 def test_at_github_the_workflow_and_its_environment_are_told(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_at_github_the_workflow_and_its_environment_are_told(tmp_path: Path) -> 
     )
     project = tmp_path / "packages" / "one"
     project.mkdir(parents=True)
-    assert pending_publisher(project, "my_package")[1:-1] == [
+    assert list_publisher_steps(project, "my_package")[1:-1] == [
         "  PyPI project name: my_package",
         "  owner: someone",
         "  repository: my-repo",
@@ -88,13 +88,13 @@ def test_an_environment_that_is_not_plain_is_left_to_the_reader(tmp_path: Path, 
     in_git(tmp_path, "https://github.com/someone/my-repo")
     (tmp_path / ".github" / "workflows").mkdir(parents=True)
     (tmp_path / ".github" / "workflows" / "publish.yml").write_text(f"jobs:\n    {line}\n")
-    told = pending_publisher(tmp_path, "my_package")
+    told = list_publisher_steps(tmp_path, "my_package")
     assert "  environment: leave it empty, or the one the job names" in told
 
 
 def test_at_gitlab_its_own_words_are_used_and_at_testpypi_its_own_name(tmp_path: Path) -> None:
     in_git(tmp_path, "ssh://git@gitlab.com/group/sub/thing.git", name="upstream")
-    told = pending_publisher(tmp_path, "thing", "TestPyPI", "testpypi")
+    told = list_publisher_steps(tmp_path, "thing", "TestPyPI", "testpypi")
     assert "TestPyPI account (Publishing, GitLab)" in told[0]
     assert told[1:5] == [
         "  TestPyPI project name: thing",
@@ -106,4 +106,4 @@ def test_at_gitlab_its_own_words_are_used_and_at_testpypi_its_own_name(tmp_path:
 
 
 def test_a_project_on_no_forge_has_no_publisher_to_add(tmp_path: Path) -> None:
-    assert pending_publisher(tmp_path, "my_package") == []
+    assert list_publisher_steps(tmp_path, "my_package") == []

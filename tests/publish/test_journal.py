@@ -13,8 +13,8 @@ import pytest
 
 from tests.publish.conftest import Release
 from twofold.errors import TwofoldError
-from twofold.publish.journal import NAME, Journal
-from twofold.publish.publication import Order, prepare
+from twofold.publish.journal import JOURNAL_NAME, Journal
+from twofold.publish.order import Order, prepare
 
 ENTRY = {"target": "t", "file": "f", "sha256": "s", "state": "sent"}
 
@@ -38,7 +38,7 @@ ENTRY = {"target": "t", "file": "f", "sha256": "s", "state": "sent"}
 def test_a_journal_that_is_none_is_told_before_anything_is_sent(
     release: Release, tmp_path: Path, text: str
 ) -> None:
-    (release.folder / NAME).write_text(text)
+    (release.folder / JOURNAL_NAME).write_text(text)
     with pytest.raises(TwofoldError, match="the journal of earlier publications cannot be read"):
         prepare(Order([release.wheel], [str(tmp_path / "static")]))
     assert not (tmp_path / "static").exists()
@@ -47,21 +47,21 @@ def test_a_journal_that_is_none_is_told_before_anything_is_sent(
 def test_a_folder_in_the_journals_place_is_told_before_anything_is_sent(
     twofold: Callable[..., Any], release: Release, tmp_path: Path
 ) -> None:
-    (release.folder / NAME).mkdir()
+    (release.folder / JOURNAL_NAME).mkdir()
     ran = twofold("publish", release.wheel, "--to", tmp_path / "static")
     assert ran.code == 1
-    assert NAME in ran.err
+    assert JOURNAL_NAME in ran.err
     assert not (tmp_path / "static").exists()
 
 
 def test_what_another_publication_noted_meanwhile_stays(tmp_path: Path) -> None:
-    one, other = Journal(tmp_path / NAME), Journal(tmp_path / NAME)
-    one.note("here", "a.whl", "1", "sent")
-    other.note("there", "a.whl", "1", "sent")
-    one.note("here", "b.whl", "2", "sending")
-    other.note("there", "b.whl", "2", "sending")
-    one.forget("here", "b.whl")
-    left = Journal(tmp_path / NAME)
+    one, other = Journal(tmp_path / JOURNAL_NAME), Journal(tmp_path / JOURNAL_NAME)
+    one.record("here", "a.whl", "1", "sent")
+    other.record("there", "a.whl", "1", "sent")
+    one.record("here", "b.whl", "2", "sending")
+    other.record("there", "b.whl", "2", "sending")
+    one.remove("here", "b.whl")
+    left = Journal(tmp_path / JOURNAL_NAME)
     found = [left.get(place, file) for place in ("here", "there") for file in ("a.whl", "b.whl")]
     assert [entry and entry.state for entry in found] == ["sent", None, "sent", "sending"]
 
@@ -79,6 +79,6 @@ def test_several_publications_of_one_release_at_once_all_succeed(
     for process in running:
         told, _ = process.communicate(timeout=120)
         assert process.returncode == 0, told
-    entries = json.loads((release.folder / NAME).read_text())["files"]
+    entries = json.loads((release.folder / JOURNAL_NAME).read_text())["files"]
     assert {entry["file"] for entry in entries} == {file.name for file in release.files}
     assert not list(release.folder.glob("*.part"))

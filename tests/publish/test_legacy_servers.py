@@ -17,18 +17,18 @@ import pytest
 from tests.publish.conftest import (
     Release,
     end_server,
+    hash_file,
     make_sdist,
     make_wheel,
-    sha256,
     start_server,
 )
-from tests.publish.wire import FAULTS, faulty, hasty
+from tests.servers.package_servers import FAULTS, make_hasty_policy, run_faulty_proxy
 from twofold.errors import ProjectErrors, Refused, Unreachable
-from twofold.publish.failures import Patience
-from twofold.publish.publication import Order, prepare
-from twofold.publish.run import NotPublished
+from twofold.publish.failures import RetryPolicy
+from twofold.publish.order import Order, prepare
+from twofold.publish.run import IncompletePublicationError
 
-PATIENT = Patience(sleep=lambda _: None)
+PATIENT = RetryPolicy(sleep=lambda _: None)
 VERSIONS = count(1)
 
 
@@ -80,8 +80,8 @@ def make(folder: Path, version: str) -> list[Path]:
     return [make_wheel(folder, "my_package", version), make_sdist(folder, "my_package", version)]
 
 
-def publish(files: list[Path], target: str, patience: Patience) -> tuple[list[str], list[str]]:
-    with prepare(Order(files, [target], patience=patience)) as publication:
+def publish(files: list[Path], target: str, patience: RetryPolicy) -> tuple[list[str], list[str]]:
+    with prepare(Order(files, [target], retry_policy=patience)) as publication:
         planned = [step.file.name for step in publication.plan.uploads]
         return planned, [step.file.name for step in publication.carry_out(lambda _: None)]
 
@@ -110,8 +110,8 @@ def test_other_bytes_under_a_used_name_are_refused_with_both_hashes(
     other = make_wheel(tmp_path / "other", "my_package", version, code="x = 2\n")
     with pytest.raises(ProjectErrors) as caught:
         publish([other], address, PATIENT)
-    assert sha256(other) in str(caught.value)
-    assert sha256(files[0]) in str(caught.value)
+    assert hash_file(other) in str(caught.value)
+    assert hash_file(files[0]) in str(caught.value)
 
 
 QUICK = ("cut-after", "wrong-bytes")
@@ -127,15 +127,17 @@ def test_a_second_run_completes_what_a_fault_at_any_request_broke(
     index: tuple[str, str], kind: str, tmp_path: Path
 ) -> None:
     host, target = index
-    with faulty(host) as (proxy, fault):
+    with run_faulty_proxy(host) as (proxy, fault):
         address = target.format(proxy.removeprefix("http://"))
         fault.delay = 2.0
         for number in count(1):
             files = make(tmp_path / str(number), f"1.0.{next(VERSIONS)}")[:1]
             fault.kind, fault.at, fault.seen = kind, number, 0
             ended = False
-            with contextlib.suppress(NotPublished, Unreachable, Refused, ProjectErrors):
-                publish(files, address, hasty(kind, number, late=1.0))
+            with contextlib.suppress(
+                IncompletePublicationError, Unreachable, Refused, ProjectErrors
+            ):
+                publish(files, address, make_hasty_policy(kind, number, late=1.0))
                 ended = fault.seen < number
             fault.kind = ""
             planned, uploaded = publish(files, address, PATIENT)
@@ -148,7 +150,7 @@ def test_a_second_run_completes_what_a_fault_at_any_request_broke(
 
 def test_a_wrong_password_is_told(devpi: str, release: Release) -> None:
     address = f"legacy+http://me:wrong-pw@{devpi.removeprefix('http://')}/me/dev/"
-    with pytest.raises((NotPublished, Refused)) as caught:
+    with pytest.raises((IncompletePublicationError, Refused)) as caught:
         publish([release.wheel], address, PATIENT)
     assert "wrong-pw" not in str(caught.value)
     assert "token" in caught.value.hint

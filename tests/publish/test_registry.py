@@ -11,18 +11,19 @@ from typing import Any
 
 import pytest
 
-from tests.publish.conftest import Release, make_conda, make_wheel, sha256
-from tests.publish.wire import FAULTS, faulty, hasty
+from tests.publish.conftest import Release, hash_file, make_conda, make_wheel
+from tests.servers.package_servers import FAULTS, make_hasty_policy, run_faulty_proxy
 from twofold.errors import ProjectErrors, Refused, TwofoldError, Unreachable
-from twofold.publish.failures import Patience
-from twofold.publish.publication import Order, prepare
-from twofold.publish.run import NotPublished
+from twofold.publish.failures import RetryPolicy
+from twofold.publish.order import Order, prepare
+from twofold.publish.run import IncompletePublicationError
 
 
 def record_of(files: list[Path], project: Path) -> None:
     """The record `twofold build` leaves behind."""
     entries = [
-        {"path": f.relative_to(project).as_posix(), "kind": "x", "sha256": sha256(f)} for f in files
+        {"path": f.relative_to(project).as_posix(), "kind": "x", "sha256": hash_file(f)}
+        for f in files
     ]
     record = project / "dist" / ".twofold-build.json"
     record.write_text(json.dumps({"version": 1, "artifacts": entries}))
@@ -122,8 +123,8 @@ def test_other_bytes_under_a_used_name_are_refused_before_anything_is_sent(
     other = make_wheel(tmp_path / "other", "my_package", "1.0.0", code="x = 2\n")
     ran = twofold("publish", other, release.sdist, "--to", registry.channel, env=token)
     assert ran.code == 1
-    assert sha256(other) in ran.err
-    assert sha256(release.wheel) in ran.err
+    assert hash_file(other) in ran.err
+    assert hash_file(release.wheel) in ran.err
     dry = twofold("publish", release.sdist, "--to", registry.channel, "--dry-run", env=token)
     assert "upload" in dry.out
 
@@ -174,26 +175,28 @@ def test_a_second_run_completes_what_a_fault_at_any_request_broke(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TWOFOLD_TOKEN", registry.token)
-    with faulty(registry.url) as (address, fault):
+    with run_faulty_proxy(registry.url) as (address, fault):
         fault.delay = 2.0
         for number in count(1):
             made = files(f"1.0.{number}")
             fault.kind, fault.at, fault.seen = kind, number, 0
             ended = False
-            with contextlib.suppress(NotPublished, Unreachable, Refused, ProjectErrors):
-                publish(made, address, hasty(kind, number, late=1.0))
+            with contextlib.suppress(
+                IncompletePublicationError, Unreachable, Refused, ProjectErrors
+            ):
+                publish(made, address, make_hasty_policy(kind, number, late=1.0))
                 ended = fault.seen < number
             fault.kind = ""
-            planned, uploaded = publish(made, address, Patience(sleep=lambda _: None))
+            planned, uploaded = publish(made, address, RetryPolicy(sleep=lambda _: None))
             assert planned == uploaded
-            assert publish(made, address, Patience(sleep=lambda _: None)) == ([], [])
+            assert publish(made, address, RetryPolicy(sleep=lambda _: None)) == ([], [])
             if ended:
                 assert number > 3
                 return
 
 
-def publish(files: list[Path], address: str, patience: Patience) -> tuple[list[str], list[str]]:
-    with prepare(Order(files, [f"{address}/main"], patience=patience)) as publication:
+def publish(files: list[Path], address: str, patience: RetryPolicy) -> tuple[list[str], list[str]]:
+    with prepare(Order(files, [f"{address}/main"], retry_policy=patience)) as publication:
         planned = [step.file.name for step in publication.plan.uploads]
         uploaded = publication.carry_out(lambda _: None)
         return planned, [step.file.name for step in uploaded]

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.publish.wire import TOKEN, Prefix, faulty, serving
+from tests.servers.package_servers import TOKEN, PrefixServer, run_faulty_proxy, run_server
 from twofold.cli import main
 from twofold.errors import ProjectErrors
-from twofold.publish.changelog import changelog_problem
-from twofold.publish.version_places import plan_version
+from twofold.publish.changelog import find_changelog_problem
+from twofold.publish.release import plan_version
 
 
 def git(project: Path, *words: str) -> str:
@@ -76,7 +76,7 @@ def test_a_failure_before_the_upload_leaves_everything_as_it_was(
     twofold: Callable[..., Any], project: Path
 ) -> None:
     before = (project / "pyproject.toml").read_bytes()
-    with serving(Prefix) as (address, _):
+    with run_server(PrefixServer) as (address, _):
         words = ["release", "1.2.0", "--to", f"prefix+{address}/lab"]
         ran = twofold(*words, cwd=project, env={"TWOFOLD_TOKEN": "wrong"})
         assert ran.code == 1
@@ -93,7 +93,7 @@ def test_a_failure_before_the_upload_leaves_everything_as_it_was(
 def test_an_interrupted_release_goes_on_with_the_same_files(
     twofold: Callable[..., Any], project: Path
 ) -> None:
-    with serving(Prefix) as (address, store), faulty(address) as (proxy, fault):
+    with run_server(PrefixServer) as (address, store), run_faulty_proxy(address) as (proxy, fault):
         words = ["release", "1.2.0", "--to", f"prefix+{proxy}/lab"]
         fault.kind, fault.at, fault.lasting = "cut-after", 2, True
         env = {"TWOFOLD_TOKEN": TOKEN}
@@ -150,7 +150,7 @@ def test_a_version_from_the_tag_is_built_with_the_tag_and_the_tag_undone(
     (project / "pyproject.toml").write_text(dynamic + '\n[tool.twofold.version]\nfrom = "git"\n')
     git(project, "commit", "-q", "-am", "Version from git")
     git(project, "tag", "v1.1.0")
-    with serving(Prefix) as (address, _):
+    with run_server(PrefixServer) as (address, _):
         failed = twofold("release", "1.2.0", "--to", f"prefix+{address}/lab", cwd=project)
     assert failed.code == 1
     assert git(project, "tag").split() == ["v1.1.0"]
@@ -206,10 +206,10 @@ def test_the_version_is_set_in_the_code_too(project: Path) -> None:
         "pyproject.toml",
     ]
     for change in planned.changes:
-        change.do()
+        change.apply()
     assert '__version__: str = "1.2"' in init.read_text()
     for change in planned.changes:
-        change.undo()
+        change.revert()
     assert '__version__: str = "1.0.0"' in init.read_text()
 
 
@@ -235,12 +235,12 @@ def test_a_changelog_must_say_something_of_the_version(
     tmp_path: Path, text: str, told: str
 ) -> None:
     (tmp_path / "CHANGELOG.md").write_text(text)
-    problem = changelog_problem(tmp_path, "1.2.0")
+    problem = find_changelog_problem(tmp_path, "1.2.0")
     assert (told in problem.message) if problem else not told
 
 
 def test_a_project_without_a_changelog_has_no_problem_with_it(tmp_path: Path) -> None:
-    assert changelog_problem(tmp_path, "1.0") is None
+    assert find_changelog_problem(tmp_path, "1.0") is None
 
 
 def test_a_failing_check_leaves_everything_as_it_was(

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.publish.conftest import make_sdist, make_wheel
-from twofold.formats.opening import read
+from twofold.formats.reader import read_artifact
 from twofold.publish import rules
 from twofold.publish.files import ReleaseFile
 
 
 def refusals(path: Path) -> list[str]:
-    file = ReleaseFile(read(path))
+    file = ReleaseFile(read_artifact(path))
     problems = [problem for rule in rules.PYPI if (problem := rule(file))]
     assert all(problem.hint for problem in problems)
     return [problem.message for problem in problems]
@@ -50,7 +50,9 @@ def test_a_bare_linux_tag_is_told(tmp_path: Path) -> None:
     named.write_bytes(bytes_)
     import dataclasses
 
-    artifact = dataclasses.replace(read(wheel), path=named, tags=("py3-none-linux_x86_64",))
+    artifact = dataclasses.replace(
+        read_artifact(wheel), path=named, tags=("py3-none-linux_x86_64",)
+    )
     assert "linux_x86_64" in str(rules.platform_tag(ReleaseFile(artifact)))
     fine = dataclasses.replace(artifact, tags=("cp311-cp311-manylinux_2_17_x86_64",))
     assert rules.platform_tag(ReleaseFile(fine)) is None
@@ -59,7 +61,7 @@ def test_a_bare_linux_tag_is_told(tmp_path: Path) -> None:
 def test_a_description_that_does_not_render_is_told(tmp_path: Path) -> None:
     import dataclasses
 
-    artifact = read(make_wheel(tmp_path, "my_package", "1.0"))
+    artifact = read_artifact(make_wheel(tmp_path, "my_package", "1.0"))
     broken = b"Metadata-Version: 2.1\nName: x\nVersion: 1\nDescription-Content-Type: text/x-rst\n\n"
     broken += b"Title\n=\n\n.. nothing-of-that-name::\n\n`open\n"
     file = ReleaseFile(dataclasses.replace(artifact, metadata=broken))
@@ -72,7 +74,7 @@ def test_a_description_that_does_not_render_is_told(tmp_path: Path) -> None:
 def test_an_sdist_with_an_old_style_name_is_told(tmp_path: Path) -> None:
     import dataclasses
 
-    artifact = read(make_sdist(tmp_path, "my_package", "1.0"))
+    artifact = read_artifact(make_sdist(tmp_path, "my_package", "1.0"))
     old = dataclasses.replace(artifact, path=tmp_path / "my-package-1.0.tar.gz")
     assert "PEP 625" in str(rules.sdist_name(ReleaseFile(old)))
 
@@ -80,6 +82,6 @@ def test_an_sdist_with_an_old_style_name_is_told(tmp_path: Path) -> None:
 def test_a_file_over_the_limit_is_told(tmp_path: Path) -> None:
     import dataclasses
 
-    artifact = read(make_wheel(tmp_path, "my_package", "1.0"))
+    artifact = read_artifact(make_wheel(tmp_path, "my_package", "1.0"))
     large = dataclasses.replace(artifact, size=rules.LARGEST_ON_PYPI + 1)
     assert "100 MB" in str(rules.too_large(ReleaseFile(large)))

@@ -14,13 +14,13 @@ import pytest
 import requests
 from moto import server as moto
 
-from tests.publish.conftest import Release, make_conda, make_wheel, sha256
-from tests.publish.wire import Handler, serving
+from tests.publish.conftest import Release, hash_file, make_conda, make_wheel
+from tests.servers.package_servers import FakeServer, run_server
 from twofold.cli import main
 from twofold.errors import ProjectErrors
 from twofold.index.folder import index_folder
-from twofold.publish.failures import Patience
-from twofold.publish.publication import Order, prepare
+from twofold.publish.failures import RetryPolicy
+from twofold.publish.order import Order, prepare
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def bucket(server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tupl
 
 
 def publish(files: list[Path], target: str) -> list[str]:
-    with prepare(Order(files, [target], patience=Patience(attempts=2))) as publication:
+    with prepare(Order(files, [target], retry_policy=RetryPolicy(attempts=2))) as publication:
         return [step.file.name for step in publication.carry_out(lambda _: None)]
 
 
@@ -109,7 +109,7 @@ def test_other_bytes_never_replace_a_file(
     other = make_conda(tmp_path / "other", "my_package", "1.0.0", code="x = 2\n")
     with pytest.raises(ProjectErrors, match="different file"):
         publish([other], target)
-    assert sha256(release.conda) in get(f"{address}/noarch/repodata.json").decode()
+    assert hash_file(release.conda) in get(f"{address}/noarch/repodata.json").decode()
 
 
 def test_a_file_without_its_page_is_completed_by_the_next_run(
@@ -134,7 +134,7 @@ def test_a_bucket_that_is_not_there_is_told(
     assert problem.hint
 
 
-class Website(Handler):
+class Website(FakeServer):
     """What stands before a bucket for pip: `index.html` for a folder."""
 
     origin: ClassVar[str]
@@ -167,7 +167,7 @@ def test_a_release_in_a_bucket_is_tried_where_its_users_read_it(
     pip, conda = json.loads(capsys.readouterr().out)["tried"]
     assert (pip["worked"], conda["worked"]) == (False, True)
     assert "`public-url`" in pip["steps"][0]["detail"]
-    with serving(type("Here", (Website,), {"origin": address})) as (site, _):
+    with run_server(type("Here", (Website,), {"origin": address})) as (site, _):
         with config.open("a") as more:
             more.write(f'public-url = "{site}"\n')
         assert main(words) == 0, capsys.readouterr()

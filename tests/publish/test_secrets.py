@@ -21,7 +21,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.publish.conftest import PASSWORD, USER, Release, make_sdist, make_wheel
-from tests.publish.wire import Prefix, faulty, serving
+from tests.servers.package_servers import PrefixServer, run_faulty_proxy, run_server
 
 SECRET = "zq-7f3e9-the-secret-value"
 
@@ -103,7 +103,7 @@ def test_no_secret_is_in_the_output_or_in_any_file_left_behind(
 ) -> None:
     """Every kind of failure, the token in the environment and in the address, then grep."""
     told: list[str] = []
-    with serving(Prefix) as (address, _), faulty(address) as (proxy, fault):
+    with run_server(PrefixServer) as (address, _), run_faulty_proxy(address) as (proxy, fault):
         with_password = proxy.replace("http://", f"prefix+http://me:{SECRET}@") + "/lab"
         condas_way = f"prefix+{proxy}/t/{SECRET}/lab"
         for kind in ("", "503", "wrong-bytes"):

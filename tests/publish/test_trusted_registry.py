@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import trustme
 
-from tests.issuer import REQUEST_TOKEN, Issuer, issuing
 from tests.publish.conftest import Release, make_wheel
+from tests.servers.identity_provider import REQUEST_TOKEN, Issuer, run_issuer
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trusting]:
     serve = ["serve", "--port", "0", "--data", str(folder / "data"), "--json"]
     serve += ["--tls-cert", str(folder / "cert.pem"), "--tls-key", str(folder / "key.pem")]
     log = (folder / "log").open("wb")
-    with issuing(authority) as issuer:
+    with run_issuer(authority) as issuer:
         process = subprocess.Popen(
             [*command, *serve], stdout=subprocess.PIPE, stderr=log, env=environment
         )

@@ -12,21 +12,21 @@ from typing import Any
 import pytest
 
 from tests.publish.conftest import PASSWORD, USER, Release
-from tests.publish.wire import (
+from tests.servers.package_servers import (
     TOKEN,
-    Anaconda,
+    AnacondaServer,
     ArtifactoryServer,
-    Handler,
-    Prefix,
+    FakeServer,
+    PrefixServer,
     QuetzServer,
     Store,
-    serving,
+    run_server,
 )
 from twofold.index.folder import index_folder
 from twofold.publish.authentication import Credentials
-from twofold.publish.configuration import TargetSettings, read_targets
-from twofold.publish.known_places import anaconda_address
-from twofold.publish.reading import reader_of
+from twofold.publish.config import TargetSettings, read_targets
+from twofold.publish.external_config import find_anaconda_url
+from twofold.publish.reading import find_read_credentials
 from twofold.publish.secret import Secret
 
 BASIC = "Basic " + base64.b64encode(f"{USER}:{TOKEN}".encode()).decode()
@@ -43,7 +43,7 @@ def channel_page(store: Store) -> bytes:
         return (noarch / "repodata.json").read_bytes()
 
 
-class Private(Handler):
+class Private(FakeServer):
     """A channel that is read with a login alone, given in one way: without it there is nothing."""
 
     def opens(self) -> bool:
@@ -51,17 +51,17 @@ class Private(Handler):
 
     def do_GET(self) -> None:
         if not self.opens():
-            return self.answer(404, {"detail": "not found"})
+            return self.send_answer(404, {"detail": "not found"})
         name = self.path_only.rpartition("/")[2]
         if self.path_only.endswith("/noarch/repodata.json"):
-            return self.answer(200, data=channel_page(self.store))
+            return self.send_answer(200, data=channel_page(self.store))
         held = [data for path, data in self.store.files.items() if path.endswith(f"/{name}")]
-        return self.answer(200, data=held[0]) if held else self.answer(404, {})
+        return self.send_answer(200, data=held[0]) if held else self.send_answer(404, {})
 
     do_HEAD = do_GET
 
 
-class PrivatePrefix(Private, Prefix):
+class PrivatePrefix(Private, PrefixServer):
     def opens(self) -> bool:
         return self.headers.get("Authorization") == f"Bearer {TOKEN}"
 
@@ -78,14 +78,16 @@ class PrivateArtifactory(Private, ArtifactoryServer):
         return self.headers.get("Authorization") == BASIC
 
 
-class PrivateAnaconda(Private, Anaconda):
+class PrivateAnaconda(Private, AnacondaServer):
     """The API, and beside it the owner's channel in conda's way."""
 
     def opens(self) -> bool:
         return self.path_only.startswith(f"/t/{TOKEN}/me/")
 
     def do_GET(self) -> None:
-        return Anaconda.do_GET(self) if self.path.startswith("/api/") else Private.do_GET(self)
+        return (
+            AnacondaServer.do_GET(self) if self.path.startswith("/api/") else Private.do_GET(self)
+        )
 
 
 @pytest.mark.parametrize(
@@ -100,9 +102,9 @@ class PrivateAnaconda(Private, Anaconda):
     ],
 )
 def test_a_private_channel_is_tried_with_the_login_of_the_publication(
-    twofold: Callable[..., Any], release: Release, server: type[Handler], target: str
+    twofold: Callable[..., Any], release: Release, server: type[FakeServer], target: str
 ) -> None:
-    with serving(server) as (address, _):
+    with run_server(server) as (address, _):
         place = target.format(address.removeprefix("http://"))
         words = ["publish", release.conda, "--to", place, "--try"]
         ran = twofold(*words, env={"TWOFOLD_TOKEN": TOKEN})
@@ -131,7 +133,7 @@ USED = Credentials(Secret("used"), None, "a test")
         (TargetSettings("p", "http://h", "prefix", channel="c"), "http://h/c", "bearer"),
         (TargetSettings("q", "http://h", "quetz", channel="c"), "http://h/get/c", "x-api-key"),
         (TargetSettings("a", "http://h/api", "anaconda", owner="me"), "http://h/me", "path"),
-        (TargetSettings("a", anaconda_address(), "anaconda", owner="me"), "me", "path"),
+        (TargetSettings("a", find_anaconda_url(), "anaconda", owner="me"), "me", "path"),
         (
             TargetSettings("l", "http://h/up/", "legacy", index="http://x/s/"),
             "http://x/s/",
@@ -142,9 +144,9 @@ USED = Credentials(Secret("used"), None, "a test")
 def test_every_kind_is_read_with_the_login_of_the_publication(
     settings: TargetSettings, address: str, way: str
 ) -> None:
-    found = reader_of(settings, USED, address)
+    found = find_read_credentials(settings, USED, address)
     assert found is not None
-    assert (found.secret.reveal(), found.way) == ("used", way)
+    assert (found.secret.reveal(), found.style) == ("used", way)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +160,7 @@ def test_every_kind_is_read_with_the_login_of_the_publication(
     ],
 )
 def test_no_login_goes_to_another_server(settings: TargetSettings, address: str) -> None:
-    assert reader_of(settings, USED, address) is None
+    assert find_read_credentials(settings, USED, address) is None
 
 
 @pytest.mark.parametrize(
@@ -177,8 +179,8 @@ def test_a_login_in_the_configured_address_is_used_and_not_shown(
     file.chmod(0o600)
     settings = read_targets(file)["x"]
     shown = settings.public_url or settings.index
-    found = reader_of(settings, USED, shown)
+    found = find_read_credentials(settings, USED, shown)
     assert found is not None
-    assert (found.user, found.way, shown) == told
+    assert (found.user, found.style, shown) == told
     assert found.secret.reveal() == "a-secret"
     assert "a-secret" not in repr(settings)

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from tests.publish.conftest import Release, make_conda
-from tests.publish.wire import TOKEN, Anaconda, serving
-from twofold.cli.channels import channels_with_tokens
+from tests.servers.package_servers import TOKEN, AnacondaServer, run_server
+from twofold.cli.channels import find_channels
 from twofold.index.folder import index_folder
-from twofold.install.interpreter import repack_python
-from twofold.publish.configuration import TargetSettings
-from twofold.publish.known_places import anaconda_address
-from twofold.publish.places import Places, places_of
+from twofold.install.repack_python import repack_python
+from twofold.publish.config import TargetSettings
+from twofold.publish.external_config import find_anaconda_url
+from twofold.publish.install_urls import InstallUrls, find_install_urls
 from twofold.publish.resolve import resolve_targets
 
 
@@ -28,48 +28,50 @@ def everywhere(_: str) -> bool:
     [
         (
             TargetSettings("r", "http://h/main"),
-            Places("http://h/main/simple/", "http://h/main"),
+            InstallUrls("http://h/main/simple/", "http://h/main"),
         ),
         (
             TargetSettings("l", "http://h/up/", "legacy", index="http://h/simple/"),
-            Places("http://h/simple/"),
+            InstallUrls("http://h/simple/"),
         ),
         (
             TargetSettings("p", "http://h", "prefix", channel="lab"),
-            Places(channel="http://h/lab"),
+            InstallUrls(channel="http://h/lab"),
         ),
         (
             TargetSettings("q", "http://h", "quetz", channel="lab"),
-            Places(channel="http://h/get/lab"),
+            InstallUrls(channel="http://h/get/lab"),
         ),
         (
             TargetSettings("f", "http://h/conda/lab", "artifactory", public_url="http://x/lab"),
-            Places(channel="http://x/lab"),
+            InstallUrls(channel="http://x/lab"),
         ),
         (
             TargetSettings("s", "s3://b/p?endpoint=http://h", "s3"),
-            Places(channel="http://h/b/p"),
+            InstallUrls(channel="http://h/b/p"),
         ),
-        (TargetSettings("s", "s3://b/p", "s3"), Places()),
+        (TargetSettings("s", "s3://b/p", "s3"), InstallUrls()),
         (
             TargetSettings("s", "s3://b/p", "s3", public_url="https://x/"),
-            Places("https://x/simple/", "https://x"),
+            InstallUrls("https://x/simple/", "https://x"),
         ),
         (
             TargetSettings("a", "http://h/api", "anaconda", owner="me", labels=("dev",)),
-            Places(channel="http://h/me/label/dev"),
+            InstallUrls(channel="http://h/me/label/dev"),
         ),
     ],
 )
-def test_every_kind_of_target_has_its_address(settings: TargetSettings, places: Places) -> None:
-    assert places_of(settings, everywhere) == places
+def test_every_kind_of_target_has_its_address(
+    settings: TargetSettings, places: InstallUrls
+) -> None:
+    assert find_install_urls(settings, everywhere) == places
 
 
 def test_at_anaconda_org_the_owners_channel_goes_by_its_name_and_label() -> None:
-    target = TargetSettings("a", anaconda_address(), "anaconda", owner="me")
-    assert places_of(target, everywhere).channel == "me"
-    labelled = TargetSettings("a", anaconda_address(), "anaconda", owner="me", labels=("dev",))
-    assert places_of(labelled, everywhere).channel == "me/label/dev"
+    target = TargetSettings("a", find_anaconda_url(), "anaconda", owner="me")
+    assert find_install_urls(target, everywhere).channel == "me"
+    labelled = TargetSettings("a", find_anaconda_url(), "anaconda", owner="me", labels=("dev",))
+    assert find_install_urls(labelled, everywhere).channel == "me/label/dev"
 
 
 def test_an_anaconda_server_that_is_a_registry_is_tried_at_its_channel(
@@ -85,7 +87,7 @@ def test_an_anaconda_server_that_is_a_registry_is_tried_at_its_channel(
 def test_a_target_without_a_known_address_is_a_failed_trial_with_the_key_to_set(
     twofold: Callable[..., Any], release: Release
 ) -> None:
-    with serving(Anaconda) as (address, _):
+    with run_server(AnacondaServer) as (address, _):
         target = f"anaconda+{address}/api/me"
         ran = twofold(
             "publish", release.conda, "--to", target, "--try", env={"TWOFOLD_TOKEN": TOKEN}
@@ -127,5 +129,5 @@ def test_the_token_of_a_publication_is_not_for_the_channels_beside_it(
     monkeypatch.setenv("TWOFOLD_TOKEN", TOKEN)
     target, channel = "http://127.0.0.1:9/main", "http://127.0.0.1:9/other"
     beside = resolve_targets([target], {})
-    assert channels_with_tokens([channel], beside).tokens == ()
-    assert channels_with_tokens([target], beside).tokens == ((target, TOKEN),)
+    assert find_channels([channel], beside).tokens == ()
+    assert find_channels([target], beside).tokens == ((target, TOKEN),)

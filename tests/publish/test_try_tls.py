@@ -16,9 +16,9 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from tests.publish.conftest import Release, make_conda
 from twofold.errors import Unreachable
-from twofold.publish.failures import Patience
-from twofold.publish.publication import Order, prepare
-from twofold.publish.trust import trusting
+from twofold.publish.failures import RetryPolicy
+from twofold.publish.order import Order, prepare
+from twofold.publish.trust import custom_ca_bundle
 
 
 def test_both_worlds_trust_the_authority_of_the_target(
@@ -41,7 +41,7 @@ def test_both_worlds_trust_the_authority_of_the_target(
             monkeypatch.setenv("TWOFOLD_TOKEN", ready["token"])
             url = f"{ready['url']}/main"
             with pytest.raises(Unreachable, match="is not trusted"):
-                prepare(Order(release.files, [url], patience=Patience(attempts=1)))
+                prepare(Order(release.files, [url], retry_policy=RetryPolicy(attempts=1)))
             config = tmp_path / "twofold-config" / "config.toml"
             config.parent.mkdir()
             ca = (tmp_path / "ca.pem").as_posix()
@@ -61,7 +61,7 @@ def test_the_usual_certificates_stay_trusted_and_the_environment_comes_back(
     trustme.CA().cert_pem.write_to_path(str(own))
     monkeypatch.setenv("SSL_CERT_FILE", DEFAULT_CA_BUNDLE_PATH)
     monkeypatch.delenv("PIP_CERT", raising=False)
-    with trusting(str(own)):
+    with custom_ca_bundle(str(own)):
         bundle = Path(os.environ["PIP_CERT"])
         assert os.environ["SSL_CERT_FILE"] == str(bundle)
         assert own.read_bytes() in bundle.read_bytes()

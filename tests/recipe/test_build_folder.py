@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.recipe.building import info, project, recipe
-from twofold.build.request import BuildRequest
+from tests.recipe.recipe_builder import copy_recipe, make_project, read_info
+from twofold.building.options import BuildRequest
 from twofold.cli.recipe import build_folder
 
 
 def test_a_project_with_a_recipe_gives_all_three_files(tmp_path: Path) -> None:
-    root = project(tmp_path / "project")
+    root = make_project(tmp_path / "project")
     (root / "meta.yaml").write_text(
         "package: {name: by-recipe, version: 1.0.0}\nbuild: {noarch: python}\n"
         "requirements:\n  run:\n    - attrs\n",
@@ -32,14 +32,14 @@ def test_a_project_with_a_recipe_gives_all_three_files(tmp_path: Path) -> None:
 
 
 def test_a_folder_with_a_recipe_alone_gives_its_packages(tmp_path: Path) -> None:
-    made = build_folder(recipe(tmp_path, "metapackage"), BuildRequest())
+    made = build_folder(copy_recipe(tmp_path, "metapackage"), BuildRequest())
     assert [Path(built.path).name for built in made.artifacts] == ["everything-2024.06-0.conda"]
 
 
 def test_both_conda_forms_and_another_place(tmp_path: Path) -> None:
-    folder = recipe(tmp_path, "metapackage")
+    folder = copy_recipe(tmp_path, "metapackage")
     made = build_folder(folder, BuildRequest(("conda", "tar.bz2"), tmp_path / "out"))
     paths = [Path(built.path) for built in made.artifacts]
     assert [path.parent for path in paths] == [tmp_path / "out" / "conda-bld" / "noarch"] * 2
-    assert info(paths[0]) == info(paths[1])
+    assert read_info(paths[0]) == read_info(paths[1])
     assert not (folder / "conda-bld").exists()

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipe.building import Builder, info, members, project, recipe
+from tests.recipe.recipe_builder import Builder, copy_recipe, make_project, read_info, read_members
 from twofold.artifact import Kind
 from twofold.errors import TwofoldError
-from twofold.recipe.platforms import Platform
+from twofold.recipe.platform import Platform
 
 SMALL = """\
 package:
@@ -44,12 +44,12 @@ def small(more: str = "") -> str:
 
 def test_the_documents_recipe_builds_the_project_beside_it(build: Builder, tmp_path: Path) -> None:
     """package, build, requirements and nothing else: conda-build makes an empty package of it."""
-    folder = recipe(tmp_path, "document")
+    folder = copy_recipe(tmp_path, "document")
     (artifact,) = build(folder).artifacts
     assert artifact.path == folder / "conda-bld" / "noarch" / "my_package-1.0.0-py_0.conda"
     assert artifact.subdir == "noarch"
     assert artifact.depends == ("python", "numpy")
-    files = members(artifact.path)
+    files = read_members(artifact.path)
     assert files["site-packages/my_package/module1.py"].startswith(b"def function1")
     assert json.loads(files["info/link.json"])["noarch"]["type"] == "python"
     repodata = json.loads((folder / "conda-bld" / "noarch" / "repodata.json").read_text("utf-8"))
@@ -59,7 +59,7 @@ def test_the_documents_recipe_builds_the_project_beside_it(build: Builder, tmp_p
 def test_a_recipe_overrides_the_project_and_differences_are_told(
     build: Builder, tmp_path: Path
 ) -> None:
-    folder = project(tmp_path, dependencies='"attrs>=20", "rich"')
+    folder = make_project(tmp_path, dependencies='"attrs>=20", "rich"')
     made = build(
         folder,
         """\
@@ -88,21 +88,21 @@ extra:
 """,
     )
     (artifact,) = made.artifacts
-    index = info(artifact.path)
+    index = read_info(artifact.path)
     assert (index["name"], index["version"]) == ("sample-conda", "1.0.1")
     assert (index["build"], index["build_number"]) == ("py_3", 3)
     assert index["depends"] == ["python >=3.9", "attrs >=21"]
     assert index["constrains"] == ["rich-addon >=2"]
     assert (index["license"], index["license_family"]) == ("BSD-3-Clause", "BSD")
-    assert info(artifact.path, "link")["noarch"]["entry_points"] == ["other = sample:main"]
-    about = info(artifact.path, "about")
+    assert read_info(artifact.path, "link")["noarch"]["entry_points"] == ["other = sample:main"]
+    about = read_info(artifact.path, "about")
     assert about["home"] == "https://example.invalid/"
     assert about["summary"] == "a sample"  # the recipe says none
     assert about["extra"] == {"recipe-maintainers": ["somebody"]}
-    files = members(artifact.path)
+    files = read_members(artifact.path)
     assert files["info/licenses/LICENSE"] == b"MIT, shortened\n"
     assert files["info/recipe/meta.yaml"].startswith(b"package:")
-    assert [line for line in made.said if "project" in line] == [
+    assert [line for line in made.messages if "project" in line] == [
         "the recipe's name is sample-conda, the project's sample",
         "the recipe's version is 1.0.1, the project's 1.0.0: pip and conda will show different "
         "versions",
@@ -122,35 +122,35 @@ extra:
 def test_scripts_that_only_install_are_built_directly(
     build: Builder, tmp_path: Path, script: str
 ) -> None:
-    folder = project(tmp_path)
+    folder = make_project(tmp_path)
     (artifact,) = build(folder, small(f"build:\n  noarch: python\n  {script}")).artifacts
-    assert "site-packages/sample/__init__.py" in members(artifact.path)
+    assert "site-packages/sample/__init__.py" in read_members(artifact.path)
 
 
 def test_a_build_script_beside_the_recipe_counts(build: Builder, tmp_path: Path) -> None:
-    folder = project(tmp_path / "project")
+    folder = make_project(tmp_path / "project")
     own = folder / "conda.recipe"
     own.mkdir()
     (own / "build.sh").write_text("#!/bin/bash\n$PYTHON -m pip install . -vv\n", encoding="utf-8")
     text = small("source:\n  path: ..\nbuild:\n  noarch: python")
     (artifact,) = build(own, text).artifacts
     assert artifact.path.is_relative_to(own / "conda-bld")
-    assert "site-packages/sample/__init__.py" in members(artifact.path)
+    assert "site-packages/sample/__init__.py" in read_members(artifact.path)
 
 
 def test_a_pure_recipe_without_noarch_becomes_noarch_and_that_is_told(
     build: Builder, tmp_path: Path
 ) -> None:
-    made = build(project(tmp_path), small())
+    made = build(make_project(tmp_path), small())
     assert made.artifacts[0].subdir == "noarch"
-    assert "sample is made noarch: it is pure Python for every platform" in made.said
+    assert "sample is made noarch: it is pure Python for every platform" in made.messages
 
 
 def test_lines_chosen_by_platform_make_a_package_for_that_platform(
     build: Builder, tmp_path: Path
 ) -> None:
     text = small() + "    - pywin32  # [win]\n    - pexpect  # [unix]\n"
-    (artifact,) = build(project(tmp_path), text).artifacts
+    (artifact,) = build(make_project(tmp_path), text).artifacts
     assert artifact.subdir == "linux-64"
     assert artifact.depends == ("python >=3.9", "attrs >=20", "pexpect")
     (windows,) = build(tmp_path, text, platform=Platform("win-64", "3.12")).artifacts
@@ -162,7 +162,7 @@ def test_lines_chosen_by_python_make_a_package_for_that_python(
     build: Builder, tmp_path: Path
 ) -> None:
     text = small() + "    - tomli  # [py<311]\n    - rich  # [py>=311]\n"
-    (artifact,) = build(project(tmp_path), text).artifacts
+    (artifact,) = build(make_project(tmp_path), text).artifacts
     assert (artifact.subdir, artifact.build) == ("linux-64", "py312_0")
     assert artifact.depends == ("python >=3.12,<3.13.0a0", "attrs >=20", "rich")
 
@@ -172,7 +172,7 @@ def test_markers_of_the_project_do_not_narrow_the_recipe(build: Builder, tmp_pat
     dependencies = (
         "\"tomli; python_version < '3.11'\", \"extra-speed; platform_machine == 'arm64'\""
     )
-    folder = project(tmp_path, dependencies=dependencies)
+    folder = make_project(tmp_path, dependencies=dependencies)
     (artifact,) = build(folder, small("build:\n  noarch: python")).artifacts
     assert (artifact.subdir, artifact.build) == ("noarch", "py_0")
     assert artifact.depends == ("python >=3.9", "attrs >=20")
@@ -205,7 +205,7 @@ def test_compiled_code_becomes_a_package_of_its_python_and_platform(
     build: Builder, tmp_path: Path
 ) -> None:
     (artifact,) = build(
-        project(tmp_path),
+        make_project(tmp_path),
         small("build:\n  number: 2\n  script: pip install ."),
         build_wheel=lambda _, out: compiled_wheel(out),
     ).artifacts
@@ -213,7 +213,7 @@ def test_compiled_code_becomes_a_package_of_its_python_and_platform(
     assert artifact.depends[:2] == ("python >=3.12,<3.13.0a0", "python_abi 3.12.* *_cp312")
     assert "__glibc >=2.28" in " ".join(artifact.depends)
     assert artifact.depends[-1] == "attrs >=20"
-    files = members(artifact.path)
+    files = read_members(artifact.path)
     assert "lib/python3.12/site-packages/sample/__init__.py" in files
     assert b"import main" in files["bin/sample"]
 
@@ -221,7 +221,7 @@ def test_compiled_code_becomes_a_package_of_its_python_and_platform(
 def test_noarch_python_over_compiled_code_is_refused(build: Builder, tmp_path: Path) -> None:
     with pytest.raises(TwofoldError, match="holds compiled code") as caught:
         build(
-            project(tmp_path),
+            make_project(tmp_path),
             small("build:\n  noarch: python\n  script: pip install ."),
             build_wheel=lambda _, out: compiled_wheel(out),
         )
@@ -230,26 +230,26 @@ def test_noarch_python_over_compiled_code_is_refused(build: Builder, tmp_path: P
 
 def test_noarch_is_the_authors_word_whatever_selectors_say(build: Builder, tmp_path: Path) -> None:
     text = small("build:\n  noarch: python") + "    - pexpect  # [unix]\n"
-    (artifact,) = build(project(tmp_path), text).artifacts
+    (artifact,) = build(make_project(tmp_path), text).artifacts
     assert (artifact.subdir, artifact.build) == ("noarch", "py_0")
 
 
 def test_a_skipped_recipe_builds_nothing_and_says_so(build: Builder, tmp_path: Path) -> None:
-    made = build(project(tmp_path), small("build:\n  skip: true  # [linux]"))
+    made = build(make_project(tmp_path), small("build:\n  skip: true  # [linux]"))
     assert made.artifacts == []
-    assert made.said[-1] == "meta.yaml: build/skip is true on linux-64: nothing is built"
+    assert made.messages[-1] == "meta.yaml: build/skip is true on linux-64: nothing is built"
     assert not (tmp_path / "conda-bld").exists()
 
 
 def test_both_forms_of_a_package_hold_the_same(build: Builder, tmp_path: Path) -> None:
     kinds = (Kind.CONDA, Kind.TAR_BZ2)
-    one, two = build(project(tmp_path), small(), kinds=kinds).artifacts
+    one, two = build(make_project(tmp_path), small(), kinds=kinds).artifacts
     assert (one.kind, two.kind) == kinds
-    assert members(one.path) == members(two.path)
+    assert read_members(one.path) == read_members(two.path)
 
 
 def test_a_build_is_the_same_to_the_byte(build: Builder, tmp_path: Path) -> None:
-    folder = project(tmp_path)
+    folder = make_project(tmp_path)
     first = build(folder, small()).artifacts[0].sha256
     assert build(folder, small()).artifacts[0].sha256 == first
 
@@ -257,29 +257,31 @@ def test_a_build_is_the_same_to_the_byte(build: Builder, tmp_path: Path) -> None
 def test_several_outputs_are_built_in_the_order_of_their_pins(
     build: Builder, tmp_path: Path
 ) -> None:
-    made = build(recipe(tmp_path, "several_outputs")).artifacts
+    made = build(copy_recipe(tmp_path, "several_outputs")).artifacts
     by_name = {artifact.name: artifact for artifact in made}
     assert [artifact.name for artifact in made] == ["thing", "thing-all", "thing-loose"]
     assert by_name["thing"].depends == ("python >=3.10",)
     assert by_name["thing-all"].depends == ("thing 3.1.2 py_4", "numpy")
     assert by_name["thing-loose"].depends == ("thing >=3.1,<4.0a0",)
     assert by_name["thing-loose"].build_number == 7
-    assert info(by_name["thing"].path, "run_exports") == {"weak": ["thing >=3.1.2,<3.2.0a0"]}
-    assert info(by_name["thing-loose"].path)["noarch"] == "generic"
-    payload = [name for name in members(by_name["thing-all"].path) if not name.startswith("info/")]
+    assert read_info(by_name["thing"].path, "run_exports") == {"weak": ["thing >=3.1.2,<3.2.0a0"]}
+    assert read_info(by_name["thing-loose"].path)["noarch"] == "generic"
+    payload = [
+        name for name in read_members(by_name["thing-all"].path) if not name.startswith("info/")
+    ]
     assert payload == []
-    assert members(by_name["thing"].path)["info/licenses/LICENSE"] == b"MIT, shortened\n"
+    assert read_members(by_name["thing"].path)["info/licenses/LICENSE"] == b"MIT, shortened\n"
 
 
 def test_a_metapackage_has_no_files(build: Builder, tmp_path: Path) -> None:
-    (artifact,) = build(recipe(tmp_path, "metapackage")).artifacts
+    (artifact,) = build(copy_recipe(tmp_path, "metapackage")).artifacts
     assert (artifact.subdir, artifact.version) == ("noarch", "2024.06")
     assert artifact.depends == ("numpy", "pandas 2.1.*", "scipy 1.11.*")
-    assert all(name.startswith("info/") for name in members(artifact.path))
+    assert all(name.startswith("info/") for name in read_members(artifact.path))
 
 
 def test_the_recipes_tests_travel_in_the_package(build: Builder, tmp_path: Path) -> None:
-    folder = project(tmp_path)
+    folder = make_project(tmp_path)
     (folder / "run_test.py").write_text("assert True\n", encoding="utf-8")
     (folder / "data.txt").write_text("data\n", encoding="utf-8")
     (folder / "tests").mkdir()
@@ -297,7 +299,7 @@ test:
     - tests
 """
     (artifact,) = build(folder, small(tests)).artifacts
-    files = members(artifact.path)
+    files = read_members(artifact.path)
     assert files["info/test/run_test.py"] == (
         b"print(\"import: 'sample'\")\nimport sample\n\nassert True\n"
     )
@@ -309,7 +311,7 @@ test:
 
 
 def _sdist(folder: Path) -> Path:
-    source = project(folder / "packed")
+    source = make_project(folder / "packed")
     path = folder / "sample-1.0.0.tar.gz"
     with tarfile.open(path, "w:gz") as archive:
         archive.add(source, "sample-1.0.0")
@@ -324,7 +326,7 @@ def test_a_source_given_by_url_is_checked_against_its_hash(build: Builder, tmp_p
     source = "source:\n  url: {}\n  sha256: {}\nbuild:\n  noarch: python\n  script: pip install ."
     for address in (path.as_uri(), "../sample-1.0.0.tar.gz"):
         (artifact,) = build(own, small(source.format(address, digest))).artifacts
-        assert "site-packages/sample/__init__.py" in members(artifact.path)
+        assert "site-packages/sample/__init__.py" in read_members(artifact.path)
     with pytest.raises(TwofoldError) as caught:
         build(own, small(source.format(path.as_uri(), "0" * 64)))
     assert digest in str(caught.value)
@@ -332,7 +334,7 @@ def test_a_source_given_by_url_is_checked_against_its_hash(build: Builder, tmp_p
 
 
 def test_a_source_in_a_zip_is_unpacked(build: Builder, tmp_path: Path) -> None:
-    source = project(tmp_path / "packed")
+    source = make_project(tmp_path / "packed")
     with zipfile.ZipFile(tmp_path / "s.zip", "w") as archive:
         for path in source.rglob("*"):
             archive.write(path, f"top/{path.relative_to(source)}")
@@ -348,7 +350,7 @@ def _git(folder: Path, *words: str) -> str:
 
 
 def test_a_source_from_git_is_taken_at_its_revision(build: Builder, tmp_path: Path) -> None:
-    folder = project(tmp_path / "repository")
+    folder = make_project(tmp_path / "repository")
     _git(folder, "init", "-q")
     _git(folder, "add", ".")
     _git(folder, "commit", "-qm", "one")
@@ -360,13 +362,13 @@ def test_a_source_from_git_is_taken_at_its_revision(build: Builder, tmp_path: Pa
     own.mkdir()
     script = "build:\n  noarch: python\n  script: pip install ."
     text = small(f"source:\n  git_url: ../repository\n  git_rev: {first}\n{script}")
-    assert "site-packages/sample/later.py" not in members(build(own, text).artifacts[0].path)
+    assert "site-packages/sample/later.py" not in read_members(build(own, text).artifacts[0].path)
     text = small(f"source:\n  git_url: ../repository\n{script}")
-    assert "site-packages/sample/later.py" in members(build(own, text).artifacts[0].path)
+    assert "site-packages/sample/later.py" in read_members(build(own, text).artifacts[0].path)
 
 
 def test_sources_are_assembled_and_patched(build: Builder, tmp_path: Path) -> None:
-    folder = project(tmp_path / "main")
+    folder = make_project(tmp_path / "main")
     (tmp_path / "extra.txt").write_text("extra\n", encoding="utf-8")
     (tmp_path / "one.patch").write_text(
         "--- a/sample/__init__.py\n+++ b/sample/__init__.py\n@@ -1,2 +1,2 @@\n"
@@ -389,7 +391,7 @@ source:
 build:
   noarch: python
   script: pip install .""")
-    files = members(build(tmp_path, text).artifacts[0].path)
+    files = read_members(build(tmp_path, text).artifacts[0].path)
     assert b"patched" in files["site-packages/sample/__init__.py"]
     assert b"twice" in files["site-packages/sample/__init__.py"]
     assert files["site-packages/sample/extra.txt"] == b"extra\n"
@@ -474,7 +476,7 @@ def test_sources_that_cannot_be_had_or_trusted_are_refused_with_key_and_line(
 def test_what_cannot_be_built_is_an_error_with_its_key(
     build: Builder, tmp_path: Path, text: str, where: str, says: str
 ) -> None:
-    folder = project(tmp_path)
+    folder = make_project(tmp_path)
     with pytest.raises(TwofoldError) as caught:
         build(folder, text)
     problem = caught.value.problems[0]
@@ -484,7 +486,7 @@ def test_what_cannot_be_built_is_an_error_with_its_key(
 
 
 def test_large_files_do_not_travel_under_info(build: Builder, tmp_path: Path) -> None:
-    folder = project(tmp_path)
+    folder = make_project(tmp_path)
     with (folder / "large.bin").open("wb") as file:
         file.truncate(17 << 20)
     for more, key in (
@@ -532,7 +534,7 @@ def test_load_setup_py_data_builds_a_setup_py_that_computes_in_isolation(
     build: Builder, tmp_path: Path
 ) -> None:
     """The document's own kind of project, with a version that only running setup.py can tell."""
-    folder = recipe(tmp_path, "document")
+    folder = copy_recipe(tmp_path, "document")
     text = (folder / "setup.py").read_text(encoding="utf-8")
     computed = text.replace('"1.0.0"', 'str(2) + ".5"')
     (folder / "setup.py").write_text(computed, encoding="utf-8")

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipe.building import Builder, build_wheel, info, members, project
+from tests.recipe.recipe_builder import Builder, build_wheel, make_project, read_info, read_members
 from twofold.conda_metadata import CondaPackage
 from twofold.convert import convert_wheel
-from twofold.errors import ToolFailed
-from twofold.formats.conda import CondaWriter
+from twofold.errors import SubprocessFailed
+from twofold.formats.conda_writer import CondaWriter
 from twofold.index.folder import index_folder
-from twofold.recipe.platforms import Platform
+from twofold.recipe.platform import Platform
 from twofold_build.archive import Content, Entry
 
 pytestmark = pytest.mark.skipif(
-    sys.platform != "linux" or Platform.here().subdir != "linux-64" or not shutil.which("cc"),
+    sys.platform != "linux" or Platform.current().subdir != "linux-64" or not shutil.which("cc"),
     reason="needs the system's C compiler, as a package for linux-64",
 )
 
@@ -127,7 +127,7 @@ def test_compilers_and_pins_give_the_requirements_they_stand_for(
     code = '#include "numlib.h"\nint answer(void) { return ANSWER; }\n'
     (tmp_path / "code" / "answer.c").write_text(code, encoding="utf-8")
     (tmp_path / "build-lib.sh").write_text(SCRIPT, encoding="utf-8")
-    build = Builder(platform=Platform.here())
+    build = Builder(platform=Platform.current())
     made = {one.name: one for one in build(tmp_path, RECIPE, channels=(str(toolchain),)).artifacts}
     library = made["libanswer"]
     assert (library.version, library.build_number, library.subdir) == ("2.5.1", 3, "linux-64")
@@ -138,9 +138,9 @@ def test_compilers_and_pins_give_the_requirements_they_stand_for(
         "numlib >=1.19,<2",
         "numlib >=1.26.4,<1.27.0a0",
     ]
-    files = members(library.path)
+    files = read_members(library.path)
     assert files["lib/libanswer.so"].startswith(b"\x7fELF")
-    assert info(library.path, "run_exports") == {"weak": ["libanswer >=2.5.1,<2.6.0a0"]}
+    assert read_info(library.path, "run_exports") == {"weak": ["libanswer >=2.5.1,<2.6.0a0"]}
     assert list(made["answer-tools"].depends) == [f"libanswer ==2.5.1 {library.build}"]
 
 
@@ -198,7 +198,7 @@ def test_a_c_extension_is_compiled_installed_and_tried(
         "setup(name='fastsum', version='1.0.0', ext_modules=[extension])\n",
         encoding="utf-8",
     )
-    here = Platform.here()
+    here = Platform.current()
     channels = [str(toolchain), str(offline), str(channel)]
     build = Builder(platform=here)
     (artifact,) = build(tmp_path, EXTENSION, channels=tuple(channels)).artifacts
@@ -214,7 +214,7 @@ def test_compiled_code_with_a_library_in_its_host_is_built_where_its_exports_are
     tmp_path: Path, toolchain: Path
 ) -> None:
     """Without compiler() only the wheel tells; what `numlib` exports, only a host environment."""
-    folder = project(tmp_path / "project")
+    folder = make_project(tmp_path / "project")
     text = "package: {name: sample, version: 1.0.0}\nsource: {path: project}\n" + (
         "build: {script: python -m pip install .}\nrequirements: {host: [python, numlib, pip]}\n"
     )
@@ -227,11 +227,13 @@ def test_compiled_code_with_a_library_in_its_host_is_built_where_its_exports_are
             if not name.endswith("/RECORD"):
                 own.writestr(name, data)
         own.writestr("sample-1.0.0.dist-info/RECORD", "")
-    build = Builder(platform=Platform.here())
-    with pytest.raises(ToolFailed, match="could not build sample"):  # no python in that channel
+    build = Builder(platform=Platform.current())
+    with pytest.raises(
+        SubprocessFailed, match="could not build sample"
+    ):  # no python in that channel
         build(tmp_path, text, build_wheel=lambda *_: wheel, channels=(str(toolchain),))
     assert (
         "meta.yaml: the project holds compiled code, and numlib of its host may export "
         "requirements to it"
-    ) in build.said
+    ) in build.messages
     assert not list(tmp_path.rglob("conda-bld/**/*.conda"))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.recipe.summary import read_for_linux
 from twofold.errors import ProjectErrors
-from twofold.recipe import calls
+from twofold.recipe.read import jinja_functions
 
 RECIPE = """\
 {{% set found = load_file_regex({call}) %}}
@@ -67,7 +67,9 @@ def test_what_is_not_found_is_no_pattern_or_is_no_file_of_the_project_is_told(co
 def test_a_pattern_that_would_take_years_and_a_loop_of_searches_are_ended(
     code: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calls, "LONGEST", 1.0)  # the test is not to wait for all five seconds
+    monkeypatch.setattr(
+        jinja_functions, "MAX_SECONDS", 1.0
+    )  # the test is not to wait for all five seconds
     (code / "x.py").write_text("a" * 60 + "!", encoding="utf-8")
     started = time.monotonic()
     assert "takes too long" in refused(code, "'x.py', '(a+)+$'")

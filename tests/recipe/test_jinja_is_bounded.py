@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from twofold.errors import TwofoldError
-from twofold.recipe.calls import Surroundings
-from twofold.recipe.platforms import Environ, Platform
-from twofold.recipe.reading import find_roots, read_recipe
+from twofold.recipe.platform import Environ, Platform
+from twofold.recipe.read.jinja_functions import ReadContext
+from twofold.recipe.read.meta_yaml import find_roots, read_recipe
 
 LINUX = Platform("linux-64", "3.12")
 DOUBLED = "{% set x = x ~ x %}" * 40
@@ -101,7 +101,7 @@ def read(tmp_path: Path) -> Callable[[str], object]:
         path = folder / "meta.yaml"
         path.write_text(text, encoding="utf-8")
         environ = Environ({"HOME": "/home/me", "MY_TOKEN": "hunter2"})
-        return read_recipe(path, Surroundings(folder, find_roots(path), LINUX, environ))
+        return read_recipe(path, ReadContext(folder, find_roots(path), LINUX, environ))
 
     return read
 
@@ -191,7 +191,7 @@ def test_yaml_that_is_deep_or_wrong_is_refused(read: Callable[[str], object], te
 
 def test_a_recipe_that_is_too_large_or_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "meta.yaml"
-    around = Surroundings(tmp_path, (tmp_path,), LINUX, Environ({}))
+    around = ReadContext(tmp_path, (tmp_path,), LINUX, Environ({}))
     for content in (b"#" * 300_000, b"\xff\xfe\x00", "package: \ue000".encode(), b"a: \x07"):
         path.write_bytes(content)
         with pytest.raises(TwofoldError):

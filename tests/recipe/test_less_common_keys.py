@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.recipe.building import Builder, info, members, project
+from tests.recipe.recipe_builder import Builder, make_project, read_info, read_members
 from tests.recipe.summary import read_for_linux
 from twofold.errors import ProjectErrors, TwofoldError
-from twofold.recipe.platforms import Platform
-from twofold.recipe.v1 import as_v1
+from twofold.recipe.platform import Platform
+from twofold.recipe.write.to_v1 import translate_recipe
 
 posix = pytest.mark.skipif(os.name == "nt", reason="its script is for a POSIX shell")
 HEAD = "package: {name: sample, version: 1.0.0}\n"
@@ -22,7 +22,7 @@ HEAD = "package: {name: sample, version: 1.0.0}\n"
 
 @pytest.fixture
 def build() -> Builder:
-    return Builder(platform=Platform.here())
+    return Builder(platform=Platform.current())
 
 
 APP = """\
@@ -38,30 +38,30 @@ app:
 
 
 def test_an_app_is_told_to_launchers_with_its_icon(build: Builder, tmp_path: Path) -> None:
-    folder = project(tmp_path / "p")
+    folder = make_project(tmp_path / "p")
     (folder / "icon.png").write_bytes(b"\x89PNG")
     (artifact,) = build(folder, HEAD + APP).artifacts
-    index = info(artifact.path)
+    index = read_info(artifact.path)
     assert index["type"] == "app"
     assert index["app_entry"] == "sample-tool"
     assert index["app_type"] == "desk"
     assert index["app_cli_opts"] == [{"name": "size", "args": "--size"}]
     assert index["summary"] == "a tool with a window"
     assert index["icon"] == hashlib.md5(b"\x89PNG").hexdigest() + ".png"
-    assert members(artifact.path)["info/icon.png"] == b"\x89PNG"
+    assert read_members(artifact.path)["info/icon.png"] == b"\x89PNG"
 
 
 def test_an_icon_that_is_not_beside_the_recipe_is_told(build: Builder, tmp_path: Path) -> None:
     with pytest.raises(TwofoldError, match=r"the icon 'icon\.png' does not lie"):
-        build(project(tmp_path / "p"), HEAD + APP)
+        build(make_project(tmp_path / "p"), HEAD + APP)
 
 
 def test_features_are_in_the_index_of_a_package_built_directly(
     build: Builder, tmp_path: Path
 ) -> None:
     text = HEAD + "build:\n  track_features:\n    - slow\n    - old\n"
-    (artifact,) = build(project(tmp_path / "p"), text).artifacts
-    assert info(artifact.path)["track_features"] == "slow old"
+    (artifact,) = build(make_project(tmp_path / "p"), text).artifacts
+    assert read_info(artifact.path)["track_features"] == "slow old"
     record = json.loads((tmp_path / "p/conda-bld/noarch/repodata.json").read_text("utf-8"))
     assert record["packages.conda"][artifact.filename]["track_features"] == "slow old"
 
@@ -75,7 +75,7 @@ def test_features_make_the_solver_rank_a_package_lower_where_it_is_built_in_a_ho
         "  script: mkdir $PREFIX/share && touch $PREFIX/share/x\n"
     )
     (artifact,) = build(tmp_path, text).artifacts
-    assert len(info(artifact.path)["track_features"].split()) == 2
+    assert len(read_info(artifact.path)["track_features"].split()) == 2
 
 
 FILES = """\
@@ -115,7 +115,7 @@ outputs:
 def test_outputs_take_their_files_from_what_the_top_builds(build: Builder, tmp_path: Path) -> None:
     made = {artifact.name: artifact for artifact in build(tmp_path, FILES).artifacts}
     payload = {
-        name: sorted(path for path in members(one.path) if not path.startswith("info/"))
+        name: sorted(path for path in read_members(one.path) if not path.startswith("info/"))
         for name, one in made.items()
     }
     assert payload == {
@@ -136,7 +136,7 @@ def test_a_variable_without_a_value_is_passed_on_and_not_kept_in_the_package(
         "  script: mkdir $PREFIX/share && echo $FLAVOUR_OF_TEST $SIZE | wc -c > $PREFIX/share/x\n"
     )
     (artifact,) = build(tmp_path, text).artifacts
-    files = members(artifact.path)
+    files = read_members(artifact.path)
     assert files["share/x"].strip() == b"19"
     assert not [name for name, data in files.items() if b"vanilla" in data]
 
@@ -152,14 +152,14 @@ test:
 
 
 def test_a_test_script_of_any_name_is_carried_as_run_test(build: Builder, tmp_path: Path) -> None:
-    folder = project(tmp_path / "p")
+    folder = make_project(tmp_path / "p")
     (folder / "check.py").write_text("assert True\n", encoding="utf-8")
     (artifact,) = build(folder, HEAD + TESTED).artifacts
-    assert members(artifact.path)["info/test/run_test.py"].endswith(
+    assert read_members(artifact.path)["info/test/run_test.py"].endswith(
         b"import sample\n\nassert True\n"
     )
     recipe = read_for_linux(folder / "meta.yaml")
-    assert as_v1(recipe, None, print)["tests"][1] == {
+    assert translate_recipe(recipe, None, print)["tests"][1] == {
         "script": ["sample-tool", "python check.py"],
         "files": {"recipe": ["check.py"]},
     }
@@ -181,12 +181,12 @@ def test_a_test_script_that_cannot_be_run_is_told(tmp_path: Path, script: str, w
 
 
 def test_the_recipe_and_its_tests_travel_in_both_forms(build: Builder, tmp_path: Path) -> None:
-    folder = project(tmp_path / "p")
+    folder = make_project(tmp_path / "p")
     text = "{% set v = '1.0.0' %}\npackage: {name: sample, version: '{{ v }}'}\n" + (
         "test:\n  imports: [sample]\n  commands: [sample-tool]\n  requires: [numpy]\n"
     )
     (artifact,) = build(folder, text).artifacts
-    files = members(artifact.path)
+    files = read_members(artifact.path)
     assert files["info/recipe/meta.yaml.template"].decode() == text
     assert b"{{" not in files["info/recipe/meta.yaml"]
     assert yaml.safe_load(files["info/tests/tests.yaml"]) == [
@@ -200,7 +200,7 @@ def test_the_recipe_and_its_tests_travel_in_both_forms(build: Builder, tmp_path:
     (folder / "meta.yaml").unlink()
     (folder / "recipe.yaml").write_text(v1, encoding="utf-8")
     (artifact,) = build(folder).artifacts
-    files = members(artifact.path)
+    files = read_members(artifact.path)
     assert files["info/recipe/recipe.yaml"].decode() == v1
     rendered = yaml.safe_load(files["info/recipe/rendered_recipe.yaml"])
     assert rendered["package"] == {"name": "sample", "version": "1.0.0"}

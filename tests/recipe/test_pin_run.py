@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipe.building import Builder
+from tests.recipe.recipe_builder import Builder
 from twofold.artifact import Artifact
 from twofold.conda_metadata import CondaPackage
 from twofold.errors import ProjectErrors
-from twofold.formats.conda import CondaWriter
+from twofold.formats.conda_writer import CondaWriter
 from twofold.index.folder import index_folder
-from twofold.recipe.platforms import Platform
+from twofold.recipe.platform import Platform
 
 posix = pytest.mark.skipif(os.name == "nt", reason="its script is for a POSIX shell")
 SCRIPT = 'mkdir -p "$PREFIX/share"\necho built > "$PREFIX/share/built"\n'
@@ -43,7 +43,7 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def built(folder: Path, channel: Path, needs: str, config: str) -> list[Artifact]:
     (folder / "build.sh").write_text(SCRIPT, encoding="utf-8")
     (folder / "conda_build_config.yaml").write_text(config, encoding="utf-8")
-    build = Builder(platform=Platform.here())
+    build = Builder(platform=Platform.current())
     return build(folder, TOP + needs, channels=(str(channel),)).artifacts
 
 

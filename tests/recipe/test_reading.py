@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipe.summary import read_for_linux, summary
+from tests.recipe.summary import read_for_linux, summarize
 from twofold.errors import ProjectErrors, TwofoldError
-from twofold.recipe.calls import Surroundings
-from twofold.recipe.platforms import Environ, Platform
-from twofold.recipe.reading import find_roots, read_recipe
+from twofold.recipe.platform import Environ, Platform
+from twofold.recipe.read.jinja_functions import ReadContext
+from twofold.recipe.read.meta_yaml import find_roots, read_recipe
 
 RECIPES = Path(__file__).parent / "recipes"
 CASES = sorted(path.parent.name for path in RECIPES.glob("*/meta.yaml"))
@@ -22,12 +22,12 @@ CASES = sorted(path.parent.name for path in RECIPES.glob("*/meta.yaml"))
 def test_a_recipe_says_what_is_expected(case: str) -> None:
     folder = RECIPES / case
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
-    assert summary(read_for_linux(folder / "meta.yaml", OTHER_VERSION="7.*")) == expected
+    assert summarize(read_for_linux(folder / "meta.yaml", OTHER_VERSION="7.*")) == expected
 
 
 def test_the_same_recipe_says_something_else_on_windows() -> None:
     path = RECIPES / "selectors" / "meta.yaml"
-    around = Surroundings(
+    around = ReadContext(
         path.parent, find_roots(path), Platform("win-64", "3.10"), Environ({"FEATURE": "on"})
     )
     (output,) = read_recipe(path, around).outputs
@@ -39,7 +39,7 @@ def test_the_same_recipe_says_something_else_on_windows() -> None:
         "special",
     ]
     assert [line.text for line in output.build.script] == ["%PYTHON% -m pip install . --no-deps"]
-    old = Surroundings(path.parent, find_roots(path), Platform("win-64", "3.8"), Environ({}))
+    old = ReadContext(path.parent, find_roots(path), Platform("win-64", "3.8"), Environ({}))
     assert read_recipe(path, old).outputs[0].build.skip
 
 
@@ -196,7 +196,7 @@ def test_windows_line_ends_and_a_byte_order_mark_change_nothing(tmp_path: Path) 
     path = tmp_path / "meta.yaml"
     path.write_bytes(b"\xef\xbb\xbf" + plain.replace(b"\n", b"\r\n"))
     expected = json.loads((RECIPES / "selectors" / "expected.json").read_text(encoding="utf-8"))
-    assert summary(read_for_linux(path)) == expected
+    assert summarize(read_for_linux(path)) == expected
 
 
 def test_the_variables_of_git_are_there_when_asked_for(tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_a_setup_py_that_computes_is_asked_in_isolation(tmp_path: Path) -> None:
         return b"Metadata-Version: 2.1\nName: x\nVersion: 7.0\nRequires-Dist: attrs\n\n"
 
     roots = find_roots(path)
-    around = Surroundings(tmp_path, roots, Platform("linux-64", "3.12"), Environ({}), metadata_of)
+    around = ReadContext(tmp_path, roots, Platform("linux-64", "3.12"), Environ({}), metadata_of)
     assert read_recipe(path, around).outputs[0].version == "7.0"
     assert asked == [tmp_path]
     with pytest.raises(TwofoldError, match="computes version"):

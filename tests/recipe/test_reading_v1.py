@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipe.building import Builder, project
+from tests.recipe.recipe_builder import Builder, make_project
 from twofold.errors import ProjectErrors
-from twofold.recipe.calls import Surroundings
 from twofold.recipe.model import Recipe
-from twofold.recipe.platforms import Environ, Platform
-from twofold.recipe.reading import find_roots
-from twofold.recipe.reading_v1 import Beyond, read_v1
+from twofold.recipe.platform import Environ, Platform
+from twofold.recipe.read.jinja_functions import ReadContext
+from twofold.recipe.read.meta_yaml import find_roots
+from twofold.recipe.read.recipe_yaml import UnsupportedRecipe, read_recipe_yaml
 
 WHOLE = """\
 schema_version: 1
@@ -78,7 +78,7 @@ LINUX = Platform("linux-64", "3.12")
 def read(folder: Path, text: str, platform: Platform = LINUX) -> Recipe:
     path = folder / "recipe.yaml"
     path.write_text(text, encoding="utf-8")
-    return read_v1(path, Surroundings(folder, find_roots(path), platform, Environ({})))
+    return read_recipe_yaml(path, ReadContext(folder, find_roots(path), platform, Environ({})))
 
 
 def test_every_part_has_its_meaning(tmp_path: Path) -> None:
@@ -125,13 +125,13 @@ def test_every_part_has_its_meaning(tmp_path: Path) -> None:
     ],
 )
 def test_what_goes_beyond_is_left_to_rattler_build(tmp_path: Path, more: str) -> None:
-    with pytest.raises(Beyond):
+    with pytest.raises(UnsupportedRecipe):
         read(tmp_path, f"package: {{name: x, version: '1'}}\n{more}\n")
 
 
 def test_variants_beside_it_are_left_to_rattler_build(tmp_path: Path) -> None:
     (tmp_path / "variants.yaml").write_text("python: ['3.12']\n", encoding="utf-8")
-    with pytest.raises(Beyond, match=r"variants\.yaml"):
+    with pytest.raises(UnsupportedRecipe, match=r"variants\.yaml"):
         read(tmp_path, "package: {name: x, version: '1'}\n")
 
 
@@ -149,7 +149,7 @@ def test_expressions_are_bounded_as_those_of_meta_yaml(tmp_path: Path, expressio
 
 @pytest.mark.parametrize("expression", ["''.__class__", "environ.__init__", "9 ** 9 ** 9"])
 def test_expressions_cannot_reach_into_python(tmp_path: Path, expression: str) -> None:
-    with pytest.raises(Beyond):
+    with pytest.raises(UnsupportedRecipe):
         read(tmp_path, f"package:\n  name: x\n  version: ${{{{ {expression} }}}}\n")
 
 
@@ -171,7 +171,7 @@ def test_mistakes_have_key_and_line(tmp_path: Path) -> None:
 
 
 def test_a_script_that_asks_for_the_network_is_refused(tmp_path: Path) -> None:
-    folder = project(tmp_path)
+    folder = make_project(tmp_path)
     (folder / "recipe.yaml").write_text(
         "package: {name: x, version: '1'}\nbuild:\n  script: curl -O x\n", encoding="utf-8"
     )

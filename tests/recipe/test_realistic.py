@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.recipe.building import Builder, info, project, recipe
-from twofold.build.project import build_project
-from twofold.build.request import BuildRequest
+from tests.recipe.recipe_builder import Builder, copy_recipe, make_project, read_info
+from twofold.building.options import BuildRequest
+from twofold.building.project import build_project
 from twofold.index.folder import index_folder
-from twofold.install.conda_env import install_into_prefix
+from twofold.install.conda import install_into_prefix
 
 HEAD = """\
 {% set name = "Sample" %}
@@ -231,7 +231,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """The address of a server with the sample's sdist, and its sha256."""
     work = tmp_path_factory.mktemp("published")
-    source = project(work / "source", dependencies="")
+    source = make_project(work / "source", dependencies="")
     (source / "check").mkdir()
     (source / "check" / "run.py").write_text("import sample\nsample.main()\n", encoding="utf-8")
     text = (source / "pyproject.toml").read_text(encoding="utf-8")
@@ -253,7 +253,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, s
 def written(folder: Path, case: str, published: tuple[str, str]) -> Path:
     """A feedstock's recipe folder."""
     if case == "document":
-        return recipe(folder, "document")
+        return copy_recipe(folder, "document")
     address, sha256 = published
     place = folder / "recipe"
     place.mkdir()
@@ -278,7 +278,7 @@ def test_what_such_recipes_say_is_in_the_packages(
     for case in CASES:
         (tmp_path / case).mkdir()
         for one in Builder()(written(tmp_path / case, case, published)).artifacts:
-            found[f"{case}: {one.subdir}/{one.filename}"] = info(one.path)
+            found[f"{case}: {one.subdir}/{one.filename}"] = read_info(one.path)
     assert {name: index["depends"] for name, index in found.items()} == {
         "noarch: noarch/sample-1.0.0-py_0.conda": ["python >=3.10"],
         "selectors: linux-64/sample-1.0.0-py312_2.conda": [

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from twofold.recipe.building.scripts import find_network_use, parse_python_install
 from twofold.recipe.model import Line
-from twofold.recipe.scripts import network_problems, python_install
 
 
 def lines(text: str) -> tuple[Line, ...]:
@@ -47,10 +47,10 @@ def lines(text: str) -> tuple[Line, ...]:
     ],
 )
 def test_an_installing_script_is_recognised(script: str, folder: str) -> None:
-    found = python_install(lines(script))
+    found = parse_python_install(lines(script))
     assert found is not None
     assert found.folder == folder
-    assert network_problems(lines(script), "meta.yaml") == []
+    assert find_network_use(lines(script), "meta.yaml") == []
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_an_installing_script_is_recognised(script: str, folder: str) -> None:
     ],
 )
 def test_a_script_that_does_more_is_not(script: str) -> None:
-    assert python_install(lines(script)) is None
+    assert parse_python_install(lines(script)) is None
 
 
 @pytest.mark.parametrize(
@@ -97,11 +97,11 @@ def test_a_script_that_does_more_is_not(script: str) -> None:
     ],
 )
 def test_a_script_that_asks_for_the_network_is_refused_with_its_line(line: str) -> None:
-    (problem,) = network_problems(lines(f"set -e\n{line}\necho done"), "meta.yaml")
+    (problem,) = find_network_use(lines(f"set -e\n{line}\necho done"), "meta.yaml")
     assert problem.where == "meta.yaml:2: build/script"
     assert "asks for the network" in problem.message
     assert "source" in problem.hint
 
 
 def test_a_comment_asks_for_nothing() -> None:
-    assert network_problems(lines("# curl is not used\n$PYTHON -m pip install ."), "x") == []
+    assert find_network_use(lines("# curl is not used\n$PYTHON -m pip install ."), "x") == []

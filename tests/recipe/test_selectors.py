@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from twofold.errors import Problem
-from twofold.recipe.platforms import Environ, Platform
-from twofold.recipe.selectors import select_lines, selector_of
+from twofold.recipe.platform import Environ, Platform
+from twofold.recipe.read.selectors import find_selector, select_lines
 
 LINUX = Platform("linux-64", "3.12")
 ENVIRON = Environ({"MODE": "fast", "HOME": "/h"})
@@ -77,11 +77,11 @@ def test_a_flow_list_is_no_selector() -> None:
 
 
 def test_the_last_brackets_of_a_comment_count_and_whole_comment_lines_stay() -> None:
-    assert selector_of("- a  # see [1] below [win]") == "win"
-    assert selector_of("# - a  [win]") is None
-    assert selector_of("- a  # [win] but (only) there") is None
-    assert selector_of("url: x#[win]") is None
-    assert selector_of("- a  # [environ['X'] == '1']") == "environ['X'] == '1'"
+    assert find_selector("- a  # see [1] below [win]") == "win"
+    assert find_selector("# - a  [win]") is None
+    assert find_selector("- a  # [win] but (only) there") is None
+    assert find_selector("url: x#[win]") is None
+    assert find_selector("- a  # [environ['X'] == '1']") == "environ['X'] == '1'"
 
 
 def test_lines_keep_their_numbers() -> None:

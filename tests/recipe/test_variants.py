@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.recipe.building import Builder, info, members, project
+from tests.recipe.recipe_builder import Builder, make_project, read_info, read_members
 from twofold.errors import ProjectErrors, TwofoldError
-from twofold.formats.contents import problems_of
-from twofold.install.conda_env import install_into_prefix
-from twofold.recipe.platforms import Platform
+from twofold.formats.deep_check import find_problems
+from twofold.install.conda import install_into_prefix
+from twofold.recipe.platform import Platform
 
 posix = pytest.mark.skipif(os.name == "nt", reason="its script is for a POSIX shell")
 SCRIPT = "  script: {{ PYTHON }} -m pip install . -vv\n"
@@ -34,18 +34,18 @@ def variants(folder: Path, text: str) -> Path:
 
 
 def test_a_package_is_built_for_each_python_that_the_recipe_leaves_open(tmp_path: Path) -> None:
-    folder = variants(project(tmp_path / "p"), PYTHONS)
+    folder = variants(make_project(tmp_path / "p"), PYTHONS)
     made = Builder()(folder, PURE + HOST)
     assert builds(made) == ["linux-64/py311_0", "linux-64/py312_0"]
     for artifact, low, high in zip(made.artifacts, ("3.11", "3.12"), ("3.12", "3.13"), strict=True):
         assert artifact.depends == (f"python >={low},<{high}.0a0",)
-        assert info(artifact.path, "hash_input") == {"python": low}
-        assert problems_of(artifact.path) == []
-    assert any("its variants name Python 3.11" in line for line in made.said)
+        assert read_info(artifact.path, "hash_input") == {"python": low}
+        assert find_problems(artifact.path) == []
+    assert any("its variants name Python 3.11" in line for line in made.messages)
 
 
 def test_a_noarch_recipe_that_does_not_ask_for_python_stays_one_package(tmp_path: Path) -> None:
-    folder = variants(project(tmp_path / "p"), PYTHONS + "numpy:\n  - 1.26\n  - 2.0\n")
+    folder = variants(make_project(tmp_path / "p"), PYTHONS + "numpy:\n  - 1.26\n  - 2.0\n")
     text = PURE.replace("build:\n", "build:\n  noarch: python\n") + HOST
     assert builds(Builder()(folder, text)) == ["noarch/py_0"]
     # Where a selector asks, the newest Python counts, as for conda-build.
@@ -56,12 +56,14 @@ def test_a_noarch_recipe_that_does_not_ask_for_python_stays_one_package(tmp_path
 
 
 def test_values_are_told_apart_by_a_hash_and_kept_in_the_package(tmp_path: Path) -> None:
-    folder = variants(project(tmp_path / "p"), "flavour:\n  - sweet\n  - sour\nunused: [1, 2]\n")
+    folder = variants(
+        make_project(tmp_path / "p"), "flavour:\n  - sweet\n  - sour\nunused: [1, 2]\n"
+    )
     text = PURE.replace("build:\n", "build:\n  noarch: python\n") + HOST
     made = Builder()(folder, text + "    - sugar  # [flavour == 'sweet']\n")
     assert len(made.artifacts) == 2
     sweet, sour = made.artifacts
-    assert [info(one.path, "hash_input") for one in made.artifacts] == [
+    assert [read_info(one.path, "hash_input") for one in made.artifacts] == [
         {"flavour": "sweet"},
         {"flavour": "sour"},
     ]
@@ -75,7 +77,7 @@ def test_values_are_told_apart_by_a_hash_and_kept_in_the_package(tmp_path: Path)
 
 def test_names_in_zip_keys_change_together(tmp_path: Path) -> None:
     folder = variants(
-        project(tmp_path / "p"),
+        make_project(tmp_path / "p"),
         PYTHONS + "numpy:\n  - 1.26\n  - 2.0\nzip_keys:\n  -\n    - python\n    - numpy\n",
     )
     made = Builder()(folder, PURE + HOST + "    - numpy >={{ numpy }}\n    - np{{ np }}\n")
@@ -89,11 +91,11 @@ def test_names_in_zip_keys_change_together(tmp_path: Path) -> None:
 
 
 def test_without_zip_keys_every_combination_is_built(tmp_path: Path) -> None:
-    folder = variants(project(tmp_path / "p"), PYTHONS + "numpy:\n  - 1.26\n  - 2.0\n")
+    folder = variants(make_project(tmp_path / "p"), PYTHONS + "numpy:\n  - 1.26\n  - 2.0\n")
     text = PURE + HOST.replace("    - pip\n", "    - pip\n    - numpy\n")
     made = Builder()(folder, text)
     assert len({one.path for one in made.artifacts}) == 4
-    hashes = [info(one.path, "hash_input") for one in made.artifacts]
+    hashes = [read_info(one.path, "hash_input") for one in made.artifacts]
     assert [(one["python"], one["numpy"]) for one in hashes] == [
         ("3.11", "1.26"),
         ("3.11", "2.0"),
@@ -103,7 +105,7 @@ def test_without_zip_keys_every_combination_is_built(tmp_path: Path) -> None:
 
 
 def test_outputs_are_built_once_unless_they_use_what_varies(tmp_path: Path) -> None:
-    folder = variants(project(tmp_path / "p"), PYTHONS)
+    folder = variants(make_project(tmp_path / "p"), PYTHONS)
     text = (
         "package: {name: things, version: 1.0.0}\nsource:\n  path: .\noutputs:\n"
         f"  - name: sample\n  {SCRIPT}"
@@ -125,13 +127,13 @@ def test_outputs_are_built_once_unless_they_use_what_varies(tmp_path: Path) -> N
 
 
 def test_a_combination_that_is_skipped_is_left_out(tmp_path: Path) -> None:
-    folder = variants(project(tmp_path / "p"), PYTHONS)
+    folder = variants(make_project(tmp_path / "p"), PYTHONS)
     text = PURE.replace("build:\n", "build:\n  skip: true  # [py<312]\n") + HOST
     assert builds(Builder()(folder, text)) == ["linux-64/py312_0"]
 
 
 def test_a_build_string_of_ones_own_has_to_differ(tmp_path: Path) -> None:
-    folder = variants(project(tmp_path / "p"), "flavour:\n  - sweet\n  - sour\n")
+    folder = variants(make_project(tmp_path / "p"), "flavour:\n  - sweet\n  - sour\n")
     text = PURE.replace("build:\n", "build:\n  noarch: python\n  number: 3\n  string: mine\n")
     uses = HOST + "    - {{ flavour }}\n"
     with pytest.raises(ProjectErrors, match="two packages of the recipe would be noarch/") as told:
@@ -142,11 +144,13 @@ def test_a_build_string_of_ones_own_has_to_differ(tmp_path: Path) -> None:
     made = Builder()(folder, hashed + uses)
     assert len({one.build for one in made.artifacts}) == 2
     assert all(one.build.endswith("_3") and "_h" in one.build for one in made.artifacts)
-    assert "{{ PKG_HASH }}" in members(made.artifacts[0].path)["info/recipe/meta.yaml"].decode()
+    assert (
+        "{{ PKG_HASH }}" in read_members(made.artifacts[0].path)["info/recipe/meta.yaml"].decode()
+    )
 
 
 def test_more_files_of_variants_replace_what_lies_beside(tmp_path: Path) -> None:
-    folder = variants(project(tmp_path / "p"), PYTHONS)
+    folder = variants(make_project(tmp_path / "p"), PYTHONS)
     more = tmp_path / "mine.yaml"
     more.write_text("python:\n  - 3.13\n  - 3.14\n  - 3.9  # [win]\n", encoding="utf-8")
     made = Builder()(folder, PURE + HOST, variant_files=(more,))
@@ -181,7 +185,7 @@ def test_more_files_of_variants_replace_what_lies_beside(tmp_path: Path) -> None
 def test_mistakes_in_variants_are_told_with_their_place(
     tmp_path: Path, text: str, where: str, message: str
 ) -> None:
-    folder = variants(project(tmp_path / "p"), text)
+    folder = variants(make_project(tmp_path / "p"), text)
     with pytest.raises(ProjectErrors, match=message) as told:
         Builder()(folder, PURE + HOST + "    - x{{ a }}{{ b }}\n")
     assert told.value.problems[0].where == where
@@ -190,8 +194,10 @@ def test_mistakes_in_variants_are_told_with_their_place(
 
 def test_each_package_is_taken_by_its_own_python_when_solved(tmp_path: Path, offline: Path) -> None:
     minor = f"{sys.version_info.major}.{sys.version_info.minor}"
-    folder = variants(project(tmp_path / "p", dependencies=""), f"python: ['3.9', '{minor}']\n")
-    Builder(platform=Platform.here())(folder, PURE + HOST)
+    folder = variants(
+        make_project(tmp_path / "p", dependencies=""), f"python: ['3.9', '{minor}']\n"
+    )
+    Builder(platform=Platform.current())(folder, PURE + HOST)
     installed = install_into_prefix(
         ["sample"], [folder / "conda-bld", offline], tmp_path / "env", cache=tmp_path / "cache"
     )
@@ -202,7 +208,7 @@ def test_each_package_is_taken_by_its_own_python_when_solved(tmp_path: Path, off
 def test_the_command_lists_the_packages_of_every_combination(
     twofold: Callable[..., Any], tmp_path: Path
 ) -> None:
-    folder = variants(project(tmp_path / "p"), "python: ['3.11']\n")
+    folder = variants(make_project(tmp_path / "p"), "python: ['3.11']\n")
     (folder / "meta.yaml").write_text(PURE + HOST, encoding="utf-8")
     (tmp_path / "more.yaml").write_text(PYTHONS, encoding="utf-8")
     ran = twofold("build", "--conda", "--json", "--variant-config", "../more.yaml", cwd=folder)
@@ -229,13 +235,13 @@ def test_what_needs_a_host_is_built_there_for_each_combination(tmp_path: Path) -
         "package: {name: x, version: 1}\nbuild:\n  number: 2\n"
         "about:\n  summary: 'tastes {{ flavour }}'\n"
     )
-    made = Builder(platform=Platform.here())(tmp_path, text)
+    made = Builder(platform=Platform.current())(tmp_path, text)
     assert len({one.path for one in made.artifacts}) == 2
-    found = [members(one.path)["share/x"] for one in made.artifacts]
+    found = [read_members(one.path)["share/x"] for one in made.artifacts]
     assert found == [b"sweet big\n", b"sour small\n"]
-    assert info(made.artifacts[1].path, "hash_input")["flavour"] == "sour"
+    assert read_info(made.artifacts[1].path, "hash_input")["flavour"] == "sour"
     named = text.replace("number: 2", "number: 2\n  string: '{{ flavour }}_{{ PKG_HASH }}_2'")
-    again = Builder(platform=Platform.here())(tmp_path, named)
+    again = Builder(platform=Platform.current())(tmp_path, named)
     assert sorted(one.build.split("_")[0] for one in again.artifacts) == ["sour", "sweet"]
 
 
@@ -248,7 +254,7 @@ def test_outputs_in_a_host_are_kept_once(tmp_path: Path) -> None:
         f"  - name: one\n{script % '{{ flavour }}'}"
         f"  - name: other\n{script % 'same'}"
     )
-    made = Builder(platform=Platform.here())(
+    made = Builder(platform=Platform.current())(
         tmp_path, text.replace("script: ", "script:\n      - ")
     )
     assert sorted(one.name for one in made.artifacts) == ["one", "one", "other"]

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from rattler_build import SingleOutputRecipe, Stage0Recipe, VariantConfig
 
-from tests.recipe.building import Builder, build_wheel, info, members, project
+from tests.recipe.recipe_builder import Builder, build_wheel, make_project, read_info, read_members
 from tests.recipe.summary import read_for_linux
-from twofold.build.project import build_project
-from twofold.build.request import BuildRequest
+from twofold.building.options import BuildRequest
+from twofold.building.project import build_project
 from twofold.errors import TwofoldError, Unreachable
-from twofold.recipe.platforms import Platform
-from twofold.recipe.writing import WriteRequest, write_recipe
+from twofold.recipe.platform import Platform
+from twofold.recipe.write.from_project import WriteRequest, write_recipe
 
 FULL = """\
 [build-system]
@@ -139,9 +139,9 @@ extra:
 def same_package(one: Path, other: Path) -> None:
     """Everything that installs and solves is the same; the recipe and its tests are carried."""
     assert one.name == other.name
-    assert info(one) == info(other)
-    assert info(one, "link") == info(other, "link")
-    first, second = members(one), members(other)
+    assert read_info(one) == read_info(other)
+    assert read_info(one, "link") == read_info(other, "link")
+    first, second = read_members(one), read_members(other)
     payload = [
         {name: data for name, data in files.items() if not name.startswith("info/")}
         for files in (first, second)
@@ -161,7 +161,7 @@ def test_what_is_written_builds_to_the_same_package(full: Path, tmp_path: Path) 
 
 
 def test_markers_become_selectors_and_the_packages_stay_the_same(tmp_path: Path) -> None:
-    root = project(
+    root = make_project(
         tmp_path / "project",
         dependencies=(
             '"attrs", "colorama; sys_platform == \'win32\'", "pexpect; os_name == \'posix\'", '
@@ -232,7 +232,7 @@ def test_rattler_build_accepts_the_v1_form_and_reads_the_same_in_it(full: Path) 
 
 
 def test_rattler_build_accepts_markers_in_the_v1_form(tmp_path: Path) -> None:
-    root = project(
+    root = make_project(
         tmp_path, dependencies="\"a; sys_platform == 'win32'\", \"b; python_version < '3.11'\""
     )
     recipe = Stage0Recipe.from_yaml(written(root, "recipe.yaml"))
@@ -318,7 +318,7 @@ def test_an_sdist_gives_its_hash_and_its_address(full: Path, tmp_path: Path) -> 
     assert f"  sha256: {digest}\n" in text
     v1 = written(full, "recipe.yaml", sdist=sdist, url=url)
     assert "  url: https://example.invalid/full_example-${{ version }}.tar.gz\n" in v1
-    other = sdist_of(project(tmp_path / "other"), tmp_path / "built-other")
+    other = sdist_of(make_project(tmp_path / "other"), tmp_path / "built-other")
     with pytest.raises(TwofoldError, match="the project is Full_Example"):
         written(full, sdist=other)
 
@@ -333,7 +333,7 @@ def test_a_recipe_of_an_sdist_builds_the_same_package(full: Path, tmp_path: Path
     assert f"  path: ../built/dist/{sdist.name}\n" in text
     (artifact,) = Builder()(own, text).artifacts
     assert artifact.filename == Path(conda.path).name
-    assert artifact.depends == tuple(info(Path(conda.path))["depends"])
+    assert artifact.depends == tuple(read_info(Path(conda.path))["depends"])
 
 
 class Index(BaseHTTPRequestHandler):
@@ -406,7 +406,7 @@ def test_a_release_that_is_not_there_and_an_index_that_is_down_are_told(
 ) -> None:
     base = serve(Index)
     index = {"PIP_INDEX_URL": f"{base}/simple"}
-    other = project(tmp_path / "other", "not-published")
+    other = make_project(tmp_path / "other", "not-published")
     with pytest.raises(TwofoldError, match="the index answers 404"):
         written(other, published=True, environment=index)
     newer = full / "pyproject.toml"
@@ -451,7 +451,7 @@ def test_a_recipe_whose_source_is_an_address_is_fetched_and_built(
     own.mkdir()
     (artifact,) = Builder()(own, text).artifacts
     assert artifact.name == "full-example-conda"
-    assert members(artifact.path)["info/licenses/notices/NOTICE.txt"] == b"a notice\n"
+    assert read_members(artifact.path)["info/licenses/notices/NOTICE.txt"] == b"a notice\n"
     with pytest.raises(Unreachable) as caught:
         Builder()(own, text.replace(f"{base}/full", f"{base}/other"))
     assert caught.value.problems[0].where == "meta.yaml:10: source/url"
@@ -486,5 +486,5 @@ def test_the_v1_form_builds_to_the_same_package(full: Path, tmp_path: Path) -> N
     (full / "recipe.yaml").write_text(written(full, "recipe.yaml"), encoding="utf-8")
     builder = Builder()
     (artifact,) = builder(full, out=tmp_path / "by-recipe").artifacts
-    assert not any("rattler-build" in line for line in builder.said)
+    assert not any("rattler-build" in line for line in builder.messages)
     same_package(Path(conda.path), artifact.path)

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from tests.server.stores import S3, PostgreSQL, postgresql, s3
-from twofold.server import serving
+from tests.servers.stores import S3, PostgreSQL, postgresql, s3
+from twofold.server import run
 from twofold.server.app import create_app, open_registry
+from twofold.server.auth import accounts
 from twofold.server.model import Actor
-from twofold.server.registry import Registry, people
-from twofold.server.registry.publishing import Published, Upload, publish
+from twofold.server.registry import Registry
+from twofold.server.registry.publish import Upload, UploadResult, publish
 from twofold.server.settings import Settings
 
 if TYPE_CHECKING:
-    from tests.server.upstream import Static
+    from tests.servers.upstream import StaticServer
 
 __all__ = ["postgresql", "s3"]
 
@@ -39,7 +40,7 @@ class Place:
     def channel(self) -> str:
         return f"{self.url}/main"
 
-    def publish(self, path: Path, channel: str = "main", **options: object) -> Published:
+    def publish(self, path: Path, channel: str = "main", **options: object) -> UploadResult:
         """By the verb itself, with no HTTP between."""
         copy = path.with_name(f"{path.name}.copy")
         copy.write_bytes(path.read_bytes())
@@ -65,9 +66,9 @@ class Place:
 
 def new_place(settings: Settings) -> Place:
     registry = open_registry(settings)
-    token = people.first_start(registry)
+    token = accounts.bootstrap_owner(registry)
     assert token is not None
-    return Place(registry, settings, token, people.identify(registry, token))
+    return Place(registry, settings, token, accounts.identify(registry, token))
 
 
 #: What every store must do: these modules run on SQLite with files and on PostgreSQL with S3.
@@ -119,14 +120,14 @@ class serve:
         self.place = place
 
     def __enter__(self) -> Place:
-        listener = serving.bind("127.0.0.1", 0)
+        listener = run.bind("127.0.0.1", 0)
         scheme = "https" if self.place.settings.tls_certificate else "http"
         self.place.url = f"{scheme}://localhost:{listener.getsockname()[1]}"
         if scheme == "http":
             self.place.url = self.place.url.replace("localhost", "127.0.0.1")
         app = create_app(self.place.settings, self.place.registry)
         ready = threading.Event()
-        self.server = serving.Server(serving.config_of(app, self.place.settings), ready.set)
+        self.server = run.AnnouncingServer(run.make_config(app, self.place.settings), ready.set)
         self.thread = threading.Thread(target=self.server.run, args=([listener],), daemon=True)
         self.thread.start()
         assert ready.wait(120)
@@ -138,11 +139,11 @@ class serve:
 
 
 @pytest.fixture
-def static(tmp_path: Path) -> Iterator[Static]:
+def static(tmp_path: Path) -> Iterator[StaticServer]:
     """A folder that `twofold index` makes an index and a channel of, behind a dumb server."""
-    from tests.server.upstream import Static  # which has need of what stands here
+    from tests.servers.upstream import StaticServer  # which has need of what stands here
 
-    made = Static(tmp_path / "static")
+    made = StaticServer(tmp_path / "static")
     yield made
     made.close()
 
@@ -150,9 +151,9 @@ def static(tmp_path: Path) -> Iterator[Static]:
 @pytest.fixture
 def behind(tmp_path: Path) -> Iterator[Place]:
     """A second registry, served."""
-    from tests.server.upstream import second_place
+    from tests.servers.upstream import second_registry
 
-    place = second_place(tmp_path)
+    place = second_registry(tmp_path)
     with serve(place):
         yield place
     place.registry.database.close()

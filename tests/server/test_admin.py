@@ -14,14 +14,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, update
 
+from tests.factories.packages import make_wheel
 from tests.server.conftest import Place, serve
-from tests.server.packages import make_wheel
-from tests.server.stores import S3, PostgreSQL
+from tests.servers.stores import S3, PostgreSQL
 from twofold.cli import main
 from twofold.errors import Refused, TwofoldError
 from twofold.server.app import open_registry
+from twofold.server.auth import accounts
 from twofold.server.model import Action
-from twofold.server.registry import Registry, administration, changing, log, people, upkeep
+from twofold.server.registry import Registry, administration, audit_log, lifecycle, maintenance
 from twofold.server.settings import Settings
 from twofold.server.store import Blobs, Database
 from twofold.server.store.schema import pages as stored_pages
@@ -56,21 +57,23 @@ def test_people_get_rights_and_lose_them(
 
 def test_an_expired_token_and_a_disabled_user_are_told(served: Place, tmp_path: Path) -> None:
     registry = served.registry
-    ann = people.add_user(registry, "operator", "ann", "a-long-password")
+    ann = accounts.add_user(registry, "operator", "ann", "a-long-password")
     administration.set_role(registry, "operator", "main", ann, Action.UPLOAD)
     soon = registry.clock() - timedelta(seconds=1)
-    old, _ = people.give_token(registry, "operator", ann, people.TokenRequest("t", expires_at=soon))
-    new, _ = people.give_token(registry, "operator", ann, people.TokenRequest("t"))
+    old, _ = accounts.issue_token_for(
+        registry, "operator", ann, accounts.TokenRequest("t", expires_at=soon)
+    )
+    new, _ = accounts.issue_token_for(registry, "operator", ann, accounts.TokenRequest("t"))
     wheel = make_wheel(tmp_path)
     assert "expired" in served.upload(wheel, old).reason
     assert served.upload(wheel, new).status_code == 200
     with pytest.raises(Refused, match="expired"):
-        people.log_in(registry, "ann", old)
-    assert people.log_in(registry, "ann", "a-long-password").name == "ann"
-    administration.disable(registry, "operator", ann)
+        accounts.log_in(registry, "ann", old)
+    assert accounts.log_in(registry, "ann", "a-long-password").name == "ann"
+    administration.disable_user(registry, "operator", ann)
     assert served.upload(wheel, new).status_code == 403
     with pytest.raises(Refused, match="Invalid user name or password"):
-        people.log_in(registry, "ann", "a-long-password")
+        accounts.log_in(registry, "ann", "a-long-password")
 
 
 def test_every_change_is_in_the_log_without_secrets(
@@ -97,7 +100,7 @@ def test_rules_of_a_channel_are_kept(served: Place, tmp_path: Path) -> None:
     assert (full.status_code, full.json()["code"]) == (413, "quota")
     admin(served, "rule", "main", "deletion", "never")
     with pytest.raises(TwofoldError, match="never deletes"):
-        changing.delete_release(served.registry, served.owner, "main", "one")
+        lifecycle.delete_release(served.registry, served.owner, "main", "one")
     admin(served, "rule", "main", "public", "no")
     assert served.get("/main/simple/one/").status_code == 401
     admin(served, "rule", "main", "colour", "red", code=1)
@@ -171,7 +174,7 @@ def test_bad_words_are_told_with_what_to_do_and_change_nothing(
     place: Place, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, message = BAD_WORDS[words]
-    before = len(log.read(place.registry, log.Span()))
+    before = len(audit_log.read_changes(place.registry, audit_log.AuditQuery()))
     try:
         admin(place, *words, code=code)
     except SystemExit as ended:
@@ -179,7 +182,7 @@ def test_bad_words_are_told_with_what_to_do_and_change_nothing(
     told = capsys.readouterr().err
     assert message in told
     assert "hint: " in told or "There is no" in told
-    assert len(log.read(place.registry, log.Span())) == before
+    assert len(audit_log.read_changes(place.registry, audit_log.AuditQuery())) == before
 
 
 def test_a_token_for_a_project_is_good_however_its_name_is_written(
@@ -217,7 +220,7 @@ def test_a_damaged_and_a_missing_object_are_found_and_repaired(
         copy = tmp_path / "copy"
         place.registry.blobs.fetch(file.sha256, copy)
         other.put(file.sha256, copy)
-    assert upkeep.verify(place.registry).is_sound
+    assert maintenance.verify(place.registry).is_sound
     damaged, missing = (blob_path(place.registry, file.sha256) for file in done)
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")
     missing.unlink()
@@ -226,7 +229,7 @@ def test_a_damaged_and_a_missing_object_are_found_and_repaired(
     assert f"damaged: {done[0].sha256}" in told.err
     assert f"missing: {done[1].sha256}" in told.err
     admin(place, "verify", "--repair-from", str(tmp_path / "other"))
-    assert upkeep.verify(place.registry).is_sound
+    assert maintenance.verify(place.registry).is_sound
 
 
 def test_only_old_objects_without_a_record_are_swept(place: Place, tmp_path: Path) -> None:
@@ -240,9 +243,9 @@ def test_only_old_objects_without_a_record_are_swept(place: Place, tmp_path: Pat
     old = hashlib.sha256(b"old").hexdigest()
     os.utime(blob_path(place.registry, old), (0, 0))
     os.utime(blob_path(place.registry, kept.sha256), (0, 0))
-    assert upkeep.sweep(place.registry, dry_run=True) == [old]
-    assert upkeep.sweep(place.registry) == [old]
-    assert {blob.sha256 for blob in place.registry.blobs.all()} >= {kept.sha256}
+    assert maintenance.collect_garbage(place.registry, dry_run=True) == [old]
+    assert maintenance.collect_garbage(place.registry) == [old]
+    assert {blob.sha256 for blob in place.registry.blobs.list_all()} >= {kept.sha256}
 
 
 def test_a_registry_moves_to_postgresql_and_s3_and_back(
@@ -262,13 +265,13 @@ def test_a_registry_moves_to_postgresql_and_s3_and_back(
     admin(place, *words)
     back = Settings(tmp_path / "back")
     moved = Place(open_registry(there), there, place.token, place.owner)
-    upkeep.move(
+    maintenance.migrate_storage(
         moved.registry, Database(back.database_url), Blobs(back.objects_url), lambda _: None
     )
     returned = Place(open_registry(back), back, place.token, place.owner)
     seen = []
     for one in (place, moved, returned):
-        assert upkeep.verify(one.registry).is_sound
+        assert maintenance.verify(one.registry).is_sound
         with serve(one):
             seen.append(
                 (

@@ -16,11 +16,11 @@ import requests
 from binstar_client import Binstar
 from binstar_client.errors import BinstarError, Conflict, NotFound, Unauthorized
 
-from tests.server.anaconda import client, second_user
+from tests.clients.anaconda import client, second_user
+from tests.factories.packages import make_conda, make_sdist, make_wheel
 from tests.server.conftest import Place
-from tests.server.packages import make_conda, make_sdist, make_wheel
+from twofold.server.auth import authentications
 from twofold.server.clock import now
-from twofold.server.registry import authentications
 
 
 def send(api: Binstar, path: Path, owner: str = "owner", channels: tuple[str, ...] = ()) -> Any:
@@ -72,10 +72,10 @@ def test_a_name_is_taken_once_when_the_client_asks_for_that_and_replaced_otherwi
 
 def test_a_token_ends_after_its_age_and_no_token_of_it_lives_longer(place: Place) -> None:
     registry = place.registry
-    wish = authentications.Wish("short", max_age=60)
+    wish = authentications.TokenSpec("short", max_age=60)
     short = authentications.create(registry, place.owner, wish)
     actor = authentications.log_in(registry, "owner", short)
-    child = authentications.create(registry, actor, authentications.Wish("child"))
+    child = authentications.create(registry, actor, authentications.TokenSpec("child"))
     later = now() + timedelta(seconds=61)
     object.__setattr__(registry, "clock", lambda: later)
     for secret in (short, child):

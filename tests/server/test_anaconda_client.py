@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.anaconda import CommandLine, second_user
+from tests.clients.anaconda import CommandLine, second_user
+from tests.factories.packages import make_conda, make_sdist, make_wheel
 from tests.server.conftest import Place
-from tests.server.packages import make_conda, make_sdist, make_wheel
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.server.anaconda import CommandLine, client, second_user
+from tests.clients.anaconda import CommandLine, client, second_user
+from tests.factories.packages import make_conda, make_wheel
 from tests.server.conftest import Place
-from tests.server.packages import make_conda, make_wheel
-from twofold.server.registry import people
+from twofold.server.auth import accounts
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_private_package_is_refused_where_everybody_would_see_it(
     assert "is public" in told
     assert served.get("/main/noarch/repodata.json").json()["packages.conda"] == {}
     assert served.owner.user is not None
-    people.add_channel(served.registry, "owner", "secret", served.owner.user, public=False)
+    accounts.add_channel(served.registry, "owner", "secret", served.owner.user, public=False)
     anaconda("upload", "--private", "-u", "secret", package)
     assert served.get("/secret/noarch/repodata.json").status_code == 401
 
@@ -91,7 +91,9 @@ def test_groups_are_the_roles_of_a_channel(
     assert "one" in anaconda("org", "groups", "packages", "owner/upload")
     assert "bea" in anaconda("package", "--list-collaborators", "owner/one")
     assert bea.actor.user is not None
-    token, _ = people.give_token(served.registry, "x", bea.actor.user, people.TokenRequest("x"))
+    token, _ = accounts.issue_token_for(
+        served.registry, "x", bea.actor.user, accounts.TokenRequest("x")
+    )
     anaconda("-t", token, "upload", "-u", "owner", make_conda(tmp_path / "2", "two"))
     told = anaconda("-t", token, "org", "groups", "add_member", "owner/admin/bea", code=1)
     assert "no right to admin" in told

@@ -12,19 +12,19 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.server.conftest import Place
-from tests.server.packages import (
+from tests.factories.packages import (
     make_conda,
     make_sdist,
     make_wheel,
     record,
     wheel_members,
-    zipped,
+    zip_bytes,
 )
+from tests.server.conftest import Place
 from twofold.errors import Refused
+from twofold.server.auth import accounts
 from twofold.server.model import Action, Actor
-from twofold.server.registry import people
-from twofold.server.registry.labelling import Promotion, Selection, promote
+from twofold.server.registry.labels import Promotion, Selection, promote
 
 NAME, VERSION = "my_package", "1.0.0"
 INFO = f"{NAME}-{VERSION}.dist-info"
@@ -38,7 +38,7 @@ def spooled(place: Place) -> list[Path]:
 def with_record(members: dict[str, bytes]) -> bytes:
     own = f"{INFO}/RECORD"
     rest = {path: data for path, data in members.items() if path != own}
-    return zipped({**rest, own: record(rest, own)})
+    return zip_bytes({**rest, own: record(rest, own)})
 
 
 def members() -> dict[str, bytes]:
@@ -46,22 +46,22 @@ def members() -> dict[str, bytes]:
 
 
 def twice() -> bytes:
-    out = io.BytesIO(zipped(members()))
+    out = io.BytesIO(zip_bytes(members()))
     with pytest.warns(UserWarning), zipfile.ZipFile(out, "a") as archive:
         archive.writestr(f"{NAME}/__init__.py", "evil = 1\n")
     return out.getvalue()
 
 
 def trailing() -> bytes:
-    return zipped(members()) + b"more after the end"
+    return zip_bytes(members()) + b"more after the end"
 
 
 def prepended() -> bytes:
-    return b"#!/bin/sh\n" + zipped(members())
+    return b"#!/bin/sh\n" + zip_bytes(members())
 
 
 def commented() -> bytes:
-    out = io.BytesIO(zipped(members()))
+    out = io.BytesIO(zip_bytes(members()))
     with zipfile.ZipFile(out, "a") as archive:
         archive.comment = b"hidden"
     return out.getvalue()
@@ -76,15 +76,15 @@ def absolute() -> bytes:
 
 
 def outside_record() -> bytes:
-    return zipped({**members(), f"{NAME}/unlisted.py": b"evil = 1\n"})
+    return zip_bytes({**members(), f"{NAME}/unlisted.py": b"evil = 1\n"})
 
 
 def wrong_hash() -> bytes:
-    return zipped({**members(), f"{NAME}/__init__.py": b"changed = 1\n"})
+    return zip_bytes({**members(), f"{NAME}/__init__.py": b"changed = 1\n"})
 
 
 def no_record() -> bytes:
-    return zipped({path: data for path, data in members().items() if "RECORD" not in path})
+    return zip_bytes({path: data for path, data in members().items() if "RECORD" not in path})
 
 
 def script_that_climbs() -> bytes:
@@ -94,7 +94,7 @@ def script_that_climbs() -> bytes:
 
 def names_disagree() -> bytes:
     """The local header says another name than the central directory."""
-    body = bytearray(zipped(members()))
+    body = bytearray(zip_bytes(members()))
     at = body.index(b"my_package/__init__.py")
     body[at : at + 10] = b"no_package"
     return bytes(body)
@@ -110,7 +110,7 @@ def page() -> bytes:
 
 
 def link() -> bytes:
-    out = io.BytesIO(zipped(members()))
+    out = io.BytesIO(zip_bytes(members()))
     with zipfile.ZipFile(out, "a") as archive:
         info = zipfile.ZipInfo(f"{NAME}/link")
         info.external_attr = 0o120777 << 16
@@ -119,7 +119,7 @@ def link() -> bytes:
 
 
 def cut() -> bytes:
-    return zipped(members())[:-30]
+    return zip_bytes(members())[:-30]
 
 
 def other_metadata() -> bytes:
@@ -130,7 +130,7 @@ def other_metadata() -> bytes:
 
 def huge_count() -> bytes:
     """An end of the directory that claims 65,535 members."""
-    body = bytearray(zipped(members()))
+    body = bytearray(zip_bytes(members()))
     at = body.rindex(b"PK\x05\x06")
     body[at + 8 : at + 12] = struct.pack("<HH", 0xFFFF, 0xFFFF)
     return bytes(body)
@@ -169,7 +169,7 @@ def test_a_crafted_wheel_is_refused(
     assert answer.reason.startswith("Invalid file")
     assert len(answer.reason) > len(f"Invalid file {path.name}: ")
     assert served.get("/main/simple/my-package/").status_code == 404
-    assert list(served.registry.blobs.all()) == []
+    assert list(served.registry.blobs.list_all()) == []
     assert spooled(served) == []
 
 
@@ -272,8 +272,8 @@ def test_promotion_goes_through_the_gates_of_an_upload(place: Place, tmp_path: P
 
     registry, owner = place.registry, place.owner
     assert owner.user is not None
-    people.add_channel(registry, "owner", "stable", owner.user)
-    ann = people.add_user(registry, "operator", "ann")
+    accounts.add_channel(registry, "owner", "stable", owner.user)
+    ann = accounts.add_user(registry, "operator", "ann")
     administration.set_role(registry, "operator", "stable", ann, Action.UPLOAD)
     place.publish(make_wheel(tmp_path, "util1"), channel="stable")
     for name in ("utill", "acme-tools", "my_package"):
@@ -301,14 +301,14 @@ def test_equal_work_is_done_for_an_unknown_user_and_a_wrong_password(place: Plac
     """Both verify one argon2 hash, by the work of the processor: a pause is nobody's work."""
     import time
 
-    people.add_user(place.registry, "owner", "someone", "right-password")
+    accounts.add_user(place.registry, "owner", "someone", "right-password")
 
     def seconds(user: str) -> float:
         best = 9.0
         for _ in range(3):
             begun = time.process_time()
             with pytest.raises(Refused, match="Invalid user name or password"):
-                people.log_in(place.registry, user, "wrong")
+                accounts.log_in(place.registry, user, "wrong")
             best = min(best, time.process_time() - begun)
         return best
 

@@ -15,11 +15,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.factories.packages import make_wheel
 from tests.server.conftest import Place, new_place, serve
-from tests.server.packages import make_wheel
 from twofold.errors import TwofoldError
-from twofold.server.attestations import read_roots
-from twofold.server.registry import people
+from twofold.server.auth import accounts
+from twofold.server.auth.attestations import read_roots
 from twofold.server.settings import Settings
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -182,8 +182,8 @@ def strict(tmp_path: Path, root: Authority) -> Any:
     place = new_place(Settings(tmp_path / "registry", trust_root=pem))
     assert place.owner.user is not None
     publisher = {"iss": ISSUER, "repository": "org/project", "workflow_ref": WORKFLOW}
-    request = people.TokenRequest("a run", application={"publisher": publisher})
-    token, _ = people.give_token(place.registry, "operator", place.owner.user, request)
+    request = accounts.TokenRequest("a run", application={"publisher": publisher})
+    token, _ = accounts.issue_token_for(place.registry, "operator", place.owner.user, request)
     with serve(place):
         yield place, token, middle
     place.registry.database.close()

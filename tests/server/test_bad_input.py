@@ -13,16 +13,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.factories.packages import make_conda, make_wheel
 from tests.server.conftest import Place, new_place, serve
-from tests.server.packages import make_conda, make_wheel
-from tests.server.stores import S3, PostgreSQL
+from tests.servers.stores import S3, PostgreSQL
 from twofold.server.settings import Settings
 
 STORES = ["sqlite+files", pytest.param("postgresql+s3", marks=pytest.mark.slow)]
 
 
 @pytest.fixture(scope="module", params=STORES)
-def told(
+def shared_place(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Wire]:
     """One registry for the whole module: whatever is sent, it goes on."""
@@ -132,20 +132,20 @@ PLACES = [
 
 @pytest.mark.parametrize(("method", "pattern"), PLACES)
 def test_names_in_addresses_are_refused_however_they_are_encoded(
-    told: Wire, method: str, pattern: str
+    shared_place: Wire, method: str, pattern: str
 ) -> None:
     for name in NAMES:
         address = pattern.format(name)
-        answer, _ = told.send(method, address)
+        answer, _ = shared_place.send(method, address)
         if answer.status in (301, 308):  # to the normalised name
             assert answer.headers["set-cookie"] is None
             continue
-        told.refused(method, address)
+        shared_place.refused(method, address)
 
 
-def test_a_search_for_what_no_name_holds_finds_nothing_or_is_refused(told: Wire) -> None:
+def test_a_search_for_what_no_name_holds_finds_nothing_or_is_refused(shared_place: Wire) -> None:
     for word in NAMES:
-        answer, content = told.send("GET", f"/api/search?name={word}")
+        answer, content = shared_place.send("GET", f"/api/search?name={word}")
         assert answer.status in (200, 400), content
         assert answer.status == 400 or isinstance(json.loads(content), list)
 
@@ -184,13 +184,15 @@ CALLS = [
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
-def test_bodies_that_no_client_sends_are_refused(told: Wire, method: str, path: str) -> None:
+def test_bodies_that_no_client_sends_are_refused(
+    shared_place: Wire, method: str, path: str
+) -> None:
     for body in BODIES:
-        answer, content = told.send(method, path, body)
+        answer, content = shared_place.send(method, path, body)
         where = f"{method} {path} {body[:60]!r}: {answer.status} {content[:300]!r}"
         assert answer.status < 500, where
         if answer.status >= 400:
-            told.refused(method, path, body)
+            shared_place.refused(method, path, body)
 
 
 def json_values() -> st.SearchStrategy[object]:
@@ -216,13 +218,13 @@ FIELDS = st.sampled_from([*TOLD, *NAMED])
 )
 @given(call=st.sampled_from(CALLS), fields=st.dictionaries(FIELDS, json_values(), max_size=4))
 def test_any_json_is_answered_below_500(
-    told: Wire, call: tuple[str, str], fields: dict[str, object]
+    shared_place: Wire, call: tuple[str, str], fields: dict[str, object]
 ) -> None:
     body = json.dumps(fields).encode()
-    answer, content = told.send(*call, body)
+    answer, content = shared_place.send(*call, body)
     assert answer.status < 500, content
     if answer.status >= 400:
-        told.refused(*call, body)
+        shared_place.refused(*call, body)
 
 
 def form(*parts: bytes, boundary: bytes = b"B") -> bytes:
@@ -284,10 +286,10 @@ FORMS: dict[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize("case", FORMS)
 @pytest.mark.parametrize("path", ["/main/legacy/", "/main/upload"])
-def test_forms_that_no_client_sends_are_refused(told: Wire, path: str, case: str) -> None:
+def test_forms_that_no_client_sends_are_refused(shared_place: Wire, path: str, case: str) -> None:
     body, media = FORMS[case]
-    told.refused("POST", path, body, media=media)
-    assert not list(told.place.registry.spool.iterdir())
+    shared_place.refused("POST", path, body, media=media)
+    assert not list(shared_place.place.registry.spool.iterdir())
 
 
 @settings(
@@ -299,7 +301,7 @@ def test_forms_that_no_client_sends_are_refused(told: Wire, path: str, case: str
 )
 @given(data=st.data())
 def test_a_damaged_file_is_refused_and_never_a_fault_of_ours(
-    told: Wire, tmp_path: Path, data: st.DataObject
+    shared_place: Wire, tmp_path: Path, data: st.DataObject
 ) -> None:
     conda = data.draw(st.booleans())
     whole = make_conda(tmp_path / "c", "fuzz") if conda else make_wheel(tmp_path / "w", "fuzz")
@@ -309,7 +311,7 @@ def test_a_damaged_file_is_refused_and_never_a_fault_of_ours(
         content[place] = data.draw(st.integers(0, 255))
     content = content[: data.draw(st.sampled_from([len(content), len(content) // 2]))]
     body = form(*START, field("content", bytes(content), f'; filename="{whole.name}"'))
-    answer, said = told.send("POST", "/main/legacy/", body, media=FORM)
+    answer, said = shared_place.send("POST", "/main/legacy/", body, media=FORM)
     assert answer.status in (200, 400), said
 
 
@@ -327,18 +329,20 @@ def test_a_damaged_file_is_refused_and_never_a_fault_of_ours(
         "Basic YQBiOmM=",
     ],
 )
-def test_credentials_that_make_no_sense_are_refused_or_are_none(told: Wire, header: str) -> None:
-    answer, content = told.send("GET", "/api/user", Authorization=header)
+def test_credentials_that_make_no_sense_are_refused_or_are_none(
+    shared_place: Wire, header: str
+) -> None:
+    answer, content = shared_place.send("GET", "/api/user", Authorization=header)
     assert 400 <= answer.status < 500, content
-    told.refused("GET", "/api/user", Authorization=header)
+    shared_place.refused("GET", "/api/user", Authorization=header)
 
 
-def test_a_reason_neither_ends_the_status_line_nor_adds_a_header(told: Wire) -> None:
+def test_a_reason_neither_ends_the_status_line_nor_adds_a_header(shared_place: Wire) -> None:
     for name in ("x%0d%0aX-Evil:%20yes", "x%0aX-Evil:%20yes", "\\u2028", "%c2%85", "z" * 8000):
-        answer, _ = told.send("GET", f"/api/package/owner/{name}")
+        answer, _ = shared_place.send("GET", f"/api/package/owner/{name}")
         assert answer.headers["x-evil"] is None and len(answer.reason) <= 400
         body = json.dumps({"scopes": [name.replace("%0d", "\r").replace("%0a", "\n")]}).encode()
-        answer, _ = told.send("POST", "/api/authentications", body)
+        answer, _ = shared_place.send("POST", "/api/authentications", body)
         assert answer.status == 400 and answer.headers["x-evil"] is None
 
 
@@ -356,9 +360,11 @@ def test_a_reason_neither_ends_the_status_line_nor_adds_a_header(told: Wire) -> 
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(64),
     ],
 )
-def test_bytes_that_are_no_request_get_a_400_or_a_closed_line(told: Wire, request_: bytes) -> None:
+def test_bytes_that_are_no_request_get_a_400_or_a_closed_line(
+    shared_place: Wire, request_: bytes
+) -> None:
     try:
-        answer = raw(told.place, request_)
+        answer = raw(shared_place.place, request_)
     except (TimeoutError, ConnectionError):
         answer = b""
     assert not answer or answer.split()[1].startswith((b"4", b"3", b"2"))
@@ -366,4 +372,4 @@ def test_bytes_that_are_no_request_get_a_400_or_a_closed_line(told: Wire, reques
     if answer.startswith(b"HTTP/1.1 400"):
         assert b"application/problem+json" in head
         assert json.loads(body)["title"].encode() in head.split(b"\r\n")[0]
-    assert told.place.get("/healthz").status_code == 200
+    assert shared_place.place.get("/healthz").status_code == 200

@@ -6,8 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from tests.factories.packages import make_conda, make_sdist, make_wheel
 from tests.server.conftest import Place
-from tests.server.packages import make_conda, make_sdist, make_wheel
 
 
 def run(*words: str | Path, code: int = 0, **environment: str) -> str:

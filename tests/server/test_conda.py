@@ -12,14 +12,15 @@ import pytest
 import requests
 import zstandard
 
+from tests.factories.packages import make_conda, make_wheel
 from tests.server.conftest import Place
-from tests.server.packages import make_conda, make_wheel
 from twofold.conda_metadata import CondaPackage
 from twofold.convert import CondaOptions, convert_wheel
-from twofold.formats.conda import CondaWriter
-from twofold.server.registry import labelling, people
-from twofold.server.registry.labelling import Promotion, Selection
-from twofold_build.archive import Entry, content_of
+from twofold.formats.conda_writer import CondaWriter
+from twofold.server.auth import accounts
+from twofold.server.registry import labels
+from twofold.server.registry.labels import Promotion, Selection
+from twofold_build.archive import Entry, to_content
 
 
 def unpacked(body: bytes) -> dict[str, object]:
@@ -172,24 +173,24 @@ def test_labels_show_their_files_alone(served: Place, tmp_path: Path) -> None:
     served.upload(make_wheel(tmp_path, "one")).raise_for_status()
     served.upload(make_wheel(tmp_path, "two")).raise_for_status()
     registry, owner = served.registry, served.owner
-    labelling.label(registry, owner, "main", "test", Selection("one"))
+    labels.add_label(registry, owner, "main", "test", Selection("one"))
     assert set(records(served, "/main/label/test")) == {"one-1.0.0-py_0.conda"}
     assert "one-1.0.0" in served.get("/main/label/test/simple/one/").text
     assert served.get("/main/label/test/simple/two/").status_code == 404
-    labelling.unlabel(registry, owner, "main", "main", Selection("one"))
+    labels.unlabel(registry, owner, "main", "main", Selection("one"))
     assert set(records(served)) == {"two-1.0.0-py_0.conda"}
     assert "one-1.0.0" not in served.get("/main/simple/one/").text
-    labelling.remove_label(registry, owner, "main", "test")
+    labels.remove_label(registry, owner, "main", "test")
     assert served.get("/main/label/test/noarch/repodata.json").status_code == 404
 
 
 def test_promotion_carries_files_to_another_channel(served: Place, tmp_path: Path) -> None:
     registry, owner = served.registry, served.owner
     assert owner.user is not None
-    people.add_channel(registry, "owner", "stable", owner.user)
+    accounts.add_channel(registry, "owner", "stable", owner.user)
     served.upload(make_wheel(tmp_path)).raise_for_status()
     promotion = Promotion("main", "stable", Selection("my_package"))
-    assert len(labelling.promote(registry, owner, promotion)) == 2
+    assert len(labels.promote(registry, owner, promotion)) == 2
     assert records(served, "/stable").keys() == records(served).keys()
     assert "my_package-1.0.0" in served.get("/stable/simple/my-package/").text
     name = "my_package-1.0.0-py_0.conda"
@@ -199,7 +200,7 @@ def test_promotion_carries_files_to_another_channel(served: Place, tmp_path: Pat
 
 def test_a_private_channel_shows_nothing_without_a_token(served: Place, tmp_path: Path) -> None:
     assert served.owner.user is not None
-    people.add_channel(served.registry, "owner", "secret", served.owner.user, public=False)
+    accounts.add_channel(served.registry, "owner", "secret", served.owner.user, public=False)
     served.publish(make_wheel(tmp_path), "secret")
     for path in ("/secret/noarch/repodata.json", "/secret/simple/", "/secret/simple/my-package/"):
         assert served.get(path).status_code == 401
@@ -216,7 +217,7 @@ def test_rattler_solves_from_the_channel(served: Place, tmp_path: Path, address:
     from rattler import Gateway, SourceConfig
 
     assert served.owner.user is not None
-    people.add_channel(served.registry, "owner", "secret", served.owner.user, public=False)
+    accounts.add_channel(served.registry, "owner", "secret", served.owner.user, public=False)
     for channel in ("main", "secret"):
         served.publish(make_wheel(tmp_path, "my_package", "1.0"), channel)
     source = address.format(url=served.url, token=served.token)
@@ -245,7 +246,7 @@ def test_run_exports_of_a_package_are_listed(served: Place, tmp_path: Path) -> N
     )
     path = tmp_path / f"{package.stem}.conda"
     writer = CondaWriter(path, package)
-    writer.add(Entry("site-packages/lib.py"), content_of(b"x = 1\n"))
+    writer.add(Entry("site-packages/lib.py"), to_content(b"x = 1\n"))
     writer.close()
     assert send(served, path).status_code == 200
     told = served.get("/main/noarch/run_exports.json").json()["packages.conda"]

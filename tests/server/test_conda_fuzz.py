@@ -14,12 +14,12 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.factories.packages import make_conda, make_wheel
 from tests.server.conftest import Place, new_place, serve
-from tests.server.packages import make_conda, make_wheel
 from tests.server.test_bad_input import Wire, json_values
-from tests.server.upstream import Static, age, stand
+from tests.servers.upstream import StaticServer, add_upstream, set_old_time
+from twofold.server.proxy import upstream_simple
 from twofold.server.settings import Settings
-from twofold.server.upstreams import pypi
 
 BOUNDED = settings(
     max_examples=40,
@@ -31,21 +31,21 @@ BOUNDED = settings(
 
 
 @pytest.fixture(scope="module")
-def static(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Static]:
-    made = Static(tmp_path_factory.mktemp("fuzz-upstream"))
+def static(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StaticServer]:
+    made = StaticServer(tmp_path_factory.mktemp("fuzz-upstream"))
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory, static: Static) -> Iterator[Wire]:
+def shared_place(tmp_path_factory: pytest.TempPathFactory, static: StaticServer) -> Iterator[Wire]:
     """One registry for the whole module, its channel in front of two upstreams."""
     folder = tmp_path_factory.mktemp("fuzz")
     place = new_place(Settings(folder / "registry"))
     place.publish(make_conda(folder / "c", "mine"))
     place.publish(make_wheel(folder / "w", "own"))
-    stand(place, f"{static.url}/simple")
-    stand(place, f"{static.url}/channel", "conda")
+    add_upstream(place, f"{static.url}/simple")
+    add_upstream(place, f"{static.url}/channel", "conda")
     with serve(place):
         yield Wire(place)
     place.registry.database.close()
@@ -74,10 +74,10 @@ VALUES = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40
     headers=st.dictionaries(HEADERS, VALUES, max_size=2),
 )
 def test_any_address_and_any_header_is_answered_below_500(
-    told: Wire, method: str, words: list[str], headers: dict[str, str]
+    shared_place: Wire, method: str, words: list[str], headers: dict[str, str]
 ) -> None:
     path = "/" + "/".join(words)
-    answer, content = told.send(method, path, **headers)
+    answer, content = shared_place.send(method, path, **headers)
     assert answer.status < 500 or answer.status in (502, 503), (path, content)
     if answer.status >= 400 and method != "HEAD":
         assert json.loads(content)["error"] and "Traceback" not in content.decode()
@@ -86,7 +86,7 @@ def test_any_address_and_any_header_is_answered_below_500(
 def put(path: Path, body: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(body)
-    age(path)
+    set_old_time(path)
 
 
 def later(place: Place) -> None:
@@ -116,11 +116,11 @@ def asked(told: Wire, *paths: str) -> None:
     )
 )
 def test_any_page_of_an_index_upstream_is_survived(
-    told: Wire, static: Static, page: object
+    shared_place: Wire, static: StaticServer, page: object
 ) -> None:
     put(static.folder / "simple" / "spam" / "index.html", json.dumps(page).encode())
-    later(told.place)
-    asked(told, "/main/simple/spam/")
+    later(shared_place.place)
+    asked(shared_place, "/main/simple/spam/")
 
 
 FILES = st.fixed_dictionaries(
@@ -151,11 +151,11 @@ def test_any_files_on_a_page_of_json_are_survived(
             file["hashes"] = {"sha256": "ab" * 32}
     body = json.dumps({"files": files}).encode()
     try:
-        offers = pypi._of_json(body, "http://x/simple/spam/")
+        offers = upstream_simple._parse_json(body, "http://x/simple/spam/")
     except (ValueError, KeyError, TypeError, AttributeError):
         return  # told as an upstream that cannot be read
-    value = pypi.page("spam", None, [offer for offer in offers if offer.is_sound])
-    assert pypi.as_html(value) and pypi.as_json(value)
+    value = upstream_simple.merge_page("spam", None, [offer for offer in offers if offer.is_sound])
+    assert upstream_simple.render_html(value) and upstream_simple.render_json(value)
 
 
 @BOUNDED
@@ -176,7 +176,7 @@ def test_any_files_on_a_page_of_json_are_survived(
     raw=st.one_of(st.none(), st.binary(max_size=60)),
 )
 def test_any_list_of_shards_and_any_shard_is_survived(
-    told: Wire, static: Static, value: object, raw: bytes | None
+    shared_place: Wire, static: StaticServer, value: object, raw: bytes | None
 ) -> None:
     folder = static.folder / "channel" / "noarch"
     try:
@@ -184,9 +184,9 @@ def test_any_list_of_shards_and_any_shard_is_survived(
     except (OverflowError, ValueError):
         body = b"x"
     put(folder / "repodata_shards.msgpack.zst", body if raw is None else raw)
-    later(told.place)
-    asked(told, "/main/noarch/repodata_shards.msgpack.zst", "/main/noarch/spam-1-0.conda")
-    asked(told, f"/main/noarch/shards/{'ab' * 32}.msgpack.zst")
+    later(shared_place.place)
+    asked(shared_place, "/main/noarch/repodata_shards.msgpack.zst", "/main/noarch/spam-1-0.conda")
+    asked(shared_place, f"/main/noarch/shards/{'ab' * 32}.msgpack.zst")
 
 
 @BOUNDED
@@ -208,13 +208,15 @@ def test_any_list_of_shards_and_any_shard_is_survived(
         ),
     )
 )
-def test_any_repodata_of_an_upstream_is_survived(told: Wire, static: Static, value: object) -> None:
+def test_any_repodata_of_an_upstream_is_survived(
+    shared_place: Wire, static: StaticServer, value: object
+) -> None:
     body = json.dumps(value).encode()
     put(static.folder / "channel" / "noarch" / "repodata.json", body)
-    later(told.place)
-    asked(told, "/main/noarch/repodata.json", "/main/noarch/repodata.json.zst")
+    later(shared_place.place)
+    asked(shared_place, "/main/noarch/repodata.json", "/main/noarch/repodata.json.zst")
 
 
-def test_nothing_of_all_that_lies_in_the_spool(told: Wire) -> None:
-    spool: Path = told.place.registry.spool
+def test_nothing_of_all_that_lies_in_the_spool(shared_place: Wire) -> None:
+    spool: Path = shared_place.place.registry.spool
     assert not spool.exists() or list(spool.iterdir()) == []

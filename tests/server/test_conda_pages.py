@@ -14,27 +14,27 @@ import requests
 import zstandard
 from rattler.exceptions import SolverError
 
+from tests.clients.rattler import find_records, install_specs, list_versions, solve_specs
+from tests.factories.packages import make_conda, make_wheel
 from tests.server.conftest import Place, new_place
-from tests.server.packages import make_conda, make_wheel
-from tests.server.rattler_client import found, installed, solved, versions
 from twofold.conda_metadata import CondaPackage
 from twofold.errors import Refused
-from twofold.formats.conda import CondaWriter
+from twofold.formats.conda_writer import CondaWriter
 from twofold.server.clock import now
 from twofold.server.model import ANONYMOUS
 from twofold.server.registry import (
     administration,
-    changing,
-    labelling,
-    later_twins,
+    labels,
+    later_conversion,
+    lifecycle,
+    maintenance,
     notices,
-    upkeep,
 )
 from twofold.server.registry.administration import OPERATOR
-from twofold.server.registry.labelling import Promotion, Selection
-from twofold.server.registry.notices import Wording
+from twofold.server.registry.labels import Promotion, Selection
+from twofold.server.registry.notices import NoticeRequest
 from twofold.server.settings import Settings
-from twofold_build.archive import Entry, content_of
+from twofold_build.archive import Entry, to_content
 
 ENTRY = "Requires-Dist: {}"
 
@@ -59,7 +59,7 @@ def make_python(folder: Path) -> Path:
     path = folder / f"{package.stem}.conda"
     folder.mkdir(parents=True, exist_ok=True)
     writer = CondaWriter(path, package)
-    writer.add(Entry("share/python.txt"), content_of(b"python\n"))
+    writer.add(Entry("share/python.txt"), to_content(b"python\n"))
     writer.close()
     return path
 
@@ -80,7 +80,7 @@ def test_base_url_says_where_packages_lie_and_rattler_fetches_them_there(
     after = served.get("/main/noarch/repodata_shards.msgpack.zst")
     assert unpacked(after.content)["info"]["base_url"] == f"{mirror}/noarch/"
     assert after.headers["etag"] != before.headers["etag"]
-    (record,) = found(served.channel, "one", tmp_path)
+    (record,) = find_records(served.channel, "one", tmp_path)
     assert record.url == f"{mirror}/noarch/one-1.0-py_0.conda"
     rule(served, "base-url", "none")
     assert "base_url" not in served.get("/main/noarch/repodata.json").json()["info"]
@@ -101,9 +101,9 @@ def test_indexed_timestamp_is_set_once_and_read_by_rattler(served: Place, tmp_pa
     (record,) = served.get("/main/noarch/repodata.json").json()["packages.conda"].values()
     set_at = record["indexed_timestamp"]
     assert abs(set_at / 1000 - now().timestamp()) < 120
-    (read,) = found(served.channel, "one", tmp_path)
+    (read,) = find_records(served.channel, "one", tmp_path)
     assert str(set_at) in json.dumps(read.to_json()) or read.name.normalized == "one"
-    labelling.label(served.registry, served.owner, "main", "dev", Selection("one"))
+    labels.add_label(served.registry, served.owner, "main", "dev", Selection("one"))
     (again,) = served.get("/main/label/dev/noarch/repodata.json").json()["packages.conda"].values()
     assert again["indexed_timestamp"] == set_at
 
@@ -124,8 +124,8 @@ def test_a_shard_is_immutable_and_named_by_its_hash(served: Place, tmp_path: Pat
     assert "immutable" in old.headers["cache-control"]
     held = served.get(f"/main/noarch/shards/{first}.msgpack.zst", if_none_match=f'"{first}"')
     assert held.status_code == 304 and held.headers["etag"] == f'"{first}"'
-    assert versions(served.channel, "one", tmp_path) == ["1.0", "2.0"]
-    assert versions(served.channel, "one", tmp_path) == ["1.0", "2.0"]  # by a 304
+    assert list_versions(served.channel, "one", tmp_path) == ["1.0", "2.0"]
+    assert list_versions(served.channel, "one", tmp_path) == ["1.0", "2.0"]  # by a 304
 
 
 # Notices
@@ -133,9 +133,9 @@ def test_a_shard_is_immutable_and_named_by_its_hash(served: Place, tmp_path: Pat
 
 def test_notices_are_shown_until_they_expire_or_are_removed(served: Place) -> None:
     first = notices.add(
-        served.registry, OPERATOR, "main", Wording("Moving on Friday", "warning", 2)
+        served.registry, OPERATOR, "main", NoticeRequest("Moving on Friday", "warning", 2)
     )
-    notices.add(served.registry, OPERATOR, "main", Wording("New mirror"))
+    notices.add(served.registry, OPERATOR, "main", NoticeRequest("New mirror"))
     told = served.get("/main/notices.json").json()["notices"]
     assert [(one["message"], one["level"]) for one in told] == [
         ("Moving on Friday", "warning"),
@@ -150,13 +150,13 @@ def test_notices_are_shown_until_they_expire_or_are_removed(served: Place) -> No
     with pytest.raises(Refused, match="has no notice"):
         notices.remove(served.registry, OPERATOR, "main", first.id + "x")
     with pytest.raises(Refused, match="admin"):
-        notices.add(served.registry, ANONYMOUS, "main", Wording("x"))
+        notices.add(served.registry, ANONYMOUS, "main", NoticeRequest("x"))
 
 
 @pytest.mark.parametrize("message", ["", "two\nlines", "\x1b[31mred", "x" * 1001])
 def test_a_notice_is_one_line_that_a_terminal_can_show(place: Place, message: str) -> None:
     with pytest.raises(Refused, match="one line"):
-        notices.add(place.registry, OPERATOR, "main", Wording(message))
+        notices.add(place.registry, OPERATOR, "main", NoticeRequest(message))
 
 
 def test_the_command_line_adds_lists_and_removes_notices(
@@ -211,7 +211,7 @@ def test_wheels_are_listed_as_v3_records_where_that_is_switched_on(
     (in_shard,) = shard["v3"]["whl"].values()
     assert in_shard["sha256"].hex() == record["sha256"]
     assert {**in_shard, "sha256": record["sha256"]} == record
-    read = {record.url: record for record in found(served.channel, "spam", tmp_path)}
+    read = {record.url: record for record in find_records(served.channel, "spam", tmp_path)}
     twins = {f"{served.channel}/noarch/{name}" for name in plain.json()["packages.conda"]}
     assert set(read) == {address, *twins}  # rattler knows both
     assert any("when=" in spec for spec in read[address].depends)
@@ -233,9 +233,9 @@ def test_v3_records_follow_every_change_of_their_wheels(served: Place, tmp_path:
         "waits-1.0-py3_none_any_0",
     }
     assert listed("/label/pre") == {"spam-3.0rc1-py3_none_any_0"}
-    assert upkeep.verify(served.registry).is_sound
-    changing.yank(served.registry, served.owner, "main", "spam", "2.0")
-    changing.delete_release(served.registry, served.owner, "main", "waits")
+    assert maintenance.verify(served.registry).is_sound
+    lifecycle.yank(served.registry, served.owner, "main", "spam", "2.0")
+    lifecycle.delete_release(served.registry, served.owner, "main", "waits")
     assert listed() == {"spam-1.0-py3_none_any_0"}
     rule(served, "v3", "no")
     assert listed() == set() and names(served) == {"spam-1.0-py_0.conda"}
@@ -279,7 +279,7 @@ def administration_log(place: Place) -> list[Any]:
     from twofold.server.store import audit
 
     with place.registry.database.read() as db:
-        return list(audit.changes(db, audit.Span()))
+        return list(audit.list_entries(db, audit.AuditQuery()))
 
 
 def test_waiting_twins_take_the_labels_and_the_yank_that_their_wheels_have_by_then(
@@ -287,14 +287,14 @@ def test_waiting_twins_take_the_labels_and_the_yank_that_their_wheels_have_by_th
 ) -> None:
     served.publish(make_wheel(tmp_path, "spam", "1.0", ENTRY.format("eggs[fast]")))
     served.publish(make_wheel(tmp_path, "spam", "2.0", ENTRY.format("eggs[fast]")))
-    labelling.label(served.registry, served.owner, "main", "dev", Selection("spam"))
-    changing.yank(served.registry, served.owner, "main", "spam", "2.0")
-    changing.delete_release(served.registry, served.owner, "main", "spam", "1.0")
+    labels.add_label(served.registry, served.owner, "main", "dev", Selection("spam"))
+    lifecycle.yank(served.registry, served.owner, "main", "spam", "2.0")
+    lifecycle.delete_release(served.registry, served.owner, "main", "spam", "1.0")
     served.publish(make_wheel(tmp_path, "eggs", "2.0"))
     assert names(served) == {"eggs-2.0-py_0.conda"}
-    changing.unyank(served.registry, served.owner, "main", "spam", "2.0")
+    lifecycle.unyank(served.registry, served.owner, "main", "spam", "2.0")
     assert "spam-2.0-py_0.conda" in names(served) & names(served, "/main/label/dev")
-    made, missing = later_twins.make_all(served.registry, "main")
+    made, missing = later_conversion.reconvert_all(served.registry, "main")
     assert (made, missing) == ([], {})
 
 
@@ -307,15 +307,15 @@ def test_conda_takes_a_pre_release_only_when_it_is_promoted(served: Place, tmp_p
     served.publish(make_wheel(tmp_path, "spam", "2.0rc1"))
 
     def chosen(source: str) -> str:
-        records = solved(source, ["spam"], tmp_path / "solve")
+        records = solve_specs(source, ["spam"], tmp_path / "solve")
         return next(str(r.version) for r in records if r.name.normalized == "spam")
 
     assert chosen(served.channel) == "1.0"
-    assert versions(f"{served.channel}/label/pre", "spam", tmp_path) == ["2.0rc1"]
+    assert list_versions(f"{served.channel}/label/pre", "spam", tmp_path) == ["2.0rc1"]
     promotion = Promotion("main", "main", Selection("spam", "2.0rc1"), "pre", "main")
-    labelling.promote(served.registry, served.owner, promotion)
-    assert versions(served.channel, "spam", tmp_path) == ["1.0", "2.0rc1"]
-    prefix = installed(served.channel, ["spam ==2.0rc1"], tmp_path / "install")
+    labels.promote(served.registry, served.owner, promotion)
+    assert list_versions(served.channel, "spam", tmp_path) == ["1.0", "2.0rc1"]
+    prefix = install_specs(served.channel, ["spam ==2.0rc1"], tmp_path / "install")
     assert list(prefix.rglob("spam/__init__.py"))
 
 
@@ -327,24 +327,24 @@ def test_a_yanked_release_is_out_of_the_solvers_sight_but_stays_at_its_address(
         served.publish(make_wheel(tmp_path, "spam", version))
     address = "/main/noarch/spam-2.0-py_0.conda"
     before = served.get(address).content
-    assert versions(served.channel, "spam", tmp_path) == ["1.0", "2!1.0", "2.0"]
+    assert list_versions(served.channel, "spam", tmp_path) == ["1.0", "2!1.0", "2.0"]
     for version in ("2.0", "2!1.0"):
-        changing.yank(served.registry, served.owner, "main", "spam", version, "broken")
-    assert versions(served.channel, "spam", tmp_path) == ["1.0"]
+        lifecycle.yank(served.registry, served.owner, "main", "spam", version, "broken")
+    assert list_versions(served.channel, "spam", tmp_path) == ["1.0"]
     with pytest.raises(SolverError):
-        solved(served.channel, ["spam ==2.0"], tmp_path)
+        solve_specs(served.channel, ["spam ==2.0"], tmp_path)
     assert served.get(address).content == before  # for those who have locked it
-    changing.unyank(served.registry, served.owner, "main", "spam", "2.0")
-    assert versions(served.channel, "spam", tmp_path) == ["1.0", "2.0"]
+    lifecycle.unyank(served.registry, served.owner, "main", "spam", "2.0")
+    assert list_versions(served.channel, "spam", tmp_path) == ["1.0", "2.0"]
 
 
 def test_a_deleted_release_is_gone_in_both_worlds(served: Place, tmp_path: Path) -> None:
     served.publish(make_wheel(tmp_path, "spam", "1.0"))
     served.publish(make_wheel(tmp_path, "spam", "2.0"))
-    assert versions(served.channel, "spam", tmp_path) == ["1.0", "2.0"]
-    changing.delete_release(served.registry, served.owner, "main", "spam", "2.0")
-    assert versions(served.channel, "spam", tmp_path) == ["1.0"]
+    assert list_versions(served.channel, "spam", tmp_path) == ["1.0", "2.0"]
+    lifecycle.delete_release(served.registry, served.owner, "main", "spam", "2.0")
+    assert list_versions(served.channel, "spam", tmp_path) == ["1.0"]
     assert served.get("/main/noarch/spam-2.0-py_0.conda").status_code == 404
     assert "spam-2.0" not in served.get("/main/simple/spam/").text
-    changing.delete_release(served.registry, served.owner, "main", "spam")
-    assert versions(served.channel, "spam", tmp_path) == []
+    lifecycle.delete_release(served.registry, served.owner, "main", "spam")
+    assert list_versions(served.channel, "spam", tmp_path) == []

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.factories.packages import make_conda, make_sdist, make_wheel
 from tests.server.conftest import Place, new_place, serve
-from tests.server.packages import make_conda, make_sdist, make_wheel
-from tests.server.stores import PostgreSQL, s3_server
 from tests.server.test_serve import everything, server, upload
+from tests.servers.stores import PostgreSQL, s3_server
 from twofold.errors import Refused
 from twofold.server.app import open_registry
-from twofold.server.registry import upkeep
+from twofold.server.registry import maintenance
 from twofold.server.settings import Settings
 
 
@@ -45,7 +45,7 @@ def test_a_mutated_file_is_taken_or_refused_but_never_breaks_the_registry(
         place.publish(path)
     except Refused as refusal:
         assert 400 <= refusal.status < 500
-    assert upkeep.verify(place.registry).is_sound
+    assert maintenance.verify(place.registry).is_sound
 
 
 def test_a_database_that_stops_and_starts_is_told_and_its_return_is_enough(
@@ -69,7 +69,7 @@ def test_a_database_that_stops_and_starts_is_told_and_its_return_is_enough(
         assert place.get("/readyz").status_code == 200
         assert place.upload(wheel).status_code == 200
         assert len(place.get("/main/noarch/repodata.json").json()["packages.conda"]) == 1
-    assert upkeep.verify(place.registry).is_sound
+    assert maintenance.verify(place.registry).is_sound
     place.registry.database.close()
 
 
@@ -95,7 +95,7 @@ def test_an_object_store_that_stops_and_starts_is_told_and_its_return_is_enough(
             assert place.get("/readyz").status_code == 200
             assert place.upload(wheel).status_code == 200
             assert len(place.get("/main/noarch/repodata.json").json()["packages.conda"]) == 2
-        assert upkeep.verify(place.registry).is_sound
+        assert maintenance.verify(place.registry).is_sound
 
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="a file system of one's own")
@@ -137,7 +137,7 @@ def test_a_full_disk_is_told_with_507_and_works_again_once_there_is_space(tmp_pa
         assert len(everything(url)) == 8
         shutil.copytree(seen / "data", tmp_path / "out")
     registry = open_registry(Settings(tmp_path / "out"))
-    assert upkeep.verify(registry).is_sound
+    assert maintenance.verify(registry).is_sound
     assert list(registry.spool.iterdir()) == []
     registry.database.close()
 
@@ -183,10 +183,10 @@ def test_what_a_kill_left_behind_is_swept_after_a_day(place: Place, tmp_path: Pa
     left = [spool / "upload-x" / "x.whl", spool / "form-y", folder / "blobs" / ".z.1.2.part"]
     for path in left:
         path.write_bytes(b"x")
-    upkeep.sweep(place.registry)
+    maintenance.collect_garbage(place.registry)
     assert all(path.exists() for path in left)
     for path in (*left, spool / "upload-x"):
         os.utime(path, (1, 1))
-    upkeep.sweep(place.registry)
+    maintenance.collect_garbage(place.registry)
     assert not any(path.exists() for path in left)
-    assert upkeep.verify(place.registry).is_sound
+    assert maintenance.verify(place.registry).is_sound

@@ -13,15 +13,16 @@ import pytest
 import zstandard
 from sqlalchemy import insert
 
+from tests.factories.packages import make_wheel
 from tests.server.conftest import Place, new_place
-from tests.server.packages import make_wheel
 from twofold.index import repodata
 from twofold.server.app import open_registry
 from twofold.server.clock import now
 from twofold.server.model import View
-from twofold.server.registry import Registry, changing, conda_pages, following_pages
-from twofold.server.registry.following_pages import Wanted
-from twofold.server.rendering.shard_list import BUCKET, ShardList
+from twofold.server.pages import conda_pages, page_refresh
+from twofold.server.pages.page_refresh import PageKey
+from twofold.server.pages.shard_index_builder import BUCKET_SIZE, ShardIndexBuilder
+from twofold.server.registry import Registry, lifecycle
 from twofold.server.store import channels, pages
 from twofold.server.store.schema import files, labels, projects, shards
 
@@ -33,7 +34,7 @@ def fill(registry: Registry, count: int) -> None:
     at, numbers = "2026-01-01T00:00:00.000000Z", range(1, count + 1)
     names = [{"channel_id": 1, "created_at": at, "name": f"name{n}"} for n in numbers]
     with registry.database.write() as db:
-        channels.next_serial(db, 1)
+        channels.take_serial(db, 1)
         db.execute(
             insert(projects),
             [
@@ -108,9 +109,9 @@ def test_adding_yanking_and_deleting_cost_the_database_as_much_in_a_large_channe
                 if verb == "publish":
                     mine.publish(make_wheel(tmp_path / "in", "added"))
                 elif verb == "yank":
-                    changing.yank(mine.registry, mine.owner, "main", "added", "1.0.0")
+                    lifecycle.yank(mine.registry, mine.owner, "main", "added", "1.0.0")
                 else:
-                    changing.delete_release(mine.registry, mine.owner, "main", "added")
+                    lifecycle.delete_release(mine.registry, mine.owner, "main", "added")
                 work[size].append(steps[0] - before)
         mine.registry.database.close()
     for small, large in zip(work[50], work[5000], strict=True):
@@ -118,21 +119,21 @@ def test_adding_yanking_and_deleting_cost_the_database_as_much_in_a_large_channe
 
 
 def test_the_patched_list_of_shards_is_what_the_index_would_pack() -> None:
-    hashes = {f"name{n}": f"{n:064x}" for n in range(3 * BUCKET)}
-    made = ShardList()
+    hashes = {f"name{n}": f"{n:064x}" for n in range(3 * BUCKET_SIZE)}
+    made = ShardIndexBuilder()
     made.change(hashes.items())
     changes = {"name7": "f" * 64, "aaa": "1" * 64, "zzz": "2" * 64, "name9": ""}
-    changes |= {f"name1{n:05}": f"{n:064x}" for n in range(2 * BUCKET)}
+    changes |= {f"name1{n:05}": f"{n:064x}" for n in range(2 * BUCKET_SIZE)}
     made.change(changes.items())
     hashes |= changes
     del hashes["name9"]
     at = datetime(2026, 1, 1, tzinfo=UTC)
     raw = {name: bytes.fromhex(sha256) for name, sha256 in hashes.items()}
-    expected = repodata.shard_index("noarch", raw, created_at=at)
-    assert _unpacked(made.page("noarch", at)) == _unpacked(expected)
+    expected = repodata.make_shard_index("noarch", raw, created_at=at)
+    assert _unpacked(made.render("noarch", at)) == _unpacked(expected)
     made.change((name, "") for name in hashes)
-    assert _unpacked(made.page("noarch", at)) == _unpacked(
-        repodata.shard_index("noarch", {}, created_at=at)
+    assert _unpacked(made.render("noarch", at)) == _unpacked(
+        repodata.make_shard_index("noarch", {}, created_at=at)
     )
 
 
@@ -149,7 +150,8 @@ def test_two_servers_give_the_same_shard_index_with_the_same_etag(
     for number in range(3):
         (place, other)[number % 2].publish(make_wheel(tmp_path, f"p{number}"))
         told = [
-            conda_pages.repodata(one.registry, view, "noarch", SHARDS)[0] for one in (place, other)
+            conda_pages.get_repodata(one.registry, view, "noarch", SHARDS)[0]
+            for one in (place, other)
         ]
         assert told[0].body == told[1].body
         assert told[0].etag == told[1].etag
@@ -161,16 +163,16 @@ def test_a_large_page_is_rendered_by_one_of_several_servers_and_then_rests(
 ) -> None:
     place.publish(make_wheel(tmp_path))
     database, at = place.registry.database, now()
-    conda_pages.repodata(place.registry, View(place.owner, "main"), "noarch", "repodata.json")
+    conda_pages.get_repodata(place.registry, View(place.owner, "main"), "noarch", "repodata.json")
     with database.read() as db:
-        channel = place.registry.looking(db, place.owner, "main")
-    wanted = Wanted(channel, "main", "noarch", "repodata.json")
+        channel = place.registry.authorized_read(db, place.owner, "main")
+    wanted = PageKey(channel, "main", "noarch", "repodata.json")
     turns: list[float] = []
 
     def ask() -> None:
         with database.write() as db:
             until = at + timedelta(seconds=60)
-            turns.append(pages.take_turn(db, channel.id, wanted.key, at, until))
+            turns.append(pages.acquire_page_lease(db, channel.id, wanted.text, at, until))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
@@ -180,28 +182,28 @@ def test_a_large_page_is_rendered_by_one_of_several_servers_and_then_rests(
     assert sorted(turns)[0] == 0
     assert [turn > 0 for turn in sorted(turns)] == [False] + [True] * 7
     with database.write() as db:
-        pages.end_turn(db, channel.id, wanted.key, at + timedelta(seconds=1))
+        pages.extend_page_lease(db, channel.id, wanted.text, at + timedelta(seconds=1))
         later = at + timedelta(seconds=2)
-        assert pages.take_turn(db, channel.id, wanted.key, later, later) == 0
+        assert pages.acquire_page_lease(db, channel.id, wanted.text, later, later) == 0
 
 
 def test_a_large_repodata_follows_a_change_though_nobody_asks_for_it(
     served: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following_pages, "LARGE", 1)
+    monkeypatch.setattr(page_refresh, "LARGE_PAGE", 1)
     served.publish(make_wheel(tmp_path, "one"))
     assert served.get("/main/noarch/repodata.json").status_code == 200
     served.publish(make_wheel(tmp_path, "two"))
     with served.registry.database.read() as db:
-        channel = served.registry.looking(db, served.owner, "main")
-    wanted = Wanted(channel, "main", "noarch", "repodata.json")
+        channel = served.registry.authorized_read(db, served.owner, "main")
+    wanted = PageKey(channel, "main", "noarch", "repodata.json")
     for _ in range(600):
         with served.registry.database.read() as db:
             if wanted.is_fresh(db):
                 break
         threading.Event().wait(0.05)
     with served.registry.database.read() as db:
-        kept = pages.page(db, channel.id, wanted.key)
+        kept = pages.find_page(db, channel.id, wanted.text)
     assert kept is not None
     assert len(json.loads(kept.body)["packages.conda"]) == 2
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.server.mixture import Worker, look
 from tests.server.test_serve import server, words_of
+from tests.server.workload import Worker, check_pages
 from twofold.server.app import open_registry
-from twofold.server.registry import upkeep
+from twofold.server.registry import maintenance
 from twofold.server.settings import Settings
 
 
@@ -34,7 +34,7 @@ def test_a_kill_at_any_moment_loses_nothing_acknowledged_and_shows_nothing_half_
                 requests.post(
                     f"{url}/api/manage/channels", json=made, auth=login, timeout=120
                 ).raise_for_status()
-            look(url, workers)
+            check_pages(url, workers)
             assert_sound(store)
             if kills == rounds:
                 break
@@ -71,6 +71,6 @@ def wait_for_changes(workers: list[Worker], count: int) -> None:
 def assert_sound(store: Settings) -> None:
     """As `twofold admin verify`: every object whole, every page as the records are."""
     registry = open_registry(store)
-    verdict = upkeep.verify(registry)
+    verdict = maintenance.verify(registry)
     registry.database.close()
     assert verdict.is_sound, verdict

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 import trustme
 
+from tests.factories.packages import make_wheel
 from tests.server.conftest import Place, serve
-from tests.server.packages import make_wheel
 from tests.server.test_management import Api, member
-from tests.server.upstream import Static
+from tests.servers.upstream import StaticServer
 from twofold.server.model import Action
 
 HOST = "upstream.example.test"
@@ -60,11 +60,11 @@ def _pass_on(source: socket.socket, target: socket.socket) -> None:
 
 
 @pytest.fixture
-def upstream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Static]:
+def upstream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StaticServer]:
     """An index over TLS, behind the proxy of the environment; `asked` of it is as in `Static`."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    static = Static(tmp_path / "static")
+    static = StaticServer(tmp_path / "static")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(HOST).configure_cert(context)
     static.server.socket = context.wrap_socket(static.server.socket, server_side=True)
@@ -85,10 +85,10 @@ def upstream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Static
 
 
 def test_an_upstream_set_over_http_is_asked_listed_replaced_and_removed(
-    place: Place, upstream: Static, tmp_path: Path
+    place: Place, upstream: StaticServer, tmp_path: Path
 ) -> None:
     spam, secret = make_wheel(tmp_path, "spam"), make_wheel(tmp_path, "acme_secret")
-    upstream.offer(spam, secret)
+    upstream.publish(spam, secret)
     with serve(place):
         api = Api(place)
         told = api("PUT", f"{HERE}/pypi", url=f"{URL}/", private_prefixes=["ACME-*"])
@@ -101,8 +101,8 @@ def test_an_upstream_set_over_http_is_asked_listed_replaced_and_removed(
         assert place.get(address).content == spam.read_bytes()
         assert place.get("/main/noarch/spam-1.0.0-py_0.conda").status_code == 200
         assert place.get("/main/simple/acme-secret/").status_code == 404
-        assert upstream.asked
-        assert not any("acme" in path for path in upstream.asked)
+        assert upstream.requested
+        assert not any("acme" in path for path in upstream.requested)
 
         replaced = api("PUT", f"{HERE}/pypi", url="https://other.example.test/simple")
         assert api("GET", HERE) == [replaced]
@@ -114,7 +114,7 @@ def test_an_upstream_set_over_http_is_asked_listed_replaced_and_removed(
         assert actions[-1] == "remove-upstream"
 
 
-def test_what_is_no_upstream_is_refused_with_a_reason(place: Place, upstream: Static) -> None:
+def test_what_is_no_upstream_is_refused_with_a_reason(place: Place, upstream: StaticServer) -> None:
     with serve(place):
         api = Api(place)
         for url, status, code in (
@@ -134,4 +134,4 @@ def test_what_is_no_upstream_is_refused_with_a_reason(place: Place, upstream: St
             answer = admin.send(method, f"{HERE}/pypi", **fields)
             assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
         assert api("GET", HERE) == []
-    assert upstream.asked == []
+    assert upstream.requested == []

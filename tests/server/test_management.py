@@ -10,14 +10,15 @@ from typing import Any
 
 import requests
 
+from tests.factories.packages import make_wheel
 from tests.server.conftest import Place
-from tests.server.packages import make_wheel
 from twofold.server.app import create_app
+from twofold.server.auth import accounts
+from twofold.server.auth.required_roles import RequiredRole
 from twofold.server.model import Action
-from twofold.server.registry import administration, people
-from twofold.server.registry.managing import Needs
+from twofold.server.registry import administration
 from twofold.server.web.management import CALLS
-from twofold.server.web.management.calls import BASE
+from twofold.server.web.management.endpoints import BASE
 
 
 class Api:
@@ -46,10 +47,10 @@ class Api:
 
 def member(place: Place, name: str, role: Action | None = None) -> str:
     """The token of a new user with a role in `main`."""
-    user = people.add_user(place.registry, "operator", name)
+    user = accounts.add_user(place.registry, "operator", name)
     if role is not None:
         administration.set_role(place.registry, "operator", "main", user, role)
-    return people.give_token(place.registry, "operator", user, people.TokenRequest("t"))[0]
+    return accounts.issue_token_for(place.registry, "operator", user, accounts.TokenRequest("t"))[0]
 
 
 def test_every_route_is_in_the_document_and_every_call_of_it_is_a_route(place: Place) -> None:
@@ -183,15 +184,15 @@ def test_every_call_asks_for_its_right(served: Place, tmp_path: Path) -> None:
     for name, walked, fields in WALK:
         call = calls[name]
         path = walked.replace("/ann", "/owner").replace("stable", "main")
-        if call.needs is not Needs.READ:
+        if call.required_role is not RequiredRole.READ:
             assert nobody.send(call.method, path, **fields).status_code == 401, name
-        if call.needs not in (Needs.READ, Needs.LOGIN):
+        if call.required_role not in (RequiredRole.READ, RequiredRole.LOGIN):
             assert reader.send(call.method, path, **fields).status_code == 403, name
     assert len(Api(served)("GET", "/log")) == before
 
 
 def test_a_channels_administrator_looks_after_it_and_nothing_else(served: Place) -> None:
-    people.add_channel(served.registry, "owner", "other", served.owner.user)  # type: ignore[arg-type]
+    accounts.add_channel(served.registry, "owner", "other", served.owner.user)  # type: ignore[arg-type]
     api = Api(served, member(served, "ann", Action.ADMIN))
     api("PATCH", "/channels/main", deletion="never", keep=3)
     assert api.send("PATCH", "/channels/main", quota=5).status_code == 403
@@ -312,5 +313,7 @@ def test_a_body_that_is_not_json_is_told_so(served: Place) -> None:
 def test_the_documentation_lists_every_call() -> None:
     page = Path(__file__).parents[2] / "docs" / "reference" / "management-api.md"
     told = [line for line in page.read_text(encoding="utf-8").splitlines() if line[:3] == "| `"]
-    rows = [f"| `{call.method} {call.path}` | {call.text} | {call.needs} |" for call in CALLS]
+    rows = [
+        f"| `{call.method} {call.path}` | {call.summary} | {call.required_role} |" for call in CALLS
+    ]
     assert told == rows

@@ -9,16 +9,19 @@ from typing import Any
 
 import pytest
 
+from tests.factories.packages import make_wheel
 from tests.server.conftest import Place
-from tests.server.packages import make_wheel
 from twofold.errors import Refused
+from twofold.server.auth import accounts
 from twofold.server.model import Action, Actor, User, View
-from twofold.server.registry import administration, changing, looking, people
-from twofold.server.registry.publishing import Upload, publish
+from twofold.server.registry import administration, lifecycle, queries
+from twofold.server.registry.publish import Upload, publish
 
 
 def namespace(place: Place, project: str, label: str = "main") -> Mapping[str, Any] | None:
-    page, _ = looking.simple_page(place.registry, View(place.owner, "main", label), project, "json")
+    page, _ = queries.get_simple_page(
+        place.registry, View(place.owner, "main", label), project, "json"
+    )
     told: Mapping[str, Any] | None = json.loads(page.body)["namespace"]
     return told
 
@@ -36,7 +39,7 @@ def upload_as(place: Place, user: User, wheel: Path) -> None:
 @pytest.fixture
 def guest(place: Place) -> User:
     """Somebody who may upload to `main`."""
-    user = people.add_user(place.registry, "operator", "guest")
+    user = accounts.add_user(place.registry, "operator", "guest")
     administration.set_role(place.registry, "operator", "main", user, Action.UPLOAD)
     return user
 
@@ -45,7 +48,7 @@ def test_a_page_follows_its_prefix_reserved_moved_and_freed(
     place: Place, guest: User, tmp_path: Path
 ) -> None:
     registry = place.registry
-    team = people.add_user(registry, "operator", "team", kind="organisation")
+    team = accounts.add_user(registry, "operator", "team", kind="organisation")
     for name in ("acme", "acme-web-tools", "acmeware"):
         upload_as(place, guest, make_wheel(tmp_path, name))
 
@@ -67,7 +70,7 @@ def test_a_page_follows_its_prefix_reserved_moved_and_freed(
 
 def test_a_page_follows_who_may_use_the_grant(place: Place, guest: User, tmp_path: Path) -> None:
     registry = place.registry
-    team = people.add_user(registry, "operator", "team", kind="organisation")
+    team = accounts.add_user(registry, "operator", "team", kind="organisation")
     upload_as(place, guest, make_wheel(tmp_path, "acme-tools"))
     administration.reserve_prefix(registry, "operator", "main", "acme", team)
     told = [namespace(place, "acme-tools")]
@@ -85,9 +88,9 @@ def test_every_page_of_a_project_tells_it_after_any_change(place: Place, tmp_pat
     administration.reserve_prefix(registry, "operator", "main", "acme", owner.user)
     place.publish(make_wheel(tmp_path, "acme-tools"), labels=frozenset({"main", "test"}))
     assert namespace(place, "acme-tools") == namespace(place, "acme-tools", "test")
-    changing.yank(registry, owner, "main", "acme-tools", "1.0.0", "broken")
+    lifecycle.yank(registry, owner, "main", "acme-tools", "1.0.0", "broken")
     assert namespace(place, "acme-tools") == under("acme", True)
-    changing.delete_release(registry, owner, "main", "acme-tools")
+    lifecycle.delete_release(registry, owner, "main", "acme-tools")
     assert namespace(place, "acme-tools") == under("acme", True)
     administration.reserve_prefix(registry, "operator", "main", "acme", None)
     assert namespace(place, "acme-tools") is namespace(place, "acme-tools", "test") is None
@@ -103,5 +106,5 @@ def test_no_way_to_begin_a_project_leads_past_a_prefix(
         upload_as(place, guest, make_wheel(tmp_path, "acme-tools"))
     assert (refused.value.code, refused.value.status) == ("private-prefix", 403)
     with pytest.raises(Refused, match="reserved"):
-        changing.describe_project(registry, Actor(guest), "main", "acme-tools", {"summary": "x"})
-    assert looking.projects(registry, place.owner, "main") == []
+        lifecycle.describe_project(registry, Actor(guest), "main", "acme-tools", {"summary": "x"})
+    assert queries.list_projects(registry, place.owner, "main") == []

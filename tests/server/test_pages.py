@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.factories.packages import make_conda, make_wheel
 from tests.server.conftest import Place
-from tests.server.packages import make_conda, make_wheel
-from twofold.server.registry import changing, labelling, people
-from twofold.server.registry.labelling import Selection
-from twofold.server.rendering.description import rendered
+from twofold.server.auth import accounts
+from twofold.server.pages.description import render_description
+from twofold.server.registry import labels, lifecycle
+from twofold.server.registry.labels import Selection
 
 
 class Tags(HTMLParser):
@@ -76,17 +77,17 @@ EVIL = [
 @pytest.mark.parametrize("kind", ["text/markdown", "text/x-rst", "", "text/plain", "text/html"])
 def test_a_description_can_do_no_harm(kind: str) -> None:
     for text in EVIL:
-        html = rendered(text, kind)
+        html = render_description(text, kind)
         assert is_harmless(html), html[:300]
         assert "root:" not in html
 
 
 def test_a_description_is_rendered_as_it_says_and_shown_as_it_is_otherwise() -> None:
-    assert ">Hi<" in rendered("# Hi", "text/markdown; charset=UTF-8; variant=GFM")
-    assert "<em>hi</em>" in rendered("*hi*", "text/x-rst")
-    assert rendered("*hi* <b>", "text/plain") == "<pre>*hi* &lt;b&gt;</pre>"
-    assert rendered("Hi\n==\n\n.. nonsense::", "").startswith("<pre>")
-    assert rendered(" \n", "text/markdown") == ""
+    assert ">Hi<" in render_description("# Hi", "text/markdown; charset=UTF-8; variant=GFM")
+    assert "<em>hi</em>" in render_description("*hi*", "text/x-rst")
+    assert render_description("*hi* <b>", "text/plain") == "<pre>*hi* &lt;b&gt;</pre>"
+    assert render_description("Hi\n==\n\n.. nonsense::", "").startswith("<pre>")
+    assert render_description(" \n", "text/markdown") == ""
 
 
 def test_a_projects_page_shows_both_worlds_and_escapes_what_people_wrote(
@@ -102,7 +103,7 @@ def test_a_projects_page_shows_both_worlds_and_escapes_what_people_wrote(
     served.publish(make_wheel(tmp_path, "My_Package", "1.0", *more))
     served.publish(make_wheel(tmp_path, "My_Package", "0.9"))
     yank = served.registry, served.owner, "main", "my_package", "0.9"
-    changing.yank(*yank, "<script>x</script>")
+    lifecycle.yank(*yank, "<script>x</script>")
     page = served.get("/main/project/my-package")
     text = page.text
     assert f"pip install --index-url {served.channel}/simple/ my-package" in text
@@ -140,7 +141,7 @@ def test_a_channels_page_lists_and_searches(served: Place, tmp_path: Path) -> No
     for name in ("alpha", "beta"):
         served.publish(make_wheel(tmp_path, name))
     served.publish(make_conda(tmp_path, "gamma"))
-    labelling.label(served.registry, served.owner, "main", "dev", Selection("alpha"))
+    labels.add_label(served.registry, served.owner, "main", "dev", Selection("alpha"))
     text = served.get("/main").text
     assert "alpha" in text and "beta" in text and "gamma" in text
     assert "pip, conda" in text and "/label/dev" in text
@@ -153,7 +154,7 @@ def test_a_channels_page_lists_and_searches(served: Place, tmp_path: Path) -> No
 
 def test_private_channels_are_seen_by_their_readers(served: Place, tmp_path: Path) -> None:
     assert served.owner.user is not None
-    people.add_channel(served.registry, "owner", "secret", served.owner.user, public=False)
+    accounts.add_channel(served.registry, "owner", "secret", served.owner.user, public=False)
     served.publish(make_wheel(tmp_path), channel="secret")
     assert "secret" not in served.get("/").text
     assert served.get("/secret").status_code == 401
@@ -169,7 +170,7 @@ def test_a_quarantined_projects_page_warns_and_links_to_no_file(
     served: Place, tmp_path: Path
 ) -> None:
     served.publish(make_wheel(tmp_path))
-    changing.set_status(served.registry, served.owner, "main", "my_package", "quarantined", "bad")
+    lifecycle.set_status(served.registry, served.owner, "main", "my_package", "quarantined", "bad")
     text = served.get("/main/project/my_package").text
     assert "<b>quarantined</b>: bad" in " ".join(text.split())
     assert ".whl</a>" not in text

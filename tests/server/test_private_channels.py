@@ -14,14 +14,15 @@ import zstandard
 from rattler import Client, Gateway, SourceConfig
 from rattler.exceptions import GatewayError
 
-from tests.server.anaconda import second_user
+from tests.clients.anaconda import second_user
+from tests.clients.rattler import list_versions
+from tests.factories.packages import make_conda, make_wheel
 from tests.server.conftest import Place
-from tests.server.packages import make_conda, make_wheel
-from tests.server.rattler_client import versions
+from twofold.server.auth import accounts
 from twofold.server.clock import now
 from twofold.server.model import Action
-from twofold.server.registry import changing, labelling, people
-from twofold.server.registry.labelling import Selection
+from twofold.server.registry import labels, lifecycle
+from twofold.server.registry.labels import Selection
 
 READ = frozenset({Action.READ})
 
@@ -30,16 +31,16 @@ READ = frozenset({Action.READ})
 def secret(served: Place, tmp_path: Path) -> Place:
     """A registry with a private channel that holds `hidden`, labelled main and dev."""
     assert served.owner.user is not None
-    people.add_channel(served.registry, "owner", "secret", served.owner.user, public=False)
+    accounts.add_channel(served.registry, "owner", "secret", served.owner.user, public=False)
     served.publish(make_conda(tmp_path / "hidden", "hidden", "1.0"), "secret")
-    labelling.label(served.registry, served.owner, "secret", "dev", Selection("hidden"))
+    labels.add_label(served.registry, served.owner, "secret", "dev", Selection("hidden"))
     return served
 
 
 def token(place: Place, **limits: Any) -> str:
     assert place.owner.user is not None
-    request = people.TokenRequest("t", **{"actions": READ, **limits})
-    return people.give_token(place.registry, "owner", place.owner.user, request)[0]
+    request = accounts.TokenRequest("t", **{"actions": READ, **limits})
+    return accounts.issue_token_for(place.registry, "owner", place.owner.user, request)[0]
 
 
 def in_path(place: Place, word: str, label: str = "") -> str:
@@ -60,9 +61,9 @@ def test_rattler_reads_a_private_channel_by_path_by_password_and_by_bearer(
     secret: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     word = token(secret)
-    assert versions(in_path(secret, word), "hidden", tmp_path / "1") == ["1.0"]
-    assert versions(in_path(secret, word, "/label/dev"), "hidden", tmp_path / "2") == ["1.0"]
-    assert versions(as_user(secret, "__token__", word), "hidden", tmp_path / "3") == ["1.0"]
+    assert list_versions(in_path(secret, word), "hidden", tmp_path / "1") == ["1.0"]
+    assert list_versions(in_path(secret, word, "/label/dev"), "hidden", tmp_path / "2") == ["1.0"]
+    assert list_versions(as_user(secret, "__token__", word), "hidden", tmp_path / "3") == ["1.0"]
     store = tmp_path / "credentials.json"
     store.write_text(json.dumps({"127.0.0.1": {"BearerToken": word}}))
     monkeypatch.setenv("RATTLER_AUTH_FILE", str(store))
@@ -89,7 +90,7 @@ def test_a_user_with_a_role_reads_by_password(secret: Place, tmp_path: Path) -> 
     administration.set_role(secret.registry, "owner", "secret", bea.actor.user, Action.READ)
     assert secret.get(path, authorization=f"Basic {packed}").status_code == 200
     word = bea.password.replace(" ", "%20")
-    assert versions(as_user(secret, "bea", word), "hidden", tmp_path) == ["1.0"]
+    assert list_versions(as_user(secret, "bea", word), "hidden", tmp_path) == ["1.0"]
 
 
 @pytest.mark.parametrize("way", ["expired", "revoked", "another channel", "unknown", "mistyped"])
@@ -103,10 +104,10 @@ def test_a_token_that_is_no_good_reads_nothing(secret: Place, tmp_path: Path, wa
     if way == "revoked":
         assert secret.owner.user is not None
         with secret.registry.database.read() as db:
-            mine = people.people.tokens_of(db, secret.owner.user.id)
+            mine = accounts.people.list_tokens(db, secret.owner.user.id)
         for one in mine:
             if word.startswith(one.shown.rstrip(".")):
-                people.revoke(secret.registry, "owner", one)
+                accounts.revoke(secret.registry, "owner", one)
     if way == "unknown":
         word = "twofold-" + "A" * 38
     if way == "mistyped":
@@ -139,7 +140,7 @@ def test_a_token_that_is_no_good_reads_nothing(secret: Place, tmp_path: Path, wa
             assert "1.0" not in answer.text and "etag" not in answer.headers
             assert answer.headers["cache-control"] == "no-store"
     with pytest.raises(GatewayError):
-        versions(in_path(secret, word), "hidden", tmp_path)
+        list_versions(in_path(secret, word), "hidden", tmp_path)
 
 
 def test_nobody_learns_what_a_private_channel_holds(secret: Place) -> None:
@@ -185,7 +186,7 @@ def test_a_quarantined_file_of_a_private_channel_is_not_downloaded_either(secret
     (basename,) = [file["basename"] for file in project["files"] if file["type"] == "conda"]
     address = f"/api/download/secret/hidden/1.0/{basename}"
     assert secret.get(address, secret.token).status_code == 200
-    changing.set_status(secret.registry, secret.owner, "secret", "hidden", "quarantined")
+    lifecycle.set_status(secret.registry, secret.owner, "secret", "hidden", "quarantined")
     assert secret.get(address, secret.token).status_code == 403
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.server.mixture import JSON, conda_names
-from tests.server.packages import make_wheel
+from tests.factories.packages import make_wheel
 from tests.server.test_serve import server
+from tests.server.workload import JSON, conda_names
 from twofold.server.settings import Settings
 
 PROCESSES = 2

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.factories.packages import make_wheel
 from tests.server.conftest import Place
-from tests.server.packages import make_wheel
+from twofold.server.auth import accounts
 from twofold.server.model import Action
-from twofold.server.registry import administration, changing, people
+from twofold.server.registry import administration, lifecycle
 
 JSON = "application/vnd.pypi.simple.v1+json"
 
@@ -39,11 +40,11 @@ def test_a_project_that_is_closed_takes_no_files(
 ) -> None:
     wheel = make_wheel(tmp_path)
     served.upload(wheel).raise_for_status()
-    changing.set_status(served.registry, served.owner, "main", "my_package", status)
+    lifecycle.set_status(served.registry, served.owner, "main", "my_package", status)
     assert served.upload(wheel).status_code == 200  # the same file again changes nothing
     answer = served.upload(make_wheel(tmp_path, "my_package", "1.1"))
     assert (answer.status_code, answer.json()["code"]) == (403, f"project-{status}")
-    changing.set_status(served.registry, served.owner, "main", "my_package", "active")
+    lifecycle.set_status(served.registry, served.owner, "main", "my_package", "active")
     assert served.upload(make_wheel(tmp_path, "my_package", "1.1")).status_code == 200
 
 
@@ -53,14 +54,14 @@ def test_a_quarantined_project_offers_nothing_in_either_world(
     done = served.upload(make_wheel(tmp_path)).json()
     served.upload(make_wheel(tmp_path, "my_package", "1.1")).raise_for_status()
     registry, owner = served.registry, served.owner
-    changing.yank(registry, owner, "main", "my_package", "1.1", "it breaks")
+    lifecycle.yank(registry, owner, "main", "my_package", "1.1", "it breaks")
     paths = (
         f"/main/files/{done['sha256']}/{done['filename']}",
         f"/main/files/{done['sha256']}/{done['filename']}.metadata",
         "/main/noarch/my_package-1.0.0-py_0.conda",
     )
     assert [served.get(path).status_code for path in paths] == [200, 200, 200]
-    changing.set_status(registry, owner, "main", "my_package", "quarantined", "malware")
+    lifecycle.set_status(registry, owner, "main", "my_package", "quarantined", "malware")
     page = served.get("/main/simple/my-package/", accept=JSON).json()
     assert page["files"] == []
     assert page["project-status"] == {"status": "quarantined", "reason": "malware"}
@@ -68,7 +69,7 @@ def test_a_quarantined_project_offers_nothing_in_either_world(
     for path in paths:
         answer = served.get(path)
         assert (answer.status_code, "quarantined: malware" in answer.reason) == (403, True), path
-    changing.set_status(registry, owner, "main", "my_package", "active")
+    lifecycle.set_status(registry, owner, "main", "my_package", "active")
     assert [served.get(path).status_code for path in paths] == [200, 200, 200]
     files = served.get("/main/simple/my-package/", accept=JSON).json()["files"]
     assert [file["yanked"] for file in files] == [False, "it breaks"]
@@ -77,7 +78,7 @@ def test_a_quarantined_project_offers_nothing_in_either_world(
 
 def test_a_projects_status_is_shown(served: Place, tmp_path: Path) -> None:
     served.publish(make_wheel(tmp_path))
-    changing.set_status(served.registry, served.owner, "main", "my_package", "archived", "done <3")
+    lifecycle.set_status(served.registry, served.owner, "main", "my_package", "archived", "done <3")
     page = served.get("/main/simple/my-package/", accept=JSON).json()
     assert page["project-status"] == {"status": "archived", "reason": "done <3"}
     text = served.get("/main/simple/my-package/").text
@@ -87,15 +88,15 @@ def test_a_projects_status_is_shown(served: Place, tmp_path: Path) -> None:
 
 def test_a_reserved_prefix_is_for_its_owner(served: Place, tmp_path: Path) -> None:
     registry = served.registry
-    team = people.add_user(registry, "owner", "team", kind="organisation")
-    insider = people.add_user(registry, "owner", "insider")
-    outsider = people.add_user(registry, "owner", "outsider")
+    team = accounts.add_user(registry, "owner", "team", kind="organisation")
+    insider = accounts.add_user(registry, "owner", "insider")
+    outsider = accounts.add_user(registry, "owner", "outsider")
     administration.set_member(registry, "owner", team, insider, Action.UPLOAD)
     for user in (insider, outsider):
         administration.set_role(registry, "owner", "main", user, Action.UPLOAD)
     administration.reserve_prefix(registry, "owner", "main", "acme", team)
     tokens = {
-        user.name: people.give_token(registry, "owner", user, people.TokenRequest("t"))[0]
+        user.name: accounts.issue_token_for(registry, "owner", user, accounts.TokenRequest("t"))[0]
         for user in (insider, outsider)
     }
     wheel = make_wheel(tmp_path, "acme-tools")

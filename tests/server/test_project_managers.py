@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.factories.packages import make_wheel
 from tests.server.conftest import Place
-from tests.server.packages import make_wheel
 
 Tool = Callable[[str, str], Path]
 

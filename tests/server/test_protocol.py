@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.factories.packages import make_sdist, make_wheel
 from tests.server.conftest import Place
-from tests.server.packages import make_sdist, make_wheel
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,10 +9,10 @@ from urllib.parse import urljoin
 import pytest
 import requests
 
+from tests.factories.packages import make_sdist, make_wheel, metadata
 from tests.server.conftest import Place
-from tests.server.packages import make_sdist, make_wheel, metadata
-from twofold.server.registry import changing
-from twofold.server.web.simple import negotiate
+from twofold.server.registry import lifecycle
+from twofold.server.web.pypi import negotiate
 
 JSON = "application/vnd.pypi.simple.v1+json"
 
@@ -139,7 +139,7 @@ def test_the_same_file_again_changes_nothing(served: Place, tmp_path: Path) -> N
 def test_a_deleted_name_is_never_given_to_other_bytes(served: Place, tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path)
     served.upload(wheel).raise_for_status()
-    changing.delete(served.registry, served.owner, "main", "", wheel.name)
+    lifecycle.delete(served.registry, served.owner, "main", "", wheel.name)
     assert served.get("/main/simple/my-package/", accept=JSON).json()["files"] == []
     for code in ("x = 1\n", "other = 1\n"):
         answer = served.upload(make_wheel(tmp_path, code=code))
@@ -189,12 +189,12 @@ def test_a_file_that_is_not_what_its_name_says_is_refused(served: Place, tmp_pat
 
 def test_yanked_files_stay_listed_with_their_reason(served: Place, tmp_path: Path) -> None:
     served.upload(make_wheel(tmp_path)).raise_for_status()
-    changing.yank(served.registry, served.owner, "main", "my_package", "1.0.0", "it <breaks>")
+    lifecycle.yank(served.registry, served.owner, "main", "my_package", "1.0.0", "it <breaks>")
     (file,) = served.get("/main/simple/my-package/", accept=JSON).json()["files"]
     assert file["yanked"] == "it <breaks>"
     assert 'data-yanked="it &lt;breaks&gt;"' in served.get("/main/simple/my-package/").text
     assert served.get("/main/noarch/repodata.json").json()["packages.conda"] == {}
-    changing.unyank(served.registry, served.owner, "main", "my_package", "1.0.0")
+    lifecycle.unyank(served.registry, served.owner, "main", "my_package", "1.0.0")
     (file,) = served.get("/main/simple/my-package/", accept=JSON).json()["files"]
     assert file["yanked"] is False
     assert len(served.get("/main/noarch/repodata.json").json()["packages.conda"]) == 1

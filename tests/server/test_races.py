@@ -18,36 +18,33 @@ from typing import Any
 import pytest
 import requests
 
+from tests.factories.packages import make_conda, make_wheel
 from tests.server.conftest import Place
-from tests.server.mixture import conda_names
-from tests.server.packages import make_conda, make_wheel
 from tests.server.test_processes import Fleet, fleet
+from tests.server.workload import conda_names
 from twofold.errors import Refused
+from twofold.server.admission.checks import find_prefix
 from twofold.server.app import open_registry
+from twofold.server.auth import accounts, authentications, trusted_publishers
+from twofold.server.auth.login_throttle import MAX_FOR_USER, LoginThrottle
 from twofold.server.clock import now
-from twofold.server.gates import prefix_of
 from twofold.server.model import Action, User, View
+from twofold.server.proxy import config
 from twofold.server.registry import (
     Registry,
     administration,
-    authentications,
-    changing,
-    holding,
-    labelling,
-    log,
-    looking,
+    audit_log,
+    labels,
+    lifecycle,
+    maintenance,
     notices,
-    people,
-    staging,
-    trust,
-    upkeep,
-    upstreaming,
+    queries,
+    staged_upload,
 )
 from twofold.server.registry.administration import Retention
-from twofold.server.registry.labelling import Promotion, Selection
-from twofold.server.registry.publishing import Upload, publish
-from twofold.server.store import channels, files, upstreams
-from twofold.server.throttle import MOST_FOR_USER, Throttle
+from twofold.server.registry.labels import Promotion, Selection
+from twofold.server.registry.publish import Upload, publish
+from twofold.server.store import blob_refs, channels, files, upstreams
 
 __all__ = ["fleet"]
 
@@ -91,11 +88,11 @@ class Team:
         upload = Upload(copy, path.name)
         return lambda registry: publish(registry, self.place.owner, channel, upload)
 
-    def logged(self, action: str) -> list[log.Change]:
-        return log.read(self.place.registry, log.Span(action=action))
+    def logged(self, action: str) -> list[audit_log.AuditEntry]:
+        return audit_log.read_changes(self.place.registry, audit_log.AuditQuery(action=action))
 
     def assert_sound(self) -> None:
-        verdict = upkeep.verify(self.place.registry)
+        verdict = maintenance.verify(self.place.registry)
         assert verdict.is_sound, verdict
 
 
@@ -113,15 +110,15 @@ def team(place: Place) -> Iterator[Team]:
 
 
 def test_a_name_is_given_once_and_the_others_are_told_so(team: Team) -> None:
-    made, refused = team.all_do(lambda r: people.add_user(r, "operator", "ann"))
+    made, refused = team.all_do(lambda r: accounts.add_user(r, "operator", "ann"))
     assert (len(made), set(refused)) == (1, {"user-exists"})
     made, refused = team.all_do(
-        lambda r: people.add_user(r, "operator", "team", kind="organisation")
+        lambda r: accounts.add_user(r, "operator", "team", kind="organisation")
     )
     assert (len(made), set(refused)) == (1, {"user-exists"})
     owner = team.place.owner.user
     assert owner is not None
-    made, refused = team.all_do(lambda r: people.add_channel(r, "operator", "lab", owner))
+    made, refused = team.all_do(lambda r: accounts.add_channel(r, "operator", "lab", owner))
     assert (len(made), set(refused)) == (1, {"channel-exists"})
     assert [change.subject for change in team.logged("user")] == ["ann", "team"]
     assert [change.subject for change in team.logged("channel")] == ["lab"]
@@ -129,8 +126,8 @@ def test_a_name_is_given_once_and_the_others_are_told_so(team: Team) -> None:
 
 def test_rights_given_and_taken_at_once_leave_one_of_them(team: Team) -> None:
     registry = team.place.registry
-    ann = people.add_user(registry, "operator", "ann")
-    crew = people.add_user(registry, "operator", "crew", kind="organisation")
+    ann = accounts.add_user(registry, "operator", "ann")
+    crew = accounts.add_user(registry, "operator", "crew", kind="organisation")
     roles = [Action.READ, Action.UPLOAD, Action.ADMIN, None] * 3
 
     def role(wanted: Action | None) -> Job:
@@ -142,35 +139,39 @@ def test_rights_given_and_taken_at_once_leave_one_of_them(team: Team) -> None:
     assert team.at_once(*map(role, roles)) == [None] * len(roles)
     assert team.at_once(*map(member, roles)) == [None] * len(roles)
     last = {action: team.logged(action)[-1].detail for action in ("role", "member")}
-    (_, _, told), *_ = administration.all_channels(registry)
+    (_, _, told), *_ = administration.list_channels(registry)
     assert told.get("ann") == last["role"]["role"]  # type: ignore[index]
-    assert administration.members(registry, crew).get("ann") == last["member"]["role"]  # type: ignore[index]
+    assert administration.list_members(registry, crew).get("ann") == last["member"]["role"]  # type: ignore[index]
     assert len(team.logged("role")) == len(team.logged("member")) == len(roles)
 
 
 def test_prefixes_publishers_and_upstreams_set_at_once_are_there_once(team: Team) -> None:
     registry, owner = team.place.registry, team.place.owner.user
     team.all_do(lambda r: administration.reserve_prefix(r, "o", "main", "acme", owner))
-    assert administration.channel_detail(registry, "main").prefixes == {"acme": "owner"}
+    assert administration.get_channel_detail(registry, "main").prefixes == {"acme": "owner"}
 
     issuer, claims = "https://ci.invalid", {"repository": "o/r"}
-    made, _ = team.all_do(lambda r: trust.add_publisher(r, "o", "main", "p", issuer, claims))
+    made, _ = team.all_do(
+        lambda r: trusted_publishers.add_publisher(r, "o", "main", "p", issuer, claims)
+    )
     assert len({one.id for one in made}) == AT_ONCE
-    gone, refused = team.all_do(lambda r: trust.remove_publisher(r, "o", "main", made[0].id))
+    gone, refused = team.all_do(
+        lambda r: trusted_publishers.remove_publisher(r, "o", "main", made[0].id)
+    )
     assert (len(gone), set(refused)) == (1, {"not-found"})
     assert len(team.logged("publisher-removed")) == 1
 
-    front = upstreaming.Front("http://127.0.0.1:9/simple", "pypi")
-    team.all_do(lambda r: upstreaming.add(r, "o", "main", front))
-    ((_, upstream),) = upstreaming.all_of(registry)
-    heard = upstreams.Heard(b"{}", "0" * 64, now())
+    front = config.UpstreamConfig("http://127.0.0.1:9/simple", "pypi")
+    team.all_do(lambda r: config.add(r, "o", "main", front))
+    ((_, upstream),) = config.list_all(registry)
+    heard = upstreams.CachedResponse(b"{}", "0" * 64, now())
 
     def hear(r: Registry) -> None:
         with r.database.write() as db:
-            upstreams.set_heard(db, upstream, "p", heard)
+            upstreams.save_response(db, upstream, "p", heard)
 
     assert team.all_do(hear) == ([None] * AT_ONCE, [])
-    gone, refused = team.all_do(lambda r: upstreaming.remove(r, "o", "main", "pypi"))
+    gone, refused = team.all_do(lambda r: config.remove(r, "o", "main", "pypi"))
     assert (len(gone), set(refused)) == (1, {"no-upstream"})
 
 
@@ -183,52 +184,57 @@ def test_rules_notices_and_labels_set_at_once_are_all_kept(team: Team) -> None:
         return lambda r: administration.change_rule(r, "operator", "main", name, rules[name])
 
     def notice(number: int) -> Job:
-        return lambda r: notices.add(r, owner, "main", notices.Wording(f"notice {number}"))
+        return lambda r: notices.add(r, owner, "main", notices.NoticeRequest(f"notice {number}"))
 
     def label(number: int) -> Job:
-        return lambda r: labelling.label(r, owner, "main", f"label{number % 3}")
+        return lambda r: labels.add_label(r, owner, "main", f"label{number % 3}")
 
     told = team.at_once(*map(rule, rules), *map(notice, range(6)), *map(label, range(6)))
     assert not any(isinstance(one, Refused) for one in told), told
-    settings = administration.channel_detail(registry, "main").channel.settings
+    settings = administration.get_channel_detail(registry, "main").channel.settings
     assert {name: settings[name] for name in rules} == {
         name: administration.RULES[name](word) for name, word in rules.items()
     }
-    shown, _ = notices.all_of(registry, View(owner, "main"))
+    shown, _ = notices.list_active(registry, View(owner, "main"))
     assert {one.message for one in shown} == {f"notice {number}" for number in range(6)}
-    assert set(labelling.labels(registry, owner, "main")) == {"main", "label0", "label1", "label2"}
+    assert set(labels.list_labels(registry, owner, "main")) == {
+        "main",
+        "label0",
+        "label1",
+        "label2",
+    }
 
 
 def test_tokens_of_one_name_made_or_ended_at_once_are_one(team: Team) -> None:
     owner = team.place.owner
-    wish = authentications.Wish("laptop")
+    wish = authentications.TokenSpec("laptop")
     only = replace(wish, name="only", fail_if_exists=True)
     made, refused = team.all_do(lambda r: authentications.create(r, owner, wish))
     assert (len(made), refused) == (AT_ONCE, [])
     made, refused = team.all_do(lambda r: authentications.create(r, owner, only))
     assert (len(made), set(refused)) == (1, {"token-exists"})
-    names = Counter(token.name for token in authentications.all_of(team.place.registry, owner))
+    names = Counter(token.name for token in authentications.list_all(team.place.registry, owner))
     assert (names["laptop"], names["only"]) == (1, 1)
     before = len(team.logged("revoke"))
-    gone, refused = team.all_do(lambda r: authentications.remove(r, owner, "only"))
+    gone, refused = team.all_do(lambda r: authentications.revoke(r, owner, "only"))
     assert (len(gone), set(refused)) == (1, {"no-token-named"})
     assert len(team.logged("revoke")) == before + 1
 
 
 def test_passwords_guessed_at_over_several_processes_are_counted_together(team: Team) -> None:
-    people.add_user(team.place.registry, "operator", "ann", "a-long-password")
+    accounts.add_user(team.place.registry, "operator", "ann", "a-long-password")
 
     def guess(registry: Registry, password: str = "wrong") -> None:
-        with Throttle(registry.database).guess("10.0.0.1", "ann"):
-            people.log_in(registry, "ann", password)
+        with LoginThrottle(registry.database).attempt("10.0.0.1", "ann"):
+            accounts.log_in(registry, "ann", password)
 
     _, refused = team.all_do(guess)
-    assert Counter(refused) == {"invalid-login": MOST_FOR_USER, "too-many-attempts": 2}
+    assert Counter(refused) == {"invalid-login": MAX_FOR_USER, "too-many-attempts": 2}
     _, refused = team.all_do(lambda r: guess(r, "a-long-password"))
     assert refused == ["too-many-attempts"] * AT_ONCE
     for registry in team.registries:
-        with Throttle(registry.database).guess("10.0.0.2", "ann"):
-            people.log_in(registry, "ann", "a-long-password")
+        with LoginThrottle(registry.database).attempt("10.0.0.2", "ann"):
+            accounts.log_in(registry, "ann", "a-long-password")
 
 
 def test_a_project_begun_by_several_at_once_is_one_project(team: Team, tmp_path: Path) -> None:
@@ -236,22 +242,22 @@ def test_a_project_begun_by_several_at_once_is_one_project(team: Team, tmp_path:
     told = team.at_once(
         *[team.publisher(wheel) for wheel in wheels],
         *[
-            lambda r: changing.describe_project(
+            lambda r: lifecycle.describe_project(
                 r, team.place.owner, "main", "new", {"summary": "x"}
             )
             for _ in range(4)
         ],
     )
     assert not any(isinstance(one, Refused) for one in told), told
-    (project,) = looking.projects(team.place.registry, team.place.owner, "main")
-    assert len(looking.files_of(team.place.registry, project)) == 16
+    (project,) = queries.list_projects(team.place.registry, team.place.owner, "main")
+    assert len(queries.list_files(team.place.registry, project)) == 16
     assert len(team.logged("publish")) == 8
     team.assert_sound()
 
 
 def test_pages_agree_with_prefixes_that_change_beside_uploads(team: Team, tmp_path: Path) -> None:
     registry, owner = team.place.registry, team.place.owner
-    ann = people.add_user(registry, "operator", "ann")
+    ann = accounts.add_user(registry, "operator", "ann")
     wheels = [make_wheel(tmp_path, f"acme-{number}") for number in range(6)]
 
     def reserve(prefix: str, whose: User | None) -> Job:
@@ -263,11 +269,11 @@ def test_pages_agree_with_prefixes_that_change_beside_uploads(team: Team, tmp_pa
         *[reserve("acme", owner.user), reserve("acme-2", None), reserve("acme-5", ann)],
     )
     assert not any(isinstance(one, Refused) for one in told), told
-    prefixes = administration.channel_detail(registry, "main").prefixes
+    prefixes = administration.get_channel_detail(registry, "main").prefixes
     for number in range(6):
-        page, _ = looking.simple_page(registry, View(owner, "main"), f"acme-{number}", "json")
+        page, _ = queries.get_simple_page(registry, View(owner, "main"), f"acme-{number}", "json")
         namespace = json.loads(page.body)["namespace"]
-        expected = prefix_of(f"acme-{number}", prefixes)
+        expected = find_prefix(f"acme-{number}", prefixes)
         assert (namespace and namespace["prefix"]) == expected
 
 
@@ -280,8 +286,8 @@ def test_a_wheel_and_its_authors_package_that_come_at_once_are_one_package(
         wheel, package = make_wheel(tmp_path, name), make_conda(tmp_path / "conda", name)
         told = team.at_once(team.publisher(wheel), team.publisher(package))
         assert not any(isinstance(one, Refused) for one in told), told
-    projects = looking.projects(team.place.registry, team.place.owner, "main")
-    assert [len(looking.files_of(team.place.registry, one)) for one in projects] == [2] * 4
+    projects = queries.list_projects(team.place.registry, team.place.owner, "main")
+    assert [len(queries.list_files(team.place.registry, one)) for one in projects] == [2] * 4
     team.assert_sound()
 
 
@@ -290,25 +296,25 @@ def test_uploads_that_fit_alone_but_not_together_never_exceed_the_quota(
 ) -> None:
     registry, owner = team.place.registry, team.place.owner
     first = team.place.publish(make_wheel(tmp_path, "first"))
-    size = first.file.size + first.twins[0].size
+    size = first.file.size + first.converted[0].size
     quota = int(size * 3.5)
     administration.set_rules(registry, "operator", "main", {"quota": quota})
-    people.add_channel(registry, "operator", "source", owner.user)  # type: ignore[arg-type]
+    accounts.add_channel(registry, "operator", "source", owner.user)  # type: ignore[arg-type]
     carried = team.place.publish(make_wheel(tmp_path, "carried"), "source")
     assert carried.is_new
-    changing.delete_release(registry, owner, "main", "first")
+    lifecycle.delete_release(registry, owner, "main", "first")
     wheel = make_wheel(tmp_path, "first")
-    stage = staging.announce(registry, owner, "main", staging.Announcement(wheel.name))
-    staging.receive(registry, stage, wheel)
+    stage = staged_upload.begin(registry, owner, "main", staged_upload.StagedUpload(wheel.name))
+    staged_upload.store_bytes(registry, stage, wheel)
     promotion = Promotion("source", "main", Selection("carried"))
     jobs: list[Job] = [team.publisher(make_wheel(tmp_path, f"p{number}")) for number in range(6)]
-    jobs.append(lambda r: labelling.promote(r, owner, promotion))
-    jobs.append(lambda r: staging.commit(r, owner, stage, staging.Claims()))
+    jobs.append(lambda r: labels.promote(r, owner, promotion))
+    jobs.append(lambda r: staged_upload.commit(r, owner, stage, staged_upload.FormClaims()))
     told = team.at_once(*jobs)
     codes = {one.code for one in told if isinstance(one, Refused)}
     assert codes == {"quota"}, told
     with registry.database.read() as db:
-        assert size < files.bytes_in(db, 1) <= quota
+        assert size < files.sum_sizes(db, 1) <= quota
     team.assert_sound()
 
 
@@ -319,11 +325,11 @@ def test_an_upload_that_waits_for_its_turn_goes_by_the_rules_that_hold_then(
     owner = team.place.owner
     wheel = make_wheel(tmp_path)
     with ThreadPoolExecutor(1) as pool:
-        with team.registries[0].changing(owner, "main", Action.ADMIN) as change:
+        with team.registries[0].transaction(owner, "main", Action.ADMIN) as change:
             waiting = pool.submit(team.publisher(wheel), team.registries[1])
             threading.Event().wait(0.3)  # time to arrive; the outcome does not depend on it
             settings = {**change.channel.settings, "quota": 1}
-            channels.change_channel(change.db, change.channel.id, settings=settings)
+            channels.update_channel(change.db, change.channel.id, settings=settings)
         with pytest.raises(Refused, match="quota"):
             waiting.result(60)
 
@@ -332,30 +338,33 @@ def test_retention_yanks_deletions_and_promotions_beside_uploads_lose_nothing(
     team: Team, tmp_path: Path
 ) -> None:
     registry, owner = team.place.registry, team.place.owner
-    people.add_channel(registry, "operator", "stable", owner.user)  # type: ignore[arg-type]
+    accounts.add_channel(registry, "operator", "stable", owner.user)  # type: ignore[arg-type]
     for number in range(6):
         team.place.publish(make_wheel(tmp_path, "busy", f"1.{number}"))
 
     def delete(version: str) -> Job:
-        return lambda r: changing.delete_release(r, owner, "main", "busy", version)
+        return lambda r: lifecycle.delete_release(r, owner, "main", "busy", version)
 
     def promote(version: str) -> Job:
         wanted = Promotion("main", "stable", Selection("busy", version), existing="keep")
-        return lambda r: labelling.promote(r, owner, wanted)
+        return lambda r: labels.promote(r, owner, wanted)
 
     told = team.at_once(
         *[team.publisher(make_wheel(tmp_path, "busy", f"2.{number}")) for number in range(4)],
-        *[lambda r: administration.retain(r, owner, "main", Retention(2)) for _ in range(3)],
+        *[
+            lambda r: administration.apply_channel_retention(r, owner, "main", Retention(2))
+            for _ in range(3)
+        ],
         *[delete("1.4"), delete("1.4"), delete("1.3")],
         *[promote("1.5"), promote("1.3"), promote("1.5")],
-        lambda r: changing.yank(r, owner, "main", "busy", "1.5", "broken"),
-        lambda r: changing.unyank(r, owner, "main", "busy", "1.5"),
-        lambda r: changing.delete(r, owner, "main", "", "busy-1.2-py3-none-any.whl"),
+        lambda r: lifecycle.yank(r, owner, "main", "busy", "1.5", "broken"),
+        lambda r: lifecycle.unyank(r, owner, "main", "busy", "1.5"),
+        lambda r: lifecycle.delete(r, owner, "main", "", "busy-1.2-py3-none-any.whl"),
     )
     refused = {one.code for one in told if isinstance(one, Refused)}
     assert refused <= {"not-found"}, told
-    project = looking.project(registry, owner, "main", "busy")
-    versions = {file.version for file in looking.files_of(registry, project)}
+    project = queries.get_project(registry, owner, "main", "busy")
+    versions = {file.version for file in queries.list_files(registry, project)}
     newest = {f"2.{number}" for number in range(4)}
     assert len(versions & newest) >= 2  # retention alone may take them, and keeps two
     gone = Counter(change.subject for change in team.logged("delete"))
@@ -373,23 +382,25 @@ def test_a_sweep_beside_uploads_of_deleted_bytes_takes_no_object_that_is_needed(
 
     def sweep(r: Registry) -> None:
         """As if every object were old."""
-        for blob in list(r.blobs.all()):
-            holding.remove_unneeded(r, blob.sha256, blob.size)
+        for blob in list(r.blobs.list_all()):
+            blob_refs.delete_unreferenced(r, blob.sha256, blob.size)
 
     for number in range(3):
         name = f"swept{number}"
         wheel = make_wheel(tmp_path, name)
-        people.add_channel(registry, "operator", f"other{number}", owner.user)  # type: ignore[arg-type]
-        people.add_channel(registry, "operator", f"third{number}", owner.user)  # type: ignore[arg-type]
+        accounts.add_channel(registry, "operator", f"other{number}", owner.user)  # type: ignore[arg-type]
+        accounts.add_channel(registry, "operator", f"third{number}", owner.user)  # type: ignore[arg-type]
         team.place.publish(wheel)
-        changing.delete_release(registry, owner, "main", name)
-        stage = staging.announce(registry, owner, "main", staging.Announcement(wheel.name))
-        staging.receive(registry, stage, wheel)
+        lifecycle.delete_release(registry, owner, "main", name)
+        stage = staged_upload.begin(registry, owner, "main", staged_upload.StagedUpload(wheel.name))
+        staged_upload.store_bytes(registry, stage, wheel)
         told = team.at_once(
             team.publisher(wheel, f"other{number}"),
             sweep,
             sweep,
-            lambda r, stage=stage: staging.commit(r, owner, stage, staging.Claims()),
+            lambda r, stage=stage: staged_upload.commit(
+                r, owner, stage, staged_upload.FormClaims()
+            ),
             team.publisher(wheel, f"third{number}"),
         )
         refused = {one.code for one in told if isinstance(one, Refused)}
@@ -400,17 +411,19 @@ def test_a_sweep_beside_uploads_of_deleted_bytes_takes_no_object_that_is_needed(
 def test_who_reads_on_in_the_audit_log_misses_no_line(team: Team, tmp_path: Path) -> None:
     """A line is not numbered before a line of a change that may still be given up or take long."""
     owner = team.place.owner
-    people.add_channel(team.place.registry, "operator", "other", owner.user)  # type: ignore[arg-type]
-    start = max(change.id for change in log.read(team.place.registry, log.Span()))
-    seen: list[log.Change] = []
+    accounts.add_channel(team.place.registry, "operator", "other", owner.user)  # type: ignore[arg-type]
+    start = max(
+        change.id for change in audit_log.read_changes(team.place.registry, audit_log.AuditQuery())
+    )
+    seen: list[audit_log.AuditEntry] = []
 
     def read_on() -> None:
         after = seen[-1].id if seen else start
-        seen.extend(log.read(team.place.registry, log.Span(after=after)))
+        seen.extend(audit_log.read_changes(team.place.registry, audit_log.AuditQuery(after=after)))
 
     with ThreadPoolExecutor(1) as pool:
-        with team.registries[0].changing(owner, "main", Action.UPLOAD) as change:
-            change.note("first", "x")
+        with team.registries[0].transaction(owner, "main", Action.UPLOAD) as change:
+            change.audit("first", "x")
             wheel = make_wheel(tmp_path)
             other = pool.submit(team.publisher(wheel, "other"), team.registries[1])
             threading.Event().wait(0.3)  # the other one may try; the outcome does not depend on it

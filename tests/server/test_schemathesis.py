@@ -12,17 +12,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.factories.packages import make_wheel
 from tests.server.conftest import Place
-from tests.server.packages import make_wheel
-from twofold.server import throttle
+from twofold.server.auth import login_throttle
 
 
 @pytest.mark.parametrize("examples", [3, pytest.param(40, marks=pytest.mark.slow)])
 def test_the_management_api_does_what_its_document_says(
     served: Place, tmp_path: Path, examples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(throttle, "MOST_FOR_USER", 10**9)  # it tries wrong passwords by the dozen
-    monkeypatch.setattr(throttle, "MOST_FROM_ADDRESS", 10**9)
+    monkeypatch.setattr(
+        login_throttle, "MAX_FOR_USER", 10**9
+    )  # it tries wrong passwords by the dozen
+    monkeypatch.setattr(login_throttle, "MAX_FROM_ADDRESS", 10**9)
     served.publish(make_wheel(tmp_path, "my_package", "1.0.0"))
     command = [
         "schemathesis",

@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 import requests
 
-from tests.server.packages import make_wheel
-from tests.server.test_front import wait_until
+from tests.factories.packages import make_wheel
+from tests.server.test_fast_path import wait_until
 from twofold.cli import main
-from twofold.server import serving
+from twofold.server import run
 from twofold.server.settings import Settings
 
 
@@ -77,7 +77,7 @@ def test_a_fault_of_ours_is_one_line_with_its_traceback() -> None:
         raise KeyError("a fault")
     except KeyError:
         told = logging.LogRecord("x", logging.ERROR, "", 1, "failed %s", ("so",), sys.exc_info())
-    entry = json.loads(serving.as_line(told))
+    entry = json.loads(run.format_record(told))
     assert entry["message"] == "failed so" and "KeyError: 'a fault'" in entry["traceback"]
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.factories.packages import make_wheel
 from tests.server.conftest import Place, serve
-from tests.server.packages import make_wheel
 from twofold.errors import Refused, Unreachable
 from twofold.server.app import open_registry
 from twofold.server.model import View
-from twofold.server.registry import looking
+from twofold.server.registry import queries
 from twofold.server.store import database
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -99,5 +99,5 @@ def test_an_upload_whose_record_fails_leaves_nothing_to_see(place: Place, tmp_pa
     with pytest.raises(Refused):
         stranger.publish(wheel)
     with pytest.raises(Refused, match="no project"):
-        looking.simple_page(place.registry, View(place.owner, "main"), "my-package", "json")
-    assert list(place.registry.blobs.all()) == []
+        queries.get_simple_page(place.registry, View(place.owner, "main"), "my-package", "json")
+    assert list(place.registry.blobs.list_all()) == []

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.server.packages import make_wheel, record, wheel_members, zipped
-from tests.server.test_bad_input import FORM, START, Wire, field, form, told
+from tests.factories.packages import make_wheel, record, wheel_members, zip_bytes
+from tests.server.test_bad_input import FORM, START, Wire, field, form, shared_place
 
-__all__ = ["told"]
+__all__ = ["shared_place"]
 
 #: What clients send, and what they never would.
 FIELDS = [
@@ -81,14 +81,14 @@ PARTS = st.lists(st.tuples(st.sampled_from(FIELDS), VALUES, HEADERS), max_size=8
 )
 @given(parts=PARTS, cut=st.integers(0, 60), path=st.sampled_from(["/main/legacy/", "/main/upload"]))
 def test_any_form_is_answered_below_500_and_leaves_nothing(
-    told: Wire, parts: list[tuple[str, bytes, str]], cut: int, path: str
+    shared_place: Wire, parts: list[tuple[str, bytes, str]], cut: int, path: str
 ) -> None:
     body = form(*(field(name, value, extra) for name, value, extra in parts))
     body = body[: len(body) - cut]
-    answer, said = told.send("POST", path, body, media=FORM)
+    answer, said = shared_place.send("POST", path, body, media=FORM)
     assert answer.status < 500, said
-    told.refused("POST", path, body, media=FORM)
-    assert not list(told.place.registry.spool.iterdir())
+    shared_place.refused("POST", path, body, media=FORM)
+    assert not list(shared_place.place.registry.spool.iterdir())
 
 
 CONTENT = '; filename="my_package-1.0-py3-none-any.whl"'
@@ -100,18 +100,18 @@ DIGESTS = {
 }
 
 
-def test_every_digest_that_is_not_the_files_own_is_told(told: Wire, tmp_path: Path) -> None:
+def test_every_digest_that_is_not_the_files_own_is_told(shared_place: Wire, tmp_path: Path) -> None:
     content = make_wheel(tmp_path, "my_package", "1.0").read_bytes()
     for name, values in DIGESTS.items():
         for value in values:
             if not value:
                 continue  # an empty field is none
             parts = (field(name, value.encode()), field("content", content, CONTENT))
-            reason = told.refused("POST", "/main/legacy/", form(*START, *parts), media=FORM)
+            reason = shared_place.refused("POST", "/main/legacy/", form(*START, *parts), media=FORM)
             assert "digest" in reason, (name, value[:20])
     digest = hashlib.sha256(content).hexdigest()
     body = form(*START, field("content", content, CONTENT))
-    reason = told.refused(
+    reason = shared_place.refused(
         "POST", "/main/upload", body, media=FORM, **{"X-File-Sha256": digest[:-1] + "g"}
     )
     assert "digest" in reason
@@ -131,17 +131,17 @@ def test_every_digest_that_is_not_the_files_own_is_told(told: Wire, tmp_path: Pa
         "multipart/form-data" + "; x=y" * 500,
     ],
 )
-def test_a_body_under_another_media_type_is_told(told: Wire, media: str) -> None:
+def test_a_body_under_another_media_type_is_told(shared_place: Wire, media: str) -> None:
     body = form(*START, field("name", b"my_package"))
-    told.refused("POST", "/main/legacy/", body, media=media)
+    shared_place.refused("POST", "/main/legacy/", body, media=media)
 
 
-def test_an_upload_that_breaks_off_leaves_nothing(told: Wire) -> None:
+def test_an_upload_that_breaks_off_leaves_nothing(shared_place: Wire) -> None:
     """The client goes away in the middle: nothing is kept, and the next one is answered."""
-    parts = urlsplit(told.place.url)
+    parts = urlsplit(shared_place.place.url)
     head = (
         "POST /main/legacy/ HTTP/1.1\r\nHost: x\r\n"
-        f"Authorization: Bearer {told.place.token}\r\nContent-Type: {FORM}\r\n"
+        f"Authorization: Bearer {shared_place.place.token}\r\nContent-Type: {FORM}\r\n"
         "Content-Length: 100000\r\n\r\n"
     )
     body = form(*START, field("content", b"PK" * 500, CONTENT))[:-10]
@@ -149,10 +149,10 @@ def test_an_upload_that_breaks_off_leaves_nothing(told: Wire) -> None:
         with socket.create_connection((parts.hostname, parts.port or 80), timeout=120) as line:
             line.sendall(head.encode() + body)
     deadline = time.monotonic() + 120
-    while list(told.place.registry.spool.iterdir()):
+    while list(shared_place.place.registry.spool.iterdir()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert told.place.get("/healthz").status_code == 200
+    assert shared_place.place.get("/healthz").status_code == 200
 
 
 #: METADATA that parsers have stumbled over.
@@ -173,22 +173,22 @@ METADATA = {
 
 
 @pytest.mark.parametrize("case", METADATA)
-def test_metadata_made_to_exhaust_a_parser_are_answered_soon(told: Wire, case: str) -> None:
+def test_metadata_made_to_exhaust_a_parser_are_answered_soon(shared_place: Wire, case: str) -> None:
     name = "parser" + hashlib.sha256(case.encode()).hexdigest()[:8]
     members = wheel_members(name, "1.0")
     path = f"{name}-1.0.dist-info/METADATA"
     members[path] += METADATA[case].encode("utf-8", "surrogateescape") + b"\n"
     own = f"{name}-1.0.dist-info/RECORD"
     del members[own]
-    body = zipped({**members, own: record(members, own)})
+    body = zip_bytes({**members, own: record(members, own)})
     extra = f'; filename="{name}-1.0-py3-none-any.whl"'
     begun = time.process_time()  # the server is in this process
-    answer, said = told.send(
+    answer, said = shared_place.send(
         "POST", "/main/legacy/", form(*START, field("content", body, extra)), media=FORM
     )
     assert answer.status in (200, 400), said
     assert time.process_time() - begun < 15
     if answer.status == 400:
         assert json.loads(said)["detail"]
-    page = told.place.get(f"/main/project/{name}")
+    page = shared_place.place.get(f"/main/project/{name}")
     assert page.status_code == (200 if answer.status == 200 else 404)

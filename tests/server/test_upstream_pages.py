@@ -17,15 +17,16 @@ from typing import Any
 
 import pytest
 
+from tests.factories.packages import make_conda, make_wheel
 from tests.server.conftest import Place, serve
-from tests.server.packages import make_conda, make_wheel
-from tests.server.upstream import Static, stand
+from tests.servers.upstream import StaticServer, add_upstream
 from twofold.errors import Refused, Unreachable
-from twofold.server.registry import people, upstreaming
-from twofold.server.registry.upstreaming import Front
+from twofold.fetching import credentials
+from twofold.fetching.client import Endpoint, fetch_page
+from twofold.server.auth import accounts
+from twofold.server.proxy import config
+from twofold.server.proxy.config import UpstreamConfig
 from twofold.server.store import audit
-from twofold.server.upstreams import secrets
-from twofold.server.upstreams.http import Source, fetch_page
 
 JSON = "application/vnd.pypi.simple.v1+json"
 SECRET = "correct-horse-battery"
@@ -37,7 +38,7 @@ def files_of(place: Place, name: str) -> dict[str, dict[str, Any]]:
     return {file["filename"]: file for file in told.json()["files"]}
 
 
-def later(place: Place, hours: float = 1) -> None:
+def advance_clock(place: Place, hours: float = 1) -> None:
     ahead = place.registry.clock() + timedelta(hours=hours)
     object.__setattr__(place.registry, "clock", lambda: ahead)
 
@@ -54,7 +55,7 @@ def test_metadata_are_passed_on_before_the_wheel_is_fetched(
 ) -> None:
     wheel = make_wheel(tmp_path, "spam", "1.0", "Requires-Dist: eggs")
     behind.publish(wheel)
-    stand(served, f"{behind.channel}/simple/")
+    add_upstream(served, f"{behind.channel}/simple/")
     file = files_of(served, "spam")[wheel.name]
     sha256 = file["core-metadata"]["sha256"]
     address = f"/main/files/{sha256_of(wheel.read_bytes())}/{wheel.name}"
@@ -62,23 +63,23 @@ def test_metadata_are_passed_on_before_the_wheel_is_fetched(
     assert sha256_of(body) == sha256 and b"Requires-Dist: eggs" in body
     assert served.get("/main/noarch/repodata.json").json()["packages.conda"] == {}  # not fetched
     behind.registry.blobs.delete(sha256_of(wheel.read_bytes()))  # a resolver needs no wheel
-    later(served)
+    advance_clock(served)
     assert served.get(f"{address}.metadata").content == body
     assert f'data-core-metadata="sha256={sha256}"' in served.get("/main/simple/spam/").text
 
 
 def test_metadata_of_another_hash_are_refused_and_those_without_a_hash_not_offered(
-    served: Place, static: Static, tmp_path: Path
+    served: Place, static: StaticServer, tmp_path: Path
 ) -> None:
     good, none = make_wheel(tmp_path, "spam", "1.0"), make_wheel(tmp_path, "spam", "2.0")
-    static.offer(good, none)
+    static.publish(good, none)
     page = static.folder / "simple" / "spam" / "index.html"
     first, second = page.read_text().splitlines()
     first = first.replace("<a ", f'<a data-core-metadata="sha256={"0" * 64}" ')
     second = second.replace("<a ", "<a data-core-metadata=true ")
     page.write_text(f"{first}\n{second}")
     (static.folder / "files" / f"{good.name}.metadata").write_bytes(b"Name: evil\n")
-    stand(served, f"{static.url}/simple")
+    add_upstream(served, f"{static.url}/simple")
     files = files_of(served, "spam")
     assert files[good.name]["core-metadata"] == {"sha256": "0" * 64}
     assert files[none.name]["core-metadata"] is False
@@ -94,7 +95,7 @@ def test_extras_of_what_lies_upstream_are_known_by_its_metadata(
 ) -> None:
     extra = ("Provides-Extra: fast", "Requires-Dist: speed; extra == 'fast'")
     behind.publish(make_wheel(tmp_path, "eggs", "2.0", *extra))
-    stand(served, f"{behind.channel}/simple/")
+    add_upstream(served, f"{behind.channel}/simple/")
     done = served.upload(make_wheel(tmp_path, "spam", "1.0", "Requires-Dist: eggs[fast]"))
     assert done.json()["conda"] == ["noarch/spam-1.0-py_0.conda"]
     records = served.get("/main/noarch/repodata.json").json()["packages.conda"]
@@ -105,46 +106,46 @@ def test_extras_of_what_lies_upstream_are_known_by_its_metadata(
 
 
 def test_a_page_is_asked_for_again_only_when_it_has_changed(
-    served: Place, static: Static, tmp_path: Path
+    served: Place, static: StaticServer, tmp_path: Path
 ) -> None:
-    static.offer(make_wheel(tmp_path, "spam", "1.0"))
-    stand(served, f"{static.url}/simple")
+    static.publish(make_wheel(tmp_path, "spam", "1.0"))
+    add_upstream(served, f"{static.url}/simple")
     assert len(files_of(served, "spam")) == 1
     files_of(served, "spam")
-    assert static.answered == [200]
-    later(served)
+    assert static.statuses == [200]
+    advance_clock(served)
     assert len(files_of(served, "spam")) == 1
-    assert static.answered == [200, 304]
+    assert static.statuses == [200, 304]
     files_of(served, "spam")
-    assert static.answered == [200, 304]  # good for another ten minutes
+    assert static.statuses == [200, 304]  # good for another ten minutes
 
 
 def test_an_etag_is_asked_with(served: Place, behind: Place, tmp_path: Path) -> None:
     behind.publish(make_wheel(tmp_path, "spam", "1.0"))
-    stand(served, f"{behind.channel}/simple/")
+    add_upstream(served, f"{behind.channel}/simple/")
     assert len(files_of(served, "spam")) == 1
-    later(served)
+    advance_clock(served)
     assert len(files_of(served, "spam")) == 1
     behind.publish(make_wheel(tmp_path, "spam", "2.0"))
-    later(served)
+    advance_clock(served)
     assert len(files_of(served, "spam")) == 2
 
 
 # Logins
 
 
-def everything_said(place: Place, caplog: pytest.LogCaptureFixture) -> str:
+def all_output(place: Place, caplog: pytest.LogCaptureFixture) -> str:
     """The audit log, the logs, and what a list of upstreams shows."""
     with place.registry.database.read() as db:
-        told = [json.dumps(change.detail) for change in audit.changes(db, audit.Span())]
-    shown = [repr(one) for _, one in upstreaming.all_of(place.registry)]
+        told = [json.dumps(change.detail) for change in audit.list_entries(db, audit.AuditQuery())]
+    shown = [repr(one) for _, one in config.list_all(place.registry)]
     return "\n".join([*told, *shown, caplog.text])
 
 
 @pytest.mark.parametrize("way", ["user and password", "in the address", "bearer", "conda token"])
 def test_an_upstream_may_ask_for_a_login_which_nobody_is_shown(
     served: Place,
-    static: Static,
+    static: StaticServer,
     tmp_path: Path,
     way: str,
     caplog: pytest.LogCaptureFixture,
@@ -152,20 +153,24 @@ def test_an_upstream_may_ask_for_a_login_which_nobody_is_shown(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     wheel = make_wheel(tmp_path, "spam", "1.0")
-    static.offer(wheel)
+    static.publish(wheel)
     basic = base64.b64encode(f"ann:{SECRET}".encode()).decode()
     static.login = f"Bearer {SECRET}" if way == "bearer" else f"Basic {basic}"
     front = {
-        "user and password": Front(
-            f"{static.url}/simple", "pypi", (), secrets.of_words("ann", SECRET)
+        "user and password": UpstreamConfig(
+            f"{static.url}/simple", "pypi", (), credentials.from_cli("ann", SECRET)
         ),
-        "in the address": Front(f"{static.url}/simple".replace("://", f"://ann:{SECRET}@"), "pypi"),
-        "bearer": Front(f"{static.url}/simple", "pypi", (), secrets.of_words("", SECRET)),
-        "conda token": Front(f"{static.url}/t/{SECRET}/simple", "pypi"),
+        "in the address": UpstreamConfig(
+            f"{static.url}/simple".replace("://", f"://ann:{SECRET}@"), "pypi"
+        ),
+        "bearer": UpstreamConfig(
+            f"{static.url}/simple", "pypi", (), credentials.from_cli("", SECRET)
+        ),
+        "conda token": UpstreamConfig(f"{static.url}/t/{SECRET}/simple", "pypi"),
     }[way]
     if way == "conda token":
         static.login, static.token = "", SECRET
-    upstreaming.add(served.registry, "operator", "main", front)
+    config.add(served.registry, "operator", "main", front)
     page = served.get("/main/simple/spam/", Accept=JSON)
     assert [file["filename"] for file in page.json()["files"]] == [wheel.name]
     address = f"/main/files/{sha256_of(wheel.read_bytes())}/{wheel.name}"
@@ -175,7 +180,7 @@ def test_an_upstream_may_ask_for_a_login_which_nobody_is_shown(
     static.fault = ("redirect", f"/t/{SECRET}/again")
     third = served.get("/main/simple/third/")
     assert other.status_code == 503 and third.status_code in (502, 503)
-    said = everything_said(served, caplog) + page.text + other.text + third.text
+    said = all_output(served, caplog) + page.text + other.text + third.text
     said += str(third.reason) + "".join(capfd.readouterr())
     if way == "conda token":
         assert SECRET not in said
@@ -183,40 +188,40 @@ def test_an_upstream_may_ask_for_a_login_which_nobody_is_shown(
         assert SECRET not in said.replace(f"/t/{SECRET}/", "") and basic not in said
 
 
-def test_a_wrong_login_is_told_with_what_to_do(served: Place, static: Static) -> None:
+def test_a_wrong_login_is_told_with_what_to_do(served: Place, static: StaticServer) -> None:
     static.login = "Basic x"
-    stand(served, f"{static.url}/simple")
+    add_upstream(served, f"{static.url}/simple")
     told = served.get("/main/simple/spam/")
     assert told.status_code == 503 and "401" in told.reason
     assert "upstream add" in told.json()["hint"]
 
 
 def test_a_password_is_not_sent_in_clear_over_the_internet(place: Place) -> None:
-    front = Front("http://8.8.8.8/simple", "pypi", (), secrets.of_words("ann", SECRET))
+    front = UpstreamConfig("http://8.8.8.8/simple", "pypi", (), credentials.from_cli("ann", SECRET))
     with pytest.raises(Refused, match="not sent over http"):
-        upstreaming.add(place.registry, "operator", "main", front)
+        config.add(place.registry, "operator", "main", front)
 
 
 def test_a_private_channel_of_another_registry_may_stand_behind_a_channel(
     served: Place, behind: Place, tmp_path: Path
 ) -> None:
     assert behind.owner.user is not None
-    people.add_channel(behind.registry, "owner", "secret", behind.owner.user, public=False)
+    accounts.add_channel(behind.registry, "owner", "secret", behind.owner.user, public=False)
     package = make_conda(tmp_path, "one", "1.0")
     behind.publish(package, "secret")
     address = f"{behind.url}/t/{behind.token}/secret"
-    upstreaming.add(served.registry, "operator", "main", Front(address, "conda"))
+    config.add(served.registry, "operator", "main", UpstreamConfig(address, "conda"))
     (record,) = served.get("/main/noarch/repodata.json").json()["packages.conda"].values()
     assert record["name"] == "one"
     assert served.get(f"/main/noarch/{package.name}").content == package.read_bytes()
-    ((_, one),) = upstreaming.all_of(served.registry)
+    ((_, one),) = config.list_all(served.registry)
     assert behind.token not in repr(one) and behind.token not in one.url
 
 
 def test_the_command_line_takes_a_login_from_stdin(
-    served: Place, static: Static, tmp_path: Path, twofold: Callable[..., Any]
+    served: Place, static: StaticServer, tmp_path: Path, twofold: Callable[..., Any]
 ) -> None:
-    static.offer(make_wheel(tmp_path, "spam", "1.0"))
+    static.publish(make_wheel(tmp_path, "spam", "1.0"))
     static.login = "Basic " + base64.b64encode(f"ann:{SECRET}".encode()).decode()
     words = ("admin", "--data", str(served.settings.data), "upstream")
     adding = (*words, "add", "main", f"{static.url}/simple", "--kind", "pypi")
@@ -232,7 +237,7 @@ def test_the_command_line_takes_a_login_from_stdin(
     assert SECRET not in done.stdout + done.stderr
     shown = twofold(*words, "list")
     assert SECRET not in shown.out and static.url in shown.out
-    served.registry.fronts.forget()
+    served.registry.proxied_channels.invalidate()
     assert len(files_of(served, "spam")) == 1
 
 
@@ -240,7 +245,7 @@ def test_the_command_line_takes_a_login_from_stdin(
 @pytest.mark.parametrize("user", ["ann", ""])
 def test_a_login_may_stand_where_the_server_runs_and_is_read_each_time(
     served: Place,
-    static: Static,
+    static: StaticServer,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     twofold: Callable[..., Any],
@@ -265,9 +270,9 @@ def test_a_login_may_stand_where_the_server_runs_and_is_read_each_time(
     adding = ("add", "main", f"{static.url}/simple", "--kind", "pypi", *login)
     twofold(*words, *adding, "--secret-from", place)
     assert f"login from {place}" in twofold(*words, "list").out
-    served.registry.fronts.forget()
+    served.registry.proxied_channels.invalidate()
     for name, word in (("spam", SECRET), ("eggs", f"{SECRET}2")):
-        static.offer(make_wheel(tmp_path, name, "1.0"))
+        static.publish(make_wheel(tmp_path, name, "1.0"))
         basic = base64.b64encode(f"ann:{word}".encode()).decode()
         static.login = f"Basic {basic}" if user else f"Bearer {word}"
         put(word)
@@ -283,14 +288,16 @@ def test_a_login_may_stand_where_the_server_runs_and_is_read_each_time(
 @pytest.mark.parametrize("place", ["env:", "env:A B", "file:relative", "http://x", "UPSTREAM"])
 def test_a_place_where_no_login_can_stand_is_refused(place: str) -> None:
     with pytest.raises(Refused, match="No password or token stands at"):
-        secrets.elsewhere(place, "ann")
+        credentials.parse_reference(place, "ann")
 
 
 def test_a_secret_named_over_http_is_never_a_place_of_the_server() -> None:
     """Or who calls could have the server's environment sent to an address of its own."""
-    url, secret = secrets.apart("https://elsewhere%3Aenv%3APATH:env%3APATH@host/simple")
+    url, secret = credentials.split_userinfo(
+        "https://elsewhere%3Aenv%3APATH:env%3APATH@host/simple"
+    )
     assert url == "https://host/simple"
-    assert secrets.unpacked(secrets.packed(secret)) == secret
+    assert credentials.deserialize(credentials.serialize(secret)) == secret
 
 
 # Proxies
@@ -304,7 +311,7 @@ class _Proxy(http.server.BaseHTTPRequestHandler):
         asked.append(
             (self.path, self.headers["Proxy-Authorization"], self.headers["Authorization"])
         )
-        static: Static = self.server.static  # type: ignore[attr-defined]
+        static: StaticServer = self.server.static  # type: ignore[attr-defined]
         _, found, path = self.path.partition("http://upstream.example.test/")
         file = static.folder / path.strip("/")
         file = file / "index.html" if file.is_dir() else file
@@ -328,7 +335,7 @@ class _Proxy(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def proxy(static: Static, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def proxy(static: StaticServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Proxy)
     server.static, server.asked = static, []  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -343,19 +350,19 @@ def proxy(static: Static, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def test_an_upstream_is_reached_through_the_proxy_of_the_environment(
-    place: Place, static: Static, proxy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: Place, static: StaticServer, proxy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")  # for the test's own client
     wheel = make_wheel(tmp_path, "spam", "1.0")
-    static.offer(wheel)
+    static.publish(wheel)
     with serve(place):
-        stand(place, "http://upstream.example.test/simple")
+        add_upstream(place, "http://upstream.example.test/simple")
         assert list(files_of(place, "spam")) == [wheel.name]
         address = f"/main/files/{sha256_of(wheel.read_bytes())}/{wheel.name}"
         assert place.get(address).content == wheel.read_bytes()
     packed = base64.b64encode(b"ann:pw").decode()
     assert {login for _, login, _ in proxy.asked} == {f"Basic {packed}"}
-    assert static.asked == []  # not directly
+    assert static.requested == []  # not directly
 
 
 @pytest.mark.parametrize(
@@ -363,28 +370,30 @@ def test_an_upstream_is_reached_through_the_proxy_of_the_environment(
     ["http://169.254.169.254/x", "http://10.0.0.1/x", "http://intranet/x", "http://a.local/x"],
 )
 def test_what_is_not_public_is_not_asked_of_the_proxy_either(proxy: Any, url: str) -> None:
-    source = Source("http://upstream.example.test/simple")
+    source = Endpoint("http://upstream.example.test/simple")
     with pytest.raises(Refused, match="Nothing is fetched"):
         fetch_page(source, url, "*/*")
     assert proxy.asked == []
 
 
 def test_loopback_and_no_proxy_are_reached_directly(
-    static: Static, proxy: Any, monkeypatch: pytest.MonkeyPatch
+    static: StaticServer, proxy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     static.folder.joinpath("x").write_text("x")
-    assert fetch_page(Source(static.url, internal=True), f"{static.url}/x", "*/*") is not None
+    assert fetch_page(Endpoint(static.url, internal=True), f"{static.url}/x", "*/*") is not None
     monkeypatch.setenv("no_proxy", "upstream.example.test")
     with pytest.raises(Unreachable, match="cannot be found"):
-        fetch_page(Source("http://upstream.example.test"), "http://upstream.example.test/x", "*/*")
+        fetch_page(
+            Endpoint("http://upstream.example.test"), "http://upstream.example.test/x", "*/*"
+        )
     assert proxy.asked == []
 
 
 # Too large
 
 
-def test_a_page_that_is_too_large_is_given_up(static: Static) -> None:
+def test_a_page_that_is_too_large_is_given_up(static: StaticServer) -> None:
     static.folder.joinpath("x").write_bytes(bytes(1 << 20))
-    source = Source(static.url, internal=True)
+    source = Endpoint(static.url, internal=True)
     with pytest.raises(Unreachable, match="larger than"):
         fetch_page(source, f"{static.url}/x", "*/*", "", 1000)

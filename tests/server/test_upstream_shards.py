@@ -12,22 +12,22 @@ import msgpack
 import pytest
 import zstandard
 
+from tests.clients.rattler import list_versions, solve_specs
+from tests.factories.packages import make_conda, make_wheel
 from tests.server.conftest import Place, new_place, serve
-from tests.server.packages import make_conda, make_wheel
-from tests.server.rattler_client import solved, versions
-from tests.server.stores import S3, PostgreSQL
 from tests.server.test_conda_pages import make_python
-from tests.server.upstream import Static, age, stand
+from tests.servers.stores import S3, PostgreSQL
+from tests.servers.upstream import StaticServer, add_upstream, set_old_time
 from twofold.index.folder import index_folder
-from twofold.server.registry import administration, changing, hearing, upstreaming
+from twofold.server.proxy import config, metadata_cache, upstream_repodata
+from twofold.server.registry import administration, lifecycle
 from twofold.server.settings import Settings
 from twofold.server.store import audit, channels, upstreams
-from twofold.server.upstreams import conda
 
 LIST = "/main/noarch/repodata_shards.msgpack.zst"
 
 
-def offer(static: Static, *packages: tuple[str, str]) -> None:
+def offer(static: StaticServer, *packages: tuple[str, str]) -> None:
     for name, version in packages:
         path = make_conda(static.folder / "made" / name / version, name, version)
         target = static.folder / "channel" / "noarch" / path.name
@@ -35,7 +35,7 @@ def offer(static: Static, *packages: tuple[str, str]) -> None:
         target.write_bytes(path.read_bytes())
     index_folder(static.folder / "channel")
     for page in (static.folder / "channel" / "noarch").glob("repodata*"):
-        age(page)
+        set_old_time(page)
 
 
 def listed(place: Place) -> dict[str, str]:
@@ -55,12 +55,12 @@ def shard(place: Place, sha256: str, code: int = 200) -> Any:
     return msgpack.unpackb(body)
 
 
-def later(place: Place, hours: float = 1) -> None:
+def advance_clock(place: Place, hours: float = 1) -> None:
     ahead = place.registry.clock() + timedelta(hours=hours)
     object.__setattr__(place.registry, "clock", lambda: ahead)
 
 
-def repack(static: Static, name: str, change: Any) -> None:
+def repack(static: StaticServer, name: str, change: Any) -> None:
     """Change a shard of the upstream, which gets another name by it, and its list."""
     folder = static.folder / "channel" / "noarch"
     path = folder / "repodata_shards.msgpack.zst"
@@ -75,24 +75,24 @@ def repack(static: Static, name: str, change: Any) -> None:
     (folder / "shards" / f"{digest.hexdigest()}.msgpack.zst").write_bytes(body)
     value["shards"][name] = digest.digest()
     path.write_bytes(zstandard.compress(msgpack.packb(value)))
-    age(path)
+    set_old_time(path)
 
 
 def test_only_the_shards_that_a_client_needs_are_fetched(
-    served: Place, static: Static, tmp_path: Path
+    served: Place, static: StaticServer, tmp_path: Path
 ) -> None:
     offer(static, ("one", "1.0"), ("one", "2.0"), ("two", "1.0"), ("three", "1.0"))
-    stand(served, f"{static.url}/channel", "conda")
+    add_upstream(served, f"{static.url}/channel", "conda")
     assert set(listed(served)) == {"one", "two", "three"}
-    assert versions(served.channel, "one", tmp_path) == ["1.0", "2.0"]
-    asked = [path for path in static.asked if "/shards/" in path]
+    assert list_versions(served.channel, "one", tmp_path) == ["1.0", "2.0"]
+    asked = [path for path in static.requested if "/shards/" in path]
     assert len(asked) == 1
-    assert not [path for path in static.asked if path.endswith(("repodata.json", ".json.zst"))]
+    assert not [path for path in static.requested if path.endswith(("repodata.json", ".json.zst"))]
     package = served.get("/main/noarch/one-2.0-py_0.conda")
     made = static.folder / "channel" / "noarch" / "one-2.0-py_0.conda"
     assert package.content == made.read_bytes()
-    assert versions(served.channel, "one", tmp_path) == ["1.0", "2.0"]
-    assert versions(served.channel, "two", tmp_path) == ["1.0"]
+    assert list_versions(served.channel, "one", tmp_path) == ["1.0", "2.0"]
+    assert list_versions(served.channel, "two", tmp_path) == ["1.0"]
 
 
 def test_rattler_solves_over_ours_the_upstreams_and_twins_of_wheels(
@@ -100,22 +100,22 @@ def test_rattler_solves_over_ours_the_upstreams_and_twins_of_wheels(
 ) -> None:
     behind.publish(make_python(tmp_path / "python"))
     behind.publish(make_conda(tmp_path / "1", "eggs", "2.0"))
-    stand(served, behind.channel, "conda")
+    add_upstream(served, behind.channel, "conda")
     served.publish(make_wheel(tmp_path, "spam", "1.0", "Requires-Dist: eggs>=2"))
-    records = solved(served.channel, ["spam"], tmp_path)
+    records = solve_specs(served.channel, ["spam"], tmp_path)
     assert {record.name.normalized for record in records} == {"spam", "eggs", "python"}
     assert all(record.url.startswith(served.channel) for record in records)
 
 
 def test_a_name_with_packages_on_both_sides_has_one_shard_of_both(
-    served: Place, static: Static
+    served: Place, static: StaticServer
 ) -> None:
     offer(static, ("one", "1.0"), ("one", "2.0"), ("one", "3.0"))
-    stand(served, f"{static.url}/channel", "conda")
+    add_upstream(served, f"{static.url}/channel", "conda")
     theirs = listed(served)["one"]
     for version in ("1.0", "2.0"):  # fetched, so here too
         assert served.get(f"/main/noarch/one-{version}-py_0.conda").status_code == 200
-    changing.delete(served.registry, served.owner, "main", "noarch", "one-2.0-py_0.conda")
+    lifecycle.delete(served.registry, served.owner, "main", "noarch", "one-2.0-py_0.conda")
     ours = listed(served)["one"]
     assert ours != theirs
     assert set(shard(served, ours)["packages.conda"]) == {
@@ -128,7 +128,7 @@ def test_a_name_with_packages_on_both_sides_has_one_shard_of_both(
 
 @pytest.mark.parametrize("fault", [None, 404, 500, "hangs up"])
 def test_a_private_name_is_in_no_list_and_its_shard_is_not_given_out(
-    served: Place, static: Static, tmp_path: Path, fault: object
+    served: Place, static: StaticServer, tmp_path: Path, fault: object
 ) -> None:
     offer(static, ("mine", "99.0"), ("acme-tools", "99.0"), ("one", "1.0"))
     value = msgpack.unpackb(
@@ -140,7 +140,7 @@ def test_a_private_name_is_in_no_list_and_its_shard_is_not_given_out(
     )
     hashes = {name: sha256.hex() for name, sha256 in value["shards"].items()}
     served.publish(make_conda(tmp_path, "mine", "1.0"))
-    stand(served, f"{static.url}/channel", "conda", "acme")
+    add_upstream(served, f"{static.url}/channel", "conda", "acme")
     static.fault = fault
     answer = served.get(LIST)
     if answer.status_code == 200:
@@ -150,85 +150,87 @@ def test_a_private_name_is_in_no_list_and_its_shard_is_not_given_out(
     for name in ("mine", "acme-tools"):
         shard(served, hashes[name], 404)
         assert served.get(f"/main/noarch/{name}-99.0-py_0.conda").status_code == 404
-    assert not [path for path in static.asked if "/shards/" in path or path.endswith(".conda")]
+    assert not [path for path in static.requested if "/shards/" in path or path.endswith(".conda")]
     static.fault = None
     whole = served.get("/main/noarch/repodata.json").json()["packages.conda"]
     assert "mine-99.0-py_0.conda" not in whole and "acme-tools-99.0-py_0.conda" not in whole
 
 
 def test_a_name_that_becomes_private_leaves_the_list_at_once(
-    served: Place, static: Static, tmp_path: Path
+    served: Place, static: StaticServer, tmp_path: Path
 ) -> None:
     offer(static, ("mine", "99.0"), ("one", "1.0"))
-    stand(served, f"{static.url}/channel", "conda")
+    add_upstream(served, f"{static.url}/channel", "conda")
     before = listed(served)
     served.publish(make_conda(tmp_path, "mine", "1.0"))
     assert listed(served)["mine"] != before["mine"]
     shard(served, before["mine"], 404)
-    assert versions(served.channel, "mine", tmp_path) == ["1.0"]
+    assert list_versions(served.channel, "mine", tmp_path) == ["1.0"]
 
 
 def test_shards_once_seen_work_while_the_upstream_is_away(
-    served: Place, static: Static, tmp_path: Path
+    served: Place, static: StaticServer, tmp_path: Path
 ) -> None:
     offer(static, ("one", "1.0"), ("two", "1.0"))
-    stand(served, f"{static.url}/channel", "conda")
-    assert versions(served.channel, "one", tmp_path) == ["1.0"]
+    add_upstream(served, f"{static.url}/channel", "conda")
+    assert list_versions(served.channel, "one", tmp_path) == ["1.0"]
     assert served.get("/main/noarch/one-1.0-py_0.conda").status_code == 200
     unseen = listed(served)["two"]
     static.fault = 500
-    later(served)
+    advance_clock(served)
     assert "one" in listed(served)
     fresh = tmp_path / "another client"
-    assert versions(served.channel, "one", fresh) == ["1.0"]
+    assert list_versions(served.channel, "one", fresh) == ["1.0"]
     assert served.get("/main/noarch/one-1.0-py_0.conda").status_code == 200
     assert shard(served, unseen, 503)["error"]
 
 
-def test_a_list_is_asked_for_again_only_when_it_has_changed(served: Place, static: Static) -> None:
+def test_a_list_is_asked_for_again_only_when_it_has_changed(
+    served: Place, static: StaticServer
+) -> None:
     offer(static, ("one", "1.0"))
-    stand(served, f"{static.url}/channel", "conda")
+    add_upstream(served, f"{static.url}/channel", "conda")
     first = served.get(LIST).headers["etag"]
     assert served.get(LIST).headers["etag"] == first
-    assert len(static.asked) == 1
-    later(served)
+    assert len(static.requested) == 1
+    advance_clock(served)
     assert served.get(LIST).headers["etag"] == first
-    assert static.answered == [200, 304]
+    assert static.statuses == [200, 304]
 
 
 def test_a_package_is_fetched_for_a_client_that_has_had_its_shard_for_long(
-    served: Place, static: Static
+    served: Place, static: StaticServer
 ) -> None:
     offer(static, ("one", "1.0"))
-    stand(served, f"{static.url}/channel", "conda")
+    add_upstream(served, f"{static.url}/channel", "conda")
     assert served.get("/main/noarch/one-1.0-py_0.conda").status_code == 200
     assert served.get("/main/noarch/one-9.0-py_0.conda").status_code == 404
     assert served.get("/main/noarch/absent-1.0-py_0.conda").status_code == 404
 
 
 def test_what_has_changed_since_it_was_first_seen_is_left_out_of_its_shard(
-    served: Place, static: Static, tmp_path: Path
+    served: Place, static: StaticServer, tmp_path: Path
 ) -> None:
     offer(static, ("one", "1.0"), ("one", "2.0"))
-    stand(served, f"{static.url}/channel", "conda")
+    add_upstream(served, f"{static.url}/channel", "conda")
     shard(served, listed(served)["one"])
 
     def poison(value: Any) -> None:
         value["packages.conda"]["one-2.0-py_0.conda"]["sha256"] = bytes(32)
 
     repack(static, "one", poison)
-    later(served)
+    advance_clock(served)
     assert shard(served, listed(served)["one"], 502)["code"] == "upstream-changed"
     assert set(shard(served, listed(served)["one"])["packages.conda"]) == {"one-1.0-py_0.conda"}
-    assert versions(served.channel, "one", tmp_path) == ["1.0"]
+    assert list_versions(served.channel, "one", tmp_path) == ["1.0"]
     with served.registry.database.read() as db:
-        (noted,) = audit.changes(db, audit.Span(action="upstream-changed"))
+        (noted,) = audit.list_entries(db, audit.AuditQuery(action="upstream-changed"))
     assert noted.subject == "one-2.0-py_0.conda"
 
 
-def test_no_package_hides_in_the_shard_of_another_name(served: Place, static: Static) -> None:
+def test_no_package_hides_in_the_shard_of_another_name(served: Place, static: StaticServer) -> None:
     offer(static, ("one", "1.0"))
-    stand(served, f"{static.url}/channel", "conda")
+    add_upstream(served, f"{static.url}/channel", "conda")
 
     def smuggle(value: Any) -> None:
         (record,) = value["packages.conda"].values()
@@ -259,18 +261,18 @@ DAMAGE = {
 
 @pytest.mark.parametrize("case", DAMAGE)
 def test_a_damaged_list_is_no_list_and_no_fault_of_ours(
-    served: Place, static: Static, tmp_path: Path, case: str
+    served: Place, static: StaticServer, tmp_path: Path, case: str
 ) -> None:
     offer(static, ("one", "1.0"))
     served.publish(make_conda(tmp_path, "mine", "1.0"))
     (static.folder / "channel" / "noarch" / "repodata_shards.msgpack.zst").write_bytes(DAMAGE[case])
-    stand(served, f"{static.url}/channel", "conda")
+    add_upstream(served, f"{static.url}/channel", "conda")
     assert set(listed(served)) == {"mine"}
 
 
-def test_a_damaged_shard_is_told_and_not_kept(served: Place, static: Static) -> None:
+def test_a_damaged_shard_is_told_and_not_kept(served: Place, static: StaticServer) -> None:
     offer(static, ("one", "1.0"))
-    stand(served, f"{static.url}/channel", "conda")
+    add_upstream(served, f"{static.url}/channel", "conda")
     sha256 = listed(served)["one"]
     path = static.folder / "channel" / "noarch" / "shards" / f"{sha256}.msgpack.zst"
     whole = path.read_bytes()
@@ -281,29 +283,29 @@ def test_a_damaged_shard_is_told_and_not_kept(served: Place, static: Static) -> 
 
 
 def test_an_upstream_without_shards_is_read_whole_and_one_too_large_is_told(
-    served: Place, static: Static, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    served: Place, static: StaticServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offer(static, ("one", "1.0"))
     noarch = static.folder / "channel" / "noarch"
     (noarch / "repodata_shards.msgpack.zst").unlink()
-    stand(served, f"{static.url}/channel", "conda")
+    add_upstream(served, f"{static.url}/channel", "conda")
     assert served.get(LIST).status_code == 404
-    assert versions(served.channel, "one", tmp_path) == ["1.0"]
+    assert list_versions(served.channel, "one", tmp_path) == ["1.0"]
     assert served.get("/main/noarch/one-1.0-py_0.conda").status_code == 200
-    later(served)
+    advance_clock(served)
     served.get("/main/noarch/repodata.json")
-    assert 304 in static.answered
+    assert 304 in static.statuses
     big = json.dumps({"packages": {}, "info": {}, "x": "y" * 1000}).encode()
     (noarch / "repodata.json.zst").write_bytes(zstandard.compress(big))
-    monkeypatch.setattr(conda, "LARGEST", 900)
-    stand(served, f"{static.url}/channel/", "conda")
+    monkeypatch.setattr(upstream_repodata, "MAX_PAGE_SIZE", 900)
+    add_upstream(served, f"{static.url}/channel/", "conda")
     told = served.get("/main/noarch/repodata.json")
     assert (told.status_code, told.json()["code"]) == (404, "upstream-too-large")
     assert "shards" in told.json()["hint"]
 
 
 def test_the_records_of_ten_thousand_names_are_listed_without_their_shards(
-    served: Place, static: Static
+    served: Place, static: StaticServer
 ) -> None:
     offer(static, ("one", "1.0"))
     path = static.folder / "channel" / "noarch" / "repodata_shards.msgpack.zst"
@@ -312,20 +314,20 @@ def test_the_records_of_ten_thousand_names_are_listed_without_their_shards(
         {f"name-{n}": hashlib.sha256(str(n).encode()).digest() for n in range(10_000)}
     )
     path.write_bytes(zstandard.compress(msgpack.packb(value)))
-    stand(served, f"{static.url}/channel", "conda")
+    add_upstream(served, f"{static.url}/channel", "conda")
     assert len(listed(served)) == 10_001
-    assert len(static.asked) == 1
+    assert len(static.requested) == 1
     with served.registry.database.read() as db:
-        channel = channels.channel_named(db, "main")
+        channel = channels.find_channel(db, "main")
         assert channel is not None
-        upstream = upstreams.upstream_of(db, channel.id, hearing.CONDA)
+        upstream = upstreams.find_upstream(db, channel.id, metadata_cache.CONDA)
         assert upstream is not None
-        assert list(upstreams.pins(db, channel.id, "noarch", ["one-1.0-py_0.conda"])) == []
+        assert list(upstreams.find_pins(db, channel.id, "noarch", ["one-1.0-py_0.conda"])) == []
 
 
 @pytest.mark.slow
 def test_the_same_holds_on_postgresql_with_an_object_store(
-    request: pytest.FixtureRequest, static: Static, tmp_path: Path
+    request: pytest.FixtureRequest, static: StaticServer, tmp_path: Path
 ) -> None:
     postgresql: PostgreSQL = request.getfixturevalue("postgresql")
     s3: S3 = request.getfixturevalue("s3")
@@ -333,19 +335,19 @@ def test_the_same_holds_on_postgresql_with_an_object_store(
     offer(static, ("one", "1.0"), ("one", "2.0"), ("two_x", "1.0"))
     place = new_place(store)
     with serve(place):
-        front = upstreaming.Front(f"{static.url}/channel", "conda", ("acme",))
-        upstreaming.add(place.registry, "operator", "main", front)
+        front = config.UpstreamConfig(f"{static.url}/channel", "conda", ("acme",))
+        config.add(place.registry, "operator", "main", front)
         assert {"one", "two_x"} <= set(listed(place))
-        assert versions(place.channel, "one", tmp_path) == ["1.0", "2.0"]
+        assert list_versions(place.channel, "one", tmp_path) == ["1.0", "2.0"]
         assert place.get("/main/noarch/one-1.0-py_0.conda").status_code == 200
-        changing.delete(place.registry, place.owner, "main", "noarch", "one-1.0-py_0.conda")
+        lifecycle.delete(place.registry, place.owner, "main", "noarch", "one-1.0-py_0.conda")
         assert set(shard(place, listed(place)["one"])["packages.conda"]) == {"one-2.0-py_0.conda"}
 
         def poison(value: Any) -> None:
             value["packages.conda"]["one-2.0-py_0.conda"]["sha256"] = bytes(32)
 
         repack(static, "one", poison)
-        later(place)
+        advance_clock(place)
         assert "one" not in listed(place)  # deleted here, and changed there
         administration.change_rule(place.registry, "operator", "main", "v3", "yes")
         place.publish(make_wheel(tmp_path, "spam", "1.0", "Requires-Dist: eggs[fast]"))

@@ -12,17 +12,18 @@ from typing import Any
 
 import pytest
 
+from tests.factories.packages import make_conda, make_sdist, make_wheel
 from tests.server.conftest import Place
-from tests.server.packages import make_conda, make_sdist, make_wheel
-from tests.server.upstream import Static, stand
+from tests.servers.upstream import StaticServer, add_upstream
 from twofold.errors import Refused, Unreachable
+from twofold.fetching.client import Endpoint, fetch_page
 from twofold.server.clock import now
-from twofold.server.registry import changing, following
-from twofold.server.resolving import resolver
+from twofold.server.proxy import sync
+from twofold.server.proxy.resolver import find_resolver
+from twofold.server.proxy.target_environment import TargetEnvironment
+from twofold.server.registry import lifecycle
+from twofold.server.store import accounts as stored_people
 from twofold.server.store import audit
-from twofold.server.store import people as stored_people
-from twofold.server.upstreams.http import Source, fetch_page
-from twofold.server.upstreams.targets import Target
 
 JSON = "application/vnd.pypi.simple.v1+json"
 
@@ -33,15 +34,15 @@ def files_of(place: Place, name: str, code: int = 200) -> list[str]:
     return [file["filename"] for file in told.json()["files"]] if code == 200 else []
 
 
-def later(place: Place, hours: float = 1) -> None:
+def advance_clock(place: Place, hours: float = 1) -> None:
     """The registry's clock goes ahead: what upstreams said is no longer fresh."""
     ahead = now() + timedelta(hours=hours)
     object.__setattr__(place.registry, "clock", lambda: ahead)
 
 
-def noted(place: Place, action: str) -> list[audit.Change]:
+def audited(place: Place, action: str) -> list[audit.AuditEntry]:
     with place.registry.database.read() as db:
-        return list(audit.changes(db, audit.Span(action=action)))
+        return list(audit.list_entries(db, audit.AuditQuery(action=action)))
 
 
 def sha256_of(path: Path) -> str:
@@ -54,7 +55,7 @@ def test_pip_installs_from_a_registry_through_another_and_the_twin_stays(
     behind.publish(make_wheel(tmp_path / "1", "spam", "1.0", "Requires-Dist: eggs"))
     behind.publish(make_wheel(tmp_path / "1", "eggs", "2.0"))
     behind.publish(make_sdist(tmp_path / "1", "eggs", "2.1"))
-    stand(served, f"{behind.channel}/simple/")
+    add_upstream(served, f"{behind.channel}/simple/")
     assert served.get("/main/noarch/repodata.json").json()["packages.conda"] == {}
     command = [sys.executable, "-m", "pip", "download", "--isolated", "--no-cache-dir", "-q"]
     command += ["--only-binary", ":all:", "-d", str(tmp_path / "out")]
@@ -70,12 +71,12 @@ def test_pip_installs_from_a_registry_through_another_and_the_twin_stays(
 
 
 def test_html_pages_of_a_dumb_server_are_read_and_what_has_no_hash_is_not_offered(
-    served: Place, static: Static, tmp_path: Path
+    served: Place, static: StaticServer, tmp_path: Path
 ) -> None:
-    static.offer(make_wheel(tmp_path, "spam", "1.0"))
+    static.publish(make_wheel(tmp_path, "spam", "1.0"))
     page = static.folder / "simple" / "spam" / "index.html"
     page.write_text(page.read_text() + '<a href="spam-9.0-py3-none-any.whl">unpinned</a>')
-    stand(served, f"{static.url}/simple")
+    add_upstream(served, f"{static.url}/simple")
     assert files_of(served, "spam") == ["spam-1.0-py3-none-any.whl"]
     assert "spam-1.0" in served.get("/main/simple/spam/", Accept="text/html").text
     files_of(served, "nothing", 404)
@@ -83,15 +84,15 @@ def test_html_pages_of_a_dumb_server_are_read_and_what_has_no_hash_is_not_offere
 
 @pytest.mark.parametrize("fault", [404, 500, "hangs up", "cut", "gone"])
 def test_what_was_cached_works_while_the_upstream_is_away(
-    served: Place, static: Static, tmp_path: Path, fault: object
+    served: Place, static: StaticServer, tmp_path: Path, fault: object
 ) -> None:
     wheel, other = make_wheel(tmp_path, "spam", "1.0"), make_wheel(tmp_path, "spam", "2.0")
-    static.offer(wheel, other)
-    stand(served, f"{static.url}/simple")
+    static.publish(wheel, other)
+    add_upstream(served, f"{static.url}/simple")
     address = f"/main/files/{sha256_of(wheel)}/{wheel.name}"
     assert len(files_of(served, "spam")) == 2
     assert served.get(address).content == wheel.read_bytes()
-    later(served)
+    advance_clock(served)
     static.fault = fault
     if fault == "gone":
         static.close()
@@ -103,61 +104,61 @@ def test_what_was_cached_works_while_the_upstream_is_away(
     files_of(served, "never-heard-of", 404 if fault == 404 else 503)
 
 
-def test_an_upstream_that_says_nothing_is_not_waited_for(static: Static) -> None:
+def test_an_upstream_that_says_nothing_is_not_waited_for(static: StaticServer) -> None:
     static.fault = "silent"
-    source = Source(static.url, internal=True, patience=0.2)
+    source = Endpoint(static.url, internal=True, timeout=0.2)
     with pytest.raises(Unreachable, match="timed out"):
         fetch_page(source, f"{static.url}/x", "*/*")
 
 
 @pytest.mark.parametrize("fault", [None, 404, 500, "hangs up"])
 def test_a_private_name_is_never_asked_of_the_upstream(
-    served: Place, static: Static, tmp_path: Path, fault: object
+    served: Place, static: StaticServer, tmp_path: Path, fault: object
 ) -> None:
-    static.offer(make_wheel(tmp_path / "evil", "mine", "99.0"))
-    static.offer(make_wheel(tmp_path / "evil", "acme_tools", "99.0"))
-    stand(served, f"{static.url}/simple", "pypi", "acme-*")
+    static.publish(make_wheel(tmp_path / "evil", "mine", "99.0"))
+    static.publish(make_wheel(tmp_path / "evil", "acme_tools", "99.0"))
+    add_upstream(served, f"{static.url}/simple", "pypi", "acme-*")
     served.publish(make_wheel(tmp_path, "mine", "1.0"))
     static.fault = fault
     assert files_of(served, "mine") == ["mine-1.0-py3-none-any.whl"]
     files_of(served, "acme-tools", 404)
     evil = tmp_path / "evil" / "mine-99.0-py3-none-any.whl"
     assert served.get(f"/main/files/{sha256_of(evil)}/{evil.name}").status_code == 404
-    assert static.asked == []
+    assert static.requested == []
 
 
 def test_a_page_of_the_upstream_offers_files_of_its_own_project_alone(
-    served: Place, static: Static, tmp_path: Path
+    served: Place, static: StaticServer, tmp_path: Path
 ) -> None:
     served.publish(make_wheel(tmp_path, "mine", "1.0"))
     good = [make_wheel(tmp_path, "spam", "1.0"), make_sdist(tmp_path, "spam", "2.0")]
-    static.offer(*good)
+    static.publish(*good)
     page = static.folder / "simple" / "spam" / "index.html"
     for evil in (make_wheel(tmp_path / "x", "mine", "9.0"), make_sdist(tmp_path, "mine", "9.0")):
         link = f'<a href="../../files/{evil.name}#sha256={sha256_of(evil)}">{evil.name}</a>'
         page.write_text(page.read_text() + link)
-    stand(served, f"{static.url}/simple")
+    add_upstream(served, f"{static.url}/simple")
     assert files_of(served, "spam") == [path.name for path in good]
 
 
 def test_a_name_stays_private_when_its_files_are_deleted(
-    served: Place, static: Static, tmp_path: Path
+    served: Place, static: StaticServer, tmp_path: Path
 ) -> None:
-    static.offer(make_wheel(tmp_path / "evil", "mine", "99.0"))
-    stand(served, f"{static.url}/simple")
+    static.publish(make_wheel(tmp_path / "evil", "mine", "99.0"))
+    add_upstream(served, f"{static.url}/simple")
     mine = make_wheel(tmp_path, "mine", "1.0")
     served.publish(mine)
-    changing.delete(served.registry, served.owner, "main", "", mine.name)
+    lifecycle.delete(served.registry, served.owner, "main", "", mine.name)
     assert files_of(served, "mine") == []
-    assert static.asked == []
+    assert static.requested == []
 
 
 def test_a_name_becomes_private_with_its_first_upload_and_known_addresses_end(
-    served: Place, static: Static, tmp_path: Path
+    served: Place, static: StaticServer, tmp_path: Path
 ) -> None:
     first, second = make_wheel(tmp_path, "spam", "1.0"), make_wheel(tmp_path, "spam", "2.0")
-    static.offer(first, second)
-    stand(served, f"{static.url}/simple")
+    static.publish(first, second)
+    add_upstream(served, f"{static.url}/simple")
     assert len(files_of(served, "spam")) == 2
     assert served.get(f"/main/files/{sha256_of(first)}/{first.name}").status_code == 200
     served.publish(make_wheel(tmp_path, "spam", "0.5"))
@@ -166,11 +167,11 @@ def test_a_name_becomes_private_with_its_first_upload_and_known_addresses_end(
 
 
 def test_a_changed_hash_is_refused_and_reported(
-    served: Place, static: Static, tmp_path: Path
+    served: Place, static: StaticServer, tmp_path: Path
 ) -> None:
     wheel = make_wheel(tmp_path, "spam", "1.0")
-    static.offer(wheel)
-    stand(served, f"{static.url}/simple")
+    static.publish(wheel)
+    add_upstream(served, f"{static.url}/simple")
     first = sha256_of(wheel)
     assert files_of(served, "spam") == [wheel.name]
     poisoned = make_wheel(tmp_path / "2", "spam", "1.0", code="evil = 1\n")
@@ -179,22 +180,22 @@ def test_a_changed_hash_is_refused_and_reported(
     assert (told.status_code, told.json()["code"]) == (502, "upstream-changed")
     assert "has changed" in told.reason
     (static.folder / "simple" / "spam" / "index.html").unlink()
-    static.offer(poisoned)
-    later(served)
+    static.publish(poisoned)
+    advance_clock(served)
     files_of(served, "spam", 404)
     address = f"/main/files/{sha256_of(poisoned)}/{wheel.name}"
     assert served.get(address).status_code == 404
-    details = [change.detail for change in noted(served, "upstream-changed")]
+    details = [change.detail for change in audited(served, "upstream-changed")]
     assert [detail and detail["first_seen"] for detail in details] == [first, first]
 
 
 def test_a_malformed_file_of_the_upstream_is_not_taken(
-    served: Place, static: Static, tmp_path: Path
+    served: Place, static: StaticServer, tmp_path: Path
 ) -> None:
     bad = tmp_path / "spam-1.0-py3-none-any.whl"
     bad.write_bytes(b"PK no zip")
-    static.offer(bad)
-    stand(served, f"{static.url}/simple")
+    static.publish(bad)
+    add_upstream(served, f"{static.url}/simple")
     files_of(served, "spam")
     told = served.get(f"/main/files/{sha256_of(bad)}/{bad.name}")
     assert (told.status_code, told.json()["code"]) == (502, "upstream-refused")
@@ -203,16 +204,18 @@ def test_a_malformed_file_of_the_upstream_is_not_taken(
 # Where nobody should be led to
 
 
-def test_files_on_other_hosts_must_be_public(served: Place, static: Static, tmp_path: Path) -> None:
-    inside = Static(tmp_path / "inside")
+def test_files_on_other_hosts_must_be_public(
+    served: Place, static: StaticServer, tmp_path: Path
+) -> None:
+    inside = StaticServer(tmp_path / "inside")
     wheel = make_wheel(tmp_path, "spam", "1.0")
-    inside.offer(wheel)
-    static.offer(wheel, url=f"{inside.url}/files/{wheel.name}")
-    stand(served, f"{static.url}/simple")
+    inside.publish(wheel)
+    static.publish(wheel, url=f"{inside.url}/files/{wheel.name}")
+    add_upstream(served, f"{static.url}/simple")
     files_of(served, "spam")
     told = served.get(f"/main/files/{sha256_of(wheel)}/{wheel.name}")
     assert (told.status_code, told.json()["code"]) == (502, "forbidden-address")
-    assert inside.asked == []
+    assert inside.requested == []
     inside.close()
 
 
@@ -233,30 +236,32 @@ def test_files_on_other_hosts_must_be_public(served: Place, static: Static, tmp_
         "gopher://127.0.0.1/x",
     ],
 )
-def test_a_redirect_leads_nowhere_that_is_not_public(static: Static, address: str) -> None:
+def test_a_redirect_leads_nowhere_that_is_not_public(static: StaticServer, address: str) -> None:
     static.fault = ("redirect", address)
     with pytest.raises(Refused, match="Nothing is fetched") as refused:
-        fetch_page(Source(f"{static.url}/simple", internal=True), f"{static.url}/simple/x/", "*/*")
+        fetch_page(
+            Endpoint(f"{static.url}/simple", internal=True), f"{static.url}/simple/x/", "*/*"
+        )
     assert refused.value.code == "forbidden-address"
 
 
-def test_an_upstream_that_was_public_cannot_become_an_inner_address(static: Static) -> None:
-    source = Source(f"{static.url}/simple", internal=False)
+def test_an_upstream_that_was_public_cannot_become_an_inner_address(static: StaticServer) -> None:
+    source = Endpoint(f"{static.url}/simple", internal=False)
     with pytest.raises(Refused, match="not public"):
         fetch_page(source, f"{static.url}/simple/x/", "*/*")
-    assert static.asked == []
+    assert static.requested == []
 
 
 def test_the_metadata_address_of_clouds_is_never_an_upstream() -> None:
-    source = Source("http://169.254.169.254/simple", internal=True)
+    source = Endpoint("http://169.254.169.254/simple", internal=True)
     with pytest.raises(Refused, match="it leads to"):
         fetch_page(source, "http://169.254.169.254/simple/x/", "*/*")
 
 
-def test_endless_redirects_end(static: Static) -> None:
+def test_endless_redirects_end(static: StaticServer) -> None:
     static.fault = ("redirect", "/again")
     with pytest.raises(Unreachable, match="redirects more than"):
-        fetch_page(Source(static.url, internal=True), f"{static.url}/x", "*/*")
+        fetch_page(Endpoint(static.url, internal=True), f"{static.url}/x", "*/*")
 
 
 # The conda side
@@ -271,16 +276,16 @@ def test_a_channel_stands_in_front_of_a_conda_channel(
     )
     behind.publish(conda)
     behind.publish(other)
-    stand(served, behind.channel, "conda")
+    add_upstream(served, behind.channel, "conda")
     served.publish(make_conda(tmp_path / "2", "two", "0.5"))
     packages = served.get("/main/noarch/repodata.json").json()["packages.conda"]
     assert set(packages) == {conda.name, "two-0.5-py_0.conda"}
     assert served.get("/main/noarch/repodata_shards.msgpack.zst").status_code == 200
     assert served.get(f"/main/noarch/{conda.name}").content == conda.read_bytes()
     assert served.get(f"/main/noarch/{other.name}").status_code == 404
-    later(served)
+    advance_clock(served)
     behind_url, behind.url = behind.url, ""
-    stand(served, f"{behind_url}/nowhere", "conda")
+    add_upstream(served, f"{behind_url}/nowhere", "conda")
     packages = served.get("/main/noarch/repodata.json").json()["packages.conda"]
     assert conda.name in packages
 
@@ -301,19 +306,19 @@ def test_a_closure_is_brought_and_kept_current(
         make_wheel(tmp_path, "speed", "2.0", tag="cp312-cp312-win_amd64"),
     ):
         behind.publish(wheel)
-    stand(served, f"{behind.channel}/simple/")
-    target = Target("3.12", "linux-64")
-    done = following.follow(served.registry, served.owner, "main", ["spam", "eggs[fast]"], target)
-    brought = {name.split("-py")[0] for name in done.brought}
+    add_upstream(served, f"{behind.channel}/simple/")
+    target = TargetEnvironment("3.12", "linux-64")
+    done = sync.sync_projects(served.registry, served.owner, "main", ["spam", "eggs[fast]"], target)
+    brought = {name.split("-py")[0] for name in done.fetched}
     assert brought == {"spam-1.0", "eggs-2.0", "speed-1.0"}
     assert done.missing == {}
     packages = served.get("/main/noarch/repodata.json").json()["packages.conda"]
     assert {record["name"] for record in packages.values()} == {"spam", "eggs", "speed"}
     behind.publish(make_wheel(tmp_path, "speed", "1.1"))
     behind.publish(make_wheel(tmp_path, "spam", "2.0", "Requires-Dist: absent"))
-    later(served)
-    again = following.refollow(served.registry, served.owner, "main")
-    assert {name.split("-py")[0] for name in again.brought} == {"spam-2.0", "speed-1.1"}
+    advance_clock(served)
+    again = sync.resync(served.registry, served.owner, "main")
+    assert {name.split("-py")[0] for name in again.fetched} == {"spam-2.0", "speed-1.1"}
     assert "absent" in again.missing["absent"]
 
 
@@ -331,24 +336,24 @@ def test_uv_finds_releases_that_fit_together_where_the_newest_do_not(
     ):
         behind.publish(wheel)
     assert behind.owner.user is not None
-    stand(served, f"{behind.channel}/simple/")
-    resolve = resolver(served.registry, served.settings)
+    add_upstream(served, f"{behind.channel}/simple/")
+    resolve = find_resolver(served.registry, served.settings)
     assert resolve is not None
-    target = Target("3.12", "linux-64")
+    target = TargetEnvironment("3.12", "linux-64")
     place = (served.registry, served.owner, "main")
-    done = following.follow(*place, ["spam"], target, resolve)
-    assert {name.split("-py")[0] for name in done.brought} == {"spam-1.0", "ham-1.0", "eggs-1.0"}
+    done = sync.sync_projects(*place, ["spam"], target, resolve)
+    assert {name.split("-py")[0] for name in done.fetched} == {"spam-1.0", "ham-1.0", "eggs-1.0"}
     assert done.missing == {}
-    again = following.refollow(*place, resolve)
-    assert (again.brought, again.missing) == ([], {})
-    windows = following.follow(*place, ["eggs<2"], Target("3.12", "win-64"), resolve)
-    assert windows.brought == ["eggs-1.5-cp312-cp312-win_amd64.whl"]
-    done = following.follow(*place, ["source"], target, resolve)
+    again = sync.resync(*place, resolve)
+    assert (again.fetched, again.missing) == ([], {})
+    windows = sync.sync_projects(*place, ["eggs<2"], TargetEnvironment("3.12", "win-64"), resolve)
+    assert windows.fetched == ["eggs-1.5-cp312-cp312-win_amd64.whl"]
+    done = sync.sync_projects(*place, ["source"], target, resolve)
     assert "sdists" in done.missing["source"]
-    done = following.follow(*place, ["spam", "eggs>=2"], target, resolve)
+    done = sync.sync_projects(*place, ["spam", "eggs>=2"], target, resolve)
     assert "<2,>=2" in done.missing["eggs"]
     with served.registry.database.read() as db:
-        tokens = stored_people.tokens_of(db, served.owner.user.id if served.owner.user else 0)
+        tokens = stored_people.list_tokens(db, served.owner.user.id if served.owner.user else 0)
     assert [token for token in tokens if token.name == "follow"] == []  # revoked
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients import Clients
+from tests.clients.installers import Clients
 
 
 @pytest.fixture

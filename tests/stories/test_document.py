@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.clients import Clients
+from tests.clients.installers import Clients
 
 INIT = """\
 from .module1 import function1, class1

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Ran
+from tests.conftest import CommandResult
 
 
-def test_the_example_walks_the_whole_road_within_a_minute(twofold: Callable[..., Ran]) -> None:
+def test_the_example_walks_the_whole_road_within_a_minute(
+    twofold: Callable[..., CommandResult],
+) -> None:
     ran = twofold("tour", "--no-conda-forge", "--json")
     assert ran.code == 0, ran.err
     report = ran.json
@@ -42,7 +44,7 @@ def test_the_example_walks_the_whole_road_within_a_minute(twofold: Callable[...,
     ],
 )
 def test_an_sdist_from_pypi_walks_the_whole_road(
-    requirement: str, call: str, twofold: Callable[..., Ran], tmp_path: Path
+    requirement: str, call: str, twofold: Callable[..., CommandResult], tmp_path: Path
 ) -> None:
     """Built through its own backend, published, installed by pip and py-rattler, imported."""
     project = _unpacked_sdist(requirement, tmp_path)
@@ -52,7 +54,7 @@ def test_an_sdist_from_pypi_walks_the_whole_road(
 
 
 def test_a_project_that_is_no_project_ends_the_tour_with_exit_code_1(
-    twofold: Callable[..., Ran], tmp_path: Path
+    twofold: Callable[..., CommandResult], tmp_path: Path
 ) -> None:
     (tmp_path / "nothing").mkdir()
     ran = twofold("tour", tmp_path / "nothing", "--no-conda-forge")

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from twofold_build.build import Plan
+    from twofold_build.build import BuildPlan
     from twofold_build.errors import TwofoldError
 
 __version__ = "0.1.0"
@@ -18,12 +18,12 @@ def get_requires_for_build_sdist(config_settings: dict[str, Any] | None = None) 
     """What an isolated build needs besides this backend: a library to read git tags, if asked."""
     del config_settings
     from twofold_build.errors import TwofoldError
-    from twofold_build.project import read_project
+    from twofold_build.pyproject import read_project
 
     try:
         settings = read_project(os.getcwd(), resolve=False).settings
     except TwofoldError as error:
-        raise _told(error) from None
+        raise _to_exit(error) from None
     if settings.version_from != "git" or os.path.exists("PKG-INFO"):
         return []
     from twofold_build.git_version import REQUIREMENT
@@ -42,14 +42,14 @@ def get_requires_for_build_editable(config_settings: dict[str, Any] | None = Non
 def build_sdist(sdist_directory: str, config_settings: dict[str, Any] | None = None) -> str:
     """Build the sdist and return its file's name."""
     del config_settings
-    from twofold_build.build import write
-    from twofold_build.leftovers import sweep
-    from twofold_build.sdist import file_name, writer
+    from twofold_build.atomic import remove_leftovers
+    from twofold_build.build import write_artifacts
+    from twofold_build.sdist import format_sdist_filename, make_sdist_writer
 
-    planned = _plan()
-    sweep(sdist_directory)
-    write(planned, [writer(sdist_directory, planned)], [])
-    return file_name(planned.project.file_stem)
+    planned = _make_plan()
+    remove_leftovers(sdist_directory)
+    write_artifacts(planned, [make_sdist_writer(sdist_directory, planned)], [])
+    return format_sdist_filename(planned.project.file_stem)
 
 
 def build_wheel(
@@ -59,7 +59,7 @@ def build_wheel(
 ) -> str:
     """Build the wheel and return its file's name."""
     del config_settings, metadata_directory
-    return _write_wheel(_plan(), wheel_directory)
+    return _write_wheel(_make_plan(), wheel_directory)
 
 
 def build_editable(
@@ -69,10 +69,10 @@ def build_editable(
 ) -> str:
     """Build a wheel that only points at the source (PEP 660) and return its file's name."""
     del config_settings, metadata_directory
-    from twofold_build.editable import only_a_path
+    from twofold_build.editable import make_editable
 
-    planned = _plan()
-    only_a_path(planned)
+    planned = _make_plan()
+    make_editable(planned)
     return _write_wheel(planned, wheel_directory)
 
 
@@ -81,7 +81,7 @@ def prepare_metadata_for_build_wheel(
 ) -> str:
     """Write the .dist-info folder, without RECORD, and return its name."""
     del config_settings
-    planned = _plan()
+    planned = _make_plan()
     name = f"{planned.project.file_stem}.dist-info"
     made = {f"{name}/{file}": data for file, data in planned.wheel_made.items()}
     for file in planned.pack.files:
@@ -103,28 +103,28 @@ def prepare_metadata_for_build_editable(
     return prepare_metadata_for_build_wheel(metadata_directory, config_settings)
 
 
-def _plan() -> Plan:
-    from twofold_build.build import plan
+def _make_plan() -> BuildPlan:
+    from twofold_build.build import make_plan
     from twofold_build.errors import TwofoldError
 
     try:
-        return plan(os.getcwd())
+        return make_plan(os.getcwd())
     except TwofoldError as error:
-        raise _told(error) from None
+        raise _to_exit(error) from None
 
 
-def _told(error: TwofoldError) -> SystemExit:
+def _to_exit(error: TwofoldError) -> SystemExit:
     """Ends a hook's process with the messages alone: frontends show what it says, and no traceback
     hides the user's mistakes.
     """
     return SystemExit("\n".join(f"error: {problem}" for problem in error.problems))
 
 
-def _write_wheel(planned: Plan, folder: str) -> str:
-    from twofold_build.build import write
-    from twofold_build.leftovers import sweep
-    from twofold_build.wheel import file_name, writer
+def _write_wheel(planned: BuildPlan, folder: str) -> str:
+    from twofold_build.atomic import remove_leftovers
+    from twofold_build.build import write_artifacts
+    from twofold_build.wheel import format_wheel_filename, make_wheel_writer
 
-    sweep(folder)
-    write(planned, [], [writer(folder, planned)])
-    return file_name(planned.project.file_stem)
+    remove_leftovers(folder)
+    write_artifacts(planned, [], [make_wheel_writer(folder, planned)])
+    return format_wheel_filename(planned.project.file_stem)

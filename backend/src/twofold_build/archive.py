@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from twofold_build.leftovers import hold
+from twofold_build.atomic import hold
 
 try:  # hashlib's own module costs 2.5 ms to import; what it wraps costs nothing
     from _hashlib import openssl_md5 as _md5
@@ -104,12 +104,12 @@ def new_md5() -> _Hash:
     return _md5(usedforsecurity=False)
 
 
-def content_of(data: bytes) -> Content:
+def to_content(data: bytes) -> Content:
     """Bytes with their hash."""
     return Content(data, _sha256(data).digest())
 
 
-def read(source: str | os.PathLike[str]) -> Content:
+def read_content(source: str | os.PathLike[str]) -> Content:
     """A file's content, read in one go."""
     handle = os.open(source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
@@ -122,10 +122,10 @@ def read(source: str | os.PathLike[str]) -> Content:
             data += more
     finally:
         os.close(handle)
-    return content_of(data)
+    return to_content(data)
 
 
-class Draft:
+class AtomicFile:
     """A file that is written under a temporary name beside its place and moved there when done.
 
     What a kill leaves of it, the next build removes (`leftovers`).
@@ -153,7 +153,7 @@ class Draft:
     def sha256(self) -> str:
         return self._hash.hexdigest()
 
-    def finish(self) -> None:
+    def commit(self) -> None:
         """Put the file in its place; what stood there before is replaced at once."""
         try:
             self._file.close()

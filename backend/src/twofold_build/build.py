@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import os
 
-from twofold_build.archive import Content, Entry, content_of, read
+from twofold_build.archive import Content, Entry, read_content, to_content
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from twofold_build.archive import Writer
-    from twofold_build.files import Pack
-    from twofold_build.project import Project
+    from twofold_build.files import FileSelection
+    from twofold_build.pyproject import Project
     from twofold_build.wheel import Record
 
 #: 1980-01-01 UTC, the earliest time a zip file can say.
@@ -24,7 +24,7 @@ EARLIEST = 315532800
 LATEST = 4354819198
 
 
-class Plan:
+class BuildPlan:
     """A project ready to be packed: its files and the files that are made for it.
 
     `metadata` is METADATA and PKG-INFO, byte for byte the same; `wheel_made` are the generated
@@ -34,7 +34,12 @@ class Plan:
     __slots__ = ("made_at_root", "metadata", "pack", "project", "wheel_made", "when")
 
     def __init__(
-        self, project: Project, pack: Pack, metadata: bytes, wheel_made: dict[str, bytes], when: int
+        self,
+        project: Project,
+        pack: FileSelection,
+        metadata: bytes,
+        wheel_made: dict[str, bytes],
+        when: int,
     ) -> None:
         self.project = project
         self.pack = pack
@@ -44,28 +49,28 @@ class Plan:
         self.when = when
 
 
-def plan(root: str | os.PathLike[str]) -> Plan:
+def make_plan(root: str | os.PathLike[str]) -> BuildPlan:
     """Read the project and find what is packed. Raises ProjectErrors with every mistake."""
-    from twofold_build.files import collect
-    from twofold_build.metadata import entry_points, metadata
-    from twofold_build.mistakes import Mistakes
-    from twofold_build.modules import import_names
-    from twofold_build.project import read_project
+    from twofold_build.diagnostics import Diagnostics
+    from twofold_build.files import select_files
+    from twofold_build.metadata import render_entry_points, render_metadata
+    from twofold_build.modules import list_import_names
+    from twofold_build.pyproject import read_project
     from twofold_build.wheel import WHEEL
 
     project = read_project(root)
-    mistakes = Mistakes.of(project.root)
-    pack = collect(project, mistakes)
-    mistakes.tell()
-    text = metadata(project, *import_names(project, pack.modules))
+    mistakes = Diagnostics.for_project(project.root)
+    pack = select_files(project, mistakes)
+    mistakes.raise_all()
+    text = render_metadata(project, *list_import_names(project, pack.modules))
     made = {"METADATA": text, "WHEEL": WHEEL}
-    points = entry_points(project)
+    points = render_entry_points(project)
     if points:
         made["entry_points.txt"] = points
-    return Plan(project, pack, text, made, source_date())
+    return BuildPlan(project, pack, text, made, read_source_date())
 
 
-def source_date() -> int:
+def read_source_date() -> int:
     """SOURCE_DATE_EPOCH in seconds of UTC, never before 1980; 1980 when it is not set.
 
     Raises TwofoldError for what is no number, and for what no archive can tell.
@@ -90,8 +95,8 @@ def source_date() -> int:
     return max(when, EARLIEST)
 
 
-def write(
-    plan: Plan,
+def write_artifacts(
+    plan: BuildPlan,
     sdists: Sequence[Writer],
     wheels: Sequence[Writer],
     progress: Callable[[int], None] | None = None,
@@ -109,7 +114,7 @@ def write(
     known = contents if contents is not None else {}
     try:
         for file in plan.pack.files:
-            content = known.pop(file.path, None) or read(file.source)
+            content = known.pop(file.path, None) or read_content(file.source)
             if sdists:
                 entry = Entry(file.path, file.source, None, file.executable, file.reason)
                 for writer in sdists:
@@ -122,7 +127,7 @@ def write(
             if progress:
                 progress(file.size)
         for writer in sdists:
-            _generated(writer, "PKG-INFO", plan.metadata)
+            _add_generated(writer, "PKG-INFO", plan.metadata)
         if wheels:
             _finish_wheels(plan, wheels, record)
         for writer in writers:
@@ -133,20 +138,20 @@ def write(
         raise
 
 
-def _generated(writer: Writer, path: str, data: bytes) -> None:
-    writer.add(Entry(path, data=data, reason="generated"), content_of(data))
+def _add_generated(writer: Writer, path: str, data: bytes) -> None:
+    writer.add(Entry(path, data=data, reason="generated"), to_content(data))
 
 
-def _finish_wheels(plan: Plan, wheels: Sequence[Writer], record: Record) -> None:
+def _finish_wheels(plan: BuildPlan, wheels: Sequence[Writer], record: Record) -> None:
     """The generated files of .dist-info, and RECORD last of all (PEP 427)."""
     folder = f"{plan.project.file_stem}.dist-info"
     made = dict(plan.made_at_root)
     made.update((f"{folder}/{name}", data) for name, data in plan.wheel_made.items())
     for path in sorted(made):
-        content: Content = content_of(made[path])
+        content: Content = to_content(made[path])
         entry = Entry(path, data=content.data, reason="generated")
         record.add(path, content)
         for writer in wheels:
             writer.add(entry, content)
     for writer in wheels:
-        _generated(writer, f"{folder}/RECORD", record.text())
+        _add_generated(writer, f"{folder}/RECORD", record.render())

@@ -9,10 +9,10 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold_build.build import Plan
+    from twofold_build.build import BuildPlan
 
 
-def only_a_path(plan: Plan) -> None:
+def make_editable(plan: BuildPlan) -> None:
     """Turn a wheel's plan into the editable one: the modules are left where they are.
 
     Data, scripts, licences and SBOM files (all below .data and .dist-info) are packed as ever.

@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 
 from twofold_build.globs import Globs
-from twofold_build.ignore import Ignore, ignore_of
+from twofold_build.ignore import IgnoreRules, load_ignore_rules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold_build.mistakes import Mistakes
+    from twofold_build.diagnostics import Diagnostics
     from twofold_build.modules import Module
-    from twofold_build.project import Project
+    from twofold_build.pyproject import Project
 
 #: What does not belong into a package: caches, version control, droppings of editors.
 _JUNK = frozenset(
@@ -45,7 +45,7 @@ _JUNK = frozenset(
 _JUNK_ENDINGS = (".pyc", ".pyo", ".egg-info", ".swp", "~")
 
 
-class File:
+class ProjectFile:
     """One file of the project that is packed.
 
     `path` is where it lies in the project and in the sdist, `source` where it is read,
@@ -63,7 +63,7 @@ class File:
         self.wheel: list[str] = []
 
 
-class Pack:
+class FileSelection:
     """What is packed: the files in the order of their paths, the modules, and what stays out.
 
     `left_out` are (path, reason) of what was met and left out, for `twofold build --list`.
@@ -74,41 +74,41 @@ class Pack:
     def __init__(self, source: str, modules: list[Module]) -> None:
         self.source = source
         self.modules = modules
-        self.files: list[File] = []
+        self.files: list[ProjectFile] = []
         self.left_out: list[tuple[str, str]] = []
 
 
-def collect(project: Project, mistakes: Mistakes) -> Pack:
+def select_files(project: Project, mistakes: Diagnostics) -> FileSelection:
     """Walk what the project packs. Mistakes are noted: missing modules, links that lead out."""
     from twofold_build.modules import find_modules
 
     source, modules = find_modules(project, mistakes)
-    pack = Pack(source, modules)
-    walk = _Walk(project, pack, mistakes)
+    pack = FileSelection(source, modules)
+    walk = _Walker(project, pack, mistakes)
     settings = project.settings
-    walk.file("pyproject.toml", "the project itself")
+    walk.add_file("pyproject.toml", "the project itself")
     if project.readme:
-        walk.file(project.readme, "readme")
+        walk.add_file(project.readme, "readme")
     for path in project.license_files:
-        walk.file(path, "license-files")
+        walk.add_file(path, "license-files")
     if settings.version_path:
-        walk.file(settings.version_path, "[tool.twofold.version] path")
+        walk.add_file(settings.version_path, "[tool.twofold.version] path")
     for module in modules:
-        walk.below(module.path, f"module {module.name}")
+        walk.add_tree(module.path, f"module {module.name}")
     for kind in sorted(settings.data):
-        walk.below(settings.data[kind], f"[tool.twofold.wheel.data] {kind}")
+        walk.add_tree(settings.data[kind], f"[tool.twofold.wheel.data] {kind}")
     for path in project.backend_path:
-        walk.below(path, "[build-system] backend-path")
-    walk.matching(Globs(settings.sdist_include), "[tool.twofold.sdist] include", mistakes)
-    walk.matching(Globs(settings.include), "[tool.twofold] include", mistakes)
-    walk.matching(Globs(settings.sbom_files), "[tool.twofold] sbom-files", mistakes)
+        walk.add_tree(path, "[build-system] backend-path")
+    walk.add_matching(Globs(settings.sdist_include), "[tool.twofold.sdist] include", mistakes)
+    walk.add_matching(Globs(settings.include), "[tool.twofold] include", mistakes)
+    walk.add_matching(Globs(settings.sbom_files), "[tool.twofold] sbom-files", mistakes)
     pack.files = [walk.found[path] for path in sorted(walk.found)]
-    _place_in_wheel(project, pack)
-    _judge_places(pack, mistakes)
+    _assign_wheel_paths(project, pack)
+    _check_wheel_paths(pack, mistakes)
     return pack
 
 
-def _place_in_wheel(project: Project, pack: Pack) -> None:
+def _assign_wheel_paths(project: Project, pack: FileSelection) -> None:
     """Give each file its places in the wheel (PEP 427, 639, 770)."""
     stem = project.file_stem
     prefix = f"{pack.source}/" if pack.source else ""
@@ -136,7 +136,7 @@ def _place_in_wheel(project: Project, pack: Pack) -> None:
             file.wheel.append(f"{stem}.dist-info/sboms/{path.rpartition('/')[2]}")
 
 
-def _judge_places(pack: Pack, mistakes: Mistakes) -> None:
+def _check_wheel_paths(pack: FileSelection, mistakes: Diagnostics) -> None:
     """Each place in the wheel may be taken once."""
     taken: dict[str, str] = {}
     for file in pack.files:
@@ -150,54 +150,61 @@ def _judge_places(pack: Pack, mistakes: Mistakes) -> None:
                 )
 
 
-class _Walk:
+class _Walker:
     """Finds files below the root, once each, obeying .gitignore and the excludes."""
 
-    def __init__(self, project: Project, pack: Pack, mistakes: Mistakes) -> None:
+    def __init__(self, project: Project, pack: FileSelection, mistakes: Diagnostics) -> None:
         self.root = project.root
         self.real_root = os.path.realpath(project.root)
         self.pack = pack
         self.mistakes = mistakes
-        self.found: dict[str, File] = {}
-        self.ignore = ignore_of(project.root)
-        self.kept = Globs(project.settings.include)
+        self.found: dict[str, ProjectFile] = {}
+        self.ignore = load_ignore_rules(project.root)
+        self.included = Globs(project.settings.include)
         self.excluded = Globs(project.settings.exclude + project.settings.sdist_exclude)
 
-    def file(self, path: str, reason: str) -> None:
+    def add_file(self, path: str, reason: str) -> None:
         """Take one file that the project names itself: neither ignored nor excluded."""
         path = os.path.normpath(path).replace(os.sep, "/")
         absolute = os.path.join(self.root, path)
-        if path in self.found or not os.path.isfile(absolute) or not self.stays_inside(path):
+        if path in self.found or not os.path.isfile(absolute) or not self.is_inside_project(path):
             return
-        self.judge_name(path)
+        self.check_name(path)
         info = os.stat(absolute)
-        self.found[path] = File(path, absolute, reason, info.st_size, bool(info.st_mode & 0o111))
+        self.found[path] = ProjectFile(
+            path, absolute, reason, info.st_size, bool(info.st_mode & 0o111)
+        )
 
-    def below(self, path: str, reason: str) -> None:
+    def add_tree(self, path: str, reason: str) -> None:
         """Take a file, or everything below a folder."""
         absolute = os.path.join(self.root, path)
         if os.path.isdir(absolute):
-            if self.stays_inside(path):
-                self.folder(
-                    "" if path == "." else path, absolute, reason, self.ignore_at(path), None, ()
+            if self.is_inside_project(path):
+                self.walk_folder(
+                    "" if path == "." else path,
+                    absolute,
+                    reason,
+                    self.find_ignore_rules(path),
+                    None,
+                    (),
                 )
         else:
-            self.file(path, reason)
-            self.file(f"{path}i", reason)  # a single module's stub beside it
+            self.add_file(path, reason)
+            self.add_file(f"{path}i", reason)  # a single module's stub beside it
 
-    def matching(self, globs: Globs, reason: str, mistakes: Mistakes) -> None:
+    def add_matching(self, globs: Globs, reason: str, mistakes: Diagnostics) -> None:
         """Take what the globs match."""
         if not globs:
             return
-        for glob, folder in zip(globs.globs, globs.folders(), strict=True):
+        for glob, folder in zip(globs.globs, globs.iter_folders(), strict=True):
             one = Globs([glob])
             absolute = os.path.join(self.root, folder)
             before = len(self.found)
             if os.path.isfile(absolute):
-                self.file(folder, f"{reason} '{glob}'")
-            elif os.path.isdir(absolute) and self.stays_inside(folder):
-                ignore = self.ignore_at(folder)
-                self.folder(folder, absolute, f"{reason} '{glob}'", ignore, one, ())
+                self.add_file(folder, f"{reason} '{glob}'")
+            elif os.path.isdir(absolute) and self.is_inside_project(folder):
+                ignore = self.find_ignore_rules(folder)
+                self.walk_folder(folder, absolute, f"{reason} '{glob}'", ignore, one, ())
             if len(self.found) == before and not any(one.match(path) for path in self.found):
                 table, _, key = reason.partition("] ")
                 mistakes.add(
@@ -208,21 +215,21 @@ class _Walk:
                     value=glob,
                 )
 
-    def ignore_at(self, path: str) -> Ignore:
+    def find_ignore_rules(self, path: str) -> IgnoreRules:
         """The rules that hold in a folder below the root."""
         ignore = self.ignore
         folder = ""
         for part in path.split("/") if path not in ("", ".") else ():
             folder = f"{folder}/{part}" if folder else part
-            ignore = ignore.inside(folder, os.path.join(self.root, folder))
+            ignore = ignore.enter(folder, os.path.join(self.root, folder))
         return ignore
 
-    def folder(
+    def walk_folder(
         self,
         path: str,
         absolute: str,
         reason: str,
-        ignore: Ignore,
+        ignore: IgnoreRules,
         only: Globs | None,
         links: tuple[str, ...],
     ) -> None:
@@ -233,12 +240,12 @@ class _Walk:
             name = entry.name
             here = f"{path}/{name}" if path else name
             is_link = entry.is_symlink()
-            if is_link and (only is None or only.match(here)) and not self.stays_inside(here):
+            if is_link and (only is None or only.match(here)) and not self.is_inside_project(here):
                 continue
             is_folder = entry.is_dir()
-            why_not = self.why_not(here, is_folder, ignore)
+            why_not = self.explain_exclusion(here, is_folder, ignore)
             if is_folder:
-                if why_not and not self.may_keep_below(here):
+                if why_not and not self.can_include_below(here):
                     self.pack.left_out.append((f"{here}/", why_not))
                     continue
                 through = links
@@ -248,22 +255,22 @@ class _Walk:
                         self.pack.left_out.append((here, "a link to a folder it lies in"))
                         continue
                     through = (*links, real)
-                self.folder(
-                    here, entry.path, reason, ignore.inside(here, entry.path), only, through
+                self.walk_folder(
+                    here, entry.path, reason, ignore.enter(here, entry.path), only, through
                 )
             elif here in self.found or (only is not None and not only.match(here)):
                 continue
             elif why_not:
                 self.pack.left_out.append((here, why_not))
             elif entry.is_file():
-                self.judge_name(here)
+                self.check_name(here)
                 info = entry.stat()
                 executable = bool(info.st_mode & 0o111)
-                self.found[here] = File(here, entry.path, reason, info.st_size, executable)
+                self.found[here] = ProjectFile(here, entry.path, reason, info.st_size, executable)
             else:
                 self.pack.left_out.append((here, "neither a file nor a folder"))
 
-    def why_not(self, path: str, is_folder: bool, ignore: Ignore) -> str:
+    def explain_exclusion(self, path: str, is_folder: bool, ignore: IgnoreRules) -> str:
         glob = self.excluded.match(path) if self.excluded else ""
         if glob:
             return f"exclude '{glob}'"
@@ -271,12 +278,12 @@ class _Walk:
         if name in _JUNK or name.endswith(_JUNK_ENDINGS):
             reason = "never packed unless [tool.twofold] include names it"
         else:
-            reason = ignore.reason(path, is_folder)
-        if reason and self.kept and self.kept.match(path):
+            reason = ignore.explain(path, is_folder)
+        if reason and self.included and self.included.match(path):
             return ""
         return reason
 
-    def judge_name(self, path: str) -> None:
+    def check_name(self, path: str) -> None:
         """Note a name that an archive cannot hold, or that not every reader takes."""
         if path.isascii() and path.isprintable() and "\\" not in path:
             return
@@ -294,17 +301,17 @@ class _Walk:
             table="",
         )
 
-    def may_keep_below(self, folder: str) -> bool:
+    def can_include_below(self, folder: str) -> bool:
         """Whether a glob of [tool.twofold] include could name a file below an ignored folder."""
         return any(
             fixed == folder
             or fixed.startswith(f"{folder}/")
             or folder.startswith(f"{fixed}/")
             or not fixed
-            for fixed in self.kept.folders()
+            for fixed in self.included.iter_folders()
         )
 
-    def stays_inside(self, path: str) -> bool:
+    def is_inside_project(self, path: str) -> bool:
         """Whether a path's real file lies in the project; notes a mistake when it does not."""
         real = os.path.realpath(os.path.join(self.root, path))
         if real == self.real_root or real.startswith(self.real_root + os.sep):

@@ -8,13 +8,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dunamai import Version
 
-    from twofold_build.mistakes import Mistakes
+    from twofold_build.diagnostics import Diagnostics
 
 #: What get_requires_for_build_* names for such a project.
 REQUIREMENT = "dunamai>=1.23"
 
 
-def from_git(root: str, prefix: str, mistakes: Mistakes) -> str:
+def read_git_version(root: str, prefix: str, mistakes: Diagnostics) -> str:
     """The version of the nearest tag; after it `.post3.dev0+1234abc` counts the commits.
 
     Tracked files that were changed since add `+dirty`: what is built is not what was tagged.
@@ -40,7 +40,7 @@ def from_git(root: str, prefix: str, mistakes: Mistakes) -> str:
         found = Version.from_git(
             pattern=pattern, path=Path(root), strict=True, ignore_untracked=True
         )
-        found = _highest_of_its_commit(root, pattern, found)
+        found = _pick_highest_tag(root, pattern, found)
     except (RuntimeError, ValueError) as error:
         said = str(error).splitlines()[0]
         if "tags" in said:
@@ -55,7 +55,7 @@ def from_git(root: str, prefix: str, mistakes: Mistakes) -> str:
     return found.serialize(dirty=True)
 
 
-def _highest_of_its_commit(root: str, pattern: str, found: Version) -> Version:
+def _pick_highest_tag(root: str, pattern: str, found: Version) -> Version:
     """The version with the highest of the tags that stand for the commit of its tag.
 
     dunamai takes the newest one, and none in particular of those made in one second.

@@ -32,21 +32,21 @@ def translate(glob: str) -> str:
             out += "[^/]"
             at += 1
         elif mark == "[":
-            members, at = _members(glob, at)
+            members, at = _translate_set(glob, at)
             out += members
         elif mark == "\\" and at + 1 < len(glob):
-            out += escaped(glob[at + 1])
+            out += escape_regex(glob[at + 1])
             at += 2
         else:
-            out += escaped(mark)
+            out += escape_regex(mark)
             at += 1
     return out
 
 
-def _members(glob: str, at: int) -> tuple[str, int]:
+def _translate_set(glob: str, at: int) -> tuple[str, int]:
     end = glob.find("]", at + 2 if glob[at + 1 : at + 2] not in ("!", "^") else at + 3)
     if end < 0:
-        return escaped("["), at + 1
+        return escape_regex("["), at + 1
     inner = glob[at + 1 : end]
     negated = inner[:1] in ("!", "^")
     inner = inner[1:] if negated else inner
@@ -60,12 +60,12 @@ def _members(glob: str, at: int) -> tuple[str, int]:
     return f"(?!/)[{'^' if negated else ''}{inner}]", end + 1
 
 
-def escaped(text: str) -> str:
+def escape_regex(text: str) -> str:
     """A text as a regular expression that means itself."""
     return "".join(mark if mark.isalnum() or mark in "_/" else f"\\{mark}" for mark in text)
 
 
-def problem(glob: str) -> str:
+def find_glob_problem(glob: str) -> str:
     """What is wrong with a glob in pyproject.toml, or ''."""
     if not glob:
         return "the pattern is empty"
@@ -129,7 +129,7 @@ class Globs:
                 return glob
         return ""
 
-    def folders(self) -> Iterator[str]:
+    def iter_folders(self) -> Iterator[str]:
         """For each glob the deepest folder that holds all it can match ('' is the root)."""
         for glob in self.globs:
             fixed = []

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 
-from twofold_build.globs import escaped, is_plain, translate
+from twofold_build.globs import escape_regex, is_plain, translate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
 
 
-class Rule:
+class IgnoreRule:
     """One line of a .gitignore. `where` is its file and line, for `--list`."""
 
     __slots__ = ("_regex", "anchored", "folders_only", "glob", "negated", "where")
@@ -60,44 +60,44 @@ def _translate_anchored(glob: str) -> str:
     stars = len(glob) - literal - len(rest)
     if not literal or glob[literal - 1] == "/" or stars < 2 or rest[:1] not in ("", "/"):
         return translate(glob)
-    return escaped(glob[:literal]) + (f"(?:.*/)?{translate(rest[1:])}" if rest else ".*")
+    return escape_regex(glob[:literal]) + (f"(?:.*/)?{translate(rest[1:])}" if rest else ".*")
 
 
-class Ignore:
+class IgnoreRules:
     """The rules that hold in one folder: its own .gitignore's before its parents'."""
 
     __slots__ = ("base", "parent", "rules")
 
-    def __init__(self, base: str, rules: list[Rule], parent: Ignore | None) -> None:
+    def __init__(self, base: str, rules: list[IgnoreRule], parent: IgnoreRules | None) -> None:
         self.base = base  # how paths below this folder begin: "" or "folder/"
         self.rules = rules
         self.parent = parent
 
-    def reason(self, path: str, is_folder: bool) -> str:
+    def explain(self, path: str, is_folder: bool) -> str:
         """Why git ignores a path (its full path, in the terms of `base`), or ''."""
         name = path.rpartition("/")[2]
-        seen = self.seen_from_here(path)
+        seen = self.relative_path(path)
         for rule in reversed(self.rules):
             if rule.match(seen, name, is_folder):
                 return "" if rule.negated else f"ignored by {rule.where}"
-        return self.parent.reason(path, is_folder) if self.parent else ""
+        return self.parent.explain(path, is_folder) if self.parent else ""
 
-    def seen_from_here(self, path: str) -> str:
+    def relative_path(self, path: str) -> str:
         return path[len(self.base) :]
 
-    def inside(self, folder: str, absolute: str) -> Ignore:
+    def enter(self, folder: str, absolute: str) -> IgnoreRules:
         """The rules that hold in a folder below."""
-        rules = _rules(absolute, f"{folder}/.gitignore")
-        return Ignore(f"{folder}/", rules, self) if rules else self
+        rules = _read_rules(absolute, f"{folder}/.gitignore")
+        return IgnoreRules(f"{folder}/", rules, self) if rules else self
 
 
-def ignore_of(root: str) -> Ignore:
+def load_ignore_rules(root: str) -> IgnoreRules:
     """The rules that hold in a project's root, those of the git repository around it included.
 
     An unpacked sdist (PKG-INFO at its root) ignores nothing: whatever lies in it was packed.
     """
     if os.path.exists(os.path.join(root, "PKG-INFO")):
-        return Ignore("", [], None)
+        return IgnoreRules("", [], None)
     chain: list[str] = []
     here = root
     while not os.path.exists(os.path.join(here, ".git")):
@@ -108,26 +108,26 @@ def ignore_of(root: str) -> Ignore:
         chain.append(os.path.basename(here))
         here = parent
     # Paths are told from the project's root; a parent's rules see them with its folders before.
-    ignore: Ignore | None = None
+    ignore: IgnoreRules | None = None
     folders = list(reversed(chain))
     for depth in range(len(folders)):
         above = os.path.join(here, *folders[:depth])
-        rules = _rules(above, "../" * (len(folders) - depth) + ".gitignore")
+        rules = _read_rules(above, "../" * (len(folders) - depth) + ".gitignore")
         if rules:
-            ignore = _Above("/".join(folders[depth:]) + "/", rules, ignore)
-    return Ignore("", _rules(root, ".gitignore"), ignore)
+            ignore = _ParentRules("/".join(folders[depth:]) + "/", rules, ignore)
+    return IgnoreRules("", _read_rules(root, ".gitignore"), ignore)
 
 
-class _Above(Ignore):
+class _ParentRules(IgnoreRules):
     """Rules of a folder above the project: paths get the folders between put before them."""
 
     __slots__ = ()
 
-    def seen_from_here(self, path: str) -> str:
+    def relative_path(self, path: str) -> str:
         return self.base + path
 
 
-def _rules(folder: str, where: str) -> list[Rule]:
+def _read_rules(folder: str, where: str) -> list[IgnoreRule]:
     try:
         with open(os.path.join(folder, ".gitignore"), encoding="utf-8", errors="replace") as file:
             lines = file.read().removeprefix("\ufeff").splitlines()
@@ -137,5 +137,5 @@ def _rules(folder: str, where: str) -> list[Rule]:
     for number, line in enumerate(lines, 1):
         kept = line.rstrip() if not line.endswith("\\ ") else line
         if kept and not kept.startswith("#"):
-            rules.append(Rule(kept, f"{where}:{number}"))
+            rules.append(IgnoreRule(kept, f"{where}:{number}"))
     return rules

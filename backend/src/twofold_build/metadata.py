@@ -9,10 +9,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from twofold_build.people import Person
-    from twofold_build.project import Project
+    from twofold_build.pyproject import Project
 
 
-def metadata(project: Project, import_names: list[str], import_namespaces: list[str]) -> bytes:
+def render_metadata(
+    project: Project, import_names: list[str], import_namespaces: list[str]
+) -> bytes:
     """The core metadata, in the lowest version that its content needs.
 
     `import_names` and `import_namespaces` are what PEP 794 wants told; empty lists leave them
@@ -21,7 +23,7 @@ def metadata(project: Project, import_names: list[str], import_namespaces: list[
     fields = list(_fields(project))
     fields += [("Import-Name", name) for name in import_names]
     fields += [("Import-Namespace", name) for name in import_namespaces]
-    lines = [f"Metadata-Version: {_lowest_version(project, fields)}"]
+    lines = [f"Metadata-Version: {_find_lowest_version(project, fields)}"]
     lines += [f"{key}: {value}" if value else f"{key}:" for key, value in fields]
     text = "\n".join(lines) + "\n"
     if project.readme_text:
@@ -31,7 +33,7 @@ def metadata(project: Project, import_names: list[str], import_namespaces: list[
     return text.encode()
 
 
-def _lowest_version(project: Project, fields: list[tuple[str, str]]) -> str:
+def _find_lowest_version(project: Project, fields: list[tuple[str, str]]) -> str:
     keys = {key for key, _ in fields}
     if keys & {"Import-Name", "Import-Namespace"}:
         return "2.5"
@@ -47,8 +49,8 @@ def _fields(project: Project) -> Iterator[tuple[str, str]]:
         yield "Summary", project.description
     if project.keywords:
         yield "Keywords", ",".join(project.keywords)
-    yield from _people("Author", project.authors)
-    yield from _people("Maintainer", project.maintainers)
+    yield from _render_people("Author", project.authors)
+    yield from _render_people("Maintainer", project.maintainers)
     if project.license:
         yield "License-Expression", project.license
     if project.license_text:
@@ -58,7 +60,7 @@ def _fields(project: Project) -> Iterator[tuple[str, str]]:
     for classifier in project.classifiers:
         yield "Classifier", classifier
     for requirement in project.dependencies:
-        yield "Requires-Dist", names.canonical_requirement(requirement)
+        yield "Requires-Dist", names.canonicalize_requirement(requirement)
     if project.requires_python:
         yield "Requires-Python", project.requires_python
     for label, address in project.urls.items():
@@ -66,7 +68,7 @@ def _fields(project: Project) -> Iterator[tuple[str, str]]:
     for extra, listed in project.optional_dependencies.items():
         yield "Provides-Extra", extra
         for requirement in listed:
-            yield "Requires-Dist", names.with_extra(requirement, extra)
+            yield "Requires-Dist", names.add_extra_marker(requirement, extra)
     if project.readme_text:
         yield "Description-Content-Type", _content_type(project.readme_type)
 
@@ -75,17 +77,17 @@ def _content_type(written: str) -> str:
     return written if "charset" in written else f"{written}; charset=UTF-8"
 
 
-def _people(role: str, people: list[Person]) -> Iterator[tuple[str, str]]:
+def _render_people(role: str, people: list[Person]) -> Iterator[tuple[str, str]]:
     """PEP 621: a name alone goes into Author, with an address into Author-email."""
     bare = [person.name for person in people if person.name and not person.email]
     if bare:
         yield role, ", ".join(bare)
-    mailed = [_mailbox(person) for person in people if person.email]
+    mailed = [_render_mailbox(person) for person in people if person.email]
     if mailed:
         yield f"{role}-email", ", ".join(mailed)
 
 
-def _mailbox(person: Person) -> str:
+def _render_mailbox(person: Person) -> str:
     if not person.name:
         return person.email
     if any(mark in person.name for mark in '()<>[]:;@\\,."'):
@@ -94,7 +96,7 @@ def _mailbox(person: Person) -> str:
     return f"{person.name} <{person.email}>"
 
 
-def entry_points(project: Project) -> bytes:
+def render_entry_points(project: Project) -> bytes:
     """entry_points.txt, groups and names sorted; b'' when there are none."""
     text = ""
     for group in sorted(project.entry_points):

@@ -8,8 +8,8 @@ from twofold_build import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold_build.mistakes import Mistakes
-    from twofold_build.project import Project
+    from twofold_build.diagnostics import Diagnostics
+    from twofold_build.pyproject import Project
 
 
 class Module:
@@ -23,7 +23,7 @@ class Module:
         self.is_folder = is_folder
 
 
-def find_modules(project: Project, mistakes: Mistakes) -> tuple[str, list[Module]]:
+def find_modules(project: Project, mistakes: Diagnostics) -> tuple[str, list[Module]]:
     """The folder imports start from ('' for the root), and the modules to pack.
 
     [tool.twofold] `source` and `modules` say it; otherwise `src` is the source when it is there,
@@ -31,15 +31,15 @@ def find_modules(project: Project, mistakes: Mistakes) -> tuple[str, list[Module
     """
     settings = project.settings
     if settings.modules:
-        return _named(project, settings.modules, mistakes)
-    sources = _sources(project)
+        return _find_named(project, settings.modules, mistakes)
+    sources = _list_sources(project)
     for source in sources:
-        module = _of_the_projects_name(project, source)
+        module = _find_default_module(project, source)
         if module:
             return source, [module]
-    wanted = names.file_name(project.name) or "my_package"
-    there = [f"{os.path.join(s, n)}" for s in sources for n in _candidates(project.root, s)]
-    hint = _rename(project, sources, wanted)
+    wanted = names.escape_for_filename(project.name) or "my_package"
+    there = [f"{os.path.join(s, n)}" for s in sources for n in _list_candidates(project.root, s)]
+    hint = _suggest_rename(project, sources, wanted)
     if there and not hint:
         modules = ", ".join(f'"{os.path.basename(path).removesuffix(".py")}"' for path in there)
         hint = f"there is {', '.join(there)}: write [tool.twofold] modules = [{modules}]"
@@ -53,33 +53,34 @@ def find_modules(project: Project, mistakes: Mistakes) -> tuple[str, list[Module
     return sources[0], []
 
 
-def _rename(project: Project, sources: list[str], wanted: str) -> str:
+def _suggest_rename(project: Project, sources: list[str], wanted: str) -> str:
     """What to do about a folder or file of the project's name that cannot be imported, or ''."""
     for source in sources:
         for name in sorted(os.listdir(os.path.join(project.root, source))):
             plain = name.removesuffix(".py")
-            if not plain.isidentifier() and names.file_name(plain) == wanted:
+            if not plain.isidentifier() and names.escape_for_filename(plain) == wanted:
                 old = os.path.join(source, name)
                 new = os.path.join(source, wanted + name[len(plain) :])
-                return f"rename {old} to {new}: Python can import no name with {_odd(plain)}"
+                odd = _describe_odd_character(plain)
+                return f"rename {old} to {new}: Python can import no name with {odd}"
     return ""
 
 
-def _odd(name: str) -> str:
+def _describe_odd_character(name: str) -> str:
     marks = [f"'{mark}'" for mark in name if not f"_{mark}".isidentifier()]
     return marks[0] if marks else "a digit at the beginning"
 
 
-def _sources(project: Project) -> list[str]:
+def _list_sources(project: Project) -> list[str]:
     if project.settings.source is not None:
         return [project.settings.source]
     return ["src", ""] if os.path.isdir(os.path.join(project.root, "src")) else [""]
 
 
-def _of_the_projects_name(project: Project, source: str) -> Module | None:
+def _find_default_module(project: Project, source: str) -> Module | None:
     folder = os.path.join(project.root, source)
-    wanted = names.file_name(project.name)
-    stubs = names.normalised(project.name)
+    wanted = names.escape_for_filename(project.name)
+    stubs = names.normalize_name(project.name)
     for name in sorted(os.listdir(folder)):
         plain = name.lower()
         path = f"{source}/{name}" if source else name
@@ -92,7 +93,7 @@ def _of_the_projects_name(project: Project, source: str) -> Module | None:
             return Module(name[:-3], path, False)
     if "." in project.name:
         inner = project.name.replace("-", "_").replace(".", "/")
-        return _module_at(project.root, source, inner.replace("/", "."))
+        return _find_module_at(project.root, source, inner.replace("/", "."))
     return None
 
 
@@ -103,7 +104,7 @@ def _holds_code(folder: str) -> bool:
     return any(name.endswith((".py", ".pyi")) for _, _, files in os.walk(folder) for name in files)
 
 
-def _module_at(root: str, source: str, name: str) -> Module | None:
+def _find_module_at(root: str, source: str, name: str) -> Module | None:
     path = "/".join(filter(None, (source, *name.split("."))))
     if os.path.isdir(os.path.join(root, path)) and _holds_code(os.path.join(root, path)):
         return Module(name, path, True)
@@ -112,17 +113,19 @@ def _module_at(root: str, source: str, name: str) -> Module | None:
     return None
 
 
-def _named(project: Project, wanted: list[str], mistakes: Mistakes) -> tuple[str, list[Module]]:
-    sources = _sources(project)
+def _find_named(
+    project: Project, wanted: list[str], mistakes: Diagnostics
+) -> tuple[str, list[Module]]:
+    sources = _list_sources(project)
     found: list[Module] = []
     source = next(
-        (s for s in sources if any(_module_at(project.root, s, name) for name in wanted)),
+        (s for s in sources if any(_find_module_at(project.root, s, name) for name in wanted)),
         sources[0],
     )
     for name in wanted:
-        module = _module_at(project.root, source, name)
+        module = _find_module_at(project.root, source, name)
         if module is None:
-            near = _candidates(project.root, source)
+            near = _list_candidates(project.root, source)
             mistakes.add(
                 f"there is no module '{name}' in {source or 'the root'}",
                 f"there is: {', '.join(near)}"
@@ -133,7 +136,7 @@ def _named(project: Project, wanted: list[str], mistakes: Mistakes) -> tuple[str
                 value=name,
             )
             continue
-        parent = _parent_with_init(project.root, source, name)
+        parent = _find_parent_package(project.root, source, name)
         if parent:
             mistakes.add(
                 f"'{parent}' has an __init__.py, so '{name}' cannot be packed without it",
@@ -146,7 +149,7 @@ def _named(project: Project, wanted: list[str], mistakes: Mistakes) -> tuple[str
     return source, found
 
 
-def _parent_with_init(root: str, source: str, name: str) -> str:
+def _find_parent_package(root: str, source: str, name: str) -> str:
     parts = name.split(".")
     for depth in range(1, len(parts)):
         if os.path.exists(os.path.join(root, source, *parts[:depth], "__init__.py")):
@@ -161,7 +164,7 @@ _BESIDE = frozenset(
 )
 
 
-def _candidates(root: str, source: str) -> list[str]:
+def _list_candidates(root: str, source: str) -> list[str]:
     """What could be meant: packages, modules, and packages in a folder that is a namespace."""
     folder = os.path.join(root, source)
     if not os.path.isdir(folder):
@@ -185,7 +188,7 @@ def _candidates(root: str, source: str) -> list[str]:
     return found
 
 
-def import_names(project: Project, modules: list[Module]) -> tuple[list[str], list[str]]:
+def list_import_names(project: Project, modules: list[Module]) -> tuple[list[str], list[str]]:
     """Import-Name and Import-Namespace to write (PEP 794).
 
     What the project declares, else what was found, when a reader would assume something else:
@@ -195,7 +198,7 @@ def import_names(project: Project, modules: list[Module]) -> tuple[list[str], li
         return project.import_names or [], project.import_namespaces or []
     found = [module.name for module in modules if not module.name.endswith("-stubs")]
     asked = project.dynamic & {"import-names", "import-namespaces"}
-    if not asked and [name.lower() for name in found] == [names.file_name(project.name)]:
+    if not asked and [name.lower() for name in found] == [names.escape_for_filename(project.name)]:
         return [], []
     if not found:
         return [], []

@@ -10,7 +10,7 @@ from __future__ import annotations
 #: The operators of a version clause, longer ones before their beginnings (PEP 440).
 _OPERATORS = (">=", "<=", "==", "!=", "~=", ">", "<")
 #: Licences that need no look into packaging's list of SPDX identifiers.
-_COMMON_LICENCES = frozenset(
+_COMMON_LICENSES = frozenset(
     [
         "MIT",
         "BSD-3-Clause",
@@ -30,15 +30,15 @@ _COMMON_LICENCES = frozenset(
 
 def is_name(name: str) -> bool:
     """Whether PEP 508 takes it for a project's or an extra's name."""
-    plain = name.translate(_SEPARATORS_AWAY)
+    plain = name.translate(_WITHOUT_SEPARATORS)
     return name.isascii() and plain.isalnum() and name[0].isalnum() and name[-1].isalnum()
 
 
-_SEPARATORS_AWAY = dict.fromkeys(map(ord, "-_."))
+_WITHOUT_SEPARATORS = dict.fromkeys(map(ord, "-_."))
 _SEPARATORS = {ord("_"): "-", ord("."): "-"}
 
 
-def normalised(name: str) -> str:
+def normalize_name(name: str) -> str:
     """A name by PEP 503: lower case, runs of `-_.` become one `-`."""
     name = name.translate(_SEPARATORS).lower()
     while "--" in name:
@@ -46,9 +46,9 @@ def normalised(name: str) -> str:
     return name
 
 
-def file_name(name: str) -> str:
+def escape_for_filename(name: str) -> str:
     """A project's name as it begins the names of its files (PEP 625, PEP 491)."""
-    return normalised(name).replace("-", "_")
+    return normalize_name(name).replace("-", "_")
 
 
 def _is_number(text: str) -> bool:
@@ -64,7 +64,7 @@ def _is_canonical(version: str) -> bool:
     return all(map(_is_number, release.split("."))) and (not mark or _is_number(number))
 
 
-def version_problem(version: str) -> str:
+def find_version_problem(version: str) -> str:
     """What is wrong with a version by PEP 440, or ''."""
     if _is_canonical(version):
         return ""
@@ -77,7 +77,7 @@ def version_problem(version: str) -> str:
     return ""
 
 
-def canonical_version(version: str) -> str:
+def canonicalize_version(version: str) -> str:
     if _is_canonical(version):
         return version
     from packaging.version import Version
@@ -85,7 +85,7 @@ def canonical_version(version: str) -> str:
     return str(Version(version))
 
 
-def _plain_clauses(specifiers: str) -> list[str] | None:
+def _split_plain_clauses(specifiers: str) -> list[str] | None:
     """`>=1.2, <3` as its clauses without spaces; None where packaging has to judge."""
     clauses = []
     for written in specifiers.split(","):
@@ -104,9 +104,9 @@ def _plain_clauses(specifiers: str) -> list[str] | None:
     return clauses
 
 
-def specifiers_problem(specifiers: str) -> str:
+def find_specifiers_problem(specifiers: str) -> str:
     """What is wrong with version specifiers by PEP 440, or ''."""
-    if _plain_clauses(specifiers) is not None:
+    if _split_plain_clauses(specifiers) is not None:
         return ""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -117,7 +117,7 @@ def specifiers_problem(specifiers: str) -> str:
     return ""
 
 
-def _plain_requirement(requirement: str) -> str | None:
+def _parse_plain_requirement(requirement: str) -> str | None:
     """A requirement of name, extras and plain clauses as packaging would write it, else None."""
     text = requirement.strip()
     end = next((at for at, mark in enumerate(text) if mark in "[<>=!~ "), len(text))
@@ -129,15 +129,15 @@ def _plain_requirement(requirement: str) -> str | None:
         if not closed or not all(map(is_name, listed)):
             return None
         extras = f"[{','.join(sorted(set(listed)))}]"
-    clauses = _plain_clauses(rest) if rest.strip() else []
+    clauses = _split_plain_clauses(rest) if rest.strip() else []
     if clauses is None or not is_name(name):
         return None
     return name + extras + ",".join(sorted(set(clauses)))
 
 
-def requirement_problem(requirement: str) -> str:
+def find_requirement_problem(requirement: str) -> str:
     """What is wrong with a requirement by PEP 508, or ''."""
-    if _plain_requirement(requirement) is not None:
+    if _parse_plain_requirement(requirement) is not None:
         return ""
     from packaging.requirements import InvalidRequirement, Requirement
 
@@ -150,9 +150,9 @@ def requirement_problem(requirement: str) -> str:
     return ""
 
 
-def canonical_requirement(requirement: str) -> str:
+def canonicalize_requirement(requirement: str) -> str:
     """A requirement with single spacing, as METADATA holds it."""
-    plain = _plain_requirement(requirement)
+    plain = _parse_plain_requirement(requirement)
     if plain is not None:
         return plain
     from packaging.requirements import Requirement
@@ -160,9 +160,9 @@ def canonical_requirement(requirement: str) -> str:
     return str(Requirement(requirement))
 
 
-def with_extra(requirement: str, extra: str) -> str:
+def add_extra_marker(requirement: str, extra: str) -> str:
     """A requirement that holds for one extra only (PEP 508 marker)."""
-    plain = _plain_requirement(requirement)
+    plain = _parse_plain_requirement(requirement)
     if plain is not None:
         return f"{plain} ; extra == '{extra}'"
     from packaging.requirements import Requirement
@@ -175,9 +175,9 @@ def with_extra(requirement: str, extra: str) -> str:
     return f"{parsed} ; {own}extra == '{extra}'"
 
 
-def canonical_licence(expression: str) -> tuple[str, str]:
+def canonicalize_license(expression: str) -> tuple[str, str]:
     """An SPDX expression in canonical form and what is wrong with it, one of the two empty."""
-    if expression in _COMMON_LICENCES:
+    if expression in _COMMON_LICENSES:
         return expression, ""
     from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
@@ -187,7 +187,7 @@ def canonical_licence(expression: str) -> tuple[str, str]:
         return "", str(error)
 
 
-def licence_hint(expression: str) -> str:
+def suggest_license(expression: str) -> str:
     """The SPDX identifier nearest to what was written."""
     import difflib
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from twofold_build.reader import Reader, kind
+from twofold_build.table_reader import TableReader, describe_type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold_build.mistakes import Mistakes
+    from twofold_build.diagnostics import Diagnostics
 
 
 class Person:
@@ -19,11 +19,11 @@ class Person:
         self.email = email
 
 
-def read_people(reader: Reader, key: str, mistakes: Mistakes) -> list[Person]:
+def read_people(reader: TableReader, key: str, mistakes: Diagnostics) -> list[Person]:
     value = reader.table.get(key, [])
     if not isinstance(value, list):
         mistakes.add(
-            f"must be a list of tables, not {kind(value)}",
+            f"must be a list of tables, not {describe_type(value)}",
             'write [{name = "...", email = "..."}]',
             key=key,
         )
@@ -32,7 +32,7 @@ def read_people(reader: Reader, key: str, mistakes: Mistakes) -> list[Person]:
     for item in value:
         if not isinstance(item, dict):
             mistakes.add(
-                f"holds {kind(item)} where a table must stand",
+                f"holds {describe_type(item)} where a table must stand",
                 'write {name = "...", email = "..."}',
                 key=key,
                 value=str(item),
@@ -57,7 +57,7 @@ def read_people(reader: Reader, key: str, mistakes: Mistakes) -> list[Person]:
                 key=key,
                 value=email,
             )
-        people.append(Person(reader.one_line(name, key), email))
+        people.append(Person(reader.check_one_line(name, key), email))
     return people
 
 

@@ -8,28 +8,28 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from twofold_build.mistakes import Mistakes
-    from twofold_build.project import Project
+    from twofold_build.diagnostics import Diagnostics
+    from twofold_build.pyproject import Project
 
 _TYPES = {".md": "text/markdown", ".rst": "text/x-rst", ".txt": "text/plain", "": "text/plain"}
 
 
-def read_readme(table: dict[str, Any], project: Project, mistakes: Mistakes) -> None:
+def read_readme(table: dict[str, Any], project: Project, mistakes: Diagnostics) -> None:
     """Fill readme, readme_text and readme_type."""
     value = table.get("readme")
     if value is None:
         return
     if isinstance(value, str):
         project.readme = value
-        project.readme_type = _type_of(value, mistakes)
-        project.readme_text = _read(project.root, value, mistakes)
+        project.readme_type = _guess_type(value, mistakes)
+        project.readme_text = _read_text(project.root, value, mistakes)
         return
     if not isinstance(value, dict):
         mistakes.add("must be a file's name or a table", 'write readme = "README.md"', key="readme")
         return
     for key in value:
         if key not in ("file", "text", "content-type", "charset"):
-            mistakes.unknown(key, ("file", "text", "content-type"), table="project.readme")
+            mistakes.add_unknown(key, ("file", "text", "content-type"), table="project.readme")
     file, text, type_ = value.get("file"), value.get("text"), value.get("content-type")
     if (file is None) == (text is None):
         mistakes.add("must hold either 'file' or 'text'", "keep one of the two", key="readme")
@@ -53,12 +53,12 @@ def read_readme(table: dict[str, Any], project: Project, mistakes: Mistakes) -> 
     project.readme_type = type_ or ""
     if file is not None:
         project.readme = file
-        project.readme_text = _read(project.root, file, mistakes)
+        project.readme_text = _read_text(project.root, file, mistakes)
     else:
         project.readme_text = text or ""
 
 
-def _type_of(name: str, mistakes: Mistakes) -> str:
+def _guess_type(name: str, mistakes: Diagnostics) -> str:
     suffix = os.path.splitext(name)[1].lower()
     if suffix not in _TYPES:
         mistakes.add(
@@ -69,10 +69,10 @@ def _type_of(name: str, mistakes: Mistakes) -> str:
     return _TYPES.get(suffix, "")
 
 
-def _read(root: str, name: str, mistakes: Mistakes) -> str:
-    from twofold_build.globs import problem
+def _read_text(root: str, name: str, mistakes: Diagnostics) -> str:
+    from twofold_build.globs import find_glob_problem
 
-    wrong = problem(name)
+    wrong = find_glob_problem(name)
     if wrong:
         mistakes.add(wrong, "the readme lies inside the project", key="readme")
         return ""
@@ -81,7 +81,7 @@ def _read(root: str, name: str, mistakes: Mistakes) -> str:
             return file.read()
     except FileNotFoundError:
         mistakes.add(
-            f"the file '{name}' does not exist", _other_readme(root), key="readme", value=name
+            f"the file '{name}' does not exist", _suggest_readme(root), key="readme", value=name
         )
     except UnicodeDecodeError:
         mistakes.add(
@@ -99,6 +99,6 @@ def _read(root: str, name: str, mistakes: Mistakes) -> str:
     return ""
 
 
-def _other_readme(root: str) -> str:
+def _suggest_readme(root: str) -> str:
     there = sorted(name for name in os.listdir(root) if name.lower().startswith("readme"))
     return f"did you mean '{there[0]}'?" if there else "write the file, or remove the key"

@@ -8,14 +8,14 @@ from twofold_build.tar_writer import TarGzWriter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold_build.build import Plan
+    from twofold_build.build import BuildPlan
 
 
-def file_name(stem: str) -> str:
+def format_sdist_filename(stem: str) -> str:
     return f"{stem}.tar.gz"
 
 
-def writer(folder: str, plan: Plan) -> TarGzWriter:
+def make_sdist_writer(folder: str, plan: BuildPlan) -> TarGzWriter:
     """A writer of the plan's sdist in `folder`."""
     stem = plan.project.file_stem
-    return TarGzWriter(os.path.join(folder, file_name(stem)), stem, plan.when)
+    return TarGzWriter(os.path.join(folder, format_sdist_filename(stem)), stem, plan.when)

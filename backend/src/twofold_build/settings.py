@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from twofold_build.mistakes import Mistakes
+    from twofold_build.diagnostics import Diagnostics
 
 #: Keys of [tool.twofold] that this backend reads.
 KEYS = ("source", "modules", "include", "exclude", "sbom-files", "version", "sdist", "wheel")
@@ -60,7 +60,7 @@ class Settings:
         self.version_tag = "v"
 
 
-def read_settings(table: object, root: str, mistakes: Mistakes) -> Settings:
+def read_settings(table: object, root: str, mistakes: Diagnostics) -> Settings:
     """Check [tool.twofold]; a project without it has the defaults."""
     if not isinstance(table, dict):
         mistakes.add("must be a table", "write [tool.twofold]", table="tool.twofold")
@@ -68,20 +68,20 @@ def read_settings(table: object, root: str, mistakes: Mistakes) -> Settings:
     settings = Settings(table)
     if not table:
         return settings
-    reader = _Tables(table, root, mistakes)
-    reader.known(table, (*KEYS, *OTHER_TABLES), "tool.twofold")
-    settings.source = reader.folder(table, "source", "tool.twofold")
-    settings.modules = reader.modules()
-    settings.include = reader.globs(table, "include", "tool.twofold")
-    settings.exclude = reader.globs(table, "exclude", "tool.twofold")
-    settings.sbom_files = reader.globs(table, "sbom-files", "tool.twofold")
-    sdist = reader.table("sdist", ("include", "exclude"))
-    settings.sdist_include = reader.globs(sdist, "include", "tool.twofold.sdist")
-    settings.sdist_exclude = reader.globs(sdist, "exclude", "tool.twofold.sdist")
-    wheel = reader.table("wheel", ("exclude", "data"))
-    settings.wheel_exclude = reader.globs(wheel, "exclude", "tool.twofold.wheel")
-    settings.data = reader.data(wheel)
-    reader.version(settings)
+    reader = _SettingsReader(table, root, mistakes)
+    reader.check_keys(table, (*KEYS, *OTHER_TABLES), "tool.twofold")
+    settings.source = reader.get_folder(table, "source", "tool.twofold")
+    settings.modules = reader.get_modules()
+    settings.include = reader.get_globs(table, "include", "tool.twofold")
+    settings.exclude = reader.get_globs(table, "exclude", "tool.twofold")
+    settings.sbom_files = reader.get_globs(table, "sbom-files", "tool.twofold")
+    sdist = reader.get_table("sdist", ("include", "exclude"))
+    settings.sdist_include = reader.get_globs(sdist, "include", "tool.twofold.sdist")
+    settings.sdist_exclude = reader.get_globs(sdist, "exclude", "tool.twofold.sdist")
+    wheel = reader.get_table("wheel", ("exclude", "data"))
+    settings.wheel_exclude = reader.get_globs(wheel, "exclude", "tool.twofold.wheel")
+    settings.data = reader.get_data(wheel)
+    reader.read_version(settings)
     return settings
 
 
@@ -90,30 +90,30 @@ def _is_module(name: str) -> bool:
     return all(part.isidentifier() for part in name.removesuffix("-stubs").split("."))
 
 
-class _Tables:
+class _SettingsReader:
     """Typed look-ups in [tool.twofold]; every mistake is noted."""
 
-    def __init__(self, root_table: dict[str, Any], root: str, mistakes: Mistakes) -> None:
+    def __init__(self, root_table: dict[str, Any], root: str, mistakes: Diagnostics) -> None:
         self.root_table = root_table
         self.root = root
         self.mistakes = mistakes
 
-    def known(self, table: dict[str, Any], keys: tuple[str, ...], name: str) -> None:
+    def check_keys(self, table: dict[str, Any], keys: tuple[str, ...], name: str) -> None:
         for key in table:
             if key not in keys:
-                self.mistakes.unknown(key, keys, table=name)
+                self.mistakes.add_unknown(key, keys, table=name)
 
-    def table(self, key: str, keys: tuple[str, ...]) -> dict[str, Any]:
+    def get_table(self, key: str, keys: tuple[str, ...]) -> dict[str, Any]:
         value = self.root_table.get(key, {})
         if not isinstance(value, dict):
             hint = f"write [tool.twofold.{key}]"
             self.mistakes.add("must be a table", hint, table="tool.twofold", key=key)
             return {}
-        self.known(value, keys, f"tool.twofold.{key}")
+        self.check_keys(value, keys, f"tool.twofold.{key}")
         return value
 
-    def globs(self, table: dict[str, Any], key: str, name: str) -> list[str]:
-        from twofold_build.globs import problem
+    def get_globs(self, table: dict[str, Any], key: str, name: str) -> list[str]:
+        from twofold_build.globs import find_glob_problem
 
         value = table.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
@@ -122,7 +122,7 @@ class _Tables:
             )
             return []
         for glob in value:
-            wrong = problem(glob)
+            wrong = find_glob_problem(glob)
             if wrong:
                 self.mistakes.add(
                     wrong,
@@ -131,10 +131,10 @@ class _Tables:
                     key=key,
                     value=glob,
                 )
-        return [glob for glob in value if not problem(glob)]
+        return [glob for glob in value if not find_glob_problem(glob)]
 
-    def folder(self, table: dict[str, Any], key: str, name: str) -> str | None:
-        from twofold_build.globs import problem
+    def get_folder(self, table: dict[str, Any], key: str, name: str) -> str | None:
+        from twofold_build.globs import find_glob_problem
 
         value = table.get(key)
         if value is None:
@@ -146,7 +146,7 @@ class _Tables:
             return None
         if value in ("", "."):
             return ""
-        wrong = problem(value)
+        wrong = find_glob_problem(value)
         if wrong:
             self.mistakes.add(wrong, "name a folder inside the project", table=name, key=key)
             return None
@@ -157,7 +157,7 @@ class _Tables:
             return None
         return value.removeprefix("./").rstrip("/")
 
-    def modules(self) -> list[str]:
+    def get_modules(self) -> list[str]:
         value = self.root_table.get("modules", [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             self.mistakes.add(
@@ -178,7 +178,7 @@ class _Tables:
                 )
         return [name for name in value if _is_module(name)]
 
-    def data(self, wheel: dict[str, Any]) -> dict[str, str]:
+    def get_data(self, wheel: dict[str, Any]) -> dict[str, str]:
         value = wheel.get("data", {})
         if not isinstance(value, dict):
             self.mistakes.add(
@@ -188,21 +188,23 @@ class _Tables:
                 key="data",
             )
             return {}
-        self.known(value, DATA_KINDS, "tool.twofold.wheel.data")
+        self.check_keys(value, DATA_KINDS, "tool.twofold.wheel.data")
         found = {}
         for key in value:
             folder = (
-                self.folder(value, key, "tool.twofold.wheel.data") if key in DATA_KINDS else None
+                self.get_folder(value, key, "tool.twofold.wheel.data")
+                if key in DATA_KINDS
+                else None
             )
             if folder:
                 found[key] = folder
         return found
 
-    def version(self, settings: Settings) -> None:
-        table = self.table("version", ("from", "path", "tag-prefix"))
+    def read_version(self, settings: Settings) -> None:
+        table = self.get_table("version", ("from", "path", "tag-prefix"))
         if not table:
             return
-        from twofold_build.globs import problem
+        from twofold_build.globs import find_glob_problem
 
         name = "tool.twofold.version"
         origin = table.get("from")
@@ -222,7 +224,7 @@ class _Tables:
                     "must be a string", "put it in quotation marks", table=name, key=key
                 )
                 continue
-            wrong = problem(value) if key == "path" and value else ""
+            wrong = find_glob_problem(value) if key == "path" and value else ""
             if wrong:
                 self.mistakes.add(wrong, "name a file inside the project", table=name, key=key)
             elif key == "path":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from struct import pack
 
-from twofold_build.archive import Content, Draft, Entry
+from twofold_build.archive import AtomicFile, Content, Entry
 from twofold_build.deflate import END, crc32, segment
 
 _BLOCK = 512
@@ -20,7 +20,7 @@ class TarGzWriter:
     """Writes entries into `path`, below the folder `top`. `when` is in seconds of UTC."""
 
     def __init__(self, path: str, top: str, when: int) -> None:
-        self.draft = Draft(path)
+        self.draft = AtomicFile(path)
         self._top = top
         self._when = when
         self._crc = 0
@@ -31,7 +31,9 @@ class TarGzWriter:
     def add(self, entry: Entry, content: Content) -> None:
         size = len(content.data)
         name = f"{self._top}/{entry.path}"
-        self._plain(bytes(self._padding) + header(name, size, entry.executable, self._when))
+        self._write_plain(
+            bytes(self._padding) + make_tar_header(name, size, entry.executable, self._when)
+        )
         if size:
             self.draft.write(content.segment)
             self._crc = crc32(content.data, self._crc)
@@ -39,20 +41,20 @@ class TarGzWriter:
         self._padding = -size % _BLOCK
 
     def close(self) -> None:
-        self._plain(bytes(self._padding + 2 * _BLOCK))
+        self._write_plain(bytes(self._padding + 2 * _BLOCK))
         self.draft.write(END + pack("<LL", self._crc, self._size & 0xFFFFFFFF))
-        self.draft.finish()
+        self.draft.commit()
 
     def abort(self) -> None:
         self.draft.discard()
 
-    def _plain(self, data: bytes) -> None:
+    def _write_plain(self, data: bytes) -> None:
         self.draft.write(segment(data))
         self._crc = crc32(data, self._crc)
         self._size += len(data)
 
 
-def header(name: str, size: int, executable: bool, when: int) -> bytes:
+def make_tar_header(name: str, size: int, executable: bool, when: int) -> bytes:
     """The header block of a file, after a pax header where ustar cannot say it."""
     pax = {}
     raw = name.encode()
@@ -68,14 +70,14 @@ def header(name: str, size: int, executable: bool, when: int) -> bytes:
         pax["size"] = str(size)
     before = b""
     if pax:
-        records = b"".join(_pax_record(key, value) for key, value in sorted(pax.items()))
-        before = _block(b"PaxHeaders/" + raw[-80:], b"", 0o644, len(records), when, b"x")
+        records = b"".join(_make_pax_record(key, value) for key, value in sorted(pax.items()))
+        before = _make_block(b"PaxHeaders/" + raw[-80:], b"", 0o644, len(records), when, b"x")
         before += records + bytes(-len(records) % _BLOCK)
     mode = 0o755 if executable else 0o644
-    return before + _block(raw, prefix, mode, min(size, _MAX_OCTAL_SIZE), when, b"0")
+    return before + _make_block(raw, prefix, mode, min(size, _MAX_OCTAL_SIZE), when, b"0")
 
 
-def _pax_record(key: str, value: str) -> bytes:
+def _make_pax_record(key: str, value: str) -> bytes:
     """`length key=value\\n`, where length counts itself."""
     body = f" {key}={value}\n".encode()
     length = len(body) + 1
@@ -84,7 +86,7 @@ def _pax_record(key: str, value: str) -> bytes:
     return str(length).encode() + body
 
 
-def _block(name: bytes, prefix: bytes, mode: int, size: int, when: int, kind: bytes) -> bytes:
+def _make_block(name: bytes, prefix: bytes, mode: int, size: int, when: int, kind: bytes) -> bytes:
     block = bytearray(
         pack(
             "100s8s8s8s12s12s8sc100s6s2s32s32s8s8s155s12x",

@@ -20,7 +20,7 @@ class _NotPlain(Exception):
 def loads(text: str) -> dict[str, Any]:
     """What `tomllib.loads` returns; raises tomllib.TOMLDecodeError as it does."""
     try:
-        return _Plain(text).document()
+        return _PlainParser(text).document()
     except (_NotPlain, RecursionError):
         import tomllib
 
@@ -30,7 +30,7 @@ def loads(text: str) -> dict[str, Any]:
 _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
-class _Plain:
+class _PlainParser:
     """One text, and how far it has been read."""
 
     def __init__(self, text: str) -> None:

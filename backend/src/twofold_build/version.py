@@ -8,28 +8,28 @@ from twofold_build import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold_build.mistakes import Mistakes
-    from twofold_build.project import Project
+    from twofold_build.diagnostics import Diagnostics
+    from twofold_build.pyproject import Project
 
 _TABLE = "tool.twofold.version"
 
 
-def find_version(project: Project, mistakes: Mistakes) -> str:
+def find_version(project: Project, mistakes: Diagnostics) -> str:
     """The version, canonical; '' after noting why there is none.
 
     An sdist carries its version in PKG-INFO: there is no git there, and the code may have changed
     since only by hands that know.
     """
-    packed = _from_pkg_info(project.root)
+    packed = _read_pkg_info_version(project.root)
     if packed:
         return packed
     settings = project.settings
     if settings.version_from == "module":
-        written = _from_module(project, mistakes)
+        written = _read_module_version(project, mistakes)
     elif settings.version_from == "git":
-        from twofold_build.git_version import from_git
+        from twofold_build.git_version import read_git_version
 
-        written = from_git(project.root, settings.version_tag, mistakes)
+        written = read_git_version(project.root, settings.version_tag, mistakes)
     elif project.backend in ("twofold_build", ""):
         mistakes.add(
             "the version is dynamic, and nothing says where it comes from",
@@ -42,14 +42,14 @@ def find_version(project: Project, mistakes: Mistakes) -> str:
         return ""  # another backend's project: it alone knows its version
     if not written:
         return ""
-    problem = names.version_problem(written)
+    problem = names.find_version_problem(written)
     if problem:
         mistakes.add(problem, "write it like 1.0.0", table=_TABLE, key="from")
         return ""
-    return names.canonical_version(written)
+    return names.canonicalize_version(written)
 
 
-def _from_pkg_info(root: str) -> str:
+def _read_pkg_info_version(root: str) -> str:
     try:
         with open(os.path.join(root, "PKG-INFO"), encoding="utf-8") as file:
             for line in file:
@@ -62,7 +62,7 @@ def _from_pkg_info(root: str) -> str:
     return ""
 
 
-def _from_module(project: Project, mistakes: Mistakes) -> str:
+def _read_module_version(project: Project, mistakes: Diagnostics) -> str:
     from twofold_build.modules import find_modules
 
     path = project.settings.version_path
@@ -90,11 +90,11 @@ def _from_module(project: Project, mistakes: Mistakes) -> str:
             key="path",
         )
         return ""
-    version = assigned_version(source)
+    version = read_assigned_version(source)
     if not version:
         mistakes.add(
             f"'{path}' has no __version__ = \"...\" that can be read without running it",
-            _elsewhere(project.root, path, source)
+            _suggest_source(project.root, path, source)
             or 'write __version__ = "1.0.0" as a plain string',
             table=_TABLE,
             key="path",
@@ -102,7 +102,7 @@ def _from_module(project: Project, mistakes: Mistakes) -> str:
     return version
 
 
-def _elsewhere(root: str, path: str, source: bytes) -> str:
+def _suggest_source(root: str, path: str, source: bytes) -> str:
     """The hint for a module that imports its __version__ from one beside it, or ''."""
     import ast
 
@@ -119,7 +119,7 @@ def _elsewhere(root: str, path: str, source: bytes) -> str:
     return ""
 
 
-def assigned_version(source: bytes) -> str:
+def read_assigned_version(source: bytes) -> str:
     """The string assigned to `__version__` at the top level of a module, or ''.
 
     Read from the syntax tree: nothing is imported or run.

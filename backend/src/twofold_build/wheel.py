@@ -10,7 +10,7 @@ from twofold_build.zip_writer import ZipWriter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold_build.build import Plan
+    from twofold_build.build import BuildPlan
 
 TAG = "py3-none-any"
 #: The compressor is not named here: the file's bytes may differ with it, its content may not.
@@ -30,13 +30,13 @@ class Record:
         self._lines: list[str] = []
 
     def add(self, path: str, content: Content) -> None:
-        self._lines.append(record_line(path, content.sha256, len(content.data)))
+        self._lines.append(format_record_line(path, content.sha256, len(content.data)))
 
-    def text(self) -> bytes:
+    def render(self) -> bytes:
         return ("".join(self._lines) + f"{self._own},,\n").encode()
 
 
-def record_line(path: str, sha256: bytes, size: int) -> str:
+def format_record_line(path: str, sha256: bytes, size: int) -> str:
     """A file's line in RECORD; `sha256` is raw, `size` in bytes."""
     digest = b2a_base64(sha256, newline=False).rstrip(b"=").decode()
     digest = digest.replace("+", "-").replace("/", "_")
@@ -45,10 +45,10 @@ def record_line(path: str, sha256: bytes, size: int) -> str:
     return f"{path},sha256={digest},{size}\n"
 
 
-def file_name(stem: str) -> str:
+def format_wheel_filename(stem: str) -> str:
     return f"{stem}-{TAG}.whl"
 
 
-def writer(folder: str, plan: Plan) -> ZipWriter:
+def make_wheel_writer(folder: str, plan: BuildPlan) -> ZipWriter:
     """A writer of the plan's wheel in `folder`."""
-    return ZipWriter(os.path.join(folder, file_name(plan.project.file_stem)), plan.when)
+    return ZipWriter(os.path.join(folder, format_wheel_filename(plan.project.file_stem)), plan.when)

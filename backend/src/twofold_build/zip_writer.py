@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from struct import pack
 
-from twofold_build.archive import Content, Draft, Entry
+from twofold_build.archive import AtomicFile, Content, Entry
 from twofold_build.deflate import END
 
 #: What stands in a 32-bit or 16-bit field whose value is told by ZIP64, and from where on it is.
@@ -24,7 +24,7 @@ class ZipWriter:
     """Writes entries, deflated, into `path`. `when` is in seconds of UTC, from 1980 to 2107."""
 
     def __init__(self, path: str, when: int) -> None:
-        self.draft = Draft(path)
+        self.draft = AtomicFile(path)
         moment = time.gmtime(when)
         self._date = (moment.tm_year - 1980) << 9 | moment.tm_mon << 5 | moment.tm_mday
         self._time = moment.tm_hour << 11 | moment.tm_min << 5 | moment.tm_sec // 2
@@ -118,7 +118,7 @@ class ZipWriter:
             0,
         )
         self.draft.write(directory + end)
-        self.draft.finish()
+        self.draft.commit()
 
     def abort(self) -> None:
         self.draft.discard()

@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from twofold.check.stated import Stated
+    from twofold.check.other_backend import DeclaredProject
     from twofold_build.archive import Content
-    from twofold_build.files import Pack
-    from twofold_build.project import Project
+    from twofold_build.files import FileSelection
+    from twofold_build.pyproject import Project
 
 __all__ = [
     "Edit",
     "Finding",
     "artifact_findings",
-    "check_after_build",
-    "check_before_build",
     "check_file",
     "check_files",
     "check_project",
+    "find_artifact_errors",
+    "find_build_errors",
 ]
 
 
@@ -41,7 +41,7 @@ def check_project(
     root: Path,
     ignore: Iterable[str] = (),
     readers: Mapping[str, Callable[[dict[str, Any]], object]] | None = None,
-    read_stated: Callable[[Path], Stated] | None = None,
+    read_declared: Callable[[Path], DeclaredProject] | None = None,
 ) -> list[Finding]:
     """Every finding of a project, errors first, each in the order of files and lines.
 
@@ -50,15 +50,15 @@ def check_project(
     `read_stated` reads what a project of another backend says of itself, and where.
     Mistakes of pyproject.toml are findings; only a folder without a project raises TwofoldError.
     """
-    from twofold.check.projects import project_findings
+    from twofold.check.projects import find_problems
 
-    return project_findings(root, frozenset(ignore), readers or {}, read_stated)
+    return find_problems(root, frozenset(ignore), readers or {}, read_declared)
 
 
-def check_before_build(
+def find_build_errors(
     root: Path | str,
     project: Project,
-    pack: Pack | None = None,
+    pack: FileSelection | None = None,
     contents: Mapping[str, Content] | None = None,
 ) -> list[Finding]:
     """The errors that must stop a build of a project that has been read; [] lets it go on.
@@ -68,20 +68,20 @@ def check_before_build(
     project; the others are read here, large data excepted. What is learnt of each is kept by its
     content's hash in the user's cache (TWOFOLD_CACHE_DIR): a second build only reads and hashes.
     """
-    from twofold.check.before_build import build_errors
+    from twofold.check.before_build import find_errors
 
     del root  # project.root says the same; every door of this room takes the folder first
-    return build_errors(project, pack, contents or {})
+    return find_errors(project, pack, contents or {})
 
 
-def check_after_build(root: Path, paths: Sequence[Path]) -> list[Finding]:
+def find_artifact_errors(root: Path, paths: Sequence[Path]) -> list[Finding]:
     """The errors in what another backend built of the project in `root`; [] lets them pass.
 
     `[tool.twofold.check]` of its pyproject.toml leaves out rules and allows files by name.
     """
-    from twofold.check.after_build import built_errors
+    from twofold.check.after_build import find_built_errors
 
-    return built_errors(root, paths)
+    return find_built_errors(root, paths)
 
 
 def check_file(path: Path, ignore: Iterable[str] = ()) -> list[Finding]:
@@ -89,9 +89,9 @@ def check_file(path: Path, ignore: Iterable[str] = ()) -> list[Finding]:
 
     A file that cannot be read as what it claims to be gives one finding, never an exception.
     """
-    from twofold.check.artifacts import file_findings
+    from twofold.check.artifacts import check_artifact
 
-    return file_findings(path, frozenset(ignore))
+    return check_artifact(path, frozenset(ignore))
 
 
 def check_files(
@@ -101,9 +101,9 @@ def check_files(
 
     `allow` are globs of the files in them that may hold what looks like a secret.
     """
-    from twofold.check.artifacts import files_findings
+    from twofold.check.artifacts import check_artifacts
 
-    return files_findings(paths, frozenset(ignore), allow)
+    return check_artifacts(paths, frozenset(ignore), allow)
 
 
 def artifact_findings(path: Path) -> list[Finding]:
@@ -112,6 +112,6 @@ def artifact_findings(path: Path) -> list[Finding]:
 
     For a registry's gates: quick, and any error is a reason to refuse.
     """
-    from twofold.check.artifacts import structure_findings
+    from twofold.check.artifacts import check_structure
 
-    return structure_findings(path)
+    return check_structure(path)

@@ -6,22 +6,22 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from twofold.check.artifacts import files_findings
+from twofold.check.artifacts import check_artifacts
 from twofold.check.finding import Finding
 from twofold.check.settings import read_check_settings
-from twofold_build.mistakes import Mistakes
+from twofold_build.diagnostics import Diagnostics
 
 
-def built_errors(root: Path, paths: Sequence[Path]) -> list[Finding]:
+def find_built_errors(root: Path, paths: Sequence[Path]) -> list[Finding]:
     """The errors in built files, less what the project's `[tool.twofold.check]` leaves out.
 
     Raises ProjectErrors when that table is wrong.
     """
     path = root / "pyproject.toml"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    mistakes = Mistakes(path.name, text)
+    mistakes = Diagnostics(path.name, text)
     settings = read_check_settings(tomllib.loads(text), mistakes)
-    mistakes.tell()
+    mistakes.raise_all()
     return [
-        found for found in files_findings(paths, settings.ignore, settings.allow) if found.is_error
+        found for found in check_artifacts(paths, settings.ignore, settings.allow) if found.is_error
     ]

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from twofold.artifact import Artifact, Kind
 from twofold.check import structure
-from twofold.check.files import Contents, in_file, read_contents
+from twofold.check.files import Contents, code_of_artifact, read_contents
 from twofold.check.finding import Finding
-from twofold.check.order import in_order
-from twofold.check.refusals import metadata_problems
-from twofold.check.rules import RULES, Rule, Told
-from twofold.check.said import FileSaid
+from twofold.check.order import sort_findings
+from twofold.check.pypi_metadata import find_metadata_problems
+from twofold.check.rule_table import RULES, Rule, Violation
+from twofold.check.subject import FileMetadata
 from twofold.errors import BadFile, Problem
-from twofold.formats import opening
-from twofold.formats.contents import problems_of
+from twofold.formats import reader
 from twofold.formats.core_metadata import parse_metadata
+from twofold.formats.deep_check import find_problems
 
 _STRUCTURE = [rule for rule in RULES if rule.in_file == "structure"]
 #: TF401 takes what no other rule owns.
@@ -33,50 +33,56 @@ _CONTENTS = [
 ]
 
 
-def structure_findings(path: Path) -> list[Finding]:
+def check_structure(path: Path) -> list[Finding]:
     """Structure and metadata: what can be told without parsing code or rendering a readme."""
-    artifact, findings = _structure(path)
+    artifact, findings = _open_and_check(path)
     if artifact is not None:
-        findings += _of_metadata(artifact, [rule for rule in _METADATA if rule.in_file != "readme"])
-    return in_order(findings)
+        findings += _check_metadata(
+            artifact, [rule for rule in _METADATA if rule.in_file != "readme"]
+        )
+    return sort_findings(findings)
 
 
-def file_findings(path: Path, ignore: frozenset[str], allow: Sequence[str] = ()) -> list[Finding]:
+def check_artifact(path: Path, ignore: frozenset[str], allow: Sequence[str] = ()) -> list[Finding]:
     """Structure, metadata and the code inside. `allow`: globs of files that may look secret."""
-    artifact, findings = _structure(path)
+    artifact, findings = _open_and_check(path)
     if artifact is not None:
-        findings += _of_metadata(artifact, _METADATA)
-        findings += _of_contents(artifact, allow)
-    return in_order(finding for finding in findings if finding.code not in ignore)
+        findings += _check_metadata(artifact, _METADATA)
+        findings += _check_contents(artifact, allow)
+    return sort_findings(finding for finding in findings if finding.code not in ignore)
 
 
-def files_findings(
+def check_artifacts(
     paths: Sequence[Path], ignore: frozenset[str], allow: Sequence[str] = ()
 ) -> list[Finding]:
     """Each file, each wheel beside the sdist of the same release, and each sdist beside another."""
-    findings = [finding for path in paths for finding in file_findings(path, ignore, allow)]
-    sound = [artifact for path in paths if (artifact := _readable(path)) is not None]
+    findings = [finding for path in paths for finding in check_artifact(path, ignore, allow)]
+    sound = [artifact for path in paths if (artifact := _read_or_none(path)) is not None]
     for wheel in sound:
         for sdist in sound:
-            if wheel.kind is Kind.WHEEL and sdist.kind is Kind.SDIST and _same(wheel, sdist):
-                findings += _judged(_PAIRS, wheel, sdist)
+            if (
+                wheel.kind is Kind.WHEEL
+                and sdist.kind is Kind.SDIST
+                and _is_same_release(wheel, sdist)
+            ):
+                findings += _run_rules(_PAIRS, wheel, sdist)
     sdists = [artifact for artifact in sound if artifact.kind is Kind.SDIST]
     for first, second in combinations(sdists, 2):
-        if _same(first, second):
-            findings += _judged(_RELEASES, first, second)
-    return in_order(finding for finding in findings if finding.code not in ignore)
+        if _is_same_release(first, second):
+            findings += _run_rules(_RELEASES, first, second)
+    return sort_findings(finding for finding in findings if finding.code not in ignore)
 
 
-def _structure(path: Path) -> tuple[Artifact | None, list[Finding]]:
+def _open_and_check(path: Path) -> tuple[Artifact | None, list[Finding]]:
     """The file's artifact, None when it cannot be read, and what is wrong with its structure."""
-    problems = problems_of(path)
-    artifact = _readable(path)
+    problems = find_problems(path)
+    artifact = _read_or_none(path)
     if artifact is not None and not artifact.kind.is_conda:
-        problems += metadata_problems(artifact)
-    return artifact, _told_of(path, problems)
+        problems += find_metadata_problems(artifact)
+    return artifact, _structure_findings(path, problems)
 
 
-def _told_of(path: Path, problems: Iterable[Problem]) -> list[Finding]:
+def _structure_findings(path: Path, problems: Iterable[Problem]) -> list[Finding]:
     """What `formats` says, each with the code of its rule."""
     findings = []
     for problem in dict.fromkeys(problems):
@@ -86,41 +92,47 @@ def _told_of(path: Path, problems: Iterable[Problem]) -> list[Finding]:
     return findings
 
 
-def _of_metadata(artifact: Artifact, rules: Sequence[Rule]) -> list[Finding]:
+def _check_metadata(artifact: Artifact, rules: Sequence[Rule]) -> list[Finding]:
     if artifact.kind.is_conda:
         return []
-    said = FileSaid(artifact.filename, parse_metadata(artifact.metadata))
-    return _judged(rules, said)
+    said = FileMetadata(artifact.filename, parse_metadata(artifact.metadata))
+    return _run_rules(rules, said)
 
 
-def _of_contents(artifact: Artifact, allow: Sequence[str]) -> list[Finding]:
+def _check_contents(artifact: Artifact, allow: Sequence[str]) -> list[Finding]:
     try:
         contents: Contents = read_contents(artifact)
     except BadFile as error:  # damaged inside: nothing more can be said of it
-        return _told_of(artifact.path, error.problems)
-    return _judged(_CONTENTS, in_file(artifact, contents, allow))
+        return _structure_findings(artifact.path, error.problems)
+    return _run_rules(_CONTENTS, code_of_artifact(artifact, contents, allow))
 
 
-def _judged(rules: Sequence[Rule], *subjects: object) -> list[Finding]:
+def _run_rules(rules: Sequence[Rule], *subjects: object) -> list[Finding]:
     findings = []
     for rule in rules:
         judge = getattr(import_module(f"twofold.check.{rule.in_file}"), rule.function)
-        findings += [_finding(rule, told) for told in judge(*subjects)]
+        findings += [_make_finding(rule, told) for told in judge(*subjects)]
     return findings
 
 
-def _finding(rule: Rule, told: Told) -> Finding:
-    return Finding(rule.code, told.severity or rule.severity, told.message, told.hint, told.where)
+def _make_finding(rule: Rule, violation: Violation) -> Finding:
+    return Finding(
+        rule.code,
+        violation.severity or rule.severity,
+        violation.message,
+        violation.hint,
+        violation.where,
+    )
 
 
-def _readable(path: Path) -> Artifact | None:
+def _read_or_none(path: Path) -> Artifact | None:
     try:
-        return opening.read(path)
+        return reader.read_artifact(path)
     except BadFile:
         return None  # told as a finding of its own
 
 
-def _same(one: Artifact, other: Artifact) -> bool:
-    from twofold.names import normalised
+def _is_same_release(one: Artifact, other: Artifact) -> bool:
+    from twofold.names import normalize_name
 
-    return normalised(one.name) == normalised(other.name) and one.version == other.version
+    return normalize_name(one.name) == normalize_name(other.name) and one.version == other.version

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from twofold_build.archive import new_sha256, read
+from twofold_build.archive import new_sha256, read_content
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,56 +15,56 @@ if TYPE_CHECKING:
 
     from twofold.check.finding import Finding
     from twofold_build.archive import Content
-    from twofold_build.files import Pack
-    from twofold_build.project import Project
+    from twofold_build.files import FileSelection
+    from twofold_build.pyproject import Project
 
 #: Other files than modules are read up to this size, in bytes: keys and credentials are small.
-SMALL = 256 << 10
+MAX_SCANNED = 256 << 10
 #: Modules are read up to this size.
-MODULE = 16 << 20
+MAX_MODULE = 16 << 20
 
 
-def build_errors(
-    project: Project, pack: Pack | None, known: Mapping[str, Content]
+def find_errors(
+    project: Project, pack: FileSelection | None, known: Mapping[str, Content]
 ) -> list[Finding]:
     """The errors found in what would be packed, in the order of files and lines."""
     from twofold.check import cache
 
     if pack is None:
-        pack = packed(project)
+        pack = select_packed(project)
     contents = read_files(pack, known)
-    key = _key(project, pack, contents)
+    key = _cache_key(project, pack, contents)
     if cache.is_clean(key):
         return []
-    from twofold.check.projects import stopping_errors
+    from twofold.check.projects import find_stopping_errors
 
-    errors = stopping_errors(project, pack, contents)
+    errors = find_stopping_errors(project, pack, contents)
     if not errors:
         cache.mark_clean(key)
     return errors
 
 
-def packed(project: Project) -> Pack:
+def select_packed(project: Project) -> FileSelection:
     """What is packed. Raises ProjectErrors as a build does."""
-    from twofold_build.files import collect
-    from twofold_build.mistakes import Mistakes
+    from twofold_build.diagnostics import Diagnostics
+    from twofold_build.files import select_files
 
-    mistakes = Mistakes.of(project.root)
-    pack = collect(project, mistakes)
-    mistakes.tell()
+    mistakes = Diagnostics.for_project(project.root)
+    pack = select_files(project, mistakes)
+    mistakes.raise_all()
     return pack
 
 
-def read_files(pack: Pack, known: Mapping[str, Content]) -> dict[str, Content]:
+def read_files(pack: FileSelection, known: Mapping[str, Content]) -> dict[str, Content]:
     """Path -> content of the files that are judged by what is in them."""
     return {
-        file.path: known.get(file.path) or read(file.source)
+        file.path: known.get(file.path) or read_content(file.source)
         for file in pack.files
-        if file.size <= (MODULE if file.path.endswith((".py", ".pyi")) else SMALL)
+        if file.size <= (MAX_MODULE if file.path.endswith((".py", ".pyi")) else MAX_SCANNED)
     }
 
 
-def _key(project: Project, pack: Pack, contents: dict[str, Content]) -> str:
+def _cache_key(project: Project, pack: FileSelection, contents: dict[str, Content]) -> str:
     """A hash of all that the verdict depends on: files, version, interpreter, rules.
 
     The settings are in it, because pyproject.toml is packed.

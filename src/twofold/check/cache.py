@@ -9,34 +9,34 @@ from __future__ import annotations
 
 import os
 
-from twofold.caches import cache_folder
+from twofold.cache_dir import get_cache_dir
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold.check.facts import Facts
 
 #: As many verdicts are kept; each costs a directory entry.
-_VERDICTS = 2000
+_MAX_VERDICTS = 2000
 
 
-def folder() -> str:
+def checks_folder() -> str:
     """The checks' part of the user's cache."""
-    return os.path.join(cache_folder(), "check")
+    return os.path.join(get_cache_dir(), "check")
 
 
 def is_clean(key: str) -> bool:
-    return os.path.exists(os.path.join(folder(), "clean", key))
+    return os.path.exists(os.path.join(checks_folder(), "clean", key))
 
 
 def mark_clean(key: str) -> None:
     """Remember that nothing stops the build of what hashes to `key`."""
-    place = os.path.join(folder(), "clean")
-    if not _made(place):
+    place = os.path.join(checks_folder(), "clean")
+    if not _make_folder(place):
         return
     known = os.listdir(place)
-    if len(known) >= _VERDICTS:
-        for old in sorted(known, key=lambda name: _age(os.path.join(place, name)))[
-            : _VERDICTS // 2
+    if len(known) >= _MAX_VERDICTS:
+        for old in sorted(known, key=lambda name: _modified_at(os.path.join(place, name)))[
+            : _MAX_VERDICTS // 2
         ]:
             _remove(os.path.join(place, old))
     _write(os.path.join(place, key), b"")
@@ -48,10 +48,10 @@ class FactsStore:
     def __init__(self, root: str) -> None:
         from hashlib import sha256
 
-        from twofold.check.facts import interpreter
+        from twofold.check.facts import interpreter_key
 
-        name = sha256(f"{interpreter()} {os.path.realpath(root)}".encode()).hexdigest()[:32]
-        self._path = os.path.join(folder(), "facts", f"{name}.json")
+        name = sha256(f"{interpreter_key()} {os.path.realpath(root)}".encode()).hexdigest()[:32]
+        self._path = os.path.join(checks_folder(), "facts", f"{name}.json")
         self._known = self._read()
         self._used: dict[str, Facts] = {}
         self._is_new = False
@@ -81,7 +81,7 @@ class FactsStore:
 
     def save(self) -> None:
         """Keep what was asked for in this run, and only that."""
-        if not self._is_new or not _made(os.path.dirname(self._path)):
+        if not self._is_new or not _make_folder(os.path.dirname(self._path)):
             return
         import json
 
@@ -91,7 +91,7 @@ class FactsStore:
         _write(self._path, json.dumps(kept, separators=(",", ":")).encode())
 
 
-def _made(place: str) -> bool:
+def _make_folder(place: str) -> bool:
     """Whether there is a folder to write to: a read-only home is no reason to fail."""
     try:
         os.makedirs(place, exist_ok=True)
@@ -110,7 +110,7 @@ def _write(path: str, data: bytes) -> None:
         _remove(temporary)  # a full disk costs the cache, not the build
 
 
-def _age(path: str) -> float:
+def _modified_at(path: str) -> float:
     try:
         return os.stat(path).st_mtime
     except OSError:

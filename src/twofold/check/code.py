@@ -7,16 +7,16 @@ import sys
 from collections.abc import Iterator
 
 from twofold.check.metadata import BACKPORTS
-from twofold.check.python_news import GONE, since
-from twofold.check.rules import WARNING, Told
+from twofold.check.rule_table import WARNING, Violation
+from twofold.check.stdlib_versions import REMOVED, first_minor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold.check.context import Code
+    from twofold.check.context import SourceCode
     from twofold.check.namespace import Namespace
 
 
-def syntax_error(code: Code) -> Iterator[Told]:
+def syntax_error(code: SourceCode) -> Iterator[Violation]:
     """TF101. Only a warning when the project is not meant for the Python that runs twofold, or
     seems to be meant for a newer one and does not say for which."""
     runs_here = not code.minors or sys.version_info[1] in code.minors
@@ -27,7 +27,7 @@ def syntax_error(code: Code) -> Iterator[Told]:
         where = f"{module.path}:{mistake.line}" if mistake.line else module.path
         if mistake.what and (not code.minors or code.minors[0] < mistake.minor):
             asked = f"lets in 3.{code.minors[0]}" if code.minors else "is not written"
-            yield Told(
+            yield Violation(
                 f"it looks like {mistake.what}, which needs Python 3.{mistake.minor}, and "
                 f"requires-python {asked}",
                 f'write requires-python = ">=3.{mistake.minor}", or write it the older way; '
@@ -36,12 +36,12 @@ def syntax_error(code: Code) -> Iterator[Told]:
                 severity="" if code.minors else WARNING,
             )
         elif runs_here:
-            yield Told(
+            yield Violation(
                 f"syntax error: {mistake.message}", "mend the line, or the one before", where
             )
         else:
             mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
-            yield Told(
+            yield Violation(
                 f"Python {mine}, which runs twofold, cannot read the module: {mistake.message}",
                 f"run twofold with Python {code.requires_python}, to have it judged",
                 where,
@@ -49,17 +49,17 @@ def syntax_error(code: Code) -> Iterator[Told]:
             )
 
 
-def entry_point_to_nothing(code: Code) -> Iterator[Told]:
+def entry_point_to_nothing(code: SourceCode) -> Iterator[Violation]:
     """TF102"""
-    space = code.space
+    space = code.namespace
     for group, listed in code.entry_points.items():
         for name, reference in listed.items():
             wrong = reference_problem(space, reference)
             if wrong:
-                yield Told(
+                yield Violation(
                     f"'{name}' leads to '{reference.strip()}': {wrong[0]}",
                     wrong[1],
-                    code.entry_point_place(group, name),
+                    code.entry_point_location(group, name),
                 )
 
 
@@ -75,12 +75,12 @@ def reference_problem(space: Namespace, reference: str) -> tuple[str, str] | Non
     if not space.exists(module):
         return f"there is no module {module}", space.nearest_module(module)
     first = attribute.partition(".")[0]
-    if not first or space.has(module, first):
+    if not first or space.has_name(module, first):
         return None
     return f"{module} has no '{first}'", space.nearest_name(module, first)
 
 
-def version_mismatch(code: Code) -> Iterator[Told]:
+def version_mismatch(code: SourceCode) -> Iterator[Violation]:
     """TF103"""
     version = code.version
     if not version:
@@ -88,8 +88,8 @@ def version_mismatch(code: Code) -> Iterator[Told]:
     for module in code.modules.values():
         written, line = module.facts.version
         is_top = "." not in module.name or module.name.endswith((".__about__", "._version"))
-        if written and is_top and not module.is_vendored and not _same(written, version):
-            yield Told(
+        if written and is_top and not module.is_vendored and not _is_same_version(written, version):
+            yield Violation(
                 f"__version__ is '{written}', and the project's version '{version}'",
                 f"write '{version}', or keep it in one place: dynamic = [\"version\"] and "
                 '[tool.twofold.version] with from = "module"',
@@ -97,7 +97,7 @@ def version_mismatch(code: Code) -> Iterator[Told]:
             )
 
 
-def _same(one: str, other: str) -> bool:
+def _is_same_version(one: str, other: str) -> bool:
     if one == other:
         return True
     from packaging.version import InvalidVersion, Version
@@ -108,17 +108,17 @@ def _same(one: str, other: str) -> bool:
         return False
 
 
-def hidden_module(code: Code) -> Iterator[Told]:
+def hidden_module(code: SourceCode) -> Iterator[Violation]:
     """TF113. What brings a module to Pythons that lack it is meant to be hidden by it."""
     if code.requires_python and not code.minors:
         return  # for Python 2 alone
     oldest = code.minors[0] if code.minors else sys.version_info[1]
     for name, module in code.modules.items():
         is_found_first = name in sys.stdlib_module_names and not name.startswith("_")
-        if not is_found_first or name in GONE or name in BACKPORTS or name == "test":
+        if not is_found_first or name in REMOVED or name in BACKPORTS or name == "test":
             continue
-        if since(name, ())[0] <= oldest:
-            yield Told(
+        if first_minor(name, ())[0] <= oldest:
+            yield Violation(
                 f"'{name}' is a module of Python's standard library, which Python finds first: "
                 "this one can never be imported",
                 "give it another name",
@@ -126,16 +126,16 @@ def hidden_module(code: Code) -> Iterator[Told]:
             )
 
 
-def missing_in_all(code: Code) -> Iterator[Told]:
+def missing_in_all(code: SourceCode) -> Iterator[Violation]:
     """TF104. In a copy of another project's code, often a part of it, a warning; as TF105."""
-    space = code.space
+    space = code.namespace
     for module in code.modules.values():
         exported = module.facts.exported
         if exported is None or not exported.is_complete:
             continue
         for name in exported.names:
-            if not space.has(module.name, name):
-                yield Told(
+            if not space.has_name(module.name, name):
+                yield Violation(
                     f"__all__ names '{name}', which the module does not have",
                     space.nearest_name(module.name, name)
                     or f"define it, or take it out: 'from {module.name} import *' fails",
@@ -144,15 +144,15 @@ def missing_in_all(code: Code) -> Iterator[Told]:
                 )
 
 
-def missing_import(code: Code) -> Iterator[Told]:
+def missing_import(code: SourceCode) -> Iterator[Violation]:
     """TF105: between the project's own modules. Inside a function, where it may never run, a
     warning."""
-    space = code.space
+    space = code.namespace
     for module in code.modules.values():
         for found in module.facts.imports:
             if found.is_typing_only or found.is_optional:
                 continue
-            target = space.target(module, found)
+            target = space.resolve(module, found)
             if target is None or not space.is_own(target):
                 continue
             where = f"{module.path}:{found.line}"
@@ -160,14 +160,14 @@ def missing_import(code: Code) -> Iterator[Told]:
             if not space.exists(target):
                 is_left_out = _is_left_out(code, target)
                 if code.is_complete and not is_left_out:
-                    yield Told(
+                    yield Violation(
                         f"there is no module {target} in the package",
                         space.nearest_module(target) or "write it, or remove the import",
                         where,
                         severity=severity,
                     )
                 elif is_left_out:
-                    yield Told(
+                    yield Violation(
                         f"the module {target} is there, but left out of the package",
                         "name it in [tool.twofold] include"
                         if code.is_complete
@@ -177,8 +177,8 @@ def missing_import(code: Code) -> Iterator[Told]:
                     )
                 continue
             for name in found.names:
-                if name != "*" and not space.has(target, name):
-                    yield Told(
+                if name != "*" and not space.has_name(target, name):
+                    yield Violation(
                         f"{target} has no '{name}'",
                         space.nearest_name(target, name) or "define it there, or mend the import",
                         where,
@@ -186,7 +186,7 @@ def missing_import(code: Code) -> Iterator[Told]:
                     )
 
 
-def _is_left_out(code: Code, module: str) -> bool:
+def _is_left_out(code: SourceCode, module: str) -> bool:
     path = module.replace(".", "/")
     ends = re.compile(rf"(?:^|/){re.escape(path)}(?:\.py|/|/__init__\.py)$")
     return any(ends.search(left) for left in code.left_out)

@@ -8,9 +8,9 @@ from functools import cached_property
 
 from twofold.check.namespace import Namespace
 from twofold.check.pythons_allowed import allowed_minors
-from twofold.check.said import ProjectSaid
-from twofold_build.locate import line_of
-from twofold_build.points import entry_point_table
+from twofold.check.subject import ProjectMetadata
+from twofold_build.entry_points import format_table_name
+from twofold_build.toml_lines import find_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from twofold.check.facts import Facts
     from twofold.check.settings import CheckSettings
-    from twofold.imports.reading import Import
+    from twofold.source_analysis.imports import Import
     from twofold_build.archive import Content
-    from twofold_build.files import Pack
-    from twofold_build.project import Project
+    from twofold_build.files import FileSelection
+    from twofold_build.pyproject import Project
 
     #: An import and the own module that it brings.
     Edge = tuple[Import, str]
@@ -53,7 +53,7 @@ class CodeModule:
         return self.name if self.is_package else self.name.rpartition(".")[0]
 
 
-class Code:
+class SourceCode:
     """Code that is packed, whether in a project or in a built file.
 
     `modules` are by dotted name, those with syntax errors too; `opaque` the dotted names of
@@ -69,8 +69,8 @@ class Code:
     def __init__(self, modules: dict[str, CodeModule], paths: list[str]) -> None:
         """`paths` are all the paths in the wheel, or as they would be in one."""
         self.modules = modules
-        self.opaque = _compiled(paths)
-        self.space = Namespace(modules, self.opaque, _folders(paths))
+        self.opaque = _compiled_modules(paths)
+        self.namespace = Namespace(modules, self.opaque, _package_folders(paths))
         self.version = ""
         self.requires_python = ""
         self.minors: tuple[int, ...] = ()
@@ -87,13 +87,13 @@ class Code:
         self.edges: dict[str, tuple[Edge, ...]] = {}
 
     @cached_property
-    def reached(self) -> frozenset[str]:
+    def reachable(self) -> frozenset[str]:
         """The modules that surely run, by dotted name."""
-        from twofold.check.reached import reached_modules
+        from twofold.check.import_graph import reached_modules
 
         return reached_modules(self)
 
-    def entry_point_place(self, group: str, name: str) -> str:
+    def entry_point_location(self, group: str, name: str) -> str:
         """Where an entry point is written."""
         raise NotImplementedError
 
@@ -102,7 +102,7 @@ class Code:
         raise NotImplementedError
 
 
-class Context(Code):
+class ProjectContext(SourceCode):
     """A project under check: its code, and its own words (`said`).
 
     `place` is the file that says what pyproject.toml does not; `unknown` the place where another
@@ -112,7 +112,7 @@ class Context(Code):
     def __init__(
         self,
         project: Project,
-        pack: Pack,
+        pack: FileSelection,
         contents: dict[str, Content],
         modules: dict[str, CodeModule],
         settings: CheckSettings,
@@ -144,7 +144,7 @@ class Context(Code):
             file.path: contents[file.path].data if file.path in contents else None
             for file in pack.files
         }
-        self.said = ProjectSaid(self)
+        self.metadata = ProjectMetadata(self)
 
     @property
     def text(self) -> str:
@@ -157,15 +157,15 @@ class Context(Code):
                 self._text = file.read().replace("\r\n", "\n")
         return self._text
 
-    def at(self, key: str, value: str = "", table: str = "project") -> str:
+    def location(self, key: str, value: str = "", table: str = "project") -> str:
         """Where a key of pyproject.toml is written, as findings tell it."""
-        line = line_of(self.text, table, key, value)
+        line = find_line(self.text, table, key, value)
         place = f"pyproject.toml:{line}" if line else self.place
         return f"{place}: [{table}]" + (f" {key}" if key else "")
 
-    def entry_point_place(self, group: str, name: str) -> str:
+    def entry_point_location(self, group: str, name: str) -> str:
         tables = {"console_scripts": "project.scripts", "gui_scripts": "project.gui-scripts"}
-        return self.at(name, table=tables.get(group, entry_point_table(group)))
+        return self.location(name, table=tables.get(group, format_table_name(group)))
 
     def is_only_in_sdist(self, path: str) -> bool:
         return any(file.path == path and not file.wheel for file in self.pack.files)
@@ -192,7 +192,7 @@ def module_name(path: str) -> tuple[str, bool] | None:
     return ".".join(parts), is_package
 
 
-def _compiled(paths: list[str]) -> frozenset[str]:
+def _compiled_modules(paths: list[str]) -> frozenset[str]:
     """Dotted names of compiled modules, which nobody reads: `pkg/x.cpython-311-linux.so`."""
     found = set()
     for path in paths:
@@ -202,7 +202,7 @@ def _compiled(paths: list[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _folders(paths: list[str]) -> frozenset[str]:
+def _package_folders(paths: list[str]) -> frozenset[str]:
     """Dotted names of folders, which can be imported even if they hold no module (PEP 420)."""
     found: set[str] = set()
     for path in paths:

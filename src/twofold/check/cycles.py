@@ -8,117 +8,119 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from twofold.check.rules import WARNING, Told
+from twofold.check.rule_table import WARNING, Violation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold.check.context import Code, CodeModule, Edge
+    from twofold.check.context import CodeModule, Edge, SourceCode
     from twofold.check.namespace import Namespace
-    from twofold.imports.reading import Import
+    from twofold.source_analysis.imports import Import
 
 #: So many modules of one cycle are tried as the first to be imported.
-_FIRST = 50
+_MAX_STARTS = 50
 
 
-def failing_cycle(code: Code) -> Iterator[Told]:
+def failing_cycle(code: SourceCode) -> Iterator[Violation]:
     """TF106: `from a import x` while `a` is only half imported and `x` comes later in it."""
     order = sorted(code.modules, key=lambda name: (name.count("."), name))
-    run = _Run(code)
+    run = _ImportRun(code)
     for name in order:
         if "." not in name:
-            run.bring(name)
-    yield from run.told
+            run.import_module(name)
+    yield from run.violations
     # What the packages themselves did not import, a user imports: one module or another first.
-    for group in _groups(code):
+    for group in find_cycles(code):
         left = [name for name in group if name not in run.done]
-        alone = {name: _failures(code, run.done, name, group) for name in left[:_FIRST]}
+        alone = {name: _find_failures(code, run.done, name, group) for name in left[:_MAX_STARTS]}
         works_somehow = any(not failures for failures in alone.values())
-        severity = WARNING if works_somehow or len(left) > _FIRST else ""
+        severity = WARNING if works_somehow or len(left) > _MAX_STARTS else ""
         for told in {told.where: told for failed in alone.values() for told in failed}.values():
             yield told._replace(severity=severity)
 
 
-def _failures(code: Code, done: set[str], name: str, group: list[str]) -> list[Told]:
+def _find_failures(
+    code: SourceCode, done: set[str], name: str, group: list[str]
+) -> list[Violation]:
     """What goes wrong in a group when its module `name` is imported right after the packages.
 
     What goes wrong in another group that it needs is told there.
     """
-    run = _Run(code, done)
-    run.bring(name)
+    run = _ImportRun(code, done)
+    run.import_module(name)
     paths = {code.modules[one].path for one in group}
-    return [told for told in run.told if told.where.rpartition(":")[0] in paths]
+    return [told for told in run.violations if told.where.rpartition(":")[0] in paths]
 
 
-def import_cycle(code: Code) -> Iterator[Told]:
+def import_cycle(code: SourceCode) -> Iterator[Violation]:
     """TF107: groups of modules that import each other, told once a group, unless one fails."""
     failed = {told.where.partition(":")[0] for told in failing_cycle(code)}
-    for group in _groups(code):
+    for group in find_cycles(code):
         if any(code.modules[name].path in failed for name in group):
             continue
         shown = " -> ".join(group[:6]) + (f" and {len(group) - 6} more" if len(group) > 6 else "")
         first = code.modules[group[0]]
-        lines = [found.line for found, target in edges(code, first) if target in group]
-        yield Told(
+        lines = [found.line for found, target in import_edges(code, first) if target in group]
+        yield Violation(
             f"these modules import each other when imported: {shown}",
             "move what both need into a module of its own, or import inside the function",
             f"{first.path}:{lines[0]}" if lines else first.path,
         )
 
 
-class _Run:
+class _ImportRun:
     """One interpreter: which modules are imported, which are on the way, and up to which line."""
 
-    def __init__(self, code: Code, done: frozenset[str] | set[str] = frozenset()) -> None:
+    def __init__(self, code: SourceCode, done: frozenset[str] | set[str] = frozenset()) -> None:
         self._modules = code.modules
-        self._space = code.space
+        self._space = code.namespace
         self.done = set(done)
-        self.told: list[Told] = []
-        self._reached: dict[str, int] = {}
+        self.violations: list[Violation] = []
+        self._running: dict[str, int] = {}
 
-    def bring(self, name: str) -> None:
+    def import_module(self, name: str) -> None:
         """Import a module: the packages above it first, then its own statements."""
         parts = name.split(".")
         for length in range(1, len(parts) + 1):
-            self._one(".".join(parts[:length]))
+            self._import_one(".".join(parts[:length]))
 
-    def _one(self, name: str) -> None:
+    def _import_one(self, name: str) -> None:
         module = self._modules.get(name)
-        if module is None or name in self.done or name in self._reached:
+        if module is None or name in self.done or name in self._running:
             return
-        if len(self._reached) > 200:
+        if len(self._running) > 200:
             return  # deeper than any import goes; a limit for our own recursion
-        self._reached[name] = 0
-        for found in _at_once(module):
-            self._reached[name] = found.line
-            self._statement(module, found)
-        del self._reached[name]
+        self._running[name] = 0
+        for found in eager_imports(module):
+            self._running[name] = found.line
+            self._run_statement(module, found)
+        del self._running[name]
         self.done.add(name)
 
-    def _statement(self, module: CodeModule, found: Import) -> None:
-        target = self._space.target(module, found)
+    def _run_statement(self, module: CodeModule, found: Import) -> None:
+        target = self._space.resolve(module, found)
         if target is None or not self._space.is_own(target):
             return
-        self.bring(target)
+        self.import_module(target)
         for name in found.names:
             inner = f"{target}.{name}"
-            if target in self._reached and target != module.name:
-                self._ask(module, found, target, name)
+            if target in self._running and target != module.name:
+                self._check_name(module, found, target, name)
             if inner in self._modules and not self._is_bound(target, name):
-                self.bring(inner)
+                self.import_module(inner)
 
-    def _ask(self, module: CodeModule, found: Import, target: str, name: str) -> None:
+    def _check_name(self, module: CodeModule, found: Import, target: str, name: str) -> None:
         """A name asked of a module that is still on the way."""
         if name == "*" or self._space.exists(f"{target}.{name}") or found.is_optional:
             return
         there = self._modules[target].facts
-        if there.mistake or there.is_open or not self._space.has(target, name):
+        if there.mistake or there.is_open or not self._space.has_name(target, name):
             return  # another rule's affair, or not to be known
         if self._is_bound(target, name) or name not in there.defined:
             return
-        self.told.append(
-            Told(
+        self.violations.append(
+            Violation(
                 f"'{name}' is asked of {target} before it is defined there: {target} imports "
-                f"{module.name} on line {self._reached[target]} and defines it on line "
+                f"{module.name} on line {self._running[target]} and defines it on line "
                 f"{there.defined[name]}",
                 "move what both need into a module of its own, or import inside the function",
                 f"{module.path}:{found.line}",
@@ -130,10 +132,10 @@ class _Run:
         line = there.facts.defined.get(name) if there else None
         if line is None:
             return False
-        return target not in self._reached or line < self._reached[target]
+        return target not in self._running or line < self._running[target]
 
 
-def _at_once(module: CodeModule) -> list[Import]:
+def eager_imports(module: CodeModule) -> list[Import]:
     """The imports that run when the module is imported, in order."""
     return [
         found
@@ -142,16 +144,16 @@ def _at_once(module: CodeModule) -> list[Import]:
     ]
 
 
-def edges(code: Code, module: CodeModule) -> tuple[Edge, ...]:
+def import_edges(code: SourceCode, module: CodeModule) -> tuple[Edge, ...]:
     """Which of the own modules a module imports by itself; packages above them do not count."""
     if module.name not in code.edges:
-        code.edges[module.name] = tuple(_new_edges(code.space, module))
+        code.edges[module.name] = tuple(_compute_edges(code.namespace, module))
     return code.edges[module.name]
 
 
-def _new_edges(space: Namespace, module: CodeModule) -> Iterator[Edge]:
-    for found in _at_once(module):
-        target = space.target(module, found)
+def _compute_edges(space: Namespace, module: CodeModule) -> Iterator[Edge]:
+    for found in eager_imports(module):
+        target = space.resolve(module, found)
         if target is None or not space.is_own(target):
             continue
         inner = [f"{target}.{name}" for name in found.names if space.exists(f"{target}.{name}")]
@@ -161,10 +163,12 @@ def _new_edges(space: Namespace, module: CodeModule) -> Iterator[Edge]:
             yield found, target
 
 
-def _groups(code: Code) -> list[list[str]]:
+def find_cycles(code: SourceCode) -> list[list[str]]:
     """Modules that reach each other: strongly connected, more than one, names sorted (Tarjan)."""
     to = {
-        name: sorted({target for _, target in edges(code, module)} & code.modules.keys() - {name})
+        name: sorted(
+            {target for _, target in import_edges(code, module)} & code.modules.keys() - {name}
+        )
         for name, module in code.modules.items()
     }
     index: dict[str, int] = {}

@@ -12,21 +12,21 @@ from collections.abc import Iterator
 from functools import cache, cached_property
 
 from twofold.check.context import VENDORED
-from twofold.check.rules import WARNING, Told
-from twofold.imports.providers import (
-    Environment,
-    distribution_of,
-    import_names_of,
+from twofold.check.rule_table import WARNING, Violation
+from twofold.names.conda_forge import find_on_conda_forge
+from twofold.names.same import load_further_names, load_same_names
+from twofold.source_analysis.providers import (
+    InstalledDistributions,
+    find_distribution,
+    find_import_names,
     is_stdlib,
-    module_needed,
+    required_module,
 )
-from twofold.names.known import known_on_conda_forge
-from twofold.names.same import same_in_both, too_on_conda_forge
-from twofold_build.names import normalised
+from twofold_build.names import normalize_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold.check.context import Code, Context
+    from twofold.check.context import ProjectContext, SourceCode
 
 #: Distributions that are depended on for something else than an import of theirs.
 _NOT_IMPORTED = re.compile(
@@ -36,14 +36,14 @@ _NOT_IMPORTED = re.compile(
 )
 
 
-def missing_dependency(code: Code) -> Iterator[Told]:
+def missing_dependency(code: SourceCode) -> Iterator[Violation]:
     """TF111. A warning where some dependency may provide it, or the import may never run: inside
     a function, or in a module that the packages themselves do not import."""
     if not code.are_dependencies_known:
         return
-    declared = _Declared(code)
-    reached = code.reached
-    vendored = _vendored(code)
+    declared = _DeclaredDependencies(code)
+    reached = code.reachable
+    vendored = _vendored_modules(code)
     seen: set[str] = set()
     first = sorted(code.modules.values(), key=lambda module: module.name not in reached)
     for module in first:
@@ -54,16 +54,16 @@ def missing_dependency(code: Code) -> Iterator[Told]:
             if may_never_run and not code.wants_warnings:
                 continue
             if (
-                code.space.is_top(found.top)
+                code.namespace.is_top(found.top)
                 or is_stdlib(found.top)
                 or declared.provides(found.module)
                 or found.top in vendored
             ):
                 continue
             seen.add(found.top)
-            needed = module_needed(found.module, found.names)
-            provider = distribution_of(needed, declared.environment)
-            yield Told(
+            needed = required_module(found.module, found.names)
+            provider = find_distribution(needed, declared.environment)
+            yield Violation(
                 f"'{found.top}' is imported, and no dependency of the project provides it",
                 f'add "{provider}" to dependencies, or put the import into a try',
                 f"{module.path}:{found.line}",
@@ -71,89 +71,89 @@ def missing_dependency(code: Code) -> Iterator[Told]:
             )
 
 
-def unused_dependency(context: Context) -> Iterator[Told]:
+def unused_dependency(context: ProjectContext) -> Iterator[Violation]:
     """TF112: of `dependencies` only; extras are often for what the user imports."""
-    declared = _Declared(context)
+    declared = _DeclaredDependencies(context)
     tops = {found.top for module in context.modules.values() for found in module.facts.imports}
     if not context.modules or any(module.facts.mistake for module in context.modules.values()):
         return
     for requirement in context.project.dependencies:
-        name = _name(requirement)
-        if not name or ";" in requirement or _NOT_IMPORTED.fullmatch(normalised(name)):
+        name = _requirement_name(requirement)
+        if not name or ";" in requirement or _NOT_IMPORTED.fullmatch(normalize_name(name)):
             continue
         if any(brought.partition(".")[0] in tops for brought in declared.names_of(name)):
             continue
-        if normalised(name).replace("-", "_") in {top.lower() for top in tops}:
+        if normalize_name(name).replace("-", "_") in {top.lower() for top in tops}:
             continue
-        yield Told(
+        yield Violation(
             f"'{name}' is a dependency, and nothing imports it",
             "remove it, or say that it is needed all the same with "
             '[tool.twofold.check] ignore = ["TF112"]',
-            context.at("dependencies", requirement),
+            context.location("dependencies", requirement),
         )
 
 
-def _vendored(code: Code) -> set[str]:
+def _vendored_modules(code: SourceCode) -> set[str]:
     """Modules of others that lie in a folder of the package, which puts it on sys.path."""
     return {match[1] for name in (*code.modules, *code.opaque) if (match := VENDORED.search(name))}
 
 
-class _Declared:
+class _DeclaredDependencies:
     """The project's dependencies, extras included, and the import names they bring."""
 
-    def __init__(self, code: Code) -> None:
+    def __init__(self, code: SourceCode) -> None:
         listed = [*code.dependencies, *code.optional_dependencies]
-        self._names = {normalised(name) for name in map(_name, listed) if name}
-        self._names.discard(normalised(code.name))
+        self._names = {normalize_name(name) for name in map(_requirement_name, listed) if name}
+        self._names.discard(normalize_name(code.name))
         self._plain = {name.replace("-", "_") for name in self._names}
 
     @cached_property
-    def environment(self) -> Environment:
+    def environment(self) -> InstalledDistributions:
         """Read only when names and tables do not settle it: it costs a tenth of a second."""
-        return _installed()
+        return _installed_distributions()
 
     @cached_property
     def unknown(self) -> bool:
         """Whether it is not known of some dependency what it brings."""
         return any(
-            known_on_conda_forge(name) is None
+            find_on_conda_forge(name) is None
             and not self.environment.import_names(name)
-            and import_names_of(name) == (name.replace("-", "_"),)
-            and name not in same_in_both()
-            and name not in too_on_conda_forge()
+            and find_import_names(name) == (name.replace("-", "_"),)
+            and name not in load_same_names()
+            and name not in load_further_names()
             for name in self._names
         )
 
     def names_of(self, name: str) -> set[str]:
         """Every import name that a distribution is known or supposed to bring."""
-        key = normalised(name)
-        known = known_on_conda_forge(key)
-        names = {key.replace("-", "_"), *import_names_of(key)}
+        key = normalize_name(name)
+        known = find_on_conda_forge(key)
+        names = {key.replace("-", "_"), *find_import_names(key)}
         if known is not None:
             names.add(known.imported)
-        if key in too_on_conda_forge():
-            names.add(too_on_conda_forge()[key])
+        if key in load_further_names():
+            names.add(load_further_names()[key])
         return names | set(self.environment.import_names(key))
 
     def provides(self, module: str) -> bool:
         top = module.partition(".")[0]
-        if top.lower() in self._plain or normalised(distribution_of(module)) in self._names:
+        if top.lower() in self._plain or normalize_name(find_distribution(module)) in self._names:
             return True
         for name in self._names:
-            known = known_on_conda_forge(name)
-            imported = known.imported if known else too_on_conda_forge().get(name, "")
+            known = find_on_conda_forge(name)
+            imported = known.imported if known else load_further_names().get(name, "")
             if imported.partition(".")[0] == top:
                 return True
         holders = self.environment.providers.get(top, ())
-        return any(normalised(holder) in self._names for holder in holders)
+        return any(normalize_name(holder) in self._names for holder in holders)
 
 
 @cache
-def _installed() -> Environment:
+def _installed_distributions() -> InstalledDistributions:
     """What is installed beside twofold; it does not change while a check runs."""
-    return Environment.of_interpreter()
+    return InstalledDistributions.from_interpreter()
 
 
-def _name(requirement: str) -> str:
+def _requirement_name(requirement: str) -> str:
     found = re.match(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)", requirement)
     return found.group(1) if found else ""

@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from twofold.check.rules_version import RULES_VERSION
-from twofold.check.syntax import Feature, features, seemingly_newer
-from twofold.imports.definitions import DunderAll, defined_names, dunder_all
-from twofold.imports.reading import Import, all_statements, is_type_checking, module_imports
+from twofold.check.syntax import Feature, find_features, guess_newer_syntax
+from twofold.source_analysis.definitions import DunderAll, defined_names, find_dunder_all
+from twofold.source_analysis.imports import Import, all_statements, is_type_checking, module_imports
 
 #: Ways to define names that no reading of the source can follow.
 _OPEN_WORDS = b"""
@@ -21,13 +21,13 @@ _OPEN_WORDS = b"""
     extend_path( declare_namespace( __name__
 """.split()
 #: A module that is handed over by its name may come back with more in it.
-_HANDED_OVER = (
+_PASSES_NAMESPACE = (
     rb"\b(?!import_module\()\w*(?:module|lazy|alias|deprecat|export)\w*\((?:\s|#.*\n)*__name__"
 )
 _OPEN = re.compile(
     b"|".join((rb"\b" if word == b"exec(" else b"") + re.escape(word) for word in _OPEN_WORDS[:-1])
     + b"|"
-    + _HANDED_OVER
+    + _PASSES_NAMESPACE
 )
 
 #: Some lines, and what they stand under: 'if', 'main' or 'try'.
@@ -63,10 +63,10 @@ class Facts(NamedTuple):
     version: tuple[str, int] = ("", 0)
     features: tuple[Feature, ...] = ()
     is_shared: bool = False
-    given: dict[str, list[str]] = {}  # noqa: RUF012 (never changed)
+    assigned_elsewhere: dict[str, list[str]] = {}  # noqa: RUF012 (never changed)
 
 
-def facts_of(source: bytes) -> Facts:
+def parse_facts(source: bytes) -> Facts:
     """Compile a module (nothing of it is run) and read its syntax tree."""
     try:
         with warnings.catch_warnings():
@@ -76,29 +76,29 @@ def facts_of(source: bytes) -> Facts:
             tree = ast.parse(source)
     except SyntaxError as error:
         line = error.lineno or 0
-        return Facts(SyntaxMistake(error.msg, line, *seemingly_newer(source, line, error.msg)))
+        return Facts(SyntaxMistake(error.msg, line, *guess_newer_syntax(source, line, error.msg)))
     except (ValueError, RecursionError, MemoryError) as error:
         return Facts(SyntaxMistake(str(error) or type(error).__name__, 0))
     statements = all_statements(tree)
-    defined = _further_names(tree, source, statements) | defined_names(tree)
-    conditions = list(_conditions(tree.body))
-    imports = tuple(_marked(module_imports(tree), conditions))
+    defined = _find_further_names(tree, source, statements) | defined_names(tree)
+    conditions = list(_find_conditions(tree.body))
+    imports = tuple(_mark_optional(module_imports(tree), conditions))
     bound = defined.keys() | {name for found in imports for name in found.names}
     return Facts(
         imports=imports,
         defined=defined,
-        exported=dunder_all(tree),
+        exported=find_dunder_all(tree),
         is_open="__getattr__" in defined or _is_open(source),
-        version=_version(tree),
+        version=_find_version(tree),
         features=tuple(
-            features(tree, source, statements, bound, [lines for lines, _ in conditions])
+            find_features(tree, source, statements, bound, [lines for lines, _ in conditions])
         ),
         is_shared=b"extend_path(" in source or b"declare_namespace(" in source,
-        given=_given(tree),
+        assigned_elsewhere=_attribute_assignments(tree),
     )
 
 
-def _marked(imports: Iterable[Import], conditions: list[Condition]) -> Iterator[Import]:
+def _mark_optional(imports: Iterable[Import], conditions: list[Condition]) -> Iterator[Import]:
     """Imports, those under an `if` as optional: `if PY311:` guards as well as sys.version_info.
 
     What stands under `if __name__ == "__main__"` does not run when the module is imported.
@@ -113,22 +113,22 @@ def _marked(imports: Iterable[Import], conditions: list[Condition]) -> Iterator[
             yield found
 
 
-def _conditions(body: Sequence[ast.stmt]) -> Iterator[Condition]:
+def _find_conditions(body: Sequence[ast.stmt]) -> Iterator[Condition]:
     """The lines of every `if` (but those that ask for TYPE_CHECKING) and `try`, and its kind."""
     for node in body:
         lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
         if isinstance(node, ast.If) and not is_type_checking(node.test):
-            yield lines, "main" if _asks_main(node.test) else "if"
+            yield lines, "main" if _is_main_guard(node.test) else "if"
             continue
         if isinstance(node, ast.Try | ast.TryStar):
             yield lines, "try"
         for field in ("body", "orelse", "finalbody"):
-            yield from _conditions(getattr(node, field, ()))
+            yield from _find_conditions(getattr(node, field, ()))
         for handler in getattr(node, "handlers", ()):
-            yield from _conditions(handler.body)
+            yield from _find_conditions(handler.body)
 
 
-def _asks_main(test: ast.expr) -> bool:
+def _is_main_guard(test: ast.expr) -> bool:
     return isinstance(test, ast.Compare) and getattr(test.left, "id", "") == "__name__"
 
 
@@ -137,7 +137,7 @@ def _is_open(source: bytes) -> bool:
     return any(word in source for word in _OPEN_WORDS) and bool(_OPEN.search(source))
 
 
-def _further_names(
+def _find_further_names(
     tree: ast.Module, source: bytes, statements: Sequence[ast.AST]
 ) -> dict[str, int]:
     """Names that a function makes with `global`, and names deleted only under some condition."""
@@ -154,7 +154,7 @@ def _further_names(
     return found
 
 
-def _given(tree: ast.Module) -> dict[str, list[str]]:
+def _attribute_assignments(tree: ast.Module) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for node in tree.body:
         for target in node.targets if isinstance(node, ast.Assign) else ():
@@ -163,7 +163,7 @@ def _given(tree: ast.Module) -> dict[str, list[str]]:
     return found
 
 
-def _version(tree: ast.Module) -> tuple[str, int]:
+def _find_version(tree: ast.Module) -> tuple[str, int]:
     found = ("", 0)
     for node in tree.body:
         targets = node.targets if isinstance(node, ast.Assign) else []
@@ -176,7 +176,7 @@ def _version(tree: ast.Module) -> tuple[str, int]:
     return found
 
 
-def interpreter() -> str:
+def interpreter_key() -> str:
     """The Python whose parser the facts come from: another one may judge otherwise."""
     return f"{sys.implementation.cache_tag}-{sys.version_info[2]}-{RULES_VERSION}"
 
@@ -195,7 +195,7 @@ def to_json(facts: Facts) -> list[Any]:
         facts.version,
         facts.features,
         facts.is_shared,
-        facts.given,
+        facts.assigned_elsewhere,
     ]
 
 

@@ -22,11 +22,11 @@ def apply_fixes(root: Path, findings: Iterable[Finding]) -> list[Finding]:
             by_path.setdefault(finding.fix.path, []).append(finding)
     mended = []
     for path, listed in by_path.items():
-        mended += _mend(root / path, listed)
+        mended += _fix_file(root / path, listed)
     return mended
 
 
-def _mend(path: Path, findings: list[Finding]) -> list[Finding]:
+def _fix_file(path: Path, findings: list[Finding]) -> list[Finding]:
     with path.open(encoding="utf-8", newline="") as file:
         lines: list[str | None] = list(file.read().splitlines(keepends=True))
     mended = []
@@ -35,7 +35,7 @@ def _mend(path: Path, findings: list[Finding]) -> list[Finding]:
         text = lines[edit.line - 1] if edit is not None and edit.line <= len(lines) else None
         if edit is None or text is None or text.count(edit.old) != 1:
             continue
-        lines[edit.line - 1] = _edited(text, edit)
+        lines[edit.line - 1] = _apply_edit(text, edit)
         mended.append(finding)
     path = path.resolve()  # a link stays one
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -48,7 +48,7 @@ def _mend(path: Path, findings: list[Finding]) -> list[Finding]:
     return mended
 
 
-def _edited(text: str, edit: Edit) -> str | None:
+def _apply_edit(text: str, edit: Edit) -> str | None:
     """The line after the edit; None when nothing is left on it."""
     new = text.replace(edit.old, edit.new)
     return new if new.strip() else None

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from twofold.check.rules import WARNING, Told
-from twofold.formats.portable_names import unportable
+from twofold.check.rule_table import WARNING, Violation
+from twofold.formats.portable_names import find_unportable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold.check.context import Code, Context
+    from twofold.check.context import ProjectContext, SourceCode
 
 _JUNK = {
     r"(?:.*/)?(?:\.DS_Store|Thumbs\.db|desktop\.ini|\.directory)": "what a file manager left",
@@ -25,21 +25,21 @@ _JUNK = {
 }
 _COMPILED = [(re.compile(pattern), what) for pattern, what in _JUNK.items()]
 #: Names of what lies beside a package, and is packed by accident.
-_CROWDED_WORDS = """
+_GENERIC_WORDS = """
     tests test testing docs doc examples example benchmarks scripts tools src build dist setup
     conftest noxfile
 """
-_CROWDED = frozenset(_CROWDED_WORDS.split())
+_GENERIC_NAMES = frozenset(_GENERIC_WORDS.split())
 #: How extension modules are named: for one version of Python, or for one platform's stable ABI.
 _OF_ONE_PYTHON = re.compile(r"\.(?:cpython-|cp\d|pypy|abi3)[\w-]*\.(?:so|pyd)$|\.pyd$")
 
 
-def junk(code: Code) -> Iterator[Told]:
+def junk(code: SourceCode) -> Iterator[Violation]:
     """TF202. What setuptools says of a project in its sdists is none."""
     for path in code.files:
         what = junk_kind(path)
         if what and not (".egg-info/" in path and code.is_only_in_sdist(path)):
-            yield Told(
+            yield Violation(
                 f"it looks like {what}",
                 f'leave it out: [tool.twofold] exclude = ["{path.rpartition(": ")[2]}"]',
                 path,
@@ -53,29 +53,29 @@ def junk_kind(path: str) -> str:
     )
 
 
-def empty_package(context: Context) -> Iterator[Told]:
+def empty_package(context: ProjectContext) -> Iterator[Violation]:
     """TF203. Of another backend's project it is not known here what goes in."""
     if not context.is_complete:
         return
     packed = [path for file in context.pack.files for path in file.wheel]
     if not any(is_code(path) or ".data/" in path for path in packed):
-        yield Told(
+        yield Violation(
             "nothing that can be imported would be packed",
-            _what_git_ignores(context)
+            _git_ignore_hint(context)
             or "correct [tool.twofold] exclude and [tool.twofold.wheel] exclude, or name the "
             "modules with [tool.twofold] modules",
-            context.at("name"),
+            context.location("name"),
         )
     for module in context.pack.modules:
-        if module.is_folder and not any(_below(path, module.name) for path in packed):
-            yield Told(
+        if module.is_folder and not any(_is_below(path, module.name) for path in packed):
+            yield Violation(
                 f"the package '{module.name}' would be packed without any module of it",
-                _what_git_ignores(context) or "correct the excludes in [tool.twofold]",
-                context.at("name"),
+                _git_ignore_hint(context) or "correct the excludes in [tool.twofold]",
+                context.location("name"),
             )
 
 
-def _what_git_ignores(context: Context) -> str:
+def _git_ignore_hint(context: ProjectContext) -> str:
     """The hint where it is a .gitignore that leaves out the code, or ''."""
     for path, why in context.pack.left_out:
         if why.startswith("ignored by ") and is_code(path):
@@ -83,12 +83,12 @@ def _what_git_ignores(context: Context) -> str:
     return ""
 
 
-def unportable_name(code: Code) -> Iterator[Told]:
+def unportable_name(code: SourceCode) -> Iterator[Violation]:
     """TF207. What is in the sdist alone is no error: few ever unpack it."""
     paths = {path.rpartition(": ")[2]: path for path in code.files}
-    for one in unportable(paths):
+    for one in find_unportable(paths):
         path = paths[one.path]
-        yield Told(
+        yield Violation(
             one.message,
             f'rename it, or leave it out: [tool.twofold] exclude = ["{one.path}"]',
             path,
@@ -96,14 +96,14 @@ def unportable_name(code: Code) -> Iterator[Told]:
         )
 
 
-def crowded_name(code: Code) -> Iterator[Told]:
+def crowded_name(code: SourceCode) -> Iterator[Violation]:
     """TF205"""
     told: set[str] = set()
     for name, module in sorted(code.modules.items()):
         top = name.partition(".")[0]
-        if top in _CROWDED and top not in told and top != code.name.lower():
+        if top in _GENERIC_NAMES and top not in told and top != code.name.lower():
             told.add(top)
-            yield Told(
+            yield Violation(
                 f"'{top}' would be installed beside the packages of all other projects, and take "
                 "the place of any other of that name",
                 "leave it out of what is packed: [tool.twofold] modules names what goes in; "
@@ -112,23 +112,23 @@ def crowded_name(code: Code) -> Iterator[Told]:
             )
 
 
-def compiled_module(context: Context) -> Iterator[Told]:
+def compiled_module(context: ProjectContext) -> Iterator[Violation]:
     """TF206: what twofold_build packs is for every platform."""
     if not context.is_complete:
         return
     files = context.pack.files
     compiled = [file.path for file in files if any(map(is_compiled, file.wheel))]
     for path in compiled:
-        yield Told(
+        yield Violation(
             "it is compiled for one platform, and the wheel says that it runs on all",
             f'leave it out: [tool.twofold] exclude = ["{path}"]; to build it for each '
             "platform, keep setuptools or another backend that compiles",
             path,
-            severity=how_bad(path, compiled),
+            severity=severity_of(path, compiled),
         )
 
 
-def how_bad(path: str, compiled: list[str]) -> str:
+def severity_of(path: str, compiled: list[str]) -> str:
     """The severity of a compiled file; '' for that of the rule.
 
     Libraries (plain .so, .dll) may be there for several platforms, and so may what has several
@@ -143,7 +143,7 @@ def is_compiled(path: str) -> bool:
     return path.endswith((".so", ".pyd", ".dylib", ".dll")) and ".data/" not in path
 
 
-def modules_not_known(context: Context) -> Iterator[Told]:
+def modules_not_known(context: ProjectContext) -> Iterator[Violation]:
     """TF204: of another backend's project, whose modules are then not judged, or not all."""
     backend = context.project.backend.partition(".")[0]
     if context.unknown:
@@ -152,14 +152,14 @@ def modules_not_known(context: Context) -> Iterator[Told]:
         message = f"no module was found that {backend} would pack"
     else:
         return
-    yield Told(
+    yield Violation(
         f"{message}: they are not judged",
         "build the project, and judge what was built: twofold check dist/*",
-        context.unknown or context.at("name"),
+        context.unknown or context.location("name"),
     )
 
 
-def _below(path: str, module: str) -> bool:
+def _is_below(path: str, module: str) -> bool:
     return path.startswith(module.replace(".", "/") + "/") and is_code(path)
 
 

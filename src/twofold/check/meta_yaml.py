@@ -7,61 +7,65 @@ import re
 from collections.abc import Iterator
 
 from twofold.check.recipe_lines import RecipeLines, read_recipe
-from twofold.check.rules import Told
-from twofold.names import conda_name
-from twofold_build.names import normalised
+from twofold.check.rule_table import Violation
+from twofold.names import to_conda_name
+from twofold_build.names import normalize_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold.check.context import Context
+    from twofold.check.context import ProjectContext
 
-_PLACES = ("meta.yaml", "recipe/meta.yaml", "conda/meta.yaml", "conda.recipe/meta.yaml")
+_RECIPE_PATHS = ("meta.yaml", "recipe/meta.yaml", "conda/meta.yaml", "conda.recipe/meta.yaml")
 #: What a recipe names besides the project's own dependencies.
-_OF_CONDA = ("python", "python_abi", "setuptools", "pip")
+_CONDA_ONLY = ("python", "python_abi", "setuptools", "pip")
 
 
-def recipe_differs(context: Context) -> Iterator[Told]:
+def recipe_differs(context: ProjectContext) -> Iterator[Violation]:
     """TF303"""
-    for place in _PLACES:
+    for place in _RECIPE_PATHS:
         path = os.path.join(context.project.root, place)
         if os.path.isfile(path):
             with open(path, encoding="utf-8", errors="replace") as file:
-                yield from _compare(context, place, read_recipe(file.read()))
+                yield from _compare_recipe(context, place, read_recipe(file.read()))
 
 
-def _compare(context: Context, place: str, recipe: RecipeLines) -> Iterator[Told]:
+def _compare_recipe(
+    context: ProjectContext, place: str, recipe: RecipeLines
+) -> Iterator[Violation]:
     project = context.project
     options = context.table("tool.twofold.conda")
-    known = {normalised(k): v for k, v in _table(options, "names").items() if isinstance(v, str)}
-    called = options.get("name") or conda_name(project.name, known)
+    known = {
+        normalize_name(k): v for k, v in _subtable(options, "names").items() if isinstance(v, str)
+    }
+    called = options.get("name") or to_conda_name(project.name, known)
     name, line = recipe.name
     if (
         name
-        and normalised(name) != normalised(called)
-        and normalised(name) != normalised(project.name)
+        and normalize_name(name) != normalize_name(called)
+        and normalize_name(name) != normalize_name(project.name)
     ):
-        yield _told(place, line, "the name", name, str(called))
+        yield _difference(place, line, "the name", name, str(called))
     version, line = recipe.version
-    if version and project.version and not _same_version(version, project.version):
-        yield _told(place, line, "the version", version, project.version)
+    if version and project.version and not _is_same_version(version, project.version):
+        yield _difference(place, line, "the version", version, project.version)
     number, line = recipe.number
     wanted = options.get("build-number")
     if number.isdigit() and wanted is not None and int(number) != wanted:
-        yield _told(place, line, "the build number", number, str(wanted))
-    yield from _entry_points(context, place, recipe)
+        yield _difference(place, line, "the build number", number, str(wanted))
+    yield from _compare_entry_points(context, place, recipe)
     if recipe.has_run:
-        yield from _requirements(context, place, recipe, known)
+        yield from _compare_requirements(context, place, recipe, known)
 
 
-def _told(place: str, line: int, what: str, recipe: str, project: str) -> Told:
-    return Told(
+def _difference(place: str, line: int, what: str, recipe: str, project: str) -> Violation:
+    return Violation(
         f"{what} is '{recipe}' here, and '{project}' in pyproject.toml",
         f"'twofold build' reads pyproject.toml: write '{project}' here too, or remove the recipe",
         f"{place}:{line}",
     )
 
 
-def _same_version(one: str, other: str) -> bool:
+def _is_same_version(one: str, other: str) -> bool:
     from packaging.version import InvalidVersion, Version
 
     try:
@@ -70,66 +74,73 @@ def _same_version(one: str, other: str) -> bool:
         return False
 
 
-def _entry_points(context: Context, place: str, recipe: RecipeLines) -> Iterator[Told]:
+def _compare_entry_points(
+    context: ProjectContext, place: str, recipe: RecipeLines
+) -> Iterator[Violation]:
     scripts = context.project.entry_points.get("console_scripts", {})
     for point, line in recipe.entry_points:
         name, _, target = (part.strip() for part in point.partition("="))
         if name not in scripts:
-            yield Told(
+            yield Violation(
                 f"the script '{name}' is here, and not in pyproject.toml",
                 f'write [project.scripts] {name} = "{target}", or take it out here',
                 f"{place}:{line}",
             )
         elif scripts[name].replace(" ", "") != target.replace(" ", ""):
-            yield _told(place, line, f"the script '{name}'", target, scripts[name])
+            yield _difference(place, line, f"the script '{name}'", target, scripts[name])
 
 
-def _requirements(
-    context: Context, place: str, recipe: RecipeLines, known: dict[str, str]
-) -> Iterator[Told]:
+def _compare_requirements(
+    context: ProjectContext, place: str, recipe: RecipeLines, known: dict[str, str]
+) -> Iterator[Violation]:
     left_out = {
-        normalised(str(name)) for name in context.table("tool.twofold.conda").get("leave-out", [])
+        normalize_name(str(name))
+        for name in context.table("tool.twofold.conda").get("leave-out", [])
     }
     declared: dict[str, tuple[str, str]] = {}
     for requirement in context.project.dependencies:
         found = re.match(r"\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*([^;@]*)", requirement)
-        if found and ";" not in requirement and normalised(found.group(1)) not in left_out:
-            called = conda_name(found.group(1), known).lower()
-            declared[normalised(called)] = (found.group(2).strip(), requirement)
+        if found and ";" not in requirement and normalize_name(found.group(1)) not in left_out:
+            called = to_conda_name(found.group(1), known).lower()
+            declared[normalize_name(called)] = (found.group(2).strip(), requirement)
     added = {
-        normalised(str(spec).split(" ")[0])
+        normalize_name(str(spec).split(" ")[0])
         for spec in context.table("tool.twofold.conda").get("depends", [])
     }
-    there = {normalised(name): (spec, line) for name, (spec, line) in recipe.run.items()}
+    there = {normalize_name(name): (spec, line) for name, (spec, line) in recipe.run.items()}
     for name, (spec, line) in there.items():
-        if name in _OF_CONDA or name in added:
+        if name in _CONDA_ONLY or name in added:
             if name == "python":
-                yield from _python(context, place, spec, line)
+                yield from _compare_python(context, place, spec, line)
             continue
         if name not in declared:
-            yield Told(
+            yield Violation(
                 f"'{name}' is a run requirement here, and no dependency in pyproject.toml",
                 f'add "{name}" to [project] dependencies, or take it out here',
                 f"{place}:{line}",
             )
-        elif _clauses(spec) != _clauses(declared[name][0]):
-            yield _told(place, line, "the dependency", f"{name} {spec}".strip(), declared[name][1])
+        elif _parse_clauses(spec) != _parse_clauses(declared[name][0]):
+            yield _difference(
+                place, line, "the dependency", f"{name} {spec}".strip(), declared[name][1]
+            )
     for name, (_, requirement) in declared.items():
         if name not in there and recipe.is_whole:
-            yield Told(
+            yield Violation(
                 f"'{requirement}' is a dependency in pyproject.toml, and no run requirement here",
                 "add it here too, or remove the recipe",
-                context.at("dependencies", requirement),
+                context.location("dependencies", requirement),
             )
 
 
-def _python(context: Context, place: str, spec: str, line: int) -> Iterator[Told]:
+def _compare_python(
+    context: ProjectContext, place: str, spec: str, line: int
+) -> Iterator[Violation]:
     wanted = context.project.requires_python
-    if spec and wanted and _clauses(spec) != _clauses(wanted):
-        yield _told(place, line, "the Python", spec, wanted)
+    if spec and wanted and _parse_clauses(spec) != _parse_clauses(wanted):
+        yield _difference(place, line, "the Python", spec, wanted)
 
 
-def _clauses(spec: str) -> frozenset[str]:
+def _parse_clauses(spec: str) -> frozenset[str]:
     """`>=1.24, <3` in any spelling; conda's `1.24.*` is PyPI's `==1.24.*`."""
     parts = (part.strip() for part in spec.replace(" ", "").split(","))
     return frozenset(
@@ -139,6 +150,6 @@ def _clauses(spec: str) -> frozenset[str]:
     )
 
 
-def _table(table: dict[str, object], key: str) -> dict[str, object]:
+def _subtable(table: dict[str, object], key: str) -> dict[str, object]:
     value = table.get(key, {})
     return value if isinstance(value, dict) else {}

@@ -11,14 +11,14 @@ import sys
 from collections.abc import Iterator
 
 from twofold.check.finding import Edit
-from twofold.check.mistakes import without_item
-from twofold.check.rules import WARNING, Told
+from twofold.check.mistakes import remove_item
+from twofold.check.rule_table import WARNING, Violation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
-    class Said(Protocol):
+    class Metadata(Protocol):
         """What is judged here; `at` tells where a key (and one of its values) is written."""
 
         name: str
@@ -45,48 +45,49 @@ _BACKPORT_WORDS = """
 """
 BACKPORTS = frozenset(_BACKPORT_WORDS.split())
 PRIVATE = "Private :: Do Not Upload"
-SUMMARY = 512
+MAX_SUMMARY = 512
 
 
-def is_private(said: Said) -> bool:
+def is_private(metadata: Metadata) -> bool:
     """Whether the project says that it will never go to PyPI, which refuses this classifier."""
-    return any(classifier.startswith("Private ::") for classifier in said.classifiers)
+    return any(classifier.startswith("Private ::") for classifier in metadata.classifiers)
 
 
-def unknown_classifier(said: Said) -> Iterator[Told]:
+def unknown_classifier(metadata: Metadata) -> Iterator[Violation]:
     """TF020"""
     from trove_classifiers import classifiers as known
     from trove_classifiers import deprecated_classifiers as deprecated
 
-    for classifier in said.classifiers:
+    for classifier in metadata.classifiers:
         if classifier in known or classifier in deprecated or classifier.startswith("Private ::"):
             continue
-        where = said.at("classifiers", classifier)
-        same = {_folded(name): name for name in known}.get(_folded(classifier), "")
-        yield Told(
+        where = metadata.at("classifiers", classifier)
+        same = {_fold(name): name for name in known}.get(_fold(classifier), "")
+        yield Violation(
             f"'{classifier}' is not a classifier that PyPI knows",
-            _nearest(classifier, known) or "choose one from the list of classifiers on PyPI",
+            _nearest_classifier(classifier, known)
+            or "choose one from the list of classifiers on PyPI",
             where,
-            _replaced(said, where, classifier, same) if same else None,
+            _replacement(metadata, where, classifier, same) if same else None,
         )
 
 
-def deprecated_classifier(said: Said) -> Iterator[Told]:
+def deprecated_classifier(metadata: Metadata) -> Iterator[Violation]:
     """TF021"""
     from trove_classifiers import deprecated_classifiers as deprecated
 
-    for classifier in said.classifiers:
+    for classifier in metadata.classifiers:
         instead = deprecated.get(classifier)
         if instead is None:
             continue
-        where = said.at("classifiers", classifier)
+        where = metadata.at("classifiers", classifier)
         fix = None
-        if len(instead) == 1 and instead[0] not in said.classifiers:
-            fix = _replaced(said, where, classifier, instead[0])
+        if len(instead) == 1 and instead[0] not in metadata.classifiers:
+            fix = _replacement(metadata, where, classifier, instead[0])
         elif len(instead) == 1:
-            fix = without_item(said.line(where), _line(where), classifier)
+            fix = remove_item(metadata.line(where), _line_number(where), classifier)
         hint = " or ".join(f"'{name}'" for name in instead)
-        yield Told(
+        yield Violation(
             f"'{classifier}' is deprecated, and PyPI refuses it",
             f"write {hint}" if hint else "remove it",
             where,
@@ -94,119 +95,119 @@ def deprecated_classifier(said: Said) -> Iterator[Told]:
         )
 
 
-def direct_url(said: Said) -> Iterator[Told]:
+def direct_url(metadata: Metadata) -> Iterator[Violation]:
     """TF022"""
-    if is_private(said):
+    if is_private(metadata):
         return
-    for key, requirement in said.dependencies:
+    for key, requirement in metadata.dependencies:
         if re.match(r"\s*[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?\s*@", requirement):
-            yield Told(
+            yield Violation(
                 f"'{requirement}' names an address, which PyPI refuses",
                 "depend on a released version, or keep the project from PyPI with the "
                 f"classifier '{PRIVATE}'",
-                said.at(key, requirement),
+                metadata.at(key, requirement),
             )
 
 
-def local_version(said: Said) -> Iterator[Told]:
+def local_version(metadata: Metadata) -> Iterator[Violation]:
     """TF023"""
-    if "+" in said.version and not is_private(said):
-        yield Told(
-            f"the version {said.version} has a local part, which PyPI refuses",
-            f"release it as {said.version.partition('+')[0]}, or keep it to a registry of your own",
-            said.at("version"),
-            severity=WARNING if said.is_version_dynamic else "",
+    if "+" in metadata.version and not is_private(metadata):
+        yield Violation(
+            f"the version {metadata.version} has a local part, which PyPI refuses",
+            f"release it as {metadata.version.partition('+')[0]}, or keep it to your own registry",
+            metadata.at("version"),
+            severity=WARNING if metadata.is_version_dynamic else "",
         )
 
 
-def no_requires_python(said: Said) -> Iterator[Told]:
+def no_requires_python(metadata: Metadata) -> Iterator[Violation]:
     """TF024"""
-    if not said.requires_python:
-        yield Told(
+    if not metadata.requires_python:
+        yield Violation(
             "'requires-python' is not written: installers will offer the project to any Python",
             'write requires-python = ">=3.11", with the oldest version you support',
-            said.at(""),
+            metadata.at(""),
         )
 
 
-def no_licence(said: Said) -> Iterator[Told]:
+def no_licence(metadata: Metadata) -> Iterator[Violation]:
     """TF025"""
-    if not said.has_licence and not is_private(said):
-        yield Told(
+    if not metadata.has_licence and not is_private(metadata):
+        yield Violation(
             "no licence is named: nobody may use the project but you",
             'write license = "MIT" (an SPDX expression) and add a LICENSE file',
-            said.at(""),
+            metadata.at(""),
         )
 
 
-def long_summary(said: Said) -> Iterator[Told]:
+def long_summary(metadata: Metadata) -> Iterator[Violation]:
     """TF026"""
-    if len(said.summary) > SUMMARY:
-        yield Told(
-            f"the description has {len(said.summary)} characters, PyPI takes {SUMMARY}",
+    if len(metadata.summary) > MAX_SUMMARY:
+        yield Violation(
+            f"the description has {len(metadata.summary)} characters, PyPI takes {MAX_SUMMARY}",
             "keep one sentence, and put the rest into the readme",
-            said.at("description"),
+            metadata.at("description"),
         )
 
 
-def bad_url(said: Said) -> Iterator[Told]:
+def bad_url(metadata: Metadata) -> Iterator[Violation]:
     """TF027"""
-    for label, address in said.urls.items():
+    for label, address in metadata.urls.items():
         if not re.fullmatch(r"https?://[^\s/?#]+\.?[^\s]*", address, re.IGNORECASE):
-            yield Told(
+            yield Violation(
                 f"'{address}' is not a web address, which PyPI refuses",
                 "write it with https:// in front",
-                said.at(f"urls.{label}"),
+                metadata.at(f"urls.{label}"),
             )
 
 
-def stdlib_name(said: Said) -> Iterator[Told]:
+def stdlib_name(metadata: Metadata) -> Iterator[Violation]:
     """TF028. A warning for the backports that were on PyPI before it kept these names."""
-    plain = re.sub(r"[-_.]+", "_", said.name).lower()
-    if is_private(said):
+    plain = re.sub(r"[-_.]+", "_", metadata.name).lower()
+    if is_private(metadata):
         return
     if plain in BACKPORTS:
-        yield Told(
-            f"'{said.name}' is a module of Python's standard library: PyPI takes no new project "
-            "of that name",
+        yield Violation(
+            f"'{metadata.name}' is a module of Python's standard library: PyPI takes no new "
+            "project of that name",
             "go on with it if the project is yours and there already, else choose another name",
-            said.at("name"),
+            metadata.at("name"),
             severity=WARNING,
         )
     elif plain in {name.lower() for name in sys.stdlib_module_names if not name.startswith("_")}:
-        yield Told(
-            f"'{said.name}' is a module of Python's standard library: PyPI refuses the name",
+        yield Violation(
+            f"'{metadata.name}' is a module of Python's standard library: PyPI refuses the name",
             "choose another name",
-            said.at("name"),
+            metadata.at("name"),
         )
 
 
-def no_readme(said: Said) -> Iterator[Told]:
+def no_readme(metadata: Metadata) -> Iterator[Violation]:
     """TF030"""
-    if not said.readme.strip():
-        yield Told(
+    if not metadata.readme.strip():
+        yield Violation(
             "there is no readme: the project's page will be empty",
             'write README.md and readme = "README.md"',
-            said.at(""),
+            metadata.at(""),
         )
 
 
-def _nearest(classifier: str, known: set[str]) -> str:
+def _nearest_classifier(classifier: str, known: set[str]) -> str:
     import difflib
 
     close = difflib.get_close_matches(classifier, known, n=1, cutoff=0.7)
     return f"did you mean '{close[0]}'?" if close else ""
 
 
-def _folded(classifier: str) -> str:
+def _fold(classifier: str) -> str:
     return " :: ".join(part.strip() for part in classifier.split("::")).lower()
 
 
-def _replaced(said: Said, where: str, old: str, new: str) -> Edit | None:
-    line = _line(where)
-    return Edit("pyproject.toml", line, old, new) if said.line(where).count(old) == 1 else None
+def _replacement(metadata: Metadata, where: str, old: str, new: str) -> Edit | None:
+    line = _line_number(where)
+    return Edit("pyproject.toml", line, old, new) if metadata.line(where).count(old) == 1 else None
 
 
-def _line(where: str) -> int:
+def _line_number(where: str) -> int:
     found = re.match(r"pyproject\.toml:(\d+)", where)
     return int(found.group(1)) if found else 0

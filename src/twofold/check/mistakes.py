@@ -26,7 +26,7 @@ def unknown_key(problem: Problem) -> bool:
 
 def bad_name(problem: Problem) -> bool:
     """TF003"""
-    return (_key(problem) == "project name" and "package or module" not in problem.message) or (
+    return (_key_of(problem) == "project name" and "package or module" not in problem.message) or (
         problem.message.startswith("'name' is missing")
     )
 
@@ -34,8 +34,8 @@ def bad_name(problem: Problem) -> bool:
 def bad_version(problem: Problem) -> bool:
     """TF004"""
     return (
-        _key(problem) == "project version"
-        or _table(problem) == "tool.twofold.version"
+        _key_of(problem) == "project version"
+        or _table_of(problem) == "tool.twofold.version"
         or problem.message.startswith(("'version' is missing", "the version is dynamic"))
     )
 
@@ -44,8 +44,8 @@ def bad_requirement(problem: Problem) -> bool:
     """TF005"""
     return (
         (
-            _key(problem) in ("project dependencies", "build-system requires")
-            or _table(problem) == "project.optional-dependencies"
+            _key_of(problem) in ("project dependencies", "build-system requires")
+            or _table_of(problem) == "project.optional-dependencies"
         )
         and "must be" not in problem.message
         and "holds" not in problem.message
@@ -54,19 +54,19 @@ def bad_requirement(problem: Problem) -> bool:
 
 def bad_requires_python(problem: Problem) -> bool:
     """TF006"""
-    return _key(problem) == "project requires-python"
+    return _key_of(problem) == "project requires-python"
 
 
 def bad_licence(problem: Problem) -> bool:
     """TF007"""
-    return _key(problem) in ("project license", "project license-files") or (
-        _key(problem) == "project classifiers" and "License ::" in problem.message
+    return _key_of(problem) in ("project license", "project license-files") or (
+        _key_of(problem) == "project classifiers" and "License ::" in problem.message
     )
 
 
 def bad_entry_point(problem: Problem) -> bool:
     """TF008"""
-    table = _table(problem)
+    table = _table_of(problem)
     return table in ("project.scripts", "project.gui-scripts") or table.startswith(
         "project.entry-points"
     )
@@ -74,7 +74,7 @@ def bad_entry_point(problem: Problem) -> bool:
 
 def bad_readme(problem: Problem) -> bool:
     """TF009"""
-    return _key(problem) == "project readme"
+    return _key_of(problem) == "project readme"
 
 
 def bad_files(problem: Problem) -> bool:
@@ -83,7 +83,7 @@ def bad_files(problem: Problem) -> bool:
         "package or module" in problem.message
         or "is a link" in problem.message
         or "matches no file" in problem.message
-        or _key(problem) in ("tool.twofold modules", "tool.twofold source")
+        or _key_of(problem) in ("tool.twofold modules", "tool.twofold source")
     )
 
 
@@ -93,7 +93,7 @@ def bad_value(problem: Problem) -> bool:
     return True
 
 
-def repair(problem: Problem, path: str) -> Edit | None:
+def find_fix(problem: Problem, path: str) -> Edit | None:
     """The certain repair of a mistake, if there is one: a key misspelt by a letter or two, a
     licence classifier beside an SPDX expression."""
     line = re.match(r"pyproject\.toml:(\d+):", problem.where)
@@ -105,21 +105,21 @@ def repair(problem: Problem, path: str) -> Edit | None:
     misspelt = re.fullmatch(r"unknown key '([\w-]+)'", problem.message)
     meant = re.fullmatch(r"did you mean '([\w-]+)'\?", problem.hint)
     if misspelt and meant and re.match(rf"\s*{re.escape(misspelt.group(1))}\s*=", text):
-        return _respelt(misspelt.group(1), meant.group(1), lines, int(line.group(1)))
+        return _respell(misspelt.group(1), meant.group(1), lines, int(line.group(1)))
     classifier = re.match(r"'(License :: [^']+)' stands beside", problem.message)
     if classifier:
-        return without_item(text, int(line.group(1)), classifier.group(1))
+        return remove_item(text, int(line.group(1)), classifier.group(1))
     return None
 
 
-def without_item(text: str, line: int, item: str) -> Edit | None:
+def remove_item(text: str, line: int, item: str) -> Edit | None:
     """Takes one string out of a list of pyproject.toml, with its comma."""
     quoted = rf"""(?:"{re.escape(item)}"|'{re.escape(item)}')"""
     found = re.search(rf"{quoted}\s*,\s*", text) or re.search(rf",?\s*{quoted}", text)
     return Edit("pyproject.toml", line, found.group(), "") if found else None
 
 
-def _respelt(written: str, meant: str, lines: list[str], line: int) -> Edit | None:
+def _respell(written: str, meant: str, lines: list[str], line: int) -> Edit | None:
     from difflib import SequenceMatcher
 
     is_near = SequenceMatcher(None, written.replace("_", "-"), meant).ratio() > 0.85
@@ -127,12 +127,12 @@ def _respelt(written: str, meant: str, lines: list[str], line: int) -> Edit | No
     return Edit("pyproject.toml", line, written, meant) if is_near and not is_there else None
 
 
-def _table(problem: Problem) -> str:
+def _table_of(problem: Problem) -> str:
     found = re.search(r": \[([^\]]+)\]", problem.where)
     return found.group(1) if found else ""
 
 
-def _key(problem: Problem) -> str:
+def _key_of(problem: Problem) -> str:
     """'project name' of `pyproject.toml:3: [project] name`."""
     found = re.search(r": \[([^\]]+)\] (.+)$", problem.where)
     return f"{found.group(1)} {found.group(2)}" if found else ""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from twofold_build.mistakes import nearest
+from twofold_build.diagnostics import suggest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold.check.context import CodeModule
-    from twofold.imports.reading import Import
+    from twofold.source_analysis.imports import Import
 
 _ALWAYS_WORDS = """
     __name__ __doc__ __file__ __spec__ __loader__ __package__ __path__ __dict__ __builtins__
@@ -19,7 +19,7 @@ _ALWAYS_WORDS = """
 _ALWAYS = frozenset(_ALWAYS_WORDS.split())
 
 #: So many times the nearest name is looked for: it takes milliseconds in a large project.
-_GUESSES = 20
+_MAX_GUESSES = 20
 
 
 class Namespace:
@@ -31,12 +31,12 @@ class Namespace:
         self._modules = modules
         self._opaque = opaque
         self._tops = {name.partition(".")[0] for name in (*modules, *opaque)}
-        self._packages = _packages((*modules, *opaque)) | folders
+        self._packages = _with_parents((*modules, *opaque)) | folders
         self._guesses = 0
-        self._given: dict[str, set[str]] = {}
+        self._assigned_elsewhere: dict[str, set[str]] = {}
         for one in modules.values():
-            for base, names in one.facts.given.items():
-                self._given.setdefault(base, set()).update(names)
+            for base, names in one.facts.assigned_elsewhere.items():
+                self._assigned_elsewhere.setdefault(base, set()).update(names)
         self._stars: dict[str, frozenset[str] | None] = {}
 
     def is_own(self, module: str) -> bool:
@@ -62,21 +62,23 @@ class Namespace:
     def exists(self, module: str) -> bool:
         return module in self._modules or module in self._opaque or module in self._packages
 
-    def has(self, module: str, name: str) -> bool:
+    def has_name(self, module: str, name: str) -> bool:
         """Whether `from module import name` can work."""
         if self.exists(f"{module}.{name}") or name in _ALWAYS:
             return True
         found = self._modules.get(module)
         if found is None or found.facts.mistake or found.facts.is_open:
             return True
-        if name in found.facts.defined or name in self._given.get(module.rpartition(".")[2], ()):
+        if name in found.facts.defined or name in self._assigned_elsewhere.get(
+            module.rpartition(".")[2], ()
+        ):
             return True
         if "*" not in found.facts.defined:
             return False
         stars = self._star_names(module)
         return stars is None or name in stars
 
-    def target(self, module: CodeModule, found: Import) -> str | None:
+    def resolve(self, module: CodeModule, found: Import) -> str | None:
         """The absolute module an import names; None when it leads out of the top package."""
         if not found.level:
             return found.module
@@ -98,7 +100,7 @@ class Namespace:
 
     def _nearest(self, word: str, known: Iterable[str]) -> str:
         self._guesses += 1
-        return nearest(word, known) if self._guesses <= _GUESSES else ""
+        return suggest(word, known) if self._guesses <= _MAX_GUESSES else ""
 
     def _star_names(self, module: str) -> frozenset[str] | None:
         """What star imports bring into a module; None when that cannot be read."""
@@ -110,15 +112,15 @@ class Namespace:
         for found in here.facts.imports:
             if "*" not in found.names:
                 continue
-            target = self.target(here, found)
-            brought = self._brought(target) if target else None
+            target = self.resolve(here, found)
+            brought = self._reexported(target) if target else None
             if brought is None:
                 return None
             names |= brought
         self._stars[module] = frozenset(names)
         return self._stars[module]
 
-    def _brought(self, target: str) -> set[str] | frozenset[str] | None:
+    def _reexported(self, target: str) -> set[str] | frozenset[str] | None:
         there = self._modules.get(target)
         if there is None or there.facts.mistake or there.facts.is_open:
             return None
@@ -137,6 +139,6 @@ class Namespace:
         return names
 
 
-def _packages(modules: tuple[str, ...]) -> frozenset[str]:
+def _with_parents(modules: tuple[str, ...]) -> frozenset[str]:
     """Every dotted name above a module: with or without an `__init__`, it can be imported."""
     return frozenset(name[:at] for name in modules for at, mark in enumerate(name) if mark == ".")

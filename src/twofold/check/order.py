@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from twofold.check.finding import Finding
 
 
-def in_order(findings: Iterable[Finding]) -> list[Finding]:
+def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
     """Errors first, then by file, line and code; the same finding once."""
     return sorted(
         dict.fromkeys(findings), key=lambda f: (not f.is_error, *f.place, f.code, f.message)

@@ -6,30 +6,30 @@ from collections.abc import Iterator
 
 from twofold.artifact import Artifact
 from twofold.check.context import module_name
-from twofold.check.rules import Told
+from twofold.check.rule_table import Violation
 from twofold.formats.core_metadata import parse_metadata
 from twofold.formats.sdist import read_sdist
 from twofold.formats.wheel import WheelFile
-from twofold_build.names import canonical_requirement
+from twofold_build.names import canonicalize_requirement
 
 _SINGLE = ("Name", "Version", "Requires-Python", "License-Expression")
 
 
-def wheel_not_in_sdist(wheel: Artifact, sdist: Artifact) -> Iterator[Told]:
+def wheel_not_in_sdist(wheel: Artifact, sdist: Artifact) -> Iterator[Violation]:
     """TF408: modules, wherever the sdist keeps them (src/, lib/)."""
     there = {f"/{path.partition('/')[2]}" for path in read_sdist(sdist.path).files}
     with WheelFile(wheel.path) as opened:
         inside = [name for name in opened.members if module_name(name)]
     for name in inside:
         if f"/{name}" not in there and not any(path.endswith(f"/{name}") for path in there):
-            yield Told(
+            yield Violation(
                 f"it is not in {sdist.filename}: nobody could build this wheel from it",
                 "build the wheel from the sdist",
                 f"{wheel.filename}: {name}",
             )
 
 
-def wheel_unlike_sdist(wheel: Artifact, sdist: Artifact) -> Iterator[Told]:
+def wheel_unlike_sdist(wheel: Artifact, sdist: Artifact) -> Iterator[Violation]:
     """TF409: fields that the sdist does not call dynamic (PEP 643)."""
     one, other = parse_metadata(wheel.metadata), parse_metadata(sdist.metadata)
     dynamic = {field.lower() for field in other.all("Dynamic")}
@@ -37,17 +37,17 @@ def wheel_unlike_sdist(wheel: Artifact, sdist: Artifact) -> Iterator[Told]:
         return  # before PEP 643 an sdist promised nothing
     for field in _SINGLE:
         if field.lower() not in dynamic and one.get(field) != other.get(field):
-            yield _told(wheel, sdist, field, one.get(field), other.get(field))
+            yield _difference(wheel, sdist, field, one.get(field), other.get(field))
     if "requires-dist" not in dynamic:
-        in_wheel = set(map(canonical_requirement, one.requires_dist))
-        in_sdist = set(map(canonical_requirement, other.requires_dist))
+        in_wheel = set(map(canonicalize_requirement, one.requires_dist))
+        in_sdist = set(map(canonicalize_requirement, other.requires_dist))
         for need in sorted(in_wheel ^ in_sdist):
             told = (need, "") if need in in_wheel else ("", need)
-            yield _told(wheel, sdist, "Requires-Dist", *told)
+            yield _difference(wheel, sdist, "Requires-Dist", *told)
 
 
-def _told(wheel: Artifact, sdist: Artifact, field: str, one: str, other: str) -> Told:
-    return Told(
+def _difference(wheel: Artifact, sdist: Artifact, field: str, one: str, other: str) -> Violation:
+    return Violation(
         f"{field} is '{one}' here and '{other}' in {sdist.filename}",
         "build both from the same source",
         f"{wheel.filename}: METADATA",

@@ -10,46 +10,46 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from twofold.check.before_build import packed, read_files
-from twofold.check.context import CodeModule, Context, module_name
+from twofold.check.before_build import read_files, select_packed
+from twofold.check.context import CodeModule, ProjectContext, module_name
 from twofold.check.finding import Finding
-from twofold.check.order import in_order
-from twofold.check.reading import facts_of_all
-from twofold.check.rules import ERROR, MISTAKES, RULES, Rule
+from twofold.check.order import sort_findings
+from twofold.check.other_backend import DeclaredProject, has_other_backend, make_project
+from twofold.check.reading import load_facts
+from twofold.check.rule_table import ERROR, MISTAKES, RULES, Rule
 from twofold.check.settings import CheckSettings, read_check_settings
-from twofold.check.stated import Stated, is_of_another_backend, project_of
 from twofold_build.archive import Content
+from twofold_build.diagnostics import Diagnostics
 from twofold_build.errors import Problem, ProjectErrors
-from twofold_build.files import Pack
-from twofold_build.mistakes import Mistakes
-from twofold_build.project import Project, read_project
+from twofold_build.files import FileSelection
+from twofold_build.pyproject import Project, read_project
 
 
-def project_findings(
+def find_problems(
     root: Path,
     ignore: frozenset[str],
     readers: Mapping[str, Callable[[dict[str, Any]], object]],
-    read_stated: Callable[[Path], Stated] | None = None,
+    read_declared: Callable[[Path], DeclaredProject] | None = None,
 ) -> list[Finding]:
     """Mistakes of pyproject.toml when there are any, else what the rules find in the project."""
     stated = None
     try:
-        if read_stated and is_of_another_backend(document := _document(root), str(root)):
-            stated = read_stated(root)
-            project = project_of(os.path.abspath(root), document, stated, is_written=False)
+        if read_declared and has_other_backend(document := _read_document(root), str(root)):
+            stated = read_declared(root)
+            project = make_project(os.path.abspath(root), document, stated, is_written=False)
         else:
             project = read_project(root)
-        mistakes = Mistakes.of(project.root)
+        mistakes = Diagnostics.for_project(project.root)
         settings = read_check_settings(project.document, mistakes)
-        _read_others(project, readers, mistakes)
-        mistakes.tell()
-        if read_stated and stated is None and not _is_ours(project):
-            stated = read_stated(root)
-            project = project_of(project.root, project.document, stated, is_written=True)
-        pack = _pack(project)
+        _read_other_tables(project, readers, mistakes)
+        mistakes.raise_all()
+        if read_declared and stated is None and not _is_native(project):
+            stated = read_declared(root)
+            project = make_project(project.root, project.document, stated, is_written=True)
+        pack = _select_files(project)
     except ProjectErrors as error:
-        return in_order(_not_ignored(_of_mistakes(error.problems, str(root)), ignore))
-    context = context_of(project, pack, read_files(pack, {}), settings)
+        return sort_findings(_drop_ignored(_mistake_findings(error.problems, str(root)), ignore))
+    context = make_context(project, pack, read_files(pack, {}), settings)
     if stated is not None:
         context.place = stated.place
         context.unknown = stated.unknown
@@ -57,20 +57,22 @@ def project_findings(
     return run_rules(context, [rule for rule in RULES if rule.code not in left_out])
 
 
-def stopping_errors(project: Project, pack: Pack, contents: dict[str, Content]) -> list[Finding]:
+def find_stopping_errors(
+    project: Project, pack: FileSelection, contents: dict[str, Content]
+) -> list[Finding]:
     """The errors of a project that has been read and packed."""
-    mistakes = Mistakes.of(project.root)
+    mistakes = Diagnostics.for_project(project.root)
     settings = read_check_settings(project.document, mistakes)
-    mistakes.tell()
-    context = context_of(project, pack, contents, settings)
+    mistakes.raise_all()
+    context = make_context(project, pack, contents, settings)
     context.wants_warnings = False
     rules = [rule for rule in RULES if rule.severity == ERROR and rule.code not in settings.ignore]
     return [finding for finding in run_rules(context, rules) if finding.is_error]
 
 
-def context_of(
-    project: Project, pack: Pack, contents: dict[str, Content], settings: CheckSettings
-) -> Context:
+def make_context(
+    project: Project, pack: FileSelection, contents: dict[str, Content], settings: CheckSettings
+) -> ProjectContext:
     """Read every packed module, from the cache where its content is known."""
     names = {}
     for file in pack.files:
@@ -78,32 +80,32 @@ def context_of(
             named = module_name(path)
             if named and file.path in contents:
                 names[named[0]] = (file.path, named[1])
-    facts = facts_of_all(project.root, {path: contents[path] for path, _ in names.values()})
+    facts = load_facts(project.root, {path: contents[path] for path, _ in names.values()})
     modules = {
         name: CodeModule(name, path, is_package, facts[path])
         for name, (path, is_package) in names.items()
     }
-    return Context(project, pack, contents, modules, settings)
+    return ProjectContext(project, pack, contents, modules, settings)
 
 
-def run_rules(context: Context, rules: Iterable[Rule]) -> list[Finding]:
+def run_rules(context: ProjectContext, rules: Iterable[Rule]) -> list[Finding]:
     found = []
     for rule in rules:
         if rule.in_project and rule not in MISTAKES:
             judge = getattr(import_module(f"twofold.check.{rule.in_project}"), rule.function)
-            subject = context.said if rule.in_project in ("metadata", "readme") else context
+            subject = context.metadata if rule.in_project in ("metadata", "readme") else context
             for told in judge(subject):
                 severity = told.severity or rule.severity
                 found.append(
                     Finding(rule.code, severity, told.message, told.hint, told.where, told.fix)
                 )
-    return in_order(found)
+    return sort_findings(found)
 
 
-def _read_others(
+def _read_other_tables(
     project: Project,
     readers: Mapping[str, Callable[[dict[str, Any]], object]],
-    mistakes: Mistakes,
+    mistakes: Diagnostics,
 ) -> None:
     for key, read in readers.items():
         table = project.settings.table.get(key, {})
@@ -119,7 +121,7 @@ def _read_others(
                 mistakes.add(problem.message, problem.hint, table=where, key=inner)
 
 
-def _document(root: Path) -> dict[str, Any]:
+def _read_document(root: Path) -> dict[str, Any]:
     """pyproject.toml, {} where it is not there or cannot be read: that is told elsewhere."""
     try:
         with open(os.path.join(root, "pyproject.toml"), "rb") as file:
@@ -128,28 +130,28 @@ def _document(root: Path) -> dict[str, Any]:
         return {}
 
 
-def _is_ours(project: Project) -> bool:
+def _is_native(project: Project) -> bool:
     return project.backend in ("", "twofold_build")
 
 
-def _pack(project: Project) -> Pack:
+def _select_files(project: Project) -> FileSelection:
     """What is packed; of another backend's project what its settings name, mistakes aside."""
-    if _is_ours(project):
-        return packed(project)
-    from twofold_build.files import collect
+    if _is_native(project):
+        return select_packed(project)
+    from twofold_build.files import select_files
 
-    return collect(project, Mistakes.of(project.root))
+    return select_files(project, Diagnostics.for_project(project.root))
 
 
-def _of_mistakes(problems: Iterable[Problem], root: str) -> list[Finding]:
-    from twofold.check.mistakes import repair
+def _mistake_findings(problems: Iterable[Problem], root: str) -> list[Finding]:
+    from twofold.check.mistakes import find_fix
 
     module = import_module("twofold.check.mistakes")
     found = []
     for problem in problems:
         for rule in MISTAKES:
             if getattr(module, rule.function)(problem):
-                fix = repair(problem, os.path.join(root, "pyproject.toml"))
+                fix = find_fix(problem, os.path.join(root, "pyproject.toml"))
                 where = problem.where or "pyproject.toml"
                 found.append(
                     Finding(rule.code, rule.severity, problem.message, problem.hint, where, fix)
@@ -158,5 +160,5 @@ def _of_mistakes(problems: Iterable[Problem], root: str) -> list[Finding]:
     return found
 
 
-def _not_ignored(findings: Iterable[Finding], ignore: frozenset[str]) -> list[Finding]:
+def _drop_ignored(findings: Iterable[Finding], ignore: frozenset[str]) -> list[Finding]:
     return [finding for finding in findings if finding.code not in ignore]

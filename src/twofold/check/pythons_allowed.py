@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 #: No rule speaks of what comes after this minor version.
-LAST = 20
+MAX_MINOR = 20
 
 
 def allowed_minors(requires_python: str) -> tuple[int, ...]:
@@ -17,7 +17,7 @@ def allowed_minors(requires_python: str) -> tuple[int, ...]:
         return ()
     plain = re.fullmatch(r"\s*>=\s*3(?:\.(\d+))?(?:\.\d+)?\s*", requires_python)
     if plain:
-        return tuple(range(int(plain.group(1) or 0), LAST + 1))
+        return tuple(range(int(plain.group(1) or 0), MAX_MINOR + 1))
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     try:
@@ -26,6 +26,6 @@ def allowed_minors(requires_python: str) -> tuple[int, ...]:
         return ()
     return tuple(
         minor
-        for minor in range(LAST + 1)
+        for minor in range(MAX_MINOR + 1)
         if any(wanted.contains(f"3.{minor}.{micro}") for micro in (0, 1, 5, 99))
     )

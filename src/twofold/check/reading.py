@@ -6,17 +6,17 @@ import gc
 import os
 
 from twofold.check.cache import FactsStore
-from twofold.check.facts import Facts, facts_of
+from twofold.check.facts import Facts, parse_facts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold_build.archive import Content
 
 #: Bytes of new source above which starting processes (some 150 ms each) is worth it.
-MANY = 3 << 20
+PARALLEL_BYTES = 3 << 20
 
 
-def facts_of_all(root: str, contents: dict[str, Content]) -> dict[str, Facts]:
+def load_facts(root: str, contents: dict[str, Content]) -> dict[str, Facts]:
     """Path -> facts, of modules given as path -> content. What was new is kept in the cache."""
     store = FactsStore(root)
     found: dict[str, Facts] = {}
@@ -25,7 +25,7 @@ def facts_of_all(root: str, contents: dict[str, Content]) -> dict[str, Facts]:
         digest = content.sha256.hex()
         if digest not in found and store.get(digest) is None:
             new[digest] = content.data
-    for digest, facts in zip(new, read_facts(list(new.values())), strict=True):
+    for digest, facts in zip(new, read_all_facts(list(new.values())), strict=True):
         store.put(digest, facts)
     for path, content in contents.items():
         facts_there = store.get(content.sha256.hex())
@@ -35,11 +35,11 @@ def facts_of_all(root: str, contents: dict[str, Content]) -> dict[str, Facts]:
     return found
 
 
-def read_facts(sources: list[bytes]) -> list[Facts]:
+def read_all_facts(sources: list[bytes]) -> list[Facts]:
     """The facts of modules, in their order; in several processes when there is much to read."""
     workers = min(os.cpu_count() or 1, 8)
-    if workers < 2 or sum(map(len, sources)) < MANY:
-        return [facts_of(source) for source in sources]
+    if workers < 2 or sum(map(len, sources)) < PARALLEL_BYTES:
+        return [parse_facts(source) for source in sources]
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
@@ -49,7 +49,7 @@ def read_facts(sources: list[bytes]) -> list[Facts]:
         # 'spawn' on every system: a fork of a process with threads may hang.
         # There is nothing in cycles to collect: half a second in six is saved without the search.
         with ProcessPoolExecutor(workers, get_context("spawn"), gc.disable) as pool:
-            return list(pool.map(facts_of, sources, chunksize=share))
+            return list(pool.map(parse_facts, sources, chunksize=share))
     except BrokenProcessPool:
         # A script that calls us without `if __name__ == "__main__"` cannot start processes.
-        return [facts_of(source) for source in sources]
+        return [parse_facts(source) for source in sources]

@@ -38,7 +38,7 @@ def read_recipe(text: str) -> RecipeLines:
     path: list[tuple[int, str]] = []
     has_run, whole = False, True
     for number, raw in enumerate(text.splitlines(), 1):
-        line = _filled(raw, variables)
+        line = _fill_in(raw, variables)
         plain = re.sub(r"(?:^|\s)#.*", "", line).rstrip()
         if not plain.strip() or plain.lstrip().startswith("{%"):
             continue
@@ -78,7 +78,7 @@ def read_recipe(text: str) -> RecipeLines:
     )
 
 
-def _filled(line: str, variables: dict[str, str]) -> str:
+def _fill_in(line: str, variables: dict[str, str]) -> str:
     """`{{ name|lower }}` with what `{% set %}` gave it."""
 
     def fill(found: re.Match[str]) -> str:

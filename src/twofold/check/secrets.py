@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from twofold.check.rules import Told
+from twofold.check.rule_table import Violation
 from twofold_build.globs import Globs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold.check.context import Code
+    from twofold.check.context import SourceCode
 
 #: Bytes that must be there, the whole form, what it is. The first look is a plain search; a form
 #: begins with plain bytes, so that the second is quick too.
@@ -63,17 +63,17 @@ _HARMLESS = (
 _PLACEHOLDER = re.compile(rb"EXAMPLE|example|X{6,}|x{6,}|0{10,}|placeholder|1234567890")
 
 
-def secret(code: Code) -> Iterator[Told]:
+def secret(code: SourceCode) -> Iterator[Violation]:
     """TF201. Also in the tests of an sdist: a key that lies there on purpose is allowed by name."""
     allowed = Globs(code.allow)
     for path, data in code.files.items():
         inside = path.rpartition(": ")[2]  # a built file's name stands before
         if allowed and allowed.match(inside):
             continue
-        found = secret_in(path, data or b"")
+        found = find_secret(path, data or b"")
         if found:
             what, line = found
-            yield Told(
+            yield Violation(
                 f"it looks like {what}, and would be published with the package",
                 "remove it from the package, and revoke it if it was ever shared; if it is none, "
                 f'write [tool.twofold.check] allow = ["{inside}"]',
@@ -81,7 +81,7 @@ def secret(code: Code) -> Iterator[Told]:
             )
 
 
-def secret_in(path: str, data: bytes) -> tuple[str, int] | None:
+def find_secret(path: str, data: bytes) -> tuple[str, int] | None:
     """What a file holds that should stay secret, and on which line (0: the file itself)."""
     for mark, form, what in _FORMS:
         if mark not in data:

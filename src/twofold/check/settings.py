@@ -7,8 +7,8 @@ allow = ["tests/keys/*.pem"]
 
 from __future__ import annotations
 
-from twofold.check.rules import BY_CODE
-from twofold_build.mistakes import Mistakes, nearest
+from twofold.check.rule_table import BY_CODE
+from twofold_build.diagnostics import Diagnostics, suggest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ class CheckSettings:
         self.allow: list[str] = []
 
 
-def read_check_settings(document: dict[str, Any], mistakes: Mistakes) -> CheckSettings:
+def read_check_settings(document: dict[str, Any], mistakes: Diagnostics) -> CheckSettings:
     """The table, checked; every mistake is noted and read as empty."""
-    from twofold_build.globs import problem
+    from twofold_build.globs import find_glob_problem
 
     settings = CheckSettings()
     table: Any = document
@@ -40,13 +40,13 @@ def read_check_settings(document: dict[str, Any], mistakes: Mistakes) -> CheckSe
         return settings
     for key in table:
         if key not in ("ignore", "allow"):
-            mistakes.unknown(key, ("ignore", "allow"), table=_TABLE)
+            mistakes.add_unknown(key, ("ignore", "allow"), table=_TABLE)
     codes = _strings(table, "ignore", '["TF112"]', mistakes)
     for code in codes:
         if code not in BY_CODE:
             mistakes.add(
                 f"there is no rule '{code}'",
-                nearest(code, BY_CODE) or "the rules are listed in the reference of the checks",
+                suggest(code, BY_CODE) or "the rules are listed in the reference of the checks",
                 table=_TABLE,
                 key="ignore",
                 value=code,
@@ -54,14 +54,14 @@ def read_check_settings(document: dict[str, Any], mistakes: Mistakes) -> CheckSe
     settings.ignore = frozenset(codes)
     settings.allow = _strings(table, "allow", '["tests/key.pem"]', mistakes)
     for glob in settings.allow:
-        wrong = problem(glob)
+        wrong = find_glob_problem(glob)
         if wrong:
             mistakes.add(wrong, "name files of the project", table=_TABLE, key="allow", value=glob)
-    settings.allow = [glob for glob in settings.allow if not problem(glob)]
+    settings.allow = [glob for glob in settings.allow if not find_glob_problem(glob)]
     return settings
 
 
-def _strings(table: dict[str, Any], key: str, example: str, mistakes: Mistakes) -> list[str]:
+def _strings(table: dict[str, Any], key: str, example: str, mistakes: Diagnostics) -> list[str]:
     value = table.get(key, [])
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return value

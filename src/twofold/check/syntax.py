@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 from typing import TypeGuard
 
-from twofold.check.python_news import BUILTINS
+from twofold.check.stdlib_versions import BUILTINS
 
 #: Kind of node (by name: an older interpreter lacks some) -> (minor version, what it is).
 _NODES = {
@@ -28,9 +28,9 @@ _TYPES = frozenset(
 )
 
 #: Statements that may be new, or hold in themselves what may be.
-_TELLING_WORDS = "FunctionDef AsyncFunctionDef ClassDef With AsyncWith ExceptHandler"
-_TELLING = frozenset(
-    getattr(ast, word) for word in (*_TELLING_WORDS.split(), *_NODES) if hasattr(ast, word)
+_REVEALING_WORDS = "FunctionDef AsyncFunctionDef ClassDef With AsyncWith ExceptHandler"
+_REVEALING = frozenset(
+    getattr(ast, word) for word in (*_REVEALING_WORDS.split(), *_NODES) if hasattr(ast, word)
 )
 #: Nodes inside expressions that may be new.
 _IN_EXPRESSIONS = (ast.Name, ast.Subscript, ast.NamedExpr)
@@ -39,10 +39,10 @@ _IN_EXPRESSIONS = (ast.Name, ast.Subscript, ast.NamedExpr)
 _STAR = re.compile(rb"[\[,](?P<over>(?:[ \t]*(?:#[^\n]*)?\r?\n)*)[ \t]*\*[ \t]*[\w(\[]")
 _TEMPLATE = re.compile(rb"\b(?:[tT][rR]?|[rR][tT])[\"\']")
 _NEW_WORDS = [b":=", *map(str.encode, BUILTINS)]
-_FREE = "an f-string with quotes or backslashes inside its braces"
+_PEP701 = "an f-string with quotes or backslashes inside its braces"
 #: An f-string on one line with its own quote, a backslash, a comment or a line end inside braces;
 #: of those in three quotes any: PEP 701 may be needed for them.
-_MAY_BE_FREE = re.compile(
+_MAY_BE_PEP701 = re.compile(
     rb"(?:[fF][rR]?|[rR][fF])(?:\"\"\"|\'\'\'|([\"\'])(?:(?!\1)[^\n])*\{[^}\n]*(?:\1|\\|#|\n))"
 )
 _PLAIN_WORDS = """
@@ -61,7 +61,7 @@ _FIELDS = {
 Feature = tuple[int, str, int]
 
 
-def features(
+def find_features(
     tree: ast.Module,
     source: bytes,
     statements: Sequence[ast.AST],
@@ -75,11 +75,11 @@ def features(
     """
     found: dict[str, Feature] = {}
     lines = source.splitlines()
-    lazy = _annotations_are_strings(tree)
+    lazy = _has_string_annotations(tree)
     inside = _expressions(tree) if _may_hold_new(source) else ()
-    telling = [node for node in statements if node.__class__ in _TELLING]
+    telling = [node for node in statements if node.__class__ in _REVEALING]
     for node in chain(telling, inside):
-        for minor, what in _of_node(node, lines, lazy):
+        for minor, what in _node_features(node, lines, lazy):
             line = getattr(node, "lineno", 1)
             if isinstance(node, ast.Name) and (
                 node.id in bound or any(line in lines for lines in guarded)
@@ -87,25 +87,25 @@ def features(
                 continue
             if what not in found or line < found[what][2]:
                 found[what] = (minor, what, line)
-    if sys.version_info >= (3, 12) and _MAY_BE_FREE.search(source):
-        line = _free_fstring(source)
+    if sys.version_info >= (3, 12) and _MAY_BE_PEP701.search(source):
+        line = _find_pep701_fstring(source)
         if line:
-            found[_FREE] = (12, _FREE, line)
+            found[_PEP701] = (12, _PEP701, line)
     return sorted(found.values(), key=lambda feature: (-feature[0], feature[2]))
 
 
 #: (Minor version, what it is, what its text looks like), where a compiler refuses it.
-_LOOKS = (
+_PATTERNS = (
     (12, "a type statement", rb"\s*type\s+\w+\s*(?:\[.*\])?\s*="),
     (13, "defaults of type parameters", rb"\s*(?:async\s+)?(?:def|class)\s+\w+\s*\[[^\]]*=.*\]"),
     (12, "type parameters in square brackets", rb"\s*(?:async\s+)?(?:def|class)\s+\w+\s*\["),
     (14, "several exceptions without parentheses", rb"\s*except\*?\s+[\w.]+\s*,[^(]*:"),
     (14, "a template string", rb".*\b(?:[tT][rR]?|[rR][tT])[\"\']"),
-    (12, _FREE, b".*" + _MAY_BE_FREE.pattern + rb"(?:.*(?:\}|\{\s*$)|(?<=[^\"\'\s]\n))"),
+    (12, _PEP701, b".*" + _MAY_BE_PEP701.pattern + rb"(?:.*(?:\}|\{\s*$)|(?<=[^\"\'\s]\n))"),
 )
 
 
-def seemingly_newer(source: bytes, line: int, message: str) -> tuple[int, str]:
+def guess_newer_syntax(source: bytes, line: int, message: str) -> tuple[int, str]:
     """(minor version, what) of newer syntax where this Python found a mistake; (0, '') for none.
 
     A guess from the line's text: only a newer Python could tell for certain.
@@ -113,7 +113,7 @@ def seemingly_newer(source: bytes, line: int, message: str) -> tuple[int, str]:
     lines = source.splitlines(keepends=True)
     # Where the mistake is inside an f-string, some Pythons name no line of the module's own.
     there = lines[line - 1 : line] if "f-string" not in message or not line else lines
-    for minor, what, look in _LOOKS:
+    for minor, what, look in _PATTERNS:
         is_new = minor > sys.version_info[1] and ("f-string" in what or "f-string" not in message)
         if is_new and any(re.match(look, text) for text in there):
             return minor, what
@@ -148,7 +148,7 @@ def _expressions(tree: ast.Module) -> Iterator[ast.AST]:
                 waiting.append(value)
 
 
-def _of_node(node: ast.AST, lines: list[bytes], lazy: bool) -> Iterator[tuple[int, str]]:
+def _node_features(node: ast.AST, lines: list[bytes], lazy: bool) -> Iterator[tuple[int, str]]:
     kind = type(node).__name__
     if kind in _NODES:
         yield _NODES[kind]
@@ -156,10 +156,10 @@ def _of_node(node: ast.AST, lines: list[bytes], lazy: bool) -> Iterator[tuple[in
         if node.id in BUILTINS and isinstance(node.ctx, ast.Load):
             yield BUILTINS[node.id], f"the built-in {node.id}"
     elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        yield from _of_definition(node)
-        yield from _of_arguments(node, lazy)
+        yield from _definition_features(node)
+        yield from _argument_features(node, lazy)
     elif isinstance(node, ast.ClassDef):
-        yield from _of_definition(node)
+        yield from _definition_features(node)
     elif isinstance(node, ast.With | ast.AsyncWith):
         if _is_parenthesised(node, lines):
             yield 9, "a parenthesised with statement"
@@ -179,7 +179,7 @@ def _is_bare_tuple(node: ast.expr | None, lines: list[bytes]) -> TypeGuard[ast.T
     return lines[node.lineno - 1][node.col_offset : node.col_offset + 1] != b"("
 
 
-def _of_definition(
+def _definition_features(
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef,
 ) -> Iterator[tuple[int, str]]:
     parameters = getattr(node, "type_params", [])
@@ -191,7 +191,7 @@ def _of_definition(
         yield 9, "a decorator that is more than a dotted name and a call"
 
 
-def _of_arguments(
+def _argument_features(
     node: ast.FunctionDef | ast.AsyncFunctionDef, lazy: bool
 ) -> Iterator[tuple[int, str]]:
     arguments = node.args
@@ -207,7 +207,7 @@ def _of_arguments(
         yield 10, "X | Y in an annotation that is evaluated"
 
 
-def _annotations_are_strings(tree: ast.Module) -> bool:
+def _has_string_annotations(tree: ast.Module) -> bool:
     return any(
         isinstance(node, ast.ImportFrom)
         and node.module == "__future__"
@@ -254,7 +254,7 @@ def _is_parenthesised(node: ast.With | ast.AsyncWith, lines: list[bytes]) -> boo
     return after.startswith((b"as ", b",")) or (not after and len(node.items) > 1)
 
 
-def _free_fstring(source: bytes) -> int:
+def _find_pep701_fstring(source: bytes) -> int:
     """The line of the first f-string that only PEP 701 allows, 0 when there is none."""
     import tokenize
 

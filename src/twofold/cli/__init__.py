@@ -37,7 +37,7 @@ COMMANDS = {
 }
 
 
-def usage() -> str:
+def format_usage() -> str:
     width = max(map(len, COMMANDS))
     lines = "\n".join(f"  {name.ljust(width)}  {text}" for name, text in COMMANDS.items())
     return f"""\
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line (without the program's name) and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help", "help"):
-        print(usage(), end="", file=sys.stdout if words else sys.stderr)
+        print(format_usage(), end="", file=sys.stdout if words else sys.stderr)
         return 0 if words else 2
     if words[0] in ("-V", "--version"):
         from twofold import __version__
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"twofold {__version__}")
         return 0
     if words[0] not in COMMANDS:
-        return _unknown(words[0])
+        return _report_unknown(words[0])
     code = _run(words[0], words[1:])
     # A build has nothing left to do, and taking the interpreter down would be a sixth of its time.
     if arguments is None and (words[0] == "build" or "rattler" in sys.modules):
@@ -86,7 +86,7 @@ def _leave(code: int) -> None:
     os._exit(code)
 
 
-def _unknown(word: str) -> int:
+def _report_unknown(word: str) -> int:
     import difflib
 
     close = difflib.get_close_matches(word, COMMANDS, n=1)
@@ -120,9 +120,9 @@ def _run(command: str, words: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        from twofold.cli.terminal import os_problem, show_error
+        from twofold.cli.terminal import describe_os_error, show_error
 
-        return show_error(os_problem(error), as_json=bool(getattr(args, "json", False)))
+        return show_error(describe_os_error(error), as_json=bool(getattr(args, "json", False)))
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130

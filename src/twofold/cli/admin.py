@@ -214,7 +214,7 @@ def _store(
 
 def run(args: argparse.Namespace) -> int:
     try:
-        from twofold.cli.admin_actions import ACTIONS, Show
+        from twofold.cli.admin_actions import ACTIONS, RowPrinter
         from twofold.server.app import open_registry
         from twofold.server.settings import Settings
     except ModuleNotFoundError as error:
@@ -231,6 +231,6 @@ def run(args: argparse.Namespace) -> int:
     try:
         if "act" in args:
             return int(args.act(args, registry))
-        return ACTIONS[args.what](registry, args, Show(args.json))
+        return ACTIONS[args.what](registry, args, RowPrinter(args.json))
     finally:
         registry.database.close()

@@ -9,27 +9,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from twofold.cli.terminal import note, result
+from twofold.cli.terminal import note, print_json
 from twofold.errors import UsageError
-from twofold.server.model import Action, Stored
-from twofold.server.registry import (
-    Registry,
-    administration,
-    changing,
-    log,
-    people,
-    trust,
-    upkeep,
-)
+from twofold.server.auth import accounts, trusted_publishers
+from twofold.server.model import Action, StoredFile
+from twofold.server.registry import Registry, administration, audit_log, lifecycle, maintenance
 from twofold.server.registry.administration import OPERATOR
-from twofold.server.registry.labelling import Promotion, Selection, promote
+from twofold.server.registry.labels import Promotion, Selection, promote
 from twofold.server.store import Blobs, Database
 
 BY = "operator"
 
 
 @dataclass(frozen=True)
-class Show:
+class RowPrinter:
     """Prints rows: one JSON object a line, or columns."""
 
     as_json: bool
@@ -37,7 +30,7 @@ class Show:
     def rows(self, rows: Sequence[dict[str, Any]]) -> int:
         for row in rows:
             if self.as_json:
-                result(row)
+                print_json(row)
             else:
                 print("  ".join(str(value) for value in row.values() if value not in (None, "")))
         return 0
@@ -46,17 +39,17 @@ class Show:
         return self.rows([values])
 
 
-def _users(registry: Registry, _args: argparse.Namespace, show: Show) -> int:
-    found = administration.users(registry)
+def _users(registry: Registry, _args: argparse.Namespace, show: RowPrinter) -> int:
+    found = administration.list_users(registry)
     return show.rows(
         [{"name": u.name, "kind": u.kind, "state": "disabled" if u.disabled else ""} for u in found]
     )
 
 
-def _user(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+def _user(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
     kind = "organisation" if args.organisation else "user"
     password = _password() if args.password else None
-    added = people.add_user(registry, BY, args.name, password, kind)
+    added = accounts.add_user(registry, BY, args.name, password, kind)
     return show.row(name=added.name, kind=added.kind)
 
 
@@ -68,13 +61,13 @@ def _password() -> str:
     return word
 
 
-def _set_password(registry: Registry, args: argparse.Namespace, show: Show) -> int:
-    administration.set_password(registry, BY, people.user(registry, args.name), _password())
+def _set_password(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
+    administration.set_password(registry, BY, accounts.get_user(registry, args.name), _password())
     return show.row(name=args.name)
 
 
-def _disable(registry: Registry, args: argparse.Namespace, show: Show) -> int:
-    administration.disable(registry, BY, people.user(registry, args.name))
+def _disable(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
+    administration.disable_user(registry, BY, accounts.get_user(registry, args.name))
     return show.row(name=args.name)
 
 
@@ -82,14 +75,14 @@ def _role(word: str) -> Action | None:
     return None if word == "none" else Action(word)
 
 
-def _member(registry: Registry, args: argparse.Namespace, show: Show) -> int:
-    organisation = people.user(registry, args.organisation)
-    user = people.user(registry, args.user)
+def _member(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
+    organisation = accounts.get_user(registry, args.organisation)
+    user = accounts.get_user(registry, args.user)
     administration.set_member(registry, BY, organisation, user, _role(args.role))
     return show.row(organisation=args.organisation, user=args.user, role=args.role)
 
 
-def _channels(registry: Registry, _args: argparse.Namespace, show: Show) -> int:
+def _channels(registry: Registry, _args: argparse.Namespace, show: RowPrinter) -> int:
     return show.rows(
         [
             {
@@ -98,47 +91,47 @@ def _channels(registry: Registry, _args: argparse.Namespace, show: Show) -> int:
                 "bytes": size,
                 "roles": ",".join(f"{name}={role}" for name, role in sorted(roles.items())),
             }
-            for channel, size, roles in administration.all_channels(registry)
+            for channel, size, roles in administration.list_channels(registry)
         ]
     )
 
 
-def _channel(registry: Registry, args: argparse.Namespace, show: Show) -> int:
-    owner = people.user(registry, args.owner)
-    added = people.add_channel(registry, BY, args.name, owner, not args.private)
+def _channel(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
+    owner = accounts.get_user(registry, args.owner)
+    added = accounts.add_channel(registry, BY, args.name, owner, not args.private)
     return show.row(name=added.name, access="public" if added.public else "private")
 
 
-def _rule(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+def _rule(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
     administration.change_rule(registry, BY, args.channel, args.rule, args.value)
     return show.row(channel=args.channel, rule=args.rule, value=args.value)
 
 
-def _set_role(registry: Registry, args: argparse.Namespace, show: Show) -> int:
-    user = people.user(registry, args.user)
+def _set_role(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
+    user = accounts.get_user(registry, args.user)
     administration.set_role(registry, BY, args.channel, user, _role(args.role))
     return show.row(channel=args.channel, user=args.user, role=args.role)
 
 
-def _prefix(registry: Registry, args: argparse.Namespace, show: Show) -> int:
-    owner = None if args.user == "none" else people.user(registry, args.user)
+def _prefix(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
+    owner = None if args.user == "none" else accounts.get_user(registry, args.user)
     administration.reserve_prefix(registry, BY, args.channel, args.prefix, owner)
     return show.row(channel=args.channel, prefix=args.prefix, user=args.user)
 
 
-def _token(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+def _token(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
     try:
         actions = frozenset(Action(word) for word in args.actions.split(","))
     except ValueError:
         raise UsageError(f"'{args.actions}' are no actions", "read, upload, admin") from None
     expires = registry.clock() + timedelta(days=args.days) if args.days else None
-    wanted = people.TokenRequest(args.name, actions, args.channel, args.project, expires)
-    user = people.user(registry, args.user)
-    secret, _ = people.give_token(registry, BY, user, wanted)
+    wanted = accounts.TokenRequest(args.name, actions, args.channel, args.project, expires)
+    user = accounts.get_user(registry, args.user)
+    secret, _ = accounts.issue_token_for(registry, BY, user, wanted)
     return show.row(token=secret)
 
 
-def _tokens(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+def _tokens(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
     return show.rows(
         [
             {
@@ -149,65 +142,69 @@ def _tokens(registry: Registry, args: argparse.Namespace, show: Show) -> int:
                 "project": token.project,
                 "expires": token.expires_at.isoformat() if token.expires_at else None,
             }
-            for token in administration.tokens_of(registry, people.user(registry, args.user))
+            for token in administration.list_tokens(
+                registry, accounts.get_user(registry, args.user)
+            )
         ]
     )
 
 
-def _revoke(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+def _revoke(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
     administration.revoke_token(registry, BY, args.user, args.token)
     return show.row(revoked=args.token)
 
 
-def _publisher(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+def _publisher(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
     for claim in args.claim:
         if not all(claim.partition("=")[::2]):
             raise UsageError(f"'{claim}' is no claim with its value", "--claim repository=o/r")
     claims = dict(claim.partition("=")[::2] for claim in args.claim)
-    added = trust.add_publisher(registry, BY, args.channel, args.project, args.issuer, claims)
+    added = trusted_publishers.add_publisher(
+        registry, BY, args.channel, args.project, args.issuer, claims
+    )
     return show.row(id=added.id, project=added.project, issuer=added.issuer)
 
 
-def _publishers(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+def _publishers(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
     return show.rows(
         [
             {"id": p.id, "project": p.project, "issuer": p.issuer, "claims": p.claims}
-            for p in trust.publishers(registry, args.channel)
+            for p in trusted_publishers.list_publishers(registry, args.channel)
         ]
     )
 
 
-def _unpublisher(registry: Registry, args: argparse.Namespace, show: Show) -> int:
-    trust.remove_publisher(registry, BY, args.channel, args.id)
+def _unpublisher(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
+    trusted_publishers.remove_publisher(registry, BY, args.channel, args.id)
     return show.row(removed=args.id)
 
 
-def _files(found: Sequence[Stored], show: Show) -> int:
+def _files(found: Sequence[StoredFile], show: RowPrinter) -> int:
     return show.rows([{"file": file.basename, "sha256": file.sha256} for file in found])
 
 
-def _yank(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+def _yank(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
     words = args.channel, args.project, args.version
-    return _files(changing.yank(registry, OPERATOR, *words, args.reason), show)
+    return _files(lifecycle.yank(registry, OPERATOR, *words, args.reason), show)
 
 
-def _unyank(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+def _unyank(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
     words = args.channel, args.project, args.version
-    return _files(changing.unyank(registry, OPERATOR, *words), show)
+    return _files(lifecycle.unyank(registry, OPERATOR, *words), show)
 
 
-def _delete(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+def _delete(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
     words = args.channel, args.project, args.version
-    return _files(changing.delete_release(registry, OPERATOR, *words), show)
+    return _files(lifecycle.delete_release(registry, OPERATOR, *words), show)
 
 
-def _status(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+def _status(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
     words = args.channel, args.project, args.status, args.reason
-    known = changing.set_status(registry, OPERATOR, *words)
+    known = lifecycle.set_status(registry, OPERATOR, *words)
     return show.row(project=known.name, status=known.status)
 
 
-def _promote(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+def _promote(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
     source, _, from_label = args.source.partition("/")
     target, _, to_label = args.target.partition("/")
     promotion = Promotion(
@@ -221,31 +218,35 @@ def _promote(registry: Registry, args: argparse.Namespace, show: Show) -> int:
     return _files(promote(registry, OPERATOR, promotion), show)
 
 
-def _retain(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+def _retain(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
     """By the rule that is given, or each channel by its own."""
     if args.keep is not None and (args.keep < 1 or args.channel is None):
         raise UsageError("--keep is at least 1, for a channel", "'delete' removes a project")
     if args.channel is not None:
         names = [args.channel]
     else:
-        names = [channel.name for channel, *_ in administration.all_channels(registry)]
-    gone: list[Stored] = []
+        names = [channel.name for channel, *_ in administration.list_channels(registry)]
+    gone: list[StoredFile] = []
     for name in names:
-        rule = administration.retention_of(registry, name)
+        rule = administration.get_retention(registry, name)
         if args.keep is not None:
             rule = administration.Retention(args.keep, args.days)
         if rule is not None:
-            gone += administration.retain(registry, OPERATOR, name, rule, args.dry_run)
+            gone += administration.apply_channel_retention(
+                registry, OPERATOR, name, rule, args.dry_run
+            )
         elif args.channel is not None:
             hint = f"give --keep, or set one: twofold admin rule {name} keep 5"
             raise UsageError(f"'{name}' has no rule of what to keep", hint)
     return _files(gone, show)
 
 
-def _log(registry: Registry, args: argparse.Namespace, show: Show) -> int:
-    changes = log.read(registry, log.Span(args.channel, args.actor, args.action))
+def _log(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
+    changes = audit_log.read_changes(
+        registry, audit_log.AuditQuery(args.channel, args.actor, args.action)
+    )
     if args.csv:
-        print(log.as_csv(changes), end="")
+        print(audit_log.as_csv(changes), end="")
         return 0
     return show.rows(
         [
@@ -262,9 +263,9 @@ def _log(registry: Registry, args: argparse.Namespace, show: Show) -> int:
     )
 
 
-def _verify(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+def _verify(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
     source = Blobs(args.repair_from) if args.repair_from else None
-    verdict = upkeep.verify(registry, source)
+    verdict = maintenance.verify(registry, source)
     for kind in ("damaged", "missing", "repaired", "stale_pages"):
         for subject in getattr(verdict, kind):
             note(f"{kind.replace('_', ' ')}: {subject}")
@@ -278,26 +279,28 @@ def _verify(registry: Registry, args: argparse.Namespace, show: Show) -> int:
         "stale pages": len(verdict.stale_pages),
     }
     if show.as_json:
-        result(counts)
+        print_json(counts)
     else:
         print(", ".join(f"{count} {what}" for what, count in counts.items()))
     return 0 if verdict.is_sound else 1
 
 
-def _sweep(registry: Registry, args: argparse.Namespace, show: Show) -> int:
-    return show.rows([{"removed": name} for name in upkeep.sweep(registry, args.dry_run)])
+def _sweep(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
+    return show.rows(
+        [{"removed": name} for name in maintenance.collect_garbage(registry, args.dry_run)]
+    )
 
 
-def _move(registry: Registry, args: argparse.Namespace, show: Show) -> int:
+def _move(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
     target = Database(args.to_database)
     try:
-        count, rows = upkeep.move(registry, target, Blobs(args.to_objects), note)
+        count, rows = maintenance.migrate_storage(registry, target, Blobs(args.to_objects), note)
     finally:
         target.close()
     return show.row(objects=count, rows=rows)
 
 
-ACTIONS: dict[str, Callable[[Registry, argparse.Namespace, Show], int]] = {
+ACTIONS: dict[str, Callable[[Registry, argparse.Namespace, RowPrinter], int]] = {
     "users": _users,
     "user": _user,
     "password": _set_password,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from twofold.cli.terminal import note, result
+from twofold.cli.terminal import note, print_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
         "twins", help="make the conda packages that could not be made when wheels were uploaded"
     )
     twins.add_argument("channel")
-    _with_json(twins).set_defaults(act=_twins)
+    _with_json(twins).set_defaults(act=_convert_waiting)
 
 
 def _with_json(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -50,10 +50,10 @@ def _add(args: argparse.Namespace, registry: Registry) -> int:
     from twofold.server.registry import notices
     from twofold.server.registry.administration import OPERATOR
 
-    wording = notices.Wording(args.message, args.level, args.days)
+    wording = notices.NoticeRequest(args.message, args.level, args.days)
     added = notices.add(registry, OPERATOR, args.channel, wording)
     if args.json:
-        result(added.value)
+        print_json(added.to_json)
     else:
         print(f"{added.id}  until {added.expires_at:%Y-%m-%d}  {added.level}: {added.message}")
     return 0
@@ -65,7 +65,7 @@ def _remove(args: argparse.Namespace, registry: Registry) -> int:
 
     notices.remove(registry, OPERATOR, args.channel, args.id)
     if args.json:
-        result({"removed": args.id})
+        print_json({"removed": args.id})
     return 0
 
 
@@ -74,21 +74,21 @@ def _list(args: argparse.Namespace, registry: Registry) -> int:
     from twofold.server.registry import notices
     from twofold.server.registry.administration import OPERATOR
 
-    found, _ = notices.all_of(registry, View(OPERATOR, args.channel))
+    found, _ = notices.list_active(registry, View(OPERATOR, args.channel))
     if args.json:
-        result([one.value for one in found])
+        print_json([one.to_json for one in found])
     else:
         for one in found:
             print(f"{one.id}  until {one.expires_at:%Y-%m-%d}  {one.level}: {one.message}")
     return 0
 
 
-def _twins(args: argparse.Namespace, registry: Registry) -> int:
-    from twofold.server.registry import later_twins
+def _convert_waiting(args: argparse.Namespace, registry: Registry) -> int:
+    from twofold.server.registry import later_conversion
 
-    made, missing = later_twins.make_all(registry, args.channel)
+    made, missing = later_conversion.reconvert_all(registry, args.channel)
     if args.json:
-        result({"made": [file.basename for file in made], "missing": missing})
+        print_json({"made": [file.basename for file in made], "missing": missing})
     else:
         for file in made:
             print(file.basename)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from twofold.cli.terminal import note, result
+from twofold.cli.terminal import note, print_json
 from twofold.errors import TwofoldError, UsageError
 
 TYPE_CHECKING = False
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from twofold.fetching.credentials import Credential, SecretReference
+    from twofold.server.proxy.sync import SyncResult
     from twofold.server.registry import Registry
-    from twofold.server.registry.following import Followed
-    from twofold.server.upstreams.secrets import Elsewhere, Secret
 
     Act = Callable[[argparse.Namespace, Registry], int]
 
@@ -36,7 +36,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     made.add_argument(
         "--platform", help="the platform, as conda names it: linux-64, osx-arm64, ..."
     )
-    _with_json(made).set_defaults(act=_follow)
+    _with_json(made).set_defaults(act=_sync)
 
 
 def _add_upstream(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -81,22 +81,22 @@ def _with_json(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 def _add(args: argparse.Namespace, registry: Registry) -> int:
-    from twofold.server.registry import upstreaming
+    from twofold.server.proxy import config
 
     prefixes = tuple(args.private_prefix)
-    front = upstreaming.Front(args.url, args.kind, prefixes, _secret(args))
-    added = upstreaming.add(registry, "operator", args.channel, front)
+    front = config.UpstreamConfig(args.url, args.kind, prefixes, _read_secret(args))
+    added = config.add(registry, "operator", args.channel, front)
     where = " (an address that is not public)" if added.internal else ""
     where += " with a login" if added.secret else ""
     if args.json:
         told = {"url": added.url, "internal": added.internal, "login": bool(added.secret)}
-        result({"channel": args.channel, **told})
+        print_json({"channel": args.channel, **told})
     else:
         print(f"{args.channel} stands in front of {added.url}{where}")
     return 0
 
 
-def _secret(args: argparse.Namespace) -> Secret | Elsewhere | None:
+def _read_secret(args: argparse.Namespace) -> Credential | SecretReference | None:
     """The password or token on stdin, where one is told of: never on the command line; or where
     the server finds it.
     """
@@ -106,27 +106,27 @@ def _secret(args: argparse.Namespace) -> Secret | Elsewhere | None:
         if args.secret_from:
             raise UsageError("--secret-from what?", "give --user NAME for a password, or --token")
         return None
-    from twofold.server.upstreams import secrets
+    from twofold.fetching import credentials
 
     if args.secret_from:
-        return secrets.elsewhere(args.secret_from, args.user or "")
+        return credentials.parse_reference(args.secret_from, args.user or "")
     note("password:" if args.user else "token:")
     word = sys.stdin.readline().rstrip("\r\n")
     if not word:
         raise UsageError("there is nothing on stdin", "give the password or token on one line")
-    return secrets.of_words(args.user or "", word)
+    return credentials.from_cli(args.user or "", word)
 
 
 def _remove(args: argparse.Namespace, registry: Registry) -> int:
-    from twofold.server.registry import upstreaming
+    from twofold.server.proxy import config
 
-    upstreaming.remove(registry, "operator", args.channel, args.kind)
+    config.remove(registry, "operator", args.channel, args.kind)
     return 0
 
 
 def _list(args: argparse.Namespace, registry: Registry) -> int:
-    from twofold.server.registry import upstreaming
-    from twofold.server.upstreams import secrets
+    from twofold.fetching import credentials
+    from twofold.server.proxy import config
 
     found = [
         {
@@ -135,12 +135,12 @@ def _list(args: argparse.Namespace, registry: Registry) -> int:
             "url": one.url,
             "private": list(one.prefixes),
             "login": bool(one.secret),
-            "secret_from": secrets.place_of(one.secret),
+            "secret_from": credentials.reference_location(one.secret),
         }
-        for channel, one in upstreaming.all_of(registry)
+        for channel, one in config.list_all(registry)
     ]
     if args.json:
-        result(found)
+        print_json(found)
     else:
         for line in found:
             place = f"  (login from {line['secret_from']})" if line["secret_from"] else ""
@@ -148,37 +148,37 @@ def _list(args: argparse.Namespace, registry: Registry) -> int:
     return 0
 
 
-def _follow(args: argparse.Namespace, registry: Registry) -> int:
-    from twofold.server.registry import following
+def _sync(args: argparse.Namespace, registry: Registry) -> int:
+    from twofold.server.proxy import sync
+    from twofold.server.proxy.resolver import find_resolver
+    from twofold.server.proxy.target_environment import TargetEnvironment
     from twofold.server.registry.administration import OPERATOR
-    from twofold.server.resolving import resolver
     from twofold.server.settings import Settings
-    from twofold.server.upstreams.targets import Target
 
-    resolve = resolver(registry, Settings(args.data.resolve(), args.database, args.objects))
+    resolve = find_resolver(registry, Settings(args.data.resolve(), args.database, args.objects))
     if resolve is None:
         note("uv is not installed: taking the newest releases that fit, project by project")
     if not args.names:
-        done = following.refollow(registry, OPERATOR, args.channel, resolve)
+        done = sync.resync(registry, OPERATOR, args.channel, resolve)
     elif args.python and args.platform:
-        target = Target(args.python, args.platform)
+        target = TargetEnvironment(args.python, args.platform)
         wanted = (args.channel, args.names, target)
-        done = following.follow(registry, OPERATOR, *wanted, resolve)
+        done = sync.sync_projects(registry, OPERATOR, *wanted, resolve)
     else:
         raise TwofoldError(
             "a closure is for a Python and a platform",
             "say them: --python 3.12 --platform linux-64",
         )
-    return _say(args, done)
+    return _print_sync_result(args, done)
 
 
-def _say(args: argparse.Namespace, done: Followed) -> int:
+def _print_sync_result(args: argparse.Namespace, done: SyncResult) -> int:
     if args.json:
-        result({"brought": done.brought, "here": done.here, "missing": done.missing})
+        print_json({"brought": done.fetched, "here": done.present, "missing": done.missing})
     else:
-        for filename in done.brought:
+        for filename in done.fetched:
             print(filename)
-        note(f"{len(done.brought)} brought, {len(done.here)} were here")
+        note(f"{len(done.fetched)} brought, {len(done.present)} were here")
     for reason in done.missing.values():
         note(f"missing: {reason}")
     return 1 if done.missing else 0

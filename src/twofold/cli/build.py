@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from twofold.build.request import BuildRequest, BuildResult
+    from twofold.building.options import BuildRequest, BuildResult
 
 
 def parser() -> argparse.ArgumentParser:
@@ -97,7 +97,7 @@ def quick(words: list[str]) -> Arguments | None:
 
 
 def run(args: argparse.Namespace | Arguments) -> int:
-    from twofold.build.request import BuildRequest
+    from twofold.building.options import BuildRequest
 
     if args.outdir is not None:
         from twofold.errors import UsageError
@@ -112,9 +112,9 @@ def run(args: argparse.Namespace | Arguments) -> int:
     request = BuildRequest(kinds, args.out, tell=_note, progress=_progress())
     made = _build(args, request)
     if args.json:
-        from twofold.cli.terminal import result
+        from twofold.cli.terminal import print_json
 
-        result(_as_json(made))
+        print_json(_as_json(made))
         return 0
     width = max((len(_shown(built.path)) for built in made.artifacts), default=0)
     for built in made.artifacts:
@@ -144,14 +144,14 @@ def _build(args: argparse.Namespace | Arguments, request: BuildRequest) -> Build
 
         option = "--channel" if args.channel else "--variant-config"
         raise UsageError(f"{option} is for recipes, and no recipe lies here", "leave it out")
-    from twofold.build.project import build_project
+    from twofold.building.project import build_project
 
     return build_project(args.path, request)
 
 
 def _kinds(only: str | None, named: list[str]) -> tuple[str, ...]:
     """What to build: the kinds of `--only`, and those that options of their own name."""
-    from twofold.build.request import DEFAULT_KINDS, KINDS
+    from twofold.building.options import DEFAULT_KINDS, KINDS
     from twofold.errors import UsageError
 
     if only is None and not named:
@@ -166,13 +166,13 @@ def _kinds(only: str | None, named: list[str]) -> tuple[str, ...]:
 
 
 def _list(path: str, kinds: tuple[str, ...], as_json: bool) -> int:
-    from twofold.build.listing import list_project
+    from twofold.building.listing import list_project
 
     listing = list_project(path, kinds)
     if as_json:
-        from twofold.cli.terminal import result
+        from twofold.cli.terminal import print_json
 
-        result(
+        print_json(
             {
                 "artifacts": {
                     name: [{"path": p, "size": size, "why": why} for p, size, why in entries]

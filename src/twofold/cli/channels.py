@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from twofold.publish.configuration import TargetSettings, read_targets
+from twofold.publish.config import TargetSettings, read_targets
 from twofold.publish.credentials import find_credentials
 from twofold.publish.resolve import resolve_targets
 
@@ -22,13 +22,13 @@ class Channels(NamedTuple):
     tokens: tuple[tuple[str, str], ...]
 
 
-def channels_with_tokens(words: Sequence[str], beside: Sequence[TargetSettings] = ()) -> Channels:
+def find_channels(names: Sequence[str], beside: Sequence[TargetSettings] = ()) -> Channels:
     """Addresses of registries, targets of the configuration, folders, or names (conda-forge).
 
     `beside` are targets that the same command is about, whose tokens are not for these channels.
     """
     known = read_targets()
-    found = [(word, _registry(word, known)) for word in dict.fromkeys(words)]
+    found = [(word, _find_registry(word, known)) for word in dict.fromkeys(names)]
     registries = [target for _, target in found if target is not None]
     tokens = []
     for target in registries:
@@ -39,11 +39,11 @@ def channels_with_tokens(words: Sequence[str], beside: Sequence[TargetSettings] 
     return Channels(tuple(target.url if target else word for word, target in found), tuple(tokens))
 
 
-def _registry(word: str, known: dict[str, TargetSettings]) -> TargetSettings | None:
+def _find_registry(name: str, known: dict[str, TargetSettings]) -> TargetSettings | None:
     """The registry that a word means; other channels are nobody's to log in to."""
-    is_address = word.startswith(("http://", "https://"))
-    is_target = word in known and not Path(word).is_dir()
-    if not is_address and not (is_target and known[word].kind == "registry"):
+    is_address = name.startswith(("http://", "https://"))
+    is_target = name in known and not Path(name).is_dir()
+    if not is_address and not (is_target and known[name].kind == "registry"):
         return None
-    (target,) = resolve_targets([word], known)
+    (target,) = resolve_targets([name], known)
     return target if target.kind == "registry" else None

@@ -34,15 +34,15 @@ def parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     paths = [Path(path) for path in args.paths or ["."]]
-    ignore = codes_of(args.ignore)
+    ignore = parse_codes(args.ignore)
     findings = _findings(paths, ignore)
     if args.fix:
         findings = _fix(paths, findings, ignore)
     errors = sum(finding.is_error for finding in findings)
     if args.json:
-        from twofold.cli.terminal import result
+        from twofold.cli.terminal import print_json
 
-        result(
+        print_json(
             {
                 "findings": [finding.as_dict() for finding in findings],
                 "errors": errors,
@@ -52,15 +52,15 @@ def run(args: argparse.Namespace) -> int:
     elif args.github:
         _annotate(findings, paths)
     else:
-        _tell(findings, errors)
+        _print_findings(findings, errors)
     return 1 if errors else 0
 
 
 def _findings(paths: Sequence[Path], ignore: Sequence[str]) -> list[Finding]:
     from twofold.check import check_files, check_project
-    from twofold.convert import options_of
+    from twofold.convert import parse_options
     from twofold.errors import UsageError
-    from twofold.new.adopt import read_stated
+    from twofold.new.migrate import read_declared_project
 
     folders = [path for path in paths if not path.is_file()]
     if not folders:
@@ -73,7 +73,7 @@ def _findings(paths: Sequence[Path], ignore: Sequence[str]) -> list[Finding]:
         raise UsageError(
             "more than one path, and a folder among them", "name one project, or built files"
         )
-    return check_project(folders[0], ignore, {"conda": options_of}, read_stated)
+    return check_project(folders[0], ignore, {"conda": parse_options}, read_declared_project)
 
 
 def _fix(paths: Sequence[Path], findings: list[Finding], ignore: Sequence[str]) -> list[Finding]:
@@ -91,26 +91,26 @@ def _fix(paths: Sequence[Path], findings: list[Finding], ignore: Sequence[str]) 
     return findings
 
 
-def codes_of(words: Sequence[str]) -> list[str]:
+def parse_codes(words: Sequence[str]) -> list[str]:
     """The codes that `--ignore` names, one or several a word; raises UsageError for others."""
-    from twofold.check.rules import BY_CODE
+    from twofold.check.rule_table import BY_CODE
     from twofold.errors import UsageError
-    from twofold_build.mistakes import nearest
+    from twofold_build.diagnostics import suggest
 
     codes = [code.strip().upper() for word in words for code in word.split(",") if code.strip()]
     for code in codes:
         if code not in BY_CODE:
             raise UsageError(
                 f"--ignore: there is no rule '{code}'",
-                nearest(code, BY_CODE) or "the rules are listed in docs/reference/checks/",
+                suggest(code, BY_CODE) or "the rules are listed in docs/reference/checks/",
             )
     return codes
 
 
-def _tell(findings: Sequence[Finding], errors: int) -> None:
-    from twofold.cli.terminal import coloured, note
+def _print_findings(findings: Sequence[Finding], errors: int) -> None:
+    from twofold.cli.terminal import is_coloured, note
 
-    colour = coloured(sys.stdout)
+    colour = is_coloured(sys.stdout)
     marks = {"error": "\x1b[31m", "warning": "\x1b[33m"} if colour else {}
     off = "\x1b[0m" if colour else ""
     for finding in findings:

@@ -6,7 +6,7 @@ import re
 import time
 from pathlib import Path
 
-from twofold.cli.terminal import Parser, note, result
+from twofold.cli.terminal import Parser, note, print_json
 from twofold.errors import Problem, TwofoldError, UsageError
 
 TYPE_CHECKING = False
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from twofold.artifact import Artifact
-    from twofold.convert.many import Converted, Request
+    from twofold.convert.batch import BatchRequest, BatchResult
 
 #: As many notes are shown.
 _NOTES = 8
@@ -43,42 +43,42 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    from twofold.convert.many import convert_many
+    from twofold.convert.batch import convert_batch
     from twofold.index.folder import index_folder
 
     start = time.perf_counter()
-    done = convert_many(_request(args), args.out, note)
+    done = convert_batch(_request(args), args.out, note)
     problems = [*done.problems, *index_folder(args.out).problems]
-    _tell_notes(done)
+    _print_notes(done)
     if args.json:
-        result(_as_json(done, args.out, time.perf_counter() - start))
+        print_json(_as_json(done, args.out, time.perf_counter() - start))
     else:
         _show(done)
     if problems:
-        raise _together(problems)
+        raise _combine_errors(problems)
     note(f"{args.out} is a channel: conda install -c {args.out.resolve().as_uri()} NAME")
     return 0
 
 
-def _tell_notes(done: Converted) -> None:
+def _print_notes(done: BatchResult) -> None:
     """What the packages could not say, briefly; all of it is in the JSON."""
-    notes = [f"{made.wheel}: {note}" for made in done.made for note in made.notes]
+    notes = [f"{made.wheel}: {note}" for made in done.wheels for note in made.notes]
     for line in notes[:_NOTES]:
         note(line)
     if len(notes) > _NOTES:
         note(f"... and {len(notes) - _NOTES} more such notes (--json has them)")
 
 
-def _request(args: argparse.Namespace) -> Request:
-    from twofold.convert.fetch import Target
-    from twofold.convert.many import Request
-    from twofold.convert.platforms import wheel_platforms
-    from twofold.formats.conda import SMALLEST
+def _request(args: argparse.Namespace) -> BatchRequest:
+    from twofold.convert.batch import BatchRequest
+    from twofold.convert.resolution import Target
+    from twofold.convert.wheel_tags import pip_platform_tags
+    from twofold.formats.conda_writer import SMALLEST_LEVEL
 
     if args.python and not re.fullmatch(r"3\.\d+t?", args.python):
         raise UsageError(f"--python {args.python} is no Python", "write it as --python 3.12")
     if args.platform:
-        wheel_platforms(args.platform)  # raises for what is no platform
+        pip_platform_tags(args.platform)  # raises for what is no platform
     wheels = tuple(Path(source) for source in args.sources if _is_file(source))
     names = tuple(source for source in args.sources if not _is_file(source))
     for wheel in wheels:
@@ -87,18 +87,20 @@ def _request(args: argparse.Namespace) -> Request:
     if args.with_deps and not names:
         raise UsageError("--with-deps needs a NAME", "wheel files are converted as they are")
     target = Target(args.python, args.platform)
-    return Request(wheels, names, args.with_deps, target, SMALLEST if args.release else 0, args.v3)
+    return BatchRequest(
+        wheels, names, args.with_deps, target, SMALLEST_LEVEL if args.release else 0, args.v3
+    )
 
 
 def _is_file(source: str) -> bool:
     return source.endswith(".whl") or "/" in source or "\\" in source
 
 
-def _show(done: Converted) -> None:
-    packages = [(package, made) for made in done.made for package in made.packages]
+def _show(done: BatchResult) -> None:
+    packages = [(package, made) for made in done.wheels for package in made.packages]
     width = max((len(_name(package)) for package, _ in packages), default=0)
     for package, made in packages:
-        was = "" if made.fresh else "  (there already)"
+        was = "" if made.is_new else "  (there already)"
         print(f"{_name(package):<{width}}  {package.size:>12,} bytes{was}")
 
 
@@ -106,7 +108,7 @@ def _name(package: Artifact) -> str:
     return f"{package.subdir}/{package.filename}"
 
 
-def _as_json(done: Converted, out: Path, seconds: float) -> dict[str, object]:
+def _as_json(done: BatchResult, out: Path, seconds: float) -> dict[str, object]:
     return {
         "channel": str(out),
         "seconds": round(seconds, 3),
@@ -121,20 +123,20 @@ def _as_json(done: Converted, out: Path, seconds: float) -> dict[str, object]:
                 "depends": list(package.depends),
                 "size": package.size,
                 "sha256": package.sha256,
-                "fresh": made.fresh,
+                "fresh": made.is_new,
             }
-            for made in done.made
+            for made in done.wheels
             for package in made.packages
         ],
-        "notes": {made.wheel: list(made.notes) for made in done.made if made.notes},
-        "unsaid": {made.wheel: list(made.unsaid) for made in done.made if made.unsaid},
+        "notes": {made.wheel: list(made.notes) for made in done.wheels if made.notes},
+        "unsaid": {made.wheel: list(made.dropped) for made in done.wheels if made.dropped},
         "problems": [
             {"message": p.message, "hint": p.hint, "where": p.where} for p in done.problems
         ],
     }
 
 
-def _together(problems: list[Problem]) -> TwofoldError:
+def _combine_errors(problems: list[Problem]) -> TwofoldError:
     error = TwofoldError(problems[0].message, problems[0].hint, problems[0].where)
     error.problems = tuple(problems)
     return error

@@ -6,12 +6,12 @@ import argparse
 import os
 from pathlib import Path
 
-from twofold.cli.terminal import Parser, note, result
+from twofold.cli.terminal import Parser, note, print_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold.imports import Environment
     from twofold.new.deps import Dependency
+    from twofold.source_analysis import InstalledDistributions
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,30 +30,30 @@ def parser() -> argparse.ArgumentParser:
     return found.with_json()
 
 
-def environment_of(folder: Path | None) -> Environment:
+def choose_environment(folder: Path | None) -> InstalledDistributions:
     """The environment a user works in: the one named, the active one, else twofold's own."""
     from twofold.errors import TwofoldError
-    from twofold.imports import Environment
+    from twofold.source_analysis import InstalledDistributions
 
     active = os.environ.get("VIRTUAL_ENV") or os.environ.get("CONDA_PREFIX")
     if folder is None and not active:
-        return Environment.of_interpreter()
+        return InstalledDistributions.from_interpreter()
     prefix = folder or Path(str(active))
     if not prefix.is_dir():
         raise TwofoldError("there is no such environment", "check --env", str(prefix))
-    return Environment.of_prefix(prefix)
+    return InstalledDistributions.from_prefix(prefix)
 
 
 def run(args: argparse.Namespace) -> int:
-    from twofold.new.deps import Status, conda_names_of, read_declared, read_dependencies
+    from twofold.new.deps import Status, read_conda_names, read_declared, read_dependencies
 
     declared, remarks = read_declared(args.path)
     for remark in remarks:
         note(remark)
-    names = conda_names_of(args.path)
-    found = read_dependencies(args.path, declared, environment_of(args.env), names)
+    names = read_conda_names(args.path)
+    found = read_dependencies(args.path, declared, choose_environment(args.env), names)
     if args.json:
-        result({"dependencies": [_shown(one) for one in found]})
+        print_json({"dependencies": [_shown(one) for one in found]})
     else:
         _print(found)
     wrong = [one for one in found if one.status in (Status.MISSING, Status.UNUSED)]

@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from twofold.cli.terminal import Parser, note, result
+from twofold.cli.terminal import Parser, note, print_json
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,13 +31,13 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    from twofold.exports import keep_exports
+    from twofold.exports import sync_exports
 
-    kept = keep_exports(args.path, args.lazy, write=not args.check)
+    kept = sync_exports(args.path, args.lazy, write=not args.check)
     for remark in kept.remarks:
         note(remark)
     if args.json:
-        result(
+        print_json(
             {
                 "packages": {str(path): list(names) for path, names in kept.exports.items()},
                 "changes": [{"path": str(c.path), "diff": c.diff} for c in kept.changes],

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from twofold.cli.terminal import Parser, note, result
+from twofold.cli.terminal import Parser, note, print_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from typing import Any
 
-    from twofold.index.folder import Indexed
+    from twofold.index.folder import IndexResult
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,38 +35,38 @@ def run(args: argparse.Namespace) -> int:
     for problem in done.problems:
         note(f"left out: {problem}")
     if args.json:
-        result(as_json(done))
+        print_json(as_json(done))
     else:
-        gone = f", {done.gone} gone" if done.gone else ""
+        gone = f", {done.removed} gone" if done.removed else ""
         print(f"{args.folder}: {done.files} files, {done.read} new{gone}")
     return 1 if done.problems else 0
 
 
 def _wheels(folder: Path) -> dict[str, dict[str, Any]]:
     """Records of the folder's pure wheels for clients that install wheels themselves."""
-    from twofold.convert.v3 import wheel_record
+    from twofold.convert.v3 import make_wheel_record
     from twofold.errors import BadFile
-    from twofold.formats.opening import read
+    from twofold.formats.reader import read_artifact
 
     records = {}
     for path in sorted([*folder.glob("*-none-any.whl"), *folder.glob("*/*-none-any.whl")]):
         try:
-            artifact = read(path)
+            artifact = read_artifact(path)
         except BadFile:
             continue  # the index leaves it out too, and tells why
         if "py3-none-any" in artifact.tags:
             url = "../" + path.relative_to(folder).as_posix()
-            key, record = wheel_record(artifact, url, path.stat().st_mtime_ns // 1_000_000)
+            key, record = make_wheel_record(artifact, url, path.stat().st_mtime_ns // 1_000_000)
             records[key] = record
     return records
 
 
-def as_json(done: Indexed) -> dict[str, object]:
+def as_json(done: IndexResult) -> dict[str, object]:
     return {
         "folder": str(done.folder),
         "files": done.files,
         "read": done.read,
-        "gone": done.gone,
+        "gone": done.removed,
         "written": done.written,
         "left_out": [
             {"message": p.message, "hint": p.hint, "where": p.where} for p in done.problems

@@ -10,13 +10,13 @@ import tempfile
 import warnings
 from pathlib import Path
 
-from twofold.cli.terminal import Parser, note, result
+from twofold.cli.terminal import Parser, note, print_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from twofold.new.adopt import Adoption, Difference, RecipeFacts, Tools
+    from twofold.new.migrate import Difference, MigrationPlan, MigrationTools, RecipeFacts
 
 #: Folders beside the code that no build reads.
 _LEFT_OUT = (".tox", ".nox", ".venv", "venv", "node_modules", "dist", "build")
@@ -46,11 +46,11 @@ def parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     from twofold.errors import TwofoldError
-    from twofold.new.adopt import adopt
+    from twofold.new.migrate import plan_migration
 
     with tempfile.TemporaryDirectory(prefix="twofold-init-") as kept:
         built = _OldWheel(args.path, Path(kept))
-        adoption = adopt(args.path, tools(None if args.static else built, args.env))
+        adoption = plan_migration(args.path, tools(None if args.static else built, args.env))
         if args.verify and adoption.is_bare:
             raise TwofoldError(
                 "there is no old way to build this: nothing but the code was there",
@@ -61,18 +61,18 @@ def run(args: argparse.Namespace) -> int:
     if not args.dry_run:
         _write(adoption)
     if args.json:
-        result(_as_json(args, adoption, differences))
+        print_json(_as_json(args, adoption, differences))
     else:
         _show(args, adoption, before, differences)
     return 0 if args.dry_run else _judge(args.path)
 
 
-def tools(build: Callable[[], Path] | None, environment: Path | None) -> Tools:
+def tools(build: Callable[[], Path] | None, environment: Path | None) -> MigrationTools:
     """What adoption is given: the build room, the recipe room, the active environment."""
-    from twofold.cli.deps import environment_of
-    from twofold.new.adopt import Tools
+    from twofold.cli.deps import choose_environment
+    from twofold.new.migrate import MigrationTools
 
-    return Tools(build, _read_recipe, environment_of(environment))
+    return MigrationTools(build, _read_recipe, choose_environment(environment))
 
 
 class _OldWheel:
@@ -89,27 +89,27 @@ class _OldWheel:
         return self.path
 
     def _build(self) -> Path:
-        from twofold.build.isolation import Environment
-        from twofold.build.other import build_system
-        from twofold.errors import ToolFailed
+        from twofold.building.isolation import IsolatedEnvironment
+        from twofold.building.pep517 import read_build_system
+        from twofold.errors import SubprocessFailed
 
         note(f"building {self.project.resolve().name} with its own backend ...")
         copy = _copy(self.project, self.folder / "old")
         if not (copy / "pyproject.toml").exists() and not (copy / "setup.py").exists():
             # What setuptools does with a setup.cfg alone.
             (copy / "setup.py").write_text("from setuptools import setup\n\nsetup()\n", "utf-8")
-        requires, backend, paths = build_system(copy)
-        environment = Environment.create(self.folder / "environment", copy, requires)
+        requires, backend, paths = read_build_system(copy)
+        environment = IsolatedEnvironment.create(self.folder / "environment", copy, requires)
         hooks = environment.hooks(copy, backend, paths)
         with warnings.catch_warnings():
             # What the old backend thinks of its settings; they are being replaced.
             warnings.simplefilter("ignore")
             try:
-                environment.install(hooks.requires("wheel"))
+                environment.install(hooks.get_requires("wheel"))
                 return hooks.build("wheel", self.folder / "wheel")
-            except ToolFailed as error:
+            except SubprocessFailed as error:
                 message, output = error.problems[0].message, error.output
-                raise ToolFailed(
+                raise SubprocessFailed(
                     message, f"{error.problems[0].hint}; {_STATIC}", "", output
                 ) from error
 
@@ -129,14 +129,14 @@ def _copy(project: Path, target: Path) -> Path:
 
 def _read_recipe(path: Path) -> RecipeFacts:
     """What the recipe's first output says, for this platform."""
-    from twofold.new.adopt import RecipeFacts
+    from twofold.new.migrate import RecipeFacts
     from twofold.recipe import RecipeRequest
-    from twofold.recipe.building import read_for
+    from twofold.recipe.building.recipe_folder import read_for_request
 
     with tempfile.TemporaryDirectory(prefix="twofold-init-") as work:
         folder = Path(work)
         request = RecipeRequest(lambda project, _: _OldWheel(project, folder)())
-        recipe = read_for(path, request, folder)
+        recipe = read_for_request(path, request, folder)
     output = recipe.outputs[0]
     maintainers = recipe.extra.get("recipe-maintainers", ())
     return RecipeFacts(
@@ -149,23 +149,23 @@ def _read_recipe(path: Path) -> RecipeFacts:
     )
 
 
-def _verify(old: _OldWheel, adoption: Adoption) -> list[Difference]:
-    from twofold.new.adopt import compare_wheels
-    from twofold_build.build import plan, write
-    from twofold_build.wheel import file_name, writer
+def _verify(old: _OldWheel, adoption: MigrationPlan) -> list[Difference]:
+    from twofold.new.migrate import compare_wheels
+    from twofold_build.build import make_plan, write_artifacts
+    from twofold_build.wheel import format_wheel_filename, make_wheel_writer
 
     before = old()
     copy = _copy(old.project, old.folder / "new")
     (copy / "pyproject.toml").write_text(adoption.text, encoding="utf-8", newline="\n")
     note("building it with twofold-build ...")
     built = old.folder / "built"
-    planned = plan(copy)
-    write(planned, [], [writer(str(built), planned)])
-    return compare_wheels(before, built / file_name(planned.project.file_stem))
+    planned = make_plan(copy)
+    write_artifacts(planned, [], [make_wheel_writer(str(built), planned)])
+    return compare_wheels(before, built / format_wheel_filename(planned.project.file_stem))
 
 
 def _as_json(
-    args: argparse.Namespace, adoption: Adoption, differences: list[Difference] | None
+    args: argparse.Namespace, adoption: MigrationPlan, differences: list[Difference] | None
 ) -> dict[str, object]:
     from dataclasses import asdict
 
@@ -174,14 +174,14 @@ def _as_json(
         "name": adoption.name,
         "sources": list(adoption.sources),
         "text": adoption.text,
-        "lost": [asdict(one) for one in adoption.lost],
+        "lost": [asdict(one) for one in adoption.dropped],
         "remarks": list(adoption.remarks),
         "differences": None if differences is None else [asdict(one) for one in differences],
         "written": not args.dry_run,
     }
 
 
-def _write(adoption: Adoption) -> None:
+def _write(adoption: MigrationPlan) -> None:
     beside = adoption.path.with_name(".pyproject.toml.twofold")
     try:
         beside.write_text(adoption.text, encoding="utf-8", newline=_line_end(adoption.path))
@@ -196,7 +196,10 @@ def _line_end(path: Path) -> str:
 
 
 def _show(
-    args: argparse.Namespace, adoption: Adoption, before: str, differences: list[Difference] | None
+    args: argparse.Namespace,
+    adoption: MigrationPlan,
+    before: str,
+    differences: list[Difference] | None,
 ) -> None:
     target = os.path.relpath(adoption.path)
     if args.dry_run:
@@ -213,9 +216,9 @@ def _show(
         )
     for remark in adoption.remarks:
         note(f"note: {remark}")
-    if adoption.lost:
+    if adoption.dropped:
         print("not carried over:")
-        for one in adoption.lost:
+        for one in adoption.dropped:
             print(f"  {one}")
     if differences is not None:
         real = [one for one in differences if not one.same]
@@ -228,7 +231,7 @@ def _show(
 def _judge(project: Path) -> int:
     """Read what was written as a build would; its mistakes were the project's before."""
     from twofold_build.errors import ProjectErrors
-    from twofold_build.project import read_project
+    from twofold_build.pyproject import read_project
 
     try:
         read_project(project)

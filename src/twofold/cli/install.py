@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from twofold.cli.terminal import Parser, note, result
+from twofold.cli.terminal import Parser, note, print_json
 from twofold.errors import UsageError
 
 EPILOG = """\
@@ -41,9 +41,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _venv(args: argparse.Namespace) -> int:
-    from twofold.cli.try_ import ended_by_signal
-    from twofold.install.logins import Login
-    from twofold.install.venv import PipInstall, install_into_venv
+    from twofold.cli.try_ import interrupt_on_sigterm
+    from twofold.install.auth import Login
+    from twofold.install.pip import PipInstall, install_into_venv
 
     if args.channel:
         raise UsageError("--channel is for --conda", "pip's own configuration names more indexes")
@@ -56,10 +56,10 @@ def _venv(args: argparse.Namespace) -> int:
         installer="uv" if args.uv else "pip",
         python=Path(args.python) if args.python else None,
     )
-    with ended_by_signal():  # the file that pip reads a login from goes with it
+    with interrupt_on_sigterm():  # the file that pip reads a login from goes with it
         python = install_into_venv(args.venv, wanted)
     if args.json:
-        result({"python": str(python), "installed": args.names})
+        print_json({"python": str(python), "installed": args.names})
     else:
         print(f"installed {', '.join(args.names)} into {args.venv}; run it with {python}")
     return 0
@@ -68,15 +68,15 @@ def _venv(args: argparse.Namespace) -> int:
 def _conda(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
-    from twofold.install.logins import Login
-    from twofold.install.with_fallback import install_or_repack
+    from twofold.install.auth import Login
+    from twofold.install.conda_or_repack import install_or_repack
 
     if args.uv:
         raise UsageError("--uv is for --venv", "leave it out: conda environments need neither")
-    from twofold.cli.channels import channels_with_tokens
+    from twofold.cli.channels import find_channels
 
     source, token = _source(args.source)
-    more = channels_with_tokens(args.channel)
+    more = find_channels(args.channel)
     tokens = dict(more.tokens) | ({source: token} if token else {})
     specs = list(args.names)
     if args.python:
@@ -91,7 +91,7 @@ def _conda(args: argparse.Namespace) -> int:
     if outcome.note:
         note(f"note: {outcome.note}")
     if args.json:
-        result({"prefix": str(args.conda), "packages": [asdict(p) for p in outcome.packages]})
+        print_json({"prefix": str(args.conda), "packages": [asdict(p) for p in outcome.packages]})
     else:
         for package in outcome.packages:
             print(f"{package.name} {package.version} {package.build}")

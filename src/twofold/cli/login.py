@@ -6,7 +6,7 @@ import argparse
 import getpass
 import sys
 
-from twofold.cli.terminal import Parser, note, result
+from twofold.cli.terminal import Parser, note, print_json
 from twofold.errors import TwofoldError, UsageError
 
 EPILOG = """\
@@ -29,10 +29,10 @@ def run(args: argparse.Namespace) -> int:
 
     from twofold.publish.login import log_in
 
-    secret = _read(args.target, args.user)
+    secret = _read_token(args.target, args.user)
     done = log_in(args.target, secret, args.user, check=not args.no_check)
     if args.json:
-        result(asdict(done))
+        print_json(asdict(done))
     else:
         note(f"stored in {done.stored}")
         who = f" as {done.who}" if done.who else ""
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _read(target: str, user: str) -> str:
+def _read_token(target: str, user: str) -> str:
     if sys.stdin is None:
         raise UsageError("there is nowhere to read the token from", "pipe it in")
     if sys.stdin.isatty():

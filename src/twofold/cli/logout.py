@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from twofold.cli.terminal import Parser, note, result
+from twofold.cli.terminal import Parser, note, print_json
 
 
 def parser() -> argparse.ArgumentParser:
@@ -18,11 +18,16 @@ def run(args: argparse.Namespace) -> int:
 
     done = log_out(args.target)
     if args.json:
-        result({"target": args.target, "removed_from": done.places, "still_in": done.left})
-    elif done.places:
-        print(f"logged out of {args.target}: removed from {' and '.join(done.places)}")
+        print_json(
+            {"target": args.target, "removed_from": done.removed_from, "still_in": done.still_in}
+        )
+    elif done.removed_from:
+        print(f"logged out of {args.target}: removed from {' and '.join(done.removed_from)}")
     else:
         print(f"twofold has stored no token of {args.target}")
-    if done.left:
-        note(f"note: a token of it is still found in {done.left}, which is not twofold's to change")
+    if done.still_in:
+        note(
+            f"note: a token of it is still found in {done.still_in}, "
+            "which is not twofold's to change"
+        )
     return 0

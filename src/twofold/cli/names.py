@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from twofold.cli.terminal import Parser, result
+from twofold.cli.terminal import Parser, print_json
 from twofold.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
-    from twofold.names.explained import Explained
+    from twofold.names.explanation import NameExplanation
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,20 +24,20 @@ def parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     from twofold.names import is_name
-    from twofold.names.explained import explain
+    from twofold.names.explanation import explain
 
     for name in args.names:
         if not is_name(name):
             raise UsageError(f"'{name}' is no name", "names hold letters, digits, '-', '_' and '.'")
     explained = [one for name in args.names for one in explain(name)]
     if args.json:
-        result([one._asdict() for one in explained])
+        print_json([one._asdict() for one in explained])
     else:
-        print("\n".join(map(_shown, explained)))
+        print("\n".join(map(_format, explained)))
     return 0
 
 
-def _shown(one: Explained) -> str:
+def _format(one: NameExplanation) -> str:
     return (
         f"{one.asked}\n"
         f"  on PyPI   {one.pypi}\n"

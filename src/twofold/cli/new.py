@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from twofold.cli.terminal import Parser, result
+from twofold.cli.terminal import Parser, print_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
-    from twofold.new.start import NewProject, start
+    from twofold.new.start import NewProject, start_project
 
     folder = args.path if args.path is not None else Path(args.name)
     wish = NewProject(
@@ -41,9 +41,9 @@ def run(args: argparse.Namespace) -> int:
         license=args.license,
         year=datetime.now(UTC).year,
     )
-    made = start(wish)
+    made = start_project(wish)
     if args.json:
-        result({"project": str(folder), "files": [str(path) for path in made]})
+        print_json({"project": str(folder), "files": [str(path) for path in made]})
         return 0
     for path in made:
         print(path)

@@ -7,19 +7,19 @@ import json
 import sys
 from pathlib import Path
 
-from twofold.cli.terminal import Parser, coloured, note, result
+from twofold.cli.terminal import Parser, is_coloured, note, print_json
 from twofold.errors import TwofoldError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from twofold.install.trial import Trial
-    from twofold.publish.configuration import TargetSettings
+    from twofold.install.smoke_test import SmokeResult
+    from twofold.publish.config import TargetSettings
     from twofold.publish.first_release import NameReport
+    from twofold.publish.order import Publication
     from twofold.publish.plan import Plan
-    from twofold.publish.publication import Publication
-    from twofold.publish.run import Event, Tell
+    from twofold.publish.run import Event, EventHandler
 
 EPILOG = """\
 TARGET is a name of your configuration (config.toml) or of ~/.pypirc (pypi, testpypi, ...),
@@ -56,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
     )
     words.add_argument(
         "--attempts",
-        type=attempts,
+        type=parse_attempts,
         default=5,
         metavar="N",
         help="how often a request is tried that the outside world fails (default: 5)",
@@ -67,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
     return words
 
 
-def attempts(text: str) -> int:
+def parse_attempts(text: str) -> int:
     """The value of `--attempts`."""
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is no number of attempts: write 1 or more")
@@ -75,35 +75,37 @@ def attempts(text: str) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    from twofold.cli.check import codes_of
-    from twofold.publish.failures import Patience
-    from twofold.publish.publication import Order, prepare, targets_of
+    from twofold.cli.check import parse_codes
+    from twofold.publish.failures import RetryPolicy
+    from twofold.publish.order import Order, choose_targets, prepare
 
     if args.channel and not args.try_it:
         raise UsageError("--channel is for --try", "add --try, or leave it out")
-    patience = Patience(attempts=args.attempts)
+    patience = RetryPolicy(attempts=args.attempts)
     if not args.json:
-        warn_of_logins([*args.to, *args.channel])
-    order = Order(args.files, args.to, args.project, patience, codes_of(args.ignore))
+        warn_about_logins([*args.to, *args.channel])
+    order = Order(args.files, args.to, args.project, patience, parse_codes(args.ignore))
     asks = can_ask(args.json)
     if not (args.dry_run or args.yes or asks):
-        refuse_unasked(targets_of(order))
+        require_consent(choose_targets(order))
     with prepare(order) as publication:
         if not args.json:
             print_findings(publication)
             print_plan(publication.plan, sys.stdout if args.dry_run else sys.stderr)
         elif not args.dry_run:
-            tell_plan(publication.plan)
-        tell_of_names(_names_at_pypi(publication), args.project, sayer(args.json))
+            report_plan(publication.plan)
+        print_name_reports(
+            _report_pypi_names(publication), args.project, make_step_handler(args.json)
+        )
         if args.dry_run:
             return _dry_run_result(publication, args.json)
-        publication.refuse_blocked()
+        publication.require_accepted()
         if asks and not args.yes:
             confirm(publication)
         return _carry_out(publication, args)
 
 
-def _names_at_pypi(publication: Publication) -> list[NameReport]:
+def _report_pypi_names(publication: Publication) -> list[NameReport]:
     """What PyPI says of names it does not have yet: too close to another, and how to begin."""
     from twofold.publish.first_release import report_name
 
@@ -112,45 +114,45 @@ def _names_at_pypi(publication: Publication) -> list[NameReport]:
     return [report for report in reports if report and report.is_new]
 
 
-def tell_of_names(
+def print_name_reports(
     reports: Sequence[NameReport], root: Path, say: Callable[[str], None], *, is_first: bool = True
 ) -> None:
     """Whether names are free, and for a new one at PyPI the steps to publish it from CI."""
-    from twofold.publish.forge import pending_publisher
+    from twofold.publish.forge import list_publisher_steps
 
     for report in reports:
-        for line in report.notes(is_first=is_first):
+        for line in report.describe(is_first=is_first):
             say(f"note: {line}")
         if report.is_new and report.service:
-            for line in pending_publisher(root, report.name, report.service, report.target):
+            for line in list_publisher_steps(root, report.name, report.service, report.target):
                 say(line)
 
 
 def _carry_out(publication: Publication, args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
-    from twofold.cli.channels import channels_with_tokens
-    from twofold.cli.try_ import ended_by_signal, report
-    from twofold.cli.try_published import try_published
+    from twofold.cli.channels import find_channels
+    from twofold.cli.try_ import interrupt_on_sigterm, print_results
+    from twofold.cli.try_published import smoke_test_published
 
     as_json = args.json
-    channels = channels_with_tokens(args.channel, [t.settings for t in publication.targets])
-    trials: list[Trial] = []
-    with ended_by_signal():  # what is there is told; what a trial puts on disk goes with it
-        uploaded = publication.carry_out(teller(as_json))
+    channels = find_channels(args.channel, [t.settings for t in publication.targets])
+    trials: list[SmokeResult] = []
+    with interrupt_on_sigterm():  # what is there is told; what a trial puts on disk goes with it
+        uploaded = publication.carry_out(make_event_handler(as_json))
         if args.try_it:
-            trials = try_published(publication, channels, sayer(as_json))
+            trials = smoke_test_published(publication, channels, make_step_handler(as_json))
     if as_json:
         rows = [{**step.row, "uploaded": step in uploaded} for step in publication.plan.steps]
         tried = [{**asdict(trial), "worked": trial.worked} for trial in trials]
-        result({"files": rows, "uploaded": len(uploaded), "tried": tried})
+        print_json({"files": rows, "uploaded": len(uploaded), "tried": tried})
     else:
         present = len(publication.plan.present)
         print(f"published: {len(uploaded)} uploaded, {present - len(uploaded)} already there")
-    return report(trials, as_json=False) if not as_json else _worst(trials)
+    return print_results(trials, as_json=False) if not as_json else _get_exit_code(trials)
 
 
-def _worst(trials: list[Trial]) -> int:
+def _get_exit_code(trials: list[SmokeResult]) -> int:
     return 0 if all(trial.worked for trial in trials) else 1
 
 
@@ -160,7 +162,7 @@ def _dry_run_result(publication: Publication, as_json: bool) -> int:
     if as_json:
         rows = [step.row for step in plan.steps]
         found = [finding.as_dict() for finding in findings]
-        result({"files": rows, "findings": found, "dry_run": True})
+        print_json({"files": rows, "findings": found, "dry_run": True})
         return int(blocked)
     for hint in dict.fromkeys(problem.hint for problem in plan.problems if problem.hint):
         note(f"  hint: {hint}")
@@ -183,17 +185,17 @@ def print_plan(plan: Plan, stream: object) -> None:
         print("  ".join([*cells, row[3]]), file=stream)  # type: ignore[call-overload]
 
 
-def warn_of_logins(words: Sequence[str]) -> None:
+def warn_about_logins(words: Sequence[str]) -> None:
     """A password in an address stands in the process list and in the shell's history."""
     import re
 
-    from twofold.publish.addresses import shown, without_login
+    from twofold.publish.addresses import redact_url, split_login
 
     for word in words:
-        if without_login(re.sub(r"^[a-z]+\+", "", word)).secret is not None:
+        if split_login(re.sub(r"^[a-z]+\+", "", word)).secret is not None:
             note(
-                f"warning: the token in {shown(word)} can be read by others in the process list\n"
-                "  hint: twofold login keeps it, or set TWOFOLD_TOKEN"
+                f"warning: the token in {redact_url(word)} can be read by others in the "
+                "process list\n  hint: twofold login keeps it, or set TWOFOLD_TOKEN"
             )
 
 
@@ -202,11 +204,11 @@ def can_ask(as_json: bool) -> bool:
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty() and not as_json
 
 
-def refuse_unasked(targets: Sequence[TargetSettings]) -> None:
+def require_consent(targets: Sequence[TargetSettings]) -> None:
     """Without a terminal and --yes nothing leaves this machine; folders and loopback are on it."""
-    from twofold.publish.places import stays_here
+    from twofold.publish.install_urls import is_local
 
-    away = [target.name for target in targets if not stays_here(target)]
+    away = [target.name for target in targets if not is_local(target)]
     if away:
         raise UsageError(
             f"what is uploaded to {', '.join(away)} may never be taken back, "
@@ -225,19 +227,19 @@ def confirm(publication: Publication) -> None:
         raise TwofoldError("nothing was sent", "answer y, or give --yes")
 
 
-def teller(as_json: bool) -> Tell:
+def make_event_handler(as_json: bool) -> EventHandler:
     """How progress is told: JSON lines, or words and, on a terminal, bars."""
-    return _json_event if as_json else _Lines()
+    return _print_json_event if as_json else _ProgressLines()
 
 
-def sayer(as_json: bool) -> Callable[[str], None]:
+def make_step_handler(as_json: bool) -> Callable[[str], None]:
     """How steps that are no upload are told: plain lines, or events as JSON lines."""
     from twofold.publish.run import Event
 
-    return (lambda text: _json_event(Event("step", note=text))) if as_json else note
+    return (lambda text: _print_json_event(Event("step", note=text))) if as_json else note
 
 
-def tell_plan(plan: Plan) -> None:
+def report_plan(plan: Plan) -> None:
     """The plan as events: one for every file and target."""
     from twofold.publish.run import Event
 
@@ -245,21 +247,21 @@ def tell_plan(plan: Plan) -> None:
         what = f"{step.action.value}: {step.reason}"
         size = step.file.artifact.size
         place = step.target.settings.name
-        _json_event(Event("planned", place, step.file.name, total=size, note=what))
+        _print_json_event(Event("planned", place, step.file.name, total=size, note=what))
 
 
-def _json_event(event: Event) -> None:
+def _print_json_event(event: Event) -> None:
     """Progress as JSON lines on stderr; stdout keeps the one line of the result."""
     from dataclasses import asdict
 
     print(json.dumps(asdict(event), ensure_ascii=False), file=sys.stderr, flush=True)
 
 
-class _Lines:
+class _ProgressLines:
     """Plain lines on stderr, and on a terminal the bytes counted on the line being written."""
 
     def __init__(self) -> None:
-        self.live = coloured(sys.stderr) or sys.stderr.isatty()
+        self.live = is_coloured(sys.stderr) or sys.stderr.isatty()
 
     def __call__(self, event: Event) -> None:
         place = f"{event.file} -> {event.target}"

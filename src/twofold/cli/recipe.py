@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from twofold.cli.terminal import Parser, note, result
+from twofold.cli.terminal import Parser, note, print_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from twofold.build.request import BuildRequest, BuildResult
+    from twofold.building.options import BuildRequest, BuildResult
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    from twofold.recipe.writing import WriteRequest, write_recipe
+    from twofold.recipe.write.from_project import WriteRequest, write_recipe
 
     request = WriteRequest(
         build_wheel,
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         note(f"note: {remark}")
     if args.json:
         out = str(args.out) if args.out else None
-        result({"recipe": written.text, "out": out, "remarks": list(written.remarks)})
+        print_json({"recipe": written.text, "out": out, "remarks": list(written.remarks)})
     elif args.out:
         print(args.out)
     else:
@@ -71,8 +71,8 @@ def run(args: argparse.Namespace) -> int:
 
 def build_wheel(source: Path, out: Path) -> Path:
     """The project's wheel through its own backend, for what a recipe asks of it."""
-    from twofold.build.project import build_project
-    from twofold.build.request import BuildRequest
+    from twofold.building.options import BuildRequest
+    from twofold.building.project import build_project
 
     made = build_project(source, BuildRequest(("wheel",), out, tell=note))
     return Path(made.artifacts[0].path)
@@ -91,11 +91,11 @@ def build_folder(
     import time
 
     from twofold.artifact import Kind
-    from twofold.build.manifest import write_manifest
-    from twofold.build.project import build_project
-    from twofold.build.request import BuildRequest, BuildResult, Built
+    from twofold.building.manifest import write_manifest
+    from twofold.building.options import BuildRequest, BuildResult, BuiltFile
+    from twofold.building.project import build_project
     from twofold.recipe import RecipeRequest, build_recipe
-    from twofold.recipe.reading import is_project
+    from twofold.recipe.read.meta_yaml import is_project
 
     started = time.perf_counter()
     out = Path(request.out if request.out is not None else folder)
@@ -117,10 +117,10 @@ def build_folder(
         tuple(channels),
         os.environ,
         tuple(map(Path, variant_config)),
-        say=request.tell,
+        report=request.tell,
     )
     for artifact in build_recipe(folder, packages) if kinds else ():
-        built = Built(artifact.kind.value, str(artifact.path), artifact.sha256, artifact.size)
+        built = BuiltFile(artifact.kind.value, str(artifact.path), artifact.sha256, artifact.size)
         result.artifacts.append(built)
         result.name, result.version = artifact.name, artifact.version
     write_manifest(str(out), result.artifacts)

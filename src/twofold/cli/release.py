@@ -10,15 +10,15 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from twofold.cli.publish import attempts
-from twofold.cli.terminal import Parser, result
-from twofold.errors import Problem, ProjectErrors, ToolFailed, TwofoldError, Unreachable
+from twofold.cli.publish import parse_attempts
+from twofold.cli.terminal import Parser, print_json
+from twofold.errors import Problem, ProjectErrors, SubprocessFailed, TwofoldError, Unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold.publish.publication import Publication
+    from twofold.publish.order import Publication
+    from twofold.publish.release import VersionPlan
     from twofold.publish.run import Event
-    from twofold.publish.version_places import NewVersion
 
 #: Tells a step that is no upload.
 Say = Callable[[str], None]
@@ -39,12 +39,14 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--yes", "-y", action="store_true", help="do not ask before uploading")
     words.add_argument("--no-git", action="store_true", help="neither look at git nor tag")
     words.add_argument("--no-changelog", action="store_true", help="do not look at the changelog")
-    words.add_argument("--attempts", type=attempts, default=5, metavar="N", help="as for publish")
+    words.add_argument(
+        "--attempts", type=parse_attempts, default=5, metavar="N", help="as for publish"
+    )
     words.add_argument("--ignore", action="append", default=[], metavar="CODE")
     return words
 
 
-class _Undo:
+class _Rollback:
     """What was done and can be undone, newest first."""
 
     def __init__(self, say: Say) -> None:
@@ -70,44 +72,44 @@ class _Undo:
 
 
 def run(args: argparse.Namespace) -> int:
-    from twofold.cli.check import codes_of
-    from twofold.cli.publish import can_ask, refuse_unasked, sayer, warn_of_logins
-    from twofold.cli.try_ import ended_by_signal
+    from twofold.cli.check import parse_codes
+    from twofold.cli.publish import can_ask, make_step_handler, require_consent, warn_about_logins
+    from twofold.cli.try_ import interrupt_on_sigterm
     from twofold.publish import git
-    from twofold.publish.publication import Order, targets_of
-    from twofold.publish.version_places import plan_version
+    from twofold.publish.order import Order, choose_targets
+    from twofold.publish.release import plan_version
 
     root = args.project.absolute()
-    say = sayer(args.json)
+    say = make_step_handler(args.json)
     if not args.json:
-        warn_of_logins(args.to)
+        warn_about_logins(args.to)
     planned = plan_version(root, args.version)
     if not (args.dry_run or args.yes or can_ask(args.json)):
-        refuse_unasked(targets_of(Order(targets=args.to, project=root)))
+        require_consent(choose_targets(Order(targets=args.to, project=root)))
     with_git = not args.no_git and git.is_repository(root)
-    codes_of(args.ignore)
-    _refuse_unready(root, planned, with_git, args)
-    _tell_of_names(root, planned, args.to, say)
-    with ended_by_signal():
+    parse_codes(args.ignore)
+    _require_ready(root, planned, with_git, args)
+    _report_names(root, planned, args.to, say)
+    with interrupt_on_sigterm():
         uploaded = _release(root, planned, say, args)
         if args.dry_run:
-            return _tell(planned, [], dry=True, as_json=args.json)
+            return _print_result(planned, [], dry=True, as_json=args.json)
         if with_git:
             _commit_and_tag(root, planned, say)
         elif not args.no_git:
             say("not tagged: the project is in no git repository")
-    return _tell(planned, uploaded, dry=False, as_json=args.json)
+    return _print_result(planned, uploaded, dry=False, as_json=args.json)
 
 
-def _release(root: Path, planned: NewVersion, say: Say, args: argparse.Namespace) -> list[str]:
+def _release(root: Path, planned: VersionPlan, say: Say, args: argparse.Namespace) -> list[str]:
     """Set the version, build, publish; the names uploaded. What fails before that is undone."""
-    undo = _Undo(say)
+    undo = _Rollback(say)
     try:
         _set_version(root, planned, undo, say)
         files = _build(root, planned.new, undo, say)
         with _prepare(root, files, args) as publication:
             _show(publication, args.json)
-            publication.refuse_blocked()
+            publication.require_accepted()
             if args.dry_run:
                 undo.all()
                 return []
@@ -118,69 +120,69 @@ def _release(root: Path, planned: NewVersion, say: Say, args: argparse.Namespace
         raise
 
 
-def _refuse_unready(
-    root: Path, planned: NewVersion, with_git: bool, args: argparse.Namespace
+def _require_ready(
+    root: Path, planned: VersionPlan, with_git: bool, args: argparse.Namespace
 ) -> None:
     """Everything that must be so before anything is touched, told together."""
-    from twofold.publish.changelog import changelog_problem
-    from twofold.publish.publication import Order, targets_of
-    from twofold.publish.ready import git_problems
+    from twofold.publish.changelog import find_changelog_problem
+    from twofold.publish.order import Order, choose_targets
+    from twofold.publish.ready import find_git_problems
 
     problems = []
     if with_git:
-        settings = targets_of(Order(targets=args.to, project=root))
+        settings = choose_targets(Order(targets=args.to, project=root))
         places = [Path(one.url).resolve() for one in settings if one.kind == "folder"]
-        problems = git_problems(root, planned, places)
-    elif planned.by_tag:
+        problems = find_git_problems(root, planned, places)
+    elif planned.is_from_tag:
         problems.append(Problem("the version comes from git's tag", "leave --no-git out"))
-    missing = None if args.no_changelog else changelog_problem(root, planned.new)
+    missing = None if args.no_changelog else find_changelog_problem(root, planned.new)
     if missing:
         problems.append(missing)
     if problems:
         raise ProjectErrors(problems)
 
 
-def _tell_of_names(root: Path, planned: NewVersion, words: list[str], say: Say) -> None:
+def _report_names(root: Path, planned: VersionPlan, words: list[str], say: Say) -> None:
     """Before anything is built: whether the name is free where the release is to go."""
-    from twofold.cli.publish import tell_of_names
+    from twofold.cli.publish import print_name_reports
     from twofold.publish import git
-    from twofold.publish.first_release import reports_before
-    from twofold.publish.publication import Order, targets_of
+    from twofold.publish.first_release import report_names
+    from twofold.publish.order import Order, choose_targets
 
-    settings = targets_of(Order(targets=words, project=root))
+    settings = choose_targets(Order(targets=words, project=root))
     prefix = planned.tag.removesuffix(planned.new)
-    reports = reports_before(settings, planned.project.name)
-    tell_of_names(reports, root, say, is_first=not git.has_tags(root, prefix))
+    reports = report_names(settings, planned.project.name)
+    print_name_reports(reports, root, say, is_first=not git.has_tags(root, prefix))
 
 
-def _set_version(root: Path, planned: NewVersion, undo: _Undo, say: Say) -> None:
+def _set_version(root: Path, planned: VersionPlan, undo: _Rollback, say: Say) -> None:
     from twofold.publish import git
 
     for change in planned.changes:
-        undo.add(f"version in {change.path.name}", change.undo)
-        change.do()
+        undo.add(f"version in {change.path.name}", change.revert)
+        change.apply()
         say(f"version {planned.old} -> {planned.new} in {change.path.name}")
-    if planned.by_tag and not git.tag_place(root, planned.tag):
+    if planned.is_from_tag and not git.find_tag(root, planned.tag):
         git.make_tag(root, planned.tag, planned.new)
         undo.add(f"tag {planned.tag}", lambda: git.remove_tag(root, planned.tag))
 
 
-def _build(root: Path, version: str, undo: _Undo, say: Say) -> list[Path]:
+def _build(root: Path, version: str, undo: _Rollback, say: Say) -> list[Path]:
     """The files to publish: those of an interrupted publication of this version, else new ones."""
     from packaging.version import Version
 
-    from twofold.build import BuildRequest, build_project
-    from twofold.build.undo import before_build
-    from twofold.publish.files import last_build
-    from twofold.publish.journal import NAME, Journal
+    from twofold.building import BuildRequest, build_project
+    from twofold.building.outputs import take_snapshot
+    from twofold.publish.files import read_last_build
+    from twofold.publish.journal import JOURNAL_NAME, Journal
 
-    if (root / "dist" / NAME).is_file():
-        begun, journal = last_build(root), Journal(root / "dist" / NAME)
+    if (root / "dist" / JOURNAL_NAME).is_file():
+        begun, journal = read_last_build(root), Journal(root / "dist" / JOURNAL_NAME)
         ours = all(f"-{version}-" in p.name or f"-{version}." in p.name for p in begun)
-        if ours and any(journal.knows(path.name) for path in begun):
+        if ours and any(journal.contains(path.name) for path in begun):
             say(f"going on with the files built before: {len(begun)}")
             return begun
-    undo.add("build", before_build(root).restore)
+    undo.add("build", take_snapshot(root).restore)
     made = build_project(root, BuildRequest(tell=say))
     for built in made.artifacts:
         say(f"built {Path(built.path).name}")
@@ -193,16 +195,16 @@ def _build(root: Path, version: str, undo: _Undo, say: Say) -> list[Path]:
 
 
 def _prepare(root: Path, files: list[Path], args: argparse.Namespace) -> Publication:
-    from twofold.cli.check import codes_of
-    from twofold.publish.failures import Patience
-    from twofold.publish.publication import Order, prepare
+    from twofold.cli.check import parse_codes
+    from twofold.publish.failures import RetryPolicy
+    from twofold.publish.order import Order, prepare
 
-    patience = Patience(attempts=args.attempts)
-    return prepare(Order(files, args.to, root, patience, codes_of(args.ignore), named=False))
+    patience = RetryPolicy(attempts=args.attempts)
+    return prepare(Order(files, args.to, root, patience, parse_codes(args.ignore), named=False))
 
 
 def _show(publication: Publication, as_json: bool) -> None:
-    from twofold.cli.publish import print_findings, print_plan, tell_plan
+    from twofold.cli.publish import print_findings, print_plan, report_plan
 
     if not as_json:
         import sys
@@ -210,7 +212,7 @@ def _show(publication: Publication, as_json: bool) -> None:
         print_findings(publication)
         print_plan(publication.plan, sys.stderr)
     else:
-        tell_plan(publication.plan)
+        report_plan(publication.plan)
 
 
 def _confirm(publication: Publication, args: argparse.Namespace) -> None:
@@ -220,12 +222,12 @@ def _confirm(publication: Publication, args: argparse.Namespace) -> None:
         confirm(publication)
 
 
-def _publish(publication: Publication, undo: _Undo, as_json: bool) -> list[str]:
+def _publish(publication: Publication, undo: _Rollback, as_json: bool) -> list[str]:
     """Carry out the plan; from the first upload on nothing is undone any more."""
-    from twofold.cli.publish import teller
-    from twofold.publish.run import NotPublished
+    from twofold.cli.publish import make_event_handler
+    from twofold.publish.run import IncompletePublicationError
 
-    tell = teller(as_json)
+    tell = make_event_handler(as_json)
 
     def listen(event: Event) -> None:
         if event.event == "uploaded":
@@ -234,7 +236,7 @@ def _publish(publication: Publication, undo: _Undo, as_json: bool) -> list[str]:
 
     try:
         return [step.file.name for step in publication.carry_out(listen)]
-    except NotPublished as error:
+    except IncompletePublicationError as error:
         if isinstance(error.__cause__, Unreachable):
             undo.keep()  # the file may have arrived although the answer did not
         raise
@@ -243,19 +245,19 @@ def _publish(publication: Publication, undo: _Undo, as_json: bool) -> list[str]:
         raise
 
 
-def _commit_and_tag(root: Path, planned: NewVersion, say: Say) -> None:
+def _commit_and_tag(root: Path, planned: VersionPlan, say: Say) -> None:
     from twofold.publish import git
 
     try:
-        dirty = set(git.changed_files(root))
-        changed = [path for path in planned.places if path.resolve() in dirty]
+        dirty = set(git.find_changed_files(root))
+        changed = [path for path in planned.files if path.resolve() in dirty]
         if changed:
             git.commit(root, changed, f"Release {planned.new}")
-        if not git.tag_place(root, planned.tag):
+        if not git.find_tag(root, planned.tag):
             git.make_tag(root, planned.tag, planned.new)
-    except ToolFailed as error:
+    except SubprocessFailed as error:
         why = error.problems[0].message
-        raise ToolFailed(
+        raise SubprocessFailed(
             f"{planned.new} is published, and not yet tagged {planned.tag}: {why}",
             "mend what git says above and run the same command again: it commits and tags, and "
             "sends nothing twice",
@@ -264,9 +266,11 @@ def _commit_and_tag(root: Path, planned: NewVersion, say: Say) -> None:
     say(f"tagged {planned.tag}; push it with: git push --follow-tags")
 
 
-def _tell(planned: NewVersion, uploaded: list[str], *, dry: bool, as_json: bool) -> int:
+def _print_result(planned: VersionPlan, uploaded: list[str], *, dry: bool, as_json: bool) -> int:
     if as_json:
-        result({"version": planned.new, "tag": planned.tag, "uploaded": uploaded, "dry_run": dry})
+        print_json(
+            {"version": planned.new, "tag": planned.tag, "uploaded": uploaded, "dry_run": dry}
+        )
     elif dry:
         print(f"{planned.new} can be released; everything is as it was")
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from twofold.cli.terminal import Parser, note, result
+from twofold.cli.terminal import Parser, note, print_json
 from twofold.errors import TwofoldError
 
 DESCRIPTION = """\
@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     try:
-        from twofold.server.serving import serve
+        from twofold.server.run import serve
         from twofold.server.settings import Settings
     except ModuleNotFoundError as error:
         raise TwofoldError(
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _say_json(url: str, token: str | None) -> None:
-    result({"url": url, "token": token} if token else {"url": url})
+    print_json({"url": url, "token": token} if token else {"url": url})
 
 
 def _say(url: str, token: str | None) -> None:

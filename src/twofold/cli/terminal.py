@@ -7,7 +7,7 @@ import errno
 import os
 import sys
 
-from twofold.errors import ToolFailed, TwofoldError, UsageError
+from twofold.errors import SubprocessFailed, TwofoldError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(2)
 
 
-def coloured(stream: TextIO) -> bool:
+def is_coloured(stream: TextIO) -> bool:
     """Colour on a terminal only; NO_COLOR (no-color.org) and TERM=dumb are obeyed."""
     return stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
@@ -45,7 +45,7 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def result(value: Any) -> None:
+def print_json(value: Any) -> None:
     """A command's `--json` result: one line of JSON on stdout."""
     import json
 
@@ -54,8 +54,8 @@ def result(value: Any) -> None:
 
 def show_error(error: TwofoldError, as_json: bool = False) -> int:
     """Tell every problem of an error with its place and hint; returns the exit code."""
-    red, dim, off = ("\x1b[31m", "\x1b[2m", "\x1b[0m") if coloured(sys.stderr) else ("", "", "")
-    if isinstance(error, ToolFailed) and error.output:
+    red, dim, off = ("\x1b[31m", "\x1b[2m", "\x1b[0m") if is_coloured(sys.stderr) else ("", "", "")
+    if isinstance(error, SubprocessFailed) and error.output:
         print(f"{dim}{error.output.rstrip()}{off}", file=sys.stderr)
     for problem in error.problems:
         place = f"{problem.where}: " if problem.where else ""
@@ -63,7 +63,7 @@ def show_error(error: TwofoldError, as_json: bool = False) -> int:
         if problem.hint:
             print(f"  hint: {problem.hint}", file=sys.stderr)
     if as_json:
-        result(
+        print_json(
             {
                 "errors": [
                     {"message": p.message, "hint": p.hint, "where": p.where} for p in error.problems
@@ -73,7 +73,7 @@ def show_error(error: TwofoldError, as_json: bool = False) -> int:
     return 2 if isinstance(error, UsageError) else 1
 
 
-def os_problem(error: OSError) -> TwofoldError:
+def describe_os_error(error: OSError) -> TwofoldError:
     """The operating system's refusal (full disk, no permission, ...) as a message with a hint."""
     hints = {
         errno.ENOSPC: "free some space or choose another disk; nothing half-written was kept",

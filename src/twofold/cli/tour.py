@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
             shutil.rmtree(folder)
     seconds = time.perf_counter() - start
     if args.json:
-        terminal.result(_as_json(log, seconds, failure, folder if args.keep else None))
+        terminal.print_json(_as_json(log, seconds, failure, folder if args.keep else None))
     else:
         _print_tables(log, seconds)
     return terminal.show_error(failure) if failure else 0

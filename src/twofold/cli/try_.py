@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from twofold.cli.channels import Channels, channels_with_tokens
-from twofold.cli.terminal import Parser, note, result
+from twofold.cli.channels import Channels, find_channels
+from twofold.cli.terminal import Parser, note, print_json
 from twofold.errors import TwofoldError
 
 TYPE_CHECKING = False
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from twofold.artifact import Artifact
-    from twofold.install.trial import Trial
+    from twofold.install.smoke_test import SmokeResult
 
 EPILOG = """\
 Without FILES, what the last build of this project made is tried. The wheel (or the sdist, where
@@ -39,16 +39,16 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    from twofold.publish.files import release_files
+    from twofold.publish.files import find_release_files
 
-    artifacts = [file.artifact for file in release_files(args.files, args.project)]
-    with ended_by_signal():
-        trials = try_artifacts(artifacts, channels_with_tokens(args.channel))
-    return report(trials, args.json)
+    artifacts = [file.artifact for file in find_release_files(args.files, args.project)]
+    with interrupt_on_sigterm():
+        trials = smoke_test_files(artifacts, find_channels(args.channel))
+    return print_results(trials, args.json)
 
 
 @contextmanager
-def ended_by_signal() -> Iterator[None]:
+def interrupt_on_sigterm() -> Iterator[None]:
     """A terminated trial (a cancelled job) cleans up as one that is interrupted does."""
 
     def interrupt(*_: object) -> None:
@@ -61,18 +61,18 @@ def ended_by_signal() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def try_artifacts(artifacts: Sequence[Artifact], channels: Channels) -> list[Trial]:
+def smoke_test_files(artifacts: Sequence[Artifact], channels: Channels) -> list[SmokeResult]:
     """One trial in each world the files are for."""
-    from twofold.install.carried import carried_tests
-    from twofold.install.logins import Login
-    from twofold.install.throwaway import throwaway
-    from twofold.install.trial import (
-        CondaTrial,
-        PipTrial,
-        local_channel,
-        try_with_conda,
-        try_with_pip,
+    from twofold.install.auth import Login
+    from twofold.install.carried import extract_tests
+    from twofold.install.smoke_test import (
+        CondaSmokeTest,
+        PipSmokeTest,
+        make_channel,
+        smoke_test_with_conda,
+        smoke_test_with_pip,
     )
+    from twofold.install.temp_dir import temporary_folder
 
     python_side = [a for a in artifacts if not a.kind.is_conda]
     conda_side = [a for a in artifacts if a.kind.is_conda]
@@ -80,15 +80,15 @@ def try_artifacts(artifacts: Sequence[Artifact], channels: Channels) -> list[Tri
     for name in dict.fromkeys(a.name for a in python_side):
         one = next(a for a in python_side if a.name == name)  # wheels come first
         note(f"trying {one.filename} with pip")
-        trials.append(try_with_pip(PipTrial(name, str(one.path.absolute()))))
-    with throwaway() as folder:
+        trials.append(smoke_test_with_pip(PipSmokeTest(name, str(one.path.absolute()))))
+    with temporary_folder() as folder:
         if conda_side:
-            channel = local_channel([(a.path, a.subdir) for a in conda_side], folder / "c")
+            channel = make_channel([(a.path, a.subdir) for a in conda_side], folder / "c")
         for one in conda_side:
             note(f"trying {one.filename} with py-rattler")
             spec = f'{one.name}[version="=={one.version}",build="{one.build}"]'
-            tests = carried_tests(one.path, folder / f"tests-{one.filename}")
-            found = CondaTrial(
+            tests = extract_tests(one.path, folder / f"tests-{one.filename}")
+            found = CondaSmokeTest(
                 one.name,
                 spec,
                 (channel, *channels.addresses),
@@ -96,18 +96,18 @@ def try_artifacts(artifacts: Sequence[Artifact], channels: Channels) -> list[Tri
                 only=bool(channels.addresses),
                 tests=tests,
             )
-            trials.append(try_with_conda(found))
+            trials.append(smoke_test_with_conda(found))
     if not trials:
         raise TwofoldError("there is nothing to try", "name a wheel, an sdist or a conda package")
     return trials
 
 
-def report(trials: Sequence[Trial], as_json: bool) -> int:
+def print_results(trials: Sequence[SmokeResult], as_json: bool) -> int:
     """Tell which world works and which does not, and why; the exit code."""
     from dataclasses import asdict
 
     if as_json:
-        result([{**asdict(trial), "worked": trial.worked} for trial in trials])
+        print_json([{**asdict(trial), "worked": trial.worked} for trial in trials])
     for trial in trials:
         if as_json:
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from twofold.cli.terminal import Parser, result, show_error
+from twofold.cli.terminal import Parser, print_json, show_error
 from twofold.errors import Problem, ProjectErrors, TwofoldError, UsageError
 
 
@@ -17,8 +17,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    from twofold.publish.configuration import read_targets
-    from twofold.publish.login import who_am_i
+    from twofold.publish.config import read_targets
+    from twofold.publish.login import find_account
 
     words = args.targets or sorted(read_targets())
     if not words:
@@ -26,12 +26,14 @@ def run(args: argparse.Namespace) -> int:
     rows, failed = [], []
     for word in words:
         try:
-            told = who_am_i(word)
-            rows.append({"target": told.target, "who": told.who, "token": told.source})
+            told = find_account(word)
+            rows.append({"target": told.target, "who": told.account, "token": told.source})
         except TwofoldError as error:
             failed.append(Problem(error.problems[0].message, error.hint, word))
     if args.json:
-        result(rows if not failed else {"targets": rows, "errors": [_shown(p) for p in failed]})
+        print_json(
+            rows if not failed else {"targets": rows, "errors": [_as_dict(p) for p in failed]}
+        )
     else:
         for row in rows:
             source = f" (token: {row['token']})" if row["token"] else ""
@@ -41,5 +43,5 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _shown(problem: Problem) -> dict[str, str]:
+def _as_dict(problem: Problem) -> dict[str, str]:
     return {"where": problem.where, "message": problem.message, "hint": problem.hint}

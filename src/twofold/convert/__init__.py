@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from twofold.convert.options import CondaOptions, metadata_near, options_of
-from twofold.convert.package import package_of, packages_of
+from twofold.convert.options import CondaOptions, find_metadata_near, parse_options
+from twofold.convert.package import make_package, make_packages
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,10 +15,10 @@ __all__ = [
     "CondaOptions",
     "convert_all",
     "convert_wheel",
-    "metadata_near",
-    "options_of",
-    "package_of",
-    "packages_of",
+    "find_metadata_near",
+    "make_package",
+    "make_packages",
+    "parse_options",
 ]
 
 
@@ -33,6 +33,6 @@ def convert_wheel(wheel: Path, channel: Path, options: CondaOptions | None = Non
 
 def convert_all(wheel: Path, channel: Path, options: CondaOptions | None = None) -> list[Artifact]:
     """Write every conda package the wheel stands for and return them in order of build."""
-    from twofold.convert.wheel_to_conda import convert
+    from twofold.convert.wheel import convert
 
     return convert(wheel, channel, options or CondaOptions()).packages

@@ -10,23 +10,23 @@ if TYPE_CHECKING:
     from twofold.formats.core_metadata import CoreMetadata
 
 
-def about_of(parsed: CoreMetadata, expanded: Sequence[str] = ()) -> dict[str, Any]:
+def make_about(parsed: CoreMetadata, expanded: Sequence[str] = ()) -> dict[str, Any]:
     """info/about.json from METADATA, with the keys that conda's tools show.
 
     `expanded` tells of which version of a dependency its extras were taken.
     """
     about: dict[str, Any] = {}
-    summary, licence = parsed.get("Summary"), _licence(parsed)
-    urls = dict(_urls(parsed))
-    home = parsed.get("Home-page") or _first(urls, "homepage", "home", "website")
+    summary, licence = parsed.get("Summary"), _choose_license(parsed)
+    urls = dict(_read_project_urls(parsed))
+    home = parsed.get("Home-page") or _find_url(urls, "homepage", "home", "website")
     pairs = {
         "summary": "" if summary == "UNKNOWN" else summary,
         "description": parsed.description.strip(),
         "license": licence,
         "home": "" if home == "UNKNOWN" else home,
-        "dev_url": _first(urls, "repository", "source", "sourcecode", "github", "code"),
-        "doc_url": _first(urls, "documentation", "docs", "doc"),
-        "keywords": _keywords(parsed),
+        "dev_url": _find_url(urls, "repository", "source", "sourcecode", "github", "code"),
+        "doc_url": _find_url(urls, "documentation", "docs", "doc"),
+        "keywords": _read_keywords(parsed),
         "author": parsed.get("Author") or parsed.get("Author-email"),
     }
     about |= {key: value for key, value in pairs.items() if value}
@@ -35,7 +35,7 @@ def about_of(parsed: CoreMetadata, expanded: Sequence[str] = ()) -> dict[str, An
     return about
 
 
-def _licence(parsed: CoreMetadata) -> str:
+def _choose_license(parsed: CoreMetadata) -> str:
     """The licence, PEP 639's expression first; a whole licence text is no name of one."""
     licence = parsed.get("License-Expression") or parsed.get("License")
     if licence and "\n" not in licence and len(licence) <= 100 and licence != "UNKNOWN":
@@ -46,17 +46,17 @@ def _licence(parsed: CoreMetadata) -> str:
     return ""
 
 
-def _keywords(parsed: CoreMetadata) -> list[str]:
+def _read_keywords(parsed: CoreMetadata) -> list[str]:
     words = parsed.get("Keywords").replace(",", " ").split()
     return list(dict.fromkeys(words))
 
 
-def _urls(parsed: CoreMetadata) -> list[tuple[str, str]]:
+def _read_project_urls(parsed: CoreMetadata) -> list[tuple[str, str]]:
     pairs = (line.partition(",") for line in parsed.all("Project-URL"))
     return [
         ("".join(c for c in label.lower() if c.isalnum()), url.strip()) for label, _, url in pairs
     ]
 
 
-def _first(urls: dict[str, str], *labels: str) -> str:
+def _find_url(urls: dict[str, str], *labels: str) -> str:
     return next((urls[label] for label in labels if label in urls), "")

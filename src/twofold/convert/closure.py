@@ -13,13 +13,13 @@ import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
-from twofold.convert.fetch import Resolved, Target, resolve
-from twofold.convert.platforms import MUSL
-from twofold.errors import ToolFailed, TwofoldError
-from twofold.indexes import find_uv, uv_certificates, uv_index_options
+from twofold.convert.resolution import ResolvedWheel, Target, resolve
+from twofold.convert.wheel_tags import MUSL
+from twofold.errors import SubprocessFailed, TwofoldError
+from twofold.pip_config import find_uv, get_uv_certificates, get_uv_index_options
 
 #: What uv calls the platforms.
-_UV = {
+_UV_PLATFORMS = {
     "linux-64": "x86_64-manylinux_2_39",
     "linux-aarch64": "aarch64-manylinux_2_39",
     "linux-64-musl": "x86_64-unknown-linux-musl",
@@ -33,21 +33,23 @@ _UV = {
 }
 
 
-def closure(names: Sequence[str], target: Target, with_deps: bool) -> list[Resolved]:
+def resolve_with_dependencies(
+    requirements: Sequence[str], target: Target, with_deps: bool
+) -> list[ResolvedWheel]:
     """The wheels for requirements such as `numpy>=2`, with everything they need if wanted.
 
     Raises ToolFailed with the resolver's own words, TwofoldError when another target's closure is
     wanted and uv is not there.
     """
-    here = this_machine()
+    here = detect_target()
     python, platform = target.python or here.python, target.platform or here.platform
     if not with_deps or (python, platform) == here:
-        return resolve(names, target, with_deps)
-    pins = _pins(names, python, platform)
+        return resolve(requirements, target, with_deps)
+    pins = _resolve_with_uv(requirements, python, platform)
     return resolve(pins, Target(python, platform), with_deps=False)
 
 
-def _pins(names: Sequence[str], python: str, platform: str) -> list[str]:
+def _resolve_with_uv(names: Sequence[str], python: str, platform: str) -> list[str]:
     """`name==version` of the closure, resolved by uv for a target."""
     uv = find_uv()
     if uv is None:
@@ -56,19 +58,24 @@ def _pins(names: Sequence[str], python: str, platform: str) -> list[str]:
             "pip judges markers by this machine's Python",
             "pip install uv; or leave out --with-deps and name every project",
         )
-    if platform not in _UV:
+    if platform not in _UV_PLATFORMS:
         raise TwofoldError(
             f"uv resolves for no such platform as {platform}",
-            f"leave out --with-deps and name every project; uv knows {', '.join(_UV)}",
+            f"leave out --with-deps and name every project; uv knows {', '.join(_UV_PLATFORMS)}",
         )
     command = [uv, "pip", "compile", "-", "--quiet", "--no-header", "--no-annotate"]
     command += ["--only-binary", ":all:", "--python", sys.executable]
-    command += ["--python-version", python.removesuffix("t"), "--python-platform", _UV[platform]]
+    command += [
+        "--python-version",
+        python.removesuffix("t"),
+        "--python-platform",
+        _UV_PLATFORMS[platform],
+    ]
     # What wheels for the Mac are made for today; uv alone would take an older one.
-    environment = {**os.environ, **uv_certificates()}
+    environment = {**os.environ, **get_uv_certificates()}
     environment.setdefault("MACOSX_DEPLOYMENT_TARGET", "15.0")
     done = subprocess.run(
-        [*command, *uv_index_options(Path.cwd())],
+        [*command, *get_uv_index_options(Path.cwd())],
         input="\n".join(names) + "\n",
         capture_output=True,
         text=True,
@@ -77,7 +84,7 @@ def _pins(names: Sequence[str], python: str, platform: str) -> list[str]:
         check=False,
     )
     if done.returncode:
-        raise ToolFailed(
+        raise SubprocessFailed(
             f"uv found no wheels for {', '.join(names)} and what they need",
             f"check the names, and that wheels exist for Python {python} on {platform}",
             output=done.stderr,
@@ -86,7 +93,7 @@ def _pins(names: Sequence[str], python: str, platform: str) -> list[str]:
     return [line.partition(" @ ")[0] for line in lines if line and line[0] not in "#-"]
 
 
-def this_machine() -> Target:
+def detect_target() -> Target:
     """The Python and the platform that run this."""
     system, _, machine = sysconfig.get_platform().partition("-")
     machine = machine.rpartition("-")[2]

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
-from twofold.convert.needs import match_spec
-from twofold.names import conda_name, normalised
+from twofold.convert.project_requirements import to_match_spec
+from twofold.names import normalize_name, to_conda_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from twofold.convert.options import CondaOptions
     from twofold.convert.requirements import Need
-    from twofold.convert.scope import Scope
+    from twofold.convert.scope import MarkerScope
 
 #: Extras for people who work on the package; others become constraints on its users.
 _DEVELOPMENT = frozenset(
@@ -43,15 +43,17 @@ class Constraints:
         self.unsaid: list[str] = []
 
 
-def constraints_of(optional: Sequence[Need], scope: Scope, options: CondaOptions) -> Constraints:
+def make_constraints(
+    optional: Sequence[Need], scope: MarkerScope, options: CondaOptions
+) -> Constraints:
     """What the requirements of a project's own extras constrain on what the scope is for."""
     made = Constraints()
     wanted: dict[str, dict[str, str]] = {}
     for need in optional:
-        why = _no_constraint(need, scope)
+        why = _find_reason_against(need, scope)
         if why is None:
-            name = conda_name(need.name, options.known_names)
-            wanted.setdefault(name, {}).setdefault(match_spec(need, options), need.text)
+            name = to_conda_name(need.name, options.known_names)
+            wanted.setdefault(name, {}).setdefault(to_match_spec(need, options), need.text)
         elif why in _BY_RULE:
             made.unsaid.append(f"{need.text}: {why}")
         else:
@@ -66,36 +68,38 @@ def constraints_of(optional: Sequence[Need], scope: Scope, options: CondaOptions
     return made
 
 
-_FOR_DEVELOPERS = "an extra for developers"
+_DEVELOPMENT_EXTRA = "an extra for developers"
 _ANY_VERSION = "an extra that takes any version"
-_NOWHERE = "holds nowhere that the package is for"
-_BY_RULE = frozenset((_FOR_DEVELOPERS, _ANY_VERSION, _NOWHERE))
+_NEVER_APPLIES = "holds nowhere that the package is for"
+_BY_RULE = frozenset((_DEVELOPMENT_EXTRA, _ANY_VERSION, _NEVER_APPLIES))
 
 
-def _no_constraint(need: Need, scope: Scope) -> str | None:
+def _find_reason_against(need: Need, scope: MarkerScope) -> str | None:
     """Why a requirement of an extra cannot be a constraint, None when it can."""
-    extras = extras_asked(need)
+    extras = read_marker_extras(need)
     if extras and all(extra in _DEVELOPMENT for extra in extras):
-        return _FOR_DEVELOPERS
+        return _DEVELOPMENT_EXTRA
     if not need.spec:
         return _ANY_VERSION
     if not need.when:
         return None
-    from twofold.convert.markers import can_be_judged, how_often
+    from twofold.convert.markers import can_evaluate, classify_requirement
 
-    if not can_be_judged(need):
+    if not can_evaluate(need):
         return "its marker asks what no conda package can know"
-    answers = {how_often(need, scope, extra) for extra in extras if extra not in _DEVELOPMENT}
+    answers = {
+        classify_requirement(need, scope, extra) for extra in extras if extra not in _DEVELOPMENT
+    }
     if answers == {"never"}:
-        return _NOWHERE
+        return _NEVER_APPLIES
     if "always" in answers:
         return None
     return "it holds only on some Pythons or platforms, and a constraint holds everywhere"
 
 
-def extras_asked(need: Need) -> list[str]:
+def read_marker_extras(need: Need) -> list[str]:
     """The extras of its own project that a requirement's marker names, normalised."""
     if need.extra:
-        return [normalised(need.extra)]
+        return [normalize_name(need.extra)]
     found = [one or other for one, other in re.findall(_EXTRA, need.marker)]
-    return list(dict.fromkeys(map(normalised, found)))
+    return list(dict.fromkeys(map(normalize_name, found)))

@@ -13,64 +13,64 @@ import sys
 import time
 from pathlib import Path
 
-from twofold.caches import cache_folder
-from twofold.convert.dependencies import MetadataOf
-from twofold.convert.fetch import Target, resolve
-from twofold.errors import ToolFailed, TwofoldError
+from twofold.cache_dir import get_cache_dir
+from twofold.convert.metadata_sources import MetadataSource
+from twofold.convert.resolution import Target, resolve
+from twofold.errors import SubprocessFailed, TwofoldError
 
 #: Seconds for which an answer is not asked for again.
-FRESH = 24 * 3600
+MAX_AGE = 24 * 3600
 
 
-def on_index(target: Target = Target(), cache: Path | None = None) -> MetadataOf:  # noqa: B008
+def query_index(target: Target = Target(), cache: Path | None = None) -> MetadataSource:  # noqa: B008
     """The newest version on the user's index that fits; wheels only.
 
     Raises TwofoldError when the index cannot be asked and has not been before.
     """
-    folder = cache or Path(cache_folder(), "metadata")
+    folder = cache or Path(get_cache_dir(), "metadata")
 
     def metadata_of(name: str, specifier: str) -> bytes | None:
-        kept = folder / _key(name, specifier, target)
+        kept = folder / _make_cache_key(name, specifier, target)
         age = time.time() - kept.stat().st_mtime if kept.exists() else None
-        if age is not None and 0 <= age < FRESH:
+        if age is not None and 0 <= age < MAX_AGE:
             return kept.read_bytes()
         try:
-            (found,) = resolve([f"{name}{specifier}"], target, with_deps=False, patient=False)
-        except ToolFailed as error:
+            (found,) = resolve([f"{name}{specifier}"], target, with_deps=False, retry=False)
+        except SubprocessFailed as error:
             if age is not None:
                 return kept.read_bytes()
-            raise TwofoldError(_last_words(error.output)) from error
-        _keep(kept, found.metadata)
+            raise TwofoldError(_find_error_line(error.output)) from error
+        _save(kept, found.metadata)
         return found.metadata
 
     return metadata_of
 
 
-def _keep(kept: Path, data: bytes) -> None:
+def _save(kept: Path, data: bytes) -> None:
     kept.parent.mkdir(parents=True, exist_ok=True)
     unfinished = kept.with_name(f".{kept.name}.{os.getpid()}.part")
     unfinished.write_bytes(data)
     unfinished.replace(kept)
 
 
-def _last_words(output: str) -> str:
+def _find_error_line(output: str) -> str:
     """What pip said last, without its advice."""
     lines = [line for line in output.splitlines() if line.startswith("ERROR: ")]
     return lines[-1].removeprefix("ERROR: ") if lines else "pip could not ask the index"
 
 
-def _key(name: str, specifier: str, target: Target) -> str:
+def _make_cache_key(name: str, specifier: str, target: Target) -> str:
     """A file name that says nothing of indexes' addresses, which may hold passwords."""
     digest = hashlib.sha256(repr((name, specifier, target)).encode())
     for variable in sorted(v for v in os.environ if v.startswith("PIP_")):
         digest.update(f"{variable}={os.environ[variable]}\n".encode())
-    for place in _pip_files():
+    for place in _list_pip_config_files():
         if place.is_file():
             digest.update(place.read_bytes())
     return f"{name}-{digest.hexdigest()[:32]}"
 
 
-def _pip_files() -> list[Path]:
+def _list_pip_config_files() -> list[Path]:
     """Where pip looks for its configuration (its user guide, 'Configuration')."""
     home = Path.home()
     named = Path(sys.prefix, "pip.ini" if os.name == "nt" else "pip.conf")

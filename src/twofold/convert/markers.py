@@ -18,9 +18,9 @@ from typing import NamedTuple
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
-from twofold.convert.platforms import machine_of
 from twofold.convert.requirements import Need
-from twofold.convert.scope import Scope
+from twofold.convert.scope import MarkerScope
+from twofold.convert.wheel_tags import get_platform_machine
 from twofold.errors import TwofoldError
 
 #: Subdirs that markers about the machine are tried on.
@@ -42,7 +42,7 @@ _ENVIRONMENTS = {
     "win": {"os_name": "nt", "sys_platform": "win32", "platform_system": "Windows"},
 }
 _PYTHON_VALUE = re.compile(r"(?:python_full_version|implementation_version) \S+ \"([^\"]+)\"")
-_UNKNOWABLE = re.compile(r"platform_release|platform_version")
+_UNKNOWN_TO_PACKAGES = re.compile(r"platform_release|platform_version")
 _GUARDS = {
     frozenset(["linux", "osx"]): "__unix",
     frozenset(["linux"]): "__linux",
@@ -70,23 +70,23 @@ class Variant(NamedTuple):
     label: str = "py"
 
 
-def can_be_judged(need: Need) -> bool:
+def can_evaluate(need: Need) -> bool:
     """Whether its markers ask only for what a package can know."""
-    return _UNKNOWABLE.search(need.marker) is None
+    return _UNKNOWN_TO_PACKAGES.search(need.marker) is None
 
 
-def variants_of(needs: Sequence[Need], scope: Scope, render: Render) -> list[Variant]:
+def make_variants(needs: Sequence[Need], scope: MarkerScope, render: Render) -> list[Variant]:
     """The fewest packages that say what the markers say. Raises TwofoldError."""
     for need in needs:
-        if not can_be_judged(need):
+        if not can_evaluate(need):
             raise TwofoldError(
                 f"the marker of '{need.text}' asks what no conda package can know",
                 "leave the dependency out in [tool.twofold.conda] leave-out, or name it in depends",
             )
-    points = _points(needs, scope)
-    subdirs = _subdirs(scope)
+    points = _choose_pythons(needs, scope)
+    subdirs = _choose_subdirs(scope)
     rows = {
-        subdir: [render([n for n in needs if _holds(n, subdir, point)]) for point in points]
+        subdir: [render([n for n in needs if _is_met(n, subdir, point)]) for point in points]
         for subdir in subdirs
     }
     if len({tuple(row) for row in rows.values()}) > 1 and scope.platform in rows:
@@ -94,33 +94,33 @@ def variants_of(needs: Sequence[Need], scope: Scope, render: Render) -> list[Var
         rows = {subdir: row for subdir, row in rows.items() if row == wanted}
     return [
         variant
-        for guard, subdir, row in _by_platform(rows, subdirs)
+        for guard, subdir, row in _group_by_platform(rows, subdirs)
         if not subdir or scope.platform in (subdir, "")
-        for variant in _by_python(row, points, guard, subdir, scope)
+        for variant in _split_by_python(row, points, guard, subdir, scope)
     ]
 
 
-def how_often(need: Need, scope: Scope, extra: str | None = None) -> str:
+def classify_requirement(need: Need, scope: MarkerScope, extra: str | None = None) -> str:
     """`always`, `never` or `sometimes`: whether a need holds on what the scope is for.
 
     `extra` asks for it as that extra of its own project does.
     """
     if extra is not None:
         need = Need(need.text, need.name, (), need.spec, "", [(m, extra) for m, _ in need.when])
-    points, subdirs = _points([need], scope), _subdirs(scope)
-    answers = {_holds(need, subdir, point) for subdir in subdirs for point in points}
+    points, subdirs = _choose_pythons([need], scope), _choose_subdirs(scope)
+    answers = {_is_met(need, subdir, point) for subdir in subdirs for point in points}
     return "sometimes" if len(answers) > 1 else "always" if answers.pop() else "never"
 
 
-def _holds(need: Need, subdir: str, point: Version) -> bool:
+def _is_met(need: Need, subdir: str, point: Version) -> bool:
     if not need.when:
         return True
-    system = _system(subdir)
+    system = _system_of_subdir(subdir)
     full = str(point)
     environment = {
         "implementation_name": "cpython",
         "implementation_version": full,
-        "platform_machine": machine_of(subdir),
+        "platform_machine": get_platform_machine(subdir),
         "platform_python_implementation": "CPython",
         "platform_release": "",
         "platform_version": "",
@@ -131,11 +131,11 @@ def _holds(need: Need, subdir: str, point: Version) -> bool:
     return all(marker.evaluate({**environment, "extra": extra}) for marker, extra in need.when)
 
 
-def _system(subdir: str) -> str:
+def _system_of_subdir(subdir: str) -> str:
     return subdir.partition("-")[0]
 
 
-def _points(needs: Sequence[Need], scope: Scope) -> list[Version]:
+def _choose_pythons(needs: Sequence[Need], scope: MarkerScope) -> list[Version]:
     """The Pythons to try: each minor version, and each patch version that a marker names."""
     points = {Version(f"3.{minor}.0") for minor in _MINORS}
     for need in needs:
@@ -149,7 +149,7 @@ def _points(needs: Sequence[Need], scope: Scope) -> list[Version]:
         for point in sorted(points)
         if not scope.minor or f"{point.major}.{point.minor}" == scope.minor
     ]
-    wanted = pythons_wanted(scope.requires_python)
+    wanted = parse_requires_python(scope.requires_python)
     # A bound such as >=3.8.1 leaves the rest of 3.8 in.
     within = [
         point
@@ -159,7 +159,7 @@ def _points(needs: Sequence[Need], scope: Scope) -> list[Version]:
     return within or own or sorted(points)
 
 
-def pythons_wanted(requires_python: str) -> SpecifierSet:
+def parse_requires_python(requires_python: str) -> SpecifierSet:
     """Requires-Python, read. Raises TwofoldError."""
     try:
         return SpecifierSet(requires_python)
@@ -169,11 +169,11 @@ def pythons_wanted(requires_python: str) -> SpecifierSet:
         ) from error
 
 
-def _subdirs(scope: Scope) -> tuple[str, ...]:
+def _choose_subdirs(scope: MarkerScope) -> tuple[str, ...]:
     return (scope.subdir,) if scope.subdir else SUBDIRS
 
 
-def _by_platform(
+def _group_by_platform(
     rows: dict[str, list[tuple[str, ...]]], every: Sequence[str]
 ) -> list[tuple[str, str, list[tuple[str, ...]]]]:
     """Guard, subdir and row of each group of platforms that agree."""
@@ -185,8 +185,8 @@ def _by_platform(
     found = []
     for signature, subdirs in groups.items():
         row = list(signature)
-        systems = {_system(subdir) for subdir in subdirs}
-        whole = [s for s in every if _system(s) in systems]
+        systems = {_system_of_subdir(subdir) for subdir in subdirs}
+        whole = [s for s in every if _system_of_subdir(s) in systems]
         if sorted(whole) != sorted(subdirs):
             found += [("", subdir, row) for subdir in subdirs]
         elif frozenset(systems) in _GUARDS:
@@ -196,8 +196,8 @@ def _by_platform(
     return found
 
 
-def _by_python(
-    row: list[tuple[str, ...]], points: list[Version], guard: str, subdir: str, scope: Scope
+def _split_by_python(
+    row: list[tuple[str, ...]], points: list[Version], guard: str, subdir: str, scope: MarkerScope
 ) -> Iterator[Variant]:
     """The variants of one group of platforms, one for each range of Pythons that agree."""
     starts = [i for i, depends in enumerate(row) if i == 0 or depends != row[i - 1]]
@@ -205,24 +205,27 @@ def _by_python(
         low = str(points[start]).removesuffix(".0") if start else ""
         last = number + 1 == len(starts)
         high = "" if last else str(points[starts[number + 1]]).removesuffix(".0")
-        if scope.python and len(starts) > 1 and not _within(scope.python, low, high):
+        if scope.python and len(starts) > 1 and not _is_in_range(scope.python, low, high):
             continue
         prefix = f"{guard.removeprefix('__')}_" if guard else ""
-        yield Variant(row[start], low, high, guard, subdir, f"{prefix}{_label(low, high)}")
+        yield Variant(row[start], low, high, guard, subdir, f"{prefix}{_make_label(low, high)}")
 
 
-def _within(python: str, low: str, high: str) -> bool:
+def _is_in_range(python: str, low: str, high: str) -> bool:
     """Whether some patch version of a minor version lies in the range."""
     first, last = Version(f"{python}.0"), Version(f"{python}.999")
     return (not low or last >= Version(low)) and (not high or first < Version(high))
 
 
-def _label(low: str, high: str) -> str:
-    parts = [f"ge{_short(low)}" if low else "", f"lt{_short(high)}" if high else ""]
+def _make_label(low: str, high: str) -> str:
+    parts = [
+        f"ge{_shorten_version(low)}" if low else "",
+        f"lt{_shorten_version(high)}" if high else "",
+    ]
     return "py" + "".join(parts)
 
 
-def _short(version: str) -> str:
+def _shorten_version(version: str) -> str:
     """`3.11` -> `311`, `3.11.3` -> `311p3`."""
     major, minor, *patch = version.split(".")
     return major + minor + (f"p{patch[0]}" if patch else "")

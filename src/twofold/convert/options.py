@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from twofold.errors import Problem, ProjectErrors
-from twofold.names import is_conda_name, normalised
-from twofold_build.mistakes import nearest
+from twofold.names import is_conda_name, normalize_name
+from twofold_build.diagnostics import suggest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from twofold.convert.dependencies import MetadataOf
+    from twofold.convert.metadata_sources import MetadataSource
 
 KEYS = (
     "name",
@@ -74,15 +74,15 @@ class CondaOptions:
         python: str = "",
         platform: str = "",
         timestamp: int = 0,
-        metadata_of: MetadataOf | None = None,
+        metadata_of: MetadataSource | None = None,
         level: int = 0,
     ) -> None:
         self.name = name
-        self.names = {normalised(key): value for key, value in (names or {}).items()}
+        self.names = {normalize_name(key): value for key, value in (names or {}).items()}
         self.at_hand = dict(at_hand or {})
         self.depends = tuple(depends)
         self.constrains = tuple(constrains)
-        self.leave_out = frozenset(map(normalised, leave_out))
+        self.leave_out = frozenset(map(normalize_name, leave_out))
         self.build_number = build_number
         self.channels = tuple(channels)
         self.extras_as_packages = extras_as_packages
@@ -99,13 +99,13 @@ class CondaOptions:
         return {**self.at_hand, **self.names} if self.names else self.at_hand
 
 
-def metadata_near(root: str | os.PathLike[str]) -> MetadataOf:
+def find_metadata_near(root: str | os.PathLike[str]) -> MetadataSource:
     """`dependencies.for_project`, imported only when a dependency's extra asks for it."""
-    found: list[MetadataOf] = []
+    found: list[MetadataSource] = []
 
     def metadata_of(name: str, specifier: str) -> bytes | None:
         if not found:
-            from twofold.convert.dependencies import for_project
+            from twofold.convert.metadata_sources import for_project
 
             found.append(for_project(root))
         return found[0](name, specifier)
@@ -113,7 +113,7 @@ def metadata_near(root: str | os.PathLike[str]) -> MetadataOf:
     return metadata_of
 
 
-def options_of(table: Mapping[str, Any], where: str = "pyproject.toml") -> CondaOptions:
+def parse_options(table: Mapping[str, Any], where: str = "pyproject.toml") -> CondaOptions:
     """[tool.twofold.conda] as options. Raises ProjectErrors with all its mistakes."""
     problems: list[Problem] = []
     place = f"{where}: [tool.twofold.conda]"
@@ -123,7 +123,7 @@ def options_of(table: Mapping[str, Any], where: str = "pyproject.toml") -> Conda
 
     for key in table:
         if key not in KEYS:
-            tell(key, f"unknown key '{key}'", nearest(key, KEYS) or f"known: {', '.join(KEYS)}")
+            tell(key, f"unknown key '{key}'", suggest(key, KEYS) or f"known: {', '.join(KEYS)}")
     name = table.get("name", "")
     if name and not (isinstance(name, str) and is_conda_name(name)):
         tell("name", f"{name!r} is no conda name", "use lower case, digits, '-', '_' and '.'")

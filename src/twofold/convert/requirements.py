@@ -49,13 +49,13 @@ class Need:
         """Its markers as text, '' without any."""
         return " and ".join(f"({marker})" for marker, _ in self.when)
 
-    def under(self, outer: Need, extra: str) -> Need:
+    def under_extra(self, outer: Need, extra: str) -> Need:
         """This need as one that `outer[extra]` brings along."""
         own = tuple((marker, extra) for marker, _ in self.when)
         return Need(self.text, self.name, self.extras, self.spec, "", (*outer.when, *own))
 
 
-def parse_need(text: str) -> Need:
+def parse_requirement(text: str) -> Need:
     """Raises TwofoldError for what is no requirement and for direct references."""
     plain = re.fullmatch(_PLAIN, text.strip())
     if plain:

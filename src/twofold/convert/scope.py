@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Scope:
+class MarkerScope:
     """`requires_python`, one `minor` ('3.11') or '', one `subdir` or ''.
 
     `python` ('3.12', or '3.13t') and `platform` narrow it down to one target, but only where

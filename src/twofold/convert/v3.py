@@ -15,24 +15,24 @@ from typing import Any
 
 from twofold.artifact import Artifact, Kind
 from twofold.conda_metadata import CondaPackage
-from twofold.convert.about import about_of
-from twofold.convert.extra_packages import as_asked
-from twofold.convert.markers import Variant, variants_of
-from twofold.convert.needs import Needs, match_spec
+from twofold.convert.about import make_about
+from twofold.convert.extra_packages import apply_extra
+from twofold.convert.markers import Variant, make_variants
 from twofold.convert.options import CondaOptions
-from twofold.convert.package import conda_version
-from twofold.convert.requirements import Need, parse_need
-from twofold.convert.scope import Scope
-from twofold.convert.versions import conda_spec
+from twofold.convert.package import to_conda_version
+from twofold.convert.project_requirements import Requirements, to_match_spec
+from twofold.convert.requirements import Need, parse_requirement
+from twofold.convert.scope import MarkerScope
+from twofold.convert.versions import to_conda_spec
 from twofold.errors import TwofoldError
 from twofold.formats.core_metadata import CoreMetadata, parse_metadata
-from twofold.names import conda_name, normalised
+from twofold.names import normalize_name, to_conda_name
 
 #: CEP 48's build string of a pure wheel.
 BUILD = "py3_none_any_0"
 
 
-def wheel_record(
+def make_wheel_record(
     artifact: Artifact, url: str, timestamp: int = 0, options: CondaOptions | None = None
 ) -> tuple[str, dict[str, Any]]:
     """Key and record in `v3.whl`. `url` is relative or absolute, `timestamp` in milliseconds.
@@ -44,13 +44,13 @@ def wheel_record(
     options = options or CondaOptions()
     parsed = parse_metadata(artifact.metadata)
     requires = parsed.requires_python or ""
-    needs = [parse_need(text) for text in parsed.requires_dist]
-    needs = [need for need in needs if normalised(need.name) not in options.leave_out]
-    name = options.name or conda_name(parsed.name, options.known_names)
-    version = conda_version(parsed.version)
-    depends = [_python(requires)]
-    depends += _said([need for need in needs if not need.extra], requires, options)
-    extras = _extras(parsed, needs, options)
+    needs = [parse_requirement(text) for text in parsed.requires_dist]
+    needs = [need for need in needs if normalize_name(need.name) not in options.leave_out]
+    name = options.name or to_conda_name(parsed.name, options.known_names)
+    version = to_conda_version(parsed.version)
+    depends = [_make_python_spec(requires)]
+    depends += _make_depends([need for need in needs if not need.extra], requires, options)
+    extras = _make_extra_depends(parsed, needs, options)
     record = {
         "build": BUILD,
         "build_number": 0,
@@ -69,10 +69,10 @@ def wheel_record(
     return f"{name}-{version}-{BUILD}", record
 
 
-def with_v3(
+def add_v3(
     packages: list[CondaPackage],
     parsed: CoreMetadata,
-    needs: Needs,
+    needs: Requirements,
     options: CondaOptions,
     is_pure: bool,
 ) -> list[CondaPackage]:
@@ -80,7 +80,7 @@ def with_v3(
 
     That one has the conditions in its dependencies; where they cannot be said, a note tells.
     """
-    extras = _extras(parsed, needs.optional, options)
+    extras = _make_extra_depends(parsed, needs.optional, options)
     for package in packages:
         if extras:
             package.extra_index["extra_depends"] = extras
@@ -89,7 +89,7 @@ def with_v3(
         return packages
     requires = parsed.requires_python or ""
     try:
-        said = _said(needs.always, requires, options)
+        said = _make_depends(needs.always, requires, options)
     except TwofoldError as error:
         told = f"there is no package of revision 3: {error.problems[0].message}"
         for package in packages:
@@ -100,9 +100,9 @@ def with_v3(
         version=first.version,
         build=f"pyv3_{options.build_number}",
         build_number=options.build_number,
-        depends=[_python(requires), *said, *options.depends],
+        depends=[_make_python_spec(requires), *said, *options.depends],
         constrains=first.constrains,
-        about=about_of(parsed, needs.expanded),
+        about=make_about(parsed, needs.expanded),
         entry_points=first.entry_points,
         timestamp=first.timestamp,
         extra_index=first.extra_index,
@@ -111,48 +111,50 @@ def with_v3(
     return [*packages, conditional]
 
 
-def _extras(
+def _make_extra_depends(
     parsed: CoreMetadata, needs: Sequence[Need], options: CondaOptions
 ) -> dict[str, list[str]]:
     """`extra_depends`: what each of the project's extras adds."""
     requires = parsed.requires_python or ""
     extras = {}
     for extra in parsed.all("Provides-Extra"):
-        own = [asked for need in needs if (asked := as_asked(need, extra)) is not None]
-        extras[normalised(extra)] = _said(own, requires, options)
+        own = [asked for need in needs if (asked := apply_extra(need, extra)) is not None]
+        extras[normalize_name(extra)] = _make_depends(own, requires, options)
     return extras
 
 
-def _python(requires: str) -> str:
-    spec = conda_spec(requires)
+def _make_python_spec(requires: str) -> str:
+    spec = to_conda_spec(requires)
     return f'python[version="{spec}"]' if spec else "python"
 
 
-def _said(needs: Sequence[Need], requires: str, options: CondaOptions) -> list[str]:
+def _make_depends(needs: Sequence[Need], requires: str, options: CondaOptions) -> list[str]:
     said = []
     for need in needs:
-        condition = _condition(need, requires)
+        condition = _make_condition(need, requires)
         if condition is not None:
-            said.append(_spec(need, condition, options))
+            said.append(_format_spec(need, condition, options))
     return sorted(said)
 
 
-def _spec(need: Need, condition: str, options: CondaOptions) -> str:
+def _format_spec(need: Need, condition: str, options: CondaOptions) -> str:
     """A dependency in the one form that revision 3 has: all but the name in brackets."""
-    name, _, version = match_spec(need, options).partition(" ")
+    name, _, version = to_match_spec(need, options).partition(" ")
     brackets = [f'version="{version}"'] if version else []
     if need.extras:
-        brackets.append(f"extras=[{','.join(sorted(map(normalised, need.extras)))}]")
+        brackets.append(f"extras=[{','.join(sorted(map(normalize_name, need.extras)))}]")
     if condition:
         brackets.append(f"when={json.dumps(condition)}")
     return f"{name}[{','.join(brackets)}]" if brackets else name
 
 
-def _condition(need: Need, requires: str) -> str | None:
+def _make_condition(need: Need, requires: str) -> str | None:
     """What `when=` says: '' for always, None for never."""
     if not need.when:
         return ""
-    variants = variants_of([need], Scope(requires), lambda holding: ("holds",) * len(holding))
+    variants = make_variants(
+        [need], MarkerScope(requires), lambda holding: ("holds",) * len(holding)
+    )
     holding = [variant for variant in variants if variant.depends]
     if any(variant.subdir for variant in holding):
         raise TwofoldError(
@@ -161,13 +163,13 @@ def _condition(need: Need, requires: str) -> str | None:
         )
     if not holding:
         return None
-    terms = [_term(variant) for variant in holding]
+    terms = [_format_term(variant) for variant in holding]
     if "" in terms:
         return ""
     return terms[0] if len(terms) == 1 else " or ".join(f"({term})" for term in terms)
 
 
-def _term(variant: Variant) -> str:
+def _format_term(variant: Variant) -> str:
     parts = [
         f"python>={variant.low}" if variant.low else "",
         f"python<{variant.high}" if variant.high else "",

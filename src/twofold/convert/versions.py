@@ -27,21 +27,21 @@ _PLAIN = r"(>=|<=|==|!=|~=|>|<)\s*(\d+(?:\.\d+)*)(\.\*)?"
 #: How clauses are ordered in a spec: lower bounds, exact ones, upper bounds, exceptions.
 _ORDER = {">=": 0, ">": 0, "~=": 1, "==": 1, "===": 1, "<": 2, "<=": 2, "!=": 3}
 #: More alternatives than this in one spec help nobody.
-_MOST = 16
+_MAX_ALTERNATIVES = 16
 
 
-def conda_spec(specifiers: str) -> str:
+def to_conda_spec(specifiers: str) -> str:
     """A PEP 440 specifier set in conda's grammar, '' for an empty one. Raises TwofoldError."""
     clauses = [clause.strip() for clause in specifiers.split(",") if clause.strip()]
     if len(clauses) == 1:
-        return "|".join(_clause(clauses[0])[1])
-    ranked = sorted((_clause(clause) for clause in clauses), key=lambda ranked: ranked[0])
+        return "|".join(_convert_clause(clauses[0])[1])
+    ranked = sorted((_convert_clause(clause) for clause in clauses), key=lambda ranked: ranked[0])
     combined = [""]
     for _, alternatives in ranked:
         combined = [
             f"{before},{one}" if before else one for before in combined for one in alternatives
         ]
-        if len(combined) > _MOST:
+        if len(combined) > _MAX_ALTERNATIVES:
             raise TwofoldError(
                 f"'{specifiers}' names too many pre-releases for one conda version spec",
                 "name fewer pre-releases",
@@ -49,17 +49,17 @@ def conda_spec(specifiers: str) -> str:
     return "|".join(combined)
 
 
-def _clause(clause: str) -> tuple[int, list[str]]:
+def _convert_clause(clause: str) -> tuple[int, list[str]]:
     """Rank and alternatives of one clause."""
     plain = re.fullmatch(_PLAIN, clause)
     if plain:
         operator, version, star = plain.groups()
         if not star or operator in ("==", "!="):
-            return _ORDER[operator], [_final(operator, version, bool(star), clause)]
-    return _any(clause)
+            return _ORDER[operator], [_convert_final_release(operator, version, bool(star), clause)]
+    return _convert_any(clause)
 
 
-def _final(operator: str, version: str, star: bool, clause: str) -> str:
+def _convert_final_release(operator: str, version: str, star: bool, clause: str) -> str:
     """A clause about a final release such as 1.4 or 1.4.2."""
     if star:
         return f"{version}.*" if operator == "==" else f"!={version}.*"
@@ -69,16 +69,16 @@ def _final(operator: str, version: str, star: bool, clause: str) -> str:
         return f">{version},!={version}.post.*"
     if operator == "~=":
         if "." not in version:
-            raise _wrong(clause, "~= needs at least two components, as in ~=1.4")
+            raise _invalid_specifier(clause, "~= needs at least two components, as in ~=1.4")
         return f">={version},{version.rpartition('.')[0]}.*"
     return f"{operator}{version}"
 
 
-def _wrong(clause: str, why: str) -> TwofoldError:
+def _invalid_specifier(clause: str, why: str) -> TwofoldError:
     return TwofoldError(f"'{clause}' is not a version specifier: {why}", "see PEP 440")
 
 
-def _any(clause: str) -> tuple[int, list[str]]:
+def _convert_any(clause: str) -> tuple[int, list[str]]:
     """A clause with a pre-release, a post-release, an epoch, a local version or `===`."""
     from packaging.specifiers import InvalidSpecifier, Specifier
     from packaging.version import InvalidVersion, Version
@@ -86,7 +86,7 @@ def _any(clause: str) -> tuple[int, list[str]]:
     try:
         parsed = Specifier(clause)
     except InvalidSpecifier as error:
-        raise _wrong(clause, str(error)) from error
+        raise _invalid_specifier(clause, str(error)) from error
     operator, written = parsed.operator, parsed.version
     if operator in ("==", "!=") and written.endswith(".*"):
         prefix = str(Version(written[:-2]))
@@ -104,13 +104,13 @@ def _any(clause: str) -> tuple[int, list[str]]:
         release = version.release[:-1]
         epoch = f"{version.epoch}!" if version.epoch else ""
         prefix = epoch + ".".join(map(str, release))
-        return _ORDER[operator], [f"{one},{prefix}.*" for one in _bound(">=", version)]
+        return _ORDER[operator], [f"{one},{prefix}.*" for one in _convert_bound(">=", version)]
     if operator == "!=":
         return _ORDER[operator], [f"!={version}"]
-    return _ORDER[operator], _bound(operator, version)
+    return _ORDER[operator], _convert_bound(operator, version)
 
 
-def _bound(operator: str, version: Version) -> list[str]:
+def _convert_bound(operator: str, version: Version) -> list[str]:
     """`>=`, `>`, `<=` or `<` of any version, as alternatives.
 
     In conda 1.0dev0 < 1.0a0.dev0 < 1.0a0 < 1.0rc1 < 1.0.dev0 < 1.0 < 1.0.post1.dev0 < 1.0.post1:

@@ -9,6 +9,6 @@ Nothing is imported; everything that is not a re-export stays byte for byte.
 
 from __future__ import annotations
 
-from twofold.exports.keeping import Change, Kept, find_packages, keep_exports
+from twofold.exports.sync import FileChange, SyncResult, find_packages, sync_exports
 
-__all__ = ["Change", "Kept", "find_packages", "keep_exports"]
+__all__ = ["FileChange", "SyncResult", "find_packages", "sync_exports"]

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from twofold.errors import Problem, ProjectErrors
-from twofold.exports.offer import Offer, order
-from twofold.exports.rewriting import Source
-from twofold.imports import defined_names, dunder_all
+from twofold.exports.public_names import PublicApi, sort_key
+from twofold.exports.source_edits import SourceFile
+from twofold.source_analysis import defined_names, find_dunder_all
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class ReexportStatement:
     """A top-level `from .module import names` of the file, without aliases and stars.
 
     `module` is '' for `from . import subpackage`.
@@ -32,7 +32,7 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ExportPlan:
     """What is to be re-exported: module ('' for subpackages) -> names in order; remarks."""
 
     names: Mapping[str, tuple[str, ...]]
@@ -40,10 +40,10 @@ class Plan:
 
     @property
     def all_names(self) -> list[str]:
-        return sorted({name for names in self.names.values() for name in names}, key=order)
+        return sorted({name for names in self.names.values() for name in names}, key=sort_key)
 
 
-def statements(source: Source, offer: Offer) -> list[Statement]:
+def find_statements(source: SourceFile, api: PublicApi) -> list[ReexportStatement]:
     """The re-exports of a file that are ours to keep, in the order they stand."""
     found = []
     for node in source.tree.body:
@@ -52,15 +52,15 @@ def statements(source: Source, offer: Offer) -> list[Statement]:
         module, names = node.module or "", tuple(alias.name for alias in node.names)
         if any(alias.asname for alias in node.names) or "*" in names:
             continue
-        is_ours = module in offer.modules or _is_gone(source.path.parent, module)
+        is_ours = module in api.modules or _was_removed(source.path.parent, module)
         if not module:
-            is_ours = set(names) <= set(offer.subpackages)
+            is_ours = set(names) <= set(api.subpackages)
         if is_ours:
-            found.append(Statement(module, names, node))
+            found.append(ReexportStatement(module, names, node))
     return found
 
 
-def _is_gone(package: Path, module: str) -> bool:
+def _was_removed(package: Path, module: str) -> bool:
     """Whether a public module of this name was there once and is there no more."""
     return (
         module.isidentifier()
@@ -69,14 +69,16 @@ def _is_gone(package: Path, module: str) -> bool:
     )
 
 
-def plan(source: Source, offer: Offer, ours: Sequence[Statement], table: Mapping[str, str]) -> Plan:
+def make_plan(
+    source: SourceFile, api: PublicApi, ours: Sequence[ReexportStatement], table: Mapping[str, str]
+) -> ExportPlan:
     """Give each name its module; raises ProjectErrors when two claim one name.
 
     `table` is what the lazy form of the file says: name -> module.
     """
-    by_hand = _by_hand(source, ours)
+    by_hand = _handwritten_names(source, ours)
     written = {**table, **{name: one.module for one in ours for name in one.names}}
-    owners = _owners(source, offer, written)
+    owners = _find_owners(source, api, written)
     problems: list[Problem] = []
     chosen: dict[str, list[str]] = {}
     for name, modules in owners.items():
@@ -88,26 +90,29 @@ def plan(source: Source, offer: Offer, ours: Sequence[Statement], table: Mapping
         elif len(modules) > 1:
             problems.append(_conflict(source, name, modules))
         chosen.setdefault(module, []).append(name)
-    problems += _shadowed(source, chosen)
+    problems += _find_shadowed(source, chosen)
     if problems:
         raise ProjectErrors(problems)
     remarks = tuple(
-        f"{source.path}: '{name}' is bound by hand, so {_held(owners[name])} is not re-exported"
+        f"{source.path}: '{name}' is bound by hand, "
+        f"so {_describe_modules(owners[name])} is not re-exported"
         for name in owners
         if name in by_hand and by_hand[name] not in owners[name]
     )
     remarks += tuple(
         f"{source.path}: the `__all__` of {module} is computed, so names that are not written out "
         "in it are not re-exported"
-        for module in offer.unread
+        for module in api.unread
     )
-    return Plan({m: tuple(sorted(chosen[m], key=order)) for m in sorted(chosen)}, remarks)
+    return ExportPlan({m: tuple(sorted(chosen[m], key=sort_key)) for m in sorted(chosen)}, remarks)
 
 
-def _owners(source: Source, offer: Offer, written: Mapping[str, str]) -> dict[str, list[str]]:
+def _find_owners(
+    source: SourceFile, api: PublicApi, written: Mapping[str, str]
+) -> dict[str, list[str]]:
     """Name -> the modules that have it ('' for a subpackage of that name)."""
     owners: dict[str, list[str]] = {}
-    for module, public in offer.modules.items():
+    for module, public in api.modules.items():
         extra = [n for n, owner in written.items() if owner == module and n not in public]
         if extra:
             bound = defined_names(source.path.with_name(f"{module}.py"))
@@ -115,27 +120,27 @@ def _owners(source: Source, offer: Offer, written: Mapping[str, str]) -> dict[st
             extra = [name for name in extra if name in bound or open_ended]
         for name in dict.fromkeys([*public, *extra]):
             owners.setdefault(name, []).append(module)
-    for name in offer.subpackages:
+    for name in api.subpackages:
         owners.setdefault(name, []).append("")
     return owners
 
 
-def _by_hand(source: Source, ours: Sequence[Statement]) -> dict[str, str]:
+def _handwritten_names(source: SourceFile, ours: Sequence[ReexportStatement]) -> dict[str, str]:
     """Names the file binds apart from our statements -> the own module they come from, or ''."""
     skipped = {id(one.node) for one in ours}
     rest = ast.Module([node for node in source.tree.body if id(node) not in skipped], [])
     bound = defined_names(rest)
     names = dict.fromkeys(bound, "")
     for node in ast.walk(rest):
-        module = own_module(source, node) if isinstance(node, ast.ImportFrom) else ""
+        module = find_own_module(source, node) if isinstance(node, ast.ImportFrom) else ""
         if module and isinstance(node, ast.ImportFrom):
-            for name in _imported(source, node, module):
+            for name in _imported_names(source, node, module):
                 if name in bound or "*" in bound:
                     names[name] = module
     return names
 
 
-def own_module(source: Source, node: ast.ImportFrom) -> str:
+def find_own_module(source: SourceFile, node: ast.ImportFrom) -> str:
     """The module of this package that an import names, as `.module` or in full; else ''."""
     if node.level == 1:
         return node.module or ""
@@ -146,25 +151,25 @@ def own_module(source: Source, node: ast.ImportFrom) -> str:
     return named.removeprefix(package) if not node.level and named.startswith(package) else ""
 
 
-def _imported(source: Source, node: ast.ImportFrom, module: str) -> Iterator[str]:
+def _imported_names(source: SourceFile, node: ast.ImportFrom, module: str) -> Iterator[str]:
     """The names a `from .module import ...` binds, a star's too as far as it can be read."""
     for alias in node.names:
         if alias.name != "*":
             yield alias.asname or alias.name
             continue
         path = source.path.with_name(f"{module}.py")
-        declared = dunder_all(path) if path.is_file() else None
+        declared = find_dunder_all(path) if path.is_file() else None
         if declared is not None:
             yield from declared.names
         elif path.is_file():
             yield from (name for name in defined_names(path) if not name.startswith("_"))
 
 
-def _held(modules: Iterable[str]) -> str:
+def _describe_modules(modules: Iterable[str]) -> str:
     return " and ".join(f"that of .{module}" if module else "the subpackage" for module in modules)
 
 
-def _conflict(source: Source, name: str, modules: Sequence[str]) -> Problem:
+def _conflict(source: SourceFile, name: str, modules: Sequence[str]) -> Problem:
     holders = " and ".join(f"{module}.py" if module else f"{name}/" for module in modules)
     return Problem(
         f"'{name}' is defined by {holders}: only one of them can be re-exported",
@@ -174,7 +179,7 @@ def _conflict(source: Source, name: str, modules: Sequence[str]) -> Problem:
     )
 
 
-def _shadowed(source: Source, chosen: Mapping[str, Sequence[str]]) -> list[Problem]:
+def _find_shadowed(source: SourceFile, chosen: Mapping[str, Sequence[str]]) -> list[Problem]:
     """A name of one module that is another's own: importing that one would replace it."""
     return [
         Problem(

@@ -11,26 +11,26 @@ from copy import deepcopy
 from pathlib import Path
 
 from twofold.errors import TwofoldError
-from twofold.exports.lazy import in_block
-from twofold.exports.plan import Plan
-from twofold.exports.rewriting import Source, listed
-from twofold.imports import dunder_all
+from twofold.exports.lazy_form import statements_in_block
+from twofold.exports.plan import ExportPlan
+from twofold.exports.source_edits import SourceFile, format_list
+from twofold.source_analysis import find_dunder_all
 
 HEAD = "# Written by `twofold exports --lazy` from __init__.py; what you write here is lost.\n"
 
 
-def stub_of(source: Source, wanted: Plan, width: int) -> bytes:
+def render_stub(source: SourceFile, wanted: ExportPlan, width: int) -> bytes:
     """The text of `__init__.pyi` for a file whose re-exports are lazy."""
-    inside = in_block(source)
-    said = [n for n in source.tree.body if id(n) not in inside and _says_something(n)]
-    own = [ast.unparse(_Emptied().visit(deepcopy(node))) for node in said]
+    inside = statements_in_block(source)
+    said = [n for n in source.tree.body if id(n) not in inside and _belongs_in_stub(n)]
+    own = [ast.unparse(_BodyRemover().visit(deepcopy(node))) for node in said]
     imports = [
-        listed(f"from .{module} import ", [f"{name} as {name}" for name in names], "()", width)
+        format_list(f"from .{module} import ", [f"{name} as {name}" for name in names], "()", width)
         for module, names in wanted.names.items()
     ]
-    declared = dunder_all(source.tree)
+    declared = find_dunder_all(source.tree)
     names = [f'"{name}"' for name in declared.names] if declared else []
-    parts = ["\n".join(imports), "\n".join(own), listed("__all__ = ", names, "[]", width)]
+    parts = ["\n".join(imports), "\n".join(own), format_list("__all__ = ", names, "[]", width)]
     return (HEAD + "\n" + "\n\n".join(part for part in parts if part) + "\n").encode()
 
 
@@ -46,7 +46,7 @@ def stub_path(init: Path) -> Path:
     return path
 
 
-def _says_something(node: ast.stmt) -> bool:
+def _belongs_in_stub(node: ast.stmt) -> bool:
     if isinstance(node, ast.Assign | ast.AnnAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         return not any(isinstance(t, ast.Name) and t.id == "__all__" for t in targets)
@@ -62,7 +62,7 @@ def _says_something(node: ast.stmt) -> bool:
     )
 
 
-class _Emptied(ast.NodeTransformer):
+class _BodyRemover(ast.NodeTransformer):
     """Functions without their bodies; a plain constant as its type."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:

@@ -37,7 +37,7 @@ class Bz2Stream:
         self._threads = min(threads or os.cpu_count() or 1, _MOST_THREADS)
         self._waiting = bytearray()
         self._pool: ThreadPoolExecutor | None = None
-        self._coming: deque[Future[bytes]] = deque()
+        self._pending: deque[Future[bytes]] = deque()
         self._bits = 0
         self._count = 0
         self._check = 0
@@ -55,8 +55,8 @@ class Bz2Stream:
             self._join(bz2.compress(bytes(self._waiting), self._level))
         elif self._waiting:
             self._send(bytes(self._waiting))
-        while self._coming:
-            self._join(self._coming.popleft().result())
+        while self._pending:
+            self._join(self._pending.popleft().result())
         self._put(_END << 32 | self._check, 80)
         self._put(0, -self._count % 8)
         self.stop()
@@ -70,15 +70,15 @@ class Bz2Stream:
     def _send(self, piece: bytes) -> None:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._threads)
-        self._coming.append(self._pool.submit(bz2.compress, piece, self._level))
-        while len(self._coming) > self._threads:
-            self._join(self._coming.popleft().result())
+        self._pending.append(self._pool.submit(bz2.compress, piece, self._level))
+        while len(self._pending) > self._threads:
+            self._join(self._pending.popleft().result())
 
     def _join(self, stream: bytes) -> None:
         """Take the blocks out of a stream and write them behind those before."""
-        bits, count, checks = blocks_of(stream)
+        bits, count, checks = extract_blocks(stream)
         for check in checks:
-            self._check = _folded(self._check, check)
+            self._check = _fold_one(self._check, check)
         self._put(bits, count)
 
     def _put(self, bits: int, count: int) -> None:
@@ -90,21 +90,21 @@ class Bz2Stream:
         self._count = rest
 
 
-def blocks_of(stream: bytes) -> tuple[int, int, list[int]]:
+def extract_blocks(stream: bytes) -> tuple[int, int, list[int]]:
     """The blocks of one stream as a number of so many bits, and each block's checksum."""
     number = int.from_bytes(stream, "big")
     padding = next(n for n in range(8) if number >> (n + 32) & 0xFFFFFFFFFFFF == _END)
     total = number >> padding & _ONES
     count = len(stream) * 8 - 32 - 80 - padding
     bits = number >> (80 + padding) & ((1 << count) - 1)
-    checks = _checks(bits, count)
+    checks = _find_checksums(bits, count)
     if _fold(checks) != total:  # 48 bits in the data that look like a block's beginning
         without = (checks[:n] + checks[n + 1 :] for n in range(1, len(checks)))
         checks = next(fewer for fewer in without if _fold(fewer) == total)
     return bits, count, checks
 
 
-def _checks(bits: int, count: int) -> list[int]:
+def _find_checksums(bits: int, count: int) -> list[int]:
     """The checksums that stand behind each beginning of a block, in order."""
     found = {}
     mark = _BLOCK.to_bytes(6, "big")
@@ -122,9 +122,9 @@ def _checks(bits: int, count: int) -> list[int]:
 def _fold(checks: list[int]) -> int:
     total = 0
     for check in checks:
-        total = _folded(total, check)
+        total = _fold_one(total, check)
     return total
 
 
-def _folded(total: int, check: int) -> int:
+def _fold_one(total: int, check: int) -> int:
     return ((total << 1 | total >> 31) & _ONES) ^ check

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from twofold.formats.carried import carried_files
+from twofold.formats.info_recipe import generate_info_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class PackedPath:
         return record
 
 
-def info_files(package: CondaPackage, paths: Sequence[PackedPath]) -> list[tuple[str, bytes]]:
+def make_info_files(package: CondaPackage, paths: Sequence[PackedPath]) -> list[tuple[str, bytes]]:
     """All files under info/ (path with `info/` -> bytes), in the order they are packed.
 
     index.json comes first: a reader of the metadata alone need not go further. A package without
@@ -51,30 +51,32 @@ def info_files(package: CondaPackage, paths: Sequence[PackedPath]) -> list[tuple
     paths = sorted(paths, key=lambda path: path.path)
     carried = package.info_files
     if not any(path.startswith("recipe/") for path in carried):
-        carried = {**carried_files(package, [path.path for path in paths]), **carried}
+        carried = {**generate_info_files(package, [path.path for path in paths]), **carried}
     files = {"info/hash_input.json": b"{}\n"}
     files |= {f"info/{path}": data for path, data in carried.items()}
     files |= {
-        "info/about.json": _json(package.about),
+        "info/about.json": _dump_json(package.about),
         "info/files": "".join(f"{path.path}\n" for path in paths).encode(),
-        "info/paths.json": _json({"paths": [path.record for path in paths], "paths_version": 1}),
+        "info/paths.json": _dump_json(
+            {"paths": [path.record for path in paths], "paths_version": 1}
+        ),
     }
     if package.noarch:
-        files["info/link.json"] = _json(_link(package))
+        files["info/link.json"] = _dump_json(_make_link(package))
     replaced = [path for path in paths if path.placeholder]
     if replaced:
         lines = [f"{path.placeholder} text {path.path}\n" for path in replaced]
         files["info/has_prefix"] = "".join(lines).encode()
-    return [("info/index.json", _json(package.index)), *sorted(files.items())]
+    return [("info/index.json", _dump_json(package.index)), *sorted(files.items())]
 
 
-def _link(package: CondaPackage) -> dict[str, Any]:
+def _make_link(package: CondaPackage) -> dict[str, Any]:
     noarch: dict[str, Any] = {"type": package.noarch}
     if package.noarch == "python" and package.entry_points:
         noarch["entry_points"] = list(package.entry_points)
     return {"noarch": noarch, "package_metadata_version": 1}
 
 
-def _json(value: object) -> bytes:
+def _dump_json(value: object) -> bytes:
     """Compact and sorted. The C encoder is used only without indent: ten times faster here."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(", ", ": ")).encode()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 #: Name and version stand in file names, which hold no more than this.
-_LONGEST = 255
+_MAX_LENGTH = 255
 
 
 class CoreMetadata:
@@ -64,7 +64,7 @@ def parse_metadata(data: bytes, where: str = "METADATA") -> CoreMetadata:
         if line[:1] in (" ", "\t"):
             if not values:
                 raise BadFile("the metadata begin with a continuation line", where=where)
-            values[-1] += "\n" + _unfolded(line)
+            values[-1] += "\n" + _unfold(line)
         elif line:
             key, colon, value = line.partition(":")
             if not colon or not key.replace("-", "").isalnum():
@@ -79,13 +79,13 @@ def parse_metadata(data: bytes, where: str = "METADATA") -> CoreMetadata:
             raise BadFile(
                 f"the metadata have {'no' if not found else 'more than one'} {key}", "", where
             )
-        if len(found[0]) > _LONGEST:
-            raise BadFile(f"the metadata's {key} has more than {_LONGEST} letters", "", where)
+        if len(found[0]) > _MAX_LENGTH:
+            raise BadFile(f"the metadata's {key} has more than {_MAX_LENGTH} letters", "", where)
     description = body or "\n".join(fields.get("description", []))
     return CoreMetadata(fields, description)
 
 
-def _unfolded(line: str) -> str:
+def _unfold(line: str) -> str:
     """A continuation line. Old tools fold a whole description so, each line behind eight spaces or
     seven and a bar, and what is indented further means something."""
     for fold in (" " * 8, " " * 7 + "|"):
@@ -94,7 +94,7 @@ def _unfolded(line: str) -> str:
     return line.strip()
 
 
-def entry_points(data: bytes, group: str) -> list[str]:
+def parse_entry_points(data: bytes, group: str) -> list[str]:
     """The lines `name = module:function` of one group of entry_points.txt, sorted."""
     found = []
     current = ""

@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def hashes_of(data: bytes) -> tuple[int, str, str]:
+def compute_hashes(data: bytes) -> tuple[int, str, str]:
     """The same of bytes in memory."""
     md5 = hashlib.md5(data, usedforsecurity=False)
     return len(data), hashlib.sha256(data).hexdigest(), md5.hexdigest()
 
 
-def hashes(path: Path) -> tuple[int, str, str]:
+def compute_file_hashes(path: Path) -> tuple[int, str, str]:
     """Size in bytes, SHA-256 and MD5 (lower-case hex) of a file, in one pass."""
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
     size = 0

@@ -31,7 +31,7 @@ DEPTH = 64
 WINDOW = 1 << 27
 
 
-def refuse(problems: Sequence[Problem]) -> BadFile:
+def make_bad_file(problems: Sequence[Problem]) -> BadFile:
     """One error that tells all the problems of a file."""
     first = problems[0]
     error = BadFile(first.message, first.hint, first.where)
@@ -39,7 +39,7 @@ def refuse(problems: Sequence[Problem]) -> BadFile:
     return error
 
 
-def path_problem(path: str) -> str:
+def find_path_problem(path: str) -> str:
     """What makes a path inside an archive unsafe to unpack on some system, or ''."""
     if not path:
         return "a member has no name"

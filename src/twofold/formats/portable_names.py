@@ -13,14 +13,14 @@ _NOT_ON_WINDOWS = re.compile(
 )
 
 
-class Unportable(NamedTuple):
+class UnportablePath(NamedTuple):
     """A path, with `/` between its parts, and what is wrong with it."""
 
     path: str
     message: str
 
 
-def unportable(paths: Iterable[str]) -> Iterator[Unportable]:
+def find_unportable(paths: Iterable[str]) -> Iterator[UnportablePath]:
     """Of these paths those that Windows or macOS cannot tell from another, or hold at all.
 
     Their file systems, as they are set up, take `A` for `a`, and one Unicode form for another.
@@ -30,6 +30,6 @@ def unportable(paths: Iterable[str]) -> Iterator[Unportable]:
         folded = unicodedata.normalize("NFC", path).casefold()
         other = seen.setdefault(folded, path)
         if other != path:
-            yield Unportable(path, f"two files differ only in case: {other}, {path}")
+            yield UnportablePath(path, f"two files differ only in case: {other}, {path}")
         if any(map(_NOT_ON_WINDOWS.fullmatch, path.split("/"))):
-            yield Unportable(path, f"Windows cannot hold a file of this name: {path}")
+            yield UnportablePath(path, f"Windows cannot hold a file of this name: {path}")

@@ -16,7 +16,7 @@ UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 _STRONG = {"sha256": 32, "sha384": 48, "sha512": 64}
 
 
-class Recorded(NamedTuple):
+class RecordEntry(NamedTuple):
     """One line: `algorithm` and raw `digest` ('' and b'' without a hash); `size` -1 if not told."""
 
     path: str
@@ -25,9 +25,9 @@ class Recorded(NamedTuple):
     size: int
 
 
-def parse_record(data: bytes) -> tuple[dict[str, Recorded], list[Problem]]:
+def parse_record(data: bytes) -> tuple[dict[str, RecordEntry], list[Problem]]:
     """The lines by path, and what is wrong with them."""
-    lines: dict[str, Recorded] = {}
+    lines: dict[str, RecordEntry] = {}
     problems: list[Problem] = []
     try:
         rows = list(csv.reader(io.StringIO(data.decode("utf-8"), newline="")))
@@ -46,16 +46,16 @@ def parse_record(data: bytes) -> tuple[dict[str, Recorded], list[Problem]]:
     return lines, problems
 
 
-def _parse_row(row: list[str]) -> tuple[Recorded | None, str]:
+def _parse_row(row: list[str]) -> tuple[RecordEntry | None, str]:
     path, told, size = (*row, "", "")[:3]
-    problem = limits.path_problem(path)
+    problem = limits.find_path_problem(path)
     if problem:
         return None, f"RECORD: {problem}"
     if size and not size.isdigit():
         return None, f"RECORD tells no usable size of {path}: {size!r}"
     length = int(size) if size else -1
     if not told:
-        return Recorded(path, "", b"", length), ""
+        return RecordEntry(path, "", b"", length), ""
     algorithm, _, encoded = told.partition("=")
     if algorithm not in _STRONG:
         return None, f"RECORD tells a weak or unknown hash of {path}: {algorithm[:20]}"
@@ -65,10 +65,10 @@ def _parse_row(row: list[str]) -> tuple[Recorded | None, str]:
         digest = b""
     if len(digest) != _STRONG[algorithm]:
         return None, f"RECORD tells a damaged hash of {path}"
-    return Recorded(path, algorithm, digest, length), ""
+    return RecordEntry(path, algorithm, digest, length), ""
 
 
-def record_line(path: str, sha256: bytes, size: int) -> str:
+def format_record_line(path: str, sha256: bytes, size: int) -> str:
     """One line of a new RECORD, with its newline."""
     encoded = base64.urlsafe_b64encode(sha256).rstrip(b"=").decode()
     if any(character in path for character in ',"\n\r'):

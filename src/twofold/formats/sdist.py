@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from twofold.errors import BadFile, Problem
 from twofold.formats import limits
+from twofold.formats.bounded_decompress import open_gzip
 from twofold.formats.core_metadata import CoreMetadata, parse_metadata
-from twofold.formats.tar_safety import TarStream, member_problem
-from twofold.formats.unpacking import open_gzip
-from twofold.names import normalised, sdist_name
+from twofold.formats.tar_safety import TarStream, find_member_problem
+from twofold.names import normalize_name, parse_sdist_name
 
 
 class Sdist(NamedTuple):
@@ -24,7 +24,7 @@ class Sdist(NamedTuple):
 
 def read_sdist(path: Path) -> Sdist:
     """Look through a whole sdist. Raises BadFile, telling all problems found."""
-    told = sdist_name(path.name)
+    told = parse_sdist_name(path.name)
     problems: list[str] = []
     metadata: dict[str, bytes] = {}
     files: list[str] = []
@@ -35,7 +35,7 @@ def read_sdist(path: Path) -> Sdist:
         tar = TarStream(open_gzip(stream, path.name), path.name)
         for member in tar:
             root = member.path.split("/")[0]
-            problem = member_problem(member, root)
+            problem = find_member_problem(member, root)
             if problem and len(problems) < 20:
                 problems.append(problem)
             if member.kind == "file" and member.path == f"{root}/PKG-INFO":
@@ -53,10 +53,12 @@ def read_sdist(path: Path) -> Sdist:
     elif not metadata:
         problems.append(f"the sdist has no {roots[0]}/PKG-INFO")
     if problems:
-        raise limits.refuse([Problem(p, "build the sdist again", path.name) for p in problems])
+        raise limits.make_bad_file(
+            [Problem(p, "build the sdist again", path.name) for p in problems]
+        )
     data = metadata[roots[0]]
     parsed = parse_metadata(data, f"{path.name}: {roots[0]}/PKG-INFO")
-    if normalised(parsed.name) != normalised(told.name):
+    if normalize_name(parsed.name) != normalize_name(told.name):
         raise BadFile(
             f"PKG-INFO names the project '{parsed.name}', not '{told.name}'",
             "a file may not be renamed; build the sdist again",

@@ -11,15 +11,15 @@ import json
 import math
 
 #: Clients' parsers give up at 128 levels or sooner; no file of a package needs ten.
-DEEPEST = 40
+MAX_DEPTH = 40
 _LARGEST = 1 << 63
 
 
 def parse(data: bytes) -> object:
     """The value. Raises ValueError with the reason (RecursionError for absurd nesting)."""
     value: object = _DECODER.decode(data.decode("utf-8-sig"))
-    if _is_deep(value, DEEPEST):
-        raise ValueError(f"it is nested more than {DEEPEST} levels deep")
+    if _is_deep(value, MAX_DEPTH):
+        raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
     if b"\\ud" in data.lower():
         try:
             json.dumps(value, ensure_ascii=False).encode()
@@ -28,24 +28,26 @@ def parse(data: bytes) -> object:
     return value
 
 
-def _whole(text: str) -> int:
+def _parse_integer(text: str) -> int:
     if len(text) > 20 or not -_LARGEST <= int(text) < _LARGEST:
         raise ValueError("it holds a number of more than 64 bits")
     return int(text)
 
 
-def _number(text: str) -> float:
+def _parse_float(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
         raise ValueError("it holds a number that is too large")
     return value
 
 
-def _constant(text: str) -> float:
+def _refuse_constant(text: str) -> float:
     raise ValueError(f"it holds {text}, which JSON has not")
 
 
-_DECODER = json.JSONDecoder(parse_int=_whole, parse_float=_number, parse_constant=_constant)
+_DECODER = json.JSONDecoder(
+    parse_int=_parse_integer, parse_float=_parse_float, parse_constant=_refuse_constant
+)
 
 
 def _is_deep(value: object, left: int) -> bool:

@@ -10,8 +10,8 @@ import os
 
 from twofold.formats import ustar
 from twofold.formats.bz2_stream import Bz2Stream
-from twofold.formats.conda import EARLIEST, PIECE
-from twofold.formats.conda_info import PackedPath, info_files
+from twofold.formats.conda_info import PackedPath, make_info_files
+from twofold.formats.conda_writer import EARLIEST_ZIP_TIME, PIECE_SIZE
 from twofold.formats.unfinished import Unfinished
 
 TYPE_CHECKING = False
@@ -31,7 +31,7 @@ class TarBz2Writer:
         self.package = package
         self.paths: list[PackedPath] = []
         self._level = level
-        self._mtime = package.timestamp // 1000 or EARLIEST
+        self._mtime = package.timestamp // 1000 or EARLIEST_ZIP_TIME
         self._file = Unfinished(os.fspath(target))
         try:
             self._payload = Unfinished(os.fspath(target) + ".payload")
@@ -43,9 +43,9 @@ class TarBz2Writer:
         """Add a file; `entry.path` is where it lies in the package."""
         size = len(content.data)
         self._payload.stream.write(
-            ustar.header(entry.path, size, self._mtime, entry.executable)
+            ustar.make_header(entry.path, size, self._mtime, entry.executable)
             + content.data
-            + ustar.padding(size)
+            + ustar.make_padding(size)
         )
         self.paths.append(PackedPath(entry.path, content.sha256, size, placeholder))
 
@@ -55,14 +55,16 @@ class TarBz2Writer:
 
         digest = hashlib.sha256()
         seen = 0
-        self._payload.stream.write(ustar.header(entry.path, size, self._mtime, entry.executable))
+        self._payload.stream.write(
+            ustar.make_header(entry.path, size, self._mtime, entry.executable)
+        )
         for piece in pieces:
             digest.update(piece)
             seen += len(piece)
             self._payload.stream.write(piece)
         if seen != size:
             raise ValueError(f"{entry.path}: {seen} bytes came where {size} were announced")
-        self._payload.stream.write(ustar.padding(size))
+        self._payload.stream.write(ustar.make_padding(size))
         self.paths.append(PackedPath(entry.path, digest.digest(), size))
         return digest.digest()
 
@@ -70,15 +72,15 @@ class TarBz2Writer:
         """Compress info/ and the files, and move the package under its final name."""
         out = Bz2Stream(self._file.stream, self._level)
         try:
-            for path, data in info_files(self.package, self.paths):
-                header = ustar.header(path, len(data), self._mtime)
-                out.write(header + data + ustar.padding(len(data)))
+            for path, data in make_info_files(self.package, self.paths):
+                header = ustar.make_header(path, len(data), self._mtime)
+                out.write(header + data + ustar.make_padding(len(data)))
             self._payload.stream.seek(0)
-            while piece := self._payload.stream.read(PIECE):
+            while piece := self._payload.stream.read(PIECE_SIZE):
                 out.write(piece)
             out.write(ustar.END)
             out.close()
-            self._file.keep()
+            self._file.commit()
         except BaseException:
             self._file.discard()
             raise

@@ -58,20 +58,20 @@ class TarStream:
     def pieces(self) -> Iterator[bytes]:
         """The current member's bytes, in pieces."""
         while self._left:
-            piece = self._exactly(min(self._left, _PIECE))
+            piece = self._read_exactly(min(self._left, _PIECE))
             self._left -= len(piece)
             yield piece
 
     def read(self, most: int = limits.METADATA) -> bytes:
         """The current member's bytes. Raises BadFile when there are more than `most`."""
         if self._left > most:
-            raise self._bad(f"a member of {self._left} bytes is larger than the {most} allowed")
+            raise self._error(f"a member of {self._left} bytes is larger than the {most} allowed")
         return b"".join(self.pieces())
 
-    def _bad(self, message: str) -> BadFile:
+    def _error(self, message: str) -> BadFile:
         return BadFile(message, "build or download the file again", self._where)
 
-    def _exactly(self, size: int) -> bytes:
+    def _read_exactly(self, size: int) -> bytes:
         data = self._stream.read(size)
         if len(data) == size:
             return data
@@ -82,30 +82,30 @@ class TarStream:
             parts.append(data)
             missing -= len(data)
         if missing:
-            raise self._bad("the archive is cut off")
+            raise self._error("the archive is cut off")
         return b"".join(parts)
 
     def _skip(self) -> None:
         if 0 < self._left + self._padding <= _PIECE:  # most members: one read, not two
-            self._exactly(self._left + self._padding)
+            self._read_exactly(self._left + self._padding)
             self._left = self._padding = 0
         for _ in self.pieces():
             pass
         if self._padding:
-            self._exactly(self._padding)
+            self._read_exactly(self._padding)
             self._padding = 0
 
     def _next(self) -> TarMember | None:
         self._skip()
         extended: dict[str, str] = {}
         while True:
-            block = self._exactly(_BLOCK)
+            block = self._read_exactly(_BLOCK)
             if not block.strip(b"\0"):
                 return None
             self._count += 1
             if self._count > limits.MEMBERS:
-                raise self._bad(f"the archive holds more than {limits.MEMBERS} members")
-            self._check_sum(block)
+                raise self._error(f"the archive holds more than {limits.MEMBERS} members")
+            self._check_checksum(block)
             kind, size = block[156:157], self._number(block[124:136])
             if kind in b"xLK":
                 self._extend(extended, kind, self._body(size))
@@ -116,15 +116,15 @@ class TarStream:
 
     def _body(self, size: int) -> bytes:
         if size > limits.METADATA:
-            raise self._bad("an extended header of the archive is too large")
-        data = self._exactly(size)
-        self._exactly(-size % _BLOCK)
+            raise self._error("an extended header of the archive is too large")
+        data = self._read_exactly(size)
+        self._read_exactly(-size % _BLOCK)
         return data
 
-    def _check_sum(self, block: bytes) -> None:
+    def _check_checksum(self, block: bytes) -> None:
         told = self._number(block[148:156])
         if told != sum(block) - sum(block[148:156]) + 8 * 32:
-            raise self._bad("it is not a tar archive, or it is damaged: a header's sum is wrong")
+            raise self._error("it is not a tar archive, or it is damaged: a header's sum is wrong")
 
     def _number(self, field: bytes) -> int:
         if field[0] >= 0x80:  # GNU's form for large numbers
@@ -133,7 +133,7 @@ class TarStream:
         try:
             return int(text or b"0", 8)
         except ValueError as error:
-            raise self._bad("it is not a tar archive, or it is damaged: no number") from error
+            raise self._error("it is not a tar archive, or it is damaged: no number") from error
 
     def _extend(self, extended: dict[str, str], kind: bytes, body: bytes) -> None:
         if kind != b"x":
@@ -141,14 +141,14 @@ class TarStream:
             return
         for key, value in self._records(body):
             if key.startswith("GNU.sparse"):
-                raise self._bad("the archive holds a sparse file")
+                raise self._error("the archive holds a sparse file")
             if key in ("path", "linkpath", "size"):
                 extended[key] = value
 
     def _check_global(self, body: bytes) -> None:
         """Global records may only comment (git archive writes the commit there)."""
         if any(key in ("path", "linkpath", "size") for key, _ in self._records(body)):
-            raise self._bad("a global header of the archive renames members")
+            raise self._error("a global header of the archive renames members")
 
     def _records(self, body: bytes) -> Iterator[tuple[str, str]]:
         at = 0
@@ -158,7 +158,7 @@ class TarStream:
             record = body[space + 1 : at + length]
             key, equals, value = record.partition(b"=")
             if length <= space - at or not equals or record[-1:] != b"\n":
-                raise self._bad("an extended header of the archive is damaged")
+                raise self._error("an extended header of the archive is damaged")
             yield self._text(key), value[:-1].decode("utf-8", "surrogateescape")
             at += length
 
@@ -166,16 +166,16 @@ class TarStream:
         try:
             return raw.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise self._bad(f"a member's name is not UTF-8: {raw!r}") from error
+            raise self._error(f"a member's name is not UTF-8: {raw!r}") from error
 
     def _member(self, block: bytes, kind: bytes, size: int, extended: dict[str, str]) -> TarMember:
         kinds = {b"0": "file", b"\0": "file", b"5": "folder", b"2": "symlink", b"1": "hardlink"}
         if kind not in kinds:
-            raise self._bad("a member is a device, a sparse file or of an unknown kind")
+            raise self._error("a member is a device, a sparse file or of an unknown kind")
         name = extended.get("path") or self._name(block)
         told = int(extended["size"]) if extended.get("size", "").isdigit() else size
         if told != size and size:
-            raise self._bad(f"a member has two sizes: {name}")
+            raise self._error(f"a member has two sizes: {name}")
         what = kinds[kind]
         if name.startswith("./"):  # `tar c .` and some builders begin every path so
             name = name[2:] or "."
@@ -184,7 +184,7 @@ class TarStream:
         self._padding = -self._left % _BLOCK
         self._total += self._left
         if self._total > limits.UNPACKED:
-            raise self._bad(f"the archive unpacks to more than {limits.UNPACKED} bytes")
+            raise self._error(f"the archive unpacks to more than {limits.UNPACKED} bytes")
         return TarMember(
             name,
             "folder" if what == "file" and name.endswith("/") else what,
@@ -204,14 +204,14 @@ class TarStream:
     def _finish(self) -> None:
         while data := self._stream.read(_PIECE):
             if data.strip(b"\0"):
-                raise self._bad("something follows the end of the archive")
+                raise self._error("something follows the end of the archive")
 
 
-def member_problem(member: TarMember, root: str = "") -> str:
+def find_member_problem(member: TarMember, root: str = "") -> str:
     """What makes a member unsafe to unpack, or ''. Links must stay below `root`."""
     if member.path in (".", "./"):
         return ""
-    problem = limits.path_problem(member.path)
+    problem = limits.find_path_problem(member.path)
     if problem or not member.kind.endswith("link"):
         return problem
     base = member.path.rpartition("/")[0] if member.kind == "symlink" else ""

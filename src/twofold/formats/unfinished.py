@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 
-from twofold_build.leftovers import hold
+from twofold_build.atomic import hold
 
 
 class Unfinished:
     """`stream` writes to a hidden name beside `target`; `keep` moves it there, in one step.
 
     A process that is killed leaves at most the hidden file, never half of `target`; the
-    next build or conversion into that folder removes it (`twofold_build.leftovers`).
+    next build or conversion into that folder removes it (`twofold_build.atomic`).
     """
 
     def __init__(self, target: str) -> None:
@@ -23,7 +23,7 @@ class Unfinished:
         self.stream = open(self._path, "w+b")  # noqa: SIM115  (closed by keep or discard)
         hold(self.stream)
 
-    def keep(self) -> None:
+    def commit(self) -> None:
         self.stream.close()
         os.replace(self._path, self.target)
 

@@ -13,34 +13,34 @@ END = bytes(2 * BLOCK)
 _EIGHT_GIB = 8**11
 
 
-def header(path: str, size: int, mtime: int, executable: bool = False) -> bytes:
+def make_header(path: str, size: int, mtime: int, executable: bool = False) -> bytes:
     """The header of a regular file, a pax header before it where one is needed.
 
     `path` is relative with `/`; `size` in bytes, `mtime` in seconds UTC.
     """
     mode = 0o755 if executable else 0o644
     name = path.encode()
-    split = _split(name)
+    split = _split_path(name)
     if split is not None and size < _EIGHT_GIB and path.isascii():
-        return _block(split[1], split[0], size, mtime, mode, b"0")
-    records = _pax("path", name)
+        return _make_block(split[1], split[0], size, mtime, mode, b"0")
+    records = _make_pax_record("path", name)
     if size >= _EIGHT_GIB:
-        records += _pax("size", str(size).encode())
+        records += _make_pax_record("size", str(size).encode())
         size = 0
     return (
-        _block(b"pax_header", b"", len(records), mtime, 0o644, b"x")
+        _make_block(b"pax_header", b"", len(records), mtime, 0o644, b"x")
         + records
-        + padding(len(records))
-        + _block(name[:100], b"", size, mtime, mode, b"0")
+        + make_padding(len(records))
+        + _make_block(name[:100], b"", size, mtime, mode, b"0")
     )
 
 
-def padding(size: int) -> bytes:
+def make_padding(size: int) -> bytes:
     """The zeros that fill a member's data up to a whole block."""
     return bytes(-size % BLOCK)
 
 
-def _split(name: bytes) -> tuple[bytes, bytes] | None:
+def _split_path(name: bytes) -> tuple[bytes, bytes] | None:
     """A path as ustar's prefix and name, or None when it does not fit into them."""
     if len(name) <= 100:
         return b"", name
@@ -50,7 +50,7 @@ def _split(name: bytes) -> tuple[bytes, bytes] | None:
     return name[:at], name[at + 1 :]
 
 
-def _block(name: bytes, prefix: bytes, size: int, mtime: int, mode: int, kind: bytes) -> bytes:
+def _make_block(name: bytes, prefix: bytes, size: int, mtime: int, mode: int, kind: bytes) -> bytes:
     before = b"%s%07o\0%07o\0%07o\0%011o\0%011o\0" % (
         name.ljust(100, b"\0"),
         mode,
@@ -71,7 +71,7 @@ def _block(name: bytes, prefix: bytes, size: int, mtime: int, mode: int, kind: b
     return b"%s%06o\0 %s" % (before, sum(before) + sum(after) + 8 * 32, after)
 
 
-def _pax(key: str, value: bytes) -> bytes:
+def _make_pax_record(key: str, value: bytes) -> bytes:
     """One pax record, `length key=value`, where length counts its own digits."""
     rest = b" %s=%s\n" % (key.encode(), value)
     length = len(rest)

@@ -9,10 +9,10 @@ from twofold.formats import limits
 from twofold.formats.core_metadata import CoreMetadata, parse_metadata
 from twofold.formats.zip_archive import ZipArchive
 from twofold.formats.zip_safety import ZipMember
-from twofold.names import normalised, wheel_name
-from twofold_build.names import canonical_version
+from twofold.names import normalize_name, parse_wheel_name
+from twofold_build.names import canonicalize_version
 
-_FETCH = "build the wheel again, or fetch it again"
+_HINT = "build the wheel again, or fetch it again"
 
 
 class WheelFile:
@@ -23,14 +23,16 @@ class WheelFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.name = wheel_name(path.name)
+        self.name = parse_wheel_name(path.name)
         self.archive = ZipArchive(path)
         try:
             self.dist_info = self._find_dist_info()
-            self.metadata_bytes = self._needed("METADATA")
-            self.metadata: CoreMetadata = parse_metadata(self.metadata_bytes, self._at("METADATA"))
-            self.wheel = _headers(self._needed("WHEEL"))
-            self._needed("RECORD", limits.LISTS)
+            self.metadata_bytes = self._require_file("METADATA")
+            self.metadata: CoreMetadata = parse_metadata(
+                self.metadata_bytes, self._locate("METADATA")
+            )
+            self.wheel = _parse_headers(self._require_file("WHEEL"))
+            self._require_file("RECORD", limits.LISTS)
             self._check_agreement()
         except BaseException:
             self.archive.close()
@@ -51,18 +53,18 @@ class WheelFile:
         """Whether the wheel's root goes to purelib (else platlib)."""
         return self.wheel.get("root-is-purelib", ["true"])[0].lower() == "true"
 
-    def dist_info_file(self, name: str, most: int = limits.METADATA) -> bytes | None:
+    def read_dist_info_file(self, name: str, most: int = limits.METADATA) -> bytes | None:
         """A file of the .dist-info folder, or None when it is not there."""
         path = f"{self.dist_info}/{name}"
         return self.archive.read(path, most) if path in self.members else None
 
-    def _at(self, name: str) -> str:
+    def _locate(self, name: str) -> str:
         return f"{self.path.name}: {self.dist_info}/{name}"
 
-    def _needed(self, name: str, most: int = limits.METADATA) -> bytes:
-        data = self.dist_info_file(name, most)
+    def _require_file(self, name: str, most: int = limits.METADATA) -> bytes:
+        data = self.read_dist_info_file(name, most)
         if data is None:
-            raise BadFile(f"the wheel has no {self.dist_info}/{name}", _FETCH, self.path.name)
+            raise BadFile(f"the wheel has no {self.dist_info}/{name}", _HINT, self.path.name)
         return data
 
     def _find_dist_info(self) -> str:
@@ -72,7 +74,7 @@ class WheelFile:
             several = (
                 f"several .dist-info folders: {', '.join(found)}" if found else "no .dist-info"
             )
-            raise BadFile(f"it is no wheel: it holds {several}", _FETCH, self.path.name)
+            raise BadFile(f"it is no wheel: it holds {several}", _HINT, self.path.name)
         return found[0]
 
     def _check_agreement(self) -> None:
@@ -84,18 +86,18 @@ class WheelFile:
             ("METADATA", self.metadata.name, self.metadata.version),
         ]
         for where, name, version in told:
-            if normalised(name) != normalised(self.name.name):
+            if normalize_name(name) != normalize_name(self.name.name):
                 problems.append(f"{where} names the project '{name}', not '{self.name.name}'")
-            if not _same_version(version, self.name.version):
+            if not _is_same_version(version, self.name.version):
                 problems.append(f"{where} tells version '{version}', not '{self.name.version}'")
         if self.wheel.get("wheel-version", ["1.0"])[0].split(".")[0] != "1":
             problems.append(f"its Wheel-Version is {self.wheel['wheel-version'][0]}, 1.x is known")
         if problems:
             hint = "a wheel may not be renamed; build it again"
-            raise limits.refuse([Problem(p, hint, self.path.name) for p in problems])
+            raise limits.make_bad_file([Problem(p, hint, self.path.name) for p in problems])
 
 
-def _same_version(one: str, other: str) -> bool:
+def _is_same_version(one: str, other: str) -> bool:
     if one == other:
         return True
     from packaging.version import InvalidVersion, Version
@@ -103,13 +105,13 @@ def _same_version(one: str, other: str) -> bool:
     try:
         # Old builders wrote `_` for the `-` and `+` of a local version.
         return Version(one.replace("_", "-")) == Version(other.replace("_", "-")) or (
-            canonical_version(one) == canonical_version(other.replace("_", "+"))
+            canonicalize_version(one) == canonicalize_version(other.replace("_", "+"))
         )
     except InvalidVersion:
         return False
 
 
-def _headers(data: bytes) -> dict[str, list[str]]:
+def _parse_headers(data: bytes) -> dict[str, list[str]]:
     headers: dict[str, list[str]] = {}
     for line in data.decode("utf-8", "replace").splitlines():
         key, colon, value = line.partition(":")

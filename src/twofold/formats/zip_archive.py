@@ -28,7 +28,9 @@ class ZipArchive:
         listing = scan(self._stream)
         if listing.problems:
             self._stream.close()
-            raise limits.refuse([Problem(p.message, p.hint, path.name) for p in listing.problems])
+            raise limits.make_bad_file(
+                [Problem(p.message, p.hint, path.name) for p in listing.problems]
+            )
         self.members = {member.name: member for member in listing.members}
 
     def __enter__(self) -> ZipArchive:
@@ -58,7 +60,7 @@ class ZipArchive:
         from isal import isal_zlib
 
         size = crc = 0
-        for piece in self._unpacked(member):
+        for piece in self._unpack(member):
             size += len(piece)
             if size > member.size:
                 break
@@ -72,7 +74,7 @@ class ZipArchive:
                 self.path.name,
             )
 
-    def _unpacked(self, member: ZipMember) -> Iterator[bytes]:
+    def _unpack(self, member: ZipMember) -> Iterator[bytes]:
         from isal import igzip_lib, isal_zlib
 
         left, at = member.packed, member.start

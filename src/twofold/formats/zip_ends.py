@@ -9,7 +9,7 @@ _END = Struct("<4sHHHHIIH")
 _END64 = Struct("<4sQHHIIQQQQ")
 _LOCATOR64 = Struct("<4sIQI")
 #: Bytes of a central directory; 200,000 members with paths of 300 bytes stay below.
-_MOST = 96 << 20
+_MAX_SIZE = 96 << 20
 
 
 class ZipError(Exception):
@@ -42,18 +42,18 @@ def find_directory(stream: IO[bytes]) -> Directory:
     if comment:
         raise ZipError("the zip has a comment")
     if 0xFFFF in (here, count) or 0xFFFFFFFF in (size, start):
-        disk, first_disk, here, count, size, start, end = _wide_end(stream, end)
+        disk, first_disk, here, count, size, start, end = _read_zip64_end(stream, end)
     if disk or first_disk or here != count:
         raise ZipError("the zip is in several parts")
-    if size > _MOST:
-        raise ZipError(f"the zip's directory is larger than {_MOST} bytes")
+    if size > _MAX_SIZE:
+        raise ZipError(f"the zip's directory is larger than {_MAX_SIZE} bytes")
     if start + size != end:
         raise ZipError("hidden data lie between the zip's directory and its end")
     stream.seek(start)
     return Directory(stream.read(size), start, count)
 
 
-def _wide_end(stream: IO[bytes], end: int) -> tuple[int, int, int, int, int, int, int]:
+def _read_zip64_end(stream: IO[bytes], end: int) -> tuple[int, int, int, int, int, int, int]:
     """The ZIP64 record, which must lie right before its locator, and that right before the end."""
     at = end - _LOCATOR64.size
     stream.seek(max(at, 0))

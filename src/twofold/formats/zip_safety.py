@@ -63,7 +63,7 @@ class ZipListing(NamedTuple):
     problems: list[Problem]
 
 
-def problems(path: Path) -> list[Problem]:
+def find_zip_problems(path: Path) -> list[Problem]:
     """Everything about the zip at `path` that could make two readers see different files."""
     with path.open("rb") as stream:
         return scan(stream, strict=True).problems
@@ -97,20 +97,20 @@ class _Scan:
         self._problems: list[Problem] = []
 
     def run(self) -> ZipListing:
-        members = [self._local(*central) for central in self._central()]
+        members = [self._read_local(*central) for central in self._read_central()]
         self._check_layout(members)
         self._check_names([member.name for member in members])
         total = sum(member.size for member in members)
         packed = sum(member.packed for member in members)
         if total > limits.UNPACKED or limits.is_bomb(total, packed):
-            self._tell(f"the archive would unpack {packed} bytes to {total}: a bomb")
+            self._report(f"the archive would unpack {packed} bytes to {total}: a bomb")
         return ZipListing(members, self._problems)
 
-    def _tell(self, message: str) -> None:
+    def _report(self, message: str) -> None:
         if len(self._problems) < 20:  # enough to act on
             self._problems.append(Problem(message))
 
-    def _central(self) -> list[tuple[tuple[int, ...], bytes, bytes]]:
+    def _read_central(self) -> list[tuple[tuple[int, ...], bytes, bytes]]:
         """The fixed fields, raw name and extra field of each entry of the directory."""
         data, at, entries = self._data, 0, []
         while at < len(data):
@@ -126,20 +126,20 @@ class _Scan:
                 (fields[1:], data[at : at + name_length], data[at + name_length : after])
             )
             if comment_length:
-                self._tell(f"a member of the zip has a comment: {_shown(entries[-1][1])}")
+                self._report(f"a member of the zip has a comment: {_show(entries[-1][1])}")
             at = after + comment_length
         if len(entries) != self._count:
             raise ZipError(f"the zip says {self._count} members and lists {len(entries)}")
         return entries
 
-    def _local(self, fields: tuple[int, ...], raw: bytes, extra: bytes) -> ZipMember:
+    def _read_local(self, fields: tuple[int, ...], raw: bytes, extra: bytes) -> ZipMember:
         made_by, _, flags, method, time, date, crc, packed, size = fields[:9]
         disk, attributes, header = fields[12], fields[14], fields[15]
-        name = self._name(raw, flags)
-        size, packed, header = self._wide(name, extra, size, packed, header)
+        name = self._decode_name(raw, flags)
+        size, packed, header = self._resolve_zip64(name, extra, size, packed, header)
         mode = attributes >> 16 if made_by >> 8 == 3 else 0
         self._check_fields(name, flags, method, size, packed, mode, disk)
-        start, end = self._compare(name, raw, flags, method, crc, packed, size, header)
+        start, end = self._compare_headers(name, raw, flags, method, crc, packed, size, header)
         when = (
             (date >> 9) + 1980,
             (date >> 5) & 15,
@@ -150,20 +150,20 @@ class _Scan:
         )
         return ZipMember(name, method, crc, packed, size, header, start, end, mode, when)
 
-    def _name(self, raw: bytes, flags: int) -> str:
+    def _decode_name(self, raw: bytes, flags: int) -> str:
         try:
             name = raw.decode("utf-8")
         except UnicodeDecodeError:
-            self._tell(f"a member's name is not UTF-8: {_shown(raw)}")
+            self._report(f"a member's name is not UTF-8: {_show(raw)}")
             return raw.decode("latin-1")
         if not name.isascii() and not flags & _UTF8:
-            self._tell(f"a member's name is not marked as UTF-8: {_shown(raw)}")
-        problem = limits.path_problem(name)
+            self._report(f"a member's name is not marked as UTF-8: {_show(raw)}")
+        problem = limits.find_path_problem(name)
         if problem:
-            self._tell(problem)
+            self._report(problem)
         return name
 
-    def _wide(
+    def _resolve_zip64(
         self, name: str, extra: bytes, size: int, packed: int, header: int
     ) -> tuple[int, int, int]:
         """Sizes and offset with the ZIP64 field taken into account."""
@@ -174,19 +174,19 @@ class _Scan:
             body = extra[at + 4 : at + 4 + length]
             at += 4 + length
             if kind == 0x7075:
-                self._tell(f"a member has a second name in an extra field: {name}")
+                self._report(f"a member has a second name in an extra field: {name}")
             if kind != 1:
                 continue
             numbers = [int.from_bytes(body[i : i + 8], "little") for i in range(0, len(body), 8)]
             wanted = (size == _MAX32) + (packed == _MAX32) + (header == _MAX32)
             if len(numbers) != wanted or len(body) % 8:
-                self._tell(f"the ZIP64 sizes of a member do not fit its entry: {name}")
+                self._report(f"the ZIP64 sizes of a member do not fit its entry: {name}")
                 continue
             size = numbers.pop(0) if size == _MAX32 else size
             packed = numbers.pop(0) if packed == _MAX32 else packed
             header = numbers.pop(0) if header == _MAX32 else header
         if at != len(extra):
-            self._tell(f"a member's extra field is damaged: {name}")
+            self._report(f"a member's extra field is damaged: {name}")
         return size, packed, header
 
     def _check_fields(
@@ -201,25 +201,25 @@ class _Scan:
     ) -> None:
         kind = mode & 0o170000
         if flags & 1:
-            self._tell(f"a member is encrypted: {name}")
+            self._report(f"a member is encrypted: {name}")
         elif flags & ~_KNOWN_FLAGS:
-            self._tell(f"a member has unknown flags: {name}")
+            self._report(f"a member has unknown flags: {name}")
         if method not in (0, 8):
-            self._tell(f"a member is packed by a method other than deflate: {name}")
+            self._report(f"a member is packed by a method other than deflate: {name}")
         if method == 0 and size != packed:
-            self._tell(f"a stored member has two sizes: {name}")
+            self._report(f"a stored member has two sizes: {name}")
         if disk:
-            self._tell(f"a member lies on another disk: {name}")
+            self._report(f"a member lies on another disk: {name}")
         if kind == 0o120000:
-            self._tell(f"a member is a symbolic link: {name}")
+            self._report(f"a member is a symbolic link: {name}")
         elif kind not in (0, 0o100000, 0o040000):
-            self._tell(f"a member is neither a file nor a folder: {name}")
+            self._report(f"a member is neither a file nor a folder: {name}")
         if name.endswith("/") and size:
-            self._tell(f"a folder has content: {name}")
+            self._report(f"a folder has content: {name}")
         if self._strict and flags & _DESCRIPTOR:
-            self._tell(f"a member's sizes follow its data (data descriptor): {name}")
+            self._report(f"a member's sizes follow its data (data descriptor): {name}")
 
-    def _compare(
+    def _compare_headers(
         self,
         name: str,
         raw: bytes,
@@ -234,28 +234,28 @@ class _Scan:
         self._stream.seek(header)
         head = self._stream.read(_LOCAL.size)
         if len(head) < _LOCAL.size or head[:4] != b"PK\3\4":
-            raise ZipError(f"the zip's directory points to no member for {_shown(raw)}")
+            raise ZipError(f"the zip's directory points to no member for {_show(raw)}")
         _, _, flags2, method2, _, _, crc2, packed2, size2, name_length, extra_length = (
             _LOCAL.unpack(head)
         )
         local = self._stream.read(name_length + extra_length)
         if local[:name_length] != raw:
-            self._tell(f"a member has two names: {_shown(raw)}, {_shown(local[:name_length])}")
+            self._report(f"a member has two names: {_show(raw)}, {_show(local[:name_length])}")
         if flags2 & _DESCRIPTOR != flags & _DESCRIPTOR or method2 != method:
-            self._tell(f"a member is described in two ways: {name}")
+            self._report(f"a member is described in two ways: {name}")
         if _MAX32 in (size2, packed2):
-            size2, packed2, _ = self._wide(name, local[name_length:], size2, packed2, 0)
+            size2, packed2, _ = self._resolve_zip64(name, local[name_length:], size2, packed2, 0)
         told = (crc2, packed2, size2)
         described_later = bool(flags & _DESCRIPTOR) and told == (0, 0, 0)
         if told != (crc, packed, size) and not described_later:
-            self._tell(f"a member has two sizes or checksums: {name}")
+            self._report(f"a member has two sizes or checksums: {name}")
         start = header + _LOCAL.size + name_length + extra_length
         end = start + packed
         if flags & _DESCRIPTOR:
-            end += self._descriptor(name, end, crc, packed, size)
+            end += self._measure_descriptor(name, end, crc, packed, size)
         return start, end
 
-    def _descriptor(self, name: str, at: int, crc: int, packed: int, size: int) -> int:
+    def _measure_descriptor(self, name: str, at: int, crc: int, packed: int, size: int) -> int:
         """The length of the data descriptor at `at`, with or without mark, 32 or 64 bits."""
         self._stream.seek(at)
         found = self._stream.read(24)
@@ -267,7 +267,7 @@ class _Scan:
                 expected += packed.to_bytes(width, "little") + size.to_bytes(width, "little")
                 if found.startswith(expected):
                     return len(expected)
-        self._tell(f"a member's data descriptor disagrees with the directory: {name}")
+        self._report(f"a member's data descriptor disagrees with the directory: {name}")
         return 0
 
     def _check_layout(self, members: list[ZipMember]) -> None:
@@ -275,21 +275,21 @@ class _Scan:
         for member in sorted(members, key=lambda member: member.header):
             if member.header != at:
                 what = "overlaps another" if member.header < at else "follows hidden data"
-                self._tell(f"a member {what}: {member.name}")
+                self._report(f"a member {what}: {member.name}")
             at = member.end
         if at != self._start:
-            self._tell("hidden data lie between the zip's members and its directory")
+            self._report("hidden data lie between the zip's members and its directory")
 
     def _check_names(self, names: list[str]) -> None:
         files = {name for name in names if not name.endswith("/")}
         if len(set(names)) != len(names):
             seen: set[str] = set()
             double = sorted({name for name in names if name in seen or seen.add(name)})  # type: ignore[func-returns-value]
-            self._tell(f"the zip holds a member twice: {', '.join(double[:5])}")
+            self._report(f"the zip holds a member twice: {', '.join(double[:5])}")
         folders = {name[: name.rindex("/")] for name in names if "/" in name}
         for name in sorted(files & folders):
-            self._tell(f"a member is a file and a folder: {name}")
+            self._report(f"a member is a file and a folder: {name}")
 
 
-def _shown(raw: bytes) -> str:
+def _show(raw: bytes) -> str:
     return repr(raw.decode("utf-8", "backslashreplace"))

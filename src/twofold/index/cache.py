@@ -17,9 +17,9 @@ from twofold.errors import TwofoldError
 
 NAME = ".twofold-index.sqlite"
 #: Raised whenever what is kept changes its form; another number empties the cache.
-_FORM = 2
+_FORMAT = 2
 #: How long another indexing of the same folder is waited for (seconds).
-_PATIENCE = 900
+_LOCK_TIMEOUT = 900
 _TABLES = (
     "DROP TABLE IF EXISTS files",
     "DROP TABLE IF EXISTS shards",
@@ -32,7 +32,7 @@ _TABLES = (
 )
 
 
-class Kept(NamedTuple):
+class CachedFile(NamedTuple):
     """One file as it was read.
 
     `path` is relative to the folder with `/`. `folder` is the subdir of a conda package, '' of a
@@ -46,9 +46,9 @@ class Kept(NamedTuple):
     mtime_ns: int
     folder: str
     name: str
-    shown: str
+    entry: str
     about: str = ""
-    exports: str = ""
+    run_exports: str = ""
 
 
 class Cache:
@@ -61,7 +61,7 @@ class Cache:
 
     def __init__(self, folder: Path) -> None:
         try:
-            self._database = _begun(folder / NAME)
+            self._database = _open_database(folder / NAME)
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
                 message, hint = "another indexing of it does not end", "is one hanging?"
@@ -70,7 +70,7 @@ class Cache:
             raise TwofoldError(message, hint, str(folder)) from error
         except sqlite3.DatabaseError:  # damaged, or no database at all: all of it is read again
             (folder / NAME).unlink()
-            self._database = _begun(folder / NAME)
+            self._database = _open_database(folder / NAME)
 
     def __enter__(self) -> Cache:
         return self
@@ -85,12 +85,12 @@ class Cache:
         rows = self._database.execute("SELECT path, size, mtime_ns FROM files")
         return {path: (size, mtime) for path, size, mtime in rows}
 
-    def put(self, kept: Iterable[Kept]) -> None:
+    def put(self, kept: Iterable[CachedFile]) -> None:
         self._database.executemany(
             "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", kept
         )
 
-    def forget(self, paths: Iterable[str]) -> set[tuple[str, str]]:
+    def remove(self, paths: Iterable[str]) -> set[tuple[str, str]]:
         """Drop files; returns folder and name of each."""
         gone = set()
         for path in paths:
@@ -106,17 +106,17 @@ class Cache:
         query = "SELECT DISTINCT name FROM files WHERE folder = ? ORDER BY name"
         return [name for (name,) in self._database.execute(query, (folder,))]
 
-    def shown(self, folder: str) -> Iterator[tuple[str, str]]:
+    def list_entries(self, folder: str) -> Iterator[tuple[str, str]]:
         """Path and JSON of each file of a folder, in order of the paths."""
         query = "SELECT path, shown FROM files WHERE folder = ? ORDER BY path"
         return self._database.execute(query, (folder,))
 
-    def exports(self, folder: str) -> Iterator[tuple[str, str]]:
+    def list_run_exports(self, folder: str) -> Iterator[tuple[str, str]]:
         """Path and JSON of run_exports of the files that have any."""
         query = "SELECT path, exports FROM files WHERE folder = ? AND exports != '' ORDER BY path"
         return self._database.execute(query, (folder,))
 
-    def of_name(self, folder: str, name: str) -> list[tuple[str, str]]:
+    def entries_for(self, folder: str, name: str) -> list[tuple[str, str]]:
         """Path and JSON of each file of one name in one folder."""
         query = "SELECT path, shown FROM files WHERE folder = ? AND name = ? ORDER BY path"
         return self._database.execute(query, (folder, name)).fetchall()
@@ -152,17 +152,17 @@ class Cache:
         return self._database.execute("SELECT name, shown FROM packages ORDER BY name")
 
 
-def _begun(path: Path) -> sqlite3.Connection:
+def _open_database(path: Path) -> sqlite3.Connection:
     """The database with its tables, in a transaction that no other writer shares."""
-    database = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+    database = sqlite3.connect(path, timeout=_LOCK_TIMEOUT, isolation_level=None)
     try:
         database.execute("PRAGMA synchronous = OFF")  # a lost cache is only read again
         database.execute("BEGIN IMMEDIATE")
         (form,) = database.execute("PRAGMA user_version").fetchone()
-        if form != _FORM:
+        if form != _FORMAT:
             for statement in _TABLES:
                 database.execute(statement)
-            database.execute(f"PRAGMA user_version = {_FORM}")
+            database.execute(f"PRAGMA user_version = {_FORMAT}")
     except BaseException:
         database.close()
         raise

@@ -22,22 +22,22 @@ from typing import Any, NamedTuple
 
 from twofold.errors import Problem, TwofoldError
 from twofold.index.cache import Cache
-from twofold.index.conda_pages import write_channel, write_subdir
-from twofold.index.reading import read_all
-from twofold_build.leftovers import sweep
+from twofold.index.folder_pages import write_channel, write_subdir
+from twofold.index.folder_reader import read_files
+from twofold_build.atomic import remove_leftovers
 
 _SUBDIR = re.compile(r"noarch|(linux|osx|win|freebsd|emscripten|wasi|zos)-[a-z0-9_]+")
 _CONDA = (".conda", ".tar.bz2")
 _PYPI = (".whl", ".tar.gz")
 
 
-class Indexed(NamedTuple):
+class IndexResult(NamedTuple):
     """What an indexing did: files in the index, those read anew and gone, those left out."""
 
     folder: Path
     files: int
     read: int
-    gone: int
+    removed: int
     problems: tuple[Problem, ...]
     written: int
 
@@ -48,7 +48,7 @@ class _Found(NamedTuple):
 
     files: dict[str, tuple[int, int]]
     subdirs: set[str]
-    odd: list[str]
+    not_files: list[str]
 
 
 def index_folder(
@@ -56,7 +56,7 @@ def index_folder(
     *,
     workers: int | None = None,
     wheels: Mapping[str, dict[str, Any]] | None = None,
-) -> Indexed:
+) -> IndexResult:
     """Make or renew the index of a folder; damaged files are left out and told.
 
     `workers` are the processes that read new files (0: this one alone; by default as many as
@@ -65,25 +65,27 @@ def index_folder(
     """
     if not folder.is_dir():
         raise TwofoldError(f"{folder} is not a folder", "name the folder that holds the packages")
-    sweep(folder, deep=True)
-    found = _look(folder)
+    remove_leftovers(folder, deep=True)
+    found = _find_files(folder)
     with Cache(folder) as cache:
         known = cache.identities()
         fresh = [path for path, identity in found.files.items() if known.get(path) != identity]
         gone = [path for path in known if path not in found.files]
-        touched = cache.forget([*gone, *(path for path in fresh if path in known)])
-        kept, problems = read_all(folder, {path: found.files[path] for path in fresh}, workers)
-        problems += [Problem("it is no file", "remove it", path) for path in sorted(found.odd)]
+        touched = cache.remove([*gone, *(path for path in fresh if path in known)])
+        kept, problems = read_files(folder, {path: found.files[path] for path in fresh}, workers)
+        problems += [
+            Problem("it is no file", "remove it", path) for path in sorted(found.not_files)
+        ]
         cache.put(kept)
         touched |= {(one.folder, one.name) for one in kept}
         written = _write(folder, cache, touched, found.subdirs, wheels)
         # A file that could not be read is not kept: it is tried, and told, every time.
         told = {problem.where for problem in problems}
         count = len(found.files.keys() - told)
-    return Indexed(folder, count, len(kept), len(gone), tuple(problems), written)
+    return IndexResult(folder, count, len(kept), len(gone), tuple(problems), written)
 
 
-def _look(folder: Path) -> _Found:
+def _find_files(folder: Path) -> _Found:
     """Every package in its place. Hidden files and pages are passed over."""
     files: dict[str, tuple[int, int]] = {}
     subdirs: set[str] = set()
@@ -127,9 +129,9 @@ def _write(
     written = 0
     has_projects = bool(cache.names(""))
     if projects or has_projects != (folder / "simple" / "index.html").exists():
-        from twofold.index.simple_pages import write_projects
+        from twofold.index.simple_pages import write_project_pages
 
-        written += write_projects(folder, cache, projects)
+        written += write_project_pages(folder, cache, projects)
     every = sorted({*cache.folders(), *subdirs, *names} - {""})
     if not every and has_projects and not wheels:
         return written  # a folder of wheels is no channel

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def sorted_out(records: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def place_records(records: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Records by file name in the maps where clients look for them; `v3` only where needed."""
     value: dict[str, Any] = {"packages": {}, "packages.conda": {}}
     for filename, record in sorted(records.items()):
         ending = "tar.bz2" if filename.endswith(".tar.bz2") else "conda"
-        if is_v3(record):
+        if is_v3_record(record):
             stem = filename.removesuffix(f".{ending}")
             value.setdefault("v3", {}).setdefault(ending, {})[stem] = record
         else:
@@ -26,7 +26,7 @@ def sorted_out(records: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def is_v3(record: Mapping[str, Any]) -> bool:
+def is_v3_record(record: Mapping[str, Any]) -> bool:
     """Whether only clients of revision 3 can read what a package depends on (CEP 43-45).
 
     `extra_depends` alone is passed over by older clients.
@@ -35,7 +35,7 @@ def is_v3(record: Mapping[str, Any]) -> bool:
     return any(re.search(r"[\[,]\s*(when|extras|flags)\s*=", spec) for spec in specs)
 
 
-def with_v3(value: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+def add_v3_records(value: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """Repodata with revision 3's records: `conda`, `tar.bz2` or `whl` -> file name without it."""
     if not own:
         return dict(value)

@@ -11,7 +11,7 @@ import hashlib
 import json
 from typing import NamedTuple
 
-from twofold.index.placing import is_v3, sorted_out, with_v3
+from twofold.index.placing import add_v3_records, is_v3_record, place_records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from twofold.artifact import Artifact, Listing
 
 #: zstandard's level for the .zst files: 12 saves another 3 % and takes twice as long.
-LEVEL = 7
+ZSTD_LEVEL = 7
 #: Keys of index.json that no client reads in repodata, and those that only the channel may say.
-_NOT_SHOWN = frozenset(
+_HIDDEN_KEYS = frozenset(
     str.split("arch platform files icon app_type summary type has_prefix channel fn url base_url")
 )
 
 
 #: A record without any of these is one for every client: no need to parse it.
-_V3_WORDS = ("when=", "extras=", "flags=", "when =", "extras =", "flags =")
+_V3_MARKS = ("when=", "extras=", "flags=", "when =", "extras =", "flags =")
 
 
 class Shards(NamedTuple):
@@ -40,25 +40,25 @@ class Shards(NamedTuple):
     files: dict[str, bytes]
 
 
-def record_of(artifact: Artifact) -> dict[str, Any]:
+def make_record(artifact: Artifact) -> dict[str, Any]:
     """A package's record in repodata."""
     index = json.loads(artifact.metadata)
     hashes = (artifact.size, artifact.sha256, artifact.md5)
-    return record_from(index, artifact.subdir, hashes)
+    return make_record_from_index(index, artifact.subdir, hashes)
 
 
-def record_from(
+def make_record_from_index(
     index: Mapping[str, Any], subdir: str, hashes: tuple[int, str, str]
 ) -> dict[str, Any]:
     """The record from info/index.json, and size in bytes, SHA-256 and MD5 (hex) of the file."""
-    record = {key: value for key, value in index.items() if key not in _NOT_SHOWN}
+    record = {key: value for key, value in index.items() if key not in _HIDDEN_KEYS}
     record.setdefault("depends", [])
     record["subdir"] = subdir
     record["size"], record["sha256"], record["md5"] = hashes
     return record
 
 
-def repodata(
+def make_repodata(
     subdir: str,
     listings: Iterable[Listing],
     removed: Iterable[str] = (),
@@ -69,14 +69,14 @@ def repodata(
     `base_url` is where the files lie when not beside repodata.json (CEP 15).
     """
     records = {
-        listing.artifact.filename: record_of(listing.artifact)
+        listing.artifact.filename: make_record(listing.artifact)
         for listing in listings
         if listing.yanked is None
     }
-    return from_records(subdir, records, removed, base_url)
+    return make_repodata_from_records(subdir, records, removed, base_url)
 
 
-def from_records(
+def make_repodata_from_records(
     subdir: str,
     records: Mapping[str, dict[str, Any]],
     removed: Iterable[str] = (),
@@ -84,18 +84,18 @@ def from_records(
 ) -> dict[str, Any]:
     """The value of repodata.json from records by file name."""
     info = {"subdir": subdir, **({"base_url": base_url} if base_url else {})}
-    value = {"info": info, **sorted_out(records)}
+    value = {"info": info, **place_records(records)}
     own = value.pop("v3", {})
     value |= {"removed": sorted(removed), "repodata_version": 1}
-    return with_v3(value, own)
+    return add_v3_records(value, own)
 
 
-def to_bytes(value: Mapping[str, Any]) -> bytes:
+def serialize(value: Mapping[str, Any]) -> bytes:
     """JSON as it is served: UTF-8, compact, keys sorted."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
 
 
-def assemble(
+def assemble_repodata(
     subdir: str,
     records: Iterable[tuple[str, str]],
     removed: Iterable[str] = (),
@@ -110,30 +110,30 @@ def assemble(
     conda: list[str] = []
     newer: dict[str, dict[str, Any]] = {}
     for filename, text in records:
-        if any(word in text for word in _V3_WORDS) and is_v3(record := json.loads(text)):
+        if any(word in text for word in _V3_MARKS) and is_v3_record(record := json.loads(text)):
             newer[filename] = record
             continue
         kind = bz2 if filename.endswith(".tar.bz2") else conda
         kind.append(f"{json.dumps(filename, ensure_ascii=False)}:{text}")
-    rest = from_records(subdir, newer, removed, base_url)
-    info = to_bytes(rest.pop("info")).decode()
-    last = to_bytes({k: v for k, v in rest.items() if not k.startswith("packages")}).decode()[1:]
+    rest = make_repodata_from_records(subdir, newer, removed, base_url)
+    info = serialize(rest.pop("info")).decode()
+    last = serialize({k: v for k, v in rest.items() if not k.startswith("packages")}).decode()[1:]
     parts = [f'{{"info":{info},"packages":{{', ",".join(bz2), '},"packages.conda":{']
     return "".join([*parts, ",".join(conda), "},", last]).encode()
 
 
-def with_wheels(value: Mapping[str, Any], wheels: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def add_wheels(value: Mapping[str, Any], wheels: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Repodata with revision 3's records of wheels (CEP 43, 48): `name-version-build` -> record."""
-    return with_v3(value, {**value.get("v3", {}), "whl": dict(sorted(wheels.items()))})
+    return add_v3_records(value, {**value.get("v3", {}), "whl": dict(sorted(wheels.items()))})
 
 
-def zst(data: bytes) -> bytes:
+def compress(data: bytes) -> bytes:
     import zstandard
 
-    return zstandard.ZstdCompressor(level=LEVEL).compress(data)
+    return zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(data)
 
 
-def by_name(records: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
+def group_by_name(records: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
     """The records by package name, then by file name."""
     names: dict[str, dict[str, dict[str, Any]]] = {}
     for filename, record in sorted(records.items()):
@@ -141,7 +141,7 @@ def by_name(records: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, dict[s
     return names
 
 
-def shard(
+def make_shard(
     records: Mapping[str, dict[str, Any]], wheels: Mapping[str, dict[str, Any]] | None = None
 ) -> bytes:
     """All records of one package name, packed; the SHA-256 of this is its name (CEP 16).
@@ -150,15 +150,15 @@ def shard(
     """
     import msgpack
 
-    packed = {filename: _with_raw_hashes(record) for filename, record in records.items()}
-    value = {**sorted_out(packed), "removed": []}
+    packed = {filename: _encode_hashes(record) for filename, record in records.items()}
+    value = {**place_records(packed), "removed": []}
     if wheels:
-        own = {key: _with_raw_hashes(record) for key, record in sorted(wheels.items())}
+        own = {key: _encode_hashes(record) for key, record in sorted(wheels.items())}
         value["v3"] = {**value.get("v3", {}), "whl": own}
-    return zst(msgpack.packb(value))
+    return compress(msgpack.packb(value))
 
 
-def _with_raw_hashes(record: Mapping[str, Any]) -> dict[str, Any]:
+def _encode_hashes(record: Mapping[str, Any]) -> dict[str, Any]:
     packed = dict(sorted(record.items()))
     for key in ("md5", "sha256"):
         if key in record:
@@ -166,7 +166,7 @@ def _with_raw_hashes(record: Mapping[str, Any]) -> dict[str, Any]:
     return packed
 
 
-def wheels_in(shard: bytes) -> dict[str, dict[str, Any]]:
+def read_wheel_records(shard: bytes) -> dict[str, dict[str, Any]]:
     """Revision 3's records of wheels in a shard, as they are in repodata.json."""
     import msgpack
     import zstandard
@@ -176,7 +176,7 @@ def wheels_in(shard: bytes) -> dict[str, dict[str, Any]]:
     return {key: {**record, "sha256": record["sha256"].hex()} for key, record in found.items()}
 
 
-def shard_index(
+def make_shard_index(
     subdir: str,
     hashes: Mapping[str, bytes],
     base_url: str = "./",
@@ -193,10 +193,10 @@ def shard_index(
     if created_at is not None:
         info["created_at"] = created_at.strftime("%Y-%m-%dT%H:%M:%SZ")
     value = {"version": 1, "info": info, "shards": dict(sorted(hashes.items()))}
-    return zst(msgpack.packb(value))
+    return compress(msgpack.packb(value))
 
 
-def shards(
+def make_shards(
     subdir: str,
     records: Mapping[str, dict[str, Any]],
     base_url: str = "./",
@@ -205,15 +205,15 @@ def shards(
     """Every shard of a subdir and their index."""
     files: dict[str, bytes] = {}
     hashes: dict[str, bytes] = {}
-    for name, own in by_name(records).items():
-        data = shard(own)
+    for name, own in group_by_name(records).items():
+        data = make_shard(own)
         digest = hashlib.sha256(data)
         hashes[name] = digest.digest()
         files[f"{digest.hexdigest()}.msgpack.zst"] = data
-    return Shards(shard_index(subdir, hashes, base_url, shards_url), files)
+    return Shards(make_shard_index(subdir, hashes, base_url, shards_url), files)
 
 
-def run_exports(subdir: str, exports: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def make_run_exports(subdir: str, exports: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The value of run_exports.json from file name -> info/run_exports.json (CEP 12)."""
     value: dict[str, Any] = {"info": {"subdir": subdir, "version": 1}}
     for kind, ending in (("packages", ".tar.bz2"), ("packages.conda", ".conda")):
@@ -225,7 +225,7 @@ def run_exports(subdir: str, exports: Mapping[str, Mapping[str, Any]]) -> dict[s
     return value
 
 
-def channeldata(
+def make_channeldata(
     records: Mapping[str, Mapping[str, dict[str, Any]]],
     abouts: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
@@ -238,14 +238,14 @@ def channeldata(
         for filename, record in own.items():
             files.setdefault(record["name"], []).append((subdir, filename, record))
     entries = [
-        (name, to_bytes(channel_entry(own, (abouts or {}).get(name, {}))).decode())
+        (name, serialize(make_channel_entry(own, (abouts or {}).get(name, {}))).decode())
         for name, own in sorted(files.items())
     ]
-    value: dict[str, Any] = json.loads(channel_page(entries, records))
+    value: dict[str, Any] = json.loads(assemble_channeldata(entries, records))
     return value
 
 
-def channel_page(entries: Iterable[tuple[str, str]], subdirs: Iterable[str]) -> bytes:
+def assemble_channeldata(entries: Iterable[tuple[str, str]], subdirs: Iterable[str]) -> bytes:
     """The bytes of channeldata.json from sorted names and the JSON text of their entries.
 
     No entry is parsed: one package more in a channel of 10,000 costs its own entry alone.
@@ -255,11 +255,11 @@ def channel_page(entries: Iterable[tuple[str, str]], subdirs: Iterable[str]) -> 
     return f'{{"channeldata_version":1,"packages":{{{packages}}},"subdirs":{listed}}}'.encode()
 
 
-def channel_entry(
+def make_channel_entry(
     files: Iterable[tuple[str, str, dict[str, Any]]], about: Mapping[str, Any]
 ) -> dict[str, Any]:
     """A package's entry in channeldata from subdir, file name and record of each of its files."""
-    ordered = sorted(files, key=newest_last)
+    ordered = sorted(files, key=recency_key)
     record = ordered[-1][2]
     entry: dict[str, Any] = {
         "subdirs": sorted({subdir for subdir, _, _ in ordered}),
@@ -274,11 +274,11 @@ def channel_entry(
     return entry
 
 
-def newest_last(file: tuple[str, str, Mapping[str, Any]]) -> tuple[int, str]:
+def recency_key(file: tuple[str, str, Mapping[str, Any]]) -> tuple[int, str]:
     """The order of a package's files by which its newest comes last."""
     return int(file[2].get("timestamp") or 0), file[1]
 
 
-def notices() -> dict[str, Any]:
+def make_notices() -> dict[str, Any]:
     """The value of an empty notices.json (CEP 6)."""
     return {"notices": []}

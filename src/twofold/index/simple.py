@@ -15,34 +15,34 @@ from html import escape
 from typing import Any
 
 from twofold.artifact import Kind, Listing
-from twofold.names import normalised
+from twofold.names import normalize_name
 
 API_VERSION = "1.4"
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 HTML_TYPE = "application/vnd.pypi.simple.v1+html"
 
 
-def project_page(
+def make_project_page(
     name: str,
     listings: Iterable[Listing],
     status: str = "active",
     reason: str = "",
 ) -> dict[str, Any]:
     """The JSON value of a project's page. `name` is normalised; `status` by PEP 792."""
-    ordered = sorted(listings, key=_order)
+    ordered = sorted(listings, key=_sort_key)
     marker: dict[str, str] = {"status": status}
     if reason:
         marker["reason"] = reason
     return {
         "meta": {"api-version": API_VERSION},
-        "name": normalised(name),
+        "name": normalize_name(name),
         "project-status": marker,
-        "versions": list(dict.fromkeys(_version(listing) for listing in ordered)),
-        "files": [file_entry(listing) for listing in ordered],
+        "versions": list(dict.fromkeys(_normalize_version(listing) for listing in ordered)),
+        "files": [make_file_entry(listing) for listing in ordered],
     }
 
 
-def file_entry(listing: Listing) -> dict[str, Any]:
+def make_file_entry(listing: Listing) -> dict[str, Any]:
     """One file of a project's page."""
     artifact = listing.artifact
     entry: dict[str, Any] = {
@@ -50,12 +50,12 @@ def file_entry(listing: Listing) -> dict[str, Any]:
         "url": listing.url,
         "hashes": {"sha256": artifact.sha256},
         "size": artifact.size,
-        "upload-time": _time(listing.uploaded_at),
+        "upload-time": _format_time(listing.uploaded_at),
         "yanked": False if listing.yanked is None else listing.yanked or True,
     }
     if artifact.requires_python:
         entry["requires-python"] = artifact.requires_python
-    core = metadata_hashes(listing)
+    core = get_metadata_hashes(listing)
     entry["core-metadata"] = core
     entry["dist-info-metadata"] = core
     if listing.provenance:
@@ -63,7 +63,7 @@ def file_entry(listing: Listing) -> dict[str, Any]:
     return entry
 
 
-def metadata_hashes(listing: Listing) -> dict[str, str] | bool:
+def get_metadata_hashes(listing: Listing) -> dict[str, str] | bool:
     """The hash of the file served at `<url>.metadata` (PEP 658), False for an sdist."""
     import hashlib
 
@@ -72,40 +72,40 @@ def metadata_hashes(listing: Listing) -> dict[str, str] | bool:
     return {"sha256": hashlib.sha256(listing.artifact.metadata).hexdigest()}
 
 
-def project_html(page: dict[str, Any]) -> str:
+def render_project_html(page: dict[str, Any]) -> str:
     """A project's page as HTML, from its JSON value."""
     name = escape(page["name"])
-    lines = [_anchor(file) for file in page["files"]]
+    lines = [_render_anchor(file) for file in page["files"]]
     status = page.get("project-status", {})
-    meta = _meta("pypi:project-status", status.get("status", ""))
-    meta += _meta("pypi:project-status-reason", status.get("reason", ""))
-    return _page(f"Links for {name}", f"<h1>Links for {name}</h1>", lines, meta)
+    meta = _render_meta("pypi:project-status", status.get("status", ""))
+    meta += _render_meta("pypi:project-status-reason", status.get("reason", ""))
+    return _render_page(f"Links for {name}", f"<h1>Links for {name}</h1>", lines, meta)
 
 
-def root_page(names: Iterable[str]) -> dict[str, Any]:
+def make_root_page(names: Iterable[str]) -> dict[str, Any]:
     """The JSON value of the list of projects."""
-    projects = sorted({normalised(name) for name in names})
+    projects = sorted({normalize_name(name) for name in names})
     return {
         "meta": {"api-version": API_VERSION},
         "projects": [{"name": name} for name in projects],
     }
 
 
-def root_html(page: dict[str, Any]) -> str:
+def render_root_html(page: dict[str, Any]) -> str:
     """The list of projects as HTML, from its JSON value."""
     lines = [
         f'<a href="{escape(project["name"])}/">{escape(project["name"])}</a><br>'
         for project in page["projects"]
     ]
-    return _page("Simple index", "", lines)
+    return _render_page("Simple index", "", lines)
 
 
-def to_bytes(value: dict[str, Any]) -> bytes:
+def serialize(value: dict[str, Any]) -> bytes:
     """JSON as it is served: UTF-8, no needless spaces."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _page(title: str, heading: str, lines: Sequence[str], meta: str = "") -> str:
+def _render_page(title: str, heading: str, lines: Sequence[str], meta: str = "") -> str:
     body = "\n".join([heading, *lines] if heading else lines)
     return (
         "<!DOCTYPE html>\n<html>\n<head>\n"
@@ -115,11 +115,11 @@ def _page(title: str, heading: str, lines: Sequence[str], meta: str = "") -> str
     )
 
 
-def _meta(name: str, content: str) -> str:
+def _render_meta(name: str, content: str) -> str:
     return f'<meta name="{name}" content="{escape(content)}">\n' if content else ""
 
 
-def _anchor(file: dict[str, Any]) -> str:
+def _render_anchor(file: dict[str, Any]) -> str:
     """One link. The attributes are those of PEP 503, 592, 658 and 714."""
     attributes = [f'href="{escape(file["url"])}#sha256={file["hashes"]["sha256"]}"']
     if file.get("requires-python"):
@@ -135,18 +135,18 @@ def _anchor(file: dict[str, Any]) -> str:
     return f"<a {' '.join(attributes)}>{escape(file['filename'])}</a><br>"
 
 
-def _time(moment: datetime) -> str:
+def _format_time(moment: datetime) -> str:
     """An ISO 8601 date in UTC with `Z`, with microseconds (PEP 700)."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _version(listing: Listing) -> str:
-    from twofold_build.names import canonical_version
+def _normalize_version(listing: Listing) -> str:
+    from twofold_build.names import canonicalize_version
 
-    return canonical_version(listing.artifact.version)
+    return canonicalize_version(listing.artifact.version)
 
 
-def _order(listing: Listing) -> tuple[Any, str]:
+def _sort_key(listing: Listing) -> tuple[Any, str]:
     from packaging.version import Version
 
     return Version(listing.artifact.version), listing.artifact.filename

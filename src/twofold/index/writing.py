@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 
-def write_changed(path: Path, data: bytes) -> int:
+def write_if_changed(path: Path, data: bytes) -> int:
     """Put `data` under `path` unless it is there already; returns 1 if written, else 0."""
     try:
         if path.stat().st_size == len(data) and path.read_bytes() == data:

@@ -11,37 +11,37 @@ import sys
 from pathlib import Path, PurePosixPath
 
 from twofold.errors import BadFile
-from twofold.formats.conda_reading import open_part
-from twofold.formats.tar_safety import member_problem
-from twofold.install.running import Step, run_in
+from twofold.formats.conda_reader import open_part
+from twofold.formats.tar_safety import find_member_problem
+from twofold.install.test_runner import SmokeStep, run_in_environment
 
 #: More than this under info/test is no test (bytes).
-LARGEST = 16 << 20
+MAX_BYTES = 16 << 20
 
-INSIDE = "info/test/"
+TESTS_PREFIX = "info/test/"
 
 
-def carried_tests(package: Path, folder: Path) -> Path | None:
+def extract_tests(package: Path, folder: Path) -> Path | None:
     """Put the files under info/test into `folder`; None when the package carries none."""
     total = 0
     with open_part(package, "info") as tar:
         for member in tar:
-            if member.kind != "file" or not member.path.startswith(INSIDE):
+            if member.kind != "file" or not member.path.startswith(TESTS_PREFIX):
                 continue
-            problem = member_problem(member)
+            problem = find_member_problem(member)
             if problem:
                 raise BadFile(problem, "build the package again", package.name)
-            data = tar.read(LARGEST)
+            data = tar.read(MAX_BYTES)
             total += len(data)
-            if total > LARGEST:
+            if total > MAX_BYTES:
                 raise BadFile("its tests are larger than 16 MiB", "", package.name)
-            target = folder / PurePosixPath(member.path.removeprefix(INSIDE))
+            target = folder / PurePosixPath(member.path.removeprefix(TESTS_PREFIX))
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
     return folder if folder.is_dir() else None
 
 
-def requirements(tests: Path | None) -> list[str]:
+def read_test_requirements(tests: Path | None) -> list[str]:
     """The MatchSpecs that the tests need beside the package."""
     file = tests / "test_time_dependencies.json" if tests else None
     if file is None or not file.is_file():
@@ -50,7 +50,7 @@ def requirements(tests: Path | None) -> list[str]:
     return [str(spec) for spec in value] if isinstance(value, list) else []
 
 
-def own_tests(python: Path, prefix: Path, tests: Path | None) -> list[Step]:
+def run_package_tests(python: Path, prefix: Path, tests: Path | None) -> list[SmokeStep]:
     """Run the tests in a conda environment, in their own folder."""
     if tests is None:
         return []
@@ -60,6 +60,6 @@ def own_tests(python: Path, prefix: Path, tests: Path | None) -> list[Step]:
     steps = []
     for script, command in scripts.items():
         if (tests / script).is_file():
-            done = run_in([*command, str(tests / script)], python, prefix, tests)
-            steps.append(Step(script, done.returncode == 0, done.stdout + done.stderr))
+            done = run_in_environment([*command, str(tests / script)], python, prefix, tests)
+            steps.append(SmokeStep(script, done.returncode == 0, done.stdout + done.stderr))
     return steps

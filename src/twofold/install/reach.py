@@ -7,10 +7,10 @@ import urllib.request
 from urllib.parse import urljoin
 
 #: Long enough for a slow line, short enough to wait for when there is none (seconds).
-PATIENCE = 5.0
+REACH_TIMEOUT = 5.0
 
 
-def channel_answers(channel: str, timeout: float = PATIENCE) -> bool:
+def is_channel_reachable(channel: str, timeout: float = REACH_TIMEOUT) -> bool:
     """Whether `channel` (a name such as conda-forge, or an address) answers within `timeout`.
 
     py-rattler knows what address a name stands for; any answer below 500 counts, since a channel

@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from twofold.errors import Unreachable
-from twofold.install.logins import Login
+from twofold.install.auth import Login
 
 
 @dataclass(frozen=True)
@@ -27,23 +27,23 @@ class PipSources:
     find_links: tuple[str, ...]
 
 
-def pip_is_here() -> bool:
+def has_pip() -> bool:
     """Whether our own Python has pip."""
     return find_spec("pip") is not None
 
 
 @cache
-def pip_sources() -> PipSources:
+def read_pip_sources() -> PipSources:
     """What `pip config list` says, environment before files; pip's own default index else."""
-    if not pip_is_here():
+    if not has_pip():
         return PipSources((), ())
     settings: dict[str, str] = {}
-    for line in _output("-m", "pip", "config", "list").splitlines():
+    for line in _run_python("-m", "pip", "config", "list").splitlines():
         name, _, value = line.partition("=")
         section, _, key = name.partition(".")
         if section in ("global", "install") or (key and section == ":env:"):
             settings[key.lstrip(".")] = "".join(shlex.split(value))
-    main = settings.get("index-url") or _output(
+    main = settings.get("index-url") or _run_python(
         "-c", "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
     )
     extra = settings.get("extra-index-url", "").split()
@@ -53,9 +53,9 @@ def pip_sources() -> PipSources:
     )
 
 
-def _output(*words: str) -> str:
+def _run_python(*arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, *words], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, *arguments], capture_output=True, text=True, check=False, timeout=60
     )
     return done.stdout if done.returncode == 0 else ""
 
@@ -66,27 +66,29 @@ def has_project(index: str, project: str, login: Login | None = None) -> bool:
     Raises Unreachable when the index does not say yes or no: whether a name is private must
     not be guessed.
     """
-    return _page(index, project, login) is not None
+    return _fetch_page(index, project, login) is not None
 
 
-def links_of(index: str, project: str, login: Login | None = None) -> set[str]:
+def fetch_links(index: str, project: str, login: Login | None = None) -> set[str]:
     """The addresses of a project's files, as its page on the index links them; none without one.
 
     Unquoted: pip quotes what the page does not (`+`). Files may lie anywhere: beside the index
     (devpi), or on another host (PyPI). Raises Unreachable.
     """
-    text = _page(index, project, login) or ""
+    text = _fetch_page(index, project, login) or ""
     found = (html.unescape(link) for link in re.findall(r"""href\s*=\s*["']([^"']+)""", text, re.I))
-    return {unquote(urldefrag(urljoin(_address(index, project), link)).url) for link in found}
+    return {
+        unquote(urldefrag(urljoin(_make_project_url(index, project), link)).url) for link in found
+    }
 
 
-def _address(index: str, project: str) -> str:
+def _make_project_url(index: str, project: str) -> str:
     return f"{index.rstrip('/')}/{re.sub(r'[-_.]+', '-', project).lower()}/"
 
 
-def _page(index: str, project: str, login: Login | None) -> str | None:
+def _fetch_page(index: str, project: str, login: Login | None) -> str | None:
     """The HTML page of a project; None where the index does not have it."""
-    address = _address(index, project)
+    address = _make_project_url(index, project)
     if address.startswith("file:"):
         folder = Path(urllib.request.url2pathname(urlsplit(address).path))
         page = folder / "index.html"

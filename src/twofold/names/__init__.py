@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import re
 
-from twofold.names.files import (
+from twofold.names.conda_forge import find_on_conda_forge
+from twofold.names.filenames import (
     CondaName,
     SdistName,
     WheelName,
-    conda_file_name,
     expand_tags,
-    sdist_name,
-    wheel_name,
+    parse_conda_name,
+    parse_sdist_name,
+    parse_wheel_name,
 )
-from twofold.names.known import known_on_conda_forge
-from twofold_build.names import file_name, is_name, normalised
+from twofold_build.names import escape_for_filename, is_name, normalize_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,16 +29,16 @@ __all__ = [
     "CondaName",
     "SdistName",
     "WheelName",
-    "conda_file_name",
-    "conda_name",
+    "escape_for_filename",
     "expand_tags",
-    "file_name",
+    "find_on_conda_forge",
     "is_conda_name",
     "is_name",
-    "known_on_conda_forge",
-    "normalised",
-    "sdist_name",
-    "wheel_name",
+    "normalize_name",
+    "parse_conda_name",
+    "parse_sdist_name",
+    "parse_wheel_name",
+    "to_conda_name",
 ]
 
 _CONDA_NAME = r"[a-z0-9_][a-z0-9_.-]*"
@@ -49,15 +49,15 @@ def is_conda_name(name: str) -> bool:
     return len(name) <= 128 and re.fullmatch(_CONDA_NAME, name) is not None
 
 
-def conda_name(written: str, at_hand: Mapping[str, str] | None = None) -> str:
+def to_conda_name(written: str, local_names: Mapping[str, str] | None = None) -> str:
     """The conda name of the project that PyPI knows as `written`.
 
     In this order: the name of a package at hand (`at_hand`: normalised PyPI name -> conda
     name; the set being converted, the channel, what the user's settings say), conda-forge's
     name for it, the name as its author wrote it, in lower case.
     """
-    key = normalised(written)
-    if at_hand and key in at_hand:
-        return at_hand[key]
-    known = known_on_conda_forge(key)
+    key = normalize_name(written)
+    if local_names and key in local_names:
+        return local_names[key]
+    known = find_on_conda_forge(key)
     return known.conda if known is not None else written.lower()

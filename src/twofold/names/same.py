@@ -9,18 +9,18 @@ _FOLDER = Path(__file__).parent
 
 
 @cache
-def same_in_both() -> frozenset[str]:
+def load_same_names() -> frozenset[str]:
     """Normalised PyPI names that conda-forge has under the same name and that are imported so."""
-    return frozenset(_lines("conda_forge_same.txt"))
+    return frozenset(_read_lines("conda_forge_same.txt"))
 
 
 @cache
-def too_on_conda_forge() -> dict[str, str]:
+def load_further_names() -> dict[str, str]:
     """Normalised PyPI name -> import name, of projects that conda-forge has under the same name."""
-    pairs = (line.partition(" ") for line in _lines("conda_forge_too.txt"))
+    pairs = (line.partition(" ") for line in _read_lines("conda_forge_too.txt"))
     return {name: imported or name.replace("-", "_") for name, _, imported in pairs}
 
 
-def _lines(filename: str) -> list[str]:
+def _read_lines(filename: str) -> list[str]:
     lines = (_FOLDER / filename).read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith("#")]

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from twofold.new.start import NewProject, start
+from twofold.new.start import NewProject, start_project
 
-__all__ = ["NewProject", "start"]
+__all__ = ["NewProject", "start_project"]

@@ -22,47 +22,49 @@ _TEXTS = {
 }
 
 
-def project_files(wish: NewProject) -> dict[str, str]:
+def render_files(project: NewProject) -> dict[str, str]:
     """Path below the project's folder -> text."""
-    package = f"src/{wish.module}" if wish.layout == "src" else wish.module
+    package = f"src/{project.module}" if project.layout == "src" else project.module
     return {
-        "pyproject.toml": _pyproject(wish),
-        "README.md": _readme(wish),
-        "LICENSE": licence_text(wish),
+        "pyproject.toml": _render_pyproject(project),
+        "README.md": _render_readme(project),
+        "LICENSE": read_license_text(project),
         ".gitignore": _GITIGNORE,
-        f"{package}/__init__.py": _init(wish),
-        f"{package}/module1.py": _MODULE1_NUMPY if _uses_numpy(wish) else _MODULE1,
+        f"{package}/__init__.py": _render_init(project),
+        f"{package}/module1.py": _MODULE1_NUMPY if _uses_numpy(project) else _MODULE1,
         f"{package}/module2.py": _MODULE2,
         f"{package}/py.typed": "",
-        f"tests/test_{wish.module}.py": _tests(wish),
+        f"tests/test_{project.module}.py": _render_tests(project),
     }
 
 
-def licence_text(wish: NewProject) -> str:
+def read_license_text(project: NewProject) -> str:
     """The licence's text, or the identifier and a remark when the text is not shipped."""
-    expression, _ = names.canonical_licence(wish.license)
+    expression, _ = names.canonicalize_license(project.license)
     file = resources("twofold.new") / "licences" / f"{_TEXTS.get(expression, expression)}.txt"
     if file.is_file():
         text = file.read_text(encoding="utf-8")
-        holder = f"the {wish.name} authors"
-        return text.replace("{year}", str(wish.year)).replace("{holder}", holder)
+        holder = f"the {project.name} authors"
+        return text.replace("{year}", str(project.year)).replace("{holder}", holder)
     return (
         f"SPDX-License-Identifier: {expression}\n\n"
-        f"Copyright (c) {wish.year} the {wish.name} authors\n\n"
+        f"Copyright (c) {project.year} the {project.name} authors\n\n"
         "The text of this licence is not shipped with twofold. Put it here: the identifier is\n"
         "listed at spdx.org/licenses.\n"
     )
 
 
-def _uses_numpy(wish: NewProject) -> bool:
-    return any(re.match(r"numpy(?![A-Za-z0-9._-])", dep.strip(), re.I) for dep in wish.dependencies)
+def _uses_numpy(project: NewProject) -> bool:
+    return any(
+        re.match(r"numpy(?![A-Za-z0-9._-])", dep.strip(), re.I) for dep in project.dependencies
+    )
 
 
-def _pyproject(wish: NewProject) -> str:
-    expression, _ = names.canonical_licence(wish.license)
+def _render_pyproject(project: NewProject) -> str:
+    expression, _ = names.canonicalize_license(project.license)
     dependencies = "[]"
-    if wish.dependencies:
-        lines = "".join(f"    {_quoted(dependency)},\n" for dependency in wish.dependencies)
+    if project.dependencies:
+        lines = "".join(f"    {_quote(dependency)},\n" for dependency in project.dependencies)
         dependencies = f"[\n{lines}]"
     return f"""\
 [build-system]
@@ -70,11 +72,11 @@ requires = ["twofold-build>=0.1"]
 build-backend = "twofold_build"
 
 [project]
-name = {_quoted(wish.name)}
+name = {_quote(project.name)}
 version = "1.0.0"
-description = "What {wish.name} is for, in one line"
+description = "What {project.name} is for, in one line"
 readme = "README.md"
-license = {_quoted(expression)}
+license = {_quote(expression)}
 license-files = ["LICENSE"]
 requires-python = ">=3.11"
 dependencies = {dependencies}
@@ -87,26 +89,26 @@ include = ["tests/**"]
 
 [tool.pytest.ini_options]
 testpaths = ["tests"]
-pythonpath = ["{"src" if wish.layout == "src" else "."}"]
+pythonpath = ["{"src" if project.layout == "src" else "."}"]
 """
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
-def _readme(wish: NewProject) -> str:
+def _render_readme(project: NewProject) -> str:
     return f"""\
-# {wish.name}
+# {project.name}
 
-What {wish.name} is for, in one line.
+What {project.name} is for, in one line.
 
 ```python
-import {wish.module}
+import {project.module}
 
-{wish.module}.function1([1, 2, 3])
-{wish.module}.Class2("you").greet()
+{project.module}.function1([1, 2, 3])
+{project.module}.Class2("you").greet()
 ```
 
 ## Working on it
@@ -119,9 +121,9 @@ twofold publish --to URL  # upload them
 """
 
 
-def _init(wish: NewProject) -> str:
+def _render_init(project: NewProject) -> str:
     return f'''\
-"""What {wish.name} is for, in one line."""
+"""What {project.name} is for, in one line."""
 
 from .module1 import Class1, function1
 from .module2 import Class2, function2
@@ -130,27 +132,27 @@ __all__ = ["Class1", "Class2", "function1", "function2"]
 '''
 
 
-def _tests(wish: NewProject) -> str:
+def _render_tests(project: NewProject) -> str:
     return f"""\
-import {wish.module}
+import {project.module}
 
 
 def test_function1_gives_the_mean() -> None:
-    assert {wish.module}.function1() == 2.0
-    assert {wish.module}.function1([1, 2, 6]) == 3.0
+    assert {project.module}.function1() == 2.0
+    assert {project.module}.function1([1, 2, 6]) == 3.0
 
 
 def test_class1_keeps_what_it_is_given() -> None:
-    first = {wish.module}.Class1([1, 2, 6])
+    first = {project.module}.Class1([1, 2, 6])
     assert first.mean() == 3.0
 
 
 def test_function2_greets() -> None:
-    assert {wish.module}.function2("you") == "Hello, you!"
+    assert {project.module}.function2("you") == "Hello, you!"
 
 
 def test_class2_greets_by_name() -> None:
-    assert {wish.module}.Class2("you").greet() == "Hello, you!"
+    assert {project.module}.Class2("you").greet() == "Hello, you!"
 """
 
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
-from twofold.new.files import project_files
+from twofold.new.files import render_files
 from twofold_build import names
 
 LAYOUTS = ("src", "flat")
 #: Names that Windows keeps for devices: no folder can have them there.
-_DEVICES = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10))}
+_DEVICE_NAMES = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10))}
 
 
 @dataclass(frozen=True)
@@ -34,25 +34,25 @@ class NewProject:
     @property
     def module(self) -> str:
         """The name it is imported by."""
-        return names.file_name(self.name)
+        return names.escape_for_filename(self.name)
 
 
-def start(wish: NewProject) -> list[Path]:
+def start_project(project: NewProject) -> list[Path]:
     """Write the project into `wish.folder` and return the files made, sorted.
 
     Everything is written into a folder beside and moved into place at the end: after a kill
     there is the whole project or none. Raises ProjectErrors with everything that is wrong.
     """
-    problems = [*_name_problems(wish), *_other_problems(wish)]
+    problems = [*_find_name_problems(project), *_find_other_problems(project)]
     if problems:
         raise ProjectErrors(problems)
-    files = project_files(wish)
-    _move_into_place(wish.folder, files)
-    return [wish.folder / path for path in sorted(files)]
+    files = render_files(project)
+    _move_into_place(project.folder, files)
+    return [project.folder / path for path in sorted(files)]
 
 
-def _name_problems(wish: NewProject) -> list[Problem]:
-    name, module = wish.name, wish.module
+def _find_name_problems(project: NewProject) -> list[Problem]:
+    name, module = project.name, project.module
     if not names.is_name(name):
         plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-_.")
         return [
@@ -78,17 +78,17 @@ def _name_problems(wish: NewProject) -> list[Problem]:
                 f"'{module}' is a module of Python's standard library, which it would hide", other
             )
         ]
-    if module in _DEVICES:
+    if module in _DEVICE_NAMES:
         return [Problem(f"'{module}' is the name of a device on Windows", other)]
     if module in ("tests", "src", "dist", "build", "docs"):
         return [Problem(f"'{module}' is the name of a folder that projects have", other)]
     return []
 
 
-def _other_problems(wish: NewProject) -> list[Problem]:
+def _find_other_problems(project: NewProject) -> list[Problem]:
     problems = []
-    for dependency in wish.dependencies:
-        wrong = names.requirement_problem(dependency)
+    for dependency in project.dependencies:
+        wrong = names.find_requirement_problem(dependency)
         if wrong:
             problems.append(
                 Problem(
@@ -97,24 +97,24 @@ def _other_problems(wish: NewProject) -> list[Problem]:
                     "--dep",
                 )
             )
-        elif names.normalised(re.split(r"[^A-Za-z0-9._-]", dependency.strip())[0]) == (
-            names.normalised(wish.name)
+        elif names.normalize_name(re.split(r"[^A-Za-z0-9._-]", dependency.strip())[0]) == (
+            names.normalize_name(project.name)
         ):
             problems.append(Problem("a project cannot depend on itself", "leave it out", "--dep"))
-    _, wrong = names.canonical_licence(wish.license)
+    _, wrong = names.canonicalize_license(project.license)
     if wrong:
         problems.append(
             Problem(
-                f"'{wish.license}' is not an SPDX licence expression",
-                names.licence_hint(wish.license),
+                f"'{project.license}' is not an SPDX licence expression",
+                names.suggest_license(project.license),
                 "--license",
             )
         )
-    if wish.folder.exists() and (not wish.folder.is_dir() or any(wish.folder.iterdir())):
+    if project.folder.exists() and (not project.folder.is_dir() or any(project.folder.iterdir())):
         problems.append(
             Problem(
-                f"{wish.folder} is there already"
-                + (" and is not empty" if wish.folder.is_dir() else " and is a file"),
+                f"{project.folder} is there already"
+                + (" and is not empty" if project.folder.is_dir() else " and is a file"),
                 "choose another folder with --path, or adopt what is there with 'twofold init'",
             )
         )
@@ -135,7 +135,7 @@ def _move_into_place(folder: Path, files: dict[str, str]) -> None:
         if is_there:
             _move_each(draft, folder)
             return
-        draft.chmod(0o777 & ~_umask())
+        draft.chmod(0o777 & ~_read_umask())
         try:
             draft.replace(folder)
         except OSError as error:
@@ -160,7 +160,7 @@ def _move_each(draft: Path, folder: Path) -> None:
         raise
 
 
-def _umask() -> int:
+def _read_umask() -> int:
     """The process's umask, which can only be read by setting it."""
     mask = os.umask(0o022)
     os.umask(mask)

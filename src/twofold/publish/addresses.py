@@ -15,10 +15,10 @@ from twofold.publish.secret import Secret
 _CONDA_TOKEN = re.compile(r"^/t/([^/]+)(?=/[^/])")
 
 
-_CONDA_TOKEN_INSIDE = re.compile(r"/t/[^/]+(?=/)")
+_CONDA_TOKEN_ANYWHERE = re.compile(r"/t/[^/]+(?=/)")
 
 
-class Bare(NamedTuple):
+class SplitUrl(NamedTuple):
     """An address without its login, and the login; `secret` is None where there was none.
 
     `in_path` says that it stood there in conda's way.
@@ -30,14 +30,14 @@ class Bare(NamedTuple):
     in_path: bool = False
 
 
-def without_login(url: str) -> Bare:
+def split_login(url: str) -> SplitUrl:
     """Take `user:password@` and conda's `/t/TOKEN` out of an address.
 
     What is left may be shown, kept in the journal and compared.
     """
-    parts = _parts(url)
+    parts = _parse_url(url)
     if not parts.netloc:  # a folder
-        return Bare(url, "", None)
+        return SplitUrl(url, "", None)
     path, secret = parts.path, Secret(unquote(parts.password)) if parts.password else None
     token = _CONDA_TOKEN.match(path)
     if token:
@@ -45,52 +45,52 @@ def without_login(url: str) -> Bare:
     host = parts.netloc.rpartition("@")[2]
     bare = urlunsplit((parts.scheme, host, path, parts.query, ""))
     in_path = token is not None and not parts.password
-    return Bare(bare, unquote(parts.username or ""), secret, in_path)
+    return SplitUrl(bare, unquote(parts.username or ""), secret, in_path)
 
 
-def _parts(url: str) -> SplitResult:
+def _parse_url(url: str) -> SplitResult:
     """An address taken apart; raises TwofoldError for what is none."""
     try:
         parts = urlsplit(url)
         _ = parts.port, parts.hostname
     except ValueError:
         raise TwofoldError(
-            f"{shown(url)} is no address", "write it as https://host/channel"
+            f"{redact_url(url)} is no address", "write it as https://host/channel"
         ) from None
     return parts
 
 
-def shown(url: str) -> str:
+def redact_url(url: str) -> str:
     """An address without user, password, token and query, for messages."""
     try:
         parts = urlsplit(url)
     except ValueError:  # a bracket that is not closed; what stands before an @ may be a password
-        return re.sub(r"//.*@", "//", _CONDA_TOKEN_INSIDE.sub("/t/***", url.partition("?")[0]))
+        return re.sub(r"//.*@", "//", _CONDA_TOKEN_ANYWHERE.sub("/t/***", url.partition("?")[0]))
     host = parts.netloc.rpartition("@")[2]
     path = _CONDA_TOKEN.sub("/t/***", parts.path)
     return urlunsplit((parts.scheme, host, path, "", ""))
 
 
-def may_have_login_of(url: str, home: str) -> bool:
+def can_share_login(url: str, home: str) -> bool:
     """Whether an address may get the login that is for another one: it is on the same server, and
     no longer in the clear than that."""
     there, here = urlsplit(url), urlsplit(home)
-    if (there.hostname, _port(there)) == (here.hostname, _port(here)):
+    if (there.hostname, _effective_port(there)) == (here.hostname, _effective_port(here)):
         return there.scheme == here.scheme
     # http://host, where whoever answers sends everybody on to https://host
     return there.netloc == here.netloc and (here.scheme, there.scheme) == ("http", "https")
 
 
-def _port(parts: SplitResult) -> int | None:
+def _effective_port(parts: SplitResult) -> int | None:
     return parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
-def on_loopback(url: str) -> bool:
+def is_on_loopback(url: str) -> bool:
     """Whether an address leads to this machine alone; for s3:// its endpoint is looked at."""
     parts = urlsplit(url)
     if parts.scheme == "s3":
         endpoint = parse_qs(parts.query).get("endpoint", [os.environ.get("AWS_ENDPOINT_URL", "")])
-        return on_loopback(endpoint[0]) if endpoint[0] else False
+        return is_on_loopback(endpoint[0]) if endpoint[0] else False
     host = parts.hostname or ""
     if host == "localhost" or host.endswith(".localhost"):
         return True

@@ -22,7 +22,7 @@ class Credentials:
     source: str = ""
 
 
-class Header(AuthBase):
+class HeaderAuth(AuthBase):
     """Sets one header, or none; being given explicitly, it also keeps ~/.netrc out."""
 
     def __init__(self, name: str = "", value: str = "") -> None:
@@ -34,11 +34,11 @@ class Header(AuthBase):
         return request
 
 
-def basic(credentials: Credentials, default_user: str = "__token__") -> AuthBase:
+def basic_auth(credentials: Credentials, default_user: str = "__token__") -> AuthBase:
     """HTTP Basic, UTF-8, for indexes with the legacy API."""
     user = credentials.user or default_user
     return requests.auth.HTTPBasicAuth(user.encode(), credentials.secret.reveal().encode())
 
 
-def bearer(credentials: Credentials) -> AuthBase:
-    return Header("Authorization", f"Bearer {credentials.secret.reveal()}")
+def bearer_auth(credentials: Credentials) -> AuthBase:
+    return HeaderAuth("Authorization", f"Bearer {credentials.secret.reveal()}")

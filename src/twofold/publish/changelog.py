@@ -44,34 +44,34 @@ class _Heading:
     text: str
     mark: str
 
-    def says(self, version: str) -> bool:
-        return any(_same(found, version) for found in VERSION.findall(self.text))
+    def has_version(self, version: str) -> bool:
+        return any(_is_same_version(found, version) for found in VERSION.findall(self.text))
 
-    def ends(self, other: _Heading) -> bool:
+    def is_end_of(self, other: _Heading) -> bool:
         """Whether this title ends the entry of the other one before it."""
         if self.mark[:1] == other.mark[:1] == "#":
             return len(self.mark) <= len(other.mark)
         return self.mark == other.mark or PLAIN.match(self.text) is not None
 
 
-def changelog_problem(root: Path, version: str) -> Problem | None:
+def find_changelog_problem(root: Path, version: str) -> Problem | None:
     """A problem when there is a changelog without an entry for the version, or with an empty one.
 
     A project without a changelog has no problem.
     """
-    file = _find(root)
+    file = _find_changelog(root)
     if file is None:
         return None
     lines = file.read_text("utf-8", errors="replace").splitlines()
-    headings = list(_headings(lines))
+    headings = list(_find_headings(lines))
     for number, heading in enumerate(headings):
-        if not heading.says(version):
+        if not heading.has_version(version):
             continue
         where = f"{file.name}:{heading.line + 1}"
         if re.search(r"unreleased", heading.text, re.I):
             return Problem(f"{version} is still marked unreleased", "write its date there", where)
         after = headings[number + 1 :]
-        end = next((other.line for other in after if other.ends(heading)), len(lines))
+        end = next((other.line for other in after if other.is_end_of(heading)), len(lines))
         titles = {other.line for other in after}
         if not any(_is_text(lines[n]) for n in range(heading.line + 1, end) if n not in titles):
             return Problem(f"the entry for {version} is empty", "say what changed", where)
@@ -80,7 +80,7 @@ def changelog_problem(root: Path, version: str) -> Problem | None:
     return Problem(f"it has no entry for {version}", hint, file.name)
 
 
-def _headings(lines: Sequence[str]) -> Iterator[_Heading]:
+def _find_headings(lines: Sequence[str]) -> Iterator[_Heading]:
     for number, line in enumerate(lines):
         below = lines[number + 1].strip() if number + 1 < len(lines) else ""
         marked = MARKED.match(line)
@@ -99,14 +99,14 @@ def _is_text(line: str) -> bool:
     return bool(bare) and not UNDERLINE.fullmatch(bare) and not LINK.match(bare)
 
 
-def _same(found: str, version: str) -> bool:
+def _is_same_version(found: str, version: str) -> bool:
     try:
         return Version(found.rstrip(".")) == Version(version)
     except InvalidVersion:
         return False
 
 
-def _find(root: Path) -> Path | None:
+def _find_changelog(root: Path) -> Path | None:
     for path in sorted(root.iterdir()):
         if path.stem.upper() in NAMES and path.suffix.lower() in ENDINGS and path.is_file():
             return path

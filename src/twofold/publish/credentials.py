@@ -21,24 +21,24 @@ from functools import partial
 
 from twofold.errors import TwofoldError
 from twofold.publish.authentication import Credentials
-from twofold.publish.configuration import TargetSettings
+from twofold.publish.config import TargetSettings
+from twofold.publish.external_config import read_anaconda_token
 from twofold.publish.keyrings import (
-    forget_in_keyring,
-    keep_in_keyring,
-    kept_in_keyring,
-    login_in_keyring,
+    delete_keyring_password,
+    read_keyring_login,
+    read_keyring_password,
+    save_keyring_password,
 )
-from twofold.publish.known_places import anaconda_client_token
 from twofold.publish.secret import Secret
 
 #: The keyring's service begins with this, so that twofold's entries are told from others'.
 SERVICE = "twofold"
 
 #: The kinds that twine uploads to.
-LEGACY = ("pypi", "legacy")
+TWINE_KINDS = ("pypi", "legacy")
 
 
-def environment_name(target: str) -> str:
+def get_token_variable(target: str) -> str:
     """`TWOFOLD_TOKEN_LAB` for a target called `lab`."""
     return "TWOFOLD_TOKEN_" + re.sub(r"[^A-Z0-9]+", "_", target.upper()).strip("_")
 
@@ -53,111 +53,117 @@ def find_credentials(
     kind that tool knows.
     """
     places = (
-        _from_address,
-        partial(_from_environment, others=others),
-        _from_keyring,
-        _from_configuration,
-        _from_twines_keyring,
-        _from_anaconda_client,
+        _read_address,
+        partial(_read_environment, others=others),
+        _read_keyring,
+        _read_configuration,
+        _read_twine_keyring,
+        _read_anaconda_client,
     )
     return next((found for place in places if (found := place(target)) is not None), None)
 
 
-def usable(settings: TargetSettings, found: Credentials) -> Credentials:
+def clean_credentials(settings: TargetSettings, credentials: Credentials) -> Credentials:
     """The credentials as they can be sent: without the line break that files and CI's settings end
     in, and, where they go into a header as they are, in its letters.
 
     Raises TwofoldError, which names the source and never the token, for what cannot be one.
     """
-    is_encoded = settings.kind in LEGACY or (settings.kind == "artifactory" and found.user)
-    text = found.secret.reveal().strip("\r\n") if found.user else found.secret.reveal().strip()
+    is_encoded = settings.kind in TWINE_KINDS or (
+        settings.kind == "artifactory" and credentials.user
+    )
+    text = (
+        credentials.secret.reveal().strip("\r\n")
+        if credentials.user
+        else credentials.secret.reveal().strip()
+    )
     if not text:
-        raise TwofoldError(f"the token from {found.source} is blank", "set it, or remove it")
+        raise TwofoldError(f"the token from {credentials.source} is blank", "set it, or remove it")
     if not is_encoded and not (text.isascii() and text.isprintable() and " " not in text):
         raise TwofoldError(
-            f"the token from {found.source} cannot be one: it holds a space, a line break or a "
-            "letter that no token has",
+            f"the token from {credentials.source} cannot be one: it holds a space, a line break "
+            "or a letter that no token has",
             "put it there again, alone and whole",
         )
-    return replace(found, secret=Secret(text))
+    return replace(credentials, secret=Secret(text))
 
 
-def _from_address(target: TargetSettings) -> Credentials | None:
-    return _from_configuration(target) if target.token_source == "the address" else None
+def _read_address(target: TargetSettings) -> Credentials | None:
+    return _read_configuration(target) if target.token_source == "the address" else None
 
 
-def _from_environment(
+def _read_environment(
     target: TargetSettings, others: Sequence[TargetSettings]
 ) -> Credentials | None:
-    names = [environment_name(target.name), target.token_env]
+    names = [get_token_variable(target.name), target.token_env]
     is_registry = target.kind == "registry"
-    if not others or (is_registry and not _any_of(others, ("registry",))):
+    if not others or (is_registry and not _has_kind(others, ("registry",))):
         names.append("TWOFOLD_TOKEN")
-    if target.kind == "anaconda" and not _any_of(others, ("anaconda",)):
+    if target.kind == "anaconda" and not _has_kind(others, ("anaconda",)):
         names += ["BINSTAR_API_TOKEN", "ANACONDA_API_TOKEN"]
     for name in filter(None, names):
         if os.environ.get(name):
-            user = _user(target, others)
+            user = _choose_user(target, others)
             return Credentials(Secret(os.environ[name]), user, f"the environment ({name})")
-    if _may_use_twines(target, others) and os.environ.get("TWINE_PASSWORD"):
+    if _can_use_twine(target, others) and os.environ.get("TWINE_PASSWORD"):
         secret = Secret(os.environ["TWINE_PASSWORD"])
-        return Credentials(secret, _user(target, others), "the environment (TWINE_PASSWORD)")
+        return Credentials(secret, _choose_user(target, others), "the environment (TWINE_PASSWORD)")
     return None
 
 
-def _any_of(targets: Sequence[TargetSettings], kinds: Sequence[str]) -> bool:
+def _has_kind(targets: Sequence[TargetSettings], kinds: Sequence[str]) -> bool:
     return any(target.kind in kinds for target in targets)
 
 
-def _may_use_twines(target: TargetSettings, others: Sequence[TargetSettings]) -> bool:
-    return target.kind in LEGACY and not _any_of(others, LEGACY)
+def _can_use_twine(target: TargetSettings, others: Sequence[TargetSettings]) -> bool:
+    return target.kind in TWINE_KINDS and not _has_kind(others, TWINE_KINDS)
 
 
-def _user(target: TargetSettings, others: Sequence[TargetSettings]) -> str | None:
+def _choose_user(target: TargetSettings, others: Sequence[TargetSettings]) -> str | None:
     """The user to go with a secret of the environment."""
-    twines = os.environ.get("TWINE_USERNAME", "") if _may_use_twines(target, others) else ""
+    twines = os.environ.get("TWINE_USERNAME", "") if _can_use_twine(target, others) else ""
     return twines or target.user or None
 
 
-def _from_keyring(target: TargetSettings) -> Credentials | None:
-    token = kept_in_keyring(*_entry(target.url, ""))
+def _read_keyring(target: TargetSettings) -> Credentials | None:
+    token = read_keyring_password(*_keyring_entry(target.url, ""))
     return Credentials(token, target.user or None, "the keyring") if token else None
 
 
-def _from_twines_keyring(target: TargetSettings) -> Credentials | None:
-    if target.kind not in LEGACY:
+def _read_twine_keyring(target: TargetSettings) -> Credentials | None:
+    if target.kind not in TWINE_KINDS:
         return None
     for address in (target.url, target.url.rstrip("/")):  # twine keeps what .pypirc says
-        found = login_in_keyring(address, target.user or None)
+        found = read_keyring_login(address, target.user or None)
         if found is not None:
             user, password = found
             return Credentials(password, user, "the keyring (twine's)")
     return None
 
 
-def _from_anaconda_client(target: TargetSettings) -> Credentials | None:
+def _read_anaconda_client(target: TargetSettings) -> Credentials | None:
     if target.kind != "anaconda":
         return None
-    token = anaconda_client_token(target.url)
+    token = read_anaconda_token(target.url)
     return Credentials(Secret(token), None, "anaconda-client's login") if token else None
 
 
-def _from_configuration(target: TargetSettings) -> Credentials | None:
+def _read_configuration(target: TargetSettings) -> Credentials | None:
     if target.token is None:
         return None
     return Credentials(target.token, target.user or None, target.token_source)
 
 
-def _entry(url: str, user: str) -> tuple[str, str]:
+def _keyring_entry(url: str, user: str) -> tuple[str, str]:
     """The keyring's service and name: twine's own place when there is a user."""
     return (url, user) if user else (f"{SERVICE}:{url}", "token")
 
 
 def store_in_keyring(url: str, token: Secret, user: str = "") -> bool:
     """Keep a target's token in the keyring; False when there is no keyring that can."""
-    return keep_in_keyring(*_entry(url, user), token)
+    return save_keyring_password(*_keyring_entry(url, user), token)
 
 
 def remove_from_keyring(url: str, user: str = "") -> bool:
     """Remove a target's token from the keyring; whether there was one."""
-    return forget_in_keyring(*_entry(url, user))
+    return delete_keyring_password(*_keyring_entry(url, user))

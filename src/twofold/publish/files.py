@@ -11,11 +11,11 @@ from typing import Any
 
 from twofold.artifact import Artifact
 from twofold.errors import TwofoldError
-from twofold.formats.opening import read
-from twofold.publish.attestations import attestations_beside, is_attestation
+from twofold.formats.reader import read_artifact
+from twofold.publish.attestations import find_attestations, is_attestation
 
 #: What `twofold build` leaves behind: which files it made last, with their hashes.
-RECORD = Path("dist", ".twofold-build.json")
+BUILD_MANIFEST = Path("dist", ".twofold-build.json")
 
 
 @dataclass(frozen=True)
@@ -30,28 +30,28 @@ class ReleaseFile:
         return self.artifact.filename
 
 
-def release_files(given: Sequence[Path], project: Path) -> list[ReleaseFile]:
+def find_release_files(named: Sequence[Path], project: Path) -> list[ReleaseFile]:
     """The files named, or those of the project's last build; PyPI's kinds before conda's.
 
     Conda packages come after the wheel they were made from, so that whoever sees a release on
     the conda side can get it on the other side as well. Raises TwofoldError for files that are
     missing, changed since the build, or not what their name says (BadFile).
     """
-    paths = _named(given) if given else last_build(project)
-    found = [_with_attestations(read(path)) for path in paths]
-    return sorted(found, key=lambda file: (_turn(file.artifact), file.name))
+    paths = _check_named(named) if named else read_last_build(project)
+    found = [_add_attestations(read_artifact(path)) for path in paths]
+    return sorted(found, key=lambda file: (_sort_rank(file.artifact), file.name))
 
 
-def _with_attestations(artifact: Artifact) -> ReleaseFile:
-    beside = attestations_beside(artifact.path, is_conda=artifact.kind.is_conda)
+def _add_attestations(artifact: Artifact) -> ReleaseFile:
+    beside = find_attestations(artifact.path, is_conda=artifact.kind.is_conda)
     return ReleaseFile(artifact, beside)
 
 
-def _turn(artifact: Artifact) -> int:
+def _sort_rank(artifact: Artifact) -> int:
     return ["wheel", "sdist", "conda", "tar.bz2"].index(artifact.kind.value)
 
 
-def _named(given: Sequence[Path]) -> list[Path]:
+def _check_named(given: Sequence[Path]) -> list[Path]:
     """The files, each once; attestations named among them (`dist/*`) belong to their files."""
     paths = [p for p in dict.fromkeys(given) if not is_attestation(p)]
     missing = [p for p in paths if not p.is_file()]
@@ -65,15 +65,15 @@ def _named(given: Sequence[Path]) -> list[Path]:
     return paths
 
 
-def last_build(project: Path) -> list[Path]:
+def read_last_build(project: Path) -> list[Path]:
     """What the last `twofold build` of a project made, every file still as it was built."""
-    record = project / RECORD
+    record = project / BUILD_MANIFEST
     if not record.is_file():
         raise TwofoldError(
-            f"{project} has not been built ({RECORD.as_posix()} is not there)",
+            f"{project} has not been built ({BUILD_MANIFEST.as_posix()} is not there)",
             "run twofold build first, or name the files, as in dist/*",
         )
-    entries = _entries(record)
+    entries = _read_entries(record)
     paths = []
     for entry in entries:
         path = project / entry["path"]
@@ -93,7 +93,7 @@ def last_build(project: Path) -> list[Path]:
     return paths
 
 
-def _entries(record: Path) -> list[dict[str, Any]]:
+def _read_entries(record: Path) -> list[dict[str, Any]]:
     try:
         value = json.loads(record.read_text("utf-8"))
         entries = [dict(entry) for entry in value["artifacts"]]

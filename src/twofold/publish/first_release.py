@@ -10,17 +10,17 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from twofold.names import normalised
-from twofold.names.same import too_on_conda_forge
-from twofold.publish.configuration import TargetSettings
+from twofold.names import normalize_name
+from twofold.names.same import load_further_names
+from twofold.publish.config import TargetSettings
+from twofold.publish.connect import connect
 from twofold.publish.credentials import find_credentials
-from twofold.publish.failures import Patience
-from twofold.publish.known_places import is_test_pypi
-from twofold.publish.open import open_with
+from twofold.publish.external_config import is_test_pypi
+from twofold.publish.failures import RetryPolicy
 from twofold.publish.targets.legacy import LegacyIndex
+from twofold.publish.targets.lookup import fetch_files
 from twofold.publish.targets.protocol import Target
 from twofold.publish.targets.registry import TwofoldRegistry
-from twofold.publish.targets.simple_index import files_of
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class NameReport:
     target: str
     name: str
     files: int
-    close: tuple[str, ...] = ()
+    similar_names: tuple[str, ...] = ()
     service: str = ""
 
     @property
     def is_new(self) -> bool:
         return self.files == 0
 
-    def notes(self, *, is_first: bool = True) -> list[str]:
+    def describe(self, *, is_first: bool = True) -> list[str]:
         """Sentences for the user; none when there is nothing to say.
 
         `is_first` says that this project is not known to have been released: then a name that is
@@ -52,17 +52,17 @@ class NameReport:
                 f"'{self.name}' is at {self.target} already ({self.files} files): "
                 "if it is not your project, choose another name"
             )
-        elif self.is_new and self.close:
+        elif self.is_new and self.similar_names:
             told.append(
                 f"'{self.name}' is new at {self.target} and very close to "
-                f"{', '.join(self.close)}: it may be refused; choose a name further off"
+                f"{', '.join(self.similar_names)}: it may be refused; choose a name further off"
             )
         return told
 
 
-def confusable(name: str) -> str:
+def get_confusable_form(name: str) -> str:
     """The form in which PyPI compares names: what is equal here cannot stand side by side."""
-    bare = re.sub(r"[-_.]", "", normalised(name))
+    bare = re.sub(r"[-_.]", "", normalize_name(name))
     return bare.replace("0", "o").replace("1", "l").replace("i", "l")
 
 
@@ -72,20 +72,20 @@ def report_name(target: Target, name: str) -> NameReport | None:
     if not isinstance(index, LegacyIndex) or not index.settings.index:
         return None
     here = target.settings.name
-    found = files_of(index.http, index.settings.index, name, index.auth)
+    found = fetch_files(index.http, index.settings.index, name, index.auth)
     if found:
         return NameReport(here, name, len(found))
     service = ""
     if target.settings.kind == "pypi":
         service = "TestPyPI" if is_test_pypi(target.settings.url) else "PyPI"
-    close = set(_close_among(name, too_on_conda_forge())) if service else set()
-    for other in _other_spellings(name):
-        if files_of(index.http, index.settings.index, other, index.auth):
+    close = set(_find_similar(name, load_further_names())) if service else set()
+    for other in _list_spellings(name):
+        if fetch_files(index.http, index.settings.index, other, index.auth):
             close.add(other)
     return NameReport(here, name, 0, tuple(sorted(close)), service)
 
 
-def reports_before(settings: Sequence[TargetSettings], name: str) -> list[NameReport]:
+def report_names(settings: Sequence[TargetSettings], name: str) -> list[NameReport]:
     """What every target with a simple index says of a name, before there is anything to publish.
 
     Asked with stored credentials only: an identity of the CI is good once, and kept for the upload.
@@ -93,7 +93,7 @@ def reports_before(settings: Sequence[TargetSettings], name: str) -> list[NameRe
     reports = []
     for one in settings:
         others = [other for other in settings if other is not one]
-        target = open_with(one, find_credentials(one, others), Patience())
+        target = connect(one, find_credentials(one, others), RetryPolicy())
         try:
             found = report_name(target, name)
         finally:
@@ -102,14 +102,14 @@ def reports_before(settings: Sequence[TargetSettings], name: str) -> list[NameRe
     return reports
 
 
-def _close_among(name: str, names: Iterable[str]) -> list[str]:
-    own, form = normalised(name), confusable(name)
-    return [other for other in names if other != own and confusable(other) == form]
+def _find_similar(name: str, names: Iterable[str]) -> list[str]:
+    own, form = normalize_name(name), get_confusable_form(name)
+    return [other for other in names if other != own and get_confusable_form(other) == form]
 
 
-def _other_spellings(name: str) -> list[str]:
+def _list_spellings(name: str) -> list[str]:
     """At most three names that would be confused with this one and are likely to be there."""
-    own = normalised(name)
+    own = normalize_name(name)
     bare = own.replace("-", "")
     letters = bare.replace("0", "o").replace("1", "l")
     with_dash = re.sub(r"(?<=[a-z])(?=\d)", "-", own)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from twofold.publish.git import remote, top
+from twofold.publish.git import find_root, get_remote
 
 #: Hosts -> the forge, as PyPI's form calls it. The second ones are for SSH where only 443 is open.
 FORGES = {
@@ -20,7 +20,7 @@ FORGES = {
 }
 
 #: git's short form of an SSH address: `git@host:owner/name.git`.
-SHORT = re.compile(r"(?:[^@/]+@)?([^:/@]+):(?!//)(.+)")
+SSH_ADDRESS = re.compile(r"(?:[^@/]+@)?([^:/@]+):(?!//)(.+)")
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Repository:
     name: str
 
 
-def repository_at(address: str) -> Repository | None:
+def parse_remote(address: str) -> Repository | None:
     """What a remote's address means, in any of git's ways to write it; None on other hosts."""
-    short = SHORT.fullmatch(address) if "://" not in address else None
+    short = SSH_ADDRESS.fullmatch(address) if "://" not in address else None
     parts = urlsplit(address)
     host, path = short.groups() if short else (parts.hostname or "", parts.path)
     owner, _, name = path.strip("/").removesuffix(".git").rpartition("/")
@@ -43,13 +43,15 @@ def repository_at(address: str) -> Repository | None:
     return Repository(forge, owner.strip("/"), name) if forge and is_whole else None
 
 
-def pending_publisher(root: Path, name: str, service: str = "PyPI", target: str = "") -> list[str]:
+def list_publisher_steps(
+    root: Path, name: str, service: str = "PyPI", target: str = ""
+) -> list[str]:
     """The steps of the form for a pending publisher, with this project's own values.
 
     `service` is PyPI or TestPyPI, `target` what it is called after `--to`. Empty when the
     project's remote is on no forge that they trust.
     """
-    found = repository_at(remote(root))
+    found = parse_remote(get_remote(root))
     if found is None:
         return []
     head = (
@@ -58,7 +60,7 @@ def pending_publisher(root: Path, name: str, service: str = "PyPI", target: str 
     )
     publish = f"twofold publish --to {target or service.lower()} --yes"
     if found.forge == "GitHub":
-        workflow, environment = _workflow(top(root) or root)
+        workflow, environment = _find_workflow(find_root(root) or root)
         fields = {"owner": found.owner, "repository": found.name, "workflow": workflow}
         job = f"in the workflow: permissions: id-token: write; {publish}"
     else:
@@ -72,7 +74,7 @@ def pending_publisher(root: Path, name: str, service: str = "PyPI", target: str 
     return [head, *(f"  {key}: {value}" for key, value in fields.items()), f"  and {job}"]
 
 
-def _workflow(folder: Path) -> tuple[str, str]:
+def _find_workflow(folder: Path) -> tuple[str, str]:
     """The workflow that publishes, as far as the files tell (else the name to give it), and the
     one environment that it names, if it does."""
     files = sorted((folder / ".github" / "workflows").glob("*.y*ml"))
@@ -80,11 +82,11 @@ def _workflow(folder: Path) -> tuple[str, str]:
         for file in files:
             text = file.read_text("utf-8", errors="replace")
             if word in text or word in file.name:
-                return file.name, _environment(text)
+                return file.name, _find_environment(text)
     return "release.yml (to be written)", ""
 
 
-def _environment(workflow: str) -> str:
+def _find_environment(workflow: str) -> str:
     """`environment: NAME`, or `name: NAME` on the line below; '' for none, several or computed."""
     found = re.findall(
         r"^\s+environment:[ \t]*(?:\n\s+name:)?[ \t]*([^\s#][^\n#]*)", workflow, re.M

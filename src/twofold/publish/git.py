@@ -6,40 +6,40 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from twofold.errors import ToolFailed, TwofoldError
+from twofold.errors import SubprocessFailed, TwofoldError
 
 
 def is_repository(root: Path) -> bool:
     """Whether the folder is in a git repository, and git is there to ask."""
     try:
-        return _try(root, "rev-parse", "--is-inside-work-tree").stdout.strip() == "true"
+        return _run_git(root, "rev-parse", "--is-inside-work-tree").stdout.strip() == "true"
     except FileNotFoundError:
         return False
 
 
 def has_commit(root: Path) -> bool:
-    return _try(root, "rev-parse", "-q", "--verify", "HEAD").returncode == 0
+    return _run_git(root, "rev-parse", "-q", "--verify", "HEAD").returncode == 0
 
 
 def is_on_branch(root: Path) -> bool:
-    return _try(root, "symbolic-ref", "-q", "HEAD").returncode == 0
+    return _run_git(root, "symbolic-ref", "-q", "HEAD").returncode == 0
 
 
-def knows_who_commits(root: Path) -> bool:
+def has_identity(root: Path) -> bool:
     """Whether a commit would have an author and a committer."""
     roles = ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT")
-    return all(_try(root, "var", role).returncode == 0 for role in roles)
+    return all(_run_git(root, "var", role).returncode == 0 for role in roles)
 
 
-def knows(root: Path, path: Path) -> bool:
+def is_tracked(root: Path, path: Path) -> bool:
     """Whether git keeps a file."""
-    return _try(root, "ls-files", "--error-unmatch", "--", str(path.absolute())).returncode == 0
+    return _run_git(root, "ls-files", "--error-unmatch", "--", str(path.absolute())).returncode == 0
 
 
-def changed_files(root: Path) -> list[Path]:
+def find_changed_files(root: Path) -> list[Path]:
     """Tracked files that differ from the last commit, resolved."""
-    top = Path(_git(root, "rev-parse", "--show-toplevel").strip()).resolve()
-    entries = iter(_git(root, "status", "--porcelain", "-z", "-uno").split("\0"))
+    top = Path(_check_git(root, "rev-parse", "--show-toplevel").strip()).resolve()
+    entries = iter(_check_git(root, "status", "--porcelain", "-z", "-uno").split("\0"))
     found = []
     for entry in entries:
         if entry:
@@ -49,59 +49,59 @@ def changed_files(root: Path) -> list[Path]:
     return found
 
 
-def tag_place(root: Path, tag: str) -> str:
+def find_tag(root: Path, tag: str) -> str:
     """The commit a tag stands for; '' where there is no such tag."""
-    done = _try(root, "rev-parse", "--verify", "-q", f"refs/tags/{tag}^{{commit}}")
+    done = _run_git(root, "rev-parse", "--verify", "-q", f"refs/tags/{tag}^{{commit}}")
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def has_tags(root: Path, prefix: str) -> bool:
     """Whether a tag of a version is there: the prefix and a digit."""
     try:
-        return bool(_try(root, "tag", "--list", f"{prefix}[0-9]*").stdout.strip())
+        return bool(_run_git(root, "tag", "--list", f"{prefix}[0-9]*").stdout.strip())
     except FileNotFoundError:
         return False
 
 
-def remote(root: Path) -> str:
+def get_remote(root: Path) -> str:
     """The address of `origin`, else of the first remote; '' where there is none, or no git."""
     try:
-        names = _try(root, "remote").stdout.split()
+        names = _run_git(root, "remote").stdout.split()
         name = "origin" if "origin" in names else next(iter(names), "origin")
-        return _try(root, "remote", "get-url", name).stdout.strip()
+        return _run_git(root, "remote", "get-url", name).stdout.strip()
     except FileNotFoundError:
         return ""
 
 
-def top(root: Path) -> Path | None:
+def find_root(root: Path) -> Path | None:
     """The folder that the repository begins at; None outside of one, or without git."""
     try:
-        told = _try(root, "rev-parse", "--show-toplevel").stdout.strip()
+        told = _run_git(root, "rev-parse", "--show-toplevel").stdout.strip()
     except FileNotFoundError:
         return None
     return Path(told) if told else None
 
 
-def head(root: Path) -> str:
-    return _git(root, "rev-parse", "HEAD").strip()
+def get_head(root: Path) -> str:
+    return _check_git(root, "rev-parse", "HEAD").strip()
 
 
 def commit(root: Path, paths: Sequence[Path], message: str) -> None:
     """Commit these files and no others."""
-    _git(root, "commit", "-q", "-m", message, "--", *[str(path.absolute()) for path in paths])
+    _check_git(root, "commit", "-q", "-m", message, "--", *[str(path.absolute()) for path in paths])
 
 
 def make_tag(root: Path, tag: str, message: str) -> None:
-    _git(root, "tag", "-a", tag, "-m", message)
+    _check_git(root, "tag", "-a", tag, "-m", message)
 
 
 def remove_tag(root: Path, tag: str) -> None:
-    _git(root, "tag", "-d", tag)
+    _check_git(root, "tag", "-d", tag)
 
 
-def _try(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def _run_git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["git", "-C", str(root), *words],
+        ["git", "-C", str(root), *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -109,13 +109,15 @@ def _try(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _git(root: Path, *words: str) -> str:
+def _check_git(root: Path, *arguments: str) -> str:
     try:
-        done = _try(root, *words)
+        done = _run_git(root, *arguments)
     except FileNotFoundError as error:
         raise TwofoldError(
             "git is not installed", "install git, or leave it to --no-git"
         ) from error
     if done.returncode != 0:
-        raise ToolFailed(f"git {words[0]} failed", "see its words above", output=done.stderr)
+        raise SubprocessFailed(
+            f"git {arguments[0]} failed", "see its words above", output=done.stderr
+        )
     return done.stdout

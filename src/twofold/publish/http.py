@@ -22,12 +22,19 @@ from requests_toolbelt import MultipartEncoder
 
 from twofold import __version__
 from twofold.errors import Refused, TwofoldError
-from twofold.publish.addresses import may_have_login_of, shown
-from twofold.publish.advice import ABOUT_TOKENS, Caller, advice
-from twofold.publish.answers import Answer, explain, own_hint
-from twofold.publish.authentication import Credentials, Header
-from twofold.publish.failures import LATER, TRANSIENT, Patience, Transient, retry_after, told
-from twofold.publish.secret import Secret, without_secrets
+from twofold.publish.addresses import can_share_login, redact_url
+from twofold.publish.advice import TOKEN_ERROR_CODES, AuthContext, suggest_action
+from twofold.publish.authentication import Credentials, HeaderAuth
+from twofold.publish.failures import (
+    TRANSIENT_STATUSES,
+    TRY_LATER,
+    RetryPolicy,
+    TransientError,
+    error_context,
+    parse_retry_after,
+)
+from twofold.publish.responses import HttpResult, explain, read_hint
+from twofold.publish.secret import Secret, redact_secrets
 
 #: Called with the number of bytes sent so far.
 Progress = Callable[[int], None]
@@ -36,7 +43,7 @@ Progress = Callable[[int], None]
 REDIRECTS = 5
 
 
-class FileBeingSent:
+class ProgressFile:
     """A file that is read block by block and counted for the progress."""
 
     mode = "rb"
@@ -62,7 +69,7 @@ class FileBeingSent:
 
 
 @dataclass(frozen=True)
-class Form:
+class UploadForm:
     """A multipart form: `fields`, then the file, then the fields that come `after` it.
 
     `content` is the file: (field name, path, file name, media type).
@@ -70,27 +77,27 @@ class Form:
 
     content: tuple[str, Path, str, str]
     fields: Sequence[tuple[str, Any]] = ()
-    after: Sequence[tuple[str, Any]] = ()
+    trailing_fields: Sequence[tuple[str, Any]] = ()
 
 
 @dataclass
-class Http:
+class HttpClient:
     """A session with one server; keeps its connections until `close`.
 
     `credentials` are those its target is asked with, for whoever reads there afterwards.
     """
 
-    patience: Patience = field(default_factory=Patience)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     ca: str | None = None
     secrets: list[Secret] = field(default_factory=list)
     credentials: Credentials | None = None
-    caller: Caller = field(default_factory=Caller)
+    auth_context: AuthContext = field(default_factory=AuthContext)
     _session: requests.Session | None = None
-    _answered: bool = False
+    _has_answered: bool = False
 
     def get(
         self, url: str, auth: AuthBase | None = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> HttpResult:
         """GET with further attempts; any status that is not transient is an answer.
 
         Redirects are followed on the same host only: an index that sends its caller to another
@@ -98,31 +105,31 @@ class Http:
         """
         for _ in range(REDIRECTS):
             at = url
-            answer = self.again(partial(self.once, "GET", at, auth, headers=headers))
+            answer = self.with_retries(partial(self.request_once, "GET", at, auth, headers=headers))
             location = answer.headers.get("Location", "")
             if not (300 <= answer.status < 400 and location):
                 break
             url = urljoin(url, location)
-            if not may_have_login_of(url, at):
+            if not can_share_login(url, at):
                 break
         return answer
 
-    def again(self, attempt: Callable[[], Answer]) -> Answer:
+    def with_retries(self, attempt: Callable[[], HttpResult]) -> HttpResult:
         """Try a request that may be repeated, as often as patience allows.
 
         Where nobody listens and nobody has answered before, the address is wrong or the server
         was not started: that is told at once.
         """
-        for number in range(self.patience.attempts - 1):
+        for number in range(self.retry_policy.attempts - 1):
             try:
                 return attempt()
-            except Transient as error:
-                if error.nobody and not self._answered:
+            except TransientError as error:
+                if error.no_server and not self._has_answered:
                     raise
-                self.patience.pause(number, error.wait)
+                self.retry_policy.pause(number, error.wait)
         return attempt()
 
-    def once(
+    def request_once(
         self,
         method: str,
         url: str,
@@ -131,30 +138,30 @@ class Http:
         headers: Mapping[str, str] | None = None,
         body: Any = None,
         json: Any = None,
-    ) -> Answer:
+    ) -> HttpResult:
         """One attempt; raises Transient when another may help. Uploads follow no redirects."""
-        with told(url, self.secrets):
-            response = self._open().request(
+        with error_context(url, self.secrets):
+            response = self._open_session().request(
                 method,
                 url,
                 data=body,
                 json=json,
                 headers=dict(headers or {}),
-                auth=auth or Header(),
-                timeout=(self.patience.connect, self.patience.read),
+                auth=auth or HeaderAuth(),
+                timeout=(self.retry_policy.connect, self.retry_policy.read),
                 allow_redirects=False,
                 verify=self.ca,
             )
-            answer = Answer(
+            answer = HttpResult(
                 response.status_code, response.reason or "", response.headers, response.content
             )
-        self._answered = True
-        if answer.status in TRANSIENT:
-            text = without_secrets(explain(answer), self.secrets)
-            raise Transient(
-                f"{shown(url)} answered {answer.status}: {text}",
-                LATER,
-                wait=retry_after(response.headers.get("Retry-After")),
+        self._has_answered = True
+        if answer.status in TRANSIENT_STATUSES:
+            text = redact_secrets(explain(answer), self.secrets)
+            raise TransientError(
+                f"{redact_url(url)} answered {answer.status}: {text}",
+                TRY_LATER,
+                wait=parse_retry_after(response.headers.get("Retry-After")),
             )
         return answer
 
@@ -162,18 +169,18 @@ class Http:
         self,
         url: str,
         auth: AuthBase | None,
-        form: Form,
+        form: UploadForm,
         progress: Progress | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> HttpResult:
         """One multipart upload."""
         field_name, path, file_name, media_type = form.content
-        body = FileBeingSent(path, progress)
+        body = ProgressFile(path, progress)
         try:
             file = (field_name, (file_name, body, media_type))
-            encoder = MultipartEncoder([*form.fields, file, *form.after])
+            encoder = MultipartEncoder([*form.fields, file, *form.trailing_fields])
             media = {"Content-Type": encoder.content_type, **(headers or {})}
-            return self.once("POST", url, auth, headers=media, body=encoder)
+            return self.request_once("POST", url, auth, headers=media, body=encoder)
         finally:
             body.close()
 
@@ -185,16 +192,16 @@ class Http:
         path: Path,
         headers: Mapping[str, str] | None = None,
         progress: Progress | None = None,
-    ) -> Answer:
+    ) -> HttpResult:
         """One upload with the file as the body."""
-        body = FileBeingSent(path, progress)
+        body = ProgressFile(path, progress)
         media = {"Content-Type": "application/octet-stream", **(headers or {})}
         try:
-            return self.once(method, url, auth, headers=media, body=body)
+            return self.request_once(method, url, auth, headers=media, body=body)
         finally:
             body.close()
 
-    def sha256_of(
+    def fetch_sha256(
         self, url: str, auth: AuthBase | None = None, into: BinaryIO | None = None
     ) -> str | None:
         """Fetch a file and return its SHA-256; None when the server does not have it.
@@ -203,44 +210,46 @@ class Http:
         servers keep files in stores elsewhere; the login stays with the server it is for.
         """
 
-        def attempt() -> Answer:
+        def attempt() -> HttpResult:
             at, own = url, auth
             for _ in range(REDIRECTS):
-                answer = self._digest(at, own, into)
+                answer = self._fetch_once(at, own, into)
                 location = answer.headers.get("Location", "")
                 if not (300 <= answer.status < 400 and location):
                     break
                 onward = urljoin(at, location)
-                own = own if may_have_login_of(onward, at) else None
+                own = own if can_share_login(onward, at) else None
                 at = onward
             return answer
 
-        answer = self.again(attempt)
+        answer = self.with_retries(attempt)
         if answer.status in (404, 410):
             return None
         if answer.status != 200:
-            raise self.refused(answer, url)
+            raise self.make_refusal(answer, url)
         return answer.body.decode()
 
-    def _digest(self, url: str, auth: AuthBase | None, into: BinaryIO | None) -> Answer:
+    def _fetch_once(self, url: str, auth: AuthBase | None, into: BinaryIO | None) -> HttpResult:
         """One attempt at a file: 200 with the SHA-256 of what came as the body, or a no."""
-        with told(url, self.secrets):
-            response = self._open().get(
+        with error_context(url, self.secrets):
+            response = self._open_session().get(
                 url,
-                auth=auth or Header(),
+                auth=auth or HeaderAuth(),
                 stream=True,
-                timeout=(self.patience.connect, self.patience.read),
+                timeout=(self.retry_policy.connect, self.retry_policy.read),
                 headers={"Accept-Encoding": "identity"},
                 allow_redirects=False,
                 verify=self.ca,
             )
             with response:
                 status, reason = response.status_code, response.reason or ""
-                if status in TRANSIENT:
-                    wait = retry_after(response.headers.get("Retry-After"))
-                    raise Transient(f"{shown(url)} answered {status}", LATER, wait=wait)
+                if status in TRANSIENT_STATUSES:
+                    wait = parse_retry_after(response.headers.get("Retry-After"))
+                    raise TransientError(
+                        f"{redact_url(url)} answered {status}", TRY_LATER, wait=wait
+                    )
                 if status != 200:
-                    return Answer(status, reason, response.headers, response.content)
+                    return HttpResult(status, reason, response.headers, response.content)
                 digest = hashlib.sha256()
                 if into is not None:
                     into.seek(0)
@@ -249,34 +258,36 @@ class Http:
                     digest.update(block)
                     if into is not None:
                         into.write(block)
-        return Answer(200, reason, {}, digest.hexdigest().encode())
+        return HttpResult(200, reason, {}, digest.hexdigest().encode())
 
-    def refused(self, answer: Answer, url: str, hint: str = "") -> Refused:
+    def make_refusal(self, result: HttpResult, url: str, hint: str = "") -> Refused:
         """A server's no, in its own words without our secrets, and what to do about it.
 
         The hint is the one given, else the server's own, else what the status says.
         """
-        text = without_secrets(explain(answer), self.secrets)
-        if 300 <= answer.status < 400:
-            hint = f"use the address it points to: {shown(answer.headers.get('Location', '?'))}"
-        general = advice(answer.status, self.caller)
+        text = redact_secrets(explain(result), self.secrets)
+        if 300 <= result.status < 400:
+            hint = (
+                f"use the address it points to: {redact_url(result.headers.get('Location', '?'))}"
+            )
+        general = suggest_action(result.status, self.auth_context)
         if not hint:
-            own = without_secrets(own_hint(answer), self.secrets)
-            value = answer.json()
+            own = redact_secrets(read_hint(result), self.secrets)
+            value = result.json()
             code = value.get("code") if isinstance(value, dict) else None
-            about_token = answer.status == 401 or (
-                answer.status == 403 and (code is None or code in ABOUT_TOKENS)
+            about_token = result.status == 401 or (
+                result.status == 403 and (code is None or code in TOKEN_ERROR_CODES)
             )
             hint = "; ".join(filter(None, (own, general))) if about_token else own or general
         return Refused(
-            "refused", f"{shown(url)} refused ({answer.status}): {text}", hint, answer.status
+            "refused", f"{redact_url(url)} refused ({result.status}): {text}", hint, result.status
         )
 
     def close(self) -> None:
         if self._session is not None:
             self._session.close()
 
-    def _open(self) -> requests.Session:
+    def _open_session(self) -> requests.Session:
         if self._session is None:
             if self.ca and not Path(self.ca).exists():
                 told = f"there are no certificates at {self.ca}"

@@ -15,7 +15,7 @@ from typing import Literal, get_args
 
 from twofold.errors import TwofoldError
 
-NAME = ".twofold-publish.json"
+JOURNAL_NAME = ".twofold-publish.json"
 
 #: Of the file's form.
 VERSION = 1
@@ -27,7 +27,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Entry:
+class JournalRecord:
     """One file at one target. `sending`: begun, and the end was not seen."""
 
     target: str
@@ -46,24 +46,24 @@ class Journal:
         self.path = path
         self._entries = _read(path)
 
-    def get(self, target: str, file: str) -> Entry | None:
+    def get(self, target: str, file: str) -> JournalRecord | None:
         return self._entries.get((target, file))
 
-    def knows(self, file: str) -> bool:
+    def contains(self, file: str) -> bool:
         """Whether a file of that name was begun or sent anywhere."""
         return any(name == file for _, name in self._entries)
 
-    def forget(self, target: str, file: str) -> None:
+    def remove(self, target: str, file: str) -> None:
         """Nothing was sent after all: the target refused the file."""
         if (target, file) in self._entries:
             self._change((target, file), None)
 
-    def note(self, target: str, file: str, sha256: str, state: State) -> None:
-        entry = Entry(target, file, sha256, state)
+    def record(self, target: str, file: str, sha256: str, state: State) -> None:
+        entry = JournalRecord(target, file, sha256, state)
         if self._entries.get((target, file)) != entry:
             self._change((target, file), entry)
 
-    def _change(self, key: Key, entry: Entry | None) -> None:
+    def _change(self, key: Key, entry: JournalRecord | None) -> None:
         """Change one entry on disk; what another publication noted meanwhile stays."""
         self._entries = _read(self.path)
         self._entries.pop(key, None)
@@ -75,12 +75,12 @@ class Journal:
         unfinished.replace(self.path)
 
 
-def _read(path: Path) -> dict[Key, Entry]:
+def _read(path: Path) -> dict[Key, JournalRecord]:
     if not path.exists():
         return {}
     try:
         value = json.loads(path.read_text("utf-8"))
-        entries = [Entry(**entry) for entry in value["files"]]
+        entries = [JournalRecord(**entry) for entry in value["files"]]
         is_ours = value.get("version") == VERSION and all(map(_is_valid, entries))
     except (ValueError, KeyError, TypeError, AttributeError):
         is_ours = False
@@ -93,6 +93,6 @@ def _read(path: Path) -> dict[Key, Entry]:
     return {(entry.target, entry.file): entry for entry in entries}
 
 
-def _is_valid(entry: Entry) -> bool:
+def _is_valid(entry: JournalRecord) -> bool:
     texts = (entry.target, entry.file, entry.sha256)
     return all(isinstance(text, str) for text in texts) and entry.state in get_args(State)

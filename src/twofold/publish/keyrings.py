@@ -15,69 +15,69 @@ HINT = (
 )
 
 
-class NoKeyring(Exception):
+class NoKeyringError(Exception):
     """There is none that answers."""
 
 
-def kept_in_keyring(service: str, user: str) -> Secret | None:
+def read_keyring_password(service: str, user: str) -> Secret | None:
     """What a keyring holds for a user of a service."""
     import keyring
 
     try:
-        with _opened():
+        with _translate_errors():
             found = keyring.get_password(service, user)
-    except NoKeyring:
+    except NoKeyringError:
         return None
     return Secret(found) if found else None
 
 
-def login_in_keyring(service: str, user: str | None) -> tuple[str, Secret] | None:
+def read_keyring_login(service: str, user: str | None) -> tuple[str, Secret] | None:
     """A user, any where none is named, with the password: as twine asks for it."""
     import keyring
 
     try:
-        with _opened():
+        with _translate_errors():
             found = keyring.get_credential(service, user)
-    except NoKeyring:
+    except NoKeyringError:
         return None
     return (found.username, Secret(found.password)) if found and found.password else None
 
 
-def keep_in_keyring(service: str, user: str, secret: Secret) -> bool:
+def save_keyring_password(service: str, user: str, secret: Secret) -> bool:
     """Keep it; False when there is no keyring that can."""
     import keyring
 
     try:
-        with _opened():
+        with _translate_errors():
             keyring.set_password(service, user, secret.reveal())
             return keyring.get_password(service, user) == secret.reveal()
-    except NoKeyring:
+    except NoKeyringError:
         return False
 
 
-def forget_in_keyring(service: str, user: str) -> bool:
+def delete_keyring_password(service: str, user: str) -> bool:
     """Remove it; whether there was one."""
     import keyring
 
     try:
-        with _opened():
+        with _translate_errors():
             if keyring.get_password(service, user) is None:
                 return False
             keyring.delete_password(service, user)
-    except NoKeyring:
+    except NoKeyringError:
         return False
     return True
 
 
 @contextmanager
-def _opened() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     """Turns what keyrings raise, of whatever maker, into NoKeyring or an error with a hint."""
     from keyring.errors import KeyringError
 
     try:
         yield
     except KeyringError as error:
-        raise NoKeyring from error
+        raise NoKeyringError from error
     except Exception as error:
         told = str(error).partition("\n")[0]
         raise TwofoldError(f"the keyring fails: {type(error).__name__}: {told}", HINT) from error

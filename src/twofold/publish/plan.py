@@ -8,17 +8,17 @@ from enum import StrEnum
 
 from twofold.artifact import Kind
 from twofold.check import Finding
-from twofold.check.rules import BY_CODE, EVERYBODY, WARNING
+from twofold.check.rule_table import BY_CODE, EVERY_TARGET, WARNING
 from twofold.errors import Problem
 from twofold.publish.files import ReleaseFile
 from twofold.publish.journal import Journal
 from twofold.publish.rules import attestation
-from twofold.publish.targets.protocol import Seen, Target
-from twofold.publish.targets.twins import clash
+from twofold.publish.targets.converted_packages import find_name_clash
+from twofold.publish.targets.protocol import RemoteState, Target
 
 #: The rules of a target that takes nothing from us, and of one that cannot be looked into:
 #: whatever the file is.
-NO_RIGHT, NOT_SEEN = ("no-right",), ("cannot-be-verified",)
+NO_PERMISSION, NOT_VERIFIABLE = ("no-right",), ("cannot-be-verified",)
 
 #: What is told of a target whose files cannot be fetched back (message, hint).
 UNREADABLE = (
@@ -60,10 +60,14 @@ class Step:
         return self.target.settings.kind == "pypi" and self.action is not Action.SKIP
 
     @property
-    def place(self) -> str:
+    def where(self) -> str:
         """Where a refusal is: the file at the target, or the target that takes nothing at all."""
         target = self.target.settings.name
-        return target if self.rules in (NO_RIGHT, NOT_SEEN) else f"{self.file.name} -> {target}"
+        return (
+            target
+            if self.rules in (NO_PERMISSION, NOT_VERIFIABLE)
+            else f"{self.file.name} -> {target}"
+        )
 
     @property
     def row(self) -> dict[str, object]:
@@ -97,7 +101,7 @@ class Plan:
     def problems(self) -> list[Problem]:
         """Why targets refuse files; what the checks found is told by the findings themselves."""
         refused = [s for s in self.steps if s.action is Action.REFUSED and not s.is_checks]
-        return list(dict.fromkeys(Problem(s.reason, s.hint, s.place) for s in refused))
+        return list(dict.fromkeys(Problem(s.reason, s.hint, s.where) for s in refused))
 
 
 def make_plan(
@@ -115,87 +119,89 @@ def make_plan(
     refused by the targets that the error's rule counts for (nearly always all), and a target that
     would take nothing at all refuses what it would get.
     """
-    errors = {file.name: _errors(findings, file.name) for file in files}
+    errors = {file.name: _select_errors(findings, file.name) for file in files}
     steps = [
-        _step(t, f, _stopping(errors[f.name], t), journal, named) for f in files for t in targets
+        _plan_step(t, f, _select_stopping(errors[f.name], t), journal, named)
+        for f in files
+        for t in targets
     ]
-    steps = [_without_clash(step, steps) for step in steps]
-    objections = {id(t): t.objection(new) for t in targets if (new := _wanted(t, steps))}
-    return Plan(tuple(_objected(step, objections.get(id(step.target))) for step in steps))
+    steps = [_refuse_clash(step, steps) for step in steps]
+    objections = {id(t): t.preflight(new) for t in targets if (new := _select_uploads(t, steps))}
+    return Plan(tuple(_refuse_target(step, objections.get(id(step.target))) for step in steps))
 
 
-def _wanted(target: Target, steps: Sequence[Step]) -> list[ReleaseFile]:
+def _select_uploads(target: Target, steps: Sequence[Step]) -> list[ReleaseFile]:
     """What would go up to the target."""
     return [s.file for s in steps if s.target is target and s.action is Action.UPLOAD]
 
 
-def weighed(findings: Sequence[Finding], plan: Plan) -> list[Finding]:
+def weigh_findings(findings: Sequence[Finding], plan: Plan) -> list[Finding]:
     """The findings with the weight that they have here: what a rule says that none of the plan's
     targets for the file holds to (PyPI's, above all) is a warning."""
     stopped = {(step.file.name, code) for step in plan.steps for code in step.rules}
     return [
-        f if _is_everywhere(f) or (_file_of(f), f.code) in stopped else _as_warning(f)
+        f if _is_everywhere(f) or (_get_file_name(f), f.code) in stopped else _downgrade(f)
         for f in findings
     ]
 
 
-def _file_of(finding: Finding) -> str:
+def _get_file_name(finding: Finding) -> str:
     """The file's name: a finding's place begins with it."""
     return finding.where.split(": ")[0].split(":")[0]
 
 
-def _errors(findings: Sequence[Finding], name: str) -> list[Finding]:
-    return [f for f in findings if f.is_error and _file_of(f) == name]
+def _select_errors(findings: Sequence[Finding], name: str) -> list[Finding]:
+    return [f for f in findings if f.is_error and _get_file_name(f) == name]
 
 
-def _stopping(errors: Sequence[Finding], target: Target) -> list[Finding]:
+def _select_stopping(errors: Sequence[Finding], target: Target) -> list[Finding]:
     """The errors that a target of this kind would refuse the file for."""
     return [error for error in errors if BY_CODE[error.code].stops(target.settings.kind)]
 
 
 def _is_everywhere(finding: Finding) -> bool:
-    return not finding.is_error or EVERYBODY in BY_CODE[finding.code].refused_by
+    return not finding.is_error or EVERY_TARGET in BY_CODE[finding.code].refused_by
 
 
-def _as_warning(finding: Finding) -> Finding:
+def _downgrade(finding: Finding) -> Finding:
     return Finding(finding.code, WARNING, finding.message, finding.hint, finding.where, finding.fix)
 
 
-def _without_clash(step: Step, steps: Sequence[Step]) -> Step:
+def _refuse_clash(step: Step, steps: Sequence[Step]) -> Step:
     """A registry's own package of a wheel that goes up before takes the name of ours."""
     if step.action is not Action.UPLOAD or step.target.settings.kind != "registry":
         return step
     same = (s for s in steps if s.target is step.target and s.action is Action.UPLOAD)
-    found = clash(step.file, [s.file for s in same if s.file.artifact.kind is Kind.WHEEL])
+    found = find_name_clash(step.file, [s.file for s in same if s.file.artifact.kind is Kind.WHEEL])
     if found is None:
         return step
     refused = replace(step, action=Action.REFUSED, reason=found.message, hint=found.hint)
     return replace(refused, rules=("twin",))
 
 
-def _objected(step: Step, objection: Problem | None) -> Step:
+def _refuse_target(step: Step, objection: Problem | None) -> Step:
     if objection is None or step.action is not Action.UPLOAD:
         return step
     refused = replace(step, action=Action.REFUSED, reason=objection.message, hint=objection.hint)
-    return replace(refused, rules=NO_RIGHT)
+    return replace(refused, rules=NO_PERMISSION)
 
 
-def _step(
+def _plan_step(
     target: Target, file: ReleaseFile, errors: Sequence[Finding], journal: Journal, named: bool
 ) -> Step:
     kind = file.artifact.kind
     wanted = target.settings.files
-    if kind not in target.takes:
+    if kind not in target.accepts:
         return Step(target, file, Action.SKIP, f"it takes no {kind.value} files")
     if wanted and kind.value not in wanted:
         return Step(target, file, Action.SKIP, f"`files` of this target leaves out {kind.value}")
-    if not wanted and not named and kind not in target.is_for:
+    if not wanted and not named and kind not in target.default_kinds:
         return Step(target, file, Action.SKIP, f"{kind.value} files are not sent there unasked")
     if errors:
         told = "; ".join(f"{finding.message} ({finding.code})" for finding in errors)
         codes = tuple(dict.fromkeys(finding.code for finding in errors))
         return Step(target, file, Action.REFUSED, told, rules=codes, is_checks=True)
-    of_attestations = (attestation,) if kind in target.attested else ()
+    of_attestations = (attestation,) if kind in target.attestation_kinds else ()
     rules = (*of_attestations, *target.rules)
     objections = {rule: problem for rule in rules if (problem := rule(file))}
     if objections:
@@ -203,47 +209,47 @@ def _step(
         told = "; ".join(problem.message for problem in objections.values())
         hints = dict.fromkeys(problem.hint for problem in objections.values())
         return Step(target, file, Action.REFUSED, told, "; ".join(filter(None, hints)), rules=names)
-    if target.settings.verify and not target.can_be_read:
-        return Step(target, file, Action.REFUSED, *UNREADABLE, rules=NOT_SEEN)
-    return _compared(target, file, target.look(file), journal)
+    if target.settings.verify and not target.is_readable:
+        return Step(target, file, Action.REFUSED, *UNREADABLE, rules=NOT_VERIFIABLE)
+    return _compare(target, file, target.probe(file), journal)
 
 
-def _compared(target: Target, file: ReleaseFile, seen: Seen, journal: Journal) -> Step:
+def _compare(target: Target, file: ReleaseFile, remote: RemoteState, journal: Journal) -> Step:
     ours = file.artifact.sha256
     noted = journal.get(target.settings.url, file.name)
-    if seen.is_ours(file.artifact):
-        packed = f"the same content is there, packed as sha256 {seen.sha256}"
-        reason = packed if seen.same_content else "identical already there"
-        reason += f", {seen.note}" if seen.note else ""
-        return Step(target, file, Action.NOTHING, reason, url=seen.url)
-    if seen.state == "present" and seen.sha256 is not None:
-        return Step(target, file, Action.REFUSED, *different(ours, seen.sha256))
+    if remote.is_ours(file.artifact):
+        packed = f"the same content is there, packed as sha256 {remote.sha256}"
+        reason = packed if remote.has_same_content else "identical already there"
+        reason += f", {remote.note}" if remote.note else ""
+        return Step(target, file, Action.NOTHING, reason, url=remote.url)
+    if remote.state == "present" and remote.sha256 is not None:
+        return Step(target, file, Action.REFUSED, *describe_difference(ours, remote.sha256))
     if noted is not None and noted.sha256 != ours and noted.state != "sending":
-        reason, hint = different(ours, noted.sha256)
+        reason, hint = describe_difference(ours, noted.sha256)
         hint += f", or remove {journal.path} if the target was emptied"
         return Step(target, file, Action.REFUSED, f"{reason} (by the journal)", hint)
-    if seen.refusal is not None:
-        told = seen.refusal
-        return Step(target, file, Action.REFUSED, told.message, told.hint, rules=(seen.rule,))
-    if seen.state == "absent":
-        return Step(target, file, Action.UPLOAD, f"new{_attestations(target, file)}")
+    if remote.refusal is not None:
+        told = remote.refusal
+        return Step(target, file, Action.REFUSED, told.message, told.hint, rules=(remote.rule,))
+    if remote.state == "absent":
+        return Step(target, file, Action.UPLOAD, f"new{_describe_attestations(target, file)}")
     if noted is not None and noted.state != "sending":
-        return Step(target, file, Action.NOTHING, "sent before, by the journal", url=seen.url)
-    if seen.state == "present":
+        return Step(target, file, Action.NOTHING, "sent before, by the journal", url=remote.url)
+    if remote.state == "present":
         return Step(target, file, Action.REFUSED, "a file of that name is there and tells no hash")
-    return Step(target, file, Action.UPLOAD, f"not known whether it is there ({seen.note})")
+    return Step(target, file, Action.UPLOAD, f"not known whether it is there ({remote.note})")
 
 
-def _attestations(target: Target, file: ReleaseFile) -> str:
+def _describe_attestations(target: Target, file: ReleaseFile) -> str:
     """What is added where attestations lie beside a file: they go with it, or have no place."""
     if not file.attestations:
         return ""
-    if file.artifact.kind not in target.attested:
+    if file.artifact.kind not in target.attestation_kinds:
         return "; it takes no attestations"
     return f", with {', '.join(path.name for path in file.attestations)}"
 
 
-def different(ours: str, theirs: str) -> tuple[str, str]:
+def describe_difference(ours: str, theirs: str) -> tuple[str, str]:
     """Message and hint for a name that is used by other bytes."""
     return (
         f"a different file has this name there: sha256 {theirs}, ours is {ours}",

@@ -14,7 +14,7 @@ from typing import Any
 
 from twofold.check.settings import CheckSettings, read_check_settings
 from twofold.errors import Problem, ProjectErrors
-from twofold_build.mistakes import Mistakes
+from twofold_build.diagnostics import Diagnostics
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class PublishTable:
     verify: bool = True
 
 
-def publish_table(project: Path) -> PublishTable:
+def read_publish_table(project: Path) -> PublishTable:
     """What the project says; nothing where it has no pyproject.toml or no such table.
 
     Raises ProjectErrors for a table that means nothing.
     """
     where = "pyproject.toml: [tool.twofold.publish]"
-    table = _table(project, "publish")
+    table = _read_table(project, "publish")
     if not isinstance(table, dict):
         raise ProjectErrors([Problem("it must be a table", "write [tool.twofold.publish]", where)])
     problems = [
@@ -50,27 +50,27 @@ def publish_table(project: Path) -> PublishTable:
     return PublishTable(tuple(targets), verify)
 
 
-def check_settings(project: Path) -> CheckSettings:
+def load_check_settings(project: Path) -> CheckSettings:
     """`[tool.twofold.check]`: the rules that are left out, the files that may look secret.
 
     Raises ProjectErrors for a table that means nothing.
     """
     file = project / "pyproject.toml"
-    mistakes = Mistakes(file.name, file.read_text("utf-8") if file.is_file() else "")
-    settings = read_check_settings(_document(project), mistakes)
-    mistakes.tell()
+    mistakes = Diagnostics(file.name, file.read_text("utf-8") if file.is_file() else "")
+    settings = read_check_settings(_read_document(project), mistakes)
+    mistakes.raise_all()
     return settings
 
 
-def _table(project: Path, name: str) -> Any:
+def _read_table(project: Path, name: str) -> Any:
     """[tool.twofold.NAME] of the project's pyproject.toml; empty where there is none."""
-    value: Any = _document(project)
+    value: Any = _read_document(project)
     for key in ("tool", "twofold", name):
         value = value.get(key, {}) if isinstance(value, dict) else {}
     return value
 
 
-def _document(project: Path) -> dict[str, Any]:
+def _read_document(project: Path) -> dict[str, Any]:
     file = project / "pyproject.toml"
     if not file.is_file():
         return {}

@@ -16,69 +16,69 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from twofold.errors import TwofoldError, UsageError
-from twofold.publish.addresses import shown, without_login
-from twofold.publish.configuration import KINDS, TargetSettings, read_targets
-from twofold.publish.known_places import anaconda_address, pypirc_names, pypirc_target
+from twofold.publish.addresses import redact_url, split_login
+from twofold.publish.config import KINDS, TargetSettings, read_targets
+from twofold.publish.external_config import find_anaconda_url, list_pypirc_names, read_pypirc_target
 
 #: How addresses of the kinds begin that are no web servers.
 SCHEMES = {"folder": ("file",), "s3": ("s3",)}
 
 
 def resolve_targets(
-    words: Sequence[str], known: dict[str, TargetSettings] | None = None
+    names: Sequence[str], known: dict[str, TargetSettings] | None = None
 ) -> list[TargetSettings]:
     """The settings of every target named, each once, in the order given."""
     targets = read_targets() if known is None else known
     return list(
-        {(t.kind, t.url, t.owner): t for t in (_one(word, targets) for word in words)}.values()
+        {(t.kind, t.url, t.owner): t for t in (_resolve(word, targets) for word in names)}.values()
     )
 
 
-def _one(word: str, known: dict[str, TargetSettings]) -> TargetSettings:
-    if not word.strip():
+def _resolve(name: str, known: dict[str, TargetSettings]) -> TargetSettings:
+    if not name.strip():
         raise UsageError("a target is empty", "name one: a variable in the command may not be set")
-    if word in known:
-        return _completed(known[word])
-    scheme, separator, rest = word.partition("://")
+    if name in known:
+        return _complete(known[name])
+    scheme, separator, rest = name.partition("://")
     if separator:
-        found = _from_address(word, scheme.lower(), rest)
-        same = (t for t in known.values() if _is_same_place(t, found))
+        found = _parse_address(name, scheme.lower(), rest)
+        same = (t for t in known.values() if _is_same_target(t, found))
         return found if found.token else next(same, found)
-    if word.startswith("anaconda:"):
-        owner, _, label = word.removeprefix("anaconda:").partition(":")
+    if name.startswith("anaconda:"):
+        owner, _, label = name.removeprefix("anaconda:").partition(":")
         base = known.get("anaconda", TargetSettings("anaconda", "", "anaconda"))
         labels = (label,) if label else base.labels
-        return _completed(replace(base, name=word, owner=owner or base.owner, labels=labels))
-    from_twine = pypirc_target(word)
+        return _complete(replace(base, name=name, owner=owner or base.owner, labels=labels))
+    from_twine = read_pypirc_target(name)
     if from_twine is not None:
         return from_twine
-    if Path(word).is_dir() or any(c in word for c in "/\\") or word.startswith("."):
-        return TargetSettings(word, str(Path(word).absolute()), "folder")
-    raise _unknown(word, known)
+    if Path(name).is_dir() or any(c in name for c in "/\\") or name.startswith("."):
+        return TargetSettings(name, str(Path(name).absolute()), "folder")
+    raise _unknown_target(name, known)
 
 
-def _is_same_place(known: TargetSettings, found: TargetSettings) -> bool:
+def _is_same_target(known: TargetSettings, found: TargetSettings) -> bool:
     """Whether a configured target is what an address means: its token and labels then apply."""
     here = (known.kind, known.url.rstrip("/"), known.owner, known.channel)
     return here == (found.kind, found.url.rstrip("/"), found.owner, found.channel)
 
 
-def _from_address(word: str, scheme: str, rest: str) -> TargetSettings:
+def _parse_address(word: str, scheme: str, rest: str) -> TargetSettings:
     kind, plus, inner = scheme.rpartition("+")
     if not plus:
         kind = {"s3": "s3", "file": "folder"}.get(scheme, "registry")
     if kind not in KINDS or inner not in SCHEMES.get(kind, ("http", "https")):
         raise TwofoldError(
-            f"'{shown(word)}' is no address to publish to",
+            f"'{redact_url(word)}' is no address to publish to",
             f"write https://host/channel, or KIND+https://… with KIND one of {', '.join(KINDS)}",
         )
-    bare = without_login(f"{inner}://{rest}")
+    bare = split_login(f"{inner}://{rest}")
     parts = urlsplit(f"{inner}://{rest}")
     if not parts.netloc and inner != "file":
         hint = (
             "write it as s3://BUCKET/PATH" if kind == "s3" else "write it as https://host/channel"
         )
-        raise TwofoldError(f"'{shown(word)}' is no address: the host is missing", hint)
+        raise TwofoldError(f"'{redact_url(word)}' is no address: the host is missing", hint)
     if kind == "folder":
         return TargetSettings(word, str(Path(unquote(parts.path)).absolute()), "folder")
     url = bare.url.rstrip("/")
@@ -89,10 +89,10 @@ def _from_address(word: str, scheme: str, rest: str) -> TargetSettings:
     )
     if kind in ("legacy", "pypi"):
         settings = replace(settings, ca=os.environ.get("TWINE_CERT", ""))
-    return _with_channel(settings)
+    return _split_channel(settings)
 
 
-def _with_channel(settings: TargetSettings) -> TargetSettings:
+def _split_channel(settings: TargetSettings) -> TargetSettings:
     """For kinds whose address ends in a channel or an owner: that part taken off."""
     if settings.kind not in ("anaconda", "prefix", "quetz"):
         return settings
@@ -111,19 +111,19 @@ def _with_channel(settings: TargetSettings) -> TargetSettings:
     return replace(settings, url=base, channel=last)
 
 
-def _completed(settings: TargetSettings) -> TargetSettings:
+def _complete(settings: TargetSettings) -> TargetSettings:
     """A configured target with the address that its kind implies, where it names none."""
     if settings.kind == "anaconda":
         if settings.url:
-            return _with_channel(settings)
+            return _split_channel(settings)
         if not settings.owner:
             raise TwofoldError(
                 f"target '{settings.name}' names no owner", "write it as anaconda:OWNER"
             )
-        return replace(settings, url=anaconda_address())
+        return replace(settings, url=find_anaconda_url())
     if settings.url:
-        return replace(settings, index=settings.index or _public_index(settings))
-    from_twine = pypirc_target(settings.name) or pypirc_target("pypi")
+        return replace(settings, index=settings.index or _find_public_index(settings))
+    from_twine = read_pypirc_target(settings.name) or read_pypirc_target("pypi")
     if from_twine is None:
         raise TwofoldError(f"target '{settings.name}' has no address", 'add url = "…"')
     return replace(
@@ -138,16 +138,16 @@ def _completed(settings: TargetSettings) -> TargetSettings:
     )
 
 
-def _public_index(settings: TargetSettings) -> str:
+def _find_public_index(settings: TargetSettings) -> str:
     """The index of PyPI or TestPyPI for a table that names its upload address alone."""
     if settings.kind != "pypi":
         return ""
-    known = filter(None, map(pypirc_target, ("pypi", "testpypi")))
+    known = filter(None, map(read_pypirc_target, ("pypi", "testpypi")))
     return next((one.index for one in known if one.url == settings.url.rstrip("/") + "/"), "")
 
 
-def _unknown(word: str, known: dict[str, TargetSettings]) -> TwofoldError:
-    names = sorted({*known, *pypirc_names()})
+def _unknown_target(word: str, known: dict[str, TargetSettings]) -> TwofoldError:
+    names = sorted({*known, *list_pypirc_names()})
     close = difflib.get_close_matches(word, names, n=1)
     hint = (
         f"did you mean '{close[0]}'?"
@@ -157,7 +157,7 @@ def _unknown(word: str, known: dict[str, TargetSettings]) -> TwofoldError:
     return TwofoldError(f"there is no target '{word}'", hint)
 
 
-def default_words() -> list[str]:
+def get_default_targets() -> list[str]:
     """The target twine's environment names, for whoever names none: TWINE_REPOSITORY(_URL)."""
     if os.environ.get("TWINE_REPOSITORY_URL"):
         return [f"legacy+{os.environ['TWINE_REPOSITORY_URL']}"]

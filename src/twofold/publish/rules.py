@@ -13,7 +13,7 @@ from email.policy import compat32
 
 from twofold.artifact import Kind
 from twofold.errors import Problem
-from twofold.publish.attestations import attestation_problem
+from twofold.publish.attestations import find_attestation_problem
 from twofold.publish.files import ReleaseFile
 
 #: PyPI's limit for one file, unless the project asked for more: 100 MB.
@@ -27,12 +27,12 @@ PLATFORMS = re.compile(
 
 
 #: What to do with a file that is not for PyPI.
-OWN = "publish it to a registry of your own"
+OWN_REGISTRY_HINT = "publish it to a registry of your own"
 
 
 def attestation(file: ReleaseFile) -> Problem | None:
     """PEP 740, CEP 27: an attestation is about the file it goes with."""
-    found = (attestation_problem(path, file.artifact) for path in file.attestations)
+    found = (find_attestation_problem(path, file.artifact) for path in file.attestations)
     return next(filter(None, found), None)
 
 
@@ -52,17 +52,17 @@ def local_version(file: ReleaseFile) -> Problem | None:
         plain = file.artifact.version.partition("+")[0]
         return Problem(
             f"PyPI takes no local versions ({file.artifact.version})",
-            f"release it as {plain}, or {OWN}",
+            f"release it as {plain}, or {OWN_REGISTRY_HINT}",
         )
     return None
 
 
 def private_classifier(file: ReleaseFile) -> Problem | None:
     """`Private :: ...` is the agreed way to keep a package from PyPI."""
-    for value in _all(file, "Classifier"):
+    for value in _read_headers(file, "Classifier"):
         if value.startswith("Private ::"):
             told = f"its classifier '{value}' asks PyPI to refuse it"
-            return Problem(told, f"{OWN}, or remove the classifier")
+            return Problem(told, f"{OWN_REGISTRY_HINT}, or remove the classifier")
     return None
 
 
@@ -72,7 +72,7 @@ def direct_reference(file: ReleaseFile) -> Problem | None:
     if direct:
         return Problem(
             f"PyPI refuses requirements with an address: {direct[0]}",
-            f"depend on a released version, or {OWN}",
+            f"depend on a released version, or {OWN_REGISTRY_HINT}",
         )
     return None
 
@@ -82,7 +82,9 @@ def platform_tag(file: ReleaseFile) -> Problem | None:
     for tag in file.artifact.tags:
         platform = tag.split("-", 2)[2]
         if not PLATFORMS.fullmatch(platform):
-            hint = f"repair it with auditwheel or build it with cibuildwheel, or {OWN}"
+            hint = (
+                f"repair it with auditwheel or build it with cibuildwheel, or {OWN_REGISTRY_HINT}"
+            )
             return Problem(f"PyPI takes no wheels for '{platform}'", hint)
     return None
 
@@ -108,7 +110,7 @@ def description_renders(file: ReleaseFile) -> Problem | None:
             f"PyPI does not know the description's type '{media}'",
             "write text/markdown, text/x-rst or text/plain",
         )
-    text = _description(file).strip()
+    text = _read_description(file).strip()
     if media in ("", "text/x-rst") and text and rst.render(text, stream=io.StringIO()) is None:
         return Problem(
             "PyPI cannot render its description (reStructuredText)",
@@ -132,12 +134,12 @@ def sdist_name(file: ReleaseFile) -> Problem | None:
     return None
 
 
-def _all(file: ReleaseFile, field: str) -> list[str]:
+def _read_headers(file: ReleaseFile, field: str) -> list[str]:
     headers = BytesHeaderParser(policy=compat32).parsebytes(file.artifact.metadata)
     return [str(value) for value in headers.get_all(field, [])]
 
 
-def _description(file: ReleaseFile) -> str:
+def _read_description(file: ReleaseFile) -> str:
     from packaging.metadata import parse_email
 
     raw, _ = parse_email(file.artifact.metadata)

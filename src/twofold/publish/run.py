@@ -9,10 +9,10 @@ from typing import Literal
 
 from twofold.artifact import Artifact
 from twofold.errors import BadFile, Refused, TwofoldError, Unreachable
-from twofold.publish.failures import Patience, Transient
+from twofold.publish.failures import RetryPolicy, TransientError
 from twofold.publish.journal import Journal
-from twofold.publish.plan import Action, Plan, Step, different
-from twofold.publish.targets.protocol import AlreadyThere, Seen
+from twofold.publish.plan import Action, Plan, Step, describe_difference
+from twofold.publish.targets.protocol import AlreadyPublishedError, RemoteState
 
 #: The words of an event's `event`.
 EventName = Literal[
@@ -35,18 +35,20 @@ class Event:
     note: str = ""
 
 
-Tell = Callable[[Event], None]
+EventHandler = Callable[[Event], None]
 
 
 #: What to do about a publication that is not complete.
-AGAIN = "run the same command again: only what is missing is done"
+RUN_AGAIN = "run the same command again: only what is missing is done"
 
 
-class NotPublished(TwofoldError):
+class IncompletePublicationError(TwofoldError):
     """The release is not complete: what failed, and what is done and what is missing."""
 
 
-def carry_out(plan: Plan, journal: Journal, patience: Patience, tell: Tell) -> list[Step]:
+def carry_out(
+    plan: Plan, journal: Journal, retry_policy: RetryPolicy, report: EventHandler
+) -> list[Step]:
     """Do exactly what the plan says, then fetch every file back and compare.
 
     Returns the steps that ended in an upload. Raises NotPublished at the first failure, saying
@@ -56,54 +58,54 @@ def carry_out(plan: Plan, journal: Journal, patience: Patience, tell: Tell) -> l
     uploaded: list[Step] = []
     try:
         for step in plan.uploads:
-            _upload(step, journal, patience, tell)
+            _upload(step, journal, retry_policy, report)
             uploaded.append(step)
         for step in plan.present:
-            _verify(step, journal, patience, tell)
+            _verify(step, journal, retry_policy, report)
     except TwofoldError as error:
-        raise _unfinished(error, plan, uploaded) from error
+        raise _make_incomplete_error(error, plan, uploaded) from error
     except (OSError, KeyboardInterrupt):
-        tell(Event("step", note=f"broken off: {_account(plan, uploaded)}; {AGAIN}"))
+        report(Event("step", note=f"broken off: {_summarize(plan, uploaded)}; {RUN_AGAIN}"))
         raise
     return uploaded
 
 
-def _upload(step: Step, journal: Journal, patience: Patience, tell: Tell) -> None:
+def _upload(step: Step, journal: Journal, retry_policy: RetryPolicy, report: EventHandler) -> None:
     """Send one file, as often as patience allows; before each further attempt the target is
     asked whether the one before has arrived."""
     artifact, settings = step.file.artifact, step.target.settings
     name, place = step.file.name, settings.name
 
     def progress(sent: int) -> None:
-        tell(Event("progress", place, name, min(sent, artifact.size), artifact.size))
+        report(Event("progress", place, name, min(sent, artifact.size), artifact.size))
 
-    _must_be_as_planned(artifact)
-    tell(Event("uploading", place, name, 0, artifact.size))
-    journal.note(settings.url, name, artifact.sha256, "sending")
-    for attempt in range(patience.attempts):
+    _require_unchanged(artifact)
+    report(Event("uploading", place, name, 0, artifact.size))
+    journal.record(settings.url, name, artifact.sha256, "sending")
+    for attempt in range(retry_policy.attempts):
         try:
             step.target.send(step.file, progress)
             break
-        except AlreadyThere:
+        except AlreadyPublishedError:
             if _is_ours(step, attempt):
                 break
             raise
-        except Transient as error:
-            if attempt + 1 == patience.attempts:
+        except TransientError as error:
+            if attempt + 1 == retry_policy.attempts:
                 raise
-            tell(Event("retry", place, name, 0, artifact.size, str(error).partition("\n")[0]))
-            patience.pause(attempt, error.wait)
+            report(Event("retry", place, name, 0, artifact.size, str(error).partition("\n")[0]))
+            retry_policy.pause(attempt, error.wait)
             if _has_arrived(step):
                 break
         except Refused:
             if attempt == 0:
-                journal.forget(settings.url, name)
+                journal.remove(settings.url, name)
             raise
-    journal.note(settings.url, name, artifact.sha256, "sent")
-    tell(Event("uploaded", place, name, artifact.size, artifact.size))
+    journal.record(settings.url, name, artifact.sha256, "sent")
+    report(Event("uploaded", place, name, artifact.size, artifact.size))
 
 
-def _must_be_as_planned(artifact: Artifact) -> None:
+def _require_unchanged(artifact: Artifact) -> None:
     """A build between the plan and the upload, while somebody is asked, makes another file."""
     with artifact.path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -114,11 +116,11 @@ def _must_be_as_planned(artifact: Artifact) -> None:
 
 def _has_arrived(step: Step) -> bool:
     """Whether the target has our bytes; other bytes under the name are an error."""
-    seen = step.target.look(step.file)
+    seen = step.target.probe(step.file)
     if seen.is_ours(step.file.artifact):
         return True
     if seen.state == "present" and seen.sha256 is not None:
-        message, hint = different(step.file.artifact.sha256, seen.sha256)
+        message, hint = describe_difference(step.file.artifact.sha256, seen.sha256)
         raise Refused("file-exists", message, hint, 409)
     return False
 
@@ -131,26 +133,26 @@ def _is_ours(step: Step, attempt: int) -> bool:
     """
     if _has_arrived(step):
         return True
-    seen = step.target.look(step.file)
+    seen = step.target.probe(step.file)
     return seen.state == "unknown" and attempt > 0
 
 
-def _verify(step: Step, journal: Journal, patience: Patience, tell: Tell) -> None:
+def _verify(step: Step, journal: Journal, retry_policy: RetryPolicy, report: EventHandler) -> None:
     """Fetch the file back as others get it and compare its hash."""
     artifact, settings = step.file.artifact, step.target.settings
     if not settings.verify:
         note = "it was not fetched back, as configured (verify = false)"
-        tell(Event("unverified", settings.name, step.file.name, note=note))
+        report(Event("unverified", settings.name, step.file.name, note=note))
         return
-    found = Seen("absent")
-    for attempt in range(patience.attempts):
+    found = RemoteState("absent")
+    for attempt in range(retry_policy.attempts):
         found = step.target.fetch(step.file)
         if found.is_ours(artifact):
-            journal.note(settings.url, step.file.name, artifact.sha256, "verified")
-            tell(Event("verified", settings.name, step.file.name, artifact.size, artifact.size))
+            journal.record(settings.url, step.file.name, artifact.sha256, "verified")
+            report(Event("verified", settings.name, step.file.name, artifact.size, artifact.size))
             return
-        if attempt + 1 < patience.attempts:
-            patience.pause(attempt, None)
+        if attempt + 1 < retry_policy.attempts:
+            retry_policy.pause(attempt, None)
     if found.state != "present":
         raise Unreachable(
             f"{step.file.name} was sent to {settings.name} and cannot be fetched from there",
@@ -164,22 +166,24 @@ def _verify(step: Step, journal: Journal, patience: Patience, tell: Tell) -> Non
     )
 
 
-def _unfinished(error: TwofoldError, plan: Plan, uploaded: list[Step]) -> NotPublished:
+def _make_incomplete_error(
+    error: TwofoldError, plan: Plan, uploaded: list[Step]
+) -> IncompletePublicationError:
     """The error with an account: what is there, what is missing."""
     problem = error.problems[0]
-    return NotPublished(
-        f"{problem.message} ({_account(plan, uploaded)})", error.hint or AGAIN, problem.where
+    return IncompletePublicationError(
+        f"{problem.message} ({_summarize(plan, uploaded)})", error.hint or RUN_AGAIN, problem.where
     )
 
 
-def _account(plan: Plan, uploaded: list[Step]) -> str:
+def _summarize(plan: Plan, uploaded: list[Step]) -> str:
     there = [s for s in plan.steps if s.action is Action.NOTHING] + uploaded
     missing = [s for s in plan.uploads if s not in uploaded]
-    account = [f"{_list(there)} there"] if there else ["nothing is known to be there"]
+    account = [f"{_list_steps(there)} there"] if there else ["nothing is known to be there"]
     if missing:
-        account.append(f"{_list(missing)} missing")
+        account.append(f"{_list_steps(missing)} missing")
     return "; ".join(account)
 
 
-def _list(steps: list[Step]) -> str:
+def _list_steps(steps: list[Step]) -> str:
     return ", ".join(f"{s.file.name} -> {s.target.settings.name}" for s in steps)

@@ -33,23 +33,23 @@ class Secret:
         raise TypeError("a secret is not written anywhere")
 
 
-def without_secrets(text: str, secrets: Iterable[Secret]) -> str:
+def redact_secrets(text: str, secrets: Iterable[Secret]) -> str:
     """The text with every secret replaced: plain, as in an address, or as in an HTTP Basic header
     of a token."""
     plain = [secret.reveal() for secret in secrets if secret.reveal()]
     forms = {form for one in plain for form in (one, quote(one), quote(one, safe=""))}
-    forms |= {form for one in plain for form in _basic_forms(one)}
+    forms |= {form for one in plain for form in _list_basic_forms(one)}
     for form in sorted(forms, key=len, reverse=True):  # the longest that holds another first
         text = text.replace(form, "***")
     return text
 
 
-def as_basic(user: str, secret: Secret) -> Secret:
+def encode_basic(user: str, secret: Secret) -> Secret:
     """A password as it stands in an HTTP Basic header with its user: as secret as itself."""
     return Secret(base64.b64encode(f"{user}:{secret.reveal()}".encode()).decode())
 
 
-def _basic_forms(plain: str) -> list[str]:
+def _list_basic_forms(plain: str) -> list[str]:
     """The base64 of `user:secret` for the users that tokens come with."""
     users = ("__token__", "", plain)
-    return [as_basic(user, Secret(plain)).reveal() for user in users]
+    return [encode_basic(user, Secret(plain)).reveal() for user in users]

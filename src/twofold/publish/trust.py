@@ -16,20 +16,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 #: Who reads which: pip; OpenSSL, uv and py-rattler.
-VARIABLES = ("PIP_CERT", "SSL_CERT_FILE")
+CA_VARIABLES = ("PIP_CERT", "SSL_CERT_FILE")
 
 
 @contextmanager
-def trusting(ca: str) -> Iterator[None]:
+def custom_ca_bundle(ca: str) -> Iterator[None]:
     """Programs started in here, and py-rattler, trust these certificates beside the usual ones."""
     if not ca:
         yield
         return
-    before = {name: os.environ.get(name) for name in VARIABLES}
+    before = {name: os.environ.get(name) for name in CA_VARIABLES}
     with tempfile.TemporaryDirectory(prefix="twofold-trust-") as folder:
         bundle = Path(folder, "bundle.pem")
-        bundle.write_bytes(b"\n".join(_certificates(place) for place in [Path(ca), *_usual()]))
-        os.environ.update(dict.fromkeys(VARIABLES, str(bundle)))
+        bundle.write_bytes(
+            b"\n".join(_read_certificates(place) for place in [Path(ca), *_find_default_bundles()])
+        )
+        os.environ.update(dict.fromkeys(CA_VARIABLES, str(bundle)))
         try:
             yield
         finally:
@@ -40,12 +42,12 @@ def trusting(ca: str) -> Iterator[None]:
                     os.environ[name] = value
 
 
-def _usual() -> list[Path]:
+def _find_default_bundles() -> list[Path]:
     """The bundles in use on this machine: named by variables, by pip's configuration, by OpenSSL,
     and the one that comes with requests."""
     from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-    named = [os.environ.get(name, "") for name in (*VARIABLES, "REQUESTS_CA_BUNDLE")]
+    named = [os.environ.get(name, "") for name in (*CA_VARIABLES, "REQUESTS_CA_BUNDLE")]
     asked = subprocess.run(
         [sys.executable, "-m", "pip", "config", "get", "global.cert"],
         capture_output=True,
@@ -61,7 +63,7 @@ def _usual() -> list[Path]:
     return [path for path in map(Path, dict.fromkeys(filter(None, named))) if path.exists()]
 
 
-def _certificates(place: Path) -> bytes:
+def _read_certificates(place: Path) -> bytes:
     """A bundle, or all the certificates of a folder."""
     files = sorted(place.iterdir()) if place.is_dir() else [place]
     return b"\n".join(file.read_bytes() for file in files if file.is_file())

@@ -12,7 +12,7 @@ Python project becomes a wheel is the caller's: it gives a function of the shape
 
 from __future__ import annotations
 
-from twofold.recipe.building import build_recipe, find_recipe
+from twofold.recipe.building.recipe_folder import build_recipe, find_recipe
 from twofold.recipe.request import BuildWheel, RecipeRequest
 
 __all__ = ["BuildWheel", "RecipeRequest", "build_recipe", "find_recipe"]

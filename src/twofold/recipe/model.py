@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from twofold.recipe.pins import Calls
-from twofold.recipe.platforms import Platform
+from twofold.recipe.deferred_calls import DeferredCalls
+from twofold.recipe.platform import Platform
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Build:
     script_env: tuple[Line, ...] = ()
     entry_points: tuple[Line, ...] = ()
     run_exports: Mapping[str, tuple[Line, ...]] = field(default_factory=dict)
-    kept: Mapping[str, tuple[Line, ...]] = field(default_factory=dict)
+    linking: Mapping[str, tuple[Line, ...]] = field(default_factory=dict)
     noarch_line: int = 0
 
 
@@ -104,7 +104,7 @@ class Output:
     tests: Tests
     about: Mapping[str, tuple[Line, ...]]
     files: tuple[Line, ...] = ()
-    excluded: tuple[Line, ...] = ()
+    excluded_files: tuple[Line, ...] = ()
     app: App | None = None
     is_split: bool = False
 
@@ -128,13 +128,13 @@ class Recipe:
     sources: tuple[Source, ...]
     outputs: tuple[Output, ...]
     extra: Mapping[str, object]
-    calls: Calls
+    calls: DeferredCalls
     text: str
     rendered: str
-    specific: bool
-    asks_python: bool
+    is_specific: bool
+    uses_python: bool
     remarks: tuple[str, ...]
-    asked: frozenset[str] = frozenset()
+    names_used: frozenset[str] = frozenset()
     variant: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from twofold.artifact import Kind
-from twofold.recipe.platforms import Platform
+from twofold.recipe.platform import Platform
 
 #: wheel = build_wheel(source, out): builds the Python project in the folder `source` through its
 #: own backend in isolation, into the empty folder `out`, and returns the wheel's path.
@@ -32,5 +32,5 @@ class RecipeRequest:
     channels: tuple[str, ...] = ("conda-forge",)
     environment: Mapping[str, str] = field(default_factory=dict)
     variant_files: tuple[Path, ...] = ()
-    platform: Platform = field(default_factory=Platform.here)
-    say: Callable[[str], None] = lambda _: None
+    platform: Platform = field(default_factory=Platform.current)
+    report: Callable[[str], None] = lambda _: None

@@ -10,26 +10,26 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from twofold.errors import Refused, TwofoldError
+from twofold.server.auth.login_throttle import LoginThrottle
+from twofold.server.auth.oidc import Issuers
 from twofold.server.metrics import Metrics
-from twofold.server.oidc import Issuers
 from twofold.server.registry import Registry
 from twofold.server.settings import Settings
 from twofold.server.store import Blobs, Database
-from twofold.server.throttle import Throttle
 from twofold.server.web import (
     anaconda,
     conda,
     conda_upload,
-    legacy,
+    error_responses,
+    html_pages,
     management,
-    pages,
-    problem,
     project,
-    simple,
+    pypi,
     status,
-    trusted,
+    trusted_publishing,
+    uploads,
 )
-from twofold.server.web.asking import StripToken
+from twofold.server.web.credentials import StripToken
 
 
 def open_registry(settings: Settings) -> Registry:
@@ -42,7 +42,7 @@ def open_registry(settings: Settings) -> Registry:
 
 
 def _trust_roots(path: Path) -> tuple[Any, ...]:
-    from twofold.server.attestations import read_roots
+    from twofold.server.auth.attestations import read_roots
 
     return read_roots(path)
 
@@ -52,23 +52,23 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Starlett
     app = Starlette(
         routes=[
             *status.routes,
-            *trusted.routes,
+            *trusted_publishing.routes,
             *management.routes,
             *conda_upload.routes,
             *anaconda.routes,
             *project.routes,
-            *simple.routes,
-            *pages.routes,
-            *legacy.routes,
+            *pypi.routes,
+            *html_pages.routes,
+            *uploads.routes,
             *conda.routes,
         ],
         middleware=[Middleware(StripToken)],
         exception_handlers={
-            Refused: problem.refused,
-            TwofoldError: problem.troubled,
-            OSError: problem.troubled,
-            HTTPException: problem.http_error,
-            Exception: problem.our_fault,
+            Refused: error_responses.refused,
+            TwofoldError: error_responses.storage_error,
+            OSError: error_responses.storage_error,
+            HTTPException: error_responses.http_error,
+            Exception: error_responses.internal_error,
         },
     )
     app.router.redirect_slashes = False
@@ -76,5 +76,5 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Starlett
     app.state.issuers = Issuers()
     app.state.metrics = Metrics()
     app.state.registry = registry = registry or open_registry(settings)
-    app.state.throttle = Throttle(registry.database, registry.clock)
+    app.state.throttle = LoginThrottle(registry.database, registry.clock)
     return app

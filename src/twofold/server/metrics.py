@@ -17,9 +17,9 @@ class Metrics:
     buckets: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
     seconds: float = 0.0
     sent: int = 0
-    under_way: int = 0
+    in_progress: int = 0
 
-    def seen(self, method: str, status: int, seconds: float, sent: int) -> None:
+    def observe(self, method: str, status: int, seconds: float, sent: int) -> None:
         """`sent` is the size of the answer's body in bytes."""
         self.requests[method, status] += 1
         self.seconds += seconds
@@ -30,7 +30,7 @@ class Metrics:
                 return
         self.buckets[-1] += 1
 
-    def text(self) -> str:
+    def render(self) -> str:
         lines = [
             "# HELP twofold_requests_total Requests answered.",
             "# TYPE twofold_requests_total counter",
@@ -54,6 +54,6 @@ class Metrics:
             f"twofold_sent_bytes_total {self.sent}",
             "# HELP twofold_requests_under_way Requests that are being answered.",
             "# TYPE twofold_requests_under_way gauge",
-            f"twofold_requests_under_way {self.under_way}",
+            f"twofold_requests_under_way {self.in_progress}",
         ]
         return "\n".join(lines) + "\n"

@@ -124,7 +124,7 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredFile:
     """A file in a channel. `subdir` is '' on the PyPI side; `record` is its line of repodata.
 
     `remark` says why a wheel has no twin on the conda side; `made_from` is the wheel of which a

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from twofold.artifact import Artifact
-from twofold.errors import ToolFailed, TwofoldError
+from twofold.errors import SubprocessFailed, TwofoldError
 
 #: Long enough for a cold package cache and a slow machine; a step that hangs still ends (seconds).
 STEP_TIMEOUT = 600
 
 
 @dataclass(frozen=True)
-class Step:
+class TourStep:
     """A finished step. `seconds` is wall time; `detail` is the line a reader wants to see."""
 
     title: str
@@ -37,7 +37,7 @@ class Log:
     """
 
     say: Callable[[str], None]
-    steps: list[Step] = field(default_factory=list)
+    steps: list[TourStep] = field(default_factory=list)
     artifacts: list[Artifact] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
@@ -59,7 +59,7 @@ class Log:
             raise
         finally:
             seconds = time.perf_counter() - start
-            self.steps.append(Step(title, command, seconds, ok, "; ".join(detail)))
+            self.steps.append(TourStep(title, command, seconds, ok, "; ".join(detail)))
             for line in detail:
                 self.say(f"   {line}")
             self.say(f"   {'ok' if ok else 'FAILED'} in {seconds:.2f} s")
@@ -81,12 +81,12 @@ class Log:
         """
         words = [str(word) for word in command]
         with self.step(title, shown or " ".join(words)) as lines:
-            out = run(words, cwd=cwd, env=env)
+            out = run_command(words, cwd=cwd, env=env)
             lines.extend(detail(out))
         return out
 
 
-def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> str:
+def run_command(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> str:
     """Run one command to its end and return its stdout; ToolFailed tells what went wrong."""
     name = Path(command[0]).name
     try:
@@ -101,15 +101,17 @@ def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = No
             check=False,
         )
     except FileNotFoundError as error:
-        raise ToolFailed(f"{name} is not installed", f"install it: pip install {name}") from error
+        raise SubprocessFailed(
+            f"{name} is not installed", f"install it: pip install {name}"
+        ) from error
     except subprocess.TimeoutExpired as error:
-        raise ToolFailed(f"{name} did not end within {STEP_TIMEOUT} s") from error
+        raise SubprocessFailed(f"{name} did not end within {STEP_TIMEOUT} s") from error
     if done.returncode:
         output = f"{done.stdout}\n{done.stderr}".strip()
-        raise ToolFailed(f"{name} failed with exit code {done.returncode}", output=output)
+        raise SubprocessFailed(f"{name} failed with exit code {done.returncode}", output=output)
     return done.stdout
 
 
-def twofold(*words: str | Path) -> list[str | Path]:
+def twofold_command(*words: str | Path) -> list[str | Path]:
     """A `twofold` command line that runs this very installation."""
     return [sys.executable, "-m", "twofold", *words]

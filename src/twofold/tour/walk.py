@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from twofold.artifact import Artifact, Kind
-from twofold.errors import ToolFailed, TwofoldError
-from twofold.formats.opening import read
+from twofold.errors import SubprocessFailed, TwofoldError
+from twofold.formats.reader import read_artifact
 from twofold.tour.second_version import write_next_version
-from twofold.tour.steps import Log, twofold
+from twofold.tour.steps import Log, twofold_command
 
 #: The example is the document's: a package named my_package that depends on numpy.
 EXAMPLE = "my_package"
 EXAMPLE_CALL = "my_package.function1()"
 #: What is not the project: copied along it would only cost time.
-NOT_COPIED = shutil.ignore_patterns(
+IGNORED = shutil.ignore_patterns(
     ".venv", "venv", ".tox", ".nox", "node_modules", "dist", "conda-bld"
 )
 
@@ -53,24 +53,24 @@ def walk(route: Route, log: Log) -> None:
     log.artifacts += first
     with serve(route.folder / "registry", log) as server:
         publish(project, server, log)
-        wheel = _one(first, Kind.WHEEL)
+        wheel = _find_kind(first, Kind.WHEEL)
         second_version = write_next_version(project, wheel.version)
         second = build(project, log, f"Change the version to {second_version} and build again")
-        wheel = _one(second, Kind.WHEEL)
-        if wheel.version == _one(first, Kind.WHEEL).version:
+        wheel = _find_kind(second, Kind.WHEEL)
+        if wheel.version == _find_kind(first, Kind.WHEEL).version:
             raise TwofoldError(
                 f"the second build has the first one's version, {wheel.version}",
                 "the tour needs a project whose version stands in one of its files",
             )
         log.artifacts += second
         upload_with_twine(project, server, log)
-        use = _usage(wheel, route)
+        use = _make_usage_code(wheel, route)
         python, wheels = install_with_pip(wheel, server, route.folder, log)
-        use_it(python, use, route.folder, log, "Use it in the virtual environment")
-        channels = conda_channels(route, wheels, log)
-        conda = _one(second, Kind.CONDA)
+        use_package(python, use, route.folder, log, "Use it in the virtual environment")
+        channels = choose_channels(route, wheels, log)
+        conda = _find_kind(second, Kind.CONDA)
         python = install_with_rattler(conda, server, channels, route.folder, log)
-        use_it(python, use, route.folder, log, "Use it in the conda environment")
+        use_package(python, use, route.folder, log, "Use it in the conda environment")
 
 
 def start_project(route: Route, log: Log) -> Path:
@@ -79,10 +79,10 @@ def start_project(route: Route, log: Log) -> Path:
         command = ["new", EXAMPLE, "--dep", "numpy"]
         log.run(
             "Start a project",
-            twofold(*command),
+            twofold_command(*command),
             cwd=route.folder,
             shown=f"twofold {' '.join(command)}",
-            detail=lambda _: [" ".join(sorted(_files_below(target)))],
+            detail=lambda _: [" ".join(sorted(_list_files(target)))],
         )
         return target
     target = route.folder / route.project.resolve().name
@@ -91,16 +91,16 @@ def start_project(route: Route, log: Log) -> Path:
             raise TwofoldError(
                 "this is no folder", "name the folder of a project", str(route.project)
             )
-        shutil.copytree(route.project, target, symlinks=True, ignore=NOT_COPIED)
-        lines.append(f"{sum(1 for _ in _files_below(target))} files")
+        shutil.copytree(route.project, target, symlinks=True, ignore=IGNORED)
+        lines.append(f"{sum(1 for _ in _list_files(target))} files")
     return target
 
 
 def build(project: Path, log: Log, title: str) -> list[Artifact]:
     """`twofold build`; the files it says it made, read back."""
-    log.run(title, twofold("build"), cwd=project, shown="twofold build")
+    log.run(title, twofold_command("build"), cwd=project, shown="twofold build")
     manifest = json.loads((project / "dist" / ".twofold-build.json").read_text(encoding="utf-8"))
-    made = [read(project / item["path"]) for item in manifest["artifacts"]]
+    made = [read_artifact(project / item["path"]) for item in manifest["artifacts"]]
     for artifact in made:
         log.say(f"   {artifact.path.relative_to(project).as_posix()}  {artifact.size:,} bytes")
     return made
@@ -113,7 +113,9 @@ def serve(data: Path, log: Log) -> Iterator[Server]:
     with (data.parent / "registry.log").open("wb") as errors:
         with log.step("Start a registry", f"twofold {' '.join(words)}") as lines:
             process = subprocess.Popen(
-                [str(word) for word in twofold(*words)], stdout=subprocess.PIPE, stderr=errors
+                [str(word) for word in twofold_command(*words)],
+                stdout=subprocess.PIPE,
+                stderr=errors,
             )
             assert process.stdout is not None
             ready = process.stdout.readline()
@@ -122,7 +124,7 @@ def serve(data: Path, log: Log) -> Iterator[Server]:
                 output = (data.parent / "registry.log").read_text(
                     encoding="utf-8", errors="replace"
                 )
-                raise ToolFailed("the registry did not start", output=output)
+                raise SubprocessFailed("the registry did not start", output=output)
             answer = json.loads(ready)
             server = Server(f"{answer['url']}/main", answer["token"])
             lines.append(f"{server.channel} serves pip and conda")
@@ -136,7 +138,7 @@ def serve(data: Path, log: Log) -> Iterator[Server]:
 def publish(project: Path, server: Server, log: Log) -> None:
     log.run(
         "Publish the first version",
-        twofold("publish", "--to", server.channel, "--yes"),
+        twofold_command("publish", "--to", server.channel, "--yes"),
         cwd=project,
         env={"TWOFOLD_TOKEN": server.token},
         shown=f"twofold publish --to {server.channel} --yes",
@@ -172,7 +174,7 @@ def install_with_pip(wheel: Artifact, server: Server, folder: Path, log: Log) ->
     What the package depends on is fetched by pip as it is configured, once, for both worlds.
     """
     environment = folder / "venv"
-    python = _python_of(environment)
+    python = _find_python(environment)
     log.run(
         "Make a virtual environment",
         [sys.executable, "-m", "venv", environment],
@@ -203,12 +205,12 @@ def install_with_pip(wheel: Artifact, server: Server, folder: Path, log: Log) ->
         [*pip, *words, "--report", report],
         cwd=folder,
         shown=f"pip {' '.join(words)}",
-        detail=lambda _: _came_from(report, wheel, index),
+        detail=lambda _: _read_origin(report, wheel, index),
     )
     return python, wheels
 
 
-def _came_from(report: Path, wheel: Artifact, index: str) -> list[str]:
+def _read_origin(report: Path, wheel: Artifact, index: str) -> list[str]:
     """pip's own account of where it took the package; anywhere but the registry is a failure."""
     installed = json.loads(report.read_text(encoding="utf-8"))["install"]
     addresses = [item["download_info"]["url"] for item in installed]
@@ -219,12 +221,12 @@ def _came_from(report: Path, wheel: Artifact, index: str) -> list[str]:
     return [f"from {mine[0]}"]
 
 
-def conda_channels(route: Route, wheels: Path, log: Log) -> list[str]:
+def choose_channels(route: Route, wheels: Path, log: Log) -> list[str]:
     """Where python and the dependencies come from: conda-forge, or packages made here."""
-    if route.conda_forge and conda_forge_answers():
+    if route.conda_forge and is_conda_forge_reachable():
         return ["conda-forge"]
     from twofold.index.folder import index_folder
-    from twofold.install.interpreter import repack_python
+    from twofold.install.repack_python import repack_python
 
     log.remarks.append(
         "conda-forge was not asked or did not answer: the conda environment's python is this "
@@ -232,7 +234,7 @@ def conda_channels(route: Route, wheels: Path, log: Log) -> list[str]:
     )
     channel = route.folder / "offline"
     with log.step(
-        "Repack this Python as a conda package", "(twofold.install.interpreter)"
+        "Repack this Python as a conda package", "(twofold.install.repack_python)"
     ) as lines:
         lines.extend(path.name for path in repack_python(channel))
         index_folder(channel)
@@ -240,7 +242,7 @@ def conda_channels(route: Route, wheels: Path, log: Log) -> list[str]:
     if names:
         log.run(
             "Convert the dependencies' wheels into conda packages",
-            twofold("convert", *names, "--out", channel),
+            twofold_command("convert", *names, "--out", channel),
             cwd=route.folder,
             shown="twofold convert wheels/*.whl --out offline",
             detail=lambda _: sorted(
@@ -252,11 +254,11 @@ def conda_channels(route: Route, wheels: Path, log: Log) -> list[str]:
     return [channel.as_uri()]
 
 
-def conda_forge_answers() -> bool:
+def is_conda_forge_reachable() -> bool:
     """Whether conda-forge's channel can be reached, asked once through py-rattler."""
-    from twofold.install.reach import channel_answers
+    from twofold.install.reach import is_channel_reachable
 
-    return channel_answers("conda-forge")
+    return is_channel_reachable("conda-forge")
 
 
 def install_with_rattler(
@@ -269,7 +271,7 @@ def install_with_rattler(
         words += ["--channel", channel]
     log.run(
         "Install it in a new conda environment with py-rattler",
-        twofold(*words),
+        twofold_command(*words),
         cwd=folder,
         shown=f"twofold {' '.join(words)}",
     )
@@ -283,7 +285,7 @@ def install_with_rattler(
     return prefix / "python.exe" if os.name == "nt" else prefix / "bin" / "python"
 
 
-def use_it(python: Path, code: str, folder: Path, log: Log, title: str) -> None:
+def use_package(python: Path, code: str, folder: Path, log: Log, title: str) -> None:
     """Import the package with the environment's own python, outside the project's folder."""
     log.run(
         title,
@@ -295,11 +297,11 @@ def use_it(python: Path, code: str, folder: Path, log: Log, title: str) -> None:
     )
 
 
-def _usage(wheel: Artifact, route: Route) -> str:
+def _make_usage_code(wheel: Artifact, route: Route) -> str:
     """The program that imports the package and calls something of it."""
     if route.project is None:
         return f"import {EXAMPLE}; print({EXAMPLE_CALL})"
-    modules = import_names(wheel)
+    modules = find_import_names(wheel)
     if not modules:
         raise TwofoldError("the wheel holds no module to import", where=wheel.filename)
     if route.call:
@@ -309,7 +311,7 @@ def _usage(wheel: Artifact, route: Route) -> str:
     )
 
 
-def import_names(wheel: Artifact) -> list[str]:
+def find_import_names(wheel: Artifact) -> list[str]:
     """Top-level modules and packages of a wheel; the one named like the project comes first."""
     with zipfile.ZipFile(wheel.path) as archive:
         members = archive.namelist()
@@ -328,18 +330,18 @@ def import_names(wheel: Artifact) -> list[str]:
     )
 
 
-def _one(artifacts: Sequence[Artifact], kind: Kind) -> Artifact:
+def _find_kind(artifacts: Sequence[Artifact], kind: Kind) -> Artifact:
     for artifact in artifacts:
         if artifact.kind is kind:
             return artifact
     raise TwofoldError(f"the build made no {kind.value}", "the tour needs a pure Python project")
 
 
-def _python_of(environment: Path) -> Path:
+def _find_python(environment: Path) -> Path:
     if os.name == "nt":
         return environment / "Scripts" / "python.exe"
     return environment / "bin" / "python"
 
 
-def _files_below(folder: Path) -> Iterator[str]:
+def _list_files(folder: Path) -> Iterator[str]:
     return (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())

@@ -16,22 +16,22 @@ from urllib.parse import quote
 
 from twofold.artifact import Artifact, Kind
 from twofold.errors import Problem, Refused, Unreachable
-from twofold.formats.conda_reading import read_info
-from twofold.publish.advice import advice
-from twofold.publish.answers import Answer
-from twofold.publish.authentication import Credentials, Header
-from twofold.publish.configuration import TargetSettings
+from twofold.formats.conda_reader import read_info
+from twofold.publish.advice import suggest_action
+from twofold.publish.authentication import Credentials, HeaderAuth
+from twofold.publish.config import TargetSettings
 from twofold.publish.files import ReleaseFile
-from twofold.publish.http import Form, Http, Progress
+from twofold.publish.http import HttpClient, Progress, UploadForm
+from twofold.publish.responses import HttpResult
 from twofold.publish.targets.protocol import (
     ALL_KINDS,
     CONDA_KINDS,
     NO_KINDS,
-    Rule,
-    Seen,
-    already_there,
-    fetched,
-    needs_token,
+    RemoteState,
+    UploadRule,
+    as_already_published,
+    find_missing_token,
+    state_from_fetch,
 )
 
 #: An operator and the version it goes with, at the start of a MatchSpec's version part.
@@ -39,7 +39,7 @@ OPERATOR = re.compile(r"^([=><!~]+)(.*)$")
 
 
 @dataclass(frozen=True)
-class Described:
+class UploadBodies:
     """What the API is told of a file: bodies of the package, release and stage calls."""
 
     package: dict[str, Any]
@@ -50,61 +50,65 @@ class Described:
 class AnacondaOrg:
     """One owner's packages at `settings.url`, the address of the API."""
 
-    takes: frozenset[Kind] = ALL_KINDS
-    is_for: frozenset[Kind] = CONDA_KINDS
-    rules: tuple[Rule, ...] = ()
-    can_be_read = True
-    attested = NO_KINDS
+    accepts: frozenset[Kind] = ALL_KINDS
+    default_kinds: frozenset[Kind] = CONDA_KINDS
+    rules: tuple[UploadRule, ...] = ()
+    is_readable = True
+    attestation_kinds = NO_KINDS
 
     def __init__(
-        self, settings: TargetSettings, http: Http, credentials: Credentials | None
+        self, settings: TargetSettings, http: HttpClient, credentials: Credentials | None
     ) -> None:
         self.settings = settings
         self.http = http
         token = credentials.secret.reveal() if credentials else ""
-        self.auth = Header("Authorization", f"token {token}") if token else Header()
+        self.auth = HeaderAuth("Authorization", f"token {token}") if token else HeaderAuth()
 
-    def objection(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
-        missing = needs_token(self.http)
+    def preflight(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
+        missing = find_missing_token(self.http)
         if missing:
             return missing
         url = f"{self.settings.url}/user"
         answer = self.http.get(url, self.auth)
-        return self.http.refused(answer, url).problems[0] if answer.status == 401 else None
+        return self.http.make_refusal(answer, url).problems[0] if answer.status == 401 else None
 
-    def look(self, file: ReleaseFile) -> Seen:
+    def probe(self, file: ReleaseFile) -> RemoteState:
         url = self._url("dist", file)
         answer = self.http.get(url, self.auth)
         if answer.status == 404:
-            return Seen("absent")
+            return RemoteState("absent")
         if not answer.ok:
-            raise self.http.refused(answer, url)
+            raise self.http.make_refusal(answer, url)
         value = answer.json()
         told = value.get("sha256") if isinstance(value, dict) else None
-        return fetched(str(told).lower(), self._url("download", file)) if told else self.fetch(file)
+        return (
+            state_from_fetch(str(told).lower(), self._url("download", file))
+            if told
+            else self.fetch(file)
+        )
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
-        described = describe(file, self.settings.labels or ("main",))
+        described = make_upload_bodies(file, self.settings.labels or ("main",))
         self._ensure("package", file, described.package)
         self._ensure("release", file, described.release)
         staged = self._stage(file, described.stage)
         self._upload(file, staged, progress)
         url = self._url("commit", file)
-        answer = self.http.once("POST", url, self.auth, json={"dist_id": staged["dist_id"]})
+        answer = self.http.request_once("POST", url, self.auth, json={"dist_id": staged["dist_id"]})
         if not answer.ok:
-            raise self.http.refused(answer, url)
+            raise self.http.make_refusal(answer, url)
         value = answer.json()
         return str(value.get("url") or "") if isinstance(value, dict) else ""
 
-    def fetch(self, file: ReleaseFile) -> Seen:
+    def fetch(self, file: ReleaseFile) -> RemoteState:
         url = self._url("download", file)
-        return fetched(self.http.sha256_of(url, self.auth), url)
+        return state_from_fetch(self.http.fetch_sha256(url, self.auth), url)
 
-    def who(self) -> str:
+    def whoami(self) -> str:
         url = f"{self.settings.url}/user"
         answer = self.http.get(url, self.auth)
         if not answer.ok:
-            raise self.http.refused(answer, url)
+            raise self.http.make_refusal(answer, url)
         value = answer.json()
         return str(value.get("login", "")) if isinstance(value, dict) else ""
 
@@ -117,7 +121,7 @@ class AnacondaOrg:
         if verb != "package":
             parts.append(artifact.version)
         if verb not in ("package", "release"):
-            parts.append(basename(artifact))
+            parts.append(get_api_basename(artifact))
         return f"{self.settings.url.rstrip('/')}/{verb}/" + "/".join(quote(p) for p in parts)
 
     def _ensure(self, verb: str, file: ReleaseFile, body: dict[str, Any]) -> None:
@@ -127,21 +131,21 @@ class AnacondaOrg:
         if answer.ok:
             return
         if answer.status != 404:
-            raise self.http.refused(answer, url)
-        made = self.http.once("POST", url, self.auth, json=body)
+            raise self.http.make_refusal(answer, url)
+        made = self.http.request_once("POST", url, self.auth, json=body)
         if not made.ok and made.status != 409:
-            raise self.http.refused(made, url)
+            raise self.http.make_refusal(made, url)
 
     def _stage(self, file: ReleaseFile, body: dict[str, Any]) -> dict[str, Any]:
         url = self._url("stage", file)
-        answer = self.http.once("POST", url, self.auth, json=body)
+        answer = self.http.request_once("POST", url, self.auth, json=body)
         if answer.status == 409:
-            if self.look(file).state == "present":
-                raise already_there(self.http.refused(answer, url))
+            if self.probe(file).state == "present":
+                raise as_already_published(self.http.make_refusal(answer, url))
             self._take_back(file)
-            answer = self.http.once("POST", url, self.auth, json=body)
+            answer = self.http.request_once("POST", url, self.auth, json=body)
         if not answer.ok:
-            raise self.http.refused(answer, url)
+            raise self.http.make_refusal(answer, url)
         value = answer.json()
         if not isinstance(value, dict) or not {"post_url", "form_data", "dist_id"} <= set(value):
             raise Unreachable(f"{url} did not say where to upload to", "is this Anaconda's API?")
@@ -150,9 +154,9 @@ class AnacondaOrg:
     def _take_back(self, file: ReleaseFile) -> None:
         """Remove what was staged and never committed: it holds the name and nobody can get it."""
         url = self._url("dist", file)
-        answer = self.http.once("DELETE", url, self.auth)
+        answer = self.http.request_once("DELETE", url, self.auth)
         if not answer.ok and answer.status != 404:
-            raise self.http.refused(answer, url)
+            raise self.http.make_refusal(answer, url)
 
     def _upload(self, file: ReleaseFile, staged: dict[str, Any], progress: Progress) -> None:
         """The file to where the stage said; that place gets the form alone, never our token."""
@@ -164,14 +168,16 @@ class AnacondaOrg:
         }
         fields = [(key, str(value)) for key, value in form.items()]
         content = ("file", file.artifact.path, file.name, "application/octet-stream")
-        answer = self.http.send_form(staged["post_url"], Header(), Form(content, fields), progress)
+        answer = self.http.send_form(
+            staged["post_url"], HeaderAuth(), UploadForm(content, fields), progress
+        )
         if answer.status not in (200, 201, 204):
-            raise self._not_stored(answer, file)
+            raise self._make_storage_error(answer, file)
 
-    def _not_stored(self, answer: Answer, file: ReleaseFile) -> Refused:
+    def _make_storage_error(self, answer: HttpResult, file: ReleaseFile) -> Refused:
         code = re.search(r"<Code>(.*?)</Code>", answer.text())
         why = code.group(1) if code else answer.reason
-        hint = advice(answer.status, self.http.caller) if answer.status == 413 else ""
+        hint = suggest_action(answer.status, self.http.auth_context) if answer.status == 413 else ""
         return Refused(
             "not-stored",
             f"{file.name} was not stored: {why}",
@@ -180,22 +186,25 @@ class AnacondaOrg:
         )
 
 
-def basename(artifact: Artifact) -> str:
+def get_api_basename(artifact: Artifact) -> str:
     """`noarch/name-1.0-py_0.conda` for conda packages, the bare name for the others."""
     if artifact.kind.is_conda:
         return f"{artifact.subdir}/{artifact.filename}"
     return artifact.filename
 
 
-def describe(file: ReleaseFile, labels: tuple[str, ...]) -> Described:
+def make_upload_bodies(file: ReleaseFile, labels: tuple[str, ...]) -> UploadBodies:
     """What the package itself says, in the API's words."""
     artifact = file.artifact
     if artifact.kind.is_conda:
         about = json.loads(read_info(artifact.path).get("info/about.json", b"{}") or b"{}")
-        attrs, dependencies = _conda_attributes(artifact)
+        attrs, dependencies = _read_conda_attributes(artifact)
         kind = "conda"
     else:
-        about, (attrs, dependencies) = _core_metadata(artifact), (_pypi_attributes(artifact), {})
+        about, (attrs, dependencies) = (
+            _read_core_metadata(artifact),
+            (_read_pypi_attributes(artifact), {}),
+        )
         kind = "pypi"
     summary = str(about.get("summary") or "")
     licence = {"name": about.get("license"), "url": about.get("license_url")}
@@ -206,7 +215,7 @@ def describe(file: ReleaseFile, labels: tuple[str, ...]) -> Described:
         "license": {**licence, "family": about.get("license_family")},
         "package_types": [kind],
     }
-    return Described(
+    return UploadBodies(
         package={"public": True, "publish": False, "public_attrs": public},
         release={
             "requirements": [],
@@ -227,15 +236,15 @@ def describe(file: ReleaseFile, labels: tuple[str, ...]) -> Described:
     )
 
 
-def _conda_attributes(artifact: Artifact) -> tuple[dict[str, Any], dict[str, Any]]:
+def _read_conda_attributes(artifact: Artifact) -> tuple[dict[str, Any], dict[str, Any]]:
     index = json.loads(artifact.metadata)
     attrs = {key: value for key, value in index.items() if key not in ("name", "version")}
     attrs["subdir"] = artifact.subdir
-    depends = [_dependency(spec) for spec in artifact.depends]
+    depends = [_parse_dependency(spec) for spec in artifact.depends]
     return attrs, {"depends": depends}
 
 
-def _dependency(spec: str) -> dict[str, Any]:
+def _parse_dependency(spec: str) -> dict[str, Any]:
     """`python >=3.9` as `{"name": "python", "specs": [[">=", "3.9"]]}`."""
     name, _, version = spec.strip().partition(" ")
     if not version:
@@ -244,7 +253,7 @@ def _dependency(spec: str) -> dict[str, Any]:
     return {"name": name, "specs": [list(found.groups()) if found else ["==", version]]}
 
 
-def _pypi_attributes(artifact: Artifact) -> dict[str, Any]:
+def _read_pypi_attributes(artifact: Artifact) -> dict[str, Any]:
     if artifact.kind is Kind.SDIST:
         return {"packagetype": "sdist", "python_version": "source", "abi": None, "build_no": 0}
     python, abi, _ = artifact.tags[0].split("-")
@@ -256,7 +265,7 @@ def _pypi_attributes(artifact: Artifact) -> dict[str, Any]:
     }
 
 
-def _core_metadata(artifact: Artifact) -> dict[str, Any]:
+def _read_core_metadata(artifact: Artifact) -> dict[str, Any]:
     from packaging.metadata import parse_email
 
     raw, _ = parse_email(artifact.metadata)

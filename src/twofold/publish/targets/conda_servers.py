@@ -17,26 +17,26 @@ from requests.auth import AuthBase
 
 from twofold.artifact import Kind
 from twofold.errors import Problem
-from twofold.publish.answers import Answer, says_file_exists
-from twofold.publish.authentication import Credentials, Header, basic, bearer
-from twofold.publish.configuration import TargetSettings
+from twofold.publish.authentication import Credentials, HeaderAuth, basic_auth, bearer_auth
+from twofold.publish.config import TargetSettings
 from twofold.publish.files import ReleaseFile
-from twofold.publish.http import Form, Http, Progress
+from twofold.publish.http import HttpClient, Progress, UploadForm
+from twofold.publish.responses import HttpResult, is_name_taken
 from twofold.publish.rules import one_attestation
-from twofold.publish.targets.channel_files import file_address, look_for
+from twofold.publish.targets.channel_files import make_file_url, probe_channel
 from twofold.publish.targets.protocol import (
     CONDA_KINDS,
     NO_KINDS,
-    AlreadyThere,
-    Rule,
-    Seen,
-    already_there,
-    fetched,
-    needs_token,
+    AlreadyPublishedError,
+    RemoteState,
+    UploadRule,
+    as_already_published,
+    find_missing_token,
+    state_from_fetch,
 )
 
 #: Sends a file once and returns the address used and the answer.
-SendOnce = Callable[[ReleaseFile, Progress], tuple[str, Answer]]
+SendOnce = Callable[[ReleaseFile, Progress], tuple[str, HttpResult]]
 
 
 @dataclass(frozen=True)
@@ -49,72 +49,76 @@ class CondaServer:
     """
 
     settings: TargetSettings
-    http: Http
+    http: HttpClient
     auth: AuthBase | None
     channel: str
     send_once: SendOnce
     overwrites: bool = False
     is_open: bool = False
-    takes: frozenset[Kind] = CONDA_KINDS
-    is_for: frozenset[Kind] = CONDA_KINDS
-    rules: tuple[Rule, ...] = ()
-    can_be_read: bool = True
-    attested: frozenset[Kind] = NO_KINDS
+    accepts: frozenset[Kind] = CONDA_KINDS
+    default_kinds: frozenset[Kind] = CONDA_KINDS
+    rules: tuple[UploadRule, ...] = ()
+    is_readable: bool = True
+    attestation_kinds: frozenset[Kind] = NO_KINDS
 
-    def objection(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
-        return None if self.is_open else needs_token(self.http)
+    def preflight(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
+        return None if self.is_open else find_missing_token(self.http)
 
-    def look(self, file: ReleaseFile) -> Seen:
-        return look_for(self.http, self.channel, file.artifact, self.auth)
+    def probe(self, file: ReleaseFile) -> RemoteState:
+        return probe_channel(self.http, self.channel, file.artifact, self.auth)
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
-        if self.overwrites and self.look(file).state == "present":
-            raise AlreadyThere(f"{file.name} is at {self.settings.name} already")
+        if self.overwrites and self.probe(file).state == "present":
+            raise AlreadyPublishedError(f"{file.name} is at {self.settings.name} already")
         url, answer = self.send_once(file, progress)
         if answer.ok:
-            return file_address(self.channel, file.artifact)
-        if says_file_exists(answer):
-            raise already_there(self.http.refused(answer, url))
-        raise self.http.refused(answer, url)
+            return make_file_url(self.channel, file.artifact)
+        if is_name_taken(answer):
+            raise as_already_published(self.http.make_refusal(answer, url))
+        raise self.http.make_refusal(answer, url)
 
-    def fetch(self, file: ReleaseFile) -> Seen:
-        url = file_address(self.channel, file.artifact)
-        return fetched(self.http.sha256_of(url, self.auth), url)
+    def fetch(self, file: ReleaseFile) -> RemoteState:
+        url = make_file_url(self.channel, file.artifact)
+        return state_from_fetch(self.http.fetch_sha256(url, self.auth), url)
 
-    def who(self) -> str:
+    def whoami(self) -> str:
         return "this kind of server is not asked; the first upload tells"
 
     def close(self) -> None:
         self.http.close()
 
 
-def prefix_dev(
-    settings: TargetSettings, http: Http, credentials: Credentials | None
+def open_prefix_dev(
+    settings: TargetSettings, http: HttpClient, credentials: Credentials | None
 ) -> CondaServer:
     """A channel of prefix.dev, or of a server with its API."""
     base = settings.url.rstrip("/")
-    auth = bearer(credentials) if credentials else None
+    auth = bearer_auth(credentials) if credentials else None
     upload = f"{base}/api/v1/upload/{settings.channel}"
 
-    def send_once(file: ReleaseFile, progress: Progress) -> tuple[str, Answer]:
+    def send_once(file: ReleaseFile, progress: Progress) -> tuple[str, HttpResult]:
         artifact = file.artifact
         headers = {"x-file-name": file.name, "x-file-sha256": artifact.sha256}
         content = ("file", artifact.path, file.name, "application/octet-stream")
         attested = [("attestation", path.read_text("utf-8")) for path in file.attestations]
-        form = Form(content, after=attested)
+        form = UploadForm(content, trailing_fields=attested)
         return upload, http.send_form(upload, auth, form, progress, headers)
 
     channel = f"{base}/{settings.channel}"
     rules = (one_attestation,)
-    return CondaServer(settings, http, auth, channel, send_once, rules=rules, attested=CONDA_KINDS)
+    return CondaServer(
+        settings, http, auth, channel, send_once, rules=rules, attestation_kinds=CONDA_KINDS
+    )
 
 
-def quetz(settings: TargetSettings, http: Http, credentials: Credentials | None) -> CondaServer:
+def open_quetz(
+    settings: TargetSettings, http: HttpClient, credentials: Credentials | None
+) -> CondaServer:
     """A channel of a quetz server."""
     base = settings.url.rstrip("/")
-    auth = Header("X-API-Key", credentials.secret.reveal()) if credentials else None
+    auth = HeaderAuth("X-API-Key", credentials.secret.reveal()) if credentials else None
 
-    def send_once(file: ReleaseFile, progress: Progress) -> tuple[str, Answer]:
+    def send_once(file: ReleaseFile, progress: Progress) -> tuple[str, HttpResult]:
         upload = f"{base}/api/channels/{settings.channel}/upload/{quote(file.name)}"
         query = f"?force=false&sha256={file.artifact.sha256}"
         path = file.artifact.path
@@ -123,8 +127,8 @@ def quetz(settings: TargetSettings, http: Http, credentials: Credentials | None)
     return CondaServer(settings, http, auth, f"{base}/get/{settings.channel}", send_once)
 
 
-def artifactory(
-    settings: TargetSettings, http: Http, credentials: Credentials | None
+def open_artifactory(
+    settings: TargetSettings, http: HttpClient, credentials: Credentials | None
 ) -> CondaServer:
     """A conda repository of Artifactory; `settings.url` is the repository's own address.
 
@@ -133,10 +137,10 @@ def artifactory(
     base = settings.url.rstrip("/")
     auth: AuthBase | None = None
     if credentials:
-        auth = basic(credentials) if credentials.user else bearer(credentials)
+        auth = basic_auth(credentials) if credentials.user else bearer_auth(credentials)
 
-    def send_once(file: ReleaseFile, progress: Progress) -> tuple[str, Answer]:
-        upload = file_address(base, file.artifact)
+    def send_once(file: ReleaseFile, progress: Progress) -> tuple[str, HttpResult]:
+        upload = make_file_url(base, file.artifact)
         headers = {"X-Checksum-Sha256": file.artifact.sha256}
         path = file.artifact.path
         return upload, http.send_file("PUT", upload, auth, path, headers, progress)

@@ -13,13 +13,19 @@ from pathlib import Path
 
 from twofold.artifact import Kind
 from twofold.errors import Problem
-from twofold.formats.opening import hashes
+from twofold.formats.reader import compute_file_hashes
 from twofold.index.folder import index_folder
-from twofold.names import normalised
-from twofold.publish.configuration import TargetSettings
+from twofold.names import normalize_name
+from twofold.publish.config import TargetSettings
 from twofold.publish.files import ReleaseFile
 from twofold.publish.http import Progress
-from twofold.publish.targets.protocol import ALL_KINDS, NO_KINDS, AlreadyThere, Rule, Seen
+from twofold.publish.targets.protocol import (
+    ALL_KINDS,
+    NO_KINDS,
+    AlreadyPublishedError,
+    RemoteState,
+    UploadRule,
+)
 
 
 @dataclass(frozen=True)
@@ -27,22 +33,22 @@ class Folder:
     """The folder `settings.url`, made if it is not there."""
 
     settings: TargetSettings
-    takes: frozenset[Kind] = ALL_KINDS
-    is_for: frozenset[Kind] = ALL_KINDS
-    rules: tuple[Rule, ...] = ()
-    can_be_read: bool = True
-    attested: frozenset[Kind] = NO_KINDS
+    accepts: frozenset[Kind] = ALL_KINDS
+    default_kinds: frozenset[Kind] = ALL_KINDS
+    rules: tuple[UploadRule, ...] = ()
+    is_readable: bool = True
+    attestation_kinds: frozenset[Kind] = NO_KINDS
 
-    def objection(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
+    def preflight(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
         if self._root.exists() and not self._root.is_dir():
             return Problem(f"{self._root} is a file, not a folder", "choose another place")
         return None
 
-    def look(self, file: ReleaseFile) -> Seen:
+    def probe(self, file: ReleaseFile) -> RemoteState:
         """What lies there; a file whose pages were not written (a kill between) is absent."""
         seen = self.fetch(file)
         if seen.is_ours(file.artifact) and not self._is_indexed(file):
-            return Seen("absent")
+            return RemoteState("absent")
         return seen
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
@@ -53,13 +59,13 @@ class Folder:
         index_folder(self._root, workers=0)
         return target.as_uri()
 
-    def fetch(self, file: ReleaseFile) -> Seen:
+    def fetch(self, file: ReleaseFile) -> RemoteState:
         place = self._place(file)
         if not place.is_file():
-            return Seen("absent")
-        return Seen("present", hashes(place)[1], place.as_uri())
+            return RemoteState("absent")
+        return RemoteState("present", compute_file_hashes(place)[1], place.as_uri())
 
-    def who(self) -> str:
+    def whoami(self) -> str:
         return "a folder asks nobody"
 
     def close(self) -> None:
@@ -78,7 +84,7 @@ class Folder:
         if file.artifact.kind.is_conda:
             page = self._root / file.artifact.subdir / "repodata.json"
         else:
-            page = self._root / "simple" / normalised(file.artifact.name) / "index.json"
+            page = self._root / "simple" / normalize_name(file.artifact.name) / "index.json"
         return page.is_file() and file.artifact.sha256 in page.read_text("utf-8")
 
     def _put(self, source: Path, target: Path) -> None:
@@ -90,7 +96,7 @@ class Folder:
             try:
                 os.link(unfinished, target)
             except FileExistsError:
-                raise AlreadyThere(f"{target} is there already") from None
+                raise AlreadyPublishedError(f"{target} is there already") from None
             except OSError:  # a file system without hard links
                 unfinished.replace(target)
         finally:

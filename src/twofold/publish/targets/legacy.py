@@ -13,20 +13,20 @@ from requests.auth import AuthBase
 
 from twofold.artifact import Kind
 from twofold.errors import BadFile, Problem
-from twofold.publish.addresses import may_have_login_of
-from twofold.publish.answers import says_file_exists
-from twofold.publish.configuration import TargetSettings
+from twofold.publish.addresses import can_share_login
+from twofold.publish.config import TargetSettings
 from twofold.publish.files import ReleaseFile
-from twofold.publish.http import Form, Http, Progress
+from twofold.publish.http import HttpClient, Progress, UploadForm
+from twofold.publish.responses import is_name_taken
+from twofold.publish.targets.lookup import fetch_files, fetch_page
 from twofold.publish.targets.protocol import (
     PYPI_KINDS,
-    Rule,
-    Seen,
-    already_there,
-    fetched,
-    needs_token,
+    RemoteState,
+    UploadRule,
+    as_already_published,
+    find_missing_token,
+    state_from_fetch,
 )
-from twofold.publish.targets.simple_index import files_of, page_of
 
 
 class LegacyIndex:
@@ -36,81 +36,83 @@ class LegacyIndex:
     is what its pages are asked with, where that is something else than `auth`.
     """
 
-    takes: frozenset[Kind] = PYPI_KINDS
-    is_for: frozenset[Kind] = PYPI_KINDS
-    attested = PYPI_KINDS
+    accepts: frozenset[Kind] = PYPI_KINDS
+    default_kinds: frozenset[Kind] = PYPI_KINDS
+    attestation_kinds = PYPI_KINDS
 
     def __init__(
         self,
         settings: TargetSettings,
-        http: Http,
+        http: HttpClient,
         auth: AuthBase | None,
-        rules: tuple[Rule, ...] = (),
+        rules: tuple[UploadRule, ...] = (),
         *,
         is_open: bool = True,
-        reader: AuthBase | None = None,
+        read_auth: AuthBase | None = None,
     ) -> None:
-        self.reader = reader or auth
+        self.read_auth = read_auth or auth
         self.rules = rules
         self.is_open = is_open
         self.settings = settings
         self.http = http
         self.auth = auth
 
-    def objection(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
-        return None if self.is_open else needs_token(self.http)
+    def preflight(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
+        return None if self.is_open else find_missing_token(self.http)
 
-    def look(self, file: ReleaseFile) -> Seen:
+    def probe(self, file: ReleaseFile) -> RemoteState:
         if not self.settings.index:
-            return Seen("unknown", note="its simple index is not known")
-        page = page_of(self.http, self.settings.index, file.artifact.name, self.reader)
+            return RemoteState("unknown", note="its simple index is not known")
+        page = fetch_page(self.http, self.settings.index, file.artifact.name, self.read_auth)
         there = page.files.get(file.name)
         if there is None and page.status in ("archived", "quarantined"):
             told = f"the project is {page.status} there and takes no new files (PEP 792)"
             refusal = Problem(told, "whoever looks after the project can change its status")
-            return Seen("absent", refusal=refusal, rule=f"project-{page.status}")
+            return RemoteState("absent", refusal=refusal, rule=f"project-{page.status}")
         if there is None:
-            return Seen("absent")
-        digest = there.sha256 or self.http.sha256_of(there.url, self._login_for(there.url))
+            return RemoteState("absent")
+        digest = there.sha256 or self.http.fetch_sha256(there.url, self._choose_auth(there.url))
         yanked = "" if there.yanked is None else ": ".join(filter(None, ("yanked", there.yanked)))
-        return Seen("present", digest, there.url, yanked)
+        return RemoteState("present", digest, there.url, yanked)
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
-        form = legacy_form(file)
+        form = make_legacy_form(file)
         content = ("content", file.artifact.path, file.name, "application/octet-stream")
-        answer = self.http.send_form(self.settings.url, self.auth, Form(content, form), progress)
+        answer = self.http.send_form(
+            self.settings.url, self.auth, UploadForm(content, form), progress
+        )
         if answer.ok:
             value = answer.json()
             return str(value.get("url", "")) if isinstance(value, dict) else ""
-        if says_file_exists(answer):
-            raise already_there(self.http.refused(answer, self.settings.url))
-        raise self.http.refused(answer, self.settings.url)
+        if is_name_taken(answer):
+            raise as_already_published(self.http.make_refusal(answer, self.settings.url))
+        raise self.http.make_refusal(answer, self.settings.url)
 
     @property
-    def can_be_read(self) -> bool:
+    def is_readable(self) -> bool:
         return bool(self.settings.index)
 
-    def fetch(self, file: ReleaseFile) -> Seen:
-        there = files_of(self.http, self.settings.index, file.artifact.name, self.reader)
+    def fetch(self, file: ReleaseFile) -> RemoteState:
+        there = fetch_files(self.http, self.settings.index, file.artifact.name, self.read_auth)
         if file.name not in there:
-            return Seen("absent")
+            return RemoteState("absent")
         url = there[file.name].url
-        return fetched(self.http.sha256_of(url, self._login_for(url)), url)
+        return state_from_fetch(self.http.fetch_sha256(url, self._choose_auth(url)), url)
 
-    def _login_for(self, url: str) -> AuthBase | None:
+    def _choose_auth(self, url: str) -> AuthBase | None:
         """What a file is fetched with: its page may name one anywhere, and the login is for the
         index's server and the one uploaded to."""
         homes = (self.settings.index, self.settings.url)
-        return self.reader if any(may_have_login_of(url, home) for home in homes) else None
+        return self.read_auth if any(can_share_login(url, home) for home in homes) else None
 
-    def who(self) -> str:
+    def whoami(self) -> str:
         return "the legacy upload API has no way to ask; the first upload tells"
 
     def close(self) -> None:
         self.http.close()
 
 
-def legacy_form(file: ReleaseFile) -> list[tuple[str, Any]]:
+def make_legacy_form(file: ReleaseFile) -> list[tuple[str, Any]]:
     """The fields of the upload form, metadata repeated key by key, as twine sends them."""
     from twine.exceptions import TwineException
     from twine.package import PackageFile
@@ -140,7 +142,7 @@ def legacy_form(file: ReleaseFile) -> list[tuple[str, Any]]:
     return fields
 
 
-def index_beside(http: Http, upload: str, auth: AuthBase | None) -> str:
+def find_index(http: HttpClient, upload: str, auth: AuthBase | None) -> str:
     """The simple index that goes with an upload address, by what servers do; '' where none is.
 
     A twofold registry and Warehouse: `legacy/` beside `simple/`; devpi: `+simple/` below;
@@ -157,7 +159,7 @@ def index_beside(http: Http, upload: str, auth: AuthBase | None) -> str:
         if answer.ok:
             return candidate
         if answer.status in (401, 403):
-            closed = http.refused(answer, candidate)
+            closed = http.make_refusal(answer, candidate)
     if closed:
         raise closed
     return ""

@@ -8,10 +8,10 @@ from typing import Literal, Protocol
 
 from twofold.artifact import Artifact, Kind
 from twofold.errors import Problem, Refused
-from twofold.publish.advice import USED, no_token
-from twofold.publish.configuration import TargetSettings
+from twofold.publish.advice import NAME_USED, suggest_login
+from twofold.publish.config import TargetSettings
 from twofold.publish.files import ReleaseFile
-from twofold.publish.http import Http, Progress
+from twofold.publish.http import HttpClient, Progress
 
 PYPI_KINDS = frozenset({Kind.WHEEL, Kind.SDIST})
 CONDA_KINDS = frozenset({Kind.CONDA, Kind.TAR_BZ2})
@@ -19,14 +19,16 @@ ALL_KINDS = PYPI_KINDS | CONDA_KINDS
 NO_KINDS: frozenset[Kind] = frozenset()
 
 
-def needs_token(http: Http) -> Problem | None:
+def find_missing_token(http: HttpClient) -> Problem | None:
     """The objection of a target that takes nothing without a token."""
-    if http.caller.source:
+    if http.auth_context.source:
         return None
-    return Problem("it takes files with a token only, and none was found", no_token(http.caller))
+    return Problem(
+        "it takes files with a token only, and none was found", suggest_login(http.auth_context)
+    )
 
 
-class Rule(Protocol):
+class UploadRule(Protocol):
     """A function with a name: why a target is known to refuse a file, and what to do about it;
     None: it does not apply."""
 
@@ -35,20 +37,20 @@ class Rule(Protocol):
     def __call__(self, file: ReleaseFile, /) -> Problem | None: ...
 
 
-class AlreadyThere(Refused):
+class AlreadyPublishedError(Refused):
     """The target refuses a file because the name is taken: by the same bytes, or by others."""
 
-    def __init__(self, message: str, hint: str = USED) -> None:
+    def __init__(self, message: str, hint: str = NAME_USED) -> None:
         super().__init__("file-exists", message, hint, 409)
 
 
-def already_there(refused: Refused) -> AlreadyThere:
+def as_already_published(refused: Refused) -> AlreadyPublishedError:
     """A server's no, where it means that."""
-    return AlreadyThere(refused.problems[0].message, refused.hint or USED)
+    return AlreadyPublishedError(refused.problems[0].message, refused.hint or NAME_USED)
 
 
 @dataclass(frozen=True)
-class Seen:
+class RemoteState:
     """What a target has under a file's name.
 
     `unknown` means that the target cannot be asked (an index without a page to look into).
@@ -62,17 +64,17 @@ class Seen:
     sha256: str | None = None
     url: str = ""
     note: str = ""
-    same_content: bool = False
+    has_same_content: bool = False
     refusal: Problem | None = None
     rule: str = ""
 
     def is_ours(self, artifact: Artifact) -> bool:
-        return self.state == "present" and (self.same_content or self.sha256 == artifact.sha256)
+        return self.state == "present" and (self.has_same_content or self.sha256 == artifact.sha256)
 
 
-def fetched(digest: str | None, url: str) -> Seen:
+def state_from_fetch(digest: str | None, url: str) -> RemoteState:
     """What fetching a file gave: its hash, or None when it is not there."""
-    return Seen("present", digest, url) if digest else Seen("absent", url=url)
+    return RemoteState("present", digest, url) if digest else RemoteState("absent", url=url)
 
 
 class Target(Protocol):
@@ -82,31 +84,31 @@ class Target(Protocol):
     def settings(self) -> TargetSettings: ...
 
     @property
-    def takes(self) -> frozenset[Kind]:
+    def accepts(self) -> frozenset[Kind]:
         """The kinds of file its protocol knows."""
         ...
 
     @property
-    def is_for(self) -> frozenset[Kind]:
+    def default_kinds(self) -> frozenset[Kind]:
         """The kinds it gets when the user names no files."""
         ...
 
     @property
-    def rules(self) -> tuple[Rule, ...]:
+    def rules(self) -> tuple[UploadRule, ...]:
         """What this target is known to refuse."""
         ...
 
     @property
-    def attested(self) -> frozenset[Kind]:
+    def attestation_kinds(self) -> frozenset[Kind]:
         """The kinds of file whose attestations it takes."""
         ...
 
-    def objection(self, files: Sequence[ReleaseFile], /) -> Problem | None:
+    def preflight(self, files: Sequence[ReleaseFile], /) -> Problem | None:
         """Why it would not take these files from us now (no token, a wrong one, one without the
         right), as far as it can be asked before anything is sent."""
         ...
 
-    def look(self, file: ReleaseFile) -> Seen:
+    def probe(self, file: ReleaseFile) -> RemoteState:
         """What is there under the file's name."""
         ...
 
@@ -118,15 +120,15 @@ class Target(Protocol):
         ...
 
     @property
-    def can_be_read(self) -> bool:
+    def is_readable(self) -> bool:
         """Whether files can be fetched back from it."""
         ...
 
-    def fetch(self, file: ReleaseFile) -> Seen:
+    def fetch(self, file: ReleaseFile) -> RemoteState:
         """The file as others now get it: fetched, and its hash computed here."""
         ...
 
-    def who(self) -> str:
+    def whoami(self) -> str:
         """Who the credentials stand for, or a sentence on why that cannot be asked."""
         ...
 

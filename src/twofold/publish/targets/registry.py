@@ -15,24 +15,24 @@ from requests.auth import AuthBase
 
 from twofold.artifact import Kind
 from twofold.errors import Problem
-from twofold.publish.advice import ABOUT_TOKENS
-from twofold.publish.answers import says_file_exists
-from twofold.publish.authentication import Credentials, basic, bearer
-from twofold.publish.configuration import TargetSettings
+from twofold.publish.advice import TOKEN_ERROR_CODES
+from twofold.publish.authentication import Credentials, basic_auth, bearer_auth
+from twofold.publish.config import TargetSettings
 from twofold.publish.files import ReleaseFile
-from twofold.publish.http import Http, Progress
-from twofold.publish.targets.channel_files import file_address, look_for
+from twofold.publish.http import HttpClient, Progress
+from twofold.publish.responses import is_name_taken
+from twofold.publish.targets.channel_files import make_file_url, probe_channel
+from twofold.publish.targets.converted_packages import is_same_package
 from twofold.publish.targets.legacy import LegacyIndex
 from twofold.publish.targets.protocol import (
     ALL_KINDS,
     PYPI_KINDS,
-    Rule,
-    Seen,
-    already_there,
-    fetched,
-    needs_token,
+    RemoteState,
+    UploadRule,
+    as_already_published,
+    find_missing_token,
+    state_from_fetch,
 )
-from twofold.publish.targets.twins import is_same_package
 
 #: How addresses of the other kinds are written.
 OTHER_KINDS = "legacy+https://…, a channel prefix+https://… (or anaconda, quetz, artifactory)"
@@ -41,24 +41,24 @@ OTHER_KINDS = "legacy+https://…, a channel prefix+https://… (or anaconda, qu
 class TwofoldRegistry:
     """A channel of a twofold registry, as `http://host/main`."""
 
-    takes: frozenset[Kind] = ALL_KINDS
-    is_for: frozenset[Kind] = ALL_KINDS
-    rules: tuple[Rule, ...] = ()
-    can_be_read = True
-    attested = PYPI_KINDS
+    accepts: frozenset[Kind] = ALL_KINDS
+    default_kinds: frozenset[Kind] = ALL_KINDS
+    rules: tuple[UploadRule, ...] = ()
+    is_readable = True
+    attestation_kinds = PYPI_KINDS
 
     def __init__(
-        self, settings: TargetSettings, http: Http, credentials: Credentials | None
+        self, settings: TargetSettings, http: HttpClient, credentials: Credentials | None
     ) -> None:
         self.settings = settings
         self.http = http
-        self.auth: AuthBase | None = bearer(credentials) if credentials else None
+        self.auth: AuthBase | None = bearer_auth(credentials) if credentials else None
         channel = settings.url.rstrip("/")
         python_side = replace(settings, url=f"{channel}/legacy/", index=f"{channel}/simple/")
-        form_auth = basic(credentials) if credentials else None
+        form_auth = basic_auth(credentials) if credentials else None
         self.index = LegacyIndex(python_side, http, form_auth)
 
-    def objection(self, files: Sequence[ReleaseFile], /) -> Problem | None:
+    def preflight(self, files: Sequence[ReleaseFile], /) -> Problem | None:
         """No such channel, no token, or one that is no good for uploads to one of the projects (the
         registry answers with a code)."""
         for project in sorted({file.artifact.name for file in files}):
@@ -68,23 +68,23 @@ class TwofoldRegistry:
             answer = self.http.get(url, self.auth)
             value = answer.json()
             code = value.get("code") if isinstance(value, dict) else None
-            if answer.status in (401, 404) or code in ABOUT_TOKENS:
-                return self.http.refused(answer, url).problems[0]
+            if answer.status in (401, 404) or code in TOKEN_ERROR_CODES:
+                return self.http.make_refusal(answer, url).problems[0]
             if answer.ok and not isinstance(value, dict):
                 told = "what answers there is no twofold registry"
                 return Problem(told, f"check the address; another index is {OTHER_KINDS}")
-        return needs_token(self.http)
+        return find_missing_token(self.http)
 
-    def look(self, file: ReleaseFile) -> Seen:
+    def probe(self, file: ReleaseFile) -> RemoteState:
         if not file.artifact.kind.is_conda:
-            seen = self.index.look(file)
-            return self._foreseen(file, seen) if seen.state == "absent" else seen
-        seen = look_for(self.http, self.settings.url, file.artifact, self.auth)
+            seen = self.index.probe(file)
+            return self._preflight_file(file, seen) if seen.state == "absent" else seen
+        seen = probe_channel(self.http, self.settings.url, file.artifact, self.auth)
         if seen.state == "absent":
-            return self._foreseen(file, seen)
+            return self._preflight_file(file, seen)
         return seen if seen.is_ours(file.artifact) else self.fetch(file)
 
-    def _foreseen(self, file: ReleaseFile, absent: Seen) -> Seen:
+    def _preflight_file(self, file: ReleaseFile, absent: RemoteState) -> RemoteState:
         """What the registry says beforehand of a file that it has not got."""
         if self.auth is None:
             return absent
@@ -95,9 +95,9 @@ class TwofoldRegistry:
         answer = self.http.get(url, self.auth)
         value = answer.json()
         code = value.get("code") if isinstance(value, dict) else None
-        if answer.ok or not code or answer.status in (401, 404) or code in ABOUT_TOKENS:
+        if answer.ok or not code or answer.status in (401, 404) or code in TOKEN_ERROR_CODES:
             return absent  # what is about the token or the channel is told of the target as a whole
-        refused = self.http.refused(answer, self.settings.url).problems[0]
+        refused = self.http.make_refusal(answer, self.settings.url).problems[0]
         return replace(absent, refusal=refused, rule=str(code))
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
@@ -110,26 +110,26 @@ class TwofoldRegistry:
         if answer.ok:
             value = answer.json()
             return str(value.get("url", "")) if isinstance(value, dict) else ""
-        if says_file_exists(answer):
-            raise already_there(self.http.refused(answer, url))
-        raise self.http.refused(answer, url)
+        if is_name_taken(answer):
+            raise as_already_published(self.http.make_refusal(answer, url))
+        raise self.http.make_refusal(answer, url)
 
-    def fetch(self, file: ReleaseFile) -> Seen:
+    def fetch(self, file: ReleaseFile) -> RemoteState:
         """The file as others get it; a conda package is compared by its content too, because the
         registry may have made it itself of the wheel (see `twins`)."""
         if not file.artifact.kind.is_conda:
             return self.index.fetch(file)
-        url = file_address(self.settings.url, file.artifact)
+        url = make_file_url(self.settings.url, file.artifact)
         with tempfile.TemporaryFile() as copy:
-            seen = fetched(self.http.sha256_of(url, self.auth, copy), url)
+            seen = state_from_fetch(self.http.fetch_sha256(url, self.auth, copy), url)
             if seen.state == "absent" or seen.is_ours(file.artifact):
                 return seen
-            return replace(seen, same_content=is_same_package(file.artifact.path, copy))
+            return replace(seen, has_same_content=is_same_package(file.artifact.path, copy))
 
-    def who(self) -> str:
+    def whoami(self) -> str:
         answer = self.http.get(f"{self.settings.url.rstrip('/')}/whoami", self.auth)
         if not answer.ok:
-            raise self.http.refused(answer, self.settings.url)
+            raise self.http.make_refusal(answer, self.settings.url)
         value = answer.json()
         return str(value.get("user", value)) if isinstance(value, dict) else answer.text().strip()
 

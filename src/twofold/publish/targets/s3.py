@@ -18,13 +18,19 @@ from urllib.parse import parse_qsl, urlsplit
 
 from twofold.artifact import Artifact, Kind, Listing
 from twofold.errors import Problem, TwofoldError, Unreachable
-from twofold.formats.conda_reading import read_info
+from twofold.formats.conda_reader import read_info
 from twofold.index import repodata, simple
-from twofold.names import normalised, sdist_name, wheel_name
-from twofold.publish.configuration import TargetSettings
+from twofold.names import normalize_name, parse_sdist_name, parse_wheel_name
+from twofold.publish.config import TargetSettings
 from twofold.publish.files import ReleaseFile
 from twofold.publish.http import Progress
-from twofold.publish.targets.protocol import ALL_KINDS, NO_KINDS, AlreadyThere, Rule, Seen
+from twofold.publish.targets.protocol import (
+    ALL_KINDS,
+    NO_KINDS,
+    AlreadyPublishedError,
+    RemoteState,
+    UploadRule,
+)
 
 #: How often a page is read again because somebody else wrote it meanwhile.
 ROUNDS = 20
@@ -33,17 +39,17 @@ ROUNDS = 20
 class Bucket:
     """The prefix of a bucket that `settings.url` names."""
 
-    takes: frozenset[Kind] = ALL_KINDS
-    is_for: frozenset[Kind] = ALL_KINDS
-    rules: tuple[Rule, ...] = ()
-    can_be_read = True
-    attested = NO_KINDS
+    accepts: frozenset[Kind] = ALL_KINDS
+    default_kinds: frozenset[Kind] = ALL_KINDS
+    rules: tuple[UploadRule, ...] = ()
+    is_readable = True
+    attestation_kinds = NO_KINDS
 
     def __init__(self, settings: TargetSettings) -> None:
         self.settings = settings
-        self._store = _open(settings.url)
+        self._store = _open_store(settings.url)
 
-    def objection(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
+    def preflight(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
         """No such bucket: of a file in one, stores say the same as of a file that is not there."""
         import obstore
         from obstore.exceptions import BaseError
@@ -56,39 +62,41 @@ class Bucket:
                 return Problem("there is no such bucket", hint)
         return None  # a key may be one to read and write with, and not to list
 
-    def look(self, file: ReleaseFile) -> Seen:
+    def probe(self, file: ReleaseFile) -> RemoteState:
         """What is there; a file that its page does not name (a kill between) is absent."""
         seen = self.fetch(file)
         if seen.is_ours(file.artifact) and not self._is_indexed(file):
-            return Seen("absent")
+            return RemoteState("absent")
         return seen
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
         from obstore.exceptions import AlreadyExistsError
 
-        key = _key(file.artifact)
+        key = _get_key(file.artifact)
         try:
             self._call("put", key, file.artifact.path, mode="create")
         except AlreadyExistsError:
             if not self.fetch(file).is_ours(file.artifact):
-                raise AlreadyThere(f"{key} is in {self.settings.name} already") from None
+                raise AlreadyPublishedError(f"{key} is in {self.settings.name} already") from None
         progress(file.artifact.size)
         if file.artifact.kind.is_conda:
-            self._exchange(f"{file.artifact.subdir}/repodata.json", self._with_conda(file))
+            self._update_page(
+                f"{file.artifact.subdir}/repodata.json", self._make_package_update(file)
+            )
         else:
-            self._exchange(_page_key(file.artifact), self._with_listing(file))
+            self._update_page(_get_page_key(file.artifact), self._make_page_update(file))
         return f"{self.settings.url.partition('?')[0].rstrip('/')}/{key}"
 
-    def fetch(self, file: ReleaseFile) -> Seen:
-        stream = self._get(_key(file.artifact))
+    def fetch(self, file: ReleaseFile) -> RemoteState:
+        stream = self._read(_get_key(file.artifact))
         if stream is None:
-            return Seen("absent")
+            return RemoteState("absent")
         digest = hashlib.sha256()
         for block in stream.stream():
             digest.update(block)
-        return Seen("present", digest.hexdigest(), _key(file.artifact))
+        return RemoteState("present", digest.hexdigest(), _get_key(file.artifact))
 
-    def who(self) -> str:
+    def whoami(self) -> str:
         return "AWS's credentials say it"
 
     def close(self) -> None:
@@ -96,22 +104,26 @@ class Bucket:
 
     def _is_indexed(self, file: ReleaseFile) -> bool:
         artifact = file.artifact
-        key = f"{artifact.subdir}/repodata.json" if artifact.kind.is_conda else _page_key(artifact)
-        found = self._get(key)
+        key = (
+            f"{artifact.subdir}/repodata.json"
+            if artifact.kind.is_conda
+            else _get_page_key(artifact)
+        )
+        found = self._read(key)
         return found is not None and artifact.sha256.encode() in bytes(found.bytes())
 
-    def _with_conda(self, file: ReleaseFile) -> Callable[[dict[str, Any]], bytes]:
+    def _make_package_update(self, file: ReleaseFile) -> Callable[[dict[str, Any]], bytes]:
         """Adds the record to repodata, and writes what follows from it."""
         artifact = file.artifact
         info = read_info(artifact.path)
 
         def add(page: dict[str, Any]) -> bytes:
             records = {**page.get("packages", {}), **page.get("packages.conda", {})}
-            records[artifact.filename] = repodata.record_of(artifact)
-            value = repodata.from_records(artifact.subdir, records)
-            data = repodata.to_bytes(value)
-            self._put_shards(artifact, repodata.by_name(records))
-            self._call("put", f"{artifact.subdir}/repodata.json.zst", repodata.zst(data))
+            records[artifact.filename] = repodata.make_record(artifact)
+            value = repodata.make_repodata_from_records(artifact.subdir, records)
+            data = repodata.serialize(value)
+            self._put_shards(artifact, repodata.group_by_name(records))
+            self._call("put", f"{artifact.subdir}/repodata.json.zst", repodata.compress(data))
             self._put_exports(artifact, info.get("info/run_exports.json"))
             self._put_channeldata(artifact, records, json.loads(info.get("info/about.json", b"{}")))
             return data
@@ -120,73 +132,73 @@ class Bucket:
 
     def _put_shards(self, artifact: Artifact, records: dict[str, dict[str, Any]]) -> None:
         """The package's own shard, then the index of all of them (CEP 16)."""
-        shards = {name: repodata.shard(own) for name, own in records.items()}
+        shards = {name: repodata.make_shard(own) for name, own in records.items()}
         hashes = {name: hashlib.sha256(data).digest() for name, data in shards.items()}
         own = f"{hashes[artifact.name].hex()}.msgpack.zst"
         self._call("put", f"{artifact.subdir}/shards/{own}", shards[artifact.name])
-        index = repodata.shard_index(artifact.subdir, hashes)
+        index = repodata.make_shard_index(artifact.subdir, hashes)
         self._call("put", f"{artifact.subdir}/repodata_shards.msgpack.zst", index)
 
     def _put_exports(self, artifact: Artifact, own: bytes | None) -> None:
         if own is None:
             return
         key = f"{artifact.subdir}/run_exports.json"
-        page = self._json(key)[0]
+        page = self._read_json(key)[0]
         known = {**page.get("packages", {}), **page.get("packages.conda", {})}
         exports = {name: entry["run_exports"] for name, entry in known.items()}
         exports[artifact.filename] = json.loads(own)
-        data = repodata.to_bytes(repodata.run_exports(artifact.subdir, exports))
+        data = repodata.serialize(repodata.make_run_exports(artifact.subdir, exports))
         self._call("put", key, data)
-        self._call("put", f"{key}.zst", repodata.zst(data))
+        self._call("put", f"{key}.zst", repodata.compress(data))
 
     def _put_channeldata(
         self, artifact: Artifact, records: dict[str, Any], about: dict[str, Any]
     ) -> None:
-        page = self._json("channeldata.json")[0]
-        own = repodata.by_name(records)[artifact.name].items()
-        entry = repodata.channel_entry([(artifact.subdir, n, r) for n, r in own], about)
+        page = self._read_json("channeldata.json")[0]
+        own = repodata.group_by_name(records)[artifact.name].items()
+        entry = repodata.make_channel_entry([(artifact.subdir, n, r) for n, r in own], about)
         packages = {**page.get("packages", {}), artifact.name: entry}
         before = page.get("packages", {}).get(artifact.name, {})
         entry["subdirs"] = sorted({*entry["subdirs"], *before.get("subdirs", [])})
         entries = [
-            (name, repodata.to_bytes(one).decode()) for name, one in sorted(packages.items())
+            (name, repodata.serialize(one).decode()) for name, one in sorted(packages.items())
         ]
-        data = repodata.channel_page(entries, [*page.get("subdirs", []), artifact.subdir])
+        data = repodata.assemble_channeldata(entries, [*page.get("subdirs", []), artifact.subdir])
         self._call("put", "channeldata.json", data)
-        if artifact.subdir != "noarch" and self._get("noarch/repodata.json") is None:
-            empty = repodata.to_bytes(repodata.from_records("noarch", {}))
+        if artifact.subdir != "noarch" and self._read("noarch/repodata.json") is None:
+            empty = repodata.serialize(repodata.make_repodata_from_records("noarch", {}))
             self._call("put", "noarch/repodata.json", empty)  # every channel must have it
 
-    def _with_listing(self, file: ReleaseFile) -> Callable[[dict[str, Any]], bytes]:
+    def _make_page_update(self, file: ReleaseFile) -> Callable[[dict[str, Any]], bytes]:
         """Adds the file to its project's page, and writes what follows from it."""
         artifact = file.artifact
-        name = normalised(artifact.name)
+        name = normalize_name(artifact.name)
         listing = Listing(artifact, f"../../{artifact.filename}", datetime.now(UTC))
 
         def add(page: dict[str, Any]) -> bytes:
             files = {entry["filename"]: entry for entry in page.get("files", [])}
-            files[artifact.filename] = simple.file_entry(listing)
-            value = _project_page(name, files)
+            files[artifact.filename] = simple.make_file_entry(listing)
+            value = _make_project_page(name, files)
             if artifact.kind is Kind.WHEEL:
                 self._call("put", f"{artifact.filename}.metadata", artifact.metadata)
-            html = simple.project_html(value).encode()
+            html = simple.render_project_html(value).encode()
             self._call("put", f"simple/{name}/index.html", html, media="text/html")
-            root = self._json("simple/index.json")[0]
+            root = self._read_json("simple/index.json")[0]
             names = {entry["name"] for entry in root.get("projects", [])} | {name}
-            listed = simple.root_page(names)
-            self._call("put", "simple/index.json", simple.to_bytes(listed))
-            html = simple.root_html(listed).encode()
+            listed = simple.make_root_page(names)
+            self._call("put", "simple/index.json", simple.serialize(listed))
+            html = simple.render_root_html(listed).encode()
             self._call("put", "simple/index.html", html, media="text/html")
-            return simple.to_bytes(value)
+            return simple.serialize(value)
 
         return add
 
-    def _exchange(self, key: str, add: Callable[[dict[str, Any]], bytes]) -> None:
+    def _update_page(self, key: str, add: Callable[[dict[str, Any]], bytes]) -> None:
         """Read a page, add to it, and write it if nobody else has meanwhile; else again."""
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
         for _ in range(ROUNDS):
-            page, etag = self._json(key)
+            page, etag = self._read_json(key)
             data = add(page)
             mode: Any = {"e_tag": etag} if etag else "create"
             try:
@@ -196,15 +208,15 @@ class Bucket:
                 continue
         raise Unreachable(f"{key} is written by others all the time", "run the command again")
 
-    def _json(self, key: str) -> tuple[dict[str, Any], str]:
+    def _read_json(self, key: str) -> tuple[dict[str, Any], str]:
         """A page and its ETag; an empty page and '' where there is none."""
-        found = self._get(key)
+        found = self._read(key)
         if found is None:
             return {}, ""
         value = json.loads(bytes(found.bytes()))
         return value, str(found.meta["e_tag"] or "")
 
-    def _get(self, key: str) -> Any:
+    def _read(self, key: str) -> Any:
         """An object, or None where there is none."""
         return self._call("get", key)
 
@@ -234,7 +246,7 @@ class Bucket:
             ) from error
 
 
-def _open(url: str) -> Any:
+def _open_store(url: str) -> Any:
     try:
         from obstore.store import S3Store
     except ImportError as error:
@@ -260,24 +272,26 @@ def _open(url: str) -> Any:
     )
 
 
-def _key(artifact: Artifact) -> str:
+def _get_key(artifact: Artifact) -> str:
     return f"{artifact.subdir}/{artifact.filename}" if artifact.kind.is_conda else artifact.filename
 
 
-def _page_key(artifact: Artifact) -> str:
-    return f"simple/{normalised(artifact.name)}/index.json"
+def _get_page_key(artifact: Artifact) -> str:
+    return f"simple/{normalize_name(artifact.name)}/index.json"
 
 
-def _project_page(name: str, files: dict[str, Any]) -> dict[str, Any]:
+def _make_project_page(name: str, files: dict[str, Any]) -> dict[str, Any]:
     """A project's page from its entries, ordered as `simple.project_page` orders them."""
     from packaging.version import Version
 
     def version(filename: str) -> Version:
-        told = wheel_name(filename) if filename.endswith(".whl") else sdist_name(filename)
+        told = (
+            parse_wheel_name(filename) if filename.endswith(".whl") else parse_sdist_name(filename)
+        )
         return Version(told.version)
 
     ordered = sorted(files, key=lambda filename: (version(filename), filename))
-    page = simple.project_page(name, [])
+    page = simple.make_project_page(name, [])
     page["versions"] = list(dict.fromkeys(str(version(filename)) for filename in ordered))
     page["files"] = [files[filename] for filename in ordered]
     return page

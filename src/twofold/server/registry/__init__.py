@@ -30,12 +30,13 @@ from pathlib import Path
 from typing import Any
 
 from twofold.errors import Refused
-from twofold.server import access, pages
+from twofold.server.auth import permissions
 from twofold.server.clock import now
-from twofold.server.model import Action, Actor, Channel, Project, Stored
-from twofold.server.registry.whole import WholePages
+from twofold.server.model import Action, Actor, Channel, Project, StoredFile
+from twofold.server.pages import page_updates
+from twofold.server.pages.page_cache import ShardIndexCache
+from twofold.server.proxy.proxied_channels import ProxiedChannels
 from twofold.server.store import Blobs, Connection, Database, audit, channels
-from twofold.server.upstreams.fronts import Fronts
 
 
 @dataclass(frozen=True)
@@ -49,44 +50,46 @@ class Registry:
     blobs: Blobs
     spool: Path
     clock: Callable[[], datetime] = field(default=now)
-    whole: WholePages = field(default_factory=WholePages, compare=False)
-    fronts: Fronts = field(default_factory=Fronts, compare=False)
+    shard_index_cache: ShardIndexCache = field(default_factory=ShardIndexCache, compare=False)
+    proxied_channels: ProxiedChannels = field(default_factory=ProxiedChannels, compare=False)
     trust_roots: tuple[Any, ...] = ()
 
     @contextmanager
-    def changing(
+    def transaction(
         self, actor: Actor, channel: str, action: Action, project: str | None = None
-    ) -> Iterator[Change]:
+    ) -> Iterator[Transaction]:
         """One transaction over a channel by an actor who may do this; writers take turns."""
         with self.database.write() as db:
-            asked = reachable(db, actor, channel, action, project)
-            found = channels.take_turn(db, asked.id)
-            access.demand(db, actor, action, found, project)  # the right may be gone by now
-            change = Change(self, db, actor, found, found.serial, self.clock())
+            asked = require_channel(db, actor, channel, action, project)
+            found = channels.lock_channel(db, asked.id)
+            permissions.require(db, actor, action, found, project)  # the right may be gone by now
+            change = Transaction(self, db, actor, found, found.serial, self.clock())
             yield change
         if change.places:
-            self.whole.followers.wake_large(self.database, change.channel, change.places)
+            self.shard_index_cache.renderer.request_large(
+                self.database, change.channel, change.places
+            )
 
-    def looking(
+    def authorized_read(
         self, db: Connection, actor: Actor, channel: str, action: Action = Action.READ
     ) -> Channel:
         """The channel, for an actor who may look at it."""
-        return reachable(db, actor, channel, action)
+        return require_channel(db, actor, channel, action)
 
 
-def reachable(
+def require_channel(
     db: Connection, actor: Actor, channel: str, action: Action, project: str | None = None
 ) -> Channel:
     """The channel by its name, if it is there and the actor may do this. Raises Refused."""
-    found = channels.channel_named(db, channel)
+    found = channels.find_channel(db, channel)
     if found is None:
         raise Refused("no-channel", f"There is no channel '{channel[:100]}'", status=404)
-    access.demand(db, actor, action, found, project)
+    permissions.require(db, actor, action, found, project)
     return found
 
 
 @dataclass(frozen=True)
-class Change:
+class Transaction:
     """A change under way: one transaction, one serial, one moment.
 
     `places` are the (label, subdir) of the conda side that it touched so far.
@@ -100,20 +103,22 @@ class Change:
     at: datetime
     places: set[tuple[str, str]] = field(default_factory=set)
 
-    def note(self, action: str, subject: str, **detail: object) -> None:
+    def audit(self, action: str, subject: str, **detail: object) -> None:
         """Put a line into the audit log."""
         name = self.actor.name
-        change = audit.Change(self.at, name, action, self.channel.name, subject, detail)
-        audit.note_change(self.db, change)
+        change = audit.AuditEntry(self.at, name, action, self.channel.name, subject, detail)
+        audit.add_entry(self.db, change)
 
-    def show(self, project: Project, *changed: Stored, labels: Iterable[str] = ()) -> None:
+    def rerender(self, project: Project, *changed: StoredFile, labels: Iterable[str] = ()) -> None:
         """Render anew what shows these files; `labels` are labels they no longer have."""
         if not changed or any(not file.kind.is_conda for file in changed):
-            gone = {pages.page_label(label) for label in labels}
-            pages.render_project(self.db, self.channel, project, self.serial, gone)
-        self.show_conda(*changed, labels=labels)
+            gone = {page_updates.index_label(label) for label in labels}
+            page_updates.render_project(self.db, self.channel, project, self.serial, gone)
+        self.rerender_conda(*changed, labels=labels)
 
-    def show_conda(self, *changed: Stored, labels: Iterable[str] = ()) -> None:
+    def rerender_conda(self, *changed: StoredFile, labels: Iterable[str] = ()) -> None:
         """Render anew the shards of these files alone."""
-        places = pages.render_shards(self.db, self.channel, changed, self.serial, self.at, labels)
+        places = page_updates.render_shards(
+            self.db, self.channel, changed, self.serial, self.at, labels
+        )
         self.places.update(places)

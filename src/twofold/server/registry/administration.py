@@ -13,14 +13,15 @@ from datetime import timedelta
 from typing import Any
 
 from twofold.errors import Refused
-from twofold.names import normalised
-from twofold.server import access, tokens
-from twofold.server.manner import base_url
-from twofold.server.model import Action, Actor, Channel, Stored, Token, User
-from twofold.server.registry import Registry, changing, listing_wheels, namespaces
-from twofold.server.registry.people import user
-from twofold.server.store import Connection, audit, channels, files, people
-from twofold.server.store.audit import Change
+from twofold.names import normalize_name
+from twofold.server.auth import permissions, tokens
+from twofold.server.auth.accounts import get_user
+from twofold.server.model import Action, Actor, Channel, StoredFile, Token, User
+from twofold.server.pages import prefix_pages, wheel_shards
+from twofold.server.pages.channel_page_options import parse_base_url
+from twofold.server.registry import Registry, lifecycle
+from twofold.server.store import Connection, accounts, audit, channels, files
+from twofold.server.store.audit import AuditEntry
 
 #: Who acts when `twofold admin` is run on the store: may everything, is no user.
 OPERATOR = Actor(operator=True)
@@ -32,57 +33,57 @@ _PREFIX = re.compile(r"(?=.{1,64}\Z)[a-z0-9]+(-[a-z0-9]+)*")
 
 #: The rules a channel may have -> how their words are read.
 RULES: Mapping[str, Callable[[str], Any]] = {
-    "quota": lambda word: None if word == "none" else _at_least(word, 0),
-    "deletion": lambda word: _one_of(word, ("upload", "admin", "never")),
-    "public": lambda word: _one_of(word, ("yes", "no")) == "yes",
-    "keep": lambda word: None if word == "none" else _at_least(word, 1),
-    "keep-days": lambda word: None if word == "none" else _at_least(word, 0, MOST_DAYS),
-    "base-url": base_url,
-    "v3": lambda word: _one_of(word, ("yes", "no")) == "yes",
+    "quota": lambda word: None if word == "none" else _parse_number(word, 0),
+    "deletion": lambda word: _parse_choice(word, ("upload", "admin", "never")),
+    "public": lambda word: _parse_choice(word, ("yes", "no")) == "yes",
+    "keep": lambda word: None if word == "none" else _parse_number(word, 1),
+    "keep-days": lambda word: None if word == "none" else _parse_number(word, 0, MOST_DAYS),
+    "base-url": parse_base_url,
+    "v3": lambda word: _parse_choice(word, ("yes", "no")) == "yes",
 }
 
 
-def _one_of(word: str, words: tuple[str, ...]) -> str:
-    if word not in words:
-        raise ValueError(f"one of {', '.join(words)}")
-    return word
+def _parse_choice(text: str, choices: tuple[str, ...]) -> str:
+    if text not in choices:
+        raise ValueError(f"one of {', '.join(choices)}")
+    return text
 
 
-def _at_least(word: str, least: int, most: int = MOST_BYTES) -> int:
-    is_number = word.isascii() and word.isdigit() and len(word) < 20
-    if not is_number or not least <= int(word) <= most:
+def _parse_number(text: str, least: int, most: int = MOST_BYTES) -> int:
+    is_number = text.isascii() and text.isdigit() and len(text) < 20
+    if not is_number or not least <= int(text) <= most:
         raise ValueError(f"a whole number from {least} to {most}, or none")
-    return int(word)
+    return int(text)
 
 
-def channel_named(db: Connection, name: str) -> Channel:
-    found = channels.channel_named(db, name)
+def get_channel(db: Connection, name: str) -> Channel:
+    found = channels.find_channel(db, name)
     if found is None:
         raise Refused("no-channel", f"There is no channel '{name[:100]}'", status=404)
     return found
 
 
-def set_role(registry: Registry, by: str, channel: str, who: User, role: Action | None) -> None:
+def set_role(registry: Registry, by: str, channel: str, grantee: User, role: Action | None) -> None:
     """Give a user or organisation a role in a channel, or (None) take it away."""
-    with registry.database.write_in_turn() as db:
-        found = channel_named(db, channel)
-        people.set_role(db, found.id, who.id, role)
-        if prefixes := channels.prefixes_of(db, found.id):
-            namespaces.show_again(db, found.id, prefixes)
-        _note(registry, db, by, "role", channel, who.name, role=role)
+    with registry.database.serialized_write() as db:
+        found = get_channel(db, channel)
+        accounts.set_role(db, found.id, grantee.id, role)
+        if prefixes := channels.list_prefixes(db, found.id):
+            prefix_pages.rerender_prefixes(db, found.id, prefixes)
+        _audit(registry, db, by, "role", channel, grantee.name, role=role)
 
 
 def set_member(
-    registry: Registry, by: str, organisation: User, who: User, role: Action | None
+    registry: Registry, by: str, organisation: User, grantee: User, role: Action | None
 ) -> None:
     """Let a user act for an organisation up to a role, or (None) no longer."""
     if organisation.kind != "organisation":
         name = organisation.name
         raise Refused("no-organisation", f"'{name}' is not an organisation", status=409)
-    with registry.database.write_in_turn() as db:
-        people.set_member(db, organisation.id, who.id, role)
-        namespaces.show_rights_again(db, organisation.id)
-        _note(registry, db, by, "member", "", f"{organisation.name}/{who.name}", role=role)
+    with registry.database.serialized_write() as db:
+        accounts.set_member(db, organisation.id, grantee.id, role)
+        prefix_pages.rerender_for_user(db, organisation.id)
+        _audit(registry, db, by, "member", "", f"{organisation.name}/{grantee.name}", role=role)
 
 
 def reserve_prefix(
@@ -92,101 +93,101 @@ def reserve_prefix(
 
     The pages of the projects that stand under it tell so from then on.
     """
-    key = normalised(prefix.rstrip("-_.*"))
+    key = normalize_name(prefix.rstrip("-_.*"))
     if not _PREFIX.fullmatch(key):
         hint = "letters, digits and - between them, as in names of projects; at most 64"
         raise Refused("invalid-prefix", f"No names of projects begin with {prefix[:80]!a}", hint)
-    with registry.database.write_in_turn() as db:
-        found = channel_named(db, channel)
+    with registry.database.serialized_write() as db:
+        found = get_channel(db, channel)
         channels.set_prefix(db, found.id, key, owner.id if owner else None)
-        namespaces.show_again(db, found.id, [key])
-        _note(registry, db, by, "prefix", channel, key, owner=owner.name if owner else None)
+        prefix_pages.rerender_prefixes(db, found.id, [key])
+        _audit(registry, db, by, "prefix", channel, key, owner=owner.name if owner else None)
 
 
-def change_rule(registry: Registry, by: str, channel: str, rule: str, word: str) -> None:
+def change_rule(registry: Registry, by: str, channel: str, rule: str, text: str) -> None:
     """Set one of a channel's rules by its words: public, quota, deletion, keep, keep-days."""
     try:
-        value = RULES[rule](word)
+        value = RULES[rule](text)
     except KeyError:
         raise Refused("unknown-rule", f"There is no rule '{rule}'", f"{', '.join(RULES)}") from None
     except ValueError as error:
-        raise Refused("invalid-rule", f"'{word}' is no {rule}", str(error)) from None
+        raise Refused("invalid-rule", f"'{text}' is no {rule}", str(error)) from None
     set_rules(registry, by, channel, {rule: value})
 
 
 def set_rules(registry: Registry, by: str, channel: str, rules: Mapping[str, Any]) -> None:
     """Set rules of a channel to values that are right for them; None takes a limit away."""
-    with registry.database.write_in_turn() as db:
-        found = channels.take_turn(db, channel_named(db, channel).id)
+    with registry.database.serialized_write() as db:
+        found = channels.lock_channel(db, get_channel(db, channel).id)
         settings = {**found.settings, **rules}
         public = settings.pop("public", found.public)
-        channels.change_channel(db, found.id, public=public, settings=settings)
+        channels.update_channel(db, found.id, public=public, settings=settings)
         if "v3" in rules:
-            listing_wheels.list_anew(db, found.id, registry.clock())
+            wheel_shards.rerender_wheel_shards(db, found.id, registry.clock())
         for rule, value in rules.items():
-            _note(registry, db, by, "rule", channel, rule, value=value)
+            _audit(registry, db, by, "rule", channel, rule, value=value)
 
 
-def set_password(registry: Registry, by: str, who: User, password: str | None) -> None:
-    with registry.database.write_in_turn() as db:
-        people.set_password(db, who.id, tokens.password_hash(password) if password else None)
-        _note(registry, db, by, "password", "", who.name)
+def set_password(registry: Registry, by: str, user: User, password: str | None) -> None:
+    with registry.database.serialized_write() as db:
+        accounts.set_password(db, user.id, tokens.hash_password(password) if password else None)
+        _audit(registry, db, by, "password", "", user.name)
 
 
-def disable(registry: Registry, by: str, who: User) -> None:
+def disable_user(registry: Registry, by: str, user: User) -> None:
     """The user's tokens and password stop working; what was uploaded stays.
 
     Nobody acts for an organisation that is closed.
     """
-    with registry.database.write_in_turn() as db:
-        people.disable_user(db, who.id, registry.clock())
-        namespaces.show_rights_again(db, who.id)
-        _note(registry, db, by, "disable", "", who.name)
+    with registry.database.serialized_write() as db:
+        accounts.disable_user(db, user.id, registry.clock())
+        prefix_pages.rerender_for_user(db, user.id)
+        _audit(registry, db, by, "disable", "", user.name)
 
 
-def revoke_token(registry: Registry, by: str, who: str, shown: str | int) -> None:
+def revoke_token(registry: Registry, by: str, username: str, shown: str | int) -> None:
     """Revoke the token of a user that is shown so (`twofold-AbCd...`), or has that id."""
-    owner = user(registry, who)
-    with registry.database.write_in_turn() as db:
-        mine = [t for t in people.tokens_of(db, owner.id) if shown in (t.shown, t.id)]
+    owner = get_user(registry, username)
+    with registry.database.serialized_write() as db:
+        mine = [t for t in accounts.list_tokens(db, owner.id) if shown in (t.shown, t.id)]
         if not mine:
-            raise Refused("not-found", f"'{who}' has no token {shown}", status=404)
+            raise Refused("not-found", f"'{username}' has no token {shown}", status=404)
         for token in mine:
-            people.revoke_token(db, token.id, registry.clock())
-            _note(registry, db, by, "revoke", "", token.shown)
+            accounts.revoke_token(db, token.id, registry.clock())
+            _audit(registry, db, by, "revoke", "", token.shown)
 
 
-def tokens_of(registry: Registry, who: User) -> list[Token]:
+def list_tokens(registry: Registry, user: User) -> list[Token]:
     """The user's tokens that are not revoked."""
     with registry.database.read() as db:
-        return list(people.tokens_of(db, who.id))
+        return list(accounts.list_tokens(db, user.id))
 
 
-def users(registry: Registry) -> list[User]:
+def list_users(registry: Registry) -> list[User]:
     with registry.database.read() as db:
-        return people.all_users(db)
+        return accounts.list_users(db)
 
 
-def members(registry: Registry, organisation: User) -> dict[str, Action]:
+def list_members(registry: Registry, organisation: User) -> dict[str, Action]:
     """Who acts for an organisation, and up to which role."""
     with registry.database.read() as db:
-        return people.members_of(db, organisation.id)
+        return accounts.list_members(db, organisation.id)
 
 
-def all_channels(registry: Registry) -> list[tuple[Channel, int, dict[str, Action]]]:
+def list_channels(registry: Registry) -> list[tuple[Channel, int, dict[str, Action]]]:
     """Every channel with its size in bytes and who has which role."""
     with registry.database.read() as db:
         return [
-            (found, files.bytes_in(db, found.id), people.roles_of(db, found.id))
-            for found in channels.all_channels(db)
+            (found, files.sum_sizes(db, found.id), accounts.list_channel_roles(db, found.id))
+            for found in channels.list_channels(db)
         ]
 
 
-def readable_channels(registry: Registry, actor: Actor) -> list[Channel]:
+def list_readable_channels(registry: Registry, actor: Actor) -> list[Channel]:
     """The channels that the actor may read."""
     with registry.database.read() as db:
-        every = channels.all_channels(db)
-        return [found for found in every if access.may(db, actor, Action.READ, found)]
+        every = channels.list_channels(db)
+        return [found for found in every if permissions.is_allowed(db, actor, Action.READ, found)]
 
 
 @dataclass(frozen=True)
@@ -200,17 +201,17 @@ class ChannelDetail:
     prefixes: dict[str, str]
 
 
-def channel_detail(registry: Registry, name: str) -> ChannelDetail:
+def get_channel_detail(registry: Registry, name: str) -> ChannelDetail:
     """A channel, whose it is, its size in bytes, who has which role, whose its prefixes are."""
     with registry.database.read() as db:
-        found = channel_named(db, name)
-        names = {user.id: user.name for user in people.all_users(db)}
-        prefixes = channels.prefixes_of(db, found.id)
+        found = get_channel(db, name)
+        names = {user.id: user.name for user in accounts.list_users(db)}
+        prefixes = channels.list_prefixes(db, found.id)
         return ChannelDetail(
             found,
             names[found.owner_id],
-            files.bytes_in(db, found.id),
-            people.roles_of(db, found.id),
+            files.sum_sizes(db, found.id),
+            accounts.list_channel_roles(db, found.id),
             {prefix: names[owner] for prefix, owner in prefixes.items()},
         )
 
@@ -223,38 +224,40 @@ class Retention:
     days: int = 0
 
 
-def retention_of(registry: Registry, channel: str) -> Retention | None:
+def get_retention(registry: Registry, channel: str) -> Retention | None:
     """The channel's own rule (`keep`, `keep-days`), None when it has none."""
     with registry.database.read() as db:
-        rules = channel_named(db, channel).settings
+        rules = get_channel(db, channel).settings
     keep = rules.get("keep")
     return Retention(keep, rules.get("keep-days") or 0) if keep else None
 
 
-def retain(
+def apply_channel_retention(
     registry: Registry, actor: Actor, channel: str, rule: Retention, dry_run: bool = False
-) -> list[Stored]:
+) -> list[StoredFile]:
     """Delete releases older than `days` of every project, but for its newest `keep`.
 
     Returns the files deleted (or that would be).
     """
     limit = registry.clock() - timedelta(days=rule.days)
     with registry.database.read() as db:
-        found = channel_named(db, channel)
+        found = get_channel(db, channel)
         due = {
-            project.key: changing.beyond(files.files_of_project(db, project.id), rule.keep, limit)
-            for project in channels.projects_of(db, found.id)
+            project.key: lifecycle.beyond_retention(
+                files.list_project_files(db, project.id), rule.keep, limit
+            )
+            for project in channels.list_projects(db, found.id)
         }
-    gone: list[Stored] = []
+    gone: list[StoredFile] = []
     for key, files_due in due.items():
         if files_due and not dry_run:
-            gone += changing.delete_old(registry, actor, channel, key, rule.keep, limit)
+            gone += lifecycle.apply_retention(registry, actor, channel, key, rule.keep, limit)
         else:
             gone += files_due
     return gone
 
 
-def _note(
+def _audit(
     registry: Registry,
     db: Connection,
     by: str,
@@ -263,4 +266,4 @@ def _note(
     subject: str,
     **detail: Any,
 ) -> None:
-    audit.note_change(db, Change(registry.clock(), by, action, channel, subject, detail))
+    audit.add_entry(db, AuditEntry(registry.clock(), by, action, channel, subject, detail))

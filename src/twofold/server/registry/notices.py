@@ -11,14 +11,14 @@ from typing import Any
 from twofold.errors import Refused
 from twofold.server.clock import from_text, to_text
 from twofold.server.model import Action, Actor, Channel, View
-from twofold.server.registry import Registry, reachable
+from twofold.server.registry import Registry, require_channel
 from twofold.server.store import Connection, channels
 
 #: What clients know; they show a critical one every time.
 LEVELS = ("info", "warning", "critical")
 
 #: The longest message (characters), and the most notices of a channel.
-LONGEST, MOST = 1000, 50
+MAX_LENGTH, MAX_NOTICES = 1000, 50
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Notice:
     expires_at: datetime
 
     @property
-    def value(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """As notices.json has it: CEP 6 says `expires_at`, conda reads `expired_at`."""
         end = self.expires_at.isoformat()
         return {
@@ -46,7 +46,7 @@ class Notice:
 
 
 @dataclass(frozen=True)
-class Wording:
+class NoticeRequest:
     """What somebody wants to be told; `days` is how long it is shown."""
 
     message: str
@@ -54,46 +54,48 @@ class Wording:
     days: int = 30
 
 
-def add(registry: Registry, actor: Actor, channel: str, wording: Wording) -> Notice:
+def add(registry: Registry, actor: Actor, channel: str, request: NoticeRequest) -> Notice:
     """A new notice. Raises Refused for a message that no terminal can show."""
-    if wording.level not in LEVELS:
+    if request.level not in LEVELS:
         raise Refused("unknown-level", f"A notice's level is one of {', '.join(LEVELS)}")
-    message = wording.message.strip()
-    if not message or not message.isprintable() or len(message) > LONGEST:
-        raise Refused("invalid-notice", f"A notice is one line of 1 to {LONGEST} characters")
-    if not 1 <= wording.days <= 3650:
+    message = request.message.strip()
+    if not message or not message.isprintable() or len(message) > MAX_LENGTH:
+        raise Refused("invalid-notice", f"A notice is one line of 1 to {MAX_LENGTH} characters")
+    if not 1 <= request.days <= 3650:
         raise Refused("invalid-notice", "A notice is shown for 1 to 3650 days")
-    with registry.changing(actor, channel, Action.ADMIN) as change:
-        end = change.at + timedelta(days=wording.days)
-        notice = Notice(secrets.token_hex(8), message, wording.level, change.at, end)
-        kept = [one for one in _all(change.channel.settings) if one.expires_at > change.at]
-        if len(kept) >= MOST:
-            raise Refused("too-many-notices", f"'{channel}' has {MOST} notices; remove one first")
-        _set(change.db, change.channel, [*kept, notice])
-        change.note("notice", notice.id, message=message, level=wording.level)
+    with registry.transaction(actor, channel, Action.ADMIN) as change:
+        end = change.at + timedelta(days=request.days)
+        notice = Notice(secrets.token_hex(8), message, request.level, change.at, end)
+        kept = [one for one in _read_notices(change.channel.settings) if one.expires_at > change.at]
+        if len(kept) >= MAX_NOTICES:
+            raise Refused(
+                "too-many-notices", f"'{channel}' has {MAX_NOTICES} notices; remove one first"
+            )
+        _save_notices(change.db, change.channel, [*kept, notice])
+        change.audit("notice", notice.id, message=message, level=request.level)
     return notice
 
 
 def remove(registry: Registry, actor: Actor, channel: str, notice_id: str) -> None:
     """Show it no more. Raises Refused (404)."""
-    with registry.changing(actor, channel, Action.ADMIN) as change:
-        before = _all(change.channel.settings)
+    with registry.transaction(actor, channel, Action.ADMIN) as change:
+        before = _read_notices(change.channel.settings)
         after = [one for one in before if one.id != notice_id]
         if len(after) == len(before):
             raise Refused("no-notice", f"'{channel}' has no notice {notice_id[:40]!a}", status=404)
-        _set(change.db, change.channel, after)
-        change.note("remove-notice", notice_id)
+        _save_notices(change.db, change.channel, after)
+        change.audit("remove-notice", notice_id)
 
 
-def all_of(registry: Registry, view: View) -> tuple[list[Notice], bool]:
+def list_active(registry: Registry, view: View) -> tuple[list[Notice], bool]:
     """The notices that are to be shown, oldest first, and whether the channel is public."""
     with registry.database.read() as db:
-        found = reachable(db, view.actor, view.channel, Action.READ)
+        found = require_channel(db, view.actor, view.channel, Action.READ)
     at = registry.clock()
-    return [one for one in _all(found.settings) if one.expires_at > at], found.public
+    return [one for one in _read_notices(found.settings) if one.expires_at > at], found.public
 
 
-def _all(settings: dict[str, Any]) -> list[Notice]:
+def _read_notices(settings: dict[str, Any]) -> list[Notice]:
     return [
         Notice(
             told["id"],
@@ -106,7 +108,7 @@ def _all(settings: dict[str, Any]) -> list[Notice]:
     ]
 
 
-def _set(db: Connection, channel: Channel, notices: Sequence[Notice]) -> None:
+def _save_notices(db: Connection, channel: Channel, notices: Sequence[Notice]) -> None:
     told = [
         {
             "id": one.id,
@@ -117,4 +119,4 @@ def _set(db: Connection, channel: Channel, notices: Sequence[Notice]) -> None:
         }
         for one in notices
     ]
-    channels.change_channel(db, channel.id, settings={**channel.settings, "notices": told})
+    channels.update_channel(db, channel.id, settings={**channel.settings, "notices": told})

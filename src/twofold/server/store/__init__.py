@@ -10,7 +10,7 @@ nothing half-published is ever visible, and no lock spans the two.
 
 from __future__ import annotations
 
-from twofold.server.store.blobs import Blobs, BlobStored
+from twofold.server.store.blobs import Blobs, StoredBlob
 from twofold.server.store.database import Connection, Database
 
-__all__ = ["BlobStored", "Blobs", "Connection", "Database"]
+__all__ = ["Blobs", "Connection", "Database", "StoredBlob"]

@@ -11,12 +11,12 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from twofold.server.clock import from_text, to_text
-from twofold.server.store.database import Turn, take_turn
+from twofold.server.store.database import AdvisoryLock, acquire_lock
 from twofold.server.store.schema import audit
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class AuditEntry:
     """One line of the log. `detail` never holds a secret; `id` is given by the store."""
 
     at: datetime
@@ -29,7 +29,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class AuditQuery:
     """Which lines of the log; None means all of them. `after` is the id of the last one seen."""
 
     channel: str | None = None
@@ -39,22 +39,22 @@ class Span:
     limit: int | None = None
 
 
-def note_change(db: Connection, change: Change) -> None:
+def add_entry(db: Connection, entry: AuditEntry) -> None:
     """Lines are numbered in the order in which they can be read: who reads on misses none."""
-    take_turn(db, Turn.AUDIT)
+    acquire_lock(db, AdvisoryLock.AUDIT)
     db.execute(
         insert(audit).values(
-            at=to_text(change.at),
-            actor=change.actor,
-            action=change.action,
-            channel=change.channel,
-            subject=change.subject,
-            detail=json.dumps(change.detail or {}, ensure_ascii=False, sort_keys=True),
+            at=to_text(entry.at),
+            actor=entry.actor,
+            action=entry.action,
+            channel=entry.channel,
+            subject=entry.subject,
+            detail=json.dumps(entry.detail or {}, ensure_ascii=False, sort_keys=True),
         )
     )
 
 
-def changes(db: Connection, span: Span) -> Iterator[Change]:
+def list_entries(db: Connection, span: AuditQuery) -> Iterator[AuditEntry]:
     """Oldest first."""
     query = select(audit).where(audit.c.id > span.after).order_by(audit.c.id)
     for column in ("channel", "actor", "action"):
@@ -64,4 +64,4 @@ def changes(db: Connection, span: Span) -> Iterator[Change]:
     for row in db.execute(query.limit(span.limit)):
         at = from_text(row.at)
         detail = json.loads(row.detail)
-        yield Change(at, row.actor, row.action, row.channel, row.subject, detail, row.id)
+        yield AuditEntry(at, row.actor, row.action, row.channel, row.subject, detail, row.id)

@@ -30,7 +30,7 @@ CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
-class BlobStored:
+class StoredBlob:
     """One object as a listing of the store shows it."""
 
     sha256: str
@@ -98,7 +98,7 @@ class Blobs:
         with _told("read"):
             return bytes(obstore.get(self._store, _key(sha256)).bytes())
 
-    def chunks(self, sha256: str, start: int, end: int) -> Iterator[bytes]:
+    def read_chunks(self, sha256: str, start: int, end: int) -> Iterator[bytes]:
         """The bytes from `start` up to `end` (not included), in pieces."""
         if self.folder is not None:
             with (self.folder / _key(sha256)).open("rb") as file:
@@ -116,7 +116,7 @@ class Blobs:
     def fetch(self, sha256: str, target: Path) -> None:
         """Copy an object to a local file."""
         with target.open("wb") as file:
-            for block in self.chunks(sha256, 0, self.size(sha256)):
+            for block in self.read_chunks(sha256, 0, self.size(sha256)):
                 file.write(block)
 
     def size(self, sha256: str) -> int:
@@ -126,10 +126,10 @@ class Blobs:
         with _told("read"):
             return int(obstore.head(self._store, _key(sha256))["size"])
 
-    def hash_of(self, sha256: str) -> str:
+    def compute_hash(self, sha256: str) -> str:
         """What the stored bytes really hash to; differs from the name when they are damaged."""
         digest = hashlib.sha256()
-        for block in self.chunks(sha256, 0, self.size(sha256)):
+        for block in self.read_chunks(sha256, 0, self.size(sha256)):
             digest.update(block)
         return digest.hexdigest()
 
@@ -141,16 +141,16 @@ class Blobs:
         with _told("delete"):
             obstore.delete(self._store, _key(sha256))
 
-    def all(self) -> Iterator[BlobStored]:
+    def list_all(self) -> Iterator[StoredBlob]:
         """Every object, in no order."""
         with _told("list"):
             for batch in obstore.list(self._store, prefix="blobs"):
                 for item in batch:
                     name = str(item["path"]).rpartition("/")[2]
                     if len(name) == 64:
-                        yield BlobStored(name, int(item["size"]), item["last_modified"])
+                        yield StoredBlob(name, int(item["size"]), item["last_modified"])
 
-    def leftovers(self, before: datetime) -> list[Path]:
+    def list_leftovers(self, before: datetime) -> list[Path]:
         """Parts of local objects whose writer was killed, last written before then."""
         if self.folder is None:
             return []  # S3 shows an object only when it is whole
@@ -160,7 +160,7 @@ class Blobs:
             if datetime.fromtimestamp(part.stat().st_mtime, UTC) < before
         ]
 
-    def answers(self) -> bool:
+    def is_reachable(self) -> bool:
         """Whether the store can be reached now."""
         try:
             if self.folder is not None:

@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, false, insert, or_, select, update
 
 from twofold.server.clock import from_text, to_text
-from twofold.server.lookalikes import lookalike
+from twofold.server.confusable_names import skeleton
 from twofold.server.model import Channel, Project
-from twofold.server.store.database import new_id
+from twofold.server.store.database import inserted_id
 from twofold.server.store.schema import channels, prefixes, projects, releases, roles
 
 #: Names asked for at once; SQLite takes 32,766 values in a query, wheels have some 100 at most.
-MOST_NAMES = 5000
+MAX_NAMES = 5000
 
 
 def add_channel(
@@ -24,23 +24,23 @@ def add_channel(
 ) -> Channel:
     values = {"name": name, "owner_id": owner_id, "public": public, "created_at": to_text(at)}
     done = db.execute(insert(channels).values(**values))
-    return Channel(new_id(done), name, owner_id, public, 0, 0, {})
+    return Channel(inserted_id(done), name, owner_id, public, 0, 0, {})
 
 
-def channel_named(db: Connection, name: str) -> Channel | None:
+def find_channel(db: Connection, name: str) -> Channel | None:
     row = db.execute(select(channels).where(channels.c.name == name)).first()
     return _channel(row) if row else None
 
 
-def channel_by_id(db: Connection, channel_id: int) -> Channel:
+def get_channel(db: Connection, channel_id: int) -> Channel:
     return _channel(db.execute(select(channels).where(channels.c.id == channel_id)).one())
 
 
-def all_channels(db: Connection) -> list[Channel]:
+def list_channels(db: Connection) -> list[Channel]:
     return [_channel(row) for row in db.execute(select(channels).order_by(channels.c.name))]
 
 
-def take_turn(db: Connection, channel_id: int) -> Channel:
+def lock_channel(db: Connection, channel_id: int) -> Channel:
     """Take the channel's next serial; other writers of the channel wait here until we commit.
 
     Returns the channel as it is then: who held the turn before us may have changed its rules.
@@ -50,18 +50,18 @@ def take_turn(db: Connection, channel_id: int) -> Channel:
     return _channel(db.execute(taken).one())
 
 
-def next_serial(db: Connection, channel_id: int) -> int:
+def take_serial(db: Connection, channel_id: int) -> int:
     """As `take_turn`, for who needs no more than the serial."""
-    return take_turn(db, channel_id).serial
+    return lock_channel(db, channel_id).serial
 
 
-def names_changed(db: Connection, channel_id: int, serial: int) -> None:
+def mark_names_changed(db: Connection, channel_id: int, serial: int) -> None:
     """The list of projects is another one since this serial."""
     query = update(channels).where(channels.c.id == channel_id)
     db.execute(query.values(names_serial=serial))
 
 
-def change_channel(db: Connection, channel_id: int, **values: Any) -> None:
+def update_channel(db: Connection, channel_id: int, **values: Any) -> None:
     if "settings" in values:
         values["settings"] = json.dumps(values["settings"])
     db.execute(update(channels).where(channels.c.id == channel_id).values(**values))
@@ -71,32 +71,32 @@ def add_project(
     db: Connection, channel_id: int, key: str, name: str, at: datetime, **values: Any
 ) -> Project:
     row = {"channel_id": channel_id, "key": key, "name": name, "created_at": to_text(at)}
-    row["lookalike"] = lookalike(key)
+    row["lookalike"] = skeleton(key)
     db.execute(insert(projects).values(**row, **_packed(values)))
-    found = project_by_key(db, channel_id, key)
+    found = find_project(db, channel_id, key)
     assert found is not None
     return found
 
 
-def project_by_key(db: Connection, channel_id: int, key: str) -> Project | None:
+def find_project(db: Connection, channel_id: int, key: str) -> Project | None:
     query = select(projects).where(projects.c.channel_id == channel_id, projects.c.key == key)
     row = db.execute(query).first()
     return _project(row) if row else None
 
 
-def project_by_id(db: Connection, project_id: int) -> Project:
+def get_project(db: Connection, project_id: int) -> Project:
     return _project(db.execute(select(projects).where(projects.c.id == project_id)).one())
 
 
-def projects_like(db: Connection, channel_id: int, key: str) -> list[str]:
+def list_confusable_projects(db: Connection, channel_id: int, key: str) -> list[str]:
     """The projects whose names the eye takes for this one, itself included."""
     query = select(projects.c.key).where(
-        projects.c.channel_id == channel_id, projects.c.lookalike == lookalike(key)
+        projects.c.channel_id == channel_id, projects.c.lookalike == skeleton(key)
     )
     return list(db.execute(query).scalars())
 
 
-def prefixes_of(db: Connection, channel_id: int) -> dict[str, int]:
+def list_prefixes(db: Connection, channel_id: int) -> dict[str, int]:
     """Private prefixes (PEP 752) -> whose they are."""
     query = select(prefixes).where(prefixes.c.channel_id == channel_id)
     return {row.prefix: row.owner_id for row in db.execute(query)}
@@ -111,7 +111,7 @@ def set_prefix(db: Connection, channel_id: int, prefix: str, owner_id: int | Non
         db.execute(insert(prefixes).values(**values))
 
 
-def projects_under(db: Connection, channel_id: int, some: Iterable[str]) -> list[Project]:
+def list_projects_under(db: Connection, channel_id: int, some: Iterable[str]) -> list[Project]:
     """The projects whose names stand under one of these prefixes, by name."""
     fitting = [
         (projects.c.key == prefix) | projects.c.key.startswith(f"{prefix}-", autoescape=True)
@@ -121,7 +121,7 @@ def projects_under(db: Connection, channel_id: int, some: Iterable[str]) -> list
     return [_project(row) for row in db.execute(query.order_by(projects.c.key))]
 
 
-def prefixes_near(db: Connection, user_id: int) -> dict[int, list[str]]:
+def list_prefixes_for_user(db: Connection, user_id: int) -> dict[int, list[str]]:
     """By channel: the prefixes of a user or an organisation, and all where it has a role."""
     in_channels = select(roles.c.channel_id).where(roles.c.user_id == user_id)
     query = (
@@ -139,26 +139,26 @@ def prefixes_near(db: Connection, user_id: int) -> dict[int, list[str]]:
     return found
 
 
-def change_project(db: Connection, project_id: int, **values: Any) -> None:
+def update_project(db: Connection, project_id: int, **values: Any) -> None:
     db.execute(update(projects).where(projects.c.id == project_id).values(**_packed(values)))
 
 
-def projects_of(db: Connection, channel_id: int) -> list[Project]:
+def list_projects(db: Connection, channel_id: int) -> list[Project]:
     query = select(projects).where(projects.c.channel_id == channel_id).order_by(projects.c.key)
     return [_project(row) for row in db.execute(query)]
 
 
-def names_of(db: Connection, channel_id: int) -> set[str]:
+def list_names(db: Connection, channel_id: int) -> set[str]:
     """Every name of a project, normalised and as conda has it."""
     query = select(projects.c.key, projects.c.conda_name).where(projects.c.channel_id == channel_id)
     return {name for row in db.execute(query) for name in row if name}
 
 
-def conda_names(db: Connection, channel_id: int, keys: Iterable[str]) -> dict[str, str]:
+def get_conda_names(db: Connection, channel_id: int, keys: Iterable[str]) -> dict[str, str]:
     """Normalised name -> conda name, of those that have a package on the conda side."""
     query = select(projects.c.key, projects.c.conda_name).where(
         projects.c.channel_id == channel_id,
-        projects.c.key.in_(sorted(set(keys))[:MOST_NAMES]),
+        projects.c.key.in_(sorted(set(keys))[:MAX_NAMES]),
         projects.c.conda_name.is_not(None),
     )
     return {row.key: row.conda_name for row in db.execute(query)}
@@ -175,7 +175,7 @@ def set_release(
         db.execute(insert(releases).values(**values))
 
 
-def releases_of(db: Connection, project_id: int) -> dict[str, dict[str, Any]]:
+def list_releases(db: Connection, project_id: int) -> dict[str, dict[str, Any]]:
     query = select(releases).where(releases.c.project_id == project_id)
     return {row.version: json.loads(row.attributes) for row in db.execute(query)}
 

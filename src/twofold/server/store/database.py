@@ -33,7 +33,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from twofold.errors import TwofoldError, Unreachable
 
-__all__ = ["Connection", "Database", "Turn", "new_id", "take_turn"]
+__all__ = ["AdvisoryLock", "Connection", "Database", "acquire_lock", "inserted_id"]
 
 #: How long a writer waits for another one (milliseconds); longer than any transaction of ours.
 BUSY_TIMEOUT = 30_000
@@ -100,10 +100,10 @@ class Database:
             yield connection
 
     @contextmanager
-    def write_in_turn(self) -> Iterator[Connection]:
+    def serialized_write(self) -> Iterator[Connection]:
         """As `write`, and no other process does so meanwhile: what was looked up stays true."""
         with self.write() as connection:
-            take_turn(connection, Turn.ADMINISTRATION)
+            acquire_lock(connection, AdvisoryLock.ADMINISTRATION)
             yield connection
 
     def migrate(self) -> None:
@@ -116,7 +116,7 @@ class Database:
         from alembic import command
         from alembic.config import Config
 
-        with self.write_in_turn() as connection:
+        with self.serialized_write() as connection:
             config = Config()
             config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
             config.attributes["connection"] = connection
@@ -129,7 +129,7 @@ class Database:
             query = text("SELECT version_num FROM alembic_version")
             return str(connection.execute(query).scalar() or "")
 
-    def answers(self) -> bool:
+    def is_reachable(self) -> bool:
         """Whether the database can be reached now."""
         try:
             with self.engine.connect() as connection:
@@ -142,23 +142,23 @@ class Database:
         self.engine.dispose()
 
 
-class Turn(IntEnum):
+class AdvisoryLock(IntEnum):
     """What processes queue for. In this order, a channel's turn between the first two: nobody who
     holds a later one asks for an earlier one, so that no two wait for each other.
     """
 
     ADMINISTRATION = 2206
     AUDIT = 2207
-    GUESSES = 2208
+    LOGIN_ATTEMPTS = 2208
 
 
-def take_turn(connection: Connection, turn: Turn) -> None:
+def acquire_lock(connection: Connection, lock: AdvisoryLock) -> None:
     """Other processes that come to this point wait there until the transaction ends.
 
     SQLite's writing transactions do so from their beginning.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": int(turn)})
+        connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": int(lock)})
 
 
 def _newest_version() -> str:
@@ -167,7 +167,7 @@ def _newest_version() -> str:
     return names[-1].partition("_")[0]
 
 
-def new_id(done: CursorResult[Any]) -> int:
+def inserted_id(done: CursorResult[Any]) -> int:
     """The id that an INSERT gave."""
     assert done.inserted_primary_key is not None
     return int(done.inserted_primary_key[0])

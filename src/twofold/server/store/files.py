@@ -13,8 +13,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from twofold.artifact import Artifact, Kind
 from twofold.server.clock import from_text, to_text
-from twofold.server.model import Stored
-from twofold.server.store.database import new_id
+from twofold.server.model import StoredFile
+from twofold.server.store.database import inserted_id
 from twofold.server.store.schema import blobs, channel_labels, files, labels
 
 
@@ -34,7 +34,7 @@ class NewFile:
     provenance: str | None = None
 
 
-def add_file(db: Connection, new: NewFile, file_labels: Iterable[str]) -> Stored:
+def add_file(db: Connection, new: NewFile, file_labels: Iterable[str]) -> StoredFile:
     """Record a file. The name must be free (see `file_named`), its blob held (`hold_blob`)."""
     artifact = new.artifact
     done = db.execute(
@@ -64,16 +64,16 @@ def add_file(db: Connection, new: NewFile, file_labels: Iterable[str]) -> Stored
             provenance=new.provenance,
         )
     )
-    file_id = new_id(done)
+    file_id = inserted_id(done)
     _add_labels(db, new.channel_id, file_id, file_labels)
-    found = file_by_id(db, file_id)
+    found = find_file_by_id(db, file_id)
     assert found is not None
     return found
 
 
 def copy_file(
     db: Connection,
-    file: Stored,
+    file: StoredFile,
     channel_id: int,
     project_id: int,
     made_from: int | None,
@@ -89,10 +89,10 @@ def copy_file(
         uploaded_at=to_text(at),
         deleted_at=None,
     )
-    return new_id(db.execute(insert(files).values(**row)))
+    return inserted_id(db.execute(insert(files).values(**row)))
 
 
-def hold_blob(db: Connection, sha256: str, size: int, at: datetime) -> bool:
+def record_blob(db: Connection, sha256: str, size: int, at: datetime) -> bool:
     """Record a blob; others who do so wait until the transaction ends. False: it was recorded."""
     values = {"sha256": sha256, "size": size, "created_at": to_text(at)}
     dialect = sqlite if db.dialect.name == "sqlite" else postgresql
@@ -102,7 +102,7 @@ def hold_blob(db: Connection, sha256: str, size: int, at: datetime) -> bool:
     return bool(created_at == values["created_at"])
 
 
-def is_needed(db: Connection, sha256: str) -> bool:
+def is_blob_referenced(db: Connection, sha256: str) -> bool:
     """Whether a file that is not deleted stands on a blob."""
     query = select(files.c.id).where(files.c.sha256 == sha256, files.c.deleted_at.is_(None))
     return db.execute(query.limit(1)).first() is not None
@@ -114,7 +114,7 @@ def _insert_new(db: Connection, table: Table, rows: list[dict[str, Any]]) -> Non
     db.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
 
 
-def change_file(db: Connection, file_id: int, **values: Any) -> None:
+def update_file(db: Connection, file_id: int, **values: Any) -> None:
     if isinstance(values.get("deleted_at"), datetime):
         values["deleted_at"] = to_text(values["deleted_at"])
     db.execute(update(files).where(files.c.id == file_id).values(**values))
@@ -149,7 +149,7 @@ def lock_label(db: Connection, channel_id: int, name: str, locked: bool) -> None
     db.execute(update(channel_labels).where(where).values(locked=locked))
 
 
-def labels_of(db: Connection, channel_id: int) -> dict[str, bool]:
+def list_labels(db: Connection, channel_id: int) -> dict[str, bool]:
     """Every label of a channel -> whether it is locked."""
     query = select(channel_labels.c.label, channel_labels.c.locked).where(
         channel_labels.c.channel_id == channel_id
@@ -157,11 +157,11 @@ def labels_of(db: Connection, channel_id: int) -> dict[str, bool]:
     return {name: bool(locked) for name, locked in db.execute(query)}
 
 
-def file_by_id(db: Connection, file_id: int) -> Stored | None:
+def find_file_by_id(db: Connection, file_id: int) -> StoredFile | None:
     return _one(db, select(files).where(files.c.id == file_id))
 
 
-def file_named(db: Connection, channel_id: int, subdir: str, filename: str) -> Stored | None:
+def find_file(db: Connection, channel_id: int, subdir: str, filename: str) -> StoredFile | None:
     """Also when it has been deleted: a used name is never free again."""
     return _one(
         db,
@@ -173,18 +173,18 @@ def file_named(db: Connection, channel_id: int, subdir: str, filename: str) -> S
     )
 
 
-def files_of_project(db: Connection, project_id: int, deleted: bool = False) -> list[Stored]:
+def list_project_files(db: Connection, project_id: int, deleted: bool = False) -> list[StoredFile]:
     """In the order they came."""
     query = select(files).where(files.c.project_id == project_id).order_by(files.c.id)
     return _all(db, query if deleted else query.where(files.c.deleted_at.is_(None)))
 
 
-def twins_of(db: Connection, file_id: int) -> list[Stored]:
+def list_converted_packages(db: Connection, file_id: int) -> list[StoredFile]:
     query = select(files).where(files.c.made_from == file_id, files.c.deleted_at.is_(None))
     return _all(db, query)
 
 
-def conda_files(db: Connection, channel_id: int, subdir: str, name: str) -> list[Stored]:
+def list_conda_files(db: Connection, channel_id: int, subdir: str, name: str) -> list[StoredFile]:
     """All packages of a name, by file name.
 
     Sorted here: asked to, SQLite walks the whole subdir in the order of file names.
@@ -198,7 +198,7 @@ def conda_files(db: Connection, channel_id: int, subdir: str, name: str) -> list
     return sorted(_all(db, query), key=lambda file: file.filename)
 
 
-def files_labelled(db: Connection, channel_id: int, label: str) -> list[Stored]:
+def list_labelled_files(db: Connection, channel_id: int, label: str) -> list[StoredFile]:
     query = (
         select(files)
         .join(labels, labels.c.file_id == files.c.id)
@@ -209,7 +209,7 @@ def files_labelled(db: Connection, channel_id: int, label: str) -> list[Stored]:
     return _all(db, query)
 
 
-def records(
+def read_records(
     db: Connection, channel_id: int, subdir: str, label: str
 ) -> Iterator[tuple[str, str, str | None]]:
     """(file name, record, run_exports) of every package of a subdir, in the order of names."""
@@ -225,14 +225,14 @@ def records(
         yield row.filename, row.record, row.run_exports
 
 
-def subdirs_of(db: Connection, channel_id: int) -> list[str]:
+def list_subdirs(db: Connection, channel_id: int) -> list[str]:
     query = select(files.c.subdir).where(
         files.c.channel_id == channel_id, files.c.subdir != "", files.c.deleted_at.is_(None)
     )
     return sorted(db.execute(query.distinct()).scalars())
 
 
-def bytes_in(db: Connection, channel_id: int) -> int:
+def sum_sizes(db: Connection, channel_id: int) -> int:
     """The size of everything in a channel, in bytes."""
     query = select(func.coalesce(func.sum(files.c.size), 0)).where(
         files.c.channel_id == channel_id, files.c.deleted_at.is_(None)
@@ -240,18 +240,18 @@ def bytes_in(db: Connection, channel_id: int) -> int:
     return int(db.execute(query).scalar_one())
 
 
-def recorded_blobs(db: Connection) -> dict[str, int]:
+def list_recorded_blobs(db: Connection) -> dict[str, int]:
     """SHA-256 -> size of every blob that a file which is not deleted stands on."""
     query = select(files.c.sha256, files.c.size).where(files.c.deleted_at.is_(None)).distinct()
     return {row.sha256: row.size for row in db.execute(query)}
 
 
-def _one(db: Connection, query: Select[Any]) -> Stored | None:
+def _one(db: Connection, query: Select[Any]) -> StoredFile | None:
     found = _all(db, query)
     return found[0] if found else None
 
 
-def _all(db: Connection, query: Select[Any]) -> list[Stored]:
+def _all(db: Connection, query: Select[Any]) -> list[StoredFile]:
     rows = db.execute(query).all()
     named: dict[int, set[str]] = {row.id: set() for row in rows}
     if rows:
@@ -265,8 +265,8 @@ def _all(db: Connection, query: Select[Any]) -> list[Stored]:
     return [_stored(row, frozenset(named[row.id])) for row in rows]
 
 
-def _stored(row: Row[Any], file_labels: frozenset[str]) -> Stored:
-    return Stored(
+def _stored(row: Row[Any], file_labels: frozenset[str]) -> StoredFile:
+    return StoredFile(
         id=row.id,
         project_id=row.project_id,
         subdir=row.subdir,

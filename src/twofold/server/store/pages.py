@@ -21,12 +21,12 @@ from twofold.server.store.schema import (
 )
 
 
-def set_page(db: Connection, channel_id: int, key: str, page: Page) -> None:
+def save_page(db: Connection, channel_id: int, key: str, page: Page) -> None:
     values = {"serial": page.serial, "etag": page.etag, "body": page.body}
     _upsert(db, pages, {"channel_id": channel_id, "key": key}, values)
 
 
-def page(db: Connection, channel_id: int, key: str) -> Page | None:
+def find_page(db: Connection, channel_id: int, key: str) -> Page | None:
     query = select(pages.c.body, pages.c.etag, pages.c.serial).where(
         pages.c.channel_id == channel_id, pages.c.key == key
     )
@@ -39,7 +39,7 @@ def has_page(db: Connection, channel_id: int, key: str) -> bool:
     return db.execute(query).first() is not None
 
 
-def projects_with_page(db: Connection, channel_id: int, prefix: str) -> list[str]:
+def list_projects_with_page(db: Connection, channel_id: int, prefix: str) -> list[str]:
     """The keys of the projects that have a page whose key is `prefix` + the project's, sorted."""
     query = (
         select(projects.c.key)
@@ -54,14 +54,14 @@ def projects_with_page(db: Connection, channel_id: int, prefix: str) -> list[str
     return list(db.execute(query).scalars())
 
 
-def page_serial(db: Connection, channel_id: int, key: str) -> int | None:
+def get_page_serial(db: Connection, channel_id: int, key: str) -> int | None:
     """The serial of the records that a page shows; None when there is no page."""
     query = select(pages.c.serial).where(pages.c.channel_id == channel_id, pages.c.key == key)
     found = db.execute(query).scalar()
     return int(found) if found is not None else None
 
 
-def large_pages(db: Connection, channel_id: int, keys: Iterable[str], size: int) -> list[str]:
+def list_large_pages(db: Connection, channel_id: int, keys: Iterable[str], size: int) -> list[str]:
     """Those of the pages with these keys that have at least so many bytes."""
     query = select(pages.c.key).where(
         pages.c.channel_id == channel_id,
@@ -71,7 +71,9 @@ def large_pages(db: Connection, channel_id: int, keys: Iterable[str], size: int)
     return list(db.execute(query).scalars())
 
 
-def take_turn(db: Connection, channel_id: int, key: str, at: datetime, until: datetime) -> float:
+def acquire_page_lease(
+    db: Connection, channel_id: int, key: str, at: datetime, until: datetime
+) -> float:
     """0 when the right to render a page is ours until `until`, else the seconds it is another's.
 
     The right is a row beside the page, so that the servers of one store take turns.
@@ -91,7 +93,7 @@ def take_turn(db: Connection, channel_id: int, key: str, at: datetime, until: da
     return max(0.01, (from_text(told) - at).total_seconds())
 
 
-def end_turn(db: Connection, channel_id: int, key: str, until: datetime) -> None:
+def extend_page_lease(db: Connection, channel_id: int, key: str, until: datetime) -> None:
     """Nobody renders the page again before `until`."""
     where = (pages.c.channel_id == channel_id) & (pages.c.key == _turn(key))
     db.execute(update(pages).where(where).values(etag=to_text(until)))
@@ -105,7 +107,7 @@ def remove_page(db: Connection, channel_id: int, key: str) -> None:
     db.execute(delete(pages).where(pages.c.channel_id == channel_id, pages.c.key == key))
 
 
-def set_shard(
+def save_shard(
     db: Connection,
     channel_id: int,
     place: tuple[str, str, str],
@@ -123,7 +125,7 @@ def set_shard(
         _upsert(db, shard_bodies, keys, {"body": body, "created_at": to_text(at)})
 
 
-def shard_body(db: Connection, channel_id: int, sha256: str) -> bytes | None:
+def find_shard(db: Connection, channel_id: int, sha256: str) -> bytes | None:
     query = select(shard_bodies.c.body).where(
         shard_bodies.c.channel_id == channel_id, shard_bodies.c.sha256 == sha256
     )
@@ -131,7 +133,7 @@ def shard_body(db: Connection, channel_id: int, sha256: str) -> bytes | None:
     return bytes(found) if found is not None else None
 
 
-def shards_since(
+def list_changed_shards(
     db: Connection, channel_id: int, label: str, subdir: str, serial: int
 ) -> list[tuple[str, str]]:
     """(name, sha256) of the shards changed after a serial; sha256 is '' where one is gone."""
@@ -144,14 +146,16 @@ def shards_since(
     return [(name, sha256) for name, sha256 in db.execute(query)]
 
 
-def newest_shard_at(db: Connection, channel_id: int, label: str, subdir: str) -> datetime | None:
+def get_newest_shard_time(
+    db: Connection, channel_id: int, label: str, subdir: str
+) -> datetime | None:
     """When the newest of a subdir's shards was made."""
     every = _of_shards(shard_bodies.c.created_at, channel_id, label, subdir)
     found = db.execute(every.order_by(shards.c.serial.desc()).limit(1)).scalar()
     return from_text(found) if found else None
 
 
-def shards_of(db: Connection, channel_id: int, label: str, subdir: str) -> Iterator[bytes]:
+def read_shards(db: Connection, channel_id: int, label: str, subdir: str) -> Iterator[bytes]:
     """Every shard of a subdir under a label."""
     every = _of_shards(shard_bodies.c.body, channel_id, label, subdir)
     for row in db.execute(every.execution_options(yield_per=500)):
@@ -175,7 +179,7 @@ def _of_shards(column: Column[Any], channel_id: int, label: str, subdir: str) ->
     )
 
 
-def shards_unlike_records(db: Connection, channel_id: int) -> list[tuple[str, str, str]]:
+def list_inconsistent_shards(db: Connection, channel_id: int) -> list[tuple[str, str, str]]:
     """(label, subdir, name) where a shard is missing, or stands for files that are not there."""
     shown = select(labels.c.label, files.c.subdir, files.c.name).join(
         files, files.c.id == labels.c.file_id
@@ -198,7 +202,7 @@ def shards_unlike_records(db: Connection, channel_id: int) -> list[tuple[str, st
     return sorted(listed ^ rendered)
 
 
-def last_change(db: Connection, channel_id: int, label: str, subdir: str) -> int:
+def get_last_change(db: Connection, channel_id: int, label: str, subdir: str) -> int:
     """The serial of the last change of a subdir under a label; 0 when there was none."""
     query = (
         select(shards.c.serial)

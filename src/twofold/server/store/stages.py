@@ -37,14 +37,14 @@ def add_stage(db: Connection, stage: Stage, at: datetime) -> None:
     )
 
 
-def stage_by_id(db: Connection, stage_id: str) -> Stage | None:
+def find_stage(db: Connection, stage_id: str) -> Stage | None:
     row = db.execute(select(stages).where(stages.c.id == stage_id)).first()
     if row is None:
         return None
     return Stage(row.id, row.channel_id, row.user_id, row.basename, json.loads(row.attributes))
 
 
-def change_stage(db: Connection, stage_id: str, attributes: dict[str, Any]) -> None:
+def update_stage(db: Connection, stage_id: str, attributes: dict[str, Any]) -> None:
     new = {"attributes": json.dumps(attributes)}
     db.execute(update(stages).where(stages.c.id == stage_id).values(**new))
 
@@ -53,5 +53,5 @@ def remove_stage(db: Connection, stage_id: str) -> None:
     db.execute(delete(stages).where(stages.c.id == stage_id))
 
 
-def remove_stages_before(db: Connection, at: datetime) -> None:
+def delete_stages_before(db: Connection, at: datetime) -> None:
     db.execute(delete(stages).where(stages.c.created_at < to_text(at)))

@@ -42,7 +42,7 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class CachedResponse:
     """What an upstream last said under a key, and when that was found still true.
 
     `validator` is how to ask it whether that has changed; '' when it cannot be asked so.
@@ -91,13 +91,13 @@ def remove_upstream(db: Connection, channel_id: int, kind: str) -> bool:
     return bool(done.rowcount)
 
 
-def upstream_of(db: Connection, channel_id: int, kind: str) -> Upstream | None:
+def find_upstream(db: Connection, channel_id: int, kind: str) -> Upstream | None:
     query = select(upstreams).where(upstreams.c.channel_id == channel_id, upstreams.c.kind == kind)
     row = db.execute(query).first()
     return _upstream(row) if row else None
 
 
-def all_upstreams(db: Connection) -> list[tuple[str, Upstream]]:
+def list_upstreams(db: Connection) -> list[tuple[str, Upstream]]:
     """(channel, upstream) pairs."""
     query = select(channels.c.name, upstreams).join(
         channels, channels.c.id == upstreams.c.channel_id
@@ -111,7 +111,7 @@ def _upstream(row: Row[Any]) -> Upstream:
     return Upstream(row.channel_id, row.kind, row.url, bool(row.internal), prefixes, row.secret)
 
 
-def heard(db: Connection, upstream: Upstream, key: str) -> Heard | None:
+def cached_response(db: Connection, upstream: Upstream, key: str) -> CachedResponse | None:
     query = select(upstream_pages).where(
         upstream_pages.c.channel_id == upstream.channel_id,
         upstream_pages.c.kind == upstream.kind,
@@ -120,10 +120,10 @@ def heard(db: Connection, upstream: Upstream, key: str) -> Heard | None:
     row = db.execute(query).first()
     if row is None:
         return None
-    return Heard(bytes(row.body), row.digest, from_text(row.checked_at), row.validator)
+    return CachedResponse(bytes(row.body), row.digest, from_text(row.checked_at), row.validator)
 
 
-def altered(db: Connection, upstream: Upstream, prefix: str) -> dict[str, tuple[str, str]]:
+def changed_shards(db: Connection, upstream: Upstream, prefix: str) -> dict[str, tuple[str, str]]:
     """Key -> (digest, validator) of what was kept under keys that begin so, but not as it came."""
     query = select(upstream_pages.c.key, upstream_pages.c.digest, upstream_pages.c.validator).where(
         upstream_pages.c.channel_id == upstream.channel_id,
@@ -135,20 +135,20 @@ def altered(db: Connection, upstream: Upstream, prefix: str) -> dict[str, tuple[
     return {row.key: (row.digest, row.validator) for row in db.execute(query)}
 
 
-def set_heard(db: Connection, upstream: Upstream, key: str, told: Heard) -> None:
+def save_response(db: Connection, upstream: Upstream, key: str, response: CachedResponse) -> None:
     where = {"channel_id": upstream.channel_id, "kind": upstream.kind, "key": key}
     values = {
-        "body": told.body,
-        "digest": told.digest,
-        "checked_at": to_text(told.checked_at),
-        "validator": told.validator,
+        "body": response.body,
+        "digest": response.digest,
+        "checked_at": to_text(response.checked_at),
+        "validator": response.validator,
     }
     dialect = sqlite if db.dialect.name == "sqlite" else postgresql
     new = dialect.insert(upstream_pages).values(**where, **values)
     db.execute(new.on_conflict_do_update(index_elements=list(where), set_=values))
 
 
-def set_checked(db: Connection, upstream: Upstream, key: str, at: datetime) -> None:
+def touch_response(db: Connection, upstream: Upstream, key: str, at: datetime) -> None:
     """What was heard under a key is still true at that time."""
     query = update(upstream_pages).where(
         upstream_pages.c.channel_id == upstream.channel_id,
@@ -162,7 +162,9 @@ def set_checked(db: Connection, upstream: Upstream, key: str, at: datetime) -> N
 _AT_ONCE = 5000
 
 
-def pins(db: Connection, channel_id: int, subdir: str, filenames: Sequence[str]) -> dict[str, Pin]:
+def find_pins(
+    db: Connection, channel_id: int, subdir: str, filenames: Sequence[str]
+) -> dict[str, Pin]:
     """By file name: the pins of these files."""
     found = {}
     for start in range(0, len(filenames), _AT_ONCE):
@@ -175,7 +177,7 @@ def pins(db: Connection, channel_id: int, subdir: str, filenames: Sequence[str])
     return found
 
 
-def pin_of(db: Connection, channel_id: int, subdir: str, filename: str) -> Pin | None:
+def find_pin(db: Connection, channel_id: int, subdir: str, filename: str) -> Pin | None:
     query = select(upstream_pins).where(
         upstream_pins.c.channel_id == channel_id,
         upstream_pins.c.subdir == subdir,
@@ -211,7 +213,7 @@ def add_pins(db: Connection, channel_id: int, new: Iterable[Pin], at: datetime) 
         db.execute(dialect.insert(upstream_pins).on_conflict_do_nothing(), rows)
 
 
-def change_pin(db: Connection, channel_id: int, pin: Pin, **values: Any) -> None:
+def update_pin(db: Connection, channel_id: int, pin: Pin, **values: Any) -> None:
     db.execute(
         update(upstream_pins)
         .where(
@@ -223,7 +225,7 @@ def change_pin(db: Connection, channel_id: int, pin: Pin, **values: Any) -> None
     )
 
 
-def files_here(db: Connection, channel_id: int, subdir: str) -> dict[str, set[str]]:
+def list_local_files(db: Connection, channel_id: int, subdir: str) -> dict[str, set[str]]:
     """Package name -> the file names it has in a subdir here, deleted ones too."""
     query = select(files.c.name, files.c.filename).where(
         files.c.channel_id == channel_id, files.c.subdir == subdir
@@ -234,7 +236,7 @@ def files_here(db: Connection, channel_id: int, subdir: str) -> dict[str, set[st
     return found
 
 
-def is_own(db: Connection, channel_id: int, key: str, conda_name: str) -> bool:
+def is_local_name(db: Connection, channel_id: int, key: str, conda_name: str) -> bool:
     """Whether a name is the channel's own: it has a project of that name (in either world) with a
     file, deleted or not, that did not come from the upstream, or with no file at all.
     """

@@ -11,26 +11,26 @@ from twofold.errors import Refused
 
 #: What a client has in any case (seconds), and the least it has to send on the whole (bytes a
 #: second): one that drips would hold a connection and a file in the spool for as long as it likes.
-PATIENCE = 60.0
-SLOWEST = 1024
+GRACE_SECONDS = 60.0
+MIN_BYTES_PER_SECOND = 1024
 
 
-async def blocks_of(request: Request, largest: int, too_large: Refused) -> AsyncIterator[bytes]:
+async def stream_body(request: Request, max_bytes: int, error: Refused) -> AsyncIterator[bytes]:
     """The body, block by block.
 
     Raises `too_large` beyond `largest` bytes, Refused 408 for a client that sends too slowly, and
     Refused for one that is gone.
     """
     told = request.headers.get("content-length", "")
-    if told.isdigit() and int(told) > largest:
-        raise too_large
+    if told.isdigit() and int(told) > max_bytes:
+        raise error
     loop = asyncio.get_running_loop()
-    end = loop.time() + PATIENCE
+    end = loop.time() + GRACE_SECONDS
     blocks = aiter(request.stream())
     total = 0
     while True:
         try:
-            async with asyncio.timeout_at(end + total / SLOWEST):
+            async with asyncio.timeout_at(end + total / MIN_BYTES_PER_SECOND):
                 block = await anext(blocks)
         except StopAsyncIteration:
             return
@@ -40,6 +40,6 @@ async def blocks_of(request: Request, largest: int, too_large: Refused) -> Async
         except ClientDisconnect:
             raise Refused("cut-off", "The request was cut off") from None
         total += len(block)
-        if total > largest:
-            raise too_large
+        if total > max_bytes:
+            raise error
         yield block

@@ -13,44 +13,45 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from twofold.server.model import Page
-from twofold.server.pages import etag_of
-from twofold.server.registry import conda_pages, fronting
+from twofold.server.pages import conda_pages
+from twofold.server.pages.page_updates import make_etag
+from twofold.server.proxy import pages
 from twofold.server.registry import notices as notices_of_channel
-from twofold.server.web.asking import actor_of, registry_of, view_of
-from twofold.server.web.sending import FOR_EVER, send_file, send_page
+from twofold.server.web.credentials import authenticate, get_registry, target_view
+from twofold.server.web.file_responses import IMMUTABLE, send_file, send_page
 
 
-def in_subdir(request: Request) -> Response:
+def get_subdir_file(request: Request) -> Response:
     """A package, or one of the pages that describe the subdir."""
-    registry, words = registry_of(request), request.path_params
+    registry, words = get_registry(request), request.path_params
     subdir, name = words["subdir"], words["filename"]
     if name.endswith((".conda", ".tar.bz2")):
-        found = fronting.package(registry, actor_of(request), words["channel"], subdir, name)
+        found = pages.get_package(registry, authenticate(request), words["channel"], subdir, name)
         return send_file(request, registry, found)
-    page, public = fronting.repodata(registry, view_of(request), subdir, name)
+    page, public = pages.get_repodata(registry, target_view(request), subdir, name)
     media = "application/zstd" if name.endswith(".zst") else "application/json"
     return send_page(request, page, media, public)
 
 
-def shard(request: Request) -> Response:
-    registry, words, actor = registry_of(request), request.path_params, actor_of(request)
+def get_shard(request: Request) -> Response:
+    registry, words, actor = get_registry(request), request.path_params, authenticate(request)
     sha256 = words["sha256"]
     place = (words["channel"], words["subdir"], sha256)
-    body, public = fronting.shard(registry, actor, *place)
+    body, public = pages.get_shard(registry, actor, *place)
     page = Page(body, f'"{sha256}"', 0)
-    return send_page(request, page, "application/zstd", public, life=FOR_EVER)
+    return send_page(request, page, "application/zstd", public, freshness=IMMUTABLE)
 
 
-def channeldata(request: Request) -> Response:
-    page, public = conda_pages.channeldata(registry_of(request), view_of(request))
+def get_channeldata(request: Request) -> Response:
+    page, public = conda_pages.get_channeldata(get_registry(request), target_view(request))
     return send_page(request, page, "application/json", public)
 
 
-def notices(request: Request) -> Response:
+def get_notices(request: Request) -> Response:
     """CEP 6: messages that clients show; none unless the channel has some."""
-    found, public = notices_of_channel.all_of(registry_of(request), view_of(request))
-    body = json.dumps({"notices": [notice.value for notice in found]}).encode()
-    return send_page(request, Page(body, etag_of(body), 0), "application/json", public)
+    found, public = notices_of_channel.list_active(get_registry(request), target_view(request))
+    body = json.dumps({"notices": [notice.to_json for notice in found]}).encode()
+    return send_page(request, Page(body, make_etag(body), 0), "application/json", public)
 
 
 def _both(path: str, endpoint: Callable[[Request], Response]) -> list[Route]:
@@ -61,8 +62,8 @@ def _both(path: str, endpoint: Callable[[Request], Response]) -> list[Route]:
 
 
 routes = [
-    *_both("/channeldata.json", channeldata),
-    *_both("/notices.json", notices),
-    *_both("/{subdir}/shards/{sha256}.msgpack.zst", shard),
-    *_both("/{subdir}/{filename}", in_subdir),
+    *_both("/channeldata.json", get_channeldata),
+    *_both("/notices.json", get_notices),
+    *_both("/{subdir}/shards/{sha256}.msgpack.zst", get_shard),
+    *_both("/{subdir}/{filename}", get_subdir_file),
 ]

@@ -8,37 +8,39 @@ from starlette.routing import Route
 
 from twofold.errors import Refused
 from twofold.server.model import Page
-from twofold.server.pages import etag_of
-from twofold.server.registry import looking
-from twofold.server.rendering import project_json
-from twofold.server.web.asking import actor_of, registry_of
-from twofold.server.web.sending import send_page
+from twofold.server.pages import project_json
+from twofold.server.pages.page_updates import make_etag
+from twofold.server.registry import queries
+from twofold.server.web.credentials import authenticate, get_registry
+from twofold.server.web.file_responses import send_page
 
 PROVENANCE_MEDIA = "application/vnd.pypi.integrity.v1+json"
 
 
 def as_json(request: Request) -> Response:
-    registry, words, actor = registry_of(request), request.path_params, actor_of(request)
-    channel = looking.channel(registry, actor, words["channel"])
-    project = looking.project(registry, actor, channel.name, words["name"])
+    registry, words, actor = get_registry(request), request.path_params, authenticate(request)
+    channel = queries.get_channel(registry, actor, words["channel"])
+    project = queries.get_project(registry, actor, channel.name, words["name"])
     version = words.get("version")
-    files = [file for file in looking.files_of(registry, project) if not file.kind.is_conda]
+    files = [file for file in queries.list_files(registry, project) if not file.kind.is_conda]
     if not files or version not in (None, *(file.version for file in files)):
         raise Refused("not-found", f"There is no release of '{project.name}' here", status=404)
     base = f"{str(request.base_url).rstrip('/')}/{channel.name}"
-    value = project_json.project_value(project, files, version, base, channel.serial)
-    body = project_json.as_bytes(value)
-    page = Page(body, etag_of(body), channel.serial)
+    value = project_json.build_project(project, files, version, base, channel.serial)
+    body = project_json.serialize(value)
+    page = Page(body, make_etag(body), channel.serial)
     return send_page(request, page, "application/json", channel.public)
 
 
 def provenance(request: Request) -> Response:
-    registry, words = registry_of(request), request.path_params
-    found = looking.by_name(registry, actor_of(request), words["channel"], "", words["filename"])
+    registry, words = get_registry(request), request.path_params
+    found = queries.get_file_by_name(
+        registry, authenticate(request), words["channel"], "", words["filename"]
+    )
     if found.file.provenance is None:
         raise Refused("not-found", f"{found.file.filename} has no provenance", status=404)
     body = found.file.provenance.encode()
-    page = Page(body, etag_of(body), 0)
+    page = Page(body, make_etag(body), 0)
     return send_page(request, page, PROVENANCE_MEDIA, found.public)
 
 

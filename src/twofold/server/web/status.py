@@ -6,13 +6,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from twofold.names import normalised
+from twofold.names import normalize_name
+from twofold.server.admission.preflight import PlannedUpload, preflight
 from twofold.server.metrics import Metrics
 from twofold.server.model import Action
-from twofold.server.registry import looking
-from twofold.server.registry.foreseeing import Coming, foresee
-from twofold.server.web.asking import actor_of, registry_of
-from twofold.server.web.problem import problem
+from twofold.server.registry import queries
+from twofold.server.web.credentials import authenticate, get_registry
+from twofold.server.web.error_responses import problem_response
 
 
 def healthz(_request: Request) -> Response:
@@ -22,37 +22,37 @@ def healthz(_request: Request) -> Response:
 
 def readyz(request: Request) -> Response:
     """Database and object store answer too."""
-    registry = registry_of(request)
-    parts = {"database": registry.database.answers(), "objects": registry.blobs.answers()}
+    registry = get_registry(request)
+    parts = {"database": registry.database.is_reachable(), "objects": registry.blobs.is_reachable()}
     if all(parts.values()):
         return JSONResponse({"status": "ok", **parts})
     away = ", ".join(name for name, there in parts.items() if not there)
-    return problem("not-ready", f"Not ready: {away} cannot be reached", status=503)
+    return problem_response("not-ready", f"Not ready: {away} cannot be reached", status=503)
 
 
 def metrics(request: Request) -> Response:
     """What this process has answered, for Prometheus."""
     kept: Metrics = request.app.state.metrics
-    return Response(kept.text(), media_type="text/plain; version=0.0.4")
+    return Response(kept.render(), media_type="text/plain; version=0.0.4")
 
 
 def whoami(request: Request) -> Response:
     """Who asks; with `?project=NAME` also whether an upload to it would be refused (403), and with
     `file`, `subdir` and `size` of one too, whether that file would be, with the upload's answer."""
     registry, actor, channel = (
-        registry_of(request),
-        actor_of(request),
+        get_registry(request),
+        authenticate(request),
         request.path_params["channel"],
     )
     asked = request.query_params
-    project = normalised(asked.get("project", "")) or None
+    project = normalize_name(asked.get("project", "")) or None
     action = Action.UPLOAD if project else Action.READ
-    looking.channel(registry, actor, channel, action, project)
+    queries.get_channel(registry, actor, channel, action, project)
     if project and asked.get("file"):
         size = asked.get("size", "")
         known = int(size) if size.isascii() and size.isdigit() and len(size) < 19 else 0
-        coming = Coming(project, asked["file"], asked.get("subdir", ""), known)
-        foresee(registry, actor, channel, coming)
+        coming = PlannedUpload(project, asked["file"], asked.get("subdir", ""), known)
+        preflight(registry, actor, channel, coming)
     return JSONResponse({"user": actor.name})
 
 

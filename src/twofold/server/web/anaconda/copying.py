@@ -6,36 +6,41 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from twofold.server.registry import labelling, people
-from twofold.server.registry.labelling import Promotion, Selection
-from twofold.server.web.anaconda.owners import channel_of, own_channel
-from twofold.server.web.asking import actor_of, registry_of
-from twofold.server.web.told import Told, with_told
+from twofold.server.auth import accounts
+from twofold.server.registry import labels
+from twofold.server.registry.labels import Promotion, Selection
+from twofold.server.web.anaconda.owners import get_channel_name, get_own_channel_name
+from twofold.server.web.credentials import authenticate, get_registry
+from twofold.server.web.json_body import JsonObject, with_json_body
 
 #: What the three methods do with files that the target has already.
 _EXISTING = {"POST": "refuse", "PUT": "replace", "PATCH": "keep"}
 
 
-def copy(request: Request, told: Told) -> Response:
-    registry, actor, words = registry_of(request), actor_of(request), request.path_params
+def copy(request: Request, told: JsonObject) -> Response:
+    registry, actor, words = get_registry(request), authenticate(request), request.path_params
     owner = told.text("to_owner")
-    target = people.channel_of_owner(registry, owner) if owner else own_channel(request, actor)
+    target = (
+        accounts.find_owner_channel(registry, owner)
+        if owner
+        else get_own_channel_name(request, actor)
+    )
     promotion = Promotion(
-        source=channel_of(request),
+        source=get_channel_name(request),
         target=target,
-        wanted=Selection(words["name"], words["version"], words["basename"] or None),
+        selection=Selection(words["name"], words["version"], words["basename"] or None),
         from_label=told.text("from_channel", "main"),
         to_label=told.text("to_channel", "main"),
         existing=_EXISTING[request.method],
     )
-    copied = labelling.promote(registry, actor, promotion)
+    copied = labels.promote(registry, actor, promotion)
     return JSONResponse([{"basename": file.basename} for file in copied])
 
 
 routes = [
     Route(
         "/api/copy/package/{owner}/{name}/{version}/{basename:path}",
-        with_told(copy),
+        with_json_body(copy),
         methods=list(_EXISTING),
     )
 ]

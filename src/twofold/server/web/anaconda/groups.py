@@ -12,11 +12,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from twofold.errors import Refused
+from twofold.server.auth import accounts
 from twofold.server.model import Action, Channel
-from twofold.server.registry import administration, looking, people, summaries
-from twofold.server.web.anaconda import shapes
-from twofold.server.web.anaconda.owners import channel_of, logged_in
-from twofold.server.web.asking import actor_of, registry_of
+from twofold.server.registry import administration, project_search, queries
+from twofold.server.web.anaconda import serializers
+from twofold.server.web.anaconda.owners import get_channel_name, require_login
+from twofold.server.web.credentials import authenticate, get_registry
 
 #: Anaconda.org's word for a right -> ours; ours are good, too.
 _ROLES = {"write": Action.UPLOAD, **{action.value: action for action in Action}}
@@ -24,8 +25,10 @@ _ROLES = {"write": Action.UPLOAD, **{action.value: action for action in Action}}
 
 def _channel(request: Request, action: Action) -> Channel:
     """The channel, for somebody logged in who may do this there."""
-    logged_in(actor_of(request))
-    return looking.channel(registry_of(request), actor_of(request), channel_of(request), action)
+    require_login(authenticate(request))
+    return queries.get_channel(
+        get_registry(request), authenticate(request), get_channel_name(request), action
+    )
 
 
 def _role(request: Request) -> Action:
@@ -41,7 +44,7 @@ def _role(request: Request) -> Action:
 
 
 def _members(request: Request, channel: Channel) -> dict[str, Action]:
-    found = administration.channel_detail(registry_of(request), channel.name)
+    found = administration.get_channel_detail(get_registry(request), channel.name)
     return {**found.roles, found.owner: Action.ADMIN}
 
 
@@ -70,7 +73,7 @@ def members(request: Request) -> Response:
 def is_member(request: Request) -> Response:
     channel, role = _channel(request, Action.ADMIN), _role(request)
     if _members(request, channel).get(request.path_params["member"]) is not role:
-        raise looking.not_found("such member")
+        raise queries.not_found("such member")
     return Response(None, 204)
 
 
@@ -86,8 +89,8 @@ def remove_member(request: Request) -> Response:
 
 def _set_role(request: Request, role: Action | None) -> Response:
     channel = _channel(request, Action.ADMIN)
-    registry, actor = registry_of(request), actor_of(request)
-    who = people.user(registry, request.path_params["member"])
+    registry, actor = get_registry(request), authenticate(request)
+    who = accounts.get_user(registry, request.path_params["member"])
     administration.set_role(registry, actor.name, channel.name, who, role)
     return Response(None, 204)
 
@@ -105,14 +108,16 @@ def no_new_groups(request: Request) -> Response:
 def packages(request: Request) -> Response:
     """A role is good for every package."""
     channel, _ = _channel(request, Action.ADMIN), _role(request)
-    hits = summaries.projects_in(registry_of(request), actor_of(request), channel.name)
-    return JSONResponse([shapes.listed(hit) for hit in hits])
+    hits = project_search.list_channel_projects(
+        get_registry(request), authenticate(request), channel.name
+    )
+    return JSONResponse([serializers.serialize_hit(hit) for hit in hits])
 
 
 def collaborators(request: Request) -> Response:
     channel = _channel(request, Action.UPLOAD)
-    looking.project(
-        registry_of(request), actor_of(request), channel.name, request.path_params["name"]
+    queries.get_project(
+        get_registry(request), authenticate(request), channel.name, request.path_params["name"]
     )
     found = _members(request, channel)
     may = sorted(name for name, role in found.items() if role.includes(Action.UPLOAD))

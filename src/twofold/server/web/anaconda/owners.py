@@ -9,22 +9,23 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from twofold.errors import Refused
+from twofold.server.auth import accounts
 from twofold.server.model import Actor, Channel, User
-from twofold.server.registry import looking, people
-from twofold.server.web.asking import actor_of, registry_of
+from twofold.server.registry import queries
+from twofold.server.web.credentials import authenticate, get_registry
 
 
-def channel_of(request: Request) -> str:
+def get_channel_name(request: Request) -> str:
     """The name of the channel that the address means by its owner."""
-    return people.channel_of_owner(registry_of(request), request.path_params["owner"])
+    return accounts.find_owner_channel(get_registry(request), request.path_params["owner"])
 
 
-def own_channel(request: Request, actor: Actor) -> str:
+def get_own_channel_name(request: Request, actor: Actor) -> str:
     """The name of the actor's own channel."""
-    return people.channel_of_owner(registry_of(request), logged_in(actor).name)
+    return accounts.find_owner_channel(get_registry(request), require_login(actor).name)
 
 
-def logged_in(actor: Actor) -> User:
+def require_login(actor: Actor) -> User:
     if actor.user is None:
         raise Refused("no-login", "Log in first", "anaconda login", status=401)
     return actor.user
@@ -37,16 +38,16 @@ def root(_request: Request) -> Response:
 
 def user(request: Request) -> Response:
     """Who asks, or an owner by its name; a channel that is nobody's name counts as one too."""
-    registry, actor = registry_of(request), actor_of(request)
+    registry, actor = get_registry(request), authenticate(request)
     name = request.path_params.get("owner")
     if name is None:
-        return JSONResponse(_user(logged_in(actor)))
+        return JSONResponse(_user(require_login(actor)))
     try:
-        return JSONResponse(_user(people.user(registry, name)))
+        return JSONResponse(_user(accounts.get_user(registry, name)))
     except Refused as error:
         if error.status != 404:
             raise
-        return JSONResponse(_channel(looking.channel(registry, actor, name)))
+        return JSONResponse(_channel(queries.get_channel(registry, actor, name)))
 
 
 def _user(found: User) -> dict[str, Any]:
@@ -70,9 +71,9 @@ def _channel(found: Channel) -> dict[str, Any]:
 def organisations(request: Request) -> Response:
     """The client asks for them when it shows a user; channels and roles say it all here."""
     if "owner" in request.path_params:
-        people.user(registry_of(request), request.path_params["owner"])
+        accounts.get_user(get_registry(request), request.path_params["owner"])
     else:
-        logged_in(actor_of(request))
+        require_login(authenticate(request))
     return JSONResponse([])
 
 

@@ -9,18 +9,18 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from twofold.errors import Refused
-from twofold.server.registry import summaries
-from twofold.server.registry.summaries import Hit
-from twofold.server.web.anaconda import shapes
-from twofold.server.web.anaconda.owners import channel_of, own_channel
-from twofold.server.web.asking import actor_of, registry_of
+from twofold.server.registry import project_search
+from twofold.server.registry.project_search import SearchHit
+from twofold.server.web.anaconda import serializers
+from twofold.server.web.anaconda.owners import get_channel_name, get_own_channel_name
+from twofold.server.web.credentials import authenticate, get_registry
 
 
 def packages(request: Request) -> Response:
-    registry, actor = registry_of(request), actor_of(request)
+    registry, actor = get_registry(request), authenticate(request)
     named = "owner" in request.path_params
-    channel = channel_of(request) if named else own_channel(request, actor)
-    return _answer(request, summaries.projects_in(registry, actor, channel))
+    channel = get_channel_name(request) if named else get_own_channel_name(request, actor)
+    return _answer(request, project_search.list_channel_projects(registry, actor, channel))
 
 
 def search(request: Request) -> Response:
@@ -28,17 +28,19 @@ def search(request: Request) -> Response:
     word = request.query_params.get("name", "")
     if not word.isprintable():
         raise Refused("malformed-query", "The word to search for cannot be read")
-    return _answer(request, summaries.search(registry_of(request), actor_of(request), word))
+    return _answer(
+        request, project_search.search(get_registry(request), authenticate(request), word)
+    )
 
 
-def _answer(request: Request, hits: Iterable[Hit]) -> Response:
+def _answer(request: Request, hits: Iterable[SearchHit]) -> Response:
     """Filtered by `type` or `package_type`, `platform` and `access`, where the query tells them."""
     query = request.query_params
     wanted_type = query.get("package_type") or query.get("type")
     platform, access = query.get("platform"), query.get("access")
     shown = []
     for hit in hits:
-        one = shapes.listed(hit)
+        one = serializers.serialize_hit(hit)
         if (
             (not wanted_type or wanted_type in one["package_types"])
             and (not platform or platform in one["conda_platforms"])

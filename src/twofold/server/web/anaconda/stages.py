@@ -16,25 +16,25 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from twofold.errors import Refused, TwofoldError
-from twofold.server.gates import Claims
-from twofold.server.reason_phrase import HEADER, reason_of
-from twofold.server.registry import staging
-from twofold.server.web.anaconda.owners import channel_of
-from twofold.server.web.asking import actor_of, registry_of
-from twofold.server.web.forms import receive_form
-from twofold.server.web.told import Told, with_told
+from twofold.server.admission.checks import FormClaims
+from twofold.server.http_protocol import HEADER, make_reason_phrase
+from twofold.server.registry import staged_upload
+from twofold.server.web.anaconda.owners import get_channel_name
+from twofold.server.web.credentials import authenticate, get_registry
+from twofold.server.web.json_body import JsonObject, with_json_body
+from twofold.server.web.request_body import receive_form
 
 
-def announce(request: Request, told: Told) -> Response:
-    wanted = staging.Announcement(
+def announce(request: Request, told: JsonObject) -> Response:
+    wanted = staged_upload.StagedUpload(
         request.path_params["basename"],
         frozenset(told.texts("channels")),
         told.text("sha256"),
         told.text("description"),
         told.object("attrs"),
     )
-    registry, actor = registry_of(request), actor_of(request)
-    stage = staging.announce(registry, actor, channel_of(request), wanted)
+    registry, actor = get_registry(request), authenticate(request)
+    stage = staged_upload.begin(registry, actor, get_channel_name(request), wanted)
     url = f"{str(request.base_url).rstrip('/')}/api/staged/{stage}"
     return JSONResponse({"post_url": url, "form_data": {}, "dist_id": stage})
 
@@ -49,14 +49,14 @@ async def send(request: Request) -> Response:
 
 
 async def _receive(request: Request) -> None:
-    registry, largest = registry_of(request), request.app.state.settings.largest_file
+    registry, largest = get_registry(request), request.app.state.settings.largest_file
     form = await receive_form(request, registry.spool, largest)
     try:
         if form.path is None:
             raise Refused("no-file", "The form holds no file")
         md5 = _md5_of(form.get("Content-MD5"))
         stage = request.path_params["stage"]
-        await run_in_threadpool(staging.receive, registry, stage, form.path, md5)
+        await run_in_threadpool(staged_upload.store_bytes, registry, stage, form.path, md5)
     finally:
         form.discard()
 
@@ -79,7 +79,7 @@ def _xml_error(error: TwofoldError) -> Response:
     code = _CODES.get(error.code, "InvalidRequest")
     body = f"<Error><Code>{code}</Code><Message>{escape(_plain(message))}</Message></Error>"
     response = Response(body, error.status, media_type="application/xml")
-    response.raw_headers.append((HEADER, reason_of(message)))
+    response.raw_headers.append((HEADER, make_reason_phrase(message)))
     return response
 
 
@@ -88,17 +88,17 @@ def _plain(text: str) -> str:
     return "".join(c if c >= " " and c.isprintable() else "?" for c in text)
 
 
-def commit(request: Request, told: Told) -> Response:
-    registry, actor, words = registry_of(request), actor_of(request), request.path_params
-    claims = Claims(name=words["name"], version=words["version"])
-    done = staging.commit(registry, actor, told.text("dist_id"), claims)
-    url = f"{str(request.base_url).rstrip('/')}/{channel_of(request)}"
+def commit(request: Request, told: JsonObject) -> Response:
+    registry, actor, words = get_registry(request), authenticate(request), request.path_params
+    claims = FormClaims(name=words["name"], version=words["version"])
+    done = staged_upload.commit(registry, actor, told.text("dist_id"), claims)
+    url = f"{str(request.base_url).rstrip('/')}/{get_channel_name(request)}"
     return JSONResponse(
         {
             "url": url,
             "basename": done.file.basename,
-            "conda": [twin.basename for twin in done.twins],
-            "remark": done.remark,
+            "conda": [twin.basename for twin in done.converted],
+            "remark": done.conversion_note,
         }
     )
 
@@ -106,7 +106,7 @@ def commit(request: Request, told: Told) -> Response:
 _FILE = "{owner}/{name}/{version}/{basename:path}"
 
 routes = [
-    Route(f"/api/stage/{_FILE}", with_told(announce), methods=["POST"]),
+    Route(f"/api/stage/{_FILE}", with_json_body(announce), methods=["POST"]),
     Route("/api/staged/{stage}", send, methods=["POST"]),
-    Route(f"/api/commit/{_FILE}", with_told(commit), methods=["POST"]),
+    Route(f"/api/commit/{_FILE}", with_json_body(commit), methods=["POST"]),
 ]

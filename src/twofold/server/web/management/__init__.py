@@ -13,14 +13,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from twofold.server.web.management import answering, channels, document, people, projects
+from twofold.server.web.management import accounts, channels, dispatch, openapi_document, projects
 
-CALLS = (*people.CALLS, *channels.CALLS, *projects.CALLS)
+CALLS = (*accounts.CALLS, *channels.CALLS, *projects.CALLS)
 
 
 def openapi(request: Request) -> Response:
     """Everything about this API that a program can read."""
-    return JSONResponse(document.document(CALLS, str(request.base_url)))
+    return JSONResponse(openapi_document.build_document(CALLS, str(request.base_url)))
 
 
-routes = [Route("/api/openapi.json", openapi), *answering.routes(CALLS)]
+routes = [Route("/api/openapi.json", openapi), *dispatch.make_routes(CALLS)]

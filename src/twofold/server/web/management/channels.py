@@ -5,114 +5,125 @@ from __future__ import annotations
 from typing import Any
 
 from twofold.errors import Refused, Unreachable
-from twofold.names import normalised
+from twofold.names import normalize_name
+from twofold.server.auth import accounts, trusted_publishers
+from twofold.server.auth.required_roles import RequiredRole, require_operator
 from twofold.server.model import Action
-from twofold.server.registry import administration, people, trust, upstreaming
+from twofold.server.proxy import config
+from twofold.server.registry import administration
 from twofold.server.registry.administration import Retention
-from twofold.server.registry.managing import Needs, demand_operator
-from twofold.server.web.management import shapes, words
-from twofold.server.web.management.calls import Answer, Asked, Call, Fields
-from twofold.server.web.management.schema import flag, mapping, number, or_null
+from twofold.server.web.management import response_schemas, words
+from twofold.server.web.management.endpoints import (
+    Endpoint,
+    FieldSpec,
+    RequestContext,
+    ResponseSpec,
+)
+from twofold.server.web.management.parameters import flag, mapping, number, or_null
 
 #: What the address calls a rule -> what the channel calls it.
 _RULES = {"quota": "quota", "deletion": "deletion", "keep": "keep", "keep_days": "keep-days"}
 
 
-def _channels(asked: Asked) -> Any:
+def _channels(asked: RequestContext) -> Any:
     return [
-        shapes.channel(channel)
-        for channel in administration.readable_channels(asked.registry, asked.actor)
+        response_schemas.serialize_channel(channel)
+        for channel in administration.list_readable_channels(asked.registry, asked.actor)
     ]
 
 
-def _add(asked: Asked) -> Any:
+def _add(asked: RequestContext) -> Any:
     registry, actor = asked.registry, asked.actor
-    owner = people.user(registry, asked.get("owner", actor.name))
+    owner = accounts.get_user(registry, asked.get("owner", actor.name))
     given = asked["name"], owner, asked.get("public", True)
-    return shapes.channel(people.add_channel(registry, actor.name, *given))
+    return response_schemas.serialize_channel(accounts.add_channel(registry, actor.name, *given))
 
 
-def _channel(asked: Asked) -> Any:
-    detail = administration.channel_detail(asked.registry, asked["channel"])
+def _channel(asked: RequestContext) -> Any:
+    detail = administration.get_channel_detail(asked.registry, asked["channel"])
     return {
-        "channel": shapes.channel(detail.channel),
+        "channel": response_schemas.serialize_channel(detail.channel),
         "owner": detail.owner,
         "bytes": detail.size,
     }
 
 
-def _change(asked: Asked) -> Any:
-    if "quota" in asked.words:
-        demand_operator(asked.actor, "quota")
-    rules = {rule: asked[name] for name, rule in _RULES.items() if name in asked.words}
-    if "public" in asked.words:
+def _change(asked: RequestContext) -> Any:
+    if "quota" in asked.parameters:
+        require_operator(asked.actor, "quota")
+    rules = {rule: asked[name] for name, rule in _RULES.items() if name in asked.parameters}
+    if "public" in asked.parameters:
         rules["public"] = asked["public"]
     administration.set_rules(asked.registry, asked.actor.name, asked["channel"], rules)
     return _channel(asked)
 
 
-def _roles(asked: Asked) -> Any:
-    roles = administration.channel_detail(asked.registry, asked["channel"]).roles
-    return [shapes.role(name, role) for name, role in sorted(roles.items())]
+def _roles(asked: RequestContext) -> Any:
+    roles = administration.get_channel_detail(asked.registry, asked["channel"]).roles
+    return [response_schemas.serialize_role(name, role) for name, role in sorted(roles.items())]
 
 
-def _set_role(asked: Asked) -> Any:
+def _set_role(asked: RequestContext) -> Any:
     role = Action(asked["role"])
     _role(asked, role)
-    return shapes.role(asked["user"], role)
+    return response_schemas.serialize_role(asked["user"], role)
 
 
-def _role(asked: Asked, role: Action | None) -> None:
-    who = people.user(asked.registry, asked["user"])
+def _role(asked: RequestContext, role: Action | None) -> None:
+    who = accounts.get_user(asked.registry, asked["user"])
     administration.set_role(asked.registry, asked.actor.name, asked["channel"], who, role)
 
 
-def _prefixes(asked: Asked) -> Any:
-    prefixes = administration.channel_detail(asked.registry, asked["channel"]).prefixes
+def _prefixes(asked: RequestContext) -> Any:
+    prefixes = administration.get_channel_detail(asked.registry, asked["channel"]).prefixes
     return [{"prefix": prefix, "owner": owner} for prefix, owner in sorted(prefixes.items())]
 
 
-def _set_prefix(asked: Asked) -> Any:
-    owner = people.user(asked.registry, asked["owner"])
+def _set_prefix(asked: RequestContext) -> Any:
+    owner = accounts.get_user(asked.registry, asked["owner"])
     given = asked["channel"], asked["prefix"], owner
     administration.reserve_prefix(asked.registry, asked.actor.name, *given)
-    return {"prefix": normalised(asked["prefix"]), "owner": owner.name}
+    return {"prefix": normalize_name(asked["prefix"]), "owner": owner.name}
 
 
-def _free_prefix(asked: Asked) -> None:
+def _free_prefix(asked: RequestContext) -> None:
     given = asked["channel"], asked["prefix"], None
     administration.reserve_prefix(asked.registry, asked.actor.name, *given)
 
 
-def _publishers(asked: Asked) -> Any:
-    found = trust.publishers(asked.registry, asked["channel"])
-    return [shapes.publisher(publisher) for publisher in found]
+def _publishers(asked: RequestContext) -> Any:
+    found = trusted_publishers.list_publishers(asked.registry, asked["channel"])
+    return [response_schemas.serialize_publisher(publisher) for publisher in found]
 
 
-def _add_publisher(asked: Asked) -> Any:
+def _add_publisher(asked: RequestContext) -> Any:
     given = asked["channel"], asked["project"], asked["issuer"], asked["claims"]
-    return shapes.publisher(trust.add_publisher(asked.registry, asked.actor.name, *given))
+    return response_schemas.serialize_publisher(
+        trusted_publishers.add_publisher(asked.registry, asked.actor.name, *given)
+    )
 
 
-def _remove_publisher(asked: Asked) -> None:
-    trust.remove_publisher(asked.registry, asked.actor.name, asked["channel"], asked["id"])
+def _remove_publisher(asked: RequestContext) -> None:
+    trusted_publishers.remove_publisher(
+        asked.registry, asked.actor.name, asked["channel"], asked["id"]
+    )
 
 
-def _upstreams(asked: Asked) -> Any:
+def _upstreams(asked: RequestContext) -> Any:
     return [
         {"kind": one.kind, "url": one.url, "private_prefixes": list(one.prefixes)}
-        for channel, one in upstreaming.all_of(asked.registry)
+        for channel, one in config.list_all(asked.registry)
         if channel == asked["channel"]
     ]
 
 
-def _set_upstream(asked: Asked) -> Any:
+def _set_upstream(asked: RequestContext) -> Any:
     """An address inside the operator's network is named on the machine itself, never over HTTP."""
     prefixes = tuple(asked.get("private_prefixes", ()))
-    front = upstreaming.Front(asked["url"], asked["kind"], prefixes)
+    front = config.UpstreamConfig(asked["url"], asked["kind"], prefixes)
     try:
-        upstreaming.demand_public(asked["url"])
-        added = upstreaming.add(asked.registry, asked.actor.name, asked["channel"], front)
+        config.check_public(asked["url"])
+        added = config.add(asked.registry, asked.actor.name, asked["channel"], front)
     except Unreachable as error:
         raise Refused("unreachable", error.problems[0].message, status=409) from error
     except Refused as error:
@@ -124,65 +135,65 @@ def _set_upstream(asked: Asked) -> Any:
     return {"kind": added.kind, "url": added.url, "private_prefixes": list(added.prefixes)}
 
 
-def _remove_upstream(asked: Asked) -> None:
-    upstreaming.remove(asked.registry, asked.actor.name, asked["channel"], asked["kind"])
+def _remove_upstream(asked: RequestContext) -> None:
+    config.remove(asked.registry, asked.actor.name, asked["channel"], asked["kind"])
 
 
-def _retain(asked: Asked) -> Any:
+def _retain(asked: RequestContext) -> Any:
     registry, channel = asked.registry, asked["channel"]
-    rule = administration.retention_of(registry, channel)
-    if "keep" in asked.words:
+    rule = administration.get_retention(registry, channel)
+    if "keep" in asked.parameters:
         rule = Retention(asked["keep"], asked.get("days", 0))
     if rule is None:
         hint = "give keep, or set the channel's rule"
         raise Refused("no-rule", f"'{channel}' has no rule of what to keep", hint, 409)
     dry_run = asked.get("dry_run", False)
-    gone = administration.retain(registry, asked.actor, channel, rule, dry_run)
-    return [shapes.file(file) for file in gone]
+    gone = administration.apply_channel_retention(registry, asked.actor, channel, rule, dry_run)
+    return [response_schemas.serialize_file(file) for file in gone]
 
 
 _HERE = "/channels/{channel}"
 
 CALLS = (
-    Call(
+    Endpoint(
         "GET",
         "/channels",
         "list-channels",
         "The channels that who asks may read.",
-        Needs.LOGIN,
+        RequiredRole.LOGIN,
         _channels,
-        Answer("Channel", is_list=True),
+        ResponseSpec("Channel", is_list=True),
     ),
-    Call(
+    Endpoint(
         "POST",
         "/channels",
         "add-channel",
         "Add a channel; it is public and belongs to who asks, unless said.",
-        Needs.OPERATOR,
+        RequiredRole.OPERATOR,
         _add,
-        Answer("Channel", status=201),
-        Fields(
+        ResponseSpec("Channel", status=201),
+        FieldSpec(
             {"name": words.NEW_NAME, "owner": words.USER, "public": flag("all may read")}, ("name",)
         ),
     ),
-    Call(
+    Endpoint(
         "GET",
         _HERE,
         "show-channel",
         "A channel, its owner and its size.",
-        Needs.READ,
+        RequiredRole.READ,
         _channel,
-        Answer("ChannelDetail"),
+        ResponseSpec("ChannelDetail"),
     ),
-    Call(
+    Endpoint(
         "PATCH",
         _HERE,
         "change-channel",
         "Change rules of a channel; the quota is for operators.",
-        Needs.ADMIN,
+        RequiredRole.ADMIN,
         _change,
-        Answer("ChannelDetail"),
-        Fields(
+        ResponseSpec("ChannelDetail"),
+        FieldSpec(
             {
                 "public": flag("all may read"),
                 "quota": or_null(number("bytes; null: no limit")),
@@ -192,129 +203,129 @@ CALLS = (
             }
         ),
     ),
-    Call(
+    Endpoint(
         "GET",
         f"{_HERE}/roles",
         "list-roles",
         "Who has which role.",
-        Needs.ADMIN,
+        RequiredRole.ADMIN,
         _roles,
-        Answer("Role", is_list=True),
+        ResponseSpec("Role", is_list=True),
     ),
-    Call(
+    Endpoint(
         "PUT",
         f"{_HERE}/roles/{{user}}",
         "set-role",
         "Give a user or an organisation a role.",
-        Needs.ADMIN,
+        RequiredRole.ADMIN,
         _set_role,
-        Answer("Role"),
-        Fields({"role": words.ROLE}, ("role",)),
+        ResponseSpec("Role"),
+        FieldSpec({"role": words.ROLE}, ("role",)),
     ),
-    Call(
+    Endpoint(
         "DELETE",
         f"{_HERE}/roles/{{user}}",
         "remove-role",
         "Take a role away.",
-        Needs.ADMIN,
+        RequiredRole.ADMIN,
         lambda asked: _role(asked, None),
     ),
-    Call(
+    Endpoint(
         "GET",
         f"{_HERE}/prefixes",
         "list-prefixes",
         "Private prefixes of names (PEP 752).",
-        Needs.READ,
+        RequiredRole.READ,
         _prefixes,
-        Answer("Prefix", is_list=True),
+        ResponseSpec("Prefix", is_list=True),
     ),
-    Call(
+    Endpoint(
         "PUT",
         f"{_HERE}/prefixes/{{prefix}}",
         "reserve-prefix",
         "Reserve names under a prefix: only its owner begins projects there.",
-        Needs.ADMIN,
+        RequiredRole.ADMIN,
         _set_prefix,
-        Answer("Prefix"),
-        Fields({"owner": words.USER}, ("owner",)),
+        ResponseSpec("Prefix"),
+        FieldSpec({"owner": words.USER}, ("owner",)),
     ),
-    Call(
+    Endpoint(
         "DELETE",
         f"{_HERE}/prefixes/{{prefix}}",
         "free-prefix",
         "Reserve a prefix no longer.",
-        Needs.ADMIN,
+        RequiredRole.ADMIN,
         _free_prefix,
     ),
-    Call(
+    Endpoint(
         "GET",
         f"{_HERE}/publishers",
         "list-publishers",
         "Trusted publishers.",
-        Needs.ADMIN,
+        RequiredRole.ADMIN,
         _publishers,
-        Answer("Publisher", is_list=True),
+        ResponseSpec("Publisher", is_list=True),
     ),
-    Call(
+    Endpoint(
         "POST",
         f"{_HERE}/publishers",
         "add-publisher",
         "Trust CI runs with these claims to publish a project.",
-        Needs.ADMIN,
+        RequiredRole.ADMIN,
         _add_publisher,
-        Answer("Publisher", status=201),
-        Fields(
+        ResponseSpec("Publisher", status=201),
+        FieldSpec(
             {
                 "project": words.PROJECT,
                 "issuer": words.ADDRESS,
-                "claims": mapping(words.CLAIM_VALUES, least=1),
+                "claims": mapping(words.CLAIM_VALUES, min_items=1),
             },
             ("project", "issuer", "claims"),
         ),
     ),
-    Call(
+    Endpoint(
         "DELETE",
         f"{_HERE}/publishers/{{id}}",
         "remove-publisher",
         "Trust these runs no longer.",
-        Needs.ADMIN,
+        RequiredRole.ADMIN,
         _remove_publisher,
     ),
-    Call(
+    Endpoint(
         "GET",
         f"{_HERE}/upstreams",
         "list-upstreams",
         "What the channel stands in front of.",
-        Needs.ADMIN,
+        RequiredRole.ADMIN,
         _upstreams,
-        Answer("Upstream", is_list=True),
+        ResponseSpec("Upstream", is_list=True),
     ),
-    Call(
+    Endpoint(
         "PUT",
         f"{_HERE}/upstreams/{{kind}}",
         "set-upstream",
         "Put the channel in front of a public index or channel.",
-        Needs.OPERATOR,
+        RequiredRole.OPERATOR,
         _set_upstream,
-        Answer("Upstream"),
-        Fields({"url": words.ADDRESS, "private_prefixes": words.PREFIXES}, ("url",)),
+        ResponseSpec("Upstream"),
+        FieldSpec({"url": words.ADDRESS, "private_prefixes": words.PREFIXES}, ("url",)),
     ),
-    Call(
+    Endpoint(
         "DELETE",
         f"{_HERE}/upstreams/{{kind}}",
         "remove-upstream",
         "Ask it no more; what was fetched stays.",
-        Needs.OPERATOR,
+        RequiredRole.OPERATOR,
         _remove_upstream,
     ),
-    Call(
+    Endpoint(
         "POST",
         f"{_HERE}/retention",
         "retain",
         "Delete old releases by the rule given, or by the channel's own.",
-        Needs.ADMIN,
+        RequiredRole.ADMIN,
         _retain,
-        Answer("File", is_list=True),
-        Fields({"keep": words.KEEP, "days": words.DAYS, "dry_run": words.DRY_RUN}),
+        ResponseSpec("File", is_list=True),
+        FieldSpec({"keep": words.KEEP, "days": words.DAYS, "dry_run": words.DRY_RUN}),
     ),
 )

@@ -4,94 +4,101 @@ from __future__ import annotations
 
 from typing import Any
 
-from twofold.server.registry import changing, labelling, log, looking
-from twofold.server.registry.labelling import Promotion, Selection
-from twofold.server.registry.log import Change, Span
-from twofold.server.registry.managing import Needs
-from twofold.server.web.management import shapes, words
-from twofold.server.web.management.calls import Answer, Asked, Call, Fields
-from twofold.server.web.management.schema import Schema, flag, text
+from twofold.server.auth.required_roles import RequiredRole
+from twofold.server.registry import audit_log, labels, lifecycle, queries
+from twofold.server.registry.audit_log import AuditEntry, AuditQuery
+from twofold.server.registry.labels import Promotion, Selection
+from twofold.server.web.management import response_schemas, words
+from twofold.server.web.management.endpoints import (
+    Endpoint,
+    FieldSpec,
+    RequestContext,
+    ResponseSpec,
+)
+from twofold.server.web.management.parameters import Schema, flag, text
 
 
 def _files(found: list[Any]) -> Any:
-    return [shapes.file(file) for file in found]
+    return [response_schemas.serialize_file(file) for file in found]
 
 
-def _projects(asked: Asked) -> Any:
-    found = looking.projects(asked.registry, asked.actor, asked["channel"])
-    return [shapes.project(project) for project in found]
+def _projects(asked: RequestContext) -> Any:
+    found = queries.list_projects(asked.registry, asked.actor, asked["channel"])
+    return [response_schemas.serialize_project(project) for project in found]
 
 
-def _project(asked: Asked) -> Any:
+def _project(asked: RequestContext) -> Any:
     given = asked.actor, asked["channel"], asked["project"]
-    found = looking.project(asked.registry, *given)
-    files = looking.files_of(asked.registry, found)
-    return {"project": shapes.project(found), "files": _files(files)}
+    found = queries.get_project(asked.registry, *given)
+    files = queries.list_files(asked.registry, found)
+    return {"project": response_schemas.serialize_project(found), "files": _files(files)}
 
 
-def _delete(asked: Asked) -> Any:
+def _delete(asked: RequestContext) -> Any:
     given = asked["channel"], asked["project"], asked.get("version")
-    return _files(changing.delete_release(asked.registry, asked.actor, *given))
+    return _files(lifecycle.delete_release(asked.registry, asked.actor, *given))
 
 
-def _delete_file(asked: Asked) -> Any:
+def _delete_file(asked: RequestContext) -> Any:
     given = asked["channel"], asked.get("subdir", ""), asked["file"]
-    return shapes.file(changing.delete(asked.registry, asked.actor, *given))
+    return response_schemas.serialize_file(lifecycle.delete(asked.registry, asked.actor, *given))
 
 
-def _status(asked: Asked) -> Any:
+def _status(asked: RequestContext) -> Any:
     given = asked["channel"], asked["project"], asked["status"], asked.get("reason", "")
-    return shapes.project(changing.set_status(asked.registry, asked.actor, *given))
+    return response_schemas.serialize_project(
+        lifecycle.set_status(asked.registry, asked.actor, *given)
+    )
 
 
-def _yank(asked: Asked) -> Any:
+def _yank(asked: RequestContext) -> Any:
     given = asked["channel"], asked["project"], asked["version"], asked.get("reason", "")
-    return _files(changing.yank(asked.registry, asked.actor, *given))
+    return _files(lifecycle.yank(asked.registry, asked.actor, *given))
 
 
-def _unyank(asked: Asked) -> Any:
+def _unyank(asked: RequestContext) -> Any:
     given = asked["channel"], asked["project"], asked["version"]
-    return _files(changing.unyank(asked.registry, asked.actor, *given))
+    return _files(lifecycle.unyank(asked.registry, asked.actor, *given))
 
 
-def _labels(asked: Asked) -> Any:
-    found = labelling.labels(asked.registry, asked.actor, asked["channel"])
+def _labels(asked: RequestContext) -> Any:
+    found = labels.list_labels(asked.registry, asked.actor, asked["channel"])
     return [{"label": label, "locked": locked} for label, locked in sorted(found.items())]
 
 
-def _set_label(asked: Asked) -> Any:
+def _set_label(asked: RequestContext) -> Any:
     given = asked.actor, asked["channel"], asked["label"]
-    if "locked" in asked.words:
-        labelling.lock_label(asked.registry, *given, asked["locked"])
+    if "locked" in asked.parameters:
+        labels.lock_label(asked.registry, *given, asked["locked"])
     else:
-        labelling.label(asked.registry, *given)
+        labels.add_label(asked.registry, *given)
     return {"label": asked["label"], "locked": asked.get("locked", False)}
 
 
-def _remove_label(asked: Asked) -> None:
-    labelling.remove_label(asked.registry, asked.actor, asked["channel"], asked["label"])
+def _remove_label(asked: RequestContext) -> None:
+    labels.remove_label(asked.registry, asked.actor, asked["channel"], asked["label"])
 
 
-def _labelled(asked: Asked) -> Any:
+def _labelled(asked: RequestContext) -> Any:
     given = asked.actor, asked["channel"], asked["label"]
-    return _files(labelling.labelled(asked.registry, *given))
+    return _files(labels.list_labelled_files(asked.registry, *given))
 
 
-def _selection(asked: Asked) -> Selection:
+def _selection(asked: RequestContext) -> Selection:
     return Selection(asked["project"], asked.get("version"), asked.get("file"))
 
 
-def _label(asked: Asked) -> Any:
+def _label(asked: RequestContext) -> Any:
     given = asked.actor, asked["channel"], asked["label"], _selection(asked)
-    return _files(labelling.label(asked.registry, *given))
+    return _files(labels.add_label(asked.registry, *given))
 
 
-def _unlabel(asked: Asked) -> Any:
+def _unlabel(asked: RequestContext) -> Any:
     given = asked.actor, asked["channel"], asked["label"], _selection(asked)
-    return _files(labelling.unlabel(asked.registry, *given))
+    return _files(labels.unlabel(asked.registry, *given))
 
 
-def _promote(asked: Asked) -> Any:
+def _promote(asked: RequestContext) -> Any:
     promotion = Promotion(
         asked["source"],
         asked["channel"],
@@ -100,26 +107,26 @@ def _promote(asked: Asked) -> Any:
         asked.get("to_label", "main"),
         asked.get("existing", "keep"),
     )
-    return _files(labelling.promote(asked.registry, asked.actor, promotion))
+    return _files(labels.promote(asked.registry, asked.actor, promotion))
 
 
-def _changes(asked: Asked) -> list[Change]:
-    span = Span(
+def _changes(asked: RequestContext) -> list[AuditEntry]:
+    span = AuditQuery(
         asked.get("channel"),
         asked.get("actor"),
         asked.get("action"),
         asked.get("after", 0),
         asked.get("limit", 1000),
     )
-    return log.read(asked.registry, span)
+    return audit_log.read_changes(asked.registry, span)
 
 
-def _log(asked: Asked) -> Any:
-    return [shapes.change(change) for change in _changes(asked)]
+def _log(asked: RequestContext) -> Any:
+    return [response_schemas.serialize_change(change) for change in _changes(asked)]
 
 
-def _log_as_csv(asked: Asked) -> str:
-    return log.as_csv(_changes(asked))
+def _log_as_csv(asked: RequestContext) -> str:
+    return audit_log.as_csv(_changes(asked))
 
 
 _HERE = "/channels/{channel}"
@@ -132,142 +139,156 @@ _SELECTED: dict[str, Schema] = {
     "version": words.VERSION,
     "file": words.BASENAME,
 }
-_FILES = Answer("File", is_list=True)
+_FILES = ResponseSpec("File", is_list=True)
 _LOG: dict[str, Schema] = {
-    "actor": text("who changed", most=500),
-    "action": text("what was done", r"[a-z-]*", most=100),
+    "actor": text("who changed", max_length=500),
+    "action": text("what was done", r"[a-z-]*", max_length=100),
     "after": words.AFTER,
     "limit": words.LIMIT,
 }
-_CHANGES, _CSV = Answer("Change", is_list=True), Answer(media="text/csv")
+_CHANGES, _CSV = ResponseSpec("Change", is_list=True), ResponseSpec(media="text/csv")
 
 CALLS = (
-    Call(
+    Endpoint(
         "GET",
         f"{_HERE}/projects",
         "list-projects",
         "The channel's projects.",
-        Needs.READ,
+        RequiredRole.READ,
         _projects,
-        Answer("Project", is_list=True),
+        ResponseSpec("Project", is_list=True),
     ),
-    Call(
+    Endpoint(
         "GET",
         _PROJECT,
         "show-project",
         "A project and its files in both worlds.",
-        Needs.READ,
+        RequiredRole.READ,
         _project,
-        Answer("ProjectDetail"),
+        ResponseSpec("ProjectDetail"),
     ),
-    Call(
+    Endpoint(
         "DELETE",
         _PROJECT,
         "delete-project",
         "Delete every file of a project, as the channel's rule allows; used names stay used.",
-        Needs.UPLOAD,
+        RequiredRole.UPLOAD,
         _delete,
         _FILES,
     ),
-    Call(
+    Endpoint(
         "PUT",
         f"{_PROJECT}/status",
         "set-status",
         "A project's status (PEP 792); archived and quarantined ones take no files.",
-        Needs.UPLOAD,
+        RequiredRole.UPLOAD,
         _status,
-        Answer("Project"),
-        Fields({"status": words.STATUS, "reason": words.REASON}, ("status",)),
+        ResponseSpec("Project"),
+        FieldSpec({"status": words.STATUS, "reason": words.REASON}, ("status",)),
     ),
-    Call(
+    Endpoint(
         "DELETE",
         f"{_PROJECT}/files/{{file}}",
         "delete-file",
         "Delete a file and the twins made of it.",
-        Needs.UPLOAD,
+        RequiredRole.UPLOAD,
         _delete_file,
-        Answer("File"),
-        query=Fields({"subdir": words.SUBDIR}),
+        ResponseSpec("File"),
+        query=FieldSpec({"subdir": words.SUBDIR}),
     ),
-    Call("DELETE", _RELEASE, "delete-release", "Delete a release.", Needs.UPLOAD, _delete, _FILES),
-    Call(
+    Endpoint(
+        "DELETE",
+        _RELEASE,
+        "delete-release",
+        "Delete a release.",
+        RequiredRole.UPLOAD,
+        _delete,
+        _FILES,
+    ),
+    Endpoint(
         "PUT",
         f"{_RELEASE}/yank",
         "yank",
         "Yank a release in both worlds.",
-        Needs.UPLOAD,
+        RequiredRole.UPLOAD,
         _yank,
         _FILES,
-        Fields({"reason": words.REASON}),
+        FieldSpec({"reason": words.REASON}),
     ),
-    Call(
-        "DELETE", f"{_RELEASE}/yank", "unyank", "Take a yank back.", Needs.UPLOAD, _unyank, _FILES
+    Endpoint(
+        "DELETE",
+        f"{_RELEASE}/yank",
+        "unyank",
+        "Take a yank back.",
+        RequiredRole.UPLOAD,
+        _unyank,
+        _FILES,
     ),
-    Call(
+    Endpoint(
         "GET",
         f"{_HERE}/labels",
         "list-labels",
         "The channel's labels.",
-        Needs.READ,
+        RequiredRole.READ,
         _labels,
-        Answer("Label", is_list=True),
+        ResponseSpec("Label", is_list=True),
     ),
-    Call(
+    Endpoint(
         "PUT",
         _LABEL,
         "set-label",
         "Make a label; to lock or open it needs the role admin.",
-        Needs.UPLOAD,
+        RequiredRole.UPLOAD,
         _set_label,
-        Answer("Label"),
-        Fields({"locked": flag("takes no files and gives none away")}),
+        ResponseSpec("Label"),
+        FieldSpec({"locked": flag("takes no files and gives none away")}),
     ),
-    Call(
+    Endpoint(
         "DELETE",
         _LABEL,
         "remove-label",
         "Remove a label; its files keep their other labels.",
-        Needs.UPLOAD,
+        RequiredRole.UPLOAD,
         _remove_label,
     ),
-    Call(
+    Endpoint(
         "GET",
         f"{_LABEL}/files",
         "list-labelled",
         "The files under a label.",
-        Needs.READ,
+        RequiredRole.READ,
         _labelled,
         _FILES,
     ),
-    Call(
+    Endpoint(
         "POST",
         f"{_LABEL}/files",
         "label",
         "Put files of a project under a label too.",
-        Needs.UPLOAD,
+        RequiredRole.UPLOAD,
         _label,
         _FILES,
-        Fields(_SELECTED, ("project",)),
+        FieldSpec(_SELECTED, ("project",)),
     ),
-    Call(
+    Endpoint(
         "DELETE",
         f"{_LABEL}/files",
         "unlabel",
         "Take files of a project out of a label.",
-        Needs.UPLOAD,
+        RequiredRole.UPLOAD,
         _unlabel,
         _FILES,
-        query=Fields(_SELECTED, ("project",)),
+        query=FieldSpec(_SELECTED, ("project",)),
     ),
-    Call(
+    Endpoint(
         "POST",
         f"{_HERE}/promotions",
         "promote",
         "Carry files from a label of a channel to a label of this one; no bytes are copied.",
-        Needs.UPLOAD,
+        RequiredRole.UPLOAD,
         _promote,
         _FILES,
-        Fields(
+        FieldSpec(
             {
                 "source": words.CHANNEL,
                 "project": words.PROJECT,
@@ -279,34 +300,34 @@ CALLS = (
             ("source", "project"),
         ),
     ),
-    Call(
+    Endpoint(
         "GET",
         f"{_HERE}/log",
         "channel-log",
         "The channel's lines of the audit log, oldest first.",
-        Needs.ADMIN,
+        RequiredRole.ADMIN,
         _log,
         _CHANGES,
-        query=Fields(_LOG),
+        query=FieldSpec(_LOG),
     ),
-    Call(
+    Endpoint(
         "GET",
         "/log",
         "log",
         "The audit log, oldest first.",
-        Needs.OPERATOR,
+        RequiredRole.OPERATOR,
         _log,
         _CHANGES,
-        query=Fields({**_LOG, "channel": words.CHANNEL}),
+        query=FieldSpec({**_LOG, "channel": words.CHANNEL}),
     ),
-    Call(
+    Endpoint(
         "GET",
         "/log.csv",
         "log-csv",
         "The audit log as a table.",
-        Needs.OPERATOR,
+        RequiredRole.OPERATOR,
         _log_as_csv,
         _CSV,
-        query=Fields({**_LOG, "channel": words.CHANNEL}),
+        query=FieldSpec({**_LOG, "channel": words.CHANNEL}),
     ),
 )

@@ -1,0 +1,88 @@
+"""Scripts and entry points (PEP 621, entry points specification)."""
+
+from __future__ import annotations
+
+from twofold_build.table_reader import TableReader, describe_type, is_dotted_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from twofold_build.diagnostics import Diagnostics
+    from twofold_build.pyproject import Project
+
+
+def read_entry_points(
+    reader: TableReader, table: dict[str, Any], project: Project, mistakes: Diagnostics
+) -> None:
+    for key, group in (("scripts", "console_scripts"), ("gui-scripts", "gui_scripts")):
+        scripts = reader.get_mapping(key)
+        if scripts:
+            project.entry_points[group] = scripts
+            _check_references(scripts, f"project.{key}", mistakes, needs_object=True)
+    groups = table.get("entry-points", {})
+    if not isinstance(groups, dict):
+        mistakes.add(
+            f"must be a table of tables, not {describe_type(groups)}",
+            "write [project.entry-points.GROUP], and below it name = 'module:object'",
+            key="entry-points",
+        )
+        return
+    inner = TableReader(groups, "project.entry-points", mistakes)
+    for group in groups:
+        if group in ("console_scripts", "gui_scripts"):
+            right = "scripts" if group == "console_scripts" else "gui-scripts"
+            mistakes.add(
+                f"'{group}' has a table of its own (PEP 621)",
+                f"write it as [project.{right}]",
+                table="project.entry-points",
+                key=group,
+            )
+            continue
+        listed = inner.get_mapping(group)
+        project.entry_points[group] = listed
+        _check_references(listed, format_table_name(group), mistakes, needs_object=False)
+
+
+def format_table_name(group: str) -> str:
+    """The table of a group of entry points, as TOML writes its name."""
+    is_bare = group.replace("-", "_").isidentifier() and group.isascii()
+    return f"project.entry-points.{group}" if is_bare else f'project.entry-points."{group}"'
+
+
+def _check_references(
+    listed: dict[str, str], table: str, mistakes: Diagnostics, needs_object: bool
+) -> None:
+    for name, reference in listed.items():
+        if not name.strip() or any(mark in name for mark in "[="):
+            mistakes.add(
+                f"'{name}' cannot be the name of an entry point",
+                "use letters, digits, '-', '_', '.'",
+                table=table,
+                key=name,
+            )
+        if needs_object and any(mark in name for mark in "/\\"):
+            mistakes.add(
+                f"'{name}' cannot be the name of a script",
+                "leave out '/' and '\\'",
+                table=table,
+                key=name,
+            )
+        if not _is_reference(reference, needs_object):
+            mistakes.add(
+                f"'{reference}' does not name {'a function' if needs_object else 'an object'}",
+                'write it like "my_package.cli:main"',
+                table=table,
+                key=name,
+            )
+
+
+def _is_reference(reference: str, needs_object: bool) -> bool:
+    """`module` or `module:object`, with extras in brackets after it, which old tools wrote."""
+    target, _, extras = reference.partition("[")
+    module, colon, thing = target.partition(":")
+    return (
+        is_dotted_name(module.strip())
+        and (is_dotted_name(thing.strip()) if colon else not needs_object)
+        and (not extras or extras.rstrip().endswith("]"))
+    )

@@ -1,0 +1,276 @@
+"""[build-system] and [project], key by key (PEP 518, 621, 639, 794)."""
+
+from __future__ import annotations
+
+from twofold_build import names
+from twofold_build.diagnostics import suggest
+from twofold_build.table_reader import TableReader, describe_type, is_dotted_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from twofold_build.diagnostics import Diagnostics
+    from twofold_build.pyproject import Project
+
+PROJECT_KEYS = [
+    "name",
+    "version",
+    "description",
+    "readme",
+    "requires-python",
+    "license",
+    "license-files",
+    "authors",
+    "maintainers",
+    "keywords",
+    "classifiers",
+    "urls",
+    "scripts",
+    "gui-scripts",
+    "entry-points",
+    "dependencies",
+    "optional-dependencies",
+    "import-names",
+    "import-namespaces",
+    "dynamic",
+]
+_TOP_LEVEL = ("build-system", "project", "tool", "dependency-groups")
+
+
+def read_build_system(document: dict[str, Any], project: Project, mistakes: Diagnostics) -> None:
+    for key in document:
+        if key not in _TOP_LEVEL:
+            mistakes.add_unknown(
+                key, _TOP_LEVEL, table="", hint="tools keep their settings under [tool.NAME]"
+            )
+    table = document.get("build-system", {})
+    if not isinstance(table, dict):
+        mistakes.add(
+            "must be a table",
+            'write [build-system], and below it requires = ["twofold-build"]',
+            table="build-system",
+        )
+        return
+    reader = TableReader(table, "build-system", mistakes)
+    for key in table:
+        if key not in ("requires", "build-backend", "backend-path"):
+            mistakes.add_unknown(
+                key, ("requires", "build-backend", "backend-path"), table="build-system"
+            )
+    project.requires = reader.get_strings("requires")
+    project.backend = reader.get_string("build-backend")
+    project.backend_path = reader.get_strings("backend-path")
+    if table and "requires" not in table:
+        mistakes.add(
+            "'requires' is missing (PEP 518)",
+            'write requires = ["twofold-build"], or [] for none',
+            table="build-system",
+        )
+    for requirement in project.requires:
+        problem = names.find_requirement_problem(requirement)
+        if problem:
+            mistakes.add(
+                f"'{requirement}': {problem}",
+                'write it like "twofold-build>=0.1" (PEP 508)',
+                table="build-system",
+                key="requires",
+                value=requirement,
+            )
+
+
+def read_project_table(document: dict[str, Any], project: Project, mistakes: Diagnostics) -> None:
+    """Fill `project` from [project], noting every mistake."""
+    table = document.get("project")
+    if not isinstance(table, dict):
+        mistakes.add(
+            "there is no [project] table" if table is None else "[project] must be a table",
+            'write [project] with at least name = "..." and version = "..." (PEP 621)',
+            table="" if table is None else "project",
+        )
+        return
+    for key in table:
+        if key not in PROJECT_KEYS:
+            mistakes.add_unknown(key, PROJECT_KEYS, table="project")
+    reader = TableReader(table, "project", mistakes)
+    project.dynamic = _read_dynamic(reader, table, mistakes)
+    _read_name_and_version(reader, table, project, mistakes)
+    project.description = reader.get_string("description")
+    project.requires_python = _read_requires_python(reader, mistakes)
+    from twofold_build.licenses import read_license
+    from twofold_build.readme import read_readme
+
+    read_readme(table, project, mistakes)
+    read_license(table, project, mistakes)
+    if "authors" in table or "maintainers" in table:
+        from twofold_build.people import read_people
+
+        project.authors = read_people(reader, "authors", mistakes)
+        project.maintainers = read_people(reader, "maintainers", mistakes)
+    project.keywords = reader.get_strings("keywords")
+    for keyword in project.keywords:
+        if "," in keyword:
+            mistakes.add(
+                f"keyword '{keyword}' holds a comma",
+                "write two keywords",
+                key="keywords",
+                value=keyword,
+            )
+    project.classifiers = reader.get_strings("classifiers")
+    project.urls = reader.get_mapping("urls")
+    for label in project.urls:
+        if len(label) > 32:
+            mistakes.add(
+                f"the label '{label}' is longer than 32 characters",
+                "shorten it",
+                table="project.urls",
+                key=label,
+            )
+    _read_dependencies(reader, table, project, mistakes)
+    if any(key in table for key in ("scripts", "gui-scripts", "entry-points")):
+        from twofold_build.entry_points import read_entry_points
+
+        read_entry_points(reader, table, project, mistakes)
+    project.import_names = _read_import_names(reader, "import-names", mistakes)
+    project.import_namespaces = _read_import_names(reader, "import-namespaces", mistakes)
+    for name in set(project.import_names or ()) & set(project.import_namespaces or ()):
+        mistakes.add(
+            f"'{name}' is listed as a name and as a namespace (PEP 794)",
+            "keep one of the two",
+            key="import-names",
+            value=name,
+        )
+
+
+def _read_dynamic(
+    reader: TableReader, table: dict[str, Any], mistakes: Diagnostics
+) -> frozenset[str]:
+    listed = reader.get_strings("dynamic")
+    for key in listed:
+        if key == "name":
+            mistakes.add(
+                "the name cannot be dynamic (PEP 621)", "write it out", key="dynamic", value=key
+            )
+        elif key not in PROJECT_KEYS or key == "dynamic":
+            mistakes.add(
+                f"unknown key '{key}'",
+                suggest(key, PROJECT_KEYS) or "name keys of [project]",
+                key="dynamic",
+                value=key,
+            )
+        elif key in table:
+            mistakes.add(
+                f"'{key}' is both written out and listed as dynamic",
+                "remove one of the two",
+                key="dynamic",
+                value=key,
+            )
+    return frozenset(listed)
+
+
+def _read_name_and_version(
+    reader: TableReader, table: dict[str, Any], project: Project, mistakes: Diagnostics
+) -> None:
+    project.name = reader.get_string("name")
+    if "name" not in table:
+        mistakes.add("'name' is missing", 'write name = "..."')
+    elif project.name and not names.is_name(project.name):
+        mistakes.add(
+            f"'{project.name}' is not a name for a project (PEP 508)",
+            "use letters, digits, '-', '_' and '.', beginning and ending with a letter or digit",
+            key="name",
+        )
+    elif not project.name and isinstance(table["name"], str):
+        mistakes.add("the name is empty", "give the project a name", key="name")
+    version = reader.get_string("version")
+    if "version" not in table:
+        if "version" not in project.dynamic:
+            mistakes.add(
+                "'version' is missing",
+                'write version = "1.0.0", or dynamic = ["version"] with [tool.twofold.version]',
+            )
+        return
+    problem = names.find_version_problem(version)
+    if problem and isinstance(table["version"], str):
+        mistakes.add(
+            problem, 'a version is written like "1.0.0", "2.1rc1" or "3.0.dev1"', key="version"
+        )
+    elif version:
+        project.version = names.canonicalize_version(version)
+
+
+def _read_requires_python(reader: TableReader, mistakes: Diagnostics) -> str:
+    written = reader.get_string("requires-python")
+    if not written:
+        return ""
+    problem = names.find_specifiers_problem(written)
+    if problem:
+        bare = written.strip().lstrip("=").strip()
+        is_bare = bare.replace(".", "").isdigit()
+        hint = f'did you mean ">={bare}"?' if is_bare else 'write for example ">=3.11"'
+        mistakes.add(problem, hint, key="requires-python")
+    return written
+
+
+def _read_dependencies(
+    reader: TableReader, table: dict[str, Any], project: Project, mistakes: Diagnostics
+) -> None:
+    project.dependencies = reader.get_strings("dependencies")
+    _check_requirements(project.dependencies, "project", "dependencies", mistakes)
+    extras = table.get("optional-dependencies", {})
+    if not isinstance(extras, dict):
+        mistakes.add(
+            f"must be a table, not {describe_type(extras)}",
+            "write [project.optional-dependencies], and below it a list for each extra",
+            key="optional-dependencies",
+        )
+        return
+    inner = TableReader(extras, "project.optional-dependencies", mistakes)
+    for extra in extras:
+        if not names.is_name(extra):
+            mistakes.add(
+                f"'{extra}' is not a name for an extra (PEP 508)",
+                "use letters, digits, '-', '_' and '.'",
+                table="project.optional-dependencies",
+                key=extra,
+            )
+        listed = inner.get_strings(extra)
+        _check_requirements(listed, "project.optional-dependencies", extra, mistakes)
+        wanted = names.normalize_name(extra)
+        if wanted in project.optional_dependencies:
+            mistakes.add(
+                f"the extra '{extra}' is written twice in different spellings",
+                "keep one of them",
+                table="project.optional-dependencies",
+                key=extra,
+            )
+        project.optional_dependencies[wanted] = listed
+
+
+def _check_requirements(listed: list[str], table: str, key: str, mistakes: Diagnostics) -> None:
+    for requirement in listed:
+        problem = names.find_requirement_problem(requirement)
+        if problem:
+            mistakes.add(
+                f"'{requirement}': {problem}",
+                'write it like "numpy>=1.24" (PEP 508)',
+                table=table,
+                key=key,
+                value=requirement,
+            )
+
+
+def _read_import_names(reader: TableReader, key: str, mistakes: Diagnostics) -> list[str] | None:
+    if key not in reader.table:
+        return None
+    listed = reader.get_strings(key)
+    for name in listed:
+        plain, _, private = (part.strip() for part in name.partition(";"))
+        if (plain and not is_dotted_name(plain)) or private not in ("", "private"):
+            mistakes.add(
+                f"'{name}' is not an import name (PEP 794)",
+                'write a dotted name, with "; private" after it if it is',
+                key=key,
+                value=name,
+            )
+    return listed

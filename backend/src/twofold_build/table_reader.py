@@ -1,0 +1,114 @@
+"""Typed look-ups in one table of pyproject.toml; every mistake is noted, none is raised."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from twofold_build.diagnostics import Diagnostics
+
+
+class TableReader:
+    """One table by the name `name`; what has another type is noted and read as empty."""
+
+    def __init__(self, table: dict[str, Any], name: str, mistakes: Diagnostics) -> None:
+        self.table = table
+        self.name = name
+        self.mistakes = mistakes
+
+    def get_string(self, key: str) -> str:
+        value = self.table.get(key, "")
+        if isinstance(value, str):
+            return self.check_one_line(value, key)
+        self.mistakes.add(
+            f"must be a string, not {describe_type(value)}",
+            "put it in quotation marks",
+            table=self.name,
+            key=key,
+        )
+        return ""
+
+    def get_strings(self, key: str) -> list[str]:
+        value = self.table.get(key, [])
+        if not isinstance(value, list):
+            hint = (
+                f'write {key} = ["{value}"]'
+                if isinstance(value, str)
+                else "write a list of strings"
+            )
+            self.mistakes.add(
+                f"must be a list, not {describe_type(value)}", hint, table=self.name, key=key
+            )
+            return []
+        good = []
+        for item in value:
+            if isinstance(item, str):
+                good.append(self.check_one_line(item, key))
+            else:
+                self.mistakes.add(
+                    f"holds {describe_type(item)} where a string must stand",
+                    "put every item in quotation marks",
+                    table=self.name,
+                    key=key,
+                )
+        return good
+
+    def get_mapping(self, key: str) -> dict[str, str]:
+        value = self.table.get(key, {})
+        if not isinstance(value, dict):
+            hint = f"write [{self.name}.{key}], and below it a line for each"
+            message = f"must be a table, not {describe_type(value)}"
+            self.mistakes.add(message, hint, table=self.name, key=key)
+            return {}
+        good = {}
+        for name, item in value.items():
+            if isinstance(item, str):
+                good[name] = self.check_one_line(item, f"{key}.{name}")
+            else:
+                self.mistakes.add(
+                    f"must be a string, not {describe_type(item)}",
+                    "put it in quotation marks",
+                    table=f"{self.name}.{key}",
+                    key=name,
+                )
+        return good
+
+    def check_one_line(self, value: str, key: str) -> str:
+        """Judge a text that becomes a line of METADATA: it must not be able to begin another."""
+        if value.isprintable():
+            return value
+        plain = "".join(" " if _is_line_break(mark) else mark for mark in value)
+        if plain != value:
+            self.mistakes.add(
+                "must be one line, without control characters",
+                "keep long text for the readme",
+                table=self.name,
+                key=key,
+            )
+        return plain
+
+
+def _is_line_break(mark: str) -> bool:
+    return mark < " " or mark in "\x7f\x85\u2028\u2029"
+
+
+def is_dotted_name(name: str) -> bool:
+    """Whether a name is that of a module: identifiers parted by dots."""
+    return all(part.isidentifier() for part in name.split("."))
+
+
+def describe_type(value: object) -> str:
+    """A TOML value's type in the words of TOML."""
+    if isinstance(value, bool):
+        return "a boolean"
+    for type_, word in (
+        (str, "a string"),
+        (int, "a number"),
+        (float, "a number"),
+        (list, "a list"),
+        (dict, "a table"),
+    ):
+        if isinstance(value, type_):
+            return word
+    return "a date or time"

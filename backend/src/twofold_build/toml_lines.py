@@ -1,0 +1,134 @@
+"""Finds the line of a key in a TOML file, for messages only.
+
+Not a parser: the file has been read by tomllib before. It follows table headers, brackets and
+strings just far enough to say on which line a key begins and ends.
+"""
+
+from __future__ import annotations
+
+import re
+
+_HEADER = re.compile(r"^\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_KEY = re.compile(
+    r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*="""
+)
+_PART = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
+_STRING = re.compile(r'''"""|\'\'\'|"(?:[^"\\]|\\.)*"|'[^']*'|#.*''')
+
+
+def find_line(text: str, table: str, key: str = "", value: str = "") -> int | None:
+    """The line (from 1) of `key` in `table`, of `value` inside it, or of the table's header.
+
+    The nearest thing that is there is taken: the value, the key, a dotted key's beginning (a key
+    of an inline table stands in the table's line), the table, a table around it; else None.
+    """
+    places = _locate_keys(text)
+    whole = (*_split_key(table), key) if key else _split_key(table)
+    if key and not any(path == whole for path, _, _, _ in places):
+        whole = _split_key(table) + tuple(key.split("."))
+    for length in range(len(whole), 0, -1):
+        found = [place for place in places if place[0] == whole[:length]]
+        if not found:
+            continue
+        _, first, last, is_header = found[0]
+        inside = value if length == len(whole) else whole[-1]
+        end = None if is_header else last
+        return _find_value_line(text, first + is_header, end, inside) or first
+    below = [place for place in places if place[0][: len(whole)] == whole and whole]
+    return below[0][1] if below else None
+
+
+def _split_key(dotted: str) -> tuple[str, ...]:
+    return tuple(part.strip("\"'") for part in _PART.findall(dotted))
+
+
+def _locate_keys(text: str) -> list[tuple[tuple[str, ...], int, int, bool]]:
+    """Every header and key with its full path, first and last line."""
+    lines = text.splitlines()
+    places: list[tuple[tuple[str, ...], int, int, bool]] = []
+    table: tuple[str, ...] = ()
+    at = 0
+    while at < len(lines):
+        line = lines[at]
+        header = _HEADER.match(line)
+        if header:
+            table = _split_key(header.group(1))
+            places.append((table, at + 1, at + 1, True))
+            at += 1
+            continue
+        key = _KEY.match(line)
+        end = _find_value_end(lines, at, key.end()) if key else at
+        if key:
+            places.append((table + _split_key(key.group(1)), at + 1, end + 1, False))
+        at = end + 1
+    return places
+
+
+def _find_value_end(lines: list[str], at: int, column: int) -> int:
+    """The index of the line on which the value that begins here ends."""
+    depth = 0
+    fence = ""
+    while at < len(lines):
+        line = lines[at][column:]
+        column = 0
+        while line:
+            if fence:
+                _, closed, line = line.partition(fence)
+                if closed:
+                    fence = ""
+                continue
+            found = _STRING.search(line)
+            plain = line[: found.start()] if found else line
+            depth += sum(plain.count(mark) for mark in "[{") - sum(
+                plain.count(mark) for mark in "]}"
+            )
+            if not found:
+                break
+            if found.group() in ('"""', "'''"):
+                fence = found.group()
+            line = line[found.end() :]
+        if depth <= 0 and not fence:
+            return at
+        at += 1
+    return len(lines) - 1
+
+
+def _find_value_line(text: str, first: int, last: int | None, value: str) -> int | None:
+    if not value:
+        return None
+    lines = text.splitlines()
+    for number in range(first, min(last or len(lines), len(lines)) + 1):
+        if last is None and _HEADER.match(lines[number - 1]):
+            return None  # the next table begins
+        if value in lines[number - 1]:
+            return number
+    return None
+
+
+def explain_syntax_error(text: str, message: str) -> tuple[str, str, int]:
+    """What tomllib could not read, a hint for the usual slips, and its line."""
+    placed = re.search(r" \(at line (\d+), column (\d+)\)$", message)
+    plain = message[: placed.start()] if placed else message.removesuffix(" (at end of document)")
+    lines = text.splitlines() or [""]
+    number = min(int(placed.group(1)), len(lines)) if placed else len(lines)
+    line = lines[number - 1]
+    hint = "values are quoted strings, numbers, true/false, [lists] or {tables}"
+    if text.startswith("\ufeff"):
+        hint = "the file begins with a byte order mark: save it as UTF-8 without one"
+    elif "recursion" in plain:
+        plain, hint = "values are nested too deeply", "write fewer brackets inside each other"
+    elif re.match(r"^\s*[\w.-]+\s*$", line):
+        hint = "a key needs '= value' after it"
+    elif re.match(r"^\s*[\w.-]+\s*:", line):
+        hint = "TOML writes 'key = value', with '=' in place of ':'"
+    elif re.match(r"^\s*[\w.-]+\s*=\s*(True|False|None)\b", line):
+        hint = "TOML writes true and false in lower case, and has no None"
+    elif re.match(r"[^\"']*=\s*\[?\s*[“”„‟‘’‚«»`´]", line):
+        hint = 'write straight quotation marks: "'
+    elif line.count('"') % 2:
+        hint = "a quotation mark is missing"
+    elif "verwrite" in plain or "twice" in plain or "mutate" in plain:
+        hint = "the same key or table is written twice: keep one"
+    elif plain.startswith("Expected ']'") or "Unclosed array" in plain:
+        hint = "close the list with ']' and part its items by commas"
+    return f"not valid TOML: {plain}", hint, number

@@ -1,0 +1,70 @@
+"""What is asked of a build, and what came of it.
+
+Plain classes and not dataclasses: importing dataclasses costs a third of a small build.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+#: The kinds of file a build can make, as `--only` spells them, in the order of the chain.
+KINDS = ("sdist", "wheel", "conda", "tar.bz2")
+DEFAULT_KINDS = ("sdist", "wheel", "conda")
+
+
+class BuildRequest:
+    """`kinds` are what to make. `out` is the folder in which dist/ and conda-bld/ stand (the
+    project's root when None). `tell` takes remarks for the user, `progress` bytes done of bytes in
+    all.
+    """
+
+    __slots__ = ("kinds", "out", "progress", "tell")
+
+    def __init__(
+        self,
+        kinds: Sequence[str] = DEFAULT_KINDS,
+        out: str | os.PathLike[str] | None = None,
+        tell: Callable[[str], None] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self.kinds = tuple(kinds)
+        self.out = out
+        self.tell = tell or _ignore_remark
+        self.progress = progress
+
+
+class BuiltFile:
+    """One file that was made: `kind` as in KINDS, `sha256` in lower-case hex, `size` in bytes."""
+
+    __slots__ = ("kind", "path", "sha256", "size")
+
+    def __init__(self, kind: str, path: str, sha256: str, size: int) -> None:
+        self.kind = kind
+        self.path = path
+        self.sha256 = sha256
+        self.size = size
+
+    def __repr__(self) -> str:
+        return f"Built({self.kind!r}, {self.path!r})"
+
+
+class BuildResult:
+    """What a build made. `seconds` is the whole; `steps` are (what, seconds) where it was known."""
+
+    __slots__ = ("artifacts", "backend", "name", "seconds", "steps", "version")
+
+    def __init__(self, name: str, version: str, backend: str) -> None:
+        self.name = name
+        self.version = version
+        self.backend = backend
+        self.artifacts: list[BuiltFile] = []
+        self.steps: list[tuple[str, float]] = []
+        self.seconds = 0.0
+
+
+def _ignore_remark(_: str) -> None:
+    """For callers that do not listen."""

@@ -1,0 +1,328 @@
+"""Fetching from an upstream, by http.client: the address that was checked is the one that is used.
+
+An upstream names addresses of files, and redirects; so could anybody who controls it. Allowed are
+the upstream's own origin and, elsewhere, public addresses. The name is resolved once, the address
+is checked, and the connection is made to that address: a name cannot be something else the second
+time. Link-local addresses (the metadata services of clouds) are never connected to. Libraries that
+resolve on their own cannot promise this, which is why none is used. Behind a proxy, `proxies` says
+what is checked.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+from twofold import __version__
+from twofold.errors import Refused, Unreachable
+from twofold.fetching.credentials import Credential, strip_credentials
+from twofold.fetching.http_proxy import find_proxy
+
+#: Seconds an upstream may be silent.
+TIMEOUT = 20
+
+#: Seconds that a whole page, a whole file may take: an upstream that drips is given up.
+MAX_PAGE_SECONDS, MAX_FILE_SECONDS = 120, 3600
+
+MAX_REDIRECTS = 5
+
+#: The largest page of an index (bytes).
+MAX_PAGE_SIZE = 64 << 20
+
+_REDIRECTS = (301, 302, 303, 307, 308)
+
+#: Names that no public server has.
+_INTERNAL_SUFFIXES = (".local", ".internal", ".localhost", ".home.arpa")
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where we may fetch from: an upstream's address, whether it is one that is not public, and
+    what it asks for.
+    """
+
+    url: str
+    internal: bool = False
+    secret: Credential | None = None
+    timeout: float = TIMEOUT
+    context: ssl.SSLContext = field(default_factory=ssl.create_default_context, compare=False)
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        return parse_origin(self.url)
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """A page. `validator` is how to ask whether it has changed; `unchanged`: it has not."""
+
+    body: bytes = field(repr=False)
+    media: str
+    address: str
+    validator: str = ""
+    unchanged: bool = False
+
+
+def parse_origin(url: str) -> tuple[str, str, int]:
+    """(scheme, host, port). Raises Refused when the address cannot be fetched from."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        raise _forbidden(url, "its port is no number") from None
+    if parts.scheme not in ("http", "https"):
+        raise _forbidden(url, "only http and https are fetched from")
+    if not parts.hostname or parts.username is not None:
+        raise _forbidden(url, "it has no host, or a user in it")
+    if any(ord(c) <= 32 or ord(c) > 126 for c in url):
+        raise _forbidden(url, "it holds spaces or control characters")
+    return parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80)
+
+
+def is_public(url: str) -> bool:
+    """Whether every address of the host is a public one. Raises Unreachable, Refused.
+
+    A name that only a proxy knows is taken for a public one.
+    """
+    scheme, host, port = parse_origin(url)
+    try:
+        found = _resolve_host(host, port)
+    except Unreachable:
+        if find_proxy(scheme, host) is None:
+            raise
+        return True
+    return all(ipaddress.ip_address(address).is_global for address in found)
+
+
+def fetch_page(
+    source: Endpoint, url: str, accept: str, validator: str = "", largest: int = MAX_PAGE_SIZE
+) -> HttpResponse | None:
+    """A page; None when there is no such page (404, 410). Raises Unreachable for other answers.
+
+    `known` is the validator of the page that is held; `unchanged` says that it is still that one.
+    """
+    headers = {"Accept": accept, **_conditional_headers(validator)}
+    with _open(source, url, headers) as (answer, address):
+        if answer.status in (404, 410):
+            return None
+        if answer.status == 304 and validator:
+            return HttpResponse(b"", "", address, validator, unchanged=True)
+        _check_status(answer, address)
+        blocks: list[bytes] = []
+        _read_body(answer, address, largest, MAX_PAGE_SECONDS, blocks.append)
+        media = answer.headers.get_content_type()
+        return HttpResponse(b"".join(blocks), media, address, _make_validator(answer))
+
+
+def _conditional_headers(validator: str) -> dict[str, str]:
+    kind, _, value = validator.partition(":")
+    names = {"etag": "If-None-Match", "date": "If-Modified-Since"}
+    return {names[kind]: value} if kind in names else {}
+
+
+def _make_validator(answer: http.client.HTTPResponse) -> str:
+    etag, date = answer.headers.get("etag", ""), answer.headers.get("last-modified", "")
+    if etag and etag.isprintable() and len(etag) < 300:
+        return f"etag:{etag}"
+    return f"date:{date}" if _is_settled(date, answer.headers.get("date", "")) else ""
+
+
+def _is_settled(modified: str, sent: str) -> bool:
+    """Whether a page was old enough when it was sent: it may change twice within a second.
+
+    RFC 9110, 8.8.2.2, asks for a minute.
+    """
+    try:
+        age = parsedate_to_datetime(sent) - parsedate_to_datetime(modified)
+    except (ValueError, TypeError):
+        return False
+    return modified.isascii() and modified.isprintable() and age >= timedelta(minutes=1)
+
+
+def fetch_file(source: Endpoint, url: str, target: Path, largest: int) -> None:
+    """A file's bytes into `target`. Raises Unreachable when it does not come whole."""
+    with _open(source, url, {"Accept": "*/*"}) as (answer, address), target.open("wb") as file:
+        _check_status(answer, address)
+        _read_body(answer, address, largest, MAX_FILE_SECONDS, file.write)
+
+
+def _read_body(
+    answer: http.client.HTTPResponse,
+    address: str,
+    largest: int,
+    longest: float,
+    take: Callable[[bytes], object],
+) -> None:
+    """The whole body, in pieces as they come. Raises Unreachable: too large, too slow, cut off."""
+    end = time.monotonic() + longest
+    left = largest
+    while block := answer.read1(1 << 18):
+        left -= len(block)
+        if left < 0:
+            raise Unreachable(f"the upstream's {address} is larger than {largest} bytes")
+        if time.monotonic() > end:
+            raise Unreachable(f"the upstream's {address} takes longer than {longest:.0f} s")
+        take(block)
+    if answer.length:  # http.client tells a body that was cut off by nothing else
+        raise Unreachable(f"the upstream cut off {address}", "try again later")
+
+
+def _check_status(answer: http.client.HTTPResponse, url: str) -> None:
+    if answer.status in (401, 403, 407):
+        hint = "give its user and password, or its token, to 'twofold admin upstream add'"
+        raise Unreachable(f"the upstream answered {answer.status} at {url}", hint)
+    if answer.status != 200:
+        raise Unreachable(f"the upstream answered {answer.status} at {url}", "try again later")
+
+
+@contextmanager
+def _open(
+    source: Endpoint, url: str, headers: Mapping[str, str]
+) -> Iterator[tuple[http.client.HTTPResponse, str]]:
+    """The answer to a GET, redirects followed, and the address that gave it."""
+    for _ in range(MAX_REDIRECTS + 1):
+        connection = None
+        try:
+            connection = _send_request(source, url, headers)
+            answer = connection.getresponse()
+            location = answer.headers.get("location")
+            if answer.status in _REDIRECTS and location:
+                url = _redact(source, urljoin(url, location))
+                continue
+            yield answer, url
+            return
+        except (OSError, http.client.HTTPException) as error:
+            reason = str(error) or type(error).__name__
+            raise Unreachable(
+                f"the upstream does not answer at {url}: {reason}", "try again later"
+            ) from error
+        finally:
+            if connection is not None:
+                connection.close()
+    raise Unreachable(f"the upstream redirects more than {MAX_REDIRECTS} times")
+
+
+def _redact(source: Endpoint, url: str) -> str:
+    """A redirect to itself that repeats our token: it must not stand in messages."""
+    parts = urlsplit(url)
+    if source.secret is None or f"{parts.scheme}://{parts.netloc}" not in source.url:
+        return url
+    return urlunsplit(parts._replace(path=strip_credentials(parts.path)))
+
+
+def _send_request(
+    source: Endpoint, url: str, headers: Mapping[str, str]
+) -> http.client.HTTPConnection:
+    """A connection on which the address has been asked for. Raises Refused for forbidden ones."""
+    scheme, host, port = parse_origin(url)
+    if scheme == "http" and source.origin[0] == "https":
+        raise _forbidden(url, "it is not encrypted, and the upstream is")
+    own = (scheme, host, port) == source.origin
+    parts = urlsplit(url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    sent = {"User-Agent": f"twofold/{__version__}", "Accept-Encoding": "identity", **headers}
+    if own and source.secret is not None:
+        sent.update(source.secret.headers())
+        target = source.secret.add_to_path(target)
+    trusted = source.internal and own
+    proxy = find_proxy(scheme, host)
+    connection: http.client.HTTPConnection
+    if proxy is None:
+        address = _choose_address(url, _resolve_host(host, port), trusted)
+        if scheme == "https":
+            connection = _SecureConnection(host, port, address, source.timeout, source.context)
+        else:
+            connection = _PlainConnection(host, port, address, source.timeout)
+    else:
+        _check_allowed_behind_proxy(url, host, port, trusted)
+        if scheme == "https":
+            connection = proxy.connect_tls(host, port, source.timeout, source.context)
+        else:
+            connection = proxy.connect(source.timeout)
+            target = f"http://{parts.netloc}{target}"
+            sent.update(proxy.headers)
+    try:
+        connection.request("GET", target, headers=sent)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _resolve_host(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise Unreachable(f"the host {host} cannot be found: {error}") from error
+    return [str(entry[4][0]) for entry in found]
+
+
+def _choose_address(url: str, addresses: list[str], trusted: bool) -> str:
+    """The address to connect to: all that the name has must be allowed."""
+    for address in addresses:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+        mapped = getattr(ip, "ipv4_mapped", None) or ip
+        if mapped.is_link_local or mapped.is_multicast or mapped.is_unspecified:
+            raise _forbidden(url, f"it leads to {mapped}")
+        if not mapped.is_global and not trusted:
+            raise _forbidden(url, f"it leads to {mapped}, which is not public")
+    return addresses[0]
+
+
+def _check_allowed_behind_proxy(url: str, host: str, port: int, trusted: bool) -> None:
+    """The proxy looks the name up; what we can tell of it ourselves must be allowed too."""
+    try:
+        addresses = _resolve_host(host, port)
+    except Unreachable:
+        if not trusted and ("." not in host or host.endswith(_INTERNAL_SUFFIXES)):
+            raise _forbidden(url, "its name is not a public one") from None
+        return
+    _choose_address(url, addresses, trusted)
+
+
+def _forbidden(url: str, why: str) -> Refused:
+    parts = urlsplit(url)
+    shown = url.replace(f"{parts.netloc.rpartition('@')[0]}@", "***@") if "@" in url else url
+    return Refused(
+        "forbidden-address",
+        f"Nothing is fetched from {shown[:200]!a}: {why}",
+        "an upstream's files lie at its own address or at public ones",
+        502,
+    )
+
+
+class _PlainConnection(http.client.HTTPConnection):
+    """A connection to an address that was checked, speaking to a host of a name."""
+
+    def __init__(self, host: str, port: int, address: str, patience: float) -> None:
+        super().__init__(host, port, timeout=patience)
+        self._address = address
+
+    def connect(self) -> None:
+        self.sock = socket.create_connection((self._address, self.port), self.timeout)
+
+
+class _SecureConnection(_PlainConnection):
+    """The same with TLS, whose certificate must be the name's."""
+
+    default_port = 443
+
+    def __init__(
+        self, host: str, port: int, address: str, patience: float, context: ssl.SSLContext
+    ) -> None:
+        super().__init__(host, port, address, patience)
+        self._context = context
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock = self._context.wrap_socket(self.sock, server_hostname=self.host)

@@ -1,0 +1,143 @@
+"""What an upstream asks for: a user's name and password, or a token. Never shown, never logged.
+
+It is sent to the upstream's own origin alone, never to where its pages or redirects lead. The
+database holds it, or only where it stands on the server's machine: `env:NAME`, `file:PATH`.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from twofold.errors import Refused, Unreachable
+
+#: user:password (Basic), a Bearer token, and conda's /t/TOKEN/ at the beginning of the path.
+BASIC, BEARER, PATH = "basic", "bearer", "path"
+
+#: A secret that stands elsewhere, as it is stored.
+_REFERENCE = "elsewhere"
+
+#: The longest secret that is read from a file (bytes).
+_MAX_LENGTH = 16_384
+
+_IN_PATH = re.compile(r"/t/([A-Za-z0-9_-]+)(?=/|$)")
+
+
+@dataclass(frozen=True)
+class Credential:
+    """`kind` is one of basic, bearer, path; `value` is user:password, or the token."""
+
+    kind: str
+    value: str = field(repr=False)
+
+    def headers(self) -> dict[str, str]:
+        if self.kind == BASIC:
+            packed = base64.b64encode(self.value.encode()).decode()
+            return {"Authorization": f"Basic {packed}"}
+        return {"Authorization": f"Bearer {self.value}"} if self.kind == BEARER else {}
+
+    def add_to_path(self, path: str) -> str:
+        """The path as it is asked for."""
+        return f"/t/{self.value}{path}" if self.kind == PATH else path
+
+
+@dataclass(frozen=True)
+class SecretReference:
+    """Where a user's password (Basic) or, without a user, a token (Bearer) stands.
+
+    Only who is on the server's machine says so, never who calls over HTTP.
+    """
+
+    location: str
+    user: str = ""
+
+    @property
+    def kind(self) -> str:
+        return BASIC if self.user else BEARER
+
+    def resolve(self) -> Credential:
+        """As it is there now. Raises Unreachable."""
+        where, _, name = self.location.partition(":")
+        try:
+            word = os.environ[name] if where == "env" else _first_line(Path(name))
+            return from_cli(self.user, word)
+        except (KeyError, OSError, UnicodeDecodeError, Refused) as error:
+            raise Unreachable(
+                "the upstream's password or token is not where this server was told to find it",
+                "its operator sees the place in 'twofold admin upstream list'",
+            ) from error
+
+
+def parse_reference(location: str, user: str) -> SecretReference:
+    """Raises Refused for a place that is no `env:NAME` and no `file:PATH`, from the root on."""
+    where, _, name = location.partition(":")
+    if (where == "env" and name.isidentifier()) or (where == "file" and Path(name).is_absolute()):
+        return SecretReference(location, user)
+    hint = "env:NAME, or file:PATH with the whole path"
+    raise Refused("malformed-secret", f"No password or token stands at {location[:200]!a}", hint)
+
+
+def _first_line(path: Path) -> str:
+    with path.open("rb") as file:
+        return file.read(_MAX_LENGTH).decode("ascii").partition("\n")[0].rstrip("\r")
+
+
+def serialize(secret: Credential | SecretReference | None) -> str:
+    """As it is stored; '' for none."""
+    if isinstance(secret, SecretReference):
+        return f"{_REFERENCE}:{secret.user}:{secret.location}"
+    return f"{secret.kind}:{secret.value}" if secret else ""
+
+
+def deserialize(text: str) -> Credential | None:
+    """Raises Unreachable when it stands elsewhere and is not there."""
+    kind, _, value = text.partition(":")
+    if kind == _REFERENCE:
+        user, _, place = value.partition(":")
+        return SecretReference(place, user).resolve()
+    return Credential(kind, value) if text else None
+
+
+def reference_location(text: str) -> str:
+    """Where a stored secret stands, if it stands elsewhere; else ''."""
+    kind, _, value = text.partition(":")
+    return value.partition(":")[2] if kind == _REFERENCE else ""
+
+
+def split_userinfo(url: str) -> tuple[str, Credential | None]:
+    """An address and the secret that somebody wrote into it: user:password@, or /t/TOKEN/."""
+    parts = urlsplit(url)
+    if parts.username is not None:
+        value = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        clean = parts._replace(netloc=parts.netloc.rpartition("@")[2])
+        return urlunsplit(clean), _check_characters(Credential(BASIC, value))
+    found = _IN_PATH.match(parts.path)
+    if found:
+        return urlunsplit(parts._replace(path=parts.path[found.end() :])), Credential(
+            PATH, found[1]
+        )
+    return url, None
+
+
+def strip_credentials(path: str) -> str:
+    """A path without a token at its beginning, for messages and for what is stored."""
+    return _IN_PATH.sub("", path, count=1) if path.startswith("/t/") else path
+
+
+def from_cli(user: str, text: str) -> Credential:
+    """The secret of a user (Basic), or, without a user, a token (Bearer). Raises Refused."""
+    if not text:
+        raise Refused("malformed-secret", "A password or token is not empty")
+    return _check_characters(
+        Credential(BASIC, f"{user}:{text}") if user else Credential(BEARER, text)
+    )
+
+
+def _check_characters(secret: Credential) -> Credential:
+    if not secret.value.isprintable() or not secret.value.isascii():
+        raise Refused("malformed-secret", "A password or token holds printable ASCII only")
+    return secret

@@ -1,0 +1,96 @@
+"""Decompressors with a limit: a stream that refuses to give more than its source can justify."""
+
+from __future__ import annotations
+
+import zlib
+from typing import IO, cast
+
+from twofold.errors import BadFile
+from twofold.formats import limits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twofold.formats.tar_safety import Readable
+
+_HINT = "download or build the file again"
+
+
+class BoundedReader:
+    """Reads from a decompressor and counts: a bomb and a damaged stream raise BadFile."""
+
+    def __init__(self, stream: Readable, packed: Callable[[], int], where: str) -> None:
+        """`packed` tells how many bytes were taken from the file so far."""
+        self._stream = stream
+        self._packed = packed
+        self._where = where
+        self._unpacked = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        try:
+            data = self._stream.read(size)
+        except (OSError, EOFError, ValueError, zlib.error) as error:
+            raise BadFile(f"the archive is damaged: {error}", _HINT, self._where) from error
+        self._unpacked += len(data)
+        if limits.is_bomb(self._unpacked, self._packed()):
+            raise BadFile(
+                f"the archive unpacks to more than {limits.RATIO} times its size: a bomb",
+                where=self._where,
+            )
+        return data
+
+
+class ArchiveSection:
+    """A part of an open file as a stream of its own: a stored member of a zip."""
+
+    def __init__(self, stream: IO[bytes], start: int, size: int) -> None:
+        self._stream = stream
+        self._at = start
+        self._start = start
+        self._end = start + size
+
+    def bytes_read(self) -> int:
+        return self._at - self._start
+
+    def read(self, size: int = -1, /) -> bytes:
+        self._stream.seek(self._at)
+        left = self._end - self._at
+        data = self._stream.read(left if size < 0 else min(size, left))
+        self._at += len(data)
+        return data
+
+
+class _Zstandard:
+    """zstandard's own error is no OSError; this makes it one that Bounded knows."""
+
+    def __init__(self, section: ArchiveSection) -> None:
+        import zstandard
+
+        self._error = zstandard.ZstdError
+        decompressor = zstandard.ZstdDecompressor(max_window_size=limits.WINDOW)
+        self._reader = decompressor.stream_reader(
+            cast("IO[bytes]", section), read_across_frames=True
+        )
+
+    def read(self, size: int = -1, /) -> bytes:
+        try:
+            return bytes(self._reader.read(size))
+        except self._error as error:
+            raise ValueError(str(error)) from error
+
+
+def open_zstd(section: ArchiveSection, where: str) -> BoundedReader:
+    return BoundedReader(_Zstandard(section), section.bytes_read, where)
+
+
+def open_bz2(stream: IO[bytes], where: str) -> BoundedReader:
+    import bz2
+
+    return BoundedReader(bz2.BZ2File(stream), stream.tell, where)
+
+
+def open_gzip(stream: IO[bytes], where: str) -> BoundedReader:
+    import gzip
+
+    return BoundedReader(gzip.GzipFile(fileobj=stream), stream.tell, where)

@@ -1,0 +1,202 @@
+"""Conda packages read, both forms, as streams: info/ alone or everything.
+
+A `.conda` is a zip of stored members around two tars under zstandard; a `.tar.bz2` is one tar.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from twofold.errors import BadFile, Problem
+from twofold.formats import limits, strict_json
+from twofold.formats.bounded_decompress import ArchiveSection, open_bz2, open_zstd
+from twofold.formats.tar_safety import TarStream, find_member_problem
+from twofold.formats.zip_safety import ZipMember, scan
+from twofold.names import parse_conda_name
+
+_AGAIN = "build or download the package again"
+#: Packages up to this many bytes are read once, into memory: opening a file twice costs more.
+_IN_MEMORY_LIMIT = 4 << 20
+#: Files under info/ that are kept when a package is looked into, and how large each may be.
+_WANTED = {
+    "info/index.json": limits.METADATA,
+    "info/about.json": limits.METADATA,
+    "info/run_exports.json": limits.METADATA,
+}
+
+
+#: Further keys of index.json and what they hold; None stands for nothing said. A record of another
+#: kind would make the repodata of its channel unreadable for clients.
+_OPTIONAL_KEYS = {
+    "arch": str,
+    "constrains": list,
+    "features": str,
+    "license": str,
+    "license_family": str,
+    "noarch": str | bool,
+    "platform": str,
+    "subdir": str,
+    "timestamp": int,
+    "track_features": str | list,
+}
+#: The end of the year 9999 in milliseconds.
+_MAX_TIMESTAMP = 253_402_300_800_000
+
+
+def read_info(
+    path: Path, wanted: dict[str, int] | None = None, content: bytes | None = None
+) -> dict[str, bytes]:
+    """The wanted files under info/ (path -> bytes), index.json at least. Raises BadFile.
+
+    `wanted` is path -> most bytes; `held` the file's bytes when they are in memory already. A
+    `.tar.bz2` is read only as far as needed when its info/ comes first, as conda-build packs it.
+    """
+    wanted = _WANTED if wanted is None else wanted
+    found: dict[str, bytes] = {}
+    with open_part(path, "info", content) as tar:
+        left_info = False
+        for member in tar:
+            problem = find_member_problem(member)
+            if problem:
+                raise BadFile(problem, _AGAIN, path.name)
+            if member.path in wanted and member.kind == "file":
+                if member.path in found:
+                    raise BadFile(f"it holds {member.path} twice", _AGAIN, path.name)
+                found[member.path] = tar.read(wanted[member.path])
+            left_info = left_info or not member.path.startswith("info/")
+            if left_info and "info/index.json" in found and path.name.endswith(".tar.bz2"):
+                break
+    if "info/index.json" not in found:
+        raise BadFile("it is no conda package: info/index.json is missing", _AGAIN, path.name)
+    return found
+
+
+class CondaFacts(NamedTuple):
+    """A package as an index shows it.
+
+    `data` is info/index.json as the file holds it, `index` its value; `hashes` are size in bytes,
+    SHA-256 and MD5 (hex) of the file; `about` and `run_exports` are JSON, b'' where missing.
+    """
+
+    index: dict[str, Any]  # type: ignore[assignment]  # hides tuple.index, which nobody needs
+    data: bytes
+    subdir: str
+    hashes: tuple[int, str, str]
+    about: bytes
+    run_exports: bytes
+
+
+def read_index_facts(path: Path) -> CondaFacts:
+    """What an index shows of a conda package, checked. Raises BadFile."""
+    from twofold.formats.hashing import compute_file_hashes, compute_hashes
+
+    held = path.read_bytes() if path.stat().st_size <= _IN_MEMORY_LIMIT else None
+    found = read_info(path, content=held)
+    data = found["info/index.json"]
+    index = parse_index(data, path)
+    for name in ("info/about.json", "info/run_exports.json"):
+        if name in found:
+            parse_json(found[name], path, name)
+    subdir = str(index.get("subdir") or ("noarch" if index.get("noarch") else path.parent.name))
+    about, exports = found.get("info/about.json", b""), found.get("info/run_exports.json", b"")
+    told = compute_file_hashes(path) if held is None else compute_hashes(held)
+    return CondaFacts(index, data, subdir, told, about, exports)
+
+
+def parse_index(data: bytes, path: Path) -> dict[str, Any]:
+    """info/index.json, checked and compared with the file's name. Raises BadFile."""
+    index = parse_json(data, path, "info/index.json")
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "name": str,
+        "version": str,
+        "build": str,
+        "build_number": int,
+        "depends": list,
+    }
+    problems = [
+        f"info/index.json has no usable '{key}'"
+        for key, kind in kinds.items()
+        if not isinstance(index.get(key, [] if key == "depends" else None), kind)
+    ]
+    problems += [
+        f"info/index.json has no usable '{key}'"
+        for key, kind in _OPTIONAL_KEYS.items()
+        if not isinstance(index.get(key), kind | None)
+        or (kind is int and not 0 <= (index.get(key) or 0) <= _MAX_TIMESTAMP)
+    ]
+    problems += [
+        f"'{key}' of info/index.json holds something other than text"
+        for key in ("depends", "constrains", "track_features")
+        if not all(isinstance(spec, str) for spec in index.get(key) or [])
+    ]
+    told = parse_conda_name(path.name)
+    for key in ("name", "version", "build"):
+        value = getattr(told, key)
+        if not problems and index[key] != value:
+            problems.append(f"info/index.json tells {key} '{index[key]}', the file name '{value}'")
+    if problems:
+        raise limits.make_bad_file([Problem(p, _AGAIN, path.name) for p in problems])
+    return index
+
+
+def parse_json(data: bytes, path: Path, name: str) -> dict[str, Any]:
+    """A JSON object of the package. Raises BadFile."""
+    try:
+        value = strict_json.parse(data)
+    except (ValueError, RecursionError) as error:
+        raise BadFile(f"{name} is not JSON: {error}", _AGAIN, path.name) from error
+    if not isinstance(value, dict):
+        raise BadFile(f"{name} is not a JSON object", _AGAIN, path.name)
+    return value
+
+
+@contextmanager
+def open_part(path: Path, part: str, content: bytes | None = None) -> Iterator[TarStream]:
+    """The tar of one part ('info' or 'pkg') of a `.conda`; the one tar of a `.tar.bz2`.
+
+    `held` are the file's bytes when they are in memory already.
+    """
+    with path.open("rb") if content is None else io.BytesIO(content) as stream:
+        if path.name.endswith(".tar.bz2"):
+            if stream.read(3) != b"BZh":
+                raise BadFile("it is not a .tar.bz2 archive", _AGAIN, path.name)
+            stream.seek(0)
+            yield TarStream(open_bz2(stream, path.name), path.name)
+            return
+        member = _find_inner_archive(stream, path, part)
+        where = f"{path.name}: {member.name}"
+        yield TarStream(
+            open_zstd(ArchiveSection(stream, member.start, member.packed), where), where
+        )
+
+
+def _find_inner_archive(stream: IO[bytes], path: Path, part: str) -> ZipMember:
+    """The zip member that holds `part`, after the outer zip was found sound."""
+    listing = scan(stream)
+    problems = [Problem(p.message, _AGAIN, path.name) for p in listing.problems]
+    members = {member.name: member for member in listing.members}
+    stem = path.name.removesuffix(".conda")
+    expected = {"metadata.json", f"info-{stem}.tar.zst", f"pkg-{stem}.tar.zst"}
+    if not problems and set(members) != expected:
+        wrong = ", ".join(sorted(set(members) ^ expected)[:6])
+        problems.append(
+            Problem(
+                f"the inner archives are not those of {stem}: {wrong}",
+                "a conda package may not be renamed; build it again",
+                path.name,
+            )
+        )
+    if not problems and any(member.method for member in members.values()):
+        problems.append(Problem("the inner archives must be stored, not packed", _AGAIN, path.name))
+    if problems:
+        raise limits.make_bad_file(problems)
+    meta = members["metadata.json"]
+    stream.seek(meta.start)
+    about = parse_json(stream.read(min(meta.packed, 4096)), path, "metadata.json")
+    if about.get("conda_pkg_format_version") != 2:
+        raise BadFile("it is of another version of the .conda format than 2", _AGAIN, path.name)
+    return members[f"{part}-{stem}.tar.zst"]

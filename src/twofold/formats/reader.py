@@ -1,0 +1,138 @@
+"""From a path to an Artifact: which format a file has, and what it says of itself.
+
+Everything comes from the file; its name is only compared. Nothing is extracted to disk. This
+look costs some milliseconds and finds the archive's structure sound; whether every member's
+content is what RECORD or paths.json says is the deeper look of `twofold.formats.deep_check`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twofold.artifact import Artifact, Kind
+from twofold.errors import BadFile, Problem
+from twofold.formats import limits
+from twofold.formats.hashing import compute_file_hashes
+from twofold_build.names import (
+    find_requirement_problem,
+    find_specifiers_problem,
+    find_version_problem,
+    is_name,
+)
+
+__all__ = ["compute_file_hashes", "detect_kind", "read_artifact"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold.formats.core_metadata import CoreMetadata
+
+_ENDINGS = {
+    ".whl": Kind.WHEEL,
+    ".tar.gz": Kind.SDIST,
+    ".conda": Kind.CONDA,
+    ".tar.bz2": Kind.TAR_BZ2,
+}
+
+
+def read_artifact(path: Path) -> Artifact:
+    """What a built file is and says. Raises BadFile, telling all problems, and OSError."""
+    kind = detect_kind(path.name)
+    if path.is_dir():
+        raise BadFile("it is a folder, not a file", where=str(path))
+    if kind is Kind.WHEEL:
+        return _read_wheel(path)
+    if kind is Kind.SDIST:
+        return _read_sdist(path)
+    return _read_conda(path, kind)
+
+
+def detect_kind(filename: str) -> Kind:
+    """The kind a file's name claims. Raises BadFile for other endings."""
+    for ending, kind in _ENDINGS.items():
+        if filename.endswith(ending):
+            return kind
+    raise BadFile(
+        f"'{filename}' is none of the files that can be read",
+        "a wheel ends in .whl, an sdist in .tar.gz, a conda package in .conda or .tar.bz2",
+    )
+
+
+def _read_wheel(path: Path) -> Artifact:
+    from twofold.formats.wheel import WheelFile
+
+    with WheelFile(path) as wheel:
+        _check_metadata(wheel.metadata, path)
+        size, sha256, md5 = compute_file_hashes(path)
+        return Artifact(
+            path=path,
+            kind=Kind.WHEEL,
+            name=wheel.metadata.name,
+            version=wheel.metadata.version,
+            size=size,
+            sha256=sha256,
+            md5=md5,
+            metadata=wheel.metadata_bytes,
+            build=wheel.name.build,
+            tags=wheel.name.tags,
+            requires_python=wheel.metadata.requires_python,
+            depends=wheel.metadata.requires_dist,
+        )
+
+
+def _read_sdist(path: Path) -> Artifact:
+    from twofold.formats.sdist import read_sdist
+
+    sdist = read_sdist(path)
+    _check_metadata(sdist.metadata, path)
+    size, sha256, md5 = compute_file_hashes(path)
+    return Artifact(
+        path=path,
+        kind=Kind.SDIST,
+        name=sdist.metadata.name,
+        version=sdist.metadata.version,
+        size=size,
+        sha256=sha256,
+        md5=md5,
+        metadata=sdist.metadata_bytes,
+        requires_python=sdist.metadata.requires_python,
+        depends=sdist.metadata.requires_dist,
+    )
+
+
+def _read_conda(path: Path, kind: Kind) -> Artifact:
+    from twofold.formats.conda_reader import read_index_facts
+
+    facts = read_index_facts(path)
+    size, sha256, md5 = facts.hashes
+    return Artifact(
+        path=path,
+        kind=kind,
+        name=facts.index["name"],
+        version=facts.index["version"],
+        size=size,
+        sha256=sha256,
+        md5=md5,
+        metadata=facts.data,
+        build=facts.index["build"],
+        build_number=facts.index["build_number"],
+        subdir=facts.subdir,
+        depends=tuple(facts.index.get("depends") or ()),
+    )
+
+
+def _check_metadata(metadata: CoreMetadata, path: Path) -> None:
+    """Name, version, Requires-Python and Requires-Dist by their standards, all mistakes told."""
+    problems = []
+    if not is_name(metadata.name):
+        problems.append(f"the metadata's Name is no name: '{metadata.name}'")
+    if wrong := find_version_problem(metadata.version):
+        problems.append(f"the metadata's Version: {wrong}")
+    if metadata.requires_python and (wrong := find_specifiers_problem(metadata.requires_python)):
+        problems.append(f"the metadata's Requires-Python: {wrong}")
+    problems += [
+        f"the metadata's Requires-Dist '{requirement[:200]}': {wrong}"
+        for requirement in metadata.requires_dist
+        if (wrong := find_requirement_problem(requirement))
+    ]
+    if problems:
+        raise limits.make_bad_file([Problem(p, where=path.name) for p in problems])

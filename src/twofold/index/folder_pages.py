@@ -1,0 +1,98 @@
+"""The pages of a folder's conda side, written from its cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from twofold.index import repodata
+from twofold.index.cache import Cache
+from twofold.index.writing import write_if_changed
+
+#: How long a shard that no index names any more is kept for clients with an older index (CEP 16).
+_SHARD_LIFETIME = 7 * 24 * 3600
+
+
+def write_subdir(
+    folder: Path,
+    cache: Cache,
+    subdir: str,
+    names: Iterable[str],
+    wheels: Mapping[str, dict[str, Any]] | None = None,
+) -> int:
+    """Write a subdir's repodata, shards and run_exports; `names` are the packages that changed.
+
+    `wheels` are records of revision 3.
+    """
+    place = folder / subdir
+    cut = len(subdir) + 1
+    data = repodata.assemble_repodata(
+        subdir, ((path[cut:], text) for path, text in cache.list_entries(subdir))
+    )
+    if wheels:
+        data = repodata.serialize(repodata.add_wheels(json.loads(data), wheels))
+    written = write_if_changed(place / "repodata.json", data)
+    if written or not (place / "repodata.json.zst").exists():
+        written += write_if_changed(place / "repodata.json.zst", repodata.compress(data))
+    exports = {path[cut:]: json.loads(text) for path, text in cache.list_run_exports(subdir)}
+    value = repodata.serialize(repodata.make_run_exports(subdir, exports))
+    if write_if_changed(place / "run_exports.json", value):
+        written += 1 + write_if_changed(place / "run_exports.json.zst", repodata.compress(value))
+    return written + _write_shards(place, cache, subdir, names)
+
+
+def _write_shards(place: Path, cache: Cache, subdir: str, names: Iterable[str]) -> int:
+    """Shards first, then the index that names them: a reader never misses one."""
+    written = 0
+    for name in names:
+        own = cache.entries_for(subdir, name)
+        if not own:
+            cache.set_shard(subdir, name, None)
+            continue
+        records = {path[len(subdir) + 1 :]: json.loads(text) for path, text in own}
+        data = repodata.make_shard(records)
+        digest = hashlib.sha256(data)
+        written += write_if_changed(place / "shards" / f"{digest.hexdigest()}.msgpack.zst", data)
+        cache.set_shard(subdir, name, digest.digest())
+    hashes = cache.shards(subdir)
+    index = repodata.make_shard_index(subdir, hashes)
+    written += write_if_changed(place / "repodata_shards.msgpack.zst", index)
+    _delete_old_shards(
+        place / "shards", {f"{digest.hex()}.msgpack.zst" for digest in hashes.values()}
+    )
+    return written
+
+
+def _delete_old_shards(shards: Path, named: set[str]) -> None:
+    if not shards.is_dir():
+        return
+    now = time.time()
+    for file in shards.iterdir():
+        if file.name not in named and now - file.stat().st_mtime > _SHARD_LIFETIME:
+            file.unlink(missing_ok=True)
+
+
+def write_channel(folder: Path, cache: Cache, names: Iterable[str], subdirs: list[str]) -> int:
+    """Write channeldata.json and notices.json; `names` are the packages that changed."""
+    for name in names:
+        files = [
+            (subdir, path, json.loads(record), about)
+            for subdir, path, record, about in cache.conda_files(name)
+        ]
+        if not files:
+            cache.set_package(name, "")
+            continue
+        newest = max(files, key=lambda file: repodata.recency_key(file[:3]))
+        about = json.loads(newest[3]) if newest[3] else {}
+        entry = repodata.make_channel_entry([file[:3] for file in files], about)
+        cache.set_package(name, repodata.serialize(entry).decode())
+    data = repodata.assemble_channeldata(cache.packages(), subdirs)
+    written = write_if_changed(folder / "channeldata.json", data)
+    notices = folder / "notices.json"
+    if not notices.exists():  # an administrator may have written some
+        written += write_if_changed(notices, repodata.serialize(repodata.make_notices()))
+    return written

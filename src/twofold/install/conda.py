@@ -1,0 +1,232 @@
+"""Installing into a conda environment, solved and linked by py-rattler: the only door to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from twofold.cache_dir import get_cache_dir
+from twofold.errors import Problem, SubprocessFailed, TwofoldError, Unreachable
+from twofold.install.auth import Login
+
+if TYPE_CHECKING:
+    from rattler import PrefixRecord, RepoDataRecord
+
+
+@dataclass(frozen=True)
+class InstalledPackage:
+    """A package of the finished environment; `channel` is the address it came from."""
+
+    name: str
+    version: str
+    build: str
+    channel: str
+
+
+def install_into_prefix(
+    specs: Sequence[str],
+    channels: Sequence[str | Path],
+    prefix: Path,
+    *,
+    logins: Mapping[str, Login] | None = None,
+    cache: Path | None = None,
+) -> list[InstalledPackage]:
+    """Solve `specs` (MatchSpecs) and link them into `prefix`, made if it is not there.
+
+    `channels` are addresses, folders or names (`conda-forge`), the first with the highest
+    priority: a package that a channel has is taken from no later one. What is installed in the
+    prefix already stays, in its version where the solver can keep it. `logins` open private
+    channels, by their addresses; each is sent to addresses below it only. Link scripts of
+    packages are not run. Returns the whole environment, sorted by name.
+
+    Raises TwofoldError with the solver's reason when there is no solution, Unreachable when a
+    channel does not answer, ToolFailed when linking fails.
+    """
+    addresses = [_make_channel_url(channel) for channel in channels]
+    try:
+        return asyncio.run(
+            _install(
+                list(specs),
+                addresses,
+                prefix.absolute(),
+                logins or {},
+                cache or Path(get_cache_dir()),
+            )
+        )
+    except TwofoldError as error:
+        _redact_error(error, logins or {})
+        raise
+
+
+def _redact_error(error: TwofoldError, logins: Mapping[str, Login]) -> None:
+    """Take secrets out of what py-rattler said, which may name addresses with tokens."""
+    for login in logins.values():
+        if isinstance(error, SubprocessFailed):
+            error.output = login.redact(error.output)
+        error.problems = tuple(
+            Problem(login.redact(p.message), p.hint, p.where) for p in error.problems
+        )
+
+
+def _make_channel_url(channel: str | Path) -> str:
+    """A folder as a file address; other channels as they are."""
+    folder = Path(channel)
+    if isinstance(channel, Path) or (("/" in channel or "\\" in channel) and "://" not in channel):
+        if not folder.is_dir():
+            raise TwofoldError(
+                f"there is no channel folder {folder}",
+                "give a folder with a noarch/repodata.json, an address, or a channel's name",
+            )
+        return folder.absolute().as_uri()
+    return str(channel).rstrip("/")
+
+
+async def _install(
+    specs: list[str], channels: list[str], prefix: Path, logins: Mapping[str, Login], cache: Path
+) -> list[InstalledPackage]:
+    rattler = _import_rattler()
+    client = rattler.Client.default_client(max_retries=1) if not logins else _make_client(logins)
+    gateway = rattler.Gateway(
+        cache_dir=cache / "repodata",
+        default_config=rattler.SourceConfig(cache_action="no-cache"),
+        client=client,
+    )
+    present = _read_installed(prefix)
+    records = await _solve(specs, channels, gateway, present)
+    try:
+        await rattler.install(
+            records,
+            target_prefix=prefix,
+            cache_dir=cache / "conda-packages",
+            installed_packages=present,
+            show_progress=False,
+            client=client,
+            requested_specs=[_unwrap_spec(rattler.MatchSpec(spec)) for spec in specs],
+        )
+    except _list_linking_errors() as error:
+        raise SubprocessFailed(
+            f"the packages were solved and could not be installed into {prefix}",
+            "remove the folder and try again",
+            output=_read_reason(error),
+        ) from error
+    return sorted((_describe_record(record) for record in records), key=lambda one: one.name)
+
+
+def _list_linking_errors() -> tuple[type[Exception], ...]:
+    """What py-rattler raises when packages cannot be fetched, unpacked or linked."""
+    from rattler import exceptions
+
+    names = ("InstallerError", "LinkError", "TransactionError", "ExtractError", "IoError")
+    return tuple(getattr(exceptions, name) for name in names)
+
+
+def _import_rattler() -> Any:
+    try:
+        import rattler
+        import rattler.repo_data.gateway
+    except ImportError as error:
+        raise TwofoldError(
+            "py-rattler is not installed, and conda environments are made with it",
+            "pip install 'twofold[conda]'",
+        ) from error
+    return rattler
+
+
+def _make_client(logins: Mapping[str, Login]) -> Any:
+    """A client that sends each login to its own channel and nowhere else."""
+    from rattler.networking.middleware import AddHeadersMiddleware, MirrorMiddleware
+
+    rattler = _import_rattler()
+    by_address = {
+        str(rattler.Channel(channel).base_url).rstrip("/"): login
+        for channel, login in logins.items()
+    }
+    known = [(urlsplit(address), login) for address, login in by_address.items()]
+
+    def headers(host: str, path: str) -> dict[str, str] | None:
+        for address, login in known:
+            below = address.path.rstrip("/") + "/"
+            if host == address.hostname and path.startswith(below):
+                return login.header or None
+        return None
+
+    # A token in the path is put there on the way out: no record and no cache holds it.
+    mirrors = {
+        a: [one.add_token_to_path(a)] for a, one in by_address.items() if one.style == "path"
+    }
+    return rattler.Client(
+        [
+            rattler.networking.RetryMiddleware(1),
+            *([MirrorMiddleware(mirrors)] if mirrors else []),
+            AddHeadersMiddleware(headers),
+            rattler.networking.AuthenticationMiddleware(),
+        ]
+    )
+
+
+def _read_installed(prefix: Path) -> list[PrefixRecord]:
+    """What is installed in the prefix already."""
+    from rattler import PrefixRecord
+
+    return [PrefixRecord.from_path(file) for file in sorted(prefix.glob("conda-meta/*.json"))]
+
+
+async def _solve(
+    specs: list[str], channels: list[str], gateway: Any, present: list[PrefixRecord]
+) -> list[RepoDataRecord]:
+    import rattler
+    from rattler.exceptions import (
+        FetchRepoDataError,
+        GatewayError,
+        InvalidChannelError,
+        InvalidMatchSpecError,
+        SolverError,
+    )
+
+    wanted = specs + [record.name.normalized for record in present]
+    try:
+        return await rattler.solve(
+            sources=channels,
+            specs=wanted,
+            gateway=gateway,
+            locked_packages=present,
+            virtual_packages=rattler.VirtualPackage.detect(),
+        )
+    except SolverError as error:
+        raise TwofoldError(
+            f"no environment with {', '.join(specs)} can be made from {', '.join(channels)}:\n"
+            + _indent(_read_reason(error)),
+            "add the channel that has what is missing with --channel (conda-forge, or a folder)",
+        ) from error
+    except (GatewayError, FetchRepoDataError) as error:
+        raise Unreachable(
+            f"a channel could not be read: {_read_reason(error)}",
+            "check the address, and that its server runs and can be reached from here",
+        ) from error
+    except (InvalidChannelError, InvalidMatchSpecError) as error:
+        raise TwofoldError(
+            _read_reason(error), "write a package as 'name', 'name>=1.2' or 'name=1.2'"
+        ) from error
+
+
+def _unwrap_spec(spec: Any) -> Any:
+    """py-rattler 0.28 takes its own inner object here; the type hint says otherwise."""
+    return getattr(spec, "_match_spec", spec)
+
+
+def _describe_record(record: RepoDataRecord) -> InstalledPackage:
+    return InstalledPackage(
+        record.name.normalized, str(record.version), str(record.build), str(record.channel or "")
+    )
+
+
+def _read_reason(error: BaseException) -> str:
+    return str(error).strip()
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())

@@ -1,0 +1,69 @@
+"""Conda environments without conda-forge at hand: this machine's Python stands in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from twofold.errors import TwofoldError, Unreachable
+from twofold.install.auth import Login
+from twofold.install.conda import InstalledPackage, install_into_prefix
+from twofold.install.repack_python import repack_python
+from twofold.install.temp_dir import temporary_folder
+
+#: The channel everybody's dependencies come from, by the name every conda client knows.
+COMMON_CHANNEL = "conda-forge"
+
+
+@dataclass(frozen=True)
+class InstallResult:
+    """What was installed, and what the user should know of how (`note`, '' for nothing)."""
+
+    packages: list[InstalledPackage]
+    note: str = ""
+
+
+def install_or_repack(
+    specs: Sequence[str],
+    channels: Sequence[str | Path],
+    prefix: Path,
+    *,
+    logins: Mapping[str, Login] | None = None,
+    add_conda_forge: bool = True,
+    cache: Path | None = None,
+) -> InstallResult:
+    """Install from `channels`, then conda-forge; without it, with this machine's Python repacked.
+
+    The stand-in comes after the channels given: a python that they have is preferred. Raises
+    what install_into_prefix raises; without conda-forge the error says so.
+    """
+    if not add_conda_forge:
+        found = install_into_prefix(specs, channels, prefix, logins=logins, cache=cache)
+        return InstallResult(found)
+    try:
+        wide = [*channels, COMMON_CHANNEL]
+        return InstallResult(install_into_prefix(specs, wide, prefix, logins=logins, cache=cache))
+    except Unreachable as error:
+        if COMMON_CHANNEL not in str(error):
+            raise
+    missing = f"{COMMON_CHANNEL} cannot be reached"
+    with temporary_folder("twofold-channel-") as folder:
+        try:
+            repack_python(folder, cache=cache)
+            index_channel(folder)
+            narrow = [*channels, folder]
+            found = install_into_prefix(specs, narrow, prefix, logins=logins, cache=cache)
+        except TwofoldError as error:
+            stand_in = folder.absolute().as_uri()
+            told = error.problems[0].message.replace(stand_in, "this machine's Python")
+            raise TwofoldError(f"{missing}, and {told}", error.hint) from error
+    return InstallResult(found, f"{missing}: python is this machine's own, repacked")
+
+
+def index_channel(folder: Path) -> None:
+    """Write the repodata of a channel folder, by py-rattler."""
+    from rattler.index import index_fs
+
+    asyncio.run(index_fs(folder))

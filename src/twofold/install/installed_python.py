@@ -1,0 +1,117 @@
+"""What an installed CPython is and where its parts lie, asked from itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from twofold.errors import SubprocessFailed, TwofoldError
+
+#: Raised when the files made from the same interpreter change, so that old caches are passed by.
+LAYOUT = 2
+
+DESCRIBE_SCRIPT = """
+import json, os, sys, sysconfig
+get = sysconfig.get_config_var
+print(json.dumps({
+    "executable": os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable),
+    "implementation": sys.implementation.name,
+    "version": "{}.{}.{}".format(*sys.version_info[:3]),
+    "release_level": sys.version_info.releaselevel,
+    "banner": sys.version,
+    "prefix": sys.base_prefix,
+    "stdlib": os.path.dirname(os.__file__),
+    "include": sysconfig.get_path("include", vars={"installed_base": sys.base_prefix}) or "",
+    "libdir": get("LIBDIR") or "",
+    "soname": get("INSTSONAME") or "",
+    "free_threaded": bool(get("Py_GIL_DISABLED")),
+    "wheels": get("WHEEL_PKG_DIR") or "",
+}))
+"""
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """An installed CPython: where its parts lie. Never a virtual environment, always its base."""
+
+    executable: str
+    implementation: str
+    version: str
+    release_level: str
+    banner: str
+    prefix: str
+    stdlib: str
+    include: str
+    libdir: str
+    soname: str
+    free_threaded: bool
+    wheels: str
+
+    @property
+    def minor(self) -> str:
+        """`3.11`."""
+        return ".".join(self.version.split(".")[:2])
+
+    @property
+    def abi(self) -> str:
+        """`cp311`, or `cp313t` for a free-threaded build: what `python_abi`'s build names."""
+        return f"cp{self.minor.replace('.', '')}{'t' if self.free_threaded else ''}"
+
+    @property
+    def libpython(self) -> Path | None:
+        """The shared library the executable may need; None when there is none beside it."""
+        if ".so" not in self.soname:
+            return None
+        for folder in (self.libdir, f"{self.prefix}/lib"):
+            library = Path(folder, self.soname)
+            if library.is_file():
+                return library
+        return None
+
+    @property
+    def pip_wheel(self) -> Path | None:
+        """The wheel of pip that came with it: ensurepip's own, or the distribution's."""
+        for folder in (Path(self.stdlib, "ensurepip", "_bundled"), Path(self.wheels or os.devnull)):
+            found = sorted(folder.glob("pip-*.whl"))
+            if found:
+                return found[-1]
+        return None
+
+    def compute_identity(self) -> str:
+        """A short hash that changes when the interpreter does (another version, a rebuild)."""
+        parts = [Path(self.executable), Path(self.stdlib, "os.py"), self.libpython]
+        stamps = [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in parts if p]
+        text = json.dumps([LAYOUT, asdict(self), stamps], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def describe(python: Path | None = None) -> Interpreter:
+    """Ask an interpreter (the running one unless said) what it is; a venv answers for its base.
+
+    Raises ToolFailed when it does not run, TwofoldError when it is not CPython.
+    """
+    command = [str(python or sys.executable), "-I", "-c", DESCRIBE_SCRIPT]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    except OSError as error:
+        raise SubprocessFailed(
+            f"{command[0]} does not run: {error}", "give the path of a Python interpreter"
+        ) from error
+    if done.returncode != 0:
+        raise SubprocessFailed(
+            f"{command[0]} could not say what it is",
+            "give the path of a working Python interpreter",
+            output=done.stderr,
+        )
+    found = Interpreter(**json.loads(done.stdout))
+    if found.implementation != "cpython":
+        raise TwofoldError(
+            f"{command[0]} is {found.implementation}, and only CPython can be repacked",
+            "run twofold with CPython, or use a channel that has a python",
+        )
+    return found

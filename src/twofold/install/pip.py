@@ -1,0 +1,187 @@
+"""Installing into a virtual environment with uv where it is at hand, else with pip."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from twofold.errors import SubprocessFailed, TwofoldError
+from twofold.install.auth import Login
+from twofold.install.sources import PipSources, fetch_links, has_pip, has_project, read_pip_sources
+from twofold.pip_config import find_uv
+
+Installer = Literal["pip", "uv"]
+
+
+@dataclass(frozen=True)
+class PipInstall:
+    """What a virtual environment is to get.
+
+    `requirements` are PEP 508 requirements or paths of wheels. `index` is the simple index
+    that is asked first and alone for what it has; dependencies that it does not have come from
+    the indexes pip is configured with, unless `only_index`. `login` opens a private index.
+    """
+
+    requirements: Sequence[str]
+    index: str = ""
+    login: Login | None = None
+    only_index: bool = False
+    installer: Installer = "pip"
+    python: Path | None = None
+
+
+def install_into_venv(environment: Path, wanted: PipInstall) -> Path:
+    """Install into a virtual environment, made if it is not there; returns its Python.
+
+    Raises ToolFailed with the installer's output when it fails.
+    """
+    python = make_venv(environment.absolute(), wanted.python)
+    if wanted.index:
+        has_project(
+            wanted.index, _get_project_name(wanted.requirements[0]), wanted.login
+        )  # is it there?
+    with make_command(python, wanted) as (command, extra):
+        if command[0] == sys.executable and wanted.index and not wanted.only_index:
+            _refuse_other_indexes(command, extra, wanted)
+        done = _run_installer(command, extra)
+    if done.returncode != 0:
+        output = done.stdout + done.stderr
+        raise SubprocessFailed(
+            f"{wanted.installer} could not install {', '.join(wanted.requirements)}",
+            "check the name and the index; what the index has is listed on its page",
+            output=wanted.login.redact(output) if wanted.login else output,
+        )
+    return python
+
+
+@contextmanager
+def make_command(python: Path, wanted: PipInstall) -> Iterator[tuple[list[str], dict[str, str]]]:
+    """The installer's command line, and the environment variables that go with it; the file that
+    pip reads a login from is there as long as this is entered."""
+    if wanted.installer == "uv" or not has_pip():
+        yield _make_uv_command(python, wanted)
+        return
+    command, extra = _make_pip_command(python, wanted)
+    if wanted.login is None:
+        yield command, extra
+        return
+    with wanted.login.as_netrc(wanted.index) as netrc:
+        yield command, extra | netrc
+
+
+def _run_installer(command: list[str], extra: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, **extra}
+    )
+
+
+def _get_project_name(requirement: str) -> str:
+    """The project a requirement names; a path's file name does for asking an index."""
+    return re.split(r"[\s\[=<>!~;@]", Path(requirement).name, maxsplit=1)[0] or "pip"
+
+
+def _refuse_other_indexes(command: list[str], extra: dict[str, str], wanted: PipInstall) -> None:
+    """Refuse what pip would take from elsewhere although the first index has that name.
+
+    pip treats all indexes alike and takes the highest version: whoever puts a private name
+    with a high version on a public index would be installed (dependency confusion). uv asks
+    the first index alone; for pip its own report of what it would install is read first.
+    """
+    dry = [*command[: -len(wanted.requirements)], "--dry-run", "--ignore-installed"]
+    done = _run_installer([*dry, "--report", "-", *wanted.requirements], extra)
+    if done.returncode != 0:
+        return  # the run itself fails in the same way, and its output is shown
+    base = wanted.index.rstrip("/").removesuffix("/simple")
+    for item in json.loads(done.stdout)["install"]:
+        name, url = item["metadata"]["name"], _strip_user(item["download_info"]["url"])
+        if url.startswith(base + "/") or not has_project(wanted.index, name, wanted.login):
+            continue
+        if unquote(url) not in fetch_links(wanted.index, name, wanted.login):
+            raise TwofoldError(
+                f"pip would take {name} {item['metadata']['version']} from another index although "
+                f"{wanted.index} has that name: another's package may be posing as yours",
+                "use --uv, which asks the first index alone, or pin the version you mean",
+            )
+
+
+def make_venv(environment: Path, python: Path | None = None) -> Path:
+    """The Python of a virtual environment, which is made without pip if it is not there."""
+    inside = find_venv_python(environment)
+    if inside.is_file():
+        return inside
+    if environment.is_dir() and any(environment.iterdir()):
+        raise TwofoldError(
+            f"{environment} is not empty and no virtual environment", "choose another folder"
+        )
+    if python is None:
+        venv.EnvBuilder(with_pip=False, symlinks=os.name != "nt").create(environment)
+    else:
+        _run([str(python), "-m", "venv", "--without-pip", str(environment)])
+    return inside
+
+
+def find_venv_python(environment: Path) -> Path:
+    """Where the Python of a virtual environment is on this platform."""
+    return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SubprocessFailed(
+            f"{command[0]} could not make a virtual environment",
+            "give the path of a working Python interpreter",
+            output=done.stdout + done.stderr,
+        )
+
+
+def _make_pip_command(python: Path, wanted: PipInstall) -> tuple[list[str], dict[str, str]]:
+    """pip of our own environment works on the other one; nothing is installed to get it there."""
+    command = [sys.executable, "-m", "pip", "--python", str(python), "install"]
+    command += ["--disable-pip-version-check", "--quiet", "--no-input"]
+    extra: dict[str, str] = {}
+    if wanted.index:
+        extra["PIP_INDEX_URL"] = wanted.index
+        others = () if wanted.only_index else read_pip_sources().indexes
+        extra["PIP_EXTRA_INDEX_URL"] = " ".join(others)
+        if wanted.only_index:
+            extra["PIP_FIND_LINKS"] = ""
+        host = urlsplit(wanted.index).hostname
+        if wanted.index.startswith("http://") and host:
+            extra["PIP_TRUSTED_HOST"] = host
+    return [*command, *wanted.requirements], extra
+
+
+def _make_uv_command(python: Path, wanted: PipInstall) -> tuple[list[str], dict[str, str]]:
+    """uv asks the first index alone for every name that it has (`first-index`).
+
+    An address with a login goes through the environment: a process list shows arguments.
+    """
+    uv = find_uv()
+    if uv is None:
+        raise TwofoldError("neither pip nor uv is installed here", "pip install pip, or uv")
+    command = [uv, "pip", "install", "--python", str(python), "--quiet"]
+    extra = {"UV_INDEX_STRATEGY": "first-index"}
+    if wanted.index:
+        sources = PipSources((), ()) if wanted.only_index else read_pip_sources()
+        index = wanted.login.add_to_url(wanted.index) if wanted.login else wanted.index
+        addresses = [index, *sources.indexes]
+        extra["UV_INDEX"] = " ".join(addresses[:-1])
+        extra["UV_DEFAULT_INDEX"] = addresses[-1]
+        extra["UV_FIND_LINKS"] = " ".join(sources.find_links)
+    return [*command, *wanted.requirements], {k: v for k, v in extra.items() if v}
+
+
+def _strip_user(address: str) -> str:
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

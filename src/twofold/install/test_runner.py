@@ -1,0 +1,92 @@
+"""Programs run in a throwaway environment, and the program that tries a package there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+#: The longest that a package's import, or its own tests, may take (seconds).
+TIME_LIMIT = 300.0
+
+
+#: Asks an installed distribution for its import packages and entry points, and tries each.
+IMPORT_SCRIPT = r"""
+import importlib, importlib.metadata as metadata, json, os, sys, sysconfig, traceback
+asked = sys.argv[1].lower().replace("_", "-").replace(".", "-")
+def same(dist):
+    name = dist.metadata["Name"] or ""
+    return name.lower().replace("_", "-").replace(".", "-") == asked
+found = [d for d in metadata.distributions() if same(d)]
+steps = []
+def attempt(what, do):
+    try:
+        do()
+        steps.append([what, True, ""])
+    except BaseException:
+        steps.append([what, False, traceback.format_exc()])
+files = sys.argv[2:]
+for dist in found[:1]:
+    files = files or [str(f).replace(os.sep, "/") for f in dist.files or []]
+packages = set()
+for file in files:
+    parts = file.split("/")
+    if parts[0] in ("..", "__pycache__") or parts[0].endswith((".dist-info", ".data")):
+        continue
+    stem = parts[-1].split(".")[0]
+    if len(parts) == 1 and parts[0].endswith((".py", ".so", ".pyd")) and stem.isidentifier():
+        packages.add((stem,))
+    elif parts[-1].startswith("__init__.") and all(p.isidentifier() for p in parts[:-1]):
+        packages.add(tuple(parts[:-1]))
+tops = sorted(p for p in packages if not any(p[:n] in packages for n in range(1, len(p))))
+for top in tops:
+    name = ".".join(top)
+    attempt("import " + name, lambda: importlib.import_module(name))
+def use(point):
+    point.load()
+    if point.group in ("console_scripts", "gui_scripts"):
+        folder = sysconfig.get_path("scripts")
+        names = [point.name, point.name + ".exe", point.name + "-script.py"]
+        if not any(os.path.exists(os.path.join(folder, name)) for name in names):
+            raise FileNotFoundError("no program " + point.name + " in " + folder)
+for dist in found[:1]:
+    for point in sorted(dist.entry_points, key=lambda p: (p.group, p.name)):
+        attempt("entry point " + point.name, lambda: use(point))
+print("\n" + json.dumps(steps))
+"""
+
+
+@dataclass(frozen=True)
+class SmokeStep:
+    """One thing tried; `detail` is why it failed."""
+
+    what: str
+    worked: bool
+    detail: str = ""
+
+
+def run_in_environment(
+    command: list[str], python: Path, prefix: Path | None = None, folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program of the environment, its programs first on PATH, for LIMIT seconds."""
+    scripts = [str(python.parent)] + ([str(prefix / "Scripts")] if prefix else [])
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    environment["PATH"] = os.pathsep.join([*scripts, environment.get("PATH", "")])
+    if prefix is not None:
+        environment |= {"PREFIX": str(prefix), "CONDA_PREFIX": str(prefix)}
+    try:
+        return subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TIME_LIMIT,
+            env=environment,
+            cwd=folder or python.parent,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(
+            command, 1, "", f"it took longer than {TIME_LIMIT:.0f} s"
+        )

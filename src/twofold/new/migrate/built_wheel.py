@@ -1,0 +1,171 @@
+"""A wheel that the project's own backend built -> facts: what only a program could tell."""
+
+from __future__ import annotations
+
+import configparser
+import zipfile
+from collections.abc import Iterable
+from email import message_from_string
+from email.message import Message
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from twofold.new.migrate.facts import CommentedRequirement, Facts
+from twofold.new.migrate.people import find_readme, parse_person, propose_readme
+from twofold.new.migrate.setuptools_settings import propose_entry_points
+from twofold_build.version import read_assigned_version
+
+#: Where what a wheel says is said to come from.
+ORIGIN = "its own backend"
+
+
+def read_wheel(facts: Facts, root: Path, wheel: Path) -> None:
+    """Fill in the [project] keys that could not be read, and which modules are packed."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        info = next(name for name in names if name.endswith(".dist-info/METADATA"))
+        metadata = message_from_string(archive.read(info).decode("utf-8"))
+        points = info.replace("METADATA", "entry_points.txt")
+        text = archive.read(points).decode() if points in names else ""
+    said = _convert_metadata(metadata)
+    for key in [*facts.unread, *(k for k in ("name", "version") if k not in facts.project)]:
+        if key == "urls":
+            facts.project["urls"] = {**said["urls"], **facts.project.get("urls", {})}
+        elif key in facts.project:
+            continue
+        elif key == "version":
+            _propose_version(facts, root, str(said["version"]), names)
+        elif key == "readme":
+            _propose_readme(facts, root, metadata)
+        elif key == "license" and isinstance(said[key], dict):
+            facts.propose_license(said[key]["text"], ORIGIN)
+        elif key != "packages":
+            facts.propose(key, said.get(key), ORIGIN)
+    if "entry-points" in facts.unread:
+        parser = configparser.ConfigParser(delimiters=("=",), interpolation=None)
+        parser.optionxform = str  # type: ignore[assignment,method-assign]
+        parser.read_string(text)
+        propose_entry_points(facts, {g: dict(parser[g]) for g in parser.sections()}, ORIGIN)
+    if "packages" in facts.unread or facts.packages is None:
+        facts.packages = sorted(find_packed_modules(names))
+    facts.unread.clear()
+
+
+def _propose_version(facts: Facts, root: Path, version: str, names: Iterable[str]) -> None:
+    """A version that a module of the project says as `__version__` stays there, and only there."""
+    for name in sorted((n for n in names if n.endswith(".py")), key=lambda n: (n.count("/"), n)):
+        for place in (f"src/{name}", name):
+            file = root / place
+            if file.is_file() and read_assigned_version(file.read_bytes()) == version:
+                facts.propose("version", {"from": "module", "path": place}, ORIGIN)
+                return
+    facts.propose("version", version, ORIGIN)
+
+
+def find_packed_modules(names: Iterable[str]) -> set[str]:
+    """The importable names a wheel brings, dotted below folders without an `__init__.py`."""
+    paths = [PurePosixPath(name) for name in names]
+    inits = {path.parent for path in paths if path.name in ("__init__.py", "__init__.pyi")}
+    found = set()
+    for path in paths:
+        if path.suffix not in (".py", ".pyi") or ".data/" in str(path):
+            continue
+        folders = [p for p in reversed(path.parents) if str(p) != "."]
+        package = next((folder for folder in folders if folder in inits), None)
+        if package is None:
+            package = path.with_suffix("") if not folders else folders[-1]
+        found.add(".".join(package.parts))
+    return found
+
+
+def _propose_readme(facts: Facts, root: Path, metadata: Message) -> None:
+    """The file whose text the description is; where it is put together, the usual file, told."""
+    body = metadata.get_payload()
+    text = body if isinstance(body, str) and body.strip() else str(metadata.get("Description", ""))
+    if not text.strip():
+        return
+    name = find_readme(root, text)
+    if not name:
+        name = find_readme(root)
+        shown = f"the readme is {name} alone now" if name else "no readme is there"
+        facts.drop(facts.unread.get("readme", ORIGIN), "a readme put together by a program", shown)
+    if name:
+        propose_readme(
+            facts, root, [name], ORIGIN, str(metadata.get("Description-Content-Type", ""))
+        )
+
+
+def _convert_metadata(metadata: Message) -> dict[str, Any]:
+    """METADATA in the words of [project]."""
+
+    def one(header: str) -> str:
+        return str(metadata.get(header, "") or "").strip()
+
+    def every(header: str) -> list[str]:
+        return [str(value).strip() for value in metadata.get_all(header, [])]
+
+    urls = dict(_parse_url(line) for line in every("Project-URL"))
+    if one("Home-page"):
+        urls.setdefault("Homepage", one("Home-page"))
+    dependencies, extras = _split_requirements(every("Requires-Dist"))
+    return {
+        "name": one("Name"),
+        "version": one("Version"),
+        "description": one("Summary"),
+        "requires-python": one("Requires-Python"),
+        "license": one("License-Expression")
+        or ({"text": one("License")} if one("License") else None),
+        "authors": _make_people(one("Author"), one("Author-email")),
+        "maintainers": _make_people(one("Maintainer"), one("Maintainer-email")),
+        "keywords": [word.strip() for word in one("Keywords").split(",") if word.strip()],
+        "classifiers": every("Classifier"),
+        "urls": urls,
+        "dependencies": dependencies,
+        "optional-dependencies": extras,
+    }
+
+
+def _parse_url(line: str) -> tuple[str, str]:
+    label, _, address = line.partition(",")
+    return label.strip(), address.strip()
+
+
+def _make_people(names: str, emails: str) -> list[dict[str, str]]:
+    named = [parse_person(part) for part in emails.split(",") if part.strip()]
+    if names and named and all("name" not in one for one in named) and len(named) == 1:
+        return [{"name": names, **named[0]}]
+    return ([{"name": names}] if names else []) + named
+
+
+def _split_requirements(
+    lines: list[str],
+) -> tuple[list[CommentedRequirement], dict[str, list[CommentedRequirement]]]:
+    """Requires-Dist without and with `extra ==`, which PEP 621 says by the table's key."""
+    from packaging.requirements import Requirement as Parsed
+
+    needed: list[CommentedRequirement] = []
+    extras: dict[str, list[CommentedRequirement]] = {}
+    for line in lines:
+        parsed = Parsed(line)
+        marker = str(parsed.marker) if parsed.marker else ""
+        extra, rest = _split_extra(marker)
+        parsed.marker = None
+        plain = str(parsed)
+        text = f"{plain}{' ' if parsed.url else ''}; {rest}" if rest else plain
+        (extras.setdefault(extra, []) if extra else needed).append(
+            CommentedRequirement.with_comment(text)
+        )
+    return needed, extras
+
+
+def _split_extra(marker: str) -> tuple[str, str]:
+    """`python_version < "3.11" and extra == "test"` -> ("test", 'python_version < "3.11"')."""
+    import re
+
+    found = re.search(r"(?:\s+and\s+)?extra == ['\"]([^'\"]+)['\"](?:\s+and\s+)?", marker)
+    if not found:
+        return "", marker
+    rest = f"{marker[: found.start()]} {marker[found.end() :]}".strip()
+    if rest.startswith("(") and rest.endswith(")") and rest.count("(") == 1:
+        rest = rest[1:-1]
+    return found[1], rest

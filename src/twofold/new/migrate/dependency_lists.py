@@ -1,0 +1,201 @@
+"""requirements.txt, environment.yml and a conda recipe: lists of what else is needed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from twofold.errors import BadFile, TwofoldError
+from twofold.names import normalize_name, to_conda_name
+from twofold.new.migrate.facts import CommentedRequirement, Facts
+from twofold.new.migrate.people import parse_person
+from twofold.new.migrate.setuptools_settings import propose_entry_points
+from twofold.new.migrate.version_constraints import convert_conda_version
+from twofold_build import names
+
+#: What a conda environment or recipe holds that is no dependency of a Python project.
+_CONDA_ONLY = frozenset({"pip", "setuptools", "wheel", "python_abi", "conda", "mamba"})
+_SPEC = re.compile(r"(?:[\w.-]+::)?([A-Za-z0-9_][\w.-]*)\s*(?:\[.*\])?\s*(.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeFacts:
+    """What a conda recipe says, as far as init asks: MatchSpecs, about, entry points."""
+
+    name: str = ""
+    version: str = ""
+    run: Sequence[str] = ()
+    entry_points: Sequence[str] = ()
+    about: dict[str, Any] = field(default_factory=dict)
+    maintainers: Sequence[str] = ()
+
+
+def read_requirements(facts: Facts, path: Path, group: str = "") -> None:
+    """requirements.txt: its lines are dependencies when nothing better says them."""
+    found = _read_lines(facts, path, path.name, set())
+    if group:
+        facts.add_to_group(group, found)
+    else:
+        facts.propose("dependencies", found, path.name)
+
+
+def _read_lines(
+    facts: Facts, path: Path, name: str, visited: set[Path]
+) -> list[CommentedRequirement]:
+    found: list[CommentedRequirement] = []
+    if path in visited or not path.is_file():
+        return found
+    visited.add(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadFile("is not UTF-8", "save it as UTF-8", str(path)) from error
+    above = ""
+    for number, line in enumerate(re.sub(r"\\\r?\n", " ", text).splitlines(), 1):
+        where = f"{name}:{number}"
+        plain, _, comment = re.sub(r"(^|\s)#", "\0", line, count=1).partition("\0")
+        plain = plain.strip()
+        if not plain:
+            above = comment.strip() if comment.strip() else ""
+            continue
+        option = re.match(r"(-r|--requirement|-c|--constraint)[ =]*(\S+)", plain)
+        if option and option[1] in ("-r", "--requirement"):
+            found += _read_lines(facts, path.parent / option[2], option[2], visited)
+        elif re.fullmatch(r"(-e|--editable)\s+\.?/?(\[.*\])?", plain) or plain == ".":
+            continue
+        elif plain.startswith("-"):
+            facts.drop(where, plain, "an option of pip, not a dependency")
+        else:
+            bare = re.sub(r"\s--hash[= ]\S+", "", plain).strip()
+            if bare != plain:
+                facts.drop(where, f"the hashes of {bare}", "a lock file's matter")
+            if names.find_requirement_problem(bare):
+                facts.drop(where, bare, "no requirement that a package can have")
+            else:
+                found.append(CommentedRequirement.with_comment(bare, comment or above))
+        above = ""
+    return found
+
+
+def read_environment(facts: Facts, path: Path) -> None:
+    """environment.yml: conda's names become PyPI's; channels and the like are lost."""
+    import yaml
+
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadFile(f"cannot be read: {error}", "mend it first", str(path)) from error
+    if not isinstance(document, dict):
+        raise BadFile("is no environment file", "it holds name, channels, dependencies", str(path))
+    specs, pip = [], []
+    for item in document.pop("dependencies", None) or []:
+        if isinstance(item, dict):
+            pip += [CommentedRequirement.with_comment(str(text)) for text in item.get("pip") or []]
+        else:
+            specs.append(str(item))
+    found = convert_match_specs(facts, specs, path.name)
+    good = [
+        one for one in pip if not one.startswith("-") and not names.find_requirement_problem(one)
+    ]
+    for one in pip:
+        if one not in good and one not in ("-e .", "."):
+            facts.drop(path.name, f"pip: {one}", "no requirement that a package can have")
+    facts.propose("dependencies", [*found, *good], path.name)
+    for key, value in document.items():
+        if key != "name":
+            facts.drop(path.name, f"{key} = {value}", "a matter of the environment")
+
+
+def convert_match_specs(
+    facts: Facts, specs: Sequence[str], where: str
+) -> list[CommentedRequirement]:
+    """MatchSpecs as requirements of PyPI's; `python` becomes requires-python."""
+    found = []
+    for spec in specs:
+        matched = _SPEC.fullmatch(spec.strip())
+        if not matched:
+            facts.drop(where, spec)
+            continue
+        name, rest = matched[1].lower(), re.sub(r"([<>=!~])\s+", r"\1", matched[2])
+        if name in _CONDA_ONLY or name.startswith("_"):
+            continue
+        version, build = _split_spec(rest.strip())
+        try:
+            specifiers = convert_conda_version(version)
+        except TwofoldError as error:
+            facts.drop(where, spec, str(error))
+            specifiers = ""
+        if build:
+            facts.drop(where, f"{spec}: the build '{build}'", "a matter of the environment")
+        if name != "python":
+            found.append(CommentedRequirement.with_comment(f"{find_pypi_name(name)}{specifiers}"))
+        elif specifiers:
+            facts.propose("requires-python", _set_minimum(specifiers), where)
+    return found
+
+
+def _split_spec(text: str) -> tuple[str, str]:
+    """The version and the build of a MatchSpec: `=1.2=py_0`, `>=1.2 py_0`."""
+    if re.match(r"=[^=]", text):
+        version, _, build = text[1:].partition("=")
+        return f"={version}", build
+    version, _, build = text.partition(" ")
+    return version, build.strip()
+
+
+def _set_minimum(specifiers: str) -> str:
+    """An environment has one Python; a package works with that and newer ones."""
+    return re.sub(r"^==([0-9.]+?)(\.\*)?$", r">=\1", specifiers)
+
+
+def find_pypi_name(conda: str) -> str:
+    """The PyPI name of a conda package: the inverse of the table of names, else the same."""
+    for name in (conda, f"py{conda}", f"python-{conda}", conda.removeprefix("python-")):
+        if name != conda and to_conda_name(name) == conda:
+            return name
+    return _invert_names().get(conda, conda)
+
+
+def _invert_names() -> dict[str, str]:
+    """conda-forge's names that differ -> PyPI's."""
+    from importlib.resources import files
+
+    text = files("twofold.names").joinpath("conda_forge.txt").read_text(encoding="utf-8")
+    rows = (line.split(" ") for line in text.splitlines() if line.count(" ") == 2)
+    found: dict[str, str] = {}
+    for pypi, conda, _ in rows:
+        if conda != "=":
+            found.setdefault(conda, pypi)
+    return found
+
+
+def read_conda_recipe(facts: Facts, recipe: RecipeFacts, where: str) -> None:
+    """A conda recipe: what it says of the project, and what it runs with."""
+    about = dict(recipe.about)
+    if recipe.name and normalize_name(recipe.name) != normalize_name(facts.project.get("name", "")):
+        if "name" in facts.project:
+            facts.add_setting("conda.name", recipe.name)
+        facts.propose("name", recipe.name, where) if "name" not in facts.project else None
+    facts.propose("version", recipe.version, where)
+    facts.propose("description", " ".join(str(about.pop("summary", "") or "").split()), where)
+    if "license" not in facts.project:
+        facts.propose_license(str(about.pop("license", "") or ""), where)
+    about.pop("license", None)
+    urls = {}
+    for key, label in (("home", "Homepage"), ("dev_url", "Source"), ("doc_url", "Documentation")):
+        if about.get(key):
+            urls[label] = str(about.pop(key))
+    facts.propose("urls", urls, where)
+    pairs = (line.partition("=") for line in recipe.entry_points)
+    points = {name.strip(): target.strip() for name, _, target in pairs}
+    propose_entry_points(facts, {"console_scripts": points}, where)
+    facts.propose("dependencies", convert_match_specs(facts, recipe.run, where), where)
+    if recipe.maintainers:
+        listed = ", ".join(parse_person(name).get("name", name) for name in recipe.maintainers)
+        facts.drop(where, f"recipe-maintainers: {listed}", "conda-forge's matter")
+    for key, value in about.items():
+        if key not in ("license_family", "description") and value:
+            facts.drop(where, f"about/{key} = {value}")

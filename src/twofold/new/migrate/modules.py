@@ -1,0 +1,135 @@
+"""Which modules the new backend is to pack: said only where it would not find them by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from twofold.new.migrate.facts import Facts
+from twofold.new.source_tree import read_source_tree
+from twofold_build.names import escape_for_filename
+
+
+def settle_modules(facts: Facts, root: Path, takes_all: bool) -> None:
+    """Write [tool.twofold] `modules`, `source` and `wheel.exclude` where they are needed.
+
+    `takes_all`: where no module is named, all that are there are packed (as setuptools does, and
+    as is meant with a folder of modules), not just the one of the project's name.
+    """
+    listed = facts.packages
+    sources = _find_sources(facts, root)
+    if listed:
+        modules = _minimize_modules(root, sources, listed)
+        for name in [m for m in modules if not any(_find_place(root / s, m) for s in sources)]:
+            facts.drop("packages", f"'{name}'", "there is no such module in the tree")
+            modules.remove(name)
+        if any("." in name for name in listed):
+            exclude_unlisted(facts, root, sources, listed)
+    else:
+        modules = _find_modules(facts, root, takes_all)
+    _write_settings(facts, root, modules, sources)
+    _drop_unmatched(facts, root)
+
+
+def _find_modules(facts: Facts, root: Path, takes_all: bool) -> list[str]:
+    """The modules in the tree, where none is named."""
+    code = read_source_tree(root, facts.settings.get("source"))
+    modules = [name for name in code.modules if _is_included(facts, name)]
+    if not takes_all:
+        wanted = escape_for_filename(str(facts.project["name"]))
+        return [name for name in modules if name.lower() == wanted] or modules
+    packages = [name for name in modules if code.modules[name].is_dir()]
+    # setuptools, left to find packages in the root, takes no modules beside them.
+    return packages if facts.packages == [] and packages else modules
+
+
+def _is_included(facts: Facts, name: str) -> bool:
+    """Whether the patterns of find_packages take a package."""
+    included = not facts.find_include or any(fnmatchcase(name, p) for p in facts.find_include)
+    return included and not any(fnmatchcase(name, pattern) for pattern in facts.find_exclude)
+
+
+def _drop_unmatched(facts: Facts, root: Path) -> None:
+    """twofold-build takes an include that matches nothing for a mistake; old backends did not."""
+    for table, key in ((facts.settings, "include"), (facts.settings.get("sdist", {}), "include")):
+        globs = table.get(key, [])
+        kept = [glob for glob in globs if any(map(Path.is_file, root.glob(to_pathlib_glob(glob))))]
+        for glob in globs:
+            if glob not in kept:
+                facts.drop("the files to include", f"'{glob}'", "it matches no file here")
+        if globs:
+            table[key] = kept
+    if facts.settings.get("sdist", {}).get("include") == []:
+        del facts.settings["sdist"]["include"]
+    if facts.settings.get("include") == []:
+        del facts.settings["include"]
+    if facts.settings.get("sdist") == {}:
+        del facts.settings["sdist"]
+
+
+def to_pathlib_glob(glob: str) -> str:
+    """A glob for Path.glob, to which `**` at the end means folders alone."""
+    return f"{glob}/*" if glob.endswith("**") else glob
+
+
+def _find_sources(facts: Facts, root: Path) -> list[str]:
+    said = facts.settings.get("source")
+    if said is not None:
+        return [str(said)]
+    return ["src", ""] if (root / "src").is_dir() else ["", "lib", "source", "python"]
+
+
+def _find_place(base: Path, module: str) -> bool:
+    path = base / module.replace(".", "/")
+    return path.is_dir() or path.with_name(f"{path.name}.py").is_file()
+
+
+def _minimize_modules(root: Path, sources: Sequence[str], listed: Sequence[str]) -> list[str]:
+    """`a`, `a.b`, `a.b.c` are all packed with `a`; below a namespace each is named."""
+    found: dict[str, None] = {}
+    for name in sorted(set(listed)):
+        parts = name.split(".")
+        for length in range(1, len(parts) + 1):
+            path = "/".join(parts[:length])
+            whole = length == len(parts)
+            if whole or any((root / s / path / "__init__.py").exists() for s in sources):
+                found.setdefault(".".join(parts[:length]))
+                break
+    inner = [n for n in found if any(n.startswith(f"{other}.") for other in found)]
+    return [name for name in found if name not in inner]
+
+
+def exclude_unlisted(
+    facts: Facts, root: Path, sources: Sequence[str], listed: Sequence[str]
+) -> None:
+    """A subpackage of a listed one that is not listed itself stays out of the wheel."""
+    for source in sources:
+        for name in listed:
+            folder = root / source / name.replace(".", "/")
+            for init in sorted(folder.glob("*/__init__.py")):
+                data = [*facts.package_data.get(name, ()), *facts.package_data.get("", ())]
+                is_data = any(glob.startswith(f"{init.parent.name}/") for glob in data)
+                if f"{name}.{init.parent.name}" not in listed and not is_data:
+                    path = init.parent.relative_to(root).as_posix()
+                    facts.add_setting("wheel.exclude", [f"{path}/**"])
+
+
+def _write_settings(facts: Facts, root: Path, modules: list[str], sources: Sequence[str]) -> None:
+    found = [s for s in sources if any(_find_place(root / s, module) for module in modules)]
+    source = found[0] if found else ""
+    usual = [""] if not (root / "src").is_dir() else ["src", ""]
+    if source in usual:
+        facts.settings.pop("source", None)
+    else:
+        facts.settings["source"] = source
+    wanted = escape_for_filename(str(facts.project["name"]))
+    if [name.lower() for name in modules] != [wanted]:
+        if modules:
+            facts.settings = {"modules": modules, **facts.settings}
+        else:
+            facts.drop("packages", "no module was found", "name it: [tool.twofold] modules")
+    facts.settings = {
+        key: facts.settings[key]
+        for key in sorted(facts.settings, key=lambda key: isinstance(facts.settings[key], dict))
+    }

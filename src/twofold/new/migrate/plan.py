@@ -1,0 +1,317 @@
+"""The order in which files are believed, and what is asked of the old backend."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from twofold.errors import TwofoldError
+from twofold.new.migrate import bare_code
+from twofold.new.migrate.backend_tables import read_backend_tables
+from twofold.new.migrate.built_wheel import read_wheel
+from twofold.new.migrate.dependency_lists import (
+    RecipeFacts,
+    read_conda_recipe,
+    read_environment,
+    read_requirements,
+)
+from twofold.new.migrate.facts import (
+    CommentedRequirement,
+    DroppedSetting,
+    Facts,
+    merge_tables,
+    settle_license,
+)
+from twofold.new.migrate.flit import read_flit, read_flit_module
+from twofold.new.migrate.manifest_in import read_manifest
+from twofold.new.migrate.modules import settle_modules
+from twofold.new.migrate.poetry import read_poetry
+from twofold.new.migrate.pyproject_writer import KEY_ORDER, render_pyproject
+from twofold.new.migrate.schema import validate
+from twofold.new.migrate.setup_cfg import read_setup_cfg
+from twofold.new.migrate.setup_py import read_setup_py
+from twofold.new.migrate.setuptools_files import SettingsSource
+from twofold.new.migrate.setuptools_settings import read_settings
+from twofold.new.migrate.toml_text import (
+    find_comments,
+    group_tables,
+    list_comments,
+    remove_tables,
+    split_sections,
+)
+from twofold.source_analysis import InstalledDistributions
+from twofold_build.pyproject import read_document
+
+_RECIPES = ("meta.yaml", "recipe/meta.yaml", "conda/meta.yaml", "conda.recipe/meta.yaml")
+_ENVIRONMENTS = ("environment.yml", "environment.yaml")
+_PROJECT = "pyproject.toml [project]"
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationTools:
+    """What adoption cannot do by itself, given by the caller.
+
+    `build_wheel()` builds the project with its own backend and returns the wheel, which stays
+    while adoption runs; None where nothing may be run. `read_recipe` reads a meta.yaml;
+    `environment` knows what is installed.
+    """
+
+    build_wheel: Callable[[], Path] | None = None
+    read_recipe: Callable[[Path], RecipeFacts] | None = None
+    environment: InstalledDistributions = field(default_factory=InstalledDistributions)
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationPlan:
+    """What `twofold init` would write, and what it has to say.
+
+    `sources` are the files that were read; `lost` the settings that were not carried over.
+    `is_bare`: nothing said how to build it, so there is no old way to compare with.
+    """
+
+    path: Path
+    text: str
+    name: str
+    sources: tuple[str, ...]
+    dropped: tuple[DroppedSetting, ...]
+    remarks: tuple[str, ...]
+    is_bare: bool
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """Work in progress: the facts, the old file without what is replaced, the files read."""
+
+    root: Path
+    facts: Facts
+    rest: str = ""
+    sources: list[str] = field(default_factory=list)
+    is_bare: bool = True
+    is_setuptools: bool = False
+
+
+def plan_migration(root: Path, tools: MigrationTools) -> MigrationPlan:
+    """Read what is there and work out the new pyproject.toml; writes nothing.
+
+    Raises TwofoldError when the project is adopted already or holds no Python, BadFile for a
+    file that cannot be read, ToolFailed when its own backend is needed and fails.
+    """
+    found = gather_facts(root, tools)
+    facts = found.facts
+    text = render_pyproject(_finish_version(facts), found.rest)
+    _check_toml(text)
+    return MigrationPlan(
+        root / "pyproject.toml",
+        text,
+        str(facts.project["name"]),
+        tuple(found.sources),
+        tuple(facts.dropped),
+        tuple(facts.remarks),
+        found.is_bare,
+    )
+
+
+def gather_facts(root: Path, tools: MigrationTools) -> _Gathered:
+    """Everything that is known of a project, file by file, and then from its code."""
+    found = read_static_facts(root, tools)
+    if found.is_bare:
+        bare_code.read_bare_code(found.facts, root, tools.environment)
+    else:
+        _read_built_wheel(found, tools)
+    if "name" not in found.facts.project:
+        found.facts.project["name"] = root.resolve().name
+        found.facts.remarks.append("nothing says a name: it is the folder's")
+    settle_license(found.facts)
+    settle_modules(found.facts, root, found.is_bare or found.is_setuptools)
+    return found
+
+
+def _check_toml(text: str) -> None:
+    """What is written must be TOML: else nothing is."""
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise TwofoldError(
+            f"pyproject.toml is written in a way that cannot be changed safely ({error})",
+            "write each table under a [header] of its own, once",
+            "pyproject.toml",
+        ) from error
+
+
+def read_static_facts(root: Path, tools: MigrationTools) -> _Gathered:
+    """What the files about a project say; its code is not asked and nothing is run."""
+    found = _Gathered(root, Facts())
+    document = _read_pyproject(found)
+    _read_setuptools_files(found, document)
+    for name in _RECIPES:
+        if (root / name).is_file() and tools.read_recipe:
+            read_conda_recipe(found.facts, tools.read_recipe(root / name), name)
+            found.sources.append(name)
+            break
+    if found.is_bare:
+        _read_lists(found)
+    return found
+
+
+def _read_pyproject(found: _Gathered) -> dict[str, Any]:
+    """[project] and the tables of backends."""
+    path = found.root / "pyproject.toml"
+    if not path.is_file():
+        return {}
+    text, document = read_document(found.root)
+    validate(document, text)
+    backend = str(document.get("build-system", {}).get("build-backend", ""))
+    if backend == "twofold_build" and "project" in document:
+        raise TwofoldError("the project is adopted already", "build it: twofold build", str(path))
+    found.sources.append("pyproject.toml")
+    facts, project, tool = found.facts, document.get("project", {}), document.get("tool", {})
+    _propose_project(facts, project)
+    done = ["build-system"] if "build-system" in document else []
+    if "poetry" in tool:
+        read_poetry(
+            facts, found.root, tool["poetry"], _make_comment_finder(text, ("tool", "poetry"))
+        )
+        done.append("tool.poetry")
+    if "flit" in tool:
+        read_flit(facts, found.root, tool["flit"])
+        done.append("tool.flit")
+    done += read_backend_tables(facts, found.root, tool)
+    if "twofold" in tool:
+        facts.settings = merge_tables(tool["twofold"], facts.settings)
+        done.append("tool.twofold")
+    dynamic = list(project.get("dynamic", ()))
+    if "flit" in backend:
+        keys = dynamic if project else ["version", "description"]
+        read_flit_module(facts, found.root, keys)
+    found.is_bare = not (project or {"poetry", "setuptools"} & set(tool) or tool.get("flit"))
+    for key in dynamic:
+        facts.mark_unread(key, _PROJECT)
+    found.rest = remove_tables(group_tables(text, "project"), done)
+    _keep_comments(facts, text, found.rest)
+    return document
+
+
+def _propose_project(facts: Facts, project: dict[str, Any]) -> None:
+    for key, value in project.items():
+        if key == "license" and isinstance(value, dict) and "text" in value:
+            facts.propose_license(value["text"], _PROJECT)
+        elif key != "dynamic":
+            facts.project[key] = value
+            facts.origins[key] = _PROJECT
+
+
+def _make_comment_finder(text: str, base: tuple[str, ...]) -> Callable[..., str]:
+    beside = {section.name: find_comments(section)[0] for section in split_sections(text)}
+
+    def comment(*path: str) -> str:
+        return beside.get((*base, *path[:-1]), {}).get(path[-1], "")
+
+    return comment
+
+
+def _keep_comments(facts: Facts, text: str, rest: str) -> None:
+    """Comments of replaced tables that are not beside a requirement go above [project]."""
+    held = {
+        one.comment
+        for listed in (
+            facts.project.get("dependencies", []),
+            *facts.project.get("optional-dependencies", {}).values(),
+            *facts.groups.values(),
+        )
+        for one in listed
+        if isinstance(one, CommentedRequirement) and one.comment
+    }
+    still = list_comments(rest)
+    for comment in list_comments(text):
+        if comment in still:
+            still.remove(comment)
+        elif comment.lstrip("# ").partition(": ")[2] not in held:
+            facts.comments.append(comment)
+
+
+def _read_setuptools_files(found: _Gathered, document: dict[str, Any]) -> None:
+    """setup.cfg and setup.py, unless another backend builds the project."""
+    system = document.get("build-system", {})
+    backend = str(system.get("build-backend", "setuptools"))
+    root, facts = found.root, found.facts
+    if "backend-path" in system and any(
+        r.startswith("setuptools") for r in system.get("requires", ())
+    ):
+        backend = "setuptools"  # one of the project's own, which calls setuptools
+    if not backend.startswith(("setuptools", "pbr")) or "poetry" in document.get("tool", {}):
+        return
+    found.is_setuptools = backend.startswith("setuptools")
+    if (root / "setup.cfg").is_file() and read_setup_cfg(facts, root):
+        found.sources.append("setup.cfg")
+        found.is_bare = False
+    if (root / "setup.py").is_file():
+        found.sources.append("setup.py")
+        found.is_bare = False
+        call = read_setup_py(root / "setup.py")
+        if call is None or not call.is_whole or "pbr" in call.arguments:
+            _mark_all_computed(facts)
+        if call is not None:
+            call.arguments.pop("pbr", None)
+            lines = SettingsSource(facts, root, "setup.py", call.lines, call.comments, call.texts)
+            read_settings(lines, call.arguments)
+    if not found.is_bare and (root / "MANIFEST.in").is_file():
+        read_manifest(facts, root / "MANIFEST.in")
+        found.sources.append("MANIFEST.in")
+
+
+def _mark_all_computed(facts: Facts) -> None:
+    """setup() is called in a way that its arguments cannot be read."""
+    for key in (*KEY_ORDER, "packages"):
+        if key not in ("dynamic", "license-files", "scripts", "gui-scripts"):
+            facts.mark_unread(key, "setup.py")
+
+
+def _read_built_wheel(found: _Gathered, tools: MigrationTools) -> None:
+    """Build a wheel the old way where something is computed; else what is computed is lost."""
+    facts = found.facts
+    for key in ("name", "version"):
+        if key not in facts.project:
+            facts.mark_unread(key, found.sources[-1])
+    if not facts.unread:
+        return
+    if tools.build_wheel is None:
+        for key, where in facts.unread.items():
+            facts.drop(where, key, "computed by a program, which was not run")
+        facts.project.setdefault("version", "0.0.0")
+        return
+    facts.remarks.append(
+        f"computed by a program, so taken from a wheel of its backend's: {', '.join(facts.unread)}"
+    )
+    read_wheel(facts, found.root, tools.build_wheel())
+
+
+def _read_lists(found: _Gathered) -> None:
+    """What a folder without metadata may have: an environment, requirements."""
+    for name in _ENVIRONMENTS:
+        if (found.root / name).is_file():
+            read_environment(found.facts, found.root / name)
+            found.sources.append(name)
+    for name, group in (
+        ("requirements.txt", ""),
+        ("requirements-dev.txt", "dev"),
+        ("dev-requirements.txt", "dev"),
+        ("requirements-test.txt", "test"),
+        ("test-requirements.txt", "test"),
+    ):
+        if (found.root / name).is_file():
+            read_requirements(found.facts, found.root / name, group)
+            found.sources.append(name)
+
+
+def _finish_version(facts: Facts) -> Facts:
+    """The facts with a dynamic version in the words of [tool.twofold.version]."""
+    version = facts.project.get("version")
+    if isinstance(version, dict):
+        del facts.project["version"]
+        facts.project["dynamic"] = ["version"]
+        for key, value in version.items():
+            facts.add_setting(f"version.{key}", value)
+    return facts

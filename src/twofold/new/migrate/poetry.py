@@ -1,0 +1,198 @@
+"""[tool.poetry] -> facts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from twofold.errors import TwofoldError
+from twofold.new.migrate.facts import CommentedRequirement, Facts
+from twofold.new.migrate.people import parse_person, propose_readme
+from twofold.new.migrate.version_constraints import convert_poetry_constraint
+
+_FILE = "pyproject.toml [tool.poetry"
+Comments = Callable[..., str]
+
+
+def read_poetry(facts: Facts, root: Path, table: Mapping[str, Any], comment: Comments) -> None:
+    """Take over every key. `comment(*path)` is the comment beside a key of the table."""
+    left = dict(table)
+    where = f"{_FILE}]"
+    for key in ("name", "version", "description"):
+        facts.propose(key, left.pop(key, None), where)
+    for key in ("authors", "maintainers"):
+        facts.propose(key, [parse_person(text) for text in left.pop(key, ())], where)
+    facts.propose_license(str(left.pop("license", "")), where)
+    readme = left.pop("readme", [])
+    propose_readme(facts, root, [readme] if isinstance(readme, str) else readme, where)
+    facts.propose("keywords", left.pop("keywords", None), where)
+    facts.propose("classifiers", list(left.pop("classifiers", ())), where)
+    _read_urls(facts, left, where)
+    _read_scripts(facts, left, where)
+    _read_files(facts, root, left, where)
+    _read_dependencies(facts, left, comment)
+    facts.remarks.append(
+        "poetry adds classifiers of the Python versions by itself: write those you want to have"
+    )
+    for key in ("package-mode", "requires-poetry"):
+        if left.get(key) in (True, None):
+            left.pop(key, None)
+    for key, value in left.items():
+        facts.drop(where, f"{key} = {value!r}"[:160])
+
+
+def _read_urls(facts: Facts, remaining: dict[str, Any], where: str) -> None:
+    urls = {}
+    for key, label in (
+        ("homepage", "Homepage"),
+        ("repository", "Repository"),
+        ("documentation", "Documentation"),
+    ):
+        if key in remaining:
+            urls[label] = remaining.pop(key)
+    facts.propose("urls", {**urls, **remaining.pop("urls", {})}, where)
+
+
+def _read_scripts(facts: Facts, remaining: dict[str, Any], where: str) -> None:
+    scripts = {}
+    for name, value in remaining.pop("scripts", {}).items():
+        target = value if isinstance(value, str) else value.get("callable", value.get("reference"))
+        if isinstance(value, dict) and value.get("type") == "file":
+            facts.drop(where, f"scripts.{name} is the file {target}", "make it a function")
+            continue
+        if isinstance(value, dict) and value.get("extras"):
+            target = f"{target} [{','.join(value['extras'])}]"
+        scripts[name] = str(target)
+    facts.propose("scripts", scripts, where)
+    facts.propose(
+        "entry-points", {k: dict(v) for k, v in remaining.pop("plugins", {}).items()}, where
+    )
+
+
+def _read_files(facts: Facts, root: Path, remaining: dict[str, Any], where: str) -> None:
+    """`packages`, `include` and `exclude`: what goes into sdist and wheel."""
+    for package in remaining.pop("packages", ()):
+        if package.get("to") or package.get("format") not in (None, "wheel", ["sdist", "wheel"]):
+            if package.get("format") in ("sdist", ["sdist"]):
+                facts.add_setting("sdist.include", [f"{package['include']}/**"])
+                continue
+            facts.drop(where, f"packages: {package}")
+            continue
+        if package.get("from"):
+            facts.add_setting("source", str(package["from"]).strip("/"))
+        module = str(package["include"]).removesuffix("/**/*").removesuffix("/**/*.py").strip("/")
+        facts.packages = [*(facts.packages or []), module.removesuffix(".py").replace("/", ".")]
+    for item in remaining.pop("include", ()):
+        path = str(item if isinstance(item, str) else item["path"])
+        glob = f"{path}/**" if (root / path).is_dir() else path
+        formats = item.get("format") if isinstance(item, dict) else None
+        if formats in (None, "sdist", ["sdist"]):
+            facts.add_setting("sdist.include", [glob])
+        else:
+            facts.add_setting("sdist.include", [glob])
+            facts.drop(where, f"include: {item} also goes into the wheel",
+                       "only what lies in a package, or under wheel.data, does")  # fmt: skip
+    for item in remaining.pop("exclude", ()):
+        path = str(item if isinstance(item, str) else item["path"])
+        facts.add_setting("exclude", [f"{path.strip('/')}/**" if (root / path).is_dir() else path])
+
+
+def _read_dependencies(facts: Facts, remaining: dict[str, Any], comment: Comments) -> None:
+    table = dict(remaining.pop("dependencies", {}))
+    where = f"{_FILE}.dependencies]"
+    python = table.pop("python", None)
+    if isinstance(python, str):
+        try:
+            facts.propose("requires-python", convert_poetry_constraint(python), where)
+        except TwofoldError as error:
+            facts.drop(where, f"python = {python}", str(error))
+    elif python is not None:
+        facts.drop(where, f"python = {python}")
+    named: dict[str, list[CommentedRequirement]] = {}
+    needed: list[CommentedRequirement] = []
+    for name, value in table.items():
+        for spec in value if isinstance(value, list) else [value]:
+            found = _convert_requirement(facts, where, name, spec, comment("dependencies", name))
+            named.setdefault(_normalize(name), []).append(found) if found else None
+            if found and not (isinstance(spec, dict) and spec.get("optional")):
+                needed.append(found)
+    facts.propose("dependencies", needed, where)
+    extras: dict[str, list[CommentedRequirement]] = {}
+    for extra, names in remaining.pop("extras", {}).items():
+        extras[extra] = [one for name in names for one in named.get(_normalize(name), [])]
+    optional = {n for n, v in table.items() if isinstance(v, dict) and v.get("optional")}
+    for name in sorted(optional):
+        if not any(one.name == _normalize(name) for listed in extras.values() for one in listed):
+            facts.drop(where, f"{name} is optional and in no extra")
+    facts.propose("optional-dependencies", {k: v for k, v in extras.items() if v}, where)
+    _read_groups(facts, remaining, comment)
+
+
+def _read_groups(facts: Facts, remaining: dict[str, Any], comment: Comments) -> None:
+    groups = {"dev": remaining.pop("dev-dependencies", {})}
+    paths: dict[str, tuple[str, ...]] = {"dev": ("dev-dependencies",)}
+    for name, group in remaining.pop("group", {}).items():
+        groups[name] = {**groups.get(name, {}), **group.get("dependencies", {})}
+        paths[name] = ("group", name, "dependencies")
+    for name, table in groups.items():
+        where = f"{_FILE}.{'.'.join(paths[name])}]"
+        for package, value in table.items():
+            for spec in value if isinstance(value, list) else [value]:
+                found = _convert_requirement(
+                    facts, where, package, spec, comment(*paths[name], package)
+                )
+                if found:
+                    facts.add_to_group(name, [found])
+
+
+def _normalize(name: str) -> str:
+    return CommentedRequirement.with_comment(name).name
+
+
+def _convert_requirement(
+    facts: Facts, where: str, name: str, spec: Any, comment: str
+) -> CommentedRequirement | None:
+    """One dependency as PEP 508; None (and lost) where that cannot say it."""
+    rule = {"version": spec} if isinstance(spec, str) else dict(spec)
+    known = ("version", "extras", "markers", "python", "platform", "optional")
+    places = [key for key in ("path", "git", "url") if key in rule]
+    for key in (k for k in rule if k not in (*known, *places)):
+        if key not in ("branch", "rev", "tag", "develop", "subdirectory"):
+            facts.drop(where, f"{name}: {key} = {rule[key]!r}")
+    extras = f"[{','.join(rule['extras'])}]" if rule.get("extras") else ""
+    try:
+        version = convert_poetry_constraint(rule.get("version", "*"))
+        markers = _convert_markers(rule)
+    except TwofoldError as error:
+        facts.drop(where, f"{name} = {spec!r}", f"{error}; it is left without a version")
+        version, markers = "", [rule["markers"]] if rule.get("markers") else []
+    text = f"{name}{extras}{version}"
+    if places == ["path"]:
+        facts.drop(where, f"{name} lies at {rule['path']}", "a package names a version")
+    elif places:
+        prefix = "git+" if "git" in rule else ""
+        revision = next((f"@{rule[k]}" for k in ("rev", "tag", "branch") if k in rule), "")
+        text = f"{name}{extras} @ {prefix}{rule[places[0]]}{revision}"
+        markers = [f" {marker}" for marker in markers]
+    joined = " and ".join(f"({m.strip()})" if " or " in m else m.strip() for m in markers)
+    separator = " ; " if places else "; "
+    return CommentedRequirement.with_comment(
+        f"{text}{separator}{joined}" if joined else text, comment
+    )
+
+
+def _convert_markers(rule: Mapping[str, Any]) -> list[str]:
+    """Poetry's own words for markers: `python`, `platform`."""
+    markers = [str(rule["markers"])] if rule.get("markers") else []
+    if rule.get("python"):
+        for clause in convert_poetry_constraint(str(rule["python"])).split(","):
+            found = re.fullmatch(r"(>=|<=|==|!=|<|>)(.+)", clause)
+            if found:
+                short = found[2].count(".") <= 1 or found[2].endswith(".*")
+                name = "python_version" if short else "python_full_version"
+                markers.append(f"{name} {found[1]} '{found[2]}'")
+    if rule.get("platform"):
+        markers.append(f"sys_platform == '{rule['platform']}'")
+    return markers

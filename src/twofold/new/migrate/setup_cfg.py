@@ -1,0 +1,231 @@
+"""setup.cfg and [tool.setuptools]: the declarative settings of setuptools, respelled as
+`setup()`'s.
+
+Sections of other tools (flake8, tool:pytest, ...) are read by those tools from setup.cfg still.
+"""
+
+from __future__ import annotations
+
+import configparser
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from twofold.errors import BadFile
+from twofold.new.migrate.facts import Facts
+from twofold.new.migrate.setup_py import Computed, FileText, FindPackages
+from twofold.new.migrate.setuptools_files import SettingsSource
+from twofold.new.migrate.setuptools_settings import read_settings
+from twofold_build.version import read_assigned_version
+
+#: setup.cfg's [metadata] -> setup()'s, where they differ.
+_METADATA = {
+    "summary": "description",
+    "home-page": "url",
+    "home_page": "url",
+    "classifier": "classifiers",
+    "author-email": "author_email",
+    "maintainer-email": "maintainer_email",
+    "license-file": "license_files",
+    "license_file": "license_files",
+    "requires-python": "python_requires",
+    "description-file": "long_description",
+    "description_file": "long_description",
+    "project-urls": "project_urls",
+}
+_LISTS = frozenset(
+    [
+        "classifiers", "install_requires", "tests_require", "setup_requires", "license_files",
+        "scripts", "py_modules", "keywords", "platforms", "namespace_packages",
+    ]
+)  # fmt: skip
+#: Sections that only setuptools' own commands read.
+_COMMANDS = (
+    "bdist_wheel",
+    "wheel",
+    "egg_info",
+    "sdist",
+    "build_ext",
+    "install",
+    "upload",
+    "build_py",
+)
+
+
+def read_setup_cfg(facts: Facts, root: Path) -> bool:
+    """Take over setup.cfg; False when it says nothing of the project."""
+    path = root / "setup.cfg"
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    try:
+        text = path.read_text(encoding="utf-8")
+        parser.read_string(text)
+    except (configparser.Error, UnicodeDecodeError) as error:
+        raise BadFile(f"cannot be read: {error}", "mend it first", str(path)) from error
+    sections = {name: dict(parser[name]) for name in parser.sections()}
+    arguments = _read_metadata(root, sections.get("metadata", {}))
+    arguments |= _read_options(root, sections)
+    lines = _find_lines(text)
+    for command in _COMMANDS:
+        for key, value in sections.get(command, {}).items():
+            if value.strip() not in ("", "0", "false"):
+                facts.drop(f"setup.cfg [{command}]", f"{key} = {value}", "a command of setuptools")
+    if arguments:
+        read_settings(
+            SettingsSource(facts, root, "setup.cfg", lines, _find_comments(text)), arguments
+        )
+    return bool(arguments)
+
+
+def _find_lines(text: str) -> dict[str, int]:
+    """Key -> its line; spelled as setup()'s."""
+    found: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        key = re.match(r"([a-z_-]+)\s*[=:]", line)
+        if key:
+            found.setdefault(_METADATA.get(key[1], key[1].replace("-", "_")), number)
+    return found
+
+
+def _find_comments(text: str) -> dict[str, str]:
+    """A line's value -> its comment: those at its end, and whole lines above it."""
+    found: dict[str, str] = {}
+    above = ""
+    for line in text.splitlines():
+        stripped = line.strip()
+        if stripped.startswith("#"):
+            above = stripped
+            continue
+        value, _, comment = stripped.partition(" #")
+        if above or comment:
+            found.setdefault(stripped, comment or above)
+        if value:
+            above = ""
+    return found
+
+
+def _read_metadata(root: Path, section: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in section.items():
+        name = _METADATA.get(key, key.replace("-", "_"))
+        if name == "project_urls":
+            found[name] = _split_pairs(value)
+        elif name == "keywords" and "\n" not in value:
+            found[name] = value
+        elif key.replace("-", "_") == "description_file":
+            found[name] = re.split(r"[\s,]+", value.strip())
+        elif value.strip().startswith("file:"):
+            files = [part.strip() for part in value.strip()[5:].split(",") if part.strip()]
+            found[name] = files if name == "long_description" else FileText(files[0])
+        elif value.strip().startswith("attr:"):
+            found[name] = _read_attribute(root, value.strip()[5:].strip())
+        else:
+            found[name] = _split_list(value) if name in _LISTS else value.strip()
+    return found
+
+
+def _read_attribute(root: Path, reference: str) -> Any:
+    """`attr: package.module.__version__`: read from the code, where it is a plain string."""
+    module, _, name = reference.rpartition(".")
+    for base in ("", "src", "lib"):
+        for path in (f"{module.replace('.', '/')}/__init__.py", f"{module.replace('.', '/')}.py"):
+            file = root / base / path
+            if (
+                name == "__version__"
+                and file.is_file()
+                and read_assigned_version(file.read_bytes())
+            ):
+                place = file.relative_to(root).as_posix()
+                return {"from": "module", "path": place}
+    return Computed(f"attr: {reference}")
+
+
+def _read_options(root: Path, sections: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    section = dict(sections.get("options", {}))
+    found: dict[str, Any] = {}
+    packages = section.pop("packages", "").strip()
+    for key, value in section.items():
+        name = key.replace("-", "_")
+        if value.strip().startswith("file:"):
+            found[name] = _read_requirement_file(root, value.strip()[5:].strip())
+        elif name == "package_dir":
+            found[name] = _split_pairs(value)
+        else:
+            found[name] = _split_list(value) if name in _LISTS else value.strip()
+    if packages.startswith(("find:", "find_namespace:")):
+        rule = sections.get("options.packages.find", {})
+        where = rule.get("where", "").strip()
+        exclude, include = (
+            _split_list(rule.get("exclude", "")),
+            _split_list(rule.get("include", "")),
+        )
+        found["packages"] = FindPackages(where.strip("./"), tuple(include), tuple(exclude))
+    elif packages:
+        found["packages"] = _split_list(packages)
+    for key, name in (("extras_require", "extras_require"), ("entry_points", "entry_points")):
+        part = sections.get(f"options.{key}")
+        if part:
+            found[name] = {group: _split_list(value) for group, value in part.items()}
+    for key in ("package_data", "exclude_package_data"):
+        if f"options.{key}" in sections:
+            found[key] = {k: _split_list(v) for k, v in sections[f"options.{key}"].items()}
+    for folder, files in sections.get("options.data_files", {}).items():
+        found.setdefault("data_files", []).append((folder, _split_list(files)))
+    return found
+
+
+def _read_requirement_file(root: Path, name: str) -> Any:
+    path = root / name.partition(",")[0].strip()
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else Computed(name)
+
+
+def _split_list(value: str) -> list[str]:
+    """Lines, or, on one line, words between commas."""
+    lines = value.splitlines() if "\n" in value.strip() else value.split(",")
+    if "\n" not in value.strip() and ("<" in value or ">" in value or ";" in value):
+        lines = value.split(";") if ";" in value and "python" not in value else [value]
+    return [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
+
+
+def _split_pairs(value: str) -> dict[str, str]:
+    pairs = (line.partition("=") for line in value.splitlines() if line.strip())
+    return {key.strip(): held.strip() for key, _, held in pairs}
+
+
+def read_setuptools_table(facts: Facts, root: Path, table: Mapping[str, Any]) -> None:
+    """[tool.setuptools] of pyproject.toml, beside a [project] table."""
+    arguments: dict[str, Any] = {
+        key.replace("-", "_"): value for key, value in table.items() if key != "dynamic"
+    }
+    packages = arguments.get("packages")
+    if isinstance(packages, dict):
+        rules: dict[str, Any] = packages.get("find") or packages.get("find-namespace") or {}
+        where = [rules["where"]] if isinstance(rules.get("where"), str) else rules.get("where")
+        found = (tuple(rules.get("include", ())), tuple(rules.get("exclude", ())))
+        arguments["packages"] = FindPackages(str((where or [""])[0]).strip("./"), *found)
+    for name, rule in table.get("dynamic", {}).items():
+        key = {"readme": "long_description", "dependencies": "install_requires",
+               "optional-dependencies": "extras_require"}.get(name, name)  # fmt: skip
+        arguments[key] = _read_dynamic(root, name, rule)
+    read_settings(
+        SettingsSource(facts, root, "pyproject.toml [tool.setuptools]", {}, {}), arguments
+    )
+
+
+def _read_dynamic(root: Path, name: str, rule: Any) -> Any:
+    if name == "optional-dependencies" and isinstance(rule, dict):
+        return {extra: _read_dynamic(root, extra, inner) for extra, inner in rule.items()}
+    if "attr" in rule:
+        return _read_attribute(root, rule["attr"])
+    files = rule.get("file", [])
+    files = [files] if isinstance(files, str) else list(files)
+    if name == "readme":
+        return files
+    if name == "version" and files:
+        return FileText(files[0])
+    lines: list[str] = []
+    for file in files:
+        if not (root / file).is_file():
+            return Computed(f"file = {files}")
+        lines += (root / file).read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]

@@ -1,0 +1,119 @@
+"""The settings of setuptools that say which files are packed -> [tool.twofold]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from twofold.new.migrate.facts import Facts
+from twofold.new.migrate.setup_py import FindPackages
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsSource:
+    """A file that settings are read from, with what tells the line and comment of each."""
+
+    facts: Facts
+    root: Path
+    file: str
+    lines: Mapping[str, int]
+    comments: Mapping[str, str]
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    def locate(self, key: str) -> str:
+        return f"{self.file}:{self.lines[key]}" if key in self.lines else self.file
+
+
+def _set_packages(source: SettingsSource, value: Any) -> None:
+    """Names, or a find_packages(): what is excluded inside a package stays out of the wheel."""
+    facts = source.facts
+    if isinstance(value, FindPackages):
+        if value.where:
+            facts.add_setting("source", value.where)
+        for pattern in value.exclude:
+            inner = pattern.removesuffix(".*").removeprefix("*.")
+            if "." in inner or pattern.startswith("*."):
+                path = inner.replace(".", "/")
+                facts.add_setting("wheel.exclude", [f"**/{path}/**"])
+        facts.packages = facts.packages or []
+        facts.find_include, facts.find_exclude = value.include, value.exclude
+    elif isinstance(value, list):
+        facts.packages = [*(facts.packages or []), *map(str, value)]
+
+
+def _set_py_modules(source: SettingsSource, value: Any) -> None:
+    source.facts.packages = [*(source.facts.packages or []), *map(str, value)]
+
+
+def _set_package_dir(source: SettingsSource, value: Any) -> None:
+    for package, folder in dict(value).items():
+        if not package:
+            source.facts.add_setting("source", str(folder).strip("./"))
+        elif str(folder).strip("./").replace("/", ".").endswith(package):
+            source.facts.add_setting("source", str(folder).strip("./")[: -len(package)].strip("/"))
+        else:
+            source.facts.drop(
+                source.locate("package_dir"),
+                f"package_dir: '{package}' lies in '{folder}'",
+                "move the folder so that it has the package's name",
+            )
+
+
+def _set_scripts(source: SettingsSource, value: Any) -> None:
+    """Script files: a folder that holds just these becomes the wheel's scripts folder."""
+    paths = [str(path) for path in value]
+    folders = {str(Path(path).parent.as_posix()) for path in paths}
+    folder = folders.pop() if len(folders) == 1 else ""
+    there = {f.name for f in (source.root / folder).iterdir()} if folder not in ("", ".") else set()
+    if there and there == {Path(path).name for path in paths}:
+        source.facts.add_setting("wheel.data.scripts", folder)
+        return
+    source.facts.drop(
+        source.locate("scripts"),
+        f"scripts = {paths}",
+        "put them into a folder of their own and write [tool.twofold.wheel.data] scripts = "
+        '"FOLDER", or make them functions under [project.scripts]',
+    )
+
+
+def _set_exclude_package_data(source: SettingsSource, value: Any) -> None:
+    for package, globs in dict(value).items():
+        folder = "**" if package in ("", "*") else f"**/{package.replace('.', '/')}"
+        source.facts.add_setting("wheel.exclude", [f"{folder}/{glob}" for glob in globs])
+
+
+def _set_package_data(source: SettingsSource, value: Any) -> None:
+    facts = source.facts
+    facts.package_data = {k if k != "*" else "": list(v) for k, v in dict(value).items()}
+    facts.remarks.append(
+        f"{source.file}: every file in a package is packed now, not just those of package_data: "
+        "name what is to stay out in [tool.twofold.wheel] exclude"
+    )
+
+
+def _set_platforms(source: SettingsSource, value: Any) -> None:
+    listed = [value] if isinstance(value, str) else [str(item) for item in value]
+    if [item.lower() for item in listed] != ["any"]:
+        hint = "the wheel's tag says it"
+        source.facts.drop(source.locate("platforms"), f"platforms = {', '.join(listed)}", hint)
+
+
+def _set_license_files(source: SettingsSource, value: Any) -> None:
+    listed = [value] if isinstance(value, str) else list(value)
+    there = [name for name in listed if any(source.root.glob(str(name)))]
+    source.facts.propose("license-files", there, source.locate("license_files"))
+
+
+#: setup()'s key -> what takes it over.
+FILE_HANDLERS: dict[str, Callable[[SettingsSource, Any], None]] = {
+    "packages": _set_packages,
+    "py_modules": _set_py_modules,
+    "package_dir": _set_package_dir,
+    "package_data": _set_package_data,
+    "platforms": _set_platforms,
+    "exclude_package_data": _set_exclude_package_data,
+    "scripts": _set_scripts,
+    "license_files": _set_license_files,
+}

@@ -1,0 +1,243 @@
+"""Two wheels of one project, built the old way and the new way: every difference."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from email import message_from_string
+from email.utils import getaddresses
+from pathlib import Path
+
+from twofold.names import normalize_name
+from twofold.new.migrate.facts import find_license_expression
+
+#: Written by the tool that packs, not by the project.
+_TOOL_FILES = (
+    "RECORD",
+    "WHEEL",
+    "METADATA",
+    "top_level.txt",
+    "zip-safe",
+    "namespace_packages.txt",
+)
+
+
+_SELF = re.compile(r"([A-Za-z0-9._-]+)\[([^\]]+)\]$")
+#: Headers whose usual spelling str.title() does not give.
+_CASES = {"project-url": "Project-URL"}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference. `kind` is 'file', 'content' or a header of METADATA; `old` and `new` are ''
+    where that side has none. `same` says why it says the same in another form, '' if it does not.
+    """
+
+    kind: str
+    old: str
+    new: str
+    same: str = ""
+
+    def __str__(self) -> str:
+        side = "only old: " if not self.new else "only new: " if not self.old else ""
+        shown = side + " -> ".join(_shorten(text) for text in (self.old, self.new) if text)
+        return f"{self.kind}: {shown}" + (f" ({self.same})" if self.same else "")
+
+
+def compare_wheels(old: Path, new: Path) -> list[Difference]:
+    """Files, their content, and METADATA field by field; sorted. Empty when the two are as one."""
+    before, after = _WheelContents(old), _WheelContents(new)
+    found = [Difference("file", name, "") for name in sorted(before.files - after.files)]
+    found += [Difference("file", "", name) for name in sorted(after.files - before.files)]
+    for name in sorted(before.files & after.files):
+        if before.read(name).strip() != after.read(name).strip():
+            found.append(Difference("content", name, name))
+    headers = dict.fromkeys([*before.headers, *after.headers])
+    for header in headers:
+        gone = before.headers.get(header, [])
+        come = after.headers.get(header, [])
+        found += _compare_header(header, gone, come)
+    return [replace(one, same=_explain_same(one, before.headers, after.headers)) for one in found]
+
+
+def _explain_same(one: Difference, old: Headers, new: Headers) -> str:
+    """Why a difference of METADATA says the same in a newer form; '' when it does not."""
+    expression = next(iter(new.get("License-Expression", [])), "")
+    if one.kind in ("Home-Page", "Download-Url", "Project-URL"):
+        if _list_urls(old) == _list_urls(new):
+            return "Project-URL says it (PEP 753)"
+    elif one.kind in ("Author", "Author-Email", "Maintainer", "Maintainer-Email"):
+        role = one.kind.partition("-")[0]
+        if _list_people(old, role) == _list_people(new, role):
+            return f"{role}-Email says both"
+    elif one.kind in ("License", "License-Expression") or one.old.startswith("License ::"):
+        said = next(iter(old.get("License", [])), "")
+        if expression and (
+            not one.old
+            or one.old.startswith("License ::")
+            or find_license_expression(said) == expression
+        ):
+            return "License-Expression says it (PEP 639)"
+    elif one.kind == "Requires-Dist":
+        if _expand_self_extras(old) == _expand_self_extras(new):
+            return "an extra that names the project itself is written out"
+    elif one.kind == "Description-Content-Type" and not one.old:
+        return "from the readme's ending"
+    elif one.kind == "Platform":
+        return "said by the wheel's tag" if one.old.lower() in ("any", "unknown") else ""
+    return ""
+
+
+def _expand_self_extras(headers: Headers) -> set[str]:
+    """Requires-Dist with `name[extra]` of the project itself replaced by what that extra holds."""
+    name = normalize_name(headers["Name"][0])
+    extras: dict[str, list[str]] = {}
+    for line in headers.get("Requires-Dist", []):
+        rest, extra = _split_extra(line)
+        extras.setdefault(extra, []).append(rest)
+
+    def every(extra: str, seen: frozenset[str]) -> Iterator[str]:
+        for line in extras.get(extra, ()) if extra not in seen else ():
+            own = _SELF.match(line)
+            if own and normalize_name(own[1]) == name:
+                for inner in own[2].split(","):
+                    yield from every(inner.strip(), seen | {extra})
+            else:
+                yield line
+
+    return {f"{extra}: {line}" for extra in extras for line in every(extra, frozenset())}
+
+
+def _split_extra(line: str) -> tuple[str, str]:
+    """`x; python_version < '3' and extra == 'a'` -> (`x; python_version < '3'`, `a`)."""
+    found = re.search(r"(?: and|;)? extra == '([^']*)'$", line)
+    return (line[: found.start()], found[1]) if found else (line, "")
+
+
+def _list_urls(headers: Headers) -> set[str]:
+    listed = {value.partition(", ")[2] for value in headers.get("Project-URL", [])}
+    single = {value for key in ("Home-Page", "Download-Url") for value in headers.get(key, [])}
+    return {address.rstrip("/") for address in listed | single}
+
+
+def _list_people(headers: Headers, role: str) -> set[tuple[str, str]]:
+    """(name, address) of each; a name and a single address that stand apart belong together."""
+    names = headers.get(role, [])
+    found = set(getaddresses(headers.get(f"{role}-Email", [])))
+    if len(names) == 1 and len(found) == 1 and not next(iter(found))[0]:
+        return {(names[0], next(iter(found))[1])}
+    return found | {(name, "") for name in names}
+
+
+def _compare_header(header: str, old: Iterable[str], new: Iterable[str]) -> list[Difference]:
+    gone = [value for value in old if value not in list(new)]
+    come = [value for value in new if value not in list(old)]
+    if len(gone) == len(come) == 1:
+        return [Difference(header, gone[0], come[0])]
+    return [Difference(header, value, "") for value in gone] + [
+        Difference(header, "", value) for value in come
+    ]
+
+
+Headers = Mapping[str, list[str]]
+
+
+class _WheelContents:
+    """A wheel's files under names that do not depend on who packed it, and its headers."""
+
+    def __init__(self, path: Path) -> None:
+        self.archive = zipfile.ZipFile(path)
+        self.names: dict[str, str] = {}
+        for name in self.archive.namelist():
+            folder, _, rest = name.partition("/")
+            stem, _, kind = folder.rpartition(".")
+            plain = f"{kind}/{rest}" if kind in ("dist-info", "data") and stem else name
+            last = name.rpartition("/")[2]
+            if name.endswith("/") or (kind == "dist-info" and last in _TOOL_FILES):
+                continue
+            if kind == "dist-info" and _is_license_file(rest):
+                # Licences lie in dist-info/licenses/ since PEP 639, in dist-info/ before.
+                plain = f"dist-info/licenses/{rest.removeprefix('licenses/')}"
+            if plain != "dist-info/entry_points.txt" or b"=" in self.archive.read(name):
+                self.names[plain] = name
+        self.files = set(self.names)
+        self.headers = self._read_headers()
+
+    def read(self, plain: str) -> bytes:
+        data = self.archive.read(self.names[plain]).replace(b"\r\n", b"\n")
+        if plain == "dist-info/entry_points.txt":
+            lines = [b"".join(line.split()) for line in data.splitlines() if line.strip()]
+            return b"\n".join(_sort_sections(lines))
+        return data
+
+    def _read_headers(self) -> dict[str, list[str]]:
+        info = next(n for n in self.archive.namelist() if n.endswith(".dist-info/METADATA"))
+        message = message_from_string(self.archive.read(info).decode("utf-8"))
+        found: dict[str, list[str]] = {}
+        for key, value in message.items():
+            header = _CASES.get(key.lower(), key.title())
+            if header not in ("Metadata-Version", "License-File", "Dynamic", "Import-Name"):
+                found.setdefault(header, []).append(_normalize_value(header, str(value)))
+        body = message.get_payload()
+        if isinstance(body, str) and body.strip():
+            found["Description"] = [" ".join(body.split())]
+        elif "Description" in found:
+            found["Description"] = [" ".join(found["Description"][0].split())]
+        return found
+
+
+def _is_license_file(rest: str) -> bool:
+    name = rest.rpartition("/")[2].lower()
+    return rest.startswith("licenses/") or name.startswith(("licen", "copying", "notice", "author"))
+
+
+def _sort_sections(lines: list[bytes]) -> list[bytes]:
+    """The lines of an ini file in an order that does not depend on who wrote it."""
+    sections: dict[bytes, list[bytes]] = {}
+    name = b""
+    for line in lines:
+        if line.startswith(b"["):
+            name = line
+        else:
+            sections.setdefault(name, []).append(line)
+    return [line for name in sorted(sections) for line in (name, *sorted(sections[name]))]
+
+
+def _normalize_value(header: str, value: str) -> str:
+    """A header's value in one spelling: requirements parsed, lists in order, addresses alike."""
+    value = " ".join(value.split())
+    if header == "Requires-Dist":
+        from packaging.requirements import InvalidRequirement, Requirement
+        from packaging.utils import canonicalize_name
+
+        try:
+            parsed = Requirement(value)
+        except InvalidRequirement:
+            return value
+        parsed.name = canonicalize_name(parsed.name)
+        text = str(parsed).replace('"', "'")
+        plain, separator, marker = text.partition(";")
+        if " or " not in marker:
+            clauses = marker.replace("(", "").replace(")", "").split(" and ")
+            clauses = sorted((c.strip() for c in clauses), key=lambda c: (c.startswith("extra"), c))
+            marker = f" {' and '.join(clauses)}" if separator else ""
+        return f"{plain}{separator}{marker}"
+    if header == "Requires-Python":
+        return ",".join(sorted("".join(part.split()) for part in value.split(",")))
+    if header == "Keywords":
+        parts = value.split(",") if "," in value else value.split()
+        return ",".join(sorted(part.strip() for part in parts))
+    if header == "Project-URL":
+        label, _, address = value.partition(",")
+        return f"{label.strip()}, {address.strip()}"
+    if header == "Description-Content-Type":
+        return value.partition(";")[0]
+    if header == "Provides-Extra":
+        return value.lower().replace("_", "-").replace(".", "-")
+    return value
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= 150 else f"{text[:147]}..."

@@ -1,0 +1,151 @@
+"""The Python code of a folder, be it a project or not: its modules, and what they import."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from twofold.source_analysis import Import, is_stdlib, module_imports
+
+#: Folders that hold no code that is shipped.
+IGNORED_FOLDERS = frozenset(
+    [
+        "benchmark", "benchmarks", "build", "ci", "demo", "demos", "dist", "doc", "docs", "env",
+        "example", "examples", "node_modules", "notebooks", "scripts", "site-packages", "tools",
+        "venv",
+    ]
+)  # fmt: skip
+TEST_FOLDERS = frozenset({"test", "tests", "testing"})
+#: Files that tools read, not modules of the project.
+_TOOL_FILES = frozenset({"setup", "conftest", "noxfile", "tasks", "fabfile", "conf", "dodo"})
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTree:
+    """What a folder holds. Paths are below `root`.
+
+    `source` is the folder that imports start from ('src', or '' for the root itself).
+    `modules`: importable top-level name (dotted in a namespace) -> its file, or its folder.
+    """
+
+    root: Path
+    source: str
+    modules: dict[str, Path]
+
+    def list_files(self) -> list[Path]:
+        """Every Python file of the modules, without tests inside them, sorted."""
+        return [f for f in self._list_all() if not _is_test(f.relative_to(self.root))]
+
+    def list_test_files(self) -> list[Path]:
+        """Tests, inside the modules and beside them, sorted."""
+        beside = [
+            path
+            for folder in sorted(self.root.iterdir())
+            if folder.name in TEST_FOLDERS and folder.is_dir()
+            for path in sorted(folder.rglob("*.py"))
+        ]
+        single = [p for p in sorted(self.root.glob("*.py")) if _is_test(Path(p.name))]
+        inside = [f for f in self._list_all() if _is_test(f.relative_to(self.root))]
+        own = (path for path in (*inside, *beside, *single) if not self._is_in_sample_project(path))
+        return list(dict.fromkeys(own))
+
+    def _is_in_sample_project(self, path: Path) -> bool:
+        """Whether a file lies in a project of its own below this one, as samples of tests do."""
+        folders = path.relative_to(self.root).parents
+        return any(
+            (self.root / folder / name).exists()
+            for folder in folders
+            if folder != Path()
+            for name in ("pyproject.toml", "setup.py")
+        )
+
+    def _list_all(self) -> list[Path]:
+        found: list[Path] = []
+        for path in self.modules.values():
+            found += sorted(path.rglob("*.py")) if path.is_dir() else [path]
+        return [f for f in found if f.suffix == ".py"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportUse:
+    """An import of something outside, with the file it stands in."""
+
+    found: Import
+    path: Path
+    is_test: bool
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether the module cannot be imported without it."""
+        return not (self.found.is_optional or self.found.is_typing_only or self.found.is_deferred)
+
+
+def read_source_tree(root: Path, declared: str | None = None) -> SourceTree:
+    """Find the modules of a folder: in `said`, in `src` when it is there, else in the folder."""
+    if declared is not None and (root / declared).is_dir():
+        return SourceTree(root, declared, dict(_find_modules(root / declared)))
+    source = "src" if (root / "src").is_dir() and not (root / "src/__init__.py").exists() else ""
+    modules = dict(_find_modules(root / source if source else root))
+    if not modules and source:
+        source, modules = "", dict(_find_modules(root))
+    return SourceTree(root, source, modules)
+
+
+def _find_modules(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(folder.iterdir()):
+        name = path.name.removesuffix(".py")
+        if name.lower() in IGNORED_FOLDERS | TEST_FOLDERS | _TOOL_FILES or name.startswith(
+            (".", "__")
+        ):
+            continue
+        if path.is_dir() and path.name.isidentifier():
+            if (path / "__init__.py").exists():
+                yield path.name, path
+            elif not is_project(path):
+                # PEP 420: a namespace, whose packages are the modules.
+                yield from (
+                    (f"{path.name}.{inner}", where)
+                    for inner, where in _find_modules(path)
+                    if where.is_dir()
+                )
+        elif path.suffix == ".py" and name.isidentifier() and not _is_test(Path(path.name)):
+            yield name, path
+
+
+def is_project(folder: Path) -> bool:
+    """Whether a folder is a project of its own, as those of a monorepo are."""
+    return any((folder / name).is_file() for name in ("pyproject.toml", "setup.py", "setup.cfg"))
+
+
+def _is_test(path: Path) -> bool:
+    stem = path.stem
+    return (
+        bool(TEST_FOLDERS & set(path.parts[:-1]))
+        or stem.startswith("test_")
+        or stem.endswith("_test")
+        or stem == "conftest"
+    )
+
+
+def find_uses(code: SourceTree) -> list[ImportUse]:
+    """Every import of something that is neither the folder's own nor the standard library's.
+
+    Raises BadFile for a file with a syntax error.
+    """
+    found = []
+    tests = code.list_test_files()
+    helpers = {path.stem for path in tests} | {path.parent.name for path in tests}
+    for is_test, files in ((False, code.list_files()), (True, tests)):
+        for path in files:
+            for one in module_imports(path):
+                if one.level or is_stdlib(one.module) or (is_test and one.top in helpers):
+                    continue
+                if not _is_own(one.module, code) and not (is_test and one.top in TEST_FOLDERS):
+                    found.append(ImportUse(one, path, is_test))
+    return found
+
+
+def _is_own(module: str, code: SourceTree) -> bool:
+    return any(module == own or module.startswith(f"{own}.") or own.startswith(f"{module}.")
+               for own in code.modules)  # fmt: skip

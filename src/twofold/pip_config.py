@@ -1,0 +1,103 @@
+"""Makes uv look where pip is configured to look, when uv has no configuration of its own.
+
+Whoever has told pip of a mirror, a proxy index or a folder of wheels has told the tools of Python;
+uv alone does not read it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+_UV_VARIABLES = (
+    "UV_DEFAULT_INDEX",
+    "UV_INDEX",
+    "UV_INDEX_URL",
+    "UV_EXTRA_INDEX_URL",
+    "UV_FIND_LINKS",
+    "UV_CONFIG_FILE",
+    "UV_NO_INDEX",
+)
+
+
+def find_uv() -> str | None:
+    """uv beside our own Python, or on PATH."""
+    beside = Path(sys.executable).with_name("uv.exe" if os.name == "nt" else "uv")
+    return str(beside) if beside.is_file() else shutil.which("uv")
+
+
+def get_uv_index_options(project: Path) -> list[str]:
+    """Options for uv's pip commands: pip's indexes, or nothing where uv has its own."""
+    if _uv_is_configured(project):
+        return []
+    settings = read_pip_settings()
+    options: list[str] = []
+    if settings.get("index-url"):
+        options += ["--default-index", settings["index-url"]]
+    for address in settings.get("extra-index-url", "").split():
+        options += ["--index", address]
+    for place in settings.get("find-links", "").split():
+        options += ["--find-links", place]
+    if settings.get("no-index", "").lower() in ("1", "true", "yes", "on"):
+        options.append("--no-index")
+    if len(options) > 2:
+        # pip takes the best version of all its indexes, and uv only the first that has the name.
+        options += ["--index-strategy", "unsafe-best-match"]
+    return options
+
+
+def get_uv_certificates() -> dict[str, str]:
+    """The variable that makes uv trust what pip's `cert` names, where nothing else says."""
+    if "SSL_CERT_FILE" in os.environ:
+        return {}
+    certificates = read_pip_settings().get("cert")
+    return {"SSL_CERT_FILE": certificates} if certificates else {}
+
+
+def read_pip_settings() -> dict[str, str]:
+    """pip's own view of its configuration files and variables; the nearest place wins."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    settings: dict[str, str] = {}
+    for line in done.stdout.splitlines():
+        place, _, value = line.partition("=")
+        section, _, key = place.partition(".")
+        if section in ("global", "install", ":env:"):
+            text = value.strip().strip("'\"").replace("\\n", " ")
+            both = key == "find-links" and key in settings
+            settings[key] = f"{settings[key]} {text}" if both else text
+    return settings
+
+
+def _uv_is_configured(project: Path) -> bool:
+    if any(name in os.environ for name in _UV_VARIABLES):
+        return True
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    places = [home / "uv" / "uv.toml", Path("/etc/uv/uv.toml"), project / "uv.toml"]
+    if os.name == "nt":
+        places.append(Path(os.environ.get("APPDATA", "")) / "uv" / "uv.toml")
+    if any(_has_index(_read_table(place)) for place in places):
+        return True
+    tool = _read_table(project / "pyproject.toml").get("tool", {})
+    return isinstance(tool, dict) and _has_index(tool.get("uv", {}))
+
+
+def _read_table(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return {}
+
+
+def _has_index(table: object) -> bool:
+    keys = {"index", "index-url", "extra-index-url", "find-links", "no-index"}
+    return isinstance(table, dict) and bool(keys & (set(table) | set(table.get("pip", {}) or {})))

@@ -1,0 +1,227 @@
+"""The user's configuration: `config.toml` with the places one publishes to, by name.
+
+    [targets.lab]
+    url = "https://packages.example.org/main"
+    kind = "registry"
+
+The file is `$TWOFOLD_CONFIG_DIR/config.toml`, else in the platform's folder for configuration.
+Tokens belong in the keyring (`twofold login`); where there is none they may stand here, in a
+file that nobody else can read.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import stat
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+import tomlkit.exceptions
+
+from twofold.errors import Problem, ProjectErrors, TwofoldError
+from twofold.publish.addresses import SplitUrl, split_login
+from twofold.publish.secret import Secret
+
+#: Kinds of target: what they speak.
+KINDS = (
+    "registry",
+    "legacy",
+    "pypi",
+    "anaconda",
+    "prefix",
+    "quetz",
+    "artifactory",
+    "folder",
+    "s3",
+)
+
+STRINGS = {
+    "url",
+    "kind",
+    "index",
+    "public-url",
+    "user",
+    "token",
+    "token-env",
+    "owner",
+    "channel",
+    "ca",
+}
+LISTS = {"files", "labels"}
+FLAGS = {"verify"}
+KEYS = STRINGS | LISTS | FLAGS
+
+
+@dataclass(frozen=True)
+class TargetSettings:
+    """One `[targets.NAME]` table, or what an address on the command line stands for.
+
+    `index` is the simple index to look into when `url` only takes uploads, `public_url` where
+    clients read what is written elsewhere (a bucket); `reader` is the login that stood in one of
+    these two. `files` are the kinds of file to send there
+    (`wheel`, `sdist`, `conda`, `tar.bz2`); empty means what the target is for. `labels` are
+    Anaconda.org's. `token_source` says where `token` was written, for messages. `verify` is
+    False where files are not fetched back.
+    """
+
+    name: str
+    url: str
+    kind: str = "registry"
+    index: str = ""
+    user: str = ""
+    token: Secret | None = field(default=None, repr=False)
+    token_source: str = "the configuration"
+    token_env: str = ""
+    owner: str = ""
+    channel: str = ""
+    ca: str = ""
+    files: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    public_url: str = ""
+    read_login: SplitUrl | None = field(default=None, repr=False)
+    verify: bool = True
+
+
+def get_config_folder() -> Path:
+    """`TWOFOLD_CONFIG_DIR`, else `twofold` in the platform's folder for configuration."""
+    said = os.environ.get("TWOFOLD_CONFIG_DIR")
+    if said:
+        return Path(said)
+    if sys.platform == "win32":
+        base = os.environ.get("APPDATA") or str(Path.home() / "AppData" / "Roaming")
+        return Path(base, "twofold")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "twofold"
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config", "twofold")
+
+
+def get_config_file() -> Path:
+    return get_config_folder() / "config.toml"
+
+
+def read_targets(file: Path | None = None) -> dict[str, TargetSettings]:
+    """Every target of the configuration by name; none when there is no file.
+
+    Raises ProjectErrors with every mistake in the file, and TwofoldError when it holds tokens
+    and others can read it.
+    """
+    path = file or get_config_file()
+    if not path.is_file():
+        return {}
+    tables = _parse_toml(path).get("targets", {})
+    problems: list[Problem] = []
+    if not isinstance(tables, dict):
+        raise TwofoldError("[targets] must be a table", "write [targets.NAME] tables", str(path))
+    targets = {}
+    for name, table in tables.items():
+        where = f"{path}: [targets.{name}]"
+        mistakes = _find_mistakes(table, where)
+        problems += mistakes
+        if not mistakes:
+            targets[name] = _make_settings(name, table)
+    if problems:
+        raise ProjectErrors(problems)
+    if any(target.token or target.read_login for target in targets.values()):
+        _require_private(path)
+    return targets
+
+
+def _parse_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomlkit.parse(path.read_text("utf-8")).unwrap()
+    except (tomlkit.exceptions.ParseError, UnicodeDecodeError) as error:
+        raise TwofoldError(f"it is no TOML: {error}", "mend or remove it", str(path)) from error
+
+
+def _find_mistakes(table: Any, where: str) -> list[Problem]:
+    if not isinstance(table, dict):
+        return [Problem("must be a table", "write it as [targets.NAME] with keys below", where)]
+    problems = []
+    for key, value in table.items():
+        if key not in KEYS:
+            close = difflib.get_close_matches(key, KEYS, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else "see the reference of configuration"
+            problems.append(Problem(f"unknown key '{key}'", hint, where))
+        elif key in LISTS and not (
+            isinstance(value, list) and all(isinstance(v, str) for v in value)
+        ):
+            problems.append(Problem(f"'{key}' must be a list of strings", "", where))
+        elif key in STRINGS and not isinstance(value, str):
+            problems.append(Problem(f"'{key}' must be a string", "", where))
+        elif key in FLAGS and not isinstance(value, bool):
+            problems.append(Problem(f"'{key}' must be true or false", "", where))
+    if table.get("kind", "registry") not in KINDS:
+        problems.append(
+            Problem(f"unknown kind '{table['kind']}'", f"one of {', '.join(KINDS)}", where)
+        )
+    if "url" not in table and table.get("kind") not in ("pypi", "anaconda"):
+        problems.append(Problem("'url' is missing", 'add url = "https://host/channel"', where))
+    return problems
+
+
+def _make_settings(name: str, table: dict[str, Any]) -> TargetSettings:
+    strings = {k.replace("-", "_"): v for k, v in table.items() if k in STRINGS - {"token", "url"}}
+    bare = split_login(table.get("url", ""))
+    if bare.user:
+        strings.setdefault("user", bare.user)
+    index, public = (split_login(table.get(key, "")) for key in ("index", "public-url"))
+    strings |= {"index": index.url, "public_url": public.url}
+    if strings.get("ca"):
+        strings["ca"] = str(Path(strings["ca"]).expanduser())
+    return TargetSettings(
+        name=name,
+        url=bare.url,
+        read_login=next((found for found in (public, index) if found.secret), None),
+        token=Secret(table["token"]) if table.get("token") else bare.secret,
+        files=tuple(table.get("files", ())),
+        labels=tuple(table.get("labels", ())),
+        verify=table.get("verify", True),
+        **strings,
+    )
+
+
+def _require_private(path: Path) -> None:
+    """A file with tokens that others can read is an error, as for ssh's keys."""
+    if os.name != "posix":
+        return
+    mode = path.stat().st_mode
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise TwofoldError(
+            f"it holds a token and others can read it (mode {stat.S_IMODE(mode):o})",
+            f"chmod 600 {path}",
+            str(path),
+        )
+
+
+def write_token(name: str, settings: TargetSettings, token: Secret | None, user: str) -> Path:
+    """Put a target's token into the configuration (or take it out), the file private.
+
+    Comments and everything else in the file stay. A target that has no table gets one, with
+    what is needed to find it by that name.
+    """
+    path = get_config_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = path.read_text("utf-8") if path.is_file() else ""
+    document = tomlkit.parse(text)
+    targets = document.setdefault("targets", tomlkit.table(is_super_table=True))
+    if name not in targets:
+        kept = ("kind", "index", "owner", "channel")
+        wanted = {key: getattr(settings, key) for key in kept}
+        targets[name] = {"url": settings.url, **{k: v for k, v in wanted.items() if v}}
+    table = targets[name]
+    if token is None:
+        table.pop("token", None)
+    else:
+        table["token"] = token.reveal()
+    if user:
+        table["user"] = user
+    unfinished = path.with_name(path.name + ".part")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
+        stream.write(tomlkit.dumps(document))
+    unfinished.replace(path)
+    return path

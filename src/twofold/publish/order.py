@@ -1,0 +1,117 @@
+"""A publication from end to end: which files, where to, checked, planned, and then carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+
+from twofold.check import Finding, check_files
+from twofold.errors import Problem, ProjectErrors, UsageError
+from twofold.publish.config import TargetSettings
+from twofold.publish.connect import open_targets
+from twofold.publish.failures import RetryPolicy
+from twofold.publish.files import ReleaseFile, find_release_files
+from twofold.publish.journal import JOURNAL_NAME, Journal
+from twofold.publish.plan import Plan, Step, make_plan, weigh_findings
+from twofold.publish.project import load_check_settings, read_publish_table
+from twofold.publish.resolve import get_default_targets, resolve_targets
+from twofold.publish.run import EventHandler, carry_out
+from twofold.publish.targets.protocol import Target
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked for: `files` (none: the last build's), `targets` as the user wrote them.
+
+    `ignore` are codes of checks (TF408) whose findings do not stop the publication, beside those
+    the project names itself. `named` says that the user named the files: then a target gets
+    every kind it takes, not only those it is for.
+    """
+
+    files: Sequence[Path] = ()
+    targets: Sequence[str] = ()
+    project: Path = field(default_factory=Path.cwd)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
+    ignore: Sequence[str] = ()
+    named: bool = True
+
+
+@dataclass
+class Publication:
+    """Open targets, the files and the plan; use it in a `with` so that connections are closed.
+
+    The errors among `findings` are those that stop it.
+    """
+
+    files: list[ReleaseFile]
+    targets: list[Target]
+    journal: Journal
+    plan: Plan
+    retry_policy: RetryPolicy
+    findings: list[Finding]
+
+    def carry_out(self, report: EventHandler) -> list[Step]:
+        """Do what the plan says; returns the uploads. See `run.carry_out` for what is raised."""
+        self.require_accepted()
+        return carry_out(self.plan, self.journal, self.retry_policy, report)
+
+    def require_accepted(self) -> None:
+        """Raise ProjectErrors when a check or a target says no to any file: nothing is sent."""
+        found = [
+            Problem(f"{finding.message} ({finding.code})", finding.hint, finding.where)
+            for finding in self.findings
+            if finding.is_error
+        ]
+        if found or self.plan.problems:
+            raise ProjectErrors([*found, *self.plan.problems])
+
+    def close(self) -> None:
+        for target in self.targets:
+            target.close()
+
+    def __enter__(self) -> Publication:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def choose_targets(order: Order) -> list[TargetSettings]:
+    """Where the order goes: the targets named, else the project's, else twine's environment's.
+
+    Nobody is asked anything yet. Raises UsageError where there is no target.
+    """
+    table = read_publish_table(order.project)
+    words = list(order.targets) or list(table.to) or get_default_targets()
+    if not words:
+        raise UsageError("no target to publish to", "add --to TARGET: a name or an address")
+    found = resolve_targets(words)
+    return found if table.verify else [replace(settings, verify=False) for settings in found]
+
+
+def prepare(order: Order) -> Publication:
+    """Find and check the files, open the targets, ask them, make the plan. Nothing is sent."""
+    settings = choose_targets(order)
+    files = find_release_files(order.files, order.project)
+    settled = load_check_settings(order.project)
+    ignore = {*order.ignore, *settled.ignore}
+    findings = check_files([file.artifact.path for file in files], ignore, settled.allow)
+    journal = Journal(files[0].artifact.path.parent / JOURNAL_NAME)
+    targets = open_targets(settings, order.retry_policy)
+    try:
+        named = order.named and bool(order.files)
+        plan = make_plan(files, targets, journal, findings, named=named)
+    except BaseException:
+        for target in targets:
+            target.close()
+        raise
+    return Publication(
+        files, targets, journal, plan, order.retry_policy, weigh_findings(findings, plan)
+    )

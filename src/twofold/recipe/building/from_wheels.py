@@ -1,0 +1,217 @@
+"""What is built of a recipe's readings: directly from wheels, or in a host where that is needed.
+
+All packages are described before the first is written, so that a mistake in one, or two that would
+be the same file, leave nothing behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from twofold.conda_metadata import CondaPackage
+from twofold.errors import Problem, ProjectErrors
+from twofold.formats.wheel import WheelFile
+from twofold.recipe.building.build_method import (
+    BuildMethod,
+    OutputBuild,
+    find_exporting_host,
+    find_project_folder,
+)
+from twofold.recipe.building.merge_wheel import make_empty_package, merge_recipe_and_wheel
+from twofold.recipe.building.package_files import write_empty, write_package
+from twofold.recipe.building.sources import fetch_sources
+from twofold.recipe.building.variations import BuildStep, Variation, make_fingerprint
+from twofold.recipe.building.with_rattler import build_as_v1
+from twofold.recipe.model import Output, Recipe
+from twofold.recipe.request import RecipeRequest
+from twofold.recipe.write.draft import read_conda_options
+
+
+class _PlannedPackage(NamedTuple):
+    """A package to be written, of a wheel or of nothing."""
+
+    package: CondaPackage
+    wheel: Path | None
+    where: str
+
+
+class _HostBuild(NamedTuple):
+    """A reading to be built in a host."""
+
+    step: BuildStep
+    source: Path | None
+
+
+class BuildQueue:
+    """Collects what is to be built of each reading, then builds it.
+
+    Sources are fetched once, and a project is built once, for all readings that agree on them.
+    """
+
+    def __init__(self, out: Path, request: RecipeRequest, work: Path) -> None:
+        self._out = out
+        self._request = request
+        self._work = work
+        self._sources: dict[str, Path] = {}
+        self._wheels: dict[Path, Path] = {}
+        self._known: dict[str, CondaPackage] = {}
+        self._siblings: dict[str, CondaPackage] = {}
+        self._planned: list[_PlannedPackage | _HostBuild] = []
+
+    def add(self, step: BuildStep, chosen: Sequence[OutputBuild]) -> None:
+        """Describe the packages of one reading. Raises TwofoldError."""
+        recipe = step.recipe
+        source = self._fetch_source(recipe)
+        why = ""
+        if chosen[0].method is not BuildMethod.HOST:
+            mine = {id(recipe.outputs[place]) for place in step.built}
+            self._build_wheels(recipe, source, [one for one in chosen if id(one.output) in mine])
+            why = self._find_host_reason(step, source, chosen)
+        if why:
+            self._request.report(f"{recipe.path.name}: the project holds compiled code, and {why}")
+        if why or chosen[0].method is BuildMethod.HOST:
+            self._planned.append(_HostBuild(step, source))
+            return
+        for one in _sort_by_pins(recipe, chosen):
+            self._plan_output(step, one, source)
+
+    def build_all(self) -> list[Path]:
+        """Write everything; returns the files. Raises TwofoldError."""
+        self._check_unique_files()
+        written: list[Path] = []
+        for number, one in enumerate(self._planned):
+            if isinstance(one, _HostBuild):
+                folder = self._work / f"host-{number}"
+                written += build_as_v1(one.step, one.source, self._out, self._request, folder)
+            elif one.wheel is None:
+                for kind in self._request.kinds:
+                    written.append(write_empty(one.package, self._out, kind))
+            else:
+                with WheelFile(one.wheel) as wheel:
+                    for kind in self._request.kinds:
+                        written.append(write_package(wheel, one.package, self._out, kind))
+        return written
+
+    def _fetch_source(self, recipe: Recipe) -> Path | None:
+        if not recipe.sources:
+            return None
+        key = repr(recipe.sources)
+        if key not in self._sources:
+            folder = self._work / f"source-{len(self._sources)}"
+            folder.mkdir()
+            self._sources[key] = fetch_sources(recipe, folder)
+        return self._sources[key]
+
+    def _build_wheels(
+        self, recipe: Recipe, source: Path | None, chosen: Sequence[OutputBuild]
+    ) -> None:
+        for one in chosen:
+            if one.method is BuildMethod.INSTALL:
+                folder = find_project_folder(recipe, source, one)
+                if folder not in self._wheels:
+                    target = self._work / f"wheel-{len(self._wheels)}"
+                    target.mkdir()
+                    self._wheels[folder] = self._request.build_wheel(folder, target)
+
+    def _find_host_reason(
+        self, step: BuildStep, source: Path | None, chosen: Sequence[OutputBuild]
+    ) -> str:
+        """Why compiled code has to be built in a host, '' where it need not."""
+        recipe = step.recipe
+        for place, variation in step.built.items():
+            output = recipe.outputs[place]
+            one = next(one for one in chosen if one.output is output)
+            if one.method is not BuildMethod.INSTALL:
+                continue
+            with WheelFile(self._wheels[find_project_folder(recipe, source, one)]) as wheel:
+                tags = wheel.name.tags
+            if all(tag.endswith("-any") for tag in tags):
+                continue
+            exporting = find_exporting_host(output)
+            if exporting:
+                return f"{', '.join(exporting)} of its host may export requirements to it"
+            own = f"cp{recipe.platform.python.replace('.', '')}-"
+            is_other = "python" in recipe.variant and not any(tag.startswith(own) for tag in tags)
+            if variation.is_for_python or is_other:
+                return f"its variants name Python {recipe.platform.python}"
+        return ""
+
+    def _plan_output(self, step: BuildStep, one: OutputBuild, source: Path | None) -> None:
+        recipe = step.recipe
+        place = next(n for n, output in enumerate(recipe.outputs) if output is one.output)
+        key = f"{one.output.name} {make_fingerprint(recipe, one.output)}"
+        if place in step.built:
+            self._known[key] = self._make_package(recipe, one, source, step.built[place])
+        # An output that was built with another reading is known from there.
+        if key in self._known:
+            self._siblings[one.output.name] = self._known[key]
+
+    def _make_package(
+        self, recipe: Recipe, one: OutputBuild, source: Path | None, variation: Variation
+    ) -> CondaPackage:
+        output, beside = one.output, source or recipe.folder
+        where = f"{recipe.path.name}:{output.line}: {'outputs' if output.is_split else 'package'}"
+        if one.method is BuildMethod.EMPTY:
+            package = make_empty_package(recipe, output, beside, self._siblings, variation)
+            self._planned.append(_PlannedPackage(package, None, where))
+            return package
+        folder = find_project_folder(recipe, source, one)
+        options = read_conda_options(folder)
+        with WheelFile(self._wheels[folder]) as wheel:
+            described = merge_recipe_and_wheel(
+                recipe, output, beside, wheel, self._siblings, options, variation
+            )
+        for remark in described.remarks:
+            self._request.report(remark)
+        self._planned.append(_PlannedPackage(described.package, self._wheels[folder], where))
+        return described.package
+
+    def _check_unique_files(self) -> None:
+        """Two packages of one name would overwrite each other."""
+        known: set[tuple[str, str]] = set()
+        problems = []
+        for one in self._planned:
+            if isinstance(one, _HostBuild):
+                continue
+            name = (one.package.subdir, one.package.stem)
+            if name in known:
+                problems.append(
+                    Problem(
+                        f"two packages of the recipe would be {'/'.join(name)}",
+                        "leave build/string out, or put {{ PKG_HASH }} into it, which differs",
+                        one.where,
+                    )
+                )
+            known.add(name)
+        if problems:
+            raise ProjectErrors(problems)
+
+
+def _sort_by_pins(recipe: Recipe, chosen: Sequence[OutputBuild]) -> list[OutputBuild]:
+    """Outputs after those they pin with `pin_subpackage`. A circle is an error."""
+    waiting = list(chosen)
+    names = {one.output.name for one in chosen}
+    done: list[OutputBuild] = []
+    while waiting:
+        built = {one.output.name for one in done}
+        ready = [one for one in waiting if _find_pinned(recipe, one.output) & names <= built]
+        if not ready:
+            circle = ", ".join(one.output.name for one in waiting)
+            problem = Problem(
+                f"these outputs pin each other in a circle: {circle}",
+                "let one of them name the other without pin_subpackage",
+                f"{recipe.path.name}:{waiting[0].output.line}: outputs",
+            )
+            raise ProjectErrors([problem])
+        done += ready
+        waiting = [one for one in waiting if one not in ready]
+    return done
+
+
+def _find_pinned(recipe: Recipe, output: Output) -> set[str]:
+    lines = (*output.requirements.run, *output.requirements.constrained)
+    calls = [recipe.calls.find_call(line.text) for line in lines]
+    pins = {call.name for call in calls if call and call.function == "pin_subpackage"}
+    return pins - {output.name}

@@ -1,0 +1,319 @@
+"""A recipe's output and the wheel of its project -> the conda package that both describe.
+
+The recipe's word counts: name, version, build, requirements, entry points, about, licence. Where
+the project says something else, that is told and not mended; what the recipe leaves open (its
+licence, a summary, the range of Python) is taken from the project.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twofold.conda_metadata import CondaPackage
+from twofold.convert import CondaOptions, make_packages
+from twofold.convert.versions import to_conda_spec
+from twofold.errors import Problem, ProjectErrors, TwofoldError
+from twofold.formats.wheel import WheelFile
+from twofold.names import to_conda_name
+from twofold.recipe.app import package_app
+from twofold.recipe.building.packaged import package_test_files, read_small_file
+from twofold.recipe.building.packaged_recipe import package_recipe_files
+from twofold.recipe.building.variations import Variation, hash_values
+from twofold.recipe.deferred_calls import DeferredCall, resolve_pin
+from twofold.recipe.model import Line, Output, Recipe
+from twofold_build.names import canonicalize_version
+
+#: Keys of about.json that hold lists; the others are one text.
+_LISTS = frozenset({"tags", "keywords", "identifiers", "license_file", "maintainers", "author"})
+#: Packages of the tools that build; a recipe need not say that users need them.
+_PYTHON = frozenset({"python", "python_abi"})
+
+
+@dataclass(frozen=True)
+class MergedPackage:
+    """The package and what is to be told about it."""
+
+    package: CondaPackage
+    remarks: tuple[str, ...]
+
+
+def merge_recipe_and_wheel(
+    recipe: Recipe,
+    output: Output,
+    source: Path,
+    wheel: WheelFile,
+    siblings: Mapping[str, CondaPackage],
+    options: CondaOptions,
+    variation: Variation,
+) -> MergedPackage:
+    """The package of an output that installs a wheel. `siblings` are the outputs made before,
+    `options` what the project says in [tool.twofold.conda], `variation` what sets the package
+    apart from others of the output.
+    """
+    remarks: list[str] = []
+    base = _package_from_wheel(recipe, wheel, options, remarks)
+    pure = all(tag.endswith("-any") for tag in wheel.name.tags)
+    _check_noarch(recipe, output, pure)
+    package = _package_from_recipe(recipe, output, siblings)
+    if pure:
+        asks_python = _is_python_specific(recipe, output) or variation.is_for_python
+        package.noarch = "python"
+        specific = _is_specific(recipe, output) or variation.is_for_python
+        package.subdir = recipe.platform.subdir if specific else "noarch"
+        if specific:
+            why = "selectors chose its lines"
+            if variation.is_for_python:
+                why = f"its variants name Python {recipe.platform.python}"
+            remarks.append(
+                f"{output.name} is made for {package.subdir}: {why}; with "
+                "'noarch: python' under build it would serve all platforms"
+            )
+        elif not output.build.noarch:
+            remarks.append(f"{output.name} is made noarch: it is pure Python for every platform")
+        label = f"py{recipe.platform.python.replace('.', '')}" if asks_python else "py"
+        label = variation.make_label(label, "python" if asks_python else "")
+        own = f"python {to_conda_spec(wheel.metadata.requires_python or '')}".strip()
+        if asks_python:
+            own = recipe.platform.python_spec
+        package.depends = _add_python(package.depends, own, asks_python)
+    else:
+        package.noarch, package.subdir = base.noarch, base.subdir
+        label = variation.make_label(base.build.rpartition("_")[0], "python")
+        package.depends = _add_binary_requirements(package.depends, base)
+    _set_build_string(recipe, output, package, label, variation)
+    package.entry_points = tuple(
+        _normalize_entry_point(line.text) for line in output.build.entry_points
+    )
+    package.entry_points = package.entry_points or base.entry_points
+    package.about = base.about | package.about
+    package.info_files |= package_test_files(recipe, output, source)
+    package.info_files |= _collect_licenses(recipe, output, source)
+    package.info_files |= _make_run_exports(recipe, output, package, siblings)
+    _report_differences(output, package, base, wheel, remarks)
+    return MergedPackage(package, tuple(remarks))
+
+
+def make_empty_package(
+    recipe: Recipe,
+    output: Output,
+    source: Path,
+    siblings: Mapping[str, CondaPackage],
+    variation: Variation,
+) -> CondaPackage:
+    """The package of an output that has no files and only requires others."""
+    package = _package_from_recipe(recipe, output, siblings)
+    package.noarch = output.build.noarch or (None if _is_specific(recipe, output) else "generic")
+    package.subdir = "noarch" if package.noarch else recipe.platform.subdir
+    _set_build_string(recipe, output, package, variation.make_label(""), variation)
+    package.info_files |= package_test_files(recipe, output, None)
+    package.info_files |= _collect_licenses(recipe, output, source)
+    package.info_files |= _make_run_exports(recipe, output, package, siblings)
+    return package
+
+
+def _set_build_string(
+    recipe: Recipe, output: Output, package: CondaPackage, label: str, variation: Variation
+) -> None:
+    """The build string, the recipe's own where it has one, and what is hashed into it."""
+    own = recipe.calls.replace(output.build.string, lambda _: hash_values(variation.values))
+    package.build = own or f"{label}_{output.build.number}".lstrip("_")
+    if variation.values:
+        told = json.dumps(dict(variation.values), sort_keys=True)
+        package.info_files["hash_input.json"] = told.encode()
+
+
+def _package_from_recipe(
+    recipe: Recipe, output: Output, siblings: Mapping[str, CondaPackage]
+) -> CondaPackage:
+    """What the recipe alone says."""
+
+    def specs(lines: tuple[Line, ...]) -> list[str]:
+        return [_resolve_pins(recipe, line, siblings) for line in lines]
+
+    told: dict[str, object] = {}
+    files = package_recipe_files(recipe, output)
+    if output.app is not None:
+        told, icon = package_app(output.app, recipe.folder, recipe.path.name)
+        files |= icon
+    features = [line.text for line in output.build.linking.get("track_features", ())]
+    if features:
+        told["track_features"] = " ".join(features)
+    return CondaPackage(
+        name=output.name,
+        version=output.version,
+        build_number=output.build.number,
+        depends=specs(output.requirements.run),
+        constrains=specs(output.requirements.constrained),
+        about=_collect_about(recipe, output),
+        info_files=files,
+        extra_index=told,
+    )
+
+
+def _make_run_exports(
+    recipe: Recipe, output: Output, package: CondaPackage, siblings: Mapping[str, CondaPackage]
+) -> dict[str, bytes]:
+    """run_exports.json: mostly pins of the package itself, whose build string is known now."""
+    if not output.build.run_exports:
+        return {}
+    known = {**siblings, output.name: package}
+    exports = {
+        kind: [_resolve_pins(recipe, line, known) for line in lines]
+        for kind, lines in output.build.run_exports.items()
+    }
+    return {"run_exports.json": json.dumps(exports, sort_keys=True).encode()}
+
+
+def _resolve_pins(recipe: Recipe, line: Line, siblings: Mapping[str, CondaPackage]) -> str:
+    """A requirement with `pin_subpackage` answered from the outputs made before."""
+
+    def answer(call: DeferredCall) -> str:
+        other = siblings.get(call.name)
+        if other is None:
+            message = f"pin_subpackage('{call.name}') names no output that is built before"
+            hint = f"outputs: {', '.join(one.name for one in recipe.outputs)}"
+            raise ProjectErrors([Problem(message, hint, line.where(recipe.path.name))])
+        return resolve_pin(call, other.version, other.build)
+
+    return recipe.calls.replace(line.text, answer)
+
+
+def _package_from_wheel(
+    recipe: Recipe, wheel: WheelFile, options: CondaOptions, remarks: list[str]
+) -> CondaPackage:
+    """The package the wheel stands for by itself.
+
+    Where its own requirements cannot be put into conda's words that is only told: the recipe
+    has its own.
+    """
+    scripts = wheel.read_dist_info_file("entry_points.txt")
+    options.python, options.platform = recipe.platform.python, recipe.platform.subdir
+    try:
+        return make_packages(wheel.metadata_bytes, scripts, wheel.name.tags, options)[0]
+    except TwofoldError as error:
+        remarks.append(f"the project's own requirements: {error.problems[0].message}")
+        lines = wheel.metadata_bytes.split(b"\n\n", 1)[0].splitlines()
+        plain = b"\n".join(line for line in lines if not line.startswith(b"Requires-Dist"))
+        return make_packages(plain + b"\n\n", scripts, wheel.name.tags, options)[0]
+
+
+def _check_noarch(recipe: Recipe, output: Output, pure: bool) -> None:
+    noarch = output.build.noarch
+    if noarch == "python" and not pure:
+        message = "noarch: python, but the project's wheel holds compiled code"
+        hint = "remove 'noarch: python'"
+    elif noarch == "generic":
+        message = "noarch: generic, but the script installs Python code"
+        hint = "write 'noarch: python'"
+    else:
+        return
+    raise ProjectErrors(
+        [Problem(message, hint, f"{recipe.path.name}:{output.build.noarch_line}: build/noarch")]
+    )
+
+
+def _is_specific(recipe: Recipe, output: Output) -> bool:
+    """Whether the package is good for one platform only. `noarch` is the author's own word."""
+    return not output.build.noarch and recipe.is_specific
+
+
+def _is_python_specific(recipe: Recipe, output: Output) -> bool:
+    return _is_specific(recipe, output) and recipe.uses_python
+
+
+def _add_python(depends: tuple[str, ...], own: str, exactly: bool) -> tuple[str, ...]:
+    """The requirements with `own` in the place of a bare `python` or of none at all.
+
+    `exactly` puts it in the place of any other requirement of python.
+    """
+    named = [spec for spec in depends if spec.split()[0] == "python"]
+    if exactly:
+        depends = tuple(spec for spec in depends if spec.split()[0] not in _PYTHON)
+    if exactly or not named:
+        return (own, *depends)
+    return tuple(own if spec == "python" else spec for spec in depends)
+
+
+def _add_binary_requirements(depends: tuple[str, ...], base: CondaPackage) -> tuple[str, ...]:
+    """The recipe's requirements with the Python and the system that the compiled code is for."""
+    needs = [s for s in base.depends if s.split()[0] in _PYTHON or s.startswith("__")]
+    return (*needs, *(spec for spec in depends if spec.split()[0] not in _PYTHON))
+
+
+def _normalize_entry_point(text: str) -> str:
+    name, _, target = text.partition("=")
+    return f"{name.strip()} = {target.strip()}"
+
+
+def _collect_about(recipe: Recipe, output: Output) -> dict[str, Any]:
+    about: dict[str, Any] = {}
+    for key, lines in output.about.items():
+        texts = [line.text for line in lines]
+        several = key in _LISTS and (len(texts) > 1 or key in ("tags", "keywords"))
+        about[key] = texts if several else " ".join(texts)
+    if recipe.extra:
+        about["extra"] = dict(recipe.extra)
+    return about
+
+
+def _collect_licenses(recipe: Recipe, output: Output, source: Path) -> dict[str, bytes]:
+    """about/license_file -> info/licenses/. Looked for in the source, then beside the recipe."""
+    found = {}
+    problems = []
+    for line in output.license_files:
+        path = _find_inside(source, line.text) or _find_inside(recipe.folder, line.text)
+        if path is None:
+            message = f"the licence file '{line.text}' is not there"
+            hint = "name a file below the source or beside the recipe"
+            problems.append(Problem(message, hint, line.where(recipe.path.name)))
+            continue
+        root = (
+            source.resolve() if path.is_relative_to(source.resolve()) else recipe.folder.resolve()
+        )
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and file.resolve().is_relative_to(path):
+                inner = file.relative_to(root).as_posix()
+                found[f"licenses/{inner}"] = read_small_file(file, line.where(recipe.path.name))
+    if problems:
+        raise ProjectErrors(problems)
+    return found
+
+
+def _find_inside(root: Path, name: str) -> Path | None:
+    path = (root / name).resolve()
+    return path if path.exists() and path.is_relative_to(root.resolve()) else None
+
+
+def _report_differences(
+    output: Output, package: CondaPackage, base: CondaPackage, wheel: WheelFile, remarks: list[str]
+) -> None:
+    """What the project says and the recipe says otherwise."""
+    project = wheel.metadata
+    if to_conda_name(project.name) != to_conda_name(output.name):
+        remarks.append(f"the recipe's name is {output.name}, the project's {project.name}")
+    if canonicalize_version(project.version) != _normalize_version(output.version):
+        remarks.append(
+            f"the recipe's version is {output.version}, the project's {project.version}: pip and "
+            "conda will show different versions"
+        )
+    named = {spec.split()[0] for spec in (*package.depends, *package.constrains)}
+    missing = [s for s in base.depends if s.split()[0] not in named | _PYTHON | _VIRTUAL]
+    remarks += [f"the project requires {spec}; requirements/run does not" for spec in missing]
+    lost = sorted(set(base.entry_points) - set(package.entry_points))
+    remarks += [f"the project has the entry point '{line}'; the recipe has not" for line in lost]
+
+
+_VIRTUAL = frozenset({"__unix", "__win", "__linux", "__osx", "__glibc", "__archspec"})
+
+
+def _normalize_version(version: str) -> str:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return canonicalize_version(str(Version(version)))
+    except InvalidVersion:
+        return version

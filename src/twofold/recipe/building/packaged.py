@@ -1,0 +1,110 @@
+"""The recipe's tests as they travel in a package, under info/test, in conda-build's form.
+
+run_test.py                      the imports, then the recipe's own run_test.py
+run_test.sh, run_test.bat        the commands
+test_time_dependencies.json      what has to be installed beside the package
+files named by test/files
+
+Those that need no files are in tests/tests.yaml too, in rattler-build's form.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from twofold.errors import Problem, ProjectErrors, TwofoldError
+from twofold.formats.info_recipe import render_imports_script, render_tests_yaml
+from twofold.recipe.model import Line, Output, Recipe
+from twofold.recipe.write.to_v1 import translate_tests
+
+#: Test files travel in every copy of the package: more than this is a mistake (bytes).
+MAX_BYTES = 16 << 20
+
+
+def package_test_files(recipe: Recipe, output: Output, source: Path | None) -> dict[str, bytes]:
+    """Path under info/ -> bytes. `source` is where test/source_files are taken from."""
+    tests = output.tests
+    files: dict[str, bytes] = {}
+    own: dict[str, bytes] = {}
+    for path in tests.scripts:
+        name = f"run_test{path.suffix}"
+        own[name] = own.get(name, b"") + read_small_file(path, recipe.path.name)
+    problems = [
+        Problem(
+            f"'{line.text}' cannot be imported: it is no module's name",
+            "name modules as in 'a.b'",
+            where,
+        )
+        for line in tests.imports
+        if not all(part.isidentifier() for part in line.text.split("."))
+        for where in [line.where(recipe.path.name)]
+    ]
+    if problems:
+        raise ProjectErrors(problems)
+    if tests.imports or "run_test.py" in own:
+        files["test/run_test.py"] = render_imports_script(
+            line.text for line in tests.imports
+        ) + own.get("run_test.py", b"")
+    shell = "".join(f"{line.text}\n" for line in tests.commands)
+    if shell or "run_test.sh" in own:
+        files["test/run_test.sh"] = f"set -ex\n{shell}".encode() + own.get("run_test.sh", b"")
+    if shell or "run_test.bat" in own:
+        batch = "".join(
+            f"{line.text}\nIF %ERRORLEVEL% NEQ 0 exit /B 1\n" for line in tests.commands
+        )
+        files["test/run_test.bat"] = batch.encode() + own.get("run_test.bat", b"")
+    if tests.requires:
+        needs = [line.text for line in tests.requires]
+        files["test/test_time_dependencies.json"] = json.dumps(needs).encode()
+    told = translate_tests(recipe, tests)
+    if told and not any("files" in test for test in told):
+        files["tests/tests.yaml"] = render_tests_yaml(told)
+    for line, folder in (
+        *((line, recipe.folder) for line in tests.files),
+        *((line, source) for line in tests.source_files if source),
+    ):
+        files |= _collect_files(recipe, line, folder)
+    if sum(map(len, files.values())) > MAX_BYTES:
+        raise TwofoldError(
+            "the recipe's test files are larger than 16 MiB",
+            "test what is installed; leave large data in the source",
+            f"{recipe.path.name}: test",
+        )
+    return files
+
+
+def read_small_file(path: Path, where: str) -> bytes:
+    """A file that travels under info/, read only when it is small enough."""
+    if path.stat().st_size > MAX_BYTES:
+        raise TwofoldError(
+            f"{path.name} is larger than 16 MiB and would travel in every copy of the package",
+            "leave large data in the source",
+            where,
+        )
+    return path.read_bytes()
+
+
+def _collect_files(recipe: Recipe, line: Line, folder: Path) -> dict[str, bytes]:
+    """The files that a path or glob names below a folder; links that leave it are refused."""
+    root = folder.resolve()
+    if Path(line.text).is_absolute() or ".." in Path(line.text).parts:
+        raise TwofoldError(
+            f"'{line.text}' leaves its folder", "name files below it", line.where(recipe.path.name)
+        )
+    found = {}
+    for match in sorted(root.glob(line.text)):
+        for path in sorted(match.rglob("*")) if match.is_dir() else [match]:
+            if not path.resolve().is_relative_to(root):
+                raise TwofoldError(
+                    f"'{line.text}' is a link out of its folder", "", line.where(recipe.path.name)
+                )
+            if path.is_file():
+                found[f"test/{path.relative_to(root).as_posix()}"] = read_small_file(
+                    path, line.where(recipe.path.name)
+                )
+    if not found:
+        raise TwofoldError(
+            f"'{line.text}' names no file", "check the path", line.where(recipe.path.name)
+        )
+    return found

@@ -1,0 +1,137 @@
+"""`build_recipe`: a folder with a recipe -> packages in a folder that is itself a channel."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from twofold.artifact import Artifact
+from twofold.errors import TwofoldError
+from twofold.formats.reader import read_artifact
+from twofold.formats.wheel import WheelFile
+from twofold.recipe.building.build_method import BuildMethod, choose_methods
+from twofold.recipe.building.from_wheels import BuildQueue
+from twofold.recipe.building.variations import BuildStep, plan_builds, read_combinations
+from twofold.recipe.building.with_rattler import build_unchanged
+from twofold.recipe.model import Recipe
+from twofold.recipe.platform import Environ
+from twofold.recipe.read.jinja_functions import ReadContext
+from twofold.recipe.read.meta_yaml import find_roots, read_recipe
+from twofold.recipe.read.recipe_yaml import UnsupportedRecipe, read_recipe_yaml
+from twofold.recipe.read.variants import read_variants
+from twofold.recipe.request import BuildWheel, RecipeRequest
+
+#: The names of recipes, in the order they are looked for; the last is the form of CEP 13.
+NAMES = ("meta.yaml", "meta.yml", "recipe.yaml")
+
+
+def find_recipe(folder: Path) -> Path | None:
+    """The recipe that lies in a folder, if any."""
+    return next((folder / name for name in NAMES if (folder / name).is_file()), None)
+
+
+def build_recipe(folder: Path, request: RecipeRequest) -> list[Artifact]:
+    """Do what `conda build .` is expected to do in a folder with meta.yaml (or recipe.yaml).
+
+    Writes `<out>/<subdir>/<name>-<version>-<build>.conda` for each output, and for each combination
+    of the variants' values it uses, and indexes `out`. Returns the packages in the order they were
+    built, [] when the recipe skips this platform. Raises TwofoldError; nothing half-written stays
+    under a final name.
+    """
+    path = find_recipe(folder)
+    if path is None:
+        hint = "write one with 'twofold recipe', or run 'twofold build' in a project"
+        raise TwofoldError(f"there is no {' or '.join(NAMES[::2])} in {folder}", hint)
+    out = request.out or folder / "conda-bld"
+    with tempfile.TemporaryDirectory(prefix="twofold-recipe-") as kept:
+        work = Path(kept).resolve()
+        if path.name == "recipe.yaml":
+            packages = _build_recipe_yaml(path, out, request, work)
+        else:
+            packages = _build_meta_yaml(path, out, request, work)
+        artifacts = [read_artifact(package) for package in packages]
+    if artifacts:
+        from twofold.index.folder import index_folder
+
+        index_folder(out)
+    return artifacts
+
+
+def read_for_request(path: Path, request: RecipeRequest, work: Path) -> Recipe:
+    """Read a recipe as the request wants it, with the first value of each variant.
+
+    A setup.py that computes is built in `work`. Raises Beyond for a recipe.yaml that says more than
+    twofold builds directly.
+    """
+    around = _make_context(path, request, work)
+    return (read_recipe_yaml if path.name == "recipe.yaml" else read_recipe)(path, around)
+
+
+def _make_context(path: Path, request: RecipeRequest, work: Path) -> ReadContext:
+    known: dict[Path, bytes] = {}  # it takes a build, and a recipe may be read many times
+
+    def metadata_of(project: Path) -> bytes:
+        if project not in known:
+            known[project] = _build_metadata(project, request.build_wheel, work)
+        return known[project]
+
+    return ReadContext(
+        folder=path.parent,
+        roots=find_roots(path),
+        platform=request.platform,
+        environ=Environ(request.environment),
+        metadata_of=metadata_of,
+    )
+
+
+def _build_metadata(project: Path, build_wheel: BuildWheel, work: Path) -> bytes:
+    target = work / "metadata"
+    target.mkdir(exist_ok=True)
+    with WheelFile(build_wheel(project, target)) as wheel:
+        return wheel.metadata_bytes
+
+
+def _build_recipe_yaml(path: Path, out: Path, request: RecipeRequest, work: Path) -> list[Path]:
+    """Directly where the recipe only installs Python code, else as it is by rattler-build."""
+    try:
+        if request.variant_files:
+            raise UnsupportedRecipe("variants are given for it")
+        recipe = read_for_request(path, request, work)
+    except UnsupportedRecipe as beyond:
+        request.report(f"{path.name} is built by rattler-build: {beyond}")
+        return build_unchanged(path, out, request)
+    chosen = choose_methods(recipe)
+    if chosen and chosen[0].method is BuildMethod.HOST:
+        return build_unchanged(path, out, request)
+    return _build_steps(plan_builds([recipe]), out, request, work)
+
+
+def _build_meta_yaml(path: Path, out: Path, request: RecipeRequest, work: Path) -> list[Path]:
+    around = _make_context(path, request, work)
+    variants = read_variants(path, request.platform, around.environ, request.variant_files)
+
+    def read_with(values: Mapping[str, str]) -> Recipe:
+        return read_recipe(path, replace(around, variant=values, pins=variants.pins))
+
+    readings = read_combinations(variants, read_with)
+    for remark in dict.fromkeys(remark for recipe in readings for remark in recipe.remarks):
+        request.report(remark)
+    return _build_steps(plan_builds(readings), out, request, work)
+
+
+def _build_steps(
+    steps: Sequence[BuildStep], out: Path, request: RecipeRequest, work: Path
+) -> list[Path]:
+    chosen = [(step, choose_methods(step.recipe)) for step in steps if step.built]
+    if not chosen:
+        recipe = steps[0].recipe
+        request.report(
+            f"{recipe.path.name}: build/skip is true on {recipe.platform.subdir}: nothing is built"
+        )
+        return []
+    builds = BuildQueue(out, request, work)
+    for step, ways in chosen:
+        builds.add(step, ways)
+    return builds.build_all()

@@ -1,0 +1,263 @@
+"""A recipe's sources brought into a folder: paths copied, addresses fetched, git cloned.
+
+What comes over the network must carry its hash (sha256) or its revision: a package whose
+content may differ tomorrow is not built. Archives are unpacked without trust.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from twofold.errors import BadFile, SubprocessFailed, TwofoldError, Unreachable
+from twofold.formats import limits
+from twofold.recipe.model import Line, Recipe, Source
+
+#: The largest source that is fetched (bytes) and how long a silent server is waited for (s).
+MAX_DOWNLOAD_BYTES = 2 << 30
+TIMEOUT = 60
+_CHUNK_BYTES = 1 << 18
+_ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar", ".zip")
+
+
+def fetch_sources(recipe: Recipe, work: Path) -> Path:
+    """The folder that holds the recipe's source; `work` is empty and may be it.
+
+    One folder given by path, without patches, is used where it lies. Raises TwofoldError with
+    the key and the line of the source that cannot be had.
+    """
+    only = recipe.sources[0]
+    if len(recipe.sources) == 1 and only.kind == "path" and not only.folder and not only.patches:
+        path = _find_local(recipe, only.location)
+        if path.is_dir():
+            return path
+    for source in recipe.sources:
+        target = work / source.folder
+        target.mkdir(parents=True, exist_ok=True)
+        _FETCHERS[source.kind](recipe, source, target)
+        for patch in source.patches:
+            _apply_patch(recipe, patch, target)
+    return work
+
+
+def _copy_path(recipe: Recipe, source: Source, target: Path) -> None:
+    path = _find_local(recipe, source.location)
+    if path.is_dir():
+        shutil.copytree(path, target, dirs_exist_ok=True, symlinks=True, ignore=_IGNORED)
+    else:
+        _check_hashes(recipe, source, path)
+        _unpack_or_copy(recipe, source, path, target)
+
+
+_IGNORED = shutil.ignore_patterns(".git", "conda-bld", "__pycache__", ".tox", ".venv")
+
+
+def _fetch_url(recipe: Recipe, source: Source, target: Path) -> None:
+    split = urlsplit(source.location.text)
+    if split.scheme in ("", "file"):
+        path = (recipe.folder / unquote(split.path)).resolve()
+        if not path.is_file():
+            raise _missing_error(recipe, source.location, path)
+        _check_hashes(recipe, source, path)
+        _unpack_or_copy(recipe, source, path, target)
+        return
+    where = source.location.where(recipe.path.name)
+    if split.scheme not in ("https", "http"):
+        raise TwofoldError(f"'{split.scheme}' addresses are not fetched", "use https", where)
+    if "sha256" not in source.hashes:
+        raise TwofoldError(
+            "this source is fetched over the network and has no sha256",
+            "add 'sha256: ...' under the url, so that it cannot change unseen",
+            where,
+        )
+    fetched = target.parent / f".fetched-{target.name}" / Path(unquote(split.path)).name
+    fetched.parent.mkdir(parents=True)
+    try:
+        _download([source.location.text, *source.mirrors], fetched, where)
+        _check_hashes(recipe, source, fetched)
+        _unpack_or_copy(recipe, source, fetched, target)
+    finally:
+        shutil.rmtree(fetched.parent)
+
+
+def _download(addresses: list[str], path: Path, where: str) -> None:
+    """The first address that answers; each is told when none does."""
+    from urllib.request import urlopen
+
+    tried = []
+    for address in addresses:
+        try:
+            with (
+                urlopen(address, timeout=TIMEOUT) as answer,
+                path.open("wb") as file,
+            ):
+                total = 0
+                while piece := answer.read(_CHUNK_BYTES):
+                    total += len(piece)
+                    if total > MAX_DOWNLOAD_BYTES:
+                        raise BadFile("the source is larger than 2 GiB", where=where)
+                    file.write(piece)
+            return
+        except (OSError, ValueError) as error:
+            tried.append(f"{address}: {error}")
+    raise Unreachable(
+        f"the source could not be fetched: {'; '.join(tried)}",
+        "check the address and the connection, or name a local file with 'path:'",
+        where,
+    )
+
+
+def _clone_git(recipe: Recipe, source: Source, target: Path) -> None:
+    address = source.location.text
+    where = source.location.where(recipe.path.name)
+    here = (recipe.folder / address).resolve() if "://" not in address else None
+    local = here is not None and here.is_dir()
+    if address.startswith("-") or source.revision.startswith("-"):
+        raise TwofoldError("an address or a revision cannot begin with '-'", "", where)
+    if not local and not source.revision:
+        raise TwofoldError(
+            "this source is fetched over the network and has no git_rev",
+            "add 'git_rev:' with a commit or a tag, so that it cannot change unseen",
+            where,
+        )
+    _run_git(["clone", "--quiet", "--", str(here) if local else address, str(target)], where)
+    if source.revision:
+        _run_git(["-C", str(target), "checkout", "--quiet", source.revision, "--"], where)
+    if (target / ".gitmodules").is_file():
+        _run_git(
+            ["-C", str(target), "submodule", "--quiet", "update", "--init", "--recursive"], where
+        )
+
+
+def _run_git(arguments: list[str], where: str, stdin: bytes | None = None) -> None:
+    """Run git without questions and without transports that run programs (`ext::`)."""
+    surroundings = {
+        **os.environ,
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ALLOW_PROTOCOL": "file:https:http:ssh:git",
+        # A work folder is no part of a repository that may lie above it.
+        "GIT_CEILING_DIRECTORIES": tempfile.gettempdir(),
+    }
+    try:
+        done = subprocess.run(
+            ["git", "-c", "core.symlinks=false", *arguments],
+            env=surroundings,
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=600,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise SubprocessFailed(
+            "the source needs git, which is not here", "install git", where
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise SubprocessFailed("git did not end within 600 s", "", where) from error
+    if done.returncode:
+        output = done.stdout.decode("utf-8", "replace")
+        said = output.strip().splitlines()[-1:] or [""]
+        raise SubprocessFailed(
+            f"git failed: {said[0]}", "check address and revision", where, output
+        )
+
+
+def _apply_patch(recipe: Recipe, patch: Line, target: Path) -> None:
+    """Apply a patch, with one or no leading folder in its paths, whichever fits."""
+    path = (recipe.folder / patch.text).resolve()
+    where = patch.where(recipe.path.name)
+    if not path.is_relative_to(recipe.folder.resolve()) or not path.is_file():
+        raise _missing_error(recipe, patch, path)
+    content = path.read_bytes()
+    depth = "-p1"
+    try:
+        _run_git(["-C", str(target), "apply", "--check", "-p1", "-"], where, content)
+    except SubprocessFailed:
+        depth = "-p0"
+    _run_git(["-C", str(target), "apply", depth, "-"], where, content)
+
+
+def _find_local(recipe: Recipe, location: Line) -> Path:
+    path = Path(os.path.normpath(recipe.folder / location.text)).resolve()
+    if not path.exists():
+        raise _missing_error(recipe, location, path)
+    return path
+
+
+def _missing_error(recipe: Recipe, location: Line, path: Path) -> TwofoldError:
+    return TwofoldError(
+        f"'{location.text}' is not there: {path}",
+        "paths are relative to the recipe's folder",
+        location.where(recipe.path.name),
+    )
+
+
+def _check_hashes(recipe: Recipe, source: Source, path: Path) -> None:
+    for name, expected in source.hashes.items():
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, name).hexdigest()
+        if found != expected:
+            raise BadFile(
+                f"the source's {name} is {found}, the recipe says {expected}",
+                "if the new file is right, write its hash into the recipe",
+                source.location.where(recipe.path.name),
+            )
+
+
+def _unpack_or_copy(recipe: Recipe, source: Source, path: Path, target: Path) -> None:
+    """Unpack an archive (without its one top folder) or copy a file."""
+    if not path.name.lower().endswith(_ARCHIVES):
+        shutil.copy(path, target / path.name)
+        return
+    where = source.location.where(recipe.path.name)
+    unpacked = target.parent / f".unpacked-{target.name}"
+    unpacked.mkdir(parents=True)
+    try:
+        (_unzip if path.name.lower().endswith(".zip") else _untar)(path, unpacked, where)
+        inside = list(unpacked.iterdir())
+        top = inside[0] if len(inside) == 1 and inside[0].is_dir() else unpacked
+        for part in top.iterdir():
+            shutil.move(part, target / part.name)
+    finally:
+        shutil.rmtree(unpacked)
+
+
+def _untar(path: Path, target: Path, where: str) -> None:
+    total = 0
+    try:
+        with tarfile.open(path) as archive:
+            for count, member in enumerate(archive):
+                total += member.size
+                _check_size(total, count, path, where)
+                archive.extract(member, target, filter="data")
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise BadFile(f"the source cannot be unpacked: {error}", "", where) from error
+
+
+def _unzip(path: Path, target: Path, where: str) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            _check_size(sum(member.file_size for member in members), len(members), path, where)
+            for member in members:
+                problem = limits.find_path_problem(member.filename)
+                if problem:
+                    raise BadFile(problem, "the archive wants to write outside its folder", where)
+                archive.extract(member, target)
+    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        raise BadFile(f"the source cannot be unpacked: {error}", "", where) from error
+
+
+def _check_size(total: int, count: int, path: Path, where: str) -> None:
+    if count > limits.MEMBERS or limits.is_bomb(total, path.stat().st_size):
+        raise BadFile("the source unpacks to far more than its size: a bomb", "", where)
+
+
+_FETCHERS = {"path": _copy_path, "url": _fetch_url, "git": _clone_git}

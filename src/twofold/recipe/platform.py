@@ -1,0 +1,124 @@
+"""Where a recipe is read: the platform, the Python, and what it may see of the environment."""
+
+from __future__ import annotations
+
+import platform as running
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from twofold.errors import TwofoldError
+
+#: Names of variables whose value no recipe gets: it would end in the package's info/recipe.
+_SECRET = re.compile(r"token|secret|passw|credential|api_?key|private|auth|cookie|session", re.I)
+_MINOR = re.compile(r"\W*(3\.\d+)")
+_MACHINES = {"x86_64": "64", "amd64": "64", "i686": "32", "i386": "32", "arm64": "arm64"}
+
+
+class Environ(Mapping[str, str]):
+    """The environment without its secrets; asking for one by name is an error that says so."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._open = {name: text for name, text in variables.items() if not _SECRET.search(name)}
+
+    def __getitem__(self, name: str) -> str:
+        self.check_not_secret(name)
+        return self._open[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._open)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def check_not_secret(self, name: str) -> None:
+        if _SECRET.search(name):
+            raise TwofoldError(
+                f"environ['{name}'] looks like a secret and is not given to recipes",
+                "a recipe's text is kept inside the package; read secrets in no recipe",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A conda subdir (`linux-64`) and a Python (`3.12`)."""
+
+    subdir: str
+    python: str
+
+    @classmethod
+    def current(cls) -> Platform:
+        """The platform and the Python that run now."""
+        system = {"linux": "linux", "darwin": "osx", "win32": "win"}.get(sys.platform, sys.platform)
+        machine = running.machine().lower()
+        if system == "linux" and machine in ("aarch64", "arm64"):
+            machine = "aarch64"
+        return cls(
+            f"{system}-{_MACHINES.get(machine, machine)}",
+            f"{sys.version_info.major}.{sys.version_info.minor}",
+        )
+
+    def with_python(self, value: str) -> Platform:
+        """The same platform with the Python that a variant names."""
+        return Platform(self.subdir, parse_minor(value) or self.python)
+
+    @property
+    def python_spec(self) -> str:
+        """What a package for this very Python requires."""
+        major, minor = self.python.split(".")[:2]
+        return f"python >={major}.{minor},<{major}.{int(minor) + 1}.0a0"
+
+    def variables(self) -> dict[str, object]:
+        """What selectors and Jinja may ask, as conda-build names it."""
+        system, _, machine = self.subdir.partition("-")
+        py = int(self.python.replace(".", ""))
+        names: dict[str, object] = {
+            "linux": system == "linux",
+            "osx": system == "osx",
+            "win": system == "win",
+            "unix": system in ("linux", "osx", "emscripten", "wasi"),
+            "emscripten": system == "emscripten",
+            "wasi": system == "wasi",
+            "x86": machine in ("32", "64"),
+            "x86_64": machine == "64",
+            "arm64": machine == "arm64",
+            "arm": machine in ("arm64", "aarch64", "armv6l", "armv7l"),
+            "py": py,
+            "py3k": True,
+            "py2k": False,
+            "python": self.python,
+            "PY_VER": self.python,
+            "CONDA_PY": str(py),
+            "target_platform": self.subdir,
+            "build_platform": self.subdir,
+            "nomkl": False,
+            "np": 0,
+            "pl": "",
+            "lua": "",
+            "luajit": False,
+        }
+        names.update({f"{word}32": self.subdir == f"{word}-32" for word in ("linux", "win")})
+        names.update({f"{word}64": self.subdir == f"{word}-64" for word in ("linux", "win")})
+        for other in ("aarch64", "ppc64le", "s390x", "armv6l", "armv7l", "riscv64", "wasm32"):
+            names[other] = machine == other
+        names.update({f"py{old}": False for old in (26, 27, 33, 34, 35)})
+        names["py36"] = py == 36
+        return names
+
+    def is_platform_dependent(self, names_used: frozenset[str]) -> bool:
+        """Whether an answer to these names can differ on another platform or Python."""
+        return bool(names_used & self.variables().keys())
+
+    def is_python_dependent(self, names_used: frozenset[str]) -> bool:
+        """Whether an answer to these names can differ with another Python."""
+        return any(
+            name in ("python", "PY_VER", "CONDA_PY") or name.startswith("py")
+            for name in names_used & self.variables().keys()
+        )
+
+
+def parse_minor(value: str) -> str:
+    """The Python in `3.12.* *_cpython`, as 3.12; '' where there is none."""
+    found = _MINOR.match(value)
+    return found[1] if found else ""

@@ -1,0 +1,264 @@
+"""meta.yaml -> Recipe: selectors, Jinja, YAML, sections; every mistake told with line and key."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from twofold.errors import Problem, ProjectErrors
+from twofold.recipe.app import read_app
+from twofold.recipe.deferred_calls import DeferredCalls
+from twofold.recipe.model import Build, Line, Output, Recipe, Tests
+from twofold.recipe.platform import Platform
+from twofold.recipe.read.jinja_functions import PACKAGE_VARIABLES, ReadContext, make_functions
+from twofold.recipe.read.meta_sections import SECTIONS, SectionReader
+from twofold.recipe.read.rendering import read_recipe_text, render
+from twofold.recipe.read.run_pins import pin_run_requirements
+from twofold.recipe.read.selectors import select_lines
+from twofold.recipe.read.variants import read_variants
+from twofold.recipe.read.yaml_lines import Node, read_tree, to_plain
+
+#: What makes a folder a Python project.
+PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+_OUTPUT = str.split(
+    "name version build requirements test about script files noarch number type script_interpreter"
+)
+
+
+def read_recipe(path: Path, context: ReadContext) -> Recipe:
+    """Read meta.yaml for the platform and Python in `around`.
+
+    Raises ProjectErrors with every mistake that can be told at once; nothing is built, fetched
+    or run (but see `Surroundings.metadata_of`).
+    """
+    file = path.name
+    text = read_recipe_text(path)
+    mistakes: list[Problem] = []
+    context, variant = _apply_variant(path, context)
+    named = _variant_variables(variant, context.platform)
+    selected = select_lines(text, context.platform, context.environ, mistakes, file, named)
+    if mistakes:
+        raise ProjectErrors(mistakes)
+    calls = DeferredCalls()
+    offered = {**variant, **make_functions(context, calls, text)}
+    offered |= {name: named[name] for name in ("np",) if name in named}
+    rendered = render(selected.lines, offered, file)
+    tree = read_tree(rendered.text, file, rendered.source_line)
+    if any(name in text for name in PACKAGE_VARIABLES):
+        offered |= make_functions(context, calls, text, _read_package_variables(tree))
+        rendered = render(selected.lines, offered, file)
+        tree = read_tree(rendered.text, file, rendered.source_line)
+    reader = SectionReader(file, path.parent, calls)
+    outputs = tuple(
+        pin_run_requirements(one, calls, context.pins) for one in _read_outputs(reader, tree)
+    )
+    sources = reader.read_sources(tree.get("source"))
+    if reader.problems:
+        raise ProjectErrors(reader.problems)
+    asked = selected.names | rendered.names
+    extra = to_plain(tree.get("extra") or Node({}, 0, ""))
+    return Recipe(
+        path=path,
+        platform=context.platform,
+        sources=sources,
+        outputs=outputs,
+        extra=extra if isinstance(extra, dict) else {},
+        calls=calls,
+        text=text,
+        rendered=calls.restore_source(rendered.text),
+        is_specific=context.platform.is_platform_dependent(asked),
+        uses_python=context.platform.is_python_dependent(asked),
+        remarks=tuple(
+            f"{file}:{line}: the selector's name '{name}' is unknown; it counts as false"
+            for line, name in selected.unknown
+        ),
+        names_used=asked,
+        variant=variant,
+    )
+
+
+def _apply_variant(path: Path, context: ReadContext) -> tuple[ReadContext, Mapping[str, str]]:
+    """The values a recipe is read with, and the surroundings with the Python they name."""
+    variant = context.variant
+    if variant is None:
+        variants = read_variants(path, context.platform, context.environ)
+        (variant,) = variants.list_combinations(())
+        context = replace(context, pins=variants.pins)
+    if "python" in variant:
+        context = replace(context, platform=context.platform.with_python(variant["python"]))
+    return context, variant
+
+
+def _variant_variables(variant: Mapping[str, str], platform: Platform) -> dict[str, object]:
+    """Names that selectors and Jinja may use: numbers as such, and `np` as conda-build has it."""
+    names: dict[str, object] = {
+        name: int(value) if value.isdecimal() else value
+        for name, value in variant.items()
+        if name.isidentifier() and name not in platform.variables()
+    }
+    numpy = re.match(r"\W*(\d+)\.(\d+)", variant.get("numpy", ""))
+    if numpy:
+        names["np"] = int(numpy[1] + numpy[2])
+    return names
+
+
+def _read_package_variables(tree: Node) -> dict[str, str]:
+    """PKG_NAME and its kin as a first reading found them."""
+    package, build = tree.get("package"), tree.get("build")
+    found = (
+        package.get("name") if package else None,
+        package.get("version") if package else None,
+        build.get("number") if build else None,
+    )
+    texts = [node.value if node and isinstance(node.value, str) else "" for node in found]
+    return dict(zip(PACKAGE_VARIABLES, texts, strict=True))
+
+
+def find_roots(path: Path) -> tuple[Path, ...]:
+    """The folders a recipe may read files of: its own, and the project's that it builds.
+
+    The project is the folder that `source: path:` names, else the nearest folder above with a
+    pyproject.toml, setup.py or setup.cfg (three steps at most).
+    """
+    folder = path.parent.resolve()
+    named = re.search(
+        r"^\s*-?\s*path:\s*['\"]?([^\s'\"{}#]+)", read_recipe_text(path), re.MULTILINE
+    )
+    candidates = [Path(os.path.normpath(folder / named.group(1)))] if named else []
+    candidates += [folder, *list(folder.parents)[:3]]
+    for candidate in candidates:
+        if is_project(candidate):
+            return (folder, candidate.resolve()) if candidate != folder else (folder,)
+    return (folder,)
+
+
+def is_project(folder: Path) -> bool:
+    """Whether a Python project lies in a folder."""
+    return any((folder / name).is_file() for name in PROJECT_FILES)
+
+
+def _read_outputs(reader: SectionReader, tree: Node) -> tuple[Output, ...]:
+    parts = reader.read_section(tree, SECTIONS, reader.file)
+    package = parts.get("package", Node({}, 1, "package"))
+    known = reader.read_section(package, ("name", "version"), "package")
+    split = parts.get("outputs")
+    if split is None or "name" in known:
+        name = reader.read_name(known.get("name"), package)
+    else:
+        name = ""
+    single = Output(
+        name=name,
+        version=reader.read_version(known.get("version"), package)
+        if split is None or "version" in known
+        else "",
+        line=package.line,
+        build=add_script_file(reader, reader.read_build(parts.get("build"))),
+        requirements=reader.read_requirements(parts.get("requirements")),
+        tests=reader.read_tests(parts.get("test"), beside=True),
+        about=reader.read_about(parts.get("about")),
+        app=read_app(reader, parts.get("app")),
+    )
+    if split is None:
+        return (single,)
+    return tuple(_read_output(reader, node, single) for node in split.items())
+
+
+def _read_output(reader: SectionReader, node: Node, top: Output) -> Output:
+    """One of several outputs; what it does not say it takes from the top, as conda-build does."""
+    parts = reader.read_section(node, _OUTPUT, "outputs")
+    name = reader.read_name(parts.get("name"), node)
+    same = name == top.name
+    kind = reader.read_text(parts.get("type"))
+    if kind and kind not in ("conda", "conda_v2"):
+        reader.add_problem(
+            f"outputs of type '{kind}' are not covered", parts["type"], "leave type out"
+        )
+    version = reader.read_text(parts.get("version")) or top.version
+    if not version:
+        reader.read_version(parts.get("version"), node)
+    build = reader.read_build(parts.get("build"))
+    files, excluded = _read_files(reader, parts.get("files"))
+    script, script_file = build.script, ""
+    if "script" in parts:
+        script, script_file = _read_output_script(reader, parts["script"])
+    elif not script and (same or files):
+        script, script_file = top.build.script, top.build.script_file
+    given = parts.get("build")
+    build = replace(
+        build,
+        number=build.number if given and given.get("number") else top.build.number,
+        noarch=build.noarch or reader.read_text(parts.get("noarch")) or top.build.noarch * same,
+        skip=build.skip or top.build.skip,
+        script=script,
+        script_file=script_file,
+        entry_points=build.entry_points or (top.build.entry_points if same else ()),
+        string=build.string,
+    )
+    needs = (
+        top.requirements
+        if same and "requirements" not in parts
+        else reader.read_requirements(parts.get("requirements"))
+    )
+    if files and "script" not in parts:
+        # What the files are taken from is built as the top says.
+        needs = replace(
+            needs,
+            build=(*top.requirements.build, *needs.build),
+            host=(*top.requirements.host, *needs.host),
+        )
+    tests = reader.read_tests(parts.get("test"), beside=False)
+    return Output(
+        name=name,
+        version=version,
+        line=node.line,
+        build=build,
+        requirements=needs,
+        tests=top.tests if same and "test" not in parts else tests or Tests(),
+        about=reader.read_about(parts.get("about")) or top.about,
+        files=files,
+        excluded_files=excluded,
+        app=top.app if same else None,
+        is_split=True,
+    )
+
+
+def _read_files(
+    reader: SectionReader, node: Node | None
+) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
+    """outputs/files: a list of globs, or `include` and `exclude` with one each."""
+    if node is None or not isinstance(node.value, dict):
+        return reader.read_lines(node), ()
+    parts = reader.read_section(node, ("include", "exclude"), "files")
+    return reader.read_lines(parts.get("include")), reader.read_lines(parts.get("exclude"))
+
+
+def add_script_file(reader: SectionReader, build: Build) -> Build:
+    """build.sh (bld.bat on Windows) beside the recipe, where build/script says nothing."""
+    if build.script:
+        return build
+    names = ("bld.bat", "build.bat") if os.name == "nt" else ("build.sh",)
+    for name in (*names, "build.sh"):
+        if (reader.folder / name).is_file():
+            return replace(build, script=_read_file_lines(reader.folder / name), script_file=name)
+    return build
+
+
+def _read_output_script(reader: SectionReader, node: Node) -> tuple[tuple[Line, ...], str]:
+    """An output's script is a file's name or, as in build/script, commands."""
+    lines = reader.read_script(node)
+    if len(lines) == 1 and re.fullmatch(r"[\w./-]+\.(sh|bat|py)", lines[0].text):
+        path = (reader.folder / lines[0].text).resolve()
+        if not path.is_relative_to(reader.folder.resolve()) or not path.is_file():
+            reader.add_problem(f"the script '{lines[0].text}' does not lie beside the recipe", node)
+            return (), ""
+        return _read_file_lines(path), lines[0].text
+    return lines, ""
+
+
+def _read_file_lines(path: Path) -> tuple[Line, ...]:
+    text = read_recipe_text(path)
+    numbered = enumerate(text.splitlines(), 1)
+    return tuple(Line(line.strip(), number, path.name) for number, line in numbered if line.strip())

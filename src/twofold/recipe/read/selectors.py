@@ -1,0 +1,231 @@
+"""Selectors: `- pywin32  # [win and py>=39]` keeps a line of meta.yaml or drops it.
+
+conda-build gives the text in the brackets to Python's `eval`; here it is parsed and only
+comparisons, boolean operators, the platform's names and the environment are understood.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from twofold.errors import Problem
+from twofold.recipe.platform import Environ, Platform
+
+#: Far longer than any selector in use; Python's parser stays quick and shallow below it.
+MAX_LENGTH = 300
+_COMMENT = re.compile(r"\s#")
+_COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], object]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.In: lambda left, right: operator.contains(right, left),
+    ast.NotIn: lambda left, right: not operator.contains(right, left),
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+}
+_ARITHMETIC: dict[type[ast.operator], Callable[[int, int], int]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}
+_TEXT_METHODS = frozenset({"startswith", "endswith", "lower", "upper", "strip", "split"})
+_FUNCTIONS: dict[str, Callable[..., object]] = {"int": int, "str": str, "bool": bool, "len": len}
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedLines:
+    """The lines that stay, each with its number in the file, and what the selectors asked.
+
+    `names` are the names the selectors mention; `unknown` those that nobody here knows, with
+    their lines: they count as False, as they do for conda-build.
+    """
+
+    lines: tuple[tuple[int, str], ...]
+    names: frozenset[str]
+    unknown: tuple[tuple[int, str], ...]
+
+
+class InvalidSelector(ValueError):
+    """The text in the brackets is not an expression that a selector may hold."""
+
+
+def select_lines(
+    text: str,
+    platform: Platform,
+    environ: Environ,
+    problems: list[Problem],
+    file: str,
+    variant: Mapping[str, object] = MappingProxyType({}),
+) -> SelectedLines:
+    """Drop the lines whose selector is false; mistakes are added with their line.
+
+    `variant` holds further names with their values.
+    """
+    kept: list[tuple[int, str]] = []
+    asked: set[str] = set()
+    unknown: list[tuple[int, str]] = []
+    known = {**platform.variables(), **variant}
+    for number, line in enumerate(text.split("\n"), 1):
+        selector = find_selector(line)
+        if selector is None:
+            kept.append((number, line))
+            continue
+        judged = SelectorEvaluator(known, environ)
+        try:
+            keep = bool(judged.evaluate(selector))
+        except InvalidSelector as error:
+            problems.append(
+                Problem(
+                    f"the selector [{selector}] cannot be read: {error}",
+                    "write a condition such as # [linux and py>=39]",
+                    f"{file}:{number}",
+                )
+            )
+            continue
+        asked |= judged.names_used
+        unknown.extend((number, name) for name in sorted(judged.unknown))
+        if keep:
+            kept.append((number, line))
+    return SelectedLines(tuple(kept), frozenset(asked), tuple(unknown))
+
+
+def find_selector(line: str) -> str | None:
+    """The text in the last brackets of a line's comment, None when the line has none.
+
+    conda-build takes brackets outside a comment too and so loses `host: [python, pip]`; here
+    that is a list.
+    """
+    if line.lstrip().startswith("#") or line.lstrip().startswith("{#"):
+        return None
+    comment = _COMMENT.search(line)
+    if not comment:
+        return None
+    rest = line[comment.end() :]
+    groups = _find_brackets(rest)
+    if not groups:
+        return None
+    start, end = groups[-1]
+    if "(" in rest[end + 1 :] or ")" in rest[end + 1 :]:
+        return None
+    return rest[start + 1 : end].strip() or None
+
+
+def _find_brackets(text: str) -> list[tuple[int, int]]:
+    """Positions of the outermost balanced [ ] in a text."""
+    groups, depth, start = [], 0, 0
+    for place, letter in enumerate(text):
+        if letter == "[":
+            start = place if depth == 0 else start
+            depth += 1
+        elif letter == "]" and depth:
+            depth -= 1
+            if depth == 0:
+                groups.append((start, place))
+    return groups
+
+
+class SelectorEvaluator:
+    """Computes one selector and remembers which names it asked for."""
+
+    def __init__(self, known: Mapping[str, object], environ: Environ) -> None:
+        self.known = known
+        self.environ = environ
+        self.names_used: set[str] = set()
+        self.unknown: set[str] = set()
+
+    def evaluate(self, selector: str) -> object:
+        """Raises NotASelector when the text is more than a condition."""
+        if len(selector) > MAX_LENGTH:
+            raise InvalidSelector(f"it is longer than {MAX_LENGTH} characters")
+        try:
+            tree = ast.parse(selector.strip(), mode="eval")
+            return self._evaluate_node(tree.body)
+        except SyntaxError as error:
+            raise InvalidSelector("it is no Python expression") from error
+        except (TypeError, ValueError, KeyError, ZeroDivisionError) as error:
+            if isinstance(error, InvalidSelector):
+                raise
+            raise InvalidSelector(str(error)) from error
+
+    def _evaluate_node(self, node: ast.expr) -> object:
+        match node:
+            case ast.Constant(value=str() | int() | float() | bool() | None):
+                return node.value
+            case ast.Name(id=name):
+                return self._look_up(name)
+            case ast.BoolOp(op=ast.And(), values=values):
+                return all(bool(self._evaluate_node(value)) for value in values)
+            case ast.BoolOp(values=values):
+                return any(bool(self._evaluate_node(value)) for value in values)
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return not self._evaluate_node(operand)
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as value)):
+                return -value
+            case ast.Compare():
+                return self._compare(node)
+            case ast.List(elts=parts) | ast.Tuple(elts=parts):
+                return [self._evaluate_node(part) for part in parts]
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
+                return self._calculate(
+                    type(op), self._evaluate_node(left), self._evaluate_node(right)
+                )
+            case ast.Subscript(value=value, slice=key):
+                return self._subscript(self._evaluate_node(value), self._evaluate_node(key))
+            case ast.Attribute(value=ast.Name(id="os"), attr="environ"):
+                return self._look_up("environ")
+            case ast.Call(keywords=[]):
+                return self._call(node)
+        raise InvalidSelector(f"{type(node).__name__} is not allowed in a selector")
+
+    def _look_up(self, name: str) -> object:
+        self.names_used.add(name)
+        if name == "environ":
+            return self.environ
+        if name not in self.known:
+            self.unknown.add(name)
+            return False
+        return self.known[name]
+
+    def _compare(self, node: ast.Compare) -> bool:
+        left = self._evaluate_node(node.left)
+        for op, part in zip(node.ops, node.comparators, strict=True):
+            right = self._evaluate_node(part)
+            if not _COMPARISONS[type(op)](left, right):
+                return False
+            left = right
+        return True
+
+    def _calculate(self, op: type[ast.operator], left: object, right: object) -> int:
+        if not isinstance(left, int) or not isinstance(right, int):
+            raise InvalidSelector("only whole numbers can be computed with")
+        return _ARITHMETIC[op](left, right)
+
+    def _subscript(self, value: object, key: object) -> object:
+        if isinstance(value, Environ) and isinstance(key, str):
+            return value[key]
+        if isinstance(value, str | list) and isinstance(key, int):
+            return value[key]
+        raise InvalidSelector("only environ, a text or a list can be looked into")
+
+    def _call(self, node: ast.Call) -> object:
+        arguments = [self._evaluate_node(argument) for argument in node.args]
+        match node.func:
+            case ast.Name(id=name) if name in _FUNCTIONS and len(arguments) == 1:
+                return _FUNCTIONS[name](arguments[0])
+            case ast.Attribute(value=owner, attr=name):
+                target = self._evaluate_node(owner)
+                if isinstance(target, Environ) and name == "get" and 1 <= len(arguments) <= 2:
+                    return target.get(str(arguments[0]), *arguments[1:])
+                if isinstance(target, str) and name in _TEXT_METHODS:
+                    return getattr(target, name)(*arguments)
+        raise InvalidSelector("only environ.get and simple methods of texts can be called")

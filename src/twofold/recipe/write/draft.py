@@ -1,0 +1,223 @@
+"""A project -> what its recipe must say, in no form yet: `text_v0` and `text_v1` write it.
+
+Everything is taken from the project's own wheel, so that any backend will do, and from
+[tool.twofold.conda]: the recipe describes the very package that `twofold build` makes.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twofold.conda_metadata import CondaPackage
+from twofold.convert import CondaOptions, find_metadata_near, make_packages, parse_options
+from twofold.convert.project_requirements import to_match_spec
+from twofold.convert.requirements import parse_requirement
+from twofold.errors import TwofoldError
+from twofold.formats.info_recipe import find_import_names
+from twofold.formats.wheel import WheelFile
+
+#: What pip builds with where pyproject.toml has no [build-system] (PEP 517).
+_DEFAULT_REQUIRES = ["setuptools >=40.8.0"]
+_MIN_PYTHON = re.compile(r"python >=(3\.\d+)")
+_LABEL = re.compile(r"py(?:ge(\d+))?(?:lt(\d+))?")
+_DATA = re.compile(r"[^/]+\.data/(scripts|headers|data)/")
+_GUARDS = {"__unix": "unix", "__win": "win", "__linux": "linux", "__osx": "osx"}
+_MACHINES = {"64": "x86_64", "arm64": "arm64", "aarch64": "aarch64", "ppc64le": "ppc64le"}
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredText:
+    """A text of the recipe and where it holds: conditions of one package each, () everywhere."""
+
+    text: str
+    conditions: tuple[PlatformCondition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformCondition:
+    """`system` and `machine` are selectors' names or ''; `low` <= python < `high`, '' open."""
+
+    system: str = ""
+    machine: str = ""
+    low: str = ""
+    high: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the recipe takes the code from: `path`, or `url`; `sha256` '' for a folder."""
+
+    path: str = ""
+    url: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The contents of a recipe. `lowest` is '3.9' when all that is asked of Python is >=3.9."""
+
+    name: str
+    version: str
+    source: Source
+    number: int
+    noarch: bool
+    compiled: bool
+    strings: tuple[DeclaredText, ...]
+    entry_points: tuple[str, ...]
+    min_python: str
+    host: tuple[str, ...]
+    run: tuple[DeclaredText, ...]
+    constrained: tuple[str, ...]
+    imports: tuple[str, ...]
+    about: dict[str, Any]
+    license_files: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def draft_recipe(root: Path, wheel: Path, source: Source) -> Draft:
+    """Raises TwofoldError where a requirement has no meaning in conda's world."""
+    document = _read_pyproject(root)
+    options = read_conda_options(root)
+    remarks: list[str] = []
+    with WheelFile(wheel) as opened:
+        scripts = opened.read_dist_info_file("entry_points.txt")
+        packages = make_packages(opened.metadata_bytes, scripts, opened.name.tags, options)
+        first = packages[0]
+        pure = all(package.noarch == "python" for package in packages) and opened.is_purelib
+        imports = find_test_imports(opened)
+        licences = _find_license_files(root, opened.metadata.all("License-File"), remarks)
+    if not pure:
+        remarks.append(
+            "the project's wheel holds compiled code: check the compilers under requirements/build"
+        )
+    conditions = _find_conditions(packages)
+    run = _collect_texts(packages, conditions, lambda package: package.depends)
+    python = [said for said in run if said.text.split()[0] == "python"]
+    lowest = _MIN_PYTHON.fullmatch(python[0].text) if len(python) == 1 else None
+    if "license" not in first.about:
+        remarks.append("the project names no licence: conda-forge asks for an SPDX expression")
+    if "home" not in first.about:
+        remarks.append("the project names no homepage: conda-forge asks for one ([project.urls])")
+    return Draft(
+        name=first.name,
+        version=first.version,
+        source=source,
+        number=options.build_number,
+        compiled=not pure,
+        noarch=pure and all(package.subdir == "noarch" for package in packages),
+        # A build in a host has a string for each Python, and a hash of what it was built with.
+        strings=_collect_texts(packages, conditions, _choose_build_string) if pure else (),
+        entry_points=first.entry_points if pure else (),
+        min_python=lowest.group(1) if lowest else "",
+        host=_collect_host(document, options, remarks),
+        run=run if pure else _drop_platform_requirements(run),
+        constrained=first.constrains,
+        imports=imports,
+        about=first.about,
+        license_files=licences,
+        remarks=tuple(remarks),
+    )
+
+
+def read_conda_options(root: Path) -> CondaOptions:
+    """[tool.twofold.conda] of the project in a folder."""
+    options = parse_options(
+        _read_pyproject(root).get("tool", {}).get("twofold", {}).get("conda", {})
+    )
+    options.metadata_of = find_metadata_near(root)
+    return options
+
+
+def _read_pyproject(root: Path) -> dict[str, Any]:
+    path = root / "pyproject.toml"
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TwofoldError(f"pyproject.toml cannot be read: {error}", "", str(path)) from error
+
+
+def _drop_platform_requirements(run: Sequence[DeclaredText]) -> tuple[DeclaredText, ...]:
+    """Compiled code: the build's own Python and system are asked for, by run_exports."""
+    rest = [one for one in run if one.text.split()[0] not in ("python", "python_abi")]
+    return (DeclaredText("python"), *(one for one in rest if not one.text.startswith("__")))
+
+
+def _collect_host(
+    document: dict[str, Any], options: CondaOptions, remarks: list[str]
+) -> tuple[str, ...]:
+    requires = document.get("build-system", {}).get("requires", _DEFAULT_REQUIRES)
+    needs = [parse_requirement(text) for text in requires]
+    remarks += [
+        f"'{need.text}' of [build-system] is not under requirements/host: add it with a selector"
+        for need in needs
+        if need.when
+    ]
+    return tuple(to_match_spec(need, options) for need in needs if not need.when)
+
+
+def _find_conditions(packages: Sequence[CondaPackage]) -> list[PlatformCondition]:
+    """What holds where each package is for; one package alone holds everywhere."""
+    if len(packages) == 1:
+        return [PlatformCondition()]
+    made = []
+    for package in packages:
+        guard = next((spec for spec in package.depends if spec in _GUARDS), "")
+        system, _, machine = package.subdir.removeprefix("noarch").partition("-")
+        label = _LABEL.search(package.build)
+        low, high = label.groups("") if label else ("", "")
+        system = system or _GUARDS.get(guard, "")
+        made.append(PlatformCondition(system, _MACHINES.get(machine, machine), low, high))
+    return made
+
+
+def _choose_build_string(package: CondaPackage) -> tuple[str, ...]:
+    """The build string where it is not the one that a builder would give by itself."""
+    return () if package.build == f"py_{package.build_number}" else (package.build,)
+
+
+def _collect_texts(
+    packages: Sequence[CondaPackage],
+    conditions: Sequence[PlatformCondition],
+    texts: Callable[[CondaPackage], Sequence[str]],
+) -> tuple[DeclaredText, ...]:
+    """Each text once, with the conditions of the packages that have it."""
+    made = []
+    for text in _merge_lists([texts(package) for package in packages]):
+        there = [c for p, c in zip(packages, conditions, strict=True) if text in texts(p)]
+        made.append(DeclaredText(text, () if len(there) == len(packages) else tuple(there)))
+    return tuple(made)
+
+
+def _merge_lists(lists: Sequence[Sequence[str]]) -> list[str]:
+    """All texts once, each after the one that stands before it in its own list."""
+    merged: list[str] = []
+    for texts in lists:
+        place = 0
+        for text in texts:
+            if text not in merged:
+                merged.insert(place, text)
+            place = merged.index(text) + 1
+    return merged
+
+
+def find_test_imports(wheel: WheelFile) -> tuple[str, ...]:
+    """What a test of the wheel's project imports."""
+    inside = (re.sub(r"^[^/]+\.data/(purelib|platlib)/", "", name) for name in wheel.members)
+    return find_import_names(name for name in inside if not _DATA.match(name))
+
+
+def _find_license_files(root: Path, named: Sequence[str], remarks: list[str]) -> tuple[str, ...]:
+    there = [name for name in named if (root / name).is_file()]
+    if not there:
+        usual = re.compile(r"(LICEN[CS]E|COPYING|NOTICE)(\.(txt|md|rst))?", re.IGNORECASE)
+        there = sorted(path.name for path in root.iterdir() if usual.fullmatch(path.name))
+    if not there:
+        remarks.append("the project has no licence file: conda-forge asks for one")
+    return tuple(there)

@@ -1,0 +1,274 @@
+"""Recipe -> recipe.yaml, the form that py-rattler-build builds (CEP 13 and 14).
+
+The recipe is already rendered for one platform, so there are no conditions left to translate;
+only the calls that ask the solver (`compiler`, `pin_compatible`, ...) stay calls. What has no
+counterpart is an error that names key and line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import yaml
+
+from twofold.errors import Problem, ProjectErrors
+from twofold.recipe.deferred_calls import HASH, DeferredCall
+from twofold.recipe.model import Build, Line, Output, Recipe, Requirements, Tests
+from twofold.recipe.read.jinja_functions import BUILD_VARIABLES, PACKAGE_VARIABLES
+from twofold.recipe.write.about_v1 import convert_about
+
+_RUN_EXPORTS = {
+    "weak": "weak",
+    "strong": "strong",
+    "noarch": "noarch",
+    "weak_constrains": "weak_constraints",
+    "strong_constrains": "strong_constraints",
+}
+_LINKING = {
+    "missing_dso_whitelist": "missing_dso_allowlist",
+    "runpath_whitelist": "rpath_allowlist",
+    "rpaths": "rpaths",
+}
+_SHELL_VARIABLE = re.compile(rf"\$(?:{'|'.join((*BUILD_VARIABLES, *PACKAGE_VARIABLES))})\b")
+
+
+def translate_recipe(
+    recipe: Recipe,
+    source: Path | None,
+    report: Callable[[str], None],
+    names_used: Mapping[int, Sequence[str]] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """The recipe as the value of recipe.yaml; `source` is the folder its source was brought to.
+
+    `say` is told what the package will not have as the recipe says it. `use` are the variants'
+    names that tell the packages of an output apart, by its place.
+
+    Raises ProjectErrors with every key that has no counterpart.
+    """
+    translator = _Translator(recipe)
+    outputs = [
+        translator.translate_output(output, names_used.get(place, ()))
+        for place, output in enumerate(recipe.outputs)
+        if not output.build.skip
+    ]
+    if translator.problems:
+        raise ProjectErrors(translator.problems)
+    for remark in dict.fromkeys(translator.remarks):
+        report(remark)
+    made: dict[str, Any] = {"schema_version": 1}
+    sources = {"source": [{"path": str(source), "use_gitignore": False}]} if source else {}
+    if len(recipe.outputs) == 1 and not recipe.outputs[0].is_split:
+        made |= outputs[0] | sources
+    else:
+        first = recipe.outputs[0]
+        made |= {"recipe": {"name": first.name, "version": first.version}, **sources}
+        made["outputs"] = outputs
+    if recipe.extra:
+        made["extra"] = dict(recipe.extra)
+    return made
+
+
+def render_v1(value: Mapping[str, Any]) -> str:
+    """recipe.yaml's text: block lists, keys in the order given."""
+    return yaml.safe_dump(
+        dict(value), sort_keys=False, allow_unicode=True, width=1000, default_flow_style=False
+    )
+
+
+class _Translator:
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.problems: list[Problem] = []
+        self.remarks: list[str] = []
+
+    def translate_output(self, output: Output, names_used: Sequence[str] = ()) -> dict[str, Any]:
+        if output.app is not None:
+            self._add_unsupported(output.app.line, "remove it: recipe v1 has no launchers")
+        made = {
+            "package": {"name": output.name, "version": output.version},
+            "build": self._translate_build(output.build, names_used) | _translate_files(output),
+            "requirements": self._translate_requirements(output),
+            "tests": translate_tests(self.recipe, output.tests),
+            "about": convert_about(output.about, self._add_remark),
+        }
+        return {key: value for key, value in made.items() if value}
+
+    def _add_unsupported(self, line: Line, hint: str) -> None:
+        where = line.where(self.recipe.path.name)
+        self.problems.append(Problem(f"'{line.key}' is not covered here", hint, where))
+
+    def _add_remark(self, message: str, line: Line) -> None:
+        self.remarks.append(f"{line.where(self.recipe.path.name)}: {message}")
+
+    def _translate_build(self, build: Build, names_used: Sequence[str]) -> dict[str, Any]:
+        made: dict[str, Any] = {"number": build.number}
+        if build.string:
+            made["string"] = self.recipe.calls.replace(build.string, translate_call)
+        if build.noarch:
+            made["noarch"] = build.noarch
+        script = self._translate_script(build)
+        if script:
+            made["script"] = script
+        if build.entry_points:
+            made["python"] = {"entry_points": _list_texts(build.entry_points)}
+        made |= self._translate_linking(build)
+        if names_used:
+            made["variant"] = {**made.get("variant", {}), "use_keys": list(names_used)}
+        return made
+
+    def _translate_script(self, build: Build) -> dict[str, Any]:
+        if build.script_file:
+            return {"file": build.script_file, **_translate_env(build)}
+        if not build.script:
+            return {}
+        for line in build.script:
+            if "${{" in line.text:
+                self._add_unsupported(line, "write the commands into build.sh")
+        content = [self._adapt_to_shell(line.text) for line in build.script]
+        return {"content": content, **_translate_env(build)}
+
+    def _adapt_to_shell(self, text: str) -> str:
+        """`$PYTHON`, which Jinja's {{ PYTHON }} became, as cmd.exe writes it on Windows."""
+        text = self.recipe.calls.replace(text, translate_call)
+        if not self.recipe.platform.subdir.startswith("win-"):
+            return text
+        return _SHELL_VARIABLE.sub(lambda found: f"%{found.group(0)[1:]}%", text)
+
+    def _translate_linking(self, build: Build) -> dict[str, Any]:
+        """The keys about linking and prefixes, under the names recipe v1 has for them."""
+        made: dict[str, Any] = {}
+        linking: dict[str, Any] = {}
+        prefixes: dict[str, Any] = {}
+        for key, lines in build.linking.items():
+            texts = _list_texts(lines)
+            if key in _LINKING:
+                linking[_LINKING[key]] = texts
+            elif key == "binary_relocation":
+                linking["binary_relocation"] = texts == ["true"]
+            elif key == "always_include_files":
+                made["always_include_files"] = texts
+            elif key == "merge_build_host":
+                made["merge_build_and_host_envs"] = [text.lower() for text in texts] == ["true"]
+            elif key == "track_features":
+                # The solver ranks the package lower, as with features of any name.
+                made["variant"] = {"down_prioritize_variant": len(" ".join(texts).split())}
+            elif key == "has_prefix_files":
+                prefixes.setdefault("force_file_type", {})["text"] = texts
+            elif key == "binary_has_prefix_files":
+                prefixes.setdefault("force_file_type", {})["binary"] = texts
+            elif key == "detect_binary_files_with_prefix":
+                prefixes["ignore_binary_files"] = [text.lower() for text in texts] == ["false"]
+            elif not key.startswith("ignore_run_exports"):
+                self._add_unsupported(lines[0], "remove it, or build this recipe with conda-build")
+        if linking:
+            made["dynamic_linking"] = linking
+        if prefixes:
+            made["prefix_detection"] = prefixes
+        return made
+
+    def _translate_requirements(self, output: Output) -> dict[str, Any]:
+        needs = _split_host_requirements(self.recipe, output.requirements)
+        made: dict[str, Any] = {
+            "build": self._translate_specs(needs.build),
+            "host": self._translate_specs(needs.host),
+            "run": self._translate_specs(needs.run),
+            "run_constraints": self._translate_specs(needs.constrained),
+            "run_exports": {
+                _RUN_EXPORTS[kind]: self._translate_specs(specs)
+                for kind, specs in output.build.run_exports.items()
+            },
+            "ignore_run_exports": {
+                name: _list_texts(output.build.linking[key])
+                for key, name in (
+                    ("ignore_run_exports", "by_name"),
+                    ("ignore_run_exports_from", "from_package"),
+                )
+                if key in output.build.linking
+            },
+        }
+        return {key: value for key, value in made.items() if value}
+
+    def _translate_specs(self, lines: Sequence[Line]) -> list[str]:
+        return [self.recipe.calls.replace(line.text, translate_call) for line in lines]
+
+
+def translate_tests(recipe: Recipe, tests: Tests) -> list[dict[str, Any]]:
+    """The tests as recipe v1 lists them."""
+    made: list[dict[str, Any]] = []
+    if tests.imports:
+        made.append({"python": {"imports": _list_texts(tests.imports), "pip_check": False}})
+    own = [path.relative_to(recipe.folder).as_posix() for path in tests.scripts]
+    runners = {".py": "python", ".sh": "bash"}
+    commands = _list_texts(tests.commands)
+    commands += [
+        f"{runners[path.suffix]} {name}"
+        for name, path in zip(own, tests.scripts, strict=True)
+        if path.suffix in runners
+    ]
+    if commands:
+        script: dict[str, Any] = {"script": commands}
+        if tests.requires:
+            needs = [recipe.calls.replace(line.text, translate_call) for line in tests.requires]
+            script["requirements"] = {"run": needs}
+        files = {
+            "recipe": _list_texts(tests.files) + own,
+            "source": _list_texts(tests.source_files),
+        }
+        if any(files.values()):
+            script["files"] = {key: value for key, value in files.items() if value}
+        made.append(script)
+    return made
+
+
+def _translate_files(output: Output) -> dict[str, Any]:
+    """Which files of the prefix belong to an output; a folder stands for all that is in it."""
+    if not output.files:
+        return {}
+
+    def globs(lines: Sequence[Line]) -> list[str]:
+        names = [line.text.rstrip("/") for line in lines]
+        return [glob for name in names for glob in (name, f"{name}/**")]
+
+    chosen = {"include": globs(output.files), "exclude": globs(output.excluded_files)}
+    return {"files": {key: value for key, value in chosen.items() if value}}
+
+
+def _translate_env(build: Build) -> dict[str, Any]:
+    """script_env: `X=1` sets, `X` alone lets the caller's X through, kept out of the log."""
+    given = [line.text.partition("=") for line in build.script_env]
+    passed = [name.strip() for name, equals, _ in given if not equals]
+    env = {name.strip(): value.strip() for name, equals, value in given if equals}
+    return {"env": env, **({"secrets": passed} if passed else {})}
+
+
+def translate_call(call: DeferredCall) -> str:
+    """`${{ compiler('c') }}` and its kin."""
+    if call == HASH:
+        return "${{ hash }}"
+    arguments = [f"'{call.name}'"]
+    if call.function.startswith("pin_"):
+        if call.exact:
+            arguments.append("exact=true")
+        else:
+            lower = call.lower or call.min_pin
+            upper = call.upper or call.max_pin
+            arguments += [f"lower_bound='{lower}'" if lower else "lower_bound=none"]
+            arguments += [f"upper_bound='{upper}'" if upper else "upper_bound=none"]
+    return f"${{{{ {call.function}({', '.join(arguments)}) }}}}"
+
+
+def _split_host_requirements(recipe: Recipe, needs: Requirements) -> Requirements:
+    """Recipes from before `host` name everything under build: all but compilers is host's."""
+    if needs.host or not needs.build:
+        return needs
+    compilers = tuple(line for line in needs.build if recipe.calls.find_call(line.text))
+    host = tuple(line for line in needs.build if line not in compilers)
+    return Requirements(compilers, host, needs.run, needs.constrained)
+
+
+def _list_texts(lines: Sequence[Line]) -> list[str]:
+    return [line.text for line in lines]

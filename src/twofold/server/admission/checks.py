@@ -1,0 +1,244 @@
+"""The gates: one function per reason to refuse an upload. Each returns, or raises Refused.
+
+What a file is comes from the file (`formats.opening.read`, which refuses malformed archives); the
+form around it is only compared. facts of attacks and the rules behind them: docs/reference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from pathlib import Path
+
+from packaging.version import InvalidVersion, Version
+
+from twofold.artifact import Artifact, Kind
+from twofold.check import artifact_findings
+from twofold.errors import Refused
+from twofold.names import escape_for_filename, normalize_name
+from twofold.server.model import StoredFile
+from twofold_build.names import canonicalize_version
+
+#: The longest file name all supported file systems can store (bytes).
+MAX_NAME_LENGTH = 255
+
+#: Reasons told of one file; nobody reads more.
+MAX_REASONS = 5
+#: The rule that only PyPI has.
+LOCAL_VERSION = "TF023"
+
+#: Requirements: characters of one and of all, and how deep the parentheses of its marker stand.
+#: The longest seen have some 1,500 and 100,000; parsers and solvers stumble over many more.
+MAX_REQUIREMENT_LENGTH, MAX_REQUIREMENTS_SIZE, MAX_MARKER_DEPTH = 4_000, 500_000, 30
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]*")
+
+#: As PyPI's names (PEP 508), or with the underscore that some of conda's begin with.
+_PROJECT_NAME = re.compile(r"(?=.{1,128}\Z)_?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+
+#: Names Windows keeps for devices, whatever ending follows.
+_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class FormClaims:
+    """What the form around a file says of it; every part may be missing."""
+
+    name: str = ""
+    version: str = ""
+    filetype: str = ""
+    subdir: str = ""
+    digests: Mapping[str, str] = field(default_factory=dict)  # sha256, md5, blake2_256 -> hex
+
+
+def check_file_name(filename: str) -> None:
+    """A file name is one path segment of harmless characters."""
+    if not _FILE_NAME.fullmatch(filename) or ".." in filename or _DEVICES.fullmatch(filename):
+        raise Refused(
+            "invalid-file-name",
+            f"Invalid file name {filename[:100]!a}",
+            "letters, digits and . _ - + ! only, as build tools name files",
+        )
+    if len(filename.encode()) > MAX_NAME_LENGTH:
+        raise Refused("invalid-file-name", f"File name longer than {MAX_NAME_LENGTH} bytes")
+
+
+def check_project_name(name: str) -> None:
+    """A project that is announced before its files has a name that a file could have."""
+    if not _PROJECT_NAME.fullmatch(name):
+        raise Refused(
+            "invalid-name",
+            f"{name[:80]!a} cannot be the name of a project",
+            "letters, digits and . _ - between them, at most 128",
+        )
+
+
+def check_digests(claims: FormClaims, path: Path) -> None:
+    """Every digest that was sent is the file's own."""
+    for algorithm, claimed in claims.digests.items():
+        actual = _hash_file(algorithm, path)
+        if not hmac.compare_digest(claimed.lower().encode(), actual.encode()):
+            raise Refused(
+                "digest-mismatch",
+                f"The {algorithm} digest of {path.name} is {actual}, not {claimed[:80]}",
+                "the file was damaged on its way; upload it again",
+            )
+
+
+def _hash_file(algorithm: str, path: Path) -> str:
+    """Of sha256, md5 or blake2_256, as hex."""
+    if algorithm == "blake2_256":
+        digest: hashlib._Hash | hashlib.blake2b = hashlib.blake2b(digest_size=32)
+    else:
+        digest = hashlib.new(algorithm, usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def check_sdist_name(artifact: Artifact) -> None:
+    """An sdist is named as PEP 625 says, so that a release has one and not one a spelling."""
+    if artifact.kind is not Kind.SDIST:
+        return
+    wanted = f"{escape_for_filename(artifact.name)}-{canonicalize_version(artifact.version)}.tar.gz"
+    if artifact.filename != wanted:
+        raise Refused(
+            "sdist-name",
+            f"The sdist must be named {wanted}, not {artifact.filename}",
+            "build it with a backend of today, which names it so (PEP 625)",
+        )
+
+
+def check_requirement_limits(artifact: Artifact) -> None:
+    """What a file requires is no burden to whoever parses it: us, and every resolver after us."""
+    if sum(map(len, artifact.depends)) > MAX_REQUIREMENTS_SIZE:
+        raise Refused(
+            "too-much-required",
+            f"The requirements are longer than {MAX_REQUIREMENTS_SIZE} characters",
+        )
+    for text in artifact.depends:
+        if len(text) > MAX_REQUIREMENT_LENGTH or _marker_depth(text) > MAX_MARKER_DEPTH:
+            raise Refused(
+                "too-much-required",
+                f"The requirement {text[:60]!a}... is too long or nested too deeply",
+                f"at most {MAX_REQUIREMENT_LENGTH} characters, {MAX_MARKER_DEPTH} deep",
+            )
+
+
+def _marker_depth(text: str) -> int:
+    steps = ((character == "(") - (character == ")") for character in text)
+    return max(accumulate(steps), default=0)
+
+
+def check_content(path: Path) -> None:
+    """The structure and metadata rules of `twofold check` find no error, inside and outside.
+
+    A local version (`2.0+cpu`) is for indexes of one's own, and this is one.
+    """
+    findings = artifact_findings(path)
+    errors = [found for found in findings if found.is_error and found.code != LOCAL_VERSION]
+    if errors:
+        reasons = "; ".join(f"{error.message} [{error.code}]" for error in errors[:MAX_REASONS])
+        raise Refused("invalid-file", f"Invalid file {path.name}: {reasons}", errors[0].hint)
+
+
+def check_confusable_name(key: str, alike: Sequence[str]) -> None:
+    """A new project's name does not look like that of another one (ultranormalised)."""
+    others = [other for other in alike if other != key]
+    if others:
+        raise Refused(
+            "confusable-name",
+            f"The name '{key}' looks too much like '{others[0]}', which is here already",
+            "choose a name that cannot be mistaken for another one",
+        )
+
+
+def find_prefix(key: str, prefixes: Iterable[str]) -> str | None:
+    """The longest private prefix (PEP 752) that a name stands under."""
+    fitting = [prefix for prefix in prefixes if key == prefix or key.startswith(f"{prefix}-")]
+    return max(fitting, key=len, default=None)
+
+
+def check_project_status(name: str, status: str) -> None:
+    """A project's status lets it take new files (PEP 792)."""
+    if status in ("archived", "quarantined"):
+        raise Refused(
+            f"project-{status}",
+            f"The project '{name}' is {status} and takes no new files",
+            "an administrator of the channel can set its status",
+            403,
+        )
+
+
+def check_quota(size: int, used: int, quota: int | None) -> None:
+    """The channel has room for so many more bytes."""
+    if quota is not None and used + size > quota:
+        raise Refused(
+            "quota",
+            f"The channel has used {used} of its {quota} bytes; {size} more do not fit",
+            "delete what is not needed, or ask for a larger quota",
+            413,
+        )
+
+
+def check_form_matches(claims: FormClaims, artifact: Artifact) -> None:
+    """Name, version, type and subdir in the form are those of the file."""
+    if claims.name and normalize_name(claims.name) != normalize_name(artifact.name):
+        raise Refused(
+            "name-mismatch", f"The form says '{claims.name}', the file says '{artifact.name}'"
+        )
+    if claims.version and not _is_same_version(claims.version, artifact.version):
+        raise Refused(
+            "version-mismatch",
+            f"The form says version '{claims.version}', the file says '{artifact.version}'",
+        )
+    expected = {"bdist_wheel": Kind.WHEEL, "sdist": Kind.SDIST}
+    if claims.filetype and expected.get(claims.filetype) is not artifact.kind:
+        raise Refused(
+            "filetype-mismatch",
+            f"The form says filetype '{claims.filetype}', the file is a {artifact.kind}",
+        )
+    if claims.subdir and claims.subdir != artifact.subdir:
+        raise Refused(
+            "subdir-mismatch",
+            f"The package is for '{artifact.subdir}', not for '{claims.subdir}'",
+        )
+
+
+def _is_same_version(one: str, other: str) -> bool:
+    try:
+        return one == other or Version(one) == Version(other)
+    except InvalidVersion:
+        return False
+
+
+def check_name_free(artifact: Artifact, taken: StoredFile | None) -> bool:
+    """True when nothing has that name, False when the very same file is there.
+
+    Raises Refused when the name belongs, or ever belonged, to other bytes.
+    """
+    if taken is None:
+        return True
+    check_name_unused(taken)
+    if taken.sha256 != artifact.sha256:
+        raise Refused(
+            "file-exists",
+            f"File already exists ({taken.filename!r}, with sha256 {taken.sha256[:16]}...)",
+            "release a new version, or raise the build number",
+        )
+    return False
+
+
+def check_name_unused(taken: StoredFile) -> None:
+    """The file of a name is there, and was not deleted: whose name is used for ever."""
+    if taken.deleted_at is not None:
+        raise Refused(
+            "file-name-used",
+            f"File already exists ({taken.filename!r} was deleted; a used name stays used)",
+            "release a new version, or raise the build number",
+        )

@@ -1,0 +1,85 @@
+"""Wrong passwords are answered slower and slower: with 429, until some minutes have passed.
+
+Counted in the store, so over all its servers, by the client's address and the user's name together
+and by the address alone, so that neither one user's password nor many users' can be guessed at. A
+right password from another address is not in the way. Nothing is written for a right password that
+no wrong one went before. Tokens are 190 random bits and need no such guard.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from twofold.errors import Refused
+from twofold.server.clock import now
+from twofold.server.store import Database, login_attempts
+from twofold.server.store.database import AdvisoryLock, acquire_lock
+
+#: Seconds after which a wrong password is forgotten.
+WINDOW = 900
+
+#: Wrong passwords in that time: for one user from one address, and from one address in all.
+MAX_FOR_USER, MAX_FROM_ADDRESS = 10, 50
+
+#: Rows that are kept, two for each wrong password; a flood forgets the oldest.
+MAX_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class LoginThrottle:
+    """For any thread of any process."""
+
+    database: Database
+    clock: Callable[[], datetime] = now
+
+    @contextmanager
+    def attempt(self, address: str, user: str) -> Iterator[None]:
+        """Around the check of a password. Raises Refused (429) after too many wrong ones."""
+        own = _hash_key(address, user)
+        most = {own: MAX_FOR_USER, _hash_key(address): MAX_FROM_ADDRESS}
+        self._check_limits(most)
+        try:
+            yield
+        except Refused as error:
+            if error.code == "invalid-login":
+                self._record_failure(most)
+            raise
+        # Those that were guessed at the same moment count as well.
+        if self._check_limits(most)[own]:
+            with self.database.write() as db:
+                login_attempts.delete_attempts(db, own)
+
+    def _check_limits(self, most: Mapping[str, int]) -> Mapping[str, int]:
+        with self.database.read() as db:
+            counted = login_attempts.count_attempts(db, most, self._since())
+        _check_counts(counted, most)
+        return counted
+
+    def _record_failure(self, most: Mapping[str, int]) -> None:
+        with self.database.write() as db:
+            acquire_lock(db, AdvisoryLock.LOGIN_ATTEMPTS)
+            _check_counts(login_attempts.count_attempts(db, most, self._since()), most)
+            last = login_attempts.record_attempt(db, most, self.clock())
+            login_attempts.delete_old_attempts(db, self._since(), last - MAX_ROWS)
+
+    def _since(self) -> datetime:
+        return self.clock() - timedelta(seconds=WINDOW)
+
+
+def _check_counts(counted: Mapping[str, int], most: Mapping[str, int]) -> None:
+    if any(counted[place] >= most[place] for place in most):
+        raise Refused(
+            "too-many-attempts",
+            "Too many wrong passwords",
+            f"wait {WINDOW // 60} minutes, or log in with a token",
+            429,
+        )
+
+
+def _hash_key(*parts: str) -> str:
+    """Neither addresses nor names are kept, and no name is too long."""
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,117 @@
+"""Identity tokens (OpenID Connect): is this JWT really from that issuer, for us, now?
+
+Only issuers that an administrator named are ever asked; over https, without redirects, and for keys
+on the issuer's own host. What the token's header says of keys (`jku`, `x5u`, `jwk`) is ignored.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.client import HTTPException, HTTPSConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+import jwt
+
+from twofold.errors import Refused
+
+#: What GitHub and GitLab sign with; never a shared secret, never none.
+ALGORITHMS = ["RS256", "ES256"]
+
+#: Seconds that an issuer's keys are kept, and that it may take to answer.
+KEYS_MAX_AGE, TIMEOUT = 300, 5
+
+#: Seconds between questions for a key of an unknown id: made-up ids are no way to flood an issuer.
+KEYS_RETRY_AFTER = 10
+
+#: The largest answer an issuer may give (bytes).
+MAX_RESPONSE_SIZE = 1 << 20
+
+
+def fetch_json(url: str) -> Any:
+    """GET an https address, no redirects. Raises Refused (422) when it does not answer so."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname or parts.username is not None:
+        raise invalid(f"the issuer's address {url!r} is not https")
+    context = ssl.create_default_context()
+    connection = HTTPSConnection(
+        parts.hostname, parts.port or 443, timeout=TIMEOUT, context=context
+    )
+    try:
+        connection.request("GET", parts.path or "/", headers={"Accept": "application/json"})
+        answer = connection.getresponse()
+        body = answer.read(MAX_RESPONSE_SIZE + 1)
+        if answer.status != 200 or len(body) > MAX_RESPONSE_SIZE:
+            raise invalid(f"the issuer answered {answer.status} at {url}")
+        return json.loads(body)
+    except (OSError, HTTPException, ValueError) as error:
+        raise invalid(f"the issuer cannot be read at {url}: {error}") from error
+    finally:
+        connection.close()
+
+
+@dataclass
+class Issuers:
+    """The keys of issuers, kept for some minutes. `fetch` gets JSON from an https address."""
+
+    fetch: Callable[[str], Any] = fetch_json
+    _keys: dict[str, tuple[float, jwt.PyJWKSet]] = field(default_factory=dict)
+
+    def verify(self, token: str, audience: str, issuers: set[str]) -> dict[str, Any]:
+        """The token's claims. Raises Refused (422) unless every one that matters is right."""
+        try:
+            told = jwt.decode(token, options={"verify_signature": False})
+            header = jwt.get_unverified_header(token)
+        except (jwt.PyJWTError, ValueError, RecursionError) as error:
+            raise invalid(f"the token cannot be read: {error}") from error
+        issuer = told.get("iss")
+        if not isinstance(issuer, str) or issuer not in issuers:
+            raise invalid("no trusted publisher is registered for the token's issuer")
+        key = self._get_key(issuer, str(header.get("kid", "")))
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key.key,
+                algorithms=ALGORITHMS,
+                audience=audience,
+                issuer=issuer,
+                leeway=5,
+                options={"require": ["iss", "aud", "exp", "iat", "jti"]},
+            )
+        except (jwt.PyJWTError, ValueError, OverflowError) as error:
+            raise invalid(str(error)) from error
+        return claims
+
+    def _get_key(self, issuer: str, kid: str) -> jwt.PyJWK:
+        """The issuer's key of that id; an unknown id makes us ask again (keys rotate), at times."""
+        fetched, keys = self._keys.get(issuer, (0.0, None))
+        limit = KEYS_MAX_AGE if keys is not None and kid in _key_ids(keys) else KEYS_RETRY_AFTER
+        if keys is None or time.monotonic() - fetched > limit:
+            keys = self._fetch_keys(issuer)
+            self._keys[issuer] = (time.monotonic(), keys)
+        for key in keys.keys:
+            if key.key_id == kid:
+                return key
+        raise invalid("the issuer has no such key")
+
+    def _fetch_keys(self, issuer: str) -> jwt.PyJWKSet:
+        found = self.fetch(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+        address = str(found.get("jwks_uri", "")) if isinstance(found, dict) else ""
+        if urlsplit(address).netloc != urlsplit(issuer).netloc:
+            raise invalid("the issuer's keys are not on its own host")
+        try:
+            return jwt.PyJWKSet.from_dict(self.fetch(address))
+        except (jwt.PyJWTError, AttributeError, TypeError) as error:
+            raise invalid("the issuer's keys cannot be read") from error
+
+
+def _key_ids(keys: jwt.PyJWKSet) -> set[str | None]:
+    return {key.key_id for key in keys.keys}
+
+
+def invalid(reason: str) -> Refused:
+    return Refused("invalid-token", f"Invalid identity token: {reason}", status=422)

@@ -1,0 +1,171 @@
+"""Who asks, and what they may do. Answers questions; changes nothing.
+
+A secret is a token, or the password of a user. Rights come from the channel (its owner may
+everything, a public channel is readable by all, roles say the rest) and are narrowed by the token
+(its channel, its project, its actions).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from twofold.errors import Refused
+from twofold.server.auth import tokens
+from twofold.server.model import ANONYMOUS, Action, Actor, Channel
+from twofold.server.store import Connection, accounts
+
+#: Who looks after the whole registry over HTTP: the user of the first start, and whoever acts for
+#: the organisation of this name with the role admin.
+OWNER, OPERATORS = "owner", "operators"
+
+
+def identify(db: Connection, secret: str | None, user: str | None, at: datetime) -> Actor:
+    """The actor behind a secret (and, for passwords, a user's name). No secret: anonymous.
+
+    Raises Refused (403) when the secret is wrong, expired or revoked: a wrong secret is never
+    treated as none, or a mistyped token would look like a missing package.
+    """
+    if not secret:
+        return ANONYMOUS
+    if secret.startswith(tokens.PREFIX):
+        return _identify_by_token(db, secret, at)
+    if user and user != "__token__":
+        return identify_by_password(db, user, secret, at)
+    raise Refused(
+        "invalid-token",
+        "Invalid token: it does not begin with 'twofold-'",
+        "use the token that 'twofold serve' printed first, or one from 'twofold admin token'",
+        403,
+    )
+
+
+def identify_by_password(db: Connection, user: str, password: str, at: datetime) -> Actor:
+    """The user whose password (or token, good at `at`) this is. Raises Refused (403)."""
+    if password.startswith(tokens.PREFIX):
+        found = accounts.find_token(db, tokens.hash_token(password))
+        if found and found[1].name == user:
+            return _identify_by_token(db, password, at)
+    known = accounts.find_user(db, user)
+    matches = tokens.is_password_right(password, accounts.get_password_hash(db, user))
+    if matches and known and not known.disabled:
+        return Actor(known)
+    raise Refused(
+        "invalid-login",
+        "Invalid user name or password",
+        "a user without a password logs in with a token in its place",
+        403,
+    )
+
+
+def _identify_by_token(db: Connection, secret: str, at: datetime) -> Actor:
+    found = accounts.find_token(db, tokens.hash_token(secret))
+    if found is None:
+        mistyped = "" if tokens.is_well_formed(secret) else " (mistyped: its checksum is wrong)"
+        raise Refused("invalid-token", f"Invalid token{mistyped}", "check the token", 403)
+    token, user = found
+    hint = "make a new one with 'twofold admin token'"
+    if token.revoked_at is not None or user.disabled:
+        raise Refused("revoked-token", f"Token {token.shown} has been revoked", hint, 403)
+    if token.expires_at is not None and token.expires_at <= at:
+        raise Refused("expired-token", f"Token {token.shown} has expired", hint, 403)
+    return Actor(user, token)
+
+
+def is_allowed(
+    db: Connection, actor: Actor, action: Action, channel: Channel, project: str | None = None
+) -> bool:
+    """Whether the actor may do this in the channel (to this project, by its normalised name)."""
+    if actor.operator:
+        return True
+    token = actor.token
+    if token is not None and not _token_allows(actor, action, channel, project):
+        return action is Action.READ and channel.public
+    if action is Action.READ and channel.public:
+        return True
+    return actor.user is not None and _is_user_allowed(db, actor, action, channel)
+
+
+def _token_allows(actor: Actor, action: Action, channel: Channel, project: str | None) -> bool:
+    token = actor.token
+    assert token is not None
+    return (
+        any(given.includes(action) for given in token.actions)
+        and token.channel in (None, channel.name)
+        and (token.project is None or action is Action.READ or project in token.projects)
+    )
+
+
+def _is_user_allowed(db: Connection, actor: Actor, action: Action, channel: Channel) -> bool:
+    user = actor.user
+    assert user is not None
+    if channel.owner_id == user.id:
+        return True
+    in_owner = accounts.get_organisation_role(db, channel.owner_id, user.id)
+    if in_owner is not None and in_owner.includes(action):
+        return True
+    return any(role.includes(action) for role in accounts.list_user_roles(db, channel.id, user.id))
+
+
+def is_operator(db: Connection, actor: Actor) -> bool:
+    """Whether the actor looks after the whole registry, with a login that is good for all of it."""
+    user, token = actor.user, actor.token
+    if actor.operator:
+        return True
+    if user is None or user.disabled:
+        return False
+    if token is not None and not token.is_whole:
+        return False
+    if user.name == OWNER:
+        return True
+    operators = accounts.find_user(db, OPERATORS)
+    if operators is None or operators.kind != "organisation" or operators.disabled:
+        return False
+    return accounts.get_organisation_role(db, operators.id, user.id) is Action.ADMIN
+
+
+def can_use_prefix(db: Connection, actor: Actor, channel: Channel, owner_id: int) -> bool:
+    """Whether the actor may begin projects under a prefix of this owner (PEP 752)."""
+    user = actor.user
+    if actor.operator:
+        return True
+    return user is not None and (
+        user.id == owner_id
+        or accounts.get_organisation_role(db, owner_id, user.id) is not None
+        or is_allowed(db, actor, Action.ADMIN, channel)
+    )
+
+
+def require_prefix(
+    db: Connection, actor: Actor, channel: Channel, prefix: str, owner_id: int
+) -> None:
+    """Raises Refused when the actor may not begin projects under a private prefix (PEP 752)."""
+    if can_use_prefix(db, actor, channel, owner_id):
+        return
+    raise Refused(
+        "private-prefix",
+        f"Names that begin with '{prefix}' are reserved in channel '{channel.name}'",
+        "ask the owner of the prefix, or choose another name",
+        403,
+    )
+
+
+def require(
+    db: Connection, actor: Actor, action: Action, channel: Channel, project: str | None = None
+) -> None:
+    """Raises Refused: 401 when logging in may help, 403 when it will not."""
+    if is_allowed(db, actor, action, channel, project):
+        return
+    subject = f"project '{project}' of channel" if project else "channel"
+    if actor.user is None:
+        raise Refused(
+            "no-token",
+            f"A token is needed to {action} in {subject} '{channel.name}'",
+            "send it as the password of user __token__, as a Bearer header, or as /t/TOKEN/",
+            401,
+        )
+    raise Refused(
+        "forbidden",
+        f"'{actor.name}' has no right to {action} in {subject} '{channel.name}' with this login",
+        f"ask the owner of '{channel.name}' for the role '{action}'",
+        403,
+    )

@@ -1,0 +1,80 @@
+"""Who may manage what over HTTP: the rights that the calls of the management API need.
+
+Who looks after the whole registry (`access.is_operator`) may everything, as `twofold admin` on the
+store may, under a name of its own in the audit log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import StrEnum
+from typing import Any
+
+from twofold.errors import Refused
+from twofold.names import normalize_name
+from twofold.server.auth import permissions
+from twofold.server.model import Action, Actor
+from twofold.server.registry import Registry, require_channel
+from twofold.server.store import Connection, accounts
+
+
+class RequiredRole(StrEnum):
+    """What a call needs of who makes it."""
+
+    LOGIN = "a login"
+    SELF = "to be that user, with a login that is good for everything, or an operator"
+    ORGANISATION = "to act for the organisation with the role admin, or an operator"
+    READ = "the right to read in the channel"
+    UPLOAD = "the right to upload in the channel (to that project)"
+    ADMIN = "the right to administrate the channel"
+    OPERATOR = "to be an operator of the registry"
+
+
+_IN_CHANNEL = {
+    RequiredRole.READ: Action.READ,
+    RequiredRole.UPLOAD: Action.UPLOAD,
+    RequiredRole.ADMIN: Action.ADMIN,
+}
+
+
+def authorize(
+    registry: Registry, actor: Actor, role: RequiredRole, parameters: Mapping[str, Any]
+) -> Actor:
+    """The actor with the rights of this call. Raises Refused: 401 without a login, 403, 404."""
+    with registry.database.read() as db:
+        if actor.user is None and role is not RequiredRole.READ:
+            raise Refused("no-token", "A token is needed for this", "send it as Bearer", 401)
+        if permissions.is_operator(db, actor):
+            actor = replace(actor, operator=True)
+        if role in _IN_CHANNEL:
+            key = normalize_name(parameters["project"]) if parameters.get("project") else None
+            require_channel(db, actor, parameters["channel"], _IN_CHANNEL[role], key)
+        elif not actor.operator and not _has_role(db, actor, role, parameters):
+            raise Refused("forbidden", f"'{actor.name}' may not do this: it needs {role}", "", 403)
+    return actor
+
+
+def _has_role(
+    db: Connection, actor: Actor, required: RequiredRole, parameters: Mapping[str, Any]
+) -> bool:
+    user = actor.user
+    if required is RequiredRole.LOGIN:
+        return True
+    if user is None or (actor.token is not None and not actor.token.is_whole):
+        return False
+    if required is RequiredRole.SELF:
+        return bool(user.name == parameters["user"])
+    if required is RequiredRole.ORGANISATION:
+        organisation = accounts.find_user(db, parameters["organisation"])
+        if organisation is not None:
+            role = accounts.get_organisation_role(db, organisation.id, user.id)
+            return role is Action.ADMIN
+    return False
+
+
+def require_operator(actor: Actor, what: str) -> None:
+    """Raises Refused unless the actor looks after the whole registry."""
+    if not actor.operator:
+        hint = "ask an operator of the registry"
+        raise Refused("forbidden", f"'{actor.name}' may not change the {what}", hint, 403)

@@ -1,0 +1,79 @@
+"""Tokens and passwords: made here, kept only as hashes.
+
+A token is `twofold-` + 32 letters and digits + 6 more that are its checksum: the prefix lets
+scanners of leaked secrets find it, the checksum tells a mistyped token from a revoked one. The
+alphabet is what conda allows in `/t/TOKEN/` ([a-zA-Z0-9-]). 190 random bits need no slow hash, so
+tokens are kept as SHA-256; passwords are kept with argon2.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import string
+import zlib
+from functools import cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+PREFIX = "twofold-"
+_ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_RANDOM, _CHECK = 32, 6
+
+
+def new_token() -> str:
+    """A fresh secret, to be shown once."""
+    body = "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM))
+    return PREFIX + body + _checksum(body)
+
+
+def is_well_formed(token: str) -> bool:
+    """Whether prefix and checksum are right; says nothing about rights."""
+    body = token.removeprefix(PREFIX)
+    return (
+        token.startswith(PREFIX)
+        and len(body) == _RANDOM + _CHECK
+        and body[_RANDOM:] == _checksum(body[:_RANDOM])
+    )
+
+
+def hash_token(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def token_prefix(token: str) -> str:
+    """The part of a token that may be told: enough to recognise it."""
+    return token[: len(PREFIX) + 4] + "..."
+
+
+def _checksum(body: str) -> str:
+    number = zlib.crc32(body.encode())
+    digits = ""
+    for _ in range(_CHECK):
+        number, rest = divmod(number, len(_ALPHABET))
+        digits += _ALPHABET[rest]
+    return digits
+
+
+@cache
+def _hasher() -> PasswordHasher:
+    return PasswordHasher()
+
+
+@cache
+def _dummy_hash() -> str:
+    """The hash checked for users that do not exist, so that both refusals take as long."""
+    return _hasher().hash(secrets.token_hex())
+
+
+def hash_password(password: str) -> str:
+    return _hasher().hash(password)
+
+
+def is_password_right(password: str, stored: str | None) -> bool:
+    """Equal work whether the user has a password, has none, or does not exist."""
+    try:
+        return _hasher().verify(stored or _dummy_hash(), password) and stored is not None
+    except (VerificationError, InvalidHashError):
+        return False

@@ -1,0 +1,173 @@
+"""Trusted publishing: an identity token of a CI run becomes a short token for its projects.
+
+No secret is stored anywhere: a publisher (channel, project, issuer, claims) says which runs may
+publish. Each identity token is good for one exchange, the token it buys for 15 minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any
+
+from twofold.errors import Refused
+from twofold.names import normalize_name
+from twofold.server.auth import tokens
+from twofold.server.auth.accounts import TokenRequest, make_token
+from twofold.server.auth.oidc import Issuers
+from twofold.server.model import Action, Channel
+from twofold.server.registry import Registry
+from twofold.server.store import Connection, accounts, audit, channels, trusted_publishers
+from twofold.server.store.trusted_publishers import TrustedPublisher as TrustedPublisher
+
+#: How long a minted token lives.
+TOKEN_LIFETIME = timedelta(minutes=15)
+
+#: Claims kept with the token, for the audit log and for provenance.
+AUDITED_CLAIMS = (
+    "sub",
+    "repository",
+    "workflow_ref",
+    "job_workflow_ref",
+    "ci_config_ref_uri",
+    "ref",
+    "environment",
+    "project_path",
+    "sha",
+)
+
+
+@dataclass(frozen=True)
+class MintedToken:
+    """A token for a CI run, and when it ends."""
+
+    token: str
+    expires_at: datetime
+
+
+def add_publisher(
+    registry: Registry,
+    by: str,
+    channel: str,
+    project: str,
+    issuer: str,
+    claims: Mapping[str, str],
+) -> TrustedPublisher:
+    """Trust runs whose claims have these values (`*` stands for any text)."""
+    if not issuer.startswith("https://"):
+        raise Refused("invalid-issuer", "An issuer's address begins with https://")
+    if not claims:
+        raise Refused("no-claims", "Say which claims a run must have", "--claim repository=o/r")
+    at, key = registry.clock(), normalize_name(project)
+    with registry.database.serialized_write() as db:
+        found = _require_channel(db, channel)
+        new = TrustedPublisher(0, found.id, key, issuer.rstrip("/"), dict(claims))
+        added = trusted_publishers.add_publisher(db, new, at)
+        detail = {"issuer": issuer, "claims": dict(claims)}
+        audit.add_entry(db, audit.AuditEntry(at, by, "publisher", channel, key, detail))
+    return added
+
+
+def list_publishers(registry: Registry, channel: str) -> list[TrustedPublisher]:
+    with registry.database.read() as db:
+        return trusted_publishers.list_publishers(db, _require_channel(db, channel).id)
+
+
+def remove_publisher(registry: Registry, by: str, channel: str, publisher_id: int) -> None:
+    at = registry.clock()
+    with registry.database.serialized_write() as db:
+        known = {
+            own.id: own
+            for own in trusted_publishers.list_publishers(db, _require_channel(db, channel).id)
+        }
+        if publisher_id not in known:
+            raise Refused("not-found", f"There is no publisher {publisher_id}", status=404)
+        trusted_publishers.remove_publisher(db, publisher_id)
+        subject = known[publisher_id].project
+        audit.add_entry(db, audit.AuditEntry(at, by, "publisher-removed", channel, subject))
+
+
+def mint_token(
+    registry: Registry, issuers: Issuers, audience: str, token: str, channel: str | None = None
+) -> MintedToken:
+    """A token for all the projects (of one channel) whose publishers this run is.
+
+    Raises Refused (422) with the codes of PyPI's endpoint.
+    """
+    with registry.database.read() as db:
+        wanted = _require_channel(db, channel).id if channel else None
+        known = trusted_publishers.list_publishers(db, wanted)
+    if not known:
+        raise Refused("not-enabled", "No trusted publisher is registered here", status=422)
+    claims = issuers.verify(token, audience, {publisher.issuer for publisher in known})
+    fitting = [publisher for publisher in known if _matches_publisher(publisher, claims)]
+    if not fitting:
+        raise Refused(
+            "invalid-publisher",
+            "The token is right, but no trusted publisher has its claims",
+            f"its subject is {str(claims.get('sub', ''))[:200]}",
+            422,
+        )
+    if len({publisher.channel_id for publisher in fitting}) > 1:
+        raise Refused(
+            "invalid-publisher",
+            "Publishers of several channels have these claims",
+            "use the channel's own endpoints (PEP 807)",
+            422,
+        )
+    return _issue_token(registry, claims, fitting)
+
+
+def _issue_token(
+    registry: Registry, claims: Mapping[str, Any], publishers: list[TrustedPublisher]
+) -> MintedToken:
+    at, secret = registry.clock(), tokens.new_token()
+    with registry.database.serialized_write() as db:
+        until = datetime.fromtimestamp(int(claims["exp"]), UTC) + timedelta(minutes=1)
+        if not trusted_publishers.record_first_use(
+            db, str(claims["iss"]), str(claims["jti"]), until, at
+        ):
+            raise Refused(
+                "invalid-reuse-token", "The identity token has been used already", status=422
+            )
+        channel = channels.get_channel(db, publishers[0].channel_id)
+        still = {one.id for one in trusted_publishers.list_publishers(db, channel.id)}
+        publishers = [one for one in publishers if one.id in still]
+        if not publishers:
+            raise Refused("invalid-publisher", "The publisher has just been removed", status=422)
+        owner = accounts.find_user_by_id(db, channel.owner_id)
+        assert owner is not None
+        told = {name: claims[name] for name in ("iss", *AUDITED_CLAIMS) if name in claims}
+        request = TokenRequest(
+            name=f"trusted publisher {told.get('sub', told['iss'])}",
+            actions=frozenset({Action.READ, Action.UPLOAD}),
+            channel=channel.name,
+            project=",".join(sorted({publisher.project for publisher in publishers})),
+            expires_at=at + TOKEN_LIFETIME,
+            application={"publisher": told},
+        )
+        accounts.add_token(db, make_token(owner, request, secret, at), tokens.hash_token(secret))
+        detail = {"projects": request.project, "publisher": told}
+        audit.add_entry(
+            db,
+            audit.AuditEntry(
+                at, request.name, "mint", channel.name, tokens.token_prefix(secret), detail
+            ),
+        )
+    return MintedToken(secret, at + TOKEN_LIFETIME)
+
+
+def _matches_publisher(publisher: TrustedPublisher, claims: Mapping[str, Any]) -> bool:
+    return claims.get("iss") == publisher.issuer and all(
+        isinstance(claims.get(name), str) and fnmatchcase(claims[name], wanted)
+        for name, wanted in publisher.claims.items()
+    )
+
+
+def _require_channel(db: Connection, name: str) -> Channel:
+    found = channels.find_channel(db, name)
+    if found is None:
+        raise Refused("no-channel", f"There is no channel '{name[:100]}'", status=404)
+    return found

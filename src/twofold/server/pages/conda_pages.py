@@ -1,0 +1,128 @@
+"""The pages of the conda side: repodata.json, shards and their neighbours.
+
+Shards are rendered on write. The whole-channel pages (repodata.json, run_exports, channeldata) are
+made when they are first asked for after a change, and kept in the database; large ones follow in
+the background. The shard index is kept in the process and brought up to date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twofold.server.model import Action, Actor, Channel, Page, View
+from twofold.server.pages import conda_records
+from twofold.server.pages.channel_page_options import from_settings
+from twofold.server.pages.page_refresh import LARGE_PAGE, PageKey
+from twofold.server.pages.page_updates import MAIN, make_etag
+from twofold.server.pages.v3_records import NOARCH
+from twofold.server.registry import Registry, require_channel
+from twofold.server.registry.queries import not_found, save_page
+from twofold.server.store import Connection, Database, files, pages
+
+Renderer = Callable[[Connection, Channel, str, str], bytes]
+
+
+def get_repodata(registry: Registry, view: View, subdir: str, name: str) -> tuple[Page, bool]:
+    """A whole-channel page of one subdir by its file name, and whether the channel is public."""
+    if name not in _RENDERERS and name != _SHARDS:
+        raise not_found(f"page '{name[:100]}'")
+    label = view.label
+    with registry.database.read() as db:
+        found = require_channel(db, view.actor, view.channel, Action.READ)
+        if label != MAIN and label not in files.list_labels(db, found.id):
+            raise not_found(f"label '{label[:100]}' in channel '{view.channel}'")
+        serial = pages.get_last_change(db, found.id, label, subdir)
+        if not serial and subdir != "noarch":
+            raise not_found(f"subdir '{subdir[:50]}' in channel '{view.channel}'")
+        if name == _SHARDS:
+            place = (found.id, label, subdir)
+            base_url = from_settings(found.settings).base_url_for(subdir)
+            return registry.shard_index_cache.get_shard_index(
+                db, place, serial, base_url
+            ), found.public
+        wanted = PageKey(found, label, subdir, name)
+        kept = pages.find_page(db, found.id, wanted.text)
+    if kept is not None and kept.serial == serial:
+        return kept, found.public
+    if kept is not None and len(kept.body) >= LARGE_PAGE:
+        registry.shard_index_cache.renderer.request_render(registry.database, wanted)
+        return kept, found.public
+    page = _render(registry.database, wanted)
+    save_page(registry.database, found.id, wanted.text, page)
+    return page, found.public
+
+
+def render(database: Database, key: PageKey) -> None:
+    """Render a page as the records are now, and keep it."""
+    page = _render(database, key)
+    with database.write() as db:
+        pages.save_page(db, key.channel.id, key.text, page)
+
+
+def _render(database: Database, key: PageKey) -> Page:
+    channel, label, subdir = key.channel, key.label, key.subdir
+    with database.read() as db:
+        serial = pages.get_last_change(db, channel.id, label, subdir)
+        body = _RENDERERS[key.name](db, channel, label, subdir)
+    return Page(body, make_etag(body), serial)
+
+
+def _render_repodata(db: Connection, channel: Channel, label: str, subdir: str) -> bytes:
+    manner = from_settings(channel.settings)
+    found = files.read_records(db, channel.id, subdir, label)
+    records = ((name, record or "{}") for name, record, _ in found)
+    body = conda_records.render_repodata(subdir, records, manner.base_url_for(subdir))
+    if not manner.v3 or subdir != NOARCH:
+        return body
+    wheels: dict[str, Any] = {}
+    for shard in pages.read_shards(db, channel.id, label, subdir):
+        wheels.update(conda_records.read_v3_records(shard))
+    return conda_records.add_v3_records(body, wheels)
+
+
+def _render_run_exports(db: Connection, channel: Channel, label: str, subdir: str) -> bytes:
+    found = files.read_records(db, channel.id, subdir, label)
+    return conda_records.render_run_exports(
+        subdir, ((name, exports or "{}") for name, _, exports in found)
+    )
+
+
+_SHARDS = "repodata_shards.msgpack.zst"
+
+_RENDERERS: dict[str, Renderer] = {
+    "repodata.json": _render_repodata,
+    "repodata.json.zst": lambda *place: conda_records.compress(_render_repodata(*place)),
+    "run_exports.json": _render_run_exports,
+    "run_exports.json.zst": lambda *place: conda_records.compress(_render_run_exports(*place)),
+}
+
+
+def get_shard(registry: Registry, actor: Actor, channel: str, sha256: str) -> tuple[bytes, bool]:
+    """One shard by its hash: it never changes."""
+    with registry.database.read() as db:
+        found = require_channel(db, actor, channel, Action.READ)
+        body = pages.find_shard(db, found.id, sha256)
+    if body is None:
+        raise not_found("such shard")
+    return body, found.public
+
+
+def get_channeldata(registry: Registry, view: View) -> tuple[Page, bool]:
+    """channeldata.json: the newest record of every name."""
+    with registry.database.read() as db:
+        found = require_channel(db, view.actor, view.channel, Action.READ)
+        key = f"conda/{view.label}/channeldata.json"
+        page = pages.find_page(db, found.id, key)
+        if page is not None and page.serial == found.serial:
+            return page, found.public
+        listed = [
+            (subdir, filename, text)
+            for subdir in files.list_subdirs(db, found.id)
+            for filename, text, _ in files.read_records(db, found.id, subdir, view.label)
+            if text
+        ]
+    body = conda_records.render_channeldata(listed)
+    page = Page(body, make_etag(body), found.serial)
+    save_page(registry.database, found.id, key, page)
+    return page, found.public

@@ -1,0 +1,80 @@
+"""The conda side of the registry: its stored records, given to `twofold.index.repodata`.
+
+A record is kept as the JSON text it has in repodata.json, so that a large channel is joined and
+not parsed again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from twofold.artifact import Artifact
+from twofold.index import repodata as pages
+from twofold.server.model import StoredFile
+
+
+def make_record(artifact: Artifact, at: datetime) -> str:
+    """A conda package's line of repodata.json, from its own info/index.json.
+
+    `indexed_timestamp` (CEP 47, milliseconds) is set here, once.
+    """
+    record = pages.make_record(artifact)
+    record["indexed_timestamp"] = int(at.timestamp() * 1000)
+    return pages.serialize(record).decode()
+
+
+def render_shard(files: Sequence[StoredFile], wheels: Mapping[str, Any] | None = None) -> bytes:
+    """All the packages of one name in one subdir, as msgpack in zstd; `wheels` are v3 records."""
+    records = {file.filename: json.loads(file.record or "{}") for file in files}
+    return pages.make_shard(records, wheels)
+
+
+def render_shard_index(
+    channel_subdir: str, shards: Mapping[str, str], created_at: datetime, base_url: str = ""
+) -> bytes:
+    """The list of a subdir's shards: name -> SHA-256 (given here as hex)."""
+    hashes = {name: bytes.fromhex(sha256) for name, sha256 in shards.items()}
+    return pages.make_shard_index(channel_subdir, hashes, base_url or "./", created_at=created_at)
+
+
+def render_repodata(subdir: str, records: Iterable[tuple[str, str]], base_url: str = "") -> bytes:
+    """repodata.json of (file name, record) pairs; the records are joined, not parsed again."""
+    return pages.assemble_repodata(subdir, sorted(records), base_url=base_url)
+
+
+def add_v3_records(body: bytes, wheels: Mapping[str, Any]) -> bytes:
+    """repodata.json with v3 records of wheels (CEP 43-45, 48); as it was where there are none."""
+    return pages.serialize(pages.add_wheels(json.loads(body), wheels)) if wheels else body
+
+
+def read_v3_records(shard: bytes) -> dict[str, Any]:
+    """The v3 records of wheels in a shard of ours."""
+    return pages.read_wheel_records(shard)
+
+
+def render_run_exports(subdir: str, exports: Iterable[tuple[str, str]]) -> bytes:
+    """run_exports.json of (file name, JSON) pairs (CEP 12)."""
+    told = {name: json.loads(text) for name, text in exports}
+    return pages.serialize(pages.make_run_exports(subdir, told))
+
+
+def compress(body: bytes) -> bytes:
+    return pages.compress(body)
+
+
+def render_channeldata(files: Iterable[tuple[str, str, str]]) -> bytes:
+    """channeldata.json of every file of a channel: its subdir, file name and record."""
+    packages: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
+    subdirs = set()
+    for subdir, filename, text in files:
+        record = json.loads(text)
+        packages.setdefault(record["name"], []).append((subdir, filename, record))
+        subdirs.add(subdir)
+    entries = [
+        (name, pages.serialize(pages.make_channel_entry(own, {})).decode())
+        for name, own in sorted(packages.items())
+    ]
+    return pages.assemble_channeldata(entries, subdirs)

@@ -1,0 +1,30 @@
+"""A process that renders one large page and ends: `following_pages` starts it.
+
+What to render comes on stdin, because the database's address may hold a password.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+
+def main() -> None:
+    url, channel, label, subdir, name = json.load(sys.stdin)
+    if hasattr(os, "nice"):
+        os.nice(19)  # readers and uploads go first, also before what is imported
+    from twofold.server.pages.conda_pages import render
+    from twofold.server.pages.page_refresh import PageKey
+    from twofold.server.store import Database, channels
+
+    database = Database(url)
+    with database.read() as db:
+        found = channels.find_channel(db, channel)
+    assert found is not None
+    render(database, PageKey(found, label, subdir, name))
+    database.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""The registry's simple pages: its files as listings, given to `twofold.index.simple`.
+
+Addresses are relative to the page, so that one page serves every host name and `/t/TOKEN/` too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from twofold.artifact import Listing
+from twofold.index import simple
+from twofold.server.model import Project, StoredFile
+
+
+def make_file_path(file: StoredFile) -> str:
+    """Where a file lies below its channel; the hash in it makes the address immutable."""
+    return f"files/{file.sha256}/{quote(file.filename)}"
+
+
+def build_project_page(
+    project: Project, files: Iterable[StoredFile], namespace: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The JSON value of a project's page; `namespace` is PEP 752's."""
+    offered = () if project.status == "quarantined" else files
+    listings = [_make_listing(project, file) for file in offered]
+    reason = project.status_reason or ""
+    page = simple.make_project_page(project.key, listings, project.status, reason)
+    return {**page, "namespace": namespace}
+
+
+def render_project_json(page: dict[str, Any]) -> bytes:
+    return simple.serialize(page)
+
+
+def render_project_html(page: dict[str, Any]) -> bytes:
+    return simple.render_project_html(page).encode()
+
+
+def render_index_json(projects: Iterable[str]) -> bytes:
+    return simple.serialize(simple.make_root_page(projects))
+
+
+def render_index_html(projects: Iterable[str]) -> bytes:
+    return simple.render_root_html(simple.make_root_page(projects)).encode()
+
+
+def make_provenance_path(project: Project, file: StoredFile) -> str:
+    version, name = quote(file.version, safe=""), quote(file.filename)
+    return f"../../integrity/{project.key}/{version}/{name}/provenance"
+
+
+def _make_listing(project: Project, file: StoredFile) -> Listing:
+    return Listing(
+        file.artifact,
+        url=f"../../{make_file_path(file)}",
+        uploaded_at=file.uploaded_at,
+        yanked=file.yanked,
+        provenance=make_provenance_path(project, file) if file.provenance else None,
+    )

@@ -1,0 +1,60 @@
+"""Wheels as the conda side lists them where the rule `v3` is on (CEP 43-45, 48).
+
+Such a record keeps what a conda package cannot say: conditions and extras. Only pure wheels have
+one, in the subdir noarch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote
+
+from twofold.artifact import Kind
+from twofold.convert import CondaOptions
+from twofold.convert.v3 import make_wheel_record
+from twofold.errors import TwofoldError
+from twofold.names import to_conda_name
+from twofold.server.model import Channel, Project, StoredFile
+from twofold.server.store import Connection, channels, files, projects
+
+NOARCH = "noarch"
+
+
+def is_pure_wheel(file: StoredFile) -> bool:
+    return file.kind is Kind.WHEEL and "py3-none-any" in file.tags
+
+
+def conda_project_name(project: Project) -> str:
+    """What a project's wheels are called on the conda side."""
+    return project.conda_name or to_conda_name(project.name)
+
+
+def build_v3_records(db: Connection, channel: Channel, name: str, label: str) -> dict[str, Any]:
+    """Key -> record of the wheels of a conda name under a label, in the order of keys."""
+    found: dict[str, Any] = {}
+    for project in projects.list_projects_by_conda_name(db, channel.id, name):
+        if conda_project_name(project) != name:
+            continue
+        shared = projects.list_other_projects_named(db, channel.id, project.id, name)
+        for file in files.list_project_files(db, project.id):
+            shown = is_pure_wheel(file) and label in file.labels and file.yanked is None
+            # Under another project's name as well, only with the right that its twin needed.
+            if shown and not (shared and file.remark):
+                found.update(_build_record(db, channel, file, name))
+    return dict(sorted(found.items()))
+
+
+def _build_record(
+    db: Connection, channel: Channel, file: StoredFile, name: str
+) -> Iterable[tuple[str, Any]]:
+    """One; none when the record's format cannot say what the wheel asks for."""
+    artifact = file.artifact
+    known = channels.get_conda_names(db, channel.id, projects.required_names(artifact))
+    options = CondaOptions(name=name, at_hand=known)
+    url = f"../files/{file.sha256}/{quote(file.filename)}"
+    milliseconds = int(file.uploaded_at.timestamp() * 1000)
+    try:
+        return [make_wheel_record(artifact, url, milliseconds, options)]
+    except TwofoldError:
+        return []

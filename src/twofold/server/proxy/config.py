@@ -1,0 +1,109 @@
+"""Which channel stands in front of what: told by the operator, noted in the audit log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from twofold.errors import Refused
+from twofold.fetching import credentials
+from twofold.fetching.client import is_public, parse_origin
+from twofold.fetching.credentials import Credential, SecretReference
+from twofold.names import normalize_name
+from twofold.server.model import Channel
+from twofold.server.proxy.metadata_cache import CONDA, PYPI
+from twofold.server.registry import Registry
+from twofold.server.store import Connection, audit, channels, upstreams
+from twofold.server.store.upstreams import Upstream
+
+
+@dataclass(frozen=True)
+class UpstreamConfig:
+    """What a channel is to stand in front of.
+
+    `url` is the address of an index's simple pages (`pypi`) or of a channel (`conda`). `prefixes`
+    are private: names, and beginnings of names, that the upstream never answers for. `secret` is
+    what it asks for; one that is written into the address is taken out of it.
+    """
+
+    url: str
+    kind: str
+    prefixes: tuple[str, ...] = ()
+    secret: Credential | SecretReference | None = None
+
+
+def add(registry: Registry, by: str, channel: str, config: UpstreamConfig) -> Upstream:
+    """Put a channel in front of an upstream; one of that kind which it had is replaced.
+
+    The secret goes into the database (or where it stands, if it is elsewhere), and nowhere else.
+    Raises Refused, Unreachable.
+    """
+    if config.kind not in (PYPI, CONDA):
+        raise Refused("unknown-kind", f"An upstream is '{PYPI}' or '{CONDA}', not '{config.kind}'")
+    url, in_url = credentials.split_userinfo(config.url)
+    secret = config.secret or in_url
+    scheme, _, _ = parse_origin(url)
+    internal = not is_public(url)
+    if secret is not None and scheme == "http" and not internal:
+        raise Refused(
+            "unencrypted-secret",
+            "A password or token is not sent over http to a public address",
+            "use the upstream's https address",
+        )
+    keys = tuple(sorted({normalize_name(prefix.rstrip("*-_.")) for prefix in config.prefixes}))
+    at = registry.clock()
+    with registry.database.serialized_write() as db:
+        found = _require_channel(db, channel)
+        packed = credentials.serialize(secret)
+        added = Upstream(found.id, config.kind, url.rstrip("/"), internal, keys, packed)
+        upstreams.set_upstream(db, added, at)
+        detail = {"url": added.url, "prefixes": list(keys), "internal": internal}
+        if secret is not None:
+            detail["login"] = secret.kind
+        if isinstance(secret, SecretReference):
+            detail["secret"] = secret.location
+        audit.add_entry(db, audit.AuditEntry(at, by, "upstream", channel, config.kind, detail))
+    registry.proxied_channels.invalidate()
+    return added
+
+
+def check_public(url: str) -> None:
+    """Raises Refused (403) for an address that is not a public one: the operator names those."""
+    if not is_public(credentials.split_userinfo(url)[0]):
+        raise Refused(
+            "internal-address",
+            "An upstream inside the operator's network is named on the machine itself",
+            "ask the operator for 'twofold admin upstream add'",
+            403,
+        )
+
+
+def remove(registry: Registry, by: str, channel: str, kind: str) -> None:
+    """What was fetched stays; nothing new is."""
+    at = registry.clock()
+    with registry.database.serialized_write() as db:
+        found = _require_channel(db, channel)
+        if not upstreams.remove_upstream(db, found.id, kind):
+            raise Refused("no-upstream", f"'{channel}' has no {kind} upstream", status=404)
+        audit.add_entry(db, audit.AuditEntry(at, by, "remove-upstream", channel, kind))
+    registry.proxied_channels.invalidate()
+
+
+def list_all(registry: Registry) -> list[tuple[str, Upstream]]:
+    """(channel, upstream) pairs."""
+    with registry.database.read() as db:
+        return upstreams.list_upstreams(db)
+
+
+def upstream_for(registry: Registry, channel: str, kind: str) -> Upstream:
+    with registry.database.read() as db:
+        found = upstreams.find_upstream(db, _require_channel(db, channel).id, kind)
+    if found is None:
+        raise Refused("no-upstream", f"'{channel}' has no {kind} upstream", status=404)
+    return found
+
+
+def _require_channel(db: Connection, name: str) -> Channel:
+    found = channels.find_channel(db, name)
+    if found is None:
+        raise Refused("no-channel", f"There is no channel '{name[:100]}'", status=404)
+    return found

@@ -1,0 +1,165 @@
+"""A channel in front of an upstream: what it lacks is fetched when asked for, checked, and kept.
+
+`privacy` says which names an upstream never answers for, `hearing` what it offers, `bringing`
+fetches files; here they become the pages and files of our channel. `fronting_shards` lists shards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twofold.errors import Refused, Unreachable
+from twofold.server.admission.private_names import filter_private, is_private
+from twofold.server.model import Action, Actor, Channel, Page, View
+from twofold.server.pages import conda_pages, page_updates
+from twofold.server.pages import conda_records as rendering
+from twofold.server.pages.channel_page_options import from_settings
+from twofold.server.pages.page_updates import HTML, MAIN, make_etag
+from twofold.server.proxy import (
+    metadata_cache,
+    shards,
+    upstream_repodata,
+    upstream_shards,
+    upstream_simple,
+)
+from twofold.server.proxy.fetch import FileRequest, fetch_missing, find_fetchable, has_upstream
+from twofold.server.proxy.metadata_cache import CONDA, PYPI
+from twofold.server.proxy.shards import ProxiedSubdir
+from twofold.server.registry import Registry, queries, require_channel
+from twofold.server.registry.queries import ReadableFile
+from twofold.server.store import Connection, upstreams
+from twofold.server.store.upstreams import Upstream
+
+
+def get_simple_page(registry: Registry, view: View, name: str, form: str) -> tuple[Page, bool]:
+    """A project's page: of what lies here, and of what could be fetched."""
+    if not has_upstream(registry, view.channel, PYPI):
+        return queries.get_simple_page(registry, view, name, form)
+    with registry.database.read() as db:
+        channel = require_channel(db, view.actor, view.channel, Action.READ)
+        upstream = _upstream_for_view(db, channel, view, PYPI)
+        if upstream is None or is_private(db, channel, upstream, name):
+            return queries.get_simple_page(registry, view, name, form)
+    own = _read_or_none(lambda: queries.get_simple_page(registry, view, name, page_updates.JSON)[0])
+    try:
+        offers = metadata_cache.cached_project_files(registry, channel, upstream, name)
+    except Unreachable:
+        if own is None:
+            raise
+        offers = []
+    if own is None and not offers:
+        raise queries.not_found(f"project '{name[:100]}' in channel '{view.channel}'")
+    value = upstream_simple.merge_page(name, own.body if own else None, offers)
+    body = (
+        upstream_simple.render_html(value) if form == HTML else upstream_simple.render_json(value)
+    )
+    return Page(body, make_etag(body), channel.serial), channel.public
+
+
+def get_file(
+    registry: Registry, actor: Actor, channel_name: str, sha256: str, filename: str
+) -> ReadableFile:
+    """A file of the PyPI side by its address, fetched when it is not here yet."""
+    fetch_missing(registry, actor, FileRequest(channel_name, "", filename, sha256))
+    return queries.get_file(registry, actor, channel_name, sha256, filename)
+
+
+def get_metadata(
+    registry: Registry, actor: Actor, channel_name: str, sha256: str, filename: str
+) -> tuple[bytes, bool]:
+    """A wheel's METADATA (PEP 658), without fetching the wheel where the upstream has it so."""
+    wanted = find_fetchable(registry, actor, FileRequest(channel_name, "", filename, sha256))
+    if wanted is not None:
+        body = metadata_cache.cached_wheel_metadata(
+            registry, wanted.channel, wanted.upstream, wanted.pin
+        )
+        if body is not None:
+            return body, wanted.channel.public
+    found = get_file(registry, actor, channel_name, sha256, filename)
+    return queries.read_metadata(found), found.public
+
+
+def get_package(
+    registry: Registry, actor: Actor, channel_name: str, subdir: str, filename: str
+) -> ReadableFile:
+    """A package of the conda side, fetched when it is not here yet."""
+    fetch_missing(registry, actor, FileRequest(channel_name, subdir, filename))
+    return queries.get_file_by_name(registry, actor, channel_name, subdir, filename)
+
+
+def get_repodata(registry: Registry, view: View, subdir: str, name: str) -> tuple[Page, bool]:
+    """A page of one subdir: of what lies here, and of what could be fetched.
+
+    Where the upstream has no shards we have none: clients take repodata.json then.
+    """
+    if not has_upstream(registry, view.channel, CONDA):
+        return conda_pages.get_repodata(registry, view, subdir, name)
+    with registry.database.read() as db:
+        channel = require_channel(db, view.actor, view.channel, Action.READ)
+        upstream = _upstream_for_view(db, channel, view, CONDA)
+    if upstream is None or name.startswith("run_exports"):
+        return conda_pages.get_repodata(registry, view, subdir, name)
+    if name == upstream_shards.NAME:
+        page = shards.get_shard_index(ProxiedSubdir(registry, channel, upstream, subdir))
+        return page, channel.public
+    if name not in ("repodata.json", "repodata.json.zst"):
+        raise queries.not_found(f"page '{name[:100]}'")
+    return _merge_repodata(registry, view, channel, upstream, (subdir, name))
+
+
+def _merge_repodata(
+    registry: Registry, view: View, channel: Channel, upstream: Upstream, place: tuple[str, str]
+) -> tuple[Page, bool]:
+    subdir, name = place
+    own = _read_or_none(
+        lambda: conda_pages.get_repodata(registry, view, subdir, "repodata.json")[0]
+    )
+    try:
+        offers = metadata_cache.cached_project_files(registry, channel, upstream, subdir)
+    except Unreachable:
+        if own is None:
+            raise
+        offers = []
+    if own is None and not offers:
+        raise queries.not_found(f"subdir '{subdir[:50]}' in channel '{view.channel}'")
+    with registry.database.read() as db:
+        private = filter_private(db, channel, upstream, {o.entry["name"] for o in offers})
+        here = upstreams.list_local_files(db, channel.id, subdir)
+    base_url = from_settings(channel.settings).base_url_for(subdir)
+    mine = own.body if own else rendering.render_repodata(subdir, [], base_url)
+    body = upstream_repodata.merge_repodata(
+        mine, offers, private, {name for names in here.values() for name in names}
+    )
+    if name.endswith(".zst"):
+        body = rendering.compress(body)
+    return Page(body, make_etag(body), channel.serial), channel.public
+
+
+def get_shard(
+    registry: Registry, actor: Actor, channel_name: str, subdir: str, sha256: str
+) -> tuple[bytes, bool]:
+    """One shard by its hash: ours, or the upstream's."""
+    if not has_upstream(registry, channel_name, CONDA):
+        return conda_pages.get_shard(registry, actor, channel_name, sha256)
+    with registry.database.read() as db:
+        channel = require_channel(db, actor, channel_name, Action.READ)
+        upstream = upstreams.find_upstream(db, channel.id, CONDA)
+    if upstream is not None:
+        body = shards.get_shard(ProxiedSubdir(registry, channel, upstream, subdir), sha256)
+        if body is not None:
+            return body, channel.public
+    return conda_pages.get_shard(registry, actor, channel_name, sha256)
+
+
+def _upstream_for_view(db: Connection, channel: Channel, view: View, kind: str) -> Upstream | None:
+    """The upstream that stands behind the view: behind the label `main` alone."""
+    return upstreams.find_upstream(db, channel.id, kind) if view.label == MAIN else None
+
+
+def _read_or_none(look: Callable[[], Page]) -> Page | None:
+    try:
+        return look()
+    except Refused as error:
+        if error.status != 404:
+            raise
+        return None

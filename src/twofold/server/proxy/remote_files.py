@@ -1,0 +1,46 @@
+"""What an upstream offers under one key: files with their hashes, kept as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+#: File names that we would take ourselves.
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]{0,250}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file of an upstream. `entry` is what its page says of it: PEP 691's, or a record."""
+
+    filename: str
+    sha256: str
+    url: str
+    entry: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_sound(self) -> bool:
+        """It has a plain name and a hash: what has none cannot be pinned, so is not offered."""
+        plain = _NAME.fullmatch(self.filename) and ".." not in self.filename
+        return bool(plain and _SHA256.fullmatch(self.sha256))
+
+
+@dataclass(frozen=True)
+class ListResponse:
+    """What an upstream answered: offers, or that nothing has changed since `validator`."""
+
+    files: tuple[RemoteFile, ...] = ()
+    validator: str = ""
+    unchanged: bool = False
+
+
+def serialize(offers: Iterable[RemoteFile]) -> bytes:
+    return json.dumps([asdict(offer) for offer in offers], separators=(",", ":")).encode()
+
+
+def deserialize(body: bytes) -> list[RemoteFile]:
+    return [RemoteFile(**value) for value in json.loads(body)]

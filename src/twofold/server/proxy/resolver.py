@@ -1,0 +1,143 @@
+"""Resolve requirements as uv does, against a channel of ours: which releases belong together.
+
+The registry is served to uv on a port of its own on this machine, so that what the channel holds
+and what its upstream offers are one index, and nothing else is asked. Without uv there is no
+resolution here: `registry.following` then takes the newest release that fits, one by one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from twofold.errors import SubprocessFailed
+from twofold.names import normalize_name
+from twofold.server import run
+from twofold.server.app import create_app
+from twofold.server.auth import accounts
+from twofold.server.model import Action
+from twofold.server.proxy.target_environment import TargetEnvironment
+from twofold.server.registry import Registry, queries
+from twofold.server.registry.administration import OPERATOR
+from twofold.server.settings import Settings
+from twofold.server.store import accounts as stored_people
+
+#: Seconds that a resolution may take.
+TIMEOUT = 600
+
+#: conda's platform -> uv's, with the same newest glibc as upstreams.targets.
+_PLATFORMS = {
+    "linux-64": "x86_64-manylinux_2_39",
+    "linux-aarch64": "aarch64-manylinux_2_39",
+    "osx-64": "x86_64-apple-darwin",
+    "osx-arm64": "aarch64-apple-darwin",
+    "win-64": "x86_64-pc-windows-msvc",
+}
+
+
+def find_resolver(registry: Registry, settings: Settings) -> Resolver | None:
+    """None when uv is not at hand."""
+    uv = shutil.which("uv")
+    return Resolver(registry, settings, uv) if uv else None
+
+
+class Resolver:
+    """Called with a channel, requirements and a target: project -> version of everything needed."""
+
+    def __init__(self, registry: Registry, settings: Settings, uv: str) -> None:
+        self._registry, self._settings, self._uv = registry, settings, uv
+
+    def __call__(
+        self, channel: str, names: Sequence[str], target: TargetEnvironment
+    ) -> dict[str, str]:
+        """Raises ToolFailed with uv's words when nothing fits together."""
+        with _serve_index(self._registry, self._settings, channel) as index:
+            done = self._run(index, names, target)
+        if done.returncode:
+            raise SubprocessFailed(
+                f"uv finds no releases that fit together: {_one_line_reason(done.stderr)}",
+                "ask for other versions, or see which project has no wheel for the target",
+                output=done.stderr,
+            )
+        return dict(_parse_pins(done.stdout))
+
+    def _run(
+        self, index: str, names: Sequence[str], target: TargetEnvironment
+    ) -> subprocess.CompletedProcess[str]:
+        command = [self._uv, "pip", "compile", "-", "--no-header", "--no-annotate", "--quiet"]
+        command += ["--python-version", target.python, "--only-binary", ":all:"]
+        command += ["--python-platform", _PLATFORMS[target.platform], "--python", sys.executable]
+        with tempfile.TemporaryDirectory(prefix="twofold-resolve-") as folder:
+            work = Path(folder, "work")  # uv refuses to work inside its cache
+            work.mkdir()
+            kept = {k: v for k, v in os.environ.items() if not k.startswith(("UV_", "PIP_"))}
+            own = {
+                "UV_DEFAULT_INDEX": index,
+                "UV_NO_CONFIG": "1",
+                "UV_CACHE_DIR": f"{folder}/cache",
+            }
+            return subprocess.run(
+                command,
+                input="\n".join(names),
+                env={**kept, **own, "NO_PROXY": "127.0.0.1", "NO_COLOR": "1"},
+                cwd=work,
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT,
+                check=False,
+            )
+
+
+@contextmanager
+def _serve_index(registry: Registry, settings: Settings, channel: str) -> Iterator[str]:
+    """The address of a channel's simple index on this machine, with a token for this while."""
+    found = queries.get_channel(registry, OPERATOR, channel)
+    with registry.database.read() as db:
+        owner = stored_people.find_user_by_id(db, found.owner_id)
+    assert owner is not None
+    end = registry.clock() + timedelta(seconds=2 * TIMEOUT)
+    wish = accounts.TokenRequest("follow", frozenset({Action.READ}), channel, expires_at=end)
+    secret, token = accounts.issue_token_for(registry, OPERATOR.name, owner, wish)
+    listener = run.bind("127.0.0.1", 0)
+    ready = threading.Event()
+    server = run.AnnouncingServer(
+        run.make_config(create_app(settings, registry), Settings(settings.data)), ready.set
+    )
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    try:
+        ready.wait(30)
+        port = listener.getsockname()[1]
+        yield f"http://__token__:{secret}@127.0.0.1:{port}/{channel}/simple/"
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        listener.close()
+        accounts.revoke(registry, OPERATOR.name, token)
+
+
+def _parse_pins(text: str) -> Iterator[tuple[str, str]]:
+    for line in text.splitlines():
+        try:
+            requirement = Requirement(line.partition(" #")[0])
+        except InvalidRequirement:
+            continue
+        for one in requirement.specifier:
+            if one.operator in ("==", "==="):
+                yield normalize_name(requirement.name), one.version
+
+
+def _one_line_reason(output: str) -> str:
+    """uv's words on one line, without its drawing."""
+    words = " ".join(output.replace("×", "").replace("╰─▶", "").split())
+    return words.replace("No solution found when resolving dependencies: ", "")[:600]

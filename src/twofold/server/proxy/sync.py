@@ -1,0 +1,250 @@
+"""Follow projects: bring them, with all they need, from the upstream, and keep them current.
+
+With a resolver (`server.resolving`: uv) its solution is brought. Without one, or where it finds
+none, the closure is found by taking the newest release that fits whatever is asked of a project so
+far, and another one when more is asked of it later. Nothing is given back once it is here: a
+channel may hold more than one solution needs, and the solvers of pip and conda choose among it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.tags import Tag
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.version import Version
+
+from twofold.artifact import Kind
+from twofold.errors import Refused, SubprocessFailed, Unreachable
+from twofold.names import normalize_name
+from twofold.server.admission.private_names import is_private
+from twofold.server.model import Action, Actor, Channel, StoredFile
+from twofold.server.proxy import config, metadata_cache
+from twofold.server.proxy.fetch import FileRequest, fetch_missing
+from twofold.server.proxy.target_environment import TargetEnvironment
+from twofold.server.registry import Registry
+from twofold.server.store import audit, channels, files
+from twofold.server.store.upstreams import Upstream
+
+
+@dataclass
+class SyncResult:
+    """What a round of following did: file names brought and found here, and what is missing."""
+
+    fetched: list[str] = field(default_factory=list)
+    present: list[str] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)  # project -> why
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    version: Version
+    rank: int
+    filename: str
+    sha256: str
+
+
+@dataclass
+class _Requested:
+    """What is asked of one project."""
+
+    specifier: SpecifierSet = field(default_factory=SpecifierSet)
+    extras: set[str] = field(default_factory=set)
+    chosen: _Candidate | None = None
+
+
+Resolve = Callable[[str, Sequence[str], TargetEnvironment], dict[str, str]]
+
+
+def sync_projects(
+    registry: Registry,
+    actor: Actor,
+    channel: str,
+    names: Iterable[str],
+    target: TargetEnvironment,
+    resolve: Resolve | None = None,
+) -> SyncResult:
+    """Bring these requirements and their closure, and remember to do so again (`refollow`)."""
+    wanted = sorted({str(_parse_requirement(name)) for name in names})
+    entry = {"names": wanted, "python": target.python, "platform": target.platform}
+    with registry.transaction(actor, channel, Action.ADMIN) as change:
+        settings = dict(change.channel.settings)
+        if entry not in settings.get("follows", []):
+            settings["follows"] = [*settings.get("follows", []), entry]
+            channels.update_channel(change.db, change.channel.id, settings=settings)
+            change.audit(
+                "follow", ", ".join(wanted), python=target.python, platform=target.platform
+            )
+    return _sync_target(_SyncRun(registry, actor, channel, target), wanted, resolve)
+
+
+def _sync_target(run: _SyncRun, names: Sequence[str], resolve: Resolve | None) -> SyncResult:
+    if resolve is None:
+        return run.sync(names)
+    try:
+        solution = resolve(run.channel.name, names, run.target)
+    except SubprocessFailed as error:
+        done = run.sync(names)
+        if not done.missing:
+            done.missing[", ".join(names)] = error.problems[0].message
+        return done
+    return run.sync_solution(solution)
+
+
+def resync(
+    registry: Registry, actor: Actor, channel: str, resolve: Resolve | None = None
+) -> SyncResult:
+    """Bring what has become newer of everything that the channel follows."""
+    with registry.database.read() as db:
+        found = channels.find_channel(db, channel)
+    if found is None:
+        raise Refused("no-channel", f"There is no channel '{channel[:100]}'", status=404)
+    done = SyncResult()
+    for entry in found.settings.get("follows", []):
+        target = TargetEnvironment(entry["python"], entry["platform"])
+        one = _sync_target(_SyncRun(registry, actor, channel, target), entry["names"], resolve)
+        done.fetched += one.fetched
+        done.present += [name for name in one.present if name not in done.present]
+        done.missing |= one.missing
+    with registry.database.write() as db:
+        detail = {"brought": len(done.fetched), "missing": sorted(done.missing)}
+        change = audit.AuditEntry(registry.clock(), actor.name, "refollow", channel, "", detail)
+        audit.add_entry(db, change)
+    return done
+
+
+def _parse_requirement(text: str) -> Requirement:
+    try:
+        return Requirement(text)
+    except InvalidRequirement as error:
+        raise Refused("invalid-requirement", f"{text[:100]!a} is no requirement: {error}") from None
+
+
+class _SyncRun:
+    """One closure for one target, from the channel's own files and its upstream's offers."""
+
+    def __init__(
+        self, registry: Registry, actor: Actor, channel: str, target: TargetEnvironment
+    ) -> None:
+        self.registry, self.actor, self.target = registry, actor, target
+        with registry.database.read() as db:
+            found = channels.find_channel(db, channel)
+        assert found is not None
+        self.channel: Channel = found
+        self.upstream: Upstream = config.upstream_for(registry, channel, metadata_cache.PYPI)
+        self.markers: Mapping[str, str] = target.marker_environment()
+        self.tags: Mapping[Tag, int] = target.wheel_tags()
+        self.requested: dict[str, _Requested] = {}
+        self.result = SyncResult()
+
+    def sync(self, names: Iterable[str]) -> SyncResult:
+        queue = [(_parse_requirement(name), "") for name in names]
+        while queue:
+            requirement, extra = queue.pop(0)
+            if self._applies(requirement, extra):
+                queue += self._choose(requirement)
+        return self.result
+
+    def sync_solution(self, versions: Mapping[str, str]) -> SyncResult:
+        """Exactly these releases."""
+        for key, version in sorted(versions.items()):
+            self._fetch_newest(key, _Requested(SpecifierSet(f"=={version}")))
+        return self.result
+
+    def _applies(self, requirement: Requirement, extra: str) -> bool:
+        marker = requirement.marker
+        return marker is None or marker.evaluate({**self.markers, "extra": extra})
+
+    def _choose(self, requirement: Requirement) -> list[tuple[Requirement, str]]:
+        """Choose and bring a release; what it asks for in turn, with the extra that asks."""
+        key = normalize_name(requirement.name)
+        wish = self.requested.setdefault(key, _Requested())
+        new_extras = requirement.extras - wish.extras
+        wish.specifier &= requirement.specifier
+        wish.extras |= requirement.extras
+        chosen = wish.chosen
+        if chosen and not new_extras and wish.specifier.contains(chosen.version, prereleases=True):
+            return []
+        if key in self.result.missing:
+            return []
+        file = self._fetch_newest(key, wish)
+        if file is None:
+            return []
+        asked = [Requirement(text) for text in file.depends]
+        extras = sorted(wish.extras) or [""]
+        return [(one, extra) for one in asked for extra in extras]
+
+    def _fetch_newest(self, key: str, requested: _Requested) -> StoredFile | None:
+        """The best file for a wish, brought here; None (and a reason in `missing`) without one."""
+        try:
+            fitting = [
+                one
+                for one in self._find_candidates(key)
+                if requested.specifier.contains(one.version, prereleases=None)
+            ]
+            if not fitting:
+                self.result.missing[key] = self._describe_missing(key, requested)
+                return None
+            best = max(fitting, key=lambda one: (one.version, -one.rank))
+            requested.chosen = best
+            wanted = FileRequest(self.channel.name, "", best.filename, best.sha256)
+            brought = fetch_missing(self.registry, self.actor, wanted)
+        except (Unreachable, Refused) as error:
+            self.result.missing[key] = error.problems[0].message
+            return None
+        (self.result.fetched if brought else self.result.present).append(best.filename)
+        with self.registry.database.read() as db:
+            return files.find_file(db, self.channel.id, "", best.filename)
+
+    def _describe_missing(self, key: str, requested: _Requested) -> str:
+        asked = f" {requested.specifier}" if str(requested.specifier) else ""
+        with self.registry.database.read() as db:
+            private = is_private(db, self.channel, self.upstream, key)
+        offers = (
+            []
+            if private
+            else metadata_cache.cached_project_files(
+                self.registry, self.channel, self.upstream, key
+            )
+        )
+        sdists = any(offer.filename.endswith(".tar.gz") for offer in offers)
+        only = "; there are sdists, which nothing is built from here" if sdists else ""
+        return f"there is no wheel of {key}{asked} for this target{only}"
+
+    def _find_candidates(self, key: str) -> list[_Candidate]:
+        """Wheels that fit the target: of ours, and of the upstream's unless the name is private."""
+        found: dict[str, _Candidate] = {}
+        with self.registry.database.read() as db:
+            private = is_private(db, self.channel, self.upstream, key)
+            project = channels.find_project(db, self.channel.id, key)
+            own = files.list_project_files(db, project.id) if project else []
+        for file in own:
+            if file.kind is Kind.WHEEL and file.yanked is None:
+                self._add(found, file.filename, file.sha256, file.requires_python)
+        if not private:
+            for offer in metadata_cache.cached_project_files(
+                self.registry, self.channel, self.upstream, key
+            ):
+                if not offer.entry.get("yanked"):
+                    requires = offer.entry.get("requires-python")
+                    self._add(found, offer.filename, offer.sha256, requires)
+        return list(found.values())
+
+    def _add(
+        self, found: dict[str, _Candidate], filename: str, sha256: str, requires: str | None
+    ) -> None:
+        if not filename.endswith(".whl"):
+            return
+        try:
+            _, version, _, tags = parse_wheel_filename(filename)
+            fits = not requires or SpecifierSet(requires).contains(
+                self.markers["python_full_version"]
+            )
+        except (InvalidWheelFilename, InvalidSpecifier):
+            return
+        ranks = [self.tags[tag] for tag in tags if tag in self.tags]
+        if fits and ranks and filename not in found:
+            found[filename] = _Candidate(version, min(ranks), filename, sha256)

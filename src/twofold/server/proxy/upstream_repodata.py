@@ -1,0 +1,117 @@
+"""A conda channel upstream without shards: its repodata as offers, and offers among our records.
+
+The whole of a subdir's repodata is read (`.zst` where the upstream has it), up to a size that fits
+into memory; `shards` reads channels of any size.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Container, Iterable, Mapping
+from typing import Any
+from urllib.parse import quote, urljoin
+
+import zstandard
+
+from twofold.errors import Refused, Unreachable
+from twofold.fetching.client import Endpoint, HttpResponse, fetch_page
+from twofold.server.proxy.remote_files import ListResponse, RemoteFile
+
+#: The largest repodata.json that is read (bytes, unpacked): some 150,000 packages. Parsed it takes
+#: five times that.
+MAX_PAGE_SIZE = 96 << 20
+
+_ENDINGS = (".conda", ".tar.bz2")
+
+#: The validator of a subdir says which of its two pages it belongs to.
+_PAGES = ("repodata.json.zst", "repodata.json")
+
+
+def fetch_files(source: Endpoint, subdir: str, known: str = "") -> ListResponse | None:
+    """What the upstream has in a subdir; None when it has no such subdir.
+
+    Raises Unreachable, and Refused (404) when it is too large to be read whole.
+    """
+    name_known, _, validator = known.partition(" ")
+    for name in _PAGES:
+        url = urljoin(f"{source.url.rstrip('/')}/{quote(subdir)}/", name)
+        found = fetch_page(
+            source, url, "*/*", validator if name == name_known else "", MAX_PAGE_SIZE
+        )
+        if found is None:
+            continue
+        if found.unchanged:
+            return ListResponse(unchanged=True)
+        told = f"{name} {found.validator}" if found.validator else ""
+        return ListResponse(tuple(_parse_repodata(found, name.endswith(".zst"))), told)
+    return None
+
+
+def _parse_repodata(found: HttpResponse, is_compressed: bool) -> list[RemoteFile]:
+    try:
+        value = json.loads(decompress(found.body, MAX_PAGE_SIZE) if is_compressed else found.body)
+        every = list(_parse_records(value, urljoin(found.address, ".")))
+    except TooLarge as error:
+        raise Refused(
+            "upstream-too-large",
+            f"The upstream's repodata.json is too large to be passed on whole ({error})",
+            "use a client that reads shards, or name the upstream's channel beside this one",
+            404,
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        text = f"the upstream's page {found.address} cannot be read: {error}"
+        raise Unreachable(text) from error
+    return [offer for offer in every if offer.is_sound]
+
+
+class TooLarge(ValueError):
+    """More bytes than are read."""
+
+
+def decompress(body: bytes, largest: int) -> bytes:
+    """What zstd has packed. Raises ValueError: damaged, or larger than that (TooLarge)."""
+    try:
+        window = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+        with window.stream_reader(io.BytesIO(body), read_across_frames=True) as reader:
+            data = bytes(reader.read(largest + 1))
+    except zstandard.ZstdError as error:
+        raise ValueError(str(error)) from error
+    if len(data) > largest:
+        raise TooLarge(f"more than {largest} bytes")
+    return data
+
+
+def is_sound_record(filename: str, record: Mapping[str, Any]) -> bool:
+    """A package's file name says the name that its record says: none hides behind another."""
+    name = record.get("name")
+    return (
+        isinstance(name, str)
+        and filename.endswith(_ENDINGS)
+        and filename.rsplit("-", 2)[0] == name
+        and filename.count("-") >= 2
+    )
+
+
+def _parse_records(value: dict[str, Any], address: str) -> Iterable[RemoteFile]:
+    base = urljoin(address, str(value.get("info", {}).get("base_url") or ""))
+    base = base if base.endswith("/") else f"{base}/"
+    for group in ("packages", "packages.conda"):
+        for filename, record in value.get(group, {}).items():
+            if is_sound_record(filename, record):
+                sha256 = str(record.get("sha256", "")).lower()
+                yield RemoteFile(filename, sha256, urljoin(base, quote(filename)), record)
+
+
+def merge_repodata(
+    own: bytes, offered: Iterable[RemoteFile], private: Container[str], here: Container[str]
+) -> bytes:
+    """Our repodata.json with the offers whose names are not private; what lies here is ours to
+    show or not (`here`: file names, also of what was deleted).
+    """
+    value = json.loads(own)
+    for offer in offered:
+        group = "packages" if offer.filename.endswith(".tar.bz2") else "packages.conda"
+        if offer.entry["name"] not in private and offer.filename not in here:
+            value[group][offer.filename] = offer.entry
+    return json.dumps(value, separators=(",", ":")).encode()

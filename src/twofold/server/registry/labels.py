@@ -1,0 +1,293 @@
+"""Labels and promotion: which files a label shows, and files carried to another channel.
+
+No bytes move: a label is a mark, and a file in two channels is two records on one blob. A locked
+label takes no files and gives none away.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from twofold.errors import Refused
+from twofold.names import normalize_name
+from twofold.server.admission.conda_names import conda_name_conflict
+from twofold.server.admission.policy import check_new_project_name, check_project_open, check_quota
+from twofold.server.model import Action, Actor, Project, StoredFile
+from twofold.server.registry import Registry, Transaction, require_channel
+from twofold.server.registry.queries import check_not_quarantined, not_found
+from twofold.server.store import channels, files
+from twofold.server.store.blob_refs import protect_blobs
+
+LabelRule = Callable[[set[str]], set[str]]
+
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Files of a project: all of them, a version's, or the one of a basename."""
+
+    project: str
+    version: str | None = None
+    basename: str | None = None
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.project, self.version, self.basename) if part)
+
+
+def list_labels(registry: Registry, actor: Actor, channel: str) -> dict[str, bool]:
+    """Every label of a channel -> whether it is locked; `main` is always there."""
+    with registry.database.read() as db:
+        found = require_channel(db, actor, channel, Action.READ)
+        return {"main": False, **files.list_labels(db, found.id)}
+
+
+def list_labelled_files(
+    registry: Registry, actor: Actor, channel: str, label: str
+) -> list[StoredFile]:
+    """The files under a label. Raises Refused (404) when there is no such label."""
+    with registry.database.read() as db:
+        found = require_channel(db, actor, channel, Action.READ)
+        if label != "main" and label not in files.list_labels(db, found.id):
+            raise not_found(f"label '{label[:100]}' in channel '{channel}'")
+        return files.list_labelled_files(db, found.id, label)
+
+
+def add_label(
+    registry: Registry, actor: Actor, channel: str, name: str, selection: Selection | None = None
+) -> list[StoredFile]:
+    """Put files under a label, made when it is not there; without a selection only make it."""
+    check_label(name)
+    with registry.transaction(actor, channel, Action.UPLOAD, _project_key(selection)) as change:
+        check_unlocked(change, [name])
+        files.add_label(change.db, change.channel.id, name)
+        found = _select_files(change, selection) if selection else []
+        changed = _relabel(change, found, lambda own: own | {name})
+        change.audit("label", f"{name}: {selection or ''}")
+        return changed
+
+
+def unlabel(
+    registry: Registry, actor: Actor, channel: str, name: str, selection: Selection
+) -> list[StoredFile]:
+    """Take files out of a label; a file without labels is shown nowhere but stays stored."""
+    with registry.transaction(actor, channel, Action.UPLOAD, _project_key(selection)) as change:
+        check_unlocked(change, [name])
+        found = [file for file in _select_files(change, selection) if name in file.labels]
+        changed = _relabel(change, found, lambda own: own - {name})
+        change.audit("unlabel", f"{name}: {selection}")
+        return changed
+
+
+def copy_label(
+    registry: Registry, actor: Actor, channel: str, source: str, target: str
+) -> list[StoredFile]:
+    """Put every file of one label under another one too."""
+    check_label(target)
+    with registry.transaction(actor, channel, Action.UPLOAD) as change:
+        check_unlocked(change, [target])
+        found = files.list_labelled_files(change.db, change.channel.id, source)
+        files.add_label(change.db, change.channel.id, target)
+        changed = _relabel(change, found, lambda own: own | {target})
+        change.audit("copy-label", f"{source} -> {target}")
+        return changed
+
+
+def remove_label(registry: Registry, actor: Actor, channel: str, name: str) -> list[StoredFile]:
+    """Remove a label; its files keep their other labels."""
+    with registry.transaction(actor, channel, Action.UPLOAD) as change:
+        check_unlocked(change, [name])
+        found = files.list_labelled_files(change.db, change.channel.id, name)
+        changed = _relabel(change, found, lambda own: own - {name})
+        files.remove_label(change.db, change.channel.id, name)
+        change.audit("remove-label", name)
+        return changed
+
+
+def lock_label(
+    registry: Registry, actor: Actor, channel: str, name: str, locked: bool = True
+) -> None:
+    """Close a label to changes, or open it again."""
+    check_label(name)
+    with registry.transaction(actor, channel, Action.ADMIN) as change:
+        files.add_label(change.db, change.channel.id, name)
+        files.lock_label(change.db, change.channel.id, name, locked)
+        change.audit("lock" if locked else "unlock", name)
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """Files to carry from a label of one channel to a label of another one.
+
+    `existing` says what to do with files that are there already: 'refuse' (409), 'keep' the
+    target's labels as they are, or 'replace' the target's labels by the new one.
+    """
+
+    source: str
+    target: str
+    selection: Selection
+    from_label: str | None = "main"
+    to_label: str = "main"
+    existing: str = "refuse"
+
+
+def promote(registry: Registry, actor: Actor, promotion: Promotion) -> list[StoredFile]:
+    """Carry files with their twins to another channel (or label) without copying bytes."""
+    check_label(promotion.to_label)
+    key = normalize_name(promotion.selection.project)
+    with registry.transaction(actor, promotion.target, Action.UPLOAD, key) as change:
+        check_unlocked(change, [promotion.to_label])
+        source = require_channel(change.db, actor, promotion.source, Action.READ)
+        known = channels.find_project(change.db, source.id, key)
+        if known is None:
+            raise not_found(f"project '{key[:100]}' in channel '{promotion.source}'")
+        check_not_quarantined(known)
+        found = [
+            file
+            for file in _select_project_files(change, known, promotion.selection)
+            if promotion.from_label is None or promotion.from_label in file.labels
+        ]
+        if not found:
+            raise not_found(f"file for {promotion.selection} under '{promotion.from_label}'")
+        carried = _copy_files(change, known, found, promotion)
+        change.audit("promote", f"{promotion.source}/{promotion.selection} -> {promotion.to_label}")
+        return carried
+
+
+def _copy_files(
+    change: Transaction, known: Project, sources: list[StoredFile], promotion: Promotion
+) -> list[StoredFile]:
+    if promotion.source == promotion.target:
+        return _relabel(change, sources, lambda own: own | {promotion.to_label})
+    db, channel_id = change.db, change.channel.id
+    project = _target_project(change, known)
+    sources = _without_foreign_names(change, project, sources)
+    taken_names = {(one.subdir, one.filename) for one in files.list_project_files(db, project.id)}
+    coming = [file for file in sources if (file.subdir, file.filename) not in taken_names]
+    check_quota(change, (file.size for file in coming))
+    protect_blobs(change, coming)
+    carried: list[StoredFile] = []
+    new_ids: dict[int, int] = {}
+    for file in sorted(sources, key=lambda file: file.id):
+        taken = files.find_file(db, channel_id, file.subdir, file.filename)
+        if taken is None:
+            made_from = new_ids.get(file.made_from or 0)
+            new = files.copy_file(db, file, channel_id, project.id, made_from, change.at)
+            files.set_labels(db, channel_id, new, [promotion.to_label])
+        else:
+            new = taken.id
+            _repeat_promotion(change, taken, file, promotion)
+        new_ids[file.id] = new
+        there = files.find_file_by_id(db, new)
+        assert there is not None
+        carried.append(there)
+    change.rerender(project, *carried)
+    return carried
+
+
+def _without_foreign_names(
+    change: Transaction, project: Project, files: list[StoredFile]
+) -> list[StoredFile]:
+    """Without the twins whose name is another project's there, which is not the actor's."""
+    names = {file.name for file in files if file.made_from is not None}
+    others = {
+        name
+        for name in names
+        if conda_name_conflict(change, change.actor, project, name, is_fetched=False) is not None
+    }
+    return [file for file in files if file.made_from is None or file.name not in others]
+
+
+def _target_project(change: Transaction, known: Project) -> Project:
+    """The target's project of that name, begun by the same gates as an upload's."""
+    found = channels.find_project(change.db, change.channel.id, known.key)
+    if found is not None:
+        check_project_open(found)
+        return found
+    check_new_project_name(change, known.key)
+    names = known.key, known.name, change.at
+    return channels.add_project(change.db, change.channel.id, *names, conda_name=known.conda_name)
+
+
+def _repeat_promotion(
+    change: Transaction, taken: StoredFile, file: StoredFile, promotion: Promotion
+) -> None:
+    """The target has a file of that name: only the same bytes may be carried there again."""
+    if promotion.existing == "refuse" or taken.deleted_at or taken.sha256 != file.sha256:
+        raise Refused("file-exists", f"File already exists ({file.filename!r})", status=409)
+    if promotion.existing == "replace":
+        names = {promotion.to_label}
+        check_unlocked(change, taken.labels - names)
+        files.set_labels(change.db, change.channel.id, taken.id, names)
+        change.rerender(
+            channels.get_project(change.db, taken.project_id), taken, labels=taken.labels | names
+        )
+
+
+def _relabel(
+    change: Transaction, targets: Iterable[StoredFile], rule: LabelRule
+) -> list[StoredFile]:
+    changed = []
+    for file in targets:
+        names = frozenset(rule(set(file.labels)))
+        if names == file.labels:
+            continue
+        files.set_labels(change.db, change.channel.id, file.id, names)
+        changed.append((file, replace(file, labels=names)))
+    for project_id in {file.project_id for file, _ in changed}:
+        project = channels.get_project(change.db, project_id)
+        mine = [new for old, new in changed if old.project_id == project_id]
+        gone = frozenset().union(*(old.labels for old, _ in changed))
+        change.rerender(project, *mine, labels=gone)
+    return [new for _, new in changed]
+
+
+def _select_files(change: Transaction, selection: Selection) -> list[StoredFile]:
+    known = channels.find_project(change.db, change.channel.id, normalize_name(selection.project))
+    if known is None:
+        raise not_found(f"project '{selection.project[:100]}' in channel '{change.channel.name}'")
+    return _select_project_files(change, known, selection)
+
+
+def _select_project_files(
+    change: Transaction, known: Project, selection: Selection
+) -> list[StoredFile]:
+    """The selected files; a wheel's twins go where the wheel goes."""
+    every = files.list_project_files(change.db, known.id)
+    chosen = {
+        file.id
+        for file in every
+        if selection.version in (None, file.version) and selection.basename in (None, file.basename)
+    }
+    if not chosen:
+        raise not_found(f"file for {selection}")
+    return [file for file in every if file.id in chosen or file.made_from in chosen]
+
+
+def check_label(name: str) -> None:
+    """Raises Refused when a label cannot be named so."""
+    if not _LABEL.fullmatch(name):
+        raise Refused(
+            "invalid-label",
+            f"{name[:80]!a} cannot be a label",
+            "letters, digits and . _ : -, at most 64",
+        )
+
+
+def check_unlocked(change: Transaction, names: Iterable[str]) -> None:
+    """Raises Refused when one of the labels is locked."""
+    known = files.list_labels(change.db, change.channel.id)
+    for name in names:
+        if known.get(name):
+            raise Refused(
+                "label-locked",
+                f"The label '{name}' is locked",
+                "an administrator of the channel can unlock it",
+                403,
+            )
+
+
+def _project_key(selection: Selection | None) -> str | None:
+    return normalize_name(selection.project) if selection else None

@@ -1,0 +1,253 @@
+"""Yank, delete, describe: what may happen to files and projects after they were published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from twofold.errors import Refused
+from twofold.names import normalize_name
+from twofold.server.admission import checks
+from twofold.server.admission.policy import check_new_project_name
+from twofold.server.auth import permissions
+from twofold.server.model import Action, Actor, Project, StoredFile
+from twofold.server.pages.project_json import sort_newest_first
+from twofold.server.registry import Registry, Transaction
+from twofold.server.registry.labels import check_unlocked
+from twofold.server.registry.queries import not_found
+from twofold.server.store import channels, files
+
+#: Where, among what is told of a release, that stands which is told of its files.
+FILES = "twofold:files"
+
+#: PEP 792.
+STATUSES = ("active", "archived", "quarantined", "deprecated")
+QUARANTINED = "quarantined"
+
+#: The reason with which a quarantine yanks, and by which its end knows what to give back.
+WITHHELD = "withheld: the project is quarantined"
+
+
+def yank(
+    registry: Registry, actor: Actor, channel: str, project: str, version: str, reason: str = ""
+) -> list[StoredFile]:
+    """Yank every file of a release, and take its packages out of the conda side's lists."""
+    return _set_yanked(registry, actor, channel, project, version, reason)
+
+
+def unyank(
+    registry: Registry, actor: Actor, channel: str, project: str, version: str
+) -> list[StoredFile]:
+    """Take a yank back."""
+    return _set_yanked(registry, actor, channel, project, version, None)
+
+
+def _set_yanked(
+    registry: Registry, actor: Actor, channel: str, project: str, version: str, reason: str | None
+) -> list[StoredFile]:
+    key = normalize_name(project)
+    with registry.transaction(actor, channel, Action.UPLOAD, key) as change:
+        known = _require_project(change, key)
+        found = files.list_project_files(change.db, known.id)
+        changed = _files_of_version(found, version)
+        if not changed:
+            raise not_found(f"release {version} of '{project}'")
+        for file in changed:
+            files.update_file(change.db, file.id, yanked=reason)
+        change.rerender(known, *changed)
+        action = "unyank" if reason is None else "yank"
+        change.audit(action, f"{known.name} {version}", reason=reason)
+        return [replace(file, yanked=reason) for file in changed]
+
+
+def _files_of_version(files: list[StoredFile], version: str) -> list[StoredFile]:
+    """A release's files; a wheel's twin goes with it, even if conda writes versions otherwise."""
+    wheels = {file.id for file in files if file.version == version}
+    return [file for file in files if file.id in wheels or file.made_from in wheels]
+
+
+def delete(
+    registry: Registry, actor: Actor, channel: str, subdir: str, filename: str
+) -> StoredFile:
+    """Delete a file and the twin made of it. Its name is never given to other bytes."""
+    with registry.transaction(actor, channel, Action.READ) as change:
+        file = files.find_file(change.db, change.channel.id, subdir, filename)
+        if file is None or file.deleted_at is not None:
+            raise not_found(f"file '{filename[:200]}'")
+        project = channels.get_project(change.db, file.project_id)
+        _check_may_delete(change, project)
+        gone = [file, *files.list_converted_packages(change.db, file.id)]
+        _check_labels_unlocked(change, project, gone)
+        _delete(change, project, gone)
+        return file
+
+
+def delete_release(
+    registry: Registry, actor: Actor, channel: str, project: str, version: str | None = None
+) -> list[StoredFile]:
+    """Delete every file of a release, or (None) of the project."""
+    key = normalize_name(project)
+    with registry.transaction(actor, channel, Action.READ) as change:
+        known = _require_project(change, key)
+        _check_may_delete(change, known)
+        found = files.list_project_files(change.db, known.id)
+        gone = found if version is None else _files_of_version(found, version)
+        if version is not None and not gone:
+            raise not_found(f"release {version} of '{project}'")
+        _check_labels_unlocked(change, known, gone)
+        _delete(change, known, gone)
+        return gone
+
+
+def apply_retention(
+    registry: Registry, actor: Actor, channel: str, project: str, keep: int, limit: datetime
+) -> list[StoredFile]:
+    """Delete what `beyond` tells of a project, as its files are then."""
+    with registry.transaction(actor, channel, Action.READ) as change:
+        known = _require_project(change, project)
+        _check_may_delete(change, known)
+        gone = beyond_retention(files.list_project_files(change.db, known.id), keep, limit)
+        if gone:
+            _delete(change, known, gone)
+        return gone
+
+
+def beyond_retention(files: list[StoredFile], keep: int, limit: datetime) -> list[StoredFile]:
+    """The files of all releases but the newest `keep`, where all of a release is older."""
+    gone: list[StoredFile] = []
+    own = [file.version for file in files if file.made_from is None]
+    for version in sort_newest_first(own)[keep:]:
+        release = _files_of_version(files, version)
+        if all(file.uploaded_at < limit for file in release):
+            gone += release
+    return gone
+
+
+def _check_may_delete(change: Transaction, project: Project) -> None:
+    rule = change.channel.settings.get("deletion", "upload")
+    if rule == "never":
+        raise Refused("no-deletion", "This channel never deletes; yank instead", status=403)
+    action = Action.ADMIN if rule == "admin" else Action.UPLOAD
+    permissions.require(change.db, change.actor, action, change.channel, project.key)
+
+
+def _check_labels_unlocked(change: Transaction, project: Project, files: list[StoredFile]) -> None:
+    """Out of a locked label only who may unlock it deletes."""
+    if not permissions.is_allowed(
+        change.db, change.actor, Action.ADMIN, change.channel, project.key
+    ):
+        labels = frozenset().union(*(file.labels for file in files))
+        check_unlocked(change, sorted(labels))
+
+
+def _delete(change: Transaction, project: Project, deleted: list[StoredFile]) -> None:
+    for file in deleted:
+        files.update_file(change.db, file.id, deleted_at=change.at)
+        change.audit("delete", file.basename, sha256=file.sha256)
+    change.rerender(project, *deleted)
+
+
+def set_status(
+    registry: Registry, actor: Actor, channel: str, project: str, status: str, reason: str = ""
+) -> Project:
+    """The project's status (PEP 792), shown on its page.
+
+    A quarantined project offers nothing: its page lists no files, its files are refused, and
+    conda's lists leave its packages out as they do what is yanked.
+    """
+    if status not in STATUSES:
+        raise Refused("unknown-status", f"A project's status is one of {', '.join(STATUSES)}")
+    key = normalize_name(project)
+    with registry.transaction(actor, channel, Action.UPLOAD, key) as change:
+        known = _require_project(change, key)
+        if QUARANTINED in (status, known.status):
+            permissions.require(change.db, change.actor, Action.ADMIN, change.channel, key)
+        values = {"status": status, "status_reason": reason or None}
+        channels.update_project(change.db, known.id, **values)
+        known = channels.get_project(change.db, known.id)
+        withheld = _withhold(change, known)
+        change.rerender(known)
+        change.rerender_conda(*withheld)
+        change.audit("status", known.name, **values)
+        return known
+
+
+def _withhold(change: Transaction, project: Project) -> list[StoredFile]:
+    """Yank what a quarantine withholds, or give back what it withheld; what people yanked stays."""
+    before, after = (None, WITHHELD) if project.status == QUARANTINED else (WITHHELD, None)
+    found = files.list_project_files(change.db, project.id)
+    changed = [file for file in found if file.yanked == before]
+    for file in changed:
+        files.update_file(change.db, file.id, yanked=after)
+    return [replace(file, yanked=after) for file in changed]
+
+
+def describe_project(
+    registry: Registry, actor: Actor, channel: str, name: str, attributes: Mapping[str, Any]
+) -> Project:
+    """What people are told of a project; the project is made when it is not there."""
+    key = normalize_name(name)
+    summary = str(attributes.get("summary") or "")
+    with registry.transaction(actor, channel, Action.UPLOAD, key) as change:
+        known = channels.find_project(change.db, change.channel.id, key)
+        if known is None:
+            checks.check_project_name(name)
+            check_new_project_name(change, key)
+            known = channels.add_project(change.db, change.channel.id, key, name, change.at)
+        merged = {**known.attributes, **attributes}
+        channels.update_project(change.db, known.id, summary=summary, attributes=merged)
+        change.audit("describe", known.name)
+        return channels.get_project(change.db, known.id)
+
+
+def describe_release(
+    registry: Registry,
+    actor: Actor,
+    channel: str,
+    name: str,
+    version: str,
+    attributes: Mapping[str, Any],
+) -> None:
+    key = normalize_name(name)
+    with registry.transaction(actor, channel, Action.UPLOAD, key) as change:
+        known = _require_project(change, key)
+        before = channels.list_releases(change.db, known.id).get(version, {})
+        kept = {FILES: before[FILES]} if FILES in before else {}
+        own = {name: value for name, value in attributes.items() if name != FILES}
+        channels.set_release(change.db, known.id, version, {**own, **kept})
+        change.audit("describe", f"{known.name} {version}")
+
+
+def describe_file(
+    registry: Registry, actor: Actor, channel: str, description: FileDescription
+) -> None:
+    """What an uploader says of a file, kept beside what is said of its release."""
+    key = normalize_name(description.file.name)
+    with registry.transaction(actor, channel, Action.UPLOAD, key) as change:
+        before = channels.list_releases(change.db, description.file.project_id).get(
+            description.file.version, {}
+        )
+        said = {"description": description.description, "attrs": dict(description.attributes)}
+        files_told = {**before.get(FILES, {}), description.file.basename: said}
+        attributes = {**before, FILES: files_told}
+        channels.set_release(
+            change.db, description.file.project_id, description.file.version, attributes
+        )
+
+
+@dataclass(frozen=True)
+class FileDescription:
+    """What an uploader says of a file; what the file says of itself counts where both speak."""
+
+    file: StoredFile
+    description: str
+    attributes: Mapping[str, Any]
+
+
+def _require_project(change: Transaction, key: str) -> Project:
+    known = channels.find_project(change.db, change.channel.id, key)
+    if known is None:
+        raise not_found(f"project '{key[:100]}' in channel '{change.channel.name}'")
+    return known

@@ -1,0 +1,124 @@
+"""What a channel knows of a wheel's dependencies: their conda names, and their METADATA.
+
+conda has no extras: `uvicorn[standard]` is turned into what uvicorn's own metadata say. These come
+from the newest wheel of the project that lies here, or, in a channel in front of an index, from the
+index (PEP 658); never from outside for a private name.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from twofold.artifact import Artifact, Kind
+from twofold.errors import BadFile, Refused, Unreachable
+from twofold.formats.core_metadata import parse_metadata
+from twofold.names import normalize_name
+from twofold.server.admission.private_names import is_private
+from twofold.server.model import Channel
+from twofold.server.proxy import metadata_cache
+from twofold.server.proxy.upstream_simple import find_metadata_hash
+from twofold.server.registry import Registry
+from twofold.server.registry.conversion import KnownNames
+from twofold.server.store import channels, files, projects, upstreams
+from twofold.server.store.upstreams import Upstream
+
+#: A requirement that asks for extras: the name before the bracket.
+_WITH_EXTRAS = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*\[\s*[A-Za-z0-9]")
+
+#: The name that a requirement (PEP 508) begins with.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+#: The most projects whose metadata are looked up for one wheel.
+MAX_PROJECTS = 100
+
+
+def names_with_extras(requirements: tuple[str, ...]) -> set[str]:
+    """The normalised names of which requirements ask for extras."""
+    found = (_WITH_EXTRAS.match(text) for text in requirements)
+    return {normalize_name(match[1]) for match in found if match}
+
+
+def find_known_names(registry: Registry, channel: Channel, artifact: Artifact) -> KnownNames:
+    """Of everything a wheel requires, and of what the extras it asks for may add."""
+    needed = projects.required_names(artifact)
+    own = normalize_name(artifact.name)
+
+    @cache
+    def metadata_of(name: str, specifier: str) -> bytes | None:
+        if name == own:
+            return artifact.metadata
+        return _find_metadata(registry, channel, name, specifier)
+
+    wanted, seen = names_with_extras(artifact.depends), set[str]()
+    while wanted - seen and len(seen) < MAX_PROJECTS:
+        name = min(wanted - seen)
+        seen.add(name)
+        requires = _parse_requirements(metadata_of(name, ""))
+        needed |= {normalize_name(match[0]) for text in requires if (match := _NAME.match(text))}
+        wanted |= names_with_extras(requires)
+    with registry.database.read() as db:
+        names = channels.get_conda_names(db, channel.id, needed)
+    return KnownNames(names, metadata_of)
+
+
+def _parse_requirements(metadata: bytes | None) -> tuple[str, ...]:
+    """What it asks for; nothing when it is malformed, which the conversion tells."""
+    try:
+        return tuple(parse_metadata(metadata).requires_dist) if metadata else ()
+    except BadFile:
+        return ()
+
+
+def _find_metadata(registry: Registry, channel: Channel, name: str, specifier: str) -> bytes | None:
+    """Of the newest wheel that fits: of ours, or of the index behind the channel."""
+    with registry.database.read() as db:
+        project = channels.find_project(db, channel.id, name)
+        own = files.list_project_files(db, project.id) if project else []
+        upstream = upstreams.find_upstream(db, channel.id, metadata_cache.PYPI)
+        private = upstream is None or is_private(db, channel, upstream, name)
+    fits = SpecifierSet(specifier)
+    wheels = {
+        file.filename: (version, file.metadata)
+        for file in own
+        if file.kind is Kind.WHEEL
+        and file.yanked is None
+        and (version := _parse_version(file.version)) is not None
+        and fits.contains(version, prereleases=True)
+    }
+    if wheels:
+        return max(wheels.values(), key=lambda one: (not one[0].is_prerelease, one[0]))[1]
+    if upstream is None or private:
+        return None
+    try:
+        return _fetch_upstream_metadata(registry, channel, upstream, (name, fits))
+    except (Unreachable, Refused):
+        return None  # the twin is made later, as of any wheel whose dependencies are not at hand
+
+
+def _fetch_upstream_metadata(
+    registry: Registry, channel: Channel, upstream: Upstream, wanted: tuple[str, SpecifierSet]
+) -> bytes | None:
+    name, fits = wanted
+    told: dict[str, Version] = {}
+    for offer in metadata_cache.cached_project_files(registry, channel, upstream, name):
+        is_told = find_metadata_hash(offer.entry) and not offer.entry.get("yanked")
+        version = _parse_version(offer.filename.split("-")[1]) if "-" in offer.filename else None
+        if is_told and version is not None and fits.contains(version, prereleases=True):
+            told[offer.filename] = version
+    if not told:
+        return None
+    best = max(told, key=lambda filename: (not told[filename].is_prerelease, told[filename]))
+    with registry.database.read() as db:
+        pin = upstreams.find_pin(db, channel.id, "", best)
+    return metadata_cache.cached_wheel_metadata(registry, channel, upstream, pin) if pin else None
+
+
+def _parse_version(text: str) -> Version | None:
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None

@@ -1,0 +1,277 @@
+"""Publish: a file comes in, its twin for the other world is made, both appear at once.
+
+Reads as the road does: right to upload, the file's own word, the gates, the twin, the blobs, the
+record. Everything before the record can be lost in a kill without a trace but an unused blob.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import mkdtemp
+
+from twofold.artifact import Artifact, Kind
+from twofold.errors import BadFile, Refused
+from twofold.formats.conda_reader import parse_json, read_info
+from twofold.formats.reader import read_artifact
+from twofold.names import normalize_name
+from twofold.server.admission import checks
+from twofold.server.admission.conda_names import check_conda_name
+from twofold.server.admission.policy import check_new_project_name, check_project_open, check_quota
+from twofold.server.admission.private_names import is_private
+from twofold.server.model import Action, Actor, Project, StoredFile
+from twofold.server.pages.conda_records import make_record
+from twofold.server.pages.page_updates import MAIN, PRE
+from twofold.server.registry import Registry, Transaction, require_channel
+from twofold.server.registry.conversion import ConversionResult, convert_upload, is_same_package
+from twofold.server.registry.labels import check_label, check_unlocked
+from twofold.server.registry.later_conversion import convert_waiting
+from twofold.server.registry.local_metadata import find_known_names
+from twofold.server.store import Connection, channels, files, upstreams
+from twofold.server.store.blob_refs import protect_blobs
+from twofold.server.store.files import NewFile
+from twofold.server.store.upstreams import CONDA, PYPI
+
+RUN_EXPORTS = "info/run_exports.json"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file as it came in: where its bytes lie now, its claimed name, what the form says.
+
+    `labels` empty means `main`. `attestations` are PEP 740's, as the form has them. What is fetched
+    from an upstream is named as it is there, by the customs of its time.
+    """
+
+    path: Path
+    filename: str
+    claims: checks.FormClaims = field(default_factory=checks.FormClaims)
+    labels: frozenset[str] = frozenset()
+    attestations: str = ""
+    is_fetched: bool = False
+
+
+@dataclass(frozen=True)
+class UploadResult:
+    """What became of an upload: `twins` are the packages made of a wheel, `remark` why none."""
+
+    file: StoredFile
+    is_new: bool
+    converted: tuple[StoredFile, ...] = ()
+    conversion_note: str | None = None
+
+
+def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> UploadResult:
+    """Take a file into a channel. The same file again changes nothing.
+
+    Raises Refused (no right, a gate) and Unreachable (the store is away: nothing has changed).
+    """
+    checks.check_file_name(upload.filename)
+    for label in upload.labels:
+        check_label(label)
+    with _named_copy(registry, upload) as path:
+        checks.check_digests(upload.claims, path)
+        artifact = _read_checked(path)
+        checks.check_form_matches(upload.claims, artifact)
+        checks.check_requirement_limits(artifact)
+        if not upload.is_fetched:
+            checks.check_sdist_name(artifact)
+        checks.check_content(path)
+        with registry.database.read() as db:
+            found = require_channel(
+                db, actor, channel, Action.UPLOAD, normalize_name(artifact.name)
+            )
+            taken = files.find_file(db, found.id, artifact.subdir, artifact.filename)
+        if not _is_new_name(registry, path, artifact, taken):
+            assert taken is not None
+            with registry.database.read() as db:
+                return _existing_result(db, taken)
+        ready = CheckedUpload(
+            upload,
+            artifact,
+            ConversionResult(),
+            _make_provenance(registry, actor, upload, artifact),
+            _read_run_exports(artifact),
+        )
+        known = find_known_names(registry, found, artifact)
+        with ThreadPoolExecutor(1) as aside:  # the disk writes while the twin is compressed
+            stored = aside.submit(registry.blobs.put, artifact.sha256, path)
+            twin = convert_upload(artifact, path.parent / "twin", known)
+            stored.result()
+        for made in twin.artifacts:
+            registry.blobs.put(made.sha256, made.path)
+        done = _record_upload(registry, actor, channel, replace(ready, conversion=twin))
+    convert_waiting(registry, found, done.file)
+    return done
+
+
+@dataclass(frozen=True)
+class CheckedUpload:
+    """A file that passed the gates, with its twin and its provenance."""
+
+    upload: Upload
+    artifact: Artifact
+    conversion: ConversionResult
+    provenance: str | None
+    run_exports: str | None
+
+
+def _read_run_exports(artifact: Artifact) -> str | None:
+    """What a conda package exports to what is built with it (CEP 12), as JSON."""
+    if not artifact.kind.is_conda:
+        return None
+    found = read_info(artifact.path, {"info/index.json": 1 << 20, RUN_EXPORTS: 1 << 20})
+    text = found.get(RUN_EXPORTS)
+    return json.dumps(parse_json(text, artifact.path, RUN_EXPORTS)) if text else None
+
+
+def _is_new_name(
+    registry: Registry, path: Path, artifact: Artifact, taken: StoredFile | None
+) -> bool:
+    """As gates.name_is_free; a package of a twin's very content is the twin, not another file."""
+    if taken is not None and taken.made_from is not None and taken.deleted_at is None:
+        is_other = taken.sha256 != artifact.sha256
+        if is_other and is_same_package(registry, taken, path):
+            return False
+    return checks.check_name_free(artifact, taken)
+
+
+@contextmanager
+def _named_copy(registry: Registry, upload: Upload) -> Iterator[Path]:
+    """The upload under its own name in a folder of its own, gone afterwards."""
+    registry.spool.mkdir(parents=True, exist_ok=True)
+    folder = Path(mkdtemp(prefix="upload-", dir=registry.spool))
+    try:
+        path = folder / upload.filename
+        upload.path.replace(path)
+        yield path
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read_checked(path: Path) -> Artifact:
+    """What the file says of itself; a malformed one is refused with every reason found."""
+    try:
+        artifact = read_artifact(path)
+    except BadFile as error:
+        reasons = "; ".join(problem.message for problem in error.problems)
+        raise Refused("invalid-file", f"Invalid file {path.name}: {reasons}", error.hint) from error
+    return artifact if artifact.kind.is_conda else replace(artifact, subdir="")
+
+
+def _record_upload(
+    registry: Registry, actor: Actor, channel: str, ready: CheckedUpload
+) -> UploadResult:
+    """Both files and the pages that show them, in one transaction."""
+    upload, artifact, twin = ready.upload, ready.artifact, ready.conversion
+    key = normalize_name(artifact.name)
+    with registry.transaction(actor, channel, Action.UPLOAD, key) as change:
+        taken = files.find_file(change.db, change.channel.id, artifact.subdir, artifact.filename)
+        if not _is_new_name(registry, artifact.path, artifact, taken):  # another upload was faster
+            assert taken is not None
+            return _existing_result(change.db, taken)
+        if upload.is_fetched:
+            _check_not_private(change, artifact)
+        project = get_or_create_project(change, key, artifact)
+        twin = check_conda_name(change, actor, project, twin, upload.is_fetched)
+        project = set_conda_name(change, project, artifact, twin)
+        check_quota(change, (coming.size for coming in (artifact, *twin.artifacts)))
+        labels = upload.labels or choose_default_labels(artifact)
+        check_unlocked(change, labels)
+        new = _make_new_file(change, project, artifact)
+        new = replace(
+            new, remark=twin.note, provenance=ready.provenance, run_exports=ready.run_exports
+        )
+        protect_blobs(change, [artifact, *twin.artifacts])
+        file = files.add_file(change.db, new, labels)
+        made = []
+        for package in twin.artifacts:
+            if _is_package_name_free(change, package):
+                new = replace(_make_new_file(change, project, package), made_from=file.id)
+                made.append(files.add_file(change.db, new, labels))
+        change.rerender(project, file, *made)
+        change.audit("publish", file.basename, sha256=file.sha256)
+        return UploadResult(file, True, tuple(made), twin.note)
+
+
+def _check_not_private(change: Transaction, artifact: Artifact) -> None:
+    """A name may have become the channel's own while its file was on the way from the upstream."""
+    kind = CONDA if artifact.kind.is_conda else PYPI
+    upstream = upstreams.find_upstream(change.db, change.channel.id, kind)
+    if upstream is None or is_private(change.db, change.channel, upstream, artifact.name):
+        raise Refused(
+            "private-name",
+            f"'{artifact.name}' is private in channel '{change.channel.name}'",
+            "its upstream does not answer for it",
+            403,
+        )
+
+
+def _make_provenance(
+    registry: Registry, actor: Actor, upload: Upload, artifact: Artifact
+) -> str | None:
+    if not upload.attestations:
+        return None
+    from twofold.server.auth.attestations import TrustPolicy, make_provenance
+
+    publisher = {"kind": "twofold", "user": actor.name}
+    if actor.token is not None and "publisher" in actor.token.application:
+        publisher = {"kind": "trusted", **actor.token.application["publisher"]}
+    judge = TrustPolicy(registry.trust_roots, registry.clock())
+    return make_provenance(upload.attestations, artifact, publisher, judge)
+
+
+def _make_new_file(change: Transaction, project: Project, artifact: Artifact) -> NewFile:
+    record = make_record(artifact, change.at) if artifact.kind.is_conda else None
+    user = change.actor.user
+    uploader = user.id if user else None
+    return NewFile(artifact, change.channel.id, project.id, change.at, uploader, record)
+
+
+def _is_package_name_free(change: Transaction, artifact: Artifact) -> bool:
+    """A package that somebody uploaded under the twin's name is not replaced."""
+    name = (artifact.subdir, artifact.filename)
+    return files.find_file(change.db, change.channel.id, *name) is None
+
+
+def get_or_create_project(change: Transaction, key: str, artifact: Artifact) -> Project:
+    """The project of a file, made when it is the first."""
+    found = channels.find_project(change.db, change.channel.id, key)
+    if found is None:
+        check_new_project_name(change, key)
+        return channels.add_project(change.db, change.channel.id, key, artifact.name, change.at)
+    check_project_open(found)
+    return found
+
+
+def set_conda_name(
+    change: Transaction, project: Project, artifact: Artifact, conversion: ConversionResult
+) -> Project:
+    """The project, with the name that its first package has."""
+    packages = (artifact,) if artifact.kind.is_conda else conversion.artifacts
+    if not packages or project.conda_name is not None:
+        return project
+    channels.update_project(change.db, project.id, conda_name=packages[0].name)
+    return replace(project, conda_name=packages[0].name)
+
+
+def choose_default_labels(artifact: Artifact) -> frozenset[str]:
+    """`main`; a pre-release on the PyPI side is labelled `pre`, since pip leaves it out unasked."""
+    from packaging.version import InvalidVersion, Version
+
+    if artifact.kind in (Kind.WHEEL, Kind.SDIST):
+        try:
+            return frozenset({PRE if Version(artifact.version).is_prerelease else MAIN})
+        except InvalidVersion:
+            return frozenset({MAIN})
+    return frozenset({MAIN})
+
+
+def _existing_result(db: Connection, file: StoredFile) -> UploadResult:
+    twins = files.list_converted_packages(db, file.id)
+    return UploadResult(file, False, tuple(twins), file.remark)

@@ -1,0 +1,152 @@
+"""Look: what a channel holds. Reads only."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+
+from twofold.artifact import Kind
+from twofold.errors import Refused, Unreachable
+from twofold.names import normalize_name
+from twofold.server.model import Action, Actor, Channel, Page, Project, StoredFile, View
+from twofold.server.pages import page_updates, simple_pages
+from twofold.server.registry import Registry, require_channel
+from twofold.server.store import Database, channels, files
+from twofold.server.store import pages as stored_pages
+
+log = logging.getLogger("twofold.server")
+
+
+@dataclass(frozen=True)
+class ReadableFile:
+    """A file and whether everybody may have it, which decides how it may be cached."""
+
+    file: StoredFile
+    public: bool
+
+
+def not_found(what: str) -> Refused:
+    return Refused("not-found", f"There is no {what}", status=404)
+
+
+def get_channel(
+    registry: Registry,
+    actor: Actor,
+    name: str,
+    action: Action = Action.READ,
+    project: str | None = None,
+) -> Channel:
+    """Raises Refused where the actor may not do this in it (to this project, as normalised)."""
+    with registry.database.read() as db:
+        return require_channel(db, actor, name, action, project)
+
+
+def get_simple_page(registry: Registry, view: View, name: str, form: str) -> tuple[Page, bool]:
+    """A project's page of the simple index, and whether the channel is public."""
+    with registry.database.read() as db:
+        found = require_channel(db, view.actor, view.channel, Action.READ)
+        page = stored_pages.find_page(
+            db, found.id, page_updates.simple_page_key(view.label, form, name)
+        )
+    if page is None:
+        raise not_found(f"project '{name[:100]}' in channel '{view.channel}'")
+    return page, found.public
+
+
+def get_simple_index(registry: Registry, view: View, form: str) -> tuple[Page, bool]:
+    """The list of projects; rendered when it is first asked for after a change of names."""
+    with registry.database.read() as db:
+        found = require_channel(db, view.actor, view.channel, Action.READ)
+        key = f"simple-index/{view.label}/{form}"
+        page = stored_pages.find_page(db, found.id, key)
+        if page is not None and page.serial == found.names_serial:
+            return page, found.public
+        prefix = page_updates.simple_page_key(view.label, form, "")
+        every = stored_pages.list_projects_with_page(db, found.id, prefix)
+    body = (
+        simple_pages.render_index_json(every)
+        if form == page_updates.JSON
+        else simple_pages.render_index_html(every)
+    )
+    page = Page(body, page_updates.make_etag(body), found.names_serial)
+    save_page(registry.database, found.id, key, page)
+    return page, found.public
+
+
+def save_page(database: Database, channel_id: int, key: str, page: Page) -> None:
+    """Keep a page made for a reader, who gets it also where nothing can be written just now."""
+    try:
+        with database.write() as db:
+            stored_pages.save_page(db, channel_id, key, page)
+    except (OSError, Unreachable) as error:
+        log.error(json.dumps({"failed": "keeping", "page": key, "reason": str(error)}))
+
+
+def get_file(
+    registry: Registry, actor: Actor, channel_name: str, sha256: str, filename: str
+) -> ReadableFile:
+    """A file of the PyPI side by its address, yanked or not."""
+    found = get_file_by_name(registry, actor, channel_name, "", filename)
+    if found.file.sha256 != sha256:
+        raise not_found(f"file '{filename[:100]}' with that hash")
+    return found
+
+
+def get_file_by_name(
+    registry: Registry, actor: Actor, channel_name: str, subdir: str, filename: str
+) -> ReadableFile:
+    """A file by its name."""
+    with registry.database.read() as db:
+        found = require_channel(db, actor, channel_name, Action.READ)
+        stored = files.find_file(db, found.id, subdir, filename)
+        project = channels.get_project(db, stored.project_id) if stored else None
+    if stored is None or project is None or stored.deleted_at is not None:
+        raise not_found(f"file '{filename[:100]}' in channel '{channel_name}'")
+    check_not_quarantined(project)
+    return ReadableFile(stored, found.public)
+
+
+def check_not_quarantined(project: Project) -> None:
+    """Raises Refused (403) when the project is quarantined: it offers nothing to anybody."""
+    if project.status == "quarantined":
+        raise Refused(
+            "project-quarantined",
+            f"The project '{project.name}' is quarantined: {project.status_reason or 'unsafe'}",
+            "ask an administrator of the channel",
+            403,
+        )
+
+
+def get_project(registry: Registry, actor: Actor, channel_name: str, name: str) -> Project:
+    with registry.database.read() as db:
+        found = require_channel(db, actor, channel_name, Action.READ)
+        known = channels.find_project(db, found.id, normalize_name(name))
+    if known is None:
+        raise not_found(f"project '{name[:100]}' in channel '{channel_name}'")
+    return known
+
+
+def list_projects(registry: Registry, actor: Actor, channel_name: str) -> list[Project]:
+    with registry.database.read() as db:
+        found = require_channel(db, actor, channel_name, Action.READ)
+        return channels.list_projects(db, found.id)
+
+
+def list_files(registry: Registry, known: Project, version: str | None = None) -> list[StoredFile]:
+    """The files of a project (of one version), in the order they came."""
+    with registry.database.read() as db:
+        found = files.list_project_files(db, known.id)
+    return [file for file in found if version in (None, file.version)]
+
+
+def list_releases(registry: Registry, known: Project) -> dict[str, dict[str, object]]:
+    with registry.database.read() as db:
+        return channels.list_releases(db, known.id)
+
+
+def read_metadata(found: ReadableFile) -> bytes:
+    """METADATA of a wheel, byte for byte (PEP 658)."""
+    if found.file.kind is not Kind.WHEEL:
+        raise not_found(f"metadata of '{found.file.filename}'")
+    return found.file.metadata

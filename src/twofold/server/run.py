@@ -1,0 +1,149 @@
+"""Run the registry: the socket, uvicorn, and the line that says it is ready."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import socket
+import ssl
+import sys
+import time
+import traceback
+from collections.abc import Callable
+
+import uvicorn
+from starlette.applications import Starlette
+
+from twofold.errors import TwofoldError
+from twofold.server.app import create_app
+from twofold.server.auth import accounts
+from twofold.server.http_protocol import ReasonProtocol
+from twofold.server.settings import Settings
+from twofold.server.web.fast_path import FastPath
+
+#: Seconds that requests under way get to finish when the server is told to stop.
+SHUTDOWN_TIMEOUT = 30
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises TwofoldError when the address cannot be had."""
+    if not 0 <= port <= 65535:
+        raise TwofoldError(
+            f"there is no port {port}", "ports go from 1 to 65535; 0 takes a free one"
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            hint = "stop what listens there, or choose another one: --port 0 takes a free one"
+            raise TwofoldError(f"port {port} is in use", hint) from error
+        raise TwofoldError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    return listener
+
+
+def serve(settings: Settings, ready: Callable[[str, str | None], None]) -> None:
+    """Serve until told to stop. `ready(url, token)` is called once connections are taken;
+    token is the owner's on the first start, else None.
+    """
+    _log_to_stderr()
+    _check_certificate(settings)
+    listener = bind(settings.host, settings.port)
+    try:
+        app = create_app(settings)
+        token = accounts.bootstrap_owner(app.state.registry)
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        scheme = "https" if settings.tls_certificate else "http"
+        url = f"{scheme}://{host}:{listener.getsockname()[1]}"
+        server = AnnouncingServer(make_config(app, settings), lambda: ready(url, token))
+        server.run([listener])
+    finally:
+        listener.close()
+
+
+def _check_certificate(settings: Settings) -> None:
+    """Certificate and key belong together and can be read. Raises TwofoldError when not."""
+    if settings.tls_certificate is None:
+        if settings.tls_key is not None:
+            raise TwofoldError("a key without its certificate", "give --tls-cert too")
+        return
+    hint = "give a certificate with --tls-cert and its key with --tls-key, both PEM"
+    for path in (settings.tls_certificate, settings.tls_key):
+        if path is not None and not path.is_file():
+            raise TwofoldError("there is no such file", hint, where=str(path))
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    except ssl.SSLError as error:
+        where = str(settings.tls_certificate)
+        raise TwofoldError(
+            f"not a certificate with its key: {error.reason}", hint, where
+        ) from error
+
+
+def make_config(app: Starlette, settings: Settings) -> uvicorn.Config:
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    front = FastPath(app, app.state.registry, app.state.metrics, settings.log_reads)
+    return uvicorn.Config(
+        front,
+        http=ReasonProtocol,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        server_header=False,
+        log_config=None,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
+        backlog=1024,
+    )
+
+
+def _log_to_stderr() -> None:
+    """One JSON object a line, uvicorn's own words too; it never holds a secret."""
+    for name, level in (("twofold.server", logging.INFO), ("uvicorn.error", logging.WARNING)):
+        log = logging.getLogger(name)
+        if not log.handlers:
+            log.addHandler(StderrHandler())
+            log.setLevel(level)
+            log.propagate = False
+
+
+class StderrHandler(logging.Handler):
+    """Writes to what sys.stderr is now: a handler outlives a stream put there for a while."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            print(format_record(record), file=sys.stderr, flush=True)
+        except (OSError, ValueError):
+            self.handleError(record)
+
+
+def format_record(record: logging.LogRecord) -> str:
+    """A JSON object: the message itself where it is one, else its text with its traceback."""
+    message = record.getMessage()
+    if message.startswith("{") and not record.exc_info:
+        return message
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))
+    entry = {"at": at, "level": record.levelname.lower(), "message": message.strip()}
+    if record.exc_info and record.exc_info[1] is not None:
+        entry["traceback"] = "".join(traceback.format_exception(record.exc_info[1]))
+    return json.dumps(entry)
+
+
+class AnnouncingServer(uvicorn.Server):
+    """uvicorn's server, which says when it has started."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready()

@@ -1,0 +1,193 @@
+"""Users, roles and tokens in the database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from twofold.server.clock import from_text, to_text
+from twofold.server.model import Action, Token, User
+from twofold.server.store.database import inserted_id
+from twofold.server.store.schema import members, roles, tokens, users
+
+
+def add_user(
+    db: Connection,
+    name: str,
+    at: datetime,
+    password: str | None = None,
+    kind: str = "user",
+    home: str | None = None,
+) -> User:
+    values = {"name": name, "kind": kind, "password": password, "home": home}
+    done = db.execute(insert(users).values(**values, created_at=to_text(at)))
+    return User(inserted_id(done), name, kind, at, home)
+
+
+def find_user(db: Connection, name: str) -> User | None:
+    row = db.execute(select(users).where(users.c.name == name)).first()
+    return _user(row) if row else None
+
+
+def find_user_by_id(db: Connection, user_id: int) -> User | None:
+    row = db.execute(select(users).where(users.c.id == user_id)).first()
+    return _user(row) if row else None
+
+
+def list_users(db: Connection) -> list[User]:
+    return [_user(row) for row in db.execute(select(users).order_by(users.c.name))]
+
+
+def get_password_hash(db: Connection, name: str) -> str | None:
+    """The argon2 hash, None when there is no such user or no password."""
+    query = select(users.c.password).where(users.c.name == name, users.c.disabled_at.is_(None))
+    return db.execute(query).scalar()
+
+
+def set_password(db: Connection, user_id: int, password: str | None) -> None:
+    db.execute(update(users).where(users.c.id == user_id).values(password=password))
+
+
+def disable_user(db: Connection, user_id: int, at: datetime) -> None:
+    db.execute(update(users).where(users.c.id == user_id).values(disabled_at=to_text(at)))
+
+
+def set_member(db: Connection, organisation_id: int, user_id: int, role: Action | None) -> None:
+    """Give a user a role in an organisation, or (None) take it away."""
+    where = (members.c.organisation_id == organisation_id) & (members.c.user_id == user_id)
+    db.execute(delete(members).where(where))
+    if role is not None:
+        values = {"organisation_id": organisation_id, "user_id": user_id, "role": role}
+        db.execute(insert(members).values(**values))
+
+
+def set_role(db: Connection, channel_id: int, user_id: int, role: Action | None) -> None:
+    """Give a user or an organisation a role in a channel, or (None) take it away."""
+    where = (roles.c.channel_id == channel_id) & (roles.c.user_id == user_id)
+    db.execute(delete(roles).where(where))
+    if role is not None:
+        db.execute(insert(roles).values(channel_id=channel_id, user_id=user_id, role=role))
+
+
+def list_user_roles(db: Connection, channel_id: int, user_id: int) -> list[Action]:
+    """What a user may do in a channel, by roles of its own and of its organisations."""
+    own = select(roles.c.role).where(roles.c.channel_id == channel_id, roles.c.user_id == user_id)
+    found = [Action(role) for role in db.execute(own).scalars()]
+    theirs = (
+        select(roles.c.role, members.c.role)
+        .join(members, members.c.organisation_id == roles.c.user_id)
+        .join(users, users.c.id == members.c.organisation_id)
+        .where(roles.c.channel_id == channel_id, members.c.user_id == user_id)
+        .where(users.c.disabled_at.is_(None))
+    )
+    for given, limit in db.execute(theirs):
+        found.append(min(Action(given), Action(limit), key=list(Action).index))
+    return found
+
+
+def get_organisation_role(db: Connection, organisation_id: int, user_id: int) -> Action | None:
+    """What a user may do for an organisation; nothing for one that was closed."""
+    query = (
+        select(members.c.role)
+        .join(users, users.c.id == members.c.organisation_id)
+        .where(members.c.organisation_id == organisation_id, members.c.user_id == user_id)
+        .where(users.c.disabled_at.is_(None))
+    )
+    role = db.execute(query).scalar()
+    return Action(role) if role else None
+
+
+def list_members(db: Connection, organisation_id: int) -> dict[str, Action]:
+    """Who acts for an organisation, by name, and up to which role."""
+    query = (
+        select(users.c.name, members.c.role)
+        .join(members, members.c.user_id == users.c.id)
+        .where(members.c.organisation_id == organisation_id)
+        .order_by(users.c.name)
+    )
+    return {name: Action(role) for name, role in db.execute(query)}
+
+
+def list_channel_roles(db: Connection, channel_id: int) -> dict[str, Action]:
+    """Everybody's roles in a channel, by name."""
+    query = (
+        select(users.c.name, roles.c.role)
+        .join(roles, roles.c.user_id == users.c.id)
+        .where(roles.c.channel_id == channel_id)
+    )
+    return {name: Action(role) for name, role in db.execute(query)}
+
+
+def add_token(db: Connection, token: Token, token_hash: str) -> Token:
+    """Record a token (its `id` is given here)."""
+    done = db.execute(
+        insert(tokens).values(
+            user_id=token.user_id,
+            hash=token_hash,
+            shown=token.shown,
+            name=token.name,
+            actions=",".join(sorted(token.actions)),
+            channel=token.channel,
+            project=token.project,
+            application=json.dumps(token.application),
+            created_at=to_text(token.created_at),
+            expires_at=to_text(token.expires_at) if token.expires_at else None,
+        )
+    )
+    return get_token(db, inserted_id(done))
+
+
+def get_token(db: Connection, token_id: int) -> Token:
+    return _token(db.execute(select(tokens).where(tokens.c.id == token_id)).one())
+
+
+def find_token(db: Connection, token_hash: str) -> tuple[Token, User] | None:
+    """The token and whose it is, revoked and expired ones too."""
+    row = db.execute(select(tokens).where(tokens.c.hash == token_hash)).first()
+    if row is None:
+        return None
+    user = find_user_by_id(db, row.user_id)
+    assert user is not None
+    return _token(row), user
+
+
+def list_tokens(db: Connection, user_id: int) -> Sequence[Token]:
+    query = select(tokens).where(tokens.c.user_id == user_id, tokens.c.revoked_at.is_(None))
+    return [_token(row) for row in db.execute(query.order_by(tokens.c.id))]
+
+
+def revoke_token(db: Connection, token_id: int, at: datetime) -> bool:
+    """False when it has been revoked already."""
+    query = update(tokens).where(tokens.c.id == token_id, tokens.c.revoked_at.is_(None))
+    return bool(db.execute(query.values(revoked_at=to_text(at))).rowcount)
+
+
+def _user(row: Row[Any]) -> User:
+    return User(
+        row.id,
+        row.name,
+        row.kind,
+        from_text(row.created_at),
+        row.home,
+        row.disabled_at is not None,
+    )
+
+
+def _token(row: Row[Any]) -> Token:
+    return Token(
+        id=row.id,
+        user_id=row.user_id,
+        shown=row.shown,
+        name=row.name,
+        actions=frozenset(Action(word) for word in row.actions.split(",") if word),
+        created_at=from_text(row.created_at),
+        channel=row.channel,
+        project=row.project,
+        expires_at=from_text(row.expires_at) if row.expires_at else None,
+        revoked_at=from_text(row.revoked_at) if row.revoked_at else None,
+        application=json.loads(row.application),
+    )

@@ -1,0 +1,95 @@
+"""Refusals as answers: the reason in the status line, in the body, and as problem+json (RFC 9457).
+
+One body serves every client: uv and pixi read `detail` and `code`, anaconda-client `error`,
+people the whole. The Content-Type is exact, without charset, because uv compares it so.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from twofold.errors import Refused, TwofoldError
+from twofold.server.auth.login_throttle import WINDOW
+from twofold.server.http_protocol import HEADER, make_reason_phrase
+
+#: What a disk says that takes no more: full, over quota, a file grown too large.
+_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+#: Status -> when to try again (seconds): a store that is away comes back sooner than space.
+_LATER = {503: "5", 507: "60"}
+
+
+def problem_response(code: str, message: str, hint: str = "", status: int = 400) -> Response:
+    body = {
+        "type": "about:blank",
+        "title": message,
+        "status": status,
+        "detail": f"{message} ({hint})" if hint else message,
+        "code": code,
+        "hint": hint,
+        "message": message,
+        "error": message,
+    }
+    response = Response(
+        json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"),
+        status,
+        media_type="application/problem+json",
+    )
+    if status in _LATER:
+        response.headers["retry-after"] = _LATER[status]
+    if status == 401:
+        response.headers["www-authenticate"] = 'Basic realm="twofold", charset="UTF-8"'
+    if status == 429:
+        response.headers["retry-after"] = str(WINDOW)
+    return add_reason(response, message)
+
+
+def add_reason(response: Response, message: str) -> Response:
+    """The answer with its message in the status line too, and kept by nobody."""
+    response.raw_headers.append((HEADER, make_reason_phrase(message)))
+    response.headers["cache-control"] = "no-store"
+    if response.status_code == 408:
+        response.headers["connection"] = "close"  # what is still to come is read by nobody
+    response.headers["x-content-type-options"] = "nosniff"
+    return response
+
+
+async def refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    first = error.problems[0]
+    return problem_response(error.code, first.message, first.hint, error.status)
+
+
+async def storage_error(_request: Request, error: Exception) -> Response:
+    """The outside world (database, object store, disk) failed: 503 (507 when full), try again."""
+    if isinstance(error, TwofoldError):
+        first = error.problems[0]
+        return problem_response("unavailable", first.message, first.hint, 503)
+    reason = f"The server's storage failed: {getattr(error, 'strerror', None) or error}"
+    if getattr(error, "errno", None) in _FULL:
+        return problem_response(
+            "no-space", reason, "nothing was changed; its operator frees space", 507
+        )
+    return problem_response("unavailable", reason, "try again", 503)
+
+
+async def internal_error(_request: Request, _error: Exception) -> Response:
+    """A defect of ours: the traceback goes to the log, not to the client."""
+    return problem_response(
+        "internal-error", "The server made a mistake; it is in its log", "", 500
+    )
+
+
+async def http_error(_request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 500)
+    texts = {404: "There is nothing at this address", 405: "This address does not take that method"}
+    response = problem_response(
+        f"http-{status}", texts.get(status, getattr(error, "detail", "")), "", status
+    )
+    for name, value in (getattr(error, "headers", None) or {}).items():
+        response.headers[name] = value
+    return response

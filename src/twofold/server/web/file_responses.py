@@ -1,0 +1,103 @@
+"""Answers with bodies that last: pages with an ETag, blobs with Range."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from starlette.concurrency import iterate_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from twofold.server.model import Page
+from twofold.server.registry import Registry
+from twofold.server.registry.queries import ReadableFile
+from twofold.server.web.error_responses import problem_response
+
+#: Files up to this size are read whole; larger ones are streamed (bytes).
+MAX_BUFFERED = 1 << 20
+
+IMMUTABLE = "max-age=31536000, immutable"
+
+
+def cache_control(public: bool, value: str) -> str:
+    return f"{'public' if public else 'private'}, {value}"
+
+
+def is_unchanged(request: Request, etag: str) -> bool:
+    """Whether the client holds this version (RFC 9110, If-None-Match with weak comparison)."""
+    told = request.headers.get("if-none-match")
+    if told is None:
+        return False
+    tags = {tag.strip().removeprefix("W/") for tag in told.split(",")}
+    return "*" in tags or etag in tags
+
+
+def send_page(
+    request: Request,
+    page: Page,
+    media: str,
+    public: bool,
+    headers: Mapping[str, str] | None = None,
+    freshness: str = "no-cache",
+) -> Response:
+    """A page, or 304 with the same strong ETag. 'no-cache' means: ask again each time."""
+    own = {"etag": page.etag, "cache-control": cache_control(public, freshness), **(headers or {})}
+    own["x-content-type-options"] = "nosniff"
+    if is_unchanged(request, page.etag):
+        return Response(None, 304, own)
+    return Response(page.body, 200, own, media)
+
+
+def send_file(request: Request, registry: Registry, found: ReadableFile) -> Response:
+    """A stored file: Range, HEAD, ETag, immutable; never encoded, never shown by a browser."""
+    file = found.file
+    etag = f'"{file.sha256}"'
+    headers = {
+        "etag": etag,
+        "cache-control": cache_control(found.public, IMMUTABLE),
+        "accept-ranges": "bytes",
+        "content-type": "application/octet-stream",
+        "content-disposition": f'attachment; filename="{file.filename}"',
+        "x-content-type-options": "nosniff",
+        "content-security-policy": "sandbox",
+    }
+    if is_unchanged(request, etag):
+        return Response(None, 304, headers)
+    start, end, status = 0, file.size, 200
+    wanted = _range(request, etag, file.size)
+    if wanted is not None:
+        start, end = wanted
+        if start >= end:
+            answer = problem_response("no-range", "The file has no such range", status=416)
+            answer.headers["content-range"] = f"bytes */{file.size}"
+            return answer
+        status = 206
+        headers["content-range"] = f"bytes {start}-{end - 1}/{file.size}"
+    headers["content-length"] = str(end - start)
+    if request.method == "HEAD":
+        return Response(None, status, headers)
+    if file.size <= MAX_BUFFERED:
+        return Response(registry.blobs.read(file.sha256)[start:end], status, headers)
+    chunks = registry.blobs.read_chunks(file.sha256, start, end)
+    return StreamingResponse(iterate_in_threadpool(chunks), status, headers)
+
+
+def _range(request: Request, etag: str, size: int) -> tuple[int, int] | None:
+    """The one range asked for, as [start, end); None for the whole file (RFC 9110, 14.2)."""
+    condition = request.headers.get("if-range")
+    if condition is not None and condition != etag:
+        return None
+    found = re.fullmatch(
+        r"bytes=([0-9]{0,30})-([0-9]{0,30})", request.headers.get("range", "").strip()
+    )
+    if found is None or found[0] == "bytes=-":
+        return None
+    first, last = found.groups()
+    if not first:
+        return max(0, size - int(last)), size
+    start = int(first)
+    end = min(int(last) + 1, size) if last else size
+    if last and int(last) < start:
+        return None
+    return start, end

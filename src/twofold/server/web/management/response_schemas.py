@@ -1,0 +1,216 @@
+"""What answers look like: a schema for the document, and the value made of the registry's nouns."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from twofold.server.auth.trusted_publishers import TrustedPublisher
+from twofold.server.model import Actor, Channel, Project, StoredFile, Token, User
+from twofold.server.registry.audit_log import AuditEntry
+
+_TEXT = {"type": "string"}
+_TEXT_OR_NULL = {"type": ["string", "null"]}
+_TIME = {"type": "string", "format": "date-time"}
+_TIME_OR_NULL = {"type": ["string", "null"], "format": "date-time"}
+_FLAG = {"type": "boolean"}
+_COUNT = {"type": "integer", "minimum": 0}
+_COUNT_OR_NULL = {"type": ["integer", "null"], "minimum": 0}
+_TEXTS = {"type": "array", "items": _TEXT}
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+#: Name -> JSON Schema; every field is always there.
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "User": _object(
+        name=_TEXT,
+        kind={"type": "string", "enum": ["user", "organisation"]},
+        created_at=_TIME,
+        disabled=_FLAG,
+    ),
+    "Asker": _object(
+        user=_TEXT, operator=_FLAG, token={"anyOf": [_ref("Token"), {"type": "null"}]}
+    ),
+    "Role": _object(user=_TEXT, role={"type": "string", "enum": ["read", "upload", "admin"]}),
+    "Token": _object(
+        id=_COUNT,
+        token=_TEXT,
+        name=_TEXT,
+        actions=_TEXTS,
+        channel=_TEXT_OR_NULL,
+        projects=_TEXTS,
+        created_at=_TIME,
+        expires_at=_TIME_OR_NULL,
+    ),
+    "NewToken": _object(secret=_TEXT, token=_ref("Token")),
+    "Channel": _object(
+        name=_TEXT,
+        public=_FLAG,
+        serial=_COUNT,
+        quota=_COUNT_OR_NULL,
+        deletion=_TEXT,
+        keep=_COUNT_OR_NULL,
+        keep_days=_COUNT_OR_NULL,
+    ),
+    "ChannelDetail": _object(channel=_ref("Channel"), owner=_TEXT, bytes=_COUNT),
+    "Prefix": _object(prefix=_TEXT, owner=_TEXT),
+    "Publisher": _object(
+        id=_COUNT,
+        project=_TEXT,
+        issuer=_TEXT,
+        claims={"type": "object", "additionalProperties": _TEXT},
+    ),
+    "Upstream": _object(kind=_TEXT, url=_TEXT, private_prefixes=_TEXTS),
+    "Label": _object(label=_TEXT, locked=_FLAG),
+    "Project": _object(
+        name=_TEXT,
+        key=_TEXT,
+        conda_name=_TEXT_OR_NULL,
+        status=_TEXT,
+        status_reason=_TEXT_OR_NULL,
+        summary=_TEXT,
+    ),
+    "ProjectDetail": _object(
+        project=_ref("Project"), files={"type": "array", "items": _ref("File")}
+    ),
+    "File": _object(
+        file=_TEXT,
+        version=_TEXT,
+        kind=_TEXT,
+        size=_COUNT,
+        sha256=_TEXT,
+        labels=_TEXTS,
+        yanked=_TEXT_OR_NULL,
+        uploaded_at=_TIME,
+        remark=_TEXT_OR_NULL,
+    ),
+    "Change": _object(
+        id=_COUNT,
+        at=_TIME,
+        actor=_TEXT,
+        action=_TEXT,
+        channel=_TEXT,
+        subject=_TEXT,
+        detail={"type": "object"},
+    ),
+    "Problem": {
+        "type": "object",
+        "description": "RFC 9457; the reason stands in the status line too",
+        "properties": {
+            "type": _TEXT,
+            "title": _TEXT,
+            "status": {"type": "integer"},
+            "detail": _TEXT,
+            "code": {"type": "string", "description": "stable, lower case with dashes"},
+            "hint": _TEXT,
+        },
+        "required": ["type", "title", "status", "detail", "code"],
+    },
+}
+
+
+def serialize_user(found: User) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "kind": found.kind,
+        "created_at": found.created_at.isoformat(),
+        "disabled": found.disabled,
+    }
+
+
+def serialize_caller(actor: Actor) -> dict[str, Any]:
+    shown = serialize_token(actor.token) if actor.token else None
+    return {"user": actor.name, "operator": actor.operator, "token": shown}
+
+
+def serialize_role(name: str, role_: str) -> dict[str, Any]:
+    return {"user": name, "role": role_}
+
+
+def serialize_token(found: Token) -> dict[str, Any]:
+    """The secret itself is never told again."""
+    return {
+        "id": found.id,
+        "token": found.shown,
+        "name": found.name,
+        "actions": sorted(found.actions),
+        "channel": found.channel,
+        "projects": found.projects,
+        "created_at": found.created_at.isoformat(),
+        "expires_at": _iso(found.expires_at),
+    }
+
+
+def serialize_channel(found: Channel) -> dict[str, Any]:
+    rules = found.settings
+    return {
+        "name": found.name,
+        "public": found.public,
+        "serial": found.serial,
+        "quota": rules.get("quota"),
+        "deletion": rules.get("deletion", "upload"),
+        "keep": rules.get("keep"),
+        "keep_days": rules.get("keep-days"),
+    }
+
+
+def serialize_publisher(found: TrustedPublisher) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "project": found.project,
+        "issuer": found.issuer,
+        "claims": found.claims,
+    }
+
+
+def serialize_project(found: Project) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "key": found.key,
+        "conda_name": found.conda_name,
+        "status": found.status,
+        "status_reason": found.status_reason,
+        "summary": found.summary,
+    }
+
+
+def serialize_file(found: StoredFile) -> dict[str, Any]:
+    return {
+        "file": found.basename,
+        "version": found.version,
+        "kind": str(found.kind),
+        "size": found.size,
+        "sha256": found.sha256,
+        "labels": sorted(found.labels),
+        "yanked": found.yanked,
+        "uploaded_at": found.uploaded_at.isoformat(),
+        "remark": found.remark,
+    }
+
+
+def serialize_change(found: AuditEntry) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "at": found.at.isoformat(),
+        "actor": found.actor,
+        "action": found.action,
+        "channel": found.channel,
+        "subject": found.subject,
+        "detail": found.detail or {},
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

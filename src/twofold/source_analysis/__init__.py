@@ -1,0 +1,38 @@
+"""What a module's source says without running it: its imports, its `__all__`, its definitions;
+and which distribution provides an imported name.
+
+Everything is read from the syntax tree (`reading`, `definitions`) or from the metadata of an
+environment's `site-packages` (`providers`); no module of the user's is ever imported.
+"""
+
+from __future__ import annotations
+
+from twofold.source_analysis.definitions import (
+    DunderAll,
+    defined_names,
+    find_dunder_all,
+    public_names,
+)
+from twofold.source_analysis.imports import Import, module_imports, parse_module
+from twofold.source_analysis.providers import (
+    InstalledDistributions,
+    find_distribution,
+    find_import_names,
+    is_stdlib,
+    required_module,
+)
+
+__all__ = [
+    "DunderAll",
+    "Import",
+    "InstalledDistributions",
+    "defined_names",
+    "find_distribution",
+    "find_dunder_all",
+    "find_import_names",
+    "is_stdlib",
+    "module_imports",
+    "parse_module",
+    "public_names",
+    "required_module",
+]

@@ -1,0 +1,229 @@
+"""A module's imports, read from its syntax tree, with what surrounds each of them."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from twofold.errors import BadFile
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One module named by an import statement.
+
+    `module` is dotted, as written (`''` for `from . import x`); `level` counts the leading
+    dots. `names` are those of a `from` import (`('*',)` for a star), empty for `import x`.
+    `is_optional`: inside `try` with a handler for ImportError, in any handler, or in a platform's
+    `if`.
+    `is_typing_only`: under `if TYPE_CHECKING`. `is_deferred`: inside a function.
+    """
+
+    module: str
+    level: int
+    names: tuple[str, ...]
+    line: int
+    is_optional: bool = False
+    is_typing_only: bool = False
+    is_deferred: bool = False
+
+    @property
+    def top(self) -> str:
+        """The first part of an absolute import's name, '' for a relative one."""
+        return "" if self.level else self.module.partition(".")[0]
+
+
+def parse_module(path: Path) -> ast.Module:
+    """The syntax tree of a file, by its own coding line; raises BadFile on a syntax error."""
+    try:
+        with warnings.catch_warnings():
+            # An invalid escape in the user's strings is not ours to print.
+            warnings.simplefilter("ignore")
+            return ast.parse(path.read_bytes(), filename=str(path))
+    except SyntaxError as error:
+        where = f"{path}:{error.lineno}" if error.lineno else str(path)
+        raise BadFile(f"syntax error: {error.msg}", "mend the file first", where) from error
+    except (ValueError, RecursionError) as error:
+        raise BadFile(f"cannot be parsed: {error}", "mend the file first", str(path)) from error
+
+
+def module_imports(source: Path | ast.Module) -> tuple[Import, ...]:
+    """Every import of a module, in the order of its lines, those inside functions too."""
+    tree = parse_module(source) if isinstance(source, Path) else source
+    found: list[Import] = []
+    _collect(tree.body, _NO_FLAGS, found)
+    return tuple(found)
+
+
+#: Around the statements of a module there is nothing.
+_NO_FLAGS = Import("", 0, (), 0)
+#: Statements that hold no other statement: most of a module, passed over at once.
+_PLAIN_WORDS = "Expr Assign AugAssign AnnAssign Return Raise Assert Delete Pass Break Continue"
+_PLAIN = frozenset(getattr(ast, word) for word in (*_PLAIN_WORDS.split(), "Global", "Nonlocal"))
+
+
+def _collect(body: Sequence[ast.AST], around: Import, found: list[Import]) -> None:
+    """Walk statements; `around` carries the flags of the blocks we are in."""
+    for node in body:
+        if node.__class__ not in _PLAIN:
+            _collect_statement(node, around, found)
+
+
+def _collect_statement(node: ast.AST, around: Import, found: list[Import]) -> None:
+    if isinstance(node, ast.Import):
+        found += [_place_import(around, alias.name, 0, (), node.lineno) for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        names = tuple(alias.name for alias in node.names)
+        found.append(_place_import(around, node.module or "", node.level, names, node.lineno))
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        _collect(node.body, _with_flags(around, deferred=True), found)
+    elif isinstance(node, ast.If):
+        _collect_branch(node.body, node.test, _in_branch, around, found)
+        _collect_branch(node.orelse, node.test, _in_else, around, found)
+    elif isinstance(node, ast.Try | ast.TryStar):
+        optional = any(_catches_import_error(handler) for handler in node.handlers)
+        inside = _with_flags(around, optional=optional)
+        _collect(node.body, inside, found)
+        for handler in node.handlers:
+            # Whatever failed: this runs only then.
+            _collect(handler.body, _with_flags(around, optional=True), found)
+        _collect(node.orelse, around, found)
+        _collect(node.finalbody, around, found)
+    else:
+        is_forgiving = isinstance(node, ast.With | ast.AsyncWith) and _suppresses_import_error(node)
+        inside = _with_flags(around, optional=True) if is_forgiving else around
+        for block in list_blocks(node):
+            _collect(block, inside, found)
+
+
+def _collect_branch(
+    body: Sequence[ast.stmt],
+    test: ast.expr,
+    flags: Callable[[ast.expr, Import], Import],
+    around: Import,
+    found: list[Import],
+) -> None:
+    """One branch of an `if`, whose test is looked at only where something is imported."""
+    inside: list[Import] = []
+    _collect(body, _NO_FLAGS, inside)
+    if inside:
+        around = flags(test, around)
+        found += [
+            replace(
+                one,
+                is_optional=one.is_optional or around.is_optional,
+                is_typing_only=one.is_typing_only or around.is_typing_only,
+                is_deferred=one.is_deferred or around.is_deferred,
+            )
+            for one in inside
+        ]
+
+
+def list_blocks(node: ast.AST) -> Iterator[Sequence[ast.AST]]:
+    """The bodies of a statement, in the order of their lines; a handler and a case have one too."""
+    for field in ("body", "handlers", "cases", "orelse", "finalbody"):
+        inside = getattr(node, field, None)
+        if inside.__class__ is list and inside:
+            yield inside
+
+
+def all_statements(tree: ast.Module) -> list[ast.AST]:
+    """Every statement of a module, however deep, with handlers and cases; in no order."""
+    found: list[ast.AST] = []
+    waiting: list[Sequence[ast.AST]] = [tree.body]
+    while waiting:
+        body = waiting.pop()
+        found += body
+        for node in body:
+            if node.__class__ not in _PLAIN:
+                waiting.extend(list_blocks(node))
+    return found
+
+
+def _place_import(
+    around: Import, module: str, level: int, names: tuple[str, ...], line: int
+) -> Import:
+    return Import(
+        module,
+        level,
+        names,
+        line,
+        around.is_optional,
+        around.is_typing_only,
+        around.is_deferred,
+    )
+
+
+def _with_flags(
+    around: Import, optional: bool = False, typing: bool = False, deferred: bool = False
+) -> Import:
+    return _flags(
+        around.is_optional or optional,
+        around.is_typing_only or typing,
+        around.is_deferred or deferred,
+    )
+
+
+@cache
+def _flags(optional: bool, typing: bool, deferred: bool) -> Import:
+    return Import("", 0, (), 0, optional, typing, deferred)
+
+
+def _in_branch(test: ast.expr, around: Import) -> Import:
+    if is_type_checking(test):
+        return _with_flags(around, typing=True)
+    return _with_flags(around, optional=_is_platform_test(test))
+
+
+def _in_else(test: ast.expr, around: Import) -> Import:
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        return _in_branch(test.operand, around) if is_type_checking(test.operand) else around
+    return _with_flags(around, optional=_is_platform_test(test))
+
+
+def is_type_checking(test: ast.expr) -> bool:
+    """Whether an `if` asks for `TYPE_CHECKING` or `typing.TYPE_CHECKING`."""
+    return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
+        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
+    )
+
+
+def _is_platform_test(test: ast.expr) -> bool:
+    """`sys.platform`, `sys.version_info`, `os.name`, `platform.system()`: not everywhere needed."""
+    asked = {
+        "platform",
+        "version_info",
+        "name",
+        "system",
+        "implementation",
+        "python_implementation",
+    }
+    return any(
+        isinstance(part, ast.Attribute)
+        and part.attr in asked
+        and isinstance(part.value, ast.Name)
+        and part.value.id in ("sys", "os", "platform")
+        for part in ast.walk(test)
+    )
+
+
+def _catches_import_error(handler: ast.ExceptHandler) -> bool:
+    if handler.type is None:
+        return True
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    names = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
+    return any(isinstance(kind, ast.Name) and kind.id in names for kind in kinds)
+
+
+def _suppresses_import_error(node: ast.With | ast.AsyncWith) -> bool:
+    names = {"ImportError", "ModuleNotFoundError", "Exception"}
+    return any(
+        isinstance(call := item.context_expr, ast.Call)
+        and ast.unparse(call.func).rpartition(".")[2] == "suppress"
+        and any(isinstance(name, ast.Name) and name.id in names for name in call.args)
+        for item in node.items
+    )

@@ -1,0 +1,218 @@
+"""Projects with other backends: their own hooks, in an isolated environment."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import CommandResult
+from twofold.building import BuildRequest, build_project
+from twofold.errors import ProjectErrors, SubprocessFailed
+from twofold.formats.reader import read_artifact
+from twofold.pip_config import get_uv_certificates
+
+BACKENDS = {
+    "flit": ('["flit_core>=3.4"]', "flit_core.buildapi"),
+    "hatchling": ('["hatchling"]', "hatchling.build"),
+    "setuptools": ('["setuptools>=61"]', "setuptools.build_meta"),
+}
+
+
+def write(root: Path, requires: str, backend: str) -> Path:
+    (root / "other_sample").mkdir(parents=True)
+    module = '"""A sample."""\n\ndef main():\n    pass\n'
+    (root / "other_sample" / "__init__.py").write_text(module, encoding="utf-8")
+    (root / "pyproject.toml").write_text(
+        f"""\
+[build-system]
+requires = {requires}
+build-backend = "{backend}"
+
+[project]
+name = "other-sample"
+version = "2.0"
+description = "Built by another backend"
+dependencies = ["packaging"]
+
+[project.scripts]
+other-sample = "other_sample:main"
+""",
+        encoding="utf-8",
+    )
+    return root
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_another_backend_makes_the_wheel_and_it_the_conda_package(
+    name: str, tmp_path: Path
+) -> None:
+    root = write(tmp_path / "project", *BACKENDS[name])
+    told: list[str] = []
+    made = build_project(root, BuildRequest(tell=told.append))
+    assert made.backend == BACKENDS[name][1]
+    assert [built.kind for built in made.artifacts] == ["sdist", "wheel", "conda"]
+    assert (made.name.replace("_", "-"), made.version) == ("other-sample", "2.0")
+    artifacts = [read_artifact(Path(built.path)) for built in made.artifacts]
+    assert [artifact.version for artifact in artifacts] == ["2.0"] * 3
+    assert any(spec.startswith("packaging") for spec in artifacts[2].depends)
+    assert (root / "conda-bld/noarch/repodata.json").is_file()
+    assert len(told) == len(made.steps) == 4
+    assert not (root / "build").exists()
+
+
+def test_the_extras_of_another_backends_project_become_packages_when_asked(tmp_path: Path) -> None:
+    root = write(tmp_path / "project", *BACKENDS["flit"])
+    with (root / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write('[project.optional-dependencies]\nfancy = ["rich"]\n')
+        file.write("[tool.twofold.conda]\nextras-as-packages = true\n")
+    made = build_project(root, BuildRequest(("conda",)))
+    assert [Path(built.path).name for built in made.artifacts] == [
+        "other-sample-2.0-py_0.conda",
+        "other-sample-fancy-2.0-py_0.conda",
+    ]
+
+
+def test_what_another_backend_made_is_checked_before_it_is_delivered(tmp_path: Path) -> None:
+    root = write(tmp_path / "project", *BACKENDS["flit"])
+    module = root / "other_sample" / "__init__.py"
+    module.write_text('"""A sample."""\n__all__ = ["gone"]\n', encoding="utf-8")
+    with pytest.raises(ProjectErrors) as caught:
+        build_project(root, BuildRequest())
+    told = "\n".join(problem.message for problem in caught.value.problems)
+    assert "(TF102)" in told and "(TF104)" in told
+    assert not (root / "dist").exists()
+    settings = (root / "pyproject.toml").read_text(encoding="utf-8")
+    settings += '[tool.twofold.check]\nignore = ["TF102", "TF104"]\n'
+    (root / "pyproject.toml").write_text(settings, encoding="utf-8")
+    assert len(build_project(root, BuildRequest()).artifacts) == 3
+
+
+def test_a_key_in_what_another_backend_made_is_allowed_by_name(tmp_path: Path) -> None:
+    root = write(tmp_path / "project", *BACKENDS["flit"])
+    (root / "other_sample" / "server.key").write_bytes(b"0123456789")
+    with pytest.raises(ProjectErrors, match="TF201"):
+        build_project(root, BuildRequest())
+    settings = (root / "pyproject.toml").read_text(encoding="utf-8")
+    settings += '[tool.twofold.check]\nallow = ["other_sample/*.key"]\n'
+    (root / "pyproject.toml").write_text(settings, encoding="utf-8")
+    assert len(build_project(root, BuildRequest()).artifacts) == 3
+
+
+def test_a_setup_py_alone_is_a_project(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "alone.py").write_text("x = 1\n", encoding="utf-8")
+    (root / "setup.py").write_text(
+        "from setuptools import setup\nsetup(name='alone', version='1.5', py_modules=['alone'])\n",
+        encoding="utf-8",
+    )
+    made = build_project(root, BuildRequest(("wheel", "tar.bz2")))
+    assert [Path(built.path).name for built in made.artifacts] == [
+        "alone-1.5-py3-none-any.whl",
+        "alone-1.5-py_0.tar.bz2",
+    ]
+
+
+def test_pip_does_the_work_where_uv_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    assert shutil.which("uv") is None
+    root = write(tmp_path / "project", *BACKENDS["flit"])
+    made = build_project(root, BuildRequest(("wheel",)))
+    assert zipfile.ZipFile(made.artifacts[0].path).testzip() is None
+
+
+def test_the_backends_output_is_shown_when_it_fails(
+    tmp_path: Path, twofold: Callable[..., CommandResult]
+) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "setup.py").write_text("print('about to stop')\nraise SystemExit('no, not today')\n")
+    ran = twofold("build", root)
+    assert ran.code == 1
+    assert "no, not today" in ran.err
+    assert "hint:" in ran.err
+    assert 'File "' not in ran.err.partition("error:")[2]
+    assert not (root / "dist").exists()
+
+
+def test_time_and_cache_are_shown_and_the_backends_warnings_once(
+    tmp_path: Path, twofold: Callable[..., CommandResult]
+) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "alone.py").write_text("x = 1\n", encoding="utf-8")
+    (root / "setup.py").write_text(
+        "import warnings\nfrom setuptools import setup\n"
+        "warnings.warn('this is old\\n  and a long story')\n"
+        "setup(name='alone', version='1.5', py_modules=['alone'])\n",
+        encoding="utf-8",
+    )
+    ran = twofold("build", root, "--only", "wheel")
+    assert ran.code == 0, ran.err
+    assert ran.err.count("this is old") == 1
+    assert "a long story" not in ran.err
+    assert re.search(r"\d s  an isolated environment .*fetched\)", ran.err), ran.err
+    assert re.search(r"\d s  the sdist, by setuptools", ran.err)
+
+
+def test_a_backend_that_cannot_be_installed_is_told(tmp_path: Path) -> None:
+    root = write(tmp_path / "project", '["flit_core>=9999"]', "flit_core.buildapi")
+    with pytest.raises(SubprocessFailed, match="could not install flit_core>=9999") as caught:
+        build_project(root)
+    assert caught.value.output
+
+
+def test_a_backend_that_is_not_there_is_told(tmp_path: Path) -> None:
+    root = write(tmp_path / "project", '["flit_core"]', "no_such_backend")
+    with pytest.raises(SubprocessFailed, match="could not be loaded"):
+        build_project(root)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ('build-backend = "flit_core.buildapi"\n', "is missing"),
+        ('requires = "flit_core"\nbuild-backend = "x"\n', "must be a list"),
+        ("requires = []\nbuild-backend = 7\n", "must be a string"),
+    ],
+)
+def test_a_wrong_build_system_is_told_with_its_place(
+    table: str, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"[build-system]\n{table}", encoding="utf-8")
+    with pytest.raises(ProjectErrors, match=message) as caught:
+        build_project(tmp_path)
+    assert "pyproject.toml:" in caught.value.problems[0].where
+    assert "[build-system]" in caught.value.problems[0].where
+
+
+@pytest.mark.parametrize("folder", ["empty", "absent"])
+def test_a_folder_without_a_project_is_told(
+    folder: str, tmp_path: Path, twofold: Callable[..., CommandResult]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    ran = twofold("build", tmp_path / folder)
+    assert ran.code == 1
+    assert "hint:" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_our_backend_in_another_version_is_built_apart(tmp_path: Path) -> None:
+    root = write(tmp_path / "project", '["twofold-build>=9999"]', "twofold_build")
+    with pytest.raises(SubprocessFailed, match="could not install twofold-build>=9999"):
+        build_project(root)
+
+
+def test_uv_trusts_the_certificates_that_pip_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv("PIP_CERT", str(tmp_path / "company.pem"))
+    assert get_uv_certificates() == {"SSL_CERT_FILE": str(tmp_path / "company.pem")}
+    monkeypatch.setenv("SSL_CERT_FILE", "of its own")
+    assert get_uv_certificates() == {}

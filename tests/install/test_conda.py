@@ -1,0 +1,156 @@
+"""Conda environments by py-rattler: solved, linked, and refused with the solver's reason."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import http.server
+import threading
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from twofold.errors import SubprocessFailed, TwofoldError, Unreachable
+from twofold.install.auth import Login
+from twofold.install.conda import install_into_prefix
+from twofold.install.python_package import Member, write_package
+
+
+def package(channel: Path, name: str, version: str, *depends: str, **more: Any) -> None:
+    """A small generic noarch package with one file."""
+    index = {
+        "name": name,
+        "version": version,
+        "build": "0",
+        "build_number": 0,
+        "subdir": "noarch",
+        "noarch": "generic",
+        "depends": list(depends),
+        "timestamp": 1_700_000_000_000,
+        **more,
+    }
+    member = Member(f"share/{name}.txt", data=f"{name} {version}\n".encode())
+    write_package(channel / "noarch", index, {}, [member])
+
+
+@pytest.fixture
+def channel(tmp_path: Path) -> Path:
+    from rattler.index import index_fs
+
+    folder = tmp_path / "channel"
+    package(folder, "engine", "1.0")
+    package(folder, "engine", "2.0")
+    package(folder, "car", "1.0", "engine >=1,<2")
+    package(folder, "boat", "1.0", "sail >=3")
+    asyncio.run(index_fs(folder))
+    return folder
+
+
+def names(found: list[Any]) -> list[tuple[str, str]]:
+    return [(one.name, one.version) for one in found]
+
+
+def test_a_package_comes_with_what_it_depends_on(channel: Path, tmp_path: Path) -> None:
+    prefix = tmp_path / "environment"
+    found = install_into_prefix(["car"], [channel], prefix, cache=tmp_path / "cache")
+    assert names(found) == [("car", "1.0"), ("engine", "1.0")]
+    assert (prefix / "share/engine.txt").read_text() == "engine 1.0\n"
+
+
+def test_what_is_installed_stays_when_more_is_asked_for(channel: Path, tmp_path: Path) -> None:
+    prefix = tmp_path / "environment"
+    install_into_prefix(["engine=1.0"], [channel], prefix, cache=tmp_path / "cache")
+    found = install_into_prefix(["car"], [channel], prefix, cache=tmp_path / "cache")
+    assert names(found) == [("car", "1.0"), ("engine", "1.0")]
+
+
+def test_a_relative_prefix_is_made_where_the_user_stands(
+    channel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    install_into_prefix(["engine"], [channel], Path("here"), cache=tmp_path / "cache")
+    assert (tmp_path / "here/share/engine.txt").is_file()
+
+
+def test_no_solution_is_told_with_the_solvers_reason(channel: Path, tmp_path: Path) -> None:
+    with pytest.raises(TwofoldError, match="sail") as caught:
+        install_into_prefix(["boat"], [channel], tmp_path / "env", cache=tmp_path / "cache")
+    assert "--channel" in caught.value.hint
+    assert not (tmp_path / "env").exists()
+
+
+def test_a_channel_that_does_not_answer_is_told(tmp_path: Path) -> None:
+    with pytest.raises(Unreachable) as caught:
+        install_into_prefix(
+            ["car"], ["http://127.0.0.1:9/main"], tmp_path / "env", cache=tmp_path / "cache"
+        )
+    assert "http://127.0.0.1:9/main" in str(caught.value)
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(TwofoldError, match="no channel folder"):
+        install_into_prefix(["car"], [tmp_path / "nothing"], tmp_path / "env")
+
+
+def test_a_spec_that_means_nothing_is_told(channel: Path, tmp_path: Path) -> None:
+    with pytest.raises(TwofoldError) as caught:
+        install_into_prefix(["car >=>1"], [channel], tmp_path / "env", cache=tmp_path / "cache")
+    assert "name>=1.2" in caught.value.hint
+
+
+class _Private(http.server.SimpleHTTPRequestHandler):
+    """A channel below /private/ for who has the token; what was sent elsewhere is noted."""
+
+    elsewhere: ClassVar[list[str]] = []
+
+    def log_request(self, *_: object) -> None:
+        return None
+
+    def do_GET(self) -> None:
+        said = self.headers.get("Authorization", "")
+        if self.path.startswith("/private/"):
+            if said != "Bearer secret-token":
+                self.send_error(401)
+                return
+            self.path = self.path.removeprefix("/private")
+        else:
+            self.elsewhere.append(said)
+        super().do_GET()
+
+    do_HEAD = do_GET
+
+
+def test_a_token_opens_its_own_channel_and_is_sent_nowhere_else(
+    channel: Path, tmp_path: Path
+) -> None:
+    handler = functools.partial(_Private, directory=str(channel))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    host = f"http://127.0.0.1:{server.server_port}"
+    try:
+        private, public = f"{host}/private", f"{host}"
+        found = install_into_prefix(
+            ["car"],
+            [private, public],
+            tmp_path / "env",
+            logins={private: Login("secret-token")},
+            cache=tmp_path / "cache",
+        )
+        assert names(found) == [("car", "1.0"), ("engine", "1.0")]
+        assert _Private.elsewhere
+        assert set(_Private.elsewhere) == {""}
+        with pytest.raises(TwofoldError):
+            install_into_prefix(["car"], [private], tmp_path / "no", cache=tmp_path / "cache")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_package_that_is_gone_from_its_channel_is_told_without_a_traceback(
+    channel: Path, tmp_path: Path
+) -> None:
+    (channel / "noarch" / "car-1.0-0.conda").unlink()
+    with pytest.raises(SubprocessFailed, match="could not be installed") as caught:
+        install_into_prefix(["car"], [channel], tmp_path / "env", cache=tmp_path / "cache")
+    assert caught.value.output

@@ -1,0 +1,112 @@
+"""`twofold try`: both worlds, imports, entry points and the tests a conda package carries."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.install.conftest import make_wheel
+from twofold.conda_metadata import CondaPackage
+from twofold.formats.conda_writer import CondaWriter
+from twofold.install.carried import extract_tests
+from twofold_build.archive import Content, Entry
+
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="repacking is for Linux")
+
+
+def make_conda(folder: Path, code: bytes, tests: dict[str, bytes], *depends: str) -> Path:
+    path = folder / "my_package-1.0-py_0.conda"
+    package = CondaPackage(
+        "my_package", "1.0", depends=["python", *depends], info_files=tests, timestamp=1
+    )
+    writer = CondaWriter(path, package)
+    entry = Entry("site-packages/my_package/__init__.py", data=code)
+    writer.add(entry, Content(code, hashlib.sha256(code).digest()))
+    writer.close()
+    return path
+
+
+@pytest.fixture
+def built(twofold: Callable[..., Any], tmp_path: Path) -> Path:
+    """A project with an entry point, built."""
+    assert twofold("new", "my_package").code == 0
+    project = tmp_path / "my_package"
+    text = (project / "pyproject.toml").read_text()
+    script = '\n[project.scripts]\nmy-script = "my_package.module1:function1"\n'
+    (project / "pyproject.toml").write_text(text + script)
+    ran = twofold("build", cwd=project)
+    assert ran.code == 0, ran.err
+    return project
+
+
+@linux_only
+def test_what_was_built_works_in_both_worlds(twofold: Callable[..., Any], built: Path) -> None:
+    ran = twofold("try", "--json", cwd=built)
+    assert ran.code == 0, ran.out + ran.err
+    pip, conda = ran.json
+    tried = ["install", "import my_package", "entry point my-script"]
+    assert [step["what"] for step in pip["steps"]] == tried, pip
+    assert [step["what"] for step in conda["steps"]] == [*tried, "run_test.py"], conda
+
+
+def test_an_import_that_fails_is_told_with_pythons_reason(
+    twofold: Callable[..., Any], tmp_path: Path
+) -> None:
+    wheel = make_wheel(tmp_path, "my_package", "1.0", code="import nothing_of_that_name\n")
+    ran = twofold("try", wheel)
+    assert ran.code == 1
+    assert "pip: FAILS" in ran.out
+    assert "No module named 'nothing_of_that_name'" in ran.out
+
+
+@linux_only
+def test_a_dependency_that_conda_has_not_is_told_with_the_solvers_reason(
+    twofold: Callable[..., Any], tmp_path: Path
+) -> None:
+    package = make_conda(tmp_path, b"x = 1\n", {}, "nothing-of-that-name >=3")
+    ran = twofold("try", package)
+    assert ran.code == 1
+    assert "conda: FAILS" in ran.out
+    assert "nothing-of-that-name" in ran.out
+
+
+@linux_only
+@pytest.mark.parametrize("passes", [True, False])
+def test_the_tests_a_conda_package_carries_are_run(
+    twofold: Callable[..., Any], tmp_path: Path, passes: bool
+) -> None:
+    test = f"import my_package, helper_file\nassert my_package.x == {1 if passes else 2}\n"
+    files = {"test/run_test.py": test.encode(), "test/helper_file.py": b""}
+    files["test/run_test.sh"] = b"python -c 'import my_package'\n"
+    package = make_conda(tmp_path, b"x = 1\n", files)
+    ran = twofold("try", package, "--json")
+    steps = {step["what"]: step for step in ran.json[0]["steps"]}
+    assert steps["run_test.py"]["worked"] is passes, ran.out
+    assert ran.code == (0 if passes else 1)
+    if not passes:
+        assert "AssertionError" in steps["run_test.py"]["detail"]
+    else:
+        assert steps["run_test.sh"]["worked"]
+
+
+def test_a_package_without_tests_has_none(tmp_path: Path) -> None:
+    package = make_conda(tmp_path, b"", {"recipe/meta.yaml": b"a recipe that says no tests"})
+    assert extract_tests(package, tmp_path / "tests") is None
+
+
+@linux_only
+def test_publish_with_try_installs_from_where_it_was_published(
+    twofold: Callable[..., Any], built: Path, registry: Any
+) -> None:
+    env = {"TWOFOLD_TOKEN": registry.token}
+    ran = twofold("publish", "--to", registry.channel, "--try", "--json", cwd=built, env=env)
+    assert ran.code == 0, ran.out + ran.err
+    assert [(t["world"], t["worked"]) for t in ran.json["tried"]] == [
+        ("pip", True),
+        ("conda", True),
+    ]

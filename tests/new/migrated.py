@@ -1,0 +1,54 @@
+"""What the tests of adoption share: a project's files on disk, and what is made of them."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twofold.new.migrate import MigrationPlan, MigrationTools, plan_migration
+from twofold.source_analysis import InstalledDistributions
+
+
+@dataclass(frozen=True)
+class Migrated:
+    plan: MigrationPlan
+
+    @property
+    def text(self) -> str:
+        return self.plan.text
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return tomllib.loads(self.plan.text)
+
+    @property
+    def project(self) -> dict[str, Any]:
+        return self.document["project"]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return self.document.get("tool", {}).get("twofold", {})
+
+    @property
+    def dropped(self) -> list[str]:
+        return [str(one) for one in self.plan.dropped]
+
+
+def write_project(folder: Path, files: dict[str, str]) -> Path:
+    """Write files below a folder of the name `my_package`."""
+    root = folder / "my_package"
+    root.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    return root
+
+
+def migrate(
+    folder: Path, files: dict[str, str], environment: InstalledDistributions | None = None
+) -> Migrated:
+    """Adopt files statically: nothing of the project is run."""
+    tools = MigrationTools(environment=environment or InstalledDistributions())
+    return Migrated(plan_migration(write_project(folder, files), tools))

@@ -1,0 +1,211 @@
+"""`twofold init` for modules without any metadata, and for lists of requirements."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.new.migrated import migrate, write_project
+from twofold.errors import TwofoldError
+from twofold.new.migrate import MigrationTools, plan_migration
+from twofold.source_analysis import InstalledDistributions
+
+MODULE1 = '''\
+"""What it is for.
+
+More."""
+import os
+import numpy as np
+from yaml import safe_load
+import not_installed
+try:
+    import orjson
+except ImportError:
+    orjson = None
+__version__ = "2.1"
+'''
+MIT = "MIT License\n\nPermission is hereby granted, free of charge, to any person ...\n"
+
+
+def environment(**versions: str) -> InstalledDistributions:
+    """An environment with numpy, PyYAML and orjson in the versions given."""
+    return InstalledDistributions(
+        versions, {"numpy": ("numpy",), "yaml": ("PyYAML",), "orjson": ("orjson",)}
+    )
+
+
+def test_a_folder_of_modules_becomes_a_project(tmp_path: Path) -> None:
+    found = migrate(
+        tmp_path,
+        {
+            "my_package/__init__.py": MODULE1,
+            "my_package/module2.py": "import my_package.module1\nfrom . import module3\n",
+            "tests/test_it.py": "import pytest\nimport my_package\n",
+            "setup_notes.md": "",
+            "README.md": "# Mine\n",
+            "LICENSE": MIT,
+        },
+        environment(numpy="1.26.4", PyYAML="6.0.1+local", orjson="3.9"),
+    )
+    assert found.project == {
+        "name": "my_package",
+        "dynamic": ["version"],
+        "description": "What it is for.",
+        "readme": "README.md",
+        "requires-python": ">=3.11",
+        "license": "MIT",
+        "dependencies": ["not_installed", "numpy>=1.26.4", "PyYAML>=6.0.1"],
+        "optional-dependencies": {"all": ["orjson>=3.9"]},
+    }
+    assert found.settings == {"version": {"from": "module", "path": "my_package/__init__.py"}}
+    assert found.document["dependency-groups"] == {"test": ["pytest"]}
+    assert found.document["build-system"]["build-backend"] == "twofold_build"
+    assert any("my_package/__init__.py:7" in remark for remark in found.plan.remarks)
+    assert found.dropped == []
+
+
+def test_single_modules_are_named_when_the_project_is_called_otherwise(tmp_path: Path) -> None:
+    found = migrate(tmp_path, {"one.py": "import two\n", "two.py": "x = 1\n", "test_one.py": ""})
+    assert found.project["name"] == "my_package"
+    assert found.settings == {"modules": ["one", "two"]}
+    assert found.project["version"] == "0.1.0"
+    assert "nothing says a version: it is 0.1.0" in found.plan.remarks
+
+
+def test_the_only_module_names_the_project(tmp_path: Path) -> None:
+    found = migrate(tmp_path, {"tool.py": "", "setup_notes.md": ""})
+    assert found.project["name"] == "tool" and found.settings == {}
+
+
+def test_what_is_imported_and_in_no_list_is_told(tmp_path: Path) -> None:
+    files = {"tool.py": MODULE1, "requirements.txt": "numpy\n"}
+    told = plan_migration(
+        write_project(tmp_path, files), MigrationTools(environment=environment(PyYAML="6.0"))
+    ).remarks
+    missing = [remark for remark in told if "no list here names" in remark]
+    assert [remark.split("'")[1] for remark in missing] == ["yaml", "not_installed"]
+    assert missing[0].startswith("tool.py:6: ")
+    assert "PyYAML" in missing[0]
+
+
+def test_requirements_txt_is_taken_with_comments_and_files_it_names(tmp_path: Path) -> None:
+    found = migrate(
+        tmp_path,
+        {
+            "m.py": "",
+            "requirements.txt": "# why numpy\nnumpy>=1.24\n\nrequests[socks]==2.31 ; "
+            "python_version < '3.13'  # pinned\n-r more.txt\n-e .\n--index-url https://x.test/\n"
+            "a @ https://x.test/a.whl\nb==1 --hash=sha256:00\n./local\n",
+            "more.txt": "rich\n-r requirements.txt\n",
+            "requirements-dev.txt": "pytest>=8\n",
+        },
+    )
+    assert found.project["dependencies"] == [
+        "numpy>=1.24",
+        "requests[socks]==2.31 ; python_version < '3.13'",
+        "rich",
+        "a @ https://x.test/a.whl",
+        "b==1",
+    ]
+    assert '"numpy>=1.24", # why numpy' in found.text and "# pinned" in found.text
+    assert found.document["dependency-groups"] == {"dev": ["pytest>=8"]}
+    assert [one.partition(":")[0] + ":" + one.split(":")[1] for one in found.dropped] == [
+        "requirements.txt:7",
+        "requirements.txt:9",
+        "requirements.txt:10",
+    ]
+
+
+def test_environment_yml_is_taken_with_names_of_pypi(tmp_path: Path) -> None:
+    found = migrate(
+        tmp_path,
+        {
+            "m.py": "",
+            "environment.yml": "name: here\nchannels: [conda-forge]\ndependencies:\n"
+            "  - python=3.12\n  - pip\n  - conda-forge::numpy >=1.24,<3\n  - matplotlib-base=3.8\n"
+            "  - pyyaml=6.0.1=py312_0\n  - msgpack-python\n  - pytorch 2.*|3.*\n"
+            "  - pip:\n    - rich>=13\n    - -e .\n    - --pre\n",
+        },
+    )
+    assert found.project["requires-python"] == ">=3.12"
+    assert found.project["dependencies"] == [
+        "numpy>=1.24,<3",
+        "matplotlib==3.8.*",
+        "pyyaml==6.0.1.*",
+        "msgpack",
+        "torch",
+        "rich>=13",
+    ]
+    said = "\n".join(found.dropped)
+    assert "py312_0" in said and "2.*|3.*" in said and "channels" in said and "--pre" in said
+
+
+def test_a_folder_without_python_and_an_adopted_one_are_told(tmp_path: Path) -> None:
+    root = write_project(tmp_path, {"README.md": ""})
+    with pytest.raises(TwofoldError, match="no Python module"):
+        plan_migration(root, MigrationTools())
+    root = write_project(tmp_path, {"m.py": ""})
+    (root / "pyproject.toml").write_text(
+        plan_migration(root, MigrationTools()).text, encoding="utf-8"
+    )
+    with pytest.raises(TwofoldError, match="adopted already"):
+        plan_migration(root, MigrationTools())
+
+
+def test_keys_above_every_table_stay_there(tmp_path: Path) -> None:
+    old = "# top\ntool.ruff.line-length = 100  # wide\n\n[tool.mypy]\nstrict = true\n"
+    found = migrate(tmp_path, {"m.py": "", "pyproject.toml": old})
+    assert found.text.startswith("# top\ntool.ruff.line-length = 100  # wide\n\n[build-system]\n")
+    assert found.document["tool"] == {"ruff": {"line-length": 100}, "mypy": {"strict": True}}
+
+
+def test_a_pyproject_of_tools_alone_keeps_every_byte_of_them(tmp_path: Path) -> None:
+    old = "# Mine, since 2019\n\n[tool.ruff]  # strict\nline-length = 100 # wide\n\n# last\n"
+    found = migrate(tmp_path, {"m.py": "", "pyproject.toml": old})
+    assert found.text.startswith("# Mine, since 2019\n\n[build-system]\n")
+    assert "[tool.ruff]  # strict\nline-length = 100 # wide\n\n# last\n" in found.text
+
+
+@pytest.mark.parametrize(
+    ("file", "hint"),
+    [
+        ("my-tool/__init__.py", "rename my-tool to my_tool"),
+        ("my-script.py", "rename my-script.py to my_script.py"),
+        ("libs/one/pyproject.toml", "adopt each by itself: libs/one"),
+        ("explore.ipynb", "notebooks are no modules"),
+    ],
+)
+def test_a_folder_without_modules_is_told_what_to_do(file: str, hint: str, tmp_path: Path) -> None:
+    with pytest.raises(TwofoldError, match="no Python module here") as caught:
+        migrate(tmp_path, {file: ""})
+    assert hint in caught.value.problems[0].hint
+
+
+def test_projects_below_are_not_taken_for_namespaces_and_odd_names_are_told(
+    tmp_path: Path,
+) -> None:
+    found = migrate(
+        tmp_path,
+        {
+            "mine.py": "",
+            "my-script.py": "import mine",
+            "libs/one/pyproject.toml": "",
+            "libs/one/src/one/__init__.py": "",
+            "space/part/__init__.py": "",
+        },
+    )
+    assert found.settings["modules"] == ["mine", "space.part"]
+    assert (
+        "my-script.py is not packed: no module can be imported by that name" in found.plan.remarks
+    )
+
+
+def test_a_name_in_a_divided_namespace_is_its_own_distribution(tmp_path: Path) -> None:
+    held = {"google": ("googleapis-common-protos",)}
+    found = migrate(
+        tmp_path,
+        {"m.py": "from google.cloud import storage\nimport google.cloud.bigquery\n"},
+        InstalledDistributions({"googleapis-common-protos": "1.0"}, held),
+    )
+    assert found.project["dependencies"] == ["google-cloud-bigquery", "google-cloud-storage"]

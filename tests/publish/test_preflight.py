@@ -1,0 +1,150 @@
+"""What a twofold registry or an index would refuse is in the plan, before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.publish.conftest import hash_file, make_conda, make_wheel
+from tests.servers.package_servers import TOKEN, FakeServer, run_server
+from tests.servers.registry import Registry
+from twofold.publish.failures import RetryPolicy
+from twofold.publish.order import Order, prepare
+
+
+@pytest.fixture
+def main(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setenv("TWOFOLD_TOKEN", registry.token)
+    yield f"{registry.url}/main"
+
+
+def plan(target: str, *files: Path) -> list[tuple[str, tuple[str, ...]]]:
+    with prepare(Order(files, [target], retry_policy=RetryPolicy(attempts=1))) as publication:
+        return [(step.action.value, step.rules) for step in publication.plan.steps]
+
+
+def publish(target: str, *files: Path) -> int:
+    with prepare(Order(files, [target])) as publication:
+        return len(publication.carry_out(lambda _: None))
+
+
+def test_every_state_of_a_project_in_a_registry_is_foreseen(
+    twofold: Callable[..., Any], registry: Registry, main: str, tmp_path: Path
+) -> None:
+    def admin(*words: str) -> None:
+        ran = twofold("admin", words[0], "--data", registry.data, *words[1:])
+        assert ran.code == 0, ran.err
+
+    old = make_wheel(tmp_path, "my_package", "1.0")
+    old_conda = make_conda(tmp_path, "other_package", "1.0")
+    assert publish(main, old, old_conda) == 2
+    new = make_wheel(tmp_path, "my_package", "1.1")
+    new_conda = make_conda(tmp_path, "other_package", "1.1")
+    assert plan(main, new, new_conda) == [("upload", ()), ("upload", ())]
+    admin("status", "main", "my-package", "archived")
+    admin("status", "main", "other-package", "quarantined")
+    closed = [("refused", ("project-archived",)), ("refused", ("project-quarantined",))]
+    assert plan(main, new, new_conda) == closed
+    for name in ("my-package", "other-package"):
+        admin("status", "main", name, "active")
+    admin("rule", "main", "quota", "100")
+    assert plan(main, new) == [("refused", ("quota",))]
+    admin("rule", "main", "quota", "none")
+    admin("delete", "main", "my-package", "1.0")
+    admin("delete", "main", "other-package", "1.0")
+    used = ("file-name-used",)
+    assert plan(main, old, old_conda) == [("refused", used), ("refused", used)]
+    (tmp_path / ".twofold-publish.json").unlink()
+    other = make_wheel(tmp_path, "my_package", "1.0", code="y = 2\n")
+    assert plan(main, other) == [("refused", used)]
+    close = make_wheel(tmp_path, "mypackage", "1.0")
+    assert plan(main, close) == [("refused", ("confusable-name",))]
+    assert plan(main, new, new_conda) == [("upload", ()), ("upload", ())]
+
+
+def test_a_refusal_is_told_once_with_the_registrys_hint_alone(
+    twofold: Callable[..., Any], registry: Registry, main: str, tmp_path: Path
+) -> None:
+    wheel = make_wheel(tmp_path, "my_package", "1.0")
+    assert publish(main, wheel) == 1
+    ran = twofold("admin", "delete", "--data", registry.data, "main", "my-package")
+    assert ran.code == 0, ran.err
+    (tmp_path / ".twofold-publish.json").unlink()
+    ran = twofold("publish", wheel, "--to", main, "--json")
+    assert ran.code == 1
+    (error,) = ran.json["errors"]
+    assert "was deleted; a used name stays used" in error["message"]
+    assert error["hint"] == "release a new version, or raise the build number"
+
+
+class Archived(FakeServer):
+    """An index that says of a project that it is archived (PEP 792)."""
+
+    def do_GET(self) -> None:
+        value = {"files": [], "project-status": {"status": "archived"}}
+        self.send_answer(200, value)
+
+
+def test_an_archived_project_of_any_index_takes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWOFOLD_TOKEN", TOKEN)
+    wheel = make_wheel(tmp_path, "my_package", "1.0")
+    with run_server(Archived) as (address, _):
+        assert plan(f"legacy+{address}/legacy/", wheel) == [("refused", ("project-archived",))]
+
+
+class Yanked(FakeServer):
+    """An index with a file that is yanked, in one form of its page or the other."""
+
+    def do_GET(self) -> None:
+        held = self.store.other
+        if held["as_html"]:
+            text = f'<a href="x/{held["name"]}#sha256={held["hash"]}" data-yanked="{held["why"]}">'
+            return self.send_answer(200, data=text.encode())
+        hashes, why = {"sha256": held["hash"]}, held["why"] or True
+        file = {"filename": held["name"], "url": "x", "hashes": hashes, "yanked": why}
+        return self.send_answer(200, {"files": [file]})
+
+
+@pytest.mark.parametrize("as_html", [False, True])
+@pytest.mark.parametrize(("why", "told"), [("broken", "yanked: broken"), ("", "yanked")])
+def test_a_file_that_is_there_and_yanked_is_told_as_that(
+    tmp_path: Path, as_html: bool, why: str, told: str
+) -> None:
+    wheel = make_wheel(tmp_path, "my_package", "1.0")
+    with run_server(Yanked) as (address, store):
+        store.other |= {
+            "as_html": as_html,
+            "why": why,
+            "name": wheel.name,
+            "hash": hash_file(wheel),
+        }
+        with prepare(Order([wheel], [f"legacy+{address}/legacy/"])) as publication:
+            (step,) = publication.plan.steps
+    assert (step.action.value, step.reason) == ("nothing", f"identical already there, {told}")
+
+
+class Taken(FakeServer):
+    """An index that shows nothing and has a file of the name all the same."""
+
+    def do_GET(self) -> None:
+        self.send_answer(200, {"files": []})
+
+    def do_POST(self) -> None:
+        self.form()
+        self.send_answer(400, {"message": "File already exists", "hint": "take another name"})
+
+
+def test_a_name_that_is_taken_unseen_is_told_in_one_sentence(
+    twofold: Callable[..., Any], tmp_path: Path
+) -> None:
+    wheel = make_wheel(tmp_path, "my_package", "1.0")
+    with run_server(Taken) as (address, _):
+        ran = twofold("publish", wheel, "--to", f"legacy+{address}/legacy/", "--json")
+    (error,) = ran.json["errors"]
+    assert "hint" not in error["message"]
+    assert error["hint"] == "take another name"

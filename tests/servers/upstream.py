@@ -1,0 +1,115 @@
+"""A second registry on loopback, and a static server with faults, as upstreams of the first."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import http.server
+import itertools
+import os
+import threading
+import time
+from pathlib import Path
+
+from tests.server.conftest import Place, new_place
+from twofold.server.proxy import config
+from twofold.server.settings import Settings
+
+
+def second_registry(tmp_path: Path) -> Place:
+    return new_place(Settings(tmp_path / "upstream-registry"))
+
+
+def add_upstream(place: Place, url: str, kind: str = "pypi", *prefixes: str) -> None:
+    """Put `main` of a place in front of an address."""
+    config.add(place.registry, "owner", "main", config.UpstreamConfig(url, kind, prefixes))
+
+
+class StaticServer:
+    """`python -m http.server` over a folder, which can be told to fail.
+
+    `fault` is None, a status to answer with, 'silent' (no answer), 'hangs up', 'cut' (half
+    a body) or ('redirect', address). `asked` are the paths of all requests, `answered` their
+    statuses. `login` is the Authorization that is asked for; `token` must begin every path.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.fault: object = None
+        self.requested: list[str] = []
+        self.statuses: list[int] = []
+        self.login = ""
+        self.token = ""
+        folder.mkdir(parents=True, exist_ok=True)
+        handler = functools.partial(_Handler, directory=str(folder))
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.server.daemon_threads = True
+        self.server.static = self  # type: ignore[attr-defined]
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join(60)
+
+    def publish(self, *paths: Path, sha256: str | None = None, url: str = "") -> None:
+        """Put files on the pages of their projects (PEP 503, HTML)."""
+        for path in paths:
+            key = path.name.split("-")[0].replace("_", "-").lower()
+            (self.folder / "files").mkdir(exist_ok=True)
+            data = path.read_bytes()
+            (self.folder / "files" / path.name).write_bytes(data)
+            digest = sha256 or hashlib.sha256(data).hexdigest()
+            page = self.folder / "simple" / key / "index.html"
+            page.parent.mkdir(parents=True, exist_ok=True)
+            before = page.read_text() if page.exists() else ""
+            address = url or f"../../files/{path.name}"
+            page.write_text(f'{before}<a href="{address}#sha256={digest}">{path.name}</a>\n')
+            set_old_time(page)
+
+
+_TIMES = itertools.count(1_600_000_000)
+
+
+def set_old_time(path: Path) -> None:
+    """Old, and a second newer than the file before: `http.server` tells changes by that."""
+    at = next(_TIMES)
+    os.utime(path, (at, at))
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self) -> None:
+        static: StaticServer = self.server.static  # type: ignore[attr-defined]
+        static.requested.append(self.path)
+        fault = static.fault
+        if static.login and self.headers.get("Authorization") != static.login:
+            fault = 401
+        if static.token and not self.path.startswith(f"/t/{static.token}/"):
+            fault = 403
+        self.path = self.path.removeprefix(f"/t/{static.token}")
+        if isinstance(fault, int):
+            self.send_error(fault)
+        elif fault == "silent":
+            time.sleep(2)
+        elif fault == "hangs up":
+            self.close_connection = True
+        elif isinstance(fault, tuple):
+            self.send_response(302)
+            self.send_header("Location", str(fault[1]))
+            self.end_headers()
+        elif fault == "cut":
+            self.send_response(200)
+            self.send_header("Content-Length", "100000")
+            self.end_headers()
+            self.wfile.write(b"half")
+        else:
+            super().do_GET()
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        self.server.static.answered.append(code)  # type: ignore[attr-defined]
+        super().send_response(code, message)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
