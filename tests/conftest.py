@@ -17,6 +17,7 @@ from hypothesis import settings
 
 from tests.clients.installers import Clients
 from tests.servers.registry import Registry
+from tests.surroundings import home_in, kept_from_home, users_settings
 
 PROJECTS = Path(__file__).parent / "projects"
 
@@ -46,24 +47,31 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One cache for the run, shared by its processes: python is repacked once, not per test."""
+def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing of the user's for session fixtures either; one cache for the run's processes.
+
+    With one cache python is repacked once, not per test.
+    """
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with pytest.MonkeyPatch.context() as patch:
+        for name in users_settings(os.environ):
+            patch.delenv(name)
+        for name, value in (kept_from_home(os.environ) | home_in(base / "home")).items():
+            patch.setenv(name, value)
+        patch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+        patch.setenv("OTEL_SDK_DISABLED", "true")
         patch.setenv("TWOFOLD_CACHE_DIR", str(shared / "twofold-cache"))
         yield
 
 
 @pytest.fixture(autouse=True)
-def own_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the user's own configuration, or sends telemetry."""
-    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home and configuration of each test's own; the home is beside the test's folder."""
+    for name, value in home_in(tmp_path.with_name(f"{tmp_path.name}-home")).items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("TWOFOLD_CONFIG_DIR", str(tmp_path / "twofold-config"))
     monkeypatch.setenv("BINSTAR_CONFIG_DIR", str(tmp_path / "binstar-config"))
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
-    for name in ("TWOFOLD_TOKEN", "SOURCE_DATE_EPOCH", "NO_COLOR"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -1,0 +1,80 @@
+"""What contributors are told to run and to write is there: scripts, paths, fragments, versions."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+KINDS = [kind["directory"] for kind in PYPROJECT["tool"]["towncrier"]["type"]]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+#: Pages for contributors; an indented or fenced line in them may name a script or a test.
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / ".github/pull_request_template.md"]
+NAMED = re.compile(r"(?<![\w/.-])((?:scripts|tests|src|docs|benchmarks|news|backend)/[\w./-]*\w/?)")
+
+
+def commands(page: Path) -> list[str]:
+    return NAMED.findall(page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("page", [*PAGES, *WORKFLOWS], ids=lambda page: page.name)
+def test_the_page_names_files_that_exist(page: Path) -> None:
+    assert [name for name in commands(page) if not (ROOT / name).exists()] == []
+
+
+def test_both_distributions_have_one_version() -> None:
+    backend = tomllib.loads((ROOT / "backend" / "pyproject.toml").read_text(encoding="utf-8"))
+    version = PYPROJECT["project"]["version"]
+    assert backend["project"]["version"] == version
+    assert f"twofold-build=={version}" in PYPROJECT["project"]["dependencies"]
+
+
+def test_the_changelog_begins_with_the_version_that_is_next_or_last() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    _, _, sections = text.partition("<!-- towncrier release notes start -->")
+    first = re.search(r"^## (\S+) - (?:unreleased|\d{4}-\d\d-\d\d)$", sections, re.MULTILINE)
+    assert first, "no heading `## VERSION - DATE` below towncrier's mark"
+    assert first[1] == PYPROJECT["project"]["version"]
+
+
+def test_every_news_fragment_has_a_name_that_towncrier_reads_and_a_text() -> None:
+    name = re.compile(rf"(?:\d+|\+[\w-]+)\.(?:{'|'.join(KINDS)})\.md")
+    files = [path for path in (ROOT / "news").iterdir() if path.name != "README.md"]
+    assert [path.name for path in files if not name.fullmatch(path.name)] == []
+    assert [path.name for path in files if not path.read_text(encoding="utf-8").strip()] == []
+
+
+def test_the_page_of_fragments_lists_every_kind() -> None:
+    page = (ROOT / "news" / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == KINDS
+
+
+def test_the_suite_runs_on_three_systems_and_every_supported_python() -> None:
+    test = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text("utf-8"))
+    matrix = test["jobs"]["suite"]["strategy"]["matrix"]
+    assert {system.partition("-")[0] for system in matrix["os"]} == {"ubuntu", "macos", "windows"}
+    assert f">={matrix['python'][0]}" == PYPROJECT["project"]["requires-python"]
+    assert matrix["python"] == ["3.11", "3.12", "3.13", "3.14"]
+
+
+def test_only_the_job_that_publishes_may_ask_for_an_identity() -> None:
+    asking = [
+        (path.name, name)
+        for path in WORKFLOWS
+        for name, job in yaml.safe_load(path.read_text("utf-8"))["jobs"].items()
+        if "id-token" in job.get("permissions", {})
+    ]
+    assert asking == [("release.yml", "publish")]
+
+
+def test_hooks_before_a_commit_are_local_and_call_what_scripts_test_calls() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))
+    assert {repository["repo"] for repository in hooks["repos"]} == {"local"}
+    called = {hook["entry"].split()[0] for hook in hooks["repos"][0]["hooks"]}
+    script = (ROOT / "scripts" / "test").read_text("utf-8")
+    assert {word for word in called if f'"{word}' not in script} == {"twofold"}
