@@ -31,9 +31,9 @@ from sqlalchemy import insert
 
 from twofold.server.app import open_registry
 from twofold.server.auth import accounts
+from twofold.server.context import Registry
 from twofold.server.model import Actor, Page, View
 from twofold.server.pages import conda_pages
-from twofold.server.registry import Registry
 from twofold.server.registry.publish import Upload, publish
 from twofold.server.settings import Settings
 from twofold.server.store import channels, pages

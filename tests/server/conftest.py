@@ -15,8 +15,8 @@ from tests.servers.stores import S3, PostgreSQL, postgresql, s3
 from twofold.server import run
 from twofold.server.app import create_app, open_registry
 from twofold.server.auth import accounts
+from twofold.server.context import Registry
 from twofold.server.model import Actor
-from twofold.server.registry import Registry
 from twofold.server.registry.publish import Upload, UploadResult, publish
 from twofold.server.settings import Settings
 

@@ -21,8 +21,9 @@ from twofold.cli import main
 from twofold.errors import Refused, TwofoldError
 from twofold.server.app import open_registry
 from twofold.server.auth import accounts
+from twofold.server.context import Registry
 from twofold.server.model import Action
-from twofold.server.registry import Registry, administration, audit_log, lifecycle, maintenance
+from twofold.server.registry import administration, lifecycle, maintenance
 from twofold.server.settings import Settings
 from twofold.server.store import Blobs, Database
 from twofold.server.store.schema import pages as stored_pages
@@ -174,7 +175,7 @@ def test_bad_words_are_told_with_what_to_do_and_change_nothing(
     place: Place, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, message = BAD_WORDS[words]
-    before = len(audit_log.read_changes(place.registry, audit_log.AuditQuery()))
+    before = len(administration.read_changes(place.registry, administration.AuditQuery()))
     try:
         admin(place, *words, code=code)
     except SystemExit as ended:
@@ -182,7 +183,7 @@ def test_bad_words_are_told_with_what_to_do_and_change_nothing(
     told = capsys.readouterr().err
     assert message in told
     assert "hint: " in told or "There is no" in told
-    assert len(audit_log.read_changes(place.registry, audit_log.AuditQuery())) == before
+    assert len(administration.read_changes(place.registry, administration.AuditQuery())) == before
 
 
 def test_a_token_for_a_project_is_good_however_its_name_is_written(

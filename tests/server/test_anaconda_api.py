@@ -20,7 +20,7 @@ from tests.clients.anaconda import client, second_user
 from tests.factories.packages import make_conda, make_sdist, make_wheel
 from tests.server.conftest import Place
 from twofold.server.auth import authentications
-from twofold.server.clock import now
+from twofold.server.model import now
 
 
 def send(api: Binstar, path: Path, owner: str = "owner", channels: tuple[str, ...] = ()) -> Any:

@@ -11,7 +11,7 @@ from tests.server.test_upstreams import sha256_of
 from tests.servers.upstream import StaticServer, add_upstream
 from twofold.server.auth import accounts
 from twofold.server.model import Action
-from twofold.server.registry import administration, labels, later_conversion, lifecycle
+from twofold.server.registry import administration, conversion, labels, lifecycle
 from twofold.server.registry.labels import Promotion, Selection
 from twofold.server.registry.publish import Upload, publish
 
@@ -47,7 +47,7 @@ def test_a_token_of_one_project_makes_no_package_of_another_ones_name(
     assert told["new"] and told["conda"] == []
     assert "'tables' as 'pytables'" in told["remark"] and "without the right" in told["remark"]
     assert listed(served) == {own.file.filename}
-    later_conversion.reconvert_all(served.registry, "main")
+    conversion.reconvert_all(served.registry, "main")
     assert listed(served) == {own.file.filename}
     whole = served.upload(make_wheel(tmp_path, "tables", "9.1"), token(served)).json()
     assert whole["conda"] == ["noarch/pytables-9.1-py_0.conda"]
@@ -80,7 +80,7 @@ def test_what_an_upstream_has_never_appears_under_a_private_name_of_conda(
     own = served.publish(make_conda(tmp_path, "pytables", "1.0"))
     fetch(served, evil)
     assert listed(served) == {own.file.filename}
-    assert later_conversion.reconvert_all(served.registry, "main")[0] == []
+    assert conversion.reconvert_all(served.registry, "main")[0] == []
     assert listed(served) == {own.file.filename}
 
 

@@ -20,12 +20,11 @@ from tests.server.conftest import Place, new_place
 from twofold.conda_metadata import CondaPackage
 from twofold.errors import Refused
 from twofold.formats.conda_writer import CondaWriter
-from twofold.server.clock import now
-from twofold.server.model import ANONYMOUS
+from twofold.server.model import ANONYMOUS, now
 from twofold.server.registry import (
     administration,
+    conversion,
     labels,
-    later_conversion,
     lifecycle,
     maintenance,
     notices,
@@ -294,7 +293,7 @@ def test_waiting_twins_take_the_labels_and_the_yank_that_their_wheels_have_by_th
     assert names(served) == {"eggs-2.0-py_0.conda"}
     lifecycle.unyank(served.registry, served.owner, "main", "spam", "2.0")
     assert "spam-2.0-py_0.conda" in names(served) & names(served, "/main/label/dev")
-    made, missing = later_conversion.reconvert_all(served.registry, "main")
+    made, missing = conversion.reconvert_all(served.registry, "main")
     assert (made, missing) == ([], {})
 
 

@@ -17,12 +17,12 @@ from tests.factories.packages import make_wheel
 from tests.server.conftest import Place, new_place
 from twofold.index import repodata
 from twofold.server.app import open_registry
-from twofold.server.clock import now
-from twofold.server.model import View
+from twofold.server.context import Registry
+from twofold.server.model import View, now
 from twofold.server.pages import conda_pages, page_refresh
+from twofold.server.pages.page_cache import BUCKET_SIZE, ShardIndexBuilder
 from twofold.server.pages.page_refresh import PageKey
-from twofold.server.pages.shard_index_builder import BUCKET_SIZE, ShardIndexBuilder
-from twofold.server.registry import Registry, lifecycle
+from twofold.server.registry import lifecycle
 from twofold.server.store import channels, pages
 from twofold.server.store.schema import files, labels, projects, shards
 

@@ -16,7 +16,7 @@ from twofold.server.proxy import fetch, pages
 from twofold.server.proxy.fetch import FileRequest
 from twofold.server.registry import (
     administration,
-    later_conversion,
+    conversion,
     lifecycle,
     queries,
     staged_upload,
@@ -73,11 +73,11 @@ def test_a_package_made_later_counts_and_is_made_when_there_is_room(
     room = measured.file.size + sum(twin.size for twin in measured.converted)
     administration.set_rules(registry, "operator", "main", {"quota": used(place) + room})
     place.publish(dependency)
-    made, left = later_conversion.reconvert_all(registry, "main")
+    made, left = conversion.reconvert_all(registry, "main")
     assert made == []
     assert "do not fit" in left[waiting.file.filename]
     administration.set_rules(registry, "operator", "main", {"quota": None})
-    made, left = later_conversion.reconvert_all(registry, "main")
+    made, left = conversion.reconvert_all(registry, "main")
     assert ([file.name for file in made], left) == (["asks"], {})
 
 

@@ -20,7 +20,6 @@ from twofold.server.auth.login_throttle import LoginThrottle
 from twofold.server.model import Action, Actor
 from twofold.server.registry import (
     administration,
-    audit_log,
     labels,
     lifecycle,
     queries,
@@ -258,7 +257,9 @@ def test_what_is_said_of_a_release_stands_in_the_audit_log(place: Place, tmp_pat
     place.publish(make_wheel(tmp_path))
     told = ("main", "my_package", "1.0.0", {"description": "x"})
     lifecycle.describe_release(place.registry, place.owner, *told)
-    last = audit_log.read_changes(place.registry, audit_log.AuditQuery(action="describe"))[-1]
+    last = administration.read_changes(
+        place.registry, administration.AuditQuery(action="describe")
+    )[-1]
     assert last.subject == "my_package 1.0.0"
 
 

@@ -19,10 +19,10 @@ from tests.clients.rattler import list_versions
 from tests.factories.packages import make_conda, make_wheel
 from tests.server.conftest import Place
 from twofold.server.auth import accounts
-from twofold.server.clock import now
-from twofold.server.model import Action
+from twofold.server.model import Action, now
 from twofold.server.registry import labels, lifecycle
 from twofold.server.registry.labels import Selection
+from twofold.server.store import accounts as stored_accounts
 
 READ = frozenset({Action.READ})
 
@@ -104,7 +104,7 @@ def test_a_token_that_is_no_good_reads_nothing(secret: Place, tmp_path: Path, wa
     if way == "revoked":
         assert secret.owner.user is not None
         with secret.registry.database.read() as db:
-            mine = accounts.people.list_tokens(db, secret.owner.user.id)
+            mine = stored_accounts.list_tokens(db, secret.owner.user.id)
         for one in mine:
             if word.startswith(one.shown.rstrip(".")):
                 accounts.revoke(secret.registry, "owner", one)

@@ -27,13 +27,11 @@ from twofold.server.admission.checks import find_prefix
 from twofold.server.app import open_registry
 from twofold.server.auth import accounts, authentications, trusted_publishers
 from twofold.server.auth.login_throttle import MAX_FOR_USER, LoginThrottle
-from twofold.server.clock import now
-from twofold.server.model import Action, User, View
+from twofold.server.context import Registry
+from twofold.server.model import Action, User, View, now
 from twofold.server.proxy import config
 from twofold.server.registry import (
-    Registry,
     administration,
-    audit_log,
     labels,
     lifecycle,
     maintenance,
@@ -41,7 +39,7 @@ from twofold.server.registry import (
     queries,
     staged_upload,
 )
-from twofold.server.registry.administration import Retention
+from twofold.server.registry.administration import AuditEntry, AuditQuery, Retention, read_changes
 from twofold.server.registry.labels import Promotion, Selection
 from twofold.server.registry.publish import Upload, publish
 from twofold.server.store import blob_refs, channels, files, upstreams
@@ -88,8 +86,8 @@ class Team:
         upload = Upload(copy, path.name)
         return lambda registry: publish(registry, self.place.owner, channel, upload)
 
-    def logged(self, action: str) -> list[audit_log.AuditEntry]:
-        return audit_log.read_changes(self.place.registry, audit_log.AuditQuery(action=action))
+    def logged(self, action: str) -> list[AuditEntry]:
+        return read_changes(self.place.registry, AuditQuery(action=action))
 
     def assert_sound(self) -> None:
         verdict = maintenance.verify(self.place.registry)
@@ -412,14 +410,12 @@ def test_who_reads_on_in_the_audit_log_misses_no_line(team: Team, tmp_path: Path
     """A line is not numbered before a line of a change that may still be given up or take long."""
     owner = team.place.owner
     accounts.add_channel(team.place.registry, "operator", "other", owner.user)  # type: ignore[arg-type]
-    start = max(
-        change.id for change in audit_log.read_changes(team.place.registry, audit_log.AuditQuery())
-    )
-    seen: list[audit_log.AuditEntry] = []
+    start = max(change.id for change in read_changes(team.place.registry, AuditQuery()))
+    seen: list[AuditEntry] = []
 
     def read_on() -> None:
         after = seen[-1].id if seen else start
-        seen.extend(audit_log.read_changes(team.place.registry, audit_log.AuditQuery(after=after)))
+        seen.extend(read_changes(team.place.registry, AuditQuery(after=after)))
 
     with ThreadPoolExecutor(1) as pool:
         with team.registries[0].transaction(owner, "main", Action.UPLOAD) as change:

@@ -17,11 +17,11 @@ from tests.server.conftest import Place
 from tests.servers.upstream import StaticServer, add_upstream
 from twofold.errors import Refused, Unreachable
 from twofold.fetching.client import Endpoint, fetch_page
-from twofold.server.clock import now
+from twofold.server.model import now
 from twofold.server.proxy import sync
-from twofold.server.proxy.resolver import find_resolver
 from twofold.server.proxy.target_environment import TargetEnvironment
 from twofold.server.registry import lifecycle
+from twofold.server.resolver import find_resolver
 from twofold.server.store import accounts as stored_people
 from twofold.server.store import audit
 

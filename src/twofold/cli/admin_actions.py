@@ -12,8 +12,9 @@ from typing import Any
 from twofold.cli.terminal import note, print_json
 from twofold.errors import UsageError
 from twofold.server.auth import accounts, trusted_publishers
+from twofold.server.context import Registry
 from twofold.server.model import Action, StoredFile
-from twofold.server.registry import Registry, administration, audit_log, lifecycle, maintenance
+from twofold.server.registry import administration, lifecycle, maintenance
 from twofold.server.registry.administration import OPERATOR
 from twofold.server.registry.labels import Promotion, Selection, promote
 from twofold.server.store import Blobs, Database
@@ -242,11 +243,11 @@ def _retain(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> i
 
 
 def _log(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
-    changes = audit_log.read_changes(
-        registry, audit_log.AuditQuery(args.channel, args.actor, args.action)
+    changes = administration.read_changes(
+        registry, administration.AuditQuery(args.channel, args.actor, args.action)
     )
     if args.csv:
-        print(audit_log.as_csv(changes), end="")
+        print(administration.as_csv(changes), end="")
         return 0
     return show.rows(
         [

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from twofold.server.registry import Registry
+    from twofold.server.context import Registry
 
 
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
@@ -84,9 +84,9 @@ def _list(args: argparse.Namespace, registry: Registry) -> int:
 
 
 def _convert_waiting(args: argparse.Namespace, registry: Registry) -> int:
-    from twofold.server.registry import later_conversion
+    from twofold.server.registry import conversion
 
-    made, missing = later_conversion.reconvert_all(registry, args.channel)
+    made, missing = conversion.reconvert_all(registry, args.channel)
     if args.json:
         print_json({"made": [file.basename for file in made], "missing": missing})
     else:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from twofold.fetching.credentials import Credential, SecretReference
+    from twofold.server.context import Registry
     from twofold.server.proxy.sync import SyncResult
-    from twofold.server.registry import Registry
 
     Act = Callable[[argparse.Namespace, Registry], int]
 
@@ -150,9 +150,9 @@ def _list(args: argparse.Namespace, registry: Registry) -> int:
 
 def _sync(args: argparse.Namespace, registry: Registry) -> int:
     from twofold.server.proxy import sync
-    from twofold.server.proxy.resolver import find_resolver
     from twofold.server.proxy.target_environment import TargetEnvironment
     from twofold.server.registry.administration import OPERATOR
+    from twofold.server.resolver import find_resolver
     from twofold.server.settings import Settings
 
     resolve = find_resolver(registry, Settings(args.data.resolve(), args.database, args.objects))

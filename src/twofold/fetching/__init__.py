@@ -1,1 +1,1 @@
-"""The room fetching."""
+"""Fetching over HTTP from servers that others control: checked addresses, limits, credentials."""

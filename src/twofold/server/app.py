@@ -12,8 +12,8 @@ from starlette.middleware import Middleware
 from twofold.errors import Refused, TwofoldError
 from twofold.server.auth.login_throttle import LoginThrottle
 from twofold.server.auth.oidc import Issuers
+from twofold.server.context import Registry
 from twofold.server.metrics import Metrics
-from twofold.server.registry import Registry
 from twofold.server.settings import Settings
 from twofold.server.store import Blobs, Database
 from twofold.server.web import (

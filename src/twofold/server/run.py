@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import logging
@@ -11,15 +12,17 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from typing import Any, cast
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from twofold.errors import TwofoldError
 from twofold.server.app import create_app
 from twofold.server.auth import accounts
-from twofold.server.http_protocol import ReasonProtocol
 from twofold.server.settings import Settings
+from twofold.server.web.error_responses import HEADER, problem_response
 from twofold.server.web.fast_path import FastPath
 
 #: Seconds that requests under way get to finish when the server is told to stop.
@@ -147,3 +150,48 @@ class AnnouncingServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.ready()
+
+
+class _ReasonTransport:
+    """A transport that gives the head of a refusal its reason; everything else passes through."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.write_as_it_is = transport.write
+
+    def write(self, data: bytes) -> None:
+        if data.startswith((b"HTTP/1.1 4", b"HTTP/1.1 5")):
+            data = add_reason_phrase(data)
+        self.write_as_it_is(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+def add_reason_phrase(head: bytes) -> bytes:
+    """The head of an answer with the value of `x-reason` in its status line."""
+    lines = head.split(b"\r\n")
+    mark = HEADER + b": "
+    for number, line in enumerate(lines[1:], 1):
+        if not line:
+            break
+        if line.startswith(mark):
+            lines[0] = lines[0][: len(b"HTTP/1.1 400 ")] + line[len(mark) :]
+            del lines[number]
+            return b"\r\n".join(lines)
+    return head
+
+
+class ReasonProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol, writing through such a transport."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(cast(asyncio.Transport, _ReasonTransport(transport)))
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
+        """What is no HTTP is refused like everything else that cannot be read."""
+        answer = problem_response("malformed-http", "The request is not HTTP that can be read")
+        headers = [name + b": " + value for name, value in answer.raw_headers]
+        lines = [b"HTTP/1.1 400 Bad Request", *headers, b"connection: close", b"", answer.body]
+        self.transport.write(b"\r\n".join(map(bytes, lines)))
+        self.transport.close()

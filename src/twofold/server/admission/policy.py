@@ -1,38 +1,74 @@
-"""The gates that need the channel's records: may this project take files, is there room for them?
+"""Admission checks that need the channel's records: project name, project status and quota.
 
-Publishing and promotion ask alike, so that no way into a channel is wider than the other.
+Upload, preflight and promotion call the same functions, so that all of them enforce the same rules.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from twofold.server.admission import checks
 from twofold.server.auth import permissions
-from twofold.server.model import Project
-from twofold.server.registry import Transaction
-from twofold.server.store import channels, files
+from twofold.server.context import Registry, require_channel
+from twofold.server.model import Action, Actor, Channel, Project
+from twofold.server.store import Connection, channels, files
 
 
-def check_new_project_name(change: Transaction, key: str) -> None:
-    """A name that is new here looks like no other one and stands under nobody else's prefix."""
-    checks.check_confusable_name(
-        key, channels.list_confusable_projects(change.db, change.channel.id, key)
-    )
-    owners = channels.list_prefixes(change.db, change.channel.id)
+def check_new_file(db: Connection, channel: Channel, actor: Actor, key: str) -> Project | None:
+    """Check that a project accepts a new file. Raises Refused.
+
+    Returns the project named `key`; None for a new one, whose name the actor may use.
+    """
+    project = channels.find_project(db, channel.id, key)
+    if project is None:
+        check_new_project_name(db, channel, actor, key)
+    else:
+        check_project_open(project)
+    return project
+
+
+def check_new_project_name(db: Connection, channel: Channel, actor: Actor, key: str) -> None:
+    """Check that a new name is not confusable and not under another owner's prefix."""
+    checks.check_confusable_name(key, channels.list_confusable_projects(db, channel.id, key))
+    owners = channels.list_prefixes(db, channel.id)
     prefix = checks.find_prefix(key, owners)
     if prefix is not None:
-        permissions.require_prefix(change.db, change.actor, change.channel, prefix, owners[prefix])
+        permissions.require_prefix(db, actor, channel, prefix, owners[prefix])
 
 
 def check_project_open(project: Project) -> None:
-    """An archived or quarantined project takes no files."""
+    """Check that a project is neither archived nor quarantined. Raises Refused."""
     checks.check_project_status(project.name, project.status)
 
 
-def check_quota(change: Transaction, sizes: Iterable[int]) -> None:
-    """The channel's quota has room for so many bytes more."""
-    quota = change.channel.settings.get("quota")
+def check_quota(db: Connection, channel: Channel, sizes: Iterable[int]) -> None:
+    """Check that files of these sizes (bytes) fit into the channel's quota. Raises Refused."""
+    quota = channel.settings.get("quota")
     if quota is not None:
-        used = files.sum_sizes(change.db, change.channel.id)
-        checks.check_quota(sum(sizes), used, quota)
+        checks.check_quota(sum(sizes), files.sum_sizes(db, channel.id), quota)
+
+
+@dataclass(frozen=True)
+class PlannedUpload:
+    """A file about to be uploaded; `project` is normalized, `size` in bytes."""
+
+    project: str
+    filename: str
+    subdir: str = ""
+    size: int = 0
+
+
+def preflight(registry: Registry, actor: Actor, channel: str, planned: PlannedUpload) -> None:
+    """Raise Refused as the upload would, as far as that can be checked without the file.
+
+    A file that exists is accepted here: the caller compares the hashes.
+    """
+    with registry.database.read() as db:
+        found = require_channel(db, actor, channel, Action.UPLOAD, planned.project)
+        existing = files.find_file(db, found.id, planned.subdir, planned.filename)
+        if existing is not None:
+            checks.check_name_unused(existing)
+            return
+        check_new_file(db, found, actor, planned.project)
+        check_quota(db, found, [planned.size])

@@ -1,1 +1,1 @@
-"""The room auth."""
+"""Who may do what: users, tokens, logins, permissions, trusted publishing and attestations."""

@@ -10,8 +10,8 @@ from typing import Any
 from twofold.errors import Refused
 from twofold.names import normalize_name
 from twofold.server.auth import permissions, tokens
+from twofold.server.context import Registry
 from twofold.server.model import Action, Actor, Channel, Token, User
-from twofold.server.registry import Registry
 from twofold.server.store import Connection, accounts, audit, channels
 
 OWNER, MAIN = permissions.OWNER, "main"

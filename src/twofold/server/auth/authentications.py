@@ -20,8 +20,8 @@ from twofold.errors import Refused
 from twofold.names import normalize_name
 from twofold.server.auth import accounts
 from twofold.server.auth.tokens import PREFIX
+from twofold.server.context import Registry
 from twofold.server.model import Action, Actor, Token, User
-from twofold.server.registry import Registry
 from twofold.server.store import Connection
 from twofold.server.store import accounts as stored
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from twofold.errors import Refused
-from twofold.server.clock import now
+from twofold.server.model import now
 from twofold.server.store import Database, login_attempts
 from twofold.server.store.database import AdvisoryLock, acquire_lock
 

@@ -14,8 +14,8 @@ from typing import Any
 from twofold.errors import Refused
 from twofold.names import normalize_name
 from twofold.server.auth import permissions
+from twofold.server.context import Registry, require_channel
 from twofold.server.model import Action, Actor
-from twofold.server.registry import Registry, require_channel
 from twofold.server.store import Connection, accounts
 
 

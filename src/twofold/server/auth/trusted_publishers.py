@@ -17,8 +17,8 @@ from twofold.names import normalize_name
 from twofold.server.auth import tokens
 from twofold.server.auth.accounts import TokenRequest, make_token
 from twofold.server.auth.oidc import Issuers
+from twofold.server.context import Registry
 from twofold.server.model import Action, Channel
-from twofold.server.registry import Registry
 from twofold.server.store import Connection, accounts, audit, channels, trusted_publishers
 from twofold.server.store.trusted_publishers import TrustedPublisher as TrustedPublisher
 

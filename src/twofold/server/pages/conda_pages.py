@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from twofold.server.context import Registry, not_found, require_channel
 from twofold.server.model import Action, Actor, Channel, Page, View
 from twofold.server.pages import conda_records
 from twofold.server.pages.channel_page_options import from_settings
 from twofold.server.pages.page_refresh import LARGE_PAGE, PageKey
-from twofold.server.pages.page_updates import MAIN, make_etag
+from twofold.server.pages.page_updates import MAIN, make_etag, save_page
 from twofold.server.pages.v3_records import NOARCH
-from twofold.server.registry import Registry, require_channel
-from twofold.server.registry.queries import not_found, save_page
 from twofold.server.store import Connection, Database, files, pages
 
 Renderer = Callable[[Connection, Channel, str, str], bytes]

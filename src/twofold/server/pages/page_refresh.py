@@ -20,8 +20,7 @@ from datetime import timedelta
 from threading import Lock, Thread
 
 from twofold.errors import TwofoldError
-from twofold.server.clock import now
-from twofold.server.model import Channel
+from twofold.server.model import Channel, now
 from twofold.server.pages.channel_page_options import from_settings
 from twofold.server.store import Connection, Database, pages
 

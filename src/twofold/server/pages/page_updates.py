@@ -7,15 +7,22 @@ packages: neither grows with the channel.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from twofold.server.model import Channel, Page, Project, StoredFile
+from twofold.errors import Unreachable
+from twofold.server.admission.checks import find_prefix
+from twofold.server.auth import permissions
+from twofold.server.model import Actor, Channel, Page, Project, StoredFile
 from twofold.server.pages import conda_records, simple_pages, v3_records
 from twofold.server.pages.channel_page_options import from_settings
-from twofold.server.pages.namespace import find_namespace
-from twofold.server.store import Connection, channels, files, pages
+from twofold.server.pages.v3_records import NOARCH, conda_project_name
+from twofold.server.store import Connection, Database, accounts, channels, files, pages, projects
+
+log = logging.getLogger("twofold.server")
 
 JSON, HTML = "json", "html"
 MAIN, PRE = "main", "pre"
@@ -124,3 +131,52 @@ def render_subdirs(
 
 def make_etag(body: bytes) -> str:
     return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+
+
+def find_namespace(
+    db: Connection, channel: Channel, key: str, files: Sequence[StoredFile]
+) -> Mapping[str, Any] | None:
+    """The value of `namespace`; `every` are the project's files, the first one first."""
+    owners = channels.list_prefixes(db, channel.id)
+    prefix = find_prefix(key, owners)
+    if prefix is None:
+        return None
+    uploader_id = files[0].uploader_id if files else None
+    user = accounts.find_user_by_id(db, uploader_id) if uploader_id is not None else None
+    actor = Actor(user, operator=user is None)
+    authorized = permissions.can_use_prefix(db, actor, channel, owners[prefix])
+    return {"prefix": prefix, "authorized": authorized, "open": False}
+
+
+def rerender_prefixes(db: Connection, channel_id: int, prefixes: Iterable[str]) -> None:
+    """Render the pages of all projects under these prefixes; takes the channel's turn."""
+    channel = channels.lock_channel(db, channel_id)
+    for project in channels.list_projects_under(db, channel_id, prefixes):
+        render_project(db, channel, project, channel.serial)
+
+
+def rerender_for_user(db: Connection, user_id: int) -> None:
+    """The pages that may change when a user or an organisation, or who acts for it, changes."""
+    for channel_id, prefixes in sorted(channels.list_prefixes_for_user(db, user_id).items()):
+        rerender_prefixes(db, channel_id, prefixes)
+
+
+def rerender_wheel_shards(db: Connection, channel_id: int, at: datetime) -> None:
+    """Render the shards of every pure wheel's name, as the rule is now, in this transaction."""
+    channel = channels.lock_channel(db, channel_id)
+    places: dict[tuple[str, str], set[str]] = {}
+    for one in projects.list_pure_wheels(db, channel_id):
+        wheel = files.find_file_by_id(db, one)
+        assert wheel is not None
+        name = conda_project_name(channels.get_project(db, wheel.project_id))
+        places.setdefault((NOARCH, name), set()).update(wheel.labels)
+    render_subdirs(db, channel, places, channel.serial, at)
+
+
+def save_page(database: Database, channel_id: int, key: str, page: Page) -> None:
+    """Keep a page made for a reader, who gets it also where nothing can be written just now."""
+    try:
+        with database.write() as db:
+            pages.save_page(db, channel_id, key, page)
+    except (OSError, Unreachable) as error:
+        log.error(json.dumps({"failed": "keeping", "page": key, "reason": str(error)}))

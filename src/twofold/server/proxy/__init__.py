@@ -1,1 +1,1 @@
-"""The room proxy."""
+"""Channels with an upstream: cached metadata, fetched files, merged pages, and mirror sync."""

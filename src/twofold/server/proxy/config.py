@@ -9,9 +9,9 @@ from twofold.fetching import credentials
 from twofold.fetching.client import is_public, parse_origin
 from twofold.fetching.credentials import Credential, SecretReference
 from twofold.names import normalize_name
+from twofold.server.context import Registry
 from twofold.server.model import Channel
 from twofold.server.proxy.metadata_cache import CONDA, PYPI
-from twofold.server.registry import Registry
 from twofold.server.store import Connection, audit, channels, upstreams
 from twofold.server.store.upstreams import Upstream
 

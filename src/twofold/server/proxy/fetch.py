@@ -13,11 +13,11 @@ from pathlib import Path
 from twofold.errors import Refused
 from twofold.fetching.client import fetch_file
 from twofold.server.admission.checks import FormClaims
-from twofold.server.admission.private_names import is_private
+from twofold.server.admission.names import is_private
+from twofold.server.context import Registry, require_channel
 from twofold.server.model import Action, Actor, Channel
 from twofold.server.proxy import metadata_cache
 from twofold.server.proxy.metadata_cache import CONDA, PYPI
-from twofold.server.registry import Registry, require_channel
 from twofold.server.registry.publish import Upload, publish
 from twofold.server.store import accounts, audit, files, upstreams
 from twofold.server.store.upstreams import Pin, Upstream

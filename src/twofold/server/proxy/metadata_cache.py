@@ -16,11 +16,11 @@ from datetime import timedelta
 from twofold.errors import Refused, Unreachable
 from twofold.fetching.client import Endpoint, fetch_page
 from twofold.fetching.credentials import deserialize
+from twofold.server.context import Registry
 from twofold.server.model import Channel
 from twofold.server.proxy import remote_files, upstream_repodata, upstream_shards, upstream_simple
 from twofold.server.proxy.remote_files import RemoteFile
 from twofold.server.proxy.upstream_shards import RemoteShardList
-from twofold.server.registry import Registry
 from twofold.server.store import Connection, audit, upstreams
 from twofold.server.store.upstreams import CONDA as CONDA
 from twofold.server.store.upstreams import PYPI as PYPI

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from twofold.errors import Refused, Unreachable
-from twofold.server.admission.private_names import filter_private, is_private
+from twofold.server.admission.names import filter_private, is_private
+from twofold.server.context import Registry, not_found, require_channel
 from twofold.server.model import Action, Actor, Channel, Page, View
 from twofold.server.pages import conda_pages, page_updates
 from twofold.server.pages import conda_records as rendering
@@ -25,7 +26,7 @@ from twofold.server.proxy import (
 from twofold.server.proxy.fetch import FileRequest, fetch_missing, find_fetchable, has_upstream
 from twofold.server.proxy.metadata_cache import CONDA, PYPI
 from twofold.server.proxy.shards import ProxiedSubdir
-from twofold.server.registry import Registry, queries, require_channel
+from twofold.server.registry import queries
 from twofold.server.registry.queries import ReadableFile
 from twofold.server.store import Connection, upstreams
 from twofold.server.store.upstreams import Upstream
@@ -48,7 +49,7 @@ def get_simple_page(registry: Registry, view: View, name: str, form: str) -> tup
             raise
         offers = []
     if own is None and not offers:
-        raise queries.not_found(f"project '{name[:100]}' in channel '{view.channel}'")
+        raise not_found(f"project '{name[:100]}' in channel '{view.channel}'")
     value = upstream_simple.merge_page(name, own.body if own else None, offers)
     body = (
         upstream_simple.render_html(value) if form == HTML else upstream_simple.render_json(value)
@@ -103,7 +104,7 @@ def get_repodata(registry: Registry, view: View, subdir: str, name: str) -> tupl
         page = shards.get_shard_index(ProxiedSubdir(registry, channel, upstream, subdir))
         return page, channel.public
     if name not in ("repodata.json", "repodata.json.zst"):
-        raise queries.not_found(f"page '{name[:100]}'")
+        raise not_found(f"page '{name[:100]}'")
     return _merge_repodata(registry, view, channel, upstream, (subdir, name))
 
 
@@ -121,7 +122,7 @@ def _merge_repodata(
             raise
         offers = []
     if own is None and not offers:
-        raise queries.not_found(f"subdir '{subdir[:50]}' in channel '{view.channel}'")
+        raise not_found(f"subdir '{subdir[:50]}' in channel '{view.channel}'")
     with registry.database.read() as db:
         private = filter_private(db, channel, upstream, {o.entry["name"] for o in offers})
         here = upstreams.list_local_files(db, channel.id, subdir)

@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from twofold.errors import Refused, Unreachable
-from twofold.server.admission.private_names import filter_private, private_prefixes
+from twofold.server.admission.names import filter_private, private_prefixes
+from twofold.server.context import Registry, not_found
 from twofold.server.model import Channel, Page
 from twofold.server.pages import conda_records as rendering
 from twofold.server.pages.channel_page_options import from_settings
@@ -22,7 +23,6 @@ from twofold.server.pages.page_updates import MAIN, make_etag
 from twofold.server.proxy import metadata_cache, upstream_shards
 from twofold.server.proxy.remote_files import RemoteFile
 from twofold.server.proxy.upstream_shards import RemoteShardList
-from twofold.server.registry import Registry, queries
 from twofold.server.store import Connection, files, pages, upstreams
 from twofold.server.store.upstreams import Upstream
 
@@ -64,7 +64,7 @@ def get_shard_index(subdir: ProxiedSubdir) -> Page:
     """The list of shards. Raises Refused (404) where the upstream has none."""
     heard = subdir.upstream_shards()
     if heard is None:
-        raise queries.not_found("list of shards: the upstream has none either")
+        raise not_found("list of shards: the upstream has none either")
     return _merged_index(subdir, *heard).page
 
 

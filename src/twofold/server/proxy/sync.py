@@ -20,12 +20,12 @@ from packaging.version import Version
 from twofold.artifact import Kind
 from twofold.errors import Refused, SubprocessFailed, Unreachable
 from twofold.names import normalize_name
-from twofold.server.admission.private_names import is_private
+from twofold.server.admission.names import is_private
+from twofold.server.context import Registry
 from twofold.server.model import Action, Actor, Channel, StoredFile
 from twofold.server.proxy import config, metadata_cache
 from twofold.server.proxy.fetch import FileRequest, fetch_missing
 from twofold.server.proxy.target_environment import TargetEnvironment
-from twofold.server.registry import Registry
 from twofold.server.store import audit, channels, files
 from twofold.server.store.upstreams import Upstream
 

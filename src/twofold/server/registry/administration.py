@@ -6,8 +6,11 @@ right; `by` is the name that the audit log shows.
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -16,12 +19,14 @@ from twofold.errors import Refused
 from twofold.names import normalize_name
 from twofold.server.auth import permissions, tokens
 from twofold.server.auth.accounts import get_user
+from twofold.server.context import Registry
 from twofold.server.model import Action, Actor, Channel, StoredFile, Token, User
-from twofold.server.pages import prefix_pages, wheel_shards
+from twofold.server.pages import page_updates
 from twofold.server.pages.channel_page_options import parse_base_url
-from twofold.server.registry import Registry, lifecycle
+from twofold.server.registry import lifecycle
 from twofold.server.store import Connection, accounts, audit, channels, files
-from twofold.server.store.audit import AuditEntry
+from twofold.server.store.audit import AuditEntry as AuditEntry
+from twofold.server.store.audit import AuditQuery as AuditQuery
 
 #: Who acts when `twofold admin` is run on the store: may everything, is no user.
 OPERATOR = Actor(operator=True)
@@ -69,7 +74,7 @@ def set_role(registry: Registry, by: str, channel: str, grantee: User, role: Act
         found = get_channel(db, channel)
         accounts.set_role(db, found.id, grantee.id, role)
         if prefixes := channels.list_prefixes(db, found.id):
-            prefix_pages.rerender_prefixes(db, found.id, prefixes)
+            page_updates.rerender_prefixes(db, found.id, prefixes)
         _audit(registry, db, by, "role", channel, grantee.name, role=role)
 
 
@@ -82,7 +87,7 @@ def set_member(
         raise Refused("no-organisation", f"'{name}' is not an organisation", status=409)
     with registry.database.serialized_write() as db:
         accounts.set_member(db, organisation.id, grantee.id, role)
-        prefix_pages.rerender_for_user(db, organisation.id)
+        page_updates.rerender_for_user(db, organisation.id)
         _audit(registry, db, by, "member", "", f"{organisation.name}/{grantee.name}", role=role)
 
 
@@ -100,7 +105,7 @@ def reserve_prefix(
     with registry.database.serialized_write() as db:
         found = get_channel(db, channel)
         channels.set_prefix(db, found.id, key, owner.id if owner else None)
-        prefix_pages.rerender_prefixes(db, found.id, [key])
+        page_updates.rerender_prefixes(db, found.id, [key])
         _audit(registry, db, by, "prefix", channel, key, owner=owner.name if owner else None)
 
 
@@ -123,7 +128,7 @@ def set_rules(registry: Registry, by: str, channel: str, rules: Mapping[str, Any
         public = settings.pop("public", found.public)
         channels.update_channel(db, found.id, public=public, settings=settings)
         if "v3" in rules:
-            wheel_shards.rerender_wheel_shards(db, found.id, registry.clock())
+            page_updates.rerender_wheel_shards(db, found.id, registry.clock())
         for rule, value in rules.items():
             _audit(registry, db, by, "rule", channel, rule, value=value)
 
@@ -141,7 +146,7 @@ def disable_user(registry: Registry, by: str, user: User) -> None:
     """
     with registry.database.serialized_write() as db:
         accounts.disable_user(db, user.id, registry.clock())
-        prefix_pages.rerender_for_user(db, user.id)
+        page_updates.rerender_for_user(db, user.id)
         _audit(registry, db, by, "disable", "", user.name)
 
 
@@ -267,3 +272,29 @@ def _audit(
     **detail: Any,
 ) -> None:
     audit.add_entry(db, AuditEntry(registry.clock(), by, action, channel, subject, detail))
+
+
+#: What a spreadsheet takes for the beginning of a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def read_changes(registry: Registry, span: AuditQuery) -> list[AuditEntry]:
+    """Lines of the audit log, oldest first."""
+    with registry.database.read() as db:
+        return list(audit.list_entries(db, span))
+
+
+def as_csv(changes: Iterable[AuditEntry]) -> str:
+    """A table with a head. Text that a spreadsheet would run as a formula begins with `'`."""
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(["id", "at", "actor", "action", "channel", "subject", "detail"])
+    for change in changes:
+        detail = json.dumps(change.detail or {}, ensure_ascii=False)
+        told = change.actor, change.action, change.channel, change.subject, detail
+        table.writerow([change.id, change.at.isoformat(), *map(_cell, told)])
+    return out.getvalue()
+
+
+def _cell(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text

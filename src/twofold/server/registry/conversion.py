@@ -7,15 +7,27 @@ author whose own package says something else raises its build number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import logging
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import mkdtemp
 
 from twofold.artifact import Artifact, Kind
-from twofold.errors import TwofoldError
+from twofold.errors import Refused, TwofoldError
 from twofold.formats.conda_reader import parse_json, read_info
-from twofold.server.model import StoredFile
-from twofold.server.registry import Registry
+from twofold.formats.reader import read_artifact
+from twofold.names import normalize_name
+from twofold.server.admission.names import conda_name_conflict
+from twofold.server.admission.policy import check_quota
+from twofold.server.context import Registry, Transaction, require_channel
+from twofold.server.model import ANONYMOUS, Action, Actor, Channel, Project, StoredFile
+from twofold.server.pages.conda_records import make_record
+from twofold.server.registry.local_metadata import KnownNames, find_known_names, names_with_extras
+from twofold.server.store import channels, files, projects, upstreams
+from twofold.server.store.blob_refs import protect_blobs
+from twofold.server.store.files import NewFile
 
 #: The largest paths.json that is compared (bytes): some 100,000 files.
 _PATHS = {"info/index.json": 1 << 20, "info/paths.json": 32 << 20}
@@ -27,16 +39,6 @@ class ConversionResult:
 
     artifacts: tuple[Artifact, ...] = ()
     note: str | None = None
-
-
-@dataclass(frozen=True)
-class KnownNames:
-    """What is known of a wheel's dependencies: conda names, and METADATA (for their extras) by
-    normalised name and specifier.
-    """
-
-    names: Mapping[str, str]
-    metadata_of: Callable[[str, str], bytes | None]
 
 
 def convert_upload(artifact: Artifact, folder: Path, known: KnownNames) -> ConversionResult:
@@ -74,3 +76,165 @@ def _installed_content(path: Path) -> tuple[object, ...]:
         for entry in paths.get("paths", [])
     }
     return entries, sorted(index.get("depends", [])), index.get("noarch")
+
+
+log = logging.getLogger("twofold.server")
+
+#: The registry itself acts: whoever uploaded the wheel had the right to.
+_REGISTRY_ACTOR = Actor(operator=True)
+
+
+def convert_waiting(registry: Registry, channel: Channel, uploaded: StoredFile) -> None:
+    """Make the twins that waited for this wheel's project. The upload stands whatever happens."""
+    if uploaded.kind is not Kind.WHEEL:
+        return
+    try:
+        _convert_waiting_for(registry, channel, normalize_name(uploaded.name))
+    except (TwofoldError, OSError):
+        log.exception("twins that waited for %s were not made", uploaded.filename)
+
+
+def reconvert_all(registry: Registry, channel: str) -> tuple[list[StoredFile], dict[str, str]]:
+    """Try again for every wheel without a twin: those made, and wheel -> why there is none."""
+    with registry.database.read() as db:
+        found = require_channel(db, _REGISTRY_ACTOR, channel, Action.ADMIN)
+    made = _convert_waiting_for(registry, found, None)
+    with registry.database.read() as db:
+        left = [
+            files.find_file_by_id(db, one) for one in projects.list_unconverted_wheels(db, found.id)
+        ]
+    return made, {file.filename: file.remark or "" for file in left if file is not None}
+
+
+def _convert_waiting_for(
+    registry: Registry, channel: Channel, waited_for: str | None
+) -> list[StoredFile]:
+    """Of all wheels without a twin, or of those that ask for extras of a project."""
+    with registry.database.read() as db:
+        waiting = [
+            files.find_file_by_id(db, one)
+            for one, requirements in sorted(
+                projects.list_unconverted_wheels(db, channel.id).items()
+            )
+            if waited_for is None or waited_for in names_with_extras(requirements)
+        ]
+    made: list[StoredFile] = []
+    for wheel in waiting:
+        if wheel is not None:
+            made += _convert_stored(registry, channel, wheel)
+    return made
+
+
+def _convert_stored(registry: Registry, channel: Channel, wheel: StoredFile) -> list[StoredFile]:
+    registry.spool.mkdir(parents=True, exist_ok=True)
+    folder = Path(mkdtemp(prefix="twin-", dir=registry.spool))
+    try:
+        path = folder / wheel.filename
+        registry.blobs.fetch(wheel.sha256, path)
+        artifact = replace(read_artifact(path), subdir="")
+        known = find_known_names(registry, channel, artifact)
+        twin = convert_upload(artifact, folder / "twin", known)
+        for package in twin.artifacts:
+            registry.blobs.put(package.sha256, package.path)
+        return _record_later(registry, channel, wheel, twin)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _record_later(
+    registry: Registry, channel: Channel, wheel: StoredFile, conversion: ConversionResult
+) -> list[StoredFile]:
+    """Record the packages under the wheel's current labels; nothing when it was deleted."""
+    with registry.transaction(_REGISTRY_ACTOR, channel.name, Action.UPLOAD) as change:
+        now = files.find_file_by_id(change.db, wheel.id)
+        if (
+            now is None
+            or now.deleted_at is not None
+            or files.list_converted_packages(change.db, now.id)
+        ):
+            return []
+        project = channels.get_project(change.db, now.project_id)
+        conversion = _if_quota_allows(change, now, conversion)
+        conversion = _if_name_allowed(change, now, project, conversion)
+        protect_blobs(change.db, registry.blobs, conversion.artifacts, change.at)
+        if conversion.note != now.remark:
+            files.update_file(change.db, now.id, remark=conversion.note)
+        added = record_converted(change, now, project, conversion.artifacts)
+        if added:
+            change.rerender_conda(*added)
+            change.audit("twin", now.filename, packages=[file.basename for file in added])
+        return added
+
+
+def record_converted(
+    change: Transaction, wheel: StoredFile, project: Project, packages: Iterable[Artifact]
+) -> list[StoredFile]:
+    """Record the packages converted from a wheel, under its labels and yanked if it is.
+
+    A package that an author uploaded under the same name is kept instead.
+    """
+    added = []
+    for package in packages:
+        name = (package.subdir, package.filename)
+        if files.find_file(change.db, change.channel.id, *name) is not None:
+            continue
+        new = NewFile(
+            package,
+            change.channel.id,
+            project.id,
+            change.at,
+            wheel.uploader_id,
+            make_record(package, change.at),
+            made_from=wheel.id,
+        )
+        file = files.add_file(change.db, new, wheel.labels)
+        if wheel.yanked is not None:
+            files.update_file(change.db, file.id, yanked=wheel.yanked)
+            file = replace(file, yanked=wheel.yanked)
+        added.append(file)
+    if added and project.conda_name is None:
+        channels.update_project(change.db, project.id, conda_name=added[0].name)
+    return added
+
+
+def _if_quota_allows(
+    change: Transaction, wheel: StoredFile, conversion: ConversionResult
+) -> ConversionResult:
+    """Return the conversion if the quota allows it, else why there is none."""
+    try:
+        check_quota(change.db, change.channel, (package.size for package in conversion.artifacts))
+    except Refused as error:
+        reason = error.problems[0].message
+        return ConversionResult(note=f"no conda package was made of {wheel.filename}: {reason}")
+    return conversion
+
+
+def _if_name_allowed(
+    change: Transaction, wheel: StoredFile, project: Project, conversion: ConversionResult
+) -> ConversionResult:
+    """Check as at upload, but anonymously: the uploader's token is not stored."""
+    pin = upstreams.find_pin(change.db, change.channel.id, "", wheel.filename)
+    is_fetched = pin is not None and pin.wanted and pin.sha256 == wheel.sha256
+    return check_conda_name(change, ANONYMOUS, project, conversion, is_fetched)
+
+
+def check_conda_name(
+    change: Transaction,
+    actor: Actor,
+    project: Project,
+    conversion: ConversionResult,
+    is_fetched: bool,
+) -> ConversionResult:
+    """The twin of a wheel of this project, or why there is none: its name is somebody else's.
+
+    `is_fetched`: the wheel came from the channel's upstream.
+    """
+    names = sorted({package.name for package in conversion.artifacts})
+    for name in names:
+        reason = conda_name_conflict(change, actor, project, name, is_fetched)
+        if reason is not None:
+            remark = (
+                f"no conda package was made: conda knows '{project.name}' as '{name}', {reason}"
+            )
+            return ConversionResult(note=remark)
+    return conversion

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 
 from twofold.errors import Refused
 from twofold.names import normalize_name
-from twofold.server.admission.conda_names import conda_name_conflict
-from twofold.server.admission.policy import check_new_project_name, check_project_open, check_quota
+from twofold.server.admission.names import conda_name_conflict
+from twofold.server.admission.policy import check_new_file, check_quota
+from twofold.server.context import Registry, Transaction, not_found, require_channel
 from twofold.server.model import Action, Actor, Project, StoredFile
-from twofold.server.registry import Registry, Transaction, require_channel
-from twofold.server.registry.queries import check_not_quarantined, not_found
+from twofold.server.registry.queries import check_not_quarantined
 from twofold.server.store import channels, files
 from twofold.server.store.blob_refs import protect_blobs
 
@@ -166,8 +166,8 @@ def _copy_files(
     sources = _without_foreign_names(change, project, sources)
     taken_names = {(one.subdir, one.filename) for one in files.list_project_files(db, project.id)}
     coming = [file for file in sources if (file.subdir, file.filename) not in taken_names]
-    check_quota(change, (file.size for file in coming))
-    protect_blobs(change, coming)
+    check_quota(db, change.channel, (file.size for file in coming))
+    protect_blobs(db, change.registry.blobs, coming, change.at)
     carried: list[StoredFile] = []
     new_ids: dict[int, int] = {}
     for file in sorted(sources, key=lambda file: file.id):
@@ -201,12 +201,10 @@ def _without_foreign_names(
 
 
 def _target_project(change: Transaction, known: Project) -> Project:
-    """The target's project of that name, begun by the same gates as an upload's."""
-    found = channels.find_project(change.db, change.channel.id, known.key)
+    """Return the target's project of that name; create it with the checks of an upload."""
+    found = check_new_file(change.db, change.channel, change.actor, known.key)
     if found is not None:
-        check_project_open(found)
         return found
-    check_new_project_name(change, known.key)
     names = known.key, known.name, change.at
     return channels.add_project(change.db, change.channel.id, *names, conda_name=known.conda_name)
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from twofold.errors import Refused
 from twofold.names import normalize_name
 from twofold.server.admission import checks
-from twofold.server.admission.policy import check_new_project_name
+from twofold.server.admission.policy import check_new_project_name, check_project_open, check_quota
 from twofold.server.auth import permissions
+from twofold.server.context import Registry, Transaction, not_found
 from twofold.server.model import Action, Actor, Project, StoredFile
 from twofold.server.pages.project_json import sort_newest_first
-from twofold.server.registry import Registry, Transaction
 from twofold.server.registry.labels import check_unlocked
-from twofold.server.registry.queries import not_found
 from twofold.server.store import channels, files
+from twofold.server.store.blob_refs import exists, protect_blobs
 
 #: Where, among what is told of a release, that stands which is told of its files.
 FILES = "twofold:files"
@@ -194,7 +195,7 @@ def describe_project(
         known = channels.find_project(change.db, change.channel.id, key)
         if known is None:
             checks.check_project_name(name)
-            check_new_project_name(change, key)
+            check_new_project_name(change.db, change.channel, actor, key)
             known = channels.add_project(change.db, change.channel.id, key, name, change.at)
         merged = {**known.attributes, **attributes}
         channels.update_project(change.db, known.id, summary=summary, attributes=merged)
@@ -251,3 +252,45 @@ def _require_project(change: Transaction, key: str) -> Project:
     if known is None:
         raise not_found(f"project '{key[:100]}' in channel '{change.channel.name}'")
     return known
+
+
+def restore_deleted(
+    registry: Registry, actor: Actor, channel: str, deleted: StoredFile, path: Path
+) -> tuple[StoredFile, list[StoredFile]]:
+    """The file and its twins, there again. `path` holds the bytes of `wanted`, a deleted file.
+
+    It passes the gates of an upload that need no look into the file: status, labels, quota.
+    A twin whose blob has been swept since stays away.
+    """
+    registry.blobs.put(deleted.sha256, path)
+    with registry.transaction(actor, channel, Action.READ) as change:
+        project = channels.get_project(change.db, deleted.project_id)
+        permissions.require(change.db, actor, Action.UPLOAD, change.channel, project.key)
+        now = files.find_file_by_id(change.db, deleted.id)
+        if now is None or now.deleted_at is None:  # another one was faster
+            return now or deleted, files.list_converted_packages(change.db, deleted.id)
+        deleted = now
+        check_project_open(project)
+        check_unlocked(change, deleted.labels)
+        gone = [deleted, *_restorable_packages(change, deleted)]
+        check_quota(change.db, change.channel, (file.size for file in gone))
+        protect_blobs(change.db, registry.blobs, gone, change.at)
+        for file in gone:
+            files.update_file(change.db, file.id, deleted_at=None)
+            change.audit("revive", file.basename, sha256=file.sha256)
+        back = [files.find_file_by_id(change.db, file.id) for file in gone]
+        shown = [file for file in back if file is not None]
+        change.rerender(project, *shown)
+        return shown[0], shown[1:]
+
+
+def _restorable_packages(change: Transaction, deleted: StoredFile) -> list[StoredFile]:
+    every = files.list_project_files(change.db, deleted.project_id, deleted=True)
+    return [
+        file
+        for file in every
+        if file.made_from == deleted.id
+        and "~" not in file.filename  # it gave way to a package of its author's
+        and file.deleted_at == deleted.deleted_at
+        and exists(change.registry.blobs, file)
+    ]

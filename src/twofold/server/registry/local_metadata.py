@@ -8,6 +8,8 @@ index (PEP 658); never from outside for a private name.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 
 from packaging.specifiers import SpecifierSet
@@ -17,12 +19,11 @@ from twofold.artifact import Artifact, Kind
 from twofold.errors import BadFile, Refused, Unreachable
 from twofold.formats.core_metadata import parse_metadata
 from twofold.names import normalize_name
-from twofold.server.admission.private_names import is_private
+from twofold.server.admission.names import is_private
+from twofold.server.context import Registry
 from twofold.server.model import Channel
 from twofold.server.proxy import metadata_cache
 from twofold.server.proxy.upstream_simple import find_metadata_hash
-from twofold.server.registry import Registry
-from twofold.server.registry.conversion import KnownNames
 from twofold.server.store import channels, files, projects, upstreams
 from twofold.server.store.upstreams import Upstream
 
@@ -34,6 +35,16 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 #: The most projects whose metadata are looked up for one wheel.
 MAX_PROJECTS = 100
+
+
+@dataclass(frozen=True)
+class KnownNames:
+    """What is known of a wheel's dependencies: conda names, and METADATA (for their extras) by
+    normalised name and specifier.
+    """
+
+    names: Mapping[str, str]
+    metadata_of: Callable[[str, str], bytes | None]
 
 
 def names_with_extras(requirements: tuple[str, ...]) -> set[str]:

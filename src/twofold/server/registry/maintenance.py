@@ -12,11 +12,11 @@ from tempfile import mkdtemp
 from typing import Any
 
 from twofold.errors import TwofoldError
+from twofold.server.context import Registry
 from twofold.server.model import Channel
 from twofold.server.pages import v3_records
 from twofold.server.pages.channel_page_options import from_settings
 from twofold.server.pages.page_updates import HTML, JSON, build_project_pages, simple_page_key
-from twofold.server.registry import Registry
 from twofold.server.store import Blobs, Connection, Database, channels, copy_database, files, pages
 from twofold.server.store.blob_refs import delete_unreferenced
 
@@ -141,8 +141,11 @@ def collect_garbage(registry: Registry, dry_run: bool = False) -> list[str]:
     if dry_run:
         return list(unused)
     _delete_leftovers(registry, limit)
+    at = registry.clock()
     return [
-        sha256 for sha256, size in unused.items() if delete_unreferenced(registry, sha256, size)
+        sha256
+        for sha256, size in unused.items()
+        if delete_unreferenced(registry.database, registry.blobs, sha256, size, at)
     ]
 
 

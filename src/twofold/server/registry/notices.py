@@ -9,9 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from twofold.errors import Refused
-from twofold.server.clock import from_text, to_text
-from twofold.server.model import Action, Actor, Channel, View
-from twofold.server.registry import Registry, require_channel
+from twofold.server.context import Registry, require_channel
+from twofold.server.model import Action, Actor, Channel, View, from_text, to_text
 from twofold.server.store import Connection, channels
 
 #: What clients know; they show a critical one every time.

@@ -21,16 +21,21 @@ from twofold.formats.conda_reader import parse_json, read_info
 from twofold.formats.reader import read_artifact
 from twofold.names import normalize_name
 from twofold.server.admission import checks
-from twofold.server.admission.conda_names import check_conda_name
-from twofold.server.admission.policy import check_new_project_name, check_project_open, check_quota
-from twofold.server.admission.private_names import is_private
+from twofold.server.admission.names import is_private
+from twofold.server.admission.policy import check_new_file, check_quota
+from twofold.server.context import Registry, Transaction, require_channel
 from twofold.server.model import Action, Actor, Project, StoredFile
 from twofold.server.pages.conda_records import make_record
 from twofold.server.pages.page_updates import MAIN, PRE
-from twofold.server.registry import Registry, Transaction, require_channel
-from twofold.server.registry.conversion import ConversionResult, convert_upload, is_same_package
+from twofold.server.registry.conversion import (
+    ConversionResult,
+    check_conda_name,
+    convert_upload,
+    convert_waiting,
+    is_same_package,
+    record_converted,
+)
 from twofold.server.registry.labels import check_label, check_unlocked
-from twofold.server.registry.later_conversion import convert_waiting
 from twofold.server.registry.local_metadata import find_known_names
 from twofold.server.store import Connection, channels, files, upstreams
 from twofold.server.store.blob_refs import protect_blobs
@@ -177,23 +182,21 @@ def _record_upload(
             return _existing_result(change.db, taken)
         if upload.is_fetched:
             _check_not_private(change, artifact)
-        project = get_or_create_project(change, key, artifact)
+        project = _get_or_create_project(change, key, artifact)
         twin = check_conda_name(change, actor, project, twin, upload.is_fetched)
-        project = set_conda_name(change, project, artifact, twin)
-        check_quota(change, (coming.size for coming in (artifact, *twin.artifacts)))
+        project = _set_conda_name(change, project, artifact, twin)
+        check_quota(
+            change.db, change.channel, (coming.size for coming in (artifact, *twin.artifacts))
+        )
         labels = upload.labels or choose_default_labels(artifact)
         check_unlocked(change, labels)
         new = _make_new_file(change, project, artifact)
         new = replace(
             new, remark=twin.note, provenance=ready.provenance, run_exports=ready.run_exports
         )
-        protect_blobs(change, [artifact, *twin.artifacts])
+        protect_blobs(change.db, registry.blobs, [artifact, *twin.artifacts], change.at)
         file = files.add_file(change.db, new, labels)
-        made = []
-        for package in twin.artifacts:
-            if _is_package_name_free(change, package):
-                new = replace(_make_new_file(change, project, package), made_from=file.id)
-                made.append(files.add_file(change.db, new, labels))
+        made = record_converted(change, file, project, twin.artifacts)
         change.rerender(project, file, *made)
         change.audit("publish", file.basename, sha256=file.sha256)
         return UploadResult(file, True, tuple(made), twin.note)
@@ -233,23 +236,15 @@ def _make_new_file(change: Transaction, project: Project, artifact: Artifact) ->
     return NewFile(artifact, change.channel.id, project.id, change.at, uploader, record)
 
 
-def _is_package_name_free(change: Transaction, artifact: Artifact) -> bool:
-    """A package that somebody uploaded under the twin's name is not replaced."""
-    name = (artifact.subdir, artifact.filename)
-    return files.find_file(change.db, change.channel.id, *name) is None
+def _get_or_create_project(change: Transaction, key: str, artifact: Artifact) -> Project:
+    """Return the project of a file; create it with its first file."""
+    found = check_new_file(change.db, change.channel, change.actor, key)
+    if found is not None:
+        return found
+    return channels.add_project(change.db, change.channel.id, key, artifact.name, change.at)
 
 
-def get_or_create_project(change: Transaction, key: str, artifact: Artifact) -> Project:
-    """The project of a file, made when it is the first."""
-    found = channels.find_project(change.db, change.channel.id, key)
-    if found is None:
-        check_new_project_name(change, key)
-        return channels.add_project(change.db, change.channel.id, key, artifact.name, change.at)
-    check_project_open(found)
-    return found
-
-
-def set_conda_name(
+def _set_conda_name(
     change: Transaction, project: Project, artifact: Artifact, conversion: ConversionResult
 ) -> Project:
     """The project, with the name that its first package has."""

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from packaging.version import InvalidVersion, Version
+
 from twofold.artifact import Kind
-from twofold.errors import Refused, Unreachable
+from twofold.errors import Refused
 from twofold.names import normalize_name
+from twofold.server.auth import permissions
+from twofold.server.context import Registry, not_found, require_channel
 from twofold.server.model import Action, Actor, Channel, Page, Project, StoredFile, View
 from twofold.server.pages import page_updates, simple_pages
-from twofold.server.registry import Registry, require_channel
-from twofold.server.store import Database, channels, files
+from twofold.server.store import channels, files
 from twofold.server.store import pages as stored_pages
-
-log = logging.getLogger("twofold.server")
+from twofold.server.store.fast_reads import CachedFile, FastReader
+from twofold.server.store.project_search import ProjectSummary, search_projects
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,6 @@ class ReadableFile:
 
     file: StoredFile
     public: bool
-
-
-def not_found(what: str) -> Refused:
-    return Refused("not-found", f"There is no {what}", status=404)
 
 
 def get_channel(
@@ -70,17 +68,8 @@ def get_simple_index(registry: Registry, view: View, form: str) -> tuple[Page, b
         else simple_pages.render_index_html(every)
     )
     page = Page(body, page_updates.make_etag(body), found.names_serial)
-    save_page(registry.database, found.id, key, page)
+    page_updates.save_page(registry.database, found.id, key, page)
     return page, found.public
-
-
-def save_page(database: Database, channel_id: int, key: str, page: Page) -> None:
-    """Keep a page made for a reader, who gets it also where nothing can be written just now."""
-    try:
-        with database.write() as db:
-            stored_pages.save_page(db, channel_id, key, page)
-    except (OSError, Unreachable) as error:
-        log.error(json.dumps({"failed": "keeping", "page": key, "reason": str(error)}))
 
 
 def get_file(
@@ -150,3 +139,61 @@ def read_metadata(found: ReadableFile) -> bytes:
     if found.file.kind is not Kind.WHEEL:
         raise not_found(f"metadata of '{found.file.filename}'")
     return found.file.metadata
+
+
+__all__ = ["CachedFile", "FastReader", "open_fast_reader"]
+
+
+def open_fast_reader(registry: Registry) -> FastReader | None:
+    """For the thread that calls; None unless records are in SQLite and blobs in local files."""
+    if registry.database.is_sqlite and registry.blobs.folder is not None:
+        return FastReader(registry.database)
+    return None
+
+
+#: The most projects a search answers with.
+MAX_HITS = 1000
+
+
+@dataclass(frozen=True)
+class SearchHit:
+    """A project of a channel."""
+
+    channel: Channel
+    project: ProjectSummary
+
+
+def list_channel_projects(
+    registry: Registry, actor: Actor, channel: str, part: str = "", most: int = 10_000
+) -> list[SearchHit]:
+    """The projects of a channel that hold `part` in their name, at most `most`, by name."""
+    key = normalize_name(part) if part.strip("-_.") else ""
+    with registry.database.read() as db:
+        found = require_channel(db, actor, channel, Action.READ)
+        return [SearchHit(found, project) for project in search_projects(db, found.id, key, most)]
+
+
+def search(registry: Registry, actor: Actor, part: str) -> list[SearchHit]:
+    """The projects with this part in their name, in every channel the actor may read."""
+    hits: list[SearchHit] = []
+    key = normalize_name(part) if part.strip("-_.") else ""
+    with registry.database.read() as db:
+        for channel in channels.list_channels(db):
+            if permissions.is_allowed(db, actor, Action.READ, channel):
+                found = search_projects(db, channel.id, key, MAX_HITS - len(hits))
+                hits += [SearchHit(channel, project) for project in found]
+            if len(hits) >= MAX_HITS:
+                break
+    return hits
+
+
+def sort_versions(versions: Iterable[str]) -> list[str]:
+    """Oldest first by PEP 440; versions of the conda side that it cannot read come first."""
+    return sorted(versions, key=_version_key)
+
+
+def _version_key(version: str) -> tuple[int, Version, str]:
+    try:
+        return 1, Version(version), version
+    except InvalidVersion:
+        return 0, Version("0"), version

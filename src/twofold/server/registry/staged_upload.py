@@ -19,11 +19,12 @@ from typing import Any
 from twofold.errors import Refused
 from twofold.server.admission import checks
 from twofold.server.admission.checks import FormClaims
+from twofold.server.context import Registry, require_channel
 from twofold.server.model import Action, Actor, StoredFile
-from twofold.server.registry import Registry, lifecycle, require_channel
+from twofold.server.registry import lifecycle
 from twofold.server.registry.labels import check_label
+from twofold.server.registry.lifecycle import restore_deleted
 from twofold.server.registry.publish import Upload, UploadResult, publish
-from twofold.server.registry.restore import restore_deleted
 from twofold.server.store import files, stages
 
 #: How long an announced upload may take.

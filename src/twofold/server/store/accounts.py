@@ -9,8 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from twofold.server.clock import from_text, to_text
-from twofold.server.model import Action, Token, User
+from twofold.server.model import Action, Token, User, from_text, to_text
 from twofold.server.store.database import inserted_id
 from twofold.server.store.schema import members, roles, tokens, users
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from twofold.server.clock import from_text, to_text
+from twofold.server.model import from_text, to_text
 from twofold.server.store.database import AdvisoryLock, acquire_lock
 from twofold.server.store.schema import audit
 

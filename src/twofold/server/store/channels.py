@@ -9,9 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, false, insert, or_, select, update
 
-from twofold.server.clock import from_text, to_text
-from twofold.server.confusable_names import skeleton
-from twofold.server.model import Channel, Project
+from twofold.server.model import Channel, Project, from_text, to_text
 from twofold.server.store.database import inserted_id
 from twofold.server.store.schema import channels, prefixes, projects, releases, roles
 
@@ -211,3 +209,11 @@ def _project(row: Row[Any]) -> Project:
         created_at=from_text(row.created_at),
         serial=row.serial,
     )
+
+
+_ALIKE = str.maketrans({"i": "1", "l": "1", "o": "0", "-": None, "_": None, ".": None})
+
+
+def skeleton(name: str) -> str:
+    """What the eye makes of a name: no separators, no case, i and l as 1, o as 0."""
+    return name.lower().translate(_ALIKE)

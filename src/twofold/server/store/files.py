@@ -12,8 +12,7 @@ from sqlalchemy import Connection, Row, Select, Table, delete, func, insert, sel
 from sqlalchemy.dialects import postgresql, sqlite
 
 from twofold.artifact import Artifact, Kind
-from twofold.server.clock import from_text, to_text
-from twofold.server.model import StoredFile
+from twofold.server.model import StoredFile, from_text, to_text
 from twofold.server.store.database import inserted_id
 from twofold.server.store.schema import blobs, channel_labels, files, labels
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from twofold.server.clock import to_text
+from twofold.server.model import to_text
 from twofold.server.store.database import inserted_id
 from twofold.server.store.schema import guesses
 

@@ -9,8 +9,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Select, Table, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from twofold.server.clock import from_text, to_text
-from twofold.server.model import Page
+from twofold.server.model import Page, from_text, to_text
 from twofold.server.store.schema import (
     files,
     labels,

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from twofold.server.clock import to_text
+from twofold.server.model import to_text
 from twofold.server.store.schema import stages
 
 

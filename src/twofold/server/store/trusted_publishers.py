@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from twofold.server.clock import to_text
+from twofold.server.model import to_text
 from twofold.server.store.database import inserted_id
 from twofold.server.store.schema import publishers, used_assertions
 

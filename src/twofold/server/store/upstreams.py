@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from twofold.server.clock import from_text, to_text
+from twofold.server.model import from_text, to_text
 from twofold.server.store.schema import (
     channels,
     files,

@@ -19,8 +19,8 @@ from twofold.errors import Refused
 from twofold.server.auth import accounts
 from twofold.server.auth.login_throttle import LoginThrottle
 from twofold.server.auth.tokens import PREFIX
+from twofold.server.context import Registry
 from twofold.server.model import Actor, View
-from twofold.server.registry import Registry
 from twofold.server.web.error_responses import problem_response
 
 _IN_PATH = re.compile(r"/t/([a-zA-Z0-9-]+)(/.*)")

@@ -14,13 +14,27 @@ from starlette.responses import Response
 
 from twofold.errors import Refused, TwofoldError
 from twofold.server.auth.login_throttle import WINDOW
-from twofold.server.http_protocol import HEADER, make_reason_phrase
+
+#: The header that carries the reason phrase to `server.run`, which removes it.
+HEADER = b"x-reason"
+
+#: twine and pip print one line; proxies cut status lines at 4 or 8 kB.
+MAX_LENGTH = 400
 
 #: What a disk says that takes no more: full, over quota, a file grown too large.
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 #: Status -> when to try again (seconds): a store that is away comes back sooner than space.
 _LATER = {503: "5", 507: "60"}
+
+
+def make_reason_phrase(message: str) -> bytes:
+    """A message as a reason phrase (RFC 9112: printable characters, spaces and tabs)."""
+    line = " ".join(message.split())
+    plain = "".join(c if 32 <= ord(c) < 127 or 160 <= ord(c) < 256 else "?" for c in line)
+    return (plain if len(plain) <= MAX_LENGTH else plain[: MAX_LENGTH - 3] + "...").encode(
+        "latin-1"
+    )
 
 
 def problem_response(code: str, message: str, hint: str = "", status: int = 400) -> Response:

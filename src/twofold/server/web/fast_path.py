@@ -16,10 +16,10 @@ from functools import lru_cache
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twofold.errors import TwofoldError
+from twofold.server.context import Registry
 from twofold.server.metrics import Metrics
 from twofold.server.pages.page_updates import MAIN, simple_page_key
-from twofold.server.registry import Registry
-from twofold.server.registry.fast_reads import CachedFile, FastReader, open_fast_reader
+from twofold.server.registry.queries import CachedFile, FastReader, open_fast_reader
 from twofold.server.web.file_responses import IMMUTABLE, MAX_BUFFERED
 from twofold.server.web.pypi import negotiate
 

@@ -9,8 +9,8 @@ from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from twofold.server.context import Registry
 from twofold.server.model import Page
-from twofold.server.registry import Registry
 from twofold.server.registry.queries import ReadableFile
 from twofold.server.web.error_responses import problem_response
 

@@ -22,7 +22,7 @@ from twofold.server.model import ANONYMOUS, Channel, StoredFile
 from twofold.server.pages.description import describe_release
 from twofold.server.pages.project_json import sort_newest_first
 from twofold.server.pages.simple_pages import make_file_path
-from twofold.server.registry import administration, labels, project_search, queries
+from twofold.server.registry import administration, labels, queries
 from twofold.server.web.credentials import authenticate, get_registry
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def show_channel(request: Request) -> Response:
     registry, actor = get_registry(request), authenticate(request)
     found = queries.get_channel(registry, actor, request.path_params["channel"])
     q = request.query_params.get("q", "")[:100]
-    hits = project_search.list_channel_projects(registry, actor, found.name, q, MAX_PROJECTS + 1)
+    hits = queries.list_channel_projects(registry, actor, found.name, q, MAX_PROJECTS + 1)
     shown = [
         {
             "name": hit.project.name,
@@ -106,7 +106,7 @@ def show_channel(request: Request) -> Response:
     )
 
 
-def _worlds(hit: project_search.SearchHit) -> str:
+def _worlds(hit: queries.SearchHit) -> str:
     kinds = hit.project.kinds
     told = ["pip"] if any(not kind.is_conda for kind in kinds) else []
     return ", ".join([*told, *(["conda"] if any(kind.is_conda for kind in kinds) else [])])

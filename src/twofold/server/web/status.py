@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from twofold.names import normalize_name
-from twofold.server.admission.preflight import PlannedUpload, preflight
+from twofold.server.admission.policy import PlannedUpload, preflight
 from twofold.server.metrics import Metrics
 from twofold.server.model import Action
 from twofold.server.registry import queries

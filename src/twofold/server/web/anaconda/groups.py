@@ -13,8 +13,9 @@ from starlette.routing import Route
 
 from twofold.errors import Refused
 from twofold.server.auth import accounts
+from twofold.server.context import not_found
 from twofold.server.model import Action, Channel
-from twofold.server.registry import administration, project_search, queries
+from twofold.server.registry import administration, queries
 from twofold.server.web.anaconda import serializers
 from twofold.server.web.anaconda.owners import get_channel_name, require_login
 from twofold.server.web.credentials import authenticate, get_registry
@@ -73,7 +74,7 @@ def members(request: Request) -> Response:
 def is_member(request: Request) -> Response:
     channel, role = _channel(request, Action.ADMIN), _role(request)
     if _members(request, channel).get(request.path_params["member"]) is not role:
-        raise queries.not_found("such member")
+        raise not_found("such member")
     return Response(None, 204)
 
 
@@ -108,9 +109,7 @@ def no_new_groups(request: Request) -> Response:
 def packages(request: Request) -> Response:
     """A role is good for every package."""
     channel, _ = _channel(request, Action.ADMIN), _role(request)
-    hits = project_search.list_channel_projects(
-        get_registry(request), authenticate(request), channel.name
-    )
+    hits = queries.list_channel_projects(get_registry(request), authenticate(request), channel.name)
     return JSONResponse([serializers.serialize_hit(hit) for hit in hits])
 
 

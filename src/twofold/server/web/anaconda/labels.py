@@ -7,8 +7,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from twofold.errors import Refused
+from twofold.server.context import Registry, not_found
 from twofold.server.model import Actor
-from twofold.server.registry import Registry, labels, queries
+from twofold.server.registry import labels, queries
 from twofold.server.registry.labels import Selection
 from twofold.server.web.anaconda.owners import get_channel_name
 from twofold.server.web.credentials import authenticate, get_registry
@@ -86,7 +87,7 @@ def _place(request: Request) -> tuple[Registry, Actor, str, str]:
 def _demand_label(request: Request) -> None:
     registry, actor, channel, label = _place(request)
     if label not in labels.list_labels(registry, actor, channel):
-        raise queries.not_found(f"label '{label[:100]}'")
+        raise not_found(f"label '{label[:100]}'")
 
 
 def _selection(told: JsonObject) -> Selection | None:

@@ -9,8 +9,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from twofold.errors import Refused
-from twofold.server.registry import project_search
-from twofold.server.registry.project_search import SearchHit
+from twofold.server.registry import queries
+from twofold.server.registry.queries import SearchHit
 from twofold.server.web.anaconda import serializers
 from twofold.server.web.anaconda.owners import get_channel_name, get_own_channel_name
 from twofold.server.web.credentials import authenticate, get_registry
@@ -20,7 +20,7 @@ def packages(request: Request) -> Response:
     registry, actor = get_registry(request), authenticate(request)
     named = "owner" in request.path_params
     channel = get_channel_name(request) if named else get_own_channel_name(request, actor)
-    return _answer(request, project_search.list_channel_projects(registry, actor, channel))
+    return _answer(request, queries.list_channel_projects(registry, actor, channel))
 
 
 def search(request: Request) -> Response:
@@ -28,9 +28,7 @@ def search(request: Request) -> Response:
     word = request.query_params.get("name", "")
     if not word.isprintable():
         raise Refused("malformed-query", "The word to search for cannot be read")
-    return _answer(
-        request, project_search.search(get_registry(request), authenticate(request), word)
-    )
+    return _answer(request, queries.search(get_registry(request), authenticate(request), word))
 
 
 def _answer(request: Request, hits: Iterable[SearchHit]) -> Response:

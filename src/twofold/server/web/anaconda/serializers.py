@@ -10,7 +10,7 @@ from typing import Any
 from twofold.artifact import Kind
 from twofold.server.model import Project, StoredFile
 from twofold.server.registry.lifecycle import FILES
-from twofold.server.registry.project_search import SearchHit, sort_versions
+from twofold.server.registry.queries import SearchHit, sort_versions
 
 #: How this API calls the kinds of file.
 PACKAGE_TYPES = {Kind.WHEEL: "pypi", Kind.SDIST: "pypi", Kind.CONDA: "conda", Kind.TAR_BZ2: "conda"}

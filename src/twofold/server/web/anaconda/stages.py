@@ -17,10 +17,10 @@ from starlette.routing import Route
 
 from twofold.errors import Refused, TwofoldError
 from twofold.server.admission.checks import FormClaims
-from twofold.server.http_protocol import HEADER, make_reason_phrase
 from twofold.server.registry import staged_upload
 from twofold.server.web.anaconda.owners import get_channel_name
 from twofold.server.web.credentials import authenticate, get_registry
+from twofold.server.web.error_responses import HEADER, make_reason_phrase
 from twofold.server.web.json_body import JsonObject, with_json_body
 from twofold.server.web.request_body import receive_form
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from twofold.server.auth.required_roles import RequiredRole
+from twofold.server.context import Registry
 from twofold.server.model import Actor
-from twofold.server.registry import Registry
 from twofold.server.web.management import words
 from twofold.server.web.management.parameters import Schema
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from twofold.server.auth.required_roles import RequiredRole
-from twofold.server.registry import audit_log, labels, lifecycle, queries
-from twofold.server.registry.audit_log import AuditEntry, AuditQuery
+from twofold.server.registry import administration, labels, lifecycle, queries
+from twofold.server.registry.administration import AuditEntry, AuditQuery
 from twofold.server.registry.labels import Promotion, Selection
 from twofold.server.web.management import response_schemas, words
 from twofold.server.web.management.endpoints import (
@@ -118,7 +118,7 @@ def _changes(asked: RequestContext) -> list[AuditEntry]:
         asked.get("after", 0),
         asked.get("limit", 1000),
     )
-    return audit_log.read_changes(asked.registry, span)
+    return administration.read_changes(asked.registry, span)
 
 
 def _log(asked: RequestContext) -> Any:
@@ -126,7 +126,7 @@ def _log(asked: RequestContext) -> Any:
 
 
 def _log_as_csv(asked: RequestContext) -> str:
-    return audit_log.as_csv(_changes(asked))
+    return administration.as_csv(_changes(asked))
 
 
 _HERE = "/channels/{channel}"

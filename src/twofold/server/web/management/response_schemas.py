@@ -7,7 +7,7 @@ from typing import Any
 
 from twofold.server.auth.trusted_publishers import TrustedPublisher
 from twofold.server.model import Actor, Channel, Project, StoredFile, Token, User
-from twofold.server.registry.audit_log import AuditEntry
+from twofold.server.registry.administration import AuditEntry
 
 _TEXT = {"type": "string"}
 _TEXT_OR_NULL = {"type": ["string", "null"]}

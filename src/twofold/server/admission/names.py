@@ -1,43 +1,52 @@
-"""Whose a twin's name is: conda may know a project by another name than PyPI does.
+"""Which names are private: an upstream never answers for them, whatever state it is in.
 
-`tables` is `pytables` there. The right to upload one project is no right to publish packages under
-another one's name, and what an upstream has never appears under a private name.
+A name is private when the channel holds a file of it that did not come from the upstream, or when
+it fits a private prefix. That is decided from our own records, before anything is fetched.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from twofold.errors import Refused
 from twofold.names import normalize_name
 from twofold.server.admission import checks
-from twofold.server.admission.private_names import is_private
+from twofold.server.admission.checks import find_prefix
 from twofold.server.auth import permissions
-from twofold.server.model import Action, Actor, Project
-from twofold.server.registry import Transaction
-from twofold.server.registry.conversion import ConversionResult
-from twofold.server.store import channels, projects, upstreams
-from twofold.server.store.upstreams import PYPI
+from twofold.server.context import Transaction
+from twofold.server.model import Action, Actor, Channel, Project
+from twofold.server.store import Connection, channels, projects, upstreams
+from twofold.server.store.upstreams import PYPI, Upstream
 
 
-def check_conda_name(
-    change: Transaction,
-    actor: Actor,
-    project: Project,
-    conversion: ConversionResult,
-    is_fetched: bool,
-) -> ConversionResult:
-    """The twin of a wheel of this project, or why there is none: its name is somebody else's.
+def is_private(db: Connection, channel: Channel, upstream: Upstream, name: str) -> bool:
+    """Whether the upstream may never answer for a name. Asks our own records only."""
+    key = normalize_name(name)
+    if find_prefix(key, private_prefixes(db, channel, upstream)) is not None:
+        return True
+    return upstreams.is_local_name(db, channel.id, key, name)
 
-    `is_fetched`: the wheel came from the channel's upstream.
-    """
-    names = sorted({package.name for package in conversion.artifacts})
-    for name in names:
-        reason = conda_name_conflict(change, actor, project, name, is_fetched)
-        if reason is not None:
-            remark = (
-                f"no conda package was made: conda knows '{project.name}' as '{name}', {reason}"
-            )
-            return ConversionResult(note=remark)
-    return conversion
+
+def filter_private(
+    db: Connection, channel: Channel, upstream: Upstream, names: Iterable[str]
+) -> set[str]:
+    """The private ones of many names; most are not known here, which costs no query each."""
+    here = channels.list_names(db, channel.id)
+    private = private_prefixes(db, channel, upstream)
+    return {
+        name
+        for name in names
+        if (private and find_prefix(normalize_name(name), private) is not None)
+        or (
+            (name in here or normalize_name(name) in here)
+            and is_private(db, channel, upstream, name)
+        )
+    }
+
+
+def private_prefixes(db: Connection, channel: Channel, upstream: Upstream) -> list[str]:
+    """The channel's reserved prefixes (PEP 752) and those told with the upstream."""
+    return [*channels.list_prefixes(db, channel.id), *upstream.prefixes]
 
 
 def conda_name_conflict(

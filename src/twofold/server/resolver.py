@@ -25,9 +25,10 @@ from twofold.names import normalize_name
 from twofold.server import run
 from twofold.server.app import create_app
 from twofold.server.auth import accounts
+from twofold.server.context import Registry
 from twofold.server.model import Action
 from twofold.server.proxy.target_environment import TargetEnvironment
-from twofold.server.registry import Registry, queries
+from twofold.server.registry import queries
 from twofold.server.registry.administration import OPERATOR
 from twofold.server.settings import Settings
 from twofold.server.store import accounts as stored_people

@@ -1,1 +1,0 @@
-"""From stored files to the bytes of pages: pure functions."""
