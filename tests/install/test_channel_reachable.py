@@ -8,7 +8,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from twofold.install.reach import is_channel_reachable
+from twofold.install.conda import is_channel_reachable
 
 
 def test_a_server_that_answers_counts_even_without_the_file(tmp_path: Path) -> None:

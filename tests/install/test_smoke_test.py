@@ -13,7 +13,7 @@ import pytest
 from tests.install.conftest import make_wheel
 from twofold.conda_metadata import CondaPackage
 from twofold.formats.conda_writer import CondaWriter
-from twofold.install.carried import extract_tests
+from twofold.install.test_runner import extract_tests
 from twofold_build.archive import Content, Entry
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="repacking is for Linux")

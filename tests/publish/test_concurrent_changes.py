@@ -10,8 +10,8 @@ import pytest
 from tests.publish.conftest import hash_file, make_conda
 from tests.publish.test_faults import WIRES
 from tests.servers.package_servers import TOKEN, run_server
-from twofold.publish.failures import RetryPolicy
 from twofold.publish.order import Order, prepare
+from twofold.publish.responses import RetryPolicy
 from twofold.publish.run import IncompletePublicationError
 
 ONCE = RetryPolicy(attempts=1, sleep=lambda _: None)

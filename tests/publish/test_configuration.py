@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from twofold.errors import ProjectErrors, TwofoldError
+from twofold.publish.addresses import Secret
 from twofold.publish.config import get_config_file, get_config_folder, read_targets
 from twofold.publish.resolve import get_default_targets, resolve_targets
-from twofold.publish.secret import Secret
 
 
 @pytest.fixture

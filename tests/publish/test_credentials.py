@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from tests.servers.package_servers import TOKEN, AnacondaServer, run_server
+from twofold.publish.addresses import Secret, redact_secrets
 from twofold.publish.config import TargetSettings
 from twofold.publish.credentials import find_credentials, get_token_variable
 from twofold.publish.resolve import resolve_targets
-from twofold.publish.secret import Secret, redact_secrets
 
 SECRET = "zq-7f3e9-the-secret-value"
 

@@ -11,8 +11,8 @@ from tests.publish.conftest import make_conda, make_wheel
 from tests.servers.package_servers import FakeServer, run_server
 from twofold.errors import ProjectErrors, TwofoldError
 from twofold.publish.config import TargetSettings
-from twofold.publish.failures import RetryPolicy
 from twofold.publish.order import Order, prepare
+from twofold.publish.responses import RetryPolicy
 
 TARGETS = {
     "registry": 'url = "{}/main"',
@@ -177,6 +177,6 @@ def test_an_index_whose_pages_are_not_found_is_refused_unless_configured(
     ],
 )
 def test_the_login_that_is_named_is_the_one_to_run(target: TargetSettings, login: str) -> None:
-    from twofold.publish.advice import AuthContext
+    from twofold.publish.responses import AuthContext
 
     assert AuthContext(target.name, target.kind).login_command == login

@@ -27,8 +27,8 @@ from tests.servers.package_servers import (
     run_server,
 )
 from twofold.errors import ProjectErrors, Refused, Unreachable
-from twofold.publish.failures import RetryPolicy
 from twofold.publish.order import Order, prepare
+from twofold.publish.responses import RetryPolicy
 from twofold.publish.run import Event, IncompletePublicationError
 
 PATIENT = RetryPolicy(attempts=4, sleep=lambda _: None)

@@ -12,12 +12,12 @@ import pytest
 from tests.servers.package_servers import FakeServer, run_server
 from twofold.publish.config import TargetSettings
 from twofold.publish.connect import open_target
-from twofold.publish.failures import RetryPolicy
 from twofold.publish.first_release import (
     NameReport,
     get_confusable_form,
     report_name,
 )
+from twofold.publish.responses import RetryPolicy
 
 
 class Index(FakeServer):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from twofold.publish.forge import Repository, list_publisher_steps, parse_remote
+from twofold.publish.first_release import Repository, list_publisher_steps, parse_remote
 
 GITHUB = Repository("GitHub", "me", "my.repo")
 

@@ -24,8 +24,8 @@ from tests.publish.conftest import (
 )
 from tests.servers.package_servers import FAULTS, make_hasty_policy, run_faulty_proxy
 from twofold.errors import ProjectErrors, Refused, Unreachable
-from twofold.publish.failures import RetryPolicy
 from twofold.publish.order import Order, prepare
+from twofold.publish.responses import RetryPolicy
 from twofold.publish.run import IncompletePublicationError
 
 PATIENT = RetryPolicy(sleep=lambda _: None)

@@ -14,8 +14,8 @@ from tests.publish.conftest import hash_file, make_conda, make_wheel
 from tests.servers.package_servers import TOKEN, FakeServer, QuetzServer, Store, run_server
 from twofold.errors import Refused
 from twofold.publish.addresses import can_share_login
-from twofold.publish.failures import RetryPolicy
 from twofold.publish.order import Order, prepare
+from twofold.publish.responses import RetryPolicy
 
 ONCE = RetryPolicy(attempts=1, sleep=lambda _: None)
 

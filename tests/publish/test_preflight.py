@@ -11,8 +11,8 @@ import pytest
 from tests.publish.conftest import hash_file, make_conda, make_wheel
 from tests.servers.package_servers import TOKEN, FakeServer, run_server
 from tests.servers.registry import Registry
-from twofold.publish.failures import RetryPolicy
 from twofold.publish.order import Order, prepare
+from twofold.publish.responses import RetryPolicy
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import pytest
 from tests.publish.conftest import Release, hash_file, make_conda, make_wheel
 from tests.servers.package_servers import FAULTS, make_hasty_policy, run_faulty_proxy
 from twofold.errors import ProjectErrors, Refused, TwofoldError, Unreachable
-from twofold.publish.failures import RetryPolicy
 from twofold.publish.order import Order, prepare
+from twofold.publish.responses import RetryPolicy
 from twofold.publish.run import IncompletePublicationError
 
 

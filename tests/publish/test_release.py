@@ -13,8 +13,7 @@ import pytest
 from tests.servers.package_servers import TOKEN, PrefixServer, run_faulty_proxy, run_server
 from twofold.cli import main
 from twofold.errors import ProjectErrors
-from twofold.publish.changelog import find_changelog_problem
-from twofold.publish.release import plan_version
+from twofold.publish.release import find_changelog_problem, plan_version
 
 
 def git(project: Path, *words: str) -> str:

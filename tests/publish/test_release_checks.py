@@ -17,8 +17,8 @@ import pytest
 from tests.publish.conftest import Release
 from tests.publish.test_release import git, project
 from tests.servers.package_servers import TOKEN, FakeServer, run_server
-from twofold.publish.changelog import find_changelog_problem
 from twofold.publish.order import Order, prepare
+from twofold.publish.release import find_changelog_problem
 from twofold.publish.run import Event
 
 __all__ = ["project"]  # the fixture

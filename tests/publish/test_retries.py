@@ -12,8 +12,8 @@ import pytest
 from tests.publish.conftest import Release, make_conda
 from tests.servers.package_servers import TOKEN, PrefixServer, run_server
 from twofold.errors import TwofoldError
-from twofold.publish.failures import RetryPolicy, parse_retry_after
 from twofold.publish.order import Order, prepare
+from twofold.publish.responses import RetryPolicy, parse_retry_after
 
 
 class Busy(PrefixServer):

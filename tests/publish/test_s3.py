@@ -19,8 +19,8 @@ from tests.servers.package_servers import FakeServer, run_server
 from twofold.cli import main
 from twofold.errors import ProjectErrors
 from twofold.index.folder import index_folder
-from twofold.publish.failures import RetryPolicy
 from twofold.publish.order import Order, prepare
+from twofold.publish.responses import RetryPolicy
 
 
 @pytest.fixture(scope="module")

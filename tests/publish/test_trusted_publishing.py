@@ -17,9 +17,9 @@ from tests.publish.conftest import Release, hash_file, make_wheel
 from tests.servers.package_servers import FakeServer, Store, run_server
 from twofold.cli import main
 from twofold.errors import Refused, TwofoldError
-from twofold.publish.failures import RetryPolicy
 from twofold.publish.order import Order, prepare
 from twofold.publish.resolve import resolve_targets
+from twofold.publish.responses import RetryPolicy
 
 MINTED = "minted-token-15-minutes"
 

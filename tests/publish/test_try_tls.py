@@ -16,9 +16,9 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from tests.publish.conftest import Release, make_conda
 from twofold.errors import Unreachable
-from twofold.publish.failures import RetryPolicy
+from twofold.install.auth import custom_ca_bundle
 from twofold.publish.order import Order, prepare
-from twofold.publish.trust import custom_ca_bundle
+from twofold.publish.responses import RetryPolicy
 
 
 def test_both_worlds_trust_the_authority_of_the_target(

@@ -20,7 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from twofold.publish.failures import RetryPolicy
+from twofold.publish.responses import RetryPolicy
 
 TOKEN = "tk-0123456789-secret"
 

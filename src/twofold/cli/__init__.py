@@ -98,14 +98,14 @@ def _report_unknown(word: str) -> int:
 def _run(command: str, words: list[str]) -> int:
     """Import the command's module, parse with it, run it.
 
-    A command module is `twofold.cli.<command>` (`try_` for `try`, a keyword of Python) and has
-    `parser() -> argparse.ArgumentParser` and `run(args: argparse.Namespace) -> int`.
+    A command module is `twofold.cli.<command>` (`smoke_test` for `try`, a keyword of Python) and
+    has `parser() -> argparse.ArgumentParser` and `run(args: argparse.Namespace) -> int`.
     """
     from importlib import import_module
 
     from twofold_build.errors import TwofoldError
 
-    module = import_module(f"twofold.cli.{'try_' if command == 'try' else command}")
+    module = import_module(f"twofold.cli.{'smoke_test' if command == 'try' else command}")
     quick = getattr(module, "quick", None)  # plain command lines, read without argparse
     args = (quick(words) if quick else None) or module.parser().parse_args(words)
     try:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from twofold.cli import admin_channels, admin_upstreams
+from twofold.cli import admin_groups
 from twofold.cli.terminal import Parser
 from twofold.errors import TwofoldError
 
@@ -188,8 +188,7 @@ def parser() -> argparse.ArgumentParser:
         for argument, options in arguments:
             command.add_argument(argument, **options)
         command.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
-    admin_upstreams.add_to(commands)
-    admin_channels.add_to(commands)
+    admin_groups.add_to(commands)
     for command in commands.choices.values():
         # Where the registry lies may be said after WHAT too; unsaid there, it overrides nothing.
         _store(command, data=argparse.SUPPRESS, other=argparse.SUPPRESS)

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _venv(args: argparse.Namespace) -> int:
-    from twofold.cli.try_ import interrupt_on_sigterm
+    from twofold.cli.smoke_test import interrupt_on_sigterm
     from twofold.install.auth import Login
     from twofold.install.pip import PipInstall, install_into_venv
 

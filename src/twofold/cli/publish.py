@@ -76,8 +76,8 @@ def parse_attempts(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     from twofold.cli.check import parse_codes
-    from twofold.publish.failures import RetryPolicy
     from twofold.publish.order import Order, choose_targets, prepare
+    from twofold.publish.responses import RetryPolicy
 
     if args.channel and not args.try_it:
         raise UsageError("--channel is for --try", "add --try, or leave it out")
@@ -118,7 +118,7 @@ def print_name_reports(
     reports: Sequence[NameReport], root: Path, say: Callable[[str], None], *, is_first: bool = True
 ) -> None:
     """Whether names are free, and for a new one at PyPI the steps to publish it from CI."""
-    from twofold.publish.forge import list_publisher_steps
+    from twofold.publish.first_release import list_publisher_steps
 
     for report in reports:
         for line in report.describe(is_first=is_first):
@@ -132,8 +132,7 @@ def _carry_out(publication: Publication, args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from twofold.cli.channels import find_channels
-    from twofold.cli.try_ import interrupt_on_sigterm, print_results
-    from twofold.cli.try_published import smoke_test_published
+    from twofold.cli.smoke_test import interrupt_on_sigterm, print_results, smoke_test_published
 
     as_json = args.json
     channels = find_channels(args.channel, [t.settings for t in publication.targets])

@@ -74,7 +74,7 @@ class _Rollback:
 def run(args: argparse.Namespace) -> int:
     from twofold.cli.check import parse_codes
     from twofold.cli.publish import can_ask, make_step_handler, require_consent, warn_about_logins
-    from twofold.cli.try_ import interrupt_on_sigterm
+    from twofold.cli.smoke_test import interrupt_on_sigterm
     from twofold.publish import git
     from twofold.publish.order import Order, choose_targets
     from twofold.publish.release import plan_version
@@ -124,9 +124,9 @@ def _require_ready(
     root: Path, planned: VersionPlan, with_git: bool, args: argparse.Namespace
 ) -> None:
     """Everything that must be so before anything is touched, told together."""
-    from twofold.publish.changelog import find_changelog_problem
+    from twofold.publish.git import find_git_problems
     from twofold.publish.order import Order, choose_targets
-    from twofold.publish.ready import find_git_problems
+    from twofold.publish.release import find_changelog_problem
 
     problems = []
     if with_git:
@@ -196,8 +196,8 @@ def _build(root: Path, version: str, undo: _Rollback, say: Say) -> list[Path]:
 
 def _prepare(root: Path, files: list[Path], args: argparse.Namespace) -> Publication:
     from twofold.cli.check import parse_codes
-    from twofold.publish.failures import RetryPolicy
     from twofold.publish.order import Order, prepare
+    from twofold.publish.responses import RetryPolicy
 
     patience = RetryPolicy(attempts=args.attempts)
     return prepare(Order(files, args.to, root, patience, parse_codes(args.ignore), named=False))

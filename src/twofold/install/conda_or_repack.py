@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +15,37 @@ from twofold.errors import TwofoldError, Unreachable
 from twofold.install.auth import Login
 from twofold.install.conda import InstalledPackage, install_into_prefix
 from twofold.install.repack_python import repack_python
-from twofold.install.temp_dir import temporary_folder
+
+#: py-rattler's threads go on linking for a moment after an interruption: so long it is tried to
+#: remove what they write, and so long it is waited for what they write late (seconds).
+REMOVAL_TIMEOUT = 15.0
+LATE_WRITES = 0.3
+
+
+@contextmanager
+def temporary_folder(prefix: str = "twofold-try-") -> Iterator[Path]:
+    """An empty folder; it is removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    try:
+        yield folder
+    except BaseException:
+        _remove(folder)
+        time.sleep(LATE_WRITES)
+        _remove(folder)
+        raise
+    _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    until = time.monotonic() + REMOVAL_TIMEOUT
+    while folder.exists():
+        try:
+            shutil.rmtree(folder)
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
+
 
 #: The channel everybody's dependencies come from, by the name every conda client knows.
 COMMON_CHANNEL = "conda-forge"

@@ -17,11 +17,15 @@ from typing import Literal
 
 from twofold.errors import SubprocessFailed, TwofoldError
 from twofold.install.auth import Login
-from twofold.install.carried import read_test_requirements, run_package_tests
-from twofold.install.conda_or_repack import index_channel, install_or_repack
+from twofold.install.conda_or_repack import index_channel, install_or_repack, temporary_folder
 from twofold.install.pip import PipInstall, install_into_venv
-from twofold.install.temp_dir import temporary_folder
-from twofold.install.test_runner import IMPORT_SCRIPT, SmokeStep, run_in_environment
+from twofold.install.test_runner import (
+    IMPORT_SCRIPT,
+    SmokeStep,
+    read_test_requirements,
+    run_in_environment,
+    run_package_tests,
+)
 
 World = Literal["pip", "conda"]
 

@@ -23,8 +23,7 @@ import tomlkit
 import tomlkit.exceptions
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
-from twofold.publish.addresses import SplitUrl, split_login
-from twofold.publish.secret import Secret
+from twofold.publish.addresses import Secret, SplitUrl, split_login
 
 #: Kinds of target: what they speak.
 KINDS = (

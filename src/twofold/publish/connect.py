@@ -9,13 +9,11 @@ from requests.auth import AuthBase
 
 from twofold.errors import Refused
 from twofold.publish import rules
-from twofold.publish.advice import AuthContext
-from twofold.publish.authentication import Credentials, basic_auth
+from twofold.publish.addresses import Credentials, encode_basic
 from twofold.publish.config import TargetSettings
 from twofold.publish.credentials import clean_credentials, find_credentials
-from twofold.publish.failures import RetryPolicy
-from twofold.publish.http import HttpClient
-from twofold.publish.secret import encode_basic
+from twofold.publish.http import HttpClient, basic_auth
+from twofold.publish.responses import AuthContext, RetryPolicy
 from twofold.publish.targets.anaconda import AnacondaOrg
 from twofold.publish.targets.conda_servers import open_artifactory, open_prefix_dev, open_quetz
 from twofold.publish.targets.folder import Folder

@@ -13,9 +13,8 @@ from functools import cache
 from pathlib import Path
 
 from twofold.errors import TwofoldError
-from twofold.publish.addresses import split_login
+from twofold.publish.addresses import Secret, split_login
 from twofold.publish.config import TargetSettings
-from twofold.publish.secret import Secret
 
 
 def read_pypirc_target(name: str) -> TargetSettings | None:

@@ -22,19 +22,50 @@ from requests_toolbelt import MultipartEncoder
 
 from twofold import __version__
 from twofold.errors import Refused, TwofoldError
-from twofold.publish.addresses import can_share_login, redact_url
-from twofold.publish.advice import TOKEN_ERROR_CODES, AuthContext, suggest_action
-from twofold.publish.authentication import Credentials, HeaderAuth
-from twofold.publish.failures import (
+from twofold.publish.addresses import (
+    Credentials,
+    Secret,
+    can_share_login,
+    redact_secrets,
+    redact_url,
+)
+from twofold.publish.responses import (
+    TOKEN_ERROR_CODES,
     TRANSIENT_STATUSES,
     TRY_LATER,
+    AuthContext,
+    HttpResult,
     RetryPolicy,
     TransientError,
     error_context,
+    explain,
     parse_retry_after,
+    read_hint,
+    suggest_action,
 )
-from twofold.publish.responses import HttpResult, explain, read_hint
-from twofold.publish.secret import Secret, redact_secrets
+
+
+class HeaderAuth(AuthBase):
+    """Sets one header, or none; being given explicitly, it also keeps ~/.netrc out."""
+
+    def __init__(self, name: str = "", value: str = "") -> None:
+        self.name, self.value = name, value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self.name:
+            request.headers[self.name] = self.value
+        return request
+
+
+def basic_auth(credentials: Credentials, default_user: str = "__token__") -> AuthBase:
+    """HTTP Basic, UTF-8, for indexes with the legacy API."""
+    user = credentials.user or default_user
+    return requests.auth.HTTPBasicAuth(user.encode(), credentials.secret.reveal().encode())
+
+
+def bearer_auth(credentials: Credentials) -> AuthBase:
+    return HeaderAuth("Authorization", f"Bearer {credentials.secret.reveal()}")
+
 
 #: Called with the number of bytes sent so far.
 Progress = Callable[[int], None]

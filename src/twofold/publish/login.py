@@ -6,7 +6,7 @@ import socket
 from dataclasses import dataclass
 
 from twofold.errors import TwofoldError
-from twofold.publish.authentication import Credentials, basic_auth
+from twofold.publish.addresses import Credentials, Secret
 from twofold.publish.config import TargetSettings, get_config_file, read_targets, write_token
 from twofold.publish.connect import connect
 from twofold.publish.credentials import (
@@ -14,10 +14,9 @@ from twofold.publish.credentials import (
     remove_from_keyring,
     store_in_keyring,
 )
-from twofold.publish.failures import RetryPolicy
-from twofold.publish.http import HttpClient
+from twofold.publish.http import HttpClient, basic_auth
 from twofold.publish.resolve import resolve_targets
-from twofold.publish.secret import Secret
+from twofold.publish.responses import RetryPolicy
 
 #: Kinds whose protocol can say who a token stands for.
 CAN_NAME_ACCOUNT = ("registry", "anaconda")

@@ -13,8 +13,7 @@ from email.policy import compat32
 
 from twofold.artifact import Kind
 from twofold.errors import Problem
-from twofold.publish.attestations import find_attestation_problem
-from twofold.publish.files import ReleaseFile
+from twofold.publish.files import ReleaseFile, find_attestation_problem
 
 #: PyPI's limit for one file, unless the project asked for more: 100 MB.
 LARGEST_ON_PYPI = 100 * 1024 * 1024

@@ -9,9 +9,9 @@ from typing import Literal
 
 from twofold.artifact import Artifact
 from twofold.errors import BadFile, Refused, TwofoldError, Unreachable
-from twofold.publish.failures import RetryPolicy, TransientError
 from twofold.publish.journal import Journal
 from twofold.publish.plan import Action, Plan, Step, describe_difference
+from twofold.publish.responses import RetryPolicy, TransientError
 from twofold.publish.targets.protocol import AlreadyPublishedError, RemoteState
 
 #: The words of an event's `event`.

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from twofold.errors import TwofoldError
-from twofold.publish.addresses import is_on_loopback
-from twofold.publish.authentication import Credentials
+from twofold.publish.addresses import Credentials, Secret, is_on_loopback
 from twofold.publish.config import TargetSettings
 from twofold.publish.http import HttpClient
 from twofold.publish.responses import HttpResult
-from twofold.publish.secret import Secret
 
 #: Kinds that may know trusted publishing.
 TRUSTED_KINDS = ("registry", "pypi", "legacy", "prefix")

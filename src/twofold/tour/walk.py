@@ -16,8 +16,7 @@ from pathlib import Path
 from twofold.artifact import Artifact, Kind
 from twofold.errors import SubprocessFailed, TwofoldError
 from twofold.formats.reader import read_artifact
-from twofold.tour.second_version import write_next_version
-from twofold.tour.steps import Log, twofold_command
+from twofold.tour.steps import Log, twofold_command, write_next_version
 
 #: The example is the document's: a package named my_package that depends on numpy.
 EXAMPLE = "my_package"
@@ -256,7 +255,7 @@ def choose_channels(route: Route, wheels: Path, log: Log) -> list[str]:
 
 def is_conda_forge_reachable() -> bool:
     """Whether conda-forge's channel can be reached, asked once through py-rattler."""
-    from twofold.install.reach import is_channel_reachable
+    from twofold.install.conda import is_channel_reachable
 
     return is_channel_reachable("conda-forge")
 

@@ -17,12 +17,11 @@ from urllib.parse import quote
 from twofold.artifact import Artifact, Kind
 from twofold.errors import Problem, Refused, Unreachable
 from twofold.formats.conda_reader import read_info
-from twofold.publish.advice import suggest_action
-from twofold.publish.authentication import Credentials, HeaderAuth
+from twofold.publish.addresses import Credentials
 from twofold.publish.config import TargetSettings
 from twofold.publish.files import ReleaseFile
-from twofold.publish.http import HttpClient, Progress, UploadForm
-from twofold.publish.responses import HttpResult
+from twofold.publish.http import HeaderAuth, HttpClient, Progress, UploadForm
+from twofold.publish.responses import HttpResult, suggest_action
 from twofold.publish.targets.protocol import (
     ALL_KINDS,
     CONDA_KINDS,

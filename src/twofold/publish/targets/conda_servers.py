@@ -17,13 +17,20 @@ from requests.auth import AuthBase
 
 from twofold.artifact import Kind
 from twofold.errors import Problem
-from twofold.publish.authentication import Credentials, HeaderAuth, basic_auth, bearer_auth
+from twofold.publish.addresses import Credentials
 from twofold.publish.config import TargetSettings
 from twofold.publish.files import ReleaseFile
-from twofold.publish.http import HttpClient, Progress, UploadForm
+from twofold.publish.http import (
+    HeaderAuth,
+    HttpClient,
+    Progress,
+    UploadForm,
+    basic_auth,
+    bearer_auth,
+)
 from twofold.publish.responses import HttpResult, is_name_taken
 from twofold.publish.rules import one_attestation
-from twofold.publish.targets.channel_files import make_file_url, probe_channel
+from twofold.publish.targets.lookup import make_file_url, probe_channel
 from twofold.publish.targets.protocol import (
     CONDA_KINDS,
     NO_KINDS,

@@ -15,15 +15,14 @@ from requests.auth import AuthBase
 
 from twofold.artifact import Kind
 from twofold.errors import Problem
-from twofold.publish.advice import TOKEN_ERROR_CODES
-from twofold.publish.authentication import Credentials, basic_auth, bearer_auth
+from twofold.publish.addresses import Credentials
 from twofold.publish.config import TargetSettings
 from twofold.publish.files import ReleaseFile
-from twofold.publish.http import HttpClient, Progress
-from twofold.publish.responses import is_name_taken
-from twofold.publish.targets.channel_files import make_file_url, probe_channel
+from twofold.publish.http import HttpClient, Progress, basic_auth, bearer_auth
+from twofold.publish.responses import TOKEN_ERROR_CODES, is_name_taken
 from twofold.publish.targets.converted_packages import is_same_package
 from twofold.publish.targets.legacy import LegacyIndex
+from twofold.publish.targets.lookup import make_file_url, probe_channel
 from twofold.publish.targets.protocol import (
     ALL_KINDS,
     PYPI_KINDS,

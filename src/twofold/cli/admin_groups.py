@@ -1,4 +1,4 @@
-"""`twofold admin upstream` and `twofold admin follow`: what channels stand in front of."""
+"""`twofold admin upstream`, `follow`, `notice` and `twins`: commands with verbs of their own."""
 
 from __future__ import annotations
 
@@ -21,25 +21,17 @@ if TYPE_CHECKING:
 
 
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
-    """Add both to the sub-commands of `twofold admin`.
+    """Add these to the sub-commands of `twofold admin`.
 
     Each sets `act`, called with the arguments and the registry; returns the exit code.
     """
-    _add_upstream(commands)
-    made = commands.add_parser(
-        "follow",
-        help="bring projects and all they need from the channel's upstream, and keep them current",
-    )
-    made.add_argument("names", nargs="*", metavar="NAME", help="a requirement; none: all followed")
-    made.add_argument("--channel", default="main", help="the channel (default: main)")
-    made.add_argument("--python", metavar="X.Y", help="the Python they are for")
-    made.add_argument(
-        "--platform", help="the platform, as conda names it: linux-64, osx-arm64, ..."
-    )
-    _with_json(made).set_defaults(act=_sync)
+    _add_upstream_parser(commands)
+    _add_follow_parser(commands)
+    _add_notice_parser(commands)
+    _add_twins_parser(commands)
 
 
-def _add_upstream(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_upstream_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     made = commands.add_parser("upstream", help="what a channel stands in front of")
     verbs = made.add_subparsers(dest="verb", required=True, metavar="VERB")
     adding = verbs.add_parser("add", help="put a channel in front of an index or a channel")
@@ -65,13 +57,53 @@ def _add_upstream(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         help="read that password or token where the server runs, each time it is sent, and keep "
         "it nowhere: env:NAME or file:PATH",
     )
-    _with_json(adding).set_defaults(act=_add)
+    _with_json(adding).set_defaults(act=_add_upstream)
     removing = verbs.add_parser("remove", help="ask it no more; what was fetched stays")
     removing.add_argument("channel")
     removing.add_argument("--kind", choices=("pypi", "conda"), required=True)
-    _with_json(removing).set_defaults(act=_remove)
+    _with_json(removing).set_defaults(act=_remove_upstream)
     listing = verbs.add_parser("list", help="which channel stands in front of what")
-    _with_json(listing).set_defaults(act=_list)
+    _with_json(listing).set_defaults(act=_list_upstreams)
+
+
+def _add_follow_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    made = commands.add_parser(
+        "follow",
+        help="bring projects and all they need from the channel's upstream, and keep them current",
+    )
+    made.add_argument("names", nargs="*", metavar="NAME", help="a requirement; none: all followed")
+    made.add_argument("--channel", default="main", help="the channel (default: main)")
+    made.add_argument("--python", metavar="X.Y", help="the Python they are for")
+    made.add_argument(
+        "--platform", help="the platform, as conda names it: linux-64, osx-arm64, ..."
+    )
+    _with_json(made).set_defaults(act=_sync)
+
+
+def _add_notice_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    made = commands.add_parser("notice", help="messages that conda shows to a channel's users")
+    verbs = made.add_subparsers(dest="verb", required=True, metavar="VERB")
+    adding = verbs.add_parser("add", help="show a message")
+    adding.add_argument("channel")
+    adding.add_argument("message", help="one line")
+    adding.add_argument("--level", choices=("info", "warning", "critical"), default="info")
+    adding.add_argument("--days", type=int, default=30, help="how long it is shown (default: 30)")
+    _with_json(adding).set_defaults(act=_add_notice)
+    removing = verbs.add_parser("remove", help="show it no more")
+    removing.add_argument("channel")
+    removing.add_argument("id", help="as 'list' shows it")
+    _with_json(removing).set_defaults(act=_remove_notice)
+    listing = verbs.add_parser("list", help="what is shown now")
+    listing.add_argument("channel")
+    _with_json(listing).set_defaults(act=_list_notices)
+
+
+def _add_twins_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    twins = commands.add_parser(
+        "twins", help="make the conda packages that could not be made when wheels were uploaded"
+    )
+    twins.add_argument("channel")
+    _with_json(twins).set_defaults(act=_convert_waiting)
 
 
 def _with_json(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -80,7 +112,7 @@ def _with_json(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
     return made
 
 
-def _add(args: argparse.Namespace, registry: Registry) -> int:
+def _add_upstream(args: argparse.Namespace, registry: Registry) -> int:
     from twofold.server.proxy import config
 
     prefixes = tuple(args.private_prefix)
@@ -117,14 +149,14 @@ def _read_secret(args: argparse.Namespace) -> Credential | SecretReference | Non
     return credentials.from_cli(args.user or "", word)
 
 
-def _remove(args: argparse.Namespace, registry: Registry) -> int:
+def _remove_upstream(args: argparse.Namespace, registry: Registry) -> int:
     from twofold.server.proxy import config
 
     config.remove(registry, "operator", args.channel, args.kind)
     return 0
 
 
-def _list(args: argparse.Namespace, registry: Registry) -> int:
+def _list_upstreams(args: argparse.Namespace, registry: Registry) -> int:
     from twofold.fetching import credentials
     from twofold.server.proxy import config
 
@@ -182,3 +214,55 @@ def _print_sync_result(args: argparse.Namespace, done: SyncResult) -> int:
     for reason in done.missing.values():
         note(f"missing: {reason}")
     return 1 if done.missing else 0
+
+
+def _add_notice(args: argparse.Namespace, registry: Registry) -> int:
+    from twofold.server.registry import notices
+    from twofold.server.registry.administration import OPERATOR
+
+    wording = notices.NoticeRequest(args.message, args.level, args.days)
+    added = notices.add(registry, OPERATOR, args.channel, wording)
+    if args.json:
+        print_json(added.to_json)
+    else:
+        print(f"{added.id}  until {added.expires_at:%Y-%m-%d}  {added.level}: {added.message}")
+    return 0
+
+
+def _remove_notice(args: argparse.Namespace, registry: Registry) -> int:
+    from twofold.server.registry import notices
+    from twofold.server.registry.administration import OPERATOR
+
+    notices.remove(registry, OPERATOR, args.channel, args.id)
+    if args.json:
+        print_json({"removed": args.id})
+    return 0
+
+
+def _list_notices(args: argparse.Namespace, registry: Registry) -> int:
+    from twofold.server.model import View
+    from twofold.server.registry import notices
+    from twofold.server.registry.administration import OPERATOR
+
+    found, _ = notices.list_active(registry, View(OPERATOR, args.channel))
+    if args.json:
+        print_json([one.to_json for one in found])
+    else:
+        for one in found:
+            print(f"{one.id}  until {one.expires_at:%Y-%m-%d}  {one.level}: {one.message}")
+    return 0
+
+
+def _convert_waiting(args: argparse.Namespace, registry: Registry) -> int:
+    from twofold.server.registry import conversion
+
+    made, missing = conversion.reconvert_all(registry, args.channel)
+    if args.json:
+        print_json({"made": [file.basename for file in made], "missing": missing})
+    else:
+        for file in made:
+            print(file.basename)
+        note(f"{len(made)} made, {len(missing)} wheels have none")
+    for reason in missing.values():
+        note(f"none: {reason}")
+    return 0

@@ -1,0 +1,228 @@
+"""`twofold try`: install a release into throwaway environments of both worlds and use it."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from twofold.cli.channels import Channels, find_channels
+from twofold.cli.terminal import Parser, note, print_json
+from twofold.errors import TwofoldError
+from twofold.install.auth import custom_ca_bundle
+from twofold.publish.install_urls import find_install_urls, find_read_credentials
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from twofold.artifact import Artifact
+    from twofold.cli.channels import Channels
+    from twofold.install.auth import Login
+    from twofold.install.smoke_test import SmokeResult
+    from twofold.publish.config import TargetSettings
+    from twofold.publish.order import Publication
+    from twofold.publish.targets.protocol import Target
+
+
+EPILOG = """\
+Without FILES, what the last build of this project made is tried. The wheel (or the sdist, where
+there is no wheel) is installed by pip, the conda package by py-rattler; then every import package
+is imported, every entry point loaded, and the tests that the conda package carries are run.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    words = Parser("try", "Try built files in throwaway environments.", EPILOG).with_json()
+    words.add_argument("files", nargs="*", type=Path, metavar="FILES", help="built files")
+    words.add_argument(
+        "--channel", action="append", default=[], metavar="CHANNEL", help="conda: more channels"
+    )
+    words.add_argument(
+        "--project", type=Path, default=Path(), metavar="DIR", help="the project (default: here)"
+    )
+    return words
+
+
+def run(args: argparse.Namespace) -> int:
+    from twofold.publish.files import find_release_files
+
+    artifacts = [file.artifact for file in find_release_files(args.files, args.project)]
+    with interrupt_on_sigterm():
+        trials = smoke_test_files(artifacts, find_channels(args.channel))
+    return print_results(trials, args.json)
+
+
+@contextmanager
+def interrupt_on_sigterm() -> Iterator[None]:
+    """A terminated trial (a cancelled job) cleans up as one that is interrupted does."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def smoke_test_files(artifacts: Sequence[Artifact], channels: Channels) -> list[SmokeResult]:
+    """One trial in each world the files are for."""
+    from twofold.install.auth import Login
+    from twofold.install.conda_or_repack import temporary_folder
+    from twofold.install.smoke_test import (
+        CondaSmokeTest,
+        PipSmokeTest,
+        make_channel,
+        smoke_test_with_conda,
+        smoke_test_with_pip,
+    )
+    from twofold.install.test_runner import extract_tests
+
+    python_side = [a for a in artifacts if not a.kind.is_conda]
+    conda_side = [a for a in artifacts if a.kind.is_conda]
+    trials = []
+    for name in dict.fromkeys(a.name for a in python_side):
+        one = next(a for a in python_side if a.name == name)  # wheels come first
+        note(f"trying {one.filename} with pip")
+        trials.append(smoke_test_with_pip(PipSmokeTest(name, str(one.path.absolute()))))
+    with temporary_folder() as folder:
+        if conda_side:
+            channel = make_channel([(a.path, a.subdir) for a in conda_side], folder / "c")
+        for one in conda_side:
+            note(f"trying {one.filename} with py-rattler")
+            spec = f'{one.name}[version="=={one.version}",build="{one.build}"]'
+            tests = extract_tests(one.path, folder / f"tests-{one.filename}")
+            found = CondaSmokeTest(
+                one.name,
+                spec,
+                (channel, *channels.addresses),
+                logins=tuple((address, Login(token)) for address, token in channels.tokens),
+                only=bool(channels.addresses),
+                tests=tests,
+            )
+            trials.append(smoke_test_with_conda(found))
+    if not trials:
+        raise TwofoldError("there is nothing to try", "name a wheel, an sdist or a conda package")
+    return trials
+
+
+def print_results(trials: Sequence[SmokeResult], as_json: bool) -> int:
+    """Tell which world works and which does not, and why; the exit code."""
+    from dataclasses import asdict
+
+    if as_json:
+        print_json([{**asdict(trial), "worked": trial.worked} for trial in trials])
+    for trial in trials:
+        if as_json:
+            continue
+        told = "works" if trial.worked else "FAILS"
+        print(f"{trial.world}: {told} ({trial.seconds:.1f} s)")
+        if trial.note:
+            print(f"  note: {trial.note}")
+        for step in trial.steps:
+            print(f"  {'ok  ' if step.worked else 'FAIL'} {step.what}")
+            if not step.worked:
+                print("\n".join(f"       {line}" for line in step.detail.strip().splitlines()))
+    return 0 if all(trial.worked for trial in trials) else 1
+
+
+def smoke_test_published(
+    publication: Publication, channels: Channels, say: Callable[[str], None]
+) -> list[SmokeResult]:
+    """A trial for every target and world that the release went to.
+
+    `channels` are asked after the target's own, in place of conda-forge where there are any.
+    Where a target's address for users is not known, that is a failed trial.
+    """
+    trials: list[SmokeResult] = []
+    for target in publication.targets:
+        steps = [s for s in publication.plan.present if s.target is target]
+        seen = {(s.file.artifact.kind.is_conda, s.file.artifact.name): s for s in steps}
+        places = find_install_urls(target.settings, partial(_is_channel, target))
+        for (is_conda, _), step in seen.items():
+            artifact, world = step.file.artifact, "py-rattler" if is_conda else "pip"
+            wanted = f"{artifact.name} {artifact.version}"
+            say(f"trying {wanted} from {target.settings.name} with {world}")
+            with custom_ca_bundle(target.settings.ca):
+                trials.append(
+                    _test_with_conda(target, places.channel, artifact, channels)
+                    if is_conda
+                    else _test_with_pip(target, places.index, artifact)
+                )
+    return trials
+
+
+def _is_channel(target: Target, url: str) -> bool:
+    """Whether there is a conda channel at an address of the target's own server."""
+    http = getattr(target, "http", None)
+    if http is None:
+        return False
+    login = _find_login(target, url)
+    addresses = [url, *([login.add_token_to_path(url)] if login else [])]
+    return any(http.get(f"{one}/noarch/repodata.json").ok for one in addresses)
+
+
+def _find_login(target: Target, address: str) -> Login | None:
+    """What opens the address that a target is read at."""
+    from twofold.install.auth import Login
+
+    http = getattr(target, "http", None)
+    found = find_read_credentials(target.settings, http.credentials if http else None, address)
+    return Login(found.secret.reveal(), found.user, found.style) if found else None
+
+
+def _test_with_pip(target: Target, address: str, artifact: Artifact) -> SmokeResult:
+    from twofold.install.smoke_test import PipSmokeTest, smoke_test_with_pip
+
+    if not address:
+        return _make_failed_result(target.settings, is_conda=False)
+    wanted = f"{artifact.name}=={artifact.version}"
+    return smoke_test_with_pip(
+        PipSmokeTest(artifact.name, wanted, address, _find_login(target, address))
+    )
+
+
+def _test_with_conda(
+    target: Target, address: str, artifact: Artifact, more: Channels
+) -> SmokeResult:
+    from twofold.install.auth import Login
+    from twofold.install.smoke_test import CondaSmokeTest, smoke_test_with_conda
+    from twofold.install.test_runner import extract_tests
+
+    if not address:
+        return _make_failed_result(target.settings, is_conda=True)
+    login = _find_login(target, address)
+    spec = f'{artifact.name}[version="=={artifact.version}",build="{artifact.build}"]'
+    logins = {channel: Login(token) for channel, token in more.tokens}
+    logins |= {address: login} if login else {}
+    with tempfile.TemporaryDirectory(prefix="twofold-try-") as folder:
+        found = CondaSmokeTest(
+            artifact.name,
+            spec,
+            (address, *more.addresses),
+            tuple(logins.items()),
+            only=bool(more.addresses),
+            tests=extract_tests(artifact.path, Path(folder, "tests")),
+        )
+        return smoke_test_with_conda(found)
+
+
+def _make_failed_result(settings: TargetSettings, is_conda: bool) -> SmokeResult:
+    """A trial that fails because nobody knows where users install from."""
+    from twofold.install.smoke_test import SmokeResult
+    from twofold.install.test_runner import SmokeStep
+
+    what = "conda channel" if is_conda else "simple index"
+    key = "index" if not is_conda and settings.kind not in ("s3", "folder") else "public-url"
+    why = (
+        f"the address of the {what} that {settings.name} is read at is not known\n"
+        f"hint: write a [targets.NAME] table for it with `{key}`, the address users install from"
+    )
+    step = SmokeStep(f"find where {settings.name} is read", False, why)
+    return SmokeResult("conda" if is_conda else "pip", (step,), 0.0)
