@@ -12,8 +12,8 @@ import pytest
 
 from tests.check.samples import code
 from twofold.check import check_project
+from twofold.check.context import allowed_minors
 from twofold.check.facts import from_json, parse_facts, to_json
-from twofold.check.pythons_allowed import allowed_minors
 from twofold.check.stdlib_versions import BUILTINS, MODULES, NAMES, REMOVED
 from twofold.check.syntax import find_features
 

@@ -12,7 +12,7 @@ import pytest
 from tests.check.samples import code
 from tests.conftest import CommandResult
 from twofold.check import check_project
-from twofold.check.fixes import apply_fixes
+from twofold.check.finding import apply_fixes
 
 _DEPENDENCIES = "dependencies = []"
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.check.samples import code
 from twofold.check import check_project
-from twofold.check.recipe_lines import read_recipe
+from twofold.check.rules.meta_yaml import read_recipe
 
 DEPENDENCIES = {"dependencies = []": 'dependencies = ["numpy>=1.24", "PyYAML"]'}
 SOURCE = code("import numpy, yaml\ndef main(): ...")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from tests.check.samples import PROJECTS
 from twofold.check import check_project
+from twofold.check.artifacts import PAIR_RULES, SDIST_RULES, list_code_rules
+from twofold.check.projects import PROJECT_RULES
 from twofold.check.rule_table import BY_CODE, RULES, Rule
+from twofold.check.rules import project_mistakes, structure
+from twofold.check.rules.metadata import METADATA_RULES
 
 PAGES = Path(__file__).parents[2] / "docs" / "reference" / "checks"
 
@@ -42,13 +45,31 @@ def test_a_rule_is_silent_in_the_sample_beside_it(code: str, project: Callable[.
 
 
 def test_every_rule_about_projects_has_its_samples() -> None:
-    assert sorted(PROJECTS) == sorted(rule.code for rule in RULES if rule.in_project)
+    assert sorted(PROJECTS) == sorted(
+        {*project_mistakes.PREDICATES, *METADATA_RULES, *PROJECT_RULES}
+    )
+
+
+REGISTERED = (
+    project_mistakes.PREDICATES,
+    structure.PREDICATES,
+    METADATA_RULES,
+    PROJECT_RULES,
+    list_code_rules(),
+    PAIR_RULES,
+    SDIST_RULES,
+)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 def test_every_rule_is_one_function_wherever_it_judges(rule: Rule) -> None:
-    for module in filter(None, (rule.in_project, rule.in_file)):
-        assert callable(getattr(import_module(f"twofold.check.{module}"), rule.function))
+    functions = [rules[rule.code] for rules in REGISTERED if rule.code in rules]
+    assert functions
+    assert {function.__name__ for function in functions} == {rule.name.replace("-", "_")}
+
+
+def test_no_function_is_registered_for_a_code_that_the_table_lacks() -> None:
+    assert {code for rules in REGISTERED for code in rules} == set(BY_CODE)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)

@@ -8,7 +8,7 @@ import string
 
 import pytest
 
-from twofold.check.secrets import find_secret
+from twofold.check.rules.secrets import find_secret
 
 _RANDOM = random.Random(20261122)
 

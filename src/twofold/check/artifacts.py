@@ -2,44 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from importlib import import_module
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
 from twofold.artifact import Artifact, Kind
-from twofold.check import structure
-from twofold.check.files import Contents, code_of_artifact, read_contents
-from twofold.check.finding import Finding
-from twofold.check.order import sort_findings
-from twofold.check.pypi_metadata import find_metadata_problems
-from twofold.check.rule_table import RULES, Rule, Violation
+from twofold.check.artifact_code import ArtifactCode, read_contents
+from twofold.check.finding import Finding, sort_findings
+from twofold.check.rule_table import BY_CODE, Violation
+from twofold.check.rules import release_set, structure
+from twofold.check.rules.metadata import METADATA_RULES, readme_does_not_render
+from twofold.check.rules.structure import find_metadata_problems
+from twofold.check.settings import read_check_settings
 from twofold.check.subject import FileMetadata
 from twofold.errors import BadFile, Problem
 from twofold.formats import reader
 from twofold.formats.core_metadata import parse_metadata
 from twofold.formats.deep_check import find_problems
+from twofold_build.diagnostics import Diagnostics
 
-_STRUCTURE = [rule for rule in RULES if rule.in_file == "structure"]
-#: TF401 takes what no other rule owns.
-_STRUCTURE.sort(key=lambda rule: (rule.code == "TF401", rule.code != "TF402", rule.code != "TF404"))
-_METADATA = [rule for rule in RULES if rule.in_file in ("metadata", "readme")]
-_PAIRS = [rule for rule in RULES if rule.in_file == "pairs"]
-_RELEASES = [rule for rule in RULES if rule.in_file == "releases"]
-_CONTENTS = [
-    rule
-    for rule in RULES
-    if rule.in_file and rule not in (*_STRUCTURE, *_METADATA, *_PAIRS, *_RELEASES)
-]
+#: Rules about a wheel and an sdist of the same release, and about two sdists of one.
+PAIR_RULES: dict[str, Callable[[Artifact, Artifact], Iterator[Violation]]] = {
+    "TF408": release_set.wheel_not_in_sdist,
+    "TF409": release_set.wheel_unlike_sdist,
+}
+SDIST_RULES: dict[str, Callable[[Artifact, Artifact], Iterator[Violation]]] = {
+    "TF411": release_set.second_sdist,
+}
+
+
+def list_code_rules() -> dict[str, Callable[[ArtifactCode], Iterator[Violation]]]:
+    """The rules about the files inside; a registry's admission checks never load their modules."""
+    from twofold.check.rules import (
+        artifact_files,
+        code,
+        dependencies,
+        import_cycles,
+        python_versions,
+        secrets,
+        unwanted_files,
+    )
+
+    return {
+        "TF101": code.syntax_error,
+        "TF102": code.entry_point_to_nothing,
+        "TF103": code.version_mismatch,
+        "TF104": code.missing_in_all,
+        "TF105": code.missing_import,
+        "TF106": import_cycles.failing_cycle,
+        "TF108": python_versions.newer_syntax,
+        "TF109": python_versions.newer_stdlib,
+        "TF111": dependencies.missing_dependency,
+        "TF201": secrets.secret,
+        "TF202": unwanted_files.junk,
+        "TF203": artifact_files.empty_package,
+        "TF205": unwanted_files.crowded_name,
+        "TF206": artifact_files.compiled_module,
+        "TF207": artifact_files.unportable_name,
+        "TF407": artifact_files.platform_tag,
+        "TF410": artifact_files.old_file_name,
+    }
 
 
 def check_structure(path: Path) -> list[Finding]:
     """Structure and metadata: what can be told without parsing code or rendering a readme."""
     artifact, findings = _open_and_check(path)
     if artifact is not None:
-        findings += _check_metadata(
-            artifact, [rule for rule in _METADATA if rule.in_file != "readme"]
-        )
+        findings += _check_metadata(artifact, with_readme=False)
     return sort_findings(findings)
 
 
@@ -47,7 +77,7 @@ def check_artifact(path: Path, ignore: frozenset[str], allow: Sequence[str] = ()
     """Structure, metadata and the code inside. `allow`: globs of files that may look secret."""
     artifact, findings = _open_and_check(path)
     if artifact is not None:
-        findings += _check_metadata(artifact, _METADATA)
+        findings += _check_metadata(artifact, with_readme=True)
         findings += _check_contents(artifact, allow)
     return sort_findings(finding for finding in findings if finding.code not in ignore)
 
@@ -65,11 +95,11 @@ def check_artifacts(
                 and sdist.kind is Kind.SDIST
                 and _is_same_release(wheel, sdist)
             ):
-                findings += _run_rules(_PAIRS, wheel, sdist)
+                findings += _compare(PAIR_RULES, wheel, sdist)
     sdists = [artifact for artifact in sound if artifact.kind is Kind.SDIST]
     for first, second in combinations(sdists, 2):
         if _is_same_release(first, second):
-            findings += _run_rules(_RELEASES, first, second)
+            findings += _compare(SDIST_RULES, first, second)
     return sort_findings(finding for finding in findings if finding.code not in ignore)
 
 
@@ -83,56 +113,76 @@ def _open_and_check(path: Path) -> tuple[Artifact | None, list[Finding]]:
 
 
 def _structure_findings(path: Path, problems: Iterable[Problem]) -> list[Finding]:
-    """What `formats` says, each with the code of its rule."""
+    """The problems that `formats` found, each with the code of its rule."""
     findings = []
     for problem in dict.fromkeys(problems):
-        rule = next(rule for rule in _STRUCTURE if getattr(structure, rule.function)(problem))
+        code = next(code for code, is_owner in structure.PREDICATES.items() if is_owner(problem))
         where = problem.where if problem.where.startswith(path.name) else path.name
-        findings.append(Finding(rule.code, rule.severity, problem.message, problem.hint, where))
+        violation = Violation(problem.message, problem.hint, where)
+        findings.append(BY_CODE[code].make_finding(violation))
     return findings
 
 
-def _check_metadata(artifact: Artifact, rules: Sequence[Rule]) -> list[Finding]:
+def _check_metadata(artifact: Artifact, with_readme: bool) -> list[Finding]:
     if artifact.kind.is_conda:
         return []
-    said = FileMetadata(artifact.filename, parse_metadata(artifact.metadata))
-    return _run_rules(rules, said)
+    metadata = FileMetadata(artifact.filename, parse_metadata(artifact.metadata))
+    return [
+        BY_CODE[code].make_finding(violation)
+        for code, judge in METADATA_RULES.items()
+        if with_readme or judge is not readme_does_not_render
+        for violation in judge(metadata)
+    ]
 
 
 def _check_contents(artifact: Artifact, allow: Sequence[str]) -> list[Finding]:
     try:
-        contents: Contents = read_contents(artifact)
-    except BadFile as error:  # damaged inside: nothing more can be said of it
+        contents = read_contents(artifact)
+    except BadFile as error:  # damaged inside: no rule can judge it
         return _structure_findings(artifact.path, error.problems)
-    return _run_rules(_CONTENTS, code_of_artifact(artifact, contents, allow))
+    code = ArtifactCode(artifact, contents, allow)
+    return [
+        BY_CODE[rule].make_finding(violation)
+        for rule, judge in list_code_rules().items()
+        for violation in judge(code)
+    ]
 
 
-def _run_rules(rules: Sequence[Rule], *subjects: object) -> list[Finding]:
-    findings = []
-    for rule in rules:
-        judge = getattr(import_module(f"twofold.check.{rule.in_file}"), rule.function)
-        findings += [_make_finding(rule, told) for told in judge(*subjects)]
-    return findings
-
-
-def _make_finding(rule: Rule, violation: Violation) -> Finding:
-    return Finding(
-        rule.code,
-        violation.severity or rule.severity,
-        violation.message,
-        violation.hint,
-        violation.where,
-    )
+def _compare(
+    rules: Mapping[str, Callable[[Artifact, Artifact], Iterator[Violation]]],
+    first: Artifact,
+    second: Artifact,
+) -> list[Finding]:
+    return [
+        BY_CODE[code].make_finding(violation)
+        for code, judge in rules.items()
+        for violation in judge(first, second)
+    ]
 
 
 def _read_or_none(path: Path) -> Artifact | None:
     try:
         return reader.read_artifact(path)
     except BadFile:
-        return None  # told as a finding of its own
+        return None  # its problems are findings already
 
 
 def _is_same_release(one: Artifact, other: Artifact) -> bool:
     from twofold.names import normalize_name
 
     return normalize_name(one.name) == normalize_name(other.name) and one.version == other.version
+
+
+def find_built_errors(root: Path, paths: Sequence[Path]) -> list[Finding]:
+    """The errors in built files, less what the project's `[tool.twofold.check]` leaves out.
+
+    Raises ProjectErrors when that table is wrong.
+    """
+    path = root / "pyproject.toml"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    mistakes = Diagnostics(path.name, text)
+    settings = read_check_settings(tomllib.loads(text), mistakes)
+    mistakes.raise_all()
+    return [
+        found for found in check_artifacts(paths, settings.ignore, settings.allow) if found.is_error
+    ]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from twofold_build.archive import new_sha256, read_content
+from twofold.check.packed_files import read_files, select_packed
+from twofold_build.archive import new_sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,11 +18,6 @@ if TYPE_CHECKING:
     from twofold_build.archive import Content
     from twofold_build.files import FileSelection
     from twofold_build.pyproject import Project
-
-#: Other files than modules are read up to this size, in bytes: keys and credentials are small.
-MAX_SCANNED = 256 << 10
-#: Modules are read up to this size.
-MAX_MODULE = 16 << 20
 
 
 def find_errors(
@@ -44,32 +40,12 @@ def find_errors(
     return errors
 
 
-def select_packed(project: Project) -> FileSelection:
-    """What is packed. Raises ProjectErrors as a build does."""
-    from twofold_build.diagnostics import Diagnostics
-    from twofold_build.files import select_files
-
-    mistakes = Diagnostics.for_project(project.root)
-    pack = select_files(project, mistakes)
-    mistakes.raise_all()
-    return pack
-
-
-def read_files(pack: FileSelection, known: Mapping[str, Content]) -> dict[str, Content]:
-    """Path -> content of the files that are judged by what is in them."""
-    return {
-        file.path: known.get(file.path) or read_content(file.source)
-        for file in pack.files
-        if file.size <= (MAX_MODULE if file.path.endswith((".py", ".pyi")) else MAX_SCANNED)
-    }
-
-
 def _cache_key(project: Project, pack: FileSelection, contents: dict[str, Content]) -> str:
     """A hash of all that the verdict depends on: files, version, interpreter, rules.
 
     The settings are in it, because pyproject.toml is packed.
     """
-    from twofold.check.rules_version import RULES_VERSION
+    from twofold.check.cache import RULES_VERSION
 
     digest = new_sha256()
     digest.update(f"{sys.version}\0{RULES_VERSION}\0{project.version}\0".encode())

@@ -2,55 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
-from functools import cached_property
 
-from twofold.check.namespace import Namespace
-from twofold.check.pythons_allowed import allowed_minors
-from twofold.check.subject import ProjectMetadata
+from twofold.check.namespace import CodeModule, Namespace
+from twofold.check.subject import ProjectMetadata, PyprojectText
 from twofold_build.entry_points import format_table_name
-from twofold_build.toml_lines import find_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from twofold.check.facts import Facts
+    from twofold.check.namespace import Edge
     from twofold.check.settings import CheckSettings
-    from twofold.source_analysis.imports import Import
     from twofold_build.archive import Content
     from twofold_build.files import FileSelection
     from twofold_build.pyproject import Project
-
-    #: An import and the own module that it brings.
-    Edge = tuple[Import, str]
-
-
-#: A dotted name below a folder that holds other projects' code; the group is what it is there.
-VENDORED = re.compile(r"(?:^|\.)_?(?:vendor|vendored|third_party|extern)\.(\w+)")
-
-
-class CodeModule:
-    """One module that is packed: its dotted name, its path as it is told, what it says."""
-
-    __slots__ = ("facts", "is_package", "name", "path")
-
-    def __init__(self, name: str, path: str, is_package: bool, facts: Facts) -> None:
-        self.name = name
-        self.path = path
-        self.is_package = is_package
-        self.facts = facts
-
-    @property
-    def is_vendored(self) -> bool:
-        """Whether it is another project's, copied in: perhaps in part, with its own version."""
-        return VENDORED.search(self.name) is not None
-
-    @property
-    def package(self) -> str:
-        """The package that relative imports start from."""
-        return self.name if self.is_package else self.name.rpartition(".")[0]
 
 
 class SourceCode:
@@ -85,13 +51,7 @@ class SourceCode:
         self.allow: list[str] = []
         self.wants_warnings = True
         self.edges: dict[str, tuple[Edge, ...]] = {}
-
-    @cached_property
-    def reachable(self) -> frozenset[str]:
-        """The modules that surely run, by dotted name."""
-        from twofold.check.import_graph import reached_modules
-
-        return reached_modules(self)
+        self.reachable: frozenset[str] | None = None
 
     def entry_point_location(self, group: str, name: str) -> str:
         """Where an entry point is written."""
@@ -133,35 +93,21 @@ class ProjectContext(SourceCode):
         self.are_dependencies_known = not computed
         self.entry_points = project.entry_points
         self.is_complete = project.backend in ("", "twofold_build")
-        self.place = "pyproject.toml"
         self.unknown = ""
         # What another backend does with a file that git ignores is not known here.
         is_sure = self.is_complete
         self.left_out = [p for p, why in pack.left_out if is_sure or why.startswith("wheel only")]
         self.allow = settings.allow
-        self._text: str | None = None
         self.files = {
             file.path: contents[file.path].data if file.path in contents else None
             for file in pack.files
         }
-        self.metadata = ProjectMetadata(self)
-
-    @property
-    def text(self) -> str:
-        """pyproject.toml, read only when a line is to be told."""
-        if self._text is None:
-            path = os.path.join(self.project.root, "pyproject.toml")
-            if not os.path.isfile(path):
-                return ""
-            with open(path, encoding="utf-8", newline="") as file:
-                self._text = file.read().replace("\r\n", "\n")
-        return self._text
+        self.pyproject = PyprojectText(project.root)
+        self.metadata = ProjectMetadata(project, self.pyproject)
 
     def location(self, key: str, value: str = "", table: str = "project") -> str:
-        """Where a key of pyproject.toml is written, as findings tell it."""
-        line = find_line(self.text, table, key, value)
-        place = f"pyproject.toml:{line}" if line else self.place
-        return f"{place}: [{table}]" + (f" {key}" if key else "")
+        """Where a key of pyproject.toml is written, as findings name it."""
+        return self.pyproject.location(key, value, table)
 
     def entry_point_location(self, group: str, name: str) -> str:
         tables = {"console_scripts": "project.scripts", "gui_scripts": "project.gui-scripts"}
@@ -209,3 +155,30 @@ def _package_folders(paths: list[str]) -> frozenset[str]:
         parts = path.split("/")[:-1]
         found.update(".".join(parts[:length]) for length in range(1, len(parts) + 1))
     return frozenset(found)
+
+
+#: No rule speaks of what comes after this minor version.
+MAX_MINOR = 20
+
+
+def allowed_minors(requires_python: str) -> tuple[int, ...]:
+    """The minor versions of Python 3 that a specifier lets in; () when it says nothing.
+
+    A minor version counts when some micro version of it is let in (`>=3.9.1`).
+    """
+    if not requires_python.strip():
+        return ()
+    plain = re.fullmatch(r"\s*>=\s*3(?:\.(\d+))?(?:\.\d+)?\s*", requires_python)
+    if plain:
+        return tuple(range(int(plain.group(1) or 0), MAX_MINOR + 1))
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        wanted = SpecifierSet(requires_python)
+    except InvalidSpecifier:
+        return ()
+    return tuple(
+        minor
+        for minor in range(MAX_MINOR + 1)
+        if any(wanted.contains(f"3.{minor}.{micro}") for micro in (0, 1, 5, 99))
+    )

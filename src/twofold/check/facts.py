@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from twofold.check.rules_version import RULES_VERSION
+from twofold.check.cache import RULES_VERSION
 from twofold.check.syntax import Feature, find_features, guess_newer_syntax
 from twofold.source_analysis.definitions import DunderAll, defined_names, find_dunder_all
 from twofold.source_analysis.imports import Import, all_statements, is_type_checking, module_imports

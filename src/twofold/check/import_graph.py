@@ -6,11 +6,13 @@ user: what is missing there is worth a warning, but no stop.
 
 from __future__ import annotations
 
-from twofold.check.cycles import import_edges
+from collections.abc import Iterator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold.check.context import SourceCode
+    from twofold.check.namespace import CodeModule, Edge, Namespace
+    from twofold.source_analysis.imports import Import
 
 #: Parts of a dotted name that say: for those who work on the project, or write its documentation.
 _NOT_SHIPPED = ("test", "tests", "testing", "conftest", "benchmarks", "doc", "docs", "examples")
@@ -18,10 +20,19 @@ _NOT_SHIPPED = ("test", "tests", "testing", "conftest", "benchmarks", "doc", "do
 _SCRIPTS = ("console_scripts", "gui_scripts")
 
 
-def reached_modules(code: SourceCode) -> frozenset[str]:
-    """Dotted names: the top packages and modules, those of the scripts, and all that these import
-    at once and without a `try`. A package that imports nothing of its own, not even inside a
-    function, is taken to be used by its modules."""
+def reachable_modules(code: SourceCode) -> frozenset[str]:
+    """The dotted names of the modules that surely run; computed once for each `code`.
+
+    They are the top packages and modules, those of the scripts, and all that these import eagerly
+    and without a `try`. A package that imports nothing of its own, not even inside a function,
+    counts as used through its modules.
+    """
+    if code.reachable is None:
+        code.reachable = _find_reachable(code)
+    return code.reachable
+
+
+def _find_reachable(code: SourceCode) -> frozenset[str]:
     importing = {name for name in code.modules if "." not in name and _has_own_imports(code, name)}
     plugins = {
         reference.partition(":")[0].strip()
@@ -65,3 +76,75 @@ def _is_start(name: str, importing: set[str]) -> bool:
     if any(part in _NOT_SHIPPED or part.startswith(("_", "test_")) for part in parts):
         return False
     return top not in importing
+
+
+def eager_imports(module: CodeModule) -> list[Import]:
+    """The imports that run when the module is imported, in order."""
+    return [
+        found
+        for found in module.facts.imports
+        if not found.is_deferred and not found.is_typing_only
+    ]
+
+
+def import_edges(code: SourceCode, module: CodeModule) -> tuple[Edge, ...]:
+    """Which of the own modules a module imports by itself; packages above them do not count."""
+    if module.name not in code.edges:
+        code.edges[module.name] = tuple(_compute_edges(code.namespace, module))
+    return code.edges[module.name]
+
+
+def _compute_edges(space: Namespace, module: CodeModule) -> Iterator[Edge]:
+    for found in eager_imports(module):
+        target = space.resolve(module, found)
+        if target is None or not space.is_own(target):
+            continue
+        inner = [f"{target}.{name}" for name in found.names if space.exists(f"{target}.{name}")]
+        for name in inner:
+            yield found, name
+        if len(inner) < max(1, len(found.names)):
+            yield found, target
+
+
+def find_cycles(code: SourceCode) -> list[list[str]]:
+    """Modules that reach each other: strongly connected, more than one, names sorted (Tarjan)."""
+    to = {
+        name: sorted(
+            {target for _, target in import_edges(code, module)} & code.modules.keys() - {name}
+        )
+        for name, module in code.modules.items()
+    }
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    on_stack: set[str] = set()
+    groups = []
+    for start in to:
+        if start in index:
+            continue
+        work = [(start, iter(to[start]))]
+        index[start] = low[start] = len(index)
+        stack.append(start)
+        on_stack.add(start)
+        while work:
+            node, rest = work[-1]
+            for other in rest:
+                if other not in index:
+                    index[other] = low[other] = len(index)
+                    stack.append(other)
+                    on_stack.add(other)
+                    work.append((other, iter(to[other])))
+                    break
+                if other in on_stack:
+                    low[node] = min(low[node], index[other])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                if low[node] == index[node]:
+                    group = stack[stack.index(node) :]
+                    del stack[-len(group) :]
+                    on_stack.difference_update(group)
+                    if len(group) > 1:
+                        groups.append(sorted(group))
+    return sorted(groups)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from twofold_build.diagnostics import suggest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold.check.context import CodeModule
+    from twofold.check.facts import Facts
     from twofold.source_analysis.imports import Import
+
+    #: An import and the own module that it brings.
+    Edge = tuple[Import, str]
 
 _ALWAYS_WORDS = """
     __name__ __doc__ __file__ __spec__ __loader__ __package__ __path__ __dict__ __builtins__
@@ -142,3 +146,29 @@ class Namespace:
 def _with_parents(modules: tuple[str, ...]) -> frozenset[str]:
     """Every dotted name above a module: with or without an `__init__`, it can be imported."""
     return frozenset(name[:at] for name in modules for at, mark in enumerate(name) if mark == ".")
+
+
+#: A dotted name below a folder that holds other projects' code; the group is what it is there.
+VENDORED = re.compile(r"(?:^|\.)_?(?:vendor|vendored|third_party|extern)\.(\w+)")
+
+
+class CodeModule:
+    """One module that is packed: its dotted name, its path as it is told, what it says."""
+
+    __slots__ = ("facts", "is_package", "name", "path")
+
+    def __init__(self, name: str, path: str, is_package: bool, facts: Facts) -> None:
+        self.name = name
+        self.path = path
+        self.is_package = is_package
+        self.facts = facts
+
+    @property
+    def is_vendored(self) -> bool:
+        """Whether it is another project's, copied in: perhaps in part, with its own version."""
+        return VENDORED.search(self.name) is not None
+
+    @property
+    def package(self) -> str:
+        """The package that relative imports start from."""
+        return self.name if self.is_package else self.name.rpartition(".")[0]

@@ -5,24 +5,68 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
-from importlib import import_module
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from twofold.check.before_build import read_files, select_packed
-from twofold.check.context import CodeModule, ProjectContext, module_name
-from twofold.check.finding import Finding
-from twofold.check.order import sort_findings
+from twofold.check.context import ProjectContext, module_name
+from twofold.check.facts_store import load_facts
+from twofold.check.finding import Finding, sort_findings
+from twofold.check.namespace import CodeModule
 from twofold.check.other_backend import DeclaredProject, has_other_backend, make_project
-from twofold.check.reading import load_facts
-from twofold.check.rule_table import ERROR, MISTAKES, RULES, Rule
+from twofold.check.packed_files import read_files, select_packed
+from twofold.check.rule_table import BY_CODE, ERROR, RULES, Rule, Violation
+from twofold.check.rules import (
+    code,
+    dependencies,
+    import_cycles,
+    python_versions,
+    secrets,
+    unwanted_files,
+)
+from twofold.check.rules.metadata import METADATA_RULES
 from twofold.check.settings import CheckSettings, read_check_settings
 from twofold_build.archive import Content
 from twofold_build.diagnostics import Diagnostics
 from twofold_build.errors import Problem, ProjectErrors
 from twofold_build.files import FileSelection
 from twofold_build.pyproject import Project, read_project
+
+
+def recipe_differs(context: ProjectContext) -> Iterator[Violation]:
+    """TF303, a warning whose module no build needs to load."""
+    from twofold.check.rules.meta_yaml import compare_recipes
+
+    return compare_recipes(context)
+
+
+#: The rules about a project's code and files; those about its metadata are METADATA_RULES, and
+#: mistakes of pyproject.toml have a table of their own in `rules.project_mistakes`.
+PROJECT_RULES: dict[str, Callable[[ProjectContext], Iterator[Violation]]] = {
+    "TF101": code.syntax_error,
+    "TF102": code.entry_point_to_nothing,
+    "TF103": code.version_mismatch,
+    "TF104": code.missing_in_all,
+    "TF105": code.missing_import,
+    "TF106": import_cycles.failing_cycle,
+    "TF107": import_cycles.import_cycle,
+    "TF108": python_versions.newer_syntax,
+    "TF109": python_versions.newer_stdlib,
+    "TF110": python_versions.gone_from_stdlib,
+    "TF111": dependencies.missing_dependency,
+    "TF112": dependencies.unused_dependency,
+    "TF113": code.hidden_module,
+    "TF201": secrets.secret,
+    "TF202": unwanted_files.junk,
+    "TF203": unwanted_files.empty_package,
+    "TF204": unwanted_files.modules_not_known,
+    "TF205": unwanted_files.crowded_name,
+    "TF206": unwanted_files.compiled_module,
+    "TF207": unwanted_files.unportable_name,
+    "TF301": dependencies.unknown_conda_name,
+    "TF302": dependencies.not_in_conda,
+    "TF303": recipe_differs,
+}
 
 
 def find_problems(
@@ -51,7 +95,7 @@ def find_problems(
         return sort_findings(_drop_ignored(_mistake_findings(error.problems, str(root)), ignore))
     context = make_context(project, pack, read_files(pack, {}), settings)
     if stated is not None:
-        context.place = stated.place
+        context.pyproject.place = stated.place
         context.unknown = stated.unknown
     left_out = settings.ignore | ignore
     return run_rules(context, [rule for rule in RULES if rule.code not in left_out])
@@ -89,16 +133,15 @@ def make_context(
 
 
 def run_rules(context: ProjectContext, rules: Iterable[Rule]) -> list[Finding]:
-    found = []
+    """The findings of those of the rules that judge a project, sorted."""
+    found: list[Finding] = []
     for rule in rules:
-        if rule.in_project and rule not in MISTAKES:
-            judge = getattr(import_module(f"twofold.check.{rule.in_project}"), rule.function)
-            subject = context.metadata if rule.in_project in ("metadata", "readme") else context
-            for told in judge(subject):
-                severity = told.severity or rule.severity
-                found.append(
-                    Finding(rule.code, severity, told.message, told.hint, told.where, told.fix)
-                )
+        violations: Iterable[Violation] = ()
+        if rule.code in METADATA_RULES:
+            violations = METADATA_RULES[rule.code](context.metadata)
+        elif rule.code in PROJECT_RULES:
+            violations = PROJECT_RULES[rule.code](context)
+        found += map(rule.make_finding, violations)
     return sort_findings(found)
 
 
@@ -144,19 +187,15 @@ def _select_files(project: Project) -> FileSelection:
 
 
 def _mistake_findings(problems: Iterable[Problem], root: str) -> list[Finding]:
-    from twofold.check.mistakes import find_fix
+    from twofold.check.rules.project_mistakes import PREDICATES, find_fix
 
-    module = import_module("twofold.check.mistakes")
     found = []
     for problem in problems:
-        for rule in MISTAKES:
-            if getattr(module, rule.function)(problem):
-                fix = find_fix(problem, os.path.join(root, "pyproject.toml"))
-                where = problem.where or "pyproject.toml"
-                found.append(
-                    Finding(rule.code, rule.severity, problem.message, problem.hint, where, fix)
-                )
-                break
+        code = next(code for code, is_owner in PREDICATES.items() if is_owner(problem))
+        fix = find_fix(problem, os.path.join(root, "pyproject.toml"))
+        where = problem.where or "pyproject.toml"
+        violation = Violation(problem.message, problem.hint, where, fix)
+        found.append(BY_CODE[code].make_finding(violation))
     return found
 
 

@@ -1,21 +1,57 @@
-"""What a project or a built file says of itself, in one shape for the rules in `metadata`."""
+"""The metadata of a project or a built file, in one shape for the rules about metadata."""
 
 from __future__ import annotations
 
+import os
 import re
+from functools import cached_property
+from typing import TypeAlias
+
+from twofold_build.toml_lines import find_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold.check.context import ProjectContext
     from twofold.formats.core_metadata import CoreMetadata
+    from twofold_build.pyproject import Project
+
+
+class PyprojectText:
+    """The text of a project's pyproject.toml, which is read when a line is first needed.
+
+    `place` is the file that findings name when a key is not written there.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self.place = "pyproject.toml"
+
+    @cached_property
+    def text(self) -> str:
+        """The text with plain line ends, or '' if there is no such file."""
+        path = os.path.join(self._root, "pyproject.toml")
+        if not os.path.isfile(path):
+            return ""
+        with open(path, encoding="utf-8", newline="") as file:
+            return file.read().replace("\r\n", "\n")
+
+    def location(self, key: str, value: str = "", table: str = "project") -> str:
+        """Where a key (and one of its values) is written, as findings name it."""
+        line = find_line(self.text, table, key, value)
+        place = f"pyproject.toml:{line}" if line else self.place
+        return f"{place}: [{table}]" + (f" {key}" if key else "")
+
+    def line(self, where: str) -> str:
+        """The text of the line that `where` names."""
+        found = re.match(r"pyproject\.toml:(\d+)", where)
+        lines = self.text.splitlines()
+        return lines[int(found.group(1)) - 1] if found else ""
 
 
 class ProjectMetadata:
-    """A project's own words, with the lines of pyproject.toml."""
+    """The metadata that a project declares, with the lines of pyproject.toml."""
 
-    def __init__(self, context: ProjectContext) -> None:
-        project = context.project
-        self._context = context
+    def __init__(self, project: Project, pyproject: PyprojectText) -> None:
+        self._pyproject = pyproject
         self.name = project.name
         self.version = project.version
         self.is_version_dynamic = "version" in project.dynamic
@@ -37,17 +73,16 @@ class ProjectMetadata:
         self.urls = project.urls
 
     def location(self, key: str, value: str = "") -> str:
-        return self._context.location(key, value)
+        """Where a key (and one of its values) is written."""
+        return self._pyproject.location(key, value)
 
     def line(self, where: str) -> str:
         """The text of the line that `where` names."""
-        found = re.match(r"pyproject\.toml:(\d+)", where)
-        lines = self._context.text.splitlines()
-        return lines[int(found.group(1)) - 1] if found else ""
+        return self._pyproject.line(where)
 
 
 class FileMetadata:
-    """A built file's own words: METADATA or PKG-INFO."""
+    """The metadata of a built file: METADATA or PKG-INFO."""
 
     def __init__(self, filename: str, metadata: CoreMetadata) -> None:
         self._filename = filename
@@ -70,6 +105,7 @@ class FileMetadata:
         self.urls = {label.strip(): address.strip() for label, _, address in pairs}
 
     def location(self, key: str, value: str = "") -> str:
+        """The field of the file; its metadata have no lines to name."""
         del value
         return f"{self._filename}: {key}" if key else self._filename
 
@@ -77,3 +113,7 @@ class FileMetadata:
         """A built file is not edited."""
         del where
         return ""
+
+
+#: What the rules about metadata judge.
+Metadata: TypeAlias = ProjectMetadata | FileMetadata

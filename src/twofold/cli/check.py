@@ -78,7 +78,7 @@ def _findings(paths: Sequence[Path], ignore: Sequence[str]) -> list[Finding]:
 
 def _fix(paths: Sequence[Path], findings: list[Finding], ignore: Sequence[str]) -> list[Finding]:
     """Repair and look again, as long as that mends something: one repair may lay bare another."""
-    from twofold.check.fixes import apply_fixes
+    from twofold.check.finding import apply_fixes
     from twofold.cli.terminal import note
 
     for _ in range(10):

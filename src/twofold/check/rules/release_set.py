@@ -52,3 +52,13 @@ def _difference(wheel: Artifact, sdist: Artifact, field: str, one: str, other: s
         "build both from the same source",
         f"{wheel.filename}: METADATA",
     )
+
+
+def second_sdist(first: Artifact, second: Artifact) -> Iterator[Violation]:
+    """TF411"""
+    yield Violation(
+        f"it is a second sdist of {second.name} {second.version}, beside {first.filename}: PyPI "
+        "takes one a release",
+        "remove the one that was built earlier",
+        second.filename,
+    )

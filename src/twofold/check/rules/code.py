@@ -6,8 +6,8 @@ import re
 import sys
 from collections.abc import Iterator
 
-from twofold.check.metadata import BACKPORTS
 from twofold.check.rule_table import WARNING, Violation
+from twofold.check.rules.metadata import BACKPORTS
 from twofold.check.stdlib_versions import REMOVED, first_minor
 
 TYPE_CHECKING = False

@@ -7,6 +7,7 @@ predicate a rule; the first that owns a mistake counts, and `anything` owns the 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from twofold.check.finding import Edit
 from twofold_build.errors import Problem
@@ -136,3 +137,19 @@ def _key_of(problem: Problem) -> str:
     """'project name' of `pyproject.toml:3: [project] name`."""
     found = re.search(r": \[([^\]]+)\] (.+)$", problem.where)
     return f"{found.group(1)} {found.group(2)}" if found else ""
+
+
+#: The first predicate that owns a mistake gives its code; TF011 owns the rest.
+PREDICATES: dict[str, Callable[[Problem], bool]] = {
+    "TF001": unreadable_project,
+    "TF002": unknown_key,
+    "TF003": bad_name,
+    "TF004": bad_version,
+    "TF005": bad_requirement,
+    "TF006": bad_requires_python,
+    "TF007": bad_licence,
+    "TF008": bad_entry_point,
+    "TF009": bad_readme,
+    "TF010": bad_files,
+    "TF011": bad_value,
+}

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from twofold.check.import_graph import eager_imports, find_cycles, import_edges
 from twofold.check.rule_table import WARNING, Violation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold.check.context import CodeModule, Edge, SourceCode
-    from twofold.check.namespace import Namespace
+    from twofold.check.context import SourceCode
+    from twofold.check.namespace import CodeModule
     from twofold.source_analysis.imports import Import
 
 #: So many modules of one cycle are tried as the first to be imported.
@@ -133,75 +134,3 @@ class _ImportRun:
         if line is None:
             return False
         return target not in self._running or line < self._running[target]
-
-
-def eager_imports(module: CodeModule) -> list[Import]:
-    """The imports that run when the module is imported, in order."""
-    return [
-        found
-        for found in module.facts.imports
-        if not found.is_deferred and not found.is_typing_only
-    ]
-
-
-def import_edges(code: SourceCode, module: CodeModule) -> tuple[Edge, ...]:
-    """Which of the own modules a module imports by itself; packages above them do not count."""
-    if module.name not in code.edges:
-        code.edges[module.name] = tuple(_compute_edges(code.namespace, module))
-    return code.edges[module.name]
-
-
-def _compute_edges(space: Namespace, module: CodeModule) -> Iterator[Edge]:
-    for found in eager_imports(module):
-        target = space.resolve(module, found)
-        if target is None or not space.is_own(target):
-            continue
-        inner = [f"{target}.{name}" for name in found.names if space.exists(f"{target}.{name}")]
-        for name in inner:
-            yield found, name
-        if len(inner) < max(1, len(found.names)):
-            yield found, target
-
-
-def find_cycles(code: SourceCode) -> list[list[str]]:
-    """Modules that reach each other: strongly connected, more than one, names sorted (Tarjan)."""
-    to = {
-        name: sorted(
-            {target for _, target in import_edges(code, module)} & code.modules.keys() - {name}
-        )
-        for name, module in code.modules.items()
-    }
-    index: dict[str, int] = {}
-    low: dict[str, int] = {}
-    stack: list[str] = []
-    on_stack: set[str] = set()
-    groups = []
-    for start in to:
-        if start in index:
-            continue
-        work = [(start, iter(to[start]))]
-        index[start] = low[start] = len(index)
-        stack.append(start)
-        on_stack.add(start)
-        while work:
-            node, rest = work[-1]
-            for other in rest:
-                if other not in index:
-                    index[other] = low[other] = len(index)
-                    stack.append(other)
-                    on_stack.add(other)
-                    work.append((other, iter(to[other])))
-                    break
-                if other in on_stack:
-                    low[node] = min(low[node], index[other])
-            else:
-                work.pop()
-                if work:
-                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
-                if low[node] == index[node]:
-                    group = stack[stack.index(node) :]
-                    del stack[-len(group) :]
-                    on_stack.difference_update(group)
-                    if len(group) > 1:
-                        groups.append(sorted(group))
-    return sorted(groups)

@@ -6,37 +6,15 @@ METADATA). PyPI's limits are those of Warehouse's upload form.
 
 from __future__ import annotations
 
+import io
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from twofold.check.finding import Edit
-from twofold.check.mistakes import remove_item
 from twofold.check.rule_table import WARNING, Violation
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Protocol
-
-    class Metadata(Protocol):
-        """What is judged here; `at` tells where a key (and one of its values) is written."""
-
-        name: str
-        version: str
-        is_version_dynamic: bool
-        summary: str
-        readme: str
-        readme_type: str
-        requires_python: str
-        has_licence: bool
-        classifiers: list[str]
-        dependencies: list[tuple[str, str]]
-        urls: dict[str, str]
-
-        def at(self, key: str, value: str = "") -> str: ...
-
-        def line(self, where: str) -> str: ...
-
+from twofold.check.rules.project_mistakes import remove_item
+from twofold.check.subject import Metadata
 
 #: Projects on PyPI that bring a module of the standard library to older Pythons.
 _BACKPORT_WORDS = """
@@ -61,7 +39,7 @@ def unknown_classifier(metadata: Metadata) -> Iterator[Violation]:
     for classifier in metadata.classifiers:
         if classifier in known or classifier in deprecated or classifier.startswith("Private ::"):
             continue
-        where = metadata.at("classifiers", classifier)
+        where = metadata.location("classifiers", classifier)
         same = {_fold(name): name for name in known}.get(_fold(classifier), "")
         yield Violation(
             f"'{classifier}' is not a classifier that PyPI knows",
@@ -80,7 +58,7 @@ def deprecated_classifier(metadata: Metadata) -> Iterator[Violation]:
         instead = deprecated.get(classifier)
         if instead is None:
             continue
-        where = metadata.at("classifiers", classifier)
+        where = metadata.location("classifiers", classifier)
         fix = None
         if len(instead) == 1 and instead[0] not in metadata.classifiers:
             fix = _replacement(metadata, where, classifier, instead[0])
@@ -105,7 +83,7 @@ def direct_url(metadata: Metadata) -> Iterator[Violation]:
                 f"'{requirement}' names an address, which PyPI refuses",
                 "depend on a released version, or keep the project from PyPI with the "
                 f"classifier '{PRIVATE}'",
-                metadata.at(key, requirement),
+                metadata.location(key, requirement),
             )
 
 
@@ -115,7 +93,7 @@ def local_version(metadata: Metadata) -> Iterator[Violation]:
         yield Violation(
             f"the version {metadata.version} has a local part, which PyPI refuses",
             f"release it as {metadata.version.partition('+')[0]}, or keep it to your own registry",
-            metadata.at("version"),
+            metadata.location("version"),
             severity=WARNING if metadata.is_version_dynamic else "",
         )
 
@@ -126,7 +104,7 @@ def no_requires_python(metadata: Metadata) -> Iterator[Violation]:
         yield Violation(
             "'requires-python' is not written: installers will offer the project to any Python",
             'write requires-python = ">=3.11", with the oldest version you support',
-            metadata.at(""),
+            metadata.location(""),
         )
 
 
@@ -136,7 +114,7 @@ def no_licence(metadata: Metadata) -> Iterator[Violation]:
         yield Violation(
             "no licence is named: nobody may use the project but you",
             'write license = "MIT" (an SPDX expression) and add a LICENSE file',
-            metadata.at(""),
+            metadata.location(""),
         )
 
 
@@ -146,7 +124,7 @@ def long_summary(metadata: Metadata) -> Iterator[Violation]:
         yield Violation(
             f"the description has {len(metadata.summary)} characters, PyPI takes {MAX_SUMMARY}",
             "keep one sentence, and put the rest into the readme",
-            metadata.at("description"),
+            metadata.location("description"),
         )
 
 
@@ -157,7 +135,7 @@ def bad_url(metadata: Metadata) -> Iterator[Violation]:
             yield Violation(
                 f"'{address}' is not a web address, which PyPI refuses",
                 "write it with https:// in front",
-                metadata.at(f"urls.{label}"),
+                metadata.location(f"urls.{label}"),
             )
 
 
@@ -171,14 +149,14 @@ def stdlib_name(metadata: Metadata) -> Iterator[Violation]:
             f"'{metadata.name}' is a module of Python's standard library: PyPI takes no new "
             "project of that name",
             "go on with it if the project is yours and there already, else choose another name",
-            metadata.at("name"),
+            metadata.location("name"),
             severity=WARNING,
         )
     elif plain in {name.lower() for name in sys.stdlib_module_names if not name.startswith("_")}:
         yield Violation(
             f"'{metadata.name}' is a module of Python's standard library: PyPI refuses the name",
             "choose another name",
-            metadata.at("name"),
+            metadata.location("name"),
         )
 
 
@@ -188,7 +166,7 @@ def no_readme(metadata: Metadata) -> Iterator[Violation]:
         yield Violation(
             "there is no readme: the project's page will be empty",
             'write README.md and readme = "README.md"',
-            metadata.at(""),
+            metadata.location(""),
         )
 
 
@@ -211,3 +189,56 @@ def _replacement(metadata: Metadata, where: str, old: str, new: str) -> Edit | N
 def _line_number(where: str) -> int:
     found = re.match(r"pyproject\.toml:(\d+)", where)
     return int(found.group(1)) if found else 0
+
+
+def readme_does_not_render(metadata: Metadata) -> Iterator[Violation]:
+    """reStructuredText with a mistake in it is shown as plain text; PyPI refuses the upload.
+
+    Markdown and plain text always render.
+    """
+    kind = metadata.readme_type.partition(";")[0].strip().lower()
+    if kind not in ("text/x-rst", "") or not metadata.readme.strip():
+        return
+    if (
+        not kind
+        and not metadata.readme.lstrip().startswith(("..", "="))
+        and "::" not in metadata.readme
+    ):
+        return  # no type written: PyPI takes it as reStructuredText, and plain words are that too
+    from readme_renderer import rst
+
+    warnings = io.StringIO()
+    if rst.render(metadata.readme, stream=warnings) is None:
+        told = [line for line in warnings.getvalue().splitlines() if line.startswith("<string>:")]
+        line, message = _first_warning(told)
+        place = metadata.location("readme")
+        yield Violation(
+            f"line {line} of the readme is not valid reStructuredText: {message}"
+            if line
+            else "the readme is not valid reStructuredText",
+            "mend it there, or write the readme in Markdown",
+            place,
+        )
+
+
+def _first_warning(warnings: list[str]) -> tuple[str, str]:
+    if not warnings:
+        return "", ""
+    _, line, message = warnings[0].split(":", 2)
+    return line, message.strip().partition(") ")[2]
+
+
+#: The rules about metadata, which judge projects and built files alike.
+METADATA_RULES: dict[str, Callable[[Metadata], Iterator[Violation]]] = {
+    "TF020": unknown_classifier,
+    "TF021": deprecated_classifier,
+    "TF022": direct_url,
+    "TF023": local_version,
+    "TF024": no_requires_python,
+    "TF025": no_licence,
+    "TF026": long_summary,
+    "TF027": bad_url,
+    "TF028": stdlib_name,
+    "TF029": readme_does_not_render,
+    "TF030": no_readme,
+}

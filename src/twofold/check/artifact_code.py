@@ -1,26 +1,16 @@
-"""What lies in a built file, for the rules about code; and the rules about files alone."""
+"""The code in a built file, for the rules about code."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from twofold.artifact import Artifact, Kind
-from twofold.check import junk
-from twofold.check.context import CodeModule, SourceCode, module_name
-from twofold.check.junk import is_code, is_compiled, severity_of
-from twofold.check.pythons_allowed import allowed_minors
-from twofold.check.reading import read_all_facts
-from twofold.check.rule_table import WARNING, Violation
-from twofold.names import escape_for_filename, parse_sdist_name, parse_wheel_name
-
-#: As in a project: other files than modules are read up to this size, in bytes.
-_SMALL = 256 << 10
-_MODULE = 16 << 20
-_TAGS = re.compile(
-    r"any|win32|win_(?:amd64|arm64)|(?:many|musl)linux\w+|macosx\w+|ios\w+|android\w+|pyodide\w+"
-)
+from twofold.check.context import SourceCode, allowed_minors, module_name
+from twofold.check.facts_store import read_all_facts
+from twofold.check.namespace import CodeModule
+from twofold.check.packed_files import MAX_MODULE, MAX_SCANNED
 
 #: Path inside the file -> bytes, None where they were not read.
 Contents = dict[str, bytes | None]
@@ -66,13 +56,6 @@ class ArtifactCode(SourceCode):
         return self.display_path(f"entry_points.txt: [{group}] {name}")
 
 
-def code_of_artifact(
-    artifact: Artifact, contents: Contents, allow: Sequence[str] = ()
-) -> ArtifactCode:
-    """The code of a file whose contents were read."""
-    return ArtifactCode(artifact, contents, allow)
-
-
 def read_contents(artifact: Artifact) -> Contents:
     """What lies in a file, without `site-packages/` and without an sdist's own folder."""
     if artifact.kind is Kind.WHEEL:
@@ -89,7 +72,7 @@ def read_contents(artifact: Artifact) -> Contents:
 
 
 def _is_wanted(path: str, size: int) -> bool:
-    return size <= (_MODULE if path.endswith((".py", ".pyi")) else _SMALL)
+    return size <= (MAX_MODULE if path.endswith((".py", ".pyi")) else MAX_SCANNED)
 
 
 def _read_wheel(path: Path) -> Contents:
@@ -97,7 +80,7 @@ def _read_wheel(path: Path) -> Contents:
 
     with WheelFile(path) as wheel:
         return {
-            name: wheel.archive.read(name, _MODULE) if _is_wanted(name, member.size) else None
+            name: wheel.archive.read(name, MAX_MODULE) if _is_wanted(name, member.size) else None
             for name, member in wheel.members.items()
             if not member.is_folder
         }
@@ -110,7 +93,7 @@ def _read_tar(path: Path, part: str) -> Contents:
 
     def contents(tar: TarStream) -> Contents:
         return {
-            member.path: tar.read(_MODULE) if _is_wanted(member.path, member.size) else None
+            member.path: tar.read(MAX_MODULE) if _is_wanted(member.path, member.size) else None
             for member in tar
             if member.kind == "file"
         }
@@ -137,70 +120,3 @@ def _parse_entry_points(contents: Contents) -> dict[str, dict[str, str]]:
         elif equals and group and not line.lstrip().startswith(("#", ";")):
             groups.setdefault(group, {})[name.strip()] = target.strip()
     return groups
-
-
-def empty_package(code: ArtifactCode) -> Iterator[Violation]:
-    """TF203: of wheels. One that only brings dependencies is empty on purpose."""
-    if code.artifact.kind is not Kind.WHEEL:
-        return
-    inside = [path.partition(": ")[2] for path in code.files]
-    packed = [path for path in inside if ".dist-info/" not in path]
-    if any(is_code(path) or ".data/" in path for path in packed):
-        return
-    if packed or not code.artifact.depends:
-        yield Violation(
-            "there is nothing in the wheel that can be imported",
-            "build it again, and look at 'twofold build --list'",
-            code.artifact.filename,
-            severity=WARNING if packed else "",
-        )
-
-
-def compiled_module(code: ArtifactCode) -> Iterator[Violation]:
-    """TF206: of wheels, once each. Some bring the libraries of several platforms on purpose."""
-    if code.artifact.kind is not Kind.WHEEL or not code.is_complete:
-        return
-    compiled = [path for path in code.files if is_compiled(path)]
-    if compiled:
-        more = f" (and {len(compiled) - 1} more)" if len(compiled) > 1 else ""
-        yield Violation(
-            f"it is compiled for one platform, and the wheel's tag says that it runs on all{more}",
-            "build the wheel with a backend that compiles, for each platform",
-            compiled[0],
-            severity=severity_of(compiled[0], compiled),
-        )
-
-
-def unportable_name(code: ArtifactCode) -> Iterator[Violation]:
-    """TF207: of conda packages for every platform, and of sdists; in wheels TF402 speaks."""
-    artifact = code.artifact
-    if artifact.kind is not Kind.WHEEL and "linux" not in artifact.subdir:
-        yield from junk.unportable_name(code)
-
-
-def platform_tag(code: ArtifactCode) -> Iterator[Violation]:
-    """TF407"""
-    for tag in code.artifact.tags if code.artifact.kind is Kind.WHEEL else ():
-        platform = tag.rpartition("-")[2]
-        if not _TAGS.fullmatch(platform):
-            yield Violation(
-                f"the platform tag '{platform}' is not one that PyPI takes",
-                "repair the wheel with auditwheel (manylinux), or keep it to a registry of "
-                "your own",
-                code.artifact.filename,
-            )
-
-
-def old_file_name(code: ArtifactCode) -> Iterator[Violation]:
-    """TF410: PEP 625 and the binary distribution format ask for the normalised name."""
-    artifact = code.artifact
-    if artifact.kind.is_conda:
-        return
-    parse = parse_wheel_name if artifact.kind is Kind.WHEEL else parse_sdist_name
-    written, wanted = parse(artifact.filename).name, escape_for_filename(artifact.name)
-    if written != wanted:
-        yield Violation(
-            f"the file name begins with '{written}' and not with '{wanted}'",
-            "build it with a backend that follows PEP 625",
-            artifact.filename,
-        )

@@ -1,12 +1,13 @@
-"""What `formats` lets pass in a built file's metadata, and PyPI does not: TF406.
+"""TF401 to TF406: what `formats` says against a built file, told apart; one predicate a rule.
 
-As Warehouse's upload form judges it.
+`formats` looks at archives without trusting them and tells every problem; here each gets its
+code. What no other rule owns is TF401.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from twofold.artifact import Artifact, Kind
 from twofold.errors import Problem
@@ -15,11 +16,66 @@ from twofold.formats.sdist import read_sdist
 from twofold.formats.wheel import WheelFile
 from twofold_build.names import canonicalize_license, suggest_license
 
+_PATHS = re.compile(
+    r"climbs out|path is absolute|holds a backslash|control characters|not plain|has no name"
+    r"|folders deep|name is longer|link leaves|symbolic link|leads out|differ only in case"
+    r"|Windows cannot hold"
+)
+_ZIP = re.compile(
+    r"two (?:names|sizes|ways)|sizes or checksums|twice|has a comment|hidden data|overlaps"
+    r"|data descriptor|encrypted|unknown flags|method other|another disk|a file and a folder"
+    r"|neither a file|not UTF-8|not marked|second name|extra field|ZIP64|has content|a bomb"
+    r"|sparse|unknown kind|renames members|something follows the end|lists \d+"
+)
+_NAMES = re.compile(
+    r"names the project|tells version|tells (?:name|version|build) '|file name|\.dist-info folders"
+    r"|may not be renamed|tells the tags"
+)
+_METADATA = re.compile(r"the metadata|Metadata-Version|entry point|METADATA|no usable '|is no name")
+
+
+def unsafe_path(problem: Problem) -> bool:
+    """TF402"""
+    return _PATHS.search(problem.message) is not None
+
+
+def bad_record(problem: Problem) -> bool:
+    """TF404"""
+    return re.search(r"RECORD|paths\.json|info/files", problem.message) is not None
+
+
+def ambiguous_archive(problem: Problem) -> bool:
+    """TF403"""
+    return _ZIP.search(problem.message) is not None
+
+
+def name_mismatch(problem: Problem) -> bool:
+    """TF405"""
+    return _NAMES.search(problem.message) is not None
+
+
+def bad_metadata(problem: Problem) -> bool:
+    """TF406"""
+    return _METADATA.search(problem.message) is not None
+
+
+def unreadable_file(problem: Problem) -> bool:
+    """TF401"""
+    del problem
+    return True
+
+
 #: The newest metadata version that PyPI takes.
 NEWEST = (2, 5)
+
+
 #: The metadata version that gave the licence's fields their meaning (PEP 639).
 _LICENCES_SINCE = (2, 4)
+
+
 _README_TYPES = ("text/markdown", "text/x-rst", "text/plain")
+
+
 _REBUILD = "correct it in the project, and build it again"
 
 
@@ -78,3 +134,14 @@ def _licence_file_problems(artifact: Artifact, metadata: CoreMetadata) -> Iterat
             yield Problem(
                 f"the metadata name the licence file '{path}', which is not in it", _REBUILD
             )
+
+
+#: The first predicate that owns a problem gives its code; TF401 owns the rest.
+PREDICATES: dict[str, Callable[[Problem], bool]] = {
+    "TF402": unsafe_path,
+    "TF404": bad_record,
+    "TF403": ambiguous_archive,
+    "TF405": name_mismatch,
+    "TF406": bad_metadata,
+    "TF401": unreadable_file,
+}

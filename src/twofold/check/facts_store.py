@@ -1,16 +1,56 @@
-"""The facts of many modules: from the cache, or read by several processes at once."""
+"""The facts of modules: from the cache, or read by several processes at once."""
 
 from __future__ import annotations
 
 import gc
+import json
 import os
+from hashlib import sha256
 
-from twofold.check.cache import FactsStore
-from twofold.check.facts import Facts, parse_facts
+from twofold.check.cache import checks_folder, make_folder, write_entry
+from twofold.check.facts import Facts, from_json, interpreter_key, parse_facts, to_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold_build.archive import Content
+
+
+class FactsStore:
+    """The facts of one project's modules, by the SHA-256 of each (hex)."""
+
+    def __init__(self, root: str) -> None:
+        name = sha256(f"{interpreter_key()} {os.path.realpath(root)}".encode()).hexdigest()[:32]
+        self._path = os.path.join(checks_folder(), "facts", f"{name}.json")
+        self._known = self._read()
+        self._used: dict[str, Facts] = {}
+        self._is_new = False
+
+    def _read(self) -> dict[str, Facts]:
+        try:
+            with open(self._path, encoding="utf-8") as file:
+                return {key: from_json(value) for key, value in json.load(file).items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, TypeError, LookupError, AttributeError):
+            return {}  # damaged or unreadable: what it said is found anew
+
+    def get(self, digest: str) -> Facts | None:
+        facts = self._used.get(digest) or self._known.get(digest)
+        if facts is not None:
+            self._used[digest] = facts
+        return facts
+
+    def put(self, digest: str, facts: Facts) -> None:
+        self._used[digest] = facts
+        self._is_new = True
+
+    def save(self) -> None:
+        """Keep what was asked for in this run, and only that."""
+        if not self._is_new or not make_folder(os.path.dirname(self._path)):
+            return
+        kept = {digest: to_json(facts) for digest, facts in self._used.items()}
+        write_entry(self._path, json.dumps(kept, separators=(",", ":")).encode())
+
 
 #: Bytes of new source above which starting processes (some 150 ms each) is worth it.
 PARALLEL_BYTES = 3 << 20

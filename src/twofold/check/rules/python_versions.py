@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from twofold.check.import_graph import reachable_modules
 from twofold.check.rule_table import WARNING, Violation
 from twofold.check.stdlib_versions import REMOVED, first_minor
 
@@ -18,7 +19,7 @@ def newer_syntax(code: SourceCode) -> Iterator[Violation]:
     if not code.minors:
         return
     oldest = code.minors[0]
-    reached = code.reachable
+    reached = reachable_modules(code)
     for module in code.modules.values():
         newer = [feature for feature in module.facts.features if feature[0] > oldest]
         if newer:
@@ -36,7 +37,7 @@ def newer_stdlib(code: SourceCode) -> Iterator[Violation]:
     if not code.minors:
         return
     oldest = code.minors[0]
-    reached = code.reachable
+    reached = reachable_modules(code)
     for module in code.modules.values():
         for found in module.facts.imports:
             if found.level or found.is_optional or found.is_typing_only or found.is_deferred:

@@ -1,0 +1,41 @@
+"""The files that a build of a project would pack, read as far as the rules look into them."""
+
+from __future__ import annotations
+
+from twofold_build.archive import read_content
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from twofold_build.archive import Content
+    from twofold_build.files import FileSelection
+    from twofold_build.pyproject import Project
+
+
+#: Other files than modules are read up to this size, in bytes: keys and credentials are small.
+MAX_SCANNED = 256 << 10
+
+
+#: Modules are read up to this size.
+MAX_MODULE = 16 << 20
+
+
+def select_packed(project: Project) -> FileSelection:
+    """What is packed. Raises ProjectErrors as a build does."""
+    from twofold_build.diagnostics import Diagnostics
+    from twofold_build.files import select_files
+
+    mistakes = Diagnostics.for_project(project.root)
+    pack = select_files(project, mistakes)
+    mistakes.raise_all()
+    return pack
+
+
+def read_files(pack: FileSelection, known: Mapping[str, Content]) -> dict[str, Content]:
+    """Path -> content of the files that are judged by what is in them."""
+    return {
+        file.path: known.get(file.path) or read_content(file.source)
+        for file in pack.files
+        if file.size <= (MAX_MODULE if file.path.endswith((".py", ".pyi")) else MAX_SCANNED)
+    }
