@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,11 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / ".github/pull_requ
 NAMED = re.compile(r"(?<![\w/.-])((?:scripts|tests|src|docs|benchmarks|news|backend)/[\w./-]*\w/?)")
 
 
+#: A module of ours, or something in it, in the text of a page; `tool.twofold.conda` is none.
+MODULE = re.compile(r"(?<![\w./-])(twofold(?:_build)?(?:\.\w+)+)(?![\w(]*\.(?:py|toml|json|md))")
+DOCUMENTS = [ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
+
+
 def commands(page: Path) -> list[str]:
     return NAMED.findall(page.read_text(encoding="utf-8"))
 
@@ -25,6 +32,36 @@ def commands(page: Path) -> list[str]:
 @pytest.mark.parametrize("page", [*PAGES, *WORKFLOWS], ids=lambda page: page.name)
 def test_the_page_names_files_that_exist(page: Path) -> None:
     assert [name for name in commands(page) if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_page_names_modules_that_exist(page: Path) -> None:
+    names = set(MODULE.findall(page.read_text(encoding="utf-8")))
+    assert sorted(name for name in names if not is_ours(name)) == []
+
+
+def is_ours(name: str) -> bool:
+    """Whether a dotted name is a module, or something in one."""
+    if find_module(name):
+        return True
+    module, _, attribute = name.rpartition(".")
+    while module and not find_module(module):
+        module, _, outer = module.rpartition(".")
+        attribute = f"{outer}.{attribute}"
+    try:
+        attrgetter(attribute)(import_module(module))
+    except AttributeError:
+        return False
+    return True
+
+
+def find_module(name: str) -> bool:
+    folders = [ROOT / "src", ROOT / "backend" / "src"]
+    parts = name.split(".")
+    return any(
+        folder.joinpath(*parts).is_dir() or folder.joinpath(*parts).with_suffix(".py").is_file()
+        for folder in folders
+    )
 
 
 def test_both_distributions_have_one_version() -> None:
