@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.server.conftest import Place
-from twofold.server.web import blocks
+from twofold.server.web import request_body
 
 HEAD = "{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
 FORM = "Content-Type: multipart/form-data; boundary=b\r\n"
@@ -27,7 +27,7 @@ START = '--b\r\nContent-Disposition: form-data; name="content"; filename="a-1.ta
 def test_a_body_that_comes_too_slowly_is_refused_and_leaves_nothing(
     served: Place, monkeypatch: pytest.MonkeyPatch, method: str, path: str, kind: str, start: str
 ) -> None:
-    monkeypatch.setattr(blocks, "GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(request_body, "GRACE_SECONDS", 0.5)
     head = HEAD.format(method=method, path=path, token=served.token)
     where = urlsplit(served.url)
     with socket.create_connection((where.hostname or "", where.port or 0), timeout=30) as client:
@@ -44,7 +44,7 @@ def test_a_body_that_comes_too_slowly_is_refused_and_leaves_nothing(
 def test_a_body_that_comes_slowly_but_steadily_is_taken(
     served: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blocks, "GRACE_SECONDS", 0.3)
+    monkeypatch.setattr(request_body, "GRACE_SECONDS", 0.3)
     head = HEAD.format(method="POST", path="/main/legacy/", token=served.token)
     body = START.encode() + b"x" * 8192
     where = urlsplit(served.url)

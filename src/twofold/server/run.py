@@ -22,7 +22,7 @@ from twofold.errors import TwofoldError
 from twofold.server.app import create_app
 from twofold.server.auth import accounts
 from twofold.server.settings import Settings
-from twofold.server.web.error_responses import HEADER, problem_response
+from twofold.server.web.error_responses import REASON_HEADER, problem_response
 from twofold.server.web.fast_path import FastPath
 
 #: Seconds that requests under way get to finish when the server is told to stop.
@@ -171,7 +171,7 @@ class _ReasonTransport:
 def add_reason_phrase(head: bytes) -> bytes:
     """The head of an answer with the value of `x-reason` in its status line."""
     lines = head.split(b"\r\n")
-    mark = HEADER + b": "
+    mark = REASON_HEADER + b": "
     for number, line in enumerate(lines[1:], 1):
         if not line:
             break

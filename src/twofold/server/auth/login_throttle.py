@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from twofold.errors import Refused
 from twofold.server.model import now
-from twofold.server.store import Database, login_attempts
+from twofold.server.store import Database, accounts
 from twofold.server.store.database import AdvisoryLock, acquire_lock
 
 #: Seconds after which a wrong password is forgotten.
@@ -51,20 +51,20 @@ class LoginThrottle:
         # Those that were guessed at the same moment count as well.
         if self._check_limits(most)[own]:
             with self.database.write() as db:
-                login_attempts.delete_attempts(db, own)
+                accounts.delete_attempts(db, own)
 
     def _check_limits(self, most: Mapping[str, int]) -> Mapping[str, int]:
         with self.database.read() as db:
-            counted = login_attempts.count_attempts(db, most, self._since())
+            counted = accounts.count_attempts(db, most, self._since())
         _check_counts(counted, most)
         return counted
 
     def _record_failure(self, most: Mapping[str, int]) -> None:
         with self.database.write() as db:
             acquire_lock(db, AdvisoryLock.LOGIN_ATTEMPTS)
-            _check_counts(login_attempts.count_attempts(db, most, self._since()), most)
-            last = login_attempts.record_attempt(db, most, self.clock())
-            login_attempts.delete_old_attempts(db, self._since(), last - MAX_ROWS)
+            _check_counts(accounts.count_attempts(db, most, self._since()), most)
+            last = accounts.record_attempt(db, most, self.clock())
+            accounts.delete_old_attempts(db, self._since(), last - MAX_ROWS)
 
     def _since(self) -> datetime:
         return self.clock() - timedelta(seconds=WINDOW)

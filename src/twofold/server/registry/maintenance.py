@@ -17,8 +17,9 @@ from twofold.server.model import Channel
 from twofold.server.pages import v3_records
 from twofold.server.pages.channel_page_options import from_settings
 from twofold.server.pages.page_updates import HTML, JSON, build_project_pages, simple_page_key
-from twofold.server.store import Blobs, Connection, Database, channels, copy_database, files, pages
+from twofold.server.store import Blobs, Connection, Database, channels, files, pages
 from twofold.server.store.blob_refs import delete_unreferenced
+from twofold.server.store.database import copy_tables
 
 #: How old an object without a record must be to be swept: longer than any upload takes.
 GRACE_PERIOD = timedelta(days=1)
@@ -186,7 +187,7 @@ def migrate_storage(
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     with registry.database.read() as source, database.write() as target:
-        rows = copy_database.copy_tables(source, target, progress)
+        rows = copy_tables(source, target, progress)
     return len(wanted), rows
 
 

@@ -17,7 +17,7 @@ from twofold.server.pages import page_updates, simple_pages
 from twofold.server.store import channels, files
 from twofold.server.store import pages as stored_pages
 from twofold.server.store.fast_reads import CachedFile, FastReader
-from twofold.server.store.project_search import ProjectSummary, search_projects
+from twofold.server.store.projects import ProjectSummary, search_projects
 
 
 @dataclass(frozen=True)

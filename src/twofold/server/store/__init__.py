@@ -1,11 +1,11 @@
-"""What lasts: records in a database, bytes in an object store. No rules live here.
+"""Storage: records in a database, bytes in an object store, without business rules.
 
 Modules of functions that take a `Connection` (made by `Database.read` and `Database.write`), one
 module per subject; `Blobs` for the bytes. One SQLAlchemy Core schema serves SQLite and PostgreSQL,
 obstore serves local files and S3.
 
-Order of writing: blob first, record second; on deletion record first, blobs are swept later. So
-nothing half-published is ever visible, and no lock spans the two.
+Order of writing: blob first, record second; on deletion record first, blobs are collected later.
+So nothing half-published is ever visible, and no lock spans the two.
 """
 
 from __future__ import annotations

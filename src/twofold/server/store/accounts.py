@@ -1,17 +1,17 @@
-"""Users, roles and tokens in the database."""
+"""Users, roles, tokens and failed logins in the database."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from twofold.server.model import Action, Token, User, from_text, to_text
 from twofold.server.store.database import inserted_id
-from twofold.server.store.schema import members, roles, tokens, users
+from twofold.server.store.schema import guesses, members, roles, tokens, users
 
 
 def add_user(
@@ -29,20 +29,20 @@ def add_user(
 
 def find_user(db: Connection, name: str) -> User | None:
     row = db.execute(select(users).where(users.c.name == name)).first()
-    return _user(row) if row else None
+    return _to_user(row) if row else None
 
 
 def find_user_by_id(db: Connection, user_id: int) -> User | None:
     row = db.execute(select(users).where(users.c.id == user_id)).first()
-    return _user(row) if row else None
+    return _to_user(row) if row else None
 
 
 def list_users(db: Connection) -> list[User]:
-    return [_user(row) for row in db.execute(select(users).order_by(users.c.name))]
+    return [_to_user(row) for row in db.execute(select(users).order_by(users.c.name))]
 
 
 def get_password_hash(db: Connection, name: str) -> str | None:
-    """The argon2 hash, None when there is no such user or no password."""
+    """Return the argon2 hash, or None if there is no such user or no password."""
     query = select(users.c.password).where(users.c.name == name, users.c.disabled_at.is_(None))
     return db.execute(query).scalar()
 
@@ -56,7 +56,7 @@ def disable_user(db: Connection, user_id: int, at: datetime) -> None:
 
 
 def set_member(db: Connection, organisation_id: int, user_id: int, role: Action | None) -> None:
-    """Give a user a role in an organisation, or (None) take it away."""
+    """Set a user's role in an organisation, or remove it (None)."""
     where = (members.c.organisation_id == organisation_id) & (members.c.user_id == user_id)
     db.execute(delete(members).where(where))
     if role is not None:
@@ -65,7 +65,7 @@ def set_member(db: Connection, organisation_id: int, user_id: int, role: Action 
 
 
 def set_role(db: Connection, channel_id: int, user_id: int, role: Action | None) -> None:
-    """Give a user or an organisation a role in a channel, or (None) take it away."""
+    """Set the role of a user or an organisation in a channel, or remove it (None)."""
     where = (roles.c.channel_id == channel_id) & (roles.c.user_id == user_id)
     db.execute(delete(roles).where(where))
     if role is not None:
@@ -73,23 +73,23 @@ def set_role(db: Connection, channel_id: int, user_id: int, role: Action | None)
 
 
 def list_user_roles(db: Connection, channel_id: int, user_id: int) -> list[Action]:
-    """What a user may do in a channel, by roles of its own and of its organisations."""
+    """List a user's roles in a channel: its own and those of its organisations."""
     own = select(roles.c.role).where(roles.c.channel_id == channel_id, roles.c.user_id == user_id)
     found = [Action(role) for role in db.execute(own).scalars()]
-    theirs = (
+    of_organisations = (
         select(roles.c.role, members.c.role)
         .join(members, members.c.organisation_id == roles.c.user_id)
         .join(users, users.c.id == members.c.organisation_id)
         .where(roles.c.channel_id == channel_id, members.c.user_id == user_id)
         .where(users.c.disabled_at.is_(None))
     )
-    for given, limit in db.execute(theirs):
+    for given, limit in db.execute(of_organisations):
         found.append(min(Action(given), Action(limit), key=list(Action).index))
     return found
 
 
 def get_organisation_role(db: Connection, organisation_id: int, user_id: int) -> Action | None:
-    """What a user may do for an organisation; nothing for one that was closed."""
+    """Return a user's role in an organisation, or None; None if it is disabled."""
     query = (
         select(members.c.role)
         .join(users, users.c.id == members.c.organisation_id)
@@ -101,7 +101,7 @@ def get_organisation_role(db: Connection, organisation_id: int, user_id: int) ->
 
 
 def list_members(db: Connection, organisation_id: int) -> dict[str, Action]:
-    """Who acts for an organisation, by name, and up to which role."""
+    """Return member name -> role of an organisation, sorted by name."""
     query = (
         select(users.c.name, members.c.role)
         .join(members, members.c.user_id == users.c.id)
@@ -112,7 +112,7 @@ def list_members(db: Connection, organisation_id: int) -> dict[str, Action]:
 
 
 def list_channel_roles(db: Connection, channel_id: int) -> dict[str, Action]:
-    """Everybody's roles in a channel, by name."""
+    """Return user name -> role in a channel."""
     query = (
         select(users.c.name, roles.c.role)
         .join(roles, roles.c.user_id == users.c.id)
@@ -122,7 +122,7 @@ def list_channel_roles(db: Connection, channel_id: int) -> dict[str, Action]:
 
 
 def add_token(db: Connection, token: Token, token_hash: str) -> Token:
-    """Record a token (its `id` is given here)."""
+    """Add a token; returns it with its id."""
     done = db.execute(
         insert(tokens).values(
             user_id=token.user_id,
@@ -141,31 +141,31 @@ def add_token(db: Connection, token: Token, token_hash: str) -> Token:
 
 
 def get_token(db: Connection, token_id: int) -> Token:
-    return _token(db.execute(select(tokens).where(tokens.c.id == token_id)).one())
+    return _to_token(db.execute(select(tokens).where(tokens.c.id == token_id)).one())
 
 
 def find_token(db: Connection, token_hash: str) -> tuple[Token, User] | None:
-    """The token and whose it is, revoked and expired ones too."""
+    """Return the token and its owner, including revoked and expired tokens."""
     row = db.execute(select(tokens).where(tokens.c.hash == token_hash)).first()
     if row is None:
         return None
     user = find_user_by_id(db, row.user_id)
     assert user is not None
-    return _token(row), user
+    return _to_token(row), user
 
 
 def list_tokens(db: Connection, user_id: int) -> Sequence[Token]:
     query = select(tokens).where(tokens.c.user_id == user_id, tokens.c.revoked_at.is_(None))
-    return [_token(row) for row in db.execute(query.order_by(tokens.c.id))]
+    return [_to_token(row) for row in db.execute(query.order_by(tokens.c.id))]
 
 
 def revoke_token(db: Connection, token_id: int, at: datetime) -> bool:
-    """False when it has been revoked already."""
+    """Revoke a token; returns False if it was already revoked."""
     query = update(tokens).where(tokens.c.id == token_id, tokens.c.revoked_at.is_(None))
     return bool(db.execute(query.values(revoked_at=to_text(at))).rowcount)
 
 
-def _user(row: Row[Any]) -> User:
+def _to_user(row: Row[Any]) -> User:
     return User(
         row.id,
         row.name,
@@ -176,7 +176,7 @@ def _user(row: Row[Any]) -> User:
     )
 
 
-def _token(row: Row[Any]) -> Token:
+def _to_token(row: Row[Any]) -> Token:
     return Token(
         id=row.id,
         user_id=row.user_id,
@@ -190,3 +190,30 @@ def _token(row: Row[Any]) -> Token:
         revoked_at=from_text(row.revoked_at) if row.revoked_at else None,
         application=json.loads(row.application),
     )
+
+
+def count_attempts(db: Connection, places: Iterable[str], since: datetime) -> dict[str, int]:
+    """Count the failed logins for each of these keys."""
+    wanted = list(places)
+    query = select(guesses.c.place, func.count()).where(
+        guesses.c.place.in_(wanted), guesses.c.at > to_text(since)
+    )
+    found = {row[0]: row[1] for row in db.execute(query.group_by(guesses.c.place))}
+    return {place: found.get(place, 0) for place in wanted}
+
+
+def record_attempt(db: Connection, places: Iterable[str], at: datetime) -> int:
+    """Record a failed login for each of these keys; returns the last row's id."""
+    last = 0
+    for place in places:
+        last = inserted_id(db.execute(insert(guesses).values(place=place, at=to_text(at))))
+    return last
+
+
+def delete_old_attempts(db: Connection, before: datetime, up_to: int) -> None:
+    """Delete older rows, and all rows up to an id."""
+    db.execute(delete(guesses).where((guesses.c.at <= to_text(before)) | (guesses.c.id <= up_to)))
+
+
+def delete_attempts(db: Connection, place: str) -> None:
+    db.execute(delete(guesses).where(guesses.c.place == place))

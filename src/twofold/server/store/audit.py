@@ -1,4 +1,4 @@
-"""The audit log: who changed what, when. Rows are added and read, never changed."""
+"""The audit log in the database: rows are added and read, never changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from twofold.server.store.schema import audit
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One line of the log. `detail` never holds a secret; `id` is given by the store."""
+    """An entry of the audit log. `detail` never has a secret; the database assigns `id`."""
 
     at: datetime
     actor: str
@@ -30,7 +30,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AuditQuery:
-    """Which lines of the log; None means all of them. `after` is the id of the last one seen."""
+    """A filter of log entries; None matches all. `after` is the id of the last entry seen."""
 
     channel: str | None = None
     actor: str | None = None
@@ -40,7 +40,7 @@ class AuditQuery:
 
 
 def add_entry(db: Connection, entry: AuditEntry) -> None:
-    """Lines are numbered in the order in which they can be read: who reads on misses none."""
+    """Add an entry. Ids are in commit order, so a reader that continues after an id misses none."""
     acquire_lock(db, AdvisoryLock.AUDIT)
     db.execute(
         insert(audit).values(
@@ -55,7 +55,7 @@ def add_entry(db: Connection, entry: AuditEntry) -> None:
 
 
 def list_entries(db: Connection, span: AuditQuery) -> Iterator[AuditEntry]:
-    """Oldest first."""
+    """Yield the matching entries, oldest first."""
     query = select(audit).where(audit.c.id > span.after).order_by(audit.c.id)
     for column in ("channel", "actor", "action"):
         wanted = getattr(span, column)

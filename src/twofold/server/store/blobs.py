@@ -1,7 +1,7 @@
-"""The bytes of files by their SHA-256, on local files or S3 through obstore.
+"""File contents by SHA-256, in local files or S3 through obstore.
 
-The name of an object is its hash, so that writing it twice is harmless, a reader never sees
-anything but the whole, and damage can be found.
+The name of an object is its hash: writing it twice is harmless, a reader never sees a part of an
+object, and corruption can be detected.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from obstore.store import LocalStore, S3Store
 
 from twofold.errors import TwofoldError, Unreachable
 
-#: For an object store that is away: a client that is told to try again is better off than one
-#: that waits for minutes, which is obstore's default.
-_PATIENCE: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=10)}
+#: For an unreachable object store: an early 503 is better for clients than obstore's default of
+#: waiting for minutes.
+_RETRY_CONFIG: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=10)}
 
-#: Bytes read at once from an object.
+#: Size of one read from an object (bytes).
 CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
 class StoredBlob:
-    """One object as a listing of the store shows it."""
+    """An object in a listing of the store."""
 
     sha256: str
     size: int
@@ -58,23 +58,23 @@ class Blobs:
             self._store = LocalStore(prefix=self.folder)
         else:
             raise TwofoldError(
-                f"'{url}' is no place for objects",
+                f"'{url}' is not a valid object store",
                 "use a folder's path or s3://bucket/prefix?endpoint=...",
             )
 
     def put(self, sha256: str, path: Path) -> None:
-        """Store a file's bytes; when this returns they survive a kill and a power cut."""
+        """Store a file's bytes durably: they survive a kill and a power cut."""
         if self.folder is not None:
             self._put_local(sha256, path)
             return
-        with _told("write"):
+        with _ErrorTranslator("write"):
             obstore.put(self._store, _key(sha256), path)
 
     def _put_local(self, sha256: str, path: Path) -> None:
         assert self.folder is not None
         target = self.folder / _key(sha256)
         if target.exists() and target.stat().st_size == path.stat().st_size:
-            os.utime(target)  # a sweep must see that it is wanted again
+            os.utime(target)  # garbage collection must see that it is in use again
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{sha256}.{os.getpid()}.{os.urandom(4).hex()}.part")
@@ -90,16 +90,16 @@ class Blobs:
         _sync_folder(target.parent)
 
     def read(self, sha256: str) -> bytes:
-        """All the bytes. Raises FileNotFoundError when there is no such object."""
+        """Return all bytes. Raises FileNotFoundError if the object is missing."""
         if self.folder is not None:
             # Not by pathlib and unbuffered: this is the hot path of every small file.
             with open(f"{self.folder}/{_key(sha256)}", "rb", buffering=0) as file:  # noqa: PTH123
                 return file.read()
-        with _told("read"):
+        with _ErrorTranslator("read"):
             return bytes(obstore.get(self._store, _key(sha256)).bytes())
 
     def read_chunks(self, sha256: str, start: int, end: int) -> Iterator[bytes]:
-        """The bytes from `start` up to `end` (not included), in pieces."""
+        """Yield the bytes from `start` to `end` (exclusive) in chunks."""
         if self.folder is not None:
             with (self.folder / _key(sha256)).open("rb") as file:
                 file.seek(start)
@@ -108,7 +108,7 @@ class Blobs:
                     yield block
             return
         while start < end:
-            with _told("read"):
+            with _ErrorTranslator("read"):
                 stop = min(start + 4 * CHUNK, end)
                 yield bytes(obstore.get_range(self._store, _key(sha256), start=start, end=stop))
             start = stop
@@ -120,30 +120,30 @@ class Blobs:
                 file.write(block)
 
     def size(self, sha256: str) -> int:
-        """In bytes. Raises FileNotFoundError when there is no such object."""
+        """Return the size in bytes. Raises FileNotFoundError if the object is missing."""
         if self.folder is not None:
             return (self.folder / _key(sha256)).stat().st_size
-        with _told("read"):
+        with _ErrorTranslator("read"):
             return int(obstore.head(self._store, _key(sha256))["size"])
 
     def compute_hash(self, sha256: str) -> str:
-        """What the stored bytes really hash to; differs from the name when they are damaged."""
+        """Return the SHA-256 of the stored bytes; it differs from the name if they are corrupt."""
         digest = hashlib.sha256()
         for block in self.read_chunks(sha256, 0, self.size(sha256)):
             digest.update(block)
         return digest.hexdigest()
 
     def delete(self, sha256: str) -> None:
-        """Remove an object; one that is not there is no error."""
+        """Delete an object, if it exists."""
         if self.folder is not None:
             (self.folder / _key(sha256)).unlink(missing_ok=True)
             return
-        with _told("delete"):
+        with _ErrorTranslator("delete"):
             obstore.delete(self._store, _key(sha256))
 
     def list_all(self) -> Iterator[StoredBlob]:
-        """Every object, in no order."""
-        with _told("list"):
+        """Yield every object, in no order."""
+        with _ErrorTranslator("list"):
             for batch in obstore.list(self._store, prefix="blobs"):
                 for item in batch:
                     name = str(item["path"]).rpartition("/")[2]
@@ -151,9 +151,9 @@ class Blobs:
                         yield StoredBlob(name, int(item["size"]), item["last_modified"])
 
     def list_leftovers(self, before: datetime) -> list[Path]:
-        """Parts of local objects whose writer was killed, last written before then."""
+        """List temporary files of killed writers, last written before a time."""
         if self.folder is None:
-            return []  # S3 shows an object only when it is whole
+            return []  # S3 lists only complete objects
         return [
             part
             for part in self.folder.rglob(".*.part")
@@ -161,7 +161,7 @@ class Blobs:
         ]
 
     def is_reachable(self) -> bool:
-        """Whether the store can be reached now."""
+        """Return whether the store is reachable now."""
         try:
             if self.folder is not None:
                 return self.folder.is_dir()
@@ -171,8 +171,8 @@ class Blobs:
         return True
 
 
-class _told:
-    """Turns the object store's troubles into the tree of errors."""
+class _ErrorTranslator:
+    """Context manager that translates obstore's errors into twofold's."""
 
     def __init__(self, verb: str) -> None:
         self.verb = verb
@@ -185,7 +185,7 @@ class _told:
             raise FileNotFoundError(str(error).splitlines()[0]) from error
         if isinstance(error, BaseError):
             raise Unreachable(
-                f"the object store could not {self.verb}: {str(error).splitlines()[0][:200]}",
+                f"the object store failed to {self.verb}: {str(error).splitlines()[0][:200]}",
                 "try again; see the server's --objects",
             ) from error
 
@@ -197,7 +197,7 @@ def _key(sha256: str) -> str:
 def _s3(url: str) -> S3Store:
     parts = urlsplit(url)
     if not parts.netloc:
-        raise TwofoldError(f"'{url}' names no bucket", "use s3://bucket/prefix?endpoint=...")
+        raise TwofoldError(f"'{url}' has no bucket name", "use s3://bucket/prefix?endpoint=...")
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     endpoint = options.pop("endpoint", None)
     if endpoint:
@@ -205,11 +205,11 @@ def _s3(url: str) -> S3Store:
         options["virtual_hosted_style_request"] = False
         options["client_options"] = {"allow_http": endpoint.startswith("http://")}
     prefix = parts.path.strip("/") or None
-    return S3Store(parts.netloc, prefix=prefix, retry_config=_PATIENCE, **options)
+    return S3Store(parts.netloc, prefix=prefix, retry_config=_RETRY_CONFIG, **options)
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename last. Windows has no such call and does not need it."""
+    """Make a rename durable. Windows has no such call and does not need it."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)

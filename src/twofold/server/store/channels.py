@@ -1,4 +1,4 @@
-"""Channels, their projects and releases in the database."""
+"""Channels and their reserved prefixes in the database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from twofold.server.model import Channel, Project, from_text, to_text
 from twofold.server.store.database import inserted_id
 from twofold.server.store.schema import channels, prefixes, projects, releases, roles
 
-#: Names asked for at once; SQLite takes 32,766 values in a query, wheels have some 100 at most.
+#: Maximum names in a query; SQLite allows 32,766 values, wheels have under 100 requirements.
 MAX_NAMES = 5000
 
 
@@ -27,34 +27,34 @@ def add_channel(
 
 def find_channel(db: Connection, name: str) -> Channel | None:
     row = db.execute(select(channels).where(channels.c.name == name)).first()
-    return _channel(row) if row else None
+    return _to_channel(row) if row else None
 
 
 def get_channel(db: Connection, channel_id: int) -> Channel:
-    return _channel(db.execute(select(channels).where(channels.c.id == channel_id)).one())
+    return _to_channel(db.execute(select(channels).where(channels.c.id == channel_id)).one())
 
 
 def list_channels(db: Connection) -> list[Channel]:
-    return [_channel(row) for row in db.execute(select(channels).order_by(channels.c.name))]
+    return [_to_channel(row) for row in db.execute(select(channels).order_by(channels.c.name))]
 
 
 def lock_channel(db: Connection, channel_id: int) -> Channel:
-    """Take the channel's next serial; other writers of the channel wait here until we commit.
+    """Lock the channel and take its next serial; other writers of the channel wait for our commit.
 
-    Returns the channel as it is then: who held the turn before us may have changed its rules.
+    Returns the channel as of now: the previous writer may have changed its settings.
     """
     query = update(channels).where(channels.c.id == channel_id)
     taken = query.values(serial=channels.c.serial + 1).returning(*channels.c)
-    return _channel(db.execute(taken).one())
+    return _to_channel(db.execute(taken).one())
 
 
 def take_serial(db: Connection, channel_id: int) -> int:
-    """As `take_turn`, for who needs no more than the serial."""
+    """Lock the channel as `lock_channel` does; returns only the serial."""
     return lock_channel(db, channel_id).serial
 
 
 def mark_names_changed(db: Connection, channel_id: int, serial: int) -> None:
-    """The list of projects is another one since this serial."""
+    """Record the serial at which the list of projects last changed."""
     query = update(channels).where(channels.c.id == channel_id)
     db.execute(query.values(names_serial=serial))
 
@@ -70,7 +70,7 @@ def add_project(
 ) -> Project:
     row = {"channel_id": channel_id, "key": key, "name": name, "created_at": to_text(at)}
     row["lookalike"] = skeleton(key)
-    db.execute(insert(projects).values(**row, **_packed(values)))
+    db.execute(insert(projects).values(**row, **_serialize(values)))
     found = find_project(db, channel_id, key)
     assert found is not None
     return found
@@ -79,15 +79,15 @@ def add_project(
 def find_project(db: Connection, channel_id: int, key: str) -> Project | None:
     query = select(projects).where(projects.c.channel_id == channel_id, projects.c.key == key)
     row = db.execute(query).first()
-    return _project(row) if row else None
+    return _to_project(row) if row else None
 
 
 def get_project(db: Connection, project_id: int) -> Project:
-    return _project(db.execute(select(projects).where(projects.c.id == project_id)).one())
+    return _to_project(db.execute(select(projects).where(projects.c.id == project_id)).one())
 
 
 def list_confusable_projects(db: Connection, channel_id: int, key: str) -> list[str]:
-    """The projects whose names the eye takes for this one, itself included."""
+    """List the keys of projects with a visually confusable name, including the project itself."""
     query = select(projects.c.key).where(
         projects.c.channel_id == channel_id, projects.c.lookalike == skeleton(key)
     )
@@ -95,13 +95,13 @@ def list_confusable_projects(db: Connection, channel_id: int, key: str) -> list[
 
 
 def list_prefixes(db: Connection, channel_id: int) -> dict[str, int]:
-    """Private prefixes (PEP 752) -> whose they are."""
+    """Return reserved prefix (PEP 752) -> id of its owner."""
     query = select(prefixes).where(prefixes.c.channel_id == channel_id)
     return {row.prefix: row.owner_id for row in db.execute(query)}
 
 
 def set_prefix(db: Connection, channel_id: int, prefix: str, owner_id: int | None) -> None:
-    """Reserve a prefix for a user or an organisation, or (None) free it."""
+    """Reserve a prefix for a user or an organisation, or release it (None)."""
     where = (prefixes.c.channel_id == channel_id) & (prefixes.c.prefix == prefix)
     db.execute(delete(prefixes).where(where))
     if owner_id is not None:
@@ -109,18 +109,18 @@ def set_prefix(db: Connection, channel_id: int, prefix: str, owner_id: int | Non
         db.execute(insert(prefixes).values(**values))
 
 
-def list_projects_under(db: Connection, channel_id: int, some: Iterable[str]) -> list[Project]:
-    """The projects whose names stand under one of these prefixes, by name."""
+def list_projects_under(db: Connection, channel_id: int, under: Iterable[str]) -> list[Project]:
+    """List the projects under any of these prefixes, sorted by name."""
     fitting = [
         (projects.c.key == prefix) | projects.c.key.startswith(f"{prefix}-", autoescape=True)
-        for prefix in some
+        for prefix in under
     ]
     query = select(projects).where(projects.c.channel_id == channel_id, or_(false(), *fitting))
-    return [_project(row) for row in db.execute(query.order_by(projects.c.key))]
+    return [_to_project(row) for row in db.execute(query.order_by(projects.c.key))]
 
 
 def list_prefixes_for_user(db: Connection, user_id: int) -> dict[int, list[str]]:
-    """By channel: the prefixes of a user or an organisation, and all where it has a role."""
+    """Return channel id -> prefixes a user owns, or all in channels where it has a role."""
     in_channels = select(roles.c.channel_id).where(roles.c.user_id == user_id)
     query = (
         select(prefixes.c.channel_id, prefixes.c.prefix)
@@ -138,22 +138,22 @@ def list_prefixes_for_user(db: Connection, user_id: int) -> dict[int, list[str]]
 
 
 def update_project(db: Connection, project_id: int, **values: Any) -> None:
-    db.execute(update(projects).where(projects.c.id == project_id).values(**_packed(values)))
+    db.execute(update(projects).where(projects.c.id == project_id).values(**_serialize(values)))
 
 
 def list_projects(db: Connection, channel_id: int) -> list[Project]:
     query = select(projects).where(projects.c.channel_id == channel_id).order_by(projects.c.key)
-    return [_project(row) for row in db.execute(query)]
+    return [_to_project(row) for row in db.execute(query)]
 
 
 def list_names(db: Connection, channel_id: int) -> set[str]:
-    """Every name of a project, normalised and as conda has it."""
+    """Return all project names, both normalised and conda names."""
     query = select(projects.c.key, projects.c.conda_name).where(projects.c.channel_id == channel_id)
     return {name for row in db.execute(query) for name in row if name}
 
 
 def get_conda_names(db: Connection, channel_id: int, keys: Iterable[str]) -> dict[str, str]:
-    """Normalised name -> conda name, of those that have a package on the conda side."""
+    """Return normalised name -> conda name, for projects with a conda package."""
     query = select(projects.c.key, projects.c.conda_name).where(
         projects.c.channel_id == channel_id,
         projects.c.key.in_(sorted(set(keys))[:MAX_NAMES]),
@@ -165,7 +165,7 @@ def get_conda_names(db: Connection, channel_id: int, keys: Iterable[str]) -> dic
 def set_release(
     db: Connection, project_id: int, version: str, attributes: Mapping[str, Any]
 ) -> None:
-    """What the Anaconda.org API was told of a release; replaces what was told before."""
+    """Replace the attributes that the Anaconda.org API gave a release."""
     text = json.dumps(dict(attributes))
     where = (releases.c.project_id == project_id) & (releases.c.version == version)
     if not db.execute(update(releases).where(where).values(attributes=text)).rowcount:
@@ -178,13 +178,13 @@ def list_releases(db: Connection, project_id: int) -> dict[str, dict[str, Any]]:
     return {row.version: json.loads(row.attributes) for row in db.execute(query)}
 
 
-def _packed(values: dict[str, Any]) -> dict[str, Any]:
+def _serialize(values: dict[str, Any]) -> dict[str, Any]:
     if "attributes" in values:
         return {**values, "attributes": json.dumps(values["attributes"])}
     return values
 
 
-def _channel(row: Row[Any]) -> Channel:
+def _to_channel(row: Row[Any]) -> Channel:
     return Channel(
         row.id,
         row.name,
@@ -196,7 +196,7 @@ def _channel(row: Row[Any]) -> Channel:
     )
 
 
-def _project(row: Row[Any]) -> Project:
+def _to_project(row: Row[Any]) -> Project:
     return Project(
         id=row.id,
         key=row.key,

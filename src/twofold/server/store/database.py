@@ -1,16 +1,16 @@
-"""The door to SQL: an engine for SQLite or PostgreSQL, and its migrations.
+"""The database connection: an engine for SQLite or PostgreSQL, and migrations.
 
-SQLite: WAL, so that readers never wait; `synchronous=FULL`, so that what was acknowledged
-survives a power cut; writers take the lock when they begin, so that none has to be told later that
-its reading was stale. PostgreSQL: readers see one moment (REPEATABLE READ); writers see what others
-have finished (READ COMMITTED), so whoever looks before it writes takes a turn first: writers of one
-channel at its `serial`, those who change people and rights in `write_in_turn`.
+SQLite: WAL, so that readers never wait; `synchronous=FULL`, so that acknowledged writes survive a
+power cut; writers take the lock when they begin, so that none fails later because of a stale read.
+PostgreSQL: readers have a snapshot (REPEATABLE READ); writers see other commits (READ COMMITTED),
+so a transaction that reads before it writes takes a lock first: writers of one channel by its
+`serial`, changes of accounts and roles by `serialized_write`.
 """
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from enum import IntEnum
 from pathlib import Path
@@ -24,24 +24,28 @@ from sqlalchemy import (
     Engine,
     create_engine,
     event,
+    func,
+    insert,
     inspect,
     make_url,
+    select,
     text,
 )
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from twofold.errors import TwofoldError, Unreachable
+from twofold.server.store.schema import metadata
 
 __all__ = ["AdvisoryLock", "Connection", "Database", "acquire_lock", "inserted_id"]
 
-#: How long a writer waits for another one (milliseconds); longer than any transaction of ours.
+#: Time a writer waits for another one (milliseconds); longer than any of our transactions.
 BUSY_TIMEOUT = 30_000
 
-#: How long a request waits for a connection when all are in use (seconds).
-PATIENCE = 30
+#: Time a request waits for a connection when all are in use (seconds).
+POOL_TIMEOUT = 30
 
-#: What may stand before :// in --database, and the driver that serves it.
+#: Scheme of the --database URL -> SQLAlchemy driver.
 DRIVERS = {
     "sqlite": "sqlite",
     "postgresql": "postgresql+psycopg",
@@ -53,27 +57,27 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class Database:
-    """Where records live. `url` is an SQLAlchemy URL of SQLite or PostgreSQL.
+    """The database. `url` is an SQLAlchemy URL of SQLite or PostgreSQL.
 
     Raises TwofoldError for any other.
     """
 
     def __init__(self, url: str) -> None:
-        self.url = _parsed(url)
+        self.url = _parse_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = self._engine()
-        # SQLite's writers wait by sleeping and trying again, each with a connection in its hand;
-        # within a process they take turns at this lock, which wakes them in order.
-        self._turn = Lock() if self.is_sqlite else nullcontext()
+        self.engine = self._create_engine()
+        # SQLite's writers wait by sleeping and retrying, each holding a connection;
+        # within a process they wait for this lock, which wakes them in order.
+        self._write_lock = Lock() if self.is_sqlite else nullcontext()
 
-    def _engine(self) -> Engine:
+    def _create_engine(self) -> Engine:
         if not self.is_sqlite:
-            room = {"pool_size": 8, "max_overflow": 24, "pool_timeout": PATIENCE}
+            room = {"pool_size": 8, "max_overflow": 24, "pool_timeout": POOL_TIMEOUT}
             return create_engine(self.url, pool_pre_ping=True, **room)
         if self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
         timeout = {"timeout": BUSY_TIMEOUT / 1000}
-        room = {"pool_size": 8, "max_overflow": 64, "pool_timeout": PATIENCE}
+        room = {"pool_size": 8, "max_overflow": 64, "pool_timeout": POOL_TIMEOUT}
         engine = create_engine(self.url, connect_args=timeout, **room)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -81,19 +85,19 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A consistent view; nothing is written."""
-        with _told(), self.engine.connect() as connection:
+        """Open a consistent snapshot for reading."""
+        with _translate_errors(), self.engine.connect() as connection:
             if not self.is_sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction: everything or nothing. Must not be nested in another one."""
+        """Open a transaction for writing. Must not be nested in another one."""
         options = {"twofold_writes": True}
         with (
-            self._turn,
-            _told(),
+            self._write_lock,
+            _translate_errors(),
             self.engine.connect().execution_options(**options) as connection,
             connection.begin(),
         ):
@@ -101,17 +105,17 @@ class Database:
 
     @contextmanager
     def serialized_write(self) -> Iterator[Connection]:
-        """As `write`, and no other process does so meanwhile: what was looked up stays true."""
+        """Open a transaction as `write` does, one at a time across processes."""
         with self.write() as connection:
             acquire_lock(connection, AdvisoryLock.ADMINISTRATION)
             yield connection
 
     def migrate(self) -> None:
-        """Bring the schema to this version of twofold; several processes may try at once.
+        """Migrate the schema to this version of twofold; safe to run in several processes at once.
 
-        Alembic costs 0.3 s to import, so it is asked only when the schema is not the newest.
+        Alembic costs 0.3 s to import, so it is used only if the schema is outdated.
         """
-        if self._version() == _newest_version():
+        if self._schema_version() == _newest_revision():
             return
         from alembic import command
         from alembic.config import Config
@@ -122,7 +126,7 @@ class Database:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
-    def _version(self) -> str:
+    def _schema_version(self) -> str:
         with self.read() as connection:
             if not inspect(connection).has_table("alembic_version"):
                 return ""
@@ -130,7 +134,7 @@ class Database:
             return str(connection.execute(query).scalar() or "")
 
     def is_reachable(self) -> bool:
-        """Whether the database can be reached now."""
+        """Return whether the database is reachable now."""
         try:
             with self.engine.connect() as connection:
                 connection.execute(text("SELECT 1"))
@@ -143,8 +147,9 @@ class Database:
 
 
 class AdvisoryLock(IntEnum):
-    """What processes queue for. In this order, a channel's turn between the first two: nobody who
-    holds a later one asks for an earlier one, so that no two wait for each other.
+    """Locks across processes, in the order of acquisition to avoid deadlocks.
+
+    A channel's lock comes between the first two.
     """
 
     ADMINISTRATION = 2206
@@ -153,43 +158,43 @@ class AdvisoryLock(IntEnum):
 
 
 def acquire_lock(connection: Connection, lock: AdvisoryLock) -> None:
-    """Other processes that come to this point wait there until the transaction ends.
+    """Hold a lock until the transaction ends; other processes wait for it.
 
-    SQLite's writing transactions do so from their beginning.
+    On SQLite every writing transaction excludes others from its beginning.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": int(lock)})
 
 
-def _newest_version() -> str:
-    """The first part of the last migration's file name is its revision."""
+def _newest_revision() -> str:
+    """Return the newest revision: the first part of the last migration's filename."""
     names = sorted(path.name for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
     return names[-1].partition("_")[0]
 
 
 def inserted_id(done: CursorResult[Any]) -> int:
-    """The id that an INSERT gave."""
+    """Return the id assigned by an INSERT."""
     assert done.inserted_primary_key is not None
     return int(done.inserted_primary_key[0])
 
 
-def _parsed(url: str) -> URL:
+def _parse_url(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         parsed = None
     if parsed is None or parsed.drivername not in DRIVERS:
-        # The URL itself may hold a password: only what stands before it is repeated.
+        # The URL may contain a password: only its scheme is repeated.
         kind = url.partition("://")[0] + "://..." if "://" in url else url
         raise TwofoldError(
-            f"'{kind}' is no address of a database that the registry can use",
+            f"'{kind}' is not a supported database URL",
             "use postgresql://user@host/name or sqlite:///path/to/file",
         )
     return parsed.set(drivername=DRIVERS[parsed.drivername])
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves
+    connection.isolation_level = None  # BEGIN is executed explicitly
     cursor = connection.cursor()
     for pragma in (
         "journal_mode=WAL",
@@ -208,8 +213,8 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """A database that is away, locked or full, as a message."""
+def _translate_errors() -> Iterator[None]:
+    """Translate errors of an unreachable, locked or full database."""
     try:
         yield
     except PoolTimeout as error:
@@ -218,7 +223,44 @@ def _told() -> Iterator[None]:
     except OperationalError as error:
         reason = str(error.orig).strip().splitlines()[0]
         if "full" in reason:
-            raise OSError(errno.ENOSPC, f"the database cannot grow: {reason}") from error
+            raise OSError(errno.ENOSPC, f"the database is full: {reason}") from error
         raise Unreachable(
-            f"the database does not answer: {reason}", "try again; see the server's --database"
+            f"the database is unreachable: {reason}", "try again; see the server's --database"
         ) from error
+
+
+#: Rows per INSERT.
+BATCH = 500
+
+
+def copy_tables(source: Connection, target: Connection, report: Callable[[str], None]) -> int:
+    """Replace the target's rows with the source's; returns the number of rows.
+
+    Runs in the target's transaction: other readers see all of it or nothing.
+    """
+    if target.dialect.name == "sqlite":
+        target.execute(text("PRAGMA defer_foreign_keys=ON"))
+    for table in reversed(metadata.sorted_tables):
+        target.execute(table.delete())
+    total = 0
+    for table in metadata.sorted_tables:
+        order = list(table.primary_key.columns)
+        query = select(table).order_by(*order).execution_options(yield_per=BATCH)
+        count = 0
+        for rows in source.execute(query).mappings().partitions(BATCH):
+            target.execute(insert(table), [dict(row) for row in rows])
+            count += len(rows)
+        report(f"{table.name}: {count} rows")
+        total += count
+    if target.dialect.name == "postgresql":
+        _set_sequences(target)
+    return total
+
+
+def _set_sequences(target: Connection) -> None:
+    """Set PostgreSQL's sequences to continue after the copied ids."""
+    for table in metadata.sorted_tables:
+        if "id" in table.c and table.c.id.autoincrement is True:
+            highest = target.execute(select(func.max(table.c.id))).scalar() or 0
+            name = func.pg_get_serial_sequence(table.name, "id")
+            target.execute(select(func.setval(name, highest + 1, False)))

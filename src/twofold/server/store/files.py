@@ -1,4 +1,4 @@
-"""Stored files, their labels, and the blobs they stand on, in the database."""
+"""Stored files, their labels and their blobs in the database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from twofold.server.store.schema import blobs, channel_labels, files, labels
 
 @dataclass(frozen=True, slots=True)
 class NewFile:
-    """A file about to be recorded: what it is, and what the registry adds to it."""
+    """A file to record: its artifact, and what the registry adds to it."""
 
     artifact: Artifact
     channel_id: int
@@ -34,7 +34,7 @@ class NewFile:
 
 
 def add_file(db: Connection, new: NewFile, file_labels: Iterable[str]) -> StoredFile:
-    """Record a file. The name must be free (see `file_named`), its blob held (`hold_blob`)."""
+    """Record a file. Its name must be unused, and its blob recorded (`record_blob`)."""
     artifact = new.artifact
     done = db.execute(
         insert(files).values(
@@ -78,7 +78,7 @@ def copy_file(
     made_from: int | None,
     at: datetime,
 ) -> int:
-    """Record a file of another channel here too, on the same blob; returns its id."""
+    """Record a file of another channel in this one, with the same blob; returns its id."""
     row = dict(db.execute(select(files).where(files.c.id == file.id)).one()._mapping)
     del row["id"]
     row.update(
@@ -92,7 +92,7 @@ def copy_file(
 
 
 def record_blob(db: Connection, sha256: str, size: int, at: datetime) -> bool:
-    """Record a blob; others who do so wait until the transaction ends. False: it was recorded."""
+    """Record a blob and lock its row; returns False if it was recorded before."""
     values = {"sha256": sha256, "size": size, "created_at": to_text(at)}
     dialect = sqlite if db.dialect.name == "sqlite" else postgresql
     new: Any = dialect.insert(blobs).values(values)
@@ -102,13 +102,13 @@ def record_blob(db: Connection, sha256: str, size: int, at: datetime) -> bool:
 
 
 def is_blob_referenced(db: Connection, sha256: str) -> bool:
-    """Whether a file that is not deleted stands on a blob."""
+    """Return whether any file that is not deleted references a blob."""
     query = select(files.c.id).where(files.c.sha256 == sha256, files.c.deleted_at.is_(None))
     return db.execute(query.limit(1)).first() is not None
 
 
-def _insert_new(db: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Insert the rows that are not there."""
+def _insert_missing(db: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert the rows that do not exist yet."""
     dialect = sqlite if db.dialect.name == "sqlite" else postgresql
     db.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
 
@@ -120,7 +120,7 @@ def update_file(db: Connection, file_id: int, **values: Any) -> None:
 
 
 def set_labels(db: Connection, channel_id: int, file_id: int, names: Iterable[str]) -> None:
-    """Exactly these labels from now on; a label comes into being with its first file."""
+    """Replace a file's labels; a label is created with its first file."""
     db.execute(delete(labels).where(labels.c.file_id == file_id))
     _add_labels(db, channel_id, file_id, names)
 
@@ -129,16 +129,16 @@ def _add_labels(db: Connection, channel_id: int, file_id: int, names: Iterable[s
     rows = [{"channel_id": channel_id, "label": name} for name in sorted(set(names))]
     if rows:
         db.execute(insert(labels), [{**row, "file_id": file_id} for row in rows])
-        _insert_new(db, channel_labels, rows)
+        _insert_missing(db, channel_labels, rows)
 
 
 def add_label(db: Connection, channel_id: int, name: str) -> None:
-    """A label that stands even with no file; nothing changes when it is there."""
-    _insert_new(db, channel_labels, [{"channel_id": channel_id, "label": name}])
+    """Create a label without files, if it does not exist."""
+    _insert_missing(db, channel_labels, [{"channel_id": channel_id, "label": name}])
 
 
 def remove_label(db: Connection, channel_id: int, name: str) -> None:
-    """The label goes; its files stay, under their other labels."""
+    """Remove a label; its files keep their other labels."""
     for table in (labels, channel_labels):
         db.execute(delete(table).where(table.c.channel_id == channel_id, table.c.label == name))
 
@@ -149,7 +149,7 @@ def lock_label(db: Connection, channel_id: int, name: str, locked: bool) -> None
 
 
 def list_labels(db: Connection, channel_id: int) -> dict[str, bool]:
-    """Every label of a channel -> whether it is locked."""
+    """Return label -> whether it is locked, for all labels of a channel."""
     query = select(channel_labels.c.label, channel_labels.c.locked).where(
         channel_labels.c.channel_id == channel_id
     )
@@ -157,12 +157,12 @@ def list_labels(db: Connection, channel_id: int) -> dict[str, bool]:
 
 
 def find_file_by_id(db: Connection, file_id: int) -> StoredFile | None:
-    return _one(db, select(files).where(files.c.id == file_id))
+    return _fetch_one(db, select(files).where(files.c.id == file_id))
 
 
 def find_file(db: Connection, channel_id: int, subdir: str, filename: str) -> StoredFile | None:
-    """Also when it has been deleted: a used name is never free again."""
-    return _one(
+    """Find a file, also a deleted one: filenames are never reused."""
+    return _fetch_one(
         db,
         select(files).where(
             files.c.channel_id == channel_id,
@@ -173,20 +173,20 @@ def find_file(db: Connection, channel_id: int, subdir: str, filename: str) -> St
 
 
 def list_project_files(db: Connection, project_id: int, deleted: bool = False) -> list[StoredFile]:
-    """In the order they came."""
+    """List a project's files in upload order."""
     query = select(files).where(files.c.project_id == project_id).order_by(files.c.id)
-    return _all(db, query if deleted else query.where(files.c.deleted_at.is_(None)))
+    return _fetch_all(db, query if deleted else query.where(files.c.deleted_at.is_(None)))
 
 
 def list_converted_packages(db: Connection, file_id: int) -> list[StoredFile]:
     query = select(files).where(files.c.made_from == file_id, files.c.deleted_at.is_(None))
-    return _all(db, query)
+    return _fetch_all(db, query)
 
 
 def list_conda_files(db: Connection, channel_id: int, subdir: str, name: str) -> list[StoredFile]:
-    """All packages of a name, by file name.
+    """List all packages of a name, sorted by filename.
 
-    Sorted here: asked to, SQLite walks the whole subdir in the order of file names.
+    Sorted in Python: with ORDER BY, SQLite scans the whole subdir by filename.
     """
     query = select(files).where(
         files.c.channel_id == channel_id,
@@ -194,7 +194,7 @@ def list_conda_files(db: Connection, channel_id: int, subdir: str, name: str) ->
         files.c.name == name,
         files.c.deleted_at.is_(None),
     )
-    return sorted(_all(db, query), key=lambda file: file.filename)
+    return sorted(_fetch_all(db, query), key=lambda file: file.filename)
 
 
 def list_labelled_files(db: Connection, channel_id: int, label: str) -> list[StoredFile]:
@@ -205,13 +205,13 @@ def list_labelled_files(db: Connection, channel_id: int, label: str) -> list[Sto
         .where(files.c.deleted_at.is_(None))
         .order_by(files.c.id)
     )
-    return _all(db, query)
+    return _fetch_all(db, query)
 
 
 def read_records(
     db: Connection, channel_id: int, subdir: str, label: str
 ) -> Iterator[tuple[str, str, str | None]]:
-    """(file name, record, run_exports) of every package of a subdir, in the order of names."""
+    """Yield (filename, record, run_exports) of every package of a subdir, sorted by filename."""
     query = (
         select(files.c.filename, files.c.record, files.c.run_exports)
         .join(labels, labels.c.file_id == files.c.id)
@@ -232,7 +232,7 @@ def list_subdirs(db: Connection, channel_id: int) -> list[str]:
 
 
 def sum_sizes(db: Connection, channel_id: int) -> int:
-    """The size of everything in a channel, in bytes."""
+    """Return the total size of a channel's files in bytes."""
     query = select(func.coalesce(func.sum(files.c.size), 0)).where(
         files.c.channel_id == channel_id, files.c.deleted_at.is_(None)
     )
@@ -240,17 +240,17 @@ def sum_sizes(db: Connection, channel_id: int) -> int:
 
 
 def list_recorded_blobs(db: Connection) -> dict[str, int]:
-    """SHA-256 -> size of every blob that a file which is not deleted stands on."""
+    """Return SHA-256 -> size of every blob referenced by a file that is not deleted."""
     query = select(files.c.sha256, files.c.size).where(files.c.deleted_at.is_(None)).distinct()
     return {row.sha256: row.size for row in db.execute(query)}
 
 
-def _one(db: Connection, query: Select[Any]) -> StoredFile | None:
-    found = _all(db, query)
+def _fetch_one(db: Connection, query: Select[Any]) -> StoredFile | None:
+    found = _fetch_all(db, query)
     return found[0] if found else None
 
 
-def _all(db: Connection, query: Select[Any]) -> list[StoredFile]:
+def _fetch_all(db: Connection, query: Select[Any]) -> list[StoredFile]:
     rows = db.execute(query).all()
     named: dict[int, set[str]] = {row.id: set() for row in rows}
     if rows:
@@ -261,10 +261,10 @@ def _all(db: Connection, query: Select[Any]) -> list[StoredFile]:
             )
             for file_id, label in db.execute(some):
                 named[file_id].add(label)
-    return [_stored(row, frozenset(named[row.id])) for row in rows]
+    return [_to_stored_file(row, frozenset(named[row.id])) for row in rows]
 
 
-def _stored(row: Row[Any], file_labels: frozenset[str]) -> StoredFile:
+def _to_stored_file(row: Row[Any], file_labels: frozenset[str]) -> StoredFile:
     return StoredFile(
         id=row.id,
         project_id=row.project_id,

@@ -1,4 +1,4 @@
-"""Pages rendered on write, and the shards of channels, in the database."""
+"""Pages rendered on write, and channels' shards, in the database."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def has_page(db: Connection, channel_id: int, key: str) -> bool:
 
 
 def list_projects_with_page(db: Connection, channel_id: int, prefix: str) -> list[str]:
-    """The keys of the projects that have a page whose key is `prefix` + the project's, sorted."""
+    """List the keys of projects with a page `prefix` + key, sorted."""
     query = (
         select(projects.c.key)
         .join(
@@ -54,14 +54,14 @@ def list_projects_with_page(db: Connection, channel_id: int, prefix: str) -> lis
 
 
 def get_page_serial(db: Connection, channel_id: int, key: str) -> int | None:
-    """The serial of the records that a page shows; None when there is no page."""
+    """Return the serial a page was rendered at, or None if there is no page."""
     query = select(pages.c.serial).where(pages.c.channel_id == channel_id, pages.c.key == key)
     found = db.execute(query).scalar()
     return int(found) if found is not None else None
 
 
 def list_large_pages(db: Connection, channel_id: int, keys: Iterable[str], size: int) -> list[str]:
-    """Those of the pages with these keys that have at least so many bytes."""
+    """List the keys of the pages with at least `size` bytes."""
     query = select(pages.c.key).where(
         pages.c.channel_id == channel_id,
         pages.c.key.in_(sorted(keys)),
@@ -73,11 +73,11 @@ def list_large_pages(db: Connection, channel_id: int, keys: Iterable[str], size:
 def acquire_page_lease(
     db: Connection, channel_id: int, key: str, at: datetime, until: datetime
 ) -> float:
-    """0 when the right to render a page is ours until `until`, else the seconds it is another's.
+    """Acquire the lease to render a page; returns 0, or the seconds another server still holds it.
 
-    The right is a row beside the page, so that the servers of one store take turns.
+    The lease is a row beside the page, so it applies to all servers of one store.
     """
-    row = {"channel_id": channel_id, "key": _turn(key), "etag": to_text(until)}
+    row = {"channel_id": channel_id, "key": _lease_key(key), "etag": to_text(until)}
     row |= {"serial": 0, "body": b""}
     new: Any = (sqlite if db.dialect.name == "sqlite" else postgresql).insert(pages).values(row)
     taken = new.on_conflict_do_update(
@@ -88,17 +88,17 @@ def acquire_page_lease(
     if db.execute(taken).rowcount:
         return 0.0
     where = (pages.c.channel_id == channel_id) & (pages.c.key == row["key"])
-    told = db.execute(select(pages.c.etag).where(where)).scalar_one()
-    return max(0.01, (from_text(told) - at).total_seconds())
+    held_until = db.execute(select(pages.c.etag).where(where)).scalar_one()
+    return max(0.01, (from_text(held_until) - at).total_seconds())
 
 
 def extend_page_lease(db: Connection, channel_id: int, key: str, until: datetime) -> None:
-    """Nobody renders the page again before `until`."""
-    where = (pages.c.channel_id == channel_id) & (pages.c.key == _turn(key))
+    """Extend the lease: no server renders the page again before `until`."""
+    where = (pages.c.channel_id == channel_id) & (pages.c.key == _lease_key(key))
     db.execute(update(pages).where(where).values(etag=to_text(until)))
 
 
-def _turn(key: str) -> str:
+def _lease_key(key: str) -> str:
     return f"turn/{key}"
 
 
@@ -115,7 +115,7 @@ def save_shard(
     serial: int,
     at: datetime,
 ) -> None:
-    """The shard of `place` (label, subdir, name); '' as sha256 says that it is gone."""
+    """Save the shard of `place` (label, subdir, name); sha256 is '' for a removed shard."""
     label, subdir, name = place
     keys = {"channel_id": channel_id, "label": label, "subdir": subdir, "name": name}
     _upsert(db, shards, keys, {"sha256": sha256, "serial": serial})
@@ -135,7 +135,7 @@ def find_shard(db: Connection, channel_id: int, sha256: str) -> bytes | None:
 def list_changed_shards(
     db: Connection, channel_id: int, label: str, subdir: str, serial: int
 ) -> list[tuple[str, str]]:
-    """(name, sha256) of the shards changed after a serial; sha256 is '' where one is gone."""
+    """List (name, sha256) of shards changed after a serial; sha256 is '' for a removed one."""
     query = select(shards.c.name, shards.c.sha256).where(
         shards.c.channel_id == channel_id,
         shards.c.label == label,
@@ -148,21 +148,23 @@ def list_changed_shards(
 def get_newest_shard_time(
     db: Connection, channel_id: int, label: str, subdir: str
 ) -> datetime | None:
-    """When the newest of a subdir's shards was made."""
-    every = _of_shards(shard_bodies.c.created_at, channel_id, label, subdir)
+    """Return when the newest shard of a subdir was rendered."""
+    every = _select_shard_bodies(shard_bodies.c.created_at, channel_id, label, subdir)
     found = db.execute(every.order_by(shards.c.serial.desc()).limit(1)).scalar()
     return from_text(found) if found else None
 
 
 def read_shards(db: Connection, channel_id: int, label: str, subdir: str) -> Iterator[bytes]:
-    """Every shard of a subdir under a label."""
-    every = _of_shards(shard_bodies.c.body, channel_id, label, subdir)
+    """Yield every shard of a subdir under a label."""
+    every = _select_shard_bodies(shard_bodies.c.body, channel_id, label, subdir)
     for row in db.execute(every.execution_options(yield_per=500)):
         yield bytes(row.body)
 
 
-def _of_shards(column: Column[Any], channel_id: int, label: str, subdir: str) -> Select[Any]:
-    """A column of the bodies of a subdir's shards under a label."""
+def _select_shard_bodies(
+    column: Column[Any], channel_id: int, label: str, subdir: str
+) -> Select[Any]:
+    """Select a column of shard_bodies for a subdir under a label."""
     return (
         select(column)
         .join(
@@ -179,7 +181,7 @@ def _of_shards(column: Column[Any], channel_id: int, label: str, subdir: str) ->
 
 
 def list_inconsistent_shards(db: Connection, channel_id: int) -> list[tuple[str, str, str]]:
-    """(label, subdir, name) where a shard is missing, or stands for files that are not there."""
+    """List (label, subdir, name) where a shard is missing, or exists without files."""
     shown = select(labels.c.label, files.c.subdir, files.c.name).join(
         files, files.c.id == labels.c.file_id
     )
@@ -202,7 +204,7 @@ def list_inconsistent_shards(db: Connection, channel_id: int) -> list[tuple[str,
 
 
 def get_last_change(db: Connection, channel_id: int, label: str, subdir: str) -> int:
-    """The serial of the last change of a subdir under a label; 0 when there was none."""
+    """Return the serial of the last change of a subdir under a label; 0 if none."""
     query = (
         select(shards.c.serial)
         .where(

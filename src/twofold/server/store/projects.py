@@ -1,11 +1,13 @@
-"""Wheels and their twins in the database: whose names are whose, and which wheels have none."""
+"""Projects and releases in the database, their names, and searches."""
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from twofold.artifact import Artifact, Kind
 from twofold.names import normalize_name
@@ -13,18 +15,18 @@ from twofold.server.model import Project
 from twofold.server.store.channels import get_project
 from twofold.server.store.schema import files, projects
 
-#: The name that a requirement (PEP 508) begins with.
+#: The name at the beginning of a requirement (PEP 508).
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def required_names(artifact: Artifact) -> set[str]:
-    """The normalised names of what a wheel requires, and its own."""
+    """Return the normalised names of a wheel and its requirements."""
     found = (_NAME.match(text) for text in artifact.depends)
     return {normalize_name(artifact.name), *(normalize_name(match[0]) for match in found if match)}
 
 
 def list_projects_by_conda_name(db: Connection, channel_id: int, name: str) -> list[Project]:
-    """The projects that conda knows by a name, or would if they had a package."""
+    """List the projects with a conda name, or that would get it with a package."""
     unnamed = and_(projects.c.conda_name.is_(None), projects.c.key == normalize_name(name))
     query = select(projects.c.id).where(
         projects.c.channel_id == channel_id, or_(projects.c.conda_name == name, unnamed)
@@ -35,7 +37,7 @@ def list_projects_by_conda_name(db: Connection, channel_id: int, name: str) -> l
 def list_other_projects_named(
     db: Connection, channel_id: int, project_id: int, name: str
 ) -> list[Project]:
-    """The other projects of a channel that have a conda name, as their own or as conda's."""
+    """List other projects of a channel with this name, as project name or as conda name."""
     query = select(projects.c.id).where(
         projects.c.channel_id == channel_id,
         projects.c.id != project_id,
@@ -45,7 +47,7 @@ def list_other_projects_named(
 
 
 def list_unconverted_wheels(db: Connection, channel_id: int) -> dict[int, tuple[str, ...]]:
-    """The wheels of which no package could be made: id -> what it requires. By a partial index."""
+    """Return id -> requirements of the wheels without a conda package. Uses a partial index."""
     query = select(files.c.id, files.c.depends).where(
         files.c.channel_id == channel_id,
         files.c.remark.is_not(None),
@@ -56,7 +58,7 @@ def list_unconverted_wheels(db: Connection, channel_id: int) -> dict[int, tuple[
 
 
 def list_pure_wheels(db: Connection, channel_id: int) -> list[int]:
-    """The ids of the pure wheels of a channel."""
+    """List the ids of a channel's pure wheels."""
     query = select(files.c.id).where(
         files.c.channel_id == channel_id,
         files.c.kind == Kind.WHEEL.value,
@@ -64,3 +66,45 @@ def list_pure_wheels(db: Connection, channel_id: int) -> list[int]:
         files.c.deleted_at.is_(None),
     )
     return list(db.execute(query).scalars())
+
+
+@dataclass
+class ProjectSummary:
+    """A project with the kinds, versions, subdirs and builds of its files."""
+
+    key: str
+    name: str
+    summary: str
+    kinds: set[Kind] = field(default_factory=set)
+    versions: set[str] = field(default_factory=set)
+    subdirs: set[str] = field(default_factory=set)
+    builds: set[str] = field(default_factory=set)
+
+
+def search_projects(
+    db: Connection, channel_id: int, text: str = "", limit: int = 10_000
+) -> list[ProjectSummary]:
+    """List at most `limit` projects whose normalised name contains `text`, sorted by name."""
+    query = select(projects.c.id, projects.c.key, projects.c.name, projects.c.summary)
+    query = query.where(projects.c.channel_id == channel_id).order_by(projects.c.key).limit(limit)
+    if text:
+        query = query.where(projects.c.key.contains(text, autoescape=True))
+    found = {row.id: ProjectSummary(row.key, row.name, row.summary) for row in db.execute(query)}
+    ids = list(found)
+    for start in range(0, len(ids), 500):
+        for row in db.execute(_select_contents(ids[start : start + 500])):
+            one = found[row.project_id]
+            one.kinds.add(Kind(row.kind))
+            one.versions.add(row.version)
+            one.subdirs.add(row.subdir)
+            one.builds.add(row.build)
+    for one in found.values():
+        one.subdirs.discard("")
+        one.builds.discard("")
+    return list(found.values())
+
+
+def _select_contents(ids: list[int]) -> Any:
+    columns = (files.c.project_id, files.c.kind, files.c.version, files.c.subdir, files.c.build)
+    query = select(*columns, func.count()).where(files.c.project_id.in_(ids))
+    return query.where(files.c.deleted_at.is_(None)).group_by(*columns)

@@ -1,7 +1,7 @@
-"""The tables, once, for SQLite and PostgreSQL. Times are UTC, as ISO 8601 text with microseconds.
+"""The tables, for SQLite and PostgreSQL. Times are UTC, as ISO 8601 text with microseconds.
 
-Text sorts as time does, and both databases, every driver and every reader agree on it.
-`files` keeps deleted files' rows: a used file name is never given to other bytes.
+Such text sorts by time, and both databases, all drivers and all readers agree on it.
+`files` keeps the rows of deleted files: a filename is never reused for different content.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ metadata = MetaData(
     }
 )
 
-#: SQLite counts rows in 64 bits only when the column says INTEGER.
+#: SQLite has 64-bit row ids only for columns of type INTEGER.
 Id = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -37,7 +37,7 @@ def _id() -> Column[int]:
     return Column("id", Id, primary_key=True, autoincrement=True)
 
 
-def _to(column: str, target: str, **options: object) -> Column[int]:
+def _foreign_key(column: str, target: str, **options: object) -> Column[int]:
     return Column(column, Id, ForeignKey(target), **options)  # type: ignore[arg-type]
 
 
@@ -56,8 +56,8 @@ users = Table(
 members = Table(
     "members",
     metadata,
-    _to("organisation_id", "users.id", primary_key=True),
-    _to("user_id", "users.id", primary_key=True),
+    _foreign_key("organisation_id", "users.id", primary_key=True),
+    _foreign_key("user_id", "users.id", primary_key=True),
     Column("role", Text, nullable=False),
 )
 
@@ -66,10 +66,10 @@ channels = Table(
     metadata,
     _id(),
     Column("name", Text, nullable=False, unique=True),
-    _to("owner_id", "users.id", nullable=False),
+    _foreign_key("owner_id", "users.id", nullable=False),
     Column("public", Boolean, nullable=False),
     Column("created_at", Text, nullable=False),
-    # Counts every change; a transaction that writes takes it first, which orders the writers.
+    # Counts changes; a writing transaction increments it first, which serializes the writers.
     Column("serial", BigInteger, nullable=False, server_default="0"),
     Column("names_serial", BigInteger, nullable=False, server_default="0"),
     Column("settings", Text, nullable=False, server_default="{}"),
@@ -78,8 +78,8 @@ channels = Table(
 roles = Table(
     "roles",
     metadata,
-    _to("channel_id", "channels.id", primary_key=True),
-    _to("user_id", "users.id", primary_key=True),
+    _foreign_key("channel_id", "channels.id", primary_key=True),
+    _foreign_key("user_id", "users.id", primary_key=True),
     Column("role", Text, nullable=False),  # read | upload | admin
 )
 
@@ -87,12 +87,12 @@ tokens = Table(
     "tokens",
     metadata,
     _id(),
-    _to("user_id", "users.id", nullable=False),
+    _foreign_key("user_id", "users.id", nullable=False),
     Column("hash", Text, nullable=False, unique=True),  # SHA-256 of the token
-    Column("shown", Text, nullable=False),  # its first characters, to tell tokens apart
+    Column("shown", Text, nullable=False),  # its first characters, to recognise it
     Column("name", Text, nullable=False),
     Column("actions", Text, nullable=False),  # comma separated: read, upload, admin
-    Column("channel", Text),  # None: every channel its user has rights in
+    Column("channel", Text),  # None: every channel its user has a role in
     Column("project", Text),  # None: every project
     Column("application", Text, nullable=False, server_default="{}"),
     Column("created_at", Text, nullable=False),
@@ -106,11 +106,11 @@ projects = Table(
     "projects",
     metadata,
     _id(),
-    _to("channel_id", "channels.id", nullable=False),
+    _foreign_key("channel_id", "channels.id", nullable=False),
     Column("key", Text, nullable=False),  # normalised (PEP 503)
     Column("name", Text, nullable=False),  # as its author wrote it
-    Column("lookalike", Text, nullable=False),  # what the eye makes of the name
-    Column("conda_name", Text),  # what its package is called on the conda side
+    Column("lookalike", Text, nullable=False),  # skeleton of visually confusable names
+    Column("conda_name", Text),  # the name of its conda package
     Column("status", Text, nullable=False, server_default="active"),  # PEP 792
     Column("status_reason", Text),
     Column("summary", Text, nullable=False, server_default=""),
@@ -124,7 +124,7 @@ projects = Table(
 releases = Table(
     "releases",
     metadata,
-    _to("project_id", "projects.id", primary_key=True),
+    _foreign_key("project_id", "projects.id", primary_key=True),
     Column("version", Text, primary_key=True),
     Column("attributes", Text, nullable=False, server_default="{}"),
 )
@@ -133,8 +133,8 @@ files = Table(
     "files",
     metadata,
     _id(),
-    _to("channel_id", "channels.id", nullable=False),
-    _to("project_id", "projects.id", nullable=False),
+    _foreign_key("channel_id", "channels.id", nullable=False),
+    _foreign_key("project_id", "projects.id", nullable=False),
     Column("subdir", Text, nullable=False),  # '' on the PyPI side
     Column("filename", Text, nullable=False),
     Column("kind", Text, nullable=False),
@@ -152,11 +152,11 @@ files = Table(
     Column("record", Text),  # of a conda package: its record in repodata.json
     Column("run_exports", Text),
     Column("uploaded_at", Text, nullable=False),
-    _to("uploader_id", "users.id"),
+    _foreign_key("uploader_id", "users.id"),
     Column("yanked", Text),
     Column("deleted_at", Text),
-    _to("made_from", "files.id"),  # the wheel of which this conda package is the twin
-    Column("remark", Text),  # why a wheel has no twin
+    _foreign_key("made_from", "files.id"),  # the wheel this package was converted from
+    Column("remark", Text),  # why a wheel has no conda package
     Column("provenance", Text),  # PEP 740
     UniqueConstraint("channel_id", "subdir", "filename"),
     Index(None, "project_id"),
@@ -175,8 +175,8 @@ Index(
 labels = Table(
     "labels",
     metadata,
-    _to("channel_id", "channels.id", nullable=False),
-    _to("file_id", "files.id", primary_key=True),
+    _foreign_key("channel_id", "channels.id", nullable=False),
+    _foreign_key("file_id", "files.id", primary_key=True),
     Column("label", Text, primary_key=True),
     Index(None, "channel_id", "label"),
 )
@@ -184,7 +184,7 @@ labels = Table(
 channel_labels = Table(
     "channel_labels",
     metadata,
-    _to("channel_id", "channels.id", primary_key=True),
+    _foreign_key("channel_id", "channels.id", primary_key=True),
     Column("label", Text, primary_key=True),
     Column("locked", Boolean, nullable=False, server_default="0"),
     Column("changed_serial", BigInteger, nullable=False, server_default="0"),
@@ -193,7 +193,7 @@ channel_labels = Table(
 pages = Table(
     "pages",
     metadata,
-    _to("channel_id", "channels.id", primary_key=True),
+    _foreign_key("channel_id", "channels.id", primary_key=True),
     Column("key", Text, primary_key=True),
     Column("serial", BigInteger, nullable=False),
     Column("etag", Text, nullable=False),
@@ -203,7 +203,7 @@ pages = Table(
 shards = Table(
     "shards",
     metadata,
-    _to("channel_id", "channels.id", primary_key=True),
+    _foreign_key("channel_id", "channels.id", primary_key=True),
     Column("label", Text, primary_key=True),
     Column("subdir", Text, primary_key=True),
     Column("name", Text, primary_key=True),
@@ -215,7 +215,7 @@ shards = Table(
 shard_bodies = Table(
     "shard_bodies",
     metadata,
-    _to("channel_id", "channels.id", primary_key=True),
+    _foreign_key("channel_id", "channels.id", primary_key=True),
     Column("sha256", Text, primary_key=True),
     Column("body", LargeBinary, nullable=False),
     Column("created_at", Text, nullable=False),
@@ -233,8 +233,8 @@ stages = Table(
     "stages",
     metadata,
     Column("id", Text, primary_key=True),
-    _to("channel_id", "channels.id", nullable=False),
-    _to("user_id", "users.id", nullable=False),
+    _foreign_key("channel_id", "channels.id", nullable=False),
+    _foreign_key("user_id", "users.id", nullable=False),
     Column("basename", Text, nullable=False),
     Column("attributes", Text, nullable=False),
     Column("created_at", Text, nullable=False),
@@ -244,7 +244,7 @@ publishers = Table(
     "publishers",
     metadata,
     _id(),
-    _to("channel_id", "channels.id", nullable=False),
+    _foreign_key("channel_id", "channels.id", nullable=False),
     Column("project", Text, nullable=False),
     Column("issuer", Text, nullable=False),
     Column("claims", Text, nullable=False),  # JSON: claim -> required value
@@ -262,9 +262,9 @@ used_assertions = Table(
 prefixes = Table(
     "prefixes",
     metadata,
-    _to("channel_id", "channels.id", primary_key=True),
+    _foreign_key("channel_id", "channels.id", primary_key=True),
     Column("prefix", Text, primary_key=True),
-    _to("owner_id", "users.id", nullable=False),
+    _foreign_key("owner_id", "users.id", nullable=False),
 )
 
 audit = Table(
@@ -292,22 +292,22 @@ guesses = Table(
 upstreams = Table(
     "upstreams",
     metadata,
-    _to("channel_id", "channels.id", primary_key=True),
+    _foreign_key("channel_id", "channels.id", primary_key=True),
     Column("kind", Text, primary_key=True),  # pypi | conda
     Column("url", Text, nullable=False),
-    Column("internal", Boolean, nullable=False),  # the operator named an address that is not public
-    Column("prefixes", Text, nullable=False),  # JSON: names that it never answers for
-    Column("secret", Text, nullable=False, server_default=""),  # what it asks for; never shown
+    Column("internal", Boolean, nullable=False),  # the operator allowed an internal URL
+    Column("prefixes", Text, nullable=False),  # JSON: names never requested from it
+    Column("secret", Text, nullable=False, server_default=""),  # its credentials; never shown
     Column("created_at", Text, nullable=False),
 )
 
 upstream_pages = Table(
     "upstream_pages",
     metadata,
-    _to("channel_id", "channels.id", primary_key=True),
+    _foreign_key("channel_id", "channels.id", primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("key", Text, primary_key=True),  # a project's key, or a subdir
-    Column("body", LargeBinary, nullable=False),  # what it last said, as offers (JSON)
+    Column("body", LargeBinary, nullable=False),  # its last response, as a list of files (JSON)
     Column("digest", Text, nullable=False),
     Column("checked_at", Text, nullable=False),
     Column("validator", Text, nullable=False, server_default=""),  # its ETag or Last-Modified
@@ -316,14 +316,14 @@ upstream_pages = Table(
 upstream_pins = Table(
     "upstream_pins",
     metadata,
-    _to("channel_id", "channels.id", primary_key=True),
+    _foreign_key("channel_id", "channels.id", primary_key=True),
     Column("kind", Text, nullable=False),
     Column("subdir", Text, primary_key=True),
     Column("filename", Text, primary_key=True),
-    Column("key", Text, nullable=False),  # the page that offered it
-    Column("sha256", Text, nullable=False),  # as first seen, for ever
+    Column("key", Text, nullable=False),  # the page that lists it
+    Column("sha256", Text, nullable=False),  # as first seen; never changes
     Column("url", Text, nullable=False),
-    Column("wanted", Boolean, nullable=False),  # somebody asked for it: our copy came from there
+    Column("wanted", Boolean, nullable=False),  # it was requested, so our copy came from there
     Column("seen_at", Text, nullable=False),
     Index(None, "channel_id", "key"),
 )

@@ -1,4 +1,4 @@
-"""Uploads in three steps (the Anaconda.org API): announced, received, committed."""
+"""Staged uploads of the Anaconda.org API in the database."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from twofold.server.store.schema import stages
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """An upload under way. `attributes` holds labels and the sha256 received so far."""
+    """An upload in progress. `attributes` has its labels and the sha256 received so far."""
 
     id: str
     channel_id: int

@@ -1,4 +1,4 @@
-"""Trusted publishers, and the identity tokens that were used, in the database."""
+"""Trusted publishers and used identity tokens in the database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from twofold.server.store.schema import publishers, used_assertions
 
 @dataclass(frozen=True, slots=True)
 class TrustedPublisher:
-    """Who may publish a project of a channel without a stored secret: claim -> wanted value."""
+    """A trusted publisher of a project: issuer, and claim -> required value."""
 
     id: int
     channel_id: int
@@ -42,7 +42,7 @@ def list_publishers(db: Connection, channel_id: int | None = None) -> list[Trust
     query = select(publishers).order_by(publishers.c.id)
     if channel_id is not None:
         query = query.where(publishers.c.channel_id == channel_id)
-    return [_publisher(row) for row in db.execute(query)]
+    return [_to_publisher(row) for row in db.execute(query)]
 
 
 def remove_publisher(db: Connection, publisher_id: int) -> bool:
@@ -50,7 +50,7 @@ def remove_publisher(db: Connection, publisher_id: int) -> bool:
 
 
 def record_first_use(db: Connection, issuer: str, jti: str, until: datetime, at: datetime) -> bool:
-    """Whether this is the first use of the identity token; forgets those that have expired."""
+    """Record a use of an identity token; returns False if it was used before."""
     db.execute(delete(used_assertions).where(used_assertions.c.expires_at < to_text(at)))
     values = {"issuer": issuer, "jti": jti, "expires_at": to_text(until)}
     try:
@@ -61,5 +61,5 @@ def record_first_use(db: Connection, issuer: str, jti: str, until: datetime, at:
     return True
 
 
-def _publisher(row: Row[Any]) -> TrustedPublisher:
+def _to_publisher(row: Row[Any]) -> TrustedPublisher:
     return TrustedPublisher(row.id, row.channel_id, row.project, row.issuer, json.loads(row.claims))

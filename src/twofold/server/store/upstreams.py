@@ -1,4 +1,4 @@
-"""What channels stand in front of: upstreams, their last words, and the hashes first seen."""
+"""Upstreams of channels, their cached responses and the pinned hashes."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from twofold.server.store.schema import (
     upstreams,
 )
 
-#: What an upstream is: an index, or a channel.
+#: Kinds of upstream: a PyPI-style index, or a conda channel.
 PYPI, CONDA = "pypi", "conda"
 
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """An index (`pypi`) or a channel (`conda`) behind a channel of ours.
+    """An upstream of a channel: an index (`pypi`) or a channel (`conda`).
 
-    `internal`: the operator named an address that is not public. `prefixes`: normalised names and
-    beginnings of names that it is never asked for. `secret`: what it asks for, '' for nothing.
+    `internal`: the operator allowed a URL that is not public. `prefixes`: normalised names and
+    name prefixes that are never requested from it. `secret`: its credentials, or ''.
     """
 
     channel_id: int
@@ -43,9 +43,9 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class CachedResponse:
-    """What an upstream last said under a key, and when that was found still true.
+    """A cached response of an upstream, and when it was last revalidated.
 
-    `validator` is how to ask it whether that has changed; '' when it cannot be asked so.
+    `validator` is its ETag or Last-Modified; '' if it has none.
     """
 
     body: bytes
@@ -56,7 +56,7 @@ class CachedResponse:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A file that an upstream offered, with the hash it had when it was first seen."""
+    """A file listed by an upstream, pinned to the hash it was first seen with."""
 
     kind: str
     subdir: str
@@ -83,7 +83,7 @@ def set_upstream(db: Connection, upstream: Upstream, at: datetime) -> None:
 
 
 def remove_upstream(db: Connection, channel_id: int, kind: str) -> bool:
-    """False when there was none. Pins stay: a hash once seen is never another one."""
+    """Remove an upstream; returns False if there was none. Pinned hashes stay."""
     for table in (upstream_pages, upstreams):
         done = db.execute(
             delete(table).where(table.c.channel_id == channel_id, table.c.kind == kind)
@@ -94,19 +94,19 @@ def remove_upstream(db: Connection, channel_id: int, kind: str) -> bool:
 def find_upstream(db: Connection, channel_id: int, kind: str) -> Upstream | None:
     query = select(upstreams).where(upstreams.c.channel_id == channel_id, upstreams.c.kind == kind)
     row = db.execute(query).first()
-    return _upstream(row) if row else None
+    return _to_upstream(row) if row else None
 
 
 def list_upstreams(db: Connection) -> list[tuple[str, Upstream]]:
-    """(channel, upstream) pairs."""
+    """List (channel name, upstream) pairs."""
     query = select(channels.c.name, upstreams).join(
         channels, channels.c.id == upstreams.c.channel_id
     )
     rows = db.execute(query.order_by(channels.c.name, upstreams.c.kind))
-    return [(row.name, _upstream(row)) for row in rows]
+    return [(row.name, _to_upstream(row)) for row in rows]
 
 
-def _upstream(row: Row[Any]) -> Upstream:
+def _to_upstream(row: Row[Any]) -> Upstream:
     prefixes = tuple(json.loads(row.prefixes))
     return Upstream(row.channel_id, row.kind, row.url, bool(row.internal), prefixes, row.secret)
 
@@ -124,7 +124,7 @@ def cached_response(db: Connection, upstream: Upstream, key: str) -> CachedRespo
 
 
 def changed_shards(db: Connection, upstream: Upstream, prefix: str) -> dict[str, tuple[str, str]]:
-    """Key -> (digest, validator) of what was kept under keys that begin so, but not as it came."""
+    """Return key -> (digest, validator) of cached shards that were modified before saving."""
     query = select(upstream_pages.c.key, upstream_pages.c.digest, upstream_pages.c.validator).where(
         upstream_pages.c.channel_id == upstream.channel_id,
         upstream_pages.c.kind == upstream.kind,
@@ -149,7 +149,7 @@ def save_response(db: Connection, upstream: Upstream, key: str, response: Cached
 
 
 def touch_response(db: Connection, upstream: Upstream, key: str, at: datetime) -> None:
-    """What was heard under a key is still true at that time."""
+    """Record that a cached response was revalidated at a time."""
     query = update(upstream_pages).where(
         upstream_pages.c.channel_id == upstream.channel_id,
         upstream_pages.c.kind == upstream.kind,
@@ -158,22 +158,22 @@ def touch_response(db: Connection, upstream: Upstream, key: str, at: datetime) -
     db.execute(query.values(checked_at=to_text(at)))
 
 
-#: File names asked for at once; SQLite takes 32,766 values in a query.
-_AT_ONCE = 5000
+#: Maximum filenames in a query; SQLite allows 32,766 values.
+_MAX_NAMES = 5000
 
 
 def find_pins(
     db: Connection, channel_id: int, subdir: str, filenames: Sequence[str]
 ) -> dict[str, Pin]:
-    """By file name: the pins of these files."""
+    """Return filename -> pin."""
     found = {}
-    for start in range(0, len(filenames), _AT_ONCE):
+    for start in range(0, len(filenames), _MAX_NAMES):
         query = select(upstream_pins).where(
             upstream_pins.c.channel_id == channel_id,
             upstream_pins.c.subdir == subdir,
-            upstream_pins.c.filename.in_(filenames[start : start + _AT_ONCE]),
+            upstream_pins.c.filename.in_(filenames[start : start + _MAX_NAMES]),
         )
-        found.update({row.filename: _pin(row) for row in db.execute(query)})
+        found.update({row.filename: _to_pin(row) for row in db.execute(query)})
     return found
 
 
@@ -184,15 +184,15 @@ def find_pin(db: Connection, channel_id: int, subdir: str, filename: str) -> Pin
         upstream_pins.c.filename == filename,
     )
     row = db.execute(query).first()
-    return _pin(row) if row else None
+    return _to_pin(row) if row else None
 
 
-def _pin(row: Row[Any]) -> Pin:
+def _to_pin(row: Row[Any]) -> Pin:
     return Pin(row.kind, row.subdir, row.filename, row.key, row.sha256, row.url, bool(row.wanted))
 
 
 def add_pins(db: Connection, channel_id: int, new: Iterable[Pin], at: datetime) -> None:
-    """A name that is pinned already stays as it is."""
+    """Add pins; existing pins stay unchanged."""
     rows = [
         {
             "channel_id": channel_id,
@@ -205,7 +205,7 @@ def add_pins(db: Connection, channel_id: int, new: Iterable[Pin], at: datetime) 
             "wanted": False,
             "seen_at": to_text(at),
         }
-        # In one order, or two processes would wait for each other's rows.
+        # Sorted, or two processes could deadlock on each other's rows.
         for pin in sorted(new, key=lambda pin: pin.filename)
     ]
     dialect = sqlite if db.dialect.name == "sqlite" else postgresql
@@ -226,7 +226,7 @@ def update_pin(db: Connection, channel_id: int, pin: Pin, **values: Any) -> None
 
 
 def list_local_files(db: Connection, channel_id: int, subdir: str) -> dict[str, set[str]]:
-    """Package name -> the file names it has in a subdir here, deleted ones too."""
+    """Return package name -> its filenames in a subdir of this channel, including deleted ones."""
     query = select(files.c.name, files.c.filename).where(
         files.c.channel_id == channel_id, files.c.subdir == subdir
     )
@@ -237,8 +237,10 @@ def list_local_files(db: Connection, channel_id: int, subdir: str) -> dict[str, 
 
 
 def is_local_name(db: Connection, channel_id: int, key: str, conda_name: str) -> bool:
-    """Whether a name is the channel's own: it has a project of that name (in either world) with a
-    file, deleted or not, that did not come from the upstream, or with no file at all.
+    """Return whether a name is local: not only from the upstream.
+
+    That is a project of that name, or with that conda name, which has a file, deleted or not,
+    that was not fetched from the upstream, or which has no file at all.
     """
     called = (projects.c.key == key) | (projects.c.conda_name == conda_name)
     query = select(projects.c.id).where(projects.c.channel_id == channel_id, called)
@@ -248,12 +250,14 @@ def is_local_name(db: Connection, channel_id: int, key: str, conda_name: str) ->
     filled = set(
         db.execute(select(files.c.project_id).where(files.c.project_id.in_(ids))).scalars()
     )
-    return filled != set(ids) or db.execute(_not_from_upstream(ids)).first() is not None
+    return filled != set(ids) or db.execute(_select_local_files(ids)).first() is not None
 
 
-def _not_from_upstream(project_ids: list[int]) -> Select[Any]:
-    """A file came from there when its name is pinned to its very hash and was asked for; a twin
-    came from where its wheel did.
+def _select_local_files(project_ids: list[int]) -> Select[Any]:
+    """Select files that were not fetched from the upstream.
+
+    A fetched file has a requested pin with the same hash; a converted package has the origin of
+    its wheel.
     """
     root = files.alias("root")
     source = root.c.id == func.coalesce(files.c.made_from, files.c.id)

@@ -6,27 +6,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from twofold.server.model import Page
 from twofold.server.pages import conda_pages
 from twofold.server.pages.page_updates import make_etag
 from twofold.server.proxy import pages
 from twofold.server.registry import notices as notices_of_channel
-from twofold.server.web.credentials import authenticate, get_registry, target_view
+from twofold.server.web.credentials import (
+    authenticate,
+    get_registry,
+    routes_with_label,
+    target_view,
+)
 from twofold.server.web.file_responses import IMMUTABLE, send_file, send_page
 
 
 def get_subdir_file(request: Request) -> Response:
-    """A package, or one of the pages that describe the subdir."""
-    registry, words = get_registry(request), request.path_params
-    subdir, name = words["subdir"], words["filename"]
+    """Send a package or one of the subdir's index pages."""
+    registry, path = get_registry(request), request.path_params
+    subdir, name = path["subdir"], path["filename"]
     if name.endswith((".conda", ".tar.bz2")):
-        found = pages.get_package(registry, authenticate(request), words["channel"], subdir, name)
+        found = pages.get_package(registry, authenticate(request), path["channel"], subdir, name)
         return send_file(request, registry, found)
     page, public = pages.get_repodata(registry, target_view(request), subdir, name)
     media = "application/zstd" if name.endswith(".zst") else "application/json"
@@ -34,9 +37,9 @@ def get_subdir_file(request: Request) -> Response:
 
 
 def get_shard(request: Request) -> Response:
-    registry, words, actor = get_registry(request), request.path_params, authenticate(request)
-    sha256 = words["sha256"]
-    place = (words["channel"], words["subdir"], sha256)
+    registry, path, actor = get_registry(request), request.path_params, authenticate(request)
+    sha256 = path["sha256"]
+    place = (path["channel"], path["subdir"], sha256)
     body, public = pages.get_shard(registry, actor, *place)
     page = Page(body, f'"{sha256}"', 0)
     return send_page(request, page, "application/zstd", public, freshness=IMMUTABLE)
@@ -48,22 +51,15 @@ def get_channeldata(request: Request) -> Response:
 
 
 def get_notices(request: Request) -> Response:
-    """CEP 6: messages that clients show; none unless the channel has some."""
+    """Send the channel's notices (CEP 6), which clients show; usually an empty list."""
     found, public = notices_of_channel.list_active(get_registry(request), target_view(request))
     body = json.dumps({"notices": [notice.to_json for notice in found]}).encode()
     return send_page(request, Page(body, make_etag(body), 0), "application/json", public)
 
 
-def _both(path: str, endpoint: Callable[[Request], Response]) -> list[Route]:
-    return [
-        Route(f"/{{channel}}{path}", endpoint),
-        Route(f"/{{channel}}/label/{{label}}{path}", endpoint),
-    ]
-
-
 routes = [
-    *_both("/channeldata.json", get_channeldata),
-    *_both("/notices.json", get_notices),
-    *_both("/{subdir}/shards/{sha256}.msgpack.zst", get_shard),
-    *_both("/{subdir}/{filename}", get_subdir_file),
+    *routes_with_label("/channeldata.json", get_channeldata),
+    *routes_with_label("/notices.json", get_notices),
+    *routes_with_label("/{subdir}/shards/{sha256}.msgpack.zst", get_shard),
+    *routes_with_label("/{subdir}/{filename}", get_subdir_file),
 ]

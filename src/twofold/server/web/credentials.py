@@ -1,4 +1,4 @@
-"""Who asks: the credential of a request, in every place clients put it.
+"""Credentials of a request, read from every place where clients put them.
 
 `Authorization: Basic` (pip, twine, uv: user `__token__`; conda: user and password), `Bearer` and
 `token` (rattler, anaconda-client), `X-API-Key` (quetz), and conda's `/t/TOKEN/` in the address,
@@ -10,9 +10,12 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from twofold.errors import Refused
@@ -23,18 +26,18 @@ from twofold.server.context import Registry
 from twofold.server.model import Actor, View
 from twofold.server.web.error_responses import problem_response
 
-_IN_PATH = re.compile(r"/t/([a-zA-Z0-9-]+)(/.*)")
+#: conda's token at the beginning of a path.
+_TOKEN_IN_PATH = re.compile(r"/t/([a-zA-Z0-9-]+)(/.*)")
 
-
-#: No address of ours is longer (characters).
+#: Longer than any path the server itself generates (characters).
 MAX_PATH_LENGTH = 2000
 
 
 class StripToken:
-    """Takes conda's token out of the address and keeps it beside the request.
+    """Middleware: moves conda's `/t/TOKEN` from the path into the request's scope.
 
-    An address with control characters or bytes that are not UTF-8 is refused here: databases
-    and logs would stumble over it.
+    Refuses a path with control characters or invalid UTF-8, which databases and logs
+    cannot handle.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -42,11 +45,13 @@ class StripToken:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not is_plain_path(scope["path"]):
-            answer = problem_response("malformed-address", "The address cannot be read")
+            answer = problem_response(
+                "malformed-address", "The URL contains invalid characters or is too long"
+            )
             await answer(scope, receive, send)
             return
         if scope["type"] == "http" and scope["path"].startswith("/t/"):
-            found = _IN_PATH.fullmatch(scope["path"])
+            found = _TOKEN_IN_PATH.fullmatch(scope["path"])
             if found:
                 raw = scope.get("raw_path", b"")
                 scope = {
@@ -59,7 +64,7 @@ class StripToken:
 
 
 def is_plain_path(path: str) -> bool:
-    """Printable, of sane length, and without what broken UTF-8 decodes to."""
+    """Return whether a path is printable, short enough and valid UTF-8."""
     return len(path) <= MAX_PATH_LENGTH and path.isprintable() and "\ufffd" not in path
 
 
@@ -69,7 +74,7 @@ def get_registry(request: Request) -> Registry:
 
 
 def credentials_from(request: Request) -> tuple[str | None, str | None]:
-    """(secret, user) as the request has them; (None, None) without a credential."""
+    """Return (secret, user) of the request; (None, None) without credentials."""
     if token := request.scope.get("twofold.token"):
         return str(token), None
     if key := request.headers.get("x-api-key"):
@@ -79,31 +84,39 @@ def credentials_from(request: Request) -> tuple[str | None, str | None]:
     if scheme.lower() in ("bearer", "token"):
         return value, None
     if scheme.lower() == "basic":
-        return _basic(value)
+        return _parse_basic(value)
     return None, None
 
 
-def _basic(value: str) -> tuple[str | None, str | None]:
+def _parse_basic(value: str) -> tuple[str | None, str | None]:
     try:
-        told = base64.b64decode(value, validate=True).decode("utf-8")
+        decoded = base64.b64decode(value, validate=True).decode("utf-8")
     except (binascii.Error, UnicodeDecodeError):
-        told = "\0"
-    if "\0" in told:  # no database keeps one in a text
-        raise Refused("invalid-credentials", "The Basic credentials cannot be read")
-    user, _, secret = told.partition(":")
+        decoded = "\0"
+    if "\0" in decoded:  # no database stores a NUL in text
+        raise Refused("invalid-credentials", "The Basic credentials are malformed")
+    user, _, secret = decoded.partition(":")
     if secret:
         return secret, user
     return (user, None) if user.startswith(PREFIX) else (None, user)
 
 
 def target_view(request: Request) -> View:
-    """The channel and the label that an address names (`main` without one), and who asks."""
+    """Return the channel and label in the path (default `main`), with the caller."""
     words = request.path_params
     return View(authenticate(request), words["channel"], words.get("label", "main"))
 
 
+def routes_with_label(path: str, endpoint: Callable[[Request], Response]) -> list[Route]:
+    """Return the two routes of a view: for the label `main`, and for any label."""
+    return [
+        Route(f"/{{channel}}{path}", endpoint),
+        Route(f"/{{channel}}/label/{{label}}{path}", endpoint),
+    ]
+
+
 def authenticate(request: Request) -> Actor:
-    """Raises Refused when the credential is wrong."""
+    """Return the caller. Raises Refused when the credentials are invalid."""
     secret, user = credentials_from(request)
     with rate_limited(request, secret, user):
         return accounts.identify(get_registry(request), secret, user)
@@ -112,7 +125,7 @@ def authenticate(request: Request) -> Actor:
 def rate_limited(
     request: Request, secret: str | None, user: str | None
 ) -> AbstractContextManager[None]:
-    """Around the check of a credential: who guesses at passwords is stopped (429)."""
+    """Context for a password check: rate-limits failed logins (429)."""
     if not secret or not user or user == "__token__" or secret.startswith(PREFIX):
         return nullcontext()
     throttle: LoginThrottle = request.app.state.throttle

@@ -1,4 +1,4 @@
-"""Refusals as answers: the reason in the status line, in the body, and as problem+json (RFC 9457).
+"""Error responses: the reason in the status line and in a problem+json body (RFC 9457).
 
 One body serves every client: uv and pixi read `detail` and `code`, anaconda-client `error`,
 people the whole. The Content-Type is exact, without charset, because uv compares it so.
@@ -15,26 +15,26 @@ from starlette.responses import Response
 from twofold.errors import Refused, TwofoldError
 from twofold.server.auth.login_throttle import WINDOW
 
-#: The header that carries the reason phrase to `server.run`, which removes it.
-HEADER = b"x-reason"
+#: Response header that `server.run` moves into the status line.
+REASON_HEADER = b"x-reason"
 
-#: twine and pip print one line; proxies cut status lines at 4 or 8 kB.
-MAX_LENGTH = 400
+#: Maximum length of a reason phrase: twine and pip print one line, proxies cut at 4 or 8 kB.
+MAX_REASON_LENGTH = 400
 
-#: What a disk says that takes no more: full, over quota, a file grown too large.
-_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+#: Errors of a disk without space: full, over quota, file too large.
+_DISK_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
-#: Status -> when to try again (seconds): a store that is away comes back sooner than space.
-_LATER = {503: "5", 507: "60"}
+#: Status -> Retry-After (seconds): an unreachable store recovers sooner than a full one.
+_RETRY_AFTER = {503: "5", 507: "60"}
 
 
 def make_reason_phrase(message: str) -> bytes:
-    """A message as a reason phrase (RFC 9112: printable characters, spaces and tabs)."""
+    """Return a message as a reason phrase (RFC 9112: printable characters, spaces and tabs)."""
     line = " ".join(message.split())
     plain = "".join(c if 32 <= ord(c) < 127 or 160 <= ord(c) < 256 else "?" for c in line)
-    return (plain if len(plain) <= MAX_LENGTH else plain[: MAX_LENGTH - 3] + "...").encode(
-        "latin-1"
-    )
+    return (
+        plain if len(plain) <= MAX_REASON_LENGTH else plain[: MAX_REASON_LENGTH - 3] + "..."
+    ).encode("latin-1")
 
 
 def problem_response(code: str, message: str, hint: str = "", status: int = 400) -> Response:
@@ -53,8 +53,8 @@ def problem_response(code: str, message: str, hint: str = "", status: int = 400)
         status,
         media_type="application/problem+json",
     )
-    if status in _LATER:
-        response.headers["retry-after"] = _LATER[status]
+    if status in _RETRY_AFTER:
+        response.headers["retry-after"] = _RETRY_AFTER[status]
     if status == 401:
         response.headers["www-authenticate"] = 'Basic realm="twofold", charset="UTF-8"'
     if status == 429:
@@ -63,11 +63,11 @@ def problem_response(code: str, message: str, hint: str = "", status: int = 400)
 
 
 def add_reason(response: Response, message: str) -> Response:
-    """The answer with its message in the status line too, and kept by nobody."""
-    response.raw_headers.append((HEADER, make_reason_phrase(message)))
+    """Put the message in the status line and disable caching."""
+    response.raw_headers.append((REASON_HEADER, make_reason_phrase(message)))
     response.headers["cache-control"] = "no-store"
     if response.status_code == 408:
-        response.headers["connection"] = "close"  # what is still to come is read by nobody
+        response.headers["connection"] = "close"  # the rest of the body is not read
     response.headers["x-content-type-options"] = "nosniff"
     return response
 
@@ -79,28 +79,28 @@ async def refused(_request: Request, error: Exception) -> Response:
 
 
 async def storage_error(_request: Request, error: Exception) -> Response:
-    """The outside world (database, object store, disk) failed: 503 (507 when full), try again."""
+    """Report a failure of the database, object store or disk: 503, or 507 when full."""
     if isinstance(error, TwofoldError):
         first = error.problems[0]
         return problem_response("unavailable", first.message, first.hint, 503)
     reason = f"The server's storage failed: {getattr(error, 'strerror', None) or error}"
-    if getattr(error, "errno", None) in _FULL:
+    if getattr(error, "errno", None) in _DISK_FULL:
         return problem_response(
-            "no-space", reason, "nothing was changed; its operator frees space", 507
+            "no-space", reason, "nothing was changed; ask the operator to free space", 507
         )
     return problem_response("unavailable", reason, "try again", 503)
 
 
 async def internal_error(_request: Request, _error: Exception) -> Response:
-    """A defect of ours: the traceback goes to the log, not to the client."""
+    """Report a bug (500): the traceback goes to the log, not to the client."""
     return problem_response(
-        "internal-error", "The server made a mistake; it is in its log", "", 500
+        "internal-error", "Internal server error; the details are in the server's log", "", 500
     )
 
 
 async def http_error(_request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 500)
-    texts = {404: "There is nothing at this address", 405: "This address does not take that method"}
+    texts = {404: "There is no resource at this URL", 405: "This URL does not support that method"}
     response = problem_response(
         f"http-{status}", texts.get(status, getattr(error, "detail", "")), "", status
     )

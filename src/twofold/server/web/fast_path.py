@@ -1,8 +1,8 @@
-"""The front: counts and logs every request, and answers the commonest ones at once.
+"""Fast path: counts and logs every request, and serves the most common reads directly.
 
 A project's page, a file, a package: for an anonymous reader of a public channel on SQLite these
-need no routing and no thread. Whatever is not plainly that takes the way round through the
-application, which answers the same, only slower.
+need no routing and no thread. All other requests go through the application, which gives the
+same responses, only slower.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from twofold.server.web.pypi import negotiate
 
 log = logging.getLogger("twofold.server")
 
-#: Headers with which a request is not plain.
-_NOT_PLAIN = {b"authorization", b"x-api-key", b"range", b"if-range"}
+#: Headers that the fast path does not handle.
+_SLOW_PATH_HEADERS = {b"authorization", b"x-api-key", b"range", b"if-range"}
 
-#: How much of an address is logged (characters): no client can fill the log with one request.
+#: Maximum length of a logged path (characters): no client can fill the log with one request.
 MAX_LOGGED_PATH = 500
 
-#: A token in an address: conda's, and ours wherever somebody put it.
+#: A token in a path: conda's `/t/TOKEN`, and twofold's anywhere.
 _TOKEN = re.compile(r"(?<=/t/)[^/]*|twofold-[A-Za-z0-9]+")
 
-_negotiated = lru_cache(maxsize=256)(negotiate)
+_negotiate_cached = lru_cache(maxsize=256)(negotiate)
 
 _FILE_HEADERS = [
     (b"accept-ranges", b"bytes"),
@@ -47,7 +47,7 @@ RawResponse = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 
 class FastPath:
-    """The outermost application. `log_reads` logs reads too, not only changes and failures."""
+    """The outermost ASGI application. `log_reads` logs reads too, not only changes and failures."""
 
     def __init__(
         self, app: ASGIApp, registry: Registry, metrics: Metrics, log_reads: bool = False
@@ -57,24 +57,24 @@ class FastPath:
         self.metrics = metrics
         self.log_reads = log_reads
         self._reader: FastReader | None = None
-        self._begun = False
+        self._reader_opened = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        begun = time.perf_counter()
-        answer = self._at_once(scope) if scope["method"] in ("GET", "HEAD") else None
-        if answer is None:
-            await self._way_round(scope, receive, send, begun)
+        started = time.perf_counter()
+        response = self._respond_fast(scope) if scope["method"] in ("GET", "HEAD") else None
+        if response is None:
+            await self._forward(scope, receive, send, started)
             return
-        status, headers, body = answer
+        status, headers, body = response
         await send({"type": "http.response.start", "status": status, "headers": headers})
         body = b"" if scope["method"] == "HEAD" else body
         await send({"type": "http.response.body", "body": body})
-        self._seen(scope, status, begun, len(body))
+        self._record(scope, status, started, len(body))
 
-    async def _way_round(self, scope: Scope, receive: Receive, send: Send, begun: float) -> None:
+    async def _forward(self, scope: Scope, receive: Receive, send: Send, started: float) -> None:
         status, sent = 500, 0
 
         async def watched(message: Message) -> None:
@@ -90,10 +90,10 @@ class FastPath:
             await self.app(scope, receive, watched)
         finally:
             self.metrics.in_progress -= 1
-            self._seen(scope, status, begun, sent)
+            self._record(scope, status, started, sent)
 
-    def _seen(self, scope: Scope, status: int, begun: float, sent: int) -> None:
-        seconds, method = time.perf_counter() - begun, scope["method"]
+    def _record(self, scope: Scope, status: int, started: float, sent: int) -> None:
+        seconds, method = time.perf_counter() - started, scope["method"]
         self.metrics.observe(method, status, seconds, sent)
         if self.log_reads or status >= 500 or method not in ("GET", "HEAD"):
             entry = {
@@ -107,34 +107,40 @@ class FastPath:
             }
             log.info(json.dumps(entry))
 
-    def _at_once(self, scope: Scope) -> RawResponse | None:
-        """The answer to a plain request; None for every other one."""
-        if not self._begun:
-            self._begun = True
+    def _respond_fast(self, scope: Scope) -> RawResponse | None:
+        """Return the response to a plain request, or None for any other."""
+        if not self._reader_opened:
+            self._reader_opened = True
             self._reader = open_fast_reader(self.registry)
         if self._reader is None or scope["query_string"]:
             return None
-        accept, held = "", b""
+        accept, if_none_match = "", b""
         for name, value in scope["headers"]:
-            if name in _NOT_PLAIN:
+            if name in _SLOW_PATH_HEADERS:
                 return None
             if name == b"accept":
                 accept = value.decode("latin-1")
             elif name == b"if-none-match":
-                held = value
-        words = scope["path"].split("/")
-        if len(words) == 5 and words[2] == "simple" and not words[4]:
-            return self._page(self._reader, words[1], words[3], accept, held)
-        if len(words) == 5 and words[2] == "files":
-            return self._file(self._reader, words[1], "", words[4], words[3], held)
-        if len(words) == 4 and words[3].endswith((".conda", ".tar.bz2")):
-            return self._file(self._reader, words[1], words[2], words[3], "", held)
+                if_none_match = value
+        segments = scope["path"].split("/")
+        if len(segments) == 5 and segments[2] == "simple" and not segments[4]:
+            return self._respond_with_page(
+                self._reader, segments[1], segments[3], accept, if_none_match
+            )
+        if len(segments) == 5 and segments[2] == "files":
+            return self._respond_with_file(
+                self._reader, segments[1], "", segments[4], segments[3], if_none_match
+            )
+        if len(segments) == 4 and segments[3].endswith((".conda", ".tar.bz2")):
+            return self._respond_with_file(
+                self._reader, segments[1], segments[2], segments[3], "", if_none_match
+            )
         return None
 
-    def _page(
-        self, reader: FastReader, channel: str, name: str, accept: str, held: bytes
+    def _respond_with_page(
+        self, reader: FastReader, channel: str, name: str, accept: str, if_none_match: bytes
     ) -> RawResponse | None:
-        media, form = _negotiated(accept)
+        media, form = _negotiate_cached(accept)
         found = reader.read_page(channel, simple_page_key(MAIN, form, name))
         if found is None:
             return None
@@ -145,8 +151,8 @@ class FastPath:
             (b"vary", b"Accept"),
             (b"x-content-type-options", b"nosniff"),
         ]
-        if held:
-            return (304, headers, b"") if held == etag.encode() else None
+        if if_none_match:
+            return (304, headers, b"") if if_none_match == etag.encode() else None
         kind = f"{media}; charset=utf-8" if media == "text/html" else media
         headers += [
             (b"content-type", kind.encode()),
@@ -154,19 +160,32 @@ class FastPath:
         ]
         return 200, headers, body
 
-    def _file(
-        self, reader: FastReader, channel: str, subdir: str, name: str, sha256: str, held: bytes
+    def _respond_with_file(
+        self,
+        reader: FastReader,
+        channel: str,
+        subdir: str,
+        name: str,
+        sha256: str,
+        if_none_match: bytes,
     ) -> RawResponse | None:
         found = reader.read_file(channel, subdir, name)
-        if found is None or held or found.size > MAX_BUFFERED or sha256 not in ("", found.sha256):
+        if (
+            found is None
+            or if_none_match
+            or found.size > MAX_BUFFERED
+            or sha256 not in ("", found.sha256)
+        ):
             return None
         try:
             body = self.registry.blobs.read(found.sha256)
         except (OSError, TwofoldError):
-            return None  # the way round tells what is wrong
-        return 200, self._file_headers(found, name, len(body)), body
+            return None  # the application reports the error
+        return 200, self._make_file_headers(found, name, len(body)), body
 
-    def _file_headers(self, file: CachedFile, name: str, size: int) -> list[tuple[bytes, bytes]]:
+    def _make_file_headers(
+        self, file: CachedFile, name: str, size: int
+    ) -> list[tuple[bytes, bytes]]:
         return [
             *_FILE_HEADERS,
             (b"etag", f'"{file.sha256}"'.encode()),

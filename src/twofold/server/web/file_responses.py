@@ -1,4 +1,4 @@
-"""Answers with bodies that last: pages with an ETag, blobs with Range."""
+"""Responses with pages (ETag) and files (ETag, Range)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from twofold.server.model import Page
 from twofold.server.registry.queries import ReadableFile
 from twofold.server.web.error_responses import problem_response
 
-#: Files up to this size are read whole; larger ones are streamed (bytes).
+#: Files up to this size are read into memory; larger ones are streamed (bytes).
 MAX_BUFFERED = 1 << 20
 
 IMMUTABLE = "max-age=31536000, immutable"
@@ -25,11 +25,11 @@ def cache_control(public: bool, value: str) -> str:
 
 
 def is_unchanged(request: Request, etag: str) -> bool:
-    """Whether the client holds this version (RFC 9110, If-None-Match with weak comparison)."""
-    told = request.headers.get("if-none-match")
-    if told is None:
+    """Return whether the client has this version (RFC 9110, If-None-Match, weak comparison)."""
+    header = request.headers.get("if-none-match")
+    if header is None:
         return False
-    tags = {tag.strip().removeprefix("W/") for tag in told.split(",")}
+    tags = {tag.strip().removeprefix("W/") for tag in header.split(",")}
     return "*" in tags or etag in tags
 
 
@@ -41,7 +41,7 @@ def send_page(
     headers: Mapping[str, str] | None = None,
     freshness: str = "no-cache",
 ) -> Response:
-    """A page, or 304 with the same strong ETag. 'no-cache' means: ask again each time."""
+    """Send a page, or 304 with the same strong ETag. 'no-cache' means: revalidate each time."""
     own = {"etag": page.etag, "cache-control": cache_control(public, freshness), **(headers or {})}
     own["x-content-type-options"] = "nosniff"
     if is_unchanged(request, page.etag):
@@ -50,7 +50,7 @@ def send_page(
 
 
 def send_file(request: Request, registry: Registry, found: ReadableFile) -> Response:
-    """A stored file: Range, HEAD, ETag, immutable; never encoded, never shown by a browser."""
+    """Send a stored file (Range, HEAD, ETag), never encoded, never rendered by a browser."""
     file = found.file
     etag = f'"{file.sha256}"'
     headers = {
@@ -65,11 +65,13 @@ def send_file(request: Request, registry: Registry, found: ReadableFile) -> Resp
     if is_unchanged(request, etag):
         return Response(None, 304, headers)
     start, end, status = 0, file.size, 200
-    wanted = _range(request, etag, file.size)
-    if wanted is not None:
-        start, end = wanted
+    requested = _parse_range(request, etag, file.size)
+    if requested is not None:
+        start, end = requested
         if start >= end:
-            answer = problem_response("no-range", "The file has no such range", status=416)
+            answer = problem_response(
+                "no-range", "The requested range is not within the file", status=416
+            )
             answer.headers["content-range"] = f"bytes */{file.size}"
             return answer
         status = 206
@@ -83,8 +85,8 @@ def send_file(request: Request, registry: Registry, found: ReadableFile) -> Resp
     return StreamingResponse(iterate_in_threadpool(chunks), status, headers)
 
 
-def _range(request: Request, etag: str, size: int) -> tuple[int, int] | None:
-    """The one range asked for, as [start, end); None for the whole file (RFC 9110, 14.2)."""
+def _parse_range(request: Request, etag: str, size: int) -> tuple[int, int] | None:
+    """Return the requested range as [start, end), or None for the whole file (RFC 9110, 14.2)."""
     condition = request.headers.get("if-range")
     if condition is not None and condition != etag:
         return None

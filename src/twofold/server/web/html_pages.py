@@ -1,8 +1,8 @@
-"""What people see: the registry's channels, a channel, a project, as HTML without scripts.
+"""HTML pages of the registry, a channel and a project, without scripts.
 
-Everything that others wrote is escaped by the templates; a description is what readme_renderer,
-which PyPI uses, makes of it. The pages allow themselves nothing but their own style sheet: no
-script, no image, no frame, and forms to this server alone.
+The templates escape all text of others; descriptions are rendered by readme_renderer, as on
+PyPI. The content security policy of the pages allows only their own style sheet and forms to
+this server: no script, no image, no frame.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
-#: Projects on a channel's page.
+#: Maximum number of projects on a channel's page.
 MAX_PROJECTS = 200
 
 
 @cache
-def _environment() -> Environment:
-    """Imported when the first page is shown: most servers are asked by programs alone."""
+def _load_environment() -> Environment:
+    """Imports jinja2 with the first page: most servers only have programs as clients."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     loader = FileSystemLoader(_TEMPLATES)
@@ -44,19 +44,19 @@ def _environment() -> Environment:
 
 
 @cache
-def _style() -> tuple[str, str]:
-    """The style sheet, and its hash as the policy names it."""
+def _load_style() -> tuple[str, str]:
+    """Return the style sheet and its hash for the content security policy."""
     text = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return text, f"'sha256-{digest}'"
 
 
-def _show(name: str, request: Request, public: bool, **values: Any) -> Response:
+def _render(name: str, request: Request, public: bool, **values: Any) -> Response:
     from markupsafe import Markup
 
-    text, digest = _style()
+    text, digest = _load_style()
     root = str(request.base_url).rstrip("/")
-    template = _environment().get_template(name)
+    template = _load_environment().get_template(name)
     body = template.render(style=Markup(text), root=root, **values)
     policy = f"default-src 'none'; style-src {digest}; form-action 'self'; base-uri 'none'"
     headers = {
@@ -69,15 +69,15 @@ def _show(name: str, request: Request, public: bool, **values: Any) -> Response:
 
 
 def show_landing(request: Request) -> Response:
-    """The channels that who asks may read."""
+    """List channels the caller can read."""
     actor = authenticate(request)
     found = administration.list_readable_channels(get_registry(request), actor)
     public = actor is ANONYMOUS
-    return _show("landing.html", request, public, channels=found, version=twofold.__version__)
+    return _render("landing.html", request, public, channels=found, version=twofold.__version__)
 
 
 def show_channel(request: Request) -> Response:
-    """How to use a channel, and its projects."""
+    """Show how to use a channel, and its projects."""
     registry, actor = get_registry(request), authenticate(request)
     found = queries.get_channel(registry, actor, request.path_params["channel"])
     q = request.query_params.get("q", "")[:100]
@@ -88,12 +88,12 @@ def show_channel(request: Request) -> Response:
             "key": hit.project.key,
             "summary": hit.project.summary,
             "newest": next(iter(sort_newest_first(list(hit.project.versions))), ""),
-            "worlds": _worlds(hit),
+            "worlds": _list_clients(hit),
         }
         for hit in hits[:MAX_PROJECTS]
     ]
     names = sorted(set(labels.list_labels(registry, actor, found.name)) - {"main"})
-    return _show(
+    return _render(
         "channel.html",
         request,
         found.public,
@@ -102,18 +102,18 @@ def show_channel(request: Request) -> Response:
         more=len(hits) > MAX_PROJECTS,
         labels=names,
         q=q,
-        **_addresses(request, found),
+        **_get_urls(request, found),
     )
 
 
-def _worlds(hit: queries.SearchHit) -> str:
+def _list_clients(hit: queries.SearchHit) -> str:
     kinds = hit.project.kinds
-    told = ["pip"] if any(not kind.is_conda for kind in kinds) else []
-    return ", ".join([*told, *(["conda"] if any(kind.is_conda for kind in kinds) else [])])
+    clients = ["pip"] if any(not kind.is_conda for kind in kinds) else []
+    return ", ".join([*clients, *(["conda"] if any(kind.is_conda for kind in kinds) else [])])
 
 
-def _addresses(request: Request, found: Channel) -> dict[str, str]:
-    """What commands name; a private channel's with the place of the token."""
+def _get_urls(request: Request, found: Channel) -> dict[str, str]:
+    """Return the URLs for commands, with a placeholder for a private channel's token."""
     root = str(request.base_url).rstrip("/")
     base = f"{root}/{found.name}"
     scheme, _, rest = base.partition("://")
@@ -127,16 +127,16 @@ def _addresses(request: Request, found: Channel) -> dict[str, str]:
 
 
 def show_project(request: Request) -> Response:
-    """How to install a project, its releases in both worlds, why a wheel has no twin."""
-    registry, words, actor = get_registry(request), request.path_params, authenticate(request)
-    found = queries.get_channel(registry, actor, words["channel"])
-    known = queries.get_project(registry, actor, found.name, words["name"])
+    """Show how to install a project, its PyPI and conda files, and failed conversions."""
+    registry, path, actor = get_registry(request), request.path_params, authenticate(request)
+    found = queries.get_channel(registry, actor, path["channel"])
+    known = queries.get_project(registry, actor, found.name, path["name"])
     files = queries.list_files(registry, known)
-    addresses = _addresses(request, found)
+    addresses = _get_urls(request, found)
     versions = sort_newest_first([file.version for file in files])
     newest = versions[0] if versions else ""
-    told = describe_release([file for file in files if file.version == newest])
-    return _show(
+    description = describe_release([file for file in files if file.version == newest])
+    return _render(
         "project.html",
         request,
         found.public,
@@ -147,19 +147,19 @@ def show_project(request: Request) -> Response:
         for_conda=any(file.kind.is_conda for file in files),
         remarks=[file.remark for file in reversed(files) if file.remark],
         releases=[
-            _release(
+            _describe_release(
                 version, [file for file in files if file.version == version], addresses["base"]
             )
             for version in versions
         ],
-        summary=told.summary,
-        facts=told.facts,
-        description=told.html,
+        summary=description.summary,
+        facts=description.facts,
+        description=description.html,
         **addresses,
     )
 
 
-def _release(version: str, files: list[StoredFile], base: str) -> dict[str, Any]:
+def _describe_release(version: str, files: list[StoredFile], base: str) -> dict[str, Any]:
     yanks = [file.yanked for file in files]
     return {
         "version": version,
@@ -170,7 +170,7 @@ def _release(version: str, files: list[StoredFile], base: str) -> dict[str, Any]
                 "url": f"{base}/{file.basename if file.subdir else make_file_path(file)}",
                 "sha256": file.sha256,
                 "world": "conda" if file.kind.is_conda else "pip",
-                "size": _size(file.size),
+                "size": _format_size(file.size),
                 "at": file.uploaded_at.strftime("%Y-%m-%d %H:%M UTC"),
                 "labels": ", ".join(sorted(file.labels)),
                 "remark": file.remark,
@@ -180,7 +180,7 @@ def _release(version: str, files: list[StoredFile], base: str) -> dict[str, Any]
     }
 
 
-def _size(count: int) -> str:
+def _format_size(count: int) -> str:
     amount, unit = float(count), "bytes"
     for larger in ("kB", "MB", "GB"):
         if amount < 1000:

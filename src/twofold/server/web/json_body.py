@@ -1,7 +1,7 @@
-"""JSON bodies, parsed once at the edge: bounded, of the right types, free of what no store takes.
+"""JSON bodies, parsed and validated once at the edge.
 
-A body is an object of at most 1 MiB, nested at most 30 deep. Text with NUL or half a surrogate pair
-is refused: PostgreSQL keeps neither, and no client means it.
+A body is an object of at most 1 MiB, nested at most 30 levels deep. Text with NUL or an unpaired
+surrogate is refused: PostgreSQL stores neither, and no client sends it on purpose.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from twofold.errors import Refused
-from twofold.server.web.blocks import stream_body
+from twofold.server.web.request_body import stream_body
 
-#: The largest body that describes something (bytes): recipes' descriptions come to some 100 kB.
+#: Maximum size of a JSON body (bytes): descriptions of recipes have up to some 100 kB.
 MAX_BYTES = 1 << 20
 
-#: How deep a body may be nested; what clients send is nested four deep.
+#: Maximum nesting of a body; clients send four levels.
 MAX_DEPTH = 30
 
 
 @dataclass(frozen=True)
 class JsonObject:
-    """A JSON object whose fields are asked for by type. A missing field and null are alike."""
+    """A JSON object with typed access to its fields. A missing field and null are equal."""
 
     fields: Mapping[str, Any]
 
@@ -36,22 +36,22 @@ class JsonObject:
         if value is None:
             return default
         if not isinstance(value, str):
-            raise _wrong(name, "a string")
+            raise _type_error(name, "a string")
         return value
 
     def flag(self, name: str) -> bool:
         value = self.fields.get(name)
         if value not in (None, True, False):
-            raise _wrong(name, "true or false")
+            raise _type_error(name, "true or false")
         return bool(value)
 
     def number(self, name: str) -> int | None:
-        """A whole number that is not negative."""
+        """Return a non-negative integer field."""
         value = self.fields.get(name)
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise _wrong(name, "a whole number that is not negative")
+            raise _type_error(name, "a non-negative integer")
         return value
 
     def texts(self, name: str) -> list[str]:
@@ -59,7 +59,7 @@ class JsonObject:
         if value is None:
             return []
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise _wrong(name, "a list of strings")
+            raise _type_error(name, "a list of strings")
         return list(value)
 
     def object(self, name: str) -> dict[str, Any]:
@@ -67,33 +67,33 @@ class JsonObject:
         if value is None:
             return {}
         if not isinstance(value, dict):
-            raise _wrong(name, "an object")
+            raise _type_error(name, "an object")
         return dict(value)
 
 
-def _wrong(name: str, what: str) -> Refused:
-    return Refused("malformed-json", f"The field '{name}' must be {what}")
+def _type_error(name: str, expected: str) -> Refused:
+    return Refused("malformed-json", f"The field '{name}' must be {expected}")
 
 
 def parse_json_object(body: bytes) -> JsonObject:
-    """Raises Refused (400) when the body is not such an object."""
+    """Parse a body. Raises Refused (400) if it is not a valid JSON object."""
     try:
-        value = json.loads(body or b"{}", parse_constant=_no_constant)
+        value = json.loads(body or b"{}", parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         reason = "too deep" if isinstance(error, RecursionError) else str(error)
         raise Refused("malformed-json", f"The body is not JSON: {reason}") from None
     if not isinstance(value, dict):
         raise Refused("malformed-json", "The body must be a JSON object")
-    _check(value)
+    _check_depth(value)
     return JsonObject(value)
 
 
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON")
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not valid JSON")
 
 
-def _check(value: object) -> None:
-    """Walks with a list of its own: a deep body must not exhaust Python's stack."""
+def _check_depth(value: object) -> None:
+    """Check depth and text level by level: recursion could exhaust Python's stack."""
     level, depth = [value], 0
     while level:
         depth += 1
@@ -112,11 +112,15 @@ def _check(value: object) -> None:
 
 def _check_text(text: str) -> None:
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise Refused("malformed-json", f"The text {text[:80]!a} holds a character nobody can keep")
+        raise Refused(
+            "malformed-json",
+            f"The text {text[:80]!a} contains a NUL or an unpaired surrogate, "
+            "which cannot be stored",
+        )
 
 
 async def read_body(request: Request) -> bytes:
-    """The whole body. Raises Refused (413) when it is larger than a description can be."""
+    """Read the whole body. Raises Refused (413) if it is too large."""
     too_large = Refused("too-large", f"The body is larger than {MAX_BYTES} bytes", status=413)
     return b"".join([block async for block in stream_body(request, MAX_BYTES, too_large)])
 
@@ -124,10 +128,10 @@ async def read_body(request: Request) -> bytes:
 def with_json_body(
     endpoint: Callable[[Request, JsonObject], Response],
 ) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-    """An endpoint that is given the JSON body too, and runs in a thread as all verbs do."""
+    """Wrap an endpoint: parse the JSON body, then call the endpoint in a thread."""
 
     async def read_and_answer(request: Request) -> Response:
-        told = parse_json_object(await read_body(request))
-        return await run_in_threadpool(endpoint, request, told)
+        body = parse_json_object(await read_body(request))
+        return await run_in_threadpool(endpoint, request, body)
 
     return read_and_answer

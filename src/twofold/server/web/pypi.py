@@ -1,26 +1,32 @@
-"""The simple index for pip, uv, poetry and pdm: PEP 503, 629, 691, 658; and the files."""
+"""The PyPI side: Simple API (PEP 503, 629, 691, 658), files, JSON API and provenance (PEP 740)."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from twofold.errors import Refused
 from twofold.names import normalize_name
-from twofold.server.pages.page_updates import HTML, JSON
+from twofold.server.model import Page
+from twofold.server.pages import project_json
+from twofold.server.pages.page_updates import HTML, JSON, make_etag
 from twofold.server.proxy import pages
 from twofold.server.registry import queries
-from twofold.server.web.credentials import authenticate, get_registry, target_view
+from twofold.server.web.credentials import (
+    authenticate,
+    get_registry,
+    routes_with_label,
+    target_view,
+)
 from twofold.server.web.file_responses import IMMUTABLE, cache_control, send_file, send_page
 
 JSON_MEDIA = "application/vnd.pypi.simple.v1+json"
 HTML_MEDIA = "application/vnd.pypi.simple.v1+html"
 PLAIN_MEDIA = "text/html"
 
-#: What a client may ask for -> (what it gets, which form of the page that is).
-_OFFERS = {
+#: Media type in Accept -> (media type of the response, form of the page).
+_MEDIA_TYPES = {
     JSON_MEDIA: (JSON_MEDIA, JSON),
     "application/vnd.pypi.simple.latest+json": (JSON_MEDIA, JSON),
     HTML_MEDIA: (HTML_MEDIA, HTML),
@@ -30,7 +36,7 @@ _OFFERS = {
 
 
 def negotiate(accept: str) -> tuple[str, str]:
-    """(media type, form) for an Accept header; text/html when nothing in it fits (PEP 691)."""
+    """Return (media type, form) for an Accept header; text/html if nothing matches (PEP 691)."""
     best, best_quality = (PLAIN_MEDIA, HTML), 0.0
     for part in accept.split(","):
         media, *parameters = (word.strip() for word in part.split(";"))
@@ -42,14 +48,14 @@ def negotiate(accept: str) -> tuple[str, str]:
                     quality = float(value)
                 except ValueError:
                     quality = 0.0
-        offer = _OFFERS.get(media.lower())
+        offer = _MEDIA_TYPES.get(media.lower())
         if offer is not None and quality > best_quality:
             best, best_quality = offer, quality
     return best
 
 
-def _wanted(request: Request) -> tuple[str, str]:
-    format_ = request.query_params.get("format", "").replace(" ", "+")  # as queries spell a space
+def _negotiate_request(request: Request) -> tuple[str, str]:
+    format_ = request.query_params.get("format", "").replace(" ", "+")  # a query encodes a space so
     return negotiate(format_ or request.headers.get("accept", ""))
 
 
@@ -59,7 +65,7 @@ def get_project_page(request: Request) -> Response:
         up = "../" if request.url.path.endswith("/") else "./"  # or `x:y` would be a scheme
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(f"{up}{normalize_name(name)}/{query}", 301)
-    media, form = _wanted(request)
+    media, form = _negotiate_request(request)
     page, public = pages.get_simple_page(get_registry(request), target_view(request), name, form)
     return send_page(request, page, media, public, {"vary": "Accept"})
 
@@ -67,21 +73,21 @@ def get_project_page(request: Request) -> Response:
 def get_index_page(request: Request) -> Response:
     if not request.url.path.endswith("/"):
         return RedirectResponse("simple/", 301)
-    media, form = _wanted(request)
+    media, form = _negotiate_request(request)
     page, public = queries.get_simple_index(get_registry(request), target_view(request), form)
     return send_page(request, page, media, public, {"vary": "Accept"})
 
 
 def get_file(request: Request) -> Response:
-    """A file, or beside it its METADATA (PEP 658)."""
-    registry, words = get_registry(request), request.path_params
-    name, sha256 = words["filename"], words["sha256"]
+    """Send a file, or its METADATA for `FILE.metadata` (PEP 658)."""
+    registry, path = get_registry(request), request.path_params
+    name, sha256 = path["filename"], path["sha256"]
     of_metadata = name.endswith(".metadata")
     name = name.removesuffix(".metadata")
-    place = (authenticate(request), words["channel"], sha256, name)
+    where = (authenticate(request), path["channel"], sha256, name)
     if not of_metadata:
-        return send_file(request, registry, pages.get_file(registry, *place))
-    body, public = pages.get_metadata(registry, *place)
+        return send_file(request, registry, pages.get_file(registry, *where))
+    body, public = pages.get_metadata(registry, *where)
     headers = {
         "cache-control": cache_control(public, IMMUTABLE),
         "x-content-type-options": "nosniff",
@@ -90,17 +96,43 @@ def get_file(request: Request) -> Response:
     return Response(body, 200, headers, "application/octet-stream")
 
 
-def _both(path: str, endpoint: Callable[[Request], Response]) -> list[Route]:
-    return [
-        Route(f"/{{channel}}{path}", endpoint),
-        Route(f"/{{channel}}/label/{{label}}{path}", endpoint),
-    ]
+PROVENANCE_MEDIA = "application/vnd.pypi.integrity.v1+json"
+
+
+def get_project_json(request: Request) -> Response:
+    registry, path, actor = get_registry(request), request.path_params, authenticate(request)
+    channel = queries.get_channel(registry, actor, path["channel"])
+    project = queries.get_project(registry, actor, channel.name, path["name"])
+    version = path.get("version")
+    files = [file for file in queries.list_files(registry, project) if not file.kind.is_conda]
+    if not files or version not in (None, *(file.version for file in files)):
+        raise Refused("not-found", f"There is no release of '{project.name}' here", status=404)
+    base = f"{str(request.base_url).rstrip('/')}/{channel.name}"
+    value = project_json.build_project(project, files, version, base, channel.serial)
+    body = project_json.serialize(value)
+    page = Page(body, make_etag(body), channel.serial)
+    return send_page(request, page, "application/json", channel.public)
+
+
+def get_provenance(request: Request) -> Response:
+    registry, path = get_registry(request), request.path_params
+    found = queries.get_file_by_name(
+        registry, authenticate(request), path["channel"], "", path["filename"]
+    )
+    if found.file.provenance is None:
+        raise Refused("not-found", f"{found.file.filename} has no provenance", status=404)
+    body = found.file.provenance.encode()
+    page = Page(body, make_etag(body), 0)
+    return send_page(request, page, PROVENANCE_MEDIA, found.public)
 
 
 routes = [
-    *_both("/simple", get_index_page),
-    *_both("/simple/", get_index_page),
-    *_both("/simple/{name}", get_project_page),
-    *_both("/simple/{name}/", get_project_page),
-    *_both("/files/{sha256}/{filename}", get_file),
+    *routes_with_label("/simple", get_index_page),
+    *routes_with_label("/simple/", get_index_page),
+    *routes_with_label("/simple/{name}", get_project_page),
+    *routes_with_label("/simple/{name}/", get_project_page),
+    *routes_with_label("/files/{sha256}/{filename}", get_file),
+    Route("/{channel}/pypi/{name}/json", get_project_json),
+    Route("/{channel}/pypi/{name}/{version}/json", get_project_json),
+    Route("/{channel}/integrity/{name}/{version}/{filename}/provenance", get_provenance),
 ]

@@ -1,7 +1,8 @@
-"""Uploads as they come in: written to the spool block by block, never held in memory."""
+"""Request bodies and multipart forms, streamed to the spool within limits of size and time."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -10,32 +11,69 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from twofold.errors import Refused
-from twofold.server.web.blocks import stream_body
+
+#: Time every client gets (seconds), and the minimum average rate after it (bytes a second): a
+#: client that drips bytes would hold a connection and a spool file for as long as it likes.
+GRACE_SECONDS = 60.0
+MIN_BYTES_PER_SECOND = 1024
+
+
+async def stream_body(request: Request, max_bytes: int, error: Refused) -> AsyncIterator[bytes]:
+    """Yield the body block by block.
+
+    Raises `too_large` beyond `largest` bytes, Refused 408 for a client that sends too slowly, and
+    Refused for one that disconnects.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > max_bytes:
+        raise error
+    loop = asyncio.get_running_loop()
+    end = loop.time() + GRACE_SECONDS
+    blocks = aiter(request.stream())
+    total = 0
+    while True:
+        try:
+            async with asyncio.timeout_at(end + total / MIN_BYTES_PER_SECOND):
+                block = await anext(blocks)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            message = f"The body is sent too slowly: {total} bytes so far"
+            raise Refused("too-slow", message, "try again with a faster connection", 408) from None
+        except ClientDisconnect:
+            raise Refused(
+                "cut-off", "The client disconnected before the request was complete"
+            ) from None
+        total += len(block)
+        if total > max_bytes:
+            raise error
+        yield block
+
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-#: A form's text parts together (bytes), and how many parts it may have: twine sends some 40.
+#: Maximum size of a form's text fields together (bytes) and number of parts: twine sends some 40.
 MAX_FIELD_BYTES = 16 << 20
 MAX_PARTS = 1000
 
-#: rattler-build's uploader names no file: its part of this name is the file all the same.
+#: rattler-build's uploader sends no filename: its part of this name is still the file.
 UNNAMED_FILE = "file"
 
 
 @dataclass
 class MultipartForm:
-    """A multipart form: its text fields in order, and its one file in the spool."""
+    """A multipart form: its text fields in order, and its file in the spool."""
 
     fields: list[tuple[str, str]] = field(default_factory=list)
     path: Path | None = None
     filename: str = ""
 
     def get(self, name: str) -> str:
-        """The first value of a field, '' when there is none."""
+        """Return the first value of a field, '' if it is missing."""
         return next((value for key, value in self.fields if key == name), "")
 
     def discard(self) -> None:
@@ -49,11 +87,11 @@ def new_spool_path(spool: Path) -> Path:
 
 
 async def receive_body(request: Request, spool: Path, max_bytes: int) -> Path:
-    """The body as a file in the spool. The caller removes it."""
+    """Write the body to a file in the spool. The caller removes it."""
     path = new_spool_path(spool)
     try:
         with path.open("wb") as file:
-            async for block in _uploaded(request, max_bytes):
+            async for block in _stream_upload(request, max_bytes):
                 file.write(block)
     except BaseException:
         path.unlink(missing_ok=True)
@@ -62,20 +100,20 @@ async def receive_body(request: Request, spool: Path, max_bytes: int) -> Path:
 
 
 async def receive_form(request: Request, spool: Path, max_bytes: int) -> MultipartForm:
-    """A multipart form. The caller discards it. Raises Refused when it is malformed."""
+    """Read a multipart form. The caller discards it. Raises Refused if it is malformed."""
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data" or b"boundary" not in options:
-        raise Refused("not-a-form", "A multipart/form-data body is expected", status=400)
-    reader = _Reader(spool)
+        raise Refused("not-a-form", "Expected a multipart/form-data body", status=400)
+    reader = _FormReader(spool)
     try:
         parser = MultipartParser(options[b"boundary"], reader.callbacks)
-        async for block in _uploaded(request, max_bytes + MAX_FIELD_BYTES):
+        async for block in _stream_upload(request, max_bytes + MAX_FIELD_BYTES):
             parser.write(block)
         parser.finalize()
         reader.finish()
     except FormParserError as error:
         reader.form.discard()
-        raise Refused("malformed-form", f"The form cannot be read: {error}") from error
+        raise Refused("malformed-form", f"The form is malformed: {error}") from error
     except BaseException:
         reader.form.discard()
         raise
@@ -84,13 +122,13 @@ async def receive_form(request: Request, spool: Path, max_bytes: int) -> Multipa
     return reader.form
 
 
-def _uploaded(request: Request, largest: int) -> AsyncIterator[bytes]:
+def _stream_upload(request: Request, largest: int) -> AsyncIterator[bytes]:
     too_large = Refused("too-large", f"The upload is larger than {largest} bytes", status=413)
     return stream_body(request, largest, too_large)
 
 
-class _Reader:
-    """python-multipart's callbacks, filling a Form."""
+class _FormReader:
+    """Callbacks for python-multipart that fill a MultipartForm."""
 
     def __init__(self, spool: Path) -> None:
         self.form = MultipartForm()
@@ -140,7 +178,7 @@ class _Reader:
         if b"filename" not in options and self.name != UNNAMED_FILE:
             return
         if self.form.path is not None:
-            raise Refused("several-files", "The form holds more than one file")
+            raise Refused("several-files", "The form contains more than one file")
         self.is_file = True
         self.form.filename = options.get(b"filename", b"").decode("utf-8", "replace")
         self.form.path = new_spool_path(self.spool)
@@ -170,7 +208,7 @@ class _Reader:
 
     def finish(self) -> None:
         if not self.ended:
-            raise Refused("cut-off", "The form ends in the middle")
+            raise Refused("cut-off", "The form is incomplete")
 
     def close(self) -> None:
         if self.file is not None:

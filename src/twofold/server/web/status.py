@@ -1,4 +1,4 @@
-"""How the server is, and who asks."""
+"""Health checks, metrics, and the caller's identity."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from twofold.server.web.error_responses import problem_response
 
 
 def healthz(_request: Request) -> Response:
-    """The process answers."""
+    """Report that the process is running."""
     return JSONResponse({"status": "ok"})
 
 
 def readyz(request: Request) -> Response:
-    """Database and object store answer too."""
+    """Report whether the database and the object store are reachable."""
     registry = get_registry(request)
     parts = {"database": registry.database.is_reachable(), "objects": registry.blobs.is_reachable()}
     if all(parts.values()):
         return JSONResponse({"status": "ok", **parts})
     away = ", ".join(name for name, there in parts.items() if not there)
-    return problem_response("not-ready", f"Not ready: {away} cannot be reached", status=503)
+    return problem_response("not-ready", f"Not ready: cannot reach {away}", status=503)
 
 
 def metrics(request: Request) -> Response:
-    """What this process has answered, for Prometheus."""
+    """Return this process's request metrics for Prometheus."""
     kept: Metrics = request.app.state.metrics
     return Response(kept.render(), media_type="text/plain; version=0.0.4")
 

@@ -1,7 +1,7 @@
-"""Trusted publishing: PyPI's addresses at the host's root, and PEP 807's discovery for any channel.
+"""Trusted publishing: PyPI's endpoints at the host's root, and PEP 807's discovery for any channel.
 
-PyPI's clients find `/_/oidc/audience` and `/_/oidc/mint-token` at the root of the host they upload
-to; PEP 807's ask `/.well-known/pytp?discover=PATH-OF-THE-UPLOAD` where the two are.
+PyPI's clients use `/_/oidc/audience` and `/_/oidc/mint-token` at the root of the upload host;
+clients of PEP 807 find the two with `/.well-known/pytp?discover=PATH-OF-THE-UPLOAD`.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from twofold.errors import Refused
 from twofold.server.auth import trusted_publishers
 from twofold.server.model import ANONYMOUS
 from twofold.server.registry import queries
-from twofold.server.web.blocks import stream_body
 from twofold.server.web.credentials import get_registry
 from twofold.server.web.error_responses import add_reason
 from twofold.server.web.json_body import parse_json_object
+from twofold.server.web.request_body import stream_body
 
 DISCOVERY_MEDIA = "application/vnd.pypi.pytp.v1+json"
 
-#: The largest body that holds an identity token (bytes); they come to some 2 kB.
-LARGEST = 64 << 10
+#: Maximum size of a body with an identity token (bytes); tokens have some 2 kB.
+MAX_BYTES = 64 << 10
 
 
-def audience(request: Request) -> Response:
+def get_audience(request: Request) -> Response:
     return JSONResponse({"audience": request.app.state.settings.audience})
 
 
 async def mint_token(request: Request) -> Response:
-    """An identity token in, a token for 15 minutes out."""
+    """Exchange an identity token for an upload token valid for 15 minutes."""
     try:
-        token = await _token(request)
+        token = await _read_token(request)
         minted = await run_in_threadpool(
             trusted_publishers.mint_token,
             get_registry(request),
@@ -45,14 +45,14 @@ async def mint_token(request: Request) -> Response:
             request.path_params.get("channel"),
         )
     except Refused as error:
-        return _refusal(error)
+        return _error_response(error)
     expires = int(minted.expires_at.timestamp())
     return JSONResponse({"success": True, "token": minted.token, "expires": expires})
 
 
-async def _token(request: Request) -> str:
+async def _read_token(request: Request) -> str:
     too_large = Refused("invalid-payload", "The body is too large", status=422)
-    body = b"".join([block async for block in stream_body(request, LARGEST, too_large)])
+    body = b"".join([block async for block in stream_body(request, MAX_BYTES, too_large)])
     try:
         token = parse_json_object(body).fields.get("token")
     except Refused:
@@ -62,7 +62,7 @@ async def _token(request: Request) -> str:
     return token
 
 
-def _refusal(error: Refused) -> Response:
+def _error_response(error: Refused) -> Response:
     first = error.problems[0]
     description = f"{first.message} ({first.hint})" if first.hint else first.message
     body = {
@@ -73,7 +73,7 @@ def _refusal(error: Refused) -> Response:
 
 
 def discover(request: Request) -> Response:
-    """PEP 807: where the endpoints for an upload address are."""
+    """Return the endpoints for an upload URL (PEP 807)."""
     path = request.query_params.get("discover", "")
     channel, _, rest = path.strip("/").partition("/")
     if rest.strip("/") != "legacy":
@@ -91,8 +91,8 @@ def discover(request: Request) -> Response:
 
 routes = [
     Route("/.well-known/pytp", discover),
-    Route("/_/oidc/audience", audience),
+    Route("/_/oidc/audience", get_audience),
     Route("/_/oidc/mint-token", mint_token, methods=["POST"]),
-    Route("/{channel}/_/oidc/audience", audience),
+    Route("/{channel}/_/oidc/audience", get_audience),
     Route("/{channel}/_/oidc/mint-token", mint_token, methods=["POST"]),
 ]

@@ -1,4 +1,4 @@
-"""The legacy upload API, for twine, uv, poetry, pdm and flit."""
+"""PyPI's legacy upload API, for twine, uv, poetry, pdm and flit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from twofold.server.model import Action
 from twofold.server.registry import queries
 from twofold.server.registry.publish import Upload, UploadResult, publish
 from twofold.server.web.credentials import authenticate, get_registry
-from twofold.server.web.request_body import MultipartForm, receive_form
+from twofold.server.web.request_body import MultipartForm, receive_body, receive_form
 
 _DIGESTS = {
     "sha256_digest": "sha256",
@@ -23,26 +23,28 @@ _DIGESTS = {
 
 
 async def upload_distribution(request: Request) -> Response:
-    """One file. Who may not upload is told before the file is read."""
+    """Receive one file. Refuses a caller without permission before reading the file."""
     registry, channel = get_registry(request), request.path_params["channel"]
     actor = await run_in_threadpool(authenticate, request)
     if actor.token is None or actor.token.project is None:
         await run_in_threadpool(queries.get_channel, registry, actor, channel, Action.UPLOAD)
     form = await receive_form(request, registry.spool, request.app.state.settings.largest_file)
     try:
-        done = await run_in_threadpool(publish, registry, actor, channel, _upload(form))
+        done = await run_in_threadpool(
+            publish, registry, actor, channel, _distribution_upload(form)
+        )
     finally:
         form.discard()
     return JSONResponse(upload_response(done))
 
 
-def _upload(form: MultipartForm) -> Upload:
+def _distribution_upload(form: MultipartForm) -> Upload:
     if form.get(":action") != "file_upload":
         raise Refused("unknown-action", "':action' must be 'file_upload'")
     if form.get("protocol_version") not in ("", "1"):
         raise Refused("unknown-protocol", "'protocol_version' must be '1'")
     if form.path is None:
-        raise Refused("no-file", "The form holds no file named 'content'")
+        raise Refused("no-file", "The form contains no file named 'content'")
     claims = FormClaims(
         name=form.get("name"),
         version=form.get("version"),
@@ -53,7 +55,7 @@ def _upload(form: MultipartForm) -> Upload:
 
 
 def upload_response(done: UploadResult) -> dict[str, object]:
-    """What an upload is answered with: also the twin on the conda side, or why there is none."""
+    """Return the response to an upload, with its converted packages or why there are none."""
     return {
         "filename": done.file.filename,
         "sha256": done.file.sha256,
@@ -67,7 +69,46 @@ async def redirect_to_slash(request: Request) -> Response:
     return RedirectResponse(f"{request.url.path}/", 308)
 
 
+async def upload_file(request: Request) -> Response:
+    registry, channel = get_registry(request), request.path_params["channel"]
+    actor = await run_in_threadpool(authenticate, request)
+    if actor.token is None or actor.token.project is None:
+        await run_in_threadpool(queries.get_channel, registry, actor, channel, Action.UPLOAD)
+    form = await _receive_file(request)
+    try:
+        done = await run_in_threadpool(
+            publish, registry, actor, channel, _file_upload(request, form)
+        )
+    finally:
+        form.discard()
+    file = done.file
+    place = file.basename if file.subdir else f"files/{file.sha256}/{file.filename}"
+    url = f"{str(request.base_url).rstrip('/')}/{channel}/{place}"
+    return JSONResponse({**upload_response(done), "sha256": file.sha256, "url": url})
+
+
+async def _receive_file(request: Request) -> MultipartForm:
+    registry, largest = get_registry(request), request.app.state.settings.largest_file
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return await receive_form(request, registry.spool, largest)
+    path = await receive_body(request, registry.spool, largest)
+    return MultipartForm(path=path)
+
+
+def _file_upload(request: Request, form: MultipartForm) -> Upload:
+    filename = request.headers.get("x-file-name") or form.filename
+    filename = filename or str(request.path_params.get("filename", ""))
+    if form.path is None or not filename:
+        raise Refused("no-file", "The request has no file, or no filename in x-file-name")
+    sha256 = request.headers.get("x-file-sha256") or request.query_params.get("sha256", "")
+    claims = FormClaims(digests={"sha256": sha256} if sha256 else {})
+    return Upload(form.path, filename, claims)
+
+
 routes = [
     Route("/{channel}/legacy/", upload_distribution, methods=["POST"]),
     Route("/{channel}/legacy", redirect_to_slash, methods=["POST"]),
+    Route("/{channel}/upload", upload_file, methods=["POST"]),
+    Route("/api/v1/upload/{channel}", upload_file, methods=["POST"]),
+    Route("/api/channels/{channel}/upload/{filename}", upload_file, methods=["POST"]),
 ]

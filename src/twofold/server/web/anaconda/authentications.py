@@ -1,4 +1,4 @@
-"""Authentications: logging in, and tokens with a name, scopes and an age."""
+"""Authentications: login, and tokens with a name, scopes and a maximum age."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ from twofold.server.web.credentials import (
 from twofold.server.web.json_body import JsonObject, with_json_body
 
 
-def authentication_type(_request: Request) -> Response:
+def get_authentication_type(_request: Request) -> Response:
     return JSONResponse({"authentication_type": "password"})
 
 
-def create(request: Request, told: JsonObject) -> Response:
-    """A token, for a user's name and password or for a token that may do at least as much."""
-    registry, actor = get_registry(request), _who(request)
-    owner = told.text("user")
+def create(request: Request, body: JsonObject) -> Response:
+    """Create a token for a username and password, or for a token with at least its permissions."""
+    registry, actor = get_registry(request), _log_in(request)
+    owner = body.text("user")
     wish = authentications.TokenSpec(
-        name=told.text("note") or "anaconda-client",
-        scopes=tuple(scope for scope in told.texts("scopes") if scope),
-        max_age=told.number("max-age"),
+        name=body.text("note") or "anaconda-client",
+        scopes=tuple(scope for scope in body.texts("scopes") if scope),
+        max_age=body.number("max-age"),
         channel=accounts.find_owner_channel(registry, owner) if owner else None,
-        fail_if_exists=told.flag("fail-if-exists"),
-        hostname=told.text("hostname"),
+        fail_if_exists=body.flag("fail-if-exists"),
+        hostname=body.text("hostname"),
         address=request.client.host if request.client else "",
     )
     return JSONResponse({"token": authentications.create(registry, actor, wish)})
 
 
-def _who(request: Request) -> Actor:
+def _log_in(request: Request) -> Actor:
     secret, user = credentials_from(request)
     scheme = request.headers.get("authorization", "").partition(" ")[0].lower()
     if scheme == "bearer" and not (secret or "").startswith(PREFIX):
-        # The exact words that make anaconda-client ask for the password.
+        # The exact text that makes anaconda-client prompt for the password.
         raise Refused("no-bearer", "Bearer token authentication is not enabled", status=401)
     if not secret:
         raise Refused("no-login", "Log in with a user's name and password", status=401)
@@ -54,17 +54,17 @@ def _who(request: Request) -> Actor:
         return authentications.log_in(get_registry(request), user or "", secret)
 
 
-def list_all(request: Request) -> Response:
+def list_authentications(request: Request) -> Response:
     found = authentications.list_all(get_registry(request), authenticate(request))
-    return JSONResponse([_shown(token) for token in found])
+    return JSONResponse([_serialize(token) for token in found])
 
 
-def current(request: Request) -> Response:
-    return JSONResponse(_shown(authentications.get_current_token(authenticate(request))))
+def show_current(request: Request) -> Response:
+    return JSONResponse(_serialize(authentications.get_current_token(authenticate(request))))
 
 
-def _shown(token: Token) -> dict[str, Any]:
-    """`application` is the name by which the client removes it. The token itself is never told."""
+def _serialize(token: Token) -> dict[str, Any]:
+    """Serialize a token, without its secret; the client removes it by `application`."""
     more = token.application
     return {
         "id": str(token.id),
@@ -79,7 +79,7 @@ def _shown(token: Token) -> dict[str, Any]:
 
 
 def remove(request: Request) -> Response:
-    """By its name; of an organisation's tokens, those that are good for its channel alone."""
+    """Remove tokens by name; for an organisation, only tokens restricted to its channel."""
     channel = get_channel_name(request) if "owner" in request.path_params else None
     name = request.path_params["name"]
     authentications.revoke(get_registry(request), authenticate(request), name, channel)
@@ -87,25 +87,25 @@ def remove(request: Request) -> Response:
 
 
 def remove_current(request: Request) -> Response:
-    """The end of the login that the request is made with (`anaconda logout`)."""
+    """Revoke the token of this request (`anaconda logout`)."""
     authentications.revoke_current(get_registry(request), authenticate(request))
     return JSONResponse({}, 201)
 
 
-def scopes(_request: Request) -> Response:
-    told = {scope: text for scope, (_, text) in authentications.SCOPES.items()}
-    return JSONResponse({**told, **authentications.NARROWING})
+def list_scopes(_request: Request) -> Response:
+    known = {scope: text for scope, (_, text) in authentications.SCOPES.items()}
+    return JSONResponse({**known, **authentications.NARROWING})
 
 
-_ALL = "/api/authentications"
+_BASE = "/api/authentications"
 
 routes = [
-    Route("/api/authentication-type", authentication_type),
-    Route("/api/authentication", current),
-    Route("/api/scopes", scopes),
-    Route(_ALL, with_json_body(create), methods=["POST"]),
-    Route(_ALL, list_all),
-    Route(_ALL, remove_current, methods=["DELETE"]),
-    Route(f"{_ALL}/name/{{name:path}}", remove, methods=["DELETE"]),
-    Route(f"{_ALL}/org/{{owner}}/name/{{name:path}}", remove, methods=["DELETE"]),
+    Route("/api/authentication-type", get_authentication_type),
+    Route("/api/authentication", show_current),
+    Route("/api/scopes", list_scopes),
+    Route(_BASE, with_json_body(create), methods=["POST"]),
+    Route(_BASE, list_authentications),
+    Route(_BASE, remove_current, methods=["DELETE"]),
+    Route(f"{_BASE}/name/{{name:path}}", remove, methods=["DELETE"]),
+    Route(f"{_BASE}/org/{{owner}}/name/{{name:path}}", remove, methods=["DELETE"]),
 ]

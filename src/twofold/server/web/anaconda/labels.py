@@ -1,4 +1,4 @@
-"""Labels, which this API calls channels: listed, filled, emptied, copied, removed, locked."""
+"""Labels, which this API calls channels, and copies of files between them."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from twofold.errors import Refused
+from twofold.server.auth import accounts
 from twofold.server.context import Registry, not_found
 from twofold.server.model import Actor
 from twofold.server.registry import labels, queries
-from twofold.server.registry.labels import Selection
-from twofold.server.web.anaconda.owners import get_channel_name
+from twofold.server.registry.labels import Promotion, Selection
+from twofold.server.web.anaconda.owners import get_channel_name, get_own_channel_name
 from twofold.server.web.credentials import authenticate, get_registry
 from twofold.server.web.json_body import JsonObject, with_json_body
 
 
-def list_all(request: Request) -> Response:
+def list_labels(request: Request) -> Response:
     found = labels.list_labels(
         get_registry(request), authenticate(request), get_channel_name(request)
     )
     return JSONResponse({label: {"is_locked": locked} for label, locked in found.items()})
 
 
-def show(request: Request) -> Response:
+def show_label(request: Request) -> Response:
     registry, actor, channel = (
         get_registry(request),
         authenticate(request),
@@ -45,69 +46,98 @@ def show(request: Request) -> Response:
     return JSONResponse({"is_locked": locked, "files": files})
 
 
-def add(request: Request, told: JsonObject) -> Response:
-    """Put files under the label; without a package, only make it."""
-    labels.add_label(*_place(request), _selection(told))
+def add_files(request: Request, body: JsonObject) -> Response:
+    """Add files to a label; without a package, only create the label."""
+    labels.add_label(*_label_in_path(request), _parse_selection(body))
     return JSONResponse({}, 201)
 
 
-def remove(request: Request, told: JsonObject) -> Response:
-    """Take files out of the label; without a package, remove it."""
-    wanted = _selection(told)
+def remove_files(request: Request, body: JsonObject) -> Response:
+    """Remove files from a label; without a package, remove the label."""
+    wanted = _parse_selection(body)
     if wanted is not None:
-        labels.unlabel(*_place(request), wanted)
+        labels.unlabel(*_label_in_path(request), wanted)
     else:
-        _demand_label(request)
-        labels.remove_label(*_place(request))
+        _require_label(request)
+        labels.remove_label(*_label_in_path(request))
     return JSONResponse({}, 201)
 
 
-def copy(request: Request) -> Response:
-    _demand_label(request)
-    labels.copy_label(*_place(request), request.path_params["target"])
+def copy_label(request: Request) -> Response:
+    _require_label(request)
+    labels.copy_label(*_label_in_path(request), request.path_params["target"])
     return JSONResponse({}, 201)
 
 
-def lock(request: Request) -> Response:
-    labels.lock_label(*_place(request), locked=True)
+def lock_label(request: Request) -> Response:
+    labels.lock_label(*_label_in_path(request), locked=True)
     return JSONResponse({}, 201)
 
 
-def unlock(request: Request) -> Response:
-    _demand_label(request)
-    labels.lock_label(*_place(request), locked=False)
+def unlock_label(request: Request) -> Response:
+    _require_label(request)
+    labels.lock_label(*_label_in_path(request), locked=False)
     return JSONResponse({}, 201)
 
 
-def _place(request: Request) -> tuple[Registry, Actor, str, str]:
+def _label_in_path(request: Request) -> tuple[Registry, Actor, str, str]:
     label = request.path_params["label"]
     return get_registry(request), authenticate(request), get_channel_name(request), label
 
 
-def _demand_label(request: Request) -> None:
-    registry, actor, channel, label = _place(request)
+def _require_label(request: Request) -> None:
+    registry, actor, channel, label = _label_in_path(request)
     if label not in labels.list_labels(registry, actor, channel):
         raise not_found(f"label '{label[:100]}'")
 
 
-def _selection(told: JsonObject) -> Selection | None:
-    package, version = told.text("package"), told.text("version")
-    basename = told.text("basename")
+def _parse_selection(body: JsonObject) -> Selection | None:
+    package, version = body.text("package"), body.text("version")
+    basename = body.text("basename")
     if not package:
         if version or basename:
-            raise Refused("no-package", "A version or a file is told without its package")
+            raise Refused("no-package", "A version or a file is given without its package")
         return None
     return Selection(package, version or None, basename or None)
 
 
 _LABEL = "/api/channels/{owner}/{label}"
 
+#: Method -> what it does with files that the target already has.
+_EXISTING = {"POST": "refuse", "PUT": "replace", "PATCH": "keep"}
+
+
+def copy_files(request: Request, body: JsonObject) -> Response:
+    registry, actor, words = get_registry(request), authenticate(request), request.path_params
+    owner = body.text("to_owner")
+    target = (
+        accounts.find_owner_channel(registry, owner)
+        if owner
+        else get_own_channel_name(request, actor)
+    )
+    promotion = Promotion(
+        source=get_channel_name(request),
+        target=target,
+        selection=Selection(words["name"], words["version"], words["basename"] or None),
+        from_label=body.text("from_channel", "main"),
+        to_label=body.text("to_channel", "main"),
+        existing=_EXISTING[request.method],
+    )
+    copied = labels.promote(registry, actor, promotion)
+    return JSONResponse([{"basename": file.basename} for file in copied])
+
+
 routes = [
-    Route("/api/channels/{owner}", list_all),
-    Route(_LABEL, show),
-    Route(_LABEL, with_json_body(add), methods=["POST"]),
-    Route(_LABEL, with_json_body(remove), methods=["DELETE"]),
-    Route(f"{_LABEL}/copy/{{target}}", copy, methods=["POST"]),
-    Route(f"{_LABEL}/lock", lock, methods=["POST"]),
-    Route(f"{_LABEL}/lock", unlock, methods=["DELETE"]),
+    Route("/api/channels/{owner}", list_labels),
+    Route(_LABEL, show_label),
+    Route(_LABEL, with_json_body(add_files), methods=["POST"]),
+    Route(_LABEL, with_json_body(remove_files), methods=["DELETE"]),
+    Route(f"{_LABEL}/copy/{{target}}", copy_label, methods=["POST"]),
+    Route(f"{_LABEL}/lock", lock_label, methods=["POST"]),
+    Route(f"{_LABEL}/lock", unlock_label, methods=["DELETE"]),
+    Route(
+        "/api/copy/package/{owner}/{name}/{version}/{basename:path}",
+        with_json_body(copy_files),
+        methods=list(_EXISTING),
+    ),
 ]

@@ -1,4 +1,4 @@
-"""Owners: the server itself, users, organisations, and the channels that stand for them."""
+"""Owners: the server itself, users, organisations and channels."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from twofold.server.web.credentials import authenticate, get_registry
 
 
 def get_channel_name(request: Request) -> str:
-    """The name of the channel that the address means by its owner."""
+    """Return the name of the channel for the owner in the path."""
     return accounts.find_owner_channel(get_registry(request), request.path_params["owner"])
 
 
 def get_own_channel_name(request: Request, actor: Actor) -> str:
-    """The name of the actor's own channel."""
+    """Return the name of the actor's own channel."""
     return accounts.find_owner_channel(get_registry(request), require_login(actor).name)
 
 
@@ -31,26 +31,26 @@ def require_login(actor: Actor) -> User:
     return actor.user
 
 
-def root(_request: Request) -> Response:
-    """The client's question whether the server is there (HEAD)."""
+def show_product(_request: Request) -> Response:
+    """Answer the client's check that the server is running (HEAD)."""
     return JSONResponse({"product": "twofold"})
 
 
-def user(request: Request) -> Response:
-    """Who asks, or an owner by its name; a channel that is nobody's name counts as one too."""
+def show_owner(request: Request) -> Response:
+    """Show the caller or the named owner; a channel without such a user is an owner too."""
     registry, actor = get_registry(request), authenticate(request)
     name = request.path_params.get("owner")
     if name is None:
-        return JSONResponse(_user(require_login(actor)))
+        return JSONResponse(_serialize_user(require_login(actor)))
     try:
-        return JSONResponse(_user(accounts.get_user(registry, name)))
+        return JSONResponse(_serialize_user(accounts.get_user(registry, name)))
     except Refused as error:
         if error.status != 404:
             raise
-        return JSONResponse(_channel(queries.get_channel(registry, actor, name)))
+        return JSONResponse(_serialize_channel(queries.get_channel(registry, actor, name)))
 
 
-def _user(found: User) -> dict[str, Any]:
+def _serialize_user(found: User) -> dict[str, Any]:
     return {
         "login": found.name,
         "name": found.name,
@@ -59,7 +59,7 @@ def _user(found: User) -> dict[str, Any]:
     }
 
 
-def _channel(found: Channel) -> dict[str, Any]:
+def _serialize_channel(found: Channel) -> dict[str, Any]:
     return {
         "login": found.name,
         "name": found.name,
@@ -68,8 +68,8 @@ def _channel(found: Channel) -> dict[str, Any]:
     }
 
 
-def organisations(request: Request) -> Response:
-    """The client asks for them when it shows a user; channels and roles say it all here."""
+def list_organisations(request: Request) -> Response:
+    """Return no organisations: anaconda-client requests them, but channels have roles here."""
     if "owner" in request.path_params:
         accounts.get_user(get_registry(request), request.path_params["owner"])
     else:
@@ -78,10 +78,10 @@ def organisations(request: Request) -> Response:
 
 
 routes = [
-    Route("/api", root),
-    Route("/api/", root),
-    Route("/api/user", user),
-    Route("/api/user/orgs", organisations),
-    Route("/api/user/{owner}", user),
-    Route("/api/users/{owner}/orgs", organisations),
+    Route("/api", show_product),
+    Route("/api/", show_product),
+    Route("/api/user", show_owner),
+    Route("/api/user/orgs", list_organisations),
+    Route("/api/user/{owner}", show_owner),
+    Route("/api/users/{owner}/orgs", list_organisations),
 ]

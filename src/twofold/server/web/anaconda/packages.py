@@ -1,6 +1,8 @@
-"""Packages, their releases and their files: shown, described, removed, downloaded."""
+"""Packages, releases and files: list, search, show, describe, remove, download."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -9,16 +11,16 @@ from starlette.routing import Route
 from twofold.errors import Refused
 from twofold.server.model import StoredFile
 from twofold.server.registry import lifecycle, queries
-from twofold.server.registry.queries import ReadableFile
+from twofold.server.registry.queries import ReadableFile, SearchHit
 from twofold.server.web.anaconda import serializers
-from twofold.server.web.anaconda.owners import get_channel_name
+from twofold.server.web.anaconda.owners import get_channel_name, get_own_channel_name
 from twofold.server.web.anaconda.serializers import ViewContext
 from twofold.server.web.credentials import authenticate, get_registry
 from twofold.server.web.file_responses import send_file
 from twofold.server.web.json_body import JsonObject, with_json_body
 
 
-def _asked(request: Request) -> ViewContext:
+def _load_context(request: Request) -> ViewContext:
     registry, actor, words = get_registry(request), authenticate(request), request.path_params
     channel = queries.get_channel(registry, actor, get_channel_name(request))
     project = queries.get_project(registry, actor, channel.name, words["name"])
@@ -27,39 +29,39 @@ def _asked(request: Request) -> ViewContext:
     return ViewContext(channel.name, channel.public, project, files, words["owner"], told)
 
 
-def _file(request: Request, asked: ViewContext) -> StoredFile:
+def _find_file(request: Request, context: ViewContext) -> StoredFile:
     wanted = request.path_params["basename"]
-    for file in asked.files:
+    for file in context.files:
         if file.basename == wanted:
             return file
     raise Refused("not-found", f"There is no file '{wanted[:200]}'", status=404)
 
 
-def package(request: Request) -> Response:
-    asked = _asked(request)
-    return JSONResponse(serializers.serialize_package(asked, asked.files))
+def show_package(request: Request) -> Response:
+    context = _load_context(request)
+    return JSONResponse(serializers.serialize_package(context, context.files))
 
 
-def set_package(request: Request, told: JsonObject) -> Response:
-    attributes = told.object("public_attrs")
+def describe_package(request: Request, body: JsonObject) -> Response:
+    attributes = body.object("public_attrs")
     name = request.path_params["name"]
-    if told.fields.get("public") is False:
-        _demand_private(request)
+    if body.fields.get("public") is False:
+        _require_private_channel(request)
     lifecycle.describe_project(
         get_registry(request), authenticate(request), get_channel_name(request), name, attributes
     )
-    return package(request)
+    return show_package(request)
 
 
-def _demand_private(request: Request) -> None:
-    """A package is as private as its channel: never public where its author said private."""
+def _require_private_channel(request: Request) -> None:
+    """Refuse a private package in a public channel: packages are as private as their channel."""
     channel = queries.get_channel(
         get_registry(request), authenticate(request), get_channel_name(request)
     )
     if channel.public:
         raise Refused(
             "public-channel",
-            f"The channel '{channel.name}' is public, and so is what lies in it",
+            f"The channel '{channel.name}' is public, so its packages cannot be private",
             "upload to a private channel: twofold admin channel NAME --private",
         )
 
@@ -72,29 +74,29 @@ def remove_package(request: Request) -> Response:
     return JSONResponse({}, 201)
 
 
-def release(request: Request) -> Response:
-    asked, version = _asked(request), request.path_params["version"]
-    if version not in asked.release_attributes and not asked.files:
+def show_release(request: Request) -> Response:
+    context, version = _load_context(request), request.path_params["version"]
+    if version not in context.release_attributes and not context.files:
         raise Refused("not-found", f"There is no release '{version[:100]}'", status=404)
-    return JSONResponse(serializers.serialize_release(asked, version, asked.files))
+    return JSONResponse(serializers.serialize_release(context, version, context.files))
 
 
-def set_release(request: Request, told: JsonObject) -> Response:
-    """POST and PUT say everything anew, PATCH changes what it names."""
+def describe_release(request: Request, body: JsonObject) -> Response:
+    """Describe a release: POST and PUT replace all attributes, PATCH the given ones."""
     registry, actor, channel = (
         get_registry(request),
         authenticate(request),
         get_channel_name(request),
     )
     name, version = request.path_params["name"], request.path_params["version"]
-    attributes = {**told.fields, **told.object("public_attrs")}
+    attributes = {**body.fields, **body.object("public_attrs")}
     attributes.pop("public_attrs", None)
     if request.method == "PATCH":
         known = queries.get_project(registry, actor, channel, name)
         before = queries.list_releases(registry, known).get(version, {})
         attributes = {**before, **attributes}
     lifecycle.describe_release(registry, actor, channel, name, version, attributes)
-    return release(request)
+    return show_release(request)
 
 
 def remove_release(request: Request) -> Response:
@@ -108,54 +110,90 @@ def remove_release(request: Request) -> Response:
     return JSONResponse({}, 201)
 
 
-def dist(request: Request) -> Response:
-    """A file, unless it was made from a wheel: its author may still upload the same package."""
-    asked = _asked(request)
-    file = _file(request, asked)
+def show_file(request: Request) -> Response:
+    """Show a file, but no converted package: its author can still upload a package of that name."""
+    context = _load_context(request)
+    file = _find_file(request, context)
     if file.made_from is not None:
-        raise Refused("not-found", f"{file.basename} was made from a wheel", status=404)
-    return JSONResponse(serializers.serialize_file(asked, file))
+        raise Refused("not-found", f"{file.basename} was converted from a wheel", status=404)
+    return JSONResponse(serializers.serialize_file(context, file))
 
 
-def remove_dist(request: Request) -> Response:
-    asked = _asked(request)
-    file = _file(request, asked)
+def remove_file(request: Request) -> Response:
+    context = _load_context(request)
+    file = _find_file(request, context)
     registry, actor = get_registry(request), authenticate(request)
-    lifecycle.delete(registry, actor, asked.channel, file.subdir, file.filename)
-    return JSONResponse(serializers.serialize_file(asked, file))
+    lifecycle.delete(registry, actor, context.channel, file.subdir, file.filename)
+    return JSONResponse(serializers.serialize_file(context, file))
 
 
-def download(request: Request) -> Response:
-    """The file of a public channel by its own address, of a private one at once.
+def download_file(request: Request) -> Response:
+    """Redirect to a file of a public channel; send a file of a private channel directly.
 
-    The client follows a redirect without its token. It says which version it has in `ETag`, as a
-    header of the request, by the MD5.
+    The client follows redirects without its token. It sends the MD5 of the version it has in
+    `ETag`, as a request header.
     """
-    asked = _asked(request)
-    file = _file(request, asked)
-    queries.check_not_quarantined(asked.project)
+    context = _load_context(request)
+    file = _find_file(request, context)
+    queries.check_not_quarantined(context.project)
     if request.headers.get("etag", "").strip('"') == file.md5:
         return Response(None, 304)
-    if not asked.public:
+    if not context.public:
         return send_file(request, get_registry(request), ReadableFile(file, False))
     base = str(request.base_url).rstrip("/")
     place = file.basename if file.subdir else f"files/{file.sha256}/{file.filename}"
-    return RedirectResponse(f"{base}/{asked.channel}/{place}", 302)
+    return RedirectResponse(f"{base}/{context.channel}/{place}", 302)
 
 
 _PACKAGE = "/api/package/{owner}/{name}"
 _RELEASE = "/api/release/{owner}/{name}/{version}"
 _FILE = "{owner}/{name}/{version}/{basename:path}"
-_SET = ["POST", "PATCH", "PUT"]
+_DESCRIBE = ["POST", "PATCH", "PUT"]
+
+
+def list_packages(request: Request) -> Response:
+    registry, actor = get_registry(request), authenticate(request)
+    named = "owner" in request.path_params
+    channel = get_channel_name(request) if named else get_own_channel_name(request, actor)
+    return _list_hits(request, queries.list_channel_projects(registry, actor, channel))
+
+
+def search_packages(request: Request) -> Response:
+    """Search all channels the caller can read."""
+    word = request.query_params.get("name", "")
+    if not word.isprintable():
+        raise Refused("malformed-query", "The search text contains invalid characters")
+    return _list_hits(request, queries.search(get_registry(request), authenticate(request), word))
+
+
+def _list_hits(request: Request, hits: Iterable[SearchHit]) -> Response:
+    """Filter by the query's `type` or `package_type`, `platform` and `access`."""
+    query = request.query_params
+    wanted_type = query.get("package_type") or query.get("type")
+    platform, access = query.get("platform"), query.get("access")
+    shown = []
+    for hit in hits:
+        one = serializers.serialize_hit(hit)
+        if (
+            (not wanted_type or wanted_type in one["package_types"])
+            and (not platform or platform in one["conda_platforms"])
+            and (not access or (access == "public") == one["public"])
+        ):
+            shown.append(one)
+    return JSONResponse(shown)
+
 
 routes = [
-    Route(_PACKAGE, package),
-    Route(_PACKAGE, with_json_body(set_package), methods=_SET),
+    Route(_PACKAGE, show_package),
+    Route(_PACKAGE, with_json_body(describe_package), methods=_DESCRIBE),
     Route(_PACKAGE, remove_package, methods=["DELETE"]),
-    Route(_RELEASE, release),
-    Route(_RELEASE, with_json_body(set_release), methods=_SET),
+    Route(_RELEASE, show_release),
+    Route(_RELEASE, with_json_body(describe_release), methods=_DESCRIBE),
     Route(_RELEASE, remove_release, methods=["DELETE"]),
-    Route(f"/api/dist/{_FILE}", dist),
-    Route(f"/api/dist/{_FILE}", remove_dist, methods=["DELETE"]),
-    Route(f"/api/download/{_FILE}", download),
+    Route(f"/api/dist/{_FILE}", show_file),
+    Route(f"/api/dist/{_FILE}", remove_file, methods=["DELETE"]),
+    Route(f"/api/download/{_FILE}", download_file),
+    Route("/api/packages", list_packages),
+    Route("/api/packages/{owner}", list_packages),
+    Route("/api/search", search_packages),
 ]

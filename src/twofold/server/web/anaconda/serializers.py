@@ -1,4 +1,4 @@
-"""What packages, releases and files look like in this API."""
+"""JSON representations of packages, releases and files in this API."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from twofold.server.model import Project, StoredFile
 from twofold.server.registry.lifecycle import FILES
 from twofold.server.registry.queries import SearchHit, sort_versions
 
-#: How this API calls the kinds of file.
+#: Kind of file -> package type in this API.
 PACKAGE_TYPES = {Kind.WHEEL: "pypi", Kind.SDIST: "pypi", Kind.CONDA: "conda", Kind.TAR_BZ2: "conda"}
 
-#: What a conda package's record says beyond the fields every file has.
-_OF_RECORD = ("depends", "constrains", "license", "noarch", "timestamp")
+#: Fields of a conda package's record beyond those of every file.
+_RECORD_FIELDS = ("depends", "constrains", "license", "noarch", "timestamp")
 
 
 @dataclass(frozen=True)
 class ViewContext:
-    """The project an address names, with its files (of one version, if it names one).
+    """The project in the path with its files (of one version, if given).
 
-    `told` is what uploaders said of its releases, by version.
+    `release_attributes` are the attributes that uploaders gave its releases, by version.
     """
 
     channel: str
@@ -38,10 +38,10 @@ def serialize_package(context: ViewContext, files: Iterable[StoredFile]) -> dict
     files, project = list(files), context.project
     versions = sort_versions({file.version for file in files})
     return {
-        **_listed(project.name, context.owner, context.public, versions),
+        **_common_fields(project.name, context.owner, context.public, versions),
         "summary": project.summary,
         "description": str(project.attributes.get("description") or ""),
-        "license": _license_name(project.attributes.get("license")),
+        "license": _get_license_name(project.attributes.get("license")),
         "package_types": sorted({PACKAGE_TYPES[file.kind] for file in files}),
         "conda_platforms": sorted({file.subdir for file in files if file.subdir}),
         "builds": sorted({file.build for file in files if file.build}),
@@ -54,10 +54,10 @@ def serialize_package(context: ViewContext, files: Iterable[StoredFile]) -> dict
 
 
 def serialize_hit(hit: SearchHit) -> dict[str, Any]:
-    """A package in a list: without its files."""
+    """Serialize a package for a list, without its files."""
     one, owner = hit.project, hit.channel.name
     return {
-        **_listed(one.name, owner, hit.channel.public, sort_versions(one.versions)),
+        **_common_fields(one.name, owner, hit.channel.public, sort_versions(one.versions)),
         "summary": one.summary,
         "package_types": sorted({PACKAGE_TYPES[kind] for kind in one.kinds}),
         "conda_platforms": sorted(one.subdirs),
@@ -65,7 +65,7 @@ def serialize_hit(hit: SearchHit) -> dict[str, Any]:
     }
 
 
-def _listed(name: str, owner: str, public: bool, versions: list[str]) -> dict[str, Any]:
+def _common_fields(name: str, owner: str, public: bool, versions: list[str]) -> dict[str, Any]:
     return {
         "name": name,
         "full_name": f"{owner}/{name}",
@@ -76,8 +76,8 @@ def _listed(name: str, owner: str, public: bool, versions: list[str]) -> dict[st
     }
 
 
-def _license_name(told: Any) -> str:
-    return str(told.get("name") or "") if isinstance(told, dict) else str(told or "")
+def _get_license_name(given: Any) -> str:
+    return str(given.get("name") or "") if isinstance(given, dict) else str(given or "")
 
 
 def serialize_release(
@@ -94,8 +94,8 @@ def serialize_release(
 
 
 def serialize_file(context: ViewContext, file: StoredFile) -> dict[str, Any]:
-    """A file; what was said of it at its upload is shown where the file itself says nothing."""
-    told = context.release_attributes.get(file.version, {}).get(FILES, {}).get(file.basename, {})
+    """Serialize a file; its own attributes take precedence over those given at upload."""
+    given = context.release_attributes.get(file.version, {}).get(FILES, {}).get(file.basename, {})
     return {
         "basename": file.basename,
         "full_name": f"{context.owner}/{context.project.name}/{file.version}/{file.basename}",
@@ -108,19 +108,19 @@ def serialize_file(context: ViewContext, file: StoredFile) -> dict[str, Any]:
         "distribution_type": PACKAGE_TYPES[file.kind],
         "upload_time": file.uploaded_at.isoformat(),
         "labels": sorted(file.labels),
-        "description": told.get("description", ""),
+        "description": given.get("description", ""),
         "yanked": file.yanked,
         "dependencies": {"depends": list(file.depends)},
-        "attrs": {**told.get("attrs", {}), **_attributes(file)},
+        "attrs": {**given.get("attrs", {}), **_file_attributes(file)},
     }
 
 
-def _attributes(file: StoredFile) -> dict[str, Any]:
-    """From the file itself."""
+def _file_attributes(file: StoredFile) -> dict[str, Any]:
+    """Return the attributes read from the file itself."""
     if file.kind.is_conda:
         record = json.loads(file.record or "{}")
         own = {"subdir": file.subdir, "build": file.build, "build_number": file.build_number}
-        return {**own, **{key: record[key] for key in _OF_RECORD if key in record}}
+        return {**own, **{key: record[key] for key in _RECORD_FIELDS if key in record}}
     kind = "bdist_wheel" if file.kind is Kind.WHEEL else "sdist"
     attributes: dict[str, Any] = {"packagetype": kind, "requires_python": file.requires_python}
     if file.kind is Kind.WHEEL:

@@ -1,10 +1,10 @@
-"""The management API: what administrators do from afar, at /api/manage.
+"""The management API at /api/manage, for remote administration.
 
-calls       what a call is: one row of the table
-people, channels, projects      the rows, and what each does: one verb of the registry
-schema, words, shapes           what requests hold and what answers look like
-answering   a row becomes a route: who asks, is the request right, may they, do it
-document    the rows become /api/openapi.json (OpenAPI 3.1)
+endpoints           the Endpoint class, and how a request is dispatched to one
+accounts, channels, projects    the endpoints; each calls one function of the registry
+parameters          JSON Schemas of request parameters, and their validation
+response_schemas    JSON Schemas of responses, and serializers
+openapi_document    /api/openapi.json (OpenAPI 3.1), generated from the endpoints
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from twofold.server.web.management import accounts, channels, dispatch, openapi_document, projects
+from twofold.server.web.management import accounts, channels, endpoints, openapi_document, projects
 
-CALLS = (*accounts.CALLS, *channels.CALLS, *projects.CALLS)
+ENDPOINTS = (*accounts.ENDPOINTS, *channels.ENDPOINTS, *projects.ENDPOINTS)
 
 
 def openapi(request: Request) -> Response:
-    """Everything about this API that a program can read."""
-    return JSONResponse(openapi_document.build_document(CALLS, str(request.base_url)))
+    """Send the OpenAPI document."""
+    return JSONResponse(openapi_document.build_document(ENDPOINTS, str(request.base_url)))
 
 
-routes = [Route("/api/openapi.json", openapi), *dispatch.make_routes(CALLS)]
+routes = [Route("/api/openapi.json", openapi), *endpoints.make_routes(ENDPOINTS)]

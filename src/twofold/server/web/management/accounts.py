@@ -11,7 +11,7 @@ from twofold.server.auth import accounts
 from twofold.server.auth.required_roles import RequiredRole
 from twofold.server.model import Action
 from twofold.server.registry import administration
-from twofold.server.web.management import response_schemas, words
+from twofold.server.web.management import parameters, response_schemas
 from twofold.server.web.management.endpoints import (
     Endpoint,
     FieldSpec,
@@ -21,69 +21,69 @@ from twofold.server.web.management.endpoints import (
 from twofold.server.web.management.parameters import list_of, text
 
 
-def _whoami(asked: RequestContext) -> Any:
-    return response_schemas.serialize_caller(asked.actor)
+def _whoami(context: RequestContext) -> Any:
+    return response_schemas.serialize_caller(context.actor)
 
 
-def _users(asked: RequestContext) -> Any:
+def _list_users(context: RequestContext) -> Any:
     return [
         response_schemas.serialize_user(found)
-        for found in administration.list_users(asked.registry)
+        for found in administration.list_users(context.registry)
     ]
 
 
-def _add(asked: RequestContext) -> Any:
-    given = asked["name"], asked.get("password"), asked.get("kind", "user")
+def _add_user(context: RequestContext) -> Any:
+    arguments = context["name"], context.get("password"), context.get("kind", "user")
     return response_schemas.serialize_user(
-        accounts.add_user(asked.registry, asked.actor.name, *given)
+        accounts.add_user(context.registry, context.actor.name, *arguments)
     )
 
 
-def _user(asked: RequestContext) -> Any:
-    return response_schemas.serialize_user(accounts.get_user(asked.registry, asked["user"]))
+def _show_user(context: RequestContext) -> Any:
+    return response_schemas.serialize_user(accounts.get_user(context.registry, context["user"]))
 
 
-def _set_password(asked: RequestContext) -> None:
-    """Who looks after the registry need not know the password that there was."""
-    registry, actor = asked.registry, asked.actor
-    found = accounts.get_user(registry, asked["user"])
+def _set_password(context: RequestContext) -> None:
+    """Set a password. An operator does not need the user's current password."""
+    registry, actor = context.registry, context.actor
+    found = accounts.get_user(registry, context["user"])
     if actor.user is not None and (not actor.operator or found.id == actor.user.id):
-        with asked.rate_limited(found.name):
-            accounts.log_in(registry, found.name, asked.get("current", ""))
-    administration.set_password(registry, actor.name, found, asked["password"])
+        with context.rate_limited(found.name):
+            accounts.log_in(registry, found.name, context.get("current", ""))
+    administration.set_password(registry, actor.name, found, context["password"])
 
 
-def _remove_password(asked: RequestContext) -> None:
-    found = accounts.get_user(asked.registry, asked["user"])
-    administration.set_password(asked.registry, asked.actor.name, found, None)
+def _remove_password(context: RequestContext) -> None:
+    found = accounts.get_user(context.registry, context["user"])
+    administration.set_password(context.registry, context.actor.name, found, None)
 
 
-def _disable(asked: RequestContext) -> Any:
-    found = accounts.get_user(asked.registry, asked["user"])
-    if asked.actor.user is not None and found.id == asked.actor.user.id:
-        raise Refused("own-account", "Nobody closes the account that asks for it", status=409)
-    administration.disable_user(asked.registry, asked.actor.name, found)
-    return _user(asked)
+def _disable_user(context: RequestContext) -> Any:
+    found = accounts.get_user(context.registry, context["user"])
+    if context.actor.user is not None and found.id == context.actor.user.id:
+        raise Refused("own-account", "You cannot disable your own account", status=409)
+    administration.disable_user(context.registry, context.actor.name, found)
+    return _show_user(context)
 
 
-def _tokens(asked: RequestContext) -> Any:
+def _list_tokens(context: RequestContext) -> Any:
     found = administration.list_tokens(
-        asked.registry, accounts.get_user(asked.registry, asked["user"])
+        context.registry, accounts.get_user(context.registry, context["user"])
     )
     return [response_schemas.serialize_token(token) for token in found]
 
 
-def _add_token(asked: RequestContext) -> Any:
-    registry, actor = asked.registry, asked.actor
-    days, project = asked.get("days"), asked.get("project")
+def _add_token(context: RequestContext) -> Any:
+    registry, actor = context.registry, context.actor
+    days, project = context.get("days"), context.get("project")
     request = accounts.TokenRequest(
-        name=asked.get("name", "made over HTTP"),
-        actions=frozenset(map(Action, asked.get("actions", ["read", "upload", "admin"]))),
-        channel=asked.get("channel"),
+        name=context.get("name", "made over HTTP"),
+        actions=frozenset(map(Action, context.get("actions", ["read", "upload", "admin"]))),
+        channel=context.get("channel"),
         project=normalize_name(project) if project else None,
         expires_at=registry.clock() + timedelta(days=days) if days else None,
     )
-    owner = accounts.get_user(registry, asked["user"])
+    owner = accounts.get_user(registry, context["user"])
     if actor.user is not None and owner.id == actor.user.id:
         secret, token = accounts.issue_token(registry, actor, request)
     else:
@@ -91,42 +91,50 @@ def _add_token(asked: RequestContext) -> Any:
     return {"secret": secret, "token": response_schemas.serialize_token(token)}
 
 
-def _revoke(asked: RequestContext) -> None:
-    administration.revoke_token(asked.registry, asked.actor.name, asked["user"], asked["id"])
+def _revoke_token(context: RequestContext) -> None:
+    administration.revoke_token(
+        context.registry, context.actor.name, context["user"], context["id"]
+    )
 
 
-def _members(asked: RequestContext) -> Any:
-    organisation = accounts.get_user(asked.registry, asked["organisation"])
-    found = administration.list_members(asked.registry, organisation)
+def _list_members(context: RequestContext) -> Any:
+    organisation = accounts.get_user(context.registry, context["organisation"])
+    found = administration.list_members(context.registry, organisation)
     return [response_schemas.serialize_role(name, role) for name, role in found.items()]
 
 
-def _set_member(asked: RequestContext) -> Any:
-    role = Action(asked["role"])
-    _member(asked, role)
-    return response_schemas.serialize_role(asked["user"], role)
+def _set_member(context: RequestContext) -> Any:
+    role = Action(context["role"])
+    _assign_role(context, role)
+    return response_schemas.serialize_role(context["user"], role)
 
 
-def _member(asked: RequestContext, role: Action | None) -> None:
-    registry = asked.registry
-    organisation = accounts.get_user(registry, asked["organisation"])
-    who = accounts.get_user(registry, asked["user"])
-    administration.set_member(registry, asked.actor.name, organisation, who, role)
+def _assign_role(context: RequestContext, role: Action | None) -> None:
+    registry = context.registry
+    organisation = accounts.get_user(registry, context["organisation"])
+    user = accounts.get_user(registry, context["user"])
+    administration.set_member(registry, context.actor.name, organisation, user, role)
 
 
 _TOKENS, _MEMBER = "/users/{user}/tokens", "/organisations/{organisation}/members/{user}"
 
-CALLS = (
+ENDPOINTS = (
     Endpoint(
-        "GET", "/whoami", "whoami", "Who asks.", RequiredRole.LOGIN, _whoami, ResponseSpec("Asker")
+        "GET",
+        "/whoami",
+        "whoami",
+        "Show the caller's user and token.",
+        RequiredRole.LOGIN,
+        _whoami,
+        ResponseSpec("Asker"),
     ),
     Endpoint(
         "GET",
         "/users",
         "list-users",
-        "Users and organisations.",
+        "List users and organisations.",
         RequiredRole.OPERATOR,
-        _users,
+        _list_users,
         ResponseSpec("User", is_list=True),
     ),
     Endpoint(
@@ -135,13 +143,13 @@ CALLS = (
         "add-user",
         "Add a user or an organisation.",
         RequiredRole.OPERATOR,
-        _add,
+        _add_user,
         ResponseSpec("User", status=201),
         FieldSpec(
             {
-                "name": words.NEW_NAME,
+                "name": parameters.NEW_NAME,
                 "kind": {"type": "string", "enum": ["user", "organisation"]},
-                "password": words.PASSWORD,
+                "password": parameters.PASSWORD,
             },
             ("name",),
         ),
@@ -150,20 +158,23 @@ CALLS = (
         "GET",
         "/users/{user}",
         "show-user",
-        "One user.",
+        "Show a user.",
         RequiredRole.SELF,
-        _user,
+        _show_user,
         ResponseSpec("User"),
     ),
     Endpoint(
         "PUT",
         "/users/{user}/password",
         "set-password",
-        "Set a password; whose it is says the current one (or a token of its own) too.",
+        "Set a password; to change your own, send the current password or your token too.",
         RequiredRole.SELF,
         _set_password,
         body=FieldSpec(
-            {"password": words.PASSWORD, "current": text("the current one", max_length=1000)},
+            {
+                "password": parameters.PASSWORD,
+                "current": text("the current password", max_length=1000),
+            },
             ("password",),
         ),
     ),
@@ -171,7 +182,7 @@ CALLS = (
         "DELETE",
         "/users/{user}/password",
         "remove-password",
-        "Let the user log in with tokens alone.",
+        "Remove a password: the user can then log in with tokens only.",
         RequiredRole.OPERATOR,
         _remove_password,
     ),
@@ -179,66 +190,71 @@ CALLS = (
         "POST",
         "/users/{user}/disable",
         "disable-user",
-        "Close an account: its tokens and its password stop working, its uploads stay.",
+        "Disable an account: its tokens and password stop working, its uploads stay.",
         RequiredRole.OPERATOR,
-        _disable,
+        _disable_user,
         ResponseSpec("User"),
     ),
     Endpoint(
         "GET",
         _TOKENS,
         "list-tokens",
-        "A user's tokens that were not revoked.",
+        "List a user's tokens that are not revoked.",
         RequiredRole.SELF,
-        _tokens,
+        _list_tokens,
         ResponseSpec("Token", is_list=True),
     ),
     Endpoint(
         "POST",
         _TOKENS,
         "add-token",
-        "Make a token; its secret is told this once. It can do no more than the login that asks.",
+        "Create a token with at most the caller's permissions; its secret is shown only once.",
         RequiredRole.SELF,
         _add_token,
         ResponseSpec("NewToken", status=201),
         FieldSpec(
             {
-                "name": text("to tell it from others", max_length=200, min_length=1),
-                "actions": list_of(words.ACTION, "what it may do; everything unless said", 1, 3),
-                "channel": words.CHANNEL,
-                "project": words.PROJECT,
-                "days": {**words.DAYS, "minimum": 1, "maximum": 36_500},
+                "name": text("a name to recognise the token by", max_length=200, min_length=1),
+                "actions": list_of(parameters.ACTION, "allowed actions; all by default", 1, 3),
+                "channel": parameters.CHANNEL,
+                "project": parameters.PROJECT,
+                "days": {**parameters.DAYS, "minimum": 1, "maximum": 36_500},
             }
         ),
     ),
     Endpoint(
-        "DELETE", f"{_TOKENS}/{{id}}", "revoke-token", "Revoke a token.", RequiredRole.SELF, _revoke
+        "DELETE",
+        f"{_TOKENS}/{{id}}",
+        "revoke-token",
+        "Revoke a token.",
+        RequiredRole.SELF,
+        _revoke_token,
     ),
     Endpoint(
         "GET",
         "/organisations/{organisation}/members",
         "list-members",
-        "Who acts for an organisation, and up to which role.",
+        "List the members of an organisation and their roles.",
         RequiredRole.ORGANISATION,
-        _members,
+        _list_members,
         ResponseSpec("Role", is_list=True),
     ),
     Endpoint(
         "PUT",
         _MEMBER,
         "set-member",
-        "Let a user act for an organisation, up to a role.",
+        "Add a member to an organisation with a role.",
         RequiredRole.ORGANISATION,
         _set_member,
         ResponseSpec("Role"),
-        FieldSpec({"role": words.ROLE}, ("role",)),
+        FieldSpec({"role": parameters.ROLE}, ("role",)),
     ),
     Endpoint(
         "DELETE",
         _MEMBER,
         "remove-member",
-        "Let a user act for an organisation no longer.",
+        "Remove a member from an organisation.",
         RequiredRole.ORGANISATION,
-        lambda asked: _member(asked, None),
+        lambda context: _assign_role(context, None),
     ),
 )

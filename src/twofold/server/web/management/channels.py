@@ -12,7 +12,7 @@ from twofold.server.model import Action
 from twofold.server.proxy import config
 from twofold.server.registry import administration
 from twofold.server.registry.administration import Retention
-from twofold.server.web.management import response_schemas, words
+from twofold.server.web.management import parameters, response_schemas
 from twofold.server.web.management.endpoints import (
     Endpoint,
     FieldSpec,
@@ -21,26 +21,28 @@ from twofold.server.web.management.endpoints import (
 )
 from twofold.server.web.management.parameters import flag, mapping, number, or_null
 
-#: What the address calls a rule -> what the channel calls it.
+#: Field of the request -> key of the channel's setting.
 _RULES = {"quota": "quota", "deletion": "deletion", "keep": "keep", "keep_days": "keep-days"}
 
 
-def _channels(asked: RequestContext) -> Any:
+def _list_channels(context: RequestContext) -> Any:
     return [
         response_schemas.serialize_channel(channel)
-        for channel in administration.list_readable_channels(asked.registry, asked.actor)
+        for channel in administration.list_readable_channels(context.registry, context.actor)
     ]
 
 
-def _add(asked: RequestContext) -> Any:
-    registry, actor = asked.registry, asked.actor
-    owner = accounts.get_user(registry, asked.get("owner", actor.name))
-    given = asked["name"], owner, asked.get("public", True)
-    return response_schemas.serialize_channel(accounts.add_channel(registry, actor.name, *given))
+def _add_channel(context: RequestContext) -> Any:
+    registry, actor = context.registry, context.actor
+    owner = accounts.get_user(registry, context.get("owner", actor.name))
+    arguments = context["name"], owner, context.get("public", True)
+    return response_schemas.serialize_channel(
+        accounts.add_channel(registry, actor.name, *arguments)
+    )
 
 
-def _channel(asked: RequestContext) -> Any:
-    detail = administration.get_channel_detail(asked.registry, asked["channel"])
+def _show_channel(context: RequestContext) -> Any:
+    detail = administration.get_channel_detail(context.registry, context["channel"])
     return {
         "channel": response_schemas.serialize_channel(detail.channel),
         "owner": detail.owner,
@@ -48,284 +50,293 @@ def _channel(asked: RequestContext) -> Any:
     }
 
 
-def _change(asked: RequestContext) -> Any:
-    if "quota" in asked.parameters:
-        require_operator(asked.actor, "quota")
-    rules = {rule: asked[name] for name, rule in _RULES.items() if name in asked.parameters}
-    if "public" in asked.parameters:
-        rules["public"] = asked["public"]
-    administration.set_rules(asked.registry, asked.actor.name, asked["channel"], rules)
-    return _channel(asked)
+def _change_channel(context: RequestContext) -> Any:
+    if "quota" in context.parameters:
+        require_operator(context.actor, "quota")
+    rules = {rule: context[name] for name, rule in _RULES.items() if name in context.parameters}
+    if "public" in context.parameters:
+        rules["public"] = context["public"]
+    administration.set_rules(context.registry, context.actor.name, context["channel"], rules)
+    return _show_channel(context)
 
 
-def _roles(asked: RequestContext) -> Any:
-    roles = administration.get_channel_detail(asked.registry, asked["channel"]).roles
+def _list_roles(context: RequestContext) -> Any:
+    roles = administration.get_channel_detail(context.registry, context["channel"]).roles
     return [response_schemas.serialize_role(name, role) for name, role in sorted(roles.items())]
 
 
-def _set_role(asked: RequestContext) -> Any:
-    role = Action(asked["role"])
-    _role(asked, role)
-    return response_schemas.serialize_role(asked["user"], role)
+def _set_role(context: RequestContext) -> Any:
+    role = Action(context["role"])
+    _assign_role(context, role)
+    return response_schemas.serialize_role(context["user"], role)
 
 
-def _role(asked: RequestContext, role: Action | None) -> None:
-    who = accounts.get_user(asked.registry, asked["user"])
-    administration.set_role(asked.registry, asked.actor.name, asked["channel"], who, role)
+def _assign_role(context: RequestContext, role: Action | None) -> None:
+    user = accounts.get_user(context.registry, context["user"])
+    administration.set_role(context.registry, context.actor.name, context["channel"], user, role)
 
 
-def _prefixes(asked: RequestContext) -> Any:
-    prefixes = administration.get_channel_detail(asked.registry, asked["channel"]).prefixes
+def _list_prefixes(context: RequestContext) -> Any:
+    prefixes = administration.get_channel_detail(context.registry, context["channel"]).prefixes
     return [{"prefix": prefix, "owner": owner} for prefix, owner in sorted(prefixes.items())]
 
 
-def _set_prefix(asked: RequestContext) -> Any:
-    owner = accounts.get_user(asked.registry, asked["owner"])
-    given = asked["channel"], asked["prefix"], owner
-    administration.reserve_prefix(asked.registry, asked.actor.name, *given)
-    return {"prefix": normalize_name(asked["prefix"]), "owner": owner.name}
+def _reserve_prefix(context: RequestContext) -> Any:
+    owner = accounts.get_user(context.registry, context["owner"])
+    arguments = context["channel"], context["prefix"], owner
+    administration.reserve_prefix(context.registry, context.actor.name, *arguments)
+    return {"prefix": normalize_name(context["prefix"]), "owner": owner.name}
 
 
-def _free_prefix(asked: RequestContext) -> None:
-    given = asked["channel"], asked["prefix"], None
-    administration.reserve_prefix(asked.registry, asked.actor.name, *given)
+def _free_prefix(context: RequestContext) -> None:
+    arguments = context["channel"], context["prefix"], None
+    administration.reserve_prefix(context.registry, context.actor.name, *arguments)
 
 
-def _publishers(asked: RequestContext) -> Any:
-    found = trusted_publishers.list_publishers(asked.registry, asked["channel"])
+def _list_publishers(context: RequestContext) -> Any:
+    found = trusted_publishers.list_publishers(context.registry, context["channel"])
     return [response_schemas.serialize_publisher(publisher) for publisher in found]
 
 
-def _add_publisher(asked: RequestContext) -> Any:
-    given = asked["channel"], asked["project"], asked["issuer"], asked["claims"]
+def _add_publisher(context: RequestContext) -> Any:
+    arguments = context["channel"], context["project"], context["issuer"], context["claims"]
     return response_schemas.serialize_publisher(
-        trusted_publishers.add_publisher(asked.registry, asked.actor.name, *given)
+        trusted_publishers.add_publisher(context.registry, context.actor.name, *arguments)
     )
 
 
-def _remove_publisher(asked: RequestContext) -> None:
+def _remove_publisher(context: RequestContext) -> None:
     trusted_publishers.remove_publisher(
-        asked.registry, asked.actor.name, asked["channel"], asked["id"]
+        context.registry, context.actor.name, context["channel"], context["id"]
     )
 
 
-def _upstreams(asked: RequestContext) -> Any:
+def _list_upstreams(context: RequestContext) -> Any:
     return [
         {"kind": one.kind, "url": one.url, "private_prefixes": list(one.prefixes)}
-        for channel, one in config.list_all(asked.registry)
-        if channel == asked["channel"]
+        for channel, one in config.list_all(context.registry)
+        if channel == context["channel"]
     ]
 
 
-def _set_upstream(asked: RequestContext) -> Any:
-    """An address inside the operator's network is named on the machine itself, never over HTTP."""
-    prefixes = tuple(asked.get("private_prefixes", ()))
-    front = config.UpstreamConfig(asked["url"], asked["kind"], prefixes)
+def _set_upstream(context: RequestContext) -> Any:
+    """Set an upstream. Internal addresses can only be set with `twofold admin`, never over HTTP."""
+    prefixes = tuple(context.get("private_prefixes", ()))
+    front = config.UpstreamConfig(context["url"], context["kind"], prefixes)
     try:
-        config.check_public(asked["url"])
-        added = config.add(asked.registry, asked.actor.name, asked["channel"], front)
+        config.check_public(context["url"])
+        added = config.add(context.registry, context.actor.name, context["channel"], front)
     except Unreachable as error:
         raise Refused("unreachable", error.problems[0].message, status=409) from error
     except Refused as error:
         if error.status < 500:
             raise
-        # An address that cannot be fetched from: here the caller's own, not an upstream's answer.
+        # The URL is the caller's mistake here, not an upstream's failure.
         problem = error.problems[0]
         raise Refused(error.code, problem.message, problem.hint or "", 400) from error
     return {"kind": added.kind, "url": added.url, "private_prefixes": list(added.prefixes)}
 
 
-def _remove_upstream(asked: RequestContext) -> None:
-    config.remove(asked.registry, asked.actor.name, asked["channel"], asked["kind"])
+def _remove_upstream(context: RequestContext) -> None:
+    config.remove(context.registry, context.actor.name, context["channel"], context["kind"])
 
 
-def _retain(asked: RequestContext) -> Any:
-    registry, channel = asked.registry, asked["channel"]
+def _apply_retention(context: RequestContext) -> Any:
+    registry, channel = context.registry, context["channel"]
     rule = administration.get_retention(registry, channel)
-    if "keep" in asked.parameters:
-        rule = Retention(asked["keep"], asked.get("days", 0))
+    if "keep" in context.parameters:
+        rule = Retention(context["keep"], context.get("days", 0))
     if rule is None:
-        hint = "give keep, or set the channel's rule"
-        raise Refused("no-rule", f"'{channel}' has no rule of what to keep", hint, 409)
-    dry_run = asked.get("dry_run", False)
-    gone = administration.apply_channel_retention(registry, asked.actor, channel, rule, dry_run)
-    return [response_schemas.serialize_file(file) for file in gone]
+        hint = "send 'keep', or set the channel's retention rule"
+        raise Refused("no-rule", f"'{channel}' has no retention rule", hint, 409)
+    dry_run = context.get("dry_run", False)
+    deleted = administration.apply_channel_retention(
+        registry, context.actor, channel, rule, dry_run
+    )
+    return [response_schemas.serialize_file(file) for file in deleted]
 
 
-_HERE = "/channels/{channel}"
+_CHANNEL = "/channels/{channel}"
 
-CALLS = (
+ENDPOINTS = (
     Endpoint(
         "GET",
         "/channels",
         "list-channels",
-        "The channels that who asks may read.",
+        "List channels the caller can read.",
         RequiredRole.LOGIN,
-        _channels,
+        _list_channels,
         ResponseSpec("Channel", is_list=True),
     ),
     Endpoint(
         "POST",
         "/channels",
         "add-channel",
-        "Add a channel; it is public and belongs to who asks, unless said.",
+        "Add a channel; public and owned by the caller by default.",
         RequiredRole.OPERATOR,
-        _add,
+        _add_channel,
         ResponseSpec("Channel", status=201),
         FieldSpec(
-            {"name": words.NEW_NAME, "owner": words.USER, "public": flag("all may read")}, ("name",)
+            {
+                "name": parameters.NEW_NAME,
+                "owner": parameters.USER,
+                "public": flag("whether everybody can read the channel"),
+            },
+            ("name",),
         ),
     ),
     Endpoint(
         "GET",
-        _HERE,
+        _CHANNEL,
         "show-channel",
-        "A channel, its owner and its size.",
+        "Show a channel, its owner and its size.",
         RequiredRole.READ,
-        _channel,
+        _show_channel,
         ResponseSpec("ChannelDetail"),
     ),
     Endpoint(
         "PATCH",
-        _HERE,
+        _CHANNEL,
         "change-channel",
-        "Change rules of a channel; the quota is for operators.",
+        "Change the settings of a channel; only an operator can change the quota.",
         RequiredRole.ADMIN,
-        _change,
+        _change_channel,
         ResponseSpec("ChannelDetail"),
         FieldSpec(
             {
-                "public": flag("all may read"),
-                "quota": or_null(number("bytes; null: no limit")),
-                "deletion": words.DELETION,
-                "keep": or_null(words.KEEP),
-                "keep_days": or_null(words.DAYS),
+                "public": flag("whether everybody can read the channel"),
+                "quota": or_null(number("maximum total size in bytes; null for no limit")),
+                "deletion": parameters.DELETION,
+                "keep": or_null(parameters.KEEP),
+                "keep_days": or_null(parameters.DAYS),
             }
         ),
     ),
     Endpoint(
         "GET",
-        f"{_HERE}/roles",
+        f"{_CHANNEL}/roles",
         "list-roles",
-        "Who has which role.",
+        "List the roles of users and organisations.",
         RequiredRole.ADMIN,
-        _roles,
+        _list_roles,
         ResponseSpec("Role", is_list=True),
     ),
     Endpoint(
         "PUT",
-        f"{_HERE}/roles/{{user}}",
+        f"{_CHANNEL}/roles/{{user}}",
         "set-role",
         "Give a user or an organisation a role.",
         RequiredRole.ADMIN,
         _set_role,
         ResponseSpec("Role"),
-        FieldSpec({"role": words.ROLE}, ("role",)),
+        FieldSpec({"role": parameters.ROLE}, ("role",)),
     ),
     Endpoint(
         "DELETE",
-        f"{_HERE}/roles/{{user}}",
+        f"{_CHANNEL}/roles/{{user}}",
         "remove-role",
-        "Take a role away.",
+        "Remove a role.",
         RequiredRole.ADMIN,
-        lambda asked: _role(asked, None),
+        lambda context: _assign_role(context, None),
     ),
     Endpoint(
         "GET",
-        f"{_HERE}/prefixes",
+        f"{_CHANNEL}/prefixes",
         "list-prefixes",
-        "Private prefixes of names (PEP 752).",
+        "List reserved name prefixes (PEP 752).",
         RequiredRole.READ,
-        _prefixes,
+        _list_prefixes,
         ResponseSpec("Prefix", is_list=True),
     ),
     Endpoint(
         "PUT",
-        f"{_HERE}/prefixes/{{prefix}}",
+        f"{_CHANNEL}/prefixes/{{prefix}}",
         "reserve-prefix",
-        "Reserve names under a prefix: only its owner begins projects there.",
+        "Reserve a prefix: only its owner can create projects under it.",
         RequiredRole.ADMIN,
-        _set_prefix,
+        _reserve_prefix,
         ResponseSpec("Prefix"),
-        FieldSpec({"owner": words.USER}, ("owner",)),
+        FieldSpec({"owner": parameters.USER}, ("owner",)),
     ),
     Endpoint(
         "DELETE",
-        f"{_HERE}/prefixes/{{prefix}}",
+        f"{_CHANNEL}/prefixes/{{prefix}}",
         "free-prefix",
-        "Reserve a prefix no longer.",
+        "Release a reserved prefix.",
         RequiredRole.ADMIN,
         _free_prefix,
     ),
     Endpoint(
         "GET",
-        f"{_HERE}/publishers",
+        f"{_CHANNEL}/publishers",
         "list-publishers",
-        "Trusted publishers.",
+        "List trusted publishers.",
         RequiredRole.ADMIN,
-        _publishers,
+        _list_publishers,
         ResponseSpec("Publisher", is_list=True),
     ),
     Endpoint(
         "POST",
-        f"{_HERE}/publishers",
+        f"{_CHANNEL}/publishers",
         "add-publisher",
-        "Trust CI runs with these claims to publish a project.",
+        "Allow CI runs with these claims to publish a project.",
         RequiredRole.ADMIN,
         _add_publisher,
         ResponseSpec("Publisher", status=201),
         FieldSpec(
             {
-                "project": words.PROJECT,
-                "issuer": words.ADDRESS,
-                "claims": mapping(words.CLAIM_VALUES, min_items=1),
+                "project": parameters.PROJECT,
+                "issuer": parameters.ADDRESS,
+                "claims": mapping(parameters.CLAIM_VALUES, min_items=1),
             },
             ("project", "issuer", "claims"),
         ),
     ),
     Endpoint(
         "DELETE",
-        f"{_HERE}/publishers/{{id}}",
+        f"{_CHANNEL}/publishers/{{id}}",
         "remove-publisher",
-        "Trust these runs no longer.",
+        "Remove a trusted publisher.",
         RequiredRole.ADMIN,
         _remove_publisher,
     ),
     Endpoint(
         "GET",
-        f"{_HERE}/upstreams",
+        f"{_CHANNEL}/upstreams",
         "list-upstreams",
-        "What the channel stands in front of.",
+        "List the upstreams of a channel.",
         RequiredRole.ADMIN,
-        _upstreams,
+        _list_upstreams,
         ResponseSpec("Upstream", is_list=True),
     ),
     Endpoint(
         "PUT",
-        f"{_HERE}/upstreams/{{kind}}",
+        f"{_CHANNEL}/upstreams/{{kind}}",
         "set-upstream",
-        "Put the channel in front of a public index or channel.",
+        "Set a public index or channel as an upstream of the channel.",
         RequiredRole.OPERATOR,
         _set_upstream,
         ResponseSpec("Upstream"),
-        FieldSpec({"url": words.ADDRESS, "private_prefixes": words.PREFIXES}, ("url",)),
+        FieldSpec({"url": parameters.ADDRESS, "private_prefixes": parameters.PREFIXES}, ("url",)),
     ),
     Endpoint(
         "DELETE",
-        f"{_HERE}/upstreams/{{kind}}",
+        f"{_CHANNEL}/upstreams/{{kind}}",
         "remove-upstream",
-        "Ask it no more; what was fetched stays.",
+        "Remove an upstream; files already fetched stay.",
         RequiredRole.OPERATOR,
         _remove_upstream,
     ),
     Endpoint(
         "POST",
-        f"{_HERE}/retention",
+        f"{_CHANNEL}/retention",
         "retain",
-        "Delete old releases by the rule given, or by the channel's own.",
+        "Delete old releases by the arguments retention rule or, by default, the channel's rule.",
         RequiredRole.ADMIN,
-        _retain,
+        _apply_retention,
         ResponseSpec("File", is_list=True),
-        FieldSpec({"keep": words.KEEP, "days": words.DAYS, "dry_run": words.DRY_RUN}),
+        FieldSpec(
+            {"keep": parameters.KEEP, "days": parameters.DAYS, "dry_run": parameters.DRY_RUN}
+        ),
     ),
 )

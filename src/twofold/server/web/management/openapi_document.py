@@ -1,4 +1,4 @@
-"""The table of calls as an OpenAPI 3.1 document."""
+"""The table of endpoints as an OpenAPI 3.1 document."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from twofold.server.web.management.response_schemas import SCHEMAS
 
 _ABOUT = """\
 Everything that an administrator of the registry or of a channel does from afar. Send a token as
-Bearer, or a user's name and password as Basic. What each call needs stands in its description;
+Bearer, or a user's name and password as Basic. What each endpoint needs stands in its description;
 operators are the user 'owner' and the administrators of the organisation 'operators'."""
 
 
-def build_document(calls: Iterable[Endpoint], server: str) -> dict[str, Any]:
-    """`server` is the registry's address."""
+def build_document(endpoints: Iterable[Endpoint], server: str) -> dict[str, Any]:
+    """Return the OpenAPI document; `server` is the registry's URL."""
     paths: dict[str, dict[str, Any]] = {}
-    for call in calls:
-        paths.setdefault(BASE + call.path, {})[call.method.lower()] = _operation(call)
+    for endpoint in endpoints:
+        paths.setdefault(BASE + endpoint.path, {})[endpoint.method.lower()] = _describe_operation(
+            endpoint
+        )
     return {
         "openapi": "3.1.0",
         "info": {
@@ -48,40 +50,43 @@ def build_document(calls: Iterable[Endpoint], server: str) -> dict[str, Any]:
     }
 
 
-def _operation(call: Endpoint) -> dict[str, Any]:
-    made: dict[str, Any] = {
-        "operationId": call.name,
-        "summary": call.summary,
-        "description": f"Needs {call.required_role}.",
-        "tags": [call.path.split("/")[1].partition(".")[0]],
+def _describe_operation(endpoint: Endpoint) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": endpoint.name,
+        "summary": endpoint.summary,
+        "description": f"Needs {endpoint.required_role}.",
+        "tags": [endpoint.path.split("/")[1].partition(".")[0]],
         "parameters": [
-            *(_parameter(name, schema, "path", True) for name, schema in call.path_fields.items()),
             *(
-                _parameter(name, schema, "query", name in call.query.required)
-                for name, schema in call.query.named.items()
+                _describe_parameter(name, schema, "path", True)
+                for name, schema in endpoint.path_fields.items()
+            ),
+            *(
+                _describe_parameter(name, schema, "query", name in endpoint.query.required)
+                for name, schema in endpoint.query.named.items()
             ),
         ],
         "responses": {
-            str(call.response.status): _response(call.response),
+            str(endpoint.response.status): _describe_response(endpoint.response),
             "4XX": {"$ref": "#/components/responses/Problem"},
             "503": {"$ref": "#/components/responses/Problem"},
         },
     }
-    if call.body is not None:
-        made["requestBody"] = {
-            "required": bool(call.body.required),
-            "content": {"application/json": {"schema": _body(call.body)}},
+    if endpoint.body is not None:
+        operation["requestBody"] = {
+            "required": bool(endpoint.body.required),
+            "content": {"application/json": {"schema": _describe_body(endpoint.body)}},
         }
-    if call.required_role is RequiredRole.READ:  # of public channels everybody may
-        made["security"] = [{"token": []}, {"password": []}, {}]
-    return made
+    if endpoint.required_role is RequiredRole.READ:  # of public channels everybody may
+        operation["security"] = [{"token": []}, {"password": []}, {}]
+    return operation
 
 
-def _parameter(name: str, schema: Schema, place: str, required: bool) -> dict[str, Any]:
-    return {"name": name, "in": place, "required": required, "schema": dict(schema)}
+def _describe_parameter(name: str, schema: Schema, where: str, required: bool) -> dict[str, Any]:
+    return {"name": name, "in": where, "required": required, "schema": dict(schema)}
 
 
-def _body(fields: FieldSpec) -> dict[str, Any]:
+def _describe_body(fields: FieldSpec) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {name: dict(schema) for name, schema in fields.named.items()},
@@ -90,7 +95,7 @@ def _body(fields: FieldSpec) -> dict[str, Any]:
     }
 
 
-def _response(answer: ResponseSpec) -> dict[str, Any]:
+def _describe_response(answer: ResponseSpec) -> dict[str, Any]:
     if answer.media == "text/csv":
         content: dict[str, Any] = {"text/csv": {"schema": {"type": "string"}}}
     elif answer.schema:

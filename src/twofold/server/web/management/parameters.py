@@ -1,7 +1,7 @@
-"""JSON Schema (2020-12), as much of it as the management API says of its requests.
+"""Parameters of the management API: JSON Schemas (2020-12) and their validation.
 
-One description serves twice: it stands in the OpenAPI document, and `checked` holds every request
-to it. So the document cannot promise what the server does not do.
+Each schema is used twice: in the OpenAPI document, and by `check_value` to validate requests. So
+the document always agrees with the server.
 """
 
 from __future__ import annotations
@@ -11,20 +11,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from twofold.errors import Refused
+from twofold.server.auth.accounts import RESERVED
+from twofold.server.registry.lifecycle import STATUSES
 
 Schema = Mapping[str, Any]
 
-#: Numbers that every JSON reader keeps exactly.
+#: Largest integer that every JSON reader represents exactly.
 MAX_NUMBER = 2**53 - 1
 
-#: Any text that every database keeps.
+#: Pattern of text that every database can store.
 STORABLE = r"[^\x00]*"
 
 
 def text(
     description: str, pattern: str = "", max_length: int = 1000, min_length: int = 0
 ) -> Schema:
-    """Text of `least` to `most` characters; `pattern` stands from beginning to end."""
+    """Return the schema of a string; `pattern` must match the whole string."""
     made: dict[str, Any] = {"type": "string", "maxLength": max_length, "description": description}
     if min_length:
         made["minLength"] = min_length
@@ -55,7 +57,7 @@ def list_of(item: Schema, description: str, min_items: int = 0, max_items: int =
 
 
 def mapping(description: str, min_items: int = 0, max_items: int = 20) -> Schema:
-    """Text -> text."""
+    """Return the schema of an object with string values."""
     return {
         "type": "object",
         "minProperties": min_items,
@@ -71,7 +73,7 @@ def or_null(schema: Schema) -> Schema:
 
 
 def check_value(value: Any, schema: Schema, where: str) -> Any:
-    """The value, if it is as its schema says. Raises Refused (400). A number 5.0 is the whole 5."""
+    """Return the value if it matches the schema; 5.0 is the integer 5. Raises Refused (400)."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
@@ -99,7 +101,7 @@ def check_value(value: Any, schema: Schema, where: str) -> Any:
 
 
 def parse_value(raw: str, schema: Schema, where: str) -> Any:
-    """A value out of an address: text, a number or true and false, as its schema says."""
+    """Parse a value from the path or query: a string, integer or boolean."""
     kind = schema["type"]
     value: Any = None
     if kind == "string":
@@ -115,7 +117,7 @@ def invalid_request(where: str, fault: str) -> Refused:
     return Refused("malformed-request", f"{where} {fault}", "see /api/openapi.json")
 
 
-#: How people call the types.
+#: JSON type -> name in messages.
 _NAMES = {
     "string": "text",
     "integer": "a whole number",
@@ -147,3 +149,58 @@ def _check_count(count: int, schema: Schema, what: str, place: str) -> None:
     least, most = schema.get(f"min{what}", 0), schema.get(f"max{what}", count)
     if not least <= count <= most:
         raise invalid_request(place, f"must hold {least} to {most}")
+
+
+_NAME = r"[a-z0-9][a-z0-9_-]{0,63}"
+_PROJECT = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?"
+_VERSION = r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,99}"
+
+USER = text("name of a user or an organisation", _NAME)
+CHANNEL = text("name of a channel", _NAME)
+NEW_NAME: Schema = {
+    **text("lower-case letters, digits, - and _; not a reserved path segment", _NAME),
+    "not": {"enum": sorted(RESERVED)},
+}
+PROJECT = text("name of a project, in any spelling", _PROJECT)
+VERSION = text("version of a release, as in its filenames", _VERSION)
+LABEL = text("name of a label", r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+FILE = text("name of a file", r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]{0,254}")
+BASENAME = text(
+    "filename; for conda packages with the subdir before it", max_length=300, min_length=1
+)
+SUBDIR = text("conda subdir; empty for PyPI files", r"[a-z0-9][a-z0-9_-]{0,40}")
+PASSWORD = text("at least 8 characters", min_length=8, max_length=1000)
+REASON = text("shown to users", max_length=1000)
+ROLE = choice("each role includes the ones before it", "read", "upload", "admin")
+ACTION = ROLE
+ID = number("id as returned by the list endpoint", minimum=1)
+STATUS = choice("project status (PEP 792)", *STATUSES)
+DELETION = choice("who can delete files", "upload", "admin", "never")
+KIND = choice("pypi: an index with the Simple API; conda: a channel", "pypi", "conda")
+AFTER = number("return only entries after this id")
+LIMIT = number("maximum number of entries", minimum=1, maximum=1000)
+DRY_RUN = flag("report what would be deleted without deleting it")
+KEEP = number("number of a project's newest releases to keep", minimum=1, maximum=100_000)
+DAYS = number("minimum age in days", maximum=100_000)
+ADDRESS = text("https URL", r"https://[^\s]+", max_length=500)
+PREFIX = text(
+    "prefix of project names, normalised", r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?"
+)
+PREFIXES = list_of(
+    text("a name or a prefix of names", max_length=100, min_length=1),
+    "names that are never requested from the upstream",
+)
+CLAIM_VALUES = "claim -> required value; * matches any text"
+
+IN_PATH: dict[str, Schema] = {
+    "user": {**USER, "examples": ["owner"]},
+    "organisation": {**USER, "examples": ["operators"]},
+    "channel": {**CHANNEL, "examples": ["main"]},
+    "project": {**PROJECT, "examples": ["my-package"]},
+    "version": {**VERSION, "examples": ["1.0.0"]},
+    "label": {**LABEL, "examples": ["main"]},
+    "file": FILE,
+    "id": ID,
+    "kind": KIND,
+    "prefix": PREFIX,
+}

@@ -8,7 +8,7 @@ from twofold.server.auth.required_roles import RequiredRole
 from twofold.server.registry import administration, labels, lifecycle, queries
 from twofold.server.registry.administration import AuditEntry, AuditQuery
 from twofold.server.registry.labels import Promotion, Selection
-from twofold.server.web.management import response_schemas, words
+from twofold.server.web.management import parameters, response_schemas
 from twofold.server.web.management.endpoints import (
     Endpoint,
     FieldSpec,
@@ -18,183 +18,190 @@ from twofold.server.web.management.endpoints import (
 from twofold.server.web.management.parameters import Schema, flag, text
 
 
-def _files(found: list[Any]) -> Any:
+def _serialize_files(found: list[Any]) -> Any:
     return [response_schemas.serialize_file(file) for file in found]
 
 
-def _projects(asked: RequestContext) -> Any:
-    found = queries.list_projects(asked.registry, asked.actor, asked["channel"])
+def _list_projects(context: RequestContext) -> Any:
+    found = queries.list_projects(context.registry, context.actor, context["channel"])
     return [response_schemas.serialize_project(project) for project in found]
 
 
-def _project(asked: RequestContext) -> Any:
-    given = asked.actor, asked["channel"], asked["project"]
-    found = queries.get_project(asked.registry, *given)
-    files = queries.list_files(asked.registry, found)
-    return {"project": response_schemas.serialize_project(found), "files": _files(files)}
+def _show_project(context: RequestContext) -> Any:
+    arguments = context.actor, context["channel"], context["project"]
+    found = queries.get_project(context.registry, *arguments)
+    files = queries.list_files(context.registry, found)
+    return {"project": response_schemas.serialize_project(found), "files": _serialize_files(files)}
 
 
-def _delete(asked: RequestContext) -> Any:
-    given = asked["channel"], asked["project"], asked.get("version")
-    return _files(lifecycle.delete_release(asked.registry, asked.actor, *given))
+def _delete_release(context: RequestContext) -> Any:
+    arguments = context["channel"], context["project"], context.get("version")
+    return _serialize_files(lifecycle.delete_release(context.registry, context.actor, *arguments))
 
 
-def _delete_file(asked: RequestContext) -> Any:
-    given = asked["channel"], asked.get("subdir", ""), asked["file"]
-    return response_schemas.serialize_file(lifecycle.delete(asked.registry, asked.actor, *given))
-
-
-def _status(asked: RequestContext) -> Any:
-    given = asked["channel"], asked["project"], asked["status"], asked.get("reason", "")
-    return response_schemas.serialize_project(
-        lifecycle.set_status(asked.registry, asked.actor, *given)
+def _delete_file(context: RequestContext) -> Any:
+    arguments = context["channel"], context.get("subdir", ""), context["file"]
+    return response_schemas.serialize_file(
+        lifecycle.delete(context.registry, context.actor, *arguments)
     )
 
 
-def _yank(asked: RequestContext) -> Any:
-    given = asked["channel"], asked["project"], asked["version"], asked.get("reason", "")
-    return _files(lifecycle.yank(asked.registry, asked.actor, *given))
+def _set_status(context: RequestContext) -> Any:
+    arguments = context["channel"], context["project"], context["status"], context.get("reason", "")
+    return response_schemas.serialize_project(
+        lifecycle.set_status(context.registry, context.actor, *arguments)
+    )
 
 
-def _unyank(asked: RequestContext) -> Any:
-    given = asked["channel"], asked["project"], asked["version"]
-    return _files(lifecycle.unyank(asked.registry, asked.actor, *given))
+def _yank(context: RequestContext) -> Any:
+    arguments = (
+        context["channel"],
+        context["project"],
+        context["version"],
+        context.get("reason", ""),
+    )
+    return _serialize_files(lifecycle.yank(context.registry, context.actor, *arguments))
 
 
-def _labels(asked: RequestContext) -> Any:
-    found = labels.list_labels(asked.registry, asked.actor, asked["channel"])
+def _unyank(context: RequestContext) -> Any:
+    arguments = context["channel"], context["project"], context["version"]
+    return _serialize_files(lifecycle.unyank(context.registry, context.actor, *arguments))
+
+
+def _list_labels(context: RequestContext) -> Any:
+    found = labels.list_labels(context.registry, context.actor, context["channel"])
     return [{"label": label, "locked": locked} for label, locked in sorted(found.items())]
 
 
-def _set_label(asked: RequestContext) -> Any:
-    given = asked.actor, asked["channel"], asked["label"]
-    if "locked" in asked.parameters:
-        labels.lock_label(asked.registry, *given, asked["locked"])
+def _set_label(context: RequestContext) -> Any:
+    arguments = context.actor, context["channel"], context["label"]
+    if "locked" in context.parameters:
+        labels.lock_label(context.registry, *arguments, context["locked"])
     else:
-        labels.add_label(asked.registry, *given)
-    return {"label": asked["label"], "locked": asked.get("locked", False)}
+        labels.add_label(context.registry, *arguments)
+    return {"label": context["label"], "locked": context.get("locked", False)}
 
 
-def _remove_label(asked: RequestContext) -> None:
-    labels.remove_label(asked.registry, asked.actor, asked["channel"], asked["label"])
+def _remove_label(context: RequestContext) -> None:
+    labels.remove_label(context.registry, context.actor, context["channel"], context["label"])
 
 
-def _labelled(asked: RequestContext) -> Any:
-    given = asked.actor, asked["channel"], asked["label"]
-    return _files(labels.list_labelled_files(asked.registry, *given))
+def _list_labelled(context: RequestContext) -> Any:
+    arguments = context.actor, context["channel"], context["label"]
+    return _serialize_files(labels.list_labelled_files(context.registry, *arguments))
 
 
-def _selection(asked: RequestContext) -> Selection:
-    return Selection(asked["project"], asked.get("version"), asked.get("file"))
+def _parse_selection(context: RequestContext) -> Selection:
+    return Selection(context["project"], context.get("version"), context.get("file"))
 
 
-def _label(asked: RequestContext) -> Any:
-    given = asked.actor, asked["channel"], asked["label"], _selection(asked)
-    return _files(labels.add_label(asked.registry, *given))
+def _add_label(context: RequestContext) -> Any:
+    arguments = context.actor, context["channel"], context["label"], _parse_selection(context)
+    return _serialize_files(labels.add_label(context.registry, *arguments))
 
 
-def _unlabel(asked: RequestContext) -> Any:
-    given = asked.actor, asked["channel"], asked["label"], _selection(asked)
-    return _files(labels.unlabel(asked.registry, *given))
+def _remove_label_from_files(context: RequestContext) -> Any:
+    arguments = context.actor, context["channel"], context["label"], _parse_selection(context)
+    return _serialize_files(labels.unlabel(context.registry, *arguments))
 
 
-def _promote(asked: RequestContext) -> Any:
+def _promote(context: RequestContext) -> Any:
     promotion = Promotion(
-        asked["source"],
-        asked["channel"],
-        Selection(asked["project"], asked.get("version")),
-        asked.get("from_label", "main"),
-        asked.get("to_label", "main"),
-        asked.get("existing", "keep"),
+        context["source"],
+        context["channel"],
+        Selection(context["project"], context.get("version")),
+        context.get("from_label", "main"),
+        context.get("to_label", "main"),
+        context.get("existing", "keep"),
     )
-    return _files(labels.promote(asked.registry, asked.actor, promotion))
+    return _serialize_files(labels.promote(context.registry, context.actor, promotion))
 
 
-def _changes(asked: RequestContext) -> list[AuditEntry]:
+def _read_log(context: RequestContext) -> list[AuditEntry]:
     span = AuditQuery(
-        asked.get("channel"),
-        asked.get("actor"),
-        asked.get("action"),
-        asked.get("after", 0),
-        asked.get("limit", 1000),
+        context.get("channel"),
+        context.get("actor"),
+        context.get("action"),
+        context.get("after", 0),
+        context.get("limit", 1000),
     )
-    return administration.read_changes(asked.registry, span)
+    return administration.read_changes(context.registry, span)
 
 
-def _log(asked: RequestContext) -> Any:
-    return [response_schemas.serialize_change(change) for change in _changes(asked)]
+def _show_log(context: RequestContext) -> Any:
+    return [response_schemas.serialize_change(change) for change in _read_log(context)]
 
 
-def _log_as_csv(asked: RequestContext) -> str:
-    return administration.as_csv(_changes(asked))
+def _export_log(context: RequestContext) -> str:
+    return administration.as_csv(_read_log(context))
 
 
-_HERE = "/channels/{channel}"
-_PROJECT = f"{_HERE}/projects/{{project}}"
+_CHANNEL = "/channels/{channel}"
+_PROJECT = f"{_CHANNEL}/projects/{{project}}"
 _RELEASE = f"{_PROJECT}/releases/{{version}}"
-_LABEL = f"{_HERE}/labels/{{label}}"
+_LABEL = f"{_CHANNEL}/labels/{{label}}"
 
-_SELECTED: dict[str, Schema] = {
-    "project": words.PROJECT,
-    "version": words.VERSION,
-    "file": words.BASENAME,
+_SELECTION: dict[str, Schema] = {
+    "project": parameters.PROJECT,
+    "version": parameters.VERSION,
+    "file": parameters.BASENAME,
 }
 _FILES = ResponseSpec("File", is_list=True)
 _LOG: dict[str, Schema] = {
-    "actor": text("who changed", max_length=500),
-    "action": text("what was done", r"[a-z-]*", max_length=100),
-    "after": words.AFTER,
-    "limit": words.LIMIT,
+    "actor": text("the user who made the change", max_length=500),
+    "action": text("the action that was logged", r"[a-z-]*", max_length=100),
+    "after": parameters.AFTER,
+    "limit": parameters.LIMIT,
 }
 _CHANGES, _CSV = ResponseSpec("Change", is_list=True), ResponseSpec(media="text/csv")
 
-CALLS = (
+ENDPOINTS = (
     Endpoint(
         "GET",
-        f"{_HERE}/projects",
+        f"{_CHANNEL}/projects",
         "list-projects",
-        "The channel's projects.",
+        "List the projects of a channel.",
         RequiredRole.READ,
-        _projects,
+        _list_projects,
         ResponseSpec("Project", is_list=True),
     ),
     Endpoint(
         "GET",
         _PROJECT,
         "show-project",
-        "A project and its files in both worlds.",
+        "Show a project with its PyPI and conda files.",
         RequiredRole.READ,
-        _project,
+        _show_project,
         ResponseSpec("ProjectDetail"),
     ),
     Endpoint(
         "DELETE",
         _PROJECT,
         "delete-project",
-        "Delete every file of a project, as the channel's rule allows; used names stay used.",
+        "Delete all files of a project, if the channel allows it; filenames are never reused.",
         RequiredRole.UPLOAD,
-        _delete,
+        _delete_release,
         _FILES,
     ),
     Endpoint(
         "PUT",
         f"{_PROJECT}/status",
         "set-status",
-        "A project's status (PEP 792); archived and quarantined ones take no files.",
+        "Set a project's status (PEP 792); archived and quarantined projects accept no uploads.",
         RequiredRole.UPLOAD,
-        _status,
+        _set_status,
         ResponseSpec("Project"),
-        FieldSpec({"status": words.STATUS, "reason": words.REASON}, ("status",)),
+        FieldSpec({"status": parameters.STATUS, "reason": parameters.REASON}, ("status",)),
     ),
     Endpoint(
         "DELETE",
         f"{_PROJECT}/files/{{file}}",
         "delete-file",
-        "Delete a file and the twins made of it.",
+        "Delete a file and the conda packages converted from it.",
         RequiredRole.UPLOAD,
         _delete_file,
         ResponseSpec("File"),
-        query=FieldSpec({"subdir": words.SUBDIR}),
+        query=FieldSpec({"subdir": parameters.SUBDIR}),
     ),
     Endpoint(
         "DELETE",
@@ -202,46 +209,46 @@ CALLS = (
         "delete-release",
         "Delete a release.",
         RequiredRole.UPLOAD,
-        _delete,
+        _delete_release,
         _FILES,
     ),
     Endpoint(
         "PUT",
         f"{_RELEASE}/yank",
         "yank",
-        "Yank a release in both worlds.",
+        "Yank a release, both its PyPI and its conda files.",
         RequiredRole.UPLOAD,
         _yank,
         _FILES,
-        FieldSpec({"reason": words.REASON}),
+        FieldSpec({"reason": parameters.REASON}),
     ),
     Endpoint(
         "DELETE",
         f"{_RELEASE}/yank",
         "unyank",
-        "Take a yank back.",
+        "Undo a yank.",
         RequiredRole.UPLOAD,
         _unyank,
         _FILES,
     ),
     Endpoint(
         "GET",
-        f"{_HERE}/labels",
+        f"{_CHANNEL}/labels",
         "list-labels",
-        "The channel's labels.",
+        "List the labels of a channel.",
         RequiredRole.READ,
-        _labels,
+        _list_labels,
         ResponseSpec("Label", is_list=True),
     ),
     Endpoint(
         "PUT",
         _LABEL,
         "set-label",
-        "Make a label; to lock or open it needs the role admin.",
+        "Create a label; locking or unlocking it requires the role admin.",
         RequiredRole.UPLOAD,
         _set_label,
         ResponseSpec("Label"),
-        FieldSpec({"locked": flag("takes no files and gives none away")}),
+        FieldSpec({"locked": flag("a locked label accepts and releases no files")}),
     ),
     Endpoint(
         "DELETE",
@@ -255,46 +262,46 @@ CALLS = (
         "GET",
         f"{_LABEL}/files",
         "list-labelled",
-        "The files under a label.",
+        "List the files under a label.",
         RequiredRole.READ,
-        _labelled,
+        _list_labelled,
         _FILES,
     ),
     Endpoint(
         "POST",
         f"{_LABEL}/files",
         "label",
-        "Put files of a project under a label too.",
+        "Add a label to files of a project.",
         RequiredRole.UPLOAD,
-        _label,
+        _add_label,
         _FILES,
-        FieldSpec(_SELECTED, ("project",)),
+        FieldSpec(_SELECTION, ("project",)),
     ),
     Endpoint(
         "DELETE",
         f"{_LABEL}/files",
         "unlabel",
-        "Take files of a project out of a label.",
+        "Remove a label from files of a project.",
         RequiredRole.UPLOAD,
-        _unlabel,
+        _remove_label_from_files,
         _FILES,
-        query=FieldSpec(_SELECTED, ("project",)),
+        query=FieldSpec(_SELECTION, ("project",)),
     ),
     Endpoint(
         "POST",
-        f"{_HERE}/promotions",
+        f"{_CHANNEL}/promotions",
         "promote",
-        "Carry files from a label of a channel to a label of this one; no bytes are copied.",
+        "Promote files from a label of a channel to a label of this one, without copying.",
         RequiredRole.UPLOAD,
         _promote,
         _FILES,
         FieldSpec(
             {
-                "source": words.CHANNEL,
-                "project": words.PROJECT,
-                "version": words.VERSION,
-                "from_label": words.LABEL,
-                "to_label": words.LABEL,
+                "source": parameters.CHANNEL,
+                "project": parameters.PROJECT,
+                "version": parameters.VERSION,
+                "from_label": parameters.LABEL,
+                "to_label": parameters.LABEL,
                 "existing": {"type": "string", "enum": ["refuse", "keep", "replace"]},
             },
             ("source", "project"),
@@ -302,11 +309,11 @@ CALLS = (
     ),
     Endpoint(
         "GET",
-        f"{_HERE}/log",
+        f"{_CHANNEL}/log",
         "channel-log",
-        "The channel's lines of the audit log, oldest first.",
+        "List the audit log entries of a channel, oldest first.",
         RequiredRole.ADMIN,
-        _log,
+        _show_log,
         _CHANGES,
         query=FieldSpec(_LOG),
     ),
@@ -314,20 +321,20 @@ CALLS = (
         "GET",
         "/log",
         "log",
-        "The audit log, oldest first.",
+        "List all audit log entries, oldest first.",
         RequiredRole.OPERATOR,
-        _log,
+        _show_log,
         _CHANGES,
-        query=FieldSpec({**_LOG, "channel": words.CHANNEL}),
+        query=FieldSpec({**_LOG, "channel": parameters.CHANNEL}),
     ),
     Endpoint(
         "GET",
         "/log.csv",
         "log-csv",
-        "The audit log as a table.",
+        "Return the audit log as CSV.",
         RequiredRole.OPERATOR,
-        _log_as_csv,
+        _export_log,
         _CSV,
-        query=FieldSpec({**_LOG, "channel": words.CHANNEL}),
+        query=FieldSpec({**_LOG, "channel": parameters.CHANNEL}),
     ),
 )

@@ -1,4 +1,4 @@
-"""What answers look like: a schema for the document, and the value made of the registry's nouns."""
+"""Response schemas for the OpenAPI document, and serializers of the registry's classes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COUNT_OR_NULL = {"type": ["integer", "null"], "minimum": 0}
 _TEXTS = {"type": "array", "items": _TEXT}
 
 
-def _object(**properties: Any) -> dict[str, Any]:
+def _object_schema(**properties: Any) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": properties,
@@ -32,19 +32,21 @@ def _ref(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-#: Name -> JSON Schema; every field is always there.
+#: Name -> JSON Schema; every field is required.
 SCHEMAS: dict[str, dict[str, Any]] = {
-    "User": _object(
+    "User": _object_schema(
         name=_TEXT,
         kind={"type": "string", "enum": ["user", "organisation"]},
         created_at=_TIME,
         disabled=_FLAG,
     ),
-    "Asker": _object(
+    "Asker": _object_schema(
         user=_TEXT, operator=_FLAG, token={"anyOf": [_ref("Token"), {"type": "null"}]}
     ),
-    "Role": _object(user=_TEXT, role={"type": "string", "enum": ["read", "upload", "admin"]}),
-    "Token": _object(
+    "Role": _object_schema(
+        user=_TEXT, role={"type": "string", "enum": ["read", "upload", "admin"]}
+    ),
+    "Token": _object_schema(
         id=_COUNT,
         token=_TEXT,
         name=_TEXT,
@@ -54,8 +56,8 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         created_at=_TIME,
         expires_at=_TIME_OR_NULL,
     ),
-    "NewToken": _object(secret=_TEXT, token=_ref("Token")),
-    "Channel": _object(
+    "NewToken": _object_schema(secret=_TEXT, token=_ref("Token")),
+    "Channel": _object_schema(
         name=_TEXT,
         public=_FLAG,
         serial=_COUNT,
@@ -64,17 +66,17 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         keep=_COUNT_OR_NULL,
         keep_days=_COUNT_OR_NULL,
     ),
-    "ChannelDetail": _object(channel=_ref("Channel"), owner=_TEXT, bytes=_COUNT),
-    "Prefix": _object(prefix=_TEXT, owner=_TEXT),
-    "Publisher": _object(
+    "ChannelDetail": _object_schema(channel=_ref("Channel"), owner=_TEXT, bytes=_COUNT),
+    "Prefix": _object_schema(prefix=_TEXT, owner=_TEXT),
+    "Publisher": _object_schema(
         id=_COUNT,
         project=_TEXT,
         issuer=_TEXT,
         claims={"type": "object", "additionalProperties": _TEXT},
     ),
-    "Upstream": _object(kind=_TEXT, url=_TEXT, private_prefixes=_TEXTS),
-    "Label": _object(label=_TEXT, locked=_FLAG),
-    "Project": _object(
+    "Upstream": _object_schema(kind=_TEXT, url=_TEXT, private_prefixes=_TEXTS),
+    "Label": _object_schema(label=_TEXT, locked=_FLAG),
+    "Project": _object_schema(
         name=_TEXT,
         key=_TEXT,
         conda_name=_TEXT_OR_NULL,
@@ -82,10 +84,10 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         status_reason=_TEXT_OR_NULL,
         summary=_TEXT,
     ),
-    "ProjectDetail": _object(
+    "ProjectDetail": _object_schema(
         project=_ref("Project"), files={"type": "array", "items": _ref("File")}
     ),
-    "File": _object(
+    "File": _object_schema(
         file=_TEXT,
         version=_TEXT,
         kind=_TEXT,
@@ -96,7 +98,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         uploaded_at=_TIME,
         remark=_TEXT_OR_NULL,
     ),
-    "Change": _object(
+    "Change": _object_schema(
         id=_COUNT,
         at=_TIME,
         actor=_TEXT,
@@ -107,13 +109,13 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     ),
     "Problem": {
         "type": "object",
-        "description": "RFC 9457; the reason stands in the status line too",
+        "description": "RFC 9457; the reason is in the status line too",
         "properties": {
             "type": _TEXT,
             "title": _TEXT,
             "status": {"type": "integer"},
             "detail": _TEXT,
-            "code": {"type": "string", "description": "stable, lower case with dashes"},
+            "code": {"type": "string", "description": "stable error code, lower case with dashes"},
             "hint": _TEXT,
         },
         "required": ["type", "title", "status", "detail", "code"],
@@ -140,7 +142,7 @@ def serialize_role(name: str, role_: str) -> dict[str, Any]:
 
 
 def serialize_token(found: Token) -> dict[str, Any]:
-    """The secret itself is never told again."""
+    """Serialize a token without its secret."""
     return {
         "id": found.id,
         "token": found.shown,
