@@ -126,7 +126,7 @@ def test_readiness_tells_what_is_away(served: Place) -> None:
     folder.rename(folder.with_name("elsewhere"))
     answer = served.get("/readyz")
     assert answer.status_code == 503
-    assert "objects cannot be reached" in answer.reason
+    assert "cannot reach objects" in answer.reason
     folder.with_name("elsewhere").rename(folder)
     assert served.get("/readyz").status_code == 200
 

@@ -1,4 +1,4 @@
-"""The management API: every call of the table, its rights, its document, and what it refuses."""
+"""The management API: every endpoint of the table, its rights, its document, and what it refuses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from twofold.server.auth import accounts
 from twofold.server.auth.required_roles import RequiredRole
 from twofold.server.model import Action
 from twofold.server.registry import administration
-from twofold.server.web.management import CALLS
+from twofold.server.web.management import ENDPOINTS
 from twofold.server.web.management.endpoints import BASE
 
 
@@ -58,9 +58,9 @@ def test_every_route_is_in_the_document_and_every_call_of_it_is_a_route(place: P
     routed = {r.path for r in app.routes if getattr(r, "path", "").startswith(BASE)}
     told = _document(place)["paths"]
     assert routed == set(told)
-    calls = {(BASE + call.path, call.method.lower()) for call in CALLS}
+    calls = {(BASE + endpoint.path, endpoint.method.lower()) for endpoint in ENDPOINTS}
     assert calls == {(path, method) for path, methods in told.items() for method in methods}
-    assert len({call.name for call in CALLS}) == len(CALLS)
+    assert len({endpoint.name for endpoint in ENDPOINTS}) == len(ENDPOINTS)
 
 
 def _document(place: Place) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def _document(place: Place) -> dict[str, Any]:
     return dict(answer.json())
 
 
-#: A walk through the whole table: name of the call -> (path's words, body). In this order.
+#: A walk through the whole table: name of the endpoint -> (path's words, body). In this order.
 WALK: list[tuple[str, str, dict[str, Any]]] = [
     ("whoami", "/whoami", {}),
     ("add-user", "/users", {"name": "ann", "password": "a-long-password"}),
@@ -142,7 +142,7 @@ def test_a_walk_through_every_call_changes_what_it_says_and_leaves_it_in_the_log
 ) -> None:
     for version in ("1.0", "1.1", "1.2"):
         served.publish(make_wheel(tmp_path, "my_package", version))
-    api, calls = Api(served), {call.name: call for call in CALLS}
+    api, calls = Api(served), {endpoint.name: endpoint for endpoint in ENDPOINTS}
     assert {name for name, *_ in WALK} | ELSEWHERE == set(calls)
     seen: dict[str, Any] = {}
     for name, path, fields in WALK:
@@ -180,14 +180,14 @@ def test_every_call_asks_for_its_right(served: Place, tmp_path: Path) -> None:
     served.publish(make_wheel(tmp_path, "my_package", "1.0"))
     nobody, reader = Api(served, ""), Api(served, member(served, "reader", Action.READ))
     before = len(Api(served)("GET", "/log"))
-    calls = {call.name: call for call in CALLS}
+    calls = {endpoint.name: endpoint for endpoint in ENDPOINTS}
     for name, walked, fields in WALK:
-        call = calls[name]
+        endpoint = calls[name]
         path = walked.replace("/ann", "/owner").replace("stable", "main")
-        if call.required_role is not RequiredRole.READ:
-            assert nobody.send(call.method, path, **fields).status_code == 401, name
-        if call.required_role not in (RequiredRole.READ, RequiredRole.LOGIN):
-            assert reader.send(call.method, path, **fields).status_code == 403, name
+        if endpoint.required_role is not RequiredRole.READ:
+            assert nobody.send(endpoint.method, path, **fields).status_code == 401, name
+        if endpoint.required_role not in (RequiredRole.READ, RequiredRole.LOGIN):
+            assert reader.send(endpoint.method, path, **fields).status_code == 403, name
     assert len(Api(served)("GET", "/log")) == before
 
 
@@ -314,6 +314,7 @@ def test_the_documentation_lists_every_call() -> None:
     page = Path(__file__).parents[2] / "docs" / "reference" / "management-api.md"
     told = [line for line in page.read_text(encoding="utf-8").splitlines() if line[:3] == "| `"]
     rows = [
-        f"| `{call.method} {call.path}` | {call.summary} | {call.required_role} |" for call in CALLS
+        f"| `{endpoint.method} {endpoint.path}` | {endpoint.summary} | {endpoint.required_role} |"
+        for endpoint in ENDPOINTS
     ]
     assert told == rows
