@@ -1,4 +1,4 @@
-"""The management API: every endpoint of the table, its rights, its document, and what it refuses."""
+"""The management API: every endpoint, its permissions, its document, and what it refuses."""
 
 from __future__ import annotations
 
