@@ -126,7 +126,8 @@ def render_subdirs(
                 wheels = v3_records.build_v3_records(db, channel, name, label)
             body = conda_records.render_shard(shown, wheels) if shown or wheels else b""
             sha256 = hashlib.sha256(body).hexdigest() if body else ""
-            pages.save_shard(db, channel.id, (label, subdir, name), sha256, body, serial, at)
+            shard = pages.Shard(sha256, body)
+            pages.save_shard(db, channel.id, (label, subdir, name), shard, serial, at)
 
 
 def make_etag(body: bytes) -> str:

@@ -22,22 +22,26 @@ def add_user(
     kind: str = "user",
     home: str | None = None,
 ) -> User:
+    """Add a user or an organisation."""
     values = {"name": name, "kind": kind, "password": password, "home": home}
     done = db.execute(insert(users).values(**values, created_at=to_text(at)))
     return User(inserted_id(done), name, kind, at, home)
 
 
 def find_user(db: Connection, name: str) -> User | None:
+    """Return the user of this name, or None."""
     row = db.execute(select(users).where(users.c.name == name)).first()
     return _to_user(row) if row else None
 
 
 def find_user_by_id(db: Connection, user_id: int) -> User | None:
+    """Return the user with this id, or None."""
     row = db.execute(select(users).where(users.c.id == user_id)).first()
     return _to_user(row) if row else None
 
 
 def list_users(db: Connection) -> list[User]:
+    """List all users and organisations, sorted by name."""
     return [_to_user(row) for row in db.execute(select(users).order_by(users.c.name))]
 
 
@@ -48,10 +52,12 @@ def get_password_hash(db: Connection, name: str) -> str | None:
 
 
 def set_password(db: Connection, user_id: int, password: str | None) -> None:
+    """Set a user's password hash, or remove it (None)."""
     db.execute(update(users).where(users.c.id == user_id).values(password=password))
 
 
 def disable_user(db: Connection, user_id: int, at: datetime) -> None:
+    """Mark a user as disabled."""
     db.execute(update(users).where(users.c.id == user_id).values(disabled_at=to_text(at)))
 
 
@@ -141,6 +147,7 @@ def add_token(db: Connection, token: Token, token_hash: str) -> Token:
 
 
 def get_token(db: Connection, token_id: int) -> Token:
+    """Return the token with this id."""
     return _to_token(db.execute(select(tokens).where(tokens.c.id == token_id)).one())
 
 
@@ -155,6 +162,7 @@ def find_token(db: Connection, token_hash: str) -> tuple[Token, User] | None:
 
 
 def list_tokens(db: Connection, user_id: int) -> Sequence[Token]:
+    """List a user's tokens that are not revoked."""
     query = select(tokens).where(tokens.c.user_id == user_id, tokens.c.revoked_at.is_(None))
     return [_to_token(row) for row in db.execute(query.order_by(tokens.c.id))]
 
@@ -216,4 +224,5 @@ def delete_old_attempts(db: Connection, before: datetime, up_to: int) -> None:
 
 
 def delete_attempts(db: Connection, place: str) -> None:
+    """Delete the failed logins of a key."""
     db.execute(delete(guesses).where(guesses.c.place == place))

@@ -20,21 +20,25 @@ MAX_NAMES = 5000
 def add_channel(
     db: Connection, name: str, owner_id: int, at: datetime, public: bool = True
 ) -> Channel:
+    """Add a channel."""
     values = {"name": name, "owner_id": owner_id, "public": public, "created_at": to_text(at)}
     done = db.execute(insert(channels).values(**values))
     return Channel(inserted_id(done), name, owner_id, public, 0, 0, {})
 
 
 def find_channel(db: Connection, name: str) -> Channel | None:
+    """Return the channel of this name, or None."""
     row = db.execute(select(channels).where(channels.c.name == name)).first()
     return _to_channel(row) if row else None
 
 
 def get_channel(db: Connection, channel_id: int) -> Channel:
+    """Return the channel with this id."""
     return _to_channel(db.execute(select(channels).where(channels.c.id == channel_id)).one())
 
 
 def list_channels(db: Connection) -> list[Channel]:
+    """List all channels, sorted by name."""
     return [_to_channel(row) for row in db.execute(select(channels).order_by(channels.c.name))]
 
 
@@ -60,6 +64,7 @@ def mark_names_changed(db: Connection, channel_id: int, serial: int) -> None:
 
 
 def update_channel(db: Connection, channel_id: int, **values: Any) -> None:
+    """Update columns of a channel."""
     if "settings" in values:
         values["settings"] = json.dumps(values["settings"])
     db.execute(update(channels).where(channels.c.id == channel_id).values(**values))
@@ -68,6 +73,7 @@ def update_channel(db: Connection, channel_id: int, **values: Any) -> None:
 def add_project(
     db: Connection, channel_id: int, key: str, name: str, at: datetime, **values: Any
 ) -> Project:
+    """Add a project to a channel."""
     row = {"channel_id": channel_id, "key": key, "name": name, "created_at": to_text(at)}
     row["lookalike"] = skeleton(key)
     db.execute(insert(projects).values(**row, **_serialize(values)))
@@ -77,12 +83,14 @@ def add_project(
 
 
 def find_project(db: Connection, channel_id: int, key: str) -> Project | None:
+    """Return the project with this normalised name, or None."""
     query = select(projects).where(projects.c.channel_id == channel_id, projects.c.key == key)
     row = db.execute(query).first()
     return _to_project(row) if row else None
 
 
 def get_project(db: Connection, project_id: int) -> Project:
+    """Return the project with this id."""
     return _to_project(db.execute(select(projects).where(projects.c.id == project_id)).one())
 
 
@@ -138,10 +146,12 @@ def list_prefixes_for_user(db: Connection, user_id: int) -> dict[int, list[str]]
 
 
 def update_project(db: Connection, project_id: int, **values: Any) -> None:
+    """Update columns of a project."""
     db.execute(update(projects).where(projects.c.id == project_id).values(**_serialize(values)))
 
 
 def list_projects(db: Connection, channel_id: int) -> list[Project]:
+    """List a channel's projects, sorted by normalised name."""
     query = select(projects).where(projects.c.channel_id == channel_id).order_by(projects.c.key)
     return [_to_project(row) for row in db.execute(query)]
 
@@ -174,6 +184,7 @@ def set_release(
 
 
 def list_releases(db: Connection, project_id: int) -> dict[str, dict[str, Any]]:
+    """Return version -> attributes of a project's described releases."""
     query = select(releases).where(releases.c.project_id == project_id)
     return {row.version: json.loads(row.attributes) for row in db.execute(query)}
 

@@ -143,6 +143,7 @@ class Database:
         return True
 
     def close(self) -> None:
+        """Close all connections."""
         self.engine.dispose()
 
 

@@ -62,6 +62,7 @@ class FastReader:
         return page
 
     def read_file(self, channel: str, subdir: str, filename: str) -> CachedFile | None:
+        """Return the hash and size of a file that is not deleted."""
         key = ("file", channel, subdir, filename)
         if self._is_cached(key):
             found: CachedFile | None = self._cache[key]

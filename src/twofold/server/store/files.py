@@ -114,6 +114,7 @@ def _insert_missing(db: Connection, table: Table, rows: list[dict[str, Any]]) ->
 
 
 def update_file(db: Connection, file_id: int, **values: Any) -> None:
+    """Update columns of a file."""
     if isinstance(values.get("deleted_at"), datetime):
         values["deleted_at"] = to_text(values["deleted_at"])
     db.execute(update(files).where(files.c.id == file_id).values(**values))
@@ -144,6 +145,7 @@ def remove_label(db: Connection, channel_id: int, name: str) -> None:
 
 
 def lock_label(db: Connection, channel_id: int, name: str, locked: bool) -> None:
+    """Lock or unlock a label."""
     where = (channel_labels.c.channel_id == channel_id) & (channel_labels.c.label == name)
     db.execute(update(channel_labels).where(where).values(locked=locked))
 
@@ -157,6 +159,7 @@ def list_labels(db: Connection, channel_id: int) -> dict[str, bool]:
 
 
 def find_file_by_id(db: Connection, file_id: int) -> StoredFile | None:
+    """Return the file with this id, or None."""
     return _fetch_one(db, select(files).where(files.c.id == file_id))
 
 
@@ -179,6 +182,7 @@ def list_project_files(db: Connection, project_id: int, deleted: bool = False) -
 
 
 def list_converted_packages(db: Connection, file_id: int) -> list[StoredFile]:
+    """List the conda packages converted from a wheel."""
     query = select(files).where(files.c.made_from == file_id, files.c.deleted_at.is_(None))
     return _fetch_all(db, query)
 
@@ -198,6 +202,7 @@ def list_conda_files(db: Connection, channel_id: int, subdir: str, name: str) ->
 
 
 def list_labelled_files(db: Connection, channel_id: int, label: str) -> list[StoredFile]:
+    """List the files under a label in upload order."""
     query = (
         select(files)
         .join(labels, labels.c.file_id == files.c.id)
@@ -225,6 +230,7 @@ def read_records(
 
 
 def list_subdirs(db: Connection, channel_id: int) -> list[str]:
+    """List the subdirs that have packages, sorted."""
     query = select(files.c.subdir).where(
         files.c.channel_id == channel_id, files.c.subdir != "", files.c.deleted_at.is_(None)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,12 +21,22 @@ from twofold.server.store.schema import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A rendered shard (CEP 16); `sha256` is '' and `body` empty for a removed one."""
+
+    sha256: str
+    body: bytes
+
+
 def save_page(db: Connection, channel_id: int, key: str, page: Page) -> None:
+    """Insert or replace a page."""
     values = {"serial": page.serial, "etag": page.etag, "body": page.body}
     _upsert(db, pages, {"channel_id": channel_id, "key": key}, values)
 
 
 def find_page(db: Connection, channel_id: int, key: str) -> Page | None:
+    """Return a page, or None."""
     query = select(pages.c.body, pages.c.etag, pages.c.serial).where(
         pages.c.channel_id == channel_id, pages.c.key == key
     )
@@ -34,6 +45,7 @@ def find_page(db: Connection, channel_id: int, key: str) -> Page | None:
 
 
 def has_page(db: Connection, channel_id: int, key: str) -> bool:
+    """Return whether a page exists."""
     query = select(pages.c.serial).where(pages.c.channel_id == channel_id, pages.c.key == key)
     return db.execute(query).first() is not None
 
@@ -103,6 +115,7 @@ def _lease_key(key: str) -> str:
 
 
 def remove_page(db: Connection, channel_id: int, key: str) -> None:
+    """Delete a page."""
     db.execute(delete(pages).where(pages.c.channel_id == channel_id, pages.c.key == key))
 
 
@@ -110,21 +123,21 @@ def save_shard(
     db: Connection,
     channel_id: int,
     place: tuple[str, str, str],
-    sha256: str,
-    body: bytes,
+    shard: Shard,
     serial: int,
     at: datetime,
 ) -> None:
-    """Save the shard of `place` (label, subdir, name); sha256 is '' for a removed shard."""
+    """Save the shard of `place` (label, subdir, name)."""
     label, subdir, name = place
     keys = {"channel_id": channel_id, "label": label, "subdir": subdir, "name": name}
-    _upsert(db, shards, keys, {"sha256": sha256, "serial": serial})
-    if sha256:
-        keys = {"channel_id": channel_id, "sha256": sha256}
-        _upsert(db, shard_bodies, keys, {"body": body, "created_at": to_text(at)})
+    _upsert(db, shards, keys, {"sha256": shard.sha256, "serial": serial})
+    if shard.sha256:
+        keys = {"channel_id": channel_id, "sha256": shard.sha256}
+        _upsert(db, shard_bodies, keys, {"body": shard.body, "created_at": to_text(at)})
 
 
 def find_shard(db: Connection, channel_id: int, sha256: str) -> bytes | None:
+    """Return the shard with this hash, or None."""
     query = select(shard_bodies.c.body).where(
         shard_bodies.c.channel_id == channel_id, shard_bodies.c.sha256 == sha256
     )

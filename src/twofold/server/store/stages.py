@@ -25,6 +25,7 @@ class Stage:
 
 
 def add_stage(db: Connection, stage: Stage, at: datetime) -> None:
+    """Add a staged upload."""
     db.execute(
         insert(stages).values(
             id=stage.id,
@@ -38,6 +39,7 @@ def add_stage(db: Connection, stage: Stage, at: datetime) -> None:
 
 
 def find_stage(db: Connection, stage_id: str) -> Stage | None:
+    """Return the staged upload with this id, or None."""
     row = db.execute(select(stages).where(stages.c.id == stage_id)).first()
     if row is None:
         return None
@@ -45,13 +47,16 @@ def find_stage(db: Connection, stage_id: str) -> Stage | None:
 
 
 def update_stage(db: Connection, stage_id: str, attributes: dict[str, Any]) -> None:
+    """Replace the attributes of a staged upload."""
     new = {"attributes": json.dumps(attributes)}
     db.execute(update(stages).where(stages.c.id == stage_id).values(**new))
 
 
 def remove_stage(db: Connection, stage_id: str) -> None:
+    """Delete a staged upload."""
     db.execute(delete(stages).where(stages.c.id == stage_id))
 
 
 def delete_stages_before(db: Connection, at: datetime) -> None:
+    """Delete the staged uploads that began before a time."""
     db.execute(delete(stages).where(stages.c.created_at < to_text(at)))

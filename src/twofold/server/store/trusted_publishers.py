@@ -27,6 +27,7 @@ class TrustedPublisher:
 
 
 def add_publisher(db: Connection, publisher: TrustedPublisher, at: datetime) -> TrustedPublisher:
+    """Add a trusted publisher; returns it with its id."""
     values = {
         "channel_id": publisher.channel_id,
         "project": publisher.project,
@@ -39,6 +40,7 @@ def add_publisher(db: Connection, publisher: TrustedPublisher, at: datetime) -> 
 
 
 def list_publishers(db: Connection, channel_id: int | None = None) -> list[TrustedPublisher]:
+    """List the trusted publishers of a channel, or all."""
     query = select(publishers).order_by(publishers.c.id)
     if channel_id is not None:
         query = query.where(publishers.c.channel_id == channel_id)
@@ -46,6 +48,7 @@ def list_publishers(db: Connection, channel_id: int | None = None) -> list[Trust
 
 
 def remove_publisher(db: Connection, publisher_id: int) -> bool:
+    """Remove a trusted publisher; returns False if there was none."""
     return bool(db.execute(delete(publishers).where(publishers.c.id == publisher_id)).rowcount)
 
 

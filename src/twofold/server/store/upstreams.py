@@ -68,6 +68,7 @@ class Pin:
 
 
 def set_upstream(db: Connection, upstream: Upstream, at: datetime) -> None:
+    """Add an upstream, or replace the one of its kind."""
     remove_upstream(db, upstream.channel_id, upstream.kind)
     db.execute(
         insert(upstreams).values(
@@ -92,6 +93,7 @@ def remove_upstream(db: Connection, channel_id: int, kind: str) -> bool:
 
 
 def find_upstream(db: Connection, channel_id: int, kind: str) -> Upstream | None:
+    """Return a channel's upstream of a kind, or None."""
     query = select(upstreams).where(upstreams.c.channel_id == channel_id, upstreams.c.kind == kind)
     row = db.execute(query).first()
     return _to_upstream(row) if row else None
@@ -112,6 +114,7 @@ def _to_upstream(row: Row[Any]) -> Upstream:
 
 
 def cached_response(db: Connection, upstream: Upstream, key: str) -> CachedResponse | None:
+    """Return the cached response for a key, or None."""
     query = select(upstream_pages).where(
         upstream_pages.c.channel_id == upstream.channel_id,
         upstream_pages.c.kind == upstream.kind,
@@ -136,6 +139,7 @@ def changed_shards(db: Connection, upstream: Upstream, prefix: str) -> dict[str,
 
 
 def save_response(db: Connection, upstream: Upstream, key: str, response: CachedResponse) -> None:
+    """Insert or replace a cached response."""
     where = {"channel_id": upstream.channel_id, "kind": upstream.kind, "key": key}
     values = {
         "body": response.body,
@@ -178,6 +182,7 @@ def find_pins(
 
 
 def find_pin(db: Connection, channel_id: int, subdir: str, filename: str) -> Pin | None:
+    """Return the pin of a file, or None."""
     query = select(upstream_pins).where(
         upstream_pins.c.channel_id == channel_id,
         upstream_pins.c.subdir == subdir,
@@ -214,6 +219,7 @@ def add_pins(db: Connection, channel_id: int, new: Iterable[Pin], at: datetime) 
 
 
 def update_pin(db: Connection, channel_id: int, pin: Pin, **values: Any) -> None:
+    """Update columns of a pin."""
     db.execute(
         update(upstream_pins)
         .where(

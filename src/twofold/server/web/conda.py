@@ -37,6 +37,7 @@ def get_subdir_file(request: Request) -> Response:
 
 
 def get_shard(request: Request) -> Response:
+    """Send a shard (CEP 16)."""
     registry, path, actor = get_registry(request), request.path_params, authenticate(request)
     sha256 = path["sha256"]
     place = (path["channel"], path["subdir"], sha256)
@@ -46,6 +47,7 @@ def get_shard(request: Request) -> Response:
 
 
 def get_channeldata(request: Request) -> Response:
+    """Send channeldata.json."""
     page, public = conda_pages.get_channeldata(get_registry(request), target_view(request))
     return send_page(request, page, "application/json", public)
 

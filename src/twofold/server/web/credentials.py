@@ -44,6 +44,7 @@ class StripToken:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request: check its path, take the token out of it."""
         if scope["type"] == "http" and not is_plain_path(scope["path"]):
             answer = problem_response(
                 "malformed-address", "The URL contains invalid characters or is too long"
@@ -69,6 +70,7 @@ def is_plain_path(path: str) -> bool:
 
 
 def get_registry(request: Request) -> Registry:
+    """Return the application's registry."""
     found: Registry = request.app.state.registry
     return found
 

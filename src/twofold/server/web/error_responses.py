@@ -38,6 +38,7 @@ def make_reason_phrase(message: str) -> bytes:
 
 
 def problem_response(code: str, message: str, hint: str = "", status: int = 400) -> Response:
+    """Return a problem response with the headers its status needs."""
     body = {
         "type": "about:blank",
         "title": message,
@@ -73,6 +74,7 @@ def add_reason(response: Response, message: str) -> Response:
 
 
 async def refused(_request: Request, error: Exception) -> Response:
+    """Report a refusal with its own status and code."""
     assert isinstance(error, Refused)
     first = error.problems[0]
     return problem_response(error.code, first.message, first.hint, error.status)
@@ -99,6 +101,7 @@ async def internal_error(_request: Request, _error: Exception) -> Response:
 
 
 async def http_error(_request: Request, error: Exception) -> Response:
+    """Report an HTTP error of the router, such as 404 and 405."""
     status = getattr(error, "status_code", 500)
     texts = {404: "There is no resource at this URL", 405: "This URL does not support that method"}
     response = problem_response(

@@ -60,6 +60,7 @@ class FastPath:
         self._reader_opened = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request and record it in the metrics and the log."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

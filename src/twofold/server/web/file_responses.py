@@ -21,6 +21,7 @@ IMMUTABLE = "max-age=31536000, immutable"
 
 
 def cache_control(public: bool, value: str) -> str:
+    """Return the Cache-Control value of a public or private response."""
     return f"{'public' if public else 'private'}, {value}"
 
 

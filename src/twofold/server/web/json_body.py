@@ -32,6 +32,7 @@ class JsonObject:
     fields: Mapping[str, Any]
 
     def text(self, name: str, default: str = "") -> str:
+        """Return a string field."""
         value = self.fields.get(name)
         if value is None:
             return default
@@ -40,6 +41,7 @@ class JsonObject:
         return value
 
     def flag(self, name: str) -> bool:
+        """Return a boolean field, False if missing."""
         value = self.fields.get(name)
         if value not in (None, True, False):
             raise _type_error(name, "true or false")
@@ -55,6 +57,7 @@ class JsonObject:
         return value
 
     def texts(self, name: str) -> list[str]:
+        """Return a list of strings, empty if missing."""
         value = self.fields.get(name)
         if value is None:
             return []
@@ -63,6 +66,7 @@ class JsonObject:
         return list(value)
 
     def object(self, name: str) -> dict[str, Any]:
+        """Return an object field, empty if missing."""
         value = self.fields.get(name)
         if value is None:
             return {}

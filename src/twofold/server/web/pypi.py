@@ -60,6 +60,7 @@ def _negotiate_request(request: Request) -> tuple[str, str]:
 
 
 def get_project_page(request: Request) -> Response:
+    """Send a project's page; redirects to its normalised name."""
     name = request.path_params["name"]
     if normalize_name(name) != name or not request.url.path.endswith("/"):
         up = "../" if request.url.path.endswith("/") else "./"  # or `x:y` would be a scheme
@@ -71,6 +72,7 @@ def get_project_page(request: Request) -> Response:
 
 
 def get_index_page(request: Request) -> Response:
+    """Send the list of projects."""
     if not request.url.path.endswith("/"):
         return RedirectResponse("simple/", 301)
     media, form = _negotiate_request(request)
@@ -100,6 +102,7 @@ PROVENANCE_MEDIA = "application/vnd.pypi.integrity.v1+json"
 
 
 def get_project_json(request: Request) -> Response:
+    """Send a project or a release in PyPI's JSON format."""
     registry, path, actor = get_registry(request), request.path_params, authenticate(request)
     channel = queries.get_channel(registry, actor, path["channel"])
     project = queries.get_project(registry, actor, channel.name, path["name"])
@@ -115,6 +118,7 @@ def get_project_json(request: Request) -> Response:
 
 
 def get_provenance(request: Request) -> Response:
+    """Send the provenance of a file."""
     registry, path = get_registry(request), request.path_params
     found = queries.get_file_by_name(
         registry, authenticate(request), path["channel"], "", path["filename"]

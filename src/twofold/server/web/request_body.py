@@ -77,11 +77,13 @@ class MultipartForm:
         return next((value for key, value in self.fields if key == name), "")
 
     def discard(self) -> None:
+        """Delete the file from the spool, if it is still there."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
 
 
 def new_spool_path(spool: Path) -> Path:
+    """Return a new random path in the spool."""
     spool.mkdir(parents=True, exist_ok=True)
     return spool / f"incoming-{os.urandom(12).hex()}"
 

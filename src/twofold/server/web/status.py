@@ -26,33 +26,36 @@ def readyz(request: Request) -> Response:
     parts = {"database": registry.database.is_reachable(), "objects": registry.blobs.is_reachable()}
     if all(parts.values()):
         return JSONResponse({"status": "ok", **parts})
-    away = ", ".join(name for name, there in parts.items() if not there)
-    return problem_response("not-ready", f"Not ready: cannot reach {away}", status=503)
+    unreachable = ", ".join(name for name, there in parts.items() if not there)
+    return problem_response("not-ready", f"Not ready: cannot reach {unreachable}", status=503)
 
 
 def metrics(request: Request) -> Response:
     """Return this process's request metrics for Prometheus."""
-    kept: Metrics = request.app.state.metrics
-    return Response(kept.render(), media_type="text/plain; version=0.0.4")
+    counters: Metrics = request.app.state.metrics
+    return Response(counters.render(), media_type="text/plain; version=0.0.4")
 
 
 def whoami(request: Request) -> Response:
-    """Who asks; with `?project=NAME` also whether an upload to it would be refused (403), and with
-    `file`, `subdir` and `size` of one too, whether that file would be, with the upload's answer."""
+    """Return the caller, and check whether it can upload.
+
+    `?project=NAME` checks the permission to upload to a project (403); with `file`, `subdir` and
+    `size` it refuses a file for the same reasons as its upload would.
+    """
     registry, actor, channel = (
         get_registry(request),
         authenticate(request),
         request.path_params["channel"],
     )
-    asked = request.query_params
-    project = normalize_name(asked.get("project", "")) or None
+    query = request.query_params
+    project = normalize_name(query.get("project", "")) or None
     action = Action.UPLOAD if project else Action.READ
     queries.get_channel(registry, actor, channel, action, project)
-    if project and asked.get("file"):
-        size = asked.get("size", "")
+    if project and query.get("file"):
+        size = query.get("size", "")
         known = int(size) if size.isascii() and size.isdigit() and len(size) < 19 else 0
-        coming = PlannedUpload(project, asked["file"], asked.get("subdir", ""), known)
-        preflight(registry, actor, channel, coming)
+        planned = PlannedUpload(project, query["file"], query.get("subdir", ""), known)
+        preflight(registry, actor, channel, planned)
     return JSONResponse({"user": actor.name})
 
 

@@ -29,6 +29,7 @@ MAX_BYTES = 64 << 10
 
 
 def get_audience(request: Request) -> Response:
+    """Return the audience for identity tokens."""
     return JSONResponse({"audience": request.app.state.settings.audience})
 
 

@@ -60,16 +60,18 @@ def upload_response(done: UploadResult) -> dict[str, object]:
         "filename": done.file.filename,
         "sha256": done.file.sha256,
         "new": done.is_new,
-        "conda": [twin.basename for twin in done.converted],
+        "conda": [package.basename for package in done.converted],
         "remark": done.conversion_note,
     }
 
 
 async def redirect_to_slash(request: Request) -> Response:
+    """Redirect to the URL with a slash at the end."""
     return RedirectResponse(f"{request.url.path}/", 308)
 
 
 async def upload_file(request: Request) -> Response:
+    """Receive one file with its name and hash in headers."""
     registry, channel = get_registry(request), request.path_params["channel"]
     actor = await run_in_threadpool(authenticate, request)
     if actor.token is None or actor.token.project is None:

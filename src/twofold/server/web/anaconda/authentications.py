@@ -23,6 +23,7 @@ from twofold.server.web.json_body import JsonObject, with_json_body
 
 
 def get_authentication_type(_request: Request) -> Response:
+    """Tell the client to log in with a password."""
     return JSONResponse({"authentication_type": "password"})
 
 
@@ -55,11 +56,13 @@ def _log_in(request: Request) -> Actor:
 
 
 def list_authentications(request: Request) -> Response:
+    """List the caller's tokens."""
     found = authentications.list_all(get_registry(request), authenticate(request))
     return JSONResponse([_serialize(token) for token in found])
 
 
 def show_current(request: Request) -> Response:
+    """Show the token of this request."""
     return JSONResponse(_serialize(authentications.get_current_token(authenticate(request))))
 
 
@@ -93,6 +96,7 @@ def remove_current(request: Request) -> Response:
 
 
 def list_scopes(_request: Request) -> Response:
+    """List the scopes a token can have."""
     known = {scope: text for scope, (_, text) in authentications.SCOPES.items()}
     return JSONResponse({**known, **authentications.NARROWING})
 

@@ -50,6 +50,7 @@ def _get_members(request: Request, channel: Channel) -> dict[str, Action]:
 
 
 def list_groups(request: Request) -> Response:
+    """List the groups with the number of their members."""
     members = _get_members(request, _require_channel(request, Action.ADMIN))
     count = {role: sum(own is role for own in members.values()) for role in Action}
     groups = [{"name": r.value, "permission": r.value, "members_count": count[r]} for r in Action]
@@ -57,6 +58,7 @@ def list_groups(request: Request) -> Response:
 
 
 def show_group(request: Request) -> Response:
+    """Show a group and its members."""
     channel, role = _require_channel(request, Action.ADMIN), _parse_role(request)
     members = _get_members(request, channel)
     mine = sorted(name for name, own in members.items() if own is role)
@@ -64,6 +66,7 @@ def show_group(request: Request) -> Response:
 
 
 def list_members(request: Request) -> Response:
+    """List the members of a group."""
     channel, role = _require_channel(request, Action.ADMIN), _parse_role(request)
     found = _get_members(request, channel)
     return JSONResponse(
@@ -72,6 +75,7 @@ def list_members(request: Request) -> Response:
 
 
 def check_member(request: Request) -> Response:
+    """Report whether a user is a member (204), or not (404)."""
     channel, role = _require_channel(request, Action.ADMIN), _parse_role(request)
     if _get_members(request, channel).get(request.path_params["member"]) is not role:
         raise not_found("such member")
@@ -79,11 +83,13 @@ def check_member(request: Request) -> Response:
 
 
 def add_member(request: Request) -> Response:
+    """Give a user the group's role."""
     _require_channel(request, Action.ADMIN)
     return _set_role(request, _parse_role(request))
 
 
 def remove_member(request: Request) -> Response:
+    """Remove a user's role."""
     check_member(request)
     return _set_role(request, None)
 
@@ -114,6 +120,7 @@ def list_packages(request: Request) -> Response:
 
 
 def list_collaborators(request: Request) -> Response:
+    """List the users who can upload the package."""
     channel = _require_channel(request, Action.UPLOAD)
     queries.get_project(
         get_registry(request), authenticate(request), channel.name, request.path_params["name"]
@@ -124,6 +131,7 @@ def list_collaborators(request: Request) -> Response:
 
 
 def refuse_collaborator(request: Request) -> Response:
+    """Refuse collaborators of a single package."""
     _require_channel(request, Action.ADMIN)
     owner = request.path_params["owner"]
     raise Refused(

@@ -18,6 +18,7 @@ from twofold.server.web.json_body import JsonObject, with_json_body
 
 
 def list_labels(request: Request) -> Response:
+    """List the labels of a channel."""
     found = labels.list_labels(
         get_registry(request), authenticate(request), get_channel_name(request)
     )
@@ -25,6 +26,7 @@ def list_labels(request: Request) -> Response:
 
 
 def show_label(request: Request) -> Response:
+    """Show a label and its files."""
     registry, actor, channel = (
         get_registry(request),
         authenticate(request),
@@ -64,17 +66,20 @@ def remove_files(request: Request, body: JsonObject) -> Response:
 
 
 def copy_label(request: Request) -> Response:
+    """Add another label to all files of a label."""
     _require_label(request)
     labels.copy_label(*_label_in_path(request), request.path_params["target"])
     return JSONResponse({}, 201)
 
 
 def lock_label(request: Request) -> Response:
+    """Lock a label."""
     labels.lock_label(*_label_in_path(request), locked=True)
     return JSONResponse({}, 201)
 
 
 def unlock_label(request: Request) -> Response:
+    """Unlock a label."""
     _require_label(request)
     labels.lock_label(*_label_in_path(request), locked=False)
     return JSONResponse({}, 201)
@@ -108,6 +113,7 @@ _EXISTING = {"POST": "refuse", "PUT": "replace", "PATCH": "keep"}
 
 
 def copy_files(request: Request, body: JsonObject) -> Response:
+    """Copy files to a label of another owner, without copying bytes."""
     registry, actor, words = get_registry(request), authenticate(request), request.path_params
     owner = body.text("to_owner")
     target = (

@@ -26,6 +26,7 @@ def get_own_channel_name(request: Request, actor: Actor) -> str:
 
 
 def require_login(actor: Actor) -> User:
+    """Return the caller's user. Raises Refused (401) for an anonymous caller."""
     if actor.user is None:
         raise Refused("no-login", "Log in first", "anaconda login", status=401)
     return actor.user

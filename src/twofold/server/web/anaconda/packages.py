@@ -25,8 +25,8 @@ def _load_context(request: Request) -> ViewContext:
     channel = queries.get_channel(registry, actor, get_channel_name(request))
     project = queries.get_project(registry, actor, channel.name, words["name"])
     files = queries.list_files(registry, project, words.get("version"))
-    told = queries.list_releases(registry, project)
-    return ViewContext(channel.name, channel.public, project, files, words["owner"], told)
+    attributes = queries.list_releases(registry, project)
+    return ViewContext(channel.name, channel.public, project, files, words["owner"], attributes)
 
 
 def _find_file(request: Request, context: ViewContext) -> StoredFile:
@@ -38,11 +38,13 @@ def _find_file(request: Request, context: ViewContext) -> StoredFile:
 
 
 def show_package(request: Request) -> Response:
+    """Show a package with its releases and files."""
     context = _load_context(request)
     return JSONResponse(serializers.serialize_package(context, context.files))
 
 
 def describe_package(request: Request, body: JsonObject) -> Response:
+    """Replace the attributes of a package."""
     attributes = body.object("public_attrs")
     name = request.path_params["name"]
     if body.fields.get("public") is False:
@@ -67,6 +69,7 @@ def _require_private_channel(request: Request) -> None:
 
 
 def remove_package(request: Request) -> Response:
+    """Delete all files of a package."""
     name = request.path_params["name"]
     lifecycle.delete_release(
         get_registry(request), authenticate(request), get_channel_name(request), name
@@ -75,6 +78,7 @@ def remove_package(request: Request) -> Response:
 
 
 def show_release(request: Request) -> Response:
+    """Show a release with its files."""
     context, version = _load_context(request), request.path_params["version"]
     if version not in context.release_attributes and not context.files:
         raise Refused("not-found", f"There is no release '{version[:100]}'", status=404)
@@ -100,6 +104,7 @@ def describe_release(request: Request, body: JsonObject) -> Response:
 
 
 def remove_release(request: Request) -> Response:
+    """Delete all files of a release."""
     registry, actor, channel = (
         get_registry(request),
         authenticate(request),
@@ -120,6 +125,7 @@ def show_file(request: Request) -> Response:
 
 
 def remove_file(request: Request) -> Response:
+    """Delete a file."""
     context = _load_context(request)
     file = _find_file(request, context)
     registry, actor = get_registry(request), authenticate(request)
@@ -152,6 +158,7 @@ _DESCRIBE = ["POST", "PATCH", "PUT"]
 
 
 def list_packages(request: Request) -> Response:
+    """List the packages of an owner, or of the caller."""
     registry, actor = get_registry(request), authenticate(request)
     named = "owner" in request.path_params
     channel = get_channel_name(request) if named else get_own_channel_name(request, actor)

@@ -35,6 +35,7 @@ class ViewContext:
 
 
 def serialize_package(context: ViewContext, files: Iterable[StoredFile]) -> dict[str, Any]:
+    """Serialize a package with its releases and files."""
     files, project = list(files), context.project
     versions = sort_versions({file.version for file in files})
     return {
@@ -83,6 +84,7 @@ def _get_license_name(given: Any) -> str:
 def serialize_release(
     context: ViewContext, version: str, files: Iterable[StoredFile]
 ) -> dict[str, Any]:
+    """Serialize a release with its files."""
     attributes = dict(context.release_attributes.get(version, {}))
     attributes.pop(FILES, None)
     return {

@@ -26,6 +26,7 @@ from twofold.server.web.request_body import receive_form
 
 
 def begin_upload(request: Request, body: JsonObject) -> Response:
+    """Begin a staged upload; returns the URL for the bytes."""
     planned = staged_upload.StagedUpload(
         request.path_params["basename"],
         frozenset(body.texts("channels")),
@@ -94,6 +95,7 @@ def _replace_control_characters(text: str) -> str:
 
 
 def commit_upload(request: Request, body: JsonObject) -> Response:
+    """Publish the received file."""
     registry, actor, words = get_registry(request), authenticate(request), request.path_params
     claims = FormClaims(name=words["name"], version=words["version"])
     done = staged_upload.commit(registry, actor, body.text("dist_id"), claims)
@@ -102,7 +104,7 @@ def commit_upload(request: Request, body: JsonObject) -> Response:
         {
             "url": url,
             "basename": done.file.basename,
-            "conda": [twin.basename for twin in done.converted],
+            "conda": [package.basename for package in done.converted],
             "remark": done.conversion_note,
         }
     )

@@ -51,6 +51,7 @@ class RequestContext:
         return self.parameters[name]
 
     def get(self, name: str, default: Any = None) -> Any:
+        """Return a parameter, or the default if it is missing."""
         return self.parameters.get(name, default)
 
 

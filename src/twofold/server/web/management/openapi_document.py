@@ -12,9 +12,9 @@ from twofold.server.web.management.parameters import Schema
 from twofold.server.web.management.response_schemas import SCHEMAS
 
 _ABOUT = """\
-Everything that an administrator of the registry or of a channel does from afar. Send a token as
-Bearer, or a user's name and password as Basic. What each endpoint needs stands in its description;
-operators are the user 'owner' and the administrators of the organisation 'operators'."""
+Remote administration of the registry and its channels. Send a token as Bearer, or a username and
+password as Basic. Each endpoint's description has the role it requires; operators are the user
+'owner' and the administrators of the organisation 'operators'."""
 
 
 def build_document(endpoints: Iterable[Endpoint], server: str) -> dict[str, Any]:

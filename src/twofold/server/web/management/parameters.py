@@ -35,18 +35,22 @@ def text(
 
 
 def choice(description: str, *words: str) -> Schema:
+    """Return the schema of a string with fixed values."""
     return {"type": "string", "enum": list(words), "description": description}
 
 
 def flag(description: str) -> Schema:
+    """Return the schema of a boolean."""
     return {"type": "boolean", "description": description}
 
 
 def number(description: str, minimum: int = 0, maximum: int = MAX_NUMBER) -> Schema:
+    """Return the schema of an integer."""
     return {"type": "integer", "minimum": minimum, "maximum": maximum, "description": description}
 
 
 def list_of(item: Schema, description: str, min_items: int = 0, max_items: int = 100) -> Schema:
+    """Return the schema of an array."""
     return {
         "type": "array",
         "items": item,
@@ -69,6 +73,7 @@ def mapping(description: str, min_items: int = 0, max_items: int = 20) -> Schema
 
 
 def or_null(schema: Schema) -> Schema:
+    """Return the schema that also allows null."""
     return {**schema, "type": [schema["type"], "null"]}
 
 
@@ -114,6 +119,7 @@ def parse_value(raw: str, schema: Schema, where: str) -> Any:
 
 
 def invalid_request(where: str, fault: str) -> Refused:
+    """Return the refusal (400) of an invalid parameter."""
     return Refused("malformed-request", f"{where} {fault}", "see /api/openapi.json")
 
 

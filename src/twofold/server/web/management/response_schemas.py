@@ -124,6 +124,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
 
 
 def serialize_user(found: User) -> dict[str, Any]:
+    """Serialize a user or an organisation."""
     return {
         "name": found.name,
         "kind": found.kind,
@@ -133,11 +134,13 @@ def serialize_user(found: User) -> dict[str, Any]:
 
 
 def serialize_caller(actor: Actor) -> dict[str, Any]:
+    """Serialize the caller."""
     shown = serialize_token(actor.token) if actor.token else None
     return {"user": actor.name, "operator": actor.operator, "token": shown}
 
 
 def serialize_role(name: str, role_: str) -> dict[str, Any]:
+    """Serialize the role of a user."""
     return {"user": name, "role": role_}
 
 
@@ -156,6 +159,7 @@ def serialize_token(found: Token) -> dict[str, Any]:
 
 
 def serialize_channel(found: Channel) -> dict[str, Any]:
+    """Serialize a channel and its settings."""
     rules = found.settings
     return {
         "name": found.name,
@@ -169,6 +173,7 @@ def serialize_channel(found: Channel) -> dict[str, Any]:
 
 
 def serialize_publisher(found: TrustedPublisher) -> dict[str, Any]:
+    """Serialize a trusted publisher."""
     return {
         "id": found.id,
         "project": found.project,
@@ -178,6 +183,7 @@ def serialize_publisher(found: TrustedPublisher) -> dict[str, Any]:
 
 
 def serialize_project(found: Project) -> dict[str, Any]:
+    """Serialize a project without its files."""
     return {
         "name": found.name,
         "key": found.key,
@@ -189,6 +195,7 @@ def serialize_project(found: Project) -> dict[str, Any]:
 
 
 def serialize_file(found: StoredFile) -> dict[str, Any]:
+    """Serialize a file."""
     return {
         "file": found.basename,
         "version": found.version,
@@ -203,6 +210,7 @@ def serialize_file(found: StoredFile) -> dict[str, Any]:
 
 
 def serialize_change(found: AuditEntry) -> dict[str, Any]:
+    """Serialize an entry of the audit log."""
     return {
         "id": found.id,
         "at": found.at.isoformat(),
