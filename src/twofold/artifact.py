@@ -1,7 +1,8 @@
-"""The types to the right of the file: a built file, and a built file in a channel."""
+"""A built file (an artifact), its hashes, and an artifact in a channel."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -23,7 +24,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A built file and what its own metadata says of it (never what a form beside it says).
+    """A built file with its own metadata (never what an upload form claims).
 
     `name` and `version` are written as in the metadata, not normalised. `metadata` is
     METADATA of a wheel, PKG-INFO of an sdist, info/index.json of a conda package, as the
@@ -67,3 +68,21 @@ class Listing:
     yanked: str | None = None
     labels: frozenset[str] = frozenset({"main"})
     provenance: str | None = None
+
+
+def compute_hashes(data: bytes) -> tuple[int, str, str]:
+    """Return size, SHA-256 and MD5 (lower-case hex) of bytes in memory."""
+    md5 = hashlib.md5(data, usedforsecurity=False)
+    return len(data), hashlib.sha256(data).hexdigest(), md5.hexdigest()
+
+
+def compute_file_hashes(path: Path) -> tuple[int, str, str]:
+    """Return size in bytes, SHA-256 and MD5 (lower-case hex) of a file, in one pass."""
+    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    size = 0
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            sha256.update(block)
+            md5.update(block)
+            size += len(block)
+    return size, sha256.hexdigest(), md5.hexdigest()

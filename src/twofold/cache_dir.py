@@ -1,4 +1,4 @@
-"""Where twofold keeps what it can make again: the platform's folder for caches."""
+"""The folder of twofold's caches."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import sys
 
 
 def get_cache_dir() -> str:
-    """`TWOFOLD_CACHE_DIR`, else `twofold` in the platform's folder for caches.
+    """Return `TWOFOLD_CACHE_DIR`, else `twofold` in the platform's folder for caches.
 
     Linux: `$XDG_CACHE_HOME` or `~/.cache`; macOS: `~/Library/Caches`; Windows: `%LOCALAPPDATA%`.
-    The folder need not exist. A text and not a Path: the checks before a build ask for it.
+    The folder need not exist. A string and not a Path: the checks before a build must not import
+    pathlib.
     """
-    said = os.environ.get("TWOFOLD_CACHE_DIR")
-    if said:
-        return said
+    configured = os.environ.get("TWOFOLD_CACHE_DIR")
+    if configured:
+        return configured
     if sys.platform == "win32":
         home = os.environ.get("LOCALAPPDATA") or os.path.expanduser("~\\AppData\\Local")
         return os.path.join(home, "twofold", "Cache")

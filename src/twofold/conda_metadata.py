@@ -1,7 +1,7 @@
-"""What a conda package says of itself: the facts behind info/index.json and its neighbours.
+"""The metadata of a conda package: what info/index.json and its neighbours hold.
 
-Plain classes and not dataclasses: `twofold build` of a small project makes one of these in a
-process that is to be done in some 60 ms, and importing dataclasses alone costs ten.
+Plain classes and not dataclasses: `twofold build` of a small project takes some 60 ms, and
+importing dataclasses alone costs ten.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ class CondaPackage:
     `x = m:f`, made into scripts by the installer of a noarch package. `timestamp` is in
     milliseconds UTC. `info_files` are further files: path under info/ -> bytes
     (`licenses/LICENSE`, `recipe/meta.yaml`, ...). `extra_index` goes into index.json as it is.
-    `notes` are for whoever makes the package to tell: requirements that it could not say. They
-    are not written.
+    `notes` are for the caller to report: requirements that were dropped. They are not written.
     """
 
     __slots__ = (
@@ -78,7 +77,7 @@ class CondaPackage:
 
     @property
     def stem(self) -> str:
-        """The file's name without its ending; the inner archives of a `.conda` repeat it."""
+        """The file name without its extension; the inner archives of a `.conda` repeat it."""
         return f"{self.name}-{self.version}-{self.build}"
 
     @property
@@ -113,7 +112,7 @@ _ARCH = {"64": "x86_64", "32": "x86"}
 
 
 def split_subdir(subdir: str) -> tuple[str | None, str | None]:
-    """`platform` and `arch` of index.json for a subdir: ('linux', 'x86_64'), (None, None)."""
+    """Return index.json's `platform` and `arch` of a subdir: ('linux', 'x86_64'), (None, None)."""
     platform, _, machine = subdir.partition("-")
     if not machine:
         return None, None

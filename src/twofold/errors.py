@@ -1,12 +1,12 @@
 """The tree of errors.
 
     TwofoldError                what the command line prints as message and hint, exit code 1
-    ├── ProjectErrors           mistakes in a project, all told together   (twofold_build)
+    ├── ProjectErrors           all the mistakes in a project   (twofold_build)
     ├── UsageError              wrong usage of the command line, exit code 2
-    ├── BadFile                 a file that is not what its name says, or is malformed
+    ├── BadFile                 a file that does not match its name, or is malformed
     ├── ToolFailed              a program we ran (a backend, pip) failed; its output is kept
     ├── Unreachable             the outside world did not answer; what was tried
-    └── Refused                 a registry or index said no; `code` is stable
+    └── Refused                 a registry or index refused a request; `code` is stable
 
 Anything else that is raised is a defect of twofold and is shown as a traceback.
 """
@@ -32,7 +32,7 @@ class UsageError(TwofoldError):
 
 
 class BadFile(TwofoldError):
-    """A file that is not what its name says, is damaged, or could do harm when unpacked."""
+    """A file that does not match its name, is damaged, or could do harm when unpacked."""
 
 
 class SubprocessFailed(TwofoldError):
@@ -44,7 +44,7 @@ class SubprocessFailed(TwofoldError):
 
 
 class Unreachable(TwofoldError):
-    """A server, an index or a service did not answer, or not in a way that can be used."""
+    """A server, an index or a service did not answer, or not in a usable way."""
 
 
 class Refused(TwofoldError):

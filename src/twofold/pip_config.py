@@ -1,7 +1,6 @@
-"""Makes uv look where pip is configured to look, when uv has no configuration of its own.
+"""Passes pip's configuration to uv, when uv has no configuration of its own.
 
-Whoever has told pip of a mirror, a proxy index or a folder of wheels has told the tools of Python;
-uv alone does not read it.
+A mirror, a proxy index or a folder of wheels is configured once, for pip; uv does not read it.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ _UV_VARIABLES = (
 
 
 def find_uv() -> str | None:
-    """uv beside our own Python, or on PATH."""
+    """Find uv beside our own Python, or on PATH."""
     beside = Path(sys.executable).with_name("uv.exe" if os.name == "nt" else "uv")
     return str(beside) if beside.is_file() else shutil.which("uv")
 
 
 def get_uv_index_options(project: Path) -> list[str]:
-    """Options for uv's pip commands: pip's indexes, or nothing where uv has its own."""
+    """Return options for uv's pip commands: pip's indexes, or none if uv has its own."""
     if _uv_is_configured(project):
         return []
     settings = read_pip_settings()
@@ -45,13 +44,13 @@ def get_uv_index_options(project: Path) -> list[str]:
     if settings.get("no-index", "").lower() in ("1", "true", "yes", "on"):
         options.append("--no-index")
     if len(options) > 2:
-        # pip takes the best version of all its indexes, and uv only the first that has the name.
+        # pip takes the best version of all its indexes; uv stops at the first with the name.
         options += ["--index-strategy", "unsafe-best-match"]
     return options
 
 
 def get_uv_certificates() -> dict[str, str]:
-    """The variable that makes uv trust what pip's `cert` names, where nothing else says."""
+    """Return the variable that makes uv trust pip's `cert`, unless one is set already."""
     if "SSL_CERT_FILE" in os.environ:
         return {}
     certificates = read_pip_settings().get("cert")
@@ -59,7 +58,7 @@ def get_uv_certificates() -> dict[str, str]:
 
 
 def read_pip_settings() -> dict[str, str]:
-    """pip's own view of its configuration files and variables; the nearest place wins."""
+    """Return pip's own view of its configuration files and variables; the nearest one wins."""
     done = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"],
         capture_output=True,

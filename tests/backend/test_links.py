@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.factories.sample_projects import call_hook
-from twofold_build.build import make_plan
 from twofold_build.errors import ProjectErrors
+from twofold_build.plan import make_plan
 
 Project = Callable[[str], Path]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
@@ -28,8 +28,8 @@ def test_a_link_out_of_the_project_is_refused_with_its_path(
     with pytest.raises(ProjectErrors) as caught:
         make_plan(root)
     told = str(caught.value)
-    assert "'flat_sample/leak.txt' is a link that leads out of the project" in told
-    assert "'flat_sample/leaks' is a link that leads out of the project" in told
+    assert "'flat_sample/leak.txt' is a link that leaves the project" in told
+    assert "'flat_sample/leaks' is a link that leaves the project" in told
 
 
 @pytest.mark.parametrize("named", ["README.md", "LICENSE"])
@@ -40,7 +40,7 @@ def test_a_readme_or_licence_that_leads_out_is_refused_too(
     (tmp_path / "outside").write_text("not ours")
     (root / named).unlink(missing_ok=True)
     (root / named).symlink_to(tmp_path / "outside")
-    with pytest.raises(ProjectErrors, match="leads out of the project"):
+    with pytest.raises(ProjectErrors, match="leaves the project"):
         make_plan(root)
 
 
@@ -63,13 +63,13 @@ def test_a_link_to_a_folder_around_it_is_followed_no_further(project: Project) -
     (root / "flat_sample" / "self").symlink_to(".")
     planned = make_plan(root)
     assert not any("round/" in file.path or "self/" in file.path for file in planned.pack.files)
-    assert ("flat_sample/round", "a link to a folder it lies in") in planned.pack.left_out
+    assert ("flat_sample/round", "a link to a folder that contains it") in planned.pack.left_out
 
 
 def test_a_link_to_nothing_is_told(project: Project) -> None:
     root = project("flat_layout")
     (root / "flat_sample" / "gone.py").symlink_to("nowhere.py")
-    with pytest.raises(ProjectErrors, match=r"'flat_sample/gone.py' is a link to nothing"):
+    with pytest.raises(ProjectErrors, match=r"'flat_sample/gone.py' is a broken link"):
         make_plan(root)
 
 
@@ -86,7 +86,7 @@ def test_a_module_or_data_folder_that_is_itself_a_link_out_is_refused(
         with (root / "pyproject.toml").open("a", encoding="utf-8") as file:
             file.write('\n[tool.twofold.wheel.data]\ndata = "shared"\n')
     (root / named).symlink_to(outside)
-    with pytest.raises(ProjectErrors, match=rf"'{named}' is a link that leads out of the project"):
+    with pytest.raises(ProjectErrors, match=rf"'{named}' is a link that leaves the project"):
         make_plan(root)
 
 

@@ -16,8 +16,8 @@ from packaging.metadata import Metadata
 from tests.clients.checkers import CheckerFindings, run_all_checkers
 from tests.factories.sample_projects import EVERY, SAMPLES, BuiltFiles
 from tests.factories.sample_projects import call_hook as call
-from twofold_build.build import LATEST, make_plan
 from twofold_build.errors import TwofoldError
+from twofold_build.plan import LATEST, make_plan
 from twofold_build.pyproject import read_project
 
 Built = Callable[[str], BuiltFiles]

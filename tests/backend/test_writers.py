@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from twofold_build import tar_writer, zip_writer
 from twofold_build.archive import Entry, to_content
-from twofold_build.build import EARLIEST
-from twofold_build.tar_writer import TarGzWriter
+from twofold_build.plan import EARLIEST
+from twofold_build.sdist import TarGzWriter
 from twofold_build.zip_writer import ZipWriter
 
 _NAMES = st.text(

@@ -113,8 +113,8 @@ def test_what_the_backend_alone_left_is_removed_by_its_next_run(
 
 def test_what_another_process_is_writing_stays(tmp_path: Path) -> None:
     code = (
-        "import sys; from twofold_build.archive import Draft; draft = Draft(sys.argv[1]);"
-        "print('open', flush=True); sys.stdin.read(); draft.finish()"
+        "import sys; from twofold_build.atomic import AtomicFile; file = AtomicFile(sys.argv[1]);"
+        "print('open', flush=True); sys.stdin.read(); file.commit()"
     )
     target = tmp_path / "x.whl"
     process = subprocess.Popen(

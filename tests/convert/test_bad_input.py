@@ -72,7 +72,7 @@ CASES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no RECORD": (zip_writer(wheel_without(RECORD)), "has no"),
     "another name in METADATA": (
         zip_writer(make_wheel_files(metadata=METADATA.replace("my_package", "other"))),
-        "names the project 'other'",
+        "the name in METADATA is 'other'",
     ),
     "another version in METADATA": (
         zip_writer(make_wheel_files(metadata=METADATA.replace("1.0.0", "2.0"))),

@@ -64,7 +64,7 @@ def test_one_bad_wheel_does_not_stop_the_others_and_is_reported(
     bad.write_bytes(b"<html>404</html>")
     ran = twofold("convert", good, bad, "--out", "channel")
     assert ran.code == 1
-    assert "bad-1.0-py3-none-any.whl: it is not a zip archive" in ran.err
+    assert "bad-1.0-py3-none-any.whl: not a zip archive" in ran.err
     assert "Traceback" not in ran.err
     assert "noarch/my_package-1.0.0-py_0.conda" in ran.out
     assert not list((tmp_path / "channel").glob("*/bad*"))

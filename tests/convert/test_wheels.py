@@ -274,7 +274,7 @@ def test_a_wheel_with_a_wrong_record_leaves_nothing_in_the_channel(tmp_path: Pat
     files = make_wheel_files(FILES)
     files["my_package/__init__.py"] = b"import evil\n"
     wheel = write_zip(tmp_path / "my_package-1.0.0-py3-none-any.whl", files)
-    with pytest.raises(BadFile, match="not the file that RECORD tells of"):
+    with pytest.raises(BadFile, match="does not match its hash or size in RECORD"):
         convert_wheel(wheel, tmp_path / "channel")
     assert not list((tmp_path / "channel").glob("*/*"))
 

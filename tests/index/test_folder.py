@@ -202,7 +202,7 @@ def test_damaged_and_misplaced_files_are_left_out_and_reported(
     write_conda(folder / "linux-64", CondaPackage("lost", "1"))
     ran = twofold("index", folder)
     assert ran.code == 1
-    assert "noarch/bad-1-0.conda: it is not a zip archive" in ran.err
+    assert "noarch/bad-1-0.conda: not a zip archive" in ran.err
     assert "linux-64/lost-1-py_0.conda: the package is for noarch but lies in linux-64/" in ran.err
     assert "4 files" in ran.out
     (folder / "bad-1.0-py3-none-any.whl").write_bytes(b"PK")

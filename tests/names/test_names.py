@@ -73,7 +73,7 @@ def test_a_conda_name_leads_back_to_the_project() -> None:
 def test_a_name_known_in_both_worlds_has_one_reading(name: str, imported: str) -> None:
     (one,) = explain(name)
     assert (one.conda, one.imported) == (name.lower(), imported)
-    assert one.why == "the same in both worlds"
+    assert one.why == "the same on PyPI and conda"
 
 
 def test_of_a_name_nobody_lists_no_more_is_said_than_is_known() -> None:

@@ -8,14 +8,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from twofold_build.build import BuildPlan
     from twofold_build.errors import TwofoldError
+    from twofold_build.plan import BuildPlan
 
 __version__ = "0.1.0"
 
 
 def get_requires_for_build_sdist(config_settings: dict[str, Any] | None = None) -> list[str]:
-    """What an isolated build needs besides this backend: a library to read git tags, if asked."""
+    """Return what an isolated build needs besides this backend: dunamai for git versions."""
     del config_settings
     from twofold_build.errors import TwofoldError
     from twofold_build.pyproject import read_project
@@ -69,7 +69,7 @@ def build_editable(
 ) -> str:
     """Build a wheel that only points at the source (PEP 660) and return its file's name."""
     del config_settings, metadata_directory
-    from twofold_build.editable import make_editable
+    from twofold_build.wheel import make_editable
 
     planned = _make_plan()
     make_editable(planned)
@@ -104,8 +104,8 @@ def prepare_metadata_for_build_editable(
 
 
 def _make_plan() -> BuildPlan:
-    from twofold_build.build import make_plan
     from twofold_build.errors import TwofoldError
+    from twofold_build.plan import make_plan
 
     try:
         return make_plan(os.getcwd())
@@ -114,9 +114,7 @@ def _make_plan() -> BuildPlan:
 
 
 def _to_exit(error: TwofoldError) -> SystemExit:
-    """Ends a hook's process with the messages alone: frontends show what it says, and no traceback
-    hides the user's mistakes.
-    """
+    """Return the exit of a hook with the messages only: no traceback hides the mistakes."""
     return SystemExit("\n".join(f"error: {problem}" for problem in error.problems))
 
 

@@ -1,14 +1,12 @@
-"""What goes into an archive, and what can take it: entries, their content, and writers.
+"""Entries of an archive, their content, and the protocol of the archive writers.
 
-A file of the project is read once, hashed once and compressed once (`Content`) and then handed to
-every writer, so that sdist, wheel and conda package are written side by side.
+A project file is read, hashed and compressed once (`Content`) and then passed to every writer, so
+sdist, wheel and conda package are written side by side.
 """
 
 from __future__ import annotations
 
 import os
-
-from twofold_build.atomic import hold
 
 try:  # hashlib's own module costs 2.5 ms to import; what it wraps costs nothing
     from _hashlib import openssl_md5 as _md5
@@ -23,9 +21,9 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Writer(Protocol):
-        """Takes entries in order and makes an archive of them.
+        """Takes entries in order and writes an archive.
 
-        The file stands under its final name only after `close`; `abort` leaves nothing.
+        The file has its final name only after `close`; `abort` leaves nothing.
         The dry run is the real run with a writer that only lists.
         """
 
@@ -39,8 +37,8 @@ if TYPE_CHECKING:
 class Entry:
     """One file to pack.
 
-    `path` is relative, with `/`, already checked to stay inside. The bytes come from
-    `source` (a file) or from `data` (generated). `reason` says why the file is in, for
+    `path` is relative, with `/`, already checked to stay inside the archive. The bytes come from
+    `source` (a file) or from `data` (generated). `reason` explains why the file is included, for
     `twofold build --list`.
     """
 
@@ -64,7 +62,7 @@ class Entry:
 class Content:
     """An entry's bytes and their SHA-256 (32 raw bytes), computed once for all writers.
 
-    `segment` and `crc` are made when first asked for, and kept.
+    `segment` and `crc` are computed on first use and cached.
     """
 
     __slots__ = ("_crc", "_segment", "data", "sha256")
@@ -95,22 +93,22 @@ class Content:
 
 
 def new_sha256() -> _Hash:
-    """A SHA-256 to be fed."""
+    """Return an empty SHA-256 hash."""
     return _sha256()
 
 
 def new_md5() -> _Hash:
-    """An MD5 to be fed: for old clients' eyes, never for trust."""
+    """Return an empty MD5 hash: old clients expect one, nothing relies on it."""
     return _md5(usedforsecurity=False)
 
 
 def to_content(data: bytes) -> Content:
-    """Bytes with their hash."""
+    """Return bytes as a Content, with their hash."""
     return Content(data, _sha256(data).digest())
 
 
 def read_content(source: str | os.PathLike[str]) -> Content:
-    """A file's content, read in one go."""
+    """Read a whole file."""
     handle = os.open(source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
         size = os.fstat(handle).st_size
@@ -125,48 +123,18 @@ def read_content(source: str | os.PathLike[str]) -> Content:
     return to_content(data)
 
 
-class AtomicFile:
-    """A file that is written under a temporary name beside its place and moved there when done.
+class ListWriter:
+    """Records (path, size in bytes, reason) of each entry, for `twofold build --list`."""
 
-    What a kill leaves of it, the next build removes (`leftovers`).
-    `size` (bytes) and `sha256` (lower-case hex) are those of what was written so far.
-    """
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.entries: list[tuple[str, int, str]] = []
 
-    __slots__ = ("_file", "_hash", "path", "size", "temporary")
+    def add(self, entry: Entry, content: Content) -> None:
+        self.entries.append((entry.path, len(content.data), entry.reason))
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        folder, name = os.path.split(path)
-        os.makedirs(folder or ".", exist_ok=True)
-        self.temporary = os.path.join(folder, f".{name}.{os.getpid()}.part")
-        self._file = open(self.temporary, "wb", buffering=1 << 18)  # noqa: SIM115 (kept open)
-        hold(self._file)
-        self._hash = new_sha256()
-        self.size = 0
+    def close(self) -> None:
+        """Do nothing: there is no file."""
 
-    def write(self, data: bytes) -> None:
-        self._file.write(data)
-        self._hash.update(data)
-        self.size += len(data)
-
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
-
-    def commit(self) -> None:
-        """Put the file in its place; what stood there before is replaced at once."""
-        try:
-            self._file.close()
-            os.replace(self.temporary, self.path)
-        except BaseException:
-            self.discard()
-            raise
-
-    def discard(self) -> None:
-        """Leave nothing."""
-        try:  # noqa: SIM105  (contextlib is 3 ms of a small build)
-            self._file.close()
-        except OSError:
-            pass  # a full disk: what still waits need not be written
-        if os.path.exists(self.temporary):
-            os.remove(self.temporary)
+    def abort(self) -> None:
+        """Do nothing: there is no file."""

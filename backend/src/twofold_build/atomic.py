@@ -1,8 +1,8 @@
-"""What a killed process leaves, hidden `.NAME.PID.part` files: the next build removes them.
+"""Atomic writes: a hidden `.NAME.PID-ID.part` file, moved into place when it is complete.
 
-Whoever writes such a file holds a lock on it, which the system lets go when the process ends,
-however it ends, also in another container over the same folder. Windows needs none: an open file
-cannot be removed there.
+A killed process leaves at most the hidden file, which the next build removes. The writer holds a
+lock on it; the system releases the lock when the process ends, however it ends, also for another
+container over the same folder. Windows needs none: an open file cannot be removed there.
 """
 
 from __future__ import annotations
@@ -10,35 +10,37 @@ from __future__ import annotations
 import os
 import time
 
+from twofold_build.archive import new_sha256
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import IO
 
-#: A file that nobody holds and nobody wrote to for so long (seconds) is left over, even if a
-#: process has its number: numbers are given again, in containers often the same ones.
-_QUIET = 60
+#: Seconds after which an unlocked file is left over even if a process has its number: numbers are
+#: reused, in containers often the same ones.
+_QUIET_SECONDS = 60
 
 try:
     import fcntl
 except ImportError:  # Windows
 
-    def hold(file: IO[bytes]) -> None:
-        """Say that the file is being written: it is, while it is open."""
+    def _lock(file: IO[bytes]) -> None:
+        """Mark the file as being written: it is, while it is open."""
 
-    def _is_held(path: str) -> bool:
+    def _is_locked(path: str) -> bool:
         del path
         return False
 
 else:
 
-    def hold(file: IO[bytes]) -> None:
-        """Say that the file is being written, until it is closed or the process ends."""
+    def _lock(file: IO[bytes]) -> None:
+        """Mark the file as being written, until it is closed or the process ends."""
         try:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            return  # a file system without locks, where `_is_held` fails too and nothing is removed
+            return  # a file system without locks, where `_is_locked` fails and nothing is removed
 
-    def _is_held(path: str) -> bool:
+    def _is_locked(path: str) -> bool:
         handle = os.open(path, os.O_RDWR)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -49,10 +51,96 @@ else:
         return False
 
 
-def remove_leftovers(folder: str | os.PathLike[str], deep: bool = False) -> list[str]:
-    """Remove what dead processes left in a folder, and, if `deep`, in the folders in it.
+def _close(file: IO[bytes]) -> bool:
+    """Close a file; False on a full disk, where what is still buffered is lost."""
+    try:
+        file.close()
+    except OSError:
+        return False
+    return True
 
-    Returns the paths of what was removed. What cannot be looked at or removed stays.
+
+class AtomicFile:
+    """A file that has its final name only when it is complete.
+
+    `stream` is the open hidden file, for reading, writing and seeking. `size` (bytes) and `sha256`
+    (lower-case hex) count what was given to `write`. `mode` are the permissions; by default those
+    of any new file.
+    """
+
+    __slots__ = ("_hash", "path", "size", "stream", "temporary")
+
+    def __init__(self, path: str | os.PathLike[str], mode: int = 0o666) -> None:
+        self.path = os.fspath(path)
+        folder, name = os.path.split(self.path)
+        os.makedirs(folder or ".", exist_ok=True)
+        self.temporary = os.path.join(folder, f".{name}.{os.getpid()}-{id(self):x}.part")
+        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+        self.stream = os.fdopen(os.open(self.temporary, flags, mode), "w+b", buffering=1 << 18)
+        _lock(self.stream)
+        self._hash = new_sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        """Write bytes and count them."""
+        self.stream.write(data)
+        self._hash.update(data)
+        self.size += len(data)
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 (lower-case hex) of what was given to `write`."""
+        return self._hash.hexdigest()
+
+    def commit(self) -> None:
+        """Move the file into place; it replaces a previous one at once."""
+        try:
+            self.stream.close()
+            os.replace(self.temporary, self.path)
+        except BaseException:
+            self.discard()
+            raise
+
+    def discard(self) -> None:
+        """Remove the hidden file, if it still exists."""
+        _close(self.stream)
+        if os.path.exists(self.temporary):
+            os.remove(self.temporary)
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes, mode: int = 0o666) -> None:
+    """Write a whole file in one step; its folder is created if needed."""
+    file = AtomicFile(path, mode)
+    try:
+        file.write(data)
+    except BaseException:
+        file.discard()
+        raise
+    file.commit()
+
+
+def write_if_changed(path: str | os.PathLike[str], data: bytes) -> bool:
+    """Write a whole file in one step unless it has this content; return whether it did."""
+    if _holds(path, data):
+        return False
+    write_atomically(path, data)
+    return True
+
+
+def _holds(path: str | os.PathLike[str], data: bytes) -> bool:
+    try:
+        if os.stat(path).st_size != len(data):
+            return False
+        with open(path, "rb") as file:
+            return file.read() == data
+    except FileNotFoundError:
+        return False
+
+
+def remove_leftovers(folder: str | os.PathLike[str], deep: bool = False) -> list[str]:
+    """Remove what dead processes left in a folder, and, if `deep`, in its subfolders.
+
+    Returns the removed paths. Files that cannot be examined or removed stay.
     """
     try:
         with os.scandir(folder) as scan:
@@ -71,17 +159,17 @@ def remove_leftovers(folder: str | os.PathLike[str], deep: bool = False) -> list
 
 def _remove(entry: os.DirEntry[str]) -> bool:
     try:
-        quiet = time.time() - entry.stat().st_mtime > _QUIET
-        if _is_held(entry.path) or not (quiet or _is_dead(_writer_pid(entry.name))):
+        quiet = time.time() - entry.stat().st_mtime > _QUIET_SECONDS
+        if _is_locked(entry.path) or not (quiet or _is_dead(_writer_pid(entry.name))):
             return False
         os.remove(entry.path)
     except OSError:
-        return False  # finished in this moment, somebody else's, or open on Windows
+        return False  # completed at this moment, another user's, or open on Windows
     return True
 
 
 def _writer_pid(name: str) -> int:
-    """The number of the process that began a hidden file; 0 where the name is none of ours."""
+    """Return the id of the process that wrote a hidden file; 0 for other names."""
     if not (name.startswith(".") and name.endswith(".part")):
         return 0
     number = name[:-5].rpartition(".")[2].partition("-")[0]
@@ -89,7 +177,7 @@ def _writer_pid(name: str) -> int:
 
 
 def _is_dead(process: int) -> bool:
-    if os.name == "nt":  # where os.kill ends the process that it asks for
+    if os.name == "nt":  # os.kill would end the process there
         return True
     try:
         os.kill(process, 0)

@@ -4,9 +4,9 @@ A segment is a raw deflate stream that ends on a byte with a sync flush and is n
 member is one segment and an empty last block; a .tar.gz is many segments after one another, and
 one empty last block. So the sdist and the wheel share the work of compressing.
 
-Which compressor made the bytes is part of the promise of reproducible builds: `isal` (ISA-L's
-igzip, level 2) when it is installed, as it is with the tool `twofold`; `zlib` (level 6) in an
-isolated build of the backend alone.
+Reproducible bytes depend on the compressor: `isal` (ISA-L's igzip, level 2) where it is
+installed, as it is with the tool `twofold`; `zlib` (level 6) in an isolated build of the backend
+alone.
 """
 
 from __future__ import annotations

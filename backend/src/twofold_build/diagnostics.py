@@ -1,4 +1,4 @@
-"""Collects every mistake of a pyproject.toml: all are told together, each with its place."""
+"""Collects every mistake of a pyproject.toml, to raise them together, each with its location."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class Diagnostics:
     """The mistakes found so far in one file.
 
-    The line of a key is looked for only when there is a mistake to tell: a correct project
-    never pays for it.
+    The line of a key is only searched when there is a mistake to report: a correct project never
+    pays for it.
     """
 
     def __init__(self, name: str, text: str, path: str = "") -> None:
@@ -27,7 +27,7 @@ class Diagnostics:
 
     @classmethod
     def for_project(cls, root: str) -> Diagnostics:
-        """For a project that has been read before; its file is read again only to tell lines."""
+        """Return the diagnostics of a project that was read before; its file is read on demand."""
         return cls("pyproject.toml", "", os.path.join(root, "pyproject.toml"))
 
     def add(
@@ -39,20 +39,20 @@ class Diagnostics:
         key: str = "",
         value: str = "",
     ) -> None:
-        """Note one mistake. `value` is a text inside the key's value, to find its own line."""
+        """Add a mistake. `value` is a text inside the key's value, to find its own line."""
         self.found.append((message, hint, table, key, value))
 
     def add_unknown(self, key: str, known: Iterable[str], *, table: str, hint: str = "") -> None:
-        """Note an unknown key, with the known one that is nearest to it."""
+        """Add an unknown key, with the nearest known one as the hint."""
         self.add(
             f"unknown key '{key}'",
-            suggest(key, known) or hint or f"known here: {', '.join(sorted(known))}",
+            suggest(key, known) or hint or f"known keys: {', '.join(sorted(known))}",
             table=table,
             key=key,
         )
 
     def raise_all(self) -> None:
-        """Raise ProjectErrors with everything found, in the order of the file."""
+        """Raise ProjectErrors with all mistakes, in the order of the file, if there are any."""
         if not self.found:
             return
         from twofold_build.errors import ProjectErrors
@@ -85,7 +85,7 @@ class Diagnostics:
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """'did you mean ...?' for a word that is not known, or '' when nothing is near."""
+    """Return 'did you mean ...?' for an unknown word, or '' if no known one is similar."""
     import difflib
 
     spelt = {name.lower(): name for name in known}

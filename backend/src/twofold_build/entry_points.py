@@ -1,4 +1,4 @@
-"""Scripts and entry points (PEP 621, entry points specification)."""
+"""Reads scripts and entry points (PEP 621, entry points specification)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from twofold_build.diagnostics import Diagnostics
-    from twofold_build.pyproject import Project
+    from twofold_build.model import Project
 
 
 def read_entry_points(
@@ -45,7 +45,7 @@ def read_entry_points(
 
 
 def format_table_name(group: str) -> str:
-    """The table of a group of entry points, as TOML writes its name."""
+    """Return the name of the TOML table of a group of entry points."""
     is_bare = group.replace("-", "_").isidentifier() and group.isascii()
     return f"project.entry-points.{group}" if is_bare else f'project.entry-points."{group}"'
 
@@ -56,15 +56,15 @@ def _check_references(
     for name, reference in listed.items():
         if not name.strip() or any(mark in name for mark in "[="):
             mistakes.add(
-                f"'{name}' cannot be the name of an entry point",
+                f"'{name}' is not a valid name of an entry point",
                 "use letters, digits, '-', '_', '.'",
                 table=table,
                 key=name,
             )
         if needs_object and any(mark in name for mark in "/\\"):
             mistakes.add(
-                f"'{name}' cannot be the name of a script",
-                "leave out '/' and '\\'",
+                f"'{name}' is not a valid name of a script",
+                "remove '/' and '\\'",
                 table=table,
                 key=name,
             )
@@ -78,7 +78,7 @@ def _check_references(
 
 
 def _is_reference(reference: str, needs_object: bool) -> bool:
-    """`module` or `module:object`, with extras in brackets after it, which old tools wrote."""
+    """Whether it is `module` or `module:object`; old tools wrote extras in brackets after it."""
     target, _, extras = reference.partition("[")
     module, colon, thing = target.partition(":")
     return (

@@ -1,4 +1,4 @@
-"""The one base class of every error twofold tells its user, and what an error is made of."""
+"""The base class of every error shown to the user, and the problems it consists of."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Problem:
 
 
 class TwofoldError(Exception):
-    """Something the user or the outside world can mend: told as problems, never as a traceback."""
+    """An error the user or the outside world can fix: shown as problems, without a traceback."""
 
     def __init__(self, message: str, hint: str = "", where: str = "") -> None:
         super().__init__(message)
@@ -51,7 +51,7 @@ class TwofoldError(Exception):
 
 
 class ProjectErrors(TwofoldError):
-    """All the mistakes found in one project, told together."""
+    """All mistakes found in one project."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(problems[0].message, problems[0].hint, problems[0].where)

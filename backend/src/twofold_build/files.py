@@ -1,6 +1,6 @@
-"""Project -> which files go in: one walk gives the sdist's list, and the wheel's out of it.
+"""Selects the files of a project: one walk lists the sdist, and the wheel is derived from it.
 
-The wheel is computed from the sdist's list, so it can hold nothing that the sdist does not.
+So a wheel cannot hold a file that the sdist lacks.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from twofold_build.ignore import IgnoreRules, load_ignore_rules
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold_build.diagnostics import Diagnostics
+    from twofold_build.model import Project
     from twofold_build.modules import Module
-    from twofold_build.pyproject import Project
 
-#: What does not belong into a package: caches, version control, droppings of editors.
+#: What does not belong into a package: caches, version control, editors' temporary files.
 _JUNK = frozenset(
     [
         "__pycache__",
@@ -48,8 +48,8 @@ _JUNK_ENDINGS = (".pyc", ".pyo", ".egg-info", ".swp", "~")
 class ProjectFile:
     """One file of the project that is packed.
 
-    `path` is where it lies in the project and in the sdist, `source` where it is read,
-    `wheel` where it goes in the wheel (no place, one, or several); `reason` why it is in.
+    `path` is its path in the project and in the sdist, `source` the file to read, `wheel` its
+    paths in the wheel (none, one or several), `reason` why it is included.
     """
 
     __slots__ = ("executable", "path", "reason", "size", "source", "wheel")
@@ -64,9 +64,9 @@ class ProjectFile:
 
 
 class FileSelection:
-    """What is packed: the files in the order of their paths, the modules, and what stays out.
+    """What is packed: the files sorted by path, the modules, and what is left out.
 
-    `left_out` are (path, reason) of what was met and left out, for `twofold build --list`.
+    `left_out` holds (path, reason) of excluded paths, for `twofold build --list`.
     """
 
     __slots__ = ("files", "left_out", "modules", "source")
@@ -79,7 +79,7 @@ class FileSelection:
 
 
 def select_files(project: Project, mistakes: Diagnostics) -> FileSelection:
-    """Walk what the project packs. Mistakes are noted: missing modules, links that lead out."""
+    """Find the files to pack. Reports missing modules and links that leave the project."""
     from twofold_build.modules import find_modules
 
     source, modules = find_modules(project, mistakes)
@@ -109,7 +109,7 @@ def select_files(project: Project, mistakes: Diagnostics) -> FileSelection:
 
 
 def _assign_wheel_paths(project: Project, pack: FileSelection) -> None:
-    """Give each file its places in the wheel (PEP 427, 639, 770)."""
+    """Give each file its paths in the wheel (PEP 427, 639, 770)."""
     stem = project.file_stem
     prefix = f"{pack.source}/" if pack.source else ""
     excluded = Globs(project.settings.wheel_exclude)
@@ -137,7 +137,7 @@ def _assign_wheel_paths(project: Project, pack: FileSelection) -> None:
 
 
 def _check_wheel_paths(pack: FileSelection, mistakes: Diagnostics) -> None:
-    """Each place in the wheel may be taken once."""
+    """Report two files with the same path in the wheel."""
     taken: dict[str, str] = {}
     for file in pack.files:
         for place in file.wheel:
@@ -151,7 +151,7 @@ def _check_wheel_paths(pack: FileSelection, mistakes: Diagnostics) -> None:
 
 
 class _Walker:
-    """Finds files below the root, once each, obeying .gitignore and the excludes."""
+    """Finds files below the root, once each; applies .gitignore and the excludes."""
 
     def __init__(self, project: Project, pack: FileSelection, mistakes: Diagnostics) -> None:
         self.root = project.root
@@ -164,7 +164,7 @@ class _Walker:
         self.excluded = Globs(project.settings.exclude + project.settings.sdist_exclude)
 
     def add_file(self, path: str, reason: str) -> None:
-        """Take one file that the project names itself: neither ignored nor excluded."""
+        """Add a file the project names itself, even if it is ignored or excluded."""
         path = os.path.normpath(path).replace(os.sep, "/")
         absolute = os.path.join(self.root, path)
         if path in self.found or not os.path.isfile(absolute) or not self.is_inside_project(path):
@@ -176,7 +176,7 @@ class _Walker:
         )
 
     def add_tree(self, path: str, reason: str) -> None:
-        """Take a file, or everything below a folder."""
+        """Add a file, or everything below a folder."""
         absolute = os.path.join(self.root, path)
         if os.path.isdir(absolute):
             if self.is_inside_project(path):
@@ -193,7 +193,7 @@ class _Walker:
             self.add_file(f"{path}i", reason)  # a single module's stub beside it
 
     def add_matching(self, globs: Globs, reason: str, mistakes: Diagnostics) -> None:
-        """Take what the globs match."""
+        """Add what the globs match."""
         if not globs:
             return
         for glob, folder in zip(globs.globs, globs.iter_folders(), strict=True):
@@ -216,7 +216,7 @@ class _Walker:
                 )
 
     def find_ignore_rules(self, path: str) -> IgnoreRules:
-        """The rules that hold in a folder below the root."""
+        """Return the rules that apply in a folder below the root."""
         ignore = self.ignore
         folder = ""
         for part in path.split("/") if path not in ("", ".") else ():
@@ -233,7 +233,7 @@ class _Walker:
         only: Globs | None,
         links: tuple[str, ...],
     ) -> None:
-        """Take what lies in a folder. `links` are the real folders that links led here through."""
+        """Add a folder's content. `links` are the real folders behind the links on the way."""
         with os.scandir(absolute) as scan:
             entries = sorted(scan, key=lambda entry: entry.name)
         for entry in entries:
@@ -252,7 +252,7 @@ class _Walker:
                 if is_link:
                     real = os.path.realpath(entry.path)
                     if real in links or absolute.startswith(real + os.sep) or absolute == real:
-                        self.pack.left_out.append((here, "a link to a folder it lies in"))
+                        self.pack.left_out.append((here, "a link to a folder that contains it"))
                         continue
                     through = (*links, real)
                 self.walk_folder(
@@ -284,15 +284,15 @@ class _Walker:
         return reason
 
     def check_name(self, path: str) -> None:
-        """Note a name that an archive cannot hold, or that not every reader takes."""
+        """Report a name that some archive or reader cannot handle."""
         if path.isascii() and path.isprintable() and "\\" not in path:
             return
         if any("\ud800" <= mark <= "\udfff" for mark in path):
             wrong = "is not UTF-8"
         elif any(mark < " " or mark == "\x7f" for mark in path):
-            wrong = "holds control characters, such as the end of a line"
+            wrong = "holds control characters, such as a newline"
         elif "\\" in path:
-            wrong = "holds a backslash, which Windows takes for '/'"
+            wrong = "holds a backslash, which Windows reads as '/'"
         else:
             return
         self.mistakes.add(
@@ -312,18 +312,16 @@ class _Walker:
         )
 
     def is_inside_project(self, path: str) -> bool:
-        """Whether a path's real file lies in the project; notes a mistake when it does not."""
+        """Whether a path's real file is inside the project; reports it if not."""
         real = os.path.realpath(os.path.join(self.root, path))
         if real == self.real_root or real.startswith(self.real_root + os.sep):
             if os.path.exists(real):
                 return True
-            self.mistakes.add(
-                f"'{path}' is a link to nothing", "mend the link, or remove it", table=""
-            )
+            self.mistakes.add(f"'{path}' is a broken link", "fix the link, or remove it", table="")
             return False
         self.mistakes.add(
-            f"'{path}' is a link that leads out of the project, to {real}",
-            "copy the file into the project: another machine does not have it there",
+            f"'{path}' is a link that leaves the project, to {real}",
+            "copy the file into the project: it does not exist there on other machines",
             table="",
         )
         return False

@@ -1,4 +1,4 @@
-"""The version out of the git tag, by the library `dunamai` (asked for only by such projects)."""
+"""The version from the git tag, read by the library `dunamai` (only such projects need it)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
 
     from twofold_build.diagnostics import Diagnostics
 
-#: What get_requires_for_build_* names for such a project.
+#: What get_requires_for_build_* returns for such a project.
 REQUIREMENT = "dunamai>=1.23"
 
 
 def read_git_version(root: str, prefix: str, mistakes: Diagnostics) -> str:
-    """The version of the nearest tag; after it `.post3.dev0+1234abc` counts the commits.
+    """Return the version of the nearest tag; `.post3.dev0+1234abc` counts commits after it.
 
-    Tracked files that were changed since add `+dirty`: what is built is not what was tagged.
-    Without a tag there is no version: CI that fetches no tags would release a 0.0.0.
+    Changed tracked files add `+dirty`: the build differs from the tag. Without a tag there is no
+    version: otherwise CI that fetches no tags would release a 0.0.0.
     """
     where = {"table": "tool.twofold.version", "key": "from"}
     from pathlib import Path
@@ -28,7 +28,7 @@ def read_git_version(root: str, prefix: str, mistakes: Diagnostics) -> str:
     except ImportError:
         mistakes.add(
             "a version from the git tag needs the library dunamai",
-            f"pip install '{REQUIREMENT}' (a frontend with isolation does it by itself)",
+            f"pip install '{REQUIREMENT}' (an isolated build installs it automatically)",
             **where,
         )
         return ""
@@ -42,11 +42,11 @@ def read_git_version(root: str, prefix: str, mistakes: Diagnostics) -> str:
         )
         found = _pick_highest_tag(root, pattern, found)
     except (RuntimeError, ValueError) as error:
-        said = str(error).splitlines()[0]
-        if "tags" in said:
-            said = f"no tag of this branch reads like {prefix}1.0.0"
+        reason = str(error).splitlines()[0]
+        if "tags" in reason:
+            reason = f"no tag of this branch has the form {prefix}1.0.0"
         mistakes.add(
-            f"no version can be had from git: {said}",
+            f"cannot determine the version from git: {reason}",
             f"tag a commit, as in: git tag {prefix}1.0.0; "
             "a shallow clone lacks the tags: git fetch --tags --unshallow",
             **where,
@@ -56,9 +56,9 @@ def read_git_version(root: str, prefix: str, mistakes: Diagnostics) -> str:
 
 
 def _pick_highest_tag(root: str, pattern: str, found: Version) -> Version:
-    """The version with the highest of the tags that stand for the commit of its tag.
+    """Return the version of the highest tag of the commit that dunamai chose.
 
-    dunamai takes the newest one, and none in particular of those made in one second.
+    dunamai takes the newest tag, and an arbitrary one of those created in the same second.
     """
     from subprocess import run
 

@@ -1,4 +1,4 @@
-"""Globs as pyproject.toml and .gitignore write them: `*`, `?`, `[...]`, `**`, always with `/`."""
+"""Globs of pyproject.toml and .gitignore: `*`, `?`, `[...]`, `**`, always with `/`."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ if TYPE_CHECKING:
 
 
 def translate(glob: str) -> str:
-    """A glob as the text of a regular expression for whole paths.
+    """Translate a glob to the text of a regular expression for whole paths.
 
-    `*` and `?` stop at `/`. `**` as a whole segment stands for any number of folders; a trailing
-    `/**` for everything below.
+    `*` and `?` stop at `/`. `**` as a whole segment matches any number of folders; a trailing
+    `/**` matches everything below.
     """
     out = ""
     at = 0
     while at < len(glob):
         mark = glob[at]
         if mark == "*":
-            # More than two stars are two to git, and more than one within a segment are one.
+            # git reads more than two stars as two, and more than one within a segment as one.
             end = len(glob) - len(glob[at:].lstrip("*"))
             is_segment = end - at > 1 and (at == 0 or glob[at - 1] == "/")
             if is_segment and glob[end : end + 1] == "/":
@@ -61,42 +61,42 @@ def _translate_set(glob: str, at: int) -> tuple[str, int]:
 
 
 def escape_regex(text: str) -> str:
-    """A text as a regular expression that means itself."""
+    """Escape a text for use in a regular expression."""
     return "".join(mark if mark.isalnum() or mark in "_/" else f"\\{mark}" for mark in text)
 
 
 def find_glob_problem(glob: str) -> str:
-    """What is wrong with a glob in pyproject.toml, or ''."""
+    """Return what is wrong with a glob of pyproject.toml, or ''."""
     if not glob:
         return "the pattern is empty"
     if "\0" in glob or "\n" in glob:
-        return f"{glob!r} holds what no file's name has"
+        return f"{glob!r} holds a character that file names cannot have"
     if "\\" in glob:
         return f"'{glob}' holds a backslash: write '/'"
     if glob.startswith("/") or glob[1:2] == ":":
-        return f"'{glob}' is absolute: write it from the project's folder"
+        return f"'{glob}' is absolute: write it relative to the project's folder"
     if ".." in glob.split("/"):
-        return f"'{glob}' leads out of the project"
+        return f"'{glob}' leaves the project"
     if "[" in glob:
         import re
 
         try:
             re.compile(translate(glob))
         except re.error:
-            return f"'{glob}' is not a pattern"
+            return f"'{glob}' is not a valid pattern"
     return ""
 
 
 def is_plain(text: str) -> bool:
-    """Whether a text has no meaning but itself."""
+    """Whether a glob has no wildcards."""
     return not any(mark in text for mark in "*?[\\")
 
 
 class Globs:
     """Several globs, matched against paths below the project's root.
 
-    A glob that names a folder (`docs` or `docs/`) takes everything below it. Plain names, and
-    `folder/**`, are compared as texts; only other patterns cost a regular expression.
+    A glob that names a folder (`docs` or `docs/`) matches everything below it. Plain names and
+    `folder/**` are compared as strings; only other patterns cost a regular expression.
     """
 
     __slots__ = ("_folders", "_patterns", "globs")
@@ -120,7 +120,7 @@ class Globs:
         return bool(self.globs)
 
     def match(self, path: str) -> str:
-        """A glob that takes the path, or ''."""
+        """Return a glob that matches the path, or ''."""
         for glob, folder in self._folders:
             if path == folder or path.startswith(folder if folder[-1:] == "/" else f"{folder}/"):
                 return glob
@@ -130,7 +130,7 @@ class Globs:
         return ""
 
     def iter_folders(self) -> Iterator[str]:
-        """For each glob the deepest folder that holds all it can match ('' is the root)."""
+        """Yield for each glob the deepest folder that holds all its matches ('' is the root)."""
         for glob in self.globs:
             fixed = []
             for part in glob.strip("/").removeprefix("./").split("/"):

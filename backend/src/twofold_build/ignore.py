@@ -1,8 +1,8 @@
 """`.gitignore`, read as git reads it: the files from the repository's root down to each folder.
 
-Only files of the project count: `.git/info/exclude` and the user's own ignore file would make two
-machines build different files. What is tracked but matches a pattern is left out too: whether
-git tracks a file cannot be told in an export. Name it in [tool.twofold] include.
+`.git/info/exclude` and the user's own ignore file do not count: two machines would build different
+files. Tracked files that match a pattern are left out too, because an export does not show what
+git tracks; [tool.twofold] include names them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class IgnoreRule:
         self._regex: re.Pattern[str] | None = None
 
     def match(self, path: str, name: str, is_folder: bool) -> bool:
-        """Whether the rule takes a path (from the folder of its .gitignore) or its last part."""
+        """Whether the rule matches a path, which is relative to the folder of its .gitignore."""
         if self.folders_only and not is_folder:
             return False
         seen = path if self.anchored else name
@@ -46,14 +46,15 @@ class IgnoreRule:
             try:
                 regex = _translate_anchored(self.glob) if self.anchored else translate(self.glob)
                 self._regex = re.compile(regex + r"\Z", re.DOTALL)
-            except re.error:  # a range such as [z-a], which takes nothing
+            except re.error:  # a range such as [z-a], which matches nothing
                 self._regex = re.compile(r"(?!)")
         return self._regex.match(seen) is not None
 
 
 def _translate_anchored(glob: str) -> str:
-    """As git: it compares the part before the first wildcard as text, and what is left is a glob of
-    its own. So the stars of `src**` begin a glob and cross `/`, against what gitignore(5) says.
+    """Translate as git does: compare the part before the first wildcard as text, then the glob.
+
+    So the stars of `src**` begin a glob and cross `/`, although gitignore(5) says otherwise.
     """
     literal = min((at for mark in "*?[\\" if (at := glob.find(mark)) >= 0), default=len(glob))
     rest = glob[literal:].lstrip("*")
@@ -64,17 +65,17 @@ def _translate_anchored(glob: str) -> str:
 
 
 class IgnoreRules:
-    """The rules that hold in one folder: its own .gitignore's before its parents'."""
+    """The rules that apply in one folder: its own .gitignore takes precedence over its parents'."""
 
     __slots__ = ("base", "parent", "rules")
 
     def __init__(self, base: str, rules: list[IgnoreRule], parent: IgnoreRules | None) -> None:
-        self.base = base  # how paths below this folder begin: "" or "folder/"
+        self.base = base  # the prefix of paths below this folder: "" or "folder/"
         self.rules = rules
         self.parent = parent
 
     def explain(self, path: str, is_folder: bool) -> str:
-        """Why git ignores a path (its full path, in the terms of `base`), or ''."""
+        """Return why git ignores a path (relative to the same root as `base`), or ''."""
         name = path.rpartition("/")[2]
         seen = self.relative_path(path)
         for rule in reversed(self.rules):
@@ -86,15 +87,15 @@ class IgnoreRules:
         return path[len(self.base) :]
 
     def enter(self, folder: str, absolute: str) -> IgnoreRules:
-        """The rules that hold in a folder below."""
+        """Return the rules that apply in a folder below."""
         rules = _read_rules(absolute, f"{folder}/.gitignore")
         return IgnoreRules(f"{folder}/", rules, self) if rules else self
 
 
 def load_ignore_rules(root: str) -> IgnoreRules:
-    """The rules that hold in a project's root, those of the git repository around it included.
+    """Return the rules of a project's root, including those of the git repository around it.
 
-    An unpacked sdist (PKG-INFO at its root) ignores nothing: whatever lies in it was packed.
+    An unpacked sdist (PKG-INFO at its root) ignores nothing: everything in it was packed.
     """
     if os.path.exists(os.path.join(root, "PKG-INFO")):
         return IgnoreRules("", [], None)
@@ -107,7 +108,7 @@ def load_ignore_rules(root: str) -> IgnoreRules:
             break
         chain.append(os.path.basename(here))
         here = parent
-    # Paths are told from the project's root; a parent's rules see them with its folders before.
+    # Paths are relative to the project's root; a parent's rules need its folders before them.
     ignore: IgnoreRules | None = None
     folders = list(reversed(chain))
     for depth in range(len(folders)):
@@ -119,7 +120,7 @@ def load_ignore_rules(root: str) -> IgnoreRules:
 
 
 class _ParentRules(IgnoreRules):
-    """Rules of a folder above the project: paths get the folders between put before them."""
+    """Rules of a folder above the project: they see paths with the folders in between."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""The licence: expression and files (PEP 639), or the old table (PEP 621)."""
+"""Reads the licence: expression and files (PEP 639), or the old table (PEP 621)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from twofold_build.diagnostics import Diagnostics
-    from twofold_build.pyproject import Project
+    from twofold_build.model import Project
 
-#: What PEP 639 says to look for when `license-files` is not written.
+#: What PEP 639 looks for when `license-files` is missing.
 _USUAL = ("licen", "copying", "notice", "authors")
 
 
@@ -35,8 +35,8 @@ def read_license(table: dict[str, Any], project: Project, mistakes: Diagnostics)
     classified = [c for c in listed if isinstance(c, str) and c.startswith("License ::")]
     if project.license and classified:
         mistakes.add(
-            f"'{classified[0]}' stands beside the expression '{project.license}'",
-            "remove the licence classifiers: the expression takes their place (PEP 639)",
+            f"the classifier '{classified[0]}' is not allowed with a licence expression",
+            "remove the licence classifiers: the expression replaces them (PEP 639)",
             key="classifiers",
             value=classified[0],
         )
@@ -58,7 +58,7 @@ def _read_old_table(
 ) -> None:
     hint = 'write license = "MIT" (an SPDX expression) and license-files = ["LICENSE"] (PEP 639)'
     if "license-files" in table:
-        mistakes.add("the old licence table cannot stand beside license-files", hint, key="license")
+        mistakes.add("the old licence table is not allowed with license-files", hint, key="license")
     file, text = value.get("file"), value.get("text")
     if set(value) - {"file", "text"} or (file is None) == (text is None):
         mistakes.add("must hold either 'file' or 'text'", hint, key="license")
@@ -82,7 +82,7 @@ def _find_usual_files(root: str) -> list[str]:
 
 
 def _is_usual(name: str) -> bool:
-    """`LICEN[CS]E*`, `COPYING*`, `NOTICE*`, `AUTHORS*`, as PEP 639 spells them, but no code."""
+    """Whether a name is `LICEN[CS]E*`, `COPYING*`, `NOTICE*` or `AUTHORS*` (PEP 639), not code."""
     return name.startswith(
         ("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")
     ) and not name.endswith((".py", ".toml"))
@@ -101,7 +101,7 @@ def _resolve_patterns(
         wrong = find_glob_problem(pattern)
         if wrong:
             mistakes.add(
-                wrong, "licence files lie inside the project (PEP 639)", key=key, value=pattern
+                wrong, "licence files must be in the project (PEP 639)", key=key, value=pattern
             )
             continue
         globs = Globs([pattern])
@@ -113,7 +113,7 @@ def _resolve_patterns(
         if not taken:
             mistakes.add(
                 f"'{pattern}' matches no file",
-                "write the licence file, or remove the pattern",
+                "add the licence file, or remove the pattern",
                 key=key,
                 value=pattern,
             )
@@ -122,7 +122,7 @@ def _resolve_patterns(
 
 
 def _list_files_below(root: str, folder: str) -> list[str]:
-    """Files at or below a folder, as paths from the root; the rest of the project is not walked."""
+    """List the files at or below a folder, relative to the root, without walking the rest."""
     start = os.path.join(root, folder)
     if os.path.isfile(start):
         return [folder]

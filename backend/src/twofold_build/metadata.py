@@ -1,6 +1,11 @@
-"""Project -> the text of METADATA and PKG-INFO (core metadata), and entry_points.txt."""
+"""Renders the generated files of .dist-info: METADATA (and PKG-INFO), WHEEL, RECORD and others.
+
+Core metadata 2.2 to 2.5, the wheel format of PEP 427 and 491, RECORD of PEP 376.
+"""
 
 from __future__ import annotations
+
+from binascii import b2a_base64
 
 from twofold_build import names
 
@@ -8,17 +13,27 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from twofold_build.people import Person
-    from twofold_build.pyproject import Project
+    from twofold_build.archive import Content
+    from twofold_build.model import Person, Project
+
+
+TAG = "py3-none-any"
+#: The compressor is not named here: it may change the bytes of the file, never its content.
+WHEEL = f"""\
+Wheel-Version: 1.0
+Generator: twofold-build
+Root-Is-Purelib: true
+Tag: {TAG}
+""".encode()
 
 
 def render_metadata(
     project: Project, import_names: list[str], import_namespaces: list[str]
 ) -> bytes:
-    """The core metadata, in the lowest version that its content needs.
+    """Render the core metadata, in the lowest version that its content needs.
 
-    `import_names` and `import_namespaces` are what PEP 794 wants told; empty lists leave them
-    out. 2.2 is the floor: from there on an installer may trust an sdist's metadata.
+    `import_names` and `import_namespaces` are the fields of PEP 794; empty lists omit them. 2.2
+    is the minimum: from there on an installer may rely on an sdist's metadata.
     """
     fields = list(_fields(project))
     fields += [("Import-Name", name) for name in import_names]
@@ -78,7 +93,7 @@ def _content_type(written: str) -> str:
 
 
 def _render_people(role: str, people: list[Person]) -> Iterator[tuple[str, str]]:
-    """PEP 621: a name alone goes into Author, with an address into Author-email."""
+    """Yield the fields of people (PEP 621): Author for a bare name, Author-email with address."""
     bare = [person.name for person in people if person.name and not person.email]
     if bare:
         yield role, ", ".join(bare)
@@ -97,7 +112,7 @@ def _render_mailbox(person: Person) -> str:
 
 
 def render_entry_points(project: Project) -> bytes:
-    """entry_points.txt, groups and names sorted; b'' when there are none."""
+    """Render entry_points.txt, groups and names sorted; b'' without entry points."""
     text = ""
     for group in sorted(project.entry_points):
         listed = project.entry_points[group]
@@ -105,3 +120,26 @@ def render_entry_points(project: Project) -> bytes:
             text += f"[{group}]\n"
             text += "".join(f"{name} = {listed[name].strip()}\n" for name in sorted(listed)) + "\n"
     return text.encode()
+
+
+class Record:
+    """RECORD, line by line: path, SHA-256 and size of every other file of the wheel."""
+
+    def __init__(self, stem: str) -> None:
+        self._own = f"{stem}.dist-info/RECORD"
+        self._lines: list[str] = []
+
+    def add(self, path: str, content: Content) -> None:
+        self._lines.append(format_record_line(path, content.sha256, len(content.data)))
+
+    def render(self) -> bytes:
+        return ("".join(self._lines) + f"{self._own},,\n").encode()
+
+
+def format_record_line(path: str, sha256: bytes, size: int) -> str:
+    """Return a file's line in RECORD; `sha256` is raw, `size` in bytes."""
+    digest = b2a_base64(sha256, newline=False).rstrip(b"=").decode()
+    digest = digest.replace("+", "-").replace("/", "_")
+    if any(mark in path for mark in ',"\n\r'):
+        path = '"' + path.replace('"', '""') + '"'
+    return f"{path},sha256={digest},{size}\n"

@@ -1,4 +1,4 @@
-"""Which importable modules a project holds: src and flat layouts, single modules, namespaces."""
+"""Finds the importable modules of a project: src and flat layouts, namespaces, single files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from twofold_build import names
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold_build.diagnostics import Diagnostics
-    from twofold_build.pyproject import Project
+    from twofold_build.model import Project
 
 
 class Module:
@@ -24,10 +24,10 @@ class Module:
 
 
 def find_modules(project: Project, mistakes: Diagnostics) -> tuple[str, list[Module]]:
-    """The folder imports start from ('' for the root), and the modules to pack.
+    """Return the folder imports start from ('' for the root), and the modules to pack.
 
-    [tool.twofold] `source` and `modules` say it; otherwise `src` is the source when it is there,
-    and the module is the one whose name is the project's.
+    [tool.twofold] `source` and `modules` name them; by default the source is `src` if it exists,
+    and the module is the one with the project's name.
     """
     settings = project.settings
     if settings.modules:
@@ -54,7 +54,7 @@ def find_modules(project: Project, mistakes: Diagnostics) -> tuple[str, list[Mod
 
 
 def _suggest_rename(project: Project, sources: list[str], wanted: str) -> str:
-    """What to do about a folder or file of the project's name that cannot be imported, or ''."""
+    """Return the hint for a folder or file of the project's name that cannot be imported, or ''."""
     for source in sources:
         for name in sorted(os.listdir(os.path.join(project.root, source))):
             plain = name.removesuffix(".py")
@@ -98,7 +98,7 @@ def _find_default_module(project: Project, source: str) -> Module | None:
 
 
 def _holds_code(folder: str) -> bool:
-    """Whether a folder is a package: `__init__` in it, or (PEP 420) code anywhere below."""
+    """Whether a folder is a package: it has an `__init__`, or (PEP 420) code anywhere below."""
     if os.path.exists(os.path.join(folder, "__init__.py")):
         return True
     return any(name.endswith((".py", ".pyi")) for _, _, files in os.walk(folder) for name in files)
@@ -130,7 +130,7 @@ def _find_named(
                 f"there is no module '{name}' in {source or 'the root'}",
                 f"there is: {', '.join(near)}"
                 if near
-                else "check its name, and [tool.twofold] source",
+                else "check its name and [tool.twofold] source",
                 table="tool.twofold",
                 key="modules",
                 value=name,
@@ -157,7 +157,7 @@ def _find_parent_package(root: str, source: str, name: str) -> str:
     return ""
 
 
-#: What lies beside a project's code and is not it.
+#: Folders and files beside a project's code that are not part of it.
 _BESIDE = frozenset(
     ["tests", "test", "docs", "doc", "examples", "benchmarks", "scripts", "tools", "build", "dist"]
     + [f"{name}.py" for name in ("setup", "conftest", "noxfile", "tasks", "fabfile", "versioneer")]
@@ -165,7 +165,7 @@ _BESIDE = frozenset(
 
 
 def _list_candidates(root: str, source: str) -> list[str]:
-    """What could be meant: packages, modules, and packages in a folder that is a namespace."""
+    """List what could be meant: packages, modules, and packages in a namespace folder."""
     folder = os.path.join(root, source)
     if not os.path.isdir(folder):
         return []
@@ -189,16 +189,18 @@ def _list_candidates(root: str, source: str) -> list[str]:
 
 
 def list_import_names(project: Project, modules: list[Module]) -> tuple[list[str], list[str]]:
-    """Import-Name and Import-Namespace to write (PEP 794).
+    """Return the values of Import-Name and Import-Namespace (PEP 794).
 
-    What the project declares, else what was found, when a reader would assume something else:
-    without these fields the import name is taken to be the project's name.
+    They are what the project declares, else what was found if it differs from the project's name,
+    which readers assume without these fields.
     """
     if project.import_names is not None or project.import_namespaces is not None:
         return project.import_names or [], project.import_namespaces or []
     found = [module.name for module in modules if not module.name.endswith("-stubs")]
-    asked = project.dynamic & {"import-names", "import-namespaces"}
-    if not asked and [name.lower() for name in found] == [names.escape_for_filename(project.name)]:
+    requested = project.dynamic & {"import-names", "import-namespaces"}
+    if not requested and [name.lower() for name in found] == [
+        names.escape_for_filename(project.name)
+    ]:
         return [], []
     if not found:
         return [], []

@@ -1,8 +1,8 @@
 """Names, versions and requirements: the usual ones are recognised by hand, at no cost.
 
-Whatever is not recognised here is given to `packaging`, whose import costs more than a small
-build: so the common project is fast, and the unusual one is judged by the library that defines the
-standards (PEP 440, 503, 508, 639). No regular expressions: compiling them costs milliseconds.
+Everything else is passed to `packaging`, whose import costs more than a small build: the common
+project is fast, and the unusual one is checked by the reference implementation of the standards
+(PEP 440, 503, 508, 639). No regular expressions: compiling them costs milliseconds.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _COMMON_LICENSES = frozenset(
 
 
 def is_name(name: str) -> bool:
-    """Whether PEP 508 takes it for a project's or an extra's name."""
+    """Whether it is a valid name of a project or an extra (PEP 508)."""
     plain = name.translate(_WITHOUT_SEPARATORS)
     return name.isascii() and plain.isalnum() and name[0].isalnum() and name[-1].isalnum()
 
@@ -39,7 +39,7 @@ _SEPARATORS = {ord("_"): "-", ord("."): "-"}
 
 
 def normalize_name(name: str) -> str:
-    """A name by PEP 503: lower case, runs of `-_.` become one `-`."""
+    """Normalize a name (PEP 503): lower case, runs of `-_.` become one `-`."""
     name = name.translate(_SEPARATORS).lower()
     while "--" in name:
         name = name.replace("--", "-")
@@ -47,17 +47,17 @@ def normalize_name(name: str) -> str:
 
 
 def escape_for_filename(name: str) -> str:
-    """A project's name as it begins the names of its files (PEP 625, PEP 491)."""
+    """Return a project's name as its file names begin (PEP 625, PEP 491)."""
     return normalize_name(name).replace("-", "_")
 
 
 def _is_number(text: str) -> bool:
-    """A number as a canonical version holds it: no sign, no leading zero."""
+    """Whether it is a number as canonical versions write it: no sign, no leading zero."""
     return text.isascii() and text.isdigit() and (text == "0" or text[0] != "0")
 
 
 def _is_canonical(version: str) -> bool:
-    """Whether a version is surely in PEP 440's canonical form; False where it is not sure."""
+    """Whether a version is certainly canonical (PEP 440); False when in doubt."""
     release, mark, number = version.partition("rc")
     if not mark:
         release, mark, number = version.partition(".dev")
@@ -65,7 +65,7 @@ def _is_canonical(version: str) -> bool:
 
 
 def find_version_problem(version: str) -> str:
-    """What is wrong with a version by PEP 440, or ''."""
+    """Return what is wrong with a version (PEP 440), or ''."""
     if _is_canonical(version):
         return ""
     from packaging.version import InvalidVersion, Version
@@ -86,7 +86,7 @@ def canonicalize_version(version: str) -> str:
 
 
 def _split_plain_clauses(specifiers: str) -> list[str] | None:
-    """`>=1.2, <3` as its clauses without spaces; None where packaging has to judge."""
+    """Split `>=1.2, <3` into clauses without spaces; None if only packaging can parse it."""
     clauses = []
     for written in specifiers.split(","):
         clause = written.strip()
@@ -105,7 +105,7 @@ def _split_plain_clauses(specifiers: str) -> list[str] | None:
 
 
 def find_specifiers_problem(specifiers: str) -> str:
-    """What is wrong with version specifiers by PEP 440, or ''."""
+    """Return what is wrong with version specifiers (PEP 440), or ''."""
     if _split_plain_clauses(specifiers) is not None:
         return ""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -118,7 +118,7 @@ def find_specifiers_problem(specifiers: str) -> str:
 
 
 def _parse_plain_requirement(requirement: str) -> str | None:
-    """A requirement of name, extras and plain clauses as packaging would write it, else None."""
+    """Format a requirement of name, extras and plain clauses like packaging, else None."""
     text = requirement.strip()
     end = next((at for at, mark in enumerate(text) if mark in "[<>=!~ "), len(text))
     name, rest = text[:end], text[end:].strip()
@@ -136,7 +136,7 @@ def _parse_plain_requirement(requirement: str) -> str | None:
 
 
 def find_requirement_problem(requirement: str) -> str:
-    """What is wrong with a requirement by PEP 508, or ''."""
+    """Return what is wrong with a requirement (PEP 508), or ''."""
     if _parse_plain_requirement(requirement) is not None:
         return ""
     from packaging.requirements import InvalidRequirement, Requirement
@@ -151,7 +151,7 @@ def find_requirement_problem(requirement: str) -> str:
 
 
 def canonicalize_requirement(requirement: str) -> str:
-    """A requirement with single spacing, as METADATA holds it."""
+    """Format a requirement as METADATA holds it."""
     plain = _parse_plain_requirement(requirement)
     if plain is not None:
         return plain
@@ -161,7 +161,7 @@ def canonicalize_requirement(requirement: str) -> str:
 
 
 def add_extra_marker(requirement: str, extra: str) -> str:
-    """A requirement that holds for one extra only (PEP 508 marker)."""
+    """Restrict a requirement to one extra by its marker (PEP 508)."""
     plain = _parse_plain_requirement(requirement)
     if plain is not None:
         return f"{plain} ; extra == '{extra}'"
@@ -176,7 +176,7 @@ def add_extra_marker(requirement: str, extra: str) -> str:
 
 
 def canonicalize_license(expression: str) -> tuple[str, str]:
-    """An SPDX expression in canonical form and what is wrong with it, one of the two empty."""
+    """Return an SPDX expression in canonical form and what is wrong with it; one is ''."""
     if expression in _COMMON_LICENSES:
         return expression, ""
     from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
@@ -188,7 +188,7 @@ def canonicalize_license(expression: str) -> tuple[str, str]:
 
 
 def suggest_license(expression: str) -> str:
-    """The SPDX identifier nearest to what was written."""
+    """Return a hint with the nearest SPDX identifier."""
     import difflib
 
     from packaging.licenses._spdx import LICENSES

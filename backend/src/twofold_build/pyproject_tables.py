@@ -1,9 +1,10 @@
-"""[build-system] and [project], key by key (PEP 518, 621, 639, 794)."""
+"""Reads [build-system] and [project], key by key (PEP 518, 621, 639, 794)."""
 
 from __future__ import annotations
 
 from twofold_build import names
 from twofold_build.diagnostics import suggest
+from twofold_build.model import Person
 from twofold_build.table_reader import TableReader, describe_type, is_dotted_name
 
 TYPE_CHECKING = False
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from twofold_build.diagnostics import Diagnostics
-    from twofold_build.pyproject import Project
+    from twofold_build.model import Project
 
 PROJECT_KEYS = [
     "name",
@@ -42,7 +43,7 @@ def read_build_system(document: dict[str, Any], project: Project, mistakes: Diag
     for key in document:
         if key not in _TOP_LEVEL:
             mistakes.add_unknown(
-                key, _TOP_LEVEL, table="", hint="tools keep their settings under [tool.NAME]"
+                key, _TOP_LEVEL, table="", hint="settings of tools belong into [tool.NAME]"
             )
     table = document.get("build-system", {})
     if not isinstance(table, dict):
@@ -64,7 +65,7 @@ def read_build_system(document: dict[str, Any], project: Project, mistakes: Diag
     if table and "requires" not in table:
         mistakes.add(
             "'requires' is missing (PEP 518)",
-            'write requires = ["twofold-build"], or [] for none',
+            'write requires = ["twofold-build"], or [] if it needs nothing',
             table="build-system",
         )
     for requirement in project.requires:
@@ -80,7 +81,7 @@ def read_build_system(document: dict[str, Any], project: Project, mistakes: Diag
 
 
 def read_project_table(document: dict[str, Any], project: Project, mistakes: Diagnostics) -> None:
-    """Fill `project` from [project], noting every mistake."""
+    """Fill `project` from [project] and report every mistake."""
     table = document.get("project")
     if not isinstance(table, dict):
         mistakes.add(
@@ -103,10 +104,8 @@ def read_project_table(document: dict[str, Any], project: Project, mistakes: Dia
     read_readme(table, project, mistakes)
     read_license(table, project, mistakes)
     if "authors" in table or "maintainers" in table:
-        from twofold_build.people import read_people
-
-        project.authors = read_people(reader, "authors", mistakes)
-        project.maintainers = read_people(reader, "maintainers", mistakes)
+        project.authors = _read_people(reader, "authors", mistakes)
+        project.maintainers = _read_people(reader, "maintainers", mistakes)
     project.keywords = reader.get_strings("keywords")
     for keyword in project.keywords:
         if "," in keyword:
@@ -149,7 +148,7 @@ def _read_dynamic(
     for key in listed:
         if key == "name":
             mistakes.add(
-                "the name cannot be dynamic (PEP 621)", "write it out", key="dynamic", value=key
+                "the name cannot be dynamic (PEP 621)", "declare it", key="dynamic", value=key
             )
         elif key not in PROJECT_KEYS or key == "dynamic":
             mistakes.add(
@@ -160,7 +159,7 @@ def _read_dynamic(
             )
         elif key in table:
             mistakes.add(
-                f"'{key}' is both written out and listed as dynamic",
+                f"'{key}' is both declared and listed as dynamic",
                 "remove one of the two",
                 key="dynamic",
                 value=key,
@@ -176,7 +175,7 @@ def _read_name_and_version(
         mistakes.add("'name' is missing", 'write name = "..."')
     elif project.name and not names.is_name(project.name):
         mistakes.add(
-            f"'{project.name}' is not a name for a project (PEP 508)",
+            f"'{project.name}' is not a valid project name (PEP 508)",
             "use letters, digits, '-', '_' and '.', beginning and ending with a letter or digit",
             key="name",
         )
@@ -192,9 +191,7 @@ def _read_name_and_version(
         return
     problem = names.find_version_problem(version)
     if problem and isinstance(table["version"], str):
-        mistakes.add(
-            problem, 'a version is written like "1.0.0", "2.1rc1" or "3.0.dev1"', key="version"
-        )
+        mistakes.add(problem, 'write a version like "1.0.0", "2.1rc1" or "3.0.dev1"', key="version")
     elif version:
         project.version = names.canonicalize_version(version)
 
@@ -229,7 +226,7 @@ def _read_dependencies(
     for extra in extras:
         if not names.is_name(extra):
             mistakes.add(
-                f"'{extra}' is not a name for an extra (PEP 508)",
+                f"'{extra}' is not a valid name of an extra (PEP 508)",
                 "use letters, digits, '-', '_' and '.'",
                 table="project.optional-dependencies",
                 key=extra,
@@ -239,7 +236,7 @@ def _read_dependencies(
         wanted = names.normalize_name(extra)
         if wanted in project.optional_dependencies:
             mistakes.add(
-                f"the extra '{extra}' is written twice in different spellings",
+                f"the extra '{extra}' appears twice in different spellings",
                 "keep one of them",
                 table="project.optional-dependencies",
                 key=extra,
@@ -269,8 +266,56 @@ def _read_import_names(reader: TableReader, key: str, mistakes: Diagnostics) -> 
         if (plain and not is_dotted_name(plain)) or private not in ("", "private"):
             mistakes.add(
                 f"'{name}' is not an import name (PEP 794)",
-                'write a dotted name, with "; private" after it if it is',
+                'write a dotted name, followed by "; private" if it is private',
                 key=key,
                 value=name,
             )
     return listed
+
+
+def _read_people(reader: TableReader, key: str, mistakes: Diagnostics) -> list[Person]:
+    value = reader.table.get(key, [])
+    if not isinstance(value, list):
+        mistakes.add(
+            f"must be a list of tables, not {describe_type(value)}",
+            'write [{name = "...", email = "..."}]',
+            key=key,
+        )
+        return []
+    people = []
+    for item in value:
+        if not isinstance(item, dict):
+            mistakes.add(
+                f"holds {describe_type(item)} instead of a table",
+                'write {name = "...", email = "..."}',
+                key=key,
+                value=str(item),
+            )
+            continue
+        for part in item:
+            if part not in ("name", "email"):
+                mistakes.add(
+                    f"unknown key '{part}' in a person",
+                    "known keys: name, email",
+                    key=key,
+                    value=str(part),
+                )
+        name, email = item.get("name", ""), item.get("email", "")
+        if not isinstance(name, str) or not isinstance(email, str):
+            mistakes.add("name and email must be strings", "put them in quotation marks", key=key)
+            continue
+        if email and not _is_address(email):
+            mistakes.add(
+                f"'{email}' is not an email address",
+                'write it like "ada@example.org"',
+                key=key,
+                value=email,
+            )
+        people.append(Person(reader.check_one_line(name, key), email))
+    return people
+
+
+def _is_address(email: str) -> bool:
+    """Whether it looks like an address: only sending mail could check more."""
+    local, _, domain = email.partition("@")
+    return bool(local and domain) and not any(mark in "@<>, \t" for mark in local + domain)

@@ -1,4 +1,4 @@
-"""The readme: which file, which type (PEP 621)."""
+"""Reads the readme: its file and its type (PEP 621)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from twofold_build.diagnostics import Diagnostics
-    from twofold_build.pyproject import Project
+    from twofold_build.model import Project
 
 _TYPES = {".md": "text/markdown", ".rst": "text/x-rst", ".txt": "text/plain", "": "text/plain"}
 
@@ -45,7 +45,7 @@ def read_readme(table: dict[str, Any], project: Project, mistakes: Diagnostics) 
         )
     elif type_.partition(";")[0].strip() not in _TYPES.values():
         mistakes.add(
-            f"'{type_}' is no type for a readme",
+            f"'{type_}' is not a readme type",
             "use text/markdown, text/x-rst or text/plain",
             key="readme",
             value=type_,
@@ -62,7 +62,7 @@ def _guess_type(name: str, mistakes: Diagnostics) -> str:
     suffix = os.path.splitext(name)[1].lower()
     if suffix not in _TYPES:
         mistakes.add(
-            f"'{name}' has no ending that tells its type",
+            f"the type of '{name}' is unknown",
             "use .md, .rst or .txt, or a table with file and content-type",
             key="readme",
         )
@@ -74,7 +74,7 @@ def _read_text(root: str, name: str, mistakes: Diagnostics) -> str:
 
     wrong = find_glob_problem(name)
     if wrong:
-        mistakes.add(wrong, "the readme lies inside the project", key="readme")
+        mistakes.add(wrong, "the readme must be in the project", key="readme")
         return ""
     try:
         with open(os.path.join(root, name), encoding="utf-8") as file:
@@ -92,7 +92,7 @@ def _read_text(root: str, name: str, mistakes: Diagnostics) -> str:
     except OSError as error:
         mistakes.add(
             f"the file '{name}' cannot be read: {error.strerror}",
-            "correct its name, or let it be read",
+            "correct its name or its permissions",
             key="readme",
             value=name,
         )

@@ -1,4 +1,4 @@
-"""[tool.twofold]: what the project says of itself beyond PEP 621."""
+"""Reads [tool.twofold]: the settings of a project beyond PEP 621."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 #: Keys of [tool.twofold] that this backend reads.
 KEYS = ("source", "modules", "include", "exclude", "sbom-files", "version", "sdist", "wheel")
-#: Tables of [tool.twofold] that other parts of twofold read and judge.
+#: Tables of [tool.twofold] that other parts of twofold read and check.
 OTHER_TABLES = ("check", "conda", "deps", "exports", "publish", "recipe")
 DATA_KINDS = ("data", "headers", "platlib", "purelib", "scripts")
 
@@ -20,11 +20,11 @@ DATA_KINDS = ("data", "headers", "platlib", "purelib", "scripts")
 class Settings:
     """[tool.twofold], checked.
 
-    `source` is the folder imports start from ('' is the root), None when not written; `modules`
-    the import names of what is packed, empty when they are to be found. `include` are globs of
-    files that go in although git ignores them; `exclude` globs of files that stay out of
-    everything. `data` maps a wheel data kind to a folder. `version_from` is 'module', 'git' or
-    ''; `version_path` the file that holds `__version__`; `version_tag` the prefix of git tags.
+    `source` is the folder imports start from ('' is the root), None when not declared; `modules`
+    the import names of what is packed, empty for automatic discovery. `include` are globs of
+    files to include although git ignores them; `exclude` globs of files to leave out everywhere.
+    `data` maps a wheel data kind to a folder. `version_from` is 'module', 'git' or '';
+    `version_path` the file that holds `__version__`; `version_tag` the prefix of git tags.
     `table` is the whole of [tool.twofold].
     """
 
@@ -61,7 +61,7 @@ class Settings:
 
 
 def read_settings(table: object, root: str, mistakes: Diagnostics) -> Settings:
-    """Check [tool.twofold]; a project without it has the defaults."""
+    """Read and check [tool.twofold]; a project without it has the defaults."""
     if not isinstance(table, dict):
         mistakes.add("must be a table", "write [tool.twofold]", table="tool.twofold")
         return Settings({})
@@ -86,12 +86,12 @@ def read_settings(table: object, root: str, mistakes: Diagnostics) -> Settings:
 
 
 def _is_module(name: str) -> bool:
-    """A dotted import name, or a package of stubs (PEP 561)."""
+    """Whether it is a dotted import name, or that of a stubs package (PEP 561)."""
     return all(part.isidentifier() for part in name.removesuffix("-stubs").split("."))
 
 
 class _SettingsReader:
-    """Typed look-ups in [tool.twofold]; every mistake is noted."""
+    """Typed access to [tool.twofold]; mistakes are collected."""
 
     def __init__(self, root_table: dict[str, Any], root: str, mistakes: Diagnostics) -> None:
         self.root_table = root_table
@@ -126,7 +126,7 @@ class _SettingsReader:
             if wrong:
                 self.mistakes.add(
                     wrong,
-                    "patterns are written from the project's folder",
+                    "write patterns relative to the project's folder",
                     table=name,
                     key=key,
                     value=glob,
@@ -171,7 +171,7 @@ class _SettingsReader:
             if not _is_module(name):
                 self.mistakes.add(
                     f"'{name}' is not an import name",
-                    "write it as it is imported: dots in place of '/', without 'src' and '.py'",
+                    "write it as in an import: dots instead of '/', without 'src' and '.py'",
                     table="tool.twofold",
                     key="modules",
                     value=name,

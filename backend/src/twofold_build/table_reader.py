@@ -1,4 +1,4 @@
-"""Typed look-ups in one table of pyproject.toml; every mistake is noted, none is raised."""
+"""Typed access to one table of pyproject.toml; mistakes are collected, not raised."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class TableReader:
-    """One table by the name `name`; what has another type is noted and read as empty."""
+    """The table called `name`; a value of another type is reported and read as empty."""
 
     def __init__(self, table: dict[str, Any], name: str, mistakes: Diagnostics) -> None:
         self.table = table
@@ -47,7 +47,7 @@ class TableReader:
                 good.append(self.check_one_line(item, key))
             else:
                 self.mistakes.add(
-                    f"holds {describe_type(item)} where a string must stand",
+                    f"holds {describe_type(item)} instead of a string",
                     "put every item in quotation marks",
                     table=self.name,
                     key=key,
@@ -57,7 +57,7 @@ class TableReader:
     def get_mapping(self, key: str) -> dict[str, str]:
         value = self.table.get(key, {})
         if not isinstance(value, dict):
-            hint = f"write [{self.name}.{key}], and below it a line for each"
+            hint = f"write [{self.name}.{key}], and below it one line for each"
             message = f"must be a table, not {describe_type(value)}"
             self.mistakes.add(message, hint, table=self.name, key=key)
             return {}
@@ -75,14 +75,14 @@ class TableReader:
         return good
 
     def check_one_line(self, value: str, key: str) -> str:
-        """Judge a text that becomes a line of METADATA: it must not be able to begin another."""
+        """Return a value of METADATA as one line; report one that would begin another line."""
         if value.isprintable():
             return value
         plain = "".join(" " if _is_line_break(mark) else mark for mark in value)
         if plain != value:
             self.mistakes.add(
                 "must be one line, without control characters",
-                "keep long text for the readme",
+                "move long text to the readme",
                 table=self.name,
                 key=key,
             )
@@ -94,12 +94,12 @@ def _is_line_break(mark: str) -> bool:
 
 
 def is_dotted_name(name: str) -> bool:
-    """Whether a name is that of a module: identifiers parted by dots."""
+    """Whether it is the name of a module: identifiers separated by dots."""
     return all(part.isidentifier() for part in name.split("."))
 
 
 def describe_type(value: object) -> str:
-    """A TOML value's type in the words of TOML."""
+    """Return TOML's name for the type of a value."""
     if isinstance(value, bool):
         return "a boolean"
     for type_, word in (

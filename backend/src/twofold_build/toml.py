@@ -1,9 +1,9 @@
-"""TOML: the plain kind is read by hand, everything else by tomllib.
+"""A TOML reader for plain files; tomllib reads everything else.
 
-Importing tomllib takes six milliseconds, a fifth of a small build. What most files are made of is
-read here: tables, and keys with strings, whole numbers, booleans, lists and inline tables of
-these. At the first thing that is not plain, or not right, tomllib reads the whole text: it alone
-says what is wrong.
+Importing tomllib takes six milliseconds, a fifth of a small build. This reads what most files
+consist of: tables, and keys with strings, whole numbers, booleans, lists and inline tables of
+these. At the first construct that is not plain, or not valid, tomllib reads the whole text: it
+alone reports errors.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class _NotPlain(Exception):
-    """Something that this reader leaves to tomllib."""
+    """A construct that this reader leaves to tomllib."""
 
 
 def loads(text: str) -> dict[str, Any]:
-    """What `tomllib.loads` returns; raises tomllib.TOMLDecodeError as it does."""
+    """Parse a text like `tomllib.loads`, which raises TOMLDecodeError."""
     try:
         return _PlainParser(text).document()
     except (_NotPlain, RecursionError):
@@ -55,7 +55,7 @@ class _PlainParser:
         return root
 
     def header(self, root: dict[str, Any], tables: dict[tuple[str, ...], bool]) -> dict[str, Any]:
-        """`[a.b]`: make the table and return it."""
+        """Read `[a.b]`, and create and return the table."""
         self.at += 1
         path: tuple[str, ...] = ()
         table = root
@@ -119,7 +119,7 @@ class _PlainParser:
         return int(digits)
 
     def string(self, quote: str) -> str:
-        """A string on one line, without escapes."""
+        """Read a string on one line, without escapes."""
         end = self.text.find(quote, self.at + 1)
         value = self.text[self.at + 1 : end]
         if end < 0 or "\n" in value or (quote == '"' and "\\" in value):
@@ -162,7 +162,7 @@ class _PlainParser:
         return found
 
     def mark(self) -> str:
-        """The character that is to be read; at the end of the text there is none."""
+        """Return the next character; the end of the text is left to tomllib."""
         if self.at >= len(self.text):
             raise _NotPlain
         return self.text[self.at]
@@ -172,13 +172,13 @@ class _PlainParser:
             self.at += 1
 
     def end_line(self) -> None:
-        """Nothing may follow on the line but a comment."""
+        """Check that only a comment follows on the line."""
         self.skip_spaces()
         if self.text[self.at] not in "#\n":
             raise _NotPlain
 
     def skip_lines(self) -> None:
-        """Over spaces, ends of lines and comments."""
+        """Skip spaces, line ends and comments."""
         end = len(self.text)
         while self.at < end and self.text[self.at] in " \n#":
             if self.text[self.at] == "#":

@@ -1,7 +1,7 @@
 """Finds the line of a key in a TOML file, for messages only.
 
-Not a parser: the file has been read by tomllib before. It follows table headers, brackets and
-strings just far enough to say on which line a key begins and ends.
+Not a parser: tomllib has read the file before. It follows table headers, brackets and strings
+only as far as needed to find the lines on which a key begins and ends.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _STRING = re.compile(r'''"""|\'\'\'|"(?:[^"\\]|\\.)*"|'[^']*'|#.*''')
 
 
 def find_line(text: str, table: str, key: str = "", value: str = "") -> int | None:
-    """The line (from 1) of `key` in `table`, of `value` inside it, or of the table's header.
+    """Return the line (from 1) of `key` in `table`, of `value` inside it, or of the header.
 
-    The nearest thing that is there is taken: the value, the key, a dotted key's beginning (a key
-    of an inline table stands in the table's line), the table, a table around it; else None.
+    Takes the nearest thing that exists: the value, the key, the beginning of a dotted key (a key
+    of an inline table is on the table's line), the table, a table around it; else None.
     """
     places = _locate_keys(text)
     whole = (*_split_key(table), key) if key else _split_key(table)
@@ -43,7 +43,7 @@ def _split_key(dotted: str) -> tuple[str, ...]:
 
 
 def _locate_keys(text: str) -> list[tuple[tuple[str, ...], int, int, bool]]:
-    """Every header and key with its full path, first and last line."""
+    """Return every header and key with its full path, first and last line."""
     lines = text.splitlines()
     places: list[tuple[tuple[str, ...], int, int, bool]] = []
     table: tuple[str, ...] = ()
@@ -65,7 +65,7 @@ def _locate_keys(text: str) -> list[tuple[tuple[str, ...], int, int, bool]]:
 
 
 def _find_value_end(lines: list[str], at: int, column: int) -> int:
-    """The index of the line on which the value that begins here ends."""
+    """Return the index of the line on which the value that begins here ends."""
     depth = 0
     fence = ""
     while at < len(lines):
@@ -106,7 +106,7 @@ def _find_value_line(text: str, first: int, last: int | None, value: str) -> int
 
 
 def explain_syntax_error(text: str, message: str) -> tuple[str, str, int]:
-    """What tomllib could not read, a hint for the usual slips, and its line."""
+    """Return what tomllib could not read, a hint for common slips, and its line."""
     placed = re.search(r" \(at line (\d+), column (\d+)\)$", message)
     plain = message[: placed.start()] if placed else message.removesuffix(" (at end of document)")
     lines = text.splitlines() or [""]
@@ -128,7 +128,7 @@ def explain_syntax_error(text: str, message: str) -> tuple[str, str, int]:
     elif line.count('"') % 2:
         hint = "a quotation mark is missing"
     elif "verwrite" in plain or "twice" in plain or "mutate" in plain:
-        hint = "the same key or table is written twice: keep one"
+        hint = "the same key or table appears twice: keep one"
     elif plain.startswith("Expected ']'") or "Unclosed array" in plain:
-        hint = "close the list with ']' and part its items by commas"
+        hint = "close the list with ']' and separate its items with commas"
     return f"not valid TOML: {plain}", hint, number

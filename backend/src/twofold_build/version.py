@@ -1,4 +1,4 @@
-"""A dynamic version: from PKG-INFO of an unpacked sdist, from the code, or from the git tag."""
+"""Finds a dynamic version: in an unpacked sdist's PKG-INFO, in the code, or in a git tag."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from twofold_build import names
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold_build.diagnostics import Diagnostics
-    from twofold_build.pyproject import Project
+    from twofold_build.model import Project
 
 _TABLE = "tool.twofold.version"
 
 
 def find_version(project: Project, mistakes: Diagnostics) -> str:
-    """The version, canonical; '' after noting why there is none.
+    """Return the canonical version; '' after reporting why there is none.
 
-    An sdist carries its version in PKG-INFO: there is no git there, and the code may have changed
-    since only by hands that know.
+    An sdist has its version in PKG-INFO, which wins: there is no git repository.
     """
     packed = _read_pkg_info_version(project.root)
     if packed:
@@ -32,7 +31,7 @@ def find_version(project: Project, mistakes: Diagnostics) -> str:
         written = read_git_version(project.root, settings.version_tag, mistakes)
     elif project.backend in ("twofold_build", ""):
         mistakes.add(
-            "the version is dynamic, and nothing says where it comes from",
+            "the version is dynamic, but no source is configured",
             'write [tool.twofold.version] with from = "module" or from = "git"',
             key="dynamic",
             value="version",
@@ -69,10 +68,10 @@ def _read_module_version(project: Project, mistakes: Diagnostics) -> str:
     if not path:
         before = len(mistakes.found)
         _, modules = find_modules(project, mistakes)
-        del mistakes.found[before:]  # told when the files are collected
+        del mistakes.found[before:]  # reported when the files are selected
         if not modules:
             mistakes.add(
-                "no module is there to read __version__ from",
+                "there is no module to read __version__ from",
                 "name the file with path",
                 table=_TABLE,
                 key="from",
@@ -103,13 +102,13 @@ def _read_module_version(project: Project, mistakes: Diagnostics) -> str:
 
 
 def _suggest_source(root: str, path: str, source: bytes) -> str:
-    """The hint for a module that imports its __version__ from one beside it, or ''."""
+    """Return a hint if the module imports __version__ from one beside it, else ''."""
     import ast
 
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
-        return "the module is not valid Python: mend it first"
+        return "the module is not valid Python: fix it first"
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module:
             there = f"{os.path.dirname(path)}/{node.module.replace('.', '/')}.py"
@@ -120,9 +119,9 @@ def _suggest_source(root: str, path: str, source: bytes) -> str:
 
 
 def read_assigned_version(source: bytes) -> str:
-    """The string assigned to `__version__` at the top level of a module, or ''.
+    """Return the string assigned to `__version__` at the top level of a module, or ''.
 
-    Read from the syntax tree: nothing is imported or run.
+    It is read from the syntax tree: nothing is imported or run.
     """
     import ast
 

@@ -1,48 +1,15 @@
-"""What a wheel holds beside the project's own files (PEP 427, 491, 376)."""
+"""Writes wheels (PEP 427), editable ones too (PEP 660)."""
 
 from __future__ import annotations
 
 import os
-from binascii import b2a_base64
 
-from twofold_build.archive import Content
+from twofold_build.metadata import TAG
 from twofold_build.zip_writer import ZipWriter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold_build.build import BuildPlan
-
-TAG = "py3-none-any"
-#: The compressor is not named here: the file's bytes may differ with it, its content may not.
-WHEEL = f"""\
-Wheel-Version: 1.0
-Generator: twofold-build
-Root-Is-Purelib: true
-Tag: {TAG}
-""".encode()
-
-
-class Record:
-    """RECORD, line by line: path, SHA-256 and size of everything else in the wheel."""
-
-    def __init__(self, stem: str) -> None:
-        self._own = f"{stem}.dist-info/RECORD"
-        self._lines: list[str] = []
-
-    def add(self, path: str, content: Content) -> None:
-        self._lines.append(format_record_line(path, content.sha256, len(content.data)))
-
-    def render(self) -> bytes:
-        return ("".join(self._lines) + f"{self._own},,\n").encode()
-
-
-def format_record_line(path: str, sha256: bytes, size: int) -> str:
-    """A file's line in RECORD; `sha256` is raw, `size` in bytes."""
-    digest = b2a_base64(sha256, newline=False).rstrip(b"=").decode()
-    digest = digest.replace("+", "-").replace("/", "_")
-    if "," in path or '"' in path:
-        path = '"' + path.replace('"', '""') + '"'
-    return f"{path},sha256={digest},{size}\n"
+    from twofold_build.plan import BuildPlan
 
 
 def format_wheel_filename(stem: str) -> str:
@@ -50,5 +17,21 @@ def format_wheel_filename(stem: str) -> str:
 
 
 def make_wheel_writer(folder: str, plan: BuildPlan) -> ZipWriter:
-    """A writer of the plan's wheel in `folder`."""
+    """Return a writer of the plan's wheel in `folder`."""
     return ZipWriter(os.path.join(folder, format_wheel_filename(plan.project.file_stem)), plan.when)
+
+
+def make_editable(plan: BuildPlan) -> None:
+    """Turn the plan of a wheel into that of an editable one: the modules stay in place.
+
+    A static .pth names the folder imports start from: Pylance, mypy and other static readers
+    understand a plain path, and no code runs at start-up.
+
+    Data, scripts, licences and SBOM files (all below .data and .dist-info) are still packed.
+    """
+    stem = plan.project.file_stem
+    inside = (f"{stem}.data/", f"{stem}.dist-info/")
+    for file in plan.pack.files:
+        file.wheel = [path for path in file.wheel if path.startswith(inside)]
+    source = os.path.join(plan.project.root, plan.pack.source).rstrip("/\\")
+    plan.made_at_root[f"_{stem.rpartition('-')[0]}.pth"] = f"{source}\n".encode()

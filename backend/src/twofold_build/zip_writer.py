@@ -1,7 +1,7 @@
-"""A zip file (APPNOTE 6.3, as PEP 427 uses it), packed by hand.
+"""A zip file (APPNOTE 6.3, as PEP 427 uses it), written by hand.
 
-Importing zipfile costs more than a small build takes, and it cannot take compressed bytes that
-are there already. Fixed times and modes; ZIP64 where sizes or counts need it.
+Importing zipfile costs more than a small build, and zipfile cannot take bytes that are already
+compressed. Fixed times and modes; ZIP64 where sizes or counts need it.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from struct import pack
 
-from twofold_build.archive import AtomicFile, Content, Entry
+from twofold_build.archive import Content, Entry
+from twofold_build.atomic import AtomicFile
 from twofold_build.deflate import END
 
-#: What stands in a 32-bit or 16-bit field whose value is told by ZIP64, and from where on it is.
+#: The content of a 32-bit or 16-bit field whose value is in ZIP64, and where ZIP64 begins.
 _FULL32 = 0xFFFFFFFF
 _FULL16 = 0xFFFF
 _LIMIT32 = _FULL32
@@ -24,7 +25,7 @@ class ZipWriter:
     """Writes entries, deflated, into `path`. `when` is in seconds of UTC, from 1980 to 2107."""
 
     def __init__(self, path: str, when: int) -> None:
-        self.draft = AtomicFile(path)
+        self.file = AtomicFile(path)
         moment = time.gmtime(when)
         self._date = (moment.tm_year - 1980) << 9 | moment.tm_mon << 5 | moment.tm_mday
         self._time = moment.tm_hour << 11 | moment.tm_min << 5 | moment.tm_sec // 2
@@ -52,7 +53,7 @@ class ZipWriter:
             len(name),
             len(local_extra),
         )
-        write = self.draft.write
+        write = self.file.write
         write(head + name + local_extra)
         if size:
             write(body)
@@ -117,8 +118,8 @@ class ZipWriter:
             _FULL32 if self._offset >= _LIMIT32 else self._offset,
             0,
         )
-        self.draft.write(directory + end)
-        self.draft.commit()
+        self.file.write(directory + end)
+        self.file.commit()
 
     def abort(self) -> None:
-        self.draft.discard()
+        self.file.discard()

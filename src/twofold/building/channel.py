@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 
-from twofold_build.archive import AtomicFile
+from twofold_build.atomic import AtomicFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from twofold.convert.wheel_tags import Abi
 from twofold_build import names
 from twofold_build.archive import Content, Entry, new_md5, new_sha256, to_content
 from twofold_build.errors import Problem, ProjectErrors, TwofoldError
-from twofold_build.wheel import TAG, format_record_line
+from twofold_build.metadata import TAG, format_record_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from twofold.conda_metadata import CondaPackage
     from twofold.formats.conda_writer import CondaWriter
     from twofold.formats.tar_bz2 import TarBz2Writer
-    from twofold_build.build import BuildPlan
+    from twofold_build.plan import BuildPlan
 
     PackageWriter: TypeAlias = CondaWriter | TarBz2Writer | PackageLister
 

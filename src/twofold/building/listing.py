@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from twofold.building.project import has_native_backend
 from twofold.errors import TwofoldError
 from twofold.formats.conda_info import PackedPath, make_info_files
-from twofold_build.build import make_plan, write_artifacts
-from twofold_build.list_writer import ListWriter
+from twofold_build.archive import ListWriter
+from twofold_build.build import write_artifacts
+from twofold_build.plan import make_plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

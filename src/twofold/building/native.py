@@ -7,7 +7,8 @@ import time
 
 from twofold.building.options import BuildRequest, BuildResult, BuiltFile
 from twofold_build.archive import read_content
-from twofold_build.build import BuildPlan, make_plan, write_artifacts
+from twofold_build.build import write_artifacts
+from twofold_build.plan import BuildPlan, make_plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from twofold.building.conda_outputs import CondaOutputs
     from twofold_build.archive import Content, Writer
-    from twofold_build.tar_writer import TarGzWriter
+    from twofold_build.sdist import TarGzWriter
     from twofold_build.zip_writer import ZipWriter
 
 #: Files up to this size are kept from the checks to the writing (bytes), up to so much in all.
@@ -94,7 +95,7 @@ def _open_sdist(
     from twofold_build.sdist import make_sdist_writer
 
     made = make_sdist_writer(folder, planned)
-    finished.append(lambda: BuiltFile("sdist", made.draft.path, made.draft.sha256, made.draft.size))
+    finished.append(lambda: BuiltFile("sdist", made.file.path, made.file.sha256, made.file.size))
     return made
 
 
@@ -104,7 +105,7 @@ def _open_wheel(
     from twofold_build.wheel import make_wheel_writer
 
     made = make_wheel_writer(folder, planned)
-    finished.append(lambda: BuiltFile("wheel", made.draft.path, made.draft.sha256, made.draft.size))
+    finished.append(lambda: BuiltFile("wheel", made.file.path, made.file.sha256, made.file.size))
     return made
 
 

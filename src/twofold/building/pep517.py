@@ -188,7 +188,7 @@ def _deliver(
 
 
 def _copy(kind: str, path: Path, folder: Path) -> BuiltFile:
-    from twofold_build.archive import AtomicFile
+    from twofold_build.atomic import AtomicFile
 
     draft = AtomicFile(str(folder / path.name))
     try:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from twofold.check.other_backend import DeclaredProject
     from twofold_build.archive import Content
     from twofold_build.files import FileSelection
-    from twofold_build.pyproject import Project
+    from twofold_build.model import Project
 
 __all__ = [
     "Edit",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from twofold.check.finding import Finding
     from twofold_build.archive import Content
     from twofold_build.files import FileSelection
-    from twofold_build.pyproject import Project
+    from twofold_build.model import Project
 
 
 def find_errors(

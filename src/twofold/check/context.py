@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from twofold.check.settings import CheckSettings
     from twofold_build.archive import Content
     from twofold_build.files import FileSelection
-    from twofold_build.pyproject import Project
+    from twofold_build.model import Project
 
 
 class SourceCode:

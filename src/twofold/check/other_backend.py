@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from twofold_build.diagnostics import Diagnostics
 from twofold_build.errors import ProjectErrors
-from twofold_build.pyproject import Project
+from twofold_build.model import Project
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -30,7 +30,8 @@ from twofold_build.archive import Content
 from twofold_build.diagnostics import Diagnostics
 from twofold_build.errors import Problem, ProjectErrors
 from twofold_build.files import FileSelection
-from twofold_build.pyproject import Project, read_project
+from twofold_build.model import Project
+from twofold_build.pyproject import read_project
 
 
 def recipe_differs(context: ProjectContext) -> Iterator[Violation]:

@@ -151,7 +151,8 @@ def _read_recipe(path: Path) -> RecipeFacts:
 
 def _verify(old: _OldWheel, adoption: MigrationPlan) -> list[Difference]:
     from twofold.new.migrate import compare_wheels
-    from twofold_build.build import make_plan, write_artifacts
+    from twofold_build.build import write_artifacts
+    from twofold_build.plan import make_plan
     from twofold_build.wheel import format_wheel_filename, make_wheel_writer
 
     before = old()

@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
-from twofold.artifact import Artifact
+from twofold.artifact import Artifact, compute_file_hashes
 from twofold.convert.closure import detect_target, resolve_with_dependencies
 from twofold.convert.metadata_sources import (
     from_environment,
@@ -30,7 +30,6 @@ from twofold.convert.resolution import ResolvedWheel, Target, download
 from twofold.convert.wheel import convert
 from twofold.convert.wheel_tags import subdir_for_platform
 from twofold.errors import Problem, TwofoldError
-from twofold.formats.hashing import compute_file_hashes
 from twofold.formats.reader import read_artifact as read_file
 from twofold.formats.wheel import WheelFile
 from twofold.names import (

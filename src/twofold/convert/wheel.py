@@ -28,12 +28,12 @@ from twofold.errors import BadFile
 from twofold.formats import limits
 from twofold.formats.conda_writer import CondaWriter
 from twofold.formats.reader import read_artifact
-from twofold.formats.record import UNHASHED, RecordEntry, format_record_line, parse_record
 from twofold.formats.tar_bz2 import TarBz2Writer
-from twofold.formats.wheel import WheelFile
+from twofold.formats.wheel import UNHASHED, RecordEntry, WheelFile, parse_record
 from twofold.formats.zip_safety import ZipMember
 from twofold.names import normalize_name
 from twofold_build.archive import Content, Entry
+from twofold_build.metadata import format_record_line
 
 #: Both take files whole and in pieces.
 PackageWriter = CondaWriter | TarBz2Writer

@@ -1,4 +1,4 @@
-"""Decompressors with a limit: a stream that refuses to give more than its source can justify."""
+"""Decompressors with a limit on the ratio of unpacked to packed bytes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _HINT = "download or build the file again"
 
 
 class BoundedReader:
-    """Reads from a decompressor and counts: a bomb and a damaged stream raise BadFile."""
+    """Reads from a decompressor and counts; raises BadFile for a bomb or a damaged stream."""
 
     def __init__(self, stream: Readable, packed: Callable[[], int], where: str) -> None:
-        """`packed` tells how many bytes were taken from the file so far."""
+        """`packed` returns how many bytes were read from the file so far."""
         self._stream = stream
         self._packed = packed
         self._where = where
@@ -62,7 +62,7 @@ class ArchiveSection:
 
 
 class _Zstandard:
-    """zstandard's own error is no OSError; this makes it one that Bounded knows."""
+    """A zstandard reader that raises ValueError, which BoundedReader handles."""
 
     def __init__(self, section: ArchiveSection) -> None:
         import zstandard

@@ -1,4 +1,4 @@
-"""Conda packages read, both forms, as streams: info/ alone or everything.
+"""Reads conda packages of both formats as streams: info/ alone or everything.
 
 A `.conda` is a zip of stored members around two tars under zstandard; a `.tar.bz2` is one tar.
 """
@@ -21,7 +21,7 @@ from twofold.names import parse_conda_name
 _AGAIN = "build or download the package again"
 #: Packages up to this many bytes are read once, into memory: opening a file twice costs more.
 _IN_MEMORY_LIMIT = 4 << 20
-#: Files under info/ that are kept when a package is looked into, and how large each may be.
+#: Files under info/ that are read by default, and their largest sizes.
 _WANTED = {
     "info/index.json": limits.METADATA,
     "info/about.json": limits.METADATA,
@@ -29,8 +29,8 @@ _WANTED = {
 }
 
 
-#: Further keys of index.json and what they hold; None stands for nothing said. A record of another
-#: kind would make the repodata of its channel unreadable for clients.
+#: Optional keys of index.json and their types; null is allowed. A record of another type would
+#: make the repodata of its channel unreadable for clients.
 _OPTIONAL_KEYS = {
     "arch": str,
     "constrains": list,
@@ -50,9 +50,9 @@ _MAX_TIMESTAMP = 253_402_300_800_000
 def read_info(
     path: Path, wanted: dict[str, int] | None = None, content: bytes | None = None
 ) -> dict[str, bytes]:
-    """The wanted files under info/ (path -> bytes), index.json at least. Raises BadFile.
+    """Read files under info/ (path -> bytes), index.json at least. Raises BadFile.
 
-    `wanted` is path -> most bytes; `held` the file's bytes when they are in memory already. A
+    `wanted` is path -> most bytes; `content` the package's bytes if they are in memory already. A
     `.tar.bz2` is read only as far as needed when its info/ comes first, as conda-build packs it.
     """
     wanted = _WANTED if wanted is None else wanted
@@ -71,12 +71,12 @@ def read_info(
             if left_info and "info/index.json" in found and path.name.endswith(".tar.bz2"):
                 break
     if "info/index.json" not in found:
-        raise BadFile("it is no conda package: info/index.json is missing", _AGAIN, path.name)
+        raise BadFile("not a conda package: info/index.json is missing", _AGAIN, path.name)
     return found
 
 
 class CondaFacts(NamedTuple):
-    """A package as an index shows it.
+    """The metadata of a package that an index shows.
 
     `data` is info/index.json as the file holds it, `index` its value; `hashes` are size in bytes,
     SHA-256 and MD5 (hex) of the file; `about` and `run_exports` are JSON, b'' where missing.
@@ -91,8 +91,8 @@ class CondaFacts(NamedTuple):
 
 
 def read_index_facts(path: Path) -> CondaFacts:
-    """What an index shows of a conda package, checked. Raises BadFile."""
-    from twofold.formats.hashing import compute_file_hashes, compute_hashes
+    """Read and check what an index shows of a conda package. Raises BadFile."""
+    from twofold.artifact import compute_file_hashes, compute_hashes
 
     held = path.read_bytes() if path.stat().st_size <= _IN_MEMORY_LIMIT else None
     found = read_info(path, content=held)
@@ -108,7 +108,7 @@ def read_index_facts(path: Path) -> CondaFacts:
 
 
 def parse_index(data: bytes, path: Path) -> dict[str, Any]:
-    """info/index.json, checked and compared with the file's name. Raises BadFile."""
+    """Parse info/index.json, check it and compare it with the file name. Raises BadFile."""
     index = parse_json(data, path, "info/index.json")
     kinds: dict[str, type | tuple[type, ...]] = {
         "name": str,
@@ -129,7 +129,7 @@ def parse_index(data: bytes, path: Path) -> dict[str, Any]:
         or (kind is int and not 0 <= (index.get(key) or 0) <= _MAX_TIMESTAMP)
     ]
     problems += [
-        f"'{key}' of info/index.json holds something other than text"
+        f"'{key}' of info/index.json must hold strings only"
         for key in ("depends", "constrains", "track_features")
         if not all(isinstance(spec, str) for spec in index.get(key) or [])
     ]
@@ -137,14 +137,14 @@ def parse_index(data: bytes, path: Path) -> dict[str, Any]:
     for key in ("name", "version", "build"):
         value = getattr(told, key)
         if not problems and index[key] != value:
-            problems.append(f"info/index.json tells {key} '{index[key]}', the file name '{value}'")
+            problems.append(f"{key} is '{index[key]}' in info/index.json, '{value}' in the name")
     if problems:
         raise limits.make_bad_file([Problem(p, _AGAIN, path.name) for p in problems])
     return index
 
 
 def parse_json(data: bytes, path: Path, name: str) -> dict[str, Any]:
-    """A JSON object of the package. Raises BadFile."""
+    """Parse a JSON object of the package. Raises BadFile."""
     try:
         value = strict_json.parse(data)
     except (ValueError, RecursionError) as error:
@@ -156,14 +156,14 @@ def parse_json(data: bytes, path: Path, name: str) -> dict[str, Any]:
 
 @contextmanager
 def open_part(path: Path, part: str, content: bytes | None = None) -> Iterator[TarStream]:
-    """The tar of one part ('info' or 'pkg') of a `.conda`; the one tar of a `.tar.bz2`.
+    """Open the tar of one part ('info' or 'pkg') of a `.conda`; the one tar of a `.tar.bz2`.
 
-    `held` are the file's bytes when they are in memory already.
+    `content` holds the package's bytes if they are in memory already.
     """
     with path.open("rb") if content is None else io.BytesIO(content) as stream:
         if path.name.endswith(".tar.bz2"):
             if stream.read(3) != b"BZh":
-                raise BadFile("it is not a .tar.bz2 archive", _AGAIN, path.name)
+                raise BadFile("not a .tar.bz2 archive", _AGAIN, path.name)
             stream.seek(0)
             yield TarStream(open_bz2(stream, path.name), path.name)
             return
@@ -175,7 +175,7 @@ def open_part(path: Path, part: str, content: bytes | None = None) -> Iterator[T
 
 
 def _find_inner_archive(stream: IO[bytes], path: Path, part: str) -> ZipMember:
-    """The zip member that holds `part`, after the outer zip was found sound."""
+    """Check the outer zip and return the member that holds `part`."""
     listing = scan(stream)
     problems = [Problem(p.message, _AGAIN, path.name) for p in listing.problems]
     members = {member.name: member for member in listing.members}
@@ -185,18 +185,18 @@ def _find_inner_archive(stream: IO[bytes], path: Path, part: str) -> ZipMember:
         wrong = ", ".join(sorted(set(members) ^ expected)[:6])
         problems.append(
             Problem(
-                f"the inner archives are not those of {stem}: {wrong}",
-                "a conda package may not be renamed; build it again",
+                f"inner archive names do not match {stem}: {wrong}",
+                "build the package again: a conda package must not be renamed",
                 path.name,
             )
         )
     if not problems and any(member.method for member in members.values()):
-        problems.append(Problem("the inner archives must be stored, not packed", _AGAIN, path.name))
+        problems.append(Problem("the inner archives must not be compressed", _AGAIN, path.name))
     if problems:
         raise limits.make_bad_file(problems)
     meta = members["metadata.json"]
     stream.seek(meta.start)
     about = parse_json(stream.read(min(meta.packed, 4096)), path, "metadata.json")
     if about.get("conda_pkg_format_version") != 2:
-        raise BadFile("it is of another version of the .conda format than 2", _AGAIN, path.name)
+        raise BadFile("the version of the .conda format is not 2", _AGAIN, path.name)
     return members[f"{part}-{stem}.tar.zst"]

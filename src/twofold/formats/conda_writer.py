@@ -1,8 +1,8 @@
-"""Writes `.conda` packages: a zip of stored members around two tar archives under zstandard.
+"""Writes `.conda` packages: a zip of stored members around two tar.zst archives.
 
 Traps of the format: the inner names must repeat the file's own stem, or conda raises
-LookupError; `metadata.json` is the zip's first member. The payload goes through the compressor
-as it is added, so memory is bounded by the compressor's window and not by the package.
+LookupError; `metadata.json` is the zip's first member. The payload is compressed as it is added,
+so the compressor's window bounds the memory, not the size of the package.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import zstandard
 from twofold.formats import ustar
 from twofold.formats.conda_info import PackedPath, make_info_files
 from twofold.formats.stored_zip import StoredZip
-from twofold.formats.unfinished import Unfinished
+from twofold_build.atomic import AtomicFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,13 +26,12 @@ if TYPE_CHECKING:
 
 #: The level of everyday builds, chosen by measurement: docs/explanation/speed-of-conversion.md.
 FAST_LEVEL = 11
-#: The level of `twofold build` and of a registry's twins, which must be the same bytes: a third
-#: of the time of FAST for a tenth more bytes, so that a build takes less time than writing sdist
-#: and wheel alone does elsewhere.
+#: The level of `twofold build` and of a registry's converted packages, which must be the same
+#: bytes: a third of the time of FAST_LEVEL for a tenth more bytes.
 BUILD_LEVEL = 5
 #: The level of `--release`.
 SMALLEST_LEVEL = 19
-#: Payloads up to this many bytes are compressed in one go: threads would cost more than they give.
+#: Payloads up to this many bytes are compressed at once: threads would cost more than they save.
 ONE_SHOT_LIMIT = 1 << 20
 #: The compressor is given this many bytes at a time (many small calls hold the interpreter up).
 PIECE_SIZE = 1 << 18
@@ -46,13 +45,12 @@ class CondaWriter:
     def __init__(
         self, target: Path | str, package: CondaPackage, level: int = 0, threads: int = 0
     ) -> None:
-        """`level` 0 stands for `FAST`, `threads` 0 for one per core; how many never changes the
-        bytes."""
+        """`level` 0 is `FAST_LEVEL`; `threads` 0 is one per core and never changes the bytes."""
         self.package = package
         self.paths: list[PackedPath] = []
         self._level = level = level or FAST_LEVEL
         self._mtime = package.timestamp // 1000 or EARLIEST_ZIP_TIME
-        self._file = Unfinished(os.fspath(target))
+        self._file = AtomicFile(target)
         try:
             self._zip = StoredZip(self._file.stream)
             self._zip.write("metadata.json", b'{"conda_pkg_format_version": 2}')
@@ -62,7 +60,7 @@ class CondaWriter:
             raise
 
     def add(self, entry: Entry, content: Content, placeholder: str = "") -> None:
-        """Add a file; `entry.path` is where it lies in the package."""
+        """Add a file; `entry.path` is its path in the package."""
         self._payload.write(
             ustar.make_header(entry.path, len(content.data), self._mtime, entry.executable)
         )
@@ -113,7 +111,7 @@ class CondaWriter:
 
 
 class _Payload:
-    """The inner archive of the files: compressed at once when small, in a stream when not."""
+    """The inner archive of the files: compressed at once if small, else as a stream."""
 
     def __init__(self, archive: StoredZip, name: str, level: int, threads: int) -> None:
         self._zip = archive
@@ -125,7 +123,7 @@ class _Payload:
 
     def write(self, data: bytes) -> None:
         if self._stream is not None and len(data) >= PIECE_SIZE:
-            # Large enough to go as it is: no copy of it is made.
+            # Large enough to pass on without copying it.
             self._flush()
             self._stream.write(data)
             return
@@ -151,7 +149,7 @@ class _Payload:
 
 
 def _window_parameters(level: int) -> dict[str, int]:
-    """How far back the compressor looks, and how much each thread takes at a time (bytes).
+    """Return the compressor's window, and how much each thread takes at a time (bytes).
 
     Wider than zstd's own choice from level 10 on: 2 to 4 % smaller for the same time. An
     installer needs as much memory as the window: 16 MiB, and 32 for `--release`. A build's threads
@@ -167,8 +165,8 @@ def _window_parameters(level: int) -> dict[str, int]:
 class _Stream:
     """A zstandard frame compressed by threads into a member of the zip.
 
-    zstd's output does not depend on how many threads there are, only on whether there are any:
-    so one is asked for at least, and packages are the same on every machine.
+    zstd's output does not depend on the number of threads, only on whether there are any: so
+    there is at least one, and packages are the same on every machine.
     """
 
     def __init__(self, archive: StoredZip, name: str, level: int, threads: int) -> None:

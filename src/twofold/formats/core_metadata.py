@@ -1,7 +1,7 @@
-"""METADATA and PKG-INFO read (core metadata 1.0 to 2.5).
+"""Parses METADATA and PKG-INFO (core metadata 1.0 to 2.5).
 
-Parsed by hand: the `email` package, which the format borrows its syntax from, costs more to
-import than a small project takes to build.
+Parsed by hand: importing the `email` package, whose syntax the format borrows, costs more than
+the build of a small project.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-#: Name and version stand in file names, which hold no more than this.
+#: Name and version are part of file names, which hold no more than this.
 _MAX_LENGTH = 255
 
 
 class CoreMetadata:
-    """The fields of one METADATA file, in its order, keys compared without case."""
+    """The fields of one METADATA file, in its order; keys are case-insensitive."""
 
     __slots__ = ("_fields", "description")
 
@@ -27,11 +27,11 @@ class CoreMetadata:
         self.description = description
 
     def get(self, key: str) -> str:
-        """The first value of a field, or ''."""
+        """Return the first value of a field, or ''."""
         return (self._fields.get(key.lower()) or [""])[0]
 
     def all(self, key: str) -> tuple[str, ...]:
-        """Every value of a field, as in the file."""
+        """Return every value of a field, as in the file."""
         return tuple(self._fields.get(key.lower(), ()))
 
     @property
@@ -52,7 +52,7 @@ class CoreMetadata:
 
 
 def parse_metadata(data: bytes, where: str = "METADATA") -> CoreMetadata:
-    """Raises BadFile when it is not core metadata with a name and a version."""
+    """Parse core metadata with a name and a version. Raises BadFile."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -68,9 +68,7 @@ def parse_metadata(data: bytes, where: str = "METADATA") -> CoreMetadata:
         elif line:
             key, colon, value = line.partition(":")
             if not colon or not key.replace("-", "").isalnum():
-                raise BadFile(
-                    f"the metadata hold a line that is no field: {line[:80]!r}", "", where
-                )
+                raise BadFile(f"a line of the metadata is not a field: {line[:80]!r}", "", where)
             values = fields.setdefault(key.lower(), [])
             values.append(value.strip())
     for key in ("Name", "Version"):
@@ -86,8 +84,11 @@ def parse_metadata(data: bytes, where: str = "METADATA") -> CoreMetadata:
 
 
 def _unfold(line: str) -> str:
-    """A continuation line. Old tools fold a whole description so, each line behind eight spaces or
-    seven and a bar, and what is indented further means something."""
+    """Unfold a continuation line.
+
+    Old tools fold a whole description, each line after eight spaces or seven and a bar; further
+    indentation is part of the text.
+    """
     for fold in (" " * 8, " " * 7 + "|"):
         if line.startswith(fold):
             return line[8:].rstrip()
@@ -95,7 +96,7 @@ def _unfold(line: str) -> str:
 
 
 def parse_entry_points(data: bytes, group: str) -> list[str]:
-    """The lines `name = module:function` of one group of entry_points.txt, sorted."""
+    """Return the lines `name = module:function` of one group of entry_points.txt, sorted."""
     found = []
     current = ""
     for line in map(str.strip, data.decode("utf-8", "replace").splitlines()):
@@ -105,6 +106,6 @@ def parse_entry_points(data: bytes, group: str) -> list[str]:
             current = line[1:-1].strip()
         elif current == group and "=" in line:
             name, _, target = line.partition("=")
-            # Extras after the target (`m:f [extra]`) are of no use to an installer of scripts.
+            # Installers of scripts ignore extras after the target (`m:f [extra]`).
             found.append(f"{name.strip()} = {target.partition('[')[0].strip()}")
     return sorted(found)

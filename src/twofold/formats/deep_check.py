@@ -1,10 +1,10 @@
-"""The deep look into a built file: is every member what its archive says it is?
+"""Checks every member of a built file against RECORD or info/paths.json.
 
-`opening.read` finds a file sound from the outside. Here every byte is unpacked (never to disk) and
-compared with RECORD or info/paths.json, strictly, as a registry's gate and `twofold check` want it:
+`reader.read_artifact` checks the structure of an archive. Here every byte is unpacked (never to
+disk) and compared, strictly, for a registry's admission checks and `twofold check`:
 
-    problems_of(path) -> list[Problem]        any file; empty when there is nothing to say
-    wheel_problems, sdist_problems, conda_problems      the same for one kind
+    find_problems(path) -> list[Problem]        any file
+    find_wheel_problems, find_sdist_problems, find_conda_problems        one kind
 
 They return what is wrong and raise only OSError. A 100 kB wheel takes two milliseconds.
 """
@@ -23,19 +23,18 @@ from twofold.formats.conda_reader import open_part, parse_json, read_info
 from twofold.formats.core_metadata import parse_entry_points
 from twofold.formats.portable_names import find_unportable
 from twofold.formats.reader import detect_kind, read_artifact
-from twofold.formats.record import UNHASHED, RecordEntry, parse_record
 from twofold.formats.tar_safety import TarStream, find_member_problem
-from twofold.formats.wheel import WheelFile
+from twofold.formats.wheel import UNHASHED, RecordEntry, WheelFile, parse_record
 from twofold.names import parse_wheel_name
 
-#: Problems told of one file; nobody reads more.
+#: Problems reported per file; nobody reads more.
 _MAX_PROBLEMS = 20
 _SCRIPT = re.compile(r"[\w.-]*\w[\w.-]*")
 _TARGET = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*(?::[^\W\d]\w*(?:\.[^\W\d]\w*)*)?")
 
 
 def find_problems(path: Path) -> list[Problem]:
-    """Everything wrong with a built file, outside and inside."""
+    """Find everything wrong with a built file, its structure and its content."""
     try:
         kind = detect_kind(path.name)
         if kind is not Kind.SDIST:
@@ -47,7 +46,7 @@ def find_problems(path: Path) -> list[Problem]:
 
 
 def find_sdist_problems(path: Path) -> list[Problem]:
-    """An sdist is read whole by `opening.read` already."""
+    """Find what is wrong with an sdist: `read_artifact` reads all of it already."""
     try:
         read_artifact(path)
     except BadFile as error:
@@ -56,7 +55,7 @@ def find_sdist_problems(path: Path) -> list[Problem]:
 
 
 def find_wheel_problems(path: Path) -> list[Problem]:
-    """The zip strictly, RECORD against the members' bytes, entry points, tags, Windows names."""
+    """Check the zip strictly, RECORD against the members, entry points, tags, Windows names."""
     found = zip_safety.find_zip_problems(path)
     if found:
         return _locate(path, found)
@@ -79,7 +78,7 @@ def find_wheel_problems(path: Path) -> list[Problem]:
 
 
 def find_conda_problems(path: Path) -> list[Problem]:
-    """Every member's path and link, and info/paths.json against the members' bytes."""
+    """Check every member's path and link, and info/paths.json against the members' bytes."""
     try:
         info = read_info(
             path, {"info/index.json": limits.METADATA, "info/paths.json": limits.LISTS}
@@ -102,12 +101,12 @@ def _compare_lists(there: set[str], listed: set[str], by: str) -> list[Problem]:
     hint = "build the file again"
     found = [Problem(f"{by} does not list {name}", hint) for name in sorted(there - listed)]
     gone = sorted(listed - there)
-    return found + [Problem(f"{by} lists {name}, which is not there", hint) for name in gone]
+    return found + [Problem(f"{by} lists {name}, which is missing", hint) for name in gone]
 
 
 def _find_hash_problem(wheel: WheelFile, line: RecordEntry) -> list[Problem]:
     if not line.algorithm:
-        return [Problem(f"RECORD tells no hash of {line.path}", "build the file again")]
+        return [Problem(f"RECORD has no hash of {line.path}", "build the file again")]
     member = wheel.members[line.path]
     digest = hashlib.new(line.algorithm)
     try:
@@ -116,7 +115,8 @@ def _find_hash_problem(wheel: WheelFile, line: RecordEntry) -> list[Problem]:
     except BadFile as error:
         return list(error.problems)
     if digest.digest() != line.digest or line.size not in (-1, member.size):
-        return [Problem(f"{line.path} is not the file that RECORD tells of", "do not trust it")]
+        hint = "do not use the file"
+        return [Problem(f"{line.path} does not match its hash or size in RECORD", hint)]
     return []
 
 
@@ -128,7 +128,7 @@ def _find_entry_point_problems(wheel: WheelFile) -> list[Problem]:
             name, _, target = line.partition(" = ")
             if not _SCRIPT.fullmatch(name) or not _TARGET.fullmatch(target):
                 hint = "write it as name = module:function"
-                found.append(Problem(f"the entry point '{line}' cannot be made a script", hint))
+                found.append(Problem(f"the entry point '{line}' is not valid for a script", hint))
     return found
 
 
@@ -139,8 +139,8 @@ def _find_tag_problems(wheel: WheelFile) -> list[Problem]:
     if told and expanded != named:
         return [
             Problem(
-                f"WHEEL tells the tags {', '.join(sorted(told))}, the file name others",
-                "a wheel may not be renamed; build it again",
+                f"the tags in WHEEL ({', '.join(sorted(told))}) differ from the file name's",
+                "build the wheel again: a wheel must not be renamed",
             )
         ]
     return []
@@ -167,7 +167,7 @@ def _read_listed_paths(value: dict[str, object]) -> dict[str, dict[str, object]]
 def _check_members(
     tar: TarStream, told: dict[str, dict[str, object]], one_tar: bool
 ) -> list[Problem]:
-    """Every member once; `one_tar` when info/ lies in the same archive."""
+    """Compare each member with its entry; `one_tar` if info/ is in the same archive."""
     found: list[Problem] = []
     seen: set[str] = set()
     for member in tar:
@@ -182,24 +182,24 @@ def _check_members(
         seen.add(member.path)
         if member.path.startswith("info/"):
             if not one_tar:
-                found.append(Problem(f"metadata lie among the files: {member.path}"))
+                found.append(Problem(f"metadata among the files: {member.path}"))
             continue
         line = told.get(member.path)
         if line is None:
             found.append(Problem(f"info/paths.json does not list {member.path}"))
         elif member.kind == "file" and not _is_as_listed(tar, member.size, line):
-            found.append(Problem(f"{member.path} is not the file that info/paths.json tells of"))
+            found.append(Problem(f"{member.path} does not match its hash in info/paths.json"))
         if len(found) >= _MAX_PROBLEMS:
             return found
     gone = sorted(path for path in set(told) - seen if told[path].get("path_type") != "directory")
-    return found + [Problem(f"info/paths.json lists {path}, which is not there") for path in gone]
+    return found + [Problem(f"info/paths.json lists {path}, which is missing") for path in gone]
 
 
 def _is_as_listed(tar: TarStream, size: int, line: dict[str, object]) -> bool:
     digest = hashlib.sha256()
     for piece in tar.pieces():
         digest.update(piece)
-    # A file with a placeholder is hashed as it lies in the package by every builder known.
+    # Every known builder hashes a file with a placeholder as it is in the package.
     return line.get("sha256") in (None, digest.hexdigest()) and line.get("size_in_bytes") in (
         None,
         size,

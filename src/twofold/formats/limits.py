@@ -1,4 +1,4 @@
-"""What an archive may ask of the machine that looks into it.
+"""Limits of archives that are read.
 
 Chosen above everything that PyPI and conda-forge hold today and far below what hurts: memory and
 time stay bounded whatever a file claims.
@@ -32,7 +32,7 @@ WINDOW = 1 << 27
 
 
 def make_bad_file(problems: Sequence[Problem]) -> BadFile:
-    """One error that tells all the problems of a file."""
+    """Return one error with all the problems of a file."""
     first = problems[0]
     error = BadFile(first.message, first.hint, first.where)
     error.problems = tuple(problems)
@@ -40,7 +40,7 @@ def make_bad_file(problems: Sequence[Problem]) -> BadFile:
 
 
 def find_path_problem(path: str) -> str:
-    """What makes a path inside an archive unsafe to unpack on some system, or ''."""
+    """Return what makes a path inside an archive unsafe to unpack on some system, or ''."""
     if not path:
         return "a member has no name"
     if not path.isprintable():
@@ -53,14 +53,14 @@ def find_path_problem(path: str) -> str:
         return f"a member's path is absolute: {path}"
     parts = path.removesuffix("/").split("/")
     if ".." in parts:
-        return f"a member climbs out of the archive: {path}"
+        return f"a member's path leaves the archive: {path}"
     if "" in parts or "." in parts:
         return f"a member's path is not plain: {path}"
     if len(parts) > DEPTH:
-        return f"a member lies more than {DEPTH} folders deep: {path[:60]}..."
+        return f"a member is more than {DEPTH} folders deep: {path[:60]}..."
     return ""
 
 
 def is_bomb(unpacked: int, packed: int) -> bool:
-    """Whether so many bytes from so few can only be meant to fill a disk or the memory."""
+    """Whether the ratio of these sizes shows a bomb, made to fill the disk or the memory."""
     return unpacked > RATIO_FROM and unpacked > RATIO * max(packed, 1)

@@ -1,4 +1,4 @@
-"""File names that not every system can hold, or tell apart."""
+"""File names that some systems cannot hold or cannot distinguish."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _NOT_ON_WINDOWS = re.compile(
 
 
 class UnportablePath(NamedTuple):
-    """A path, with `/` between its parts, and what is wrong with it."""
+    """A path, with `/`, and what is wrong with it."""
 
     path: str
     message: str
 
 
 def find_unportable(paths: Iterable[str]) -> Iterator[UnportablePath]:
-    """Of these paths those that Windows or macOS cannot tell from another, or hold at all.
+    """Yield the paths that Windows or macOS cannot hold or cannot distinguish.
 
-    Their file systems, as they are set up, take `A` for `a`, and one Unicode form for another.
+    By default their file systems ignore case and the Unicode normalization form.
     """
     seen: dict[str, str] = {}
     for path in paths:
@@ -32,4 +32,4 @@ def find_unportable(paths: Iterable[str]) -> Iterator[UnportablePath]:
         if other != path:
             yield UnportablePath(path, f"two files differ only in case: {other}, {path}")
         if any(map(_NOT_ON_WINDOWS.fullmatch, path.split("/"))):
-            yield UnportablePath(path, f"Windows cannot hold a file of this name: {path}")
+            yield UnportablePath(path, f"Windows does not allow this file name: {path}")

@@ -1,26 +1,23 @@
-"""From a path to an Artifact: which format a file has, and what it says of itself.
+"""Reads a built file into an Artifact: its format, its metadata, its hashes.
 
-Everything comes from the file; its name is only compared. Nothing is extracted to disk. This
-look costs some milliseconds and finds the archive's structure sound; whether every member's
-content is what RECORD or paths.json says is the deeper look of `twofold.formats.deep_check`.
+Everything comes from the file; its name is only compared. Nothing is extracted to disk. It takes
+some milliseconds and checks the archive's structure; `twofold.formats.deep_check` compares every
+member with RECORD or paths.json.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from twofold.artifact import Artifact, Kind
+from twofold.artifact import Artifact, Kind, compute_file_hashes
 from twofold.errors import BadFile, Problem
 from twofold.formats import limits
-from twofold.formats.hashing import compute_file_hashes
 from twofold_build.names import (
     find_requirement_problem,
     find_specifiers_problem,
     find_version_problem,
     is_name,
 )
-
-__all__ = ["compute_file_hashes", "detect_kind", "read_artifact"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,10 +32,10 @@ _ENDINGS = {
 
 
 def read_artifact(path: Path) -> Artifact:
-    """What a built file is and says. Raises BadFile, telling all problems, and OSError."""
+    """Read a built file. Raises BadFile with all problems, and OSError."""
     kind = detect_kind(path.name)
     if path.is_dir():
-        raise BadFile("it is a folder, not a file", where=str(path))
+        raise BadFile("a folder, not a file", where=str(path))
     if kind is Kind.WHEEL:
         return _read_wheel(path)
     if kind is Kind.SDIST:
@@ -47,12 +44,12 @@ def read_artifact(path: Path) -> Artifact:
 
 
 def detect_kind(filename: str) -> Kind:
-    """The kind a file's name claims. Raises BadFile for other endings."""
+    """Return the kind of a file by its extension. Raises BadFile for others."""
     for ending, kind in _ENDINGS.items():
         if filename.endswith(ending):
             return kind
     raise BadFile(
-        f"'{filename}' is none of the files that can be read",
+        f"'{filename}' is not a wheel, an sdist or a conda package",
         "a wheel ends in .whl, an sdist in .tar.gz, a conda package in .conda or .tar.bz2",
     )
 
@@ -121,10 +118,10 @@ def _read_conda(path: Path, kind: Kind) -> Artifact:
 
 
 def _check_metadata(metadata: CoreMetadata, path: Path) -> None:
-    """Name, version, Requires-Python and Requires-Dist by their standards, all mistakes told."""
+    """Check name, version, Requires-Python and Requires-Dist; raise all mistakes together."""
     problems = []
     if not is_name(metadata.name):
-        problems.append(f"the metadata's Name is no name: '{metadata.name}'")
+        problems.append(f"the metadata's Name is not a valid name: '{metadata.name}'")
     if wrong := find_version_problem(metadata.version):
         problems.append(f"the metadata's Version: {wrong}")
     if metadata.requires_python and (wrong := find_specifiers_problem(metadata.requires_python)):

@@ -1,4 +1,4 @@
-"""Sdists read (PEP 625, PEP 517): a .tar.gz with one folder, PKG-INFO in it."""
+"""Reads sdists (PEP 625, PEP 517): a .tar.gz with one folder that holds PKG-INFO."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from twofold.names import normalize_name, parse_sdist_name
 
 
 class Sdist(NamedTuple):
-    """What an sdist says of itself; `root` is its one folder, `files` the paths of its files."""
+    """The metadata of an sdist; `root` is its one folder, `files` the paths of its files."""
 
     root: str
     metadata_bytes: bytes
@@ -23,14 +23,14 @@ class Sdist(NamedTuple):
 
 
 def read_sdist(path: Path) -> Sdist:
-    """Look through a whole sdist. Raises BadFile, telling all problems found."""
-    told = parse_sdist_name(path.name)
+    """Read a whole sdist. Raises BadFile with all problems."""
+    named = parse_sdist_name(path.name)
     problems: list[str] = []
     metadata: dict[str, bytes] = {}
     files: list[str] = []
     with path.open("rb") as stream:
         if stream.read(2) != b"\x1f\x8b":
-            raise BadFile("it is not a .tar.gz archive", "build the sdist again", path.name)
+            raise BadFile("not a .tar.gz archive", "build the sdist again", path.name)
         stream.seek(0)
         tar = TarStream(open_gzip(stream, path.name), path.name)
         for member in tar:
@@ -39,17 +39,17 @@ def read_sdist(path: Path) -> Sdist:
             if problem and len(problems) < 20:
                 problems.append(problem)
             if member.kind == "file" and member.path == f"{root}/PKG-INFO":
-                # hatchling packs an unpacked sdist's PKG-INFO and then its own: the last one is
-                # what every tool that unpacks it ends up with.
+                # hatchling packs an unpacked sdist's PKG-INFO and then its own: every tool that
+                # unpacks it ends up with the last one.
                 metadata[root] = tar.read()
             elif member.kind == "file":
                 files.append(member.path)
     files += [f"{root}/PKG-INFO" for root in metadata]
     roots = sorted({file.split("/")[0] for file in files})
     if len(set(files)) != len(files):
-        problems.append("the sdist holds a file twice")
+        problems.append("a file appears twice in the sdist")
     if len(roots) != 1:
-        problems.append(f"an sdist holds one folder, this has {len(roots)}: {', '.join(roots[:5])}")
+        problems.append(f"an sdist has one folder, not {len(roots)}: {', '.join(roots[:5])}")
     elif not metadata:
         problems.append(f"the sdist has no {roots[0]}/PKG-INFO")
     if problems:
@@ -58,10 +58,10 @@ def read_sdist(path: Path) -> Sdist:
         )
     data = metadata[roots[0]]
     parsed = parse_metadata(data, f"{path.name}: {roots[0]}/PKG-INFO")
-    if normalize_name(parsed.name) != normalize_name(told.name):
+    if normalize_name(parsed.name) != normalize_name(named.name):
         raise BadFile(
-            f"PKG-INFO names the project '{parsed.name}', not '{told.name}'",
-            "a file may not be renamed; build the sdist again",
+            f"the name in PKG-INFO is '{parsed.name}', in the file name '{named.name}'",
+            "build the sdist again: an sdist must not be renamed",
             path.name,
         )
     return Sdist(roots[0], data, parsed, tuple(files))

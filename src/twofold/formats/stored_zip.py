@@ -1,8 +1,8 @@
-"""A zip of uncompressed members, written by hand: the outer layer of a `.conda` file.
+"""Writes a zip of uncompressed members by hand: the outer layer of a `.conda` file.
 
 Dates are the first a zip can hold (1980-01-01), so that the same members give the same bytes.
-A member whose size is not known beforehand gets room for 64-bit sizes (APPNOTE 4.5.3) and its
-header is filled in afterwards: no data descriptor, which some readers refuse.
+A member of unknown size gets room for 64-bit sizes (APPNOTE 4.5.3), and its header is completed
+afterwards: some readers refuse data descriptors.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _UTF8 = 0x800
 
 
 class StoredZip:
-    """Writes to a seekable stream that stands at its beginning; `close` ends the archive."""
+    """Writes to a seekable stream at its beginning; `close` ends the archive."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._members: list[tuple[bytes, int, int, int]] = []
 
     def write(self, name: str, data: bytes) -> None:
-        """Add a member whose bytes are at hand."""
+        """Add a member whose bytes are known."""
         offset = self._stream.tell()
         encoded = name.encode()
         crc = zlib.crc32(data)

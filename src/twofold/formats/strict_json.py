@@ -1,8 +1,7 @@
-"""JSON from a package, which will stand in pages that others read: only what all of them can.
+"""Parses JSON of a package, strictly: it becomes part of pages that every client must read.
 
-Python's json takes and gives more than JSON is: `Infinity`, numbers of any size, halves of
-surrogate pairs, nesting to its own limit. One such value would make the page of a whole channel
-unreadable for its clients.
+Python's json accepts and writes more than JSON: `Infinity`, numbers of any size, lone surrogates,
+deep nesting. One such value would make the page of a whole channel unreadable for its clients.
 """
 
 from __future__ import annotations
@@ -10,21 +9,21 @@ from __future__ import annotations
 import json
 import math
 
-#: Clients' parsers give up at 128 levels or sooner; no file of a package needs ten.
+#: Some clients' parsers give up at 128 levels; no file of a package needs ten.
 MAX_DEPTH = 40
 _LARGEST = 1 << 63
 
 
 def parse(data: bytes) -> object:
-    """The value. Raises ValueError with the reason (RecursionError for absurd nesting)."""
+    """Parse a value. Raises ValueError with the reason (RecursionError for absurd nesting)."""
     value: object = _DECODER.decode(data.decode("utf-8-sig"))
     if _is_deep(value, MAX_DEPTH):
-        raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
+        raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
     if b"\\ud" in data.lower():
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:
-            raise ValueError("it holds half of a surrogate pair, which is no text") from None
+            raise ValueError("it holds an unpaired surrogate") from None
     return value
 
 
@@ -42,7 +41,7 @@ def _parse_float(text: str) -> float:
 
 
 def _refuse_constant(text: str) -> float:
-    raise ValueError(f"it holds {text}, which JSON has not")
+    raise ValueError(f"it holds {text}, which is not JSON")
 
 
 _DECODER = json.JSONDecoder(

@@ -1,9 +1,9 @@
-"""Tar archives read as a stream and without trust.
+"""Reads untrusted tar archives as a stream.
 
-Only what packages need is taken: files, folders, links inside the archive. Everything two readers
-could understand differently is refused: sizes told twice with different values (TARmageddon,
-CVE-2025-62518), sparse files, unknown kinds, wrong checksums. Nothing is extracted to disk, and
-an extended header never costs more memory than `limits.METADATA`.
+It accepts only what packages need: files, folders, links inside the archive. It refuses everything
+two readers could understand differently: two different sizes (TARmageddon, CVE-2025-62518),
+sparse files, unknown kinds, wrong checksums. Nothing is extracted to disk, and an extended header
+never costs more memory than `limits.METADATA`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PIECE = 1 << 20
 
 
 class Readable(Protocol):
-    """What tar is read from: a file, or a decompressor in front of one."""
+    """A stream a tar is read from: a file, or a decompressor on one."""
 
     def read(self, size: int = -1, /) -> bytes: ...
 
@@ -36,10 +36,10 @@ class TarMember(NamedTuple):
 
 
 class TarStream:
-    """Iterates over the members of a tar; the current one may be read before the next is asked for.
+    """Iterates over the members of a tar; the current one can be read until the next.
 
     `where` names the archive in messages. Raises BadFile. Iteration ends at the archive's end
-    blocks; anything after them but zeros is refused.
+    blocks; only zeros may follow them.
     """
 
     def __init__(self, stream: Readable, where: str) -> None:
@@ -56,14 +56,14 @@ class TarStream:
         self._finish()
 
     def pieces(self) -> Iterator[bytes]:
-        """The current member's bytes, in pieces."""
+        """Yield the current member's bytes in pieces."""
         while self._left:
             piece = self._read_exactly(min(self._left, _PIECE))
             self._left -= len(piece)
             yield piece
 
     def read(self, most: int = limits.METADATA) -> bytes:
-        """The current member's bytes. Raises BadFile when there are more than `most`."""
+        """Return the current member's bytes. Raises BadFile if there are more than `most`."""
         if self._left > most:
             raise self._error(f"a member of {self._left} bytes is larger than the {most} allowed")
         return b"".join(self.pieces())
@@ -124,7 +124,7 @@ class TarStream:
     def _check_checksum(self, block: bytes) -> None:
         told = self._number(block[148:156])
         if told != sum(block) - sum(block[148:156]) + 8 * 32:
-            raise self._error("it is not a tar archive, or it is damaged: a header's sum is wrong")
+            raise self._error("not a tar archive, or damaged: a header's checksum is wrong")
 
     def _number(self, field: bytes) -> int:
         if field[0] >= 0x80:  # GNU's form for large numbers
@@ -133,7 +133,9 @@ class TarStream:
         try:
             return int(text or b"0", 8)
         except ValueError as error:
-            raise self._error("it is not a tar archive, or it is damaged: no number") from error
+            raise self._error(
+                "not a tar archive, or damaged: a header's number is wrong"
+            ) from error
 
     def _extend(self, extended: dict[str, str], kind: bytes, body: bytes) -> None:
         if kind != b"x":
@@ -146,7 +148,7 @@ class TarStream:
                 extended[key] = value
 
     def _check_global(self, body: bytes) -> None:
-        """Global records may only comment (git archive writes the commit there)."""
+        """Accept global records only as comments (git archive writes the commit there)."""
         if any(key in ("path", "linkpath", "size") for key, _ in self._records(body)):
             raise self._error("a global header of the archive renames members")
 
@@ -204,11 +206,11 @@ class TarStream:
     def _finish(self) -> None:
         while data := self._stream.read(_PIECE):
             if data.strip(b"\0"):
-                raise self._error("something follows the end of the archive")
+                raise self._error("data follow the end of the archive")
 
 
 def find_member_problem(member: TarMember, root: str = "") -> str:
-    """What makes a member unsafe to unpack, or ''. Links must stay below `root`."""
+    """Return what makes a member unsafe to unpack, or ''. Links must stay below `root`."""
     if member.path in (".", "./"):
         return ""
     problem = limits.find_path_problem(member.path)

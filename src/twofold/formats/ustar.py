@@ -1,7 +1,7 @@
-"""Headers of tar members, packed by hand: importing tarfile costs more than a small build.
+"""Headers of tar members, written by hand: importing tarfile costs more than a small build.
 
-POSIX ustar; where a path, or a size over 8 GiB, does not fit, a pax header goes before it
-(POSIX.1-2001). Owners are root by number and nameless, so archives are the same everywhere.
+POSIX ustar; a pax header (POSIX.1-2001) precedes a path, or a size over 8 GiB, that does not fit.
+Owners are root by number, without names, so archives are the same everywhere.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _EIGHT_GIB = 8**11
 
 
 def make_header(path: str, size: int, mtime: int, executable: bool = False) -> bytes:
-    """The header of a regular file, a pax header before it where one is needed.
+    """Return the header of a regular file, after a pax header where one is needed.
 
     `path` is relative with `/`; `size` in bytes, `mtime` in seconds UTC.
     """
@@ -36,12 +36,12 @@ def make_header(path: str, size: int, mtime: int, executable: bool = False) -> b
 
 
 def make_padding(size: int) -> bytes:
-    """The zeros that fill a member's data up to a whole block."""
+    """Return the zeros that fill a member's data up to a whole block."""
     return bytes(-size % BLOCK)
 
 
 def _split_path(name: bytes) -> tuple[bytes, bytes] | None:
-    """A path as ustar's prefix and name, or None when it does not fit into them."""
+    """Split a path into ustar's prefix and name; None if it does not fit."""
     if len(name) <= 100:
         return b"", name
     at = name.rfind(b"/", 0, 156)
@@ -67,12 +67,12 @@ def _make_block(name: bytes, prefix: bytes, size: int, mtime: int, mode: int, ki
         b"0000000\0" * 2,
         prefix.ljust(167, b"\0"),
     )
-    # The checksum is taken with its own field read as eight spaces.
+    # The checksum counts its own field as eight spaces.
     return b"%s%06o\0 %s" % (before, sum(before) + sum(after) + 8 * 32, after)
 
 
 def _make_pax_record(key: str, value: bytes) -> bytes:
-    """One pax record, `length key=value`, where length counts its own digits."""
+    """Return a pax record, `length key=value`, where length counts its own digits."""
     rest = b" %s=%s\n" % (key.encode(), value)
     length = len(rest)
     while len(str(length)) + len(rest) != length:

@@ -1,8 +1,13 @@
-"""Wheels read (PEP 427, PEP 491): members, metadata and RECORD, nothing extracted to disk."""
+"""Reads wheels (PEP 427, 491) and their RECORD (PEP 376, 627), without extracting them."""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import csv
+import io
 from pathlib import Path
+from typing import NamedTuple
 
 from twofold.errors import BadFile, Problem
 from twofold.formats import limits
@@ -13,10 +18,13 @@ from twofold.names import normalize_name, parse_wheel_name
 from twofold_build.names import canonicalize_version
 
 _HINT = "build the wheel again, or fetch it again"
+#: Files that RECORD lists without a hash or not at all.
+UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
+_STRONG = {"sha256": 32, "sha384": 48, "sha512": 64}
 
 
 class WheelFile:
-    """An open wheel whose zip is sound and whose metadata agree with its file name.
+    """An open wheel with a valid zip and metadata that match its file name.
 
     `dist_info` is the name of its .dist-info folder. Use as a context manager. Raises BadFile.
     """
@@ -54,7 +62,7 @@ class WheelFile:
         return self.wheel.get("root-is-purelib", ["true"])[0].lower() == "true"
 
     def read_dist_info_file(self, name: str, most: int = limits.METADATA) -> bytes | None:
-        """A file of the .dist-info folder, or None when it is not there."""
+        """Return a file of the .dist-info folder, or None if it is missing."""
         path = f"{self.dist_info}/{name}"
         return self.archive.read(path, most) if path in self.members else None
 
@@ -74,11 +82,11 @@ class WheelFile:
             several = (
                 f"several .dist-info folders: {', '.join(found)}" if found else "no .dist-info"
             )
-            raise BadFile(f"it is no wheel: it holds {several}", _HINT, self.path.name)
+            raise BadFile(f"not a wheel: it has {several}", _HINT, self.path.name)
         return found[0]
 
     def _check_agreement(self) -> None:
-        """File name, .dist-info and METADATA must tell the same name and version."""
+        """Check that file name, .dist-info and METADATA have the same name and version."""
         problems = []
         name, _, version = self.dist_info.removesuffix(".dist-info").rpartition("-")
         told = [
@@ -87,13 +95,13 @@ class WheelFile:
         ]
         for where, name, version in told:
             if normalize_name(name) != normalize_name(self.name.name):
-                problems.append(f"{where} names the project '{name}', not '{self.name.name}'")
+                problems.append(f"the name in {where} is '{name}', not '{self.name.name}'")
             if not _is_same_version(version, self.name.version):
-                problems.append(f"{where} tells version '{version}', not '{self.name.version}'")
+                problems.append(f"the version in {where} is '{version}', not '{self.name.version}'")
         if self.wheel.get("wheel-version", ["1.0"])[0].split(".")[0] != "1":
-            problems.append(f"its Wheel-Version is {self.wheel['wheel-version'][0]}, 1.x is known")
+            problems.append(f"Wheel-Version {self.wheel['wheel-version'][0]} is not supported")
         if problems:
-            hint = "a wheel may not be renamed; build it again"
+            hint = "build the wheel again: a wheel must not be renamed"
             raise limits.make_bad_file([Problem(p, hint, self.path.name) for p in problems])
 
 
@@ -118,3 +126,55 @@ def _parse_headers(data: bytes) -> dict[str, list[str]]:
         if colon:
             headers.setdefault(key.strip().lower(), []).append(value.strip())
     return headers
+
+
+class RecordEntry(NamedTuple):
+    """One line: `algorithm` and raw `digest` ('' and b'' without a hash); `size` -1 if missing."""
+
+    path: str
+    algorithm: str
+    digest: bytes
+    size: int
+
+
+def parse_record(data: bytes) -> tuple[dict[str, RecordEntry], list[Problem]]:
+    """Parse RECORD; return its lines by path, and what is wrong with them."""
+    lines: dict[str, RecordEntry] = {}
+    problems: list[Problem] = []
+    try:
+        rows = list(csv.reader(io.StringIO(data.decode("utf-8"), newline="")))
+    except (UnicodeDecodeError, csv.Error) as error:
+        return {}, [Problem(f"RECORD cannot be read: {error}")]
+    for row in rows:
+        if not row:
+            continue
+        recorded, problem = _parse_row(row)
+        if recorded is None or problem:
+            problems.append(Problem(problem))
+        elif recorded.path in lines:
+            problems.append(Problem(f"RECORD lists a file twice: {recorded.path}"))
+        else:
+            lines[recorded.path] = recorded
+    return lines, problems
+
+
+def _parse_row(row: list[str]) -> tuple[RecordEntry | None, str]:
+    path, told, size = (*row, "", "")[:3]
+    problem = limits.find_path_problem(path)
+    if problem:
+        return None, f"RECORD: {problem}"
+    if size and not size.isdigit():
+        return None, f"the size of {path} in RECORD is not a number: {size!r}"
+    length = int(size) if size else -1
+    if not told:
+        return RecordEntry(path, "", b"", length), ""
+    algorithm, _, encoded = told.partition("=")
+    if algorithm not in _STRONG:
+        return None, f"the hash of {path} in RECORD is weak or unknown: {algorithm[:20]}"
+    try:
+        digest = base64.b64decode(encoded + "=" * (-len(encoded) % 4), b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        digest = b""
+    if len(digest) != _STRONG[algorithm]:
+        return None, f"the hash of {path} in RECORD is malformed"
+    return RecordEntry(path, algorithm, digest, length), ""

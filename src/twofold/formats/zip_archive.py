@@ -1,6 +1,6 @@
-"""A zip that was found sound, opened for reading members, each under a cap.
+"""Reads the members of a zip that passed `zip_safety`, each up to a limit.
 
-isal inflates some three times faster than zlib and gives the same bytes.
+isal inflates some three times faster than zlib, to the same bytes.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _PIECE = 1 << 20
 
 
 class ZipArchive:
-    """A zip opened for reading, already found sound. Use as a context manager.
+    """A zip opened for reading, after checking it. Use as a context manager.
 
-    Raises BadFile, telling all problems, when it is not.
+    Raises BadFile with all problems.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,17 +43,17 @@ class ZipArchive:
         self._stream.close()
 
     def read(self, name: str, most: int = limits.METADATA) -> bytes:
-        """A member's bytes, its checksum compared. Raises BadFile when over `most` bytes."""
+        """Return a member's checked bytes. Raises BadFile if there are more than `most`."""
         member = self.members[name]
         if member.size > most:
             raise BadFile(
-                f"{name} is {member.size} bytes large, more than the {most} allowed",
+                f"{name} has {member.size} bytes, more than the {most} allowed",
                 where=self.path.name,
             )
         return b"".join(self.pieces(member))
 
     def pieces(self, member: ZipMember) -> Iterator[bytes]:
-        """A member's bytes in pieces of at most some MiB, its checksum compared at the end.
+        """Yield a member's bytes in pieces of at most some MiB; check its checksum at the end.
 
         Never gives more than `member.size` bytes. Raises BadFile when the data are damaged.
         """
@@ -68,8 +68,8 @@ class ZipArchive:
             yield piece
         if size != member.size or crc != member.crc:
             raise BadFile(
-                f"the member {member.name} is damaged: its content is not what its size and "
-                "checksum say",
+                f"the member {member.name} is damaged: its content does not match its size and "
+                "checksum",
                 "download the file again",
                 self.path.name,
             )
@@ -101,7 +101,7 @@ class ZipArchive:
                 ) from error
         if inflate is not None and (not inflate.eof or inflate.unused_data):
             raise BadFile(
-                f"the member {member.name} is damaged: its packed data do not end where they must",
+                f"the member {member.name} is damaged: its compressed data end at the wrong place",
                 "download the file again",
                 self.path.name,
             )

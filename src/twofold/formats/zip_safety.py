@@ -1,13 +1,13 @@
-"""Zip archives read without trust: every reader must see the same files in them.
+"""Checks untrusted zip archives: every reader must see the same files in them.
 
-A zip tells of its members twice, in local headers and in the central directory; readers differ
-in which they believe, and attackers use the difference (CVE-2025-54368 and its like). Here both
+A zip lists its members twice, in local headers and in the central directory; readers differ in
+which one they use, and attackers exploit the difference (CVE-2025-54368 and others). Here both
 must agree, the members must fill the file without gaps, and nothing may come before or after.
 
-`scan(stream, strict=...)` -> `ZipListing(members, problems)` tells everything that is wrong.
+`scan(stream, strict=...)` -> `ZipListing(members, problems)` lists everything that is wrong.
 `zip_archive.ZipArchive(path)` opens, scans, raises BadFile with all problems, and reads members.
-`problems(path)` is the strict form, for a registry's gate and for `twofold check`: it also
-refuses data descriptors, which honest but old builders write.
+`find_zip_problems(path)` is strict, for a registry's admission checks and for `twofold check`: it
+also refuses data descriptors, which honest but old builders write.
 
 APPNOTE 6.3.10 for the layout. Nothing is extracted to disk.
 """
@@ -25,15 +25,15 @@ from twofold.formats.zip_ends import ZipError, find_directory
 _CENTRAL = Struct("<4s6H3I5H2I")
 _LOCAL = Struct("<4s5H3I2H")
 _UTF8, _DESCRIPTOR = 0x800, 0x8
-#: Flags that change nothing for a reader: UTF-8 names, descriptors, deflate's level (2 bits).
+#: Flags without effect on readers: UTF-8 names, descriptors, deflate's level (2 bits).
 _KNOWN_FLAGS = 0x800 | 0x8 | 0x6
 _MAX32 = 0xFFFFFFFF
 
 
 class ZipMember(NamedTuple):
-    """One member. Sizes in bytes; `start` is where its packed data begin in the file.
+    """One member. Sizes in bytes; `start` is the offset of its packed data in the file.
 
-    `mode` is the Unix mode (0 when the archive was not made on Unix); folders end in `/`.
+    `mode` is the Unix mode (0 if the archive was not made on Unix); folders end in `/`.
     """
 
     name: str
@@ -57,20 +57,20 @@ class ZipMember(NamedTuple):
 
 
 class ZipListing(NamedTuple):
-    """What a scan found: the members in the directory's order, and all that is wrong."""
+    """The result of a scan: the members in the directory's order, and everything wrong."""
 
     members: list[ZipMember]
     problems: list[Problem]
 
 
 def find_zip_problems(path: Path) -> list[Problem]:
-    """Everything about the zip at `path` that could make two readers see different files."""
+    """Find everything that could make two readers of the zip see different files."""
     with path.open("rb") as stream:
         return scan(stream, strict=True).problems
 
 
 def scan(stream: IO[bytes], strict: bool = False) -> ZipListing:
-    """Read both accounts of the members and compare them; never raises for a bad archive."""
+    """Read both lists of the members and compare them; never raises for a bad archive."""
     try:
         directory = find_directory(stream)
     except ZipError as error:
@@ -111,7 +111,7 @@ class _Scan:
             self._problems.append(Problem(message))
 
     def _read_central(self) -> list[tuple[tuple[int, ...], bytes, bytes]]:
-        """The fixed fields, raw name and extra field of each entry of the directory."""
+        """Return the fixed fields, raw name and extra field of each entry of the directory."""
         data, at, entries = self._data, 0, []
         while at < len(data):
             if len(data) - at < _CENTRAL.size or data[at : at + 4] != b"PK\1\2":
@@ -129,7 +129,7 @@ class _Scan:
                 self._report(f"a member of the zip has a comment: {_show(entries[-1][1])}")
             at = after + comment_length
         if len(entries) != self._count:
-            raise ZipError(f"the zip says {self._count} members and lists {len(entries)}")
+            raise ZipError(f"the zip claims {self._count} members and lists {len(entries)}")
         return entries
 
     def _read_local(self, fields: tuple[int, ...], raw: bytes, extra: bytes) -> ZipMember:
@@ -166,7 +166,7 @@ class _Scan:
     def _resolve_zip64(
         self, name: str, extra: bytes, size: int, packed: int, header: int
     ) -> tuple[int, int, int]:
-        """Sizes and offset with the ZIP64 field taken into account."""
+        """Return sizes and offset, from the ZIP64 field where there is one."""
         at = 0
         while at + 4 <= len(extra):
             kind = int.from_bytes(extra[at : at + 2], "little")
@@ -180,7 +180,7 @@ class _Scan:
             numbers = [int.from_bytes(body[i : i + 8], "little") for i in range(0, len(body), 8)]
             wanted = (size == _MAX32) + (packed == _MAX32) + (header == _MAX32)
             if len(numbers) != wanted or len(body) % 8:
-                self._report(f"the ZIP64 sizes of a member do not fit its entry: {name}")
+                self._report(f"the ZIP64 sizes of a member do not match its entry: {name}")
                 continue
             size = numbers.pop(0) if size == _MAX32 else size
             packed = numbers.pop(0) if packed == _MAX32 else packed
@@ -205,11 +205,11 @@ class _Scan:
         elif flags & ~_KNOWN_FLAGS:
             self._report(f"a member has unknown flags: {name}")
         if method not in (0, 8):
-            self._report(f"a member is packed by a method other than deflate: {name}")
+            self._report(f"a member uses a compression other than deflate: {name}")
         if method == 0 and size != packed:
             self._report(f"a stored member has two sizes: {name}")
         if disk:
-            self._report(f"a member lies on another disk: {name}")
+            self._report(f"a member is on another disk: {name}")
         if kind == 0o120000:
             self._report(f"a member is a symbolic link: {name}")
         elif kind not in (0, 0o100000, 0o040000):
@@ -230,11 +230,11 @@ class _Scan:
         size: int,
         header: int,
     ) -> tuple[int, int]:
-        """Where the member's data begin and where the member ends, by its local header."""
+        """Check the local header; return where the member's data begin and where it ends."""
         self._stream.seek(header)
         head = self._stream.read(_LOCAL.size)
         if len(head) < _LOCAL.size or head[:4] != b"PK\3\4":
-            raise ZipError(f"the zip's directory points to no member for {_show(raw)}")
+            raise ZipError(f"there is no member where the directory points for {_show(raw)}")
         _, _, flags2, method2, _, _, crc2, packed2, size2, name_length, extra_length = (
             _LOCAL.unpack(head)
         )
@@ -242,7 +242,7 @@ class _Scan:
         if local[:name_length] != raw:
             self._report(f"a member has two names: {_show(raw)}, {_show(local[:name_length])}")
         if flags2 & _DESCRIPTOR != flags & _DESCRIPTOR or method2 != method:
-            self._report(f"a member is described in two ways: {name}")
+            self._report(f"the two headers of a member differ: {name}")
         if _MAX32 in (size2, packed2):
             size2, packed2, _ = self._resolve_zip64(name, local[name_length:], size2, packed2, 0)
         told = (crc2, packed2, size2)
@@ -256,7 +256,7 @@ class _Scan:
         return start, end
 
     def _measure_descriptor(self, name: str, at: int, crc: int, packed: int, size: int) -> int:
-        """The length of the data descriptor at `at`, with or without mark, 32 or 64 bits."""
+        """Return the length of the data descriptor at `at`, with or without mark, 32 or 64 bits."""
         self._stream.seek(at)
         found = self._stream.read(24)
         for width in (4, 8):
@@ -267,7 +267,7 @@ class _Scan:
                 expected += packed.to_bytes(width, "little") + size.to_bytes(width, "little")
                 if found.startswith(expected):
                     return len(expected)
-        self._report(f"a member's data descriptor disagrees with the directory: {name}")
+        self._report(f"a member's data descriptor differs from the directory: {name}")
         return 0
 
     def _check_layout(self, members: list[ZipMember]) -> None:
@@ -278,17 +278,17 @@ class _Scan:
                 self._report(f"a member {what}: {member.name}")
             at = member.end
         if at != self._start:
-            self._report("hidden data lie between the zip's members and its directory")
+            self._report("hidden data between the zip's members and its directory")
 
     def _check_names(self, names: list[str]) -> None:
         files = {name for name in names if not name.endswith("/")}
         if len(set(names)) != len(names):
             seen: set[str] = set()
             double = sorted({name for name in names if name in seen or seen.add(name)})  # type: ignore[func-returns-value]
-            self._report(f"the zip holds a member twice: {', '.join(double[:5])}")
+            self._report(f"a member appears twice in the zip: {', '.join(double[:5])}")
         folders = {name[: name.rindex("/")] for name in names if "/" in name}
         for name in sorted(files & folders):
-            self._report(f"a member is a file and a folder: {name}")
+            self._report(f"a member is both a file and a folder: {name}")
 
 
 def _show(raw: bytes) -> str:

@@ -1,8 +1,8 @@
-"""Names in both worlds: what a package is called, and what its files are called.
+"""Names of packages and of their files, on PyPI and in conda.
 
-PyPI compares names normalised (PEP 503); conda compares them as they are, in lower case. The
-rule that leads from one to the other is `conda_name`; where conda-forge's name differs from
-PyPI's it is looked up in `conda_forge.txt` (see README.md beside it for its source).
+PyPI compares normalized names (PEP 503); conda compares them as they are, in lower case.
+`to_conda_name` maps the one to the other; `conda_forge.txt` lists where conda-forge's name differs
+from PyPI's (see README.md beside it for its source).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _CONDA_NAME = r"[a-z0-9_][a-z0-9_.-]*"
 
 
 def is_conda_name(name: str) -> bool:
-    """Whether conda's clients take this as a package name (CEP 26: lower case, no spaces)."""
+    """Whether conda accepts this as a package name (CEP 26: lower case, no spaces)."""
     return len(name) <= 128 and re.fullmatch(_CONDA_NAME, name) is not None
 
 

@@ -1,4 +1,4 @@
-"""conda-forge's names for PyPI's names: one text file, searched and never parsed whole."""
+"""conda-forge's names of PyPI's projects: text files, searched without parsing them whole."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _table: list[bytes] = []
 
 
 class CondaForgeName:
-    """What conda-forge calls a project of PyPI, and the module it is imported as."""
+    """conda-forge's name of a PyPI project, and the module it is imported as."""
 
     __slots__ = ("conda", "imported", "pypi")
 
@@ -20,10 +20,10 @@ class CondaForgeName:
 
 
 def find_on_conda_forge(key: str) -> CondaForgeName | None:
-    """The record of a normalised PyPI name, or None when the table says nothing of it.
+    """Find the record of a normalized PyPI name, or None if the table has none.
 
-    The table leaves out names that are plain words and the same everywhere (`numpy`), so None
-    does not mean that conda-forge has no such package.
+    The table omits plain names that are the same everywhere (`numpy`), so None does not mean that
+    conda-forge has no such package.
     """
     table = _load_table()
     start = table.find(b"\n" + key.encode() + b" ")
@@ -40,13 +40,13 @@ def _load_table() -> bytes:
 
 
 def search_conda_forge(conda: str, imported: str) -> list[CondaForgeName]:
-    """The records whose conda name or import name is the one asked for."""
+    """Find the records with this conda name or this import name."""
     records = map(_parse_record, _load_table().decode().splitlines()[1:])
     return [r for r in records if conda == r.conda or imported == r.imported]
 
 
 def _parse_record(line: str) -> CondaForgeName:
-    """One line of the table; `=` stands for what follows from the PyPI name."""
+    """Parse a line of the table; `=` means the default for the PyPI name."""
     pypi, conda, imported = line.split(" ")
     return CondaForgeName(
         pypi,

@@ -1,4 +1,4 @@
-"""What a name stands for in both worlds, with the reason, for `twofold names`."""
+"""Explains what a name means on PyPI and in conda, and why, for `twofold names`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from twofold.names.same import load_further_names, load_same_names
 
 
 class NameExplanation(NamedTuple):
-    """One reading of a name that somebody asked about."""
+    """One meaning of a name; the fields are the keys of `twofold names --json`."""
 
     asked: str
     pypi: str
@@ -20,10 +20,10 @@ class NameExplanation(NamedTuple):
 
 
 def explain(name: str) -> list[NameExplanation]:
-    """As a PyPI name first; then every other project that conda or Python know by that name.
+    """Explain it as a PyPI name first; then every other project with that conda or import name.
 
-    Where a project of that name is imported by that name, no other project is offered for the
-    import: the source lists some by a module that they merely use.
+    If a project of that name is imported by that name, no other project is listed for the import:
+    the source lists some under a module that they merely use.
     """
     key = normalize_name(name)
     own = _explain_pypi_name(name, key)
@@ -59,12 +59,12 @@ def _explain_pypi_name(name: str, key: str) -> NameExplanation:
         imported = load_further_names().get(key, key.replace("-", "_"))
         if _is_listed(key):
             return NameExplanation(
-                name, key, to_conda_name(name), imported, "the same in both worlds"
+                name, key, to_conda_name(name), imported, "the same on PyPI and conda"
             )
-        why = "nothing is known of it: in conda it has the name as written, in lower case"
+        why = "not in the tables: conda's name is assumed to be this one, in lower case"
         return NameExplanation(name, key, to_conda_name(name), imported, why)
     if record.conda == key:
-        why = "conda-forge has it under PyPI's normalised name"
+        why = "conda-forge uses PyPI's normalized name"
     else:
         why = f"conda-forge calls PyPI's {key} '{record.conda}'"
     return NameExplanation(name, key, record.conda, record.imported, why)

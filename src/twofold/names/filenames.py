@@ -1,4 +1,4 @@
-"""The names of files in both worlds, taken apart.
+"""Parses the file names of wheels, sdists and conda packages.
 
 Wheels: PEP 427 and PEP 425. Sdists: PEP 625, and the older spellings that indexes still hold.
 Conda packages: `name-version-build.conda` or `.tar.bz2`.
@@ -50,7 +50,7 @@ class CondaName(NamedTuple):
 
 
 def parse_wheel_name(filename: str) -> WheelName:
-    """Raises BadFile when it is not a wheel's name."""
+    """Parse the file name of a wheel. Raises BadFile."""
     found = re.fullmatch(_WHEEL, filename)
     if found is None:
         raise BadFile(
@@ -62,7 +62,7 @@ def parse_wheel_name(filename: str) -> WheelName:
 
 
 def parse_sdist_name(filename: str) -> SdistName:
-    """Raises BadFile when it is not an sdist's name.
+    """Parse the file name of an sdist. Raises BadFile.
 
     Old spellings hold dashes (`my-package-1.0.tar.gz`): the version begins at the last one.
     """
@@ -76,7 +76,7 @@ def parse_sdist_name(filename: str) -> SdistName:
 
 
 def parse_conda_name(filename: str) -> CondaName:
-    """Raises BadFile when it is not a conda package's name."""
+    """Parse the file name of a conda package. Raises BadFile."""
     found = re.fullmatch(_CONDA, filename)
     if found is None:
         raise BadFile(
@@ -87,7 +87,7 @@ def parse_conda_name(filename: str) -> CondaName:
 
 
 def expand_tags(compressed: str) -> tuple[str, ...]:
-    """`py2.py3-none-any` as single tags, sorted (PEP 425, compressed tag sets)."""
+    """Expand `py2.py3-none-any` to single tags, sorted (PEP 425, compressed tag sets)."""
     pythons, abis, platforms = compressed.split("-")
     return tuple(
         sorted(

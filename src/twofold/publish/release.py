@@ -12,7 +12,8 @@ import tomlkit
 from packaging.version import InvalidVersion, Version
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
-from twofold_build.pyproject import Project, read_project
+from twofold_build.model import Project
+from twofold_build.pyproject import read_project
 
 #: `__version__ = "1.0"`, with or without an annotation.
 DUNDER = re.compile(r"""^(__version__\s*(?::[^=\n]+)?=\s*)(["'])([^"'\n]+)\2""", re.M)

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from twofold.artifact import Kind
+from twofold.artifact import Kind, compute_file_hashes
 from twofold.errors import Problem
-from twofold.formats.reader import compute_file_hashes
 from twofold.index.folder import index_folder
 from twofold.names import normalize_name
 from twofold.publish.config import TargetSettings

@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
-from twofold.formats.info_recipe import render_imports_script, render_tests_yaml
+from twofold.formats.conda_info import render_imports_script, render_tests_yaml
 from twofold.recipe.model import Line, Output, Recipe
 from twofold.recipe.write.to_v1 import translate_tests
 

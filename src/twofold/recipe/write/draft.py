@@ -18,7 +18,7 @@ from twofold.convert import CondaOptions, find_metadata_near, make_packages, par
 from twofold.convert.project_requirements import to_match_spec
 from twofold.convert.requirements import parse_requirement
 from twofold.errors import TwofoldError
-from twofold.formats.info_recipe import find_import_names
+from twofold.formats.conda_info import find_import_names
 from twofold.formats.wheel import WheelFile
 
 #: What pip builds with where pyproject.toml has no [build-system] (PEP 517).

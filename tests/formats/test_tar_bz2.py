@@ -13,15 +13,15 @@ from conda_package_handling import api
 from rattler.package_streaming import extract
 
 from tests.factories.artifacts import write_conda
-from twofold.formats.bz2_stream import PIECE, Bz2Stream, extract_blocks
+from twofold.formats.tar_bz2 import BZ2_PIECE, Bz2Stream, extract_blocks
 
 TEXT = b"".join(b"line %d of a text that repeats itself\n" % (n * n) for n in range(150_000))
 SAMPLES = {
     "nothing": b"",
     "a byte": b"x",
-    "one piece to the byte": random.Random(1).randbytes(PIECE),
-    "a byte more than a piece": random.Random(2).randbytes(PIECE + 1),
-    "runs that grow before they shrink": b"aaaa" * (PIECE // 4) + b"b" * PIECE,
+    "one piece to the byte": random.Random(1).randbytes(BZ2_PIECE),
+    "a byte more than a piece": random.Random(2).randbytes(BZ2_PIECE + 1),
+    "runs that grow before they shrink": b"aaaa" * (BZ2_PIECE // 4) + b"b" * BZ2_PIECE,
     "text": TEXT,
 }
 
@@ -59,7 +59,7 @@ def test_data_that_look_like_a_block_are_not_taken_for_one() -> None:
 
 def test_rattler_and_condas_own_reader_take_a_package_of_many_pieces(tmp_path: Path) -> None:
     files = {
-        "site-packages/large.bin": random.Random(3).randbytes(2 * PIECE),
+        "site-packages/large.bin": random.Random(3).randbytes(2 * BZ2_PIECE),
         "site-packages/last.py": b"answer = 42\n",
     }
     path = write_conda(tmp_path, files=files, ending=".tar.bz2")

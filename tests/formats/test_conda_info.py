@@ -12,7 +12,7 @@ from rattler_build.package import PythonTest
 
 from tests.factories.artifacts import write_conda
 from twofold.conda_metadata import CondaPackage
-from twofold.formats.info_recipe import find_import_names
+from twofold.formats.conda_info import find_import_names
 
 
 @pytest.mark.parametrize(

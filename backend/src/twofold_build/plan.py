@@ -1,0 +1,85 @@
+"""Plans a build: the checked project, its selected files and the generated ones."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold_build.files import FileSelection
+    from twofold_build.model import Project
+
+#: 1980-01-01 UTC, the earliest time a zip file can hold.
+EARLIEST = 315532800
+#: 2107-12-31 23:59:58 UTC, the latest.
+LATEST = 4354819198
+
+
+class BuildPlan:
+    """A project ready to be packed: its own files and the generated ones.
+
+    `metadata` is both METADATA and PKG-INFO. `wheel_made` are the generated files of .dist-info
+    except RECORD, by name; `made_at_root` those at the wheel's root.
+    """
+
+    __slots__ = ("made_at_root", "metadata", "pack", "project", "wheel_made", "when")
+
+    def __init__(
+        self,
+        project: Project,
+        pack: FileSelection,
+        metadata: bytes,
+        wheel_made: dict[str, bytes],
+        when: int,
+    ) -> None:
+        self.project = project
+        self.pack = pack
+        self.metadata = metadata
+        self.wheel_made = wheel_made
+        self.made_at_root: dict[str, bytes] = {}
+        self.when = when
+
+
+def make_plan(root: str | os.PathLike[str]) -> BuildPlan:
+    """Read the project and select its files. Raises ProjectErrors with every mistake."""
+    from twofold_build.diagnostics import Diagnostics
+    from twofold_build.files import select_files
+    from twofold_build.metadata import WHEEL, render_entry_points, render_metadata
+    from twofold_build.modules import list_import_names
+    from twofold_build.pyproject import read_project
+
+    project = read_project(root)
+    mistakes = Diagnostics.for_project(project.root)
+    pack = select_files(project, mistakes)
+    mistakes.raise_all()
+    text = render_metadata(project, *list_import_names(project, pack.modules))
+    made = {"METADATA": text, "WHEEL": WHEEL}
+    points = render_entry_points(project)
+    if points:
+        made["entry_points.txt"] = points
+    return BuildPlan(project, pack, text, made, read_source_date())
+
+
+def read_source_date() -> int:
+    """SOURCE_DATE_EPOCH in seconds of UTC, never before 1980; 1980 when it is not set.
+
+    Raises TwofoldError if it is not a number or later than an archive can hold.
+    """
+    written = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not written:
+        return EARLIEST
+    from twofold_build.errors import TwofoldError
+
+    try:
+        when = int(written)
+    except ValueError:
+        raise TwofoldError(
+            f"SOURCE_DATE_EPOCH is '{written}', which is not a number of seconds",
+            "set it to a whole number such as $(git log -1 --format=%ct), or unset it",
+        ) from None
+    if when > LATEST:
+        raise TwofoldError(
+            f"SOURCE_DATE_EPOCH is {written}, which is after 2107, the last year of an archive",
+            "it counts seconds since 1970, not milliseconds",
+        )
+    return max(when, EARLIEST)
