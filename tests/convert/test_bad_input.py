@@ -66,7 +66,7 @@ def overlap_members(path: Path) -> None:
 
 
 CASES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "a truncated archive": (truncate, "cut off"),
+    "a truncated archive": (truncate, "truncated"),
     "a page in place of a wheel": (lambda p: p.write_bytes(b"<html>"), "not a zip archive"),
     "an empty file": (lambda p: p.write_bytes(b""), "empty"),
     "no RECORD": (zip_writer(wheel_without(RECORD)), "has no"),
@@ -76,7 +76,7 @@ CASES: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "another version in METADATA": (
         zip_writer(make_wheel_files(metadata=METADATA.replace("1.0.0", "2.0"))),
-        "tells version '2.0'",
+        "the version in METADATA is '2.0'",
     ),
     "METADATA that is none": (zip_writer(make_wheel_files(metadata="garbage\n")), "no field"),
     "a member that climbs out": (

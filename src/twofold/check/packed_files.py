@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from twofold_build.archive import Content
     from twofold_build.files import FileSelection
-    from twofold_build.pyproject import Project
+    from twofold_build.model import Project
 
 
 #: Other files than modules are read up to this size, in bytes: keys and credentials are small.

@@ -12,7 +12,7 @@ from twofold_build.toml_lines import find_line
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold.formats.core_metadata import CoreMetadata
-    from twofold_build.pyproject import Project
+    from twofold_build.model import Project
 
 
 class PyprojectText:
