@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from twofold_build import tar_writer, zip_writer
+from twofold_build import sdist, zip_writer
 from twofold_build.archive import Entry, to_content
 from twofold_build.plan import EARLIEST
 from twofold_build.sdist import TarGzWriter
@@ -78,7 +78,7 @@ def test_an_archive_over_the_old_limits_needs_and_has_zip64(
 
 
 def test_a_size_over_the_ustar_limit_is_told_in_a_pax_header() -> None:
-    block = tar_writer.make_tar_header("big.bin", 9 << 30, False, EARLIEST)
+    block = sdist.make_tar_header("big.bin", 9 << 30, False, EARLIEST)
     assert len(block) == 3 * 512
     info = tarfile.TarInfo.frombuf(block[:512], "utf-8", "strict")
     assert info.type == tarfile.XHDTYPE
@@ -124,9 +124,9 @@ def test_the_compressor_without_isal_is_zlib_and_what_it_packs_is_the_same(tmp_p
         "import sys; sys.modules['isal'] = None\n"
         "from twofold_build import deflate; assert deflate.COMPRESSOR == 'zlib'\n"
         "from twofold_build.zip_writer import ZipWriter\n"
-        "from twofold_build.archive import Entry, content_of\n"
+        "from twofold_build.archive import Entry, to_content\n"
         "w = ZipWriter(sys.argv[1], 315532800)\n"
-        "w.add(Entry('a'), content_of(b'abc' * 999)); w.close()"
+        "w.add(Entry('a'), to_content(b'abc' * 999)); w.close()"
     )
     subprocess.run([sys.executable, "-c", code, tmp_path / "x.zip"], check=True)
     with zipfile.ZipFile(tmp_path / "x.zip") as archive:

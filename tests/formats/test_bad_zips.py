@@ -97,8 +97,8 @@ def test_a_bomb_is_refused_within_a_limit_of_memory(tmp_path: Path) -> None:
     code = (
         "import resource, sys; from pathlib import Path\n"
         "resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))\n"
-        "from twofold.formats.deep_check import problems_of\n"
-        "print(problems_of(Path(sys.argv[1]))[0])"
+        "from twofold.formats.deep_check import find_problems\n"
+        "print(find_problems(Path(sys.argv[1]))[0])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False

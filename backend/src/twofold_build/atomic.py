@@ -65,21 +65,33 @@ class AtomicFile:
 
     `stream` is the open hidden file, for reading, writing and seeking. `size` (bytes) and `sha256`
     (lower-case hex) count what was given to `write`. `mode` are the permissions; by default those
-    of any new file.
+    of any new file. As a context manager it commits, or discards the file after an exception.
     """
 
     __slots__ = ("_hash", "path", "size", "stream", "temporary")
 
-    def __init__(self, path: str | os.PathLike[str], mode: int = 0o666) -> None:
+    def __init__(self, path: str | os.PathLike[str], mode: int | None = None) -> None:
         self.path = os.fspath(path)
         folder, name = os.path.split(self.path)
         os.makedirs(folder or ".", exist_ok=True)
         self.temporary = os.path.join(folder, f".{name}.{os.getpid()}-{id(self):x}.part")
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
-        self.stream = os.fdopen(os.open(self.temporary, flags, mode), "w+b", buffering=1 << 18)
+        handle = os.open(self.temporary, flags, 0o666 if mode is None else mode)
+        if mode is not None:
+            os.chmod(self.temporary, mode)  # without the umask
+        self.stream = os.fdopen(handle, "w+b", buffering=1 << 18)
         _lock(self.stream)
         self._hash = new_sha256()
         self.size = 0
+
+    def __enter__(self) -> AtomicFile:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.commit()
+        else:
+            self.discard()
 
     def write(self, data: bytes) -> None:
         """Write bytes and count them."""
@@ -108,15 +120,10 @@ class AtomicFile:
             os.remove(self.temporary)
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes, mode: int = 0o666) -> None:
+def write_atomically(path: str | os.PathLike[str], data: bytes, mode: int | None = None) -> None:
     """Write a whole file in one step; its folder is created if needed."""
-    file = AtomicFile(path, mode)
-    try:
-        file.write(data)
-    except BaseException:
-        file.discard()
-        raise
-    file.commit()
+    with AtomicFile(path, mode) as file:
+        file.stream.write(data)
 
 
 def write_if_changed(path: str | os.PathLike[str], data: bytes) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 
-from twofold_build.atomic import AtomicFile
+from twofold_build.atomic import write_atomically
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,13 +43,7 @@ def index_channel(channel: str, new_records: Mapping[str, dict[str, Any]]) -> No
     text = json.dumps(
         add_v3_records(data, newer), sort_keys=True, ensure_ascii=False, separators=(",", ":")
     )
-    draft = AtomicFile(os.path.join(channel, "noarch", "repodata.json"))
-    try:
-        draft.write(text.encode())
-    except BaseException:
-        draft.discard()
-        raise
-    draft.commit()
+    write_atomically(os.path.join(channel, "noarch", "repodata.json"), text.encode())
 
 
 def _collect_records(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from twofold_build.atomic import AtomicFile
+from twofold_build.atomic import write_atomically
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,13 +30,7 @@ def write_manifest(out: str, artifacts: Sequence[BuiltFile]) -> None:
             f'{{"path": {_quote(path)}, "kind": "{built.kind}", "sha256": "{built.sha256}"}}'
         )
     text = '{"version": 1, "artifacts": [\n' + ",\n".join(lines) + "\n]}\n"
-    draft = AtomicFile(os.path.join(out, "dist", MANIFEST_NAME))
-    try:
-        draft.write(text.encode())
-    except BaseException:
-        draft.discard()
-        raise
-    draft.commit()
+    write_atomically(os.path.join(out, "dist", MANIFEST_NAME), text.encode())
 
 
 def _quote(path: str) -> str:

@@ -190,16 +190,10 @@ def _deliver(
 def _copy(kind: str, path: Path, folder: Path) -> BuiltFile:
     from twofold_build.atomic import AtomicFile
 
-    draft = AtomicFile(str(folder / path.name))
-    try:
-        with path.open("rb") as file:
-            while piece := file.read(1 << 20):
-                draft.write(piece)
-    except BaseException:
-        draft.discard()
-        raise
-    draft.commit()
-    return BuiltFile(kind, draft.path, draft.sha256, draft.size)
+    with path.open("rb") as source, AtomicFile(folder / path.name) as file:
+        while piece := source.read(1 << 20):
+            file.write(piece)
+    return BuiltFile(kind, file.path, file.sha256, file.size)
 
 
 def _conda_packages(

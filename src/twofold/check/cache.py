@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from twofold.cache_dir import get_cache_dir
+from twofold_build.atomic import write_atomically
 
 #: Raise it when a rule finds something else or `facts` holds something else: what another version
 #: left in the cache is not read.
@@ -52,13 +53,10 @@ def make_folder(place: str) -> bool:
 
 def write_entry(path: str, data: bytes) -> None:
     """Write a file of the cache in one step; a failure only costs the cache."""
-    temporary = f"{path}.{os.getpid()}"
     try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-        os.replace(temporary, path)
+        write_atomically(path, data)
     except OSError:
-        _remove(temporary)  # a full disk must not stop the build
+        return  # a full disk must not stop the build
 
 
 def _modified_at(path: str) -> float:

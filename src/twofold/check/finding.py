@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -116,7 +114,7 @@ def apply_fixes(root: Path, findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _fix_file(path: Path, findings: list[Finding]) -> list[Finding]:
-    import shutil
+    from twofold_build.atomic import write_atomically
 
     with path.open(encoding="utf-8", newline="") as file:
         lines: list[str | None] = list(file.read().splitlines(keepends=True))
@@ -129,13 +127,8 @@ def _fix_file(path: Path, findings: list[Finding]) -> list[Finding]:
         lines[edit.line - 1] = _apply_edit(text, edit)
         mended.append(finding)
     path = path.resolve()  # a link stays one
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text("".join(filter(None, lines)), encoding="utf-8", newline="")
-        shutil.copymode(path, temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    text = "".join(filter(None, lines))
+    write_atomically(path, text.encode(), path.stat().st_mode & 0o7777)
     return mended
 
 

@@ -130,11 +130,6 @@ def build_folder(
 
 def _keep(path: Path, text: str) -> None:
     """Write a file beside its final name and move it into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text(text, encoding="utf-8", newline="\n")
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+    from twofold_build.atomic import write_atomically
+
+    write_atomically(path, text.encode())

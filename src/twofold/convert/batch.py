@@ -38,7 +38,7 @@ from twofold.names import (
     parse_conda_name,
     to_conda_name,
 )
-from twofold_build.atomic import remove_leftovers
+from twofold_build.atomic import remove_leftovers, write_atomically
 
 _CACHE_FILE = ".twofold-converted.json"
 #: Changed whenever conversion writes other bytes than before, so that nothing old is kept.
@@ -262,9 +262,7 @@ class _ConversionCache:
     def save(self, sha256: str, packages: Sequence[Artifact], options: CondaOptions) -> None:
         paths = [package.path.relative_to(self._channel).as_posix() for package in packages]
         self._kept[_make_cache_key(sha256, options)] = paths
-        unfinished = self._file.with_name(f"{_CACHE_FILE}.{os.getpid()}.part")
-        unfinished.write_text(json.dumps(self._kept, indent=0, sort_keys=True), encoding="utf-8")
-        unfinished.replace(self._file)
+        write_atomically(self._file, json.dumps(self._kept, indent=0, sort_keys=True).encode())
 
 
 def _make_cache_key(sha256: str, options: CondaOptions) -> str:

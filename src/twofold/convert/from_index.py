@@ -17,6 +17,7 @@ from twofold.cache_dir import get_cache_dir
 from twofold.convert.metadata_sources import MetadataSource
 from twofold.convert.resolution import Target, resolve
 from twofold.errors import SubprocessFailed, TwofoldError
+from twofold_build.atomic import write_atomically
 
 #: Seconds for which an answer is not asked for again.
 MAX_AGE = 24 * 3600
@@ -40,17 +41,10 @@ def query_index(target: Target = Target(), cache: Path | None = None) -> Metadat
             if age is not None:
                 return kept.read_bytes()
             raise TwofoldError(_find_error_line(error.output)) from error
-        _save(kept, found.metadata)
+        write_atomically(kept, found.metadata)
         return found.metadata
 
     return metadata_of
-
-
-def _save(kept: Path, data: bytes) -> None:
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = kept.with_name(f".{kept.name}.{os.getpid()}.part")
-    unfinished.write_bytes(data)
-    unfinished.replace(kept)
 
 
 def _find_error_line(output: str) -> str:

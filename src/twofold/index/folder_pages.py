@@ -11,7 +11,7 @@ from typing import Any
 
 from twofold.index import repodata
 from twofold.index.cache import Cache
-from twofold.index.writing import write_if_changed
+from twofold_build.atomic import write_if_changed
 
 #: How long a shard that no index names any more is kept for clients with an older index (CEP 16).
 _SHARD_LIFETIME = 7 * 24 * 3600
@@ -35,7 +35,7 @@ def write_subdir(
     )
     if wheels:
         data = repodata.serialize(repodata.add_wheels(json.loads(data), wheels))
-    written = write_if_changed(place / "repodata.json", data)
+    written = int(write_if_changed(place / "repodata.json", data))
     if written or not (place / "repodata.json.zst").exists():
         written += write_if_changed(place / "repodata.json.zst", repodata.compress(data))
     exports = {path[cut:]: json.loads(text) for path, text in cache.list_run_exports(subdir)}
@@ -91,7 +91,7 @@ def write_channel(folder: Path, cache: Cache, names: Iterable[str], subdirs: lis
         entry = repodata.make_channel_entry([file[:3] for file in files], about)
         cache.set_package(name, repodata.serialize(entry).decode())
     data = repodata.assemble_channeldata(cache.packages(), subdirs)
-    written = write_if_changed(folder / "channeldata.json", data)
+    written = int(write_if_changed(folder / "channeldata.json", data))
     notices = folder / "notices.json"
     if not notices.exists():  # an administrator may have written some
         written += write_if_changed(notices, repodata.serialize(repodata.make_notices()))

@@ -90,7 +90,7 @@ def _read_pypi(file: Path, path: str, identity: Identity) -> CachedFile:
 
 def _write_metadata(wheel: Path, metadata: bytes) -> None:
     """METADATA beside the wheel (PEP 658)."""
-    from twofold.index.writing import write_if_changed
+    from twofold_build.atomic import write_if_changed
 
     write_if_changed(wheel.with_name(f"{wheel.name}.metadata"), metadata)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from twofold.index import simple
 from twofold.index.cache import Cache
-from twofold.index.writing import write_if_changed
+from twofold_build.atomic import write_if_changed
 
 
 def write_project_pages(folder: Path, cache: Cache, names: Iterable[str]) -> int:

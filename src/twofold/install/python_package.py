@@ -20,6 +20,8 @@ from typing import Any, BinaryIO
 
 import zstandard
 
+from twofold_build.atomic import AtomicFile
+
 #: Level 3 with threads packs an interpreter in half a second; level 19 saves a quarter of the
 #: size and takes twenty. The package never leaves this machine.
 LEVEL = 3
@@ -43,23 +45,24 @@ class Member:
 def write_package(
     folder: Path, index: dict[str, Any], about: dict[str, Any], members: Iterable[Member]
 ) -> Path:
-    """Write `<name>-<version>-<build>.conda` into `folder`; it stands there only when complete."""
+    """Write `<name>-<version>-<build>.conda` into `folder`, in one step."""
     stem = f"{index['name']}-{index['version']}-{index['build']}"
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{stem}.conda"
-    unfinished = folder / f"{stem}.conda.part"
     seconds = int(index["timestamp"] // 1000)
     with tempfile.TemporaryFile(dir=folder) as payload, tempfile.TemporaryFile(dir=folder) as info:
         paths = _write_payload(payload, sorted(members, key=lambda m: m.path), seconds)
         _write_info(info, _info_files(index, about, paths), seconds)
-        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
+        with (
+            AtomicFile(target) as file,
+            zipfile.ZipFile(file.stream, "w", zipfile.ZIP_STORED) as archive,
+        ):
             archive.writestr(_zip_info("metadata.json"), '{"conda_pkg_format_version": 2}')
             for name, stream in ((f"pkg-{stem}", payload), (f"info-{stem}", info)):
                 stream.seek(0)
                 with archive.open(_zip_info(f"{name}.tar.zst"), "w", force_zip64=True) as member:
                     while block := stream.read(1 << 20):
                         member.write(block)
-    unfinished.replace(target)
     return target
 
 

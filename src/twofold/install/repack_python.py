@@ -24,6 +24,7 @@ from twofold.errors import TwofoldError
 from twofold.install.installed_python import Interpreter, describe
 from twofold.install.python_files import collect_members
 from twofold.install.python_package import write_package
+from twofold_build.atomic import AtomicFile
 
 __all__ = ["Interpreter", "describe", "repack_python"]
 
@@ -64,10 +65,8 @@ def _list_packages(folder: Path) -> list[Path]:
 
 
 def _copy(source: Path, target: Path) -> Path:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(target.name + ".part")
-    shutil.copyfile(source, unfinished)
-    unfinished.replace(target)
+    with source.open("rb") as stream, AtomicFile(target) as file:
+        shutil.copyfileobj(stream, file.stream)
     return target
 
 

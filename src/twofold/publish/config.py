@@ -24,6 +24,7 @@ import tomlkit.exceptions
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
 from twofold.publish.addresses import Secret, SplitUrl, split_login
+from twofold_build.atomic import write_atomically
 
 #: Kinds of target: what they speak.
 KINDS = (
@@ -218,9 +219,5 @@ def write_token(name: str, settings: TargetSettings, token: Secret | None, user:
         table["token"] = token.reveal()
     if user:
         table["user"] = user
-    unfinished = path.with_name(path.name + ".part")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
-        stream.write(tomlkit.dumps(document))
-    unfinished.replace(path)
+    write_atomically(path, tomlkit.dumps(document).encode(), 0o600)
     return path

@@ -8,12 +8,12 @@ file names and hashes, never a secret.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from twofold.errors import TwofoldError
+from twofold_build.atomic import write_atomically
 
 JOURNAL_NAME = ".twofold-publish.json"
 
@@ -70,9 +70,7 @@ class Journal:
         if entry is not None:
             self._entries[key] = entry
         value = {"version": VERSION, "files": [asdict(e) for e in self._entries.values()]}
-        unfinished = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
-        unfinished.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8", newline="\n")
-        unfinished.replace(self.path)
+        write_atomically(self.path, f"{json.dumps(value, indent=1)}\n".encode())
 
 
 def _read(path: Path) -> dict[Key, JournalRecord]:

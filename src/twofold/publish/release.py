@@ -12,6 +12,7 @@ import tomlkit
 from packaging.version import InvalidVersion, Version
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
+from twofold_build.atomic import write_atomically
 from twofold_build.model import Project
 from twofold_build.pyproject import read_project
 
@@ -35,10 +36,7 @@ class FileChange:
 
 
 def _write(path: Path, data: bytes) -> None:
-    unfinished = path.with_name(f".{path.name}.part")
-    unfinished.write_bytes(data)
-    unfinished.chmod(path.stat().st_mode)
-    unfinished.replace(path)
+    write_atomically(path, data, path.stat().st_mode & 0o7777)
 
 
 @dataclass(frozen=True)
