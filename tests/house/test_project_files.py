@@ -34,6 +34,15 @@ def test_the_page_names_files_that_exist(page: Path) -> None:
     assert [name for name in commands(page) if not (ROOT / name).exists()] == []
 
 
+def test_the_tests_that_first_changes_name_exist() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")]
+    defined = {
+        name for text in sources for name in re.findall(r"^def (test_\w+)", text, re.MULTILINE)
+    }
+    assert sorted(set(re.findall(r"`(test_\w+)`", page)) - defined) == []
+
+
 @pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_page_names_modules_that_exist(page: Path) -> None:
     names = set(MODULE.findall(page.read_text(encoding="utf-8")))
