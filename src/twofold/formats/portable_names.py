@@ -7,10 +7,15 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-#: Names that Windows keeps for devices, whatever their ending, and those it cannot hold.
-_NOT_ON_WINDOWS = re.compile(
-    r"(?i)(con|prn|aux|nul|com[1-9]|lpt[1-9])(\..*)?|.*[. ]|.*[<>:\"|?*].*"
-)
+#: Names that Windows reserves for devices, whatever extension follows.
+_DEVICE = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?")
+#: Names that Windows cannot hold.
+_NOT_ON_WINDOWS = re.compile(r".*[. ]|.*[<>:\"|?*].*")
+
+
+def is_device_name(name: str) -> bool:
+    """Whether Windows reserves a file name for a device."""
+    return _DEVICE.fullmatch(name) is not None
 
 
 class UnportablePath(NamedTuple):
@@ -31,5 +36,6 @@ def find_unportable(paths: Iterable[str]) -> Iterator[UnportablePath]:
         other = seen.setdefault(folded, path)
         if other != path:
             yield UnportablePath(path, f"two files differ only in case: {other}, {path}")
-        if any(map(_NOT_ON_WINDOWS.fullmatch, path.split("/"))):
+        parts = path.split("/")
+        if any(is_device_name(part) or _NOT_ON_WINDOWS.fullmatch(part) for part in parts):
             yield UnportablePath(path, f"Windows does not allow this file name: {path}")

@@ -38,15 +38,23 @@ __all__ = [
     "parse_conda_name",
     "parse_sdist_name",
     "parse_wheel_name",
+    "requirement_name",
     "to_conda_name",
 ]
 
 _CONDA_NAME = r"[a-z0-9_][a-z0-9_.-]*"
+_REQUIREMENT_NAME = r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
 
 
 def is_conda_name(name: str) -> bool:
     """Whether conda accepts this as a package name (CEP 26: lower case, no spaces)."""
     return len(name) <= 128 and re.fullmatch(_CONDA_NAME, name) is not None
+
+
+def requirement_name(text: str) -> str:
+    """Return the name at the beginning of a requirement (PEP 508), as written; '' without one."""
+    found = re.match(_REQUIREMENT_NAME, text)
+    return found[1] if found else ""
 
 
 def to_conda_name(written: str, local_names: Mapping[str, str] | None = None) -> str:

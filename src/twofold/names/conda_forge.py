@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
-_FILE = os.path.join(os.path.dirname(__file__), "conda_forge.txt")
+_FOLDER = os.path.dirname(__file__)
 _table: list[bytes] = []
 
 
@@ -34,7 +35,7 @@ def find_on_conda_forge(key: str) -> CondaForgeName | None:
 
 def _load_table() -> bytes:
     if not _table:
-        with open(_FILE, "rb") as stream:
+        with open(os.path.join(_FOLDER, "conda_forge.txt"), "rb") as stream:
             _table.append(stream.read())
     return _table[0]
 
@@ -53,3 +54,22 @@ def _parse_record(line: str) -> CondaForgeName:
         pypi if conda == "=" else conda,
         pypi.replace("-", "_") if imported == "=" else imported,
     )
+
+
+@cache
+def load_same_names() -> frozenset[str]:
+    """Return the normalized PyPI names that conda-forge and imports use unchanged."""
+    return frozenset(_read_lines("conda_forge_same.txt"))
+
+
+@cache
+def load_further_names() -> dict[str, str]:
+    """Return normalized PyPI name -> import name, of projects with the same conda-forge name."""
+    pairs = (line.partition(" ") for line in _read_lines("conda_forge_too.txt"))
+    return {name: imported or name.replace("-", "_") for name, _, imported in pairs}
+
+
+def _read_lines(filename: str) -> list[str]:
+    with open(os.path.join(_FOLDER, filename), encoding="utf-8") as stream:
+        lines = stream.read().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from twofold.names import normalize_name, to_conda_name
-from twofold.names.conda_forge import find_on_conda_forge, search_conda_forge
-from twofold.names.same import load_further_names, load_same_names
+from twofold.names.conda_forge import (
+    find_on_conda_forge,
+    load_further_names,
+    load_same_names,
+    search_conda_forge,
+)
 
 
 class NameExplanation(NamedTuple):

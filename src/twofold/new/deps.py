@@ -6,14 +6,13 @@ Declared is what [project] says, or, in a project without that table, what its o
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from twofold.names import find_on_conda_forge, normalize_name, to_conda_name
+from twofold.names import find_on_conda_forge, normalize_name, requirement_name, to_conda_name
 from twofold.new.migrate import MigrationTools, read_static_facts
 from twofold.new.migrate.schema import validate
 from twofold.new.source_tree import ImportUse, find_uses, read_source_tree
@@ -25,8 +24,6 @@ from twofold.source_analysis import (
     required_module,
 )
 from twofold_build.pyproject import read_document
-
-_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
 class Status(StrEnum):
@@ -51,8 +48,7 @@ class DeclaredDependency:
 
     @property
     def name(self) -> str:
-        found = _NAME.match(self.requirement)
-        return found[1] if found else self.requirement
+        return requirement_name(self.requirement) or self.requirement
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
+from twofold.formats.portable_names import is_device_name
 from twofold.new.files import render_files
 from twofold_build import names
 
 LAYOUTS = ("src", "flat")
-#: Names that Windows keeps for devices: no folder can have them there.
-_DEVICE_NAMES = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10))}
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def _find_name_problems(project: NewProject) -> list[Problem]:
                 f"'{module}' is a module of Python's standard library, which it would hide", other
             )
         ]
-    if module in _DEVICE_NAMES:
+    if is_device_name(module):
         return [Problem(f"'{module}' is the name of a device on Windows", other)]
     if module in ("tests", "src", "dist", "build", "docs"):
         return [Problem(f"'{module}' is the name of a folder that projects have", other)]

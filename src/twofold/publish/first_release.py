@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from twofold.names import normalize_name
-from twofold.names.same import load_further_names
+from twofold.names.conda_forge import load_further_names
 from twofold.publish.config import TargetSettings
 from twofold.publish.connect import connect
 from twofold.publish.credentials import find_credentials

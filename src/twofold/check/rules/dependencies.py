@@ -14,8 +14,8 @@ from functools import cache, cached_property
 from twofold.check.import_graph import reachable_modules
 from twofold.check.namespace import VENDORED
 from twofold.check.rule_table import WARNING, Violation
-from twofold.names.conda_forge import find_on_conda_forge
-from twofold.names.same import load_further_names, load_same_names
+from twofold.names import requirement_name
+from twofold.names.conda_forge import find_on_conda_forge, load_further_names, load_same_names
 from twofold.source_analysis.providers import (
     InstalledDistributions,
     find_distribution,
@@ -79,7 +79,7 @@ def unused_dependency(context: ProjectContext) -> Iterator[Violation]:
     if not context.modules or any(module.facts.mistake for module in context.modules.values()):
         return
     for requirement in context.project.dependencies:
-        name = _requirement_name(requirement)
+        name = requirement_name(requirement)
         if not name or ";" in requirement or _NOT_IMPORTED.fullmatch(normalize_name(name)):
             continue
         if any(brought.partition(".")[0] in tops for brought in declared.names_of(name)):
@@ -104,7 +104,7 @@ class _DeclaredDependencies:
 
     def __init__(self, code: SourceCode) -> None:
         listed = [*code.dependencies, *code.optional_dependencies]
-        self._names = {normalize_name(name) for name in map(_requirement_name, listed) if name}
+        self._names = {normalize_name(name) for name in map(requirement_name, listed) if name}
         self._names.discard(normalize_name(code.name))
         self._plain = {name.replace("-", "_") for name in self._names}
 
@@ -153,11 +153,6 @@ class _DeclaredDependencies:
 def _installed_distributions() -> InstalledDistributions:
     """What is installed beside twofold; it does not change while a check runs."""
     return InstalledDistributions.from_interpreter()
-
-
-def _requirement_name(requirement: str) -> str:
-    found = re.match(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)", requirement)
-    return found.group(1) if found else ""
 
 
 _REQUIREMENT = re.compile(

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from twofold.names import normalize_name
+from twofold.names import normalize_name, requirement_name
 from twofold_build import names
 
 #: The classifiers that say which licence it is, as SPDX; ambiguous ones (BSD, GPL) are not here.
@@ -74,8 +74,8 @@ class CommentedRequirement(str):
 
     @property
     def name(self) -> str:
-        found = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", self)
-        return normalize_name(found[0]) if found else str(self)
+        name = requirement_name(self)
+        return normalize_name(name) if name else str(self)
 
 
 @dataclass(frozen=True, slots=True)

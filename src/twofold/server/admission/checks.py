@@ -19,6 +19,7 @@ from packaging.version import InvalidVersion, Version
 from twofold.artifact import Artifact, Kind
 from twofold.check import artifact_findings
 from twofold.errors import Refused
+from twofold.formats.portable_names import is_device_name
 from twofold.names import escape_for_filename, normalize_name
 from twofold.server.model import StoredFile
 from twofold_build.names import canonicalize_version
@@ -40,9 +41,6 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]*")
 #: As PyPI's names (PEP 508), or with the underscore that some of conda's begin with.
 _PROJECT_NAME = re.compile(r"(?=.{1,128}\Z)_?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
-#: Names Windows keeps for devices, whatever ending follows.
-_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
-
 
 @dataclass(frozen=True)
 class FormClaims:
@@ -57,7 +55,7 @@ class FormClaims:
 
 def check_file_name(filename: str) -> None:
     """A file name is one path segment of harmless characters."""
-    if not _FILE_NAME.fullmatch(filename) or ".." in filename or _DEVICES.fullmatch(filename):
+    if not _FILE_NAME.fullmatch(filename) or ".." in filename or is_device_name(filename):
         raise Refused(
             "invalid-file-name",
             f"Invalid file name {filename[:100]!a}",

@@ -18,7 +18,7 @@ from packaging.version import InvalidVersion, Version
 from twofold.artifact import Artifact, Kind
 from twofold.errors import BadFile, Refused, Unreachable
 from twofold.formats.core_metadata import parse_metadata
-from twofold.names import normalize_name
+from twofold.names import normalize_name, requirement_name
 from twofold.server.admission.names import is_private
 from twofold.server.context import Registry
 from twofold.server.model import Channel
@@ -29,9 +29,6 @@ from twofold.server.store.upstreams import Upstream
 
 #: A requirement that asks for extras: the name before the bracket.
 _WITH_EXTRAS = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*\[\s*[A-Za-z0-9]")
-
-#: The name that a requirement (PEP 508) begins with.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 #: The most projects whose metadata are looked up for one wheel.
 MAX_PROJECTS = 100
@@ -69,7 +66,7 @@ def find_known_names(registry: Registry, channel: Channel, artifact: Artifact) -
         name = min(wanted - seen)
         seen.add(name)
         requires = _parse_requirements(metadata_of(name, ""))
-        needed |= {normalize_name(match[0]) for text in requires if (match := _NAME.match(text))}
+        needed |= {normalize_name(name) for name in map(requirement_name, requires) if name}
         wanted |= names_with_extras(requires)
     with registry.database.read() as db:
         names = channels.get_conda_names(db, channel.id, needed)

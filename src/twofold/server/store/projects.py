@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, or_, select
 
 from twofold.artifact import Artifact, Kind
-from twofold.names import normalize_name
+from twofold.names import normalize_name, requirement_name
 from twofold.server.model import Project
 from twofold.server.store.channels import get_project
 from twofold.server.store.schema import files, projects
 
-#: The name at the beginning of a requirement (PEP 508).
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
 
 def required_names(artifact: Artifact) -> set[str]:
     """Return the normalised names of a wheel and its requirements."""
-    found = (_NAME.match(text) for text in artifact.depends)
-    return {normalize_name(artifact.name), *(normalize_name(match[0]) for match in found if match)}
+    required = filter(None, map(requirement_name, artifact.depends))
+    return {normalize_name(artifact.name), *map(normalize_name, required)}
 
 
 def list_projects_by_conda_name(db: Connection, channel_id: int, name: str) -> list[Project]:
