@@ -34,7 +34,7 @@ class _Tunnel(http.server.BaseHTTPRequestHandler):
 
     def do_CONNECT(self) -> None:
         server: Any = self.server
-        server.asked.append(self.path)
+        server.requested.append(self.path)
         if self.path != f"{HOST}:443":
             self.send_error(502)
             return
@@ -70,7 +70,7 @@ def upstream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Static
     static.server.socket = context.wrap_socket(static.server.socket, server_side=True)
     tunnel: Any = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Tunnel)
     tunnel.daemon_threads = True
-    tunnel.asked, tunnel.leads_to = [], static.server.server_address
+    tunnel.requested, tunnel.leads_to = [], static.server.server_address
     thread = threading.Thread(target=tunnel.serve_forever, daemon=True)
     thread.start()
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "no_proxy"):

@@ -307,7 +307,7 @@ class _Proxy(http.server.BaseHTTPRequestHandler):
     """A proxy for http: it knows where `upstream.test` is, and nothing else."""
 
     def do_GET(self) -> None:
-        asked: list[Any] = self.server.asked  # type: ignore[attr-defined]
+        asked: list[Any] = self.server.requested  # type: ignore[attr-defined]
         asked.append(
             (self.path, self.headers["Proxy-Authorization"], self.headers["Authorization"])
         )
@@ -337,7 +337,7 @@ class _Proxy(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def proxy(static: StaticServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Proxy)
-    server.static, server.asked = static, []  # type: ignore[attr-defined]
+    server.static, server.requested = static, []  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"):
@@ -361,7 +361,7 @@ def test_an_upstream_is_reached_through_the_proxy_of_the_environment(
         address = f"/main/files/{sha256_of(wheel.read_bytes())}/{wheel.name}"
         assert place.get(address).content == wheel.read_bytes()
     packed = base64.b64encode(b"ann:pw").decode()
-    assert {login for _, login, _ in proxy.asked} == {f"Basic {packed}"}
+    assert {login for _, login, _ in proxy.requested} == {f"Basic {packed}"}
     assert static.requested == []  # not directly
 
 
@@ -373,7 +373,7 @@ def test_what_is_not_public_is_not_asked_of_the_proxy_either(proxy: Any, url: st
     source = Endpoint("http://upstream.example.test/simple")
     with pytest.raises(Refused, match="Nothing is fetched"):
         fetch_page(source, url, "*/*")
-    assert proxy.asked == []
+    assert proxy.requested == []
 
 
 def test_loopback_and_no_proxy_are_reached_directly(
@@ -386,7 +386,7 @@ def test_loopback_and_no_proxy_are_reached_directly(
         fetch_page(
             Endpoint("http://upstream.example.test"), "http://upstream.example.test/x", "*/*"
         )
-    assert proxy.asked == []
+    assert proxy.requested == []
 
 
 # Too large

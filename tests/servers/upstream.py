@@ -29,8 +29,8 @@ class StaticServer:
     """`python -m http.server` over a folder, which can be told to fail.
 
     `fault` is None, a status to answer with, 'silent' (no answer), 'hangs up', 'cut' (half
-    a body) or ('redirect', address). `asked` are the paths of all requests, `answered` their
-    statuses. `login` is the Authorization that is asked for; `token` must begin every path.
+    a body) or ('redirect', address). `requested` are the paths of all requests, `statuses`
+    those of the answers. `login` is the Authorization that is asked for; `token` must begin every path.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -108,7 +108,7 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
             super().do_GET()
 
     def send_response(self, code: int, message: str | None = None) -> None:
-        self.server.static.answered.append(code)  # type: ignore[attr-defined]
+        self.server.static.statuses.append(code)  # type: ignore[attr-defined]
         super().send_response(code, message)
 
     def log_message(self, format: str, *args: object) -> None:
