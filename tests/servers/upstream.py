@@ -29,8 +29,8 @@ class StaticServer:
     """`python -m http.server` over a folder, which can be told to fail.
 
     `fault` is None, a status to answer with, 'silent' (no answer), 'hangs up', 'cut' (half
-    a body) or ('redirect', address). `requested` are the paths of all requests, `statuses`
-    those of the answers. `login` is the Authorization that is asked for; `token` must begin every path.
+    a body) or ('redirect', address). `requested` are the paths of all requests, `statuses` those of
+    the answers. `login` is the required Authorization; `token` must begin every path.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -1,11 +1,11 @@
-"""Fetching from an upstream, by http.client: the address that was checked is the one that is used.
+"""HTTP client for fetching, on http.client: connects only to addresses that were checked.
 
-An upstream names addresses of files, and redirects; so could anybody who controls it. Allowed are
-the upstream's own origin and, elsewhere, public addresses. The name is resolved once, the address
-is checked, and the connection is made to that address: a name cannot be something else the second
-time. Link-local addresses (the metadata services of clouds) are never connected to. Libraries that
-resolve on their own cannot promise this, which is why none is used. Behind a proxy, `proxies` says
-what is checked.
+A server names URLs of files and redirects, and so could anybody who controls it. Allowed are the
+server's own origin and, elsewhere, public addresses. A host name is resolved once, the address is
+checked, and the connection is made to that address, so that a second lookup cannot return another
+one. Link-local addresses (the metadata services of clouds) are never connected to. Libraries that
+resolve names themselves cannot guarantee this, so none is used. `http_proxy` describes the checks
+behind a proxy.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from twofold.errors import Refused, Unreachable
 from twofold.fetching.credentials import Credential, strip_credentials
 from twofold.fetching.http_proxy import find_proxy
 
-#: Seconds an upstream may be silent.
+#: Seconds without any data after which a connection is dropped.
 TIMEOUT = 20
 
-#: Seconds that a whole page, a whole file may take: an upstream that drips is given up.
+#: Seconds for a whole page and a whole file: a server that sends too slowly is dropped.
 MAX_PAGE_SECONDS, MAX_FILE_SECONDS = 120, 3600
 
 MAX_REDIRECTS = 5
@@ -41,15 +41,13 @@ MAX_PAGE_SIZE = 64 << 20
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 
-#: Names that no public server has.
+#: Domains that no public server has.
 _INTERNAL_SUFFIXES = (".local", ".internal", ".localhost", ".home.arpa")
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where we may fetch from: an upstream's address, whether it is one that is not public, and
-    what it asks for.
-    """
+    """A server to fetch from: its URL, whether its address may be internal, and its login."""
 
     url: str
     internal: bool = False
@@ -64,7 +62,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """A page. `validator` is how to ask whether it has changed; `unchanged`: it has not."""
+    """A fetched page, with the validator to revalidate it; `unchanged` after a 304."""
 
     body: bytes = field(repr=False)
     media: str
@@ -74,7 +72,7 @@ class HttpResponse:
 
 
 def parse_origin(url: str) -> tuple[str, str, int]:
-    """(scheme, host, port). Raises Refused when the address cannot be fetched from."""
+    """Return (scheme, host, port). Raises Refused for a URL that cannot be fetched."""
     parts = urlsplit(url)
     try:
         port = parts.port
@@ -90,9 +88,9 @@ def parse_origin(url: str) -> tuple[str, str, int]:
 
 
 def is_public(url: str) -> bool:
-    """Whether every address of the host is a public one. Raises Unreachable, Refused.
+    """Whether all addresses of the host are public. Raises Unreachable, Refused.
 
-    A name that only a proxy knows is taken for a public one.
+    A name that only a proxy can resolve counts as public.
     """
     scheme, host, port = parse_origin(url)
     try:
@@ -107,9 +105,9 @@ def is_public(url: str) -> bool:
 def fetch_page(
     source: Endpoint, url: str, accept: str, validator: str = "", largest: int = MAX_PAGE_SIZE
 ) -> HttpResponse | None:
-    """A page; None when there is no such page (404, 410). Raises Unreachable for other answers.
+    """Fetch a page; None if it does not exist (404, 410). Raises Unreachable on errors.
 
-    `known` is the validator of the page that is held; `unchanged` says that it is still that one.
+    `validator` is that of the cached page; `unchanged` says that it is still current.
     """
     headers = {"Accept": accept, **_conditional_headers(validator)}
     with _open(source, url, headers) as (answer, address):
@@ -138,9 +136,9 @@ def _make_validator(answer: http.client.HTTPResponse) -> str:
 
 
 def _is_settled(modified: str, sent: str) -> bool:
-    """Whether a page was old enough when it was sent: it may change twice within a second.
+    """Whether a page was old enough for its date to validate it: it may change twice a second.
 
-    RFC 9110, 8.8.2.2, asks for a minute.
+    RFC 9110, 8.8.2.2, requires a minute.
     """
     try:
         age = parsedate_to_datetime(sent) - parsedate_to_datetime(modified)
@@ -150,7 +148,7 @@ def _is_settled(modified: str, sent: str) -> bool:
 
 
 def fetch_file(source: Endpoint, url: str, target: Path, largest: int) -> None:
-    """A file's bytes into `target`. Raises Unreachable when it does not come whole."""
+    """Download a file to `target`. Raises Unreachable when it is incomplete."""
     with _open(source, url, {"Accept": "*/*"}) as (answer, address), target.open("wb") as file:
         _check_status(answer, address)
         _read_body(answer, address, largest, MAX_FILE_SECONDS, file.write)
@@ -163,7 +161,7 @@ def _read_body(
     longest: float,
     take: Callable[[bytes], object],
 ) -> None:
-    """The whole body, in pieces as they come. Raises Unreachable: too large, too slow, cut off."""
+    """Read the body in blocks. Raises Unreachable: too large, too slow, cut off."""
     end = time.monotonic() + longest
     left = largest
     while block := answer.read1(1 << 18):
@@ -173,7 +171,7 @@ def _read_body(
         if time.monotonic() > end:
             raise Unreachable(f"the upstream's {address} takes longer than {longest:.0f} s")
         take(block)
-    if answer.length:  # http.client tells a body that was cut off by nothing else
+    if answer.length:  # http.client reports a truncated body by nothing else
         raise Unreachable(f"the upstream cut off {address}", "try again later")
 
 
@@ -189,7 +187,7 @@ def _check_status(answer: http.client.HTTPResponse, url: str) -> None:
 def _open(
     source: Endpoint, url: str, headers: Mapping[str, str]
 ) -> Iterator[tuple[http.client.HTTPResponse, str]]:
-    """The answer to a GET, redirects followed, and the address that gave it."""
+    """Send a GET, follow redirects; yield the response and its final URL."""
     for _ in range(MAX_REDIRECTS + 1):
         connection = None
         try:
@@ -213,7 +211,7 @@ def _open(
 
 
 def _redact(source: Endpoint, url: str) -> str:
-    """A redirect to itself that repeats our token: it must not stand in messages."""
+    """Remove our token from the URL of a redirect: messages must not show it."""
     parts = urlsplit(url)
     if source.secret is None or f"{parts.scheme}://{parts.netloc}" not in source.url:
         return url
@@ -223,7 +221,7 @@ def _redact(source: Endpoint, url: str) -> str:
 def _send_request(
     source: Endpoint, url: str, headers: Mapping[str, str]
 ) -> http.client.HTTPConnection:
-    """A connection on which the address has been asked for. Raises Refused for forbidden ones."""
+    """Send a GET to a checked address; return the connection. Raises Refused."""
     scheme, host, port = parse_origin(url)
     if scheme == "http" and source.origin[0] == "https":
         raise _forbidden(url, "it is not encrypted, and the upstream is")
@@ -268,7 +266,7 @@ def _resolve_host(host: str, port: int) -> list[str]:
 
 
 def _choose_address(url: str, addresses: list[str], trusted: bool) -> str:
-    """The address to connect to: all that the name has must be allowed."""
+    """Return the address to connect to; all addresses of the name must be allowed."""
     for address in addresses:
         ip = ipaddress.ip_address(address.partition("%")[0])
         mapped = getattr(ip, "ipv4_mapped", None) or ip
@@ -280,7 +278,7 @@ def _choose_address(url: str, addresses: list[str], trusted: bool) -> str:
 
 
 def _check_allowed_behind_proxy(url: str, host: str, port: int, trusted: bool) -> None:
-    """The proxy looks the name up; what we can tell of it ourselves must be allowed too."""
+    """Check the addresses that we can resolve ourselves; the proxy resolves the name."""
     try:
         addresses = _resolve_host(host, port)
     except Unreachable:
@@ -302,7 +300,7 @@ def _forbidden(url: str, why: str) -> Refused:
 
 
 class _PlainConnection(http.client.HTTPConnection):
-    """A connection to an address that was checked, speaking to a host of a name."""
+    """A connection to a checked address, for a host name."""
 
     def __init__(self, host: str, port: int, address: str, patience: float) -> None:
         super().__init__(host, port, timeout=patience)
@@ -313,7 +311,7 @@ class _PlainConnection(http.client.HTTPConnection):
 
 
 class _SecureConnection(_PlainConnection):
-    """The same with TLS, whose certificate must be the name's."""
+    """The same over TLS, verified for the host name."""
 
     default_port = 443
 

@@ -1,7 +1,7 @@
-"""What an upstream asks for: a user's name and password, or a token. Never shown, never logged.
+"""Credentials for fetching: user name and password, or a token. Never shown, never logged.
 
-It is sent to the upstream's own origin alone, never to where its pages or redirects lead. The
-database holds it, or only where it stands on the server's machine: `env:NAME`, `file:PATH`.
+They are sent to the server's own origin only, never to targets of links or redirects. The database
+stores them, or a reference to them on the server's machine: `env:NAME`, `file:PATH`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from twofold.errors import Refused, Unreachable
 #: user:password (Basic), a Bearer token, and conda's /t/TOKEN/ at the beginning of the path.
 BASIC, BEARER, PATH = "basic", "bearer", "path"
 
-#: A secret that stands elsewhere, as it is stored.
+#: The stored kind of a reference to a secret.
 _REFERENCE = "elsewhere"
 
-#: The longest secret that is read from a file (bytes).
+#: The longest secret read from a file (bytes).
 _MAX_LENGTH = 16_384
 
 _IN_PATH = re.compile(r"/t/([A-Za-z0-9_-]+)(?=/|$)")
@@ -29,7 +29,7 @@ _IN_PATH = re.compile(r"/t/([A-Za-z0-9_-]+)(?=/|$)")
 
 @dataclass(frozen=True)
 class Credential:
-    """`kind` is one of basic, bearer, path; `value` is user:password, or the token."""
+    """A secret; `kind` is basic, bearer or path, `value` is user:password or the token."""
 
     kind: str
     value: str = field(repr=False)
@@ -41,15 +41,15 @@ class Credential:
         return {"Authorization": f"Bearer {self.value}"} if self.kind == BEARER else {}
 
     def add_to_path(self, path: str) -> str:
-        """The path as it is asked for."""
+        """Return the request path, with the token in it if it belongs there."""
         return f"/t/{self.value}{path}" if self.kind == PATH else path
 
 
 @dataclass(frozen=True)
 class SecretReference:
-    """Where a user's password (Basic) or, without a user, a token (Bearer) stands.
+    """A reference to a user's password (Basic) or, without a user, to a token (Bearer).
 
-    Only who is on the server's machine says so, never who calls over HTTP.
+    It is set on the server's machine only, never over HTTP.
     """
 
     location: str
@@ -60,7 +60,7 @@ class SecretReference:
         return BASIC if self.user else BEARER
 
     def resolve(self) -> Credential:
-        """As it is there now. Raises Unreachable."""
+        """Read the secret. Raises Unreachable."""
         where, _, name = self.location.partition(":")
         try:
             word = os.environ[name] if where == "env" else _first_line(Path(name))
@@ -73,7 +73,7 @@ class SecretReference:
 
 
 def parse_reference(location: str, user: str) -> SecretReference:
-    """Raises Refused for a place that is no `env:NAME` and no `file:PATH`, from the root on."""
+    """Parse `env:NAME` or `file:PATH` (absolute). Raises Refused for others."""
     where, _, name = location.partition(":")
     if (where == "env" and name.isidentifier()) or (where == "file" and Path(name).is_absolute()):
         return SecretReference(location, user)
@@ -87,14 +87,14 @@ def _first_line(path: Path) -> str:
 
 
 def serialize(secret: Credential | SecretReference | None) -> str:
-    """As it is stored; '' for none."""
+    """Return the stored form; '' for none."""
     if isinstance(secret, SecretReference):
         return f"{_REFERENCE}:{secret.user}:{secret.location}"
     return f"{secret.kind}:{secret.value}" if secret else ""
 
 
 def deserialize(text: str) -> Credential | None:
-    """Raises Unreachable when it stands elsewhere and is not there."""
+    """Read the stored form. Raises Unreachable when a reference cannot be resolved."""
     kind, _, value = text.partition(":")
     if kind == _REFERENCE:
         user, _, place = value.partition(":")
@@ -103,13 +103,13 @@ def deserialize(text: str) -> Credential | None:
 
 
 def reference_location(text: str) -> str:
-    """Where a stored secret stands, if it stands elsewhere; else ''."""
+    """Return the location of a stored reference; '' for a stored secret."""
     kind, _, value = text.partition(":")
     return value.partition(":")[2] if kind == _REFERENCE else ""
 
 
 def split_userinfo(url: str) -> tuple[str, Credential | None]:
-    """An address and the secret that somebody wrote into it: user:password@, or /t/TOKEN/."""
+    """Split a URL from the secret written into it: user:password@ or /t/TOKEN/."""
     parts = urlsplit(url)
     if parts.username is not None:
         value = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
@@ -124,12 +124,12 @@ def split_userinfo(url: str) -> tuple[str, Credential | None]:
 
 
 def strip_credentials(path: str) -> str:
-    """A path without a token at its beginning, for messages and for what is stored."""
+    """Return a path without a leading token, for messages and storage."""
     return _IN_PATH.sub("", path, count=1) if path.startswith("/t/") else path
 
 
 def from_cli(user: str, text: str) -> Credential:
-    """The secret of a user (Basic), or, without a user, a token (Bearer). Raises Refused."""
+    """Return a user's password (Basic) or, without a user, a token (Bearer). Raises Refused."""
     if not text:
         raise Refused("malformed-secret", "A password or token is not empty")
     return _check_characters(

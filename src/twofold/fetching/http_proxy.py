@@ -1,7 +1,7 @@
-"""The proxy between us and an upstream, as HTTP_PROXY, HTTPS_PROXY and NO_PROXY say.
+"""The HTTP proxy of the environment: HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
 
-A proxy resolves names itself, so what is checked here is weaker than without one: addresses and
-names that lead to something not public here are refused, and the rest is the proxy's to judge.
+A proxy resolves names itself, so the checks are weaker than without one: names that resolve to
+non-public addresses here are refused, the proxy decides about the others.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ class Proxy:
     headers: dict[str, str] = field(default_factory=dict, repr=False)
 
     def connect(self, timeout: float) -> http.client.HTTPConnection:
-        """For http: the whole address is the request's target."""
+        """Connect for http: the request target is the whole URL."""
         return http.client.HTTPConnection(self.host, self.port, timeout=timeout)
 
     def connect_tls(
         self, host: str, port: int, timeout: float, context: ssl.SSLContext
     ) -> http.client.HTTPConnection:
-        """For https: a tunnel, in which the certificate must be the host's."""
+        """Connect for https through a tunnel, with TLS verified for the host."""
         made = http.client.HTTPSConnection(self.host, self.port, timeout=timeout, context=context)
         made.set_tunnel(host, port, self.headers)
         return made
 
 
 def find_proxy(scheme: str, host: str) -> Proxy | None:
-    """The proxy to a host; None for a direct connection, which loopback always has."""
+    """Return the proxy for a host; None to connect directly, as always to loopback."""
     address = getproxies().get(scheme)
     if not address or _is_loopback(host) or proxy_bypass(host):
         return None

@@ -1,4 +1,4 @@
-"""The application: registry, routes and answers to errors put together."""
+"""The ASGI application: the registry, the routes and the error handlers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from twofold.server.web.credentials import StripToken
 
 
 def open_registry(settings: Settings) -> Registry:
-    """The registry on its store, with the schema brought up to date."""
+    """Open the registry and apply pending migrations."""
     roots = _trust_roots(settings.trust_root) if settings.trust_root else ()
     database = Database(settings.database_url)
     database.migrate()
@@ -46,7 +46,7 @@ def _trust_roots(path: Path) -> tuple[Any, ...]:
 
 
 def create_app(settings: Settings, registry: Registry | None = None) -> Starlette:
-    """An ASGI application; `settings.data` is made when it is not there."""
+    """Create the ASGI application; `settings.data` is created if necessary."""
     app = Starlette(
         routes=[
             *status.routes,

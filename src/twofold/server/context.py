@@ -21,14 +21,15 @@ from twofold.server.pages import page_updates
 from twofold.server.pages.page_cache import ShardIndexCache
 from twofold.server.store import Blobs, Connection, Database, audit, channels
 
-#: Seconds until another process's change is seen.
+#: Seconds after which a change by another process is visible.
 MAX_AGE = 2.0
 
 
 @dataclass
 class ProxiedChannels:
-    """(channel, kind) pairs, read again when they are old; the lists of shards last given out, by
-    (channel's id, subdir).
+    """The (channel, kind) pairs with an upstream, cached so that pages need no query for them.
+
+    `shard_indexes` holds the merged indexes served last, by (channel id, subdir).
     """
 
     shard_indexes: dict[tuple[int, str], Any] = field(default_factory=dict)
@@ -47,9 +48,9 @@ class ProxiedChannels:
 
 @dataclass(frozen=True)
 class Registry:
-    """What lasts (database, blobs) and where uploads wait (spool, on the local disk).
+    """The database and object store of a registry, and the local spool folder for uploads.
 
-    `trust_roots` are the certificates (of cryptography.x509) that attestations must stand under.
+    `trust_roots` are the certificates (cryptography.x509) under which attestations are signed.
     """
 
     database: Database
@@ -64,11 +65,11 @@ class Registry:
     def transaction(
         self, actor: Actor, channel: str, action: Action, project: str | None = None
     ) -> Iterator[Transaction]:
-        """One transaction over a channel by an actor who may do this; writers take turns."""
+        """Open a write transaction on a channel after checking the actor's permission."""
         with self.database.write() as db:
             asked = require_channel(db, actor, channel, action, project)
             found = channels.lock_channel(db, asked.id)
-            permissions.require(db, actor, action, found, project)  # the right may be gone by now
+            permissions.require(db, actor, action, found, project)  # the permission may have been revoked by now
             change = Transaction(self, db, actor, found, found.serial, self.clock())
             yield change
         if change.places:
@@ -79,14 +80,14 @@ class Registry:
     def authorized_read(
         self, db: Connection, actor: Actor, channel: str, action: Action = Action.READ
     ) -> Channel:
-        """The channel, for an actor who may look at it."""
+        """Return the channel if the actor may access it. Raises Refused."""
         return require_channel(db, actor, channel, action)
 
 
 def require_channel(
     db: Connection, actor: Actor, channel: str, action: Action, project: str | None = None
 ) -> Channel:
-    """The channel by its name, if it is there and the actor may do this. Raises Refused."""
+    """Return the channel named so if the actor has this permission. Raises Refused."""
     found = channels.find_channel(db, channel)
     if found is None:
         raise Refused("no-channel", f"There is no channel '{channel[:100]}'", status=404)
@@ -101,9 +102,9 @@ def not_found(what: str) -> Refused:
 
 @dataclass(frozen=True)
 class Transaction:
-    """A change under way: one transaction, one serial, one moment.
+    """An open write transaction on one channel, with one serial and one time.
 
-    `places` are the (label, subdir) of the conda side that it touched so far.
+    `places` are the (label, subdir) pairs of the conda side changed so far.
     """
 
     registry: Registry
@@ -115,20 +116,20 @@ class Transaction:
     places: set[tuple[str, str]] = field(default_factory=set)
 
     def audit(self, action: str, subject: str, **detail: object) -> None:
-        """Put a line into the audit log."""
+        """Add an entry to the audit log."""
         name = self.actor.name
         change = audit.AuditEntry(self.at, name, action, self.channel.name, subject, detail)
         audit.add_entry(self.db, change)
 
     def rerender(self, project: Project, *changed: StoredFile, labels: Iterable[str] = ()) -> None:
-        """Render anew what shows these files; `labels` are labels they no longer have."""
+        """Re-render the pages that list these files; `labels` are labels removed from them."""
         if not changed or any(not file.kind.is_conda for file in changed):
             gone = {page_updates.index_label(label) for label in labels}
             page_updates.render_project(self.db, self.channel, project, self.serial, gone)
         self.rerender_conda(*changed, labels=labels)
 
     def rerender_conda(self, *changed: StoredFile, labels: Iterable[str] = ()) -> None:
-        """Render anew the shards of these files alone."""
+        """Re-render the shards of these files only."""
         places = page_updates.render_shards(
             self.db, self.channel, changed, self.serial, self.at, labels
         )

@@ -1,4 +1,4 @@
-"""Counts and times of requests, in Prometheus's text format. One per process; nothing is shared."""
+"""Request counters and histogram of one process, in Prometheus's text format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.
 
 @dataclass
 class Metrics:
-    """`seen` is told of every request once it is answered."""
+    """Counters of a process; call `observe` for every answered request."""
 
     requests: Counter[tuple[str, int]] = field(default_factory=Counter)
     buckets: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
@@ -20,7 +20,7 @@ class Metrics:
     in_progress: int = 0
 
     def observe(self, method: str, status: int, seconds: float, sent: int) -> None:
-        """`sent` is the size of the answer's body in bytes."""
+        """Count a request; `sent` is the size of the response body in bytes."""
         self.requests[method, status] += 1
         self.seconds += seconds
         self.sent += sent

@@ -1,4 +1,4 @@
-"""The registry's nouns: users, channels, tokens, stored files. Frozen, and free of SQL and HTTP."""
+"""The registry's values: users, channels, tokens, files. Frozen; no SQL, no HTTP."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from twofold.artifact import Artifact, Kind
 
 
 class Action(StrEnum):
-    """What a right allows; each includes the ones before it."""
+    """An action that a permission allows; each includes the ones before it."""
 
     READ = "read"
     UPLOAD = "upload"
@@ -25,7 +25,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person or an organisation. `home` is the channel the Anaconda.org API shows for it."""
+    """A user or organisation. `home` is its channel in the Anaconda.org API."""
 
     id: int
     name: str
@@ -37,9 +37,9 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A credential as the store knows it: never the secret itself. None means 'no limit'.
+    """A token as stored: never the secret itself. None means 'no limit'.
 
-    `project` is a normalised name, or several with commas between them.
+    `project` is a normalized name, or several separated by commas.
     """
 
     id: int
@@ -60,13 +60,13 @@ class Token:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is good for everything its user may do."""
+        """Whether it has all permissions of its user."""
         return Action.ADMIN in self.actions and self.channel is None and self.project is None
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks: a user by a token or a password, the operator at the store, or nobody."""
+    """The caller: a user with a token or password, the operator at the store, or anonymous."""
 
     user: User | None = None
     token: Token | None = None
@@ -74,7 +74,7 @@ class Actor:
 
     @property
     def name(self) -> str:
-        """Who is named in the audit log: the run behind a token of a trusted publisher."""
+        """The name in the audit log; of a trusted publisher, the CI run."""
         if self.token is not None and "publisher" in self.token.application:
             return self.token.name
         if self.user is not None:
@@ -87,7 +87,7 @@ ANONYMOUS = Actor()
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A channel as one asker looks at it: under one label."""
+    """A channel as seen by an actor under one label."""
 
     actor: Actor
     channel: str
@@ -96,7 +96,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One address for both worlds. `serial` counts its changes."""
+    """A channel, serving pip and conda. `serial` counts its changes."""
 
     id: int
     name: str
@@ -109,7 +109,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A name in a channel, in both worlds. `key` is the normalised name (PEP 503)."""
+    """A project of a channel, for pip and conda. `key` is the normalized name (PEP 503)."""
 
     id: int
     key: str
@@ -125,10 +125,10 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file in a channel. `subdir` is '' on the PyPI side; `record` is its line of repodata.
+    """A file of a channel. `subdir` is '' on the PyPI side; `record` is its repodata record.
 
-    `remark` says why a wheel has no twin on the conda side; `made_from` is the wheel of which a
-    conda package is the twin. `yanked` is a reason, '' when none was given, None when not yanked.
+    `remark` says why a wheel was not converted; `made_from` is the id of the wheel from which a
+    package was converted. `yanked` is the reason ('' for none given), None when not yanked.
     """
 
     id: int
@@ -160,12 +160,12 @@ class StoredFile:
 
     @property
     def basename(self) -> str:
-        """As Anaconda.org spells it: `noarch/x-1-py_0.conda`, or the bare name of a wheel."""
+        """Anaconda.org's basename: `noarch/x-1-py_0.conda`, or the file name of a wheel."""
         return f"{self.subdir}/{self.filename}" if self.subdir else self.filename
 
     @property
     def artifact(self) -> Artifact:
-        """What the file says of itself; its `path` is the bare name."""
+        """The file's own metadata; its `path` is the bare name."""
         return Artifact(
             path=Path(self.filename),
             kind=self.kind,
@@ -183,7 +183,7 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page rendered on write."""
+    """A rendered page."""
 
     body: bytes = field(repr=False)
     etag: str

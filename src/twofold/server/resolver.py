@@ -1,4 +1,4 @@
-"""Resolve requirements as uv does, against a channel of ours: which releases belong together.
+"""Resolves requirements with uv against a channel of this registry.
 
 The registry is served to uv on a port of its own on this machine, so that what the channel holds
 and what its upstream offers are one index, and nothing else is asked. Without uv there is no
@@ -47,13 +47,13 @@ _PLATFORMS = {
 
 
 def find_resolver(registry: Registry, settings: Settings) -> Resolver | None:
-    """None when uv is not at hand."""
+    """Return a resolver; None when uv is not installed."""
     uv = shutil.which("uv")
     return Resolver(registry, settings, uv) if uv else None
 
 
 class Resolver:
-    """Called with a channel, requirements and a target: project -> version of everything needed."""
+    """Callable with channel, requirements and target; returns project -> version."""
 
     def __init__(self, registry: Registry, settings: Settings, uv: str) -> None:
         self._registry, self._settings, self._uv = registry, settings, uv
@@ -61,7 +61,7 @@ class Resolver:
     def __call__(
         self, channel: str, names: Sequence[str], target: TargetEnvironment
     ) -> dict[str, str]:
-        """Raises ToolFailed with uv's words when nothing fits together."""
+        """Resolve the requirements. Raises SubprocessFailed without a solution."""
         with _serve_index(self._registry, self._settings, channel) as index:
             done = self._run(index, names, target)
         if done.returncode:
@@ -101,7 +101,7 @@ class Resolver:
 
 @contextmanager
 def _serve_index(registry: Registry, settings: Settings, channel: str) -> Iterator[str]:
-    """The address of a channel's simple index on this machine, with a token for this while."""
+    """Serve a channel's simple index on loopback with a temporary token; yield its URL."""
     found = queries.get_channel(registry, OPERATOR, channel)
     with registry.database.read() as db:
         owner = stored_people.find_user_by_id(db, found.owner_id)
@@ -139,6 +139,6 @@ def _parse_pins(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _one_line_reason(output: str) -> str:
-    """uv's words on one line, without its drawing."""
+    """Return uv's message on one line, without its drawing."""
     words = " ".join(output.replace("×", "").replace("╰─▶", "").split())
     return words.replace("No solution found when resolving dependencies: ", "")[:600]

@@ -1,4 +1,4 @@
-"""Run the registry: the socket, uvicorn, and the line that says it is ready."""
+"""Runs the registry: the socket, uvicorn, reason phrases, and the callback when ready."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from twofold.server.settings import Settings
 from twofold.server.web.error_responses import REASON_HEADER, problem_response
 from twofold.server.web.fast_path import FastPath
 
-#: Seconds that requests under way get to finish when the server is told to stop.
+#: Seconds for requests in progress to finish when the server is stopped.
 SHUTDOWN_TIMEOUT = 30
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises TwofoldError when the address cannot be had."""
+    """Open a listening socket. Raises TwofoldError when the address is not available."""
     if not 0 <= port <= 65535:
         raise TwofoldError(
             f"there is no port {port}", "ports go from 1 to 65535; 0 takes a free one"
@@ -51,8 +51,9 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def serve(settings: Settings, ready: Callable[[str, str | None], None]) -> None:
-    """Serve until told to stop. `ready(url, token)` is called once connections are taken;
-    token is the owner's on the first start, else None.
+    """Serve until stopped; call `ready(url, token)` once connections are accepted.
+
+    The token is the owner's on the first start, else None.
     """
     _log_to_stderr()
     _check_certificate(settings)
@@ -70,7 +71,7 @@ def serve(settings: Settings, ready: Callable[[str, str | None], None]) -> None:
 
 
 def _check_certificate(settings: Settings) -> None:
-    """Certificate and key belong together and can be read. Raises TwofoldError when not."""
+    """Check that certificate and key can be read and match. Raises TwofoldError."""
     if settings.tls_certificate is None:
         if settings.tls_key is not None:
             raise TwofoldError("a key without its certificate", "give --tls-cert too")
@@ -109,7 +110,7 @@ def make_config(app: Starlette, settings: Settings) -> uvicorn.Config:
 
 
 def _log_to_stderr() -> None:
-    """One JSON object a line, uvicorn's own words too; it never holds a secret."""
+    """Log one JSON object per line, uvicorn's messages included; never a secret."""
     for name, level in (("twofold.server", logging.INFO), ("uvicorn.error", logging.WARNING)):
         log = logging.getLogger(name)
         if not log.handlers:
@@ -119,7 +120,7 @@ def _log_to_stderr() -> None:
 
 
 class StderrHandler(logging.Handler):
-    """Writes to what sys.stderr is now: a handler outlives a stream put there for a while."""
+    """Writes to the current sys.stderr: a handler outlives a stream replaced temporarily."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -129,7 +130,7 @@ class StderrHandler(logging.Handler):
 
 
 def format_record(record: logging.LogRecord) -> str:
-    """A JSON object: the message itself where it is one, else its text with its traceback."""
+    """Format a record as a JSON object, with its traceback."""
     message = record.getMessage()
     if message.startswith("{") and not record.exc_info:
         return message
@@ -141,7 +142,7 @@ def format_record(record: logging.LogRecord) -> str:
 
 
 class AnnouncingServer(uvicorn.Server):
-    """uvicorn's server, which says when it has started."""
+    """uvicorn's server, which calls `ready` when it has started."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -153,7 +154,7 @@ class AnnouncingServer(uvicorn.Server):
 
 
 class _ReasonTransport:
-    """A transport that gives the head of a refusal its reason; everything else passes through."""
+    """A transport that adds the reason phrase to errors and passes everything else through."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -169,7 +170,7 @@ class _ReasonTransport:
 
 
 def add_reason_phrase(head: bytes) -> bytes:
-    """The head of an answer with the value of `x-reason` in its status line."""
+    """Move the value of `x-reason` into the status line of a response head."""
     lines = head.split(b"\r\n")
     mark = REASON_HEADER + b": "
     for number, line in enumerate(lines[1:], 1):
@@ -183,13 +184,13 @@ def add_reason_phrase(head: bytes) -> bytes:
 
 
 class ReasonProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, writing through such a transport."""
+    """uvicorn's HTTP protocol, writing through `_ReasonTransport`."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast(asyncio.Transport, _ReasonTransport(transport)))
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
-        """What is no HTTP is refused like everything else that cannot be read."""
+        """Refuse invalid HTTP with a problem response."""
         answer = problem_response("malformed-http", "The request is not HTTP that can be read")
         headers = [name + b": " + value for name, value in answer.raw_headers]
         lines = [b"HTTP/1.1 400 Bad Request", *headers, b"connection: close", b"", answer.body]

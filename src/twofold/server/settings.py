@@ -1,4 +1,4 @@
-"""What `twofold serve` is told: where data lives and how much is too much."""
+"""The settings of `twofold serve`: locations of data, and limits."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Settings:
-    """`database` and `objects` are addresses; '' means SQLite and local files under `data`.
+    """`database` and `objects` are URLs; '' means SQLite and local files under `data`.
 
-    Sizes are in bytes. `audience` is what identity tokens for trusted publishing must name; give
-    each registry its own, so that a token meant for one cannot be used at another. `trust_root` is
-    a PEM file of the certificates under which attestations must be signed.
+    Sizes are in bytes. `audience` is the audience of identity tokens for trusted publishing; give
+    each registry its own, so that a token for one cannot be used at another. `trust_root` is a PEM
+    file of the certificates under which attestations must be signed.
     """
 
     data: Path

@@ -1,7 +1,7 @@
-"""The gates: one function per reason to refuse an upload. Each returns, or raises Refused.
+"""Admission checks of a file: one function per reason for refusal. Each raises Refused.
 
-What a file is comes from the file (`formats.opening.read`, which refuses malformed archives); the
-form around it is only compared. facts of attacks and the rules behind them: docs/reference.
+The metadata come from the file (`formats.reader.read_artifact`, which rejects malformed archives);
+the form fields are only compared with them. docs/reference lists the attacks and the rules.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from twofold.names import escape_for_filename, normalize_name
 from twofold.server.model import StoredFile
 from twofold_build.names import canonicalize_version
 
-#: The longest file name all supported file systems can store (bytes).
+#: The longest file name that all supported file systems can store (bytes).
 MAX_NAME_LENGTH = 255
 
-#: Reasons told of one file; nobody reads more.
+#: The most reasons reported for one file.
 MAX_REASONS = 5
-#: The rule that only PyPI has.
+#: The rule that only PyPI enforces.
 LOCAL_VERSION = "TF023"
 
-#: Requirements: characters of one and of all, and how deep the parentheses of its marker stand.
-#: The longest seen have some 1,500 and 100,000; parsers and solvers stumble over many more.
+#: Limits of requirements: characters of one, characters of all, and nesting of marker parentheses.
+#: The longest seen have some 1,500 and 100,000 characters; parsers and solvers fail on many more.
 MAX_REQUIREMENT_LENGTH, MAX_REQUIREMENTS_SIZE, MAX_MARKER_DEPTH = 4_000, 500_000, 30
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]*")
 
-#: As PyPI's names (PEP 508), or with the underscore that some of conda's begin with.
+#: PyPI's names (PEP 508), or with the leading underscore of some conda names.
 _PROJECT_NAME = re.compile(r"(?=.{1,128}\Z)_?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True)
 class FormClaims:
-    """What the form around a file says of it; every part may be missing."""
+    """The form fields sent with a file; each may be missing."""
 
     name: str = ""
     version: str = ""
@@ -54,7 +54,7 @@ class FormClaims:
 
 
 def check_file_name(filename: str) -> None:
-    """A file name is one path segment of harmless characters."""
+    """Check that a file name is one path segment of safe characters. Raises Refused."""
     if not _FILE_NAME.fullmatch(filename) or ".." in filename or is_device_name(filename):
         raise Refused(
             "invalid-file-name",
@@ -66,7 +66,7 @@ def check_file_name(filename: str) -> None:
 
 
 def check_project_name(name: str) -> None:
-    """A project that is announced before its files has a name that a file could have."""
+    """Check the name of a project created before its files. Raises Refused."""
     if not _PROJECT_NAME.fullmatch(name):
         raise Refused(
             "invalid-name",
@@ -76,7 +76,7 @@ def check_project_name(name: str) -> None:
 
 
 def check_digests(claims: FormClaims, path: Path) -> None:
-    """Every digest that was sent is the file's own."""
+    """Check every digest in the form against the file. Raises Refused."""
     for algorithm, claimed in claims.digests.items():
         actual = _hash_file(algorithm, path)
         if not hmac.compare_digest(claimed.lower().encode(), actual.encode()):
@@ -88,7 +88,7 @@ def check_digests(claims: FormClaims, path: Path) -> None:
 
 
 def _hash_file(algorithm: str, path: Path) -> str:
-    """Of sha256, md5 or blake2_256, as hex."""
+    """Return the sha256, md5 or blake2_256 digest of a file, as hex."""
     if algorithm == "blake2_256":
         digest: hashlib._Hash | hashlib.blake2b = hashlib.blake2b(digest_size=32)
     else:
@@ -100,7 +100,7 @@ def _hash_file(algorithm: str, path: Path) -> str:
 
 
 def check_sdist_name(artifact: Artifact) -> None:
-    """An sdist is named as PEP 625 says, so that a release has one and not one a spelling."""
+    """Check that an sdist is named by PEP 625, so that a release has one only."""
     if artifact.kind is not Kind.SDIST:
         return
     wanted = f"{escape_for_filename(artifact.name)}-{canonicalize_version(artifact.version)}.tar.gz"
@@ -113,7 +113,7 @@ def check_sdist_name(artifact: Artifact) -> None:
 
 
 def check_requirement_limits(artifact: Artifact) -> None:
-    """What a file requires is no burden to whoever parses it: us, and every resolver after us."""
+    """Check that requirements are short enough for parsers and resolvers. Raises Refused."""
     if sum(map(len, artifact.depends)) > MAX_REQUIREMENTS_SIZE:
         raise Refused(
             "too-much-required",
@@ -134,9 +134,9 @@ def _marker_depth(text: str) -> int:
 
 
 def check_content(path: Path) -> None:
-    """The structure and metadata rules of `twofold check` find no error, inside and outside.
+    """Check a file by the structure and metadata rules of `twofold check`. Raises Refused.
 
-    A local version (`2.0+cpu`) is for indexes of one's own, and this is one.
+    Local versions (`2.0+cpu`) are accepted: only PyPI refuses them.
     """
     findings = artifact_findings(path)
     errors = [found for found in findings if found.is_error and found.code != LOCAL_VERSION]
@@ -146,7 +146,7 @@ def check_content(path: Path) -> None:
 
 
 def check_confusable_name(key: str, alike: Sequence[str]) -> None:
-    """A new project's name does not look like that of another one (ultranormalised)."""
+    """Check that a new name is not confusable with others (ultranormalized). Raises Refused."""
     others = [other for other in alike if other != key]
     if others:
         raise Refused(
@@ -157,13 +157,13 @@ def check_confusable_name(key: str, alike: Sequence[str]) -> None:
 
 
 def find_prefix(key: str, prefixes: Iterable[str]) -> str | None:
-    """The longest private prefix (PEP 752) that a name stands under."""
+    """Return the longest private prefix (PEP 752) that matches a name."""
     fitting = [prefix for prefix in prefixes if key == prefix or key.startswith(f"{prefix}-")]
     return max(fitting, key=len, default=None)
 
 
 def check_project_status(name: str, status: str) -> None:
-    """A project's status lets it take new files (PEP 792)."""
+    """Check that a project's status (PEP 792) allows new files. Raises Refused."""
     if status in ("archived", "quarantined"):
         raise Refused(
             f"project-{status}",
@@ -174,7 +174,7 @@ def check_project_status(name: str, status: str) -> None:
 
 
 def check_quota(size: int, used: int, quota: int | None) -> None:
-    """The channel has room for so many more bytes."""
+    """Check that `size` more bytes fit into the quota. Raises Refused."""
     if quota is not None and used + size > quota:
         raise Refused(
             "quota",
@@ -185,7 +185,7 @@ def check_quota(size: int, used: int, quota: int | None) -> None:
 
 
 def check_form_matches(claims: FormClaims, artifact: Artifact) -> None:
-    """Name, version, type and subdir in the form are those of the file."""
+    """Check name, version, type and subdir in the form against the file. Raises Refused."""
     if claims.name and normalize_name(claims.name) != normalize_name(artifact.name):
         raise Refused(
             "name-mismatch", f"The form says '{claims.name}', the file says '{artifact.name}'"
@@ -216,9 +216,9 @@ def _is_same_version(one: str, other: str) -> bool:
 
 
 def check_name_free(artifact: Artifact, taken: StoredFile | None) -> bool:
-    """True when nothing has that name, False when the very same file is there.
+    """Return True for an unused name, False when the same file exists already.
 
-    Raises Refused when the name belongs, or ever belonged, to other bytes.
+    Raises Refused when the name was ever used for different content.
     """
     if taken is None:
         return True
@@ -233,7 +233,7 @@ def check_name_free(artifact: Artifact, taken: StoredFile | None) -> bool:
 
 
 def check_name_unused(taken: StoredFile) -> None:
-    """The file of a name is there, and was not deleted: whose name is used for ever."""
+    """Check that the existing file was not deleted: its name stays used. Raises Refused."""
     if taken.deleted_at is not None:
         raise Refused(
             "file-name-used",

@@ -1,7 +1,11 @@
-"""Which names are private: an upstream never answers for them, whatever state it is in.
+"""Private names, and which conda names a project's converted packages may use.
 
-A name is private when the channel holds a file of it that did not come from the upstream, or when
-it fits a private prefix. That is decided from our own records, before anything is fetched.
+A private name is never served from an upstream: the channel holds a file of that name that did not
+come from the upstream, or the name matches a private prefix. The channel's own records decide,
+before anything is fetched.
+
+A converted package may have another name than its project: `tables` is `pytables` in conda. The
+permission to upload one project does not include publishing packages under another's name.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from twofold.server.store.upstreams import PYPI, Upstream
 
 
 def is_private(db: Connection, channel: Channel, upstream: Upstream, name: str) -> bool:
-    """Whether the upstream may never answer for a name. Asks our own records only."""
+    """Whether a name must never be served from the upstream, by our own records."""
     key = normalize_name(name)
     if find_prefix(key, private_prefixes(db, channel, upstream)) is not None:
         return True
@@ -30,7 +34,7 @@ def is_private(db: Connection, channel: Channel, upstream: Upstream, name: str) 
 def filter_private(
     db: Connection, channel: Channel, upstream: Upstream, names: Iterable[str]
 ) -> set[str]:
-    """The private ones of many names; most are not known here, which costs no query each."""
+    """Return the private ones of many names; unknown names cost no query each."""
     here = channels.list_names(db, channel.id)
     private = private_prefixes(db, channel, upstream)
     return {
@@ -45,14 +49,14 @@ def filter_private(
 
 
 def private_prefixes(db: Connection, channel: Channel, upstream: Upstream) -> list[str]:
-    """The channel's reserved prefixes (PEP 752) and those told with the upstream."""
+    """Return the channel's reserved prefixes (PEP 752) and those set with the upstream."""
     return [*channels.list_prefixes(db, channel.id), *upstream.prefixes]
 
 
 def conda_name_conflict(
     change: Transaction, actor: Actor, project: Project, name: str, is_fetched: bool
 ) -> str | None:
-    """Why packages of this project may not appear as `name`; None when they may."""
+    """Return why packages of this project may not be named so; None when they may."""
     key = normalize_name(name)
     if key == project.key:
         return None
@@ -71,7 +75,7 @@ def conda_name_conflict(
 
 
 def _prefix_conflict(change: Transaction, actor: Actor, project: Project, name: str) -> str | None:
-    """A private prefix (PEP 752) of the name that is not one of the project's own name as well."""
+    """Return the conflict with a private prefix (PEP 752) that the project's name lacks."""
     owners = channels.list_prefixes(change.db, change.channel.id)
     prefix = checks.find_prefix(normalize_name(name), owners)
     if prefix is None or project.conda_name == name:

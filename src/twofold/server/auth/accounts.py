@@ -1,4 +1,4 @@
-"""Users, logins, tokens and channels: who may what, and every change of it in the audit log."""
+"""Users, logins, tokens and channels; every change is recorded in the audit log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OWNER, MAIN = permissions.OWNER, "main"
 
 EVERYTHING = frozenset({Action.READ, Action.UPLOAD, Action.ADMIN})
 
-#: First words of addresses that are not channels.
+#: First path segments of URLs that are not channels.
 RESERVED = frozenset({"api", "t", "static", "healthz", "readyz", "metrics", "admin", "_", "upload"})
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -29,7 +29,7 @@ _PROJECT = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 @dataclass(frozen=True)
 class TokenRequest:
-    """What a token is to be good for; None means no limit."""
+    """The limits of a token to be created; None means no limit."""
 
     name: str
     actions: frozenset[Action] = EVERYTHING
@@ -40,19 +40,19 @@ class TokenRequest:
 
 
 def identify(registry: Registry, secret: str | None, user: str | None = None) -> Actor:
-    """The actor behind a secret; anonymous without one. Raises Refused when it is wrong."""
+    """Return the actor of a secret; anonymous without one. Raises Refused when it is wrong."""
     with registry.database.read() as db:
         return permissions.identify(db, secret, user, registry.clock())
 
 
 def log_in(registry: Registry, user: str, password: str) -> Actor:
-    """The user by a password, or by a token of its own in the password's place."""
+    """Log in with a password, or with one of the user's tokens in its place."""
     with registry.database.read() as db:
         return permissions.identify_by_password(db, user, password, registry.clock())
 
 
 def bootstrap_owner(registry: Registry) -> str | None:
-    """On an empty store: user `owner`, channel `main`, and the owner's token, shown this once."""
+    """Create user `owner` and channel `main` on an empty store; return the owner's token."""
     at = registry.clock()
     with registry.database.serialized_write() as db:
         if accounts.find_user(db, OWNER) is not None:
@@ -66,13 +66,13 @@ def bootstrap_owner(registry: Registry) -> str | None:
 
 
 def issue_token(registry: Registry, actor: Actor, request: TokenRequest) -> tuple[str, Token]:
-    """A new token for the actor itself, good for no more than the login it is asked with."""
+    """Create a token for the actor, limited to the permissions of the current login."""
     user, request = restrict_token_request(actor, request)
     return issue_token_for(registry, actor.name, user, request)
 
 
 def restrict_token_request(actor: Actor, request: TokenRequest) -> tuple[User, TokenRequest]:
-    """Who asks for a token of its own, and how good it may be. Raises Refused (401, 403)."""
+    """Return the user, and the request limited to the current login. Raises Refused (401, 403)."""
     if actor.user is None:
         raise Refused("no-login", "Log in to make a token", status=401)
     if actor.token is not None:
@@ -83,7 +83,7 @@ def restrict_token_request(actor: Actor, request: TokenRequest) -> tuple[User, T
 def issue_token_for(
     registry: Registry, by: str, user: User, request: TokenRequest
 ) -> tuple[str, Token]:
-    """A new token for a user, by the administration."""
+    """Create a token for a user, on behalf of an administrator."""
     with registry.database.write() as db:
         return create_token(db, by, user, request, registry.clock())
 
@@ -91,7 +91,7 @@ def issue_token_for(
 def create_token(
     db: Connection, by: str, user: User, request: TokenRequest, at: datetime
 ) -> tuple[str, Token]:
-    """A new token, noted in the audit log. Raises Refused for a place where none can be good."""
+    """Create a token and audit it. Raises Refused for an unknown channel or invalid project."""
     secret, request = tokens.new_token(), _normalize_request(db, request)
     token = _add_token(db, user, request, secret, at)
     detail = {"name": request.name, "channel": request.channel, "project": request.project}
@@ -100,7 +100,7 @@ def create_token(
 
 
 def _normalize_request(db: Connection, request: TokenRequest) -> TokenRequest:
-    """The request, its project named as the store names it; the project may be yet to come."""
+    """Return the request with its project normalized; the project need not exist yet."""
     if request.channel is not None and channels.find_channel(db, request.channel) is None:
         raise Refused("no-channel", f"There is no channel '{request.channel[:100]}'", status=404)
     if request.project is None:
@@ -119,7 +119,7 @@ def _add_token(
 
 
 def make_token(user: User, request: TokenRequest, secret: str, at: datetime) -> Token:
-    """The token as it is recorded; the store gives the id."""
+    """Build the token record; the store assigns the id."""
     return Token(
         id=0,
         user_id=user.id,
@@ -135,7 +135,7 @@ def make_token(user: User, request: TokenRequest, secret: str, at: datetime) -> 
 
 
 def _restrict_to_token(token: Token, request: TokenRequest) -> TokenRequest:
-    """The request, good for no longer than the token. Raises Refused when it asks for more."""
+    """Return the request, expiring with the token. Raises Refused when it exceeds the token."""
     allowed = all(any(own.includes(a) for own in token.actions) for a in request.actions)
     if (
         not allowed
@@ -160,7 +160,7 @@ def revoke(registry: Registry, by: str, token: Token) -> None:
 
 
 def revoke_token(db: Connection, by: str, token: Token, at: datetime) -> None:
-    """Revoke a token; one that is revoked already stays so, without another line in the log."""
+    """Revoke a token; a token already revoked gets no second audit entry."""
     if accounts.revoke_token(db, token.id, at):
         audit.add_entry(db, audit.AuditEntry(at, by, "revoke", "", token.shown))
 
@@ -176,7 +176,7 @@ def get_user(registry: Registry, name: str) -> User:
 def add_user(
     registry: Registry, by: str, name: str, password: str | None = None, kind: str = "user"
 ) -> User:
-    """A new user or organisation; the name is lower case, like a channel's."""
+    """Create a user or organisation; the name is lower case, like a channel's."""
     _check_name(name, "user")
     hashed = tokens.hash_password(password) if password else None
     at = registry.clock()
@@ -212,7 +212,7 @@ def _check_name(name: str, what: str) -> None:
 
 
 def find_owner_channel(registry: Registry, owner: str) -> str:
-    """The channel that the Anaconda.org API means by an owner: of that name, or the user's home."""
+    """Return the channel of an Anaconda.org owner: the one named so, or the user's home."""
     with registry.database.read() as db:
         if channels.find_channel(db, owner) is not None:
             return owner

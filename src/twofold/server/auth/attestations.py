@@ -1,9 +1,9 @@
-"""Attestations (PEP 740): well formed, about this very file, signed by their certificate?
+"""Verifies attestations (PEP 740): well formed, about this file, signed by their certificate.
 
-Checked of each: the statement is in-toto's and names this file and its SHA-256; the signature over
-it (DSSE) is right under the certificate's key; where the operator gave a trust root, the
-certificate was issued under it, is of today, and names the identity of the CI run that uploads.
-The transparency log is not asked. What was checked stands in the provenance object, as `verified`.
+Each statement must be in-toto's and name this file and its SHA-256; its signature (DSSE) must match
+the certificate's key. With a trust root, the certificate must be issued under it, be recent, and
+name the identity of the uploading CI run. The transparency log is not queried. The provenance
+object lists the checks as `verified`.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from twofold.artifact import Artifact
 from twofold.errors import Refused, TwofoldError
 from twofold.formats import strict_json
 
-#: PyPI takes two (one of publishing, one of building); nobody sends more.
+#: PyPI accepts two (publish and build provenance).
 MAX_ATTESTATIONS = 10
 
 _STATEMENT = "https://in-toto.io/Statement/v1"
 _PAYLOAD_TYPE = b"application/vnd.in-toto+json"
 
 
-#: Sigstore's extension that says which issuer vouched for the identity.
+#: Sigstore's certificate extension with the issuer of the identity.
 _ISSUER = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.8")
 
-#: Claims of identity tokens that the name in a certificate ends with: GitHub's and GitLab's.
+#: Claims of identity tokens that end the name in a certificate: GitHub's and GitLab's.
 _WORKFLOW = ("job_workflow_ref", "workflow_ref", "ci_config_ref_uri")
 
-#: How long after its certificate has ended an attestation may still be uploaded: they are good for
-#: ten minutes, in which the run signs; publishing may take longer.
+#: How long after its certificate's expiry an attestation may be uploaded: certificates are valid
+#: for ten minutes, in which the run signs; publishing may take longer.
 _MAX_SIGNING_DELAY = timedelta(days=1)
 
-#: What reading a part that is not as it should be raises.
+#: The exceptions raised by reading a malformed part.
 _UNREADABLE = (
     KeyError,
     TypeError,
@@ -53,20 +53,20 @@ _UNREADABLE = (
     binascii.Error,
 )
 
-#: More than any chain of certificates is long.
+#: The longest certificate chain.
 _MAX_CHAIN_LENGTH = 5
 
 
 @dataclass(frozen=True)
 class TrustPolicy:
-    """Whom the operator trusts to issue certificates, and the moment (UTC)."""
+    """The certificates the operator trusts, and the current time (UTC)."""
 
     roots: tuple[x509.Certificate, ...]
     at: datetime
 
 
 def read_roots(path: Path) -> tuple[x509.Certificate, ...]:
-    """The certificates of a PEM file: roots, and those between them and what they issue.
+    """Read the certificates of a PEM file: roots and intermediates.
 
     Raises TwofoldError when there is none.
     """
@@ -81,7 +81,7 @@ def read_roots(path: Path) -> tuple[x509.Certificate, ...]:
 def make_provenance(
     text: str, artifact: Artifact, publisher: Mapping[str, Any], policy: TrustPolicy
 ) -> str:
-    """The provenance object of an upload's `attestations` field, as JSON. Raises Refused."""
+    """Return the provenance object of an `attestations` field, as JSON. Raises Refused."""
     try:
         attestations = strict_json.parse(text.encode())
     except (ValueError, RecursionError) as error:
@@ -100,7 +100,7 @@ def make_provenance(
 def _check(
     attestation: Any, artifact: Artifact, publisher: Mapping[str, Any], policy: TrustPolicy
 ) -> str:
-    """Raises Refused unless the attestation is about this file; returns its predicateType."""
+    """Check that an attestation is about this file; return its predicateType. Raises Refused."""
     try:
         if attestation["version"] != 1:
             raise _invalid("only version 1 is known")
@@ -133,7 +133,7 @@ def _check(
 
 
 def _check_trust(certificate: x509.Certificate, policy: TrustPolicy) -> None:
-    """The certificate stands under a root, through those in between, and is not an old one."""
+    """Check that a certificate chains to a trusted root and is recent. Raises Refused."""
     if not certificate.not_valid_before_utc <= policy.at + timedelta(minutes=5):
         raise _invalid("its certificate is not valid yet")
     if certificate.not_valid_after_utc + _MAX_SIGNING_DELAY < policy.at:
@@ -152,7 +152,7 @@ def _check_trust(certificate: x509.Certificate, policy: TrustPolicy) -> None:
 
 
 def _check_identity(certificate: x509.Certificate, publisher: Mapping[str, Any]) -> None:
-    """The certificate names the run that uploads: its issuer and its workflow."""
+    """Check that a certificate names the uploading run: its issuer and workflow."""
     if publisher.get("kind") != "trusted":
         raise _invalid("they are taken from trusted publishers alone, not from a token's upload")
     wanted = [str(publisher[claim]) for claim in _WORKFLOW if publisher.get(claim)]
@@ -172,7 +172,7 @@ def _check_identity(certificate: x509.Certificate, publisher: Mapping[str, Any])
 
 
 def _parse_der_text(value: bytes) -> str:
-    """A short UTF8String of DER (Sigstore writes the issuer so)."""
+    """Parse a short DER UTF8String (Sigstore encodes the issuer so)."""
     if len(value) < 2 or value[0] != 0x0C or value[1] != len(value) - 2:
         return ""
     return value[2:].decode("utf-8", "replace")
@@ -183,7 +183,7 @@ def _decode_base64(text: str) -> bytes:
 
 
 def _check_signature(certificate: x509.Certificate, body: bytes, signature: bytes) -> None:
-    """DSSE, version 1: the signature is over the payload's type and the payload with lengths."""
+    """Verify a DSSE v1 signature, over payload type and payload with their lengths."""
     signed = b"DSSEv1 %d %s %d %s" % (len(_PAYLOAD_TYPE), _PAYLOAD_TYPE, len(body), body)
     try:
         key = certificate.public_key()

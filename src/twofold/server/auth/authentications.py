@@ -1,13 +1,13 @@
-"""Logins that people make for their programs: named tokens with scopes and an age.
+"""Named tokens with scopes and an expiry, as in the Anaconda.org API.
 
-As the Anaconda.org API has them. A scope says what a token may do, or narrows where:
+A scope grants actions, or restricts a token to a channel or project:
 
     all, admin                    everything its user may
     conda, pypi, api:write, ...   read and upload
     repos, conda:download, ...    read
     channel:NAME, project:NAME    only there
 
-A channel is one address for both worlds, so a scope of one world is good for the other as well.
+A channel serves pip and conda, so a scope of one is valid for the other as well.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from twofold.server.store import accounts as stored
 _READ = frozenset({Action.READ})
 _UPLOAD = frozenset({Action.READ, Action.UPLOAD})
 
-#: Scope -> (what it lets a token do, what people are told of it).
+#: Scope -> (granted actions, description for users).
 SCOPES: dict[str, tuple[frozenset[Action], str]] = {
     "all": (accounts.EVERYTHING, "everything you may do"),
     "admin": (accounts.EVERYTHING, "everything you may do"),
@@ -44,13 +44,13 @@ SCOPES: dict[str, tuple[frozenset[Action], str]] = {
     "repos": (_READ, "download from your channels"),
 }
 
-#: Scopes with a name behind the colon.
+#: Scopes with a name after the colon.
 NARROWING = {
     "channel:NAME": "in this channel only",
     "project:NAME": "for this project only",
 }
 
-#: The longest life a token can be asked for (seconds); without an age it lives until removed.
+#: The longest lifetime of a token (seconds); without one it is valid until removed.
 MAX_AGE = 100 * 366 * 24 * 3600
 
 MAX_NAME_LENGTH = 200
@@ -58,7 +58,7 @@ MAX_NAME_LENGTH = 200
 
 @dataclass(frozen=True)
 class TokenSpec:
-    """What a login is asked for. `max_age` in seconds; None: until it is removed."""
+    """A requested token. `max_age` in seconds; None: valid until removed."""
 
     name: str
     scopes: tuple[str, ...] = ()
@@ -70,9 +70,9 @@ class TokenSpec:
 
 
 def log_in(registry: Registry, user: str, secret: str) -> Actor:
-    """The user by a password, or by a token of its own in the password's place.
+    """Log in with a password, or with one of the user's tokens in its place.
 
-    Raises Refused (401): the clients ask again after a 401 and give up after a 403.
+    Raises Refused (401): clients prompt again after a 401 and give up after a 403.
     """
     try:
         if not secret.startswith(PREFIX):
@@ -87,9 +87,9 @@ def log_in(registry: Registry, user: str, secret: str) -> Actor:
 
 
 def create(registry: Registry, actor: Actor, spec: TokenSpec) -> str:
-    """A new token of that name; an older one of the name goes, or is a reason to refuse (400).
+    """Create a named token, replacing an older one of that name. Raises Refused (400).
 
-    It goes for a login that is good for everything alone, or for one that takes its own place.
+    Only an unrestricted login may replace other tokens; a token may always replace itself.
     """
     if not spec.name or len(spec.name) > MAX_NAME_LENGTH:
         raise Refused("invalid-name", f"A token's name has 1 to {MAX_NAME_LENGTH} characters")
@@ -145,7 +145,7 @@ def _narrow_to(present: str | None, name: str) -> str:
 
 
 def list_all(registry: Registry, actor: Actor) -> list[Token]:
-    """The actor's tokens that are still good, oldest first."""
+    """Return the actor's valid tokens, oldest first."""
     user = _require_unrestricted(actor)
     with registry.database.read() as db:
         return _list_valid(db, user, registry.clock())
@@ -167,7 +167,7 @@ def revoke(registry: Registry, actor: Actor, name: str, channel: str | None = No
 
 
 def get_current_token(actor: Actor) -> Token:
-    """The token of this very request. Raises Refused (401) when it came without one."""
+    """Return the token of this request. Raises Refused (401) without one."""
     if actor.token is None:
         raise Refused("no-login", "This request carries no token", status=401)
     return actor.token
@@ -183,7 +183,7 @@ def _list_valid(db: Connection, user: User, at: datetime) -> list[Token]:
 
 
 def _require_unrestricted(actor: Actor) -> User:
-    """A token made for one purpose neither sees nor ends the others of its user."""
+    """Require an unrestricted login, to list or revoke tokens. Raises Refused."""
     if actor.user is None:
         raise Refused("no-login", "Log in to see your tokens", status=401)
     if not _is_unrestricted(actor):

@@ -1,4 +1,4 @@
-"""Wrong passwords are answered slower and slower: with 429, until some minutes have passed.
+"""Rate limit for failed logins (429).
 
 Counted in the store, so over all its servers, by the client's address and the user's name together
 and by the address alone, so that neither one user's password nor many users' can be guessed at. A
@@ -31,14 +31,14 @@ MAX_ROWS = 20_000
 
 @dataclass(frozen=True)
 class LoginThrottle:
-    """For any thread of any process."""
+    """Rate limit shared by all threads and processes."""
 
     database: Database
     clock: Callable[[], datetime] = now
 
     @contextmanager
     def attempt(self, address: str, user: str) -> Iterator[None]:
-        """Around the check of a password. Raises Refused (429) after too many wrong ones."""
+        """Wrap the check of a password. Raises Refused (429) after too many failures."""
         own = _hash_key(address, user)
         most = {own: MAX_FOR_USER, _hash_key(address): MAX_FROM_ADDRESS}
         self._check_limits(most)
@@ -81,5 +81,5 @@ def _check_counts(counted: Mapping[str, int], most: Mapping[str, int]) -> None:
 
 
 def _hash_key(*parts: str) -> str:
-    """Neither addresses nor names are kept, and no name is too long."""
+    """Hash the key: neither addresses nor names are stored."""
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,7 +1,7 @@
-"""Identity tokens (OpenID Connect): is this JWT really from that issuer, for us, now?
+"""Verifies identity tokens (OpenID Connect): issuer, audience, signature and expiry of a JWT.
 
-Only issuers that an administrator named are ever asked; over https, without redirects, and for keys
-on the issuer's own host. What the token's header says of keys (`jku`, `x5u`, `jwk`) is ignored.
+Only issuers named by an administrator are contacted; over https, without redirects, and for keys on
+the issuer's own host. Keys in the token's header (`jku`, `x5u`, `jwk`) are ignored.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ import jwt
 
 from twofold.errors import Refused
 
-#: What GitHub and GitLab sign with; never a shared secret, never none.
+#: The signature algorithms of GitHub and GitLab; never a shared secret, never none.
 ALGORITHMS = ["RS256", "ES256"]
 
-#: Seconds that an issuer's keys are kept, and that it may take to answer.
+#: Seconds for which an issuer's keys are cached, and the timeout of a request.
 KEYS_MAX_AGE, TIMEOUT = 300, 5
 
-#: Seconds between questions for a key of an unknown id: made-up ids are no way to flood an issuer.
+#: Seconds between requests for an unknown key id, so that invented ids cannot flood an issuer.
 KEYS_RETRY_AFTER = 10
 
-#: The largest answer an issuer may give (bytes).
+#: The largest response of an issuer (bytes).
 MAX_RESPONSE_SIZE = 1 << 20
 
 
 def fetch_json(url: str) -> Any:
-    """GET an https address, no redirects. Raises Refused (422) when it does not answer so."""
+    """Fetch JSON over https, without redirects. Raises Refused (422) on any failure."""
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname or parts.username is not None:
         raise invalid(f"the issuer's address {url!r} is not https")
@@ -56,13 +56,13 @@ def fetch_json(url: str) -> Any:
 
 @dataclass
 class Issuers:
-    """The keys of issuers, kept for some minutes. `fetch` gets JSON from an https address."""
+    """The cached keys of issuers. `fetch` reads JSON from an https URL."""
 
     fetch: Callable[[str], Any] = fetch_json
     _keys: dict[str, tuple[float, jwt.PyJWKSet]] = field(default_factory=dict)
 
     def verify(self, token: str, audience: str, issuers: set[str]) -> dict[str, Any]:
-        """The token's claims. Raises Refused (422) unless every one that matters is right."""
+        """Return the token's claims. Raises Refused (422) unless all required ones are valid."""
         try:
             told = jwt.decode(token, options={"verify_signature": False})
             header = jwt.get_unverified_header(token)
@@ -87,7 +87,7 @@ class Issuers:
         return claims
 
     def _get_key(self, issuer: str, kid: str) -> jwt.PyJWK:
-        """The issuer's key of that id; an unknown id makes us ask again (keys rotate), at times."""
+        """Return an issuer's key; an unknown id refetches the keys, which rotate, rate-limited."""
         fetched, keys = self._keys.get(issuer, (0.0, None))
         limit = KEYS_MAX_AGE if keys is not None and kid in _key_ids(keys) else KEYS_RETRY_AFTER
         if keys is None or time.monotonic() - fetched > limit:

@@ -1,8 +1,8 @@
-"""Who asks, and what they may do. Answers questions; changes nothing.
+"""Identifies actors and decides their permissions. Read-only.
 
-A secret is a token, or the password of a user. Rights come from the channel (its owner may
-everything, a public channel is readable by all, roles say the rest) and are narrowed by the token
-(its channel, its project, its actions).
+A secret is a token or a user's password. Permissions come from the channel (the owner may do
+everything, everyone may read a public channel, roles define the rest) and are restricted by the
+token (its channel, its project, its actions).
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from twofold.server.auth import tokens
 from twofold.server.model import ANONYMOUS, Action, Actor, Channel
 from twofold.server.store import Connection, accounts
 
-#: Who looks after the whole registry over HTTP: the user of the first start, and whoever acts for
-#: the organisation of this name with the role admin.
+#: The operators of the registry over HTTP: the user of the first start, and admin members of the
+#: organisation of this name.
 OWNER, OPERATORS = "owner", "operators"
 
 
 def identify(db: Connection, secret: str | None, user: str | None, at: datetime) -> Actor:
-    """The actor behind a secret (and, for passwords, a user's name). No secret: anonymous.
+    """Return the actor of a secret (and, for passwords, a user name). No secret: anonymous.
 
     Raises Refused (403) when the secret is wrong, expired or revoked: a wrong secret is never
-    treated as none, or a mistyped token would look like a missing package.
+    treated as anonymous, or a mistyped token would look like a missing package.
     """
     if not secret:
         return ANONYMOUS
@@ -40,7 +40,7 @@ def identify(db: Connection, secret: str | None, user: str | None, at: datetime)
 
 
 def identify_by_password(db: Connection, user: str, password: str, at: datetime) -> Actor:
-    """The user whose password (or token, good at `at`) this is. Raises Refused (403)."""
+    """Return the user with this password (or token, valid at `at`). Raises Refused (403)."""
     if password.startswith(tokens.PREFIX):
         found = accounts.find_token(db, tokens.hash_token(password))
         if found and found[1].name == user:
@@ -74,7 +74,7 @@ def _identify_by_token(db: Connection, secret: str, at: datetime) -> Actor:
 def is_allowed(
     db: Connection, actor: Actor, action: Action, channel: Channel, project: str | None = None
 ) -> bool:
-    """Whether the actor may do this in the channel (to this project, by its normalised name)."""
+    """Whether the actor may do this in the channel (to this project, normalized)."""
     if actor.operator:
         return True
     token = actor.token
@@ -107,7 +107,7 @@ def _is_user_allowed(db: Connection, actor: Actor, action: Action, channel: Chan
 
 
 def is_operator(db: Connection, actor: Actor) -> bool:
-    """Whether the actor looks after the whole registry, with a login that is good for all of it."""
+    """Whether the actor is an operator of the registry, with an unrestricted login."""
     user, token = actor.user, actor.token
     if actor.operator:
         return True
@@ -124,7 +124,7 @@ def is_operator(db: Connection, actor: Actor) -> bool:
 
 
 def can_use_prefix(db: Connection, actor: Actor, channel: Channel, owner_id: int) -> bool:
-    """Whether the actor may begin projects under a prefix of this owner (PEP 752)."""
+    """Whether the actor may create projects under a prefix of this owner (PEP 752)."""
     user = actor.user
     if actor.operator:
         return True
@@ -138,7 +138,7 @@ def can_use_prefix(db: Connection, actor: Actor, channel: Channel, owner_id: int
 def require_prefix(
     db: Connection, actor: Actor, channel: Channel, prefix: str, owner_id: int
 ) -> None:
-    """Raises Refused when the actor may not begin projects under a private prefix (PEP 752)."""
+    """Raise Refused when the actor may not create projects under a prefix (PEP 752)."""
     if can_use_prefix(db, actor, channel, owner_id):
         return
     raise Refused(
@@ -152,7 +152,7 @@ def require_prefix(
 def require(
     db: Connection, actor: Actor, action: Action, channel: Channel, project: str | None = None
 ) -> None:
-    """Raises Refused: 401 when logging in may help, 403 when it will not."""
+    """Require a permission. Raises Refused: 401 when logging in may help, else 403."""
     if is_allowed(db, actor, action, channel, project):
         return
     subject = f"project '{project}' of channel" if project else "channel"

@@ -1,7 +1,7 @@
-"""Who may manage what over HTTP: the rights that the calls of the management API need.
+"""The roles that calls of the management API require.
 
-Who looks after the whole registry (`access.is_operator`) may everything, as `twofold admin` on the
-store may, under a name of its own in the audit log.
+Operators of the registry (`permissions.is_operator`) may do everything, like `twofold admin` on the
+store, under their own name in the audit log.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from twofold.server.store import Connection, accounts
 
 
 class RequiredRole(StrEnum):
-    """What a call needs of who makes it."""
+    """The role that a call requires of the caller."""
 
     LOGIN = "a login"
     SELF = "to be that user, with a login that is good for everything, or an operator"
@@ -41,7 +41,7 @@ _IN_CHANNEL = {
 def authorize(
     registry: Registry, actor: Actor, role: RequiredRole, parameters: Mapping[str, Any]
 ) -> Actor:
-    """The actor with the rights of this call. Raises Refused: 401 without a login, 403, 404."""
+    """Return the actor authorized for this call. Raises Refused: 401 without a login, 403, 404."""
     with registry.database.read() as db:
         if actor.user is None and role is not RequiredRole.READ:
             raise Refused("no-token", "A token is needed for this", "send it as Bearer", 401)
@@ -74,7 +74,7 @@ def _has_role(
 
 
 def require_operator(actor: Actor, what: str) -> None:
-    """Raises Refused unless the actor looks after the whole registry."""
+    """Raise Refused unless the actor is an operator of the registry."""
     if not actor.operator:
         hint = "ask an operator of the registry"
         raise Refused("forbidden", f"'{actor.name}' may not change the {what}", hint, 403)

@@ -1,4 +1,4 @@
-"""Tokens and passwords: made here, kept only as hashes.
+"""Creates and verifies tokens and passwords; only hashes are stored.
 
 A token is `twofold-` + 32 letters and digits + 6 more that are its checksum: the prefix lets
 scanners of leaked secrets find it, the checksum tells a mistyped token from a revoked one. The
@@ -23,13 +23,13 @@ _RANDOM, _CHECK = 32, 6
 
 
 def new_token() -> str:
-    """A fresh secret, to be shown once."""
+    """Create a secret, to be shown once."""
     body = "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM))
     return PREFIX + body + _checksum(body)
 
 
 def is_well_formed(token: str) -> bool:
-    """Whether prefix and checksum are right; says nothing about rights."""
+    """Whether prefix and checksum are valid."""
     body = token.removeprefix(PREFIX)
     return (
         token.startswith(PREFIX)
@@ -43,7 +43,7 @@ def hash_token(token: str) -> str:
 
 
 def token_prefix(token: str) -> str:
-    """The part of a token that may be told: enough to recognise it."""
+    """Return the part of a token that may be shown, to recognize it."""
     return token[: len(PREFIX) + 4] + "..."
 
 
@@ -63,7 +63,7 @@ def _hasher() -> PasswordHasher:
 
 @cache
 def _dummy_hash() -> str:
-    """The hash checked for users that do not exist, so that both refusals take as long."""
+    """The hash verified for unknown users, so that both refusals take equally long."""
     return _hasher().hash(secrets.token_hex())
 
 
@@ -72,7 +72,7 @@ def hash_password(password: str) -> str:
 
 
 def is_password_right(password: str, stored: str | None) -> bool:
-    """Equal work whether the user has a password, has none, or does not exist."""
+    """Whether the password is right; takes equally long for unknown users."""
     try:
         return _hasher().verify(stored or _dummy_hash(), password) and stored is not None
     except (VerificationError, InvalidHashError):

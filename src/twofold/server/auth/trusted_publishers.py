@@ -1,7 +1,7 @@
-"""Trusted publishing: an identity token of a CI run becomes a short token for its projects.
+"""Trusted publishing: exchanges the identity token of a CI run for a short-lived token.
 
-No secret is stored anywhere: a publisher (channel, project, issuer, claims) says which runs may
-publish. Each identity token is good for one exchange, the token it buys for 15 minutes.
+No secret is stored: a publisher (channel, project, issuer, claims) defines which runs may publish.
+Each identity token can be exchanged once; the minted token is valid for 15 minutes.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from twofold.server.model import Action, Channel
 from twofold.server.store import Connection, accounts, audit, channels, trusted_publishers
 from twofold.server.store.trusted_publishers import TrustedPublisher as TrustedPublisher
 
-#: How long a minted token lives.
+#: How long a minted token is valid.
 TOKEN_LIFETIME = timedelta(minutes=15)
 
-#: Claims kept with the token, for the audit log and for provenance.
+#: Claims stored with the token, for the audit log and provenance.
 AUDITED_CLAIMS = (
     "sub",
     "repository",
@@ -41,7 +41,7 @@ AUDITED_CLAIMS = (
 
 @dataclass(frozen=True)
 class MintedToken:
-    """A token for a CI run, and when it ends."""
+    """A token for a CI run, and its expiry."""
 
     token: str
     expires_at: datetime
@@ -55,7 +55,7 @@ def add_publisher(
     issuer: str,
     claims: Mapping[str, str],
 ) -> TrustedPublisher:
-    """Trust runs whose claims have these values (`*` stands for any text)."""
+    """Trust runs whose claims match these values (`*` matches any text)."""
     if not issuer.startswith("https://"):
         raise Refused("invalid-issuer", "An issuer's address begins with https://")
     if not claims:
@@ -92,9 +92,9 @@ def remove_publisher(registry: Registry, by: str, channel: str, publisher_id: in
 def mint_token(
     registry: Registry, issuers: Issuers, audience: str, token: str, channel: str | None = None
 ) -> MintedToken:
-    """A token for all the projects (of one channel) whose publishers this run is.
+    """Mint a token for the projects (of one channel) whose publishers match this run.
 
-    Raises Refused (422) with the codes of PyPI's endpoint.
+    Raises Refused (422) with the error codes of PyPI's endpoint.
     """
     with registry.database.read() as db:
         wanted = _require_channel(db, channel).id if channel else None

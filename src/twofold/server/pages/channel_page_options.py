@@ -1,4 +1,4 @@
-"""How a channel's conda pages are written, as its rules say: `base-url` and `v3`."""
+"""How a channel's conda pages are rendered: its rules `base-url` and `v3`."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-#: The longest address that is taken (characters).
+#: The longest URL accepted (characters).
 MAX_URL_LENGTH = 500
 
 
 @dataclass(frozen=True)
 class CondaPageOptions:
-    """`base_url` (CEP 15): where the channel's packages are fetched from, '' for beside the pages.
+    """`base_url` (CEP 15): where packages are downloaded from, '' for beside the pages.
 
-    `v3`: whether pure wheels are listed as they are, too (CEP 43-45, 48).
+    `v3`: whether repodata lists pure wheels as well (CEP 43-45, 48).
     """
 
     base_url: str = ""
     v3: bool = False
 
     def base_url_for(self, subdir: str) -> str:
-        """The base_url of a subdir's pages; '' when its packages lie beside them."""
+        """Return the base_url of a subdir's pages; '' when packages are beside them."""
         return f"{self.base_url}/{subdir}/" if self.base_url else ""
 
     @property
     def key_suffix(self) -> str:
-        """What is added to the keys of pages that are written in this manner; '' for the usual."""
+        """The suffix of the keys of pages with these options; '' for the default."""
         if self == CondaPageOptions():
             return ""
         return "@" + hashlib.sha256(f"{self.v3} {self.base_url}".encode()).hexdigest()[:12]
 
 
 def from_settings(settings: Mapping[str, Any]) -> CondaPageOptions:
-    """From a channel's settings."""
+    """Read the options from a channel's settings."""
     return CondaPageOptions(settings.get("base-url") or "", bool(settings.get("v3")))
 
 
 def parse_base_url(text: str) -> str | None:
-    """The rule `base-url` from its word; None for 'none'. Raises ValueError."""
+    """Parse the rule `base-url`; None for 'none'. Raises ValueError."""
     if text == "none":
         return None
     parts = urlsplit(text)

@@ -1,8 +1,8 @@
-"""The pages of the conda side: repodata.json, shards and their neighbours.
+"""The pages of the conda side: repodata.json, shards, run_exports and channeldata.
 
-Shards are rendered on write. The whole-channel pages (repodata.json, run_exports, channeldata) are
-made when they are first asked for after a change, and kept in the database; large ones follow in
-the background. The shard index is kept in the process and brought up to date.
+Shards are rendered on write. Pages of a whole subdir or channel are rendered on the first request
+after a change and stored in the database; large ones are refreshed in the background. The shard
+index is cached in the process and patched.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Renderer = Callable[[Connection, Channel, str, str], bytes]
 
 
 def get_repodata(registry: Registry, view: View, subdir: str, name: str) -> tuple[Page, bool]:
-    """A whole-channel page of one subdir by its file name, and whether the channel is public."""
+    """Return a page of one subdir by its file name, and whether the channel is public."""
     if name not in _RENDERERS and name != _SHARDS:
         raise not_found(f"page '{name[:100]}'")
     label = view.label
@@ -53,7 +53,7 @@ def get_repodata(registry: Registry, view: View, subdir: str, name: str) -> tupl
 
 
 def render(database: Database, key: PageKey) -> None:
-    """Render a page as the records are now, and keep it."""
+    """Render a page from the current records, and store it."""
     page = _render(database, key)
     with database.write() as db:
         pages.save_page(db, key.channel.id, key.text, page)
@@ -98,7 +98,7 @@ _RENDERERS: dict[str, Renderer] = {
 
 
 def get_shard(registry: Registry, actor: Actor, channel: str, sha256: str) -> tuple[bytes, bool]:
-    """One shard by its hash: it never changes."""
+    """Return one shard by its hash; it never changes."""
     with registry.database.read() as db:
         found = require_channel(db, actor, channel, Action.READ)
         body = pages.find_shard(db, found.id, sha256)
@@ -108,7 +108,7 @@ def get_shard(registry: Registry, actor: Actor, channel: str, sha256: str) -> tu
 
 
 def get_channeldata(registry: Registry, view: View) -> tuple[Page, bool]:
-    """channeldata.json: the newest record of every name."""
+    """Return channeldata.json: the newest record of every name."""
     with registry.database.read() as db:
         found = require_channel(db, view.actor, view.channel, Action.READ)
         key = f"conda/{view.label}/channeldata.json"

@@ -1,7 +1,7 @@
-"""The conda side of the registry: its stored records, given to `twofold.index.repodata`.
+"""Renders stored conda records through `twofold.index.repodata`.
 
-A record is kept as the JSON text it has in repodata.json, so that a large channel is joined and
-not parsed again.
+A record is stored as its JSON text in repodata.json, so that the page of a large channel is joined
+without parsing.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from twofold.server.model import StoredFile
 
 
 def make_record(artifact: Artifact, at: datetime) -> str:
-    """A conda package's line of repodata.json, from its own info/index.json.
+    """Return a conda package's repodata record, from its info/index.json.
 
-    `indexed_timestamp` (CEP 47, milliseconds) is set here, once.
+    Sets `indexed_timestamp` (CEP 47, milliseconds) once.
     """
     record = pages.make_record(artifact)
     record["indexed_timestamp"] = int(at.timestamp() * 1000)
@@ -27,7 +27,7 @@ def make_record(artifact: Artifact, at: datetime) -> str:
 
 
 def render_shard(files: Sequence[StoredFile], wheels: Mapping[str, Any] | None = None) -> bytes:
-    """All the packages of one name in one subdir, as msgpack in zstd; `wheels` are v3 records."""
+    """Render the packages of one name in one subdir as a shard; `wheels` are v3 records."""
     records = {file.filename: json.loads(file.record or "{}") for file in files}
     return pages.make_shard(records, wheels)
 
@@ -35,28 +35,28 @@ def render_shard(files: Sequence[StoredFile], wheels: Mapping[str, Any] | None =
 def render_shard_index(
     channel_subdir: str, shards: Mapping[str, str], created_at: datetime, base_url: str = ""
 ) -> bytes:
-    """The list of a subdir's shards: name -> SHA-256 (given here as hex)."""
+    """Render a shard index from name -> SHA-256 (hex)."""
     hashes = {name: bytes.fromhex(sha256) for name, sha256 in shards.items()}
     return pages.make_shard_index(channel_subdir, hashes, base_url or "./", created_at=created_at)
 
 
 def render_repodata(subdir: str, records: Iterable[tuple[str, str]], base_url: str = "") -> bytes:
-    """repodata.json of (file name, record) pairs; the records are joined, not parsed again."""
+    """Render repodata.json from (file name, record) pairs, joined without parsing."""
     return pages.assemble_repodata(subdir, sorted(records), base_url=base_url)
 
 
 def add_v3_records(body: bytes, wheels: Mapping[str, Any]) -> bytes:
-    """repodata.json with v3 records of wheels (CEP 43-45, 48); as it was where there are none."""
+    """Add v3 records of wheels (CEP 43-45, 48) to repodata.json, if there are any."""
     return pages.serialize(pages.add_wheels(json.loads(body), wheels)) if wheels else body
 
 
 def read_v3_records(shard: bytes) -> dict[str, Any]:
-    """The v3 records of wheels in a shard of ours."""
+    """Return the v3 records of wheels in one of our shards."""
     return pages.read_wheel_records(shard)
 
 
 def render_run_exports(subdir: str, exports: Iterable[tuple[str, str]]) -> bytes:
-    """run_exports.json of (file name, JSON) pairs (CEP 12)."""
+    """Render run_exports.json (CEP 12) from (file name, JSON) pairs."""
     told = {name: json.loads(text) for name, text in exports}
     return pages.serialize(pages.make_run_exports(subdir, told))
 
@@ -66,7 +66,7 @@ def compress(body: bytes) -> bytes:
 
 
 def render_channeldata(files: Iterable[tuple[str, str, str]]) -> bytes:
-    """channeldata.json of every file of a channel: its subdir, file name and record."""
+    """Render channeldata.json from the (subdir, file name, record) of a channel's files."""
     packages: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
     subdirs = set()
     for subdir, filename, text in files:

@@ -1,7 +1,7 @@
-"""What a release says of itself, for people: facts from its metadata, and its description as HTML.
+"""A release's description as safe HTML, and facts from its metadata, for the web pages.
 
-The description is somebody else's text. readme_renderer makes safe HTML of it (nh3 leaves in what
-cannot do harm); what it cannot render is shown as it was written.
+The description is untrusted text. readme_renderer renders it to HTML sanitized by nh3; what it
+cannot render is shown as plain text.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from twofold.server.model import StoredFile
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-#: The longest description that is rendered (characters); longer ones are shown as they are.
+#: The longest description to render (characters); longer ones are shown as plain text.
 MAX_LENGTH = 200_000
 
-#: The longest that is shown at all.
+#: The longest description to show (characters).
 MAX_HTML_LENGTH = 1_000_000
 
 #: A name, and texts, each with its link or ''.
@@ -32,7 +32,7 @@ Fact = tuple[str, tuple[tuple[str, str], ...]]
 
 @dataclass(frozen=True)
 class ReleaseDescription:
-    """`html` is '' without a description."""
+    """Summary, facts and description of a release; `html` is '' without a description."""
 
     summary: str = ""
     facts: tuple[Fact, ...] = ()
@@ -40,7 +40,7 @@ class ReleaseDescription:
 
 
 def describe_release(files: Sequence[StoredFile]) -> ReleaseDescription:
-    """Of a release's files: what its wheel says, or its sdist."""
+    """Describe a release from the metadata of its wheel, or of its sdist."""
     python = [file for file in files if not file.kind.is_conda]
     if not python:
         return ReleaseDescription()
@@ -78,7 +78,7 @@ def _is_web_link(link: str) -> bool:
 
 
 def render_description(text: str, content_type: str) -> str:
-    """Safe HTML of a description. PyPI's rule: no type means reStructuredText."""
+    """Render a description to safe HTML. Like on PyPI, no type means reStructuredText."""
     if not text.strip():
         return ""
     kind = content_type.partition(";")[0].strip().lower()

@@ -1,8 +1,8 @@
-"""What a process keeps of pages over a whole subdir: they grow with the channel, changes do not.
+"""In-process cache of the shard index, patched with the shards changed since the last request.
 
-The list of shards is kept packed and brought up to date by what changed since; large pages of
-JSON follow in the background (`following_pages`): whoever needs the newest package within a
-second reads shards.
+A shard index grows with its channel, the cost of a change does not. Large JSON pages are rendered
+in the background (`page_refresh`): clients that need the newest package within a second read
+shards.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from twofold.server.pages.page_refresh import BackgroundRenderer
 from twofold.server.pages.page_updates import make_etag
 from twofold.server.store import Connection, pages
 
-#: Names in a bucket: packing as many takes a fraction of a millisecond.
+#: Names in a bucket: packing this many takes a fraction of a millisecond.
 BUCKET_SIZE = 512
 
 #: zstandard's level. Hashes do not compress and names are few bytes: level 7 saves 2 % more and
@@ -30,7 +30,7 @@ LEVEL = 1
 
 
 class ShardIndexBuilder:
-    """Package name -> SHA-256 (hex) of its shard. Not for several threads at once."""
+    """Package name -> SHA-256 (hex) of its shard, kept packed. Not thread-safe."""
 
     def __init__(self) -> None:
         self._firsts: list[str] = []  # the first name of each bucket when it was made
@@ -41,7 +41,7 @@ class ShardIndexBuilder:
         return sum(self._counts)
 
     def change(self, changes: Iterable[tuple[str, str]]) -> None:
-        """Set (name, sha256); '' as sha256 takes the name out."""
+        """Set (name, sha256) pairs; '' as sha256 removes the name."""
         touched: dict[int, dict[str, str]] = {}
         for name, sha256 in changes:
             touched.setdefault(max(0, bisect_right(self._firsts, name) - 1), {})[name] = sha256
@@ -62,7 +62,7 @@ class ShardIndexBuilder:
         self._buckets[place : place + 1] = [msgpack.packb(dict(piece)) for piece in pieces]
 
     def render(self, subdir: str, created_at: datetime | None, base_url: str = "./") -> bytes:
-        """`repodata_shards.msgpack.zst`, the same as `index.repodata.shard_index` packs."""
+        """Return `repodata_shards.msgpack.zst`, equal to that of `index.repodata`."""
         info = {"subdir": subdir, "base_url": base_url, "shards_base_url": "./shards/"}
         if created_at is not None:
             info["created_at"] = created_at.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -76,7 +76,7 @@ class ShardIndexBuilder:
 
 
 def _split_buckets(items: list[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
-    """Split so that a bucket has room for as many names again."""
+    """Split items into buckets that have room to grow."""
     if len(items) <= 2 * BUCKET_SIZE:
         if items:
             yield items
@@ -98,7 +98,7 @@ class _CachedIndex:
 
 @dataclass
 class ShardIndexCache:
-    """What this process keeps of whole-subdir pages."""
+    """The shard indexes cached by this process."""
 
     renderer: BackgroundRenderer = field(default_factory=BackgroundRenderer)
     _lists: dict[SubdirKey, _CachedIndex] = field(default_factory=dict)
@@ -107,9 +107,9 @@ class ShardIndexCache:
     def get_shard_index(
         self, db: Connection, subdir: SubdirKey, serial: int, base_url: str = ""
     ) -> Page:
-        """The shard index of (channel's id, label, subdir) as of `serial`.
+        """Return the shard index of (channel id, label, subdir) as of `serial`.
 
-        Every process makes the same bytes of the same records, so that an ETag is good at all.
+        The bytes depend only on the records, so ETags agree across processes.
         """
         with self._lock:
             kept = self._lists.setdefault(subdir, _CachedIndex())

@@ -1,10 +1,10 @@
-"""Large pages follow: rendered behind everybody's back while the last one is still given out.
+"""Large pages are re-rendered in the background; the old version is served meanwhile.
 
-A change of a large subdir wakes one thread a page, which has the page rendered by a process of its
-own until it is as new as the records. Pages of large channels take seconds, so there is a pause
-after each rendering that is `REST` times as long: the work takes a fixed share of one core at
-most, however often the channel changes. Several servers on one store take turns by a row in the
-database, so that a page is not rendered by each of them.
+A change of a large subdir starts one thread per page, which renders the page in a subprocess until
+it is as new as the records. Pages of large channels take seconds, so each rendering is followed by
+a pause `RENDER_PAUSE` times as long: the work uses a fixed share of one core at most, however often
+the channel changes. Servers sharing one store hold a lease, a row in the database, so that only
+one of them renders a page.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ PAGE_NAMES = ("repodata.json", "repodata.json.zst", "run_exports.json", "run_exp
 #: From this size on (bytes) a page is rendered in the background: some 5,000 packages.
 LARGE_PAGE = 256 << 10
 
-#: How much longer than the rendering the pause after it is.
+#: Length of the pause after a rendering, relative to the rendering.
 RENDER_PAUSE = 2
 
-#: Seconds after which a rendering whose process was killed is begun by another one.
+#: Seconds after which another process takes over from a killed one.
 RENDER_TIMEOUT = 120
 
 RenderKey = tuple[str, str]
 
 
 def page_prefix(channel: Channel, label: str, subdir: str) -> str:
-    """What the keys of a subdir's pages begin with; others when the channel's manner changes."""
+    """Return the key prefix of a subdir's pages; it depends on the channel's page options."""
     return f"conda{from_settings(channel.settings).key_suffix}/{label}/{subdir}/"
 
 
 @dataclass(frozen=True)
 class PageKey:
-    """A page of a whole subdir."""
+    """A page that covers a whole subdir."""
 
     channel: Channel
     label: str
@@ -60,7 +60,7 @@ class PageKey:
         return page_prefix(self.channel, self.label, self.subdir) + self.name
 
     def is_fresh(self, db: Connection) -> bool:
-        """Whether the kept page, if there is one, is as new as the records."""
+        """Whether the stored page, if any, is as new as the records."""
         last = pages.get_last_change(db, self.channel.id, self.label, self.subdir)
         kept = pages.get_page_serial(db, self.channel.id, self.text)
         return kept is None or kept >= last
@@ -68,13 +68,13 @@ class PageKey:
 
 @dataclass
 class BackgroundRenderer:
-    """The threads of this process that bring large pages up to date, at most one a page."""
+    """The threads of this process that re-render large pages, at most one per page."""
 
     _requested: dict[RenderKey, int] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def request_render(self, database: Database, page: PageKey) -> None:
-        """Have a page rendered, unless a thread of ours sees to it already."""
+        """Start rendering a page, unless a thread of this process already does."""
         key = (page.channel.name, page.text)
         with self._lock:
             self._requested[key] = self._requested.get(key, 0) + 1
@@ -85,9 +85,9 @@ class BackgroundRenderer:
     def request_large(
         self, database: Database, channel: Channel, changed: Iterable[tuple[str, str]]
     ) -> None:
-        """After a change of these (label, subdir): the large pages that show them follow.
+        """Start rendering the large pages of these changed (label, subdir) pairs.
 
-        The change is made, so that trouble here is none of it: who asks next wakes them again.
+        The change is already committed; a failure is logged and the next reader retries.
         """
         try:
             with database.read() as db:
@@ -123,7 +123,7 @@ class BackgroundRenderer:
 def _render_when_due(
     database: Database, page: PageKey, render: Callable[[Database, PageKey], None]
 ) -> None:
-    """Wait for our turn and render, until the page is as new as the records."""
+    """Acquire the lease and render, until the page is as new as the records."""
     while True:
         with database.read() as db:
             if page.is_fresh(db):
@@ -140,7 +140,7 @@ def _render_when_due(
 
 
 def _acquire_lease(database: Database, page: PageKey) -> float:
-    """0 when the turn is ours now, else the seconds until it may be."""
+    """Return 0 when the lease is acquired, else the seconds to wait."""
     at = now()
     with database.write() as db:
         until = at + timedelta(seconds=RENDER_TIMEOUT)
@@ -154,7 +154,7 @@ def _pause(database: Database, page: PageKey, seconds: float) -> None:
 
 
 def render_in_subprocess(database: Database, page: PageKey) -> None:
-    """Render in a process of its own: a second of work here would hold up every other request."""
+    """Render in a subprocess: a second of work here would delay every other request."""
     url = database.url.render_as_string(hide_password=False)
     place = [page.channel.name, page.label, page.subdir, page.name]
     command = [sys.executable, "-m", "twofold.server.pages.render_worker"]

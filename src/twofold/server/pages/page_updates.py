@@ -1,7 +1,7 @@
-"""What a change makes of the pages: rendered on write, in the transaction of the change.
+"""Renders pages on write, in the transaction of the change.
 
-A project's simple page costs as much as the project has files, a shard as much as its name has
-packages: neither grows with the channel.
+The cost of a simple page grows with the project's files, that of a shard with the packages of its
+name; neither grows with the channel.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def simple_page_key(label: str, form: str, project: str) -> str:
 def render_project(
     db: Connection, channel: Channel, project: Project, serial: int, gone: Iterable[str] = ()
 ) -> None:
-    """The project's simple page in both forms, for every label its files have (or had: `gone`).
+    """Render a project's simple page as JSON and HTML, for each of its labels and `gone`.
 
-    A name stays known when its files are deleted: its page is then empty, and not 404.
+    A project whose files were deleted keeps an empty page, not 404.
     """
     for label, page in build_project_pages(db, channel, project, gone).items():
         _set_simple_page(db, channel, project.key, serial, label, page)
@@ -46,7 +46,7 @@ def render_project(
 def build_project_pages(
     db: Connection, channel: Channel, project: Project, gone: Iterable[str] = ()
 ) -> dict[str, dict[str, Any]]:
-    """By label: the JSON value of the project's simple page, from the records as they are."""
+    """Build the JSON value of a project's simple page, by label."""
     every = files.list_project_files(db, project.id, deleted=True)
     python = [file for file in every if not file.kind.is_conda]
     namespace = find_namespace(db, channel, project.key, every)
@@ -62,7 +62,7 @@ def build_project_pages(
 
 
 def index_label(label: str) -> str:
-    """Under which label's page a label's files are shown: pip itself leaves pre-releases out."""
+    """Return the label whose page lists a label's files: pip skips pre-releases itself."""
     return MAIN if label == PRE else label
 
 
@@ -92,9 +92,9 @@ def render_shards(
     at: datetime,
     labels: Iterable[str] = (),
 ) -> set[tuple[str, str]]:
-    """The shards of the names of these files, under every label they have or had.
+    """Render the shards of these files' names, under their present and past labels.
 
-    Returns the (label, subdir) that changed.
+    Returns the (label, subdir) pairs that changed.
     """
     places: dict[tuple[str, str], set[str]] = {}
     lists_wheels = from_settings(channel.settings).v3
@@ -115,7 +115,7 @@ def render_subdirs(
     serial: int,
     at: datetime,
 ) -> None:
-    """The shards of these (subdir, name) under these labels."""
+    """Render the shards of these (subdir, name) pairs under these labels."""
     lists_wheels = from_settings(channel.settings).v3
     for (subdir, name), affected in subdirs.items():
         found = files.list_conda_files(db, channel.id, subdir, name)
@@ -137,7 +137,7 @@ def make_etag(body: bytes) -> str:
 def find_namespace(
     db: Connection, channel: Channel, key: str, files: Sequence[StoredFile]
 ) -> Mapping[str, Any] | None:
-    """The value of `namespace`; `every` are the project's files, the first one first."""
+    """Return the value of `namespace` (PEP 752); `files` are the project's, oldest first."""
     owners = channels.list_prefixes(db, channel.id)
     prefix = find_prefix(key, owners)
     if prefix is None:
@@ -150,20 +150,20 @@ def find_namespace(
 
 
 def rerender_prefixes(db: Connection, channel_id: int, prefixes: Iterable[str]) -> None:
-    """Render the pages of all projects under these prefixes; takes the channel's turn."""
+    """Lock the channel and render the pages of all projects under these prefixes."""
     channel = channels.lock_channel(db, channel_id)
     for project in channels.list_projects_under(db, channel_id, prefixes):
         render_project(db, channel, project, channel.serial)
 
 
 def rerender_for_user(db: Connection, user_id: int) -> None:
-    """The pages that may change when a user or an organisation, or who acts for it, changes."""
+    """Render the pages that depend on a user or organisation and its members (PEP 752)."""
     for channel_id, prefixes in sorted(channels.list_prefixes_for_user(db, user_id).items()):
         rerender_prefixes(db, channel_id, prefixes)
 
 
 def rerender_wheel_shards(db: Connection, channel_id: int, at: datetime) -> None:
-    """Render the shards of every pure wheel's name, as the rule is now, in this transaction."""
+    """Render the shards of all pure wheels' names, by the current rule `v3`."""
     channel = channels.lock_channel(db, channel_id)
     places: dict[tuple[str, str], set[str]] = {}
     for one in projects.list_pure_wheels(db, channel_id):
@@ -175,7 +175,7 @@ def rerender_wheel_shards(db: Connection, channel_id: int, at: datetime) -> None
 
 
 def save_page(database: Database, channel_id: int, key: str, page: Page) -> None:
-    """Keep a page made for a reader, who gets it also where nothing can be written just now."""
+    """Store a page rendered for a reader, who gets it even if the write fails."""
     try:
         with database.write() as db:
             pages.save_page(db, channel_id, key, page)

@@ -1,4 +1,4 @@
-"""PyPI's JSON API of a project: info, urls, releases. Clients read it for metadata at a glance."""
+"""PyPI's JSON API of a project: info, urls, releases."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _FIELDS = {
 
 
 def sort_newest_first(versions: Sequence[str]) -> list[str]:
-    """Sorted by PEP 440, releases before pre-releases, what is no version last."""
+    """Sort newest first by PEP 440: releases, pre-releases, then invalid versions."""
 
     def key(text: str) -> tuple[int, Version]:
         try:
@@ -56,9 +56,9 @@ def sort_newest_first(versions: Sequence[str]) -> list[str]:
 def build_project(
     project: Project, files: Sequence[StoredFile], version: str | None, base: str, serial: int
 ) -> dict[str, Any]:
-    """The answer for a release, or (None) for the newest one with every release listed.
+    """Build the response for a release, or (None) for the newest one with all releases.
 
-    `files` are those of the PyPI side and not empty; `base` is the channel's address.
+    `files` are those of the PyPI side, at least one; `base` is the channel's URL.
     """
     usable = [file for file in files if file.yanked is None] or list(files)
     chosen = version or sort_newest_first([file.version for file in usable])[0]

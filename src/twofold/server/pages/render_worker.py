@@ -1,6 +1,6 @@
-"""A process that renders one large page and ends: `following_pages` starts it.
+"""Subprocess that renders one large page, started by `page_refresh`.
 
-What to render comes on stdin, because the database's address may hold a password.
+The task is read from stdin, because the database URL may contain a password.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 def main() -> None:
     url, channel, label, subdir, name = json.load(sys.stdin)
     if hasattr(os, "nice"):
-        os.nice(19)  # readers and uploads go first, also before what is imported
+        os.nice(19)  # readers and uploads have priority, also over the imports
     from twofold.server.pages.conda_pages import render
     from twofold.server.pages.page_refresh import PageKey
     from twofold.server.store import Database, channels

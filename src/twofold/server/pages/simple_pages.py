@@ -1,6 +1,6 @@
-"""The registry's simple pages: its files as listings, given to `twofold.index.simple`.
+"""Renders the registry's simple pages through `twofold.index.simple`.
 
-Addresses are relative to the page, so that one page serves every host name and `/t/TOKEN/` too.
+URLs are relative to the page, so that one page serves every host name and `/t/TOKEN/`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from twofold.server.model import Project, StoredFile
 
 
 def make_file_path(file: StoredFile) -> str:
-    """Where a file lies below its channel; the hash in it makes the address immutable."""
+    """Return a file's path below its channel; the hash makes the URL immutable."""
     return f"files/{file.sha256}/{quote(file.filename)}"
 
 
 def build_project_page(
     project: Project, files: Iterable[StoredFile], namespace: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The JSON value of a project's page; `namespace` is PEP 752's."""
+    """Build the JSON value of a project's page; `namespace` is PEP 752's."""
     offered = () if project.status == "quarantined" else files
     listings = [_make_listing(project, file) for file in offered]
     reason = project.status_reason or ""

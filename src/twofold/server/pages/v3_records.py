@@ -1,7 +1,7 @@
-"""Wheels as the conda side lists them where the rule `v3` is on (CEP 43-45, 48).
+"""v3 repodata records of wheels, listed where the rule `v3` is on (CEP 43-45, 48).
 
-Such a record keeps what a conda package cannot say: conditions and extras. Only pure wheels have
-one, in the subdir noarch.
+Such a record keeps what a conda package cannot express: conditions and extras. Only pure wheels
+have one, in the subdir noarch.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ def is_pure_wheel(file: StoredFile) -> bool:
 
 
 def conda_project_name(project: Project) -> str:
-    """What a project's wheels are called on the conda side."""
+    """Return the name of a project's wheels on the conda side."""
     return project.conda_name or to_conda_name(project.name)
 
 
 def build_v3_records(db: Connection, channel: Channel, name: str, label: str) -> dict[str, Any]:
-    """Key -> record of the wheels of a conda name under a label, in the order of keys."""
+    """Return key -> v3 record of the wheels of a conda name under a label, sorted by key."""
     found: dict[str, Any] = {}
     for project in projects.list_projects_by_conda_name(db, channel.id, name):
         if conda_project_name(project) != name:
@@ -39,7 +39,7 @@ def build_v3_records(db: Connection, channel: Channel, name: str, label: str) ->
         shared = projects.list_other_projects_named(db, channel.id, project.id, name)
         for file in files.list_project_files(db, project.id):
             shown = is_pure_wheel(file) and label in file.labels and file.yanked is None
-            # Under another project's name as well, only with the right that its twin needed.
+            # Sharing a name with another project requires the permission that conversion required.
             if shown and not (shared and file.remark):
                 found.update(_build_record(db, channel, file, name))
     return dict(sorted(found.items()))
@@ -48,7 +48,7 @@ def build_v3_records(db: Connection, channel: Channel, name: str, label: str) ->
 def _build_record(
     db: Connection, channel: Channel, file: StoredFile, name: str
 ) -> Iterable[tuple[str, Any]]:
-    """One; none when the record's format cannot say what the wheel asks for."""
+    """Return the record; none when it cannot express the wheel's requirements."""
     artifact = file.artifact
     known = channels.get_conda_names(db, channel.id, projects.required_names(artifact))
     options = CondaOptions(name=name, at_hand=known)

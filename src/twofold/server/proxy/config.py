@@ -1,4 +1,4 @@
-"""Which channel stands in front of what: told by the operator, noted in the audit log."""
+"""The upstreams of channels, set by the operator and recorded in the audit log."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from twofold.server.store.upstreams import Upstream
 
 @dataclass(frozen=True)
 class UpstreamConfig:
-    """What a channel is to stand in front of.
+    """An upstream to be set for a channel.
 
-    `url` is the address of an index's simple pages (`pypi`) or of a channel (`conda`). `prefixes`
-    are private: names, and beginnings of names, that the upstream never answers for. `secret` is
-    what it asks for; one that is written into the address is taken out of it.
+    `url` is the URL of an index's simple pages (`pypi`) or of a channel (`conda`). `prefixes` are
+    private: names, and prefixes of names, that are never served from the upstream. `secret` is its
+    login; one written into the URL is extracted from it.
     """
 
     url: str
@@ -32,10 +32,10 @@ class UpstreamConfig:
 
 
 def add(registry: Registry, by: str, channel: str, config: UpstreamConfig) -> Upstream:
-    """Put a channel in front of an upstream; one of that kind which it had is replaced.
+    """Set a channel's upstream, replacing one of the same kind.
 
-    The secret goes into the database (or where it stands, if it is elsewhere), and nowhere else.
-    Raises Refused, Unreachable.
+    The secret, or the reference to it, is stored in the database and nowhere else. Raises Refused,
+    Unreachable.
     """
     if config.kind not in (PYPI, CONDA):
         raise Refused("unknown-kind", f"An upstream is '{PYPI}' or '{CONDA}', not '{config.kind}'")
@@ -67,7 +67,7 @@ def add(registry: Registry, by: str, channel: str, config: UpstreamConfig) -> Up
 
 
 def check_public(url: str) -> None:
-    """Raises Refused (403) for an address that is not a public one: the operator names those."""
+    """Raise Refused (403) for an address that is not public: only the operator may set those."""
     if not is_public(credentials.split_userinfo(url)[0]):
         raise Refused(
             "internal-address",
@@ -78,7 +78,7 @@ def check_public(url: str) -> None:
 
 
 def remove(registry: Registry, by: str, channel: str, kind: str) -> None:
-    """What was fetched stays; nothing new is."""
+    """Remove an upstream; fetched files stay."""
     at = registry.clock()
     with registry.database.serialized_write() as db:
         found = _require_channel(db, channel)
@@ -89,7 +89,7 @@ def remove(registry: Registry, by: str, channel: str, kind: str) -> None:
 
 
 def list_all(registry: Registry) -> list[tuple[str, Upstream]]:
-    """(channel, upstream) pairs."""
+    """Return (channel, upstream) pairs."""
     with registry.database.read() as db:
         return upstreams.list_upstreams(db)
 

@@ -1,6 +1,6 @@
-"""Bring a file from the upstream: fetched when asked for, checked, and published like any upload.
+"""Fetch a file from the upstream on request, verify it, and publish it like any upload.
 
-Only what is pinned is fetched, and only what has the pinned hash is taken.
+Only pinned files are fetched, and only content with the pinned hash is published.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_FILE_SIZE = 4 << 30
 
 @dataclass(frozen=True)
 class FileRequest:
-    """A file of a channel that the upstream may have. `subdir` is '' on the PyPI side."""
+    """A requested file that the upstream may have. `subdir` is '' on the PyPI side."""
 
     channel: str
     subdir: str
@@ -41,7 +41,7 @@ class FileRequest:
 
     @property
     def name(self) -> str:
-        """The project's or package's name in the file name."""
+        """The project or package name, parsed from the file name."""
         if self.kind == CONDA:
             return self.filename.rsplit("-", 2)[0]
         is_wheel = self.filename.endswith(".whl")
@@ -50,7 +50,7 @@ class FileRequest:
 
 @dataclass(frozen=True)
 class FetchableFile:
-    """A wanted file that is not here and that the upstream has: pinned, and not private."""
+    """A requested file that can be fetched: pinned, not yet stored, not private."""
 
     channel: Channel
     upstream: Upstream
@@ -59,10 +59,10 @@ class FetchableFile:
 
 
 def fetch_missing(registry: Registry, actor: Actor, request: FileRequest) -> bool:
-    """Fetch a file that is pinned and not here, and publish it. True when it was fetched.
+    """Fetch and publish a pinned file that is not stored yet. True when it was fetched.
 
-    Nothing happens for a file that is here, was deleted, is not pinned, or whose name is private.
-    Raises Unreachable, and Refused (502) when what came is not what was first seen.
+    Does nothing for a file that is stored, was deleted, is not pinned, or whose name is private.
+    Raises Unreachable, and Refused (502) when the content does not match the pin.
     """
     found = find_fetchable(registry, actor, request)
     if found is not None:
@@ -71,13 +71,13 @@ def fetch_missing(registry: Registry, actor: Actor, request: FileRequest) -> boo
 
 
 def find_fetchable(registry: Registry, actor: Actor, request: FileRequest) -> FetchableFile | None:
-    """The pin of a file that may be fetched; None when it may not, or need not be."""
+    """Return the pinned file to fetch, or None if fetching is forbidden or unnecessary."""
     if not has_upstream(registry, request.channel, request.kind):
         return None
     found = _find_pin(registry, actor, request)
     if isinstance(found, FetchableFile) or found is None or request.kind == PYPI:
         return found if isinstance(found, FetchableFile) else None
-    # A client may know the package from a shard that it has had for long: look it up once.
+    # A client may know the package from an old cached shard: look it up once.
     channel, upstream = found
     listed = metadata_cache.cached_shard_list(registry, upstream, request.subdir)
     if listed is None or request.name not in listed[0].shards:
@@ -92,7 +92,7 @@ def find_fetchable(registry: Registry, actor: Actor, request: FileRequest) -> Fe
 def _find_pin(
     registry: Registry, actor: Actor, request: FileRequest
 ) -> FetchableFile | tuple[Channel, Upstream] | None:
-    """The offer; or, for a file without a pin, whom to ask; or None for one not to be fetched."""
+    """Return the fetchable file; (channel, upstream) when it has no pin; None when forbidden."""
     with registry.database.read() as db:
         channel = require_channel(db, actor, request.channel, Action.READ)
         upstream = upstreams.find_upstream(db, channel.id, request.kind)
@@ -112,7 +112,7 @@ def _find_pin(
 
 
 def has_upstream(registry: Registry, channel: str, kind: str) -> bool:
-    """Whether the channel stands in front of something; most do not, and pay nothing for it."""
+    """Whether the channel has an upstream of this kind; answered from memory."""
 
     def read() -> list[tuple[str, str]]:
         with registry.database.read() as db:

@@ -1,10 +1,9 @@
-"""What upstreams say: asked when their last word is old, pinned, kept, and believed when away.
+"""Cached upstream metadata: revalidated when stale, pinned by hash, served stale on errors.
 
-What an upstream offers is pinned to the hash first seen; another hash for the same file is left out
-and noted in the audit log. What it once said is answered when it is away. Kept under keys of the
-table of pages: a project's key, a subdir (`noarch`: all of repodata.json), `noarch/` (the list of
-shards), `noarch/NAME` (a shard; its digest is the upstream's hash, its validator ours where we left
-something out), `FILE.metadata` (PEP 658).
+Each file of an upstream is pinned to the hash first seen; a different hash for the same file is
+left out and recorded in the audit log. Cache keys: a project's key, a subdir (`noarch`: all of
+repodata.json), `noarch/` (the shard index), `noarch/NAME` (a shard; `digest` is the upstream's
+hash, `validator` is our hash where files were left out), `FILE.metadata` (PEP 658).
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ from twofold.server.store.upstreams import CONDA as CONDA
 from twofold.server.store.upstreams import PYPI as PYPI
 from twofold.server.store.upstreams import CachedResponse, Pin, Upstream
 
-#: How long an upstream's word is good before it is asked again.
+#: How long a cached response is fresh.
 MAX_AGE = timedelta(minutes=10)
 
-#: How long an upstream that was away is left alone where its last word is known.
+#: How long to wait before retrying an unreachable upstream whose response is cached.
 RETRY_AFTER = timedelta(minutes=1)
 
 #: The largest METADATA that is passed on (bytes).
@@ -43,10 +42,10 @@ def upstream_source(upstream: Upstream) -> Endpoint:
 def cached_project_files(
     registry: Registry, channel: Channel, upstream: Upstream, key: str
 ) -> list[RemoteFile]:
-    """What the upstream offers under a key (a project, or a subdir): fresh, or what it last said.
+    """Return the upstream's files under a key (a project or a subdir), cached or revalidated.
 
-    Raises Unreachable when it is away and never said anything. Files under another hash than the
-    first seen are left out.
+    Raises Unreachable when the upstream is down and nothing is cached. Files whose hash differs
+    from the one first seen are left out.
     """
     last = _load(registry, upstream, key)
     if last is not None and registry.clock() - last.checked_at < MAX_AGE:
@@ -63,7 +62,7 @@ def cached_project_files(
         _touch(registry, upstream, key)
         return remote_files.deserialize(last.body)
     if not (told and told.files) and last is None:
-        return []  # nothing to remember: anybody may ask for any name
+        return []  # not cached: anyone can request any name
     subdir = key if upstream.kind == CONDA else ""
     good = record_first_seen(registry, channel, upstream, (subdir, key), told.files if told else ())
     _save(
@@ -79,9 +78,9 @@ def cached_project_files(
 def cached_shard_list(
     registry: Registry, upstream: Upstream, subdir: str
 ) -> tuple[RemoteShardList, str] | None:
-    """The upstream's list of shards and its digest; None when it has none.
+    """Return the upstream's shard index and its digest; None when it has none.
 
-    Raises Unreachable when it is away and never said anything.
+    Raises Unreachable when the upstream is down and nothing is cached.
     """
     key = f"{subdir}/"
     last = _load(registry, upstream, key)
@@ -94,7 +93,7 @@ def cached_shard_list(
 def _revalidate_shard_list(
     registry: Registry, upstream: Upstream, subdir: str, cached: CachedResponse | None
 ) -> CachedResponse:
-    """Kept with its address before it; without a body when the upstream has no shards."""
+    """Fetch and cache the shard index, its URL on the first line; empty when there is none."""
     key = f"{subdir}/"
     try:
         found = upstream_shards.fetch_list(
@@ -122,10 +121,10 @@ def cached_shard(
     at: tuple[str, str],
     exact: bool = False,
 ) -> tuple[bytes, list[RemoteFile]]:
-    """The shard of a (subdir, name) as it may be passed on, and what it offers.
+    """Return the shard of a (subdir, name) as it may be served, and its files.
 
-    Byte for byte the upstream's unless something in it is left out. Raises Unreachable and Refused
-    when it is not at hand and cannot be had; then, unless `exact`, the last one heard will do.
+    The bytes are the upstream's unless files are left out. Raises Unreachable and Refused when it
+    is neither cached nor fetchable; unless `exact`, an older cached shard is returned instead.
     """
     subdir, name = at
     key = f"{subdir}/{name}"
@@ -151,9 +150,9 @@ def cached_shard(
 def cached_wheel_metadata(
     registry: Registry, channel: Channel, upstream: Upstream, pinned: Pin
 ) -> bytes | None:
-    """METADATA of a wheel that was not fetched yet, checked by the hash that its page told.
+    """Return the METADATA of a wheel not fetched yet, verified by the hash in its page.
 
-    None when the page tells none. Raises Unreachable, and Refused (502) when it is another one.
+    None when the page declares no hash. Raises Unreachable, and Refused (502) on a mismatch.
     """
     key = f"{pinned.filename}.metadata"
     last = _load(registry, upstream, key)
@@ -180,7 +179,7 @@ def record_first_seen(
     place: tuple[str, str],
     files: Sequence[RemoteFile],
 ) -> list[RemoteFile]:
-    """Pin what is new under (subdir, key); leave out and report what has changed."""
+    """Pin new files under (subdir, key); leave out and audit files whose hash changed."""
     subdir, key = place
     with registry.database.write() as db:
         pinned = upstreams.find_pins(db, channel.id, subdir, [offer.filename for offer in files])
@@ -204,7 +203,7 @@ def record_first_seen(
 def audit_hash_change(
     registry: Registry, db: Connection, channel: Channel, known: Pin, now: str
 ) -> None:
-    """Say in the audit log that an upstream has other bytes under a name than it had."""
+    """Record in the audit log that the upstream replaced the content of a file."""
     detail = {"first_seen": known.sha256, "now": now, "url": known.url}
     change = audit.AuditEntry(
         registry.clock(), "upstream", "upstream-changed", channel.name, known.filename, detail
@@ -238,6 +237,6 @@ def _touch(registry: Registry, upstream: Upstream, key: str) -> None:
 
 
 def _postpone(registry: Registry, upstream: Upstream, key: str) -> None:
-    """It is away, and its last word is known: ask again soon, but not at once."""
+    """Schedule a retry: the upstream is unreachable but its response is cached."""
     with registry.database.write() as db:
         upstreams.touch_response(db, upstream, key, registry.clock() - MAX_AGE + RETRY_AFTER)

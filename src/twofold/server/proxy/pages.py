@@ -1,7 +1,7 @@
-"""A channel in front of an upstream: what it lacks is fetched when asked for, checked, and kept.
+"""Pages and files of a channel with an upstream: fetched on request, verified and stored.
 
-`privacy` says which names an upstream never answers for, `hearing` what it offers, `bringing`
-fetches files; here they become the pages and files of our channel. `fronting_shards` lists shards.
+`admission.private_names` decides which names are never served from the upstream, `metadata_cache`
+which files the upstream has, `fetch` stores files, `shards` merges the shard indexes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from twofold.server.store.upstreams import Upstream
 
 
 def get_simple_page(registry: Registry, view: View, name: str, form: str) -> tuple[Page, bool]:
-    """A project's page: of what lies here, and of what could be fetched."""
+    """Return a project's page: stored files and fetchable ones."""
     if not has_upstream(registry, view.channel, PYPI):
         return queries.get_simple_page(registry, view, name, form)
     with registry.database.read() as db:
@@ -60,7 +60,7 @@ def get_simple_page(registry: Registry, view: View, name: str, form: str) -> tup
 def get_file(
     registry: Registry, actor: Actor, channel_name: str, sha256: str, filename: str
 ) -> ReadableFile:
-    """A file of the PyPI side by its address, fetched when it is not here yet."""
+    """Return a file of the PyPI side by hash and name, fetching it if necessary."""
     fetch_missing(registry, actor, FileRequest(channel_name, "", filename, sha256))
     return queries.get_file(registry, actor, channel_name, sha256, filename)
 
@@ -68,7 +68,7 @@ def get_file(
 def get_metadata(
     registry: Registry, actor: Actor, channel_name: str, sha256: str, filename: str
 ) -> tuple[bytes, bool]:
-    """A wheel's METADATA (PEP 658), without fetching the wheel where the upstream has it so."""
+    """Return a wheel's METADATA (PEP 658), without fetching the wheel if possible."""
     wanted = find_fetchable(registry, actor, FileRequest(channel_name, "", filename, sha256))
     if wanted is not None:
         body = metadata_cache.cached_wheel_metadata(
@@ -83,15 +83,15 @@ def get_metadata(
 def get_package(
     registry: Registry, actor: Actor, channel_name: str, subdir: str, filename: str
 ) -> ReadableFile:
-    """A package of the conda side, fetched when it is not here yet."""
+    """Return a conda package, fetching it if necessary."""
     fetch_missing(registry, actor, FileRequest(channel_name, subdir, filename))
     return queries.get_file_by_name(registry, actor, channel_name, subdir, filename)
 
 
 def get_repodata(registry: Registry, view: View, subdir: str, name: str) -> tuple[Page, bool]:
-    """A page of one subdir: of what lies here, and of what could be fetched.
+    """Return a page of one subdir: stored packages and fetchable ones.
 
-    Where the upstream has no shards we have none: clients take repodata.json then.
+    If the upstream has no shards, neither does the channel: clients then use repodata.json.
     """
     if not has_upstream(registry, view.channel, CONDA):
         return conda_pages.get_repodata(registry, view, subdir, name)
@@ -139,7 +139,7 @@ def _merge_repodata(
 def get_shard(
     registry: Registry, actor: Actor, channel_name: str, subdir: str, sha256: str
 ) -> tuple[bytes, bool]:
-    """One shard by its hash: ours, or the upstream's."""
+    """Return one shard by its hash, the channel's or the upstream's."""
     if not has_upstream(registry, channel_name, CONDA):
         return conda_pages.get_shard(registry, actor, channel_name, sha256)
     with registry.database.read() as db:
@@ -153,7 +153,7 @@ def get_shard(
 
 
 def _upstream_for_view(db: Connection, channel: Channel, view: View, kind: str) -> Upstream | None:
-    """The upstream that stands behind the view: behind the label `main` alone."""
+    """Return the upstream behind the view; only the label `main` has one."""
     return upstreams.find_upstream(db, channel.id, kind) if view.label == MAIN else None
 
 

@@ -1,4 +1,4 @@
-"""What an upstream offers under one key: files with their hashes, kept as JSON."""
+"""Files listed by an upstream, with their hashes; cached as JSON."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-#: File names that we would take ourselves.
+#: File names that the registry itself accepts.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]{0,250}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of an upstream. `entry` is what its page says of it: PEP 691's, or a record."""
+    """A file of an upstream. `entry` is its entry in the page: PEP 691's, or a record."""
 
     filename: str
     sha256: str
@@ -24,14 +24,14 @@ class RemoteFile:
 
     @property
     def is_sound(self) -> bool:
-        """It has a plain name and a hash: what has none cannot be pinned, so is not offered."""
+        """Whether it has a safe name and a hash; without a hash it cannot be pinned."""
         plain = _NAME.fullmatch(self.filename) and ".." not in self.filename
         return bool(plain and _SHA256.fullmatch(self.sha256))
 
 
 @dataclass(frozen=True)
 class ListResponse:
-    """What an upstream answered: offers, or that nothing has changed since `validator`."""
+    """The response of an upstream: files, or `unchanged`."""
 
     files: tuple[RemoteFile, ...] = ()
     validator: str = ""

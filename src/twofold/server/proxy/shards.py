@@ -1,8 +1,8 @@
-"""The shards of a channel in front of a conda channel: ours and the upstream's in one list.
+"""The shard index of a channel with a conda upstream: its own shards and the upstream's.
 
-A name that is only upstream is listed with the upstream's own hash, and its shard is fetched when
-somebody asks for it. A name that has packages here too has a shard made of both. What is here is
-shown or not as our records say: an upstream's record of a file that was deleted here is left out.
+A name that only the upstream has is listed with the upstream's own hash, and its shard is fetched
+on request. A name that both have gets a merged shard. The channel's own records decide about stored
+files: the upstream's record of a file that was deleted here is left out.
 """
 
 from __future__ import annotations
@@ -26,14 +26,16 @@ from twofold.server.proxy.upstream_shards import RemoteShardList
 from twofold.server.store import Connection, files, pages, upstreams
 from twofold.server.store.upstreams import Upstream
 
-#: Shards that are fetched at once while a list is made.
+#: Shards fetched concurrently while an index is built.
 _MAX_CONNECTIONS = 8
 
 
 @dataclass(frozen=True)
 class MergedShardIndex:
-    """A list as it is given out. `merged` are shards made of both sides, by hash; `names` says of
-    the other ones, by hash, their names and the upstream's hashes; `older` is the last list's.
+    """A shard index as served.
+
+    `merged` are merged shards by hash; `names` are the (name, upstream hash) pairs of the other
+    shards by hash; `previous` are those of the index served before.
     """
 
     basis: tuple[object, ...]
@@ -45,7 +47,7 @@ class MergedShardIndex:
 
 @dataclass(frozen=True)
 class ProxiedSubdir:
-    """A subdir of a channel in front of a conda channel."""
+    """A subdir of a channel that has a conda upstream."""
 
     registry: Registry
     channel: Channel
@@ -53,7 +55,7 @@ class ProxiedSubdir:
     subdir: str
 
     def upstream_shards(self) -> tuple[RemoteShardList, str] | None:
-        """The upstream's list; an empty one while it is away and never said anything."""
+        """Return the upstream's index; an empty one while it is down and nothing is cached."""
         try:
             return metadata_cache.cached_shard_list(self.registry, self.upstream, self.subdir)
         except Unreachable:
@@ -61,7 +63,7 @@ class ProxiedSubdir:
 
 
 def get_shard_index(subdir: ProxiedSubdir) -> Page:
-    """The list of shards. Raises Refused (404) where the upstream has none."""
+    """Return the merged shard index. Raises Refused (404) if the upstream has none."""
     heard = subdir.upstream_shards()
     if heard is None:
         raise not_found("list of shards: the upstream has none either")
@@ -69,7 +71,7 @@ def get_shard_index(subdir: ProxiedSubdir) -> Page:
 
 
 def get_shard(subdir: ProxiedSubdir, sha256: str) -> bytes | None:
-    """A shard of the upstream's, or one of both; None when the list knows none by that hash."""
+    """Return an upstream or merged shard by hash; None when the index does not list it."""
     heard = subdir.upstream_shards()
     if heard is None:
         return None
@@ -96,7 +98,7 @@ def get_shard(subdir: ProxiedSubdir, sha256: str) -> bytes | None:
 
 
 def _merged_index(subdir: ProxiedSubdir, theirs: RemoteShardList, digest: str) -> MergedShardIndex:
-    """Made anew when either side has changed."""
+    """Return the merged index, rebuilt when either side has changed."""
     registry, channel, upstream = subdir.registry, subdir.channel, subdir.upstream
     known: MergedShardIndex | None = registry.proxied_channels.shard_indexes.get(
         (channel.id, subdir.subdir)
@@ -135,7 +137,7 @@ def _merged_index(subdir: ProxiedSubdir, theirs: RemoteShardList, digest: str) -
 def _merge_shards(
     subdir: ProxiedSubdir, theirs: RemoteShardList, names: list[str], here: Mapping[str, set[str]]
 ) -> Iterable[tuple[str, bytes]]:
-    """The shards of names that both sides have; where the upstream says nothing ours stands."""
+    """Merge the shards of names that both sides have; on upstream errors keep our own."""
 
     def offered(name: str) -> list[RemoteFile]:
         key = (subdir.subdir, name)

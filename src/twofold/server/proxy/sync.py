@@ -1,9 +1,9 @@
-"""Follow projects: bring them, with all they need, from the upstream, and keep them current.
+"""Mirror sync: fetch projects with their dependencies from the upstream and keep them current.
 
-With a resolver (`server.resolving`: uv) its solution is brought. Without one, or where it finds
-none, the closure is found by taking the newest release that fits whatever is asked of a project so
-far, and another one when more is asked of it later. Nothing is given back once it is here: a
-channel may hold more than one solution needs, and the solvers of pip and conda choose among it.
+With a resolver (`server.resolver`: uv) its solution is fetched. Without one, or if it finds none,
+the newest release that matches the requirements collected so far is fetched for each project, and
+another one when later requirements exclude it. Fetched files are never removed: a channel may hold
+more than one solution needs, and the solvers of pip and conda choose among them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from twofold.server.store.upstreams import Upstream
 
 @dataclass
 class SyncResult:
-    """What a round of following did: file names brought and found here, and what is missing."""
+    """Result of a sync: file names fetched and already present, and missing projects."""
 
     fetched: list[str] = field(default_factory=list)
     present: list[str] = field(default_factory=list)
@@ -49,7 +49,7 @@ class _Candidate:
 
 @dataclass
 class _Requested:
-    """What is asked of one project."""
+    """Requirements on one project collected so far."""
 
     specifier: SpecifierSet = field(default_factory=SpecifierSet)
     extras: set[str] = field(default_factory=set)
@@ -67,7 +67,7 @@ def sync_projects(
     target: TargetEnvironment,
     resolve: Resolve | None = None,
 ) -> SyncResult:
-    """Bring these requirements and their closure, and remember to do so again (`refollow`)."""
+    """Fetch these requirements with their dependencies, and record them for `resync`."""
     wanted = sorted({str(_parse_requirement(name)) for name in names})
     entry = {"names": wanted, "python": target.python, "platform": target.platform}
     with registry.transaction(actor, channel, Action.ADMIN) as change:
@@ -97,7 +97,7 @@ def _sync_target(run: _SyncRun, names: Sequence[str], resolve: Resolve | None) -
 def resync(
     registry: Registry, actor: Actor, channel: str, resolve: Resolve | None = None
 ) -> SyncResult:
-    """Bring what has become newer of everything that the channel follows."""
+    """Fetch newer releases of everything recorded for the channel."""
     with registry.database.read() as db:
         found = channels.find_channel(db, channel)
     if found is None:
@@ -124,7 +124,7 @@ def _parse_requirement(text: str) -> Requirement:
 
 
 class _SyncRun:
-    """One closure for one target, from the channel's own files and its upstream's offers."""
+    """One sync for one target, from the channel's files and its upstream's."""
 
     def __init__(
         self, registry: Registry, actor: Actor, channel: str, target: TargetEnvironment
@@ -149,7 +149,7 @@ class _SyncRun:
         return self.result
 
     def sync_solution(self, versions: Mapping[str, str]) -> SyncResult:
-        """Exactly these releases."""
+        """Fetch exactly these releases."""
         for key, version in sorted(versions.items()):
             self._fetch_newest(key, _Requested(SpecifierSet(f"=={version}")))
         return self.result
@@ -159,7 +159,7 @@ class _SyncRun:
         return marker is None or marker.evaluate({**self.markers, "extra": extra})
 
     def _choose(self, requirement: Requirement) -> list[tuple[Requirement, str]]:
-        """Choose and bring a release; what it asks for in turn, with the extra that asks."""
+        """Choose and fetch a release; return its requirements, each with the requesting extra."""
         key = normalize_name(requirement.name)
         wish = self.requested.setdefault(key, _Requested())
         new_extras = requirement.extras - wish.extras
@@ -178,7 +178,7 @@ class _SyncRun:
         return [(one, extra) for one in asked for extra in extras]
 
     def _fetch_newest(self, key: str, requested: _Requested) -> StoredFile | None:
-        """The best file for a wish, brought here; None (and a reason in `missing`) without one."""
+        """Fetch and return the best matching file; None with a reason in `missing`."""
         try:
             fitting = [
                 one
@@ -215,7 +215,7 @@ class _SyncRun:
         return f"there is no wheel of {key}{asked} for this target{only}"
 
     def _find_candidates(self, key: str) -> list[_Candidate]:
-        """Wheels that fit the target: of ours, and of the upstream's unless the name is private."""
+        """Find wheels for the target: stored, and the upstream's unless the name is private."""
         found: dict[str, _Candidate] = {}
         with self.registry.database.read() as db:
             private = is_private(db, self.channel, self.upstream, key)

@@ -1,4 +1,4 @@
-"""The machine that a closure is for: a Python and a platform, which need not be this one's."""
+"""The environment that a sync is for: a Python version and a platform."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _MACHINES = {
     "win-64": ("win32", "nt", "Windows", "AMD64"),
 }
 
-#: The newest glibc and macOS whose wheels are taken: those of the distributions of 2024.
+#: The newest glibc and macOS whose wheels match: those of the distributions of 2024.
 _GLIBC, _MACOS = 39, (14, 0)
 
 
 @dataclass(frozen=True)
 class TargetEnvironment:
-    """`python` as X.Y, `platform` as conda names it. Raises UsageError for others."""
+    """A Python version (X.Y) and a conda platform. Raises UsageError for others."""
 
     python: str
     platform: str
@@ -37,7 +37,7 @@ class TargetEnvironment:
             raise UsageError(f"'{self.platform}' is no known platform", f"one of: {known}")
 
     def marker_environment(self) -> dict[str, str]:
-        """The environment that requirements' markers are read in (PEP 508)."""
+        """Return the environment for evaluating markers (PEP 508)."""
         platform, os_name, system, machine = _MACHINES[self.platform]
         return {
             "implementation_name": "cpython",
@@ -54,7 +54,7 @@ class TargetEnvironment:
         }
 
     def wheel_tags(self) -> dict[Tag, int]:
-        """The tags of wheels that fit -> their rank, the best first."""
+        """Return the tags of compatible wheels -> their rank, best first."""
         version = (3, int(self.python.partition(".")[2]))
         platforms = self._platforms()
         found = [*cpython_tags(version, platforms=platforms)]

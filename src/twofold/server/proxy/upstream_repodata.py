@@ -1,7 +1,7 @@
-"""A conda channel upstream without shards: its repodata as offers, and offers among our records.
+"""A conda upstream without shards: reads its repodata, and merges it with the channel's.
 
-The whole of a subdir's repodata is read (`.zst` where the upstream has it), up to a size that fits
-into memory; `shards` reads channels of any size.
+A subdir's repodata is read whole (`.zst` if available), up to a size that fits into memory;
+`upstream_shards` reads channels of any size.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from twofold.errors import Refused, Unreachable
 from twofold.fetching.client import Endpoint, HttpResponse, fetch_page
 from twofold.server.proxy.remote_files import ListResponse, RemoteFile
 
-#: The largest repodata.json that is read (bytes, unpacked): some 150,000 packages. Parsed it takes
+#: The largest repodata.json to read (bytes, decompressed): some 150,000 packages. Parsed, it takes
 #: five times that.
 MAX_PAGE_SIZE = 96 << 20
 
 _ENDINGS = (".conda", ".tar.bz2")
 
-#: The validator of a subdir says which of its two pages it belongs to.
+#: The validator of a subdir begins with the name of its page.
 _PAGES = ("repodata.json.zst", "repodata.json")
 
 
 def fetch_files(source: Endpoint, subdir: str, known: str = "") -> ListResponse | None:
-    """What the upstream has in a subdir; None when it has no such subdir.
+    """Fetch the files of a subdir; None when the upstream has no such subdir.
 
     Raises Unreachable, and Refused (404) when it is too large to be read whole.
     """
@@ -66,11 +66,11 @@ def _parse_repodata(found: HttpResponse, is_compressed: bool) -> list[RemoteFile
 
 
 class TooLarge(ValueError):
-    """More bytes than are read."""
+    """The data exceed the size limit."""
 
 
 def decompress(body: bytes, largest: int) -> bytes:
-    """What zstd has packed. Raises ValueError: damaged, or larger than that (TooLarge)."""
+    """Decompress zstd data. Raises ValueError: damaged, or too large (TooLarge)."""
     try:
         window = zstandard.ZstdDecompressor(max_window_size=1 << 27)
         with window.stream_reader(io.BytesIO(body), read_across_frames=True) as reader:
@@ -83,7 +83,7 @@ def decompress(body: bytes, largest: int) -> bytes:
 
 
 def is_sound_record(filename: str, record: Mapping[str, Any]) -> bool:
-    """A package's file name says the name that its record says: none hides behind another."""
+    """Whether a package's file name agrees with its record, so that none hides behind another."""
     name = record.get("name")
     return (
         isinstance(name, str)
@@ -106,8 +106,9 @@ def _parse_records(value: dict[str, Any], address: str) -> Iterable[RemoteFile]:
 def merge_repodata(
     own: bytes, offered: Iterable[RemoteFile], private: Container[str], here: Container[str]
 ) -> bytes:
-    """Our repodata.json with the offers whose names are not private; what lies here is ours to
-    show or not (`here`: file names, also of what was deleted).
+    """Merge remote files whose names are not private into our repodata.json.
+
+    Our records decide about the files in `here` (file names, including deleted ones).
     """
     value = json.loads(own)
     for offer in offered:

@@ -1,8 +1,8 @@
-"""A conda channel upstream with shards (CEP 16): the list of them, and single ones as offers.
+"""A conda upstream with shards (CEP 16): reads the shard index and single shards.
 
-Only the shards that somebody asks for are fetched, so a channel may be as large as conda-forge.
-A shard is named by the hash of its bytes; it is passed on byte for byte where every package in it
-is one that we would offer, and packed anew without the others.
+Only requested shards are fetched, so a channel may be as large as conda-forge. A shard is named by
+the hash of its bytes; it is passed on byte for byte if all its packages are acceptable, and
+serialized anew without the others if not.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from twofold.server.proxy.upstream_repodata import decompress, is_sound_record
 
 NAME = "repodata_shards.msgpack.zst"
 
-#: The largest list and the largest shard (bytes, packed and unpacked): conda-forge's lists have
-#: some 30,000 names and come to 2 MB, its largest shards to as much.
+#: The largest index and the largest shard (bytes, compressed and decompressed): conda-forge's
+#: indexes list some 30,000 names in 2 MB, its largest shards have as much.
 MAX_LIST_SIZE, MAX_LIST_SIZE_DECOMPRESSED = 16 << 20, 64 << 20
 MAX_SHARD_SIZE, MAX_SHARD_SIZE_DECOMPRESSED = 16 << 20, 96 << 20
 
@@ -35,7 +35,7 @@ _GROUPS = ("packages", "packages.conda")
 
 @dataclass(frozen=True)
 class RemoteShardList:
-    """A subdir's shards: name -> SHA-256 (hex); where they lie, and where the packages do."""
+    """A subdir's shard index: name -> SHA-256 (hex), and the base URLs of shards and packages."""
 
     shards: Mapping[str, str]
     shards_url: str
@@ -43,13 +43,13 @@ class RemoteShardList:
 
 
 def fetch_list(source: Endpoint, subdir: str, known: str = "") -> HttpResponse | None:
-    """The list as it is; None when the upstream has none. Raises Unreachable."""
+    """Fetch the shard index; None when the upstream has none. Raises Unreachable."""
     url = urljoin(f"{source.url.rstrip('/')}/{quote(subdir)}/", NAME)
     return fetch_page(source, url, "*/*", known, MAX_LIST_SIZE)
 
 
 def parse_list(body: bytes, address: str) -> RemoteShardList:
-    """Raises Unreachable when it cannot be read."""
+    """Parse a shard index. Raises Unreachable when it is malformed."""
     try:
         value = msgpack.unpackb(decompress(body, MAX_LIST_SIZE_DECOMPRESSED))
         info = value["info"]
@@ -72,7 +72,7 @@ def _resolve_folder(address: str, declared: Any) -> str:
 
 
 def fetch_shard(source: Endpoint, shard_list: RemoteShardList, name: str) -> bytes:
-    """The shard of a name. Raises Unreachable, and Refused (502) when it is not of its hash."""
+    """Fetch the shard of a name. Raises Unreachable, and Refused (502) on a hash mismatch."""
     sha256 = shard_list.shards[name]
     url = urljoin(shard_list.shards_url, f"{sha256}.msgpack.zst")
     found = fetch_page(source, url, "*/*", "", MAX_SHARD_SIZE)
@@ -88,7 +88,7 @@ def fetch_shard(source: Endpoint, shard_list: RemoteShardList, name: str) -> byt
 def parse_shard(
     body: bytes, shard_list: RemoteShardList, name: str
 ) -> tuple[list[RemoteFile], bool]:
-    """The packages of a shard, and whether these are all that it holds. Raises Unreachable."""
+    """Return the acceptable packages of a shard, and whether these are all. Raises Unreachable."""
     try:
         value = msgpack.unpackb(decompress(body, MAX_SHARD_SIZE_DECOMPRESSED), strict_map_key=False)
         found = list(_parse_files(value, shard_list.base_url, name))
@@ -116,5 +116,5 @@ def _parse_files(value: Mapping[str, Any], base: str, name: str) -> Iterable[Rem
 
 
 def serialize_shard(records: Mapping[str, Mapping[str, Any]]) -> bytes:
-    """A shard of ours of these records, by file name."""
+    """Serialize records by file name as a shard."""
     return repodata.make_shard({filename: dict(record) for filename, record in records.items()})

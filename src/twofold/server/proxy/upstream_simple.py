@@ -1,4 +1,4 @@
-"""A simple index upstream: its pages (PEP 691 JSON, PEP 503 HTML) as offers, and as ours."""
+"""A simple index upstream: reads its pages (PEP 691, PEP 503), and merges them with ours."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ ACCEPT = (
     "text/html;q=0.1"
 )
 
-#: The fields of PEP 691 and its followers that are passed on.
+#: The fields of PEP 691 and its successors that are passed on.
 _KEPT = ("requires-python", "size", "upload-time", "yanked")
 
 _ENDINGS = (".whl", ".tar.gz")
 
 
 def fetch_files(source: Endpoint, key: str, known: str = "") -> ListResponse | None:
-    """What the upstream has of a project; None when it has none. Raises Unreachable."""
+    """Fetch the files of a project; None when the upstream has none. Raises Unreachable."""
     found = fetch_page(source, f"{source.url.rstrip('/')}/{quote(key)}/", ACCEPT, known)
     if found is None or found.unchanged:
         return ListResponse(unchanged=True) if found else None
@@ -41,7 +41,7 @@ def fetch_files(source: Endpoint, key: str, known: str = "") -> ListResponse | N
 
 
 def _belongs_to(key: str, filename: str) -> bool:
-    """Whether a file is the project's, by its name: on its page stands nothing of another one's."""
+    """Whether a file belongs to the project, by its name."""
     if not filename.endswith(_ENDINGS):
         return False
     if filename.endswith(".whl"):
@@ -50,7 +50,7 @@ def _belongs_to(key: str, filename: str) -> bool:
 
 
 def find_metadata_hash(entry: Mapping[str, Any]) -> str:
-    """The SHA-256 of a wheel's METADATA as its page says it (PEP 658); '' when it does not."""
+    """Return the declared SHA-256 of a wheel's METADATA (PEP 658); '' without one."""
     told = entry.get("core-metadata")
     sha256 = told.get("sha256") if isinstance(told, dict) else ""
     return sha256.lower() if isinstance(sha256, str) and len(sha256) == 64 else ""
@@ -74,7 +74,7 @@ def _parse_json(body: bytes, address: str) -> list[RemoteFile]:
 
 
 def _keep_metadata_hash(entry: dict[str, Any], hashes: Any) -> dict[str, Any]:
-    """METADATA is passed on only where its hash is told: it could not be checked otherwise."""
+    """Keep METADATA only with a declared hash: it could not be verified otherwise."""
     sha256 = find_metadata_hash({"core-metadata": hashes})
     return {**entry, "core-metadata": {"sha256": sha256}} if sha256 else entry
 
@@ -100,7 +100,7 @@ def _parse_html(body: bytes, address: str) -> list[RemoteFile]:
 
 
 class _Anchors(HTMLParser):
-    """Collects the attributes of every link."""
+    """Collects the attributes of all links."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class _Anchors(HTMLParser):
 
 
 def merge_page(key: str, own: bytes | None, remote: Iterable[RemoteFile]) -> dict[str, Any]:
-    """Our page (PEP 691) of what lies here and what could be fetched; what lies here wins."""
+    """Merge a project's page (PEP 691) with remote files; stored files take precedence."""
     value: dict[str, Any] = (
         json.loads(own)
         if own
@@ -126,7 +126,7 @@ def merge_page(key: str, own: bytes | None, remote: Iterable[RemoteFile]) -> dic
     )
     here = {file["filename"]: file for file in value["files"]}
     for offer in remote:
-        if offer.filename in here:  # a yank upstream is one here
+        if offer.filename in here:  # a yank upstream counts here too
             mine = here[offer.filename]
             mine["yanked"] = mine.get("yanked") or offer.entry.get("yanked", False)
         else:

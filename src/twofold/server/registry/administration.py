@@ -1,7 +1,7 @@
-"""What administrators do: rights, prefixes, a channel's rules, retention.
+"""Administration: roles, prefixes, channel rules, retention, and the audit log.
 
-Called by `twofold admin` on the store itself, and by the management API once it has asked for the
-right; `by` is the name that the audit log shows.
+Called by `twofold admin` on the store itself, and by the management API after it has checked the
+permission; `by` is the name shown in the audit log.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from twofold.server.store import Connection, accounts, audit, channels, files
 from twofold.server.store.audit import AuditEntry as AuditEntry
 from twofold.server.store.audit import AuditQuery as AuditQuery
 
-#: Who acts when `twofold admin` is run on the store: may everything, is no user.
+#: The actor of `twofold admin` on the store: has every permission, is not a user.
 OPERATOR = Actor(operator=True)
 
-#: What a quota, in bytes, and a rule's days are at most: as the management API has them.
+#: The largest quota (bytes) and number of days of a rule, as in the management API.
 MOST_BYTES, MOST_DAYS = 2**62, 100_000
 
 _PREFIX = re.compile(r"(?=.{1,64}\Z)[a-z0-9]+(-[a-z0-9]+)*")
 
-#: The rules a channel may have -> how their words are read.
+#: Rule of a channel -> parser of its text.
 RULES: Mapping[str, Callable[[str], Any]] = {
     "quota": lambda word: None if word == "none" else _parse_number(word, 0),
     "deletion": lambda word: _parse_choice(word, ("upload", "admin", "never")),
@@ -69,7 +69,7 @@ def get_channel(db: Connection, name: str) -> Channel:
 
 
 def set_role(registry: Registry, by: str, channel: str, grantee: User, role: Action | None) -> None:
-    """Give a user or organisation a role in a channel, or (None) take it away."""
+    """Grant a user or organisation a role in a channel, or (None) revoke it."""
     with registry.database.serialized_write() as db:
         found = get_channel(db, channel)
         accounts.set_role(db, found.id, grantee.id, role)
@@ -81,7 +81,7 @@ def set_role(registry: Registry, by: str, channel: str, grantee: User, role: Act
 def set_member(
     registry: Registry, by: str, organisation: User, grantee: User, role: Action | None
 ) -> None:
-    """Let a user act for an organisation up to a role, or (None) no longer."""
+    """Make a user a member of an organisation with a role, or (None) remove it."""
     if organisation.kind != "organisation":
         name = organisation.name
         raise Refused("no-organisation", f"'{name}' is not an organisation", status=409)
@@ -94,9 +94,9 @@ def set_member(
 def reserve_prefix(
     registry: Registry, by: str, channel: str, prefix: str, owner: User | None
 ) -> None:
-    """Names under a prefix (PEP 752) are its owner's to begin; None frees it.
+    """Reserve a prefix of project names (PEP 752) for an owner; None releases it.
 
-    The pages of the projects that stand under it tell so from then on.
+    The pages of the projects under the prefix show the change.
     """
     key = normalize_name(prefix.rstrip("-_.*"))
     if not _PREFIX.fullmatch(key):
@@ -110,7 +110,7 @@ def reserve_prefix(
 
 
 def change_rule(registry: Registry, by: str, channel: str, rule: str, text: str) -> None:
-    """Set one of a channel's rules by its words: public, quota, deletion, keep, keep-days."""
+    """Set one of a channel's rules from text: public, quota, deletion, keep, keep-days."""
     try:
         value = RULES[rule](text)
     except KeyError:
@@ -121,7 +121,7 @@ def change_rule(registry: Registry, by: str, channel: str, rule: str, text: str)
 
 
 def set_rules(registry: Registry, by: str, channel: str, rules: Mapping[str, Any]) -> None:
-    """Set rules of a channel to values that are right for them; None takes a limit away."""
+    """Set rules of a channel to parsed values; None removes a limit."""
     with registry.database.serialized_write() as db:
         found = channels.lock_channel(db, get_channel(db, channel).id)
         settings = {**found.settings, **rules}
@@ -140,9 +140,9 @@ def set_password(registry: Registry, by: str, user: User, password: str | None) 
 
 
 def disable_user(registry: Registry, by: str, user: User) -> None:
-    """The user's tokens and password stop working; what was uploaded stays.
+    """Disable a user: tokens and password stop working, uploaded files stay.
 
-    Nobody acts for an organisation that is closed.
+    Members of a disabled organisation lose its permissions.
     """
     with registry.database.serialized_write() as db:
         accounts.disable_user(db, user.id, registry.clock())
@@ -151,7 +151,7 @@ def disable_user(registry: Registry, by: str, user: User) -> None:
 
 
 def revoke_token(registry: Registry, by: str, username: str, shown: str | int) -> None:
-    """Revoke the token of a user that is shown so (`twofold-AbCd...`), or has that id."""
+    """Revoke a user's token by its shown prefix (`twofold-AbCd...`) or id."""
     owner = get_user(registry, username)
     with registry.database.serialized_write() as db:
         mine = [t for t in accounts.list_tokens(db, owner.id) if shown in (t.shown, t.id)]
@@ -163,7 +163,7 @@ def revoke_token(registry: Registry, by: str, username: str, shown: str | int) -
 
 
 def list_tokens(registry: Registry, user: User) -> list[Token]:
-    """The user's tokens that are not revoked."""
+    """Return the user's tokens that are not revoked."""
     with registry.database.read() as db:
         return list(accounts.list_tokens(db, user.id))
 
@@ -174,13 +174,13 @@ def list_users(registry: Registry) -> list[User]:
 
 
 def list_members(registry: Registry, organisation: User) -> dict[str, Action]:
-    """Who acts for an organisation, and up to which role."""
+    """Return the members of an organisation and their roles."""
     with registry.database.read() as db:
         return accounts.list_members(db, organisation.id)
 
 
 def list_channels(registry: Registry) -> list[tuple[Channel, int, dict[str, Action]]]:
-    """Every channel with its size in bytes and who has which role."""
+    """Return every channel with its size in bytes and its roles."""
     with registry.database.read() as db:
         return [
             (found, files.sum_sizes(db, found.id), accounts.list_channel_roles(db, found.id))
@@ -189,7 +189,7 @@ def list_channels(registry: Registry) -> list[tuple[Channel, int, dict[str, Acti
 
 
 def list_readable_channels(registry: Registry, actor: Actor) -> list[Channel]:
-    """The channels that the actor may read."""
+    """Return the channels that the actor may read."""
     with registry.database.read() as db:
         every = channels.list_channels(db)
         return [found for found in every if permissions.is_allowed(db, actor, Action.READ, found)]
@@ -207,7 +207,7 @@ class ChannelDetail:
 
 
 def get_channel_detail(registry: Registry, name: str) -> ChannelDetail:
-    """A channel, whose it is, its size in bytes, who has which role, whose its prefixes are."""
+    """Return a channel with its owner, size in bytes, roles and prefixes."""
     with registry.database.read() as db:
         found = get_channel(db, name)
         names = {user.id: user.name for user in accounts.list_users(db)}
@@ -223,14 +223,14 @@ def get_channel_detail(registry: Registry, name: str) -> ChannelDetail:
 
 @dataclass(frozen=True)
 class Retention:
-    """How many of a project's newest releases stay; the others go when older than `days`."""
+    """Keep a project's newest `keep` releases, and others until older than `days`."""
 
     keep: int
     days: int = 0
 
 
 def get_retention(registry: Registry, channel: str) -> Retention | None:
-    """The channel's own rule (`keep`, `keep-days`), None when it has none."""
+    """Return the channel's retention rule (`keep`, `keep-days`), or None."""
     with registry.database.read() as db:
         rules = get_channel(db, channel).settings
     keep = rules.get("keep")
@@ -274,18 +274,18 @@ def _audit(
     audit.add_entry(db, AuditEntry(registry.clock(), by, action, channel, subject, detail))
 
 
-#: What a spreadsheet takes for the beginning of a formula.
+#: Characters that begin a formula in a spreadsheet.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def read_changes(registry: Registry, span: AuditQuery) -> list[AuditEntry]:
-    """Lines of the audit log, oldest first."""
+    """Return entries of the audit log, oldest first."""
     with registry.database.read() as db:
         return list(audit.list_entries(db, span))
 
 
 def as_csv(changes: Iterable[AuditEntry]) -> str:
-    """A table with a head. Text that a spreadsheet would run as a formula begins with `'`."""
+    """Format entries as CSV with a header; text like a spreadsheet formula gets a `'` prefix."""
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     table.writerow(["id", "at", "actor", "action", "channel", "subject", "detail"])

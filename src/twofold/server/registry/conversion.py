@@ -1,8 +1,8 @@
-"""A wheel's twin on the conda side: a real `.conda` made by `twofold.convert`.
+"""The conda packages that the registry converts from wheels, by `twofold.convert`.
 
-A twin is a file like any other: its name is never given to other bytes. A package that holds the
-same files and dependencies as the twin is the twin, however it is compressed: nothing changes. An
-author whose own package says something else raises its build number.
+A converted package is a file like any other: its name is never reused for different content. An
+uploaded package with the same files and dependencies counts as the converted one, however it is
+compressed. Authors whose own package differs raise its build number.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ from twofold.server.store import channels, files, projects, upstreams
 from twofold.server.store.blob_refs import protect_blobs
 from twofold.server.store.files import NewFile
 
-#: The largest paths.json that is compared (bytes): some 100,000 files.
+#: The largest info files to compare (bytes): paths.json of some 100,000 files.
 _PATHS = {"info/index.json": 1 << 20, "info/paths.json": 32 << 20}
 
 
 @dataclass(frozen=True)
 class ConversionResult:
-    """The package made (several where markers ask for it), or why there is none."""
+    """The converted packages (several where markers require it), or why there are none."""
 
     artifacts: tuple[Artifact, ...] = ()
     note: str | None = None
 
 
 def convert_upload(artifact: Artifact, folder: Path, known: KnownNames) -> ConversionResult:
-    """Convert a wheel into `folder`; dependencies get the names the channel knows them by.
+    """Convert a wheel into `folder`, with the channel's conda names for its dependencies.
 
-    A wheel that cannot be converted is no reason to refuse it: the remark says why.
+    A wheel that cannot be converted is still accepted: the note says why.
     """
     if artifact.kind is not Kind.WHEEL:
         return ConversionResult()
     from twofold.convert import CondaOptions, convert_all
     from twofold.formats.conda_writer import BUILD_LEVEL
 
-    # The level of `twofold build`: its conda package and the twin of its wheel are one file.
+    # The level of `twofold build`: its conda package equals the converted one byte for byte.
     options = CondaOptions(at_hand=known.names, metadata_of=known.metadata_of, level=BUILD_LEVEL)
     try:
         return ConversionResult(tuple(convert_all(artifact.path, folder, options)))
@@ -60,7 +60,7 @@ def convert_upload(artifact: Artifact, folder: Path, known: KnownNames) -> Conve
 
 
 def is_same_package(registry: Registry, package: StoredFile, path: Path) -> bool:
-    """Whether a package installs the same files with the same dependencies as a twin."""
+    """Whether an uploaded package has the files and dependencies of a converted one."""
     copy = path.parent / "held" / package.filename
     copy.parent.mkdir(exist_ok=True)
     registry.blobs.fetch(package.sha256, copy)
@@ -80,12 +80,12 @@ def _installed_content(path: Path) -> tuple[object, ...]:
 
 log = logging.getLogger("twofold.server")
 
-#: The registry itself acts: whoever uploaded the wheel had the right to.
+#: The registry itself is the actor: the uploader of the wheel had the permission.
 _REGISTRY_ACTOR = Actor(operator=True)
 
 
 def convert_waiting(registry: Registry, channel: Channel, uploaded: StoredFile) -> None:
-    """Make the twins that waited for this wheel's project. The upload stands whatever happens."""
+    """Convert the wheels that waited for this wheel's project; failures are only logged."""
     if uploaded.kind is not Kind.WHEEL:
         return
     try:
@@ -95,7 +95,7 @@ def convert_waiting(registry: Registry, channel: Channel, uploaded: StoredFile) 
 
 
 def reconvert_all(registry: Registry, channel: str) -> tuple[list[StoredFile], dict[str, str]]:
-    """Try again for every wheel without a twin: those made, and wheel -> why there is none."""
+    """Retry every unconverted wheel; return the packages, and wheel -> why there is none."""
     with registry.database.read() as db:
         found = require_channel(db, _REGISTRY_ACTOR, channel, Action.ADMIN)
     made = _convert_waiting_for(registry, found, None)
@@ -109,7 +109,7 @@ def reconvert_all(registry: Registry, channel: str) -> tuple[list[StoredFile], d
 def _convert_waiting_for(
     registry: Registry, channel: Channel, waited_for: str | None
 ) -> list[StoredFile]:
-    """Of all wheels without a twin, or of those that ask for extras of a project."""
+    """Convert all unconverted wheels, or those that require extras of one project."""
     with registry.database.read() as db:
         waiting = [
             files.find_file_by_id(db, one)
@@ -225,7 +225,7 @@ def check_conda_name(
     conversion: ConversionResult,
     is_fetched: bool,
 ) -> ConversionResult:
-    """The twin of a wheel of this project, or why there is none: its name is somebody else's.
+    """Return the conversion, or why its conda name is not allowed for this project.
 
     `is_fetched`: the wheel came from the channel's upstream.
     """

@@ -1,7 +1,7 @@
-"""Labels and promotion: which files a label shows, and files carried to another channel.
+"""Labels and promotion: which files a label lists, and copying files to another channel.
 
-No bytes move: a label is a mark, and a file in two channels is two records on one blob. A locked
-label takes no files and gives none away.
+No bytes are copied: a file in two channels is two records of one blob. Files can be neither added
+to nor removed from a locked label.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 
 @dataclass(frozen=True)
 class Selection:
-    """Files of a project: all of them, a version's, or the one of a basename."""
+    """A selection of a project's files: all, of one version, or one by its basename."""
 
     project: str
     version: str | None = None
@@ -38,7 +38,7 @@ class Selection:
 
 
 def list_labels(registry: Registry, actor: Actor, channel: str) -> dict[str, bool]:
-    """Every label of a channel -> whether it is locked; `main` is always there."""
+    """Return every label of a channel -> whether it is locked; always includes `main`."""
     with registry.database.read() as db:
         found = require_channel(db, actor, channel, Action.READ)
         return {"main": False, **files.list_labels(db, found.id)}
@@ -47,7 +47,7 @@ def list_labels(registry: Registry, actor: Actor, channel: str) -> dict[str, boo
 def list_labelled_files(
     registry: Registry, actor: Actor, channel: str, label: str
 ) -> list[StoredFile]:
-    """The files under a label. Raises Refused (404) when there is no such label."""
+    """Return the files under a label. Raises Refused (404) for an unknown label."""
     with registry.database.read() as db:
         found = require_channel(db, actor, channel, Action.READ)
         if label != "main" and label not in files.list_labels(db, found.id):
@@ -58,7 +58,7 @@ def list_labelled_files(
 def add_label(
     registry: Registry, actor: Actor, channel: str, name: str, selection: Selection | None = None
 ) -> list[StoredFile]:
-    """Put files under a label, made when it is not there; without a selection only make it."""
+    """Add files to a label, creating it if necessary; without a selection only create it."""
     check_label(name)
     with registry.transaction(actor, channel, Action.UPLOAD, _project_key(selection)) as change:
         check_unlocked(change, [name])
@@ -72,7 +72,7 @@ def add_label(
 def unlabel(
     registry: Registry, actor: Actor, channel: str, name: str, selection: Selection
 ) -> list[StoredFile]:
-    """Take files out of a label; a file without labels is shown nowhere but stays stored."""
+    """Remove files from a label; a file without labels is not listed but stays stored."""
     with registry.transaction(actor, channel, Action.UPLOAD, _project_key(selection)) as change:
         check_unlocked(change, [name])
         found = [file for file in _select_files(change, selection) if name in file.labels]
@@ -84,7 +84,7 @@ def unlabel(
 def copy_label(
     registry: Registry, actor: Actor, channel: str, source: str, target: str
 ) -> list[StoredFile]:
-    """Put every file of one label under another one too."""
+    """Add every file of one label to another label as well."""
     check_label(target)
     with registry.transaction(actor, channel, Action.UPLOAD) as change:
         check_unlocked(change, [target])
@@ -109,7 +109,7 @@ def remove_label(registry: Registry, actor: Actor, channel: str, name: str) -> l
 def lock_label(
     registry: Registry, actor: Actor, channel: str, name: str, locked: bool = True
 ) -> None:
-    """Close a label to changes, or open it again."""
+    """Lock a label against changes, or unlock it."""
     check_label(name)
     with registry.transaction(actor, channel, Action.ADMIN) as change:
         files.add_label(change.db, change.channel.id, name)
@@ -119,10 +119,10 @@ def lock_label(
 
 @dataclass(frozen=True)
 class Promotion:
-    """Files to carry from a label of one channel to a label of another one.
+    """A request to copy files from a label of one channel to a label of another.
 
-    `existing` says what to do with files that are there already: 'refuse' (409), 'keep' the
-    target's labels as they are, or 'replace' the target's labels by the new one.
+    `existing` decides about files that the target already has: 'refuse' (409), 'keep' the target's
+    labels, or 'replace' them by the new label.
     """
 
     source: str
@@ -134,7 +134,7 @@ class Promotion:
 
 
 def promote(registry: Registry, actor: Actor, promotion: Promotion) -> list[StoredFile]:
-    """Carry files with their twins to another channel (or label) without copying bytes."""
+    """Copy files with their converted packages to another channel or label."""
     check_label(promotion.to_label)
     key = normalize_name(promotion.selection.project)
     with registry.transaction(actor, promotion.target, Action.UPLOAD, key) as change:
@@ -190,7 +190,7 @@ def _copy_files(
 def _without_foreign_names(
     change: Transaction, project: Project, files: list[StoredFile]
 ) -> list[StoredFile]:
-    """Without the twins whose name is another project's there, which is not the actor's."""
+    """Leave out converted packages whose conda name belongs to a project of others."""
     names = {file.name for file in files if file.made_from is not None}
     others = {
         name
@@ -212,7 +212,7 @@ def _target_project(change: Transaction, known: Project) -> Project:
 def _repeat_promotion(
     change: Transaction, taken: StoredFile, file: StoredFile, promotion: Promotion
 ) -> None:
-    """The target has a file of that name: only the same bytes may be carried there again."""
+    """Handle a file that the target already has. Raises Refused for different content."""
     if promotion.existing == "refuse" or taken.deleted_at or taken.sha256 != file.sha256:
         raise Refused("file-exists", f"File already exists ({file.filename!r})", status=409)
     if promotion.existing == "replace":
@@ -252,7 +252,7 @@ def _select_files(change: Transaction, selection: Selection) -> list[StoredFile]
 def _select_project_files(
     change: Transaction, known: Project, selection: Selection
 ) -> list[StoredFile]:
-    """The selected files; a wheel's twins go where the wheel goes."""
+    """Return the selected files and the packages converted from them."""
     every = files.list_project_files(change.db, known.id)
     chosen = {
         file.id
@@ -265,7 +265,7 @@ def _select_project_files(
 
 
 def check_label(name: str) -> None:
-    """Raises Refused when a label cannot be named so."""
+    """Check the name of a label. Raises Refused."""
     if not _LABEL.fullmatch(name):
         raise Refused(
             "invalid-label",
@@ -275,7 +275,7 @@ def check_label(name: str) -> None:
 
 
 def check_unlocked(change: Transaction, names: Iterable[str]) -> None:
-    """Raises Refused when one of the labels is locked."""
+    """Check that none of the labels is locked. Raises Refused."""
     known = files.list_labels(change.db, change.channel.id)
     for name in names:
         if known.get(name):

@@ -1,4 +1,4 @@
-"""Yank, delete, describe: what may happen to files and projects after they were published."""
+"""Changes after publishing: yank, delete, restore, set a status, describe."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from twofold.server.registry.labels import check_unlocked
 from twofold.server.store import channels, files
 from twofold.server.store.blob_refs import exists, protect_blobs
 
-#: Where, among what is told of a release, that stands which is told of its files.
+#: Key of the files' descriptions among the attributes of a release.
 FILES = "twofold:files"
 
 #: PEP 792.
 STATUSES = ("active", "archived", "quarantined", "deprecated")
 QUARANTINED = "quarantined"
 
-#: The reason with which a quarantine yanks, and by which its end knows what to give back.
+#: Yank reason set by a quarantine; ending it unyanks the files with this reason.
 WITHHELD = "withheld: the project is quarantined"
 
 
 def yank(
     registry: Registry, actor: Actor, channel: str, project: str, version: str, reason: str = ""
 ) -> list[StoredFile]:
-    """Yank every file of a release, and take its packages out of the conda side's lists."""
+    """Yank every file of a release, and remove its packages from repodata."""
     return _set_yanked(registry, actor, channel, project, version, reason)
 
 
 def unyank(
     registry: Registry, actor: Actor, channel: str, project: str, version: str
 ) -> list[StoredFile]:
-    """Take a yank back."""
+    """Undo a yank."""
     return _set_yanked(registry, actor, channel, project, version, None)
 
 
@@ -64,7 +64,7 @@ def _set_yanked(
 
 
 def _files_of_version(files: list[StoredFile], version: str) -> list[StoredFile]:
-    """A release's files; a wheel's twin goes with it, even if conda writes versions otherwise."""
+    """Return a release's files and the packages converted from its wheels."""
     wheels = {file.id for file in files if file.version == version}
     return [file for file in files if file.id in wheels or file.made_from in wheels]
 
@@ -72,7 +72,7 @@ def _files_of_version(files: list[StoredFile], version: str) -> list[StoredFile]
 def delete(
     registry: Registry, actor: Actor, channel: str, subdir: str, filename: str
 ) -> StoredFile:
-    """Delete a file and the twin made of it. Its name is never given to other bytes."""
+    """Delete a file and its converted packages. The filename is never reused."""
     with registry.transaction(actor, channel, Action.READ) as change:
         file = files.find_file(change.db, change.channel.id, subdir, filename)
         if file is None or file.deleted_at is not None:
@@ -105,7 +105,7 @@ def delete_release(
 def apply_retention(
     registry: Registry, actor: Actor, channel: str, project: str, keep: int, limit: datetime
 ) -> list[StoredFile]:
-    """Delete what `beyond` tells of a project, as its files are then."""
+    """Delete the releases of a project beyond retention; return the deleted files."""
     with registry.transaction(actor, channel, Action.READ) as change:
         known = _require_project(change, project)
         _check_may_delete(change, known)
@@ -116,7 +116,7 @@ def apply_retention(
 
 
 def beyond_retention(files: list[StoredFile], keep: int, limit: datetime) -> list[StoredFile]:
-    """The files of all releases but the newest `keep`, where all of a release is older."""
+    """Return the files of releases beyond the newest `keep` whose files are all older."""
     gone: list[StoredFile] = []
     own = [file.version for file in files if file.made_from is None]
     for version in sort_newest_first(own)[keep:]:
@@ -135,7 +135,7 @@ def _check_may_delete(change: Transaction, project: Project) -> None:
 
 
 def _check_labels_unlocked(change: Transaction, project: Project, files: list[StoredFile]) -> None:
-    """Out of a locked label only who may unlock it deletes."""
+    """Only administrators delete files under a locked label. Raises Refused."""
     if not permissions.is_allowed(
         change.db, change.actor, Action.ADMIN, change.channel, project.key
     ):
@@ -153,10 +153,10 @@ def _delete(change: Transaction, project: Project, deleted: list[StoredFile]) ->
 def set_status(
     registry: Registry, actor: Actor, channel: str, project: str, status: str, reason: str = ""
 ) -> Project:
-    """The project's status (PEP 792), shown on its page.
+    """Set the project's status (PEP 792), shown on its page.
 
-    A quarantined project offers nothing: its page lists no files, its files are refused, and
-    conda's lists leave its packages out as they do what is yanked.
+    Nothing of a quarantined project is served: its page lists no files, its files are refused, and
+    repodata leaves its packages out like yanked ones.
     """
     if status not in STATUSES:
         raise Refused("unknown-status", f"A project's status is one of {', '.join(STATUSES)}")
@@ -176,7 +176,7 @@ def set_status(
 
 
 def _withhold(change: Transaction, project: Project) -> list[StoredFile]:
-    """Yank what a quarantine withholds, or give back what it withheld; what people yanked stays."""
+    """Yank the files of a quarantined project, or undo it; files yanked by users stay so."""
     before, after = (None, WITHHELD) if project.status == QUARANTINED else (WITHHELD, None)
     found = files.list_project_files(change.db, project.id)
     changed = [file for file in found if file.yanked == before]
@@ -188,7 +188,7 @@ def _withhold(change: Transaction, project: Project) -> list[StoredFile]:
 def describe_project(
     registry: Registry, actor: Actor, channel: str, name: str, attributes: Mapping[str, Any]
 ) -> Project:
-    """What people are told of a project; the project is made when it is not there."""
+    """Set the description of a project, which is created if necessary."""
     key = normalize_name(name)
     summary = str(attributes.get("summary") or "")
     with registry.transaction(actor, channel, Action.UPLOAD, key) as change:
@@ -224,7 +224,7 @@ def describe_release(
 def describe_file(
     registry: Registry, actor: Actor, channel: str, description: FileDescription
 ) -> None:
-    """What an uploader says of a file, kept beside what is said of its release."""
+    """Store an uploader's description of a file with the attributes of its release."""
     key = normalize_name(description.file.name)
     with registry.transaction(actor, channel, Action.UPLOAD, key) as change:
         before = channels.list_releases(change.db, description.file.project_id).get(
@@ -240,7 +240,7 @@ def describe_file(
 
 @dataclass(frozen=True)
 class FileDescription:
-    """What an uploader says of a file; what the file says of itself counts where both speak."""
+    """An uploader's description of a file; the file's own metadata takes precedence."""
 
     file: StoredFile
     description: str
@@ -257,17 +257,18 @@ def _require_project(change: Transaction, key: str) -> Project:
 def restore_deleted(
     registry: Registry, actor: Actor, channel: str, deleted: StoredFile, path: Path
 ) -> tuple[StoredFile, list[StoredFile]]:
-    """The file and its twins, there again. `path` holds the bytes of `wanted`, a deleted file.
+    """Restore a deleted file from its bytes at `path`; return it and its converted packages.
 
-    It passes the gates of an upload that need no look into the file: status, labels, quota.
-    A twin whose blob has been swept since stays away.
+    A used name is never given to different content, so only the same file may follow a deletion
+    (`anaconda upload --force` deletes and uploads). The checks of an upload that do not read the
+    file apply: status, labels, quota. Packages whose blob was collected meanwhile stay deleted.
     """
     registry.blobs.put(deleted.sha256, path)
     with registry.transaction(actor, channel, Action.READ) as change:
         project = channels.get_project(change.db, deleted.project_id)
         permissions.require(change.db, actor, Action.UPLOAD, change.channel, project.key)
         now = files.find_file_by_id(change.db, deleted.id)
-        if now is None or now.deleted_at is None:  # another one was faster
+        if now is None or now.deleted_at is None:  # another request was faster
             return now or deleted, files.list_converted_packages(change.db, deleted.id)
         deleted = now
         check_project_open(project)
@@ -290,7 +291,7 @@ def _restorable_packages(change: Transaction, deleted: StoredFile) -> list[Store
         file
         for file in every
         if file.made_from == deleted.id
-        and "~" not in file.filename  # it gave way to a package of its author's
+        and "~" not in file.filename  # an author's package replaced it
         and file.deleted_at == deleted.deleted_at
         and exists(change.registry.blobs, file)
     ]

@@ -1,8 +1,8 @@
-"""What a channel knows of a wheel's dependencies: their conda names, and their METADATA.
+"""What a channel knows about a wheel's dependencies: their conda names and METADATA.
 
-conda has no extras: `uvicorn[standard]` is turned into what uvicorn's own metadata say. These come
-from the newest wheel of the project that lies here, or, in a channel in front of an index, from the
-index (PEP 658); never from outside for a private name.
+conda has no extras: `uvicorn[standard]` is replaced by the requirements in uvicorn's own metadata.
+They are read from the newest stored wheel of the project, or, in a channel with an upstream index,
+from the index (PEP 658); never from the upstream for a private name.
 """
 
 from __future__ import annotations
@@ -27,17 +27,18 @@ from twofold.server.proxy.upstream_simple import find_metadata_hash
 from twofold.server.store import channels, files, projects, upstreams
 from twofold.server.store.upstreams import Upstream
 
-#: A requirement that asks for extras: the name before the bracket.
+#: A requirement with extras: the name before the bracket.
 _WITH_EXTRAS = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*\[\s*[A-Za-z0-9]")
 
-#: The most projects whose metadata are looked up for one wheel.
+#: The most projects whose metadata are read for one wheel.
 MAX_PROJECTS = 100
 
 
 @dataclass(frozen=True)
 class KnownNames:
-    """What is known of a wheel's dependencies: conda names, and METADATA (for their extras) by
-    normalised name and specifier.
+    """Conda names of a wheel's dependencies, and their METADATA (for extras).
+
+    `metadata_of` takes a normalised name and a specifier.
     """
 
     names: Mapping[str, str]
@@ -45,13 +46,13 @@ class KnownNames:
 
 
 def names_with_extras(requirements: tuple[str, ...]) -> set[str]:
-    """The normalised names of which requirements ask for extras."""
+    """Return the normalised names of the requirements with extras."""
     found = (_WITH_EXTRAS.match(text) for text in requirements)
     return {normalize_name(match[1]) for match in found if match}
 
 
 def find_known_names(registry: Registry, channel: Channel, artifact: Artifact) -> KnownNames:
-    """Of everything a wheel requires, and of what the extras it asks for may add."""
+    """Metadata of the wheel's dependencies, including those added by requested extras."""
     needed = projects.required_names(artifact)
     own = normalize_name(artifact.name)
 
@@ -74,7 +75,7 @@ def find_known_names(registry: Registry, channel: Channel, artifact: Artifact) -
 
 
 def _parse_requirements(metadata: bytes | None) -> tuple[str, ...]:
-    """What it asks for; nothing when it is malformed, which the conversion tells."""
+    """Return its requirements; none when it is malformed, which the conversion reports."""
     try:
         return tuple(parse_metadata(metadata).requires_dist) if metadata else ()
     except BadFile:
@@ -82,7 +83,7 @@ def _parse_requirements(metadata: bytes | None) -> tuple[str, ...]:
 
 
 def _find_metadata(registry: Registry, channel: Channel, name: str, specifier: str) -> bytes | None:
-    """Of the newest wheel that fits: of ours, or of the index behind the channel."""
+    """METADATA of the newest matching wheel, stored or in the upstream index."""
     with registry.database.read() as db:
         project = channels.find_project(db, channel.id, name)
         own = files.list_project_files(db, project.id) if project else []
@@ -104,7 +105,7 @@ def _find_metadata(registry: Registry, channel: Channel, name: str, specifier: s
     try:
         return _fetch_upstream_metadata(registry, channel, upstream, (name, fits))
     except (Unreachable, Refused):
-        return None  # the twin is made later, as of any wheel whose dependencies are not at hand
+        return None  # converted later, like any wheel whose dependencies are not available
 
 
 def _fetch_upstream_metadata(

@@ -1,4 +1,4 @@
-"""Look after the store: verify every byte, sweep what nobody needs, move to another store."""
+"""Maintenance of the store: verify blobs and pages, collect garbage, migrate storage."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from twofold.server.store import Blobs, Connection, Database, channels, files, p
 from twofold.server.store.blob_refs import delete_unreferenced
 from twofold.server.store.database import copy_tables
 
-#: How old an object without a record must be to be swept: longer than any upload takes.
+#: The age from which an unreferenced blob is deleted: longer than any upload takes.
 GRACE_PERIOD = timedelta(days=1)
 
 Progress = Callable[[str], None]
@@ -29,7 +29,7 @@ Progress = Callable[[str], None]
 
 @dataclass
 class VerifyReport:
-    """What `verify` found: hashes of objects, and pages that do not agree with the records."""
+    """Result of `verify`: hashes of blobs, and pages that disagree with the records."""
 
     checked: int = 0
     size: int = 0
@@ -45,9 +45,9 @@ class VerifyReport:
 
 
 def verify(registry: Registry, repair_from: Blobs | None = None) -> VerifyReport:
-    """Read every object and compare it with its name, and every page with the records.
+    """Compare every blob with its hash, and every page with the records.
 
-    What is damaged or missing is fetched from `repair_from` when that has it whole.
+    Damaged and missing blobs are copied from `repair_from` if they are intact there.
     """
     verdict = VerifyReport()
     with registry.database.read() as db:
@@ -64,7 +64,7 @@ def verify(registry: Registry, repair_from: Blobs | None = None) -> VerifyReport
         else:
             (verdict.damaged if sha256 in there else verdict.missing).append(sha256)
     with registry.database.read() as db:
-        still = files.list_recorded_blobs(db)  # what was deleted meanwhile may have been swept
+        still = files.list_recorded_blobs(db)  # deleted meanwhile, so collected
         verdict.missing = [sha256 for sha256 in verdict.missing if sha256 in still]
         for channel in channels.list_channels(db):
             verdict.stale_pages += _find_stale_simple_pages(db, channel)
@@ -73,7 +73,7 @@ def verify(registry: Registry, repair_from: Blobs | None = None) -> VerifyReport
 
 
 def _repair(registry: Registry, sha256: str, source: Blobs) -> bool:
-    """Bring an object from the other side; False when it is not whole there either."""
+    """Copy a blob from another store; False when it is not intact there either."""
     folder = _scratch_folder(registry)
     try:
         copy = folder / sha256
@@ -95,7 +95,7 @@ def _scratch_folder(registry: Registry) -> Path:
 
 
 def _find_stale_simple_pages(db: Connection, channel: Channel) -> list[str]:
-    """Simple pages that say another thing than the records do, in either form."""
+    """Find simple pages that disagree with the records, in JSON or HTML."""
     found = []
     for project in channels.list_projects(db, channel.id):
         for label, value in build_project_pages(db, channel, project).items():
@@ -109,7 +109,7 @@ def _find_stale_simple_pages(db: Connection, channel: Channel) -> list[str]:
 
 
 def _comparable_page(page: Mapping[str, Any]) -> object:
-    """What a page says that matters; pages of older versions may say less of a file."""
+    """The comparable parts of a page; pages of older versions hold fewer fields."""
     told = [
         (file["filename"], file["hashes"]["sha256"], file.get("yanked", False))
         for file in page.get("files", ())
@@ -118,7 +118,7 @@ def _comparable_page(page: Mapping[str, Any]) -> object:
 
 
 def _find_stale_shards(db: Connection, channel: Channel) -> list[str]:
-    """Shards that list other files than the records do."""
+    """Find shards that disagree with the records."""
     lists_wheels = from_settings(channel.settings).v3
     return [
         f"{channel.name}/label/{label}/{subdir}: {package}"
@@ -167,7 +167,7 @@ def _delete_leftovers(registry: Registry, limit: datetime) -> None:
 def migrate_storage(
     registry: Registry, database: Database, blobs: Blobs, progress: Progress
 ) -> tuple[int, int]:
-    """Carry the whole registry to another database and object store.
+    """Copy the whole registry to another database and object store.
 
     Objects first, each verified after it was written; those that are there whole are not sent
     again, so that a move that was cut off goes on. Then the records, in one transaction. The

@@ -1,4 +1,4 @@
-"""Notices of a channel: messages that conda clients show to whoever uses it (CEP 6)."""
+"""Notices of a channel: messages that conda clients show to its users (CEP 6)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_LENGTH, MAX_NOTICES = 1000, 50
 
 @dataclass(frozen=True)
 class Notice:
-    """`expires_at` (UTC): from then on it is not shown."""
+    """A notice; not shown after `expires_at` (UTC)."""
 
     id: str
     message: str
@@ -32,7 +32,7 @@ class Notice:
 
     @property
     def to_json(self) -> dict[str, Any]:
-        """As notices.json has it: CEP 6 says `expires_at`, conda reads `expired_at`."""
+        """The entry in notices.json: CEP 6 defines `expires_at`, conda reads `expired_at`."""
         end = self.expires_at.isoformat()
         return {
             "id": self.id,
@@ -46,7 +46,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class NoticeRequest:
-    """What somebody wants to be told; `days` is how long it is shown."""
+    """A notice to be added, shown for `days`."""
 
     message: str
     level: str = "info"
@@ -54,7 +54,7 @@ class NoticeRequest:
 
 
 def add(registry: Registry, actor: Actor, channel: str, request: NoticeRequest) -> Notice:
-    """A new notice. Raises Refused for a message that no terminal can show."""
+    """Add a notice. Raises Refused for a message that a terminal cannot show."""
     if request.level not in LEVELS:
         raise Refused("unknown-level", f"A notice's level is one of {', '.join(LEVELS)}")
     message = request.message.strip()
@@ -76,7 +76,7 @@ def add(registry: Registry, actor: Actor, channel: str, request: NoticeRequest) 
 
 
 def remove(registry: Registry, actor: Actor, channel: str, notice_id: str) -> None:
-    """Show it no more. Raises Refused (404)."""
+    """Remove a notice. Raises Refused (404)."""
     with registry.transaction(actor, channel, Action.ADMIN) as change:
         before = _read_notices(change.channel.settings)
         after = [one for one in before if one.id != notice_id]
@@ -87,7 +87,7 @@ def remove(registry: Registry, actor: Actor, channel: str, notice_id: str) -> No
 
 
 def list_active(registry: Registry, view: View) -> tuple[list[Notice], bool]:
-    """The notices that are to be shown, oldest first, and whether the channel is public."""
+    """Return the active notices, oldest first, and whether the channel is public."""
     with registry.database.read() as db:
         found = require_channel(db, view.actor, view.channel, Action.READ)
     at = registry.clock()

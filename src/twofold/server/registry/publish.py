@@ -1,7 +1,8 @@
-"""Publish: a file comes in, its twin for the other world is made, both appear at once.
+"""Publish an uploaded file together with the conda packages converted from it.
 
-Reads as the road does: right to upload, the file's own word, the gates, the twin, the blobs, the
-record. Everything before the record can be lost in a kill without a trace but an unused blob.
+The steps in order: check the form, read the file, run the admission checks, convert, store the
+blobs, record everything in one transaction. A kill before the last step leaves nothing behind but
+unreferenced blobs.
 """
 
 from __future__ import annotations
@@ -47,10 +48,10 @@ RUN_EXPORTS = "info/run_exports.json"
 
 @dataclass(frozen=True)
 class Upload:
-    """A file as it came in: where its bytes lie now, its claimed name, what the form says.
+    """A received file: the path of its bytes, its file name, and the form fields.
 
-    `labels` empty means `main`. `attestations` are PEP 740's, as the form has them. What is fetched
-    from an upstream is named as it is there, by the customs of its time.
+    Empty `labels` mean the default. `attestations` is the form's field (PEP 740). Files fetched
+    from an upstream (`is_fetched`) keep their names there, which may predate PEP 625.
     """
 
     path: Path
@@ -63,7 +64,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class UploadResult:
-    """What became of an upload: `twins` are the packages made of a wheel, `remark` why none."""
+    """Result of an upload: `converted` are the packages, `conversion_note` why none."""
 
     file: StoredFile
     is_new: bool
@@ -72,9 +73,9 @@ class UploadResult:
 
 
 def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> UploadResult:
-    """Take a file into a channel. The same file again changes nothing.
+    """Publish a file in a channel. Uploading the same file again changes nothing.
 
-    Raises Refused (no right, a gate) and Unreachable (the store is away: nothing has changed).
+    Raises Refused (permission, admission) and Unreachable (store down; nothing has changed).
     """
     checks.check_file_name(upload.filename)
     for label in upload.labels:
@@ -104,7 +105,7 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> U
             _read_run_exports(artifact),
         )
         known = find_known_names(registry, found, artifact)
-        with ThreadPoolExecutor(1) as aside:  # the disk writes while the twin is compressed
+        with ThreadPoolExecutor(1) as aside:  # write to disk while the package is compressed
             stored = aside.submit(registry.blobs.put, artifact.sha256, path)
             twin = convert_upload(artifact, path.parent / "twin", known)
             stored.result()
@@ -117,7 +118,7 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> U
 
 @dataclass(frozen=True)
 class CheckedUpload:
-    """A file that passed the gates, with its twin and its provenance."""
+    """A file that passed the admission checks, with its conversion and provenance."""
 
     upload: Upload
     artifact: Artifact
@@ -127,7 +128,7 @@ class CheckedUpload:
 
 
 def _read_run_exports(artifact: Artifact) -> str | None:
-    """What a conda package exports to what is built with it (CEP 12), as JSON."""
+    """Return a conda package's run_exports (CEP 12) as JSON."""
     if not artifact.kind.is_conda:
         return None
     found = read_info(artifact.path, {"info/index.json": 1 << 20, RUN_EXPORTS: 1 << 20})
@@ -138,7 +139,7 @@ def _read_run_exports(artifact: Artifact) -> str | None:
 def _is_new_name(
     registry: Registry, path: Path, artifact: Artifact, taken: StoredFile | None
 ) -> bool:
-    """As gates.name_is_free; a package of a twin's very content is the twin, not another file."""
+    """Like `check_name_free`, but a package with a converted package's content is not new."""
     if taken is not None and taken.made_from is not None and taken.deleted_at is None:
         is_other = taken.sha256 != artifact.sha256
         if is_other and is_same_package(registry, taken, path):
@@ -148,7 +149,7 @@ def _is_new_name(
 
 @contextmanager
 def _named_copy(registry: Registry, upload: Upload) -> Iterator[Path]:
-    """The upload under its own name in a folder of its own, gone afterwards."""
+    """Move the upload to its own name in a temporary folder, deleted afterwards."""
     registry.spool.mkdir(parents=True, exist_ok=True)
     folder = Path(mkdtemp(prefix="upload-", dir=registry.spool))
     try:
@@ -160,7 +161,7 @@ def _named_copy(registry: Registry, upload: Upload) -> Iterator[Path]:
 
 
 def _read_checked(path: Path) -> Artifact:
-    """What the file says of itself; a malformed one is refused with every reason found."""
+    """Read the file's metadata. Raises Refused with every reason for a malformed file."""
     try:
         artifact = read_artifact(path)
     except BadFile as error:
@@ -172,7 +173,7 @@ def _read_checked(path: Path) -> Artifact:
 def _record_upload(
     registry: Registry, actor: Actor, channel: str, ready: CheckedUpload
 ) -> UploadResult:
-    """Both files and the pages that show them, in one transaction."""
+    """Record the file, its converted packages and their pages in one transaction."""
     upload, artifact, twin = ready.upload, ready.artifact, ready.conversion
     key = normalize_name(artifact.name)
     with registry.transaction(actor, channel, Action.UPLOAD, key) as change:
@@ -203,7 +204,7 @@ def _record_upload(
 
 
 def _check_not_private(change: Transaction, artifact: Artifact) -> None:
-    """A name may have become the channel's own while its file was on the way from the upstream."""
+    """Check again that the name did not become private during the fetch. Raises Refused."""
     kind = CONDA if artifact.kind.is_conda else PYPI
     upstream = upstreams.find_upstream(change.db, change.channel.id, kind)
     if upstream is None or is_private(change.db, change.channel, upstream, artifact.name):
@@ -247,7 +248,7 @@ def _get_or_create_project(change: Transaction, key: str, artifact: Artifact) ->
 def _set_conda_name(
     change: Transaction, project: Project, artifact: Artifact, conversion: ConversionResult
 ) -> Project:
-    """The project, with the name that its first package has."""
+    """Set the project's conda name to that of its first package; return the project."""
     packages = (artifact,) if artifact.kind.is_conda else conversion.artifacts
     if not packages or project.conda_name is not None:
         return project
@@ -256,7 +257,7 @@ def _set_conda_name(
 
 
 def choose_default_labels(artifact: Artifact) -> frozenset[str]:
-    """`main`; a pre-release on the PyPI side is labelled `pre`, since pip leaves it out unasked."""
+    """Return `main`, or `pre` for wheels and sdists of a pre-release: pip skips them."""
     from packaging.version import InvalidVersion, Version
 
     if artifact.kind in (Kind.WHEEL, Kind.SDIST):

@@ -1,4 +1,4 @@
-"""Look: what a channel holds. Reads only."""
+"""Read-only queries of a channel's projects and files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from twofold.server.store.projects import ProjectSummary, search_projects
 
 @dataclass(frozen=True)
 class ReadableFile:
-    """A file and whether everybody may have it, which decides how it may be cached."""
+    """A file, and whether its channel is public, which decides how it may be cached."""
 
     file: StoredFile
     public: bool
@@ -35,13 +35,13 @@ def get_channel(
     action: Action = Action.READ,
     project: str | None = None,
 ) -> Channel:
-    """Raises Refused where the actor may not do this in it (to this project, as normalised)."""
+    """Return the channel. Raises Refused if the actor lacks the permission."""
     with registry.database.read() as db:
         return require_channel(db, actor, name, action, project)
 
 
 def get_simple_page(registry: Registry, view: View, name: str, form: str) -> tuple[Page, bool]:
-    """A project's page of the simple index, and whether the channel is public."""
+    """Return a project's simple page, and whether the channel is public."""
     with registry.database.read() as db:
         found = require_channel(db, view.actor, view.channel, Action.READ)
         page = stored_pages.find_page(
@@ -53,7 +53,7 @@ def get_simple_page(registry: Registry, view: View, name: str, form: str) -> tup
 
 
 def get_simple_index(registry: Registry, view: View, form: str) -> tuple[Page, bool]:
-    """The list of projects; rendered when it is first asked for after a change of names."""
+    """Return the list of projects, rendered on the first request after names changed."""
     with registry.database.read() as db:
         found = require_channel(db, view.actor, view.channel, Action.READ)
         key = f"simple-index/{view.label}/{form}"
@@ -75,7 +75,7 @@ def get_simple_index(registry: Registry, view: View, form: str) -> tuple[Page, b
 def get_file(
     registry: Registry, actor: Actor, channel_name: str, sha256: str, filename: str
 ) -> ReadableFile:
-    """A file of the PyPI side by its address, yanked or not."""
+    """Return a file of the PyPI side by hash and name, even if yanked."""
     found = get_file_by_name(registry, actor, channel_name, "", filename)
     if found.file.sha256 != sha256:
         raise not_found(f"file '{filename[:100]}' with that hash")
@@ -85,7 +85,7 @@ def get_file(
 def get_file_by_name(
     registry: Registry, actor: Actor, channel_name: str, subdir: str, filename: str
 ) -> ReadableFile:
-    """A file by its name."""
+    """Return a file by its name."""
     with registry.database.read() as db:
         found = require_channel(db, actor, channel_name, Action.READ)
         stored = files.find_file(db, found.id, subdir, filename)
@@ -97,7 +97,7 @@ def get_file_by_name(
 
 
 def check_not_quarantined(project: Project) -> None:
-    """Raises Refused (403) when the project is quarantined: it offers nothing to anybody."""
+    """Raise Refused (403) when the project is quarantined: its files are not served."""
     if project.status == "quarantined":
         raise Refused(
             "project-quarantined",
@@ -123,7 +123,7 @@ def list_projects(registry: Registry, actor: Actor, channel_name: str) -> list[P
 
 
 def list_files(registry: Registry, known: Project, version: str | None = None) -> list[StoredFile]:
-    """The files of a project (of one version), in the order they came."""
+    """Return the files of a project (of one version) in upload order."""
     with registry.database.read() as db:
         found = files.list_project_files(db, known.id)
     return [file for file in found if version in (None, file.version)]
@@ -135,7 +135,7 @@ def list_releases(registry: Registry, known: Project) -> dict[str, dict[str, obj
 
 
 def read_metadata(found: ReadableFile) -> bytes:
-    """METADATA of a wheel, byte for byte (PEP 658)."""
+    """Return the METADATA of a wheel, byte for byte (PEP 658)."""
     if found.file.kind is not Kind.WHEEL:
         raise not_found(f"metadata of '{found.file.filename}'")
     return found.file.metadata
@@ -145,19 +145,19 @@ __all__ = ["CachedFile", "FastReader", "open_fast_reader"]
 
 
 def open_fast_reader(registry: Registry) -> FastReader | None:
-    """For the thread that calls; None unless records are in SQLite and blobs in local files."""
+    """Return a reader for the calling thread; None unless the store is SQLite and local files."""
     if registry.database.is_sqlite and registry.blobs.folder is not None:
         return FastReader(registry.database)
     return None
 
 
-#: The most projects a search answers with.
+#: The most projects that a search returns.
 MAX_HITS = 1000
 
 
 @dataclass(frozen=True)
 class SearchHit:
-    """A project of a channel."""
+    """A project found in a channel."""
 
     channel: Channel
     project: ProjectSummary
@@ -166,7 +166,7 @@ class SearchHit:
 def list_channel_projects(
     registry: Registry, actor: Actor, channel: str, part: str = "", most: int = 10_000
 ) -> list[SearchHit]:
-    """The projects of a channel that hold `part` in their name, at most `most`, by name."""
+    """Return at most `most` projects of a channel with `part` in their name, sorted."""
     key = normalize_name(part) if part.strip("-_.") else ""
     with registry.database.read() as db:
         found = require_channel(db, actor, channel, Action.READ)
@@ -174,7 +174,7 @@ def list_channel_projects(
 
 
 def search(registry: Registry, actor: Actor, part: str) -> list[SearchHit]:
-    """The projects with this part in their name, in every channel the actor may read."""
+    """Return the projects with this part in their name in all readable channels."""
     hits: list[SearchHit] = []
     key = normalize_name(part) if part.strip("-_.") else ""
     with registry.database.read() as db:
@@ -188,7 +188,7 @@ def search(registry: Registry, actor: Actor, part: str) -> list[SearchHit]:
 
 
 def sort_versions(versions: Iterable[str]) -> list[str]:
-    """Oldest first by PEP 440; versions of the conda side that it cannot read come first."""
+    """Sort oldest first by PEP 440; versions it cannot parse come first."""
     return sorted(versions, key=_version_key)
 
 

@@ -1,7 +1,7 @@
-"""Publish in three steps: announce a file, send its bytes, commit. For the Anaconda.org API.
+"""Uploads in three steps for the Anaconda.org API: begin, send the bytes, commit.
 
-The second step comes without a login: the stage's id, 32 random bytes, is the right to send. The
-bytes wait in the object store, so that any server process can do any step.
+The second step carries no login: the stage id, 32 random bytes, authorizes it. The bytes are kept
+in the object store, so that any server process can handle any step.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from twofold.server.registry.lifecycle import restore_deleted
 from twofold.server.registry.publish import Upload, UploadResult, publish
 from twofold.server.store import files, stages
 
-#: How long an announced upload may take.
+#: How long a staged upload may take.
 STAGE_LIFETIME = timedelta(hours=6)
 
-#: How much an uploader may say of a file (characters of JSON).
+#: The longest attributes of a file (characters of JSON).
 MAX_ATTRS_LENGTH = 100_000
 
 
 @dataclass(frozen=True)
 class StagedUpload:
-    """A file that is to come: `basename` is `noarch/x-1-py_0.conda`, or a wheel's or sdist's name.
+    """A file to be uploaded; `basename` is `noarch/x-1-py_0.conda`, or a wheel's or sdist's name.
 
-    `sha256` is '' when it was not told. `labels` empty means the usual one. `description` and
-    `told` (its `attrs`) are shown beside what the file says of itself.
+    `sha256` is '' when not declared. Empty `labels` mean the default. `description` and `attrs` are
+    shown beside the file's own metadata.
     """
 
     basename: str
@@ -50,15 +50,16 @@ class StagedUpload:
 
     @property
     def split_basename(self) -> tuple[str, str]:
-        """(subdir, file name)."""
+        """Return (subdir, file name)."""
         subdir, _, filename = self.basename.rpartition("/")
         return subdir, filename
 
 
 def begin(registry: Registry, actor: Actor, channel: str, upload: StagedUpload) -> str:
-    """The id of a new stage. Raises Refused: 409 when the file is there, 400 when it never can be.
+    """Begin a staged upload; return its id.
 
-    A deleted file may come again by the bytes it had.
+    Raises Refused: 409 when the file exists, 400 when its name can never be used. A deleted file
+    may be uploaded again with the same content.
     """
     at = registry.clock()
     checks.check_file_name(upload.split_basename[1])
@@ -84,7 +85,7 @@ def begin(registry: Registry, actor: Actor, channel: str, upload: StagedUpload) 
 
 
 def _stored_attributes(upload: StagedUpload) -> dict[str, Any]:
-    """What is kept of an announcement; attrs that are very long are not."""
+    """Return the attributes to store; very long attrs are dropped."""
     attrs = dict(upload.attrs) if len(json.dumps(upload.attrs)) <= MAX_ATTRS_LENGTH else {}
     return {"description": upload.description[:MAX_ATTRS_LENGTH], "attrs": attrs}
 
@@ -102,12 +103,12 @@ def _check_same_content(taken: StoredFile, upload: StagedUpload) -> None:
 
 
 def _token_project(actor: Actor) -> str | None:
-    """Whether a token for some projects may upload this file is decided when the file is here."""
+    """Return a project of the token; whether it fits the file is checked at commit."""
     return actor.token.projects[0] if actor.token and actor.token.projects else None
 
 
 def store_bytes(registry: Registry, stage_id: str, path: Path, md5: str = "") -> None:
-    """Keep the bytes of an announced file; `md5` (hex) is checked when it is told.
+    """Store the bytes of a staged file; `md5` (hex) is checked when given.
 
     Raises Refused: 404 for an unknown stage, 400 (digest-mismatch) for damaged bytes.
     """
@@ -129,7 +130,7 @@ def store_bytes(registry: Registry, stage_id: str, path: Path, md5: str = "") ->
 
 
 def commit(registry: Registry, actor: Actor, stage_id: str, claims: FormClaims) -> UploadResult:
-    """Publish what was received, by whoever announced it."""
+    """Publish the stored bytes; only the user who began the upload may."""
     stage = _require_stage(registry, stage_id)
     if actor.user is None or actor.user.id != stage.user_id:
         raise Refused("forbidden", "Another user began this upload", status=403)
@@ -156,7 +157,7 @@ def commit(registry: Registry, actor: Actor, stage_id: str, claims: FormClaims) 
 def _fetch(registry: Registry, sha256: str, path: Path) -> None:
     try:
         registry.blobs.fetch(sha256, path)
-    except FileNotFoundError as error:  # a sweep between the steps
+    except FileNotFoundError as error:  # collected as garbage between the steps
         text = "The bytes that were sent are no longer there"
         raise Refused("nothing-received", text, "upload it again") from error
 
