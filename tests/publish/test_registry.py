@@ -102,7 +102,7 @@ def test_a_token_without_the_right_is_told_before_anything_is_sent(
     for dry in ([], ["--dry-run"]):
         ran = twofold("publish", release.wheel, *places, *dry, env=env)
         assert ran.code == 1
-        assert "no right to upload" in ran.out + ran.err
+        assert "lacks permission to upload" in ran.out + ran.err
         assert not (tmp_path / "static").exists()
 
 

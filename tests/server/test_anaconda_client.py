@@ -96,7 +96,7 @@ def test_tokens_are_made_listed_used_and_removed(
 
     reads_only = ("-t", token, "upload", make_conda(tmp_path / "1", "one"))
     told = anaconda(*reads_only, code=1)
-    assert "no right to upload" in told
+    assert "lacks permission to upload" in told
     assert "one" not in anaconda("-t", token, "search", "one").replace("Found", "")
 
     anaconda("auth", "--remove", "ci")

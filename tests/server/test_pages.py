@@ -133,7 +133,9 @@ def test_a_page_allows_itself_nothing_but_its_own_style(served: Place, tmp_path:
 def test_a_page_says_why_a_wheel_has_no_package(served: Place, tmp_path: Path) -> None:
     served.publish(make_wheel(tmp_path, "my_package", "1.0", tag="py3-none-zos_390"))
     text = served.get("/main/project/my-package").text
-    assert "There is no conda package: no conda package was made of" in text
+    assert (
+        "There is no conda package: my_package-1.0-py3-none-zos_390.whl was not converted" in text
+    )
     assert "conda install" not in text
 
 

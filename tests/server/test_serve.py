@@ -191,7 +191,7 @@ def test_a_stopped_server_finishes_what_is_under_way(tmp_path: Path) -> None:
         ),
         (["--objects", "ftp://host/there"], "no place for objects"),
         (["--objects", "s3://"], "names no bucket"),
-        (["--port", "99999"], "there is no port 99999"),
+        (["--port", "99999"], "invalid port 99999"),
         (["--tls-cert", "absent.pem"], "absent.pem"),
         (["--tls-cert", __file__], "not a certificate with its key"),
         (["--tls-key", __file__], "a key without its certificate"),

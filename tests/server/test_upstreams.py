@@ -238,7 +238,7 @@ def test_files_on_other_hosts_must_be_public(
 )
 def test_a_redirect_leads_nowhere_that_is_not_public(static: StaticServer, address: str) -> None:
     static.fault = ("redirect", address)
-    with pytest.raises(Refused, match="Nothing is fetched") as refused:
+    with pytest.raises(Refused, match="Refused to fetch") as refused:
         fetch_page(
             Endpoint(f"{static.url}/simple", internal=True), f"{static.url}/simple/x/", "*/*"
         )

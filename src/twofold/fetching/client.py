@@ -77,13 +77,13 @@ def parse_origin(url: str) -> tuple[str, str, int]:
     try:
         port = parts.port
     except ValueError:
-        raise _forbidden(url, "its port is no number") from None
+        raise _forbidden(url, "its port is not a number") from None
     if parts.scheme not in ("http", "https"):
-        raise _forbidden(url, "only http and https are fetched from")
+        raise _forbidden(url, "only http and https are supported")
     if not parts.hostname or parts.username is not None:
-        raise _forbidden(url, "it has no host, or a user in it")
+        raise _forbidden(url, "it has no host, or contains a user name")
     if any(ord(c) <= 32 or ord(c) > 126 for c in url):
-        raise _forbidden(url, "it holds spaces or control characters")
+        raise _forbidden(url, "it contains spaces or control characters")
     return parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80)
 
 
@@ -293,8 +293,8 @@ def _forbidden(url: str, why: str) -> Refused:
     shown = url.replace(f"{parts.netloc.rpartition('@')[0]}@", "***@") if "@" in url else url
     return Refused(
         "forbidden-address",
-        f"Nothing is fetched from {shown[:200]!a}: {why}",
-        "an upstream's files lie at its own address or at public ones",
+        f"Refused to fetch from {shown[:200]!a}: {why}",
+        "files must be at the server's own address or at public ones",
         502,
     )
 

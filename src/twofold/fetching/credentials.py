@@ -67,8 +67,8 @@ class SecretReference:
             return from_cli(self.user, word)
         except (KeyError, OSError, UnicodeDecodeError, Refused) as error:
             raise Unreachable(
-                "the upstream's password or token is not where this server was told to find it",
-                "its operator sees the place in 'twofold admin upstream list'",
+                "the upstream's password or token cannot be read from its configured location",
+                "'twofold admin upstream list' shows the location",
             ) from error
 
 
@@ -77,8 +77,9 @@ def parse_reference(location: str, user: str) -> SecretReference:
     where, _, name = location.partition(":")
     if (where == "env" and name.isidentifier()) or (where == "file" and Path(name).is_absolute()):
         return SecretReference(location, user)
-    hint = "env:NAME, or file:PATH with the whole path"
-    raise Refused("malformed-secret", f"No password or token stands at {location[:200]!a}", hint)
+    hint = "use env:NAME, or file:PATH with an absolute path"
+    message = f"{location[:200]!a} is not a location of a password or token"
+    raise Refused("malformed-secret", message, hint)
 
 
 def _first_line(path: Path) -> str:
@@ -131,7 +132,7 @@ def strip_credentials(path: str) -> str:
 def from_cli(user: str, text: str) -> Credential:
     """Return a user's password (Basic) or, without a user, a token (Bearer). Raises Refused."""
     if not text:
-        raise Refused("malformed-secret", "A password or token is not empty")
+        raise Refused("malformed-secret", "The password or token is empty")
     return _check_characters(
         Credential(BASIC, f"{user}:{text}") if user else Credential(BEARER, text)
     )
@@ -139,5 +140,5 @@ def from_cli(user: str, text: str) -> Credential:
 
 def _check_characters(secret: Credential) -> Credential:
     if not secret.value.isprintable() or not secret.value.isascii():
-        raise Refused("malformed-secret", "A password or token holds printable ASCII only")
+        raise Refused("malformed-secret", "A password or token must be printable ASCII")
     return secret

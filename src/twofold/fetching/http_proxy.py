@@ -49,8 +49,8 @@ def find_proxy(scheme: str, host: str) -> Proxy | None:
         )
     headers = {}
     if parts.username is not None:
-        told = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        packed = base64.b64encode(told.encode()).decode()
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        packed = base64.b64encode(login.encode()).decode()
         headers["Proxy-Authorization"] = f"Basic {packed}"
     return Proxy(parts.hostname, parts.port or 8080, headers)
 

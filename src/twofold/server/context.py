@@ -67,9 +67,9 @@ class Registry:
     ) -> Iterator[Transaction]:
         """Open a write transaction on a channel after checking the actor's permission."""
         with self.database.write() as db:
-            asked = require_channel(db, actor, channel, action, project)
-            found = channels.lock_channel(db, asked.id)
-            permissions.require(db, actor, action, found, project)  # the permission may have been revoked by now
+            requested = require_channel(db, actor, channel, action, project)
+            found = channels.lock_channel(db, requested.id)
+            permissions.require(db, actor, action, found, project)  # may have been revoked
             change = Transaction(self, db, actor, found, found.serial, self.clock())
             yield change
         if change.places:

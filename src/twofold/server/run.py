@@ -32,9 +32,7 @@ SHUTDOWN_TIMEOUT = 30
 def bind(host: str, port: int) -> socket.socket:
     """Open a listening socket. Raises TwofoldError when the address is not available."""
     if not 0 <= port <= 65535:
-        raise TwofoldError(
-            f"there is no port {port}", "ports go from 1 to 65535; 0 takes a free one"
-        )
+        raise TwofoldError(f"invalid port {port}", "choose 1 to 65535, or 0 for a free port")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -44,7 +42,7 @@ def bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
-            hint = "stop what listens there, or choose another one: --port 0 takes a free one"
+            hint = "stop the other server, or choose another port: --port 0 picks a free one"
             raise TwofoldError(f"port {port} is in use", hint) from error
         raise TwofoldError(f"cannot listen on {host}:{port}: {error.strerror}") from error
     return listener
@@ -79,7 +77,7 @@ def _check_certificate(settings: Settings) -> None:
     hint = "give a certificate with --tls-cert and its key with --tls-key, both PEM"
     for path in (settings.tls_certificate, settings.tls_key):
         if path is not None and not path.is_file():
-            raise TwofoldError("there is no such file", hint, where=str(path))
+            raise TwofoldError("the file does not exist", hint, where=str(path))
     try:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(settings.tls_certificate, settings.tls_key)
@@ -92,9 +90,9 @@ def _check_certificate(settings: Settings) -> None:
 
 def make_config(app: Starlette, settings: Settings) -> uvicorn.Config:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    front = FastPath(app, app.state.registry, app.state.metrics, settings.log_reads)
+    fast_path = FastPath(app, app.state.registry, app.state.metrics, settings.log_reads)
     return uvicorn.Config(
-        front,
+        fast_path,
         http=ReasonProtocol,
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,

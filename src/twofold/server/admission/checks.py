@@ -108,7 +108,7 @@ def check_sdist_name(artifact: Artifact) -> None:
         raise Refused(
             "sdist-name",
             f"The sdist must be named {wanted}, not {artifact.filename}",
-            "build it with a backend of today, which names it so (PEP 625)",
+            "build it with a current backend, which follows PEP 625",
         )
 
 
@@ -151,7 +151,7 @@ def check_confusable_name(key: str, alike: Sequence[str]) -> None:
     if others:
         raise Refused(
             "confusable-name",
-            f"The name '{key}' looks too much like '{others[0]}', which is here already",
+            f"The name '{key}' is confusable with '{others[0]}', which exists already",
             "choose a name that cannot be mistaken for another one",
         )
 
@@ -188,18 +188,18 @@ def check_form_matches(claims: FormClaims, artifact: Artifact) -> None:
     """Check name, version, type and subdir in the form against the file. Raises Refused."""
     if claims.name and normalize_name(claims.name) != normalize_name(artifact.name):
         raise Refused(
-            "name-mismatch", f"The form says '{claims.name}', the file says '{artifact.name}'"
+            "name-mismatch", f"The form declares '{claims.name}', the file '{artifact.name}'"
         )
     if claims.version and not _is_same_version(claims.version, artifact.version):
         raise Refused(
             "version-mismatch",
-            f"The form says version '{claims.version}', the file says '{artifact.version}'",
+            f"The form declares version '{claims.version}', the file '{artifact.version}'",
         )
     expected = {"bdist_wheel": Kind.WHEEL, "sdist": Kind.SDIST}
     if claims.filetype and expected.get(claims.filetype) is not artifact.kind:
         raise Refused(
             "filetype-mismatch",
-            f"The form says filetype '{claims.filetype}', the file is a {artifact.kind}",
+            f"The form declares filetype '{claims.filetype}', the file is a {artifact.kind}",
         )
     if claims.subdir and claims.subdir != artifact.subdir:
         raise Refused(

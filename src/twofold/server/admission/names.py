@@ -66,11 +66,11 @@ def conda_name_conflict(
         return f"which is private in channel '{channel.name}'"
     for other in projects.list_other_projects_named(db, channel.id, project.id, name):
         if not permissions.is_allowed(db, actor, Action.UPLOAD, channel, other.key):
-            return f"which '{other.name}' is too: the upload came without the right to that project"
+            return f"which '{other.name}' uses too: the upload lacks permission for it"
         try:
             checks.check_project_status(other.name, other.status)
         except Refused as error:
-            return f"which '{other.name}' is too: {error.problems[0].message}"
+            return f"which '{other.name}' uses too: {error.problems[0].message}"
     return _prefix_conflict(change, actor, project, name)
 
 

@@ -124,7 +124,7 @@ def _check(
     if len(subjects) != 1 or digest is None:
         raise _invalid(f"its subject is not {artifact.filename}")
     if not isinstance(digest, dict) or digest.get("sha256") != artifact.sha256:
-        raise _invalid("it was made of other bytes")
+        raise _invalid("it is for different content")
     _check_signature(certificate, body, signature)
     if policy.roots:
         _check_trust(certificate, policy)
@@ -154,7 +154,7 @@ def _check_trust(certificate: x509.Certificate, policy: TrustPolicy) -> None:
 def _check_identity(certificate: x509.Certificate, publisher: Mapping[str, Any]) -> None:
     """Check that a certificate names the uploading run: its issuer and workflow."""
     if publisher.get("kind") != "trusted":
-        raise _invalid("they are taken from trusted publishers alone, not from a token's upload")
+        raise _invalid("only trusted publishers may upload them, not other tokens")
     wanted = [str(publisher[claim]) for claim in _WORKFLOW if publisher.get(claim)]
     if not wanted:
         raise _invalid("the publisher's identity token names no workflow")

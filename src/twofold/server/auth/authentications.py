@@ -116,7 +116,7 @@ def _to_token_request(registry: Registry, spec: TokenSpec) -> accounts.TokenRequ
     request = _apply_scopes(request, spec.scopes)
     if spec.max_age is not None:
         if not 0 < spec.max_age <= MAX_AGE:
-            raise Refused("invalid-age", f"A token lives from 1 to {MAX_AGE} seconds")
+            raise Refused("invalid-age", f"A token is valid for 1 to {MAX_AGE} seconds")
         end = registry.clock() + timedelta(seconds=spec.max_age)
         request = replace(request, expires_at=end)
     return request
@@ -140,7 +140,8 @@ def _apply_scopes(request: accounts.TokenRequest, scopes: Iterable[str]) -> acco
 
 def _narrow_to(present: str | None, name: str) -> str:
     if present not in (None, name):
-        raise Refused("several-places", f"A token is good for one place: '{present}' or '{name}'")
+        message = f"A token can be restricted to one place only: '{present}' or '{name}'"
+        raise Refused("several-places", message)
     return name
 
 

@@ -64,11 +64,11 @@ class Issuers:
     def verify(self, token: str, audience: str, issuers: set[str]) -> dict[str, Any]:
         """Return the token's claims. Raises Refused (422) unless all required ones are valid."""
         try:
-            told = jwt.decode(token, options={"verify_signature": False})
+            unverified = jwt.decode(token, options={"verify_signature": False})
             header = jwt.get_unverified_header(token)
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise invalid(f"the token cannot be read: {error}") from error
-        issuer = told.get("iss")
+        issuer = unverified.get("iss")
         if not isinstance(issuer, str) or issuer not in issuers:
             raise invalid("no trusted publisher is registered for the token's issuer")
         key = self._get_key(issuer, str(header.get("kid", "")))

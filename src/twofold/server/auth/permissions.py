@@ -165,7 +165,7 @@ def require(
         )
     raise Refused(
         "forbidden",
-        f"'{actor.name}' has no right to {action} in {subject} '{channel.name}' with this login",
+        f"'{actor.name}' lacks permission to {action} in {subject} '{channel.name}' (this login)",
         f"ask the owner of '{channel.name}' for the role '{action}'",
         403,
     )

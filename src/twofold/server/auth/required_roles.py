@@ -23,11 +23,11 @@ class RequiredRole(StrEnum):
     """The role that a call requires of the caller."""
 
     LOGIN = "a login"
-    SELF = "to be that user, with a login that is good for everything, or an operator"
+    SELF = "to be that user with an unrestricted login, or an operator"
     ORGANISATION = "to act for the organisation with the role admin, or an operator"
-    READ = "the right to read in the channel"
-    UPLOAD = "the right to upload in the channel (to that project)"
-    ADMIN = "the right to administrate the channel"
+    READ = "permission to read in the channel"
+    UPLOAD = "permission to upload in the channel (to that project)"
+    ADMIN = "permission to administrate the channel"
     OPERATOR = "to be an operator of the registry"
 
 
@@ -51,7 +51,8 @@ def authorize(
             key = normalize_name(parameters["project"]) if parameters.get("project") else None
             require_channel(db, actor, parameters["channel"], _IN_CHANNEL[role], key)
         elif not actor.operator and not _has_role(db, actor, role, parameters):
-            raise Refused("forbidden", f"'{actor.name}' may not do this: it needs {role}", "", 403)
+            message = f"'{actor.name}' may not do this: it requires {role}"
+            raise Refused("forbidden", message, status=403)
     return actor
 
 

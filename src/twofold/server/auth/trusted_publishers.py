@@ -59,7 +59,7 @@ def add_publisher(
     if not issuer.startswith("https://"):
         raise Refused("invalid-issuer", "An issuer's address begins with https://")
     if not claims:
-        raise Refused("no-claims", "Say which claims a run must have", "--claim repository=o/r")
+        raise Refused("no-claims", "A publisher needs at least one claim", "--claim repository=o/r")
     at, key = registry.clock(), normalize_name(project)
     with registry.database.serialized_write() as db:
         found = _require_channel(db, channel)
@@ -106,7 +106,7 @@ def mint_token(
     if not fitting:
         raise Refused(
             "invalid-publisher",
-            "The token is right, but no trusted publisher has its claims",
+            "The token is valid, but no trusted publisher matches its claims",
             f"its subject is {str(claims.get('sub', ''))[:200]}",
             422,
         )
@@ -139,17 +139,17 @@ def _issue_token(
             raise Refused("invalid-publisher", "The publisher has just been removed", status=422)
         owner = accounts.find_user_by_id(db, channel.owner_id)
         assert owner is not None
-        told = {name: claims[name] for name in ("iss", *AUDITED_CLAIMS) if name in claims}
+        audited = {name: claims[name] for name in ("iss", *AUDITED_CLAIMS) if name in claims}
         request = TokenRequest(
-            name=f"trusted publisher {told.get('sub', told['iss'])}",
+            name=f"trusted publisher {audited.get('sub', audited['iss'])}",
             actions=frozenset({Action.READ, Action.UPLOAD}),
             channel=channel.name,
             project=",".join(sorted({publisher.project for publisher in publishers})),
             expires_at=at + TOKEN_LIFETIME,
-            application={"publisher": told},
+            application={"publisher": audited},
         )
         accounts.add_token(db, make_token(owner, request, secret, at), tokens.hash_token(secret))
-        detail = {"projects": request.project, "publisher": told}
+        detail = {"projects": request.project, "publisher": audited}
         audit.add_entry(
             db,
             audit.AuditEntry(

@@ -68,11 +68,11 @@ def _render(database: Database, key: PageKey) -> Page:
 
 
 def _render_repodata(db: Connection, channel: Channel, label: str, subdir: str) -> bytes:
-    manner = from_settings(channel.settings)
+    options = from_settings(channel.settings)
     found = files.read_records(db, channel.id, subdir, label)
     records = ((name, record or "{}") for name, record, _ in found)
-    body = conda_records.render_repodata(subdir, records, manner.base_url_for(subdir))
-    if not manner.v3 or subdir != NOARCH:
+    body = conda_records.render_repodata(subdir, records, options.base_url_for(subdir))
+    if not options.v3 or subdir != NOARCH:
         return body
     wheels: dict[str, Any] = {}
     for shard in pages.read_shards(db, channel.id, label, subdir):

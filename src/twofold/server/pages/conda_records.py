@@ -57,8 +57,8 @@ def read_v3_records(shard: bytes) -> dict[str, Any]:
 
 def render_run_exports(subdir: str, exports: Iterable[tuple[str, str]]) -> bytes:
     """Render run_exports.json (CEP 12) from (file name, JSON) pairs."""
-    told = {name: json.loads(text) for name, text in exports}
-    return pages.serialize(pages.make_run_exports(subdir, told))
+    parsed = {name: json.loads(text) for name, text in exports}
+    return pages.serialize(pages.make_run_exports(subdir, parsed))
 
 
 def compress(body: bytes) -> bytes:

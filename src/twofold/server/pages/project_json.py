@@ -80,9 +80,9 @@ def build_project(
 def _build_info(project: Project, files: Sequence[StoredFile], base: str) -> dict[str, Any]:
     best = min(files, key=lambda file: file.kind is not Kind.WHEEL)
     raw, _ = parse_email(best.metadata)
-    told: dict[str, Any] = dict(raw)
-    info = {key: told.get(field) for key, field in _FIELDS.items()}
-    info["keywords"] = ",".join(told.get("keywords", []))
+    metadata: dict[str, Any] = dict(raw)
+    info = {key: metadata.get(field) for key, field in _FIELDS.items()}
+    info["keywords"] = ",".join(metadata.get("keywords", []))
     reasons = [file.yanked for file in files if file.yanked]
     info.update(
         package_url=f"{base}/simple/{project.key}/",

@@ -71,7 +71,7 @@ def check_public(url: str) -> None:
     if not is_public(credentials.split_userinfo(url)[0]):
         raise Refused(
             "internal-address",
-            "An upstream inside the operator's network is named on the machine itself",
+            "An upstream with an internal address can be set only on the server's machine",
             "ask the operator for 'twofold admin upstream add'",
             403,
         )

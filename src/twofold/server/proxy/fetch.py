@@ -141,7 +141,7 @@ def fetch_and_publish(registry: Registry, file: FetchableFile) -> None:
         if error.status == 502:
             raise
         reason = error.problems[0].message
-        text = f"What the upstream has as {pin.filename} is not taken: {reason}"
+        text = f"The upstream's {pin.filename} was refused: {reason}"
         raise Refused("upstream-refused", text, status=502) from error
     finally:
         path.unlink(missing_ok=True)
@@ -158,6 +158,6 @@ def _check_hash(registry: Registry, channel: Channel, pin: Pin, path: Path) -> N
         "upstream-changed",
         f"The upstream's {pin.filename} has changed since it was first seen "
         f"({actual[:16]}..., first seen {pin.sha256[:16]}...)",
-        "nothing was taken; ask its author, and see 'twofold admin log'",
+        "ask its author; 'twofold admin log' shows both hashes",
         502,
     )

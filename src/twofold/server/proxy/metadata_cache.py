@@ -52,25 +52,27 @@ def cached_project_files(
         return remote_files.deserialize(last.body)
     look = upstream_simple.fetch_files if upstream.kind == PYPI else upstream_repodata.fetch_files
     try:
-        told = look(upstream_source(upstream), key, last.validator if last else "")
+        response = look(upstream_source(upstream), key, last.validator if last else "")
     except (Unreachable, Refused):
         if last is None:
             raise
         _postpone(registry, upstream, key)
         return remote_files.deserialize(last.body)
-    if told is not None and told.unchanged and last is not None:
+    if response is not None and response.unchanged and last is not None:
         _touch(registry, upstream, key)
         return remote_files.deserialize(last.body)
-    if not (told and told.files) and last is None:
+    if not (response and response.files) and last is None:
         return []  # not cached: anyone can request any name
     subdir = key if upstream.kind == CONDA else ""
-    good = record_first_seen(registry, channel, upstream, (subdir, key), told.files if told else ())
+    good = record_first_seen(
+        registry, channel, upstream, (subdir, key), response.files if response else ()
+    )
     _save(
         registry,
         upstream,
         key,
         remote_files.serialize(good),
-        validator=told.validator if told else "",
+        validator=response.validator if response else "",
     )
     return good
 
@@ -141,7 +143,7 @@ def cached_shard(
         return last.body, upstream_shards.parse_shard(last.body, shards_index, name)[0]
     good = record_first_seen(registry, channel, upstream, (subdir, key), found)
     if not whole or len(good) < len(found):
-        body = upstream_shards.serialize_shard({offer.filename: offer.entry for offer in good})
+        body = upstream_shards.serialize_shard({file.filename: file.entry for file in good})
     shown = hashlib.sha256(body).hexdigest()
     _save(registry, upstream, key, body, digest=wanted, validator=shown if shown != wanted else "")
     return body, good
@@ -182,18 +184,18 @@ def record_first_seen(
     """Pin new files under (subdir, key); leave out and audit files whose hash changed."""
     subdir, key = place
     with registry.database.write() as db:
-        pinned = upstreams.find_pins(db, channel.id, subdir, [offer.filename for offer in files])
+        pinned = upstreams.find_pins(db, channel.id, subdir, [file.filename for file in files])
         good, new, changed = [], [], []
-        for offer in files:
-            known = pinned.get(offer.filename)
+        for file in files:
+            known = pinned.get(file.filename)
             if known is None:
-                new.append(Pin(upstream.kind, subdir, offer.filename, key, offer.sha256, offer.url))
-            elif known.sha256 != offer.sha256:
-                changed.append((known, offer.sha256))
+                new.append(Pin(upstream.kind, subdir, file.filename, key, file.sha256, file.url))
+            elif known.sha256 != file.sha256:
+                changed.append((known, file.sha256))
                 continue
-            elif known.url != offer.url:
-                upstreams.update_pin(db, channel.id, known, url=offer.url)
-            good.append(offer)
+            elif known.url != file.url:
+                upstreams.update_pin(db, channel.id, known, url=file.url)
+            good.append(file)
         upstreams.add_pins(db, channel.id, new, registry.clock())
         for known, now in changed:
             audit_hash_change(registry, db, channel, known, now)
@@ -225,10 +227,10 @@ def _save(
     validator: str = "",
 ) -> CachedResponse:
     digest = digest or hashlib.sha256(body).hexdigest()
-    heard = CachedResponse(body, digest, registry.clock(), validator)
+    response = CachedResponse(body, digest, registry.clock(), validator)
     with registry.database.write() as db:
-        upstreams.save_response(db, upstream, key, heard)
-    return heard
+        upstreams.save_response(db, upstream, key, response)
+    return response
 
 
 def _touch(registry: Registry, upstream: Upstream, key: str) -> None:

@@ -43,14 +43,14 @@ def get_simple_page(registry: Registry, view: View, name: str, form: str) -> tup
             return queries.get_simple_page(registry, view, name, form)
     own = _read_or_none(lambda: queries.get_simple_page(registry, view, name, page_updates.JSON)[0])
     try:
-        offers = metadata_cache.cached_project_files(registry, channel, upstream, name)
+        remote = metadata_cache.cached_project_files(registry, channel, upstream, name)
     except Unreachable:
         if own is None:
             raise
-        offers = []
-    if own is None and not offers:
+        remote = []
+    if own is None and not remote:
         raise not_found(f"project '{name[:100]}' in channel '{view.channel}'")
-    value = upstream_simple.merge_page(name, own.body if own else None, offers)
+    value = upstream_simple.merge_page(name, own.body if own else None, remote)
     body = (
         upstream_simple.render_html(value) if form == HTML else upstream_simple.render_json(value)
     )
@@ -116,20 +116,20 @@ def _merge_repodata(
         lambda: conda_pages.get_repodata(registry, view, subdir, "repodata.json")[0]
     )
     try:
-        offers = metadata_cache.cached_project_files(registry, channel, upstream, subdir)
+        remote = metadata_cache.cached_project_files(registry, channel, upstream, subdir)
     except Unreachable:
         if own is None:
             raise
-        offers = []
-    if own is None and not offers:
+        remote = []
+    if own is None and not remote:
         raise not_found(f"subdir '{subdir[:50]}' in channel '{view.channel}'")
     with registry.database.read() as db:
-        private = filter_private(db, channel, upstream, {o.entry["name"] for o in offers})
+        private = filter_private(db, channel, upstream, {o.entry["name"] for o in remote})
         here = upstreams.list_local_files(db, channel.id, subdir)
     base_url = from_settings(channel.settings).base_url_for(subdir)
     mine = own.body if own else rendering.render_repodata(subdir, [], base_url)
     body = upstream_repodata.merge_repodata(
-        mine, offers, private, {name for names in here.values() for name in names}
+        mine, remote, private, {name for names in here.values() for name in names}
     )
     if name.endswith(".zst"):
         body = rendering.compress(body)

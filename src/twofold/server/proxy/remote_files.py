@@ -38,8 +38,8 @@ class ListResponse:
     unchanged: bool = False
 
 
-def serialize(offers: Iterable[RemoteFile]) -> bytes:
-    return json.dumps([asdict(offer) for offer in offers], separators=(",", ":")).encode()
+def serialize(files: Iterable[RemoteFile]) -> bytes:
+    return json.dumps([asdict(file) for file in files], separators=(",", ":")).encode()
 
 
 def deserialize(body: bytes) -> list[RemoteFile]:

@@ -64,25 +64,25 @@ class ProxiedSubdir:
 
 def get_shard_index(subdir: ProxiedSubdir) -> Page:
     """Return the merged shard index. Raises Refused (404) if the upstream has none."""
-    heard = subdir.upstream_shards()
-    if heard is None:
-        raise not_found("list of shards: the upstream has none either")
-    return _merged_index(subdir, *heard).page
+    upstream_index = subdir.upstream_shards()
+    if upstream_index is None:
+        raise not_found("shard index: the upstream has none")
+    return _merged_index(subdir, *upstream_index).page
 
 
 def get_shard(subdir: ProxiedSubdir, sha256: str) -> bytes | None:
     """Return an upstream or merged shard by hash; None when the index does not list it."""
-    heard = subdir.upstream_shards()
-    if heard is None:
+    upstream_index = subdir.upstream_shards()
+    if upstream_index is None:
         return None
-    listed = _merged_index(subdir, *heard)
+    listed = _merged_index(subdir, *upstream_index)
     if sha256 in listed.merged:
         return listed.merged[sha256]
     found = listed.names.get(sha256) or listed.previous.get(sha256)
     if found is None:
         return None
     name, theirs = found
-    one = replace(heard[0], shards={name: theirs})
+    one = replace(upstream_index[0], shards={name: theirs})
     key = (subdir.subdir, name)
     body, _ = metadata_cache.cached_shard(
         subdir.registry, subdir.channel, subdir.upstream, one, key, exact=True
@@ -90,8 +90,8 @@ def get_shard(subdir: ProxiedSubdir, sha256: str) -> bytes | None:
     if _sha256(body) != sha256:
         raise Refused(
             "upstream-changed",
-            f"The upstream's shard of '{name}' holds what may not be passed on",
-            "ask again: the list of shards now names one without it; see 'twofold admin log'",
+            f"The upstream's shard of '{name}' contains files that may not be served",
+            "retry: the shard index now lists one without them; see 'twofold admin log'",
             502,
         )
     return body
@@ -105,9 +105,16 @@ def _merged_index(subdir: ProxiedSubdir, theirs: RemoteShardList, digest: str) -
     )
     with registry.database.read() as db:
         altered = upstreams.changed_shards(db, upstream, f"{subdir.subdir}/")
-        told = tuple(private_prefixes(db, channel, upstream))
-        manner = from_settings(channel.settings)
-        basis = (channel.serial, digest, told, upstream, manner, tuple(sorted(altered.items())))
+        prefixes = tuple(private_prefixes(db, channel, upstream))
+        options = from_settings(channel.settings)
+        basis = (
+            channel.serial,
+            digest,
+            prefixes,
+            upstream,
+            options,
+            tuple(sorted(altered.items())),
+        )
         if known is not None and known.basis == basis:
             return known
         hidden = filter_private(db, channel, upstream, theirs.shards)
@@ -123,7 +130,7 @@ def _merged_index(subdir: ProxiedSubdir, theirs: RemoteShardList, digest: str) -
     both = sorted(name for name in here if name in theirs.shards and name not in hidden)
     merged = dict(_merge_shards(subdir, theirs, both, here))
     hashes |= {name: _sha256(body) for name, body in merged.items()}
-    base_url = manner.base_url_for(subdir.subdir)
+    base_url = options.base_url_for(subdir.subdir)
     body = rendering.render_shard_index(subdir.subdir, hashes, registry.clock(), base_url)
     before = known.names if known is not None and known.basis[3] == upstream else {}
     older = {sha256: found for sha256, found in before.items() if found[0] not in hidden}
@@ -150,8 +157,8 @@ def _merge_shards(
         return found[1]
 
     with ThreadPoolExecutor(_MAX_CONNECTIONS) as several:
-        for name, offers in zip(names, several.map(offered, names), strict=True):
-            records = {o.filename: o.entry for o in offers if o.filename not in here[name]}
+        for name, remote in zip(names, several.map(offered, names), strict=True):
+            records = {o.filename: o.entry for o in remote if o.filename not in here[name]}
             if records:
                 with subdir.registry.database.read() as db:
                     own = _own_records(db, subdir, name)

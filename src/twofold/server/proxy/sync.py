@@ -120,7 +120,8 @@ def _parse_requirement(text: str) -> Requirement:
     try:
         return Requirement(text)
     except InvalidRequirement as error:
-        raise Refused("invalid-requirement", f"{text[:100]!a} is no requirement: {error}") from None
+        message = f"{text[:100]!a} is not a valid requirement: {error}"
+        raise Refused("invalid-requirement", message) from None
 
 
 class _SyncRun:
@@ -191,11 +192,11 @@ class _SyncRun:
             best = max(fitting, key=lambda one: (one.version, -one.rank))
             requested.chosen = best
             wanted = FileRequest(self.channel.name, "", best.filename, best.sha256)
-            brought = fetch_missing(self.registry, self.actor, wanted)
+            fetched = fetch_missing(self.registry, self.actor, wanted)
         except (Unreachable, Refused) as error:
             self.result.missing[key] = error.problems[0].message
             return None
-        (self.result.fetched if brought else self.result.present).append(best.filename)
+        (self.result.fetched if fetched else self.result.present).append(best.filename)
         with self.registry.database.read() as db:
             return files.find_file(db, self.channel.id, "", best.filename)
 
@@ -203,16 +204,16 @@ class _SyncRun:
         asked = f" {requested.specifier}" if str(requested.specifier) else ""
         with self.registry.database.read() as db:
             private = is_private(db, self.channel, self.upstream, key)
-        offers = (
+        remote = (
             []
             if private
             else metadata_cache.cached_project_files(
                 self.registry, self.channel, self.upstream, key
             )
         )
-        sdists = any(offer.filename.endswith(".tar.gz") for offer in offers)
-        only = "; there are sdists, which nothing is built from here" if sdists else ""
-        return f"there is no wheel of {key}{asked} for this target{only}"
+        sdists = any(remote_file.filename.endswith(".tar.gz") for remote_file in remote)
+        only = "; there are only sdists, which are not built here" if sdists else ""
+        return f"no wheel of {key}{asked} matches this target{only}"
 
     def _find_candidates(self, key: str) -> list[_Candidate]:
         """Find wheels for the target: stored, and the upstream's unless the name is private."""
@@ -225,12 +226,12 @@ class _SyncRun:
             if file.kind is Kind.WHEEL and file.yanked is None:
                 self._add(found, file.filename, file.sha256, file.requires_python)
         if not private:
-            for offer in metadata_cache.cached_project_files(
+            for remote_file in metadata_cache.cached_project_files(
                 self.registry, self.channel, self.upstream, key
             ):
-                if not offer.entry.get("yanked"):
-                    requires = offer.entry.get("requires-python")
-                    self._add(found, offer.filename, offer.sha256, requires)
+                if not remote_file.entry.get("yanked"):
+                    requires = remote_file.entry.get("requires-python")
+                    self._add(found, remote_file.filename, remote_file.sha256, requires)
         return list(found.values())
 
     def _add(

@@ -31,10 +31,10 @@ class TargetEnvironment:
     def __post_init__(self) -> None:
         major, _, minor = self.python.partition(".")
         if major != "3" or not minor.isdigit():
-            raise UsageError(f"'{self.python}' is no version of Python", "say it as 3.12")
+            raise UsageError(f"'{self.python}' is not a Python version", "write it as 3.12")
         if self.platform not in _MACHINES:
             known = ", ".join(_MACHINES)
-            raise UsageError(f"'{self.platform}' is no known platform", f"one of: {known}")
+            raise UsageError(f"'{self.platform}' is not a known platform", f"one of: {known}")
 
     def marker_environment(self) -> dict[str, str]:
         """Return the environment for evaluating markers (PEP 508)."""

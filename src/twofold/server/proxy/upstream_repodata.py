@@ -43,8 +43,8 @@ def fetch_files(source: Endpoint, subdir: str, known: str = "") -> ListResponse 
             continue
         if found.unchanged:
             return ListResponse(unchanged=True)
-        told = f"{name} {found.validator}" if found.validator else ""
-        return ListResponse(tuple(_parse_repodata(found, name.endswith(".zst"))), told)
+        validator_here = f"{name} {found.validator}" if found.validator else ""
+        return ListResponse(tuple(_parse_repodata(found, name.endswith(".zst"))), validator_here)
     return None
 
 
@@ -62,7 +62,7 @@ def _parse_repodata(found: HttpResponse, is_compressed: bool) -> list[RemoteFile
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         text = f"the upstream's page {found.address} cannot be read: {error}"
         raise Unreachable(text) from error
-    return [offer for offer in every if offer.is_sound]
+    return [file for file in every if file.is_sound]
 
 
 class TooLarge(ValueError):
@@ -104,15 +104,15 @@ def _parse_records(value: dict[str, Any], address: str) -> Iterable[RemoteFile]:
 
 
 def merge_repodata(
-    own: bytes, offered: Iterable[RemoteFile], private: Container[str], here: Container[str]
+    own: bytes, remote: Iterable[RemoteFile], private: Container[str], here: Container[str]
 ) -> bytes:
     """Merge remote files whose names are not private into our repodata.json.
 
     Our records decide about the files in `here` (file names, including deleted ones).
     """
     value = json.loads(own)
-    for offer in offered:
-        group = "packages" if offer.filename.endswith(".tar.bz2") else "packages.conda"
-        if offer.entry["name"] not in private and offer.filename not in here:
-            value[group][offer.filename] = offer.entry
+    for file in remote:
+        group = "packages" if file.filename.endswith(".tar.bz2") else "packages.conda"
+        if file.entry["name"] not in private and file.filename not in here:
+            value[group][file.filename] = file.entry
     return json.dumps(value, separators=(",", ":")).encode()

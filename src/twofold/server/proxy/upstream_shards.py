@@ -110,9 +110,9 @@ def _parse_files(value: Mapping[str, Any], base: str, name: str) -> Iterable[Rem
                 if isinstance(entry.get(key), bytes):
                     entry[key] = entry[key].hex()
             url = urljoin(base, quote(filename))
-            offer = RemoteFile(filename, str(entry.get("sha256", "")), url, entry)
-            if offer.is_sound:
-                yield offer
+            file = RemoteFile(filename, str(entry.get("sha256", "")), url, entry)
+            if file.is_sound:
+                yield file
 
 
 def serialize_shard(records: Mapping[str, Mapping[str, Any]]) -> bytes:

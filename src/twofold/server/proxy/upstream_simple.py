@@ -36,7 +36,7 @@ def fetch_files(source: Endpoint, key: str, known: str = "") -> ListResponse | N
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         text = f"the upstream's page {found.address} cannot be read: {error}"
         raise Unreachable(text) from error
-    good = (offer for offer in every if offer.is_sound and _belongs_to(key, offer.filename))
+    good = (file for file in every if file.is_sound and _belongs_to(key, file.filename))
     return ListResponse(tuple(good), found.validator)
 
 
@@ -51,8 +51,8 @@ def _belongs_to(key: str, filename: str) -> bool:
 
 def find_metadata_hash(entry: Mapping[str, Any]) -> str:
     """Return the declared SHA-256 of a wheel's METADATA (PEP 658); '' without one."""
-    told = entry.get("core-metadata")
-    sha256 = told.get("sha256") if isinstance(told, dict) else ""
+    declared = entry.get("core-metadata")
+    sha256 = declared.get("sha256") if isinstance(declared, dict) else ""
     return sha256.lower() if isinstance(sha256, str) and len(sha256) == 64 else ""
 
 
@@ -125,14 +125,14 @@ def merge_page(key: str, own: bytes | None, remote: Iterable[RemoteFile]) -> dic
         }
     )
     here = {file["filename"]: file for file in value["files"]}
-    for offer in remote:
-        if offer.filename in here:  # a yank upstream counts here too
-            mine = here[offer.filename]
-            mine["yanked"] = mine.get("yanked") or offer.entry.get("yanked", False)
+    for file in remote:
+        if file.filename in here:  # a yank upstream counts here too
+            mine = here[file.filename]
+            mine["yanked"] = mine.get("yanked") or file.entry.get("yanked", False)
         else:
-            address = f"../../files/{offer.sha256}/{quote(offer.filename)}"
-            sha256 = {"sha256": offer.sha256}
-            entry = {"filename": offer.filename, "url": address, "hashes": sha256, **offer.entry}
+            address = f"../../files/{file.sha256}/{quote(file.filename)}"
+            sha256 = {"sha256": file.sha256}
+            entry = {"filename": file.filename, "url": address, "hashes": sha256, **file.entry}
             value["files"].append({"yanked": False, "core-metadata": False, **entry})
     if "versions" in value and not value["versions"]:
         del value["versions"]

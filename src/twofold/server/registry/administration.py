@@ -116,7 +116,8 @@ def change_rule(registry: Registry, by: str, channel: str, rule: str, text: str)
     except KeyError:
         raise Refused("unknown-rule", f"There is no rule '{rule}'", f"{', '.join(RULES)}") from None
     except ValueError as error:
-        raise Refused("invalid-rule", f"'{text}' is no {rule}", str(error)) from None
+        message = f"'{text}' is not a valid value of {rule}"
+        raise Refused("invalid-rule", message, str(error)) from None
     set_rules(registry, by, channel, {rule: value})
 
 
@@ -291,8 +292,8 @@ def as_csv(changes: Iterable[AuditEntry]) -> str:
     table.writerow(["id", "at", "actor", "action", "channel", "subject", "detail"])
     for change in changes:
         detail = json.dumps(change.detail or {}, ensure_ascii=False)
-        told = change.actor, change.action, change.channel, change.subject, detail
-        table.writerow([change.id, change.at.isoformat(), *map(_cell, told)])
+        cells = change.actor, change.action, change.channel, change.subject, detail
+        table.writerow([change.id, change.at.isoformat(), *map(_cell, cells)])
     return out.getvalue()
 
 

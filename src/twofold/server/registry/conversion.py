@@ -56,7 +56,7 @@ def convert_upload(artifact: Artifact, folder: Path, known: KnownNames) -> Conve
     try:
         return ConversionResult(tuple(convert_all(artifact.path, folder, options)))
     except TwofoldError as error:
-        return ConversionResult(note=f"no conda package was made of {artifact.filename}: {error}")
+        return ConversionResult(note=f"{artifact.filename} was not converted: {error}")
 
 
 def is_same_package(registry: Registry, package: StoredFile, path: Path) -> bool:
@@ -91,7 +91,7 @@ def convert_waiting(registry: Registry, channel: Channel, uploaded: StoredFile) 
     try:
         _convert_waiting_for(registry, channel, normalize_name(uploaded.name))
     except (TwofoldError, OSError):
-        log.exception("twins that waited for %s were not made", uploaded.filename)
+        log.exception("wheels that waited for %s were not converted", uploaded.filename)
 
 
 def reconvert_all(registry: Registry, channel: str) -> tuple[list[StoredFile], dict[str, str]]:
@@ -133,10 +133,10 @@ def _convert_stored(registry: Registry, channel: Channel, wheel: StoredFile) -> 
         registry.blobs.fetch(wheel.sha256, path)
         artifact = replace(read_artifact(path), subdir="")
         known = find_known_names(registry, channel, artifact)
-        twin = convert_upload(artifact, folder / "twin", known)
-        for package in twin.artifacts:
+        conversion = convert_upload(artifact, folder / "twin", known)
+        for package in conversion.artifacts:
             registry.blobs.put(package.sha256, package.path)
-        return _record_later(registry, channel, wheel, twin)
+        return _record_later(registry, channel, wheel, conversion)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -205,7 +205,7 @@ def _if_quota_allows(
         check_quota(change.db, change.channel, (package.size for package in conversion.artifacts))
     except Refused as error:
         reason = error.problems[0].message
-        return ConversionResult(note=f"no conda package was made of {wheel.filename}: {reason}")
+        return ConversionResult(note=f"{wheel.filename} was not converted: {reason}")
     return conversion
 
 
@@ -233,8 +233,6 @@ def check_conda_name(
     for name in names:
         reason = conda_name_conflict(change, actor, project, name, is_fetched)
         if reason is not None:
-            remark = (
-                f"no conda package was made: conda knows '{project.name}' as '{name}', {reason}"
-            )
+            remark = f"not converted: the conda name of '{project.name}' is '{name}', {reason}"
             return ConversionResult(note=remark)
     return conversion

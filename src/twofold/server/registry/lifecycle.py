@@ -230,9 +230,9 @@ def describe_file(
         before = channels.list_releases(change.db, description.file.project_id).get(
             description.file.version, {}
         )
-        said = {"description": description.description, "attrs": dict(description.attributes)}
-        files_told = {**before.get(FILES, {}), description.file.basename: said}
-        attributes = {**before, FILES: files_told}
+        described = {"description": description.description, "attrs": dict(description.attributes)}
+        descriptions = {**before.get(FILES, {}), description.file.basename: described}
+        attributes = {**before, FILES: descriptions}
         channels.set_release(
             change.db, description.file.project_id, description.file.version, attributes
         )

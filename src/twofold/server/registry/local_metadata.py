@@ -112,15 +112,17 @@ def _fetch_upstream_metadata(
     registry: Registry, channel: Channel, upstream: Upstream, wanted: tuple[str, SpecifierSet]
 ) -> bytes | None:
     name, fits = wanted
-    told: dict[str, Version] = {}
-    for offer in metadata_cache.cached_project_files(registry, channel, upstream, name):
-        is_told = find_metadata_hash(offer.entry) and not offer.entry.get("yanked")
-        version = _parse_version(offer.filename.split("-")[1]) if "-" in offer.filename else None
-        if is_told and version is not None and fits.contains(version, prereleases=True):
-            told[offer.filename] = version
-    if not told:
+    versions: dict[str, Version] = {}
+    for remote in metadata_cache.cached_project_files(registry, channel, upstream, name):
+        is_usable = find_metadata_hash(remote.entry) and not remote.entry.get("yanked")
+        version = _parse_version(remote.filename.split("-")[1]) if "-" in remote.filename else None
+        if is_usable and version is not None and fits.contains(version, prereleases=True):
+            versions[remote.filename] = version
+    if not versions:
         return None
-    best = max(told, key=lambda filename: (not told[filename].is_prerelease, told[filename]))
+    best = max(
+        versions, key=lambda filename: (not versions[filename].is_prerelease, versions[filename])
+    )
     with registry.database.read() as db:
         pin = upstreams.find_pin(db, channel.id, "", best)
     return metadata_cache.cached_wheel_metadata(registry, channel, upstream, pin) if pin else None

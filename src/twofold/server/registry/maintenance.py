@@ -101,20 +101,20 @@ def _find_stale_simple_pages(db: Connection, channel: Channel) -> list[str]:
         for label, value in build_project_pages(db, channel, project).items():
             json_page = pages.find_page(db, channel.id, simple_page_key(label, JSON, project.key))
             html_page = pages.find_page(db, channel.id, simple_page_key(label, HTML, project.key))
-            told = json.loads(json_page.body) if json_page else {}
+            stored = json.loads(json_page.body) if json_page else {}
             links = html_page.body.count(b"<a ") if html_page else -1
-            if _comparable_page(told) != _comparable_page(value) or links != len(value["files"]):
+            if _comparable_page(stored) != _comparable_page(value) or links != len(value["files"]):
                 found.append(f"{channel.name}/label/{label}/simple/{project.key}")
     return found
 
 
 def _comparable_page(page: Mapping[str, Any]) -> object:
     """The comparable parts of a page; pages of older versions hold fewer fields."""
-    told = [
+    stored = [
         (file["filename"], file["hashes"]["sha256"], file.get("yanked", False))
         for file in page.get("files", ())
     ]
-    return told, page.get("project-status"), page.get("namespace")
+    return stored, page.get("project-status"), page.get("namespace")
 
 
 def _find_stale_shards(db: Connection, channel: Channel) -> list[str]:

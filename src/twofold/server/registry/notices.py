@@ -97,18 +97,18 @@ def list_active(registry: Registry, view: View) -> tuple[list[Notice], bool]:
 def _read_notices(settings: dict[str, Any]) -> list[Notice]:
     return [
         Notice(
-            told["id"],
-            told["message"],
-            told["level"],
-            from_text(told["created_at"]),
-            from_text(told["expires_at"]),
+            entry["id"],
+            entry["message"],
+            entry["level"],
+            from_text(entry["created_at"]),
+            from_text(entry["expires_at"]),
         )
-        for told in settings.get("notices", [])
+        for entry in settings.get("notices", [])
     ]
 
 
 def _save_notices(db: Connection, channel: Channel, notices: Sequence[Notice]) -> None:
-    told = [
+    entry = [
         {
             "id": one.id,
             "message": one.message,
@@ -118,4 +118,4 @@ def _save_notices(db: Connection, channel: Channel, notices: Sequence[Notice]) -
         }
         for one in notices
     ]
-    channels.update_channel(db, channel.id, settings={**channel.settings, "notices": told})
+    channels.update_channel(db, channel.id, settings={**channel.settings, "notices": entry})

@@ -107,11 +107,11 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> U
         known = find_known_names(registry, found, artifact)
         with ThreadPoolExecutor(1) as aside:  # write to disk while the package is compressed
             stored = aside.submit(registry.blobs.put, artifact.sha256, path)
-            twin = convert_upload(artifact, path.parent / "twin", known)
+            conversion = convert_upload(artifact, path.parent / "twin", known)
             stored.result()
-        for made in twin.artifacts:
+        for made in conversion.artifacts:
             registry.blobs.put(made.sha256, made.path)
-        done = _record_upload(registry, actor, channel, replace(ready, conversion=twin))
+        done = _record_upload(registry, actor, channel, replace(ready, conversion=conversion))
     convert_waiting(registry, found, done.file)
     return done
 
@@ -174,7 +174,7 @@ def _record_upload(
     registry: Registry, actor: Actor, channel: str, ready: CheckedUpload
 ) -> UploadResult:
     """Record the file, its converted packages and their pages in one transaction."""
-    upload, artifact, twin = ready.upload, ready.artifact, ready.conversion
+    upload, artifact, conversion = ready.upload, ready.artifact, ready.conversion
     key = normalize_name(artifact.name)
     with registry.transaction(actor, channel, Action.UPLOAD, key) as change:
         taken = files.find_file(change.db, change.channel.id, artifact.subdir, artifact.filename)
@@ -184,23 +184,23 @@ def _record_upload(
         if upload.is_fetched:
             _check_not_private(change, artifact)
         project = _get_or_create_project(change, key, artifact)
-        twin = check_conda_name(change, actor, project, twin, upload.is_fetched)
-        project = _set_conda_name(change, project, artifact, twin)
+        conversion = check_conda_name(change, actor, project, conversion, upload.is_fetched)
+        project = _set_conda_name(change, project, artifact, conversion)
         check_quota(
-            change.db, change.channel, (coming.size for coming in (artifact, *twin.artifacts))
+            change.db, change.channel, (file_.size for file_ in (artifact, *conversion.artifacts))
         )
         labels = upload.labels or choose_default_labels(artifact)
         check_unlocked(change, labels)
         new = _make_new_file(change, project, artifact)
         new = replace(
-            new, remark=twin.note, provenance=ready.provenance, run_exports=ready.run_exports
+            new, remark=conversion.note, provenance=ready.provenance, run_exports=ready.run_exports
         )
-        protect_blobs(change.db, registry.blobs, [artifact, *twin.artifacts], change.at)
+        protect_blobs(change.db, registry.blobs, [artifact, *conversion.artifacts], change.at)
         file = files.add_file(change.db, new, labels)
-        made = record_converted(change, file, project, twin.artifacts)
+        made = record_converted(change, file, project, conversion.artifacts)
         change.rerender(project, file, *made)
         change.audit("publish", file.basename, sha256=file.sha256)
-        return UploadResult(file, True, tuple(made), twin.note)
+        return UploadResult(file, True, tuple(made), conversion.note)
 
 
 def _check_not_private(change: Transaction, artifact: Artifact) -> None:
@@ -211,7 +211,7 @@ def _check_not_private(change: Transaction, artifact: Artifact) -> None:
         raise Refused(
             "private-name",
             f"'{artifact.name}' is private in channel '{change.channel.name}'",
-            "its upstream does not answer for it",
+            "private names are never fetched from the upstream",
             403,
         )
 
@@ -269,5 +269,5 @@ def choose_default_labels(artifact: Artifact) -> frozenset[str]:
 
 
 def _existing_result(db: Connection, file: StoredFile) -> UploadResult:
-    twins = files.list_converted_packages(db, file.id)
-    return UploadResult(file, False, tuple(twins), file.remark)
+    packages = files.list_converted_packages(db, file.id)
+    return UploadResult(file, False, tuple(packages), file.remark)

@@ -142,11 +142,11 @@ def commit(registry: Registry, actor: Actor, stage_id: str, claims: FormClaims) 
     try:
         _fetch(registry, sha256, path)
         done = _publish(registry, actor, stage, path, claims)
-        told = lifecycle.FileDescription(
+        description = lifecycle.FileDescription(
             done.file, stage.attributes["description"], stage.attributes["attrs"]
         )
-        if told.description or told.attributes:
-            lifecycle.describe_file(registry, actor, stage.attributes["channel"], told)
+        if description.description or description.attributes:
+            lifecycle.describe_file(registry, actor, stage.attributes["channel"], description)
     finally:
         path.unlink(missing_ok=True)
     with registry.database.write() as db:
@@ -158,7 +158,7 @@ def _fetch(registry: Registry, sha256: str, path: Path) -> None:
     try:
         registry.blobs.fetch(sha256, path)
     except FileNotFoundError as error:  # collected as garbage between the steps
-        text = "The bytes that were sent are no longer there"
+        text = "The uploaded bytes are no longer stored"
         raise Refused("nothing-received", text, "upload it again") from error
 
 
@@ -171,8 +171,8 @@ def _publish(
         found = require_channel(db, actor, channel, Action.UPLOAD, _token_project(actor))
         taken = files.find_file(db, found.id, subdir, filename)
     if taken and taken.deleted_at and taken.sha256 == stage.attributes["sha256"]:
-        file, twins = restore_deleted(registry, actor, channel, taken, path)
-        return UploadResult(file, True, tuple(twins), file.remark)
+        file, packages = restore_deleted(registry, actor, channel, taken, path)
+        return UploadResult(file, True, tuple(packages), file.remark)
     labels = frozenset(stage.attributes["labels"])
     upload = Upload(path, filename, replace(claims, subdir=subdir), labels)
     return publish(registry, actor, channel, upload)
