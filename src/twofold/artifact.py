@@ -19,6 +19,7 @@ class Kind(StrEnum):
 
     @property
     def is_conda(self) -> bool:
+        """Whether it is a conda package."""
         return self in (Kind.CONDA, Kind.TAR_BZ2)
 
 
@@ -50,6 +51,7 @@ class Artifact:
 
     @property
     def filename(self) -> str:
+        """The file name without its folder."""
         return self.path.name
 
 

@@ -9,7 +9,23 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, TypedDict, Unpack
+
+    class CondaFields(TypedDict, total=False):
+        """The optional fields of a package."""
+
+        build: str
+        build_number: int
+        subdir: str
+        noarch: str | None
+        depends: Sequence[str]
+        constrains: Sequence[str]
+        about: Mapping[str, Any]
+        entry_points: Sequence[str]
+        timestamp: int
+        info_files: Mapping[str, bytes]
+        extra_index: Mapping[str, Any]
+        notes: Sequence[str]
 
 
 class CondaPackage:
@@ -40,37 +56,21 @@ class CondaPackage:
         "version",
     )
 
-    def __init__(
-        self,
-        name: str,
-        version: str,
-        build: str = "py_0",
-        build_number: int = 0,
-        subdir: str = "noarch",
-        noarch: str | None = "python",
-        depends: Sequence[str] = (),
-        constrains: Sequence[str] = (),
-        about: Mapping[str, Any] | None = None,
-        entry_points: Sequence[str] = (),
-        timestamp: int = 0,
-        info_files: Mapping[str, bytes] | None = None,
-        extra_index: Mapping[str, Any] | None = None,
-        notes: Sequence[str] = (),
-    ) -> None:
+    def __init__(self, name: str, version: str, **fields: Unpack[CondaFields]) -> None:
         self.name = name
         self.version = version
-        self.build = build
-        self.build_number = build_number
-        self.subdir = subdir
-        self.noarch = noarch
-        self.depends = tuple(depends)
-        self.constrains = tuple(constrains)
-        self.about = dict(about or {})
-        self.entry_points = tuple(entry_points)
-        self.timestamp = timestamp
-        self.info_files = dict(info_files or {})
-        self.extra_index = dict(extra_index or {})
-        self.notes = tuple(notes)
+        self.build = fields.get("build", "py_0")
+        self.build_number = fields.get("build_number", 0)
+        self.subdir = fields.get("subdir", "noarch")
+        self.noarch = fields.get("noarch", "python")
+        self.depends = tuple(fields.get("depends", ()))
+        self.constrains = tuple(fields.get("constrains", ()))
+        self.about = dict(fields.get("about", {}))
+        self.entry_points = tuple(fields.get("entry_points", ()))
+        self.timestamp = fields.get("timestamp", 0)
+        self.info_files = dict(fields.get("info_files", {}))
+        self.extra_index = dict(fields.get("extra_index", {}))
+        self.notes = tuple(fields.get("notes", ()))
 
     def __repr__(self) -> str:
         return f"CondaPackage({self.subdir}/{self.stem})"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from twofold_build.toml import _NotPlain, _PlainParser
+from twofold_build.toml import _NotPlainError, _PlainParser
 
 _PIECES = [
     "[", "]", "[[", "]]", "{", "}", "=", ",", ".", "\n", "\n", " ", "  ", "#", "# note\n", '"', "'",
@@ -23,7 +23,7 @@ def is_read_alike(text: str) -> bool:
     """Whether the reader took the text; then it must have read what tomllib reads."""
     try:
         read = _PlainParser(text).document()
-    except _NotPlain:
+    except _NotPlainError:
         return False
     assert read == tomllib.loads(text)
     return True

@@ -32,10 +32,12 @@ def get_requires_for_build_sdist(config_settings: dict[str, Any] | None = None) 
 
 
 def get_requires_for_build_wheel(config_settings: dict[str, Any] | None = None) -> list[str]:
+    """Return the same as for an sdist (PEP 517)."""
     return get_requires_for_build_sdist(config_settings)
 
 
 def get_requires_for_build_editable(config_settings: dict[str, Any] | None = None) -> list[str]:
+    """Return the same as for an sdist (PEP 660)."""
     return get_requires_for_build_sdist(config_settings)
 
 
@@ -100,6 +102,7 @@ def prepare_metadata_for_build_wheel(
 def prepare_metadata_for_build_editable(
     metadata_directory: str, config_settings: dict[str, Any] | None = None
 ) -> str:
+    """Write the .dist-info folder as for a wheel (PEP 660)."""
     return prepare_metadata_for_build_wheel(metadata_directory, config_settings)
 
 

@@ -27,11 +27,17 @@ if TYPE_CHECKING:
         The dry run is the real run with a writer that only lists.
         """
 
-        def add(self, entry: Entry, content: Content) -> None: ...
+        def add(self, entry: Entry, content: Content) -> None:
+            """Add an entry."""
+            ...
 
-        def close(self) -> None: ...
+        def close(self) -> None:
+            """Complete the file and move it into place."""
+            ...
 
-        def abort(self) -> None: ...
+        def abort(self) -> None:
+            """Remove the unfinished file."""
+            ...
 
 
 class Entry:
@@ -131,6 +137,7 @@ class ListWriter:
         self.entries: list[tuple[str, int, str]] = []
 
     def add(self, entry: Entry, content: Content) -> None:
+        """Record an entry."""
         self.entries.append((entry.path, len(content.data), entry.reason))
 
     def close(self) -> None:

@@ -67,6 +67,7 @@ class Diagnostics:
         raise ProjectErrors([Problem(message, hint, f"{self.name}:{line}")])
 
     def to_problems(self) -> list[Problem]:
+        """Return the mistakes as problems, in the order of the file."""
         from twofold_build.errors import Problem
         from twofold_build.toml_lines import find_line
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def read_entry_points(
     reader: TableReader, table: dict[str, Any], project: Project, mistakes: Diagnostics
 ) -> None:
+    """Fill the entry points of `project` and report every mistake."""
     for key, group in (("scripts", "console_scripts"), ("gui-scripts", "gui_scripts")):
         scripts = reader.get_mapping(key)
         if scripts:

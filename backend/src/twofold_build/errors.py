@@ -44,6 +44,7 @@ class TwofoldError(Exception):
 
     @property
     def hint(self) -> str:
+        """The hint of the first problem."""
         return self.problems[0].hint
 
     def __str__(self) -> str:

@@ -84,6 +84,7 @@ class IgnoreRules:
         return self.parent.explain(path, is_folder) if self.parent else ""
 
     def relative_path(self, path: str) -> str:
+        """Return a path relative to the folder of these rules."""
         return path[len(self.base) :]
 
     def enter(self, folder: str, absolute: str) -> IgnoreRules:
@@ -125,6 +126,7 @@ class _ParentRules(IgnoreRules):
     __slots__ = ()
 
     def relative_path(self, path: str) -> str:
+        """Return a path relative to the folder of these rules."""
         return self.base + path
 
 

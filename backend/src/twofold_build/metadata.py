@@ -80,12 +80,16 @@ def _fields(project: Project) -> Iterator[tuple[str, str]]:
         yield "Requires-Python", project.requires_python
     for label, address in project.urls.items():
         yield "Project-URL", f"{label}, {address}"
+    yield from _render_extras(project)
+    if project.readme_text:
+        yield "Description-Content-Type", _content_type(project.readme_type)
+
+
+def _render_extras(project: Project) -> Iterator[tuple[str, str]]:
     for extra, listed in project.optional_dependencies.items():
         yield "Provides-Extra", extra
         for requirement in listed:
             yield "Requires-Dist", names.add_extra_marker(requirement, extra)
-    if project.readme_text:
-        yield "Description-Content-Type", _content_type(project.readme_type)
 
 
 def _content_type(written: str) -> str:
@@ -130,9 +134,11 @@ class Record:
         self._lines: list[str] = []
 
     def add(self, path: str, content: Content) -> None:
+        """Add the line of a file."""
         self._lines.append(format_record_line(path, content.sha256, len(content.data)))
 
     def render(self) -> bytes:
+        """Return the whole file, its own line last."""
         return ("".join(self._lines) + f"{self._own},,\n").encode()
 
 

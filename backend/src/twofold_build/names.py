@@ -78,6 +78,7 @@ def find_version_problem(version: str) -> str:
 
 
 def canonicalize_version(version: str) -> str:
+    """Return a version in canonical form (PEP 440)."""
     if _is_canonical(version):
         return version
     from packaging.version import Version

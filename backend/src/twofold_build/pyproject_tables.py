@@ -40,6 +40,7 @@ _TOP_LEVEL = ("build-system", "project", "tool", "dependency-groups")
 
 
 def read_build_system(document: dict[str, Any], project: Project, mistakes: Diagnostics) -> None:
+    """Fill `project` from [build-system] and report every mistake."""
     for key in document:
         if key not in _TOP_LEVEL:
             mistakes.add_unknown(

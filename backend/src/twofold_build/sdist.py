@@ -24,6 +24,7 @@ _GZIP = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 
 def format_sdist_filename(stem: str) -> str:
+    """Return the file name of the sdist (PEP 625)."""
     return f"{stem}.tar.gz"
 
 
@@ -46,6 +47,7 @@ class TarGzWriter:
         self.file.write(_GZIP)
 
     def add(self, entry: Entry, content: Content) -> None:
+        """Add a file below the top folder."""
         size = len(content.data)
         name = f"{self._top}/{entry.path}"
         self._write_plain(
@@ -58,11 +60,13 @@ class TarGzWriter:
         self._padding = -size % _BLOCK
 
     def close(self) -> None:
+        """Write the end of both formats and move the file into place."""
         self._write_plain(bytes(self._padding + 2 * _BLOCK))
         self.file.write(END + pack("<LL", self._crc, self._size & 0xFFFFFFFF))
         self.file.commit()
 
     def abort(self) -> None:
+        """Remove the unfinished file."""
         self.file.discard()
 
     def _write_plain(self, data: bytes) -> None:

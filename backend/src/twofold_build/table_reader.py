@@ -18,6 +18,7 @@ class TableReader:
         self.mistakes = mistakes
 
     def get_string(self, key: str) -> str:
+        """Return a string; '' if it is missing or of another type."""
         value = self.table.get(key, "")
         if isinstance(value, str):
             return self.check_one_line(value, key)
@@ -30,6 +31,7 @@ class TableReader:
         return ""
 
     def get_strings(self, key: str) -> list[str]:
+        """Return a list of strings, without items of another type."""
         value = self.table.get(key, [])
         if not isinstance(value, list):
             hint = (
@@ -55,6 +57,7 @@ class TableReader:
         return good
 
     def get_mapping(self, key: str) -> dict[str, str]:
+        """Return a table of strings, without values of another type."""
         value = self.table.get(key, {})
         if not isinstance(value, dict):
             hint = f"write [{self.name}.{key}], and below it one line for each"

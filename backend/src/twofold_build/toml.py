@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class _NotPlain(Exception):
+class _NotPlainError(Exception):
     """A construct that this reader leaves to tomllib."""
 
 
@@ -21,7 +21,7 @@ def loads(text: str) -> dict[str, Any]:
     """Parse a text like `tomllib.loads`, which raises TOMLDecodeError."""
     try:
         return _PlainParser(text).document()
-    except (_NotPlain, RecursionError):
+    except (_NotPlainError, RecursionError):
         import tomllib
 
         return tomllib.loads(text)
@@ -35,7 +35,7 @@ class _PlainParser:
 
     def __init__(self, text: str) -> None:
         if not all(map(str.isprintable, text.split("\n"))):
-            raise _NotPlain  # tabs, carriage returns, control characters, rare spaces
+            raise _NotPlainError  # tabs, carriage returns, control characters, rare spaces
         self.text = text + "\n"
         self.at = 0
 
@@ -66,7 +66,7 @@ class _PlainParser:
                 tables[path] = False
                 table[key] = {}
             elif path not in tables:
-                raise _NotPlain  # a value, or an inline table: tomllib says so
+                raise _NotPlainError  # a value, or an inline table: tomllib says so
             inner: dict[str, Any] = table[key]
             table = inner
             mark = self.text[self.at]
@@ -74,9 +74,9 @@ class _PlainParser:
             if mark == "]":
                 break
             if mark != ".":
-                raise _NotPlain
+                raise _NotPlainError
         if tables[path]:
-            raise _NotPlain  # the same table twice
+            raise _NotPlainError  # the same table twice
         tables[path] = True
         return table
 
@@ -85,7 +85,7 @@ class _PlainParser:
         while self.text[self.at] in _BARE:
             self.at += 1
         if self.at == start:
-            raise _NotPlain
+            raise _NotPlainError
         return self.text[start : self.at]
 
     def pair(self, table: dict[str, Any]) -> None:
@@ -93,7 +93,7 @@ class _PlainParser:
         key = self.key()
         self.skip_spaces()
         if self.text[self.at] != "=" or key in table:
-            raise _NotPlain
+            raise _NotPlainError
         self.at += 1
         self.skip_spaces()
         table[key] = self.value()
@@ -115,7 +115,7 @@ class _PlainParser:
             self.at += 1
         digits = self.text[start : self.at]
         if not digits or (digits[0] == "0" and digits != "0") or self.text[self.at] not in " ,]}\n":
-            raise _NotPlain
+            raise _NotPlainError
         return int(digits)
 
     def string(self, quote: str) -> str:
@@ -123,10 +123,10 @@ class _PlainParser:
         end = self.text.find(quote, self.at + 1)
         value = self.text[self.at + 1 : end]
         if end < 0 or "\n" in value or (quote == '"' and "\\" in value):
-            raise _NotPlain
+            raise _NotPlainError
         self.at = end + 1
         if not value and self.text[self.at] == quote:
-            raise _NotPlain  # three quotation marks
+            raise _NotPlainError  # three quotation marks
         return value
 
     def array(self) -> list[Any]:
@@ -140,7 +140,7 @@ class _PlainParser:
                 self.at += 1
                 self.skip_lines()
             elif self.mark() != "]":
-                raise _NotPlain
+                raise _NotPlainError
         self.at += 1
         return found
 
@@ -155,16 +155,16 @@ class _PlainParser:
                 self.at += 1
                 self.skip_spaces()
                 if self.text[self.at] == "}":
-                    raise _NotPlain  # TOML 1.0 has no comma there
+                    raise _NotPlainError  # TOML 1.0 has no comma there
             elif self.text[self.at] != "}":
-                raise _NotPlain
+                raise _NotPlainError
         self.at += 1
         return found
 
     def mark(self) -> str:
         """Return the next character; the end of the text is left to tomllib."""
         if self.at >= len(self.text):
-            raise _NotPlain
+            raise _NotPlainError
         return self.text[self.at]
 
     def skip_spaces(self) -> None:
@@ -175,7 +175,7 @@ class _PlainParser:
         """Check that only a comment follows on the line."""
         self.skip_spaces()
         if self.text[self.at] not in "#\n":
-            raise _NotPlain
+            raise _NotPlainError
 
     def skip_lines(self) -> None:
         """Skip spaces, line ends and comments."""

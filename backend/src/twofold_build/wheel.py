@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 def format_wheel_filename(stem: str) -> str:
+    """Return the file name of the wheel (PEP 427)."""
     return f"{stem}-{TAG}.whl"
 
 

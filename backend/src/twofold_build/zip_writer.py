@@ -33,6 +33,7 @@ class ZipWriter:
         self._offset = 0
 
     def add(self, entry: Entry, content: Content) -> None:
+        """Add a file, deflated."""
         name = entry.path.encode()
         flags = 0 if entry.path.isascii() else _UTF8
         size = len(content.data)
@@ -88,6 +89,7 @@ class ZipWriter:
         self._offset += len(head) + len(name) + len(local_extra) + packed
 
     def close(self) -> None:
+        """Write the central directory and move the file into place."""
         directory = b"".join(self._directory)
         count = len(self._directory)
         end = b""
@@ -122,4 +124,5 @@ class ZipWriter:
         self.file.commit()
 
     def abort(self) -> None:
+        """Remove the unfinished file."""
         self.file.discard()

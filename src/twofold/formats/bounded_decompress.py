@@ -28,6 +28,7 @@ class BoundedReader:
         self._unpacked = 0
 
     def read(self, size: int = -1, /) -> bytes:
+        """Read and count; raises BadFile for a bomb or a damaged stream."""
         try:
             data = self._stream.read(size)
         except (OSError, EOFError, ValueError, zlib.error) as error:
@@ -51,9 +52,11 @@ class ArchiveSection:
         self._end = start + size
 
     def bytes_read(self) -> int:
+        """Return how many packed bytes were read."""
         return self._at - self._start
 
     def read(self, size: int = -1, /) -> bytes:
+        """Read from the section only."""
         self._stream.seek(self._at)
         left = self._end - self._at
         data = self._stream.read(left if size < 0 else min(size, left))
@@ -74,6 +77,7 @@ class _Zstandard:
         )
 
     def read(self, size: int = -1, /) -> bytes:
+        """Read, with errors as ValueError."""
         try:
             return bytes(self._reader.read(size))
         except self._error as error:
@@ -81,16 +85,19 @@ class _Zstandard:
 
 
 def open_zstd(section: ArchiveSection, where: str) -> BoundedReader:
+    """Return a reader of a zstandard section."""
     return BoundedReader(_Zstandard(section), section.bytes_read, where)
 
 
 def open_bz2(stream: IO[bytes], where: str) -> BoundedReader:
+    """Return a reader of a bzip2 file."""
     import bz2
 
     return BoundedReader(bz2.BZ2File(stream), stream.tell, where)
 
 
 def open_gzip(stream: IO[bytes], where: str) -> BoundedReader:
+    """Return a reader of a gzip file."""
     import gzip
 
     return BoundedReader(gzip.GzipFile(fileobj=stream), stream.tell, where)

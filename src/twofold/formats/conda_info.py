@@ -41,6 +41,7 @@ class PackedPath:
 
     @property
     def record(self) -> dict[str, Any]:
+        """The entry in info/paths.json."""
         record: dict[str, Any] = {
             "_path": self.path,
             "path_type": "hardlink",

@@ -107,6 +107,7 @@ class CondaWriter:
             raise
 
     def abort(self) -> None:
+        """Remove the unfinished package."""
         self._file.discard()
 
 

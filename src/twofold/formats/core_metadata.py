@@ -36,18 +36,22 @@ class CoreMetadata:
 
     @property
     def name(self) -> str:
+        """Name, as written."""
         return self.get("Name")
 
     @property
     def version(self) -> str:
+        """Version, as written."""
         return self.get("Version")
 
     @property
     def requires_python(self) -> str | None:
+        """Requires-Python, or None."""
         return self.get("Requires-Python") or None
 
     @property
     def requires_dist(self) -> tuple[str, ...]:
+        """Every Requires-Dist, as written."""
         return self.all("Requires-Dist")
 
 

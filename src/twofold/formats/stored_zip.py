@@ -41,6 +41,7 @@ class StoredZip:
         return StoredMember(self, name.encode())
 
     def close(self) -> None:
+        """Write the central directory; the stream stays open."""
         start = self._stream.tell()
         for name, crc, size, offset in self._members:
             self._stream.write(_central(name, crc, size, offset))
@@ -60,11 +61,13 @@ class StoredMember:
         archive._stream.write(_local(name, 0, 0, wide=True))
 
     def write(self, data: bytes) -> None:
+        """Write the next piece."""
         self._crc = zlib.crc32(data, self._crc)
         self._size += len(data)
         self._archive._stream.write(data)
 
     def end(self) -> None:
+        """Complete the member's header."""
         stream = self._archive._stream
         end = stream.tell()
         stream.seek(self._offset)

@@ -100,6 +100,7 @@ class TarBz2Writer:
             self._payload.discard()
 
     def abort(self) -> None:
+        """Remove the unfinished package."""
         self._payload.discard()
         self._file.discard()
 
@@ -127,6 +128,7 @@ class Bz2Stream:
         out.write(b"BZh%d" % level)
 
     def write(self, data: bytes) -> None:
+        """Compress bytes, as soon as there are enough of them."""
         self._waiting += data
         while len(self._waiting) >= BZ2_PIECE:
             self._send(bytes(self._waiting[:BZ2_PIECE]))

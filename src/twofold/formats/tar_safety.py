@@ -21,7 +21,9 @@ _PIECE = 1 << 20
 class Readable(Protocol):
     """A stream a tar is read from: a file, or a decompressor on one."""
 
-    def read(self, size: int = -1, /) -> bytes: ...
+    def read(self, size: int = -1, /) -> bytes:
+        """Read up to `size` bytes, or all."""
+        ...
 
 
 class TarMember(NamedTuple):

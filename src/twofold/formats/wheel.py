@@ -54,6 +54,7 @@ class WheelFile:
 
     @property
     def members(self) -> dict[str, ZipMember]:
+        """The members of the zip by name."""
         return self.archive.members
 
     @property

@@ -40,6 +40,7 @@ class ZipArchive:
         self.close()
 
     def close(self) -> None:
+        """Close the file."""
         self._stream.close()
 
     def read(self, name: str, most: int = limits.METADATA) -> bytes:

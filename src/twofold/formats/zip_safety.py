@@ -49,10 +49,12 @@ class ZipMember(NamedTuple):
 
     @property
     def is_folder(self) -> bool:
+        """Whether it is a folder."""
         return self.name.endswith("/")
 
     @property
     def is_executable(self) -> bool:
+        """Whether anyone may execute it."""
         return bool(self.mode & 0o111)
 
 
@@ -83,6 +85,22 @@ def scan(stream: IO[bytes], strict: bool = False) -> ZipListing:
         return ZipListing([], [Problem(str(error), "build or download the file again")])
 
 
+class _Entry(NamedTuple):
+    """One entry of the central directory; `raw` is its name as stored, `date` as in ZipMember."""
+
+    name: str
+    raw: bytes
+    flags: int
+    method: int
+    crc: int
+    packed: int
+    size: int
+    header: int
+    mode: int
+    disk: int
+    date: tuple[int, int, int, int, int, int]
+
+
 class _Scan:
     """One pass over the central directory and one over the local headers."""
 
@@ -97,7 +115,7 @@ class _Scan:
         self._problems: list[Problem] = []
 
     def run(self) -> ZipListing:
-        members = [self._read_local(*central) for central in self._read_central()]
+        members = [self._read_member(*central) for central in self._read_central()]
         self._check_layout(members)
         self._check_names([member.name for member in members])
         total = sum(member.size for member in members)
@@ -132,14 +150,29 @@ class _Scan:
             raise ZipError(f"the zip claims {self._count} members and lists {len(entries)}")
         return entries
 
-    def _read_local(self, fields: tuple[int, ...], raw: bytes, extra: bytes) -> ZipMember:
+    def _read_member(self, fields: tuple[int, ...], raw: bytes, extra: bytes) -> ZipMember:
+        entry = self._parse_entry(fields, raw, extra)
+        self._check_fields(entry)
+        start, end = self._compare_headers(entry)
+        return ZipMember(
+            entry.name,
+            entry.method,
+            entry.crc,
+            entry.packed,
+            entry.size,
+            entry.header,
+            start,
+            end,
+            entry.mode,
+            entry.date,
+        )
+
+    def _parse_entry(self, fields: tuple[int, ...], raw: bytes, extra: bytes) -> _Entry:
         made_by, _, flags, method, time, date, crc, packed, size = fields[:9]
         disk, attributes, header = fields[12], fields[14], fields[15]
         name = self._decode_name(raw, flags)
         size, packed, header = self._resolve_zip64(name, extra, size, packed, header)
         mode = attributes >> 16 if made_by >> 8 == 3 else 0
-        self._check_fields(name, flags, method, size, packed, mode, disk)
-        start, end = self._compare_headers(name, raw, flags, method, crc, packed, size, header)
         when = (
             (date >> 9) + 1980,
             (date >> 5) & 15,
@@ -148,7 +181,7 @@ class _Scan:
             (time >> 5) & 63,
             (time & 31) * 2,
         )
-        return ZipMember(name, method, crc, packed, size, header, start, end, mode, when)
+        return _Entry(name, raw, flags, method, crc, packed, size, header, mode, disk, when)
 
     def _decode_name(self, raw: bytes, flags: int) -> str:
         try:
@@ -189,49 +222,32 @@ class _Scan:
             self._report(f"a member's extra field is damaged: {name}")
         return size, packed, header
 
-    def _check_fields(
-        self,
-        name: str,
-        flags: int,
-        method: int,
-        size: int,
-        packed: int,
-        mode: int,
-        disk: int,
-    ) -> None:
-        kind = mode & 0o170000
+    def _check_fields(self, entry: _Entry) -> None:
+        name, flags = entry.name, entry.flags
+        kind = entry.mode & 0o170000
         if flags & 1:
             self._report(f"a member is encrypted: {name}")
         elif flags & ~_KNOWN_FLAGS:
             self._report(f"a member has unknown flags: {name}")
-        if method not in (0, 8):
+        if entry.method not in (0, 8):
             self._report(f"a member uses a compression other than deflate: {name}")
-        if method == 0 and size != packed:
+        if entry.method == 0 and entry.size != entry.packed:
             self._report(f"a stored member has two sizes: {name}")
-        if disk:
+        if entry.disk:
             self._report(f"a member is on another disk: {name}")
         if kind == 0o120000:
             self._report(f"a member is a symbolic link: {name}")
         elif kind not in (0, 0o100000, 0o040000):
             self._report(f"a member is neither a file nor a folder: {name}")
-        if name.endswith("/") and size:
+        if name.endswith("/") and entry.size:
             self._report(f"a folder has content: {name}")
         if self._strict and flags & _DESCRIPTOR:
             self._report(f"a member's sizes follow its data (data descriptor): {name}")
 
-    def _compare_headers(
-        self,
-        name: str,
-        raw: bytes,
-        flags: int,
-        method: int,
-        crc: int,
-        packed: int,
-        size: int,
-        header: int,
-    ) -> tuple[int, int]:
+    def _compare_headers(self, entry: _Entry) -> tuple[int, int]:
         """Check the local header; return where the member's data begin and where it ends."""
-        self._stream.seek(header)
+        name, raw, flags = entry.name, entry.raw, entry.flags
+        self._stream.seek(entry.header)
         head = self._stream.read(_LOCAL.size)
         if len(head) < _LOCAL.size or head[:4] != b"PK\3\4":
             raise ZipError(f"there is no member where the directory points for {_show(raw)}")
@@ -241,22 +257,23 @@ class _Scan:
         local = self._stream.read(name_length + extra_length)
         if local[:name_length] != raw:
             self._report(f"a member has two names: {_show(raw)}, {_show(local[:name_length])}")
-        if flags2 & _DESCRIPTOR != flags & _DESCRIPTOR or method2 != method:
+        if flags2 & _DESCRIPTOR != flags & _DESCRIPTOR or method2 != entry.method:
             self._report(f"the two headers of a member differ: {name}")
         if _MAX32 in (size2, packed2):
             size2, packed2, _ = self._resolve_zip64(name, local[name_length:], size2, packed2, 0)
-        told = (crc2, packed2, size2)
-        described_later = bool(flags & _DESCRIPTOR) and told == (0, 0, 0)
-        if told != (crc, packed, size) and not described_later:
+        local_values = (crc2, packed2, size2)
+        described_later = bool(flags & _DESCRIPTOR) and local_values == (0, 0, 0)
+        if local_values != (entry.crc, entry.packed, entry.size) and not described_later:
             self._report(f"a member has two sizes or checksums: {name}")
-        start = header + _LOCAL.size + name_length + extra_length
-        end = start + packed
+        start = entry.header + _LOCAL.size + name_length + extra_length
+        end = start + entry.packed
         if flags & _DESCRIPTOR:
-            end += self._measure_descriptor(name, end, crc, packed, size)
+            end += self._measure_descriptor(entry, end)
         return start, end
 
-    def _measure_descriptor(self, name: str, at: int, crc: int, packed: int, size: int) -> int:
+    def _measure_descriptor(self, entry: _Entry, at: int) -> int:
         """Return the length of the data descriptor at `at`, with or without mark, 32 or 64 bits."""
+        crc, packed, size = entry.crc, entry.packed, entry.size
         self._stream.seek(at)
         found = self._stream.read(24)
         for width in (4, 8):
@@ -267,7 +284,7 @@ class _Scan:
                 expected += packed.to_bytes(width, "little") + size.to_bytes(width, "little")
                 if found.startswith(expected):
                     return len(expected)
-        self._report(f"a member's data descriptor differs from the directory: {name}")
+        self._report(f"a member's data descriptor differs from the directory: {entry.name}")
         return 0
 
     def _check_layout(self, members: list[ZipMember]) -> None:

@@ -46,6 +46,7 @@ class CondaName(NamedTuple):
 
     @property
     def stem(self) -> str:
+        """The file name without its extension."""
         return f"{self.name}-{self.version}-{self.build}"
 
 
