@@ -27,7 +27,7 @@ class Kind(StrEnum):
 class Artifact:
     """A built file with its own metadata (never what an upload form claims).
 
-    `name` and `version` are written as in the metadata, not normalised. `metadata` is
+    `name` and `version` are written as in the metadata, not normalized. `metadata` is
     METADATA of a wheel, PKG-INFO of an sdist, info/index.json of a conda package, as the
     file holds it. `depends` are PEP 508 requirements, or MatchSpecs of a conda package.
     `tags` are a wheel's, expanded and sorted (`py3-none-any`). `build` is the conda build

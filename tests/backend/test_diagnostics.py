@@ -201,13 +201,13 @@ CASES: list[tuple[str, str, str, str]] = [
 ]
 
 
-def test_the_base_is_right(tmp_path: Path) -> None:
+def test_the_base_project_is_valid(tmp_path: Path) -> None:
     planned = make_plan(folder(tmp_path, BASE))
     assert planned.project.name == "my-package"
 
 
 @pytest.mark.parametrize(("old", "new", "message", "where"), CASES)
-def test_a_mistake_is_told_with_its_place(
+def test_a_mistake_is_reported_with_its_location(
     old: str, new: str, message: str, where: str, tmp_path: Path
 ) -> None:
     assert old in BASE
@@ -267,7 +267,7 @@ def test_the_line_is_the_one_that_was_changed(
         assert first <= int(line.group(1)) <= first + new.count("\n") + 1
 
 
-def test_many_mistakes_are_told_together_in_the_order_of_the_file(tmp_path: Path) -> None:
+def test_many_mistakes_are_reported_together_in_the_order_of_the_file(tmp_path: Path) -> None:
     text = BASE
     for old, new in (
         ('name = "my-package"', 'name = "my package"'),
@@ -291,7 +291,7 @@ def test_many_mistakes_are_told_together_in_the_order_of_the_file(tmp_path: Path
         assert f"did you mean {hint}?" in hints
 
 
-def test_what_is_not_utf8_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf8_is_reported(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_bytes(b'[project]\nname = "\xff"\n')
     with pytest.raises(TwofoldError, match="not UTF-8"):
         read_project(tmp_path)
@@ -351,7 +351,7 @@ def test_no_mutation_is_a_traceback(tmp_path: Path, text: str) -> None:
         (b"latin-\xff.txt", "is not UTF-8"),
     ],
 )
-def test_a_file_name_that_not_every_archive_can_hold_is_told(
+def test_a_file_name_that_not_every_archive_can_hold_is_reported(
     name: bytes, told: str, tmp_path: Path
 ) -> None:
     root = folder(tmp_path, BASE)
@@ -389,7 +389,7 @@ def test_a_module_that_has_nearly_the_projects_name_is_named_in_the_hint(
     assert hint.replace("/", os.sep) in problem.hint.replace("/", os.sep)
 
 
-def test_a_version_that_is_imported_from_beside_is_led_to(tmp_path: Path) -> None:
+def test_a_version_that_is_imported_from_beside_is_named_in_the_hint(tmp_path: Path) -> None:
     text = BASE.replace('version = "1.0.0"', 'dynamic = ["version"]')
     root = folder(tmp_path, f'{text}\n[tool.twofold.version]\nfrom = "module"\n')
     package = root / "src" / "my_package"

@@ -218,7 +218,7 @@ def test_the_version_is_the_git_tags_and_then_the_sdists(project: Project, tmp_p
     assert call_hook("get_requires_for_build_wheel", unpacked, tmp_path / "out") == "[]"
 
 
-def test_of_the_tags_of_a_commit_the_highest_counts(project: Project) -> None:
+def test_the_highest_tag_of_a_commit_counts(project: Project) -> None:
     root = project("git_version")
     git(root, "init", "-q")
     git(root, "add", "-A")
@@ -249,7 +249,7 @@ def test_changes_since_the_tag_are_in_the_version(project: Project) -> None:
 
 
 @pytest.mark.parametrize("tag", ["", "1.4.0", "vnext"])
-def test_without_a_tag_that_says_it_there_is_no_version(tag: str, project: Project) -> None:
+def test_without_a_version_tag_there_is_no_version(tag: str, project: Project) -> None:
     root = project("git_version")
     git(root, "init", "-q")
     git(root, "add", "-A")

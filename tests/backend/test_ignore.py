@@ -106,7 +106,7 @@ def test_a_range_that_goes_backwards_takes_nothing(tmp_path: Path) -> None:
     assert ignored_by_us(root, FILES) == set()
 
 
-def test_a_byte_order_mark_before_the_first_pattern_is_passed_over_as_git_does(
+def test_a_byte_order_mark_before_the_first_pattern_is_skipped_as_git_does(
     tmp_path: Path,
 ) -> None:
     root = layout(tmp_path)
@@ -172,5 +172,5 @@ def test_any_gitignore_is_read_as_git_reads_it(tmp_path: Path, lines: list[str])
         ("a.b", "axb", False),
     ],
 )
-def test_globs_take_what_they_say(glob: str, path: str, matches: bool) -> None:
+def test_globs_match_as_documented(glob: str, path: str, matches: bool) -> None:
     assert bool(Globs([glob]).match(path)) is matches

@@ -33,7 +33,7 @@ def test_a_link_out_of_the_project_is_refused_with_its_path(
 
 
 @pytest.mark.parametrize("named", ["README.md", "LICENSE"])
-def test_a_readme_or_licence_that_leads_out_is_refused_too(
+def test_a_readme_or_licence_that_leaves_the_project_is_refused_too(
     named: str, project: Project, tmp_path: Path
 ) -> None:
     root = project("flat_layout")
@@ -62,11 +62,16 @@ def test_a_link_to_a_folder_around_it_is_followed_no_further(project: Project) -
     (root / "flat_sample" / "round").symlink_to("..")
     (root / "flat_sample" / "self").symlink_to(".")
     planned = make_plan(root)
-    assert not any("round/" in file.path or "self/" in file.path for file in planned.pack.files)
-    assert ("flat_sample/round", "a link to a folder that contains it") in planned.pack.left_out
+    assert not any(
+        "round/" in file.path or "self/" in file.path for file in planned.selection.files
+    )
+    assert (
+        "flat_sample/round",
+        "a link to a folder that contains it",
+    ) in planned.selection.left_out
 
 
-def test_a_link_to_nothing_is_told(project: Project) -> None:
+def test_a_broken_link_is_reported(project: Project) -> None:
     root = project("flat_layout")
     (root / "flat_sample" / "gone.py").symlink_to("nowhere.py")
     with pytest.raises(ProjectErrors, match=r"'flat_sample/gone.py' is a broken link"):
@@ -94,4 +99,4 @@ def test_a_module_that_is_a_link_to_a_folder_of_the_project_is_followed(project:
     root = project("flat_layout")
     (root / "flat_sample").rename(root / "code")
     (root / "flat_sample").symlink_to("code")
-    assert "flat_sample/__init__.py" in [file.path for file in make_plan(root).pack.files]
+    assert "flat_sample/__init__.py" in [file.path for file in make_plan(root).selection.files]

@@ -31,7 +31,7 @@ def is_read_alike(text: str) -> bool:
 
 @settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(_PIECES), max_size=14).map("".join))
-def test_what_is_read_by_hand_is_what_tomllib_reads(text: str) -> None:
+def test_text_read_by_hand_is_what_tomllib_reads(text: str) -> None:
     is_read_alike(text)
 
 
@@ -54,7 +54,7 @@ def test_plain_texts_are_taken(text: str) -> None:
     ["a = 1\na = 2", "[a]\n[a]", "a = {b = 1}\n[a]", "a = {b = 1}\n[a.c]", "a = [1", "a = {b = 1,}",
      "a", "a =", "[a", "[a]b", 'a = "x', "a = 1 b = 2", "= 1", "a = 01", "[[a]]\n[a]", "a = '''x'"],
 )  # fmt: skip
-def test_what_is_wrong_is_left_to_tomllib(text: str) -> None:
+def test_invalid_text_is_left_to_tomllib(text: str) -> None:
     assert not is_read_alike(text)
 
 

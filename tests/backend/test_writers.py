@@ -77,7 +77,7 @@ def test_an_archive_over_the_old_limits_needs_and_has_zip64(
         assert archive.read("f29") == data
 
 
-def test_a_size_over_the_ustar_limit_is_told_in_a_pax_header() -> None:
+def test_a_size_over_the_ustar_limit_goes_into_a_pax_header() -> None:
     block = sdist.make_tar_header("big.bin", 9 << 30, False, EARLIEST)
     assert len(block) == 3 * 512
     info = tarfile.TarInfo.frombuf(block[:512], "utf-8", "strict")

@@ -34,7 +34,7 @@ def test_a_folder_that_is_no_project(twofold: Callable[..., CommandResult], tmp_
     error_output(twofold("build", tmp_path / "absent"))
 
 
-def test_a_pyproject_with_several_mistakes_tells_all_with_their_lines(
+def test_a_pyproject_with_several_mistakes_reports_all_with_their_lines(
     twofold: Callable[..., CommandResult], tmp_path: Path
 ) -> None:
     (tmp_path / "pyproject.toml").write_text(
@@ -82,7 +82,7 @@ def test_a_wrong_token(
     assert "token" in said
 
 
-def test_a_file_that_is_not_what_its_name_says(
+def test_a_file_that_does_not_match_its_name(
     twofold: Callable[..., CommandResult], registry: Registry, tmp_path: Path
 ) -> None:
     liar = tmp_path / "my_package-1.0.0-py3-none-any.whl"

@@ -41,7 +41,7 @@ def error_text(path: Path) -> str:
 
 @pytest.mark.parametrize("ending", [".whl", ".tar.gz", ".conda", ".tar.bz2"])
 @pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html><title>404</title>", b"\x00" * 2000])
-def test_a_page_under_a_packages_name_is_told_as_no_archive(
+def test_a_page_with_a_packages_name_is_refused(
     tmp_path: Path, ending: str, content: bytes
 ) -> None:
     names = {".whl": WHEEL, ".tar.gz": "my_package-1.0.0.tar.gz"}
@@ -52,7 +52,7 @@ def test_a_page_under_a_packages_name_is_told_as_no_archive(
     assert "hint:" in words
 
 
-def test_other_endings_and_folders_are_told(tmp_path: Path) -> None:
+def test_other_extensions_and_folders_are_refused(tmp_path: Path) -> None:
     assert "not a wheel" in error_text(tmp_path / "my_package-1.0.0.zip")
     folder = tmp_path / WHEEL
     folder.mkdir()
@@ -87,7 +87,7 @@ def test_metadata_that_disagree_are_refused(tmp_path: Path, metadata: str, words
     assert words in error_text(write_wheel(tmp_path, metadata=metadata))
 
 
-def test_all_mistakes_of_the_metadata_are_told_together(tmp_path: Path) -> None:
+def test_all_mistakes_in_the_metadata_are_reported_together(tmp_path: Path) -> None:
     metadata = METADATA + "Requires-Dist: a >=\nRequires-Dist: b ==x.y\nRequires-Python: >=x\n"
     words = error_text(write_wheel(tmp_path, metadata=metadata))
     assert all(part in words for part in ("'a >='", "'b ==x.y'", "Requires-Python"))
@@ -114,7 +114,7 @@ def test_metadata_of_ten_megabytes_are_refused(tmp_path: Path) -> None:
         (lambda r: r.replace(b"sha256=", b"sha256=!"), "in RECORD is malformed"),
     ],
 )
-def test_a_lying_record_is_found(tmp_path: Path, change: object, words: str) -> None:
+def test_a_wrong_record_is_found(tmp_path: Path, change: object, words: str) -> None:
     assert callable(change)
     files = make_wheel_files()
     record = f"{DIST_INFO}/RECORD"
@@ -132,7 +132,7 @@ def test_an_entry_point_that_could_climb_is_found(tmp_path: Path, line: str) -> 
     assert "is not valid for a script" in str(find_problems(path))
 
 
-def test_names_that_windows_cannot_hold_or_tell_apart_are_found(tmp_path: Path) -> None:
+def test_names_that_windows_cannot_hold_or_distinguish_are_found(tmp_path: Path) -> None:
     path = write_wheel(tmp_path, {"a/b.py": b"", "a/B.py": b"", "aux.py": b"", "a/c?.py": b""})
     told = "\n".join(map(str, find_problems(path)))
     assert "only in case" in told
@@ -192,7 +192,7 @@ def test_an_sdist_of_another_project_or_cut_off_is_refused(tmp_path: Path) -> No
     assert "damaged" in error_text(path) or "cut off" in error_text(path)
 
 
-def test_a_tar_that_tells_a_size_twice_is_refused(tmp_path: Path) -> None:
+def test_a_tar_with_two_sizes_of_a_member_is_refused(tmp_path: Path) -> None:
     """TARmageddon (CVE-2025-62518): readers that believe the other size see other members."""
     header = tarfile.TarInfo("my_package-1.0.0/inner.tar")
     header.size = 512
@@ -249,7 +249,7 @@ def make_info(index: object = None, paths: object = None) -> bytes:
         ([], "not a JSON object"),
     ],
 )
-def test_an_index_json_that_lies_is_refused(tmp_path: Path, index: object, words: str) -> None:
+def test_a_wrong_index_json_is_refused(tmp_path: Path, index: object, words: str) -> None:
     assert words in error_text(write_raw_conda(tmp_path, make_info(index), compress_tar()))
 
 

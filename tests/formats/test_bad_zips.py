@@ -28,7 +28,7 @@ def put(folder: Path, data: bytes) -> Path:
 
 
 @pytest.mark.parametrize("case", bad_zips.BAD_ZIPS)
-def test_a_lying_zip_is_refused_with_its_own_message(tmp_path: Path, case: str) -> None:
+def test_an_inconsistent_zip_is_refused_with_its_own_message(tmp_path: Path, case: str) -> None:
     make, words = bad_zips.BAD_ZIPS[case]
     path = put(tmp_path, make())
     with pytest.raises(BadFile, match=words) as refusal:
@@ -38,19 +38,19 @@ def test_a_lying_zip_is_refused_with_its_own_message(tmp_path: Path, case: str) 
 
 
 @pytest.mark.parametrize("case", bad_zips.BAD_CONTENTS)
-def test_a_lie_inside_the_data_is_found_by_the_deep_look(tmp_path: Path, case: str) -> None:
+def test_the_deep_check_finds_wrong_data(tmp_path: Path, case: str) -> None:
     make, words = bad_zips.BAD_CONTENTS[case]
     told = "\n".join(map(str, find_problems(put(tmp_path, make()))))
     assert any(word in told for word in words.split("|"))
 
 
-def test_a_sound_zip_has_nothing_to_tell(tmp_path: Path) -> None:
+def test_a_valid_zip_has_no_problems(tmp_path: Path) -> None:
     path = put(tmp_path, bad_zips.build(bad_zips.sound_members()))
     assert find_problems(path) == []
     assert read_artifact(path).name == "my_package"
 
 
-def test_data_descriptors_are_read_but_told_to_a_gate(tmp_path: Path) -> None:
+def test_data_descriptors_are_read_but_refused_when_strict(tmp_path: Path) -> None:
     path = put(tmp_path, bad_zips.has_descriptors())
     assert read_artifact(path).version == "1.0.0"
     assert "data descriptor" in str(zip_safety.find_zip_problems(path)[0])

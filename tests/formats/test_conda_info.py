@@ -48,9 +48,7 @@ def carried(path: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("ending", [".conda", ".tar.bz2"])
-def test_a_package_says_in_a_recipe_what_it_is_and_how_it_is_tested(
-    tmp_path: Path, ending: str
-) -> None:
+def test_a_package_embeds_a_recipe_and_its_tests(tmp_path: Path, ending: str) -> None:
     package = CondaPackage(
         "my_package",
         "1.10",

@@ -124,7 +124,7 @@ def test_an_aborted_package_leaves_nothing(
 
 
 @pytest.mark.parametrize("writer_class", [CondaWriter, TarBz2Writer])
-def test_nothing_stands_under_the_final_name_before_close(
+def test_nothing_has_the_final_name_before_close(
     tmp_path: Path, writer_class: type[CondaWriter | TarBz2Writer]
 ) -> None:
     target = tmp_path / "noarch" / "my_package-1.0.0-py_0.conda"
@@ -151,7 +151,7 @@ def test_a_large_file_in_pieces_gives_the_package_that_it_gives_whole(tmp_path: 
     assert target.read_bytes() == whole.read_bytes()
 
 
-def test_a_placeholder_is_told_to_the_installer(tmp_path: Path) -> None:
+def test_a_placeholder_is_listed_for_the_installer(tmp_path: Path) -> None:
     target = tmp_path / "my_package-1.0.0-py_0.conda"
     writer = CondaWriter(target, package())
     data = b"#!/long/placeholder/bin/python\n"

@@ -36,12 +36,12 @@ def test_a_conda_name_is_conda_forges_else_the_authors_in_lower_case(pypi: str, 
     assert to_conda_name(pypi) == conda
 
 
-def test_a_package_at_hand_gives_its_own_name() -> None:
+def test_a_local_package_gives_its_own_name() -> None:
     assert to_conda_name("My.Package", {"my-package": "my_package"}) == "my_package"
     assert to_conda_name("torch", {"torch": "torch-cpu"}) == "torch-cpu"
 
 
-def test_every_line_of_the_table_says_something_and_is_in_order() -> None:
+def test_every_line_of_the_table_is_needed_and_in_order() -> None:
     lines = _load_table().decode().splitlines()[1:]
     assert len(lines) > 5000
     assert lines == sorted(lines)
@@ -76,13 +76,13 @@ def test_a_name_known_in_both_worlds_has_one_reading(name: str, imported: str) -
     assert one.why == "the same on PyPI and conda"
 
 
-def test_of_a_name_nobody_lists_no_more_is_said_than_is_known() -> None:
+def test_an_unlisted_name_is_explained_as_unknown() -> None:
     (one,) = explain("Nobody_Has_This")
     assert (one.pypi, one.conda) == ("nobody-has-this", "nobody_has_this")
     assert "not in the tables" in one.why
 
 
-def test_file_names_are_taken_apart() -> None:
+def test_file_names_are_parsed() -> None:
     wheel = parse_wheel_name("a.b_c-1.0+l.1-2x-py2.py3-none-any.whl")
     assert wheel == ("a.b_c", "1.0+l.1", "2x", ("py2-none-any", "py3-none-any"))
     assert parse_sdist_name("my-package-1.0.tar.gz") == ("my-package", "1.0")
@@ -102,7 +102,7 @@ def test_file_names_are_taken_apart() -> None:
         "-1-py3-none-any.whl",
     ],
 )
-def test_what_is_no_wheels_name_is_refused(filename: str) -> None:
+def test_an_invalid_wheel_name_is_refused(filename: str) -> None:
     with pytest.raises(BadFile, match="not a wheel's file name"):
         parse_wheel_name(filename)
 
@@ -110,7 +110,7 @@ def test_what_is_no_wheels_name_is_refused(filename: str) -> None:
 @pytest.mark.parametrize(
     "filename", ["a-1.conda", "A-1-0.conda", "a-1-0.zip", "a-1-b c.conda", "a-1-0.conda\n"]
 )
-def test_what_is_no_conda_packages_name_is_refused(filename: str) -> None:
+def test_an_invalid_conda_package_name_is_refused(filename: str) -> None:
     with pytest.raises(BadFile):
         parse_conda_name(filename)
 
@@ -123,7 +123,7 @@ def test_a_conda_file_name_gives_back_its_parts(name: str, version: str) -> None
     assert parse_conda_name(f"{name}-{version}-py_0.conda")[:2] == (name, version)
 
 
-def test_a_reading_of_a_name_is_told_once() -> None:
+def test_a_meaning_of_a_name_is_listed_once() -> None:
     for name in ("dateutil", "yaml", "cv2", "attr", "google"):
         found = explain(name)
         assert len(found) == len(set(found))

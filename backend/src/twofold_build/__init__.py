@@ -85,8 +85,8 @@ def prepare_metadata_for_build_wheel(
     del config_settings
     planned = _make_plan()
     name = f"{planned.project.file_stem}.dist-info"
-    made = {f"{name}/{file}": data for file, data in planned.wheel_made.items()}
-    for file in planned.pack.files:
+    made = {f"{name}/{file}": data for file, data in planned.dist_info_files.items()}
+    for file in planned.selection.files:
         for path in file.wheel:
             if path.startswith(f"{name}/"):
                 with open(file.source, "rb") as source:

@@ -34,7 +34,7 @@ def write_artifacts(
     record = Record(plan.project.file_stem)
     known = contents if contents is not None else {}
     try:
-        for file in plan.pack.files:
+        for file in plan.selection.files:
             content = known.pop(file.path, None) or read_content(file.source)
             if sdists:
                 entry = Entry(file.path, file.source, None, file.executable, file.reason)
@@ -66,8 +66,8 @@ def _add_generated(writer: Writer, path: str, data: bytes) -> None:
 def _finish_wheels(plan: BuildPlan, wheels: Sequence[Writer], record: Record) -> None:
     """Add the generated files of .dist-info, RECORD last (PEP 427)."""
     folder = f"{plan.project.file_stem}.dist-info"
-    made = dict(plan.made_at_root)
-    made.update((f"{folder}/{name}", data) for name, data in plan.wheel_made.items())
+    made = dict(plan.root_files)
+    made.update((f"{folder}/{name}", data) for name, data in plan.dist_info_files.items())
     for path in sorted(made):
         content: Content = to_content(made[path])
         entry = Entry(path, data=content.data, reason="generated")

@@ -13,27 +13,27 @@ if TYPE_CHECKING:
 
 
 def read_entry_points(
-    reader: TableReader, table: dict[str, Any], project: Project, mistakes: Diagnostics
+    reader: TableReader, table: dict[str, Any], project: Project, diagnostics: Diagnostics
 ) -> None:
     """Fill the entry points of `project` and report every mistake."""
     for key, group in (("scripts", "console_scripts"), ("gui-scripts", "gui_scripts")):
         scripts = reader.get_mapping(key)
         if scripts:
             project.entry_points[group] = scripts
-            _check_references(scripts, f"project.{key}", mistakes, needs_object=True)
+            _check_references(scripts, f"project.{key}", diagnostics, needs_object=True)
     groups = table.get("entry-points", {})
     if not isinstance(groups, dict):
-        mistakes.add(
+        diagnostics.add(
             f"must be a table of tables, not {describe_type(groups)}",
             "write [project.entry-points.GROUP], and below it name = 'module:object'",
             key="entry-points",
         )
         return
-    inner = TableReader(groups, "project.entry-points", mistakes)
+    inner = TableReader(groups, "project.entry-points", diagnostics)
     for group in groups:
         if group in ("console_scripts", "gui_scripts"):
             right = "scripts" if group == "console_scripts" else "gui-scripts"
-            mistakes.add(
+            diagnostics.add(
                 f"'{group}' has a table of its own (PEP 621)",
                 f"write it as [project.{right}]",
                 table="project.entry-points",
@@ -42,7 +42,7 @@ def read_entry_points(
             continue
         listed = inner.get_mapping(group)
         project.entry_points[group] = listed
-        _check_references(listed, format_table_name(group), mistakes, needs_object=False)
+        _check_references(listed, format_table_name(group), diagnostics, needs_object=False)
 
 
 def format_table_name(group: str) -> str:
@@ -52,25 +52,25 @@ def format_table_name(group: str) -> str:
 
 
 def _check_references(
-    listed: dict[str, str], table: str, mistakes: Diagnostics, needs_object: bool
+    listed: dict[str, str], table: str, diagnostics: Diagnostics, needs_object: bool
 ) -> None:
     for name, reference in listed.items():
         if not name.strip() or any(mark in name for mark in "[="):
-            mistakes.add(
+            diagnostics.add(
                 f"'{name}' is not a valid name of an entry point",
                 "use letters, digits, '-', '_', '.'",
                 table=table,
                 key=name,
             )
         if needs_object and any(mark in name for mark in "/\\"):
-            mistakes.add(
+            diagnostics.add(
                 f"'{name}' is not a valid name of a script",
                 "remove '/' and '\\'",
                 table=table,
                 key=name,
             )
         if not _is_reference(reference, needs_object):
-            mistakes.add(
+            diagnostics.add(
                 f"'{reference}' does not name {'a function' if needs_object else 'an object'}",
                 'write it like "my_package.cli:main"',
                 table=table,

@@ -78,13 +78,13 @@ class FileSelection:
         self.left_out: list[tuple[str, str]] = []
 
 
-def select_files(project: Project, mistakes: Diagnostics) -> FileSelection:
+def select_files(project: Project, diagnostics: Diagnostics) -> FileSelection:
     """Find the files to pack. Reports missing modules and links that leave the project."""
     from twofold_build.modules import find_modules
 
-    source, modules = find_modules(project, mistakes)
-    pack = FileSelection(source, modules)
-    walk = _Walker(project, pack, mistakes)
+    source, modules = find_modules(project, diagnostics)
+    selection = FileSelection(source, modules)
+    walk = _Walker(project, selection, diagnostics)
     settings = project.settings
     walk.add_file("pyproject.toml", "the project itself")
     if project.readme:
@@ -99,32 +99,34 @@ def select_files(project: Project, mistakes: Diagnostics) -> FileSelection:
         walk.add_tree(settings.data[kind], f"[tool.twofold.wheel.data] {kind}")
     for path in project.backend_path:
         walk.add_tree(path, "[build-system] backend-path")
-    walk.add_matching(Globs(settings.sdist_include), "[tool.twofold.sdist] include", mistakes)
-    walk.add_matching(Globs(settings.include), "[tool.twofold] include", mistakes)
-    walk.add_matching(Globs(settings.sbom_files), "[tool.twofold] sbom-files", mistakes)
-    pack.files = [walk.found[path] for path in sorted(walk.found)]
-    _assign_wheel_paths(project, pack)
-    _check_wheel_paths(pack, mistakes)
-    return pack
+    walk.add_matching(Globs(settings.sdist_include), "[tool.twofold.sdist] include", diagnostics)
+    walk.add_matching(Globs(settings.include), "[tool.twofold] include", diagnostics)
+    walk.add_matching(Globs(settings.sbom_files), "[tool.twofold] sbom-files", diagnostics)
+    selection.files = [walk.found[path] for path in sorted(walk.found)]
+    _assign_wheel_paths(project, selection)
+    _check_wheel_paths(selection, diagnostics)
+    return selection
 
 
-def _assign_wheel_paths(project: Project, pack: FileSelection) -> None:
+def _assign_wheel_paths(project: Project, selection: FileSelection) -> None:
     """Give each file its paths in the wheel (PEP 427, 639, 770)."""
     stem = project.file_stem
-    prefix = f"{pack.source}/" if pack.source else ""
+    prefix = f"{selection.source}/" if selection.source else ""
     excluded = Globs(project.settings.wheel_exclude)
     sboms = Globs(project.settings.sbom_files)
     licences = set(project.license_files)
-    packages = tuple(f"{module.path}/" for module in pack.modules if module.is_folder)
-    modules = {module.path for module in pack.modules if not module.is_folder}
+    packages = tuple(f"{module.path}/" for module in selection.modules if module.is_folder)
+    modules = {module.path for module in selection.modules if not module.is_folder}
     stubs = {f"{path}i" for path in modules}
     data = [(f"{folder}/", kind) for kind, folder in sorted(project.settings.data.items())]
-    for file in pack.files:
+    for file in selection.files:
         path = file.path
         if path.startswith(packages) or path in modules or path in stubs:
             glob = excluded.match(path) if excluded else ""
             if glob:
-                pack.left_out.append((path, f"wheel only: [tool.twofold.wheel] exclude '{glob}'"))
+                selection.left_out.append(
+                    (path, f"wheel only: [tool.twofold.wheel] exclude '{glob}'")
+                )
             else:
                 file.wheel.append(path[len(prefix) :])
         for folder, kind in data:
@@ -136,14 +138,14 @@ def _assign_wheel_paths(project: Project, pack: FileSelection) -> None:
             file.wheel.append(f"{stem}.dist-info/sboms/{path.rpartition('/')[2]}")
 
 
-def _check_wheel_paths(pack: FileSelection, mistakes: Diagnostics) -> None:
+def _check_wheel_paths(selection: FileSelection, diagnostics: Diagnostics) -> None:
     """Report two files with the same path in the wheel."""
     taken: dict[str, str] = {}
-    for file in pack.files:
+    for file in selection.files:
         for place in file.wheel:
             other = taken.setdefault(place, file.path)
             if other != file.path:
-                mistakes.add(
+                diagnostics.add(
                     f"'{other}' and '{file.path}' would both be '{place}' in the wheel",
                     "rename one of them",
                     table="",
@@ -153,11 +155,13 @@ def _check_wheel_paths(pack: FileSelection, mistakes: Diagnostics) -> None:
 class _Walker:
     """Finds files below the root, once each; applies .gitignore and the excludes."""
 
-    def __init__(self, project: Project, pack: FileSelection, mistakes: Diagnostics) -> None:
+    def __init__(
+        self, project: Project, selection: FileSelection, diagnostics: Diagnostics
+    ) -> None:
         self.root = project.root
         self.real_root = os.path.realpath(project.root)
-        self.pack = pack
-        self.mistakes = mistakes
+        self.selection = selection
+        self.diagnostics = diagnostics
         self.found: dict[str, ProjectFile] = {}
         self.ignore = load_ignore_rules(project.root)
         self.included = Globs(project.settings.include)
@@ -192,7 +196,7 @@ class _Walker:
             self.add_file(path, reason)
             self.add_file(f"{path}i", reason)  # a single module's stub beside it
 
-    def add_matching(self, globs: Globs, reason: str, mistakes: Diagnostics) -> None:
+    def add_matching(self, globs: Globs, reason: str, diagnostics: Diagnostics) -> None:
         """Add what the globs match."""
         if not globs:
             return
@@ -207,7 +211,7 @@ class _Walker:
                 self.walk_folder(folder, absolute, f"{reason} '{glob}'", ignore, one, ())
             if len(self.found) == before and not any(one.match(path) for path in self.found):
                 table, _, key = reason.partition("] ")
-                mistakes.add(
+                diagnostics.add(
                     f"'{glob}' matches no file",
                     "correct the pattern, or remove it",
                     table=table.lstrip("["),
@@ -246,13 +250,15 @@ class _Walker:
             why_not = self.explain_exclusion(here, is_folder, ignore)
             if is_folder:
                 if why_not and not self.can_include_below(here):
-                    self.pack.left_out.append((f"{here}/", why_not))
+                    self.selection.left_out.append((f"{here}/", why_not))
                     continue
                 through = links
                 if is_link:
                     real = os.path.realpath(entry.path)
                     if real in links or absolute.startswith(real + os.sep) or absolute == real:
-                        self.pack.left_out.append((here, "a link to a folder that contains it"))
+                        self.selection.left_out.append(
+                            (here, "a link to a folder that contains it")
+                        )
                         continue
                     through = (*links, real)
                 self.walk_folder(
@@ -261,14 +267,14 @@ class _Walker:
             elif here in self.found or (only is not None and not only.match(here)):
                 continue
             elif why_not:
-                self.pack.left_out.append((here, why_not))
+                self.selection.left_out.append((here, why_not))
             elif entry.is_file():
                 self.check_name(here)
                 info = entry.stat()
                 executable = bool(info.st_mode & 0o111)
                 self.found[here] = ProjectFile(here, entry.path, reason, info.st_size, executable)
             else:
-                self.pack.left_out.append((here, "neither a file nor a folder"))
+                self.selection.left_out.append((here, "neither a file nor a folder"))
 
     def explain_exclusion(self, path: str, is_folder: bool, ignore: IgnoreRules) -> str:
         glob = self.excluded.match(path) if self.excluded else ""
@@ -295,7 +301,7 @@ class _Walker:
             wrong = "holds a backslash, which Windows reads as '/'"
         else:
             return
-        self.mistakes.add(
+        self.diagnostics.add(
             f"the name of {path!a} {wrong}",
             "rename the file, or leave it out with [tool.twofold] exclude",
             table="",
@@ -317,9 +323,11 @@ class _Walker:
         if real == self.real_root or real.startswith(self.real_root + os.sep):
             if os.path.exists(real):
                 return True
-            self.mistakes.add(f"'{path}' is a broken link", "fix the link, or remove it", table="")
+            self.diagnostics.add(
+                f"'{path}' is a broken link", "fix the link, or remove it", table=""
+            )
             return False
-        self.mistakes.add(
+        self.diagnostics.add(
             f"'{path}' is a link that leaves the project, to {real}",
             "copy the file into the project: it does not exist there on other machines",
             table="",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 REQUIREMENT = "dunamai>=1.23"
 
 
-def read_git_version(root: str, prefix: str, mistakes: Diagnostics) -> str:
+def read_git_version(root: str, prefix: str, diagnostics: Diagnostics) -> str:
     """Return the version of the nearest tag; `.post3.dev0+1234abc` counts commits after it.
 
     Changed tracked files add `+dirty`: the build differs from the tag. Without a tag there is no
@@ -26,7 +26,7 @@ def read_git_version(root: str, prefix: str, mistakes: Diagnostics) -> str:
     try:
         from dunamai import Version
     except ImportError:
-        mistakes.add(
+        diagnostics.add(
             "a version from the git tag needs the library dunamai",
             f"pip install '{REQUIREMENT}' (an isolated build installs it automatically)",
             **where,
@@ -45,7 +45,7 @@ def read_git_version(root: str, prefix: str, mistakes: Diagnostics) -> str:
         reason = str(error).splitlines()[0]
         if "tags" in reason:
             reason = f"no tag of this branch has the form {prefix}1.0.0"
-        mistakes.add(
+        diagnostics.add(
             f"cannot determine the version from git: {reason}",
             f"tag a commit, as in: git tag {prefix}1.0.0; "
             "a shallow clone lacks the tags: git fetch --tags --unshallow",

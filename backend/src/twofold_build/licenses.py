@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 _USUAL = ("licen", "copying", "notice", "authors")
 
 
-def read_license(table: dict[str, Any], project: Project, mistakes: Diagnostics) -> None:
+def read_license(table: dict[str, Any], project: Project, diagnostics: Diagnostics) -> None:
     """Fill license, license_text and license_files."""
     value = table.get("license")
     if isinstance(value, str):
-        _read_expression(value, project, mistakes)
+        _read_expression(value, project, diagnostics)
     elif isinstance(value, dict):
-        _read_old_table(value, table, project, mistakes)
+        _read_old_table(value, table, project, diagnostics)
     elif value is not None:
-        mistakes.add("must be an SPDX expression", 'write license = "MIT"', key="license")
+        diagnostics.add("must be an SPDX expression", 'write license = "MIT"', key="license")
     if "license-files" in table:
-        project.license_files = _resolve_patterns(table["license-files"], project.root, mistakes)
+        project.license_files = _resolve_patterns(table["license-files"], project.root, diagnostics)
     elif not isinstance(value, dict):
         project.license_files = _find_usual_files(project.root)
     written = table.get("classifiers", [])
     listed = written if isinstance(written, list) else []
     classified = [c for c in listed if isinstance(c, str) and c.startswith("License ::")]
     if project.license and classified:
-        mistakes.add(
+        diagnostics.add(
             f"the classifier '{classified[0]}' is not allowed with a licence expression",
             "remove the licence classifiers: the expression replaces them (PEP 639)",
             key="classifiers",
@@ -42,10 +42,10 @@ def read_license(table: dict[str, Any], project: Project, mistakes: Diagnostics)
         )
 
 
-def _read_expression(value: str, project: Project, mistakes: Diagnostics) -> None:
+def _read_expression(value: str, project: Project, diagnostics: Diagnostics) -> None:
     expression, problem = names.canonicalize_license(value)
     if problem:
-        mistakes.add(
+        diagnostics.add(
             f"'{value}' is not an SPDX licence expression",
             names.suggest_license(value),
             key="license",
@@ -54,21 +54,23 @@ def _read_expression(value: str, project: Project, mistakes: Diagnostics) -> Non
 
 
 def _read_old_table(
-    value: dict[str, Any], table: dict[str, Any], project: Project, mistakes: Diagnostics
+    value: dict[str, Any], table: dict[str, Any], project: Project, diagnostics: Diagnostics
 ) -> None:
     hint = 'write license = "MIT" (an SPDX expression) and license-files = ["LICENSE"] (PEP 639)'
     if "license-files" in table:
-        mistakes.add("the old licence table is not allowed with license-files", hint, key="license")
+        diagnostics.add(
+            "the old licence table is not allowed with license-files", hint, key="license"
+        )
     file, text = value.get("file"), value.get("text")
     if set(value) - {"file", "text"} or (file is None) == (text is None):
-        mistakes.add("must hold either 'file' or 'text'", hint, key="license")
+        diagnostics.add("must hold either 'file' or 'text'", hint, key="license")
     elif isinstance(text, str):
         project.license_text = text
         project.license_files = _find_usual_files(project.root)
     elif isinstance(file, str):
-        project.license_files = _resolve_patterns([file], project.root, mistakes, key="license")
+        project.license_files = _resolve_patterns([file], project.root, diagnostics, key="license")
     else:
-        mistakes.add("'file' or 'text' must be a string", hint, key="license")
+        diagnostics.add("'file' or 'text' must be a string", hint, key="license")
 
 
 def _find_usual_files(root: str) -> list[str]:
@@ -89,18 +91,18 @@ def _is_usual(name: str) -> bool:
 
 
 def _resolve_patterns(
-    value: object, root: str, mistakes: Diagnostics, key: str = "license-files"
+    value: object, root: str, diagnostics: Diagnostics, key: str = "license-files"
 ) -> list[str]:
     from twofold_build.globs import Globs, find_glob_problem
 
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        mistakes.add("must be a list of patterns", 'write license-files = ["LICENSE"]', key=key)
+        diagnostics.add("must be a list of patterns", 'write license-files = ["LICENSE"]', key=key)
         return []
     found: set[str] = set()
     for pattern in value:
         wrong = find_glob_problem(pattern)
         if wrong:
-            mistakes.add(
+            diagnostics.add(
                 wrong, "licence files must be in the project (PEP 639)", key=key, value=pattern
             )
             continue
@@ -111,7 +113,7 @@ def _resolve_patterns(
             if globs.match(path)
         ]
         if not taken:
-            mistakes.add(
+            diagnostics.add(
                 f"'{pattern}' matches no file",
                 "add the licence file, or remove the pattern",
                 key=key,

@@ -23,7 +23,7 @@ class Module:
         self.is_folder = is_folder
 
 
-def find_modules(project: Project, mistakes: Diagnostics) -> tuple[str, list[Module]]:
+def find_modules(project: Project, diagnostics: Diagnostics) -> tuple[str, list[Module]]:
     """Return the folder imports start from ('' for the root), and the modules to pack.
 
     [tool.twofold] `source` and `modules` name them; by default the source is `src` if it exists,
@@ -31,7 +31,7 @@ def find_modules(project: Project, mistakes: Diagnostics) -> tuple[str, list[Mod
     """
     settings = project.settings
     if settings.modules:
-        return _find_named(project, settings.modules, mistakes)
+        return _find_named(project, settings.modules, diagnostics)
     sources = _list_sources(project)
     for source in sources:
         module = _find_default_module(project, source)
@@ -44,7 +44,7 @@ def find_modules(project: Project, mistakes: Diagnostics) -> tuple[str, list[Mod
         modules = ", ".join(f'"{os.path.basename(path).removesuffix(".py")}"' for path in there)
         hint = f"there is {', '.join(there)}: write [tool.twofold] modules = [{modules}]"
     hint = hint or f"make {os.path.join(sources[0], wanted)}/__init__.py, or name your modules"
-    mistakes.add(
+    diagnostics.add(
         f"there is no package or module '{wanted}' for the project '{project.name}' in "
         + " or ".join(f"{source or 'the root'}" for source in sources),
         hint,
@@ -114,7 +114,7 @@ def _find_module_at(root: str, source: str, name: str) -> Module | None:
 
 
 def _find_named(
-    project: Project, wanted: list[str], mistakes: Diagnostics
+    project: Project, wanted: list[str], diagnostics: Diagnostics
 ) -> tuple[str, list[Module]]:
     sources = _list_sources(project)
     found: list[Module] = []
@@ -126,7 +126,7 @@ def _find_named(
         module = _find_module_at(project.root, source, name)
         if module is None:
             near = _list_candidates(project.root, source)
-            mistakes.add(
+            diagnostics.add(
                 f"there is no module '{name}' in {source or 'the root'}",
                 f"there is: {', '.join(near)}"
                 if near
@@ -138,7 +138,7 @@ def _find_named(
             continue
         parent = _find_parent_package(project.root, source, name)
         if parent:
-            mistakes.add(
+            diagnostics.add(
                 f"'{parent}' has an __init__.py, so '{name}' cannot be packed without it",
                 f"name '{parent}' instead, or remove its __init__.py",
                 table="tool.twofold",

@@ -18,25 +18,25 @@ LATEST = 4354819198
 class BuildPlan:
     """A project ready to be packed: its own files and the generated ones.
 
-    `metadata` is both METADATA and PKG-INFO. `wheel_made` are the generated files of .dist-info
-    except RECORD, by name; `made_at_root` those at the wheel's root.
+    `metadata` is both METADATA and PKG-INFO. `dist_info_files` are the generated files of
+    .dist-info except RECORD, by name; `root_files` those at the wheel's root.
     """
 
-    __slots__ = ("made_at_root", "metadata", "pack", "project", "wheel_made", "when")
+    __slots__ = ("dist_info_files", "metadata", "project", "root_files", "selection", "when")
 
     def __init__(
         self,
         project: Project,
-        pack: FileSelection,
+        selection: FileSelection,
         metadata: bytes,
-        wheel_made: dict[str, bytes],
+        dist_info_files: dict[str, bytes],
         when: int,
     ) -> None:
         self.project = project
-        self.pack = pack
+        self.selection = selection
         self.metadata = metadata
-        self.wheel_made = wheel_made
-        self.made_at_root: dict[str, bytes] = {}
+        self.dist_info_files = dist_info_files
+        self.root_files: dict[str, bytes] = {}
         self.when = when
 
 
@@ -49,19 +49,19 @@ def make_plan(root: str | os.PathLike[str]) -> BuildPlan:
     from twofold_build.pyproject import read_project
 
     project = read_project(root)
-    mistakes = Diagnostics.for_project(project.root)
-    pack = select_files(project, mistakes)
-    mistakes.raise_all()
-    text = render_metadata(project, *list_import_names(project, pack.modules))
+    diagnostics = Diagnostics.for_project(project.root)
+    selection = select_files(project, diagnostics)
+    diagnostics.raise_all()
+    text = render_metadata(project, *list_import_names(project, selection.modules))
     made = {"METADATA": text, "WHEEL": WHEEL}
     points = render_entry_points(project)
     if points:
         made["entry_points.txt"] = points
-    return BuildPlan(project, pack, text, made, read_source_date())
+    return BuildPlan(project, selection, text, made, read_source_date())
 
 
 def read_source_date() -> int:
-    """SOURCE_DATE_EPOCH in seconds of UTC, never before 1980; 1980 when it is not set.
+    """Return SOURCE_DATE_EPOCH in seconds of UTC, never before 1980; 1980 when it is not set.
 
     Raises TwofoldError if it is not a number or later than an archive can hold.
     """

@@ -30,16 +30,16 @@ def read_project(root: str | os.PathLike[str], *, resolve: bool = True) -> Proje
 
     folder = os.path.abspath(root)
     text, document = read_document(folder)
-    mistakes = Diagnostics("pyproject.toml", text)
+    diagnostics = Diagnostics("pyproject.toml", text)
     tool = document.get("tool", {})
     settings = read_settings(
-        tool.get("twofold", {}) if isinstance(tool, dict) else {}, folder, mistakes
+        tool.get("twofold", {}) if isinstance(tool, dict) else {}, folder, diagnostics
     )
     project = Project(folder, document, settings)
-    read_build_system(document, project, mistakes)
-    read_project_table(document, project, mistakes)
-    _resolve_version(project, mistakes, resolve)
-    mistakes.raise_all()
+    read_build_system(document, project, diagnostics)
+    read_project_table(document, project, diagnostics)
+    _resolve_version(project, diagnostics, resolve)
+    diagnostics.raise_all()
     return project
 
 
@@ -84,20 +84,20 @@ def _parse_document(text: str) -> dict[str, Any]:
         from twofold_build.diagnostics import Diagnostics
         from twofold_build.toml_lines import explain_syntax_error
 
-        mistakes = Diagnostics("pyproject.toml", text)
-        mistakes.raise_one(explain_syntax_error(text, str(error)))
+        diagnostics = Diagnostics("pyproject.toml", text)
+        diagnostics.raise_one(explain_syntax_error(text, str(error)))
 
 
-def _resolve_version(project: Project, mistakes: Diagnostics, resolve: bool) -> None:
+def _resolve_version(project: Project, diagnostics: Diagnostics, resolve: bool) -> None:
     if project.version and project.settings.version_from:
-        mistakes.add(
+        diagnostics.add(
             "the project declares a version, so this table has no effect",
             'remove this table, or write dynamic = ["version"] instead of the version',
             table="tool.twofold.version",
         )
     if project.backend == "twofold_build":
         for key in sorted(project.dynamic - {"version", "import-names", "import-namespaces"}):
-            mistakes.add(
+            diagnostics.add(
                 f"twofold_build cannot compute '{key}'",
                 "declare it; only the version and the import names can be dynamic",
                 key="dynamic",
@@ -107,4 +107,4 @@ def _resolve_version(project: Project, mistakes: Diagnostics, resolve: bool) -> 
         return
     from twofold_build.version import find_version
 
-    project.version = find_version(project, mistakes)
+    project.version = find_version(project, diagnostics)

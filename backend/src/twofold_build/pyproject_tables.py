@@ -39,32 +39,32 @@ PROJECT_KEYS = [
 _TOP_LEVEL = ("build-system", "project", "tool", "dependency-groups")
 
 
-def read_build_system(document: dict[str, Any], project: Project, mistakes: Diagnostics) -> None:
+def read_build_system(document: dict[str, Any], project: Project, diagnostics: Diagnostics) -> None:
     """Fill `project` from [build-system] and report every mistake."""
     for key in document:
         if key not in _TOP_LEVEL:
-            mistakes.add_unknown(
+            diagnostics.add_unknown(
                 key, _TOP_LEVEL, table="", hint="settings of tools belong into [tool.NAME]"
             )
     table = document.get("build-system", {})
     if not isinstance(table, dict):
-        mistakes.add(
+        diagnostics.add(
             "must be a table",
             'write [build-system], and below it requires = ["twofold-build"]',
             table="build-system",
         )
         return
-    reader = TableReader(table, "build-system", mistakes)
+    reader = TableReader(table, "build-system", diagnostics)
     for key in table:
         if key not in ("requires", "build-backend", "backend-path"):
-            mistakes.add_unknown(
+            diagnostics.add_unknown(
                 key, ("requires", "build-backend", "backend-path"), table="build-system"
             )
     project.requires = reader.get_strings("requires")
     project.backend = reader.get_string("build-backend")
     project.backend_path = reader.get_strings("backend-path")
     if table and "requires" not in table:
-        mistakes.add(
+        diagnostics.add(
             "'requires' is missing (PEP 518)",
             'write requires = ["twofold-build"], or [] if it needs nothing',
             table="build-system",
@@ -72,7 +72,7 @@ def read_build_system(document: dict[str, Any], project: Project, mistakes: Diag
     for requirement in project.requires:
         problem = names.find_requirement_problem(requirement)
         if problem:
-            mistakes.add(
+            diagnostics.add(
                 f"'{requirement}': {problem}",
                 'write it like "twofold-build>=0.1" (PEP 508)',
                 table="build-system",
@@ -81,11 +81,13 @@ def read_build_system(document: dict[str, Any], project: Project, mistakes: Diag
             )
 
 
-def read_project_table(document: dict[str, Any], project: Project, mistakes: Diagnostics) -> None:
+def read_project_table(
+    document: dict[str, Any], project: Project, diagnostics: Diagnostics
+) -> None:
     """Fill `project` from [project] and report every mistake."""
     table = document.get("project")
     if not isinstance(table, dict):
-        mistakes.add(
+        diagnostics.add(
             "there is no [project] table" if table is None else "[project] must be a table",
             'write [project] with at least name = "..." and version = "..." (PEP 621)',
             table="" if table is None else "project",
@@ -93,24 +95,24 @@ def read_project_table(document: dict[str, Any], project: Project, mistakes: Dia
         return
     for key in table:
         if key not in PROJECT_KEYS:
-            mistakes.add_unknown(key, PROJECT_KEYS, table="project")
-    reader = TableReader(table, "project", mistakes)
-    project.dynamic = _read_dynamic(reader, table, mistakes)
-    _read_name_and_version(reader, table, project, mistakes)
+            diagnostics.add_unknown(key, PROJECT_KEYS, table="project")
+    reader = TableReader(table, "project", diagnostics)
+    project.dynamic = _read_dynamic(reader, table, diagnostics)
+    _read_name_and_version(reader, table, project, diagnostics)
     project.description = reader.get_string("description")
-    project.requires_python = _read_requires_python(reader, mistakes)
+    project.requires_python = _read_requires_python(reader, diagnostics)
     from twofold_build.licenses import read_license
     from twofold_build.readme import read_readme
 
-    read_readme(table, project, mistakes)
-    read_license(table, project, mistakes)
+    read_readme(table, project, diagnostics)
+    read_license(table, project, diagnostics)
     if "authors" in table or "maintainers" in table:
-        project.authors = _read_people(reader, "authors", mistakes)
-        project.maintainers = _read_people(reader, "maintainers", mistakes)
+        project.authors = _read_people(reader, "authors", diagnostics)
+        project.maintainers = _read_people(reader, "maintainers", diagnostics)
     project.keywords = reader.get_strings("keywords")
     for keyword in project.keywords:
         if "," in keyword:
-            mistakes.add(
+            diagnostics.add(
                 f"keyword '{keyword}' holds a comma",
                 "write two keywords",
                 key="keywords",
@@ -120,21 +122,21 @@ def read_project_table(document: dict[str, Any], project: Project, mistakes: Dia
     project.urls = reader.get_mapping("urls")
     for label in project.urls:
         if len(label) > 32:
-            mistakes.add(
+            diagnostics.add(
                 f"the label '{label}' is longer than 32 characters",
                 "shorten it",
                 table="project.urls",
                 key=label,
             )
-    _read_dependencies(reader, table, project, mistakes)
+    _read_dependencies(reader, table, project, diagnostics)
     if any(key in table for key in ("scripts", "gui-scripts", "entry-points")):
         from twofold_build.entry_points import read_entry_points
 
-        read_entry_points(reader, table, project, mistakes)
-    project.import_names = _read_import_names(reader, "import-names", mistakes)
-    project.import_namespaces = _read_import_names(reader, "import-namespaces", mistakes)
+        read_entry_points(reader, table, project, diagnostics)
+    project.import_names = _read_import_names(reader, "import-names", diagnostics)
+    project.import_namespaces = _read_import_names(reader, "import-namespaces", diagnostics)
     for name in set(project.import_names or ()) & set(project.import_namespaces or ()):
-        mistakes.add(
+        diagnostics.add(
             f"'{name}' is listed as a name and as a namespace (PEP 794)",
             "keep one of the two",
             key="import-names",
@@ -143,23 +145,23 @@ def read_project_table(document: dict[str, Any], project: Project, mistakes: Dia
 
 
 def _read_dynamic(
-    reader: TableReader, table: dict[str, Any], mistakes: Diagnostics
+    reader: TableReader, table: dict[str, Any], diagnostics: Diagnostics
 ) -> frozenset[str]:
     listed = reader.get_strings("dynamic")
     for key in listed:
         if key == "name":
-            mistakes.add(
+            diagnostics.add(
                 "the name cannot be dynamic (PEP 621)", "declare it", key="dynamic", value=key
             )
         elif key not in PROJECT_KEYS or key == "dynamic":
-            mistakes.add(
+            diagnostics.add(
                 f"unknown key '{key}'",
                 suggest(key, PROJECT_KEYS) or "name keys of [project]",
                 key="dynamic",
                 value=key,
             )
         elif key in table:
-            mistakes.add(
+            diagnostics.add(
                 f"'{key}' is both declared and listed as dynamic",
                 "remove one of the two",
                 key="dynamic",
@@ -169,35 +171,37 @@ def _read_dynamic(
 
 
 def _read_name_and_version(
-    reader: TableReader, table: dict[str, Any], project: Project, mistakes: Diagnostics
+    reader: TableReader, table: dict[str, Any], project: Project, diagnostics: Diagnostics
 ) -> None:
     project.name = reader.get_string("name")
     if "name" not in table:
-        mistakes.add("'name' is missing", 'write name = "..."')
+        diagnostics.add("'name' is missing", 'write name = "..."')
     elif project.name and not names.is_name(project.name):
-        mistakes.add(
+        diagnostics.add(
             f"'{project.name}' is not a valid project name (PEP 508)",
             "use letters, digits, '-', '_' and '.', beginning and ending with a letter or digit",
             key="name",
         )
     elif not project.name and isinstance(table["name"], str):
-        mistakes.add("the name is empty", "give the project a name", key="name")
+        diagnostics.add("the name is empty", "give the project a name", key="name")
     version = reader.get_string("version")
     if "version" not in table:
         if "version" not in project.dynamic:
-            mistakes.add(
+            diagnostics.add(
                 "'version' is missing",
                 'write version = "1.0.0", or dynamic = ["version"] with [tool.twofold.version]',
             )
         return
     problem = names.find_version_problem(version)
     if problem and isinstance(table["version"], str):
-        mistakes.add(problem, 'write a version like "1.0.0", "2.1rc1" or "3.0.dev1"', key="version")
+        diagnostics.add(
+            problem, 'write a version like "1.0.0", "2.1rc1" or "3.0.dev1"', key="version"
+        )
     elif version:
         project.version = names.canonicalize_version(version)
 
 
-def _read_requires_python(reader: TableReader, mistakes: Diagnostics) -> str:
+def _read_requires_python(reader: TableReader, diagnostics: Diagnostics) -> str:
     written = reader.get_string("requires-python")
     if not written:
         return ""
@@ -206,37 +210,37 @@ def _read_requires_python(reader: TableReader, mistakes: Diagnostics) -> str:
         bare = written.strip().lstrip("=").strip()
         is_bare = bare.replace(".", "").isdigit()
         hint = f'did you mean ">={bare}"?' if is_bare else 'write for example ">=3.11"'
-        mistakes.add(problem, hint, key="requires-python")
+        diagnostics.add(problem, hint, key="requires-python")
     return written
 
 
 def _read_dependencies(
-    reader: TableReader, table: dict[str, Any], project: Project, mistakes: Diagnostics
+    reader: TableReader, table: dict[str, Any], project: Project, diagnostics: Diagnostics
 ) -> None:
     project.dependencies = reader.get_strings("dependencies")
-    _check_requirements(project.dependencies, "project", "dependencies", mistakes)
+    _check_requirements(project.dependencies, "project", "dependencies", diagnostics)
     extras = table.get("optional-dependencies", {})
     if not isinstance(extras, dict):
-        mistakes.add(
+        diagnostics.add(
             f"must be a table, not {describe_type(extras)}",
             "write [project.optional-dependencies], and below it a list for each extra",
             key="optional-dependencies",
         )
         return
-    inner = TableReader(extras, "project.optional-dependencies", mistakes)
+    inner = TableReader(extras, "project.optional-dependencies", diagnostics)
     for extra in extras:
         if not names.is_name(extra):
-            mistakes.add(
+            diagnostics.add(
                 f"'{extra}' is not a valid name of an extra (PEP 508)",
                 "use letters, digits, '-', '_' and '.'",
                 table="project.optional-dependencies",
                 key=extra,
             )
         listed = inner.get_strings(extra)
-        _check_requirements(listed, "project.optional-dependencies", extra, mistakes)
+        _check_requirements(listed, "project.optional-dependencies", extra, diagnostics)
         wanted = names.normalize_name(extra)
         if wanted in project.optional_dependencies:
-            mistakes.add(
+            diagnostics.add(
                 f"the extra '{extra}' appears twice in different spellings",
                 "keep one of them",
                 table="project.optional-dependencies",
@@ -245,11 +249,11 @@ def _read_dependencies(
         project.optional_dependencies[wanted] = listed
 
 
-def _check_requirements(listed: list[str], table: str, key: str, mistakes: Diagnostics) -> None:
+def _check_requirements(listed: list[str], table: str, key: str, diagnostics: Diagnostics) -> None:
     for requirement in listed:
         problem = names.find_requirement_problem(requirement)
         if problem:
-            mistakes.add(
+            diagnostics.add(
                 f"'{requirement}': {problem}",
                 'write it like "numpy>=1.24" (PEP 508)',
                 table=table,
@@ -258,14 +262,14 @@ def _check_requirements(listed: list[str], table: str, key: str, mistakes: Diagn
             )
 
 
-def _read_import_names(reader: TableReader, key: str, mistakes: Diagnostics) -> list[str] | None:
+def _read_import_names(reader: TableReader, key: str, diagnostics: Diagnostics) -> list[str] | None:
     if key not in reader.table:
         return None
     listed = reader.get_strings(key)
     for name in listed:
         plain, _, private = (part.strip() for part in name.partition(";"))
         if (plain and not is_dotted_name(plain)) or private not in ("", "private"):
-            mistakes.add(
+            diagnostics.add(
                 f"'{name}' is not an import name (PEP 794)",
                 'write a dotted name, followed by "; private" if it is private',
                 key=key,
@@ -274,10 +278,10 @@ def _read_import_names(reader: TableReader, key: str, mistakes: Diagnostics) -> 
     return listed
 
 
-def _read_people(reader: TableReader, key: str, mistakes: Diagnostics) -> list[Person]:
+def _read_people(reader: TableReader, key: str, diagnostics: Diagnostics) -> list[Person]:
     value = reader.table.get(key, [])
     if not isinstance(value, list):
-        mistakes.add(
+        diagnostics.add(
             f"must be a list of tables, not {describe_type(value)}",
             'write [{name = "...", email = "..."}]',
             key=key,
@@ -286,7 +290,7 @@ def _read_people(reader: TableReader, key: str, mistakes: Diagnostics) -> list[P
     people = []
     for item in value:
         if not isinstance(item, dict):
-            mistakes.add(
+            diagnostics.add(
                 f"holds {describe_type(item)} instead of a table",
                 'write {name = "...", email = "..."}',
                 key=key,
@@ -295,7 +299,7 @@ def _read_people(reader: TableReader, key: str, mistakes: Diagnostics) -> list[P
             continue
         for part in item:
             if part not in ("name", "email"):
-                mistakes.add(
+                diagnostics.add(
                     f"unknown key '{part}' in a person",
                     "known keys: name, email",
                     key=key,
@@ -303,10 +307,12 @@ def _read_people(reader: TableReader, key: str, mistakes: Diagnostics) -> list[P
                 )
         name, email = item.get("name", ""), item.get("email", "")
         if not isinstance(name, str) or not isinstance(email, str):
-            mistakes.add("name and email must be strings", "put them in quotation marks", key=key)
+            diagnostics.add(
+                "name and email must be strings", "put them in quotation marks", key=key
+            )
             continue
         if email and not _is_address(email):
-            mistakes.add(
+            diagnostics.add(
                 f"'{email}' is not an email address",
                 'write it like "ada@example.org"',
                 key=key,

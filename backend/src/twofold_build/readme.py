@@ -14,37 +14,39 @@ if TYPE_CHECKING:
 _TYPES = {".md": "text/markdown", ".rst": "text/x-rst", ".txt": "text/plain", "": "text/plain"}
 
 
-def read_readme(table: dict[str, Any], project: Project, mistakes: Diagnostics) -> None:
+def read_readme(table: dict[str, Any], project: Project, diagnostics: Diagnostics) -> None:
     """Fill readme, readme_text and readme_type."""
     value = table.get("readme")
     if value is None:
         return
     if isinstance(value, str):
         project.readme = value
-        project.readme_type = _guess_type(value, mistakes)
-        project.readme_text = _read_text(project.root, value, mistakes)
+        project.readme_type = _guess_type(value, diagnostics)
+        project.readme_text = _read_text(project.root, value, diagnostics)
         return
     if not isinstance(value, dict):
-        mistakes.add("must be a file's name or a table", 'write readme = "README.md"', key="readme")
+        diagnostics.add(
+            "must be a file's name or a table", 'write readme = "README.md"', key="readme"
+        )
         return
     for key in value:
         if key not in ("file", "text", "content-type", "charset"):
-            mistakes.add_unknown(key, ("file", "text", "content-type"), table="project.readme")
+            diagnostics.add_unknown(key, ("file", "text", "content-type"), table="project.readme")
     file, text, type_ = value.get("file"), value.get("text"), value.get("content-type")
     if (file is None) == (text is None):
-        mistakes.add("must hold either 'file' or 'text'", "keep one of the two", key="readme")
+        diagnostics.add("must hold either 'file' or 'text'", "keep one of the two", key="readme")
         return
     if not all(part is None or isinstance(part, str) for part in (file, text, type_)):
-        mistakes.add("file, text and content-type must be strings", "quote them", key="readme")
+        diagnostics.add("file, text and content-type must be strings", "quote them", key="readme")
         return
     if type_ is None:
-        mistakes.add(
+        diagnostics.add(
             "'content-type' is missing (PEP 621)",
             'write content-type = "text/markdown"',
             key="readme",
         )
     elif type_.partition(";")[0].strip() not in _TYPES.values():
-        mistakes.add(
+        diagnostics.add(
             f"'{type_}' is not a readme type",
             "use text/markdown, text/x-rst or text/plain",
             key="readme",
@@ -53,15 +55,15 @@ def read_readme(table: dict[str, Any], project: Project, mistakes: Diagnostics) 
     project.readme_type = type_ or ""
     if file is not None:
         project.readme = file
-        project.readme_text = _read_text(project.root, file, mistakes)
+        project.readme_text = _read_text(project.root, file, diagnostics)
     else:
         project.readme_text = text or ""
 
 
-def _guess_type(name: str, mistakes: Diagnostics) -> str:
+def _guess_type(name: str, diagnostics: Diagnostics) -> str:
     suffix = os.path.splitext(name)[1].lower()
     if suffix not in _TYPES:
-        mistakes.add(
+        diagnostics.add(
             f"the type of '{name}' is unknown",
             "use .md, .rst or .txt, or a table with file and content-type",
             key="readme",
@@ -69,28 +71,28 @@ def _guess_type(name: str, mistakes: Diagnostics) -> str:
     return _TYPES.get(suffix, "")
 
 
-def _read_text(root: str, name: str, mistakes: Diagnostics) -> str:
+def _read_text(root: str, name: str, diagnostics: Diagnostics) -> str:
     from twofold_build.globs import find_glob_problem
 
     wrong = find_glob_problem(name)
     if wrong:
-        mistakes.add(wrong, "the readme must be in the project", key="readme")
+        diagnostics.add(wrong, "the readme must be in the project", key="readme")
         return ""
     try:
         with open(os.path.join(root, name), encoding="utf-8") as file:
             return file.read()
     except FileNotFoundError:
-        mistakes.add(
+        diagnostics.add(
             f"the file '{name}' does not exist", _suggest_readme(root), key="readme", value=name
         )
     except UnicodeDecodeError:
-        mistakes.add(
+        diagnostics.add(
             f"the file '{name}' is not UTF-8", "save it as UTF-8", key="readme", value=name
         )
     except IsADirectoryError:
-        mistakes.add(f"'{name}' is a folder", "name a file", key="readme", value=name)
+        diagnostics.add(f"'{name}' is a folder", "name a file", key="readme", value=name)
     except OSError as error:
-        mistakes.add(
+        diagnostics.add(
             f"the file '{name}' cannot be read: {error.strerror}",
             "correct its name or its permissions",
             key="readme",

@@ -60,15 +60,15 @@ class Settings:
         self.version_tag = "v"
 
 
-def read_settings(table: object, root: str, mistakes: Diagnostics) -> Settings:
+def read_settings(table: object, root: str, diagnostics: Diagnostics) -> Settings:
     """Read and check [tool.twofold]; a project without it has the defaults."""
     if not isinstance(table, dict):
-        mistakes.add("must be a table", "write [tool.twofold]", table="tool.twofold")
+        diagnostics.add("must be a table", "write [tool.twofold]", table="tool.twofold")
         return Settings({})
     settings = Settings(table)
     if not table:
         return settings
-    reader = _SettingsReader(table, root, mistakes)
+    reader = _SettingsReader(table, root, diagnostics)
     reader.check_keys(table, (*KEYS, *OTHER_TABLES), "tool.twofold")
     settings.source = reader.get_folder(table, "source", "tool.twofold")
     settings.modules = reader.get_modules()
@@ -93,21 +93,21 @@ def _is_module(name: str) -> bool:
 class _SettingsReader:
     """Typed access to [tool.twofold]; mistakes are collected."""
 
-    def __init__(self, root_table: dict[str, Any], root: str, mistakes: Diagnostics) -> None:
+    def __init__(self, root_table: dict[str, Any], root: str, diagnostics: Diagnostics) -> None:
         self.root_table = root_table
         self.root = root
-        self.mistakes = mistakes
+        self.diagnostics = diagnostics
 
     def check_keys(self, table: dict[str, Any], keys: tuple[str, ...], name: str) -> None:
         for key in table:
             if key not in keys:
-                self.mistakes.add_unknown(key, keys, table=name)
+                self.diagnostics.add_unknown(key, keys, table=name)
 
     def get_table(self, key: str, keys: tuple[str, ...]) -> dict[str, Any]:
         value = self.root_table.get(key, {})
         if not isinstance(value, dict):
             hint = f"write [tool.twofold.{key}]"
-            self.mistakes.add("must be a table", hint, table="tool.twofold", key=key)
+            self.diagnostics.add("must be a table", hint, table="tool.twofold", key=key)
             return {}
         self.check_keys(value, keys, f"tool.twofold.{key}")
         return value
@@ -117,14 +117,14 @@ class _SettingsReader:
 
         value = table.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            self.mistakes.add(
+            self.diagnostics.add(
                 "must be a list of patterns", f'write {key} = ["docs/**"]', table=name, key=key
             )
             return []
         for glob in value:
             wrong = find_glob_problem(glob)
             if wrong:
-                self.mistakes.add(
+                self.diagnostics.add(
                     wrong,
                     "write patterns relative to the project's folder",
                     table=name,
@@ -140,7 +140,7 @@ class _SettingsReader:
         if value is None:
             return None
         if not isinstance(value, str):
-            self.mistakes.add(
+            self.diagnostics.add(
                 "must be a folder's name", f'write {key} = "src"', table=name, key=key
             )
             return None
@@ -148,10 +148,10 @@ class _SettingsReader:
             return ""
         wrong = find_glob_problem(value)
         if wrong:
-            self.mistakes.add(wrong, "name a folder inside the project", table=name, key=key)
+            self.diagnostics.add(wrong, "name a folder inside the project", table=name, key=key)
             return None
         if not os.path.isdir(os.path.join(self.root, value)):
-            self.mistakes.add(
+            self.diagnostics.add(
                 f"the folder '{value}' does not exist", "check its name", table=name, key=key
             )
             return None
@@ -160,7 +160,7 @@ class _SettingsReader:
     def get_modules(self) -> list[str]:
         value = self.root_table.get("modules", [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            self.mistakes.add(
+            self.diagnostics.add(
                 "must be a list of import names",
                 'write modules = ["my_package"]',
                 table="tool.twofold",
@@ -169,7 +169,7 @@ class _SettingsReader:
             return []
         for name in value:
             if not _is_module(name):
-                self.mistakes.add(
+                self.diagnostics.add(
                     f"'{name}' is not an import name",
                     "write it as in an import: dots instead of '/', without 'src' and '.py'",
                     table="tool.twofold",
@@ -181,7 +181,7 @@ class _SettingsReader:
     def get_data(self, wheel: dict[str, Any]) -> dict[str, str]:
         value = wheel.get("data", {})
         if not isinstance(value, dict):
-            self.mistakes.add(
+            self.diagnostics.add(
                 "must be a table",
                 'write [tool.twofold.wheel.data] with data = "FOLDER"',
                 table="tool.twofold.wheel",
@@ -209,7 +209,7 @@ class _SettingsReader:
         name = "tool.twofold.version"
         origin = table.get("from")
         if origin not in ("module", "git"):
-            self.mistakes.add(
+            self.diagnostics.add(
                 '\'from\' must be "module" or "git"',
                 'write from = "module" for __version__ in the code, from = "git" for the tag',
                 table=name,
@@ -220,13 +220,13 @@ class _SettingsReader:
         for key, default in (("path", ""), ("tag-prefix", "v")):
             value = table.get(key, default)
             if not isinstance(value, str):
-                self.mistakes.add(
+                self.diagnostics.add(
                     "must be a string", "put it in quotation marks", table=name, key=key
                 )
                 continue
             wrong = find_glob_problem(value) if key == "path" and value else ""
             if wrong:
-                self.mistakes.add(wrong, "name a file inside the project", table=name, key=key)
+                self.diagnostics.add(wrong, "name a file inside the project", table=name, key=key)
             elif key == "path":
                 settings.version_path = value
             else:

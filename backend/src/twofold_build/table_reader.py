@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 class TableReader:
     """The table called `name`; a value of another type is reported and read as empty."""
 
-    def __init__(self, table: dict[str, Any], name: str, mistakes: Diagnostics) -> None:
+    def __init__(self, table: dict[str, Any], name: str, diagnostics: Diagnostics) -> None:
         self.table = table
         self.name = name
-        self.mistakes = mistakes
+        self.diagnostics = diagnostics
 
     def get_string(self, key: str) -> str:
         """Return a string; '' if it is missing or of another type."""
         value = self.table.get(key, "")
         if isinstance(value, str):
             return self.check_one_line(value, key)
-        self.mistakes.add(
+        self.diagnostics.add(
             f"must be a string, not {describe_type(value)}",
             "put it in quotation marks",
             table=self.name,
@@ -39,7 +39,7 @@ class TableReader:
                 if isinstance(value, str)
                 else "write a list of strings"
             )
-            self.mistakes.add(
+            self.diagnostics.add(
                 f"must be a list, not {describe_type(value)}", hint, table=self.name, key=key
             )
             return []
@@ -48,7 +48,7 @@ class TableReader:
             if isinstance(item, str):
                 good.append(self.check_one_line(item, key))
             else:
-                self.mistakes.add(
+                self.diagnostics.add(
                     f"holds {describe_type(item)} instead of a string",
                     "put every item in quotation marks",
                     table=self.name,
@@ -62,14 +62,14 @@ class TableReader:
         if not isinstance(value, dict):
             hint = f"write [{self.name}.{key}], and below it one line for each"
             message = f"must be a table, not {describe_type(value)}"
-            self.mistakes.add(message, hint, table=self.name, key=key)
+            self.diagnostics.add(message, hint, table=self.name, key=key)
             return {}
         good = {}
         for name, item in value.items():
             if isinstance(item, str):
                 good[name] = self.check_one_line(item, f"{key}.{name}")
             else:
-                self.mistakes.add(
+                self.diagnostics.add(
                     f"must be a string, not {describe_type(item)}",
                     "put it in quotation marks",
                     table=f"{self.name}.{key}",
@@ -83,7 +83,7 @@ class TableReader:
             return value
         plain = "".join(" " if _is_line_break(mark) else mark for mark in value)
         if plain != value:
-            self.mistakes.add(
+            self.diagnostics.add(
                 "must be one line, without control characters",
                 "move long text to the readme",
                 table=self.name,

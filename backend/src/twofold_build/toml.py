@@ -66,7 +66,7 @@ class _PlainParser:
                 tables[path] = False
                 table[key] = {}
             elif path not in tables:
-                raise _NotPlainError  # a value, or an inline table: tomllib says so
+                raise _NotPlainError  # a value, or an inline table: tomllib reports it
             inner: dict[str, Any] = table[key]
             table = inner
             mark = self.text[self.at]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _TABLE = "tool.twofold.version"
 
 
-def find_version(project: Project, mistakes: Diagnostics) -> str:
+def find_version(project: Project, diagnostics: Diagnostics) -> str:
     """Return the canonical version; '' after reporting why there is none.
 
     An sdist has its version in PKG-INFO, which wins: there is no git repository.
@@ -24,13 +24,13 @@ def find_version(project: Project, mistakes: Diagnostics) -> str:
         return packed
     settings = project.settings
     if settings.version_from == "module":
-        written = _read_module_version(project, mistakes)
+        written = _read_module_version(project, diagnostics)
     elif settings.version_from == "git":
         from twofold_build.git_version import read_git_version
 
-        written = read_git_version(project.root, settings.version_tag, mistakes)
+        written = read_git_version(project.root, settings.version_tag, diagnostics)
     elif project.backend in ("twofold_build", ""):
-        mistakes.add(
+        diagnostics.add(
             "the version is dynamic, but no source is configured",
             'write [tool.twofold.version] with from = "module" or from = "git"',
             key="dynamic",
@@ -43,7 +43,7 @@ def find_version(project: Project, mistakes: Diagnostics) -> str:
         return ""
     problem = names.find_version_problem(written)
     if problem:
-        mistakes.add(problem, "write it like 1.0.0", table=_TABLE, key="from")
+        diagnostics.add(problem, "write it like 1.0.0", table=_TABLE, key="from")
         return ""
     return names.canonicalize_version(written)
 
@@ -61,16 +61,16 @@ def _read_pkg_info_version(root: str) -> str:
     return ""
 
 
-def _read_module_version(project: Project, mistakes: Diagnostics) -> str:
+def _read_module_version(project: Project, diagnostics: Diagnostics) -> str:
     from twofold_build.modules import find_modules
 
     path = project.settings.version_path
     if not path:
-        before = len(mistakes.found)
-        _, modules = find_modules(project, mistakes)
-        del mistakes.found[before:]  # reported when the files are selected
+        before = len(diagnostics.found)
+        _, modules = find_modules(project, diagnostics)
+        del diagnostics.found[before:]  # reported when the files are selected
         if not modules:
-            mistakes.add(
+            diagnostics.add(
                 "there is no module to read __version__ from",
                 "name the file with path",
                 table=_TABLE,
@@ -82,7 +82,7 @@ def _read_module_version(project: Project, mistakes: Diagnostics) -> str:
         with open(os.path.join(project.root, path), "rb") as file:
             source = file.read()
     except OSError as error:
-        mistakes.add(
+        diagnostics.add(
             f"'{path}' cannot be read: {error.strerror}",
             "name the file that holds __version__",
             table=_TABLE,
@@ -91,7 +91,7 @@ def _read_module_version(project: Project, mistakes: Diagnostics) -> str:
         return ""
     version = read_assigned_version(source)
     if not version:
-        mistakes.add(
+        diagnostics.add(
             f"'{path}' has no __version__ = \"...\" that can be read without running it",
             _suggest_source(project.root, path, source)
             or 'write __version__ = "1.0.0" as a plain string',

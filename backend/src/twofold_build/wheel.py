@@ -32,7 +32,7 @@ def make_editable(plan: BuildPlan) -> None:
     """
     stem = plan.project.file_stem
     inside = (f"{stem}.data/", f"{stem}.dist-info/")
-    for file in plan.pack.files:
+    for file in plan.selection.files:
         file.wheel = [path for path in file.wheel if path.startswith(inside)]
-    source = os.path.join(plan.project.root, plan.pack.source).rstrip("/\\")
-    plan.made_at_root[f"_{stem.rpartition('-')[0]}.pth"] = f"{source}\n".encode()
+    source = os.path.join(plan.project.root, plan.selection.source).rstrip("/\\")
+    plan.root_files[f"_{stem.rpartition('-')[0]}.pth"] = f"{source}\n".encode()

@@ -41,7 +41,7 @@ def list_packages(planned: BuildPlan) -> list[CondaPackage]:
     options.metadata_of = find_metadata_near(planned.project.root)
     # A zip tells time in steps of two seconds, and the wheel's is what convert sees.
     options.timestamp = planned.when // 2 * 2000
-    points = planned.wheel_made.get("entry_points.txt")
+    points = planned.dist_info_files.get("entry_points.txt")
     try:
         found = make_packages(planned.metadata, points, [TAG], options)
         if options.extras_as_packages:

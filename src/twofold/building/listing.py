@@ -79,4 +79,4 @@ def list_project(root: str | os.PathLike[str], kinds: Sequence[str]) -> ProjectL
                 adapted.append(adapter_for(lister, package, planned))
     write_artifacts(planned, sdists, [*wheels, *adapted])
     artifacts = {lister.name: lister.entries for lister in listers}
-    return ProjectListing(artifacts, sorted(set(planned.pack.left_out)))
+    return ProjectListing(artifacts, sorted(set(planned.selection.left_out)))

@@ -76,12 +76,12 @@ def _read_and_check(planned: BuildPlan) -> dict[str, Content]:
 
     contents: dict[str, Content] = {}
     room = _MAX_BUFFERED
-    for file in planned.pack.files:
+    for file in planned.selection.files:
         room -= file.size if file.size <= _SMALL else 0
         if file.size <= _SMALL and room >= 0:
             contents[file.path] = read_content(file.source)
     project = planned.project
-    errors = find_build_errors(project.root, project, planned.pack, contents)
+    errors = find_build_errors(project.root, project, planned.selection, contents)
     if errors:
         from twofold.errors import Problem, ProjectErrors
 
@@ -114,7 +114,7 @@ def _make_progress(planned: BuildPlan, request: BuildRequest) -> Callable[[int],
     listener = request.progress
     if listener is None:
         return None
-    total = sum(file.size for file in planned.pack.files)
+    total = sum(file.size for file in planned.selection.files)
     done = 0
 
     def tell(size: int) -> None:

@@ -1,1 +1,1 @@
-"""Files on disk: one module per format, and `opening`, which tells them apart."""
+"""File formats: one module each; `reader` detects which one a file has."""

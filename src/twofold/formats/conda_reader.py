@@ -22,7 +22,7 @@ _AGAIN = "build or download the package again"
 #: Packages up to this many bytes are read once, into memory: opening a file twice costs more.
 _IN_MEMORY_LIMIT = 4 << 20
 #: Files under info/ that are read by default, and their largest sizes.
-_WANTED = {
+_DEFAULT_FILES = {
     "info/index.json": limits.METADATA,
     "info/about.json": limits.METADATA,
     "info/run_exports.json": limits.METADATA,
@@ -55,7 +55,7 @@ def read_info(
     `wanted` is path -> most bytes; `content` the package's bytes if they are in memory already. A
     `.tar.bz2` is read only as far as needed when its info/ comes first, as conda-build packs it.
     """
-    wanted = _WANTED if wanted is None else wanted
+    wanted = _DEFAULT_FILES if wanted is None else wanted
     found: dict[str, bytes] = {}
     with open_part(path, "info", content) as tar:
         left_info = False
@@ -94,8 +94,8 @@ def read_index_facts(path: Path) -> CondaFacts:
     """Read and check what an index shows of a conda package. Raises BadFile."""
     from twofold.artifact import compute_file_hashes, compute_hashes
 
-    held = path.read_bytes() if path.stat().st_size <= _IN_MEMORY_LIMIT else None
-    found = read_info(path, content=held)
+    content = path.read_bytes() if path.stat().st_size <= _IN_MEMORY_LIMIT else None
+    found = read_info(path, content=content)
     data = found["info/index.json"]
     index = parse_index(data, path)
     for name in ("info/about.json", "info/run_exports.json"):
@@ -103,8 +103,8 @@ def read_index_facts(path: Path) -> CondaFacts:
             parse_json(found[name], path, name)
     subdir = str(index.get("subdir") or ("noarch" if index.get("noarch") else path.parent.name))
     about, exports = found.get("info/about.json", b""), found.get("info/run_exports.json", b"")
-    told = compute_file_hashes(path) if held is None else compute_hashes(held)
-    return CondaFacts(index, data, subdir, told, about, exports)
+    digests = compute_file_hashes(path) if content is None else compute_hashes(content)
+    return CondaFacts(index, data, subdir, digests, about, exports)
 
 
 def parse_index(data: bytes, path: Path) -> dict[str, Any]:
@@ -133,9 +133,9 @@ def parse_index(data: bytes, path: Path) -> dict[str, Any]:
         for key in ("depends", "constrains", "track_features")
         if not all(isinstance(spec, str) for spec in index.get(key) or [])
     ]
-    told = parse_conda_name(path.name)
+    named = parse_conda_name(path.name)
     for key in ("name", "version", "build"):
-        value = getattr(told, key)
+        value = getattr(named, key)
         if not problems and index[key] != value:
             problems.append(f"{key} is '{index[key]}' in info/index.json, '{value}' in the name")
     if problems:

@@ -85,9 +85,9 @@ def find_conda_problems(path: Path) -> list[Problem]:
         )
         if "info/paths.json" not in info:
             return _locate(path, [Problem("info/paths.json is missing")])
-        told = _read_listed_paths(parse_json(info["info/paths.json"], path, "info/paths.json"))
+        listed = _read_listed_paths(parse_json(info["info/paths.json"], path, "info/paths.json"))
         with open_part(path, "pkg") as tar:
-            found = _check_members(tar, told, one_tar=path.name.endswith(".tar.bz2"))
+            found = _check_members(tar, listed, one_tar=path.name.endswith(".tar.bz2"))
         return _locate(path, found)
     except BadFile as error:
         return list(error.problems)
@@ -133,14 +133,14 @@ def _find_entry_point_problems(wheel: WheelFile) -> list[Problem]:
 
 
 def _find_tag_problems(wheel: WheelFile) -> list[Problem]:
-    told = set(wheel.wheel.get("tag", []))
-    named = set(parse_wheel_name(wheel.path.name).tags)
-    expanded = {tag for line in told if line.count("-") == 2 for tag in _expand(line)}
-    if told and expanded != named:
+    in_wheel = set(wheel.wheel.get("tag", []))
+    in_name = set(parse_wheel_name(wheel.path.name).tags)
+    expanded = {tag for line in in_wheel if line.count("-") == 2 for tag in _expand(line)}
+    if in_wheel and expanded != in_name:
         return [
             Problem(
-                f"the tags in WHEEL ({', '.join(sorted(told))}) differ from the file name's",
-                "build the wheel again: a wheel must not be renamed",
+                f"the tags in WHEEL ({', '.join(sorted(in_wheel))}) differ from the file name's",
+                "build the wheel again: a wheel must not be rein_name",
             )
         ]
     return []
@@ -158,14 +158,14 @@ def _read_listed_paths(value: dict[str, object]) -> dict[str, dict[str, object]]
         isinstance(path, dict) and isinstance(path.get("_path"), str) for path in paths
     ):
         raise BadFile("info/paths.json does not list paths")
-    told = {path["_path"]: path for path in paths}
-    if len(told) != len(paths):
+    listed = {path["_path"]: path for path in paths}
+    if len(listed) != len(paths):
         raise BadFile("info/paths.json lists a path twice")
-    return told
+    return listed
 
 
 def _check_members(
-    tar: TarStream, told: dict[str, dict[str, object]], one_tar: bool
+    tar: TarStream, listed: dict[str, dict[str, object]], one_tar: bool
 ) -> list[Problem]:
     """Compare each member with its entry; `one_tar` if info/ is in the same archive."""
     found: list[Problem] = []
@@ -184,14 +184,16 @@ def _check_members(
             if not one_tar:
                 found.append(Problem(f"metadata among the files: {member.path}"))
             continue
-        line = told.get(member.path)
+        line = listed.get(member.path)
         if line is None:
             found.append(Problem(f"info/paths.json does not list {member.path}"))
         elif member.kind == "file" and not _is_as_listed(tar, member.size, line):
             found.append(Problem(f"{member.path} does not match its hash in info/paths.json"))
         if len(found) >= _MAX_PROBLEMS:
             return found
-    gone = sorted(path for path in set(told) - seen if told[path].get("path_type") != "directory")
+    gone = sorted(
+        path for path in set(listed) - seen if listed[path].get("path_type") != "directory"
+    )
     return found + [Problem(f"info/paths.json lists {path}, which is missing") for path in gone]
 
 

@@ -124,8 +124,8 @@ class TarStream:
         return data
 
     def _check_checksum(self, block: bytes) -> None:
-        told = self._number(block[148:156])
-        if told != sum(block) - sum(block[148:156]) + 8 * 32:
+        checksum = self._number(block[148:156])
+        if checksum != sum(block) - sum(block[148:156]) + 8 * 32:
             raise self._error("not a tar archive, or damaged: a header's checksum is wrong")
 
     def _number(self, field: bytes) -> int:
@@ -177,23 +177,23 @@ class TarStream:
         if kind not in kinds:
             raise self._error("a member is a device, a sparse file or of an unknown kind")
         name = extended.get("path") or self._name(block)
-        told = int(extended["size"]) if extended.get("size", "").isdigit() else size
-        if told != size and size:
+        length = int(extended["size"]) if extended.get("size", "").isdigit() else size
+        if length != size and size:
             raise self._error(f"a member has two sizes: {name}")
-        what = kinds[kind]
+        type_name = kinds[kind]
         if name.startswith("./"):  # `tar c .` and some builders begin every path so
             name = name[2:] or "."
         link = extended.get("linkpath") or self._text(block[157:257].partition(b"\0")[0])
-        self._left = told if what == "file" else 0
+        self._left = length if type_name == "file" else 0
         self._padding = -self._left % _BLOCK
         self._total += self._left
         if self._total > limits.UNPACKED:
             raise self._error(f"the archive unpacks to more than {limits.UNPACKED} bytes")
         return TarMember(
             name,
-            "folder" if what == "file" and name.endswith("/") else what,
+            "folder" if type_name == "file" and name.endswith("/") else type_name,
             self._left,
-            link if what.endswith("link") else "",
+            link if type_name.endswith("link") else "",
             self._number(block[100:108]) & 0o7777,
             self._number(block[136:148]),
         )

@@ -90,11 +90,11 @@ class WheelFile:
         """Check that file name, .dist-info and METADATA have the same name and version."""
         problems = []
         name, _, version = self.dist_info.removesuffix(".dist-info").rpartition("-")
-        told = [
+        sources = [
             (f"the folder {self.dist_info}", name, version),
             ("METADATA", self.metadata.name, self.metadata.version),
         ]
-        for where, name, version in told:
+        for where, name, version in sources:
             if normalize_name(name) != normalize_name(self.name.name):
                 problems.append(f"the name in {where} is '{name}', not '{self.name.name}'")
             if not _is_same_version(version, self.name.version):
@@ -160,16 +160,16 @@ def parse_record(data: bytes) -> tuple[dict[str, RecordEntry], list[Problem]]:
 
 
 def _parse_row(row: list[str]) -> tuple[RecordEntry | None, str]:
-    path, told, size = (*row, "", "")[:3]
+    path, digest_field, size = (*row, "", "")[:3]
     problem = limits.find_path_problem(path)
     if problem:
         return None, f"RECORD: {problem}"
     if size and not size.isdigit():
         return None, f"the size of {path} in RECORD is not a number: {size!r}"
     length = int(size) if size else -1
-    if not told:
+    if not digest_field:
         return RecordEntry(path, "", b"", length), ""
-    algorithm, _, encoded = told.partition("=")
+    algorithm, _, encoded = digest_field.partition("=")
     if algorithm not in _STRONG:
         return None, f"the hash of {path} in RECORD is weak or unknown: {algorithm[:20]}"
     try:

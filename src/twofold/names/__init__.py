@@ -58,11 +58,11 @@ def requirement_name(text: str) -> str:
 
 
 def to_conda_name(written: str, local_names: Mapping[str, str] | None = None) -> str:
-    """The conda name of the project that PyPI knows as `written`.
+    """Return the conda name of the project that PyPI knows as `written`.
 
-    In this order: the name of a package at hand (`at_hand`: normalised PyPI name -> conda
-    name; the set being converted, the channel, what the user's settings say), conda-forge's
-    name for it, the name as its author wrote it, in lower case.
+    The first of: the name in `local_names` (normalized PyPI name -> conda name; the packages of a
+    set, a channel or the user's settings), conda-forge's name for it, the name as its author wrote
+    it, in lower case.
     """
     key = normalize_name(written)
     if local_names and key in local_names:
