@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from tests.factories.artifacts import METADATA
 from twofold.convert import CondaOptions, make_packages
 from twofold.convert.package import list_dropped_requirements
-from twofold.convert.project_requirements import to_match_spec
-from twofold.convert.requirements import parse_requirement
+from twofold.convert.requirements import parse_requirement, to_match_spec
 from twofold.errors import TwofoldError
 
 PURE = ["py3-none-any"]
@@ -128,7 +127,7 @@ def test_every_requirement_becomes_a_dependency_a_constraint_or_a_report(
     drawn: list[tuple[str, str, str]], v3: bool, pure: bool
 ) -> None:
     dep = METADATA.replace("my_package", "x") + "Provides-Extra: more\n"
-    options = CondaOptions(v3=v3, metadata_of=lambda *_: dep.encode())
+    options = CondaOptions(v3=v3, find_metadata=lambda *_: dep.encode())
     lines = [
         f"dep{number}{extras}{spec}" + (f"; {marker}" if marker else "")
         for number, (extras, spec, marker) in enumerate(drawn)

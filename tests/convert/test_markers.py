@@ -162,7 +162,7 @@ def test_extras_of_a_dependency_are_expanded_from_its_metadata() -> None:
         b"Requires-Dist: uvloop; sys_platform != 'win32' and extra == 'standard'\n"
         b"Requires-Dist: pytest; extra == 'dev'\n"
     )
-    options = CondaOptions(metadata_of=from_mapping({"uvicorn": uvicorn}))
+    options = CondaOptions(find_metadata=from_mapping({"uvicorn": uvicorn}))
     assert make("uvicorn[standard]>=0.30", options=options) == {
         "noarch/unix_py_0": [
             "python >=3.9",
@@ -185,7 +185,7 @@ def test_extras_that_name_their_own_project_are_followed_once() -> None:
         b"Metadata-Version: 2.4\nName: big\nVersion: 1\n"
         b"Requires-Dist: big[a,all]; extra == 'all'\nRequires-Dist: x; extra == 'a'\n"
     )
-    options = CondaOptions(metadata_of=from_mapping({"big": everything}))
+    options = CondaOptions(find_metadata=from_mapping({"big": everything}))
     assert make("big[all]", options=options) == {"noarch/py_0": ["python >=3.9", "big", "x"]}
 
 

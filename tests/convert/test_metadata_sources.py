@@ -15,10 +15,11 @@ import pytest
 from tests.conftest import CommandResult
 from tests.factories.artifacts import METADATA, write_wheel
 from twofold.convert import CondaOptions, make_packages
-from twofold.convert.from_index import MAX_AGE, query_index
 from twofold.convert.metadata_sources import (
+    MAX_AGE,
     from_first,
     from_folders,
+    from_index,
     from_mapping,
     from_site_packages,
 )
@@ -147,7 +148,7 @@ def test_without_extras_nothing_of_this_is_imported(tmp_path: Path, twofold: Two
     code = (
         "import sys; from twofold.building import build_project, BuildRequest\n"
         "build_project(sys.argv[1], BuildRequest())\n"
-        "slow = {f'twofold.convert.{name}' for name in ('dependencies', 'from_index', 'extras')}\n"
+        "slow = {f'twofold.convert.{name}' for name in ('metadata_sources', 'resolution')}\n"
         "print(sorted(slow & set(sys.modules)))"
     )
     done = subprocess.run(
@@ -167,7 +168,7 @@ def test_convert_finds_the_metadata_beside_the_wheel(tmp_path: Path, twofold: Tw
 
 def test_an_extra_that_the_dependency_does_not_have_is_reported() -> None:
     dep = METADATA.replace("my_package", "dep").encode()
-    options = CondaOptions(metadata_of=from_mapping({"dep": dep}))
+    options = CondaOptions(find_metadata=from_mapping({"dep": dep}))
     metadata = (METADATA + "Requires-Dist: dep[nope]>=1\n").encode()
     (package,) = make_packages(metadata, None, ["py3-none-any"], options)
     assert package.depends == ("python", "dep >=1")
@@ -180,7 +181,7 @@ def test_extras_under_two_markers_are_followed_under_each() -> None:
         "Requires-Dist: dep[inner]; extra == 'all' and sys_platform == 'linux'\n"
         "Requires-Dist: x; extra == 'inner'\nProvides-Extra: all\nProvides-Extra: inner\n"
     )
-    options = CondaOptions(metadata_of=from_mapping({"dep": dep.encode()}))
+    options = CondaOptions(find_metadata=from_mapping({"dep": dep.encode()}))
     metadata = (METADATA + "Requires-Dist: dep[all]\n").encode()
     packages = make_packages(metadata, None, ["py3-none-any"], options)
     found = {p.build: "x" in p.depends for p in packages}
@@ -197,7 +198,7 @@ def test_a_maze_of_extras_is_an_error_and_ends() -> None:
         for n in range(12)
     )
     dep = METADATA.replace("my_package", "dep") + lines
-    options = CondaOptions(metadata_of=from_mapping({"dep": dep.encode()}))
+    options = CondaOptions(find_metadata=from_mapping({"dep": dep.encode()}))
     metadata = (METADATA + "Requires-Dist: dep[e0]\n").encode()
     with pytest.raises(TwofoldError, match="lead to more than"):
         make_packages(metadata, None, ["py3-none-any"], options)
@@ -209,4 +210,4 @@ def test_an_unreachable_index_is_reported_with_pips_message(
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     with pytest.raises(TwofoldError, match="No matching distribution found for nobody-has-this"):
-        query_index(cache=tmp_path / "cache")("nobody-has-this", ">=1")
+        from_index(cache=tmp_path / "cache")("nobody-has-this", ">=1")

@@ -14,9 +14,9 @@ import pytest
 
 from tests.conftest import CommandResult
 from tests.factories.artifacts import METADATA, write_wheel
-from twofold.convert.closure import detect_target, resolve_with_dependencies
-from twofold.convert.resolution import Target
+from twofold.convert.resolution import detect_target, resolve_with_dependencies
 from twofold.errors import TwofoldError
+from twofold.names.platforms import Target
 
 Twofold = Callable[..., CommandResult]
 LINES = """\

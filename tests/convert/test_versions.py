@@ -10,8 +10,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from rattler import MatchSpec, Version, VersionSpec
 
 from twofold.convert.options import CondaOptions
-from twofold.convert.package import to_match_spec
-from twofold.convert.requirements import parse_requirement
+from twofold.convert.requirements import parse_requirement, to_match_spec
 from twofold.convert.versions import to_conda_spec
 from twofold.errors import TwofoldError
 

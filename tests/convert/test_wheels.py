@@ -251,7 +251,7 @@ def test_names_given_by_the_user_override_known_names() -> None:
     options = CondaOptions(
         name="mine",
         names={"torch": "pytorch-cpu"},
-        at_hand={"my-dep": "my_dep", "torch": "torch"},
+        local_names={"my-dep": "my_dep", "torch": "torch"},
         depends=["graphviz"],
         constrains=["mkl <2025"],
         leave_out=["Rich"],

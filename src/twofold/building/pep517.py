@@ -102,7 +102,7 @@ def _read_conda_options(root: Path) -> CondaOptions:
     path = root / "pyproject.toml"
     tool = tomllib.loads(path.read_text("utf-8")).get("tool", {}) if path.exists() else {}
     options = parse_options(tool.get("twofold", {}).get("conda", {}))
-    options.metadata_of = find_metadata_near(root)
+    options.find_metadata = find_metadata_near(root)
     return options
 
 
@@ -201,29 +201,14 @@ def _conda_packages(
 ) -> list[BuiltFile]:
     """The wheel's conda packages, each in the kinds asked for."""
     from twofold.building.conda_outputs import hash_file, open_writer
-    from twofold.convert import make_packages
-    from twofold.convert.wheel import newest_timestamp, read_license_files, write_wheel_files
+    from twofold.convert.wheel import make_wheel_packages, write_package
     from twofold.formats.wheel import WheelFile
 
     made = []
     with WheelFile(wheel) as source:
-        scripts = source.read_dist_info_file("entry_points.txt")
-        packages = make_packages(source.metadata_bytes, scripts, source.name.tags, options)
-        extras = []
-        if options.extras_as_packages:
-            from twofold.convert.extra_packages import make_extra_packages
-
-            extras = make_extra_packages(source.metadata_bytes, options)
-        for package in packages:
-            package.info_files |= read_license_files(source)
-        for package in (*packages, *extras):
-            package.timestamp = package.timestamp or newest_timestamp(source)
+        for package in make_wheel_packages(source, options):
             for kind in kinds:
                 path = str(channel / package.subdir / f"{package.stem}.{kind}")
-                writer = open_writer(kind, path, package)
-                if package in extras:
-                    writer.close()
-                else:
-                    write_wheel_files(source, package, writer)
+                write_package(source, package, open_writer(kind, path, package))
                 made.append(hash_file(kind, path)[0])
     return made

@@ -71,14 +71,13 @@ def _print_notes(done: BatchResult) -> None:
 
 def _request(args: argparse.Namespace) -> BatchRequest:
     from twofold.convert.batch import BatchRequest
-    from twofold.convert.resolution import Target
-    from twofold.convert.wheel_tags import pip_platform_tags
     from twofold.formats.conda_writer import SMALLEST_LEVEL
+    from twofold.names.platforms import Target, to_wheel_platform_tags
 
     if args.python and not re.fullmatch(r"3\.\d+t?", args.python):
         raise UsageError(f"--python {args.python} is no Python", "write it as --python 3.12")
     if args.platform:
-        pip_platform_tags(args.platform)  # raises for what is no platform
+        to_wheel_platform_tags(args.platform)  # raises for what is no platform
     wheels = tuple(Path(source) for source in args.sources if _is_file(source))
     names = tuple(source for source in args.sources if not _is_file(source))
     for wheel in wheels:

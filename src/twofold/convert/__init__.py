@@ -1,9 +1,9 @@
-"""From a wheel to a conda package: dependencies, names, layout."""
+"""Makes conda packages of wheels: dependencies, names, files."""
 
 from __future__ import annotations
 
 from twofold.convert.options import CondaOptions, find_metadata_near, parse_options
-from twofold.convert.package import make_package, make_packages
+from twofold.convert.package import make_all_packages, make_package, make_packages
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ __all__ = [
     "convert_all",
     "convert_wheel",
     "find_metadata_near",
+    "make_all_packages",
     "make_package",
     "make_packages",
     "parse_options",
@@ -32,7 +33,7 @@ def convert_wheel(wheel: Path, channel: Path, options: CondaOptions | None = Non
 
 
 def convert_all(wheel: Path, channel: Path, options: CondaOptions | None = None) -> list[Artifact]:
-    """Write every conda package the wheel stands for and return them in order of build."""
+    """Write every conda package of the wheel and return them in order of build."""
     from twofold.convert.wheel import convert
 
     return convert(wheel, channel, options or CondaOptions()).packages

@@ -17,7 +17,6 @@ from threading import Lock
 from typing import NamedTuple
 
 from twofold.artifact import Artifact, compute_file_hashes
-from twofold.convert.closure import detect_target, resolve_with_dependencies
 from twofold.convert.metadata_sources import (
     from_environment,
     from_first,
@@ -26,9 +25,13 @@ from twofold.convert.metadata_sources import (
     from_mapping,
 )
 from twofold.convert.options import CondaOptions
-from twofold.convert.resolution import ResolvedWheel, Target, download
+from twofold.convert.resolution import (
+    ResolvedWheel,
+    detect_target,
+    download,
+    resolve_with_dependencies,
+)
 from twofold.convert.wheel import convert
-from twofold.convert.wheel_tags import subdir_for_platform
 from twofold.errors import Problem, TwofoldError
 from twofold.formats.reader import read_artifact as read_file
 from twofold.formats.wheel import WheelFile
@@ -38,6 +41,7 @@ from twofold.names import (
     parse_conda_name,
     to_conda_name,
 )
+from twofold.names.platforms import Target, to_subdir
 from twofold_build.atomic import remove_leftovers, write_atomically
 
 _CACHE_FILE = ".twofold-converted.json"
@@ -149,15 +153,15 @@ def _make_options(
         narrow = detect_target()
     folders = dict.fromkeys(wheel.parent for wheel in request.wheels)
     return CondaOptions(
-        at_hand={**_read_channel_names(channel), **names},
-        metadata_of=from_first(
+        local_names={**_read_channel_names(channel), **names},
+        find_metadata=from_first(
             from_mapping(metadata),
             from_folders(folders),
             from_environment(),
             from_index(request.target),
         ),
         python=narrow.python,
-        platform=subdir_for_platform(narrow.platform),
+        platform=to_subdir(narrow.platform),
         level=request.level,
         v3=request.v3,
     )

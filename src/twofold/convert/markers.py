@@ -1,29 +1,29 @@
-"""PEP 508 markers in a world without them.
+"""PEP 508 markers for conda, which has none.
 
-A conda package depends on the same packages wherever it is installed. So every marker is tried
-on every Python and platform the package is for. Where it gives the same answer on all of them it
-folds away; where not, the package becomes several, each for a range of Pythons or a platform,
-which it says by `python` and by the virtual packages `__unix`, `__win`, `__linux`, `__osx`; what
-depends on the machine goes into that platform's subdir. Nothing is dropped silently.
+A conda package depends on the same packages wherever it is installed. So every marker is
+evaluated on every Python and platform the package is for. Where the answer is the same on all of
+them the marker folds away; where not, the package becomes several, each for a range of Pythons or a
+platform. Those depend on `python` with bounds and on the virtual packages `__unix`, `__win`,
+`__linux` and `__osx`; a package that depends on the machine goes into that platform's subdir.
+Nothing is dropped silently.
 
-conda's python is taken to be CPython.
+Markers are evaluated as on CPython, which conda's python is.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
-from twofold.convert.requirements import Need
-from twofold.convert.scope import MarkerScope
-from twofold.convert.wheel_tags import get_platform_machine
+from twofold.convert.requirements import Requirement
+from twofold.convert.wheel_tags import MarkerScope, Variant
 from twofold.errors import TwofoldError
+from twofold.names.platforms import make_marker_environment
 
-#: Subdirs that markers about the machine are tried on.
+#: Subdirs that markers about the machine are evaluated on.
 SUBDIRS = (
     "linux-64",
     "linux-aarch64",
@@ -34,13 +34,8 @@ SUBDIRS = (
     "win-64",
     "win-arm64",
 )
-#: Minor versions of Python 3 that markers are tried on; beyond what will exist for years.
+#: Minor versions of Python 3 that markers are evaluated on; more than will exist for years.
 _MINORS = range(41)
-_ENVIRONMENTS = {
-    "linux": {"os_name": "posix", "sys_platform": "linux", "platform_system": "Linux"},
-    "osx": {"os_name": "posix", "sys_platform": "darwin", "platform_system": "Darwin"},
-    "win": {"os_name": "nt", "sys_platform": "win32", "platform_system": "Windows"},
-}
 _PYTHON_VALUE = re.compile(r"(?:python_full_version|implementation_version) \S+ \"([^\"]+)\"")
 _UNKNOWN_TO_PACKAGES = re.compile(r"platform_release|platform_version")
 _GUARDS = {
@@ -50,43 +45,29 @@ _GUARDS = {
     frozenset(["win"]): "__win",
 }
 
-#: From the needs that hold to the dependencies they make.
-Render = Callable[[Sequence[Need]], tuple[str, ...]]
+#: Makes the dependencies of the requirements that hold.
+Render = Callable[[Sequence[Requirement]], tuple[str, ...]]
 
 
-class Variant(NamedTuple):
-    """One of the packages that the markers ask for.
-
-    `low` and `high` bound its Pythons (`low` <= python < `high`), '' where nothing new is said.
-    `guard` is a virtual package or ''; `subdir` is '' unless the machine matters. `label` goes
-    into the build string.
-    """
-
-    depends: tuple[str, ...]
-    low: str = ""
-    high: str = ""
-    guard: str = ""
-    subdir: str = ""
-    label: str = "py"
+def can_evaluate(requirement: Requirement) -> bool:
+    """Whether its markers use only values that a package can know."""
+    return _UNKNOWN_TO_PACKAGES.search(requirement.marker) is None
 
 
-def can_evaluate(need: Need) -> bool:
-    """Whether its markers ask only for what a package can know."""
-    return _UNKNOWN_TO_PACKAGES.search(need.marker) is None
-
-
-def make_variants(needs: Sequence[Need], scope: MarkerScope, render: Render) -> list[Variant]:
-    """The fewest packages that say what the markers say. Raises TwofoldError."""
-    for need in needs:
-        if not can_evaluate(need):
+def make_variants(
+    requirements: Sequence[Requirement], scope: MarkerScope, render: Render
+) -> list[Variant]:
+    """The fewest packages that express the markers. Raises TwofoldError."""
+    for requirement in requirements:
+        if not can_evaluate(requirement):
             raise TwofoldError(
-                f"the marker of '{need.text}' asks what no conda package can know",
+                f"the marker of '{requirement.text}' uses a value that no conda package can know",
                 "leave the dependency out in [tool.twofold.conda] leave-out, or name it in depends",
             )
-    points = _choose_pythons(needs, scope)
+    points = _choose_pythons(requirements, scope)
     subdirs = _choose_subdirs(scope)
     rows = {
-        subdir: [render([n for n in needs if _is_met(n, subdir, point)]) for point in points]
+        subdir: [render([n for n in requirements if _is_met(n, subdir, point)]) for point in points]
         for subdir in subdirs
     }
     if len({tuple(row) for row in rows.values()}) > 1 and scope.platform in rows:
@@ -100,46 +81,37 @@ def make_variants(needs: Sequence[Need], scope: MarkerScope, render: Render) -> 
     ]
 
 
-def classify_requirement(need: Need, scope: MarkerScope, extra: str | None = None) -> str:
-    """`always`, `never` or `sometimes`: whether a need holds on what the scope is for.
+def classify_requirement(
+    requirement: Requirement, scope: MarkerScope, extra: str | None = None
+) -> str:
+    """`always`, `never` or `sometimes`: whether a requirement holds on what the scope is for.
 
-    `extra` asks for it as that extra of its own project does.
+    `extra` is the extra of its own project that its markers are evaluated for.
     """
     if extra is not None:
-        need = Need(need.text, need.name, (), need.spec, "", [(m, extra) for m, _ in need.when])
-    points, subdirs = _choose_pythons([need], scope), _choose_subdirs(scope)
-    answers = {_is_met(need, subdir, point) for subdir in subdirs for point in points}
+        own = [(marker, extra) for marker, _ in requirement.markers]
+        requirement = Requirement(requirement.text, requirement.name, (), requirement.spec, "", own)
+    points, subdirs = _choose_pythons([requirement], scope), _choose_subdirs(scope)
+    answers = {_is_met(requirement, subdir, point) for subdir in subdirs for point in points}
     return "sometimes" if len(answers) > 1 else "always" if answers.pop() else "never"
 
 
-def _is_met(need: Need, subdir: str, point: Version) -> bool:
-    if not need.when:
-        return True
-    system = _system_of_subdir(subdir)
-    full = str(point)
-    environment = {
-        "implementation_name": "cpython",
-        "implementation_version": full,
-        "platform_machine": get_platform_machine(subdir),
-        "platform_python_implementation": "CPython",
-        "platform_release": "",
-        "platform_version": "",
-        "python_full_version": full,
-        "python_version": f"{point.major}.{point.minor}",
-        **_ENVIRONMENTS[system],
-    }
-    return all(marker.evaluate({**environment, "extra": extra}) for marker, extra in need.when)
+def _is_met(requirement: Requirement, subdir: str, python: Version) -> bool:
+    environment = make_marker_environment(subdir, str(python)) if requirement.markers else {}
+    return all(
+        marker.evaluate({**environment, "extra": extra}) for marker, extra in requirement.markers
+    )
 
 
 def _system_of_subdir(subdir: str) -> str:
     return subdir.partition("-")[0]
 
 
-def _choose_pythons(needs: Sequence[Need], scope: MarkerScope) -> list[Version]:
-    """The Pythons to try: each minor version, and each patch version that a marker names."""
+def _choose_pythons(requirements: Sequence[Requirement], scope: MarkerScope) -> list[Version]:
+    """The Pythons to evaluate on: each minor version, and each patch version in a marker."""
     points = {Version(f"3.{minor}.0") for minor in _MINORS}
-    for need in needs:
-        for value in _PYTHON_VALUE.findall(need.marker):
+    for requirement in requirements:
+        for value in _PYTHON_VALUE.findall(requirement.marker):
             for text in re.findall(r"\d+(?:\.\d+)*", value):
                 major, minor, patch, *_ = (*map(int, text.split(".")), 0, 0)
                 if major == 3:
@@ -160,7 +132,7 @@ def _choose_pythons(needs: Sequence[Need], scope: MarkerScope) -> list[Version]:
 
 
 def parse_requires_python(requires_python: str) -> SpecifierSet:
-    """Requires-Python, read. Raises TwofoldError."""
+    """Parse Requires-Python. Raises TwofoldError."""
     try:
         return SpecifierSet(requires_python)
     except InvalidSpecifier as error:
@@ -212,7 +184,7 @@ def _split_by_python(
 
 
 def _is_in_range(python: str, low: str, high: str) -> bool:
-    """Whether some patch version of a minor version lies in the range."""
+    """Whether some patch version of a minor version is in the range."""
     first, last = Version(f"{python}.0"), Version(f"{python}.999")
     return (not low or last >= Version(low)) and (not high or first < Version(high))
 

@@ -1,4 +1,4 @@
-"""What a user may say about the conda side: [tool.twofold.conda], and the command line."""
+"""How a user shapes conda packages: [tool.twofold.conda], and the command line."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ KEYS = (
 
 
 class CondaOptions:
-    """How a conda package is to differ from what its metadata say.
+    """How a conda package differs from what its metadata alone would make.
 
     `name` overrides the conda name of the project; `names` maps PyPI names to conda names;
-    `at_hand` does the same for packages that are there (the set being converted, the channel)
-    and gives way to `names`. `depends` and `constrains` are added MatchSpecs, `leave_out` PyPI
-    names of dependencies that conda does not need. `channels` are where its dependencies live.
+    `local_names` does the same for packages of the channel and those converted together, and
+    gives way to `names`. `depends` and `constrains` are added MatchSpecs, `leave_out` PyPI names
+    of dependencies that conda does not need. `channels` are where its dependencies come from.
     `extras_as_packages` makes `name-extra` packages. `v3` adds the records of CEP 43-48.
     `python` ('3.12', '3.13t') and `platform` ('linux-64') narrow it down to one target where its
-    markers ask for more than one. `timestamp` is in milliseconds UTC, 0 for the wheel's own.
-    `metadata_of` gives the METADATA of a dependency for its extras (convert/dependencies.py).
+    markers make several packages. `timestamp` is in milliseconds UTC, 0 for the wheel's own.
+    `find_metadata` gets the METADATA of a dependency for its extras (convert/metadata_sources.py).
     `level` is the compressor's, 0 for the fast default.
     """
 
     __slots__ = (
-        "at_hand",
         "build_number",
         "channels",
         "constrains",
         "depends",
         "extras_as_packages",
+        "find_metadata",
         "leave_out",
         "level",
-        "metadata_of",
+        "local_names",
         "name",
         "names",
         "platform",
@@ -63,7 +63,7 @@ class CondaOptions:
         self,
         name: str = "",
         names: Mapping[str, str] | None = None,
-        at_hand: Mapping[str, str] | None = None,
+        local_names: Mapping[str, str] | None = None,
         depends: Sequence[str] = (),
         constrains: Sequence[str] = (),
         leave_out: Sequence[str] = (),
@@ -74,12 +74,12 @@ class CondaOptions:
         python: str = "",
         platform: str = "",
         timestamp: int = 0,
-        metadata_of: MetadataSource | None = None,
+        find_metadata: MetadataSource | None = None,
         level: int = 0,
     ) -> None:
         self.name = name
         self.names = {normalize_name(key): value for key, value in (names or {}).items()}
-        self.at_hand = dict(at_hand or {})
+        self.local_names = dict(local_names or {})
         self.depends = tuple(depends)
         self.constrains = tuple(constrains)
         self.leave_out = frozenset(map(normalize_name, leave_out))
@@ -90,27 +90,27 @@ class CondaOptions:
         self.python = python
         self.platform = platform
         self.timestamp = timestamp
-        self.metadata_of = metadata_of
+        self.find_metadata = find_metadata
         self.level = level
 
     @property
     def known_names(self) -> dict[str, str]:
-        """Normalised PyPI name -> conda name, the user's word first."""
-        return {**self.at_hand, **self.names} if self.names else self.at_hand
+        """Normalized PyPI name -> conda name; the user's own come first."""
+        return {**self.local_names, **self.names} if self.names else self.local_names
 
 
 def find_metadata_near(root: str | os.PathLike[str]) -> MetadataSource:
-    """`dependencies.for_project`, imported only when a dependency's extra asks for it."""
+    """`metadata_sources.for_project`, imported only when an extra of a dependency needs it."""
     found: list[MetadataSource] = []
 
-    def metadata_of(name: str, specifier: str) -> bytes | None:
+    def find_metadata(name: str, specifier: str) -> bytes | None:
         if not found:
             from twofold.convert.metadata_sources import for_project
 
             found.append(for_project(root))
         return found[0](name, specifier)
 
-    return metadata_of
+    return find_metadata
 
 
 def parse_options(table: Mapping[str, Any], where: str = "pyproject.toml") -> CondaOptions:
@@ -118,36 +118,36 @@ def parse_options(table: Mapping[str, Any], where: str = "pyproject.toml") -> Co
     problems: list[Problem] = []
     place = f"{where}: [tool.twofold.conda]"
 
-    def tell(key: str, message: str, hint: str) -> None:
+    def report(key: str, message: str, hint: str) -> None:
         problems.append(Problem(message, hint, f"{place} {key}"))
 
     for key in table:
         if key not in KEYS:
-            tell(key, f"unknown key '{key}'", suggest(key, KEYS) or f"known: {', '.join(KEYS)}")
+            report(key, f"unknown key '{key}'", suggest(key, KEYS) or f"known: {', '.join(KEYS)}")
     name = table.get("name", "")
     if name and not (isinstance(name, str) and is_conda_name(name)):
-        tell("name", f"{name!r} is no conda name", "use lower case, digits, '-', '_' and '.'")
+        report("name", f"{name!r} is not a conda name", "use lower case, digits, '-', '_' and '.'")
     names = table.get("names", {})
     if not isinstance(names, dict):
-        tell("names", "must be a table", 'write names = {torch = "pytorch"}')
+        report("names", "must be a table", 'write names = {torch = "pytorch"}')
         names = {}
     for key, value in names.items():
         if not (isinstance(value, str) and is_conda_name(value)):
-            tell("names", f"{value!r} for '{key}' is no conda name", "use lower case")
+            report("names", f"{value!r} for '{key}' is not a conda name", "use lower case")
     lists = {}
     for key in ("depends", "constrains", "leave-out", "channels"):
         value = table.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            tell(key, "must be a list of texts", f'write {key} = ["name >=1"]')
+            report(key, "must be a list of texts", f'write {key} = ["name >=1"]')
             value = []
         lists[key] = value
     number = table.get("build-number", 0)
     if not isinstance(number, int) or isinstance(number, bool) or number < 0:
-        tell("build-number", f"{number!r} is no build number", "write build-number = 1")
+        report("build-number", f"{number!r} is not a build number", "write build-number = 1")
         number = 0
     for key in ("extras-as-packages", "v3"):
         if not isinstance(table.get(key, False), bool):
-            tell(key, "must be true or false", f"write {key} = true")
+            report(key, "must be true or false", f"write {key} = true")
     if problems:
         raise ProjectErrors(problems)
     return CondaOptions(

@@ -7,23 +7,28 @@ recognise, because `twofold build` of a small project passes through here.
 from __future__ import annotations
 
 from twofold.conda_metadata import CondaPackage
-from twofold.convert.about import make_about
 from twofold.convert.options import CondaOptions
-from twofold.convert.project_requirements import read_requirements, to_match_spec
-from twofold.convert.scope import MarkerScope
-from twofold.convert.versions import to_conda_spec
-from twofold.convert.wheel_tags import Abi, SubdirTarget, abis_for_tags, subdirs_for_tags
+from twofold.convert.project_requirements import read_requirements
+from twofold.convert.requirements import to_match_spec
+from twofold.convert.versions import to_conda_spec, to_conda_version
+from twofold.convert.wheel_tags import (
+    Abi,
+    MarkerScope,
+    SubdirTarget,
+    Variant,
+    abis_for_tags,
+    subdirs_for_tags,
+)
 from twofold.errors import TwofoldError
 from twofold.formats.core_metadata import CoreMetadata, parse_entry_points, parse_metadata
 from twofold.names import to_conda_name
-from twofold_build.names import canonicalize_version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
-    from twofold.convert.markers import Variant
-    from twofold.convert.requirements import Need
+    from twofold.convert.requirements import Requirement
 
 
 def make_packages(
@@ -32,36 +37,48 @@ def make_packages(
     tags: Sequence[str],
     options: CondaOptions | None = None,
 ) -> list[CondaPackage]:
-    """The conda packages a wheel stands for: one, unless its markers or its tags ask for more.
+    """The conda packages of a wheel: one, unless its markers or its tags make several.
 
     `metadata` is METADATA, `scripts` entry_points.txt, `tags` the wheel's expanded tags. Raises
-    TwofoldError (and BadFile for unusable metadata), all dependency problems told together.
+    BadFile for unusable metadata, and TwofoldError with all problems of the dependencies.
     """
     options = options or CondaOptions()
     parsed = parse_metadata(metadata)
-    needs = read_requirements(parsed, options)
+    requirements = read_requirements(parsed, options)
     abis = _select_admitted_abis(abis_for_tags(tags, options.python), parsed.requires_python or "")
     found = []
-    for place, abi in ((place, abi) for place in subdirs_for_tags(tags) for abi in abis):
+    for target, abi in ((target, abi) for target in subdirs_for_tags(tags) for abi in abis):
         limits = None
-        if needs.optional:
-            from twofold.convert.constraints import make_constraints
+        if requirements.optional:
+            from twofold.convert.extras import make_constraints
 
             limits = make_constraints(
-                needs.optional, _make_scope(parsed, abi, place, options), options
+                requirements.optional, _make_scope(parsed, abi, target, options), options
             )
-        for variant in _make_variants(parsed, needs.always, abi, place, options):
-            package = _assemble(parsed, scripts, variant, abi, place, options)
+        for variant in _make_variants(parsed, requirements.runtime, abi, target, options):
+            package = _assemble(parsed, scripts, variant, abi, target, options)
             package.constrains = (*(limits.specs if limits else ()), *options.constrains)
-            package.notes = (*needs.notes, *(limits.notes if limits else ()))
-            if needs.expanded:
-                package.about = make_about(parsed, needs.expanded)
+            package.notes = (*requirements.notes, *(limits.notes if limits else ()))
+            package.about = make_about(parsed, requirements.expanded)
             found.append(package)
     if options.v3:
         from twofold.convert.v3 import add_v3
 
-        found = add_v3(found, parsed, needs, options, "py3-none-any" in tags)
+        found = add_v3(found, parsed, requirements, options, "py3-none-any" in tags)
     return found
+
+
+def make_all_packages(
+    metadata: bytes, scripts: bytes | None, tags: Sequence[str], options: CondaOptions
+) -> list[CondaPackage]:
+    """The packages of a wheel, and after them those of its extras where the options want them."""
+    packages = make_packages(metadata, scripts, tags, options)
+    if options.extras_as_packages:
+        from twofold.convert.extras import make_extra_packages
+
+        parsed = parse_metadata(metadata)
+        packages += make_extra_packages(parsed, make_about(parsed), options)
+    return packages
 
 
 def make_package(
@@ -70,7 +87,7 @@ def make_package(
     tags: Sequence[str],
     options: CondaOptions | None = None,
 ) -> CondaPackage:
-    """The one conda package a wheel stands for. Raises TwofoldError where there are several."""
+    """The one conda package of a wheel. Raises TwofoldError where there are several."""
     packages = make_packages(metadata, scripts, tags, options)
     if len(packages) > 1:
         builds = ", ".join(f"{package.subdir}/{package.build}" for package in packages)
@@ -84,35 +101,35 @@ def make_package(
 def list_dropped_requirements(
     metadata: bytes, tags: Sequence[str], options: CondaOptions | None = None
 ) -> list[str]:
-    """Requirements that no package of the wheel speaks of, by the rules, each with its reason.
+    """Requirements that the rules leave out of every package of the wheel, each with its reason.
 
-    Extras for developers and those that take any version are no constraints; a marker may hold
-    nowhere. What is not by the rules is in the packages' `notes`.
+    Extras for developers and those that take any version make no constraints; a marker may hold
+    nowhere. What is left out for another reason is in the packages' `notes`.
     """
-    from twofold.convert.constraints import make_constraints
+    from twofold.convert.extras import make_constraints
 
     options = options or CondaOptions()
     parsed = parse_metadata(metadata)
-    needs = read_requirements(parsed, options)
+    requirements = read_requirements(parsed, options)
     abis = _select_admitted_abis(abis_for_tags(tags, options.python), parsed.requires_python or "")
     found: list[str] = []
-    for place, abi in ((place, abi) for place in subdirs_for_tags(tags) for abi in abis):
-        scope = _make_scope(parsed, abi, place, options)
-        found += make_constraints(needs.optional, scope, options).unsaid
-        if any(need.when for need in needs.always):
+    for target, abi in ((target, abi) for target in subdirs_for_tags(tags) for abi in abis):
+        scope = _make_scope(parsed, abi, target, options)
+        found += make_constraints(requirements.optional, scope, options).dropped
+        if any(requirement.markers for requirement in requirements.runtime):
             from twofold.convert.markers import classify_requirement
 
             found += [
-                f"{need.text}: holds nowhere that the package is for"
-                for need in needs.always
-                if need.when and classify_requirement(need, scope) == "never"
+                f"{requirement.text}: holds nowhere that the package is for"
+                for requirement in requirements.runtime
+                if requirement.markers and classify_requirement(requirement, scope) == "never"
             ]
-    found += [f"{text}: holds nowhere that the project is for" for text in needs.never]
+    found += [f"{text}: holds nowhere that the project is for" for text in requirements.unreachable]
     return list(dict.fromkeys(found))
 
 
 def _select_admitted_abis(abis: list[Abi], requires_python: str) -> list[Abi]:
-    """Of several Pythons those that Requires-Python admits, as pip has it."""
+    """Of several Pythons those that Requires-Python admits, as pip compares them."""
     if len(abis) == 1 or not requires_python:
         return abis
     from twofold.convert.markers import parse_requires_python
@@ -127,55 +144,49 @@ def _select_admitted_abis(abis: list[Abi], requires_python: str) -> list[Abi]:
 
 
 def _make_scope(
-    parsed: CoreMetadata, abi: Abi, place: SubdirTarget, options: CondaOptions
+    parsed: CoreMetadata, abi: Abi, target: SubdirTarget, options: CondaOptions
 ) -> MarkerScope:
-    subdir = "" if place.subdir == "noarch" else place.subdir
-    bounds = [parsed.requires_python or "", f">={abi.at_least}" if abi.at_least else ""]
+    subdir = "" if target.subdir == "noarch" else target.subdir
+    bounds = [parsed.requires_python or "", f">={abi.min_python}" if abi.min_python else ""]
     requires = ",".join(bound for bound in bounds if bound)
     return MarkerScope(requires, abi.minor, subdir, options.python, options.platform)
 
 
 def _make_variants(
-    parsed: CoreMetadata, needs: list[Need], abi: Abi, place: SubdirTarget, options: CondaOptions
-) -> list[Variant] | list[_SingleVariant]:
-    def render(holding: Sequence[Need]) -> tuple[str, ...]:
-        return tuple(sorted({to_match_spec(need, options) for need in holding}))
+    parsed: CoreMetadata,
+    requirements: list[Requirement],
+    abi: Abi,
+    target: SubdirTarget,
+    options: CondaOptions,
+) -> list[Variant]:
+    def render(holding: Sequence[Requirement]) -> tuple[str, ...]:
+        return tuple(sorted({to_match_spec(requirement, options) for requirement in holding}))
 
-    if not any(need.when for need in needs):
-        return [_SingleVariant(render(needs))]
+    if not any(requirement.markers for requirement in requirements):
+        return [Variant(render(requirements))]
     from twofold.convert.markers import make_variants
 
-    return make_variants(needs, _make_scope(parsed, abi, place, options), render)
-
-
-class _SingleVariant:
-    """The one variant of a package without markers (markers.Variant costs `packaging`)."""
-
-    low = high = guard = subdir = ""
-    label = "py"
-
-    def __init__(self, depends: tuple[str, ...]) -> None:
-        self.depends = depends
+    return make_variants(requirements, _make_scope(parsed, abi, target, options), render)
 
 
 def _assemble(
     parsed: CoreMetadata,
     scripts: bytes | None,
-    variant: Variant | _SingleVariant,
+    variant: Variant,
     abi: Abi,
-    place: SubdirTarget,
+    target: SubdirTarget,
     options: CondaOptions,
 ) -> CondaPackage:
-    subdir = variant.subdir or place.subdir
+    subdir = variant.subdir or target.subdir
     label = variant.label
     if abi.minor:
         label = variant.label.replace("py", abi.tag.replace("cp", "py", 1), 1)
-    elif abi.at_least and not variant.low:
+    elif abi.min_python and not variant.low:
         # A release may have wheels for several ranges (cp39-abi3 and cp311-abi3).
-        label = variant.label.replace("py", f"pyge{abi.at_least.replace('.', '')}", 1)
-    if place.is_musl:
+        label = variant.label.replace("py", f"pyge{abi.min_python.replace('.', '')}", 1)
+    if target.is_musl:
         label = f"musl_{label}"
-    guards = [*place.needs, *([variant.guard] if variant.guard else [])]
+    guards = [*target.virtual_packages, *([variant.guard] if variant.guard else [])]
     depends = [
         *_make_python_depends(parsed, variant, abi, subdir),
         *variant.depends,
@@ -190,19 +201,13 @@ def _assemble(
         subdir=subdir,
         noarch=None if abi.minor and subdir != "noarch" else "python",
         depends=tuple(dict.fromkeys(depends)),
-        about=make_about(parsed),
         entry_points=_read_entry_points(scripts),
         timestamp=options.timestamp,
     )
 
 
-def to_conda_version(version: str) -> str:
-    """A PEP 440 version as a conda version: canonical, which both worlds order alike."""
-    return canonicalize_version(version)
-
-
 def _make_python_depends(
-    parsed: CoreMetadata, variant: Variant | _SingleVariant, abi: Abi, subdir: str
+    parsed: CoreMetadata, variant: Variant, abi: Abi, subdir: str
 ) -> list[str]:
     """`python` with the range of wheel and variant; `python_abi` for binaries of one CPython."""
     if abi.minor:
@@ -218,14 +223,14 @@ def _make_python_depends(
         first = error.problems[0]
         raise TwofoldError(first.message, first.hint, "Requires-Python") from error
     low = variant.low
-    if abi.at_least and not low:
-        low = abi.at_least
+    if abi.min_python and not low:
+        low = abi.min_python
     spec = _narrow_range(low, variant.high, spec)
     return [f"python {spec}" if spec else "python"]
 
 
 def _narrow_range(low: str, high: str, spec: str) -> str:
-    """A version spec narrowed down; bounds that the new ones make needless go."""
+    """A version spec narrowed down, without the bounds that the new ones make redundant."""
     if "|" in spec or not (low or high):
         clauses = [spec] if spec else []
         extra = [f">={low}" if low else "", f"<{high}" if high else ""]
@@ -263,8 +268,60 @@ def _read_entry_points(data: bytes | None) -> list[str]:
     for line in found:
         if not re.fullmatch(r"[\w.-]*\w[\w.-]* = [\w.]+:[\w.]+", line):
             raise TwofoldError(
-                f"the entry point '{line}' cannot be made into a script",
+                f"the entry point '{line}' is not a function that a script can call",
                 "write it as name = module:function",
                 "entry_points.txt",
             )
     return found
+
+
+def make_about(parsed: CoreMetadata, expanded: Sequence[str] = ()) -> dict[str, Any]:
+    """info/about.json from METADATA, with the keys that conda's tools show.
+
+    `expanded` names the versions of dependencies that their extras were read from.
+    """
+    about: dict[str, Any] = {}
+    summary = parsed.get("Summary")
+    urls = dict(_read_project_urls(parsed))
+    home = parsed.get("Home-page") or _find_url(urls, "homepage", "home", "website")
+    pairs = {
+        "summary": "" if summary == "UNKNOWN" else summary,
+        "description": parsed.description.strip(),
+        "license": _choose_license(parsed),
+        "home": "" if home == "UNKNOWN" else home,
+        "dev_url": _find_url(urls, "repository", "source", "sourcecode", "github", "code"),
+        "doc_url": _find_url(urls, "documentation", "docs", "doc"),
+        "keywords": _read_keywords(parsed),
+        "author": parsed.get("Author") or parsed.get("Author-email"),
+    }
+    about |= {key: value for key, value in pairs.items() if value}
+    if expanded:
+        about["extra"] = {"expanded": sorted(set(expanded))}
+    return about
+
+
+def _choose_license(parsed: CoreMetadata) -> str:
+    """The license, PEP 639's expression first; the whole text of one is not its name."""
+    license = parsed.get("License-Expression") or parsed.get("License")
+    if license and "\n" not in license and len(license) <= 100 and license != "UNKNOWN":
+        return license
+    for classifier in parsed.all("Classifier"):
+        if classifier.startswith("License :: OSI Approved :: "):
+            return classifier.rpartition(" :: ")[2]
+    return ""
+
+
+def _read_keywords(parsed: CoreMetadata) -> list[str]:
+    words = parsed.get("Keywords").replace(",", " ").split()
+    return list(dict.fromkeys(words))
+
+
+def _read_project_urls(parsed: CoreMetadata) -> list[tuple[str, str]]:
+    pairs = (line.partition(",") for line in parsed.all("Project-URL"))
+    return [
+        ("".join(c for c in label.lower() if c.isalnum()), url.strip()) for label, _, url in pairs
+    ]
+
+
+def _find_url(urls: dict[str, str], *labels: str) -> str:
+    return next((urls[label] for label in labels if label in urls), "")

@@ -1,93 +1,197 @@
-"""What a wheel's Requires-Dist ask for: of every user, and of users of its extras."""
+"""A wheel's Requires-Dist: what every user needs, and what users of its extras need.
+
+An extra of a dependency is expanded: `uvicorn[standard]` is what uvicorn's own metadata list for
+that extra.
+"""
 
 from __future__ import annotations
 
-from twofold.convert.requirements import Need, parse_requirement
-from twofold.convert.scope import MarkerScope
-from twofold.convert.versions import to_conda_spec
+from twofold.convert.requirements import Requirement, parse_requirement
+from twofold.convert.wheel_tags import MarkerScope
 from twofold.errors import Problem, TwofoldError
-from twofold.names import normalize_name, to_conda_name
+from twofold.formats.core_metadata import CoreMetadata, parse_metadata
+from twofold.names import normalize_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from twofold.convert.options import CondaOptions
-    from twofold.formats.core_metadata import CoreMetadata
+
+    #: (project, extra, the markers it is wanted under): what has been expanded already.
+    _Seen = set[tuple[str, str, frozenset[tuple[str, str]]]]
+
+#: Extras that one requirement may lead to; no real project comes near.
+_MAX_EXTRAS = 200
 
 
 class Requirements:
-    """The requirements of a project, those left out by the user aside.
+    """The requirements of a project but those that the user leaves out.
 
-    `always` are asked of every user (their markers permitting), what extras of dependencies add
-    among them; `optional` of users of the project's own extras. `never` are the texts of those
-    that hold nowhere. `expanded` and `notes` tell of the extras of dependencies.
+    `runtime` are every user's (where their markers hold), with what the extras of dependencies add;
+    `optional` are those of the project's own extras. `unreachable` are the texts of those whose
+    markers hold nowhere. `expanded` names the extras of dependencies and the versions they were
+    read from, `notes` those that the dependency does not have.
     """
 
-    __slots__ = ("always", "expanded", "never", "notes", "optional")
+    __slots__ = ("expanded", "notes", "optional", "runtime", "unreachable")
 
     def __init__(self) -> None:
-        self.always: list[Need] = []
-        self.optional: list[Need] = []
-        self.never: list[str] = []
+        self.runtime: list[Requirement] = []
+        self.optional: list[Requirement] = []
+        self.unreachable: list[str] = []
         self.expanded: list[str] = []
         self.notes: list[str] = []
 
 
 def read_requirements(parsed: CoreMetadata, options: CondaOptions) -> Requirements:
-    """Raises TwofoldError with everything that cannot be said, told together."""
+    """Sort the requirements of a project. Raises TwofoldError with all their problems."""
     problems: list[Problem] = []
-    needs = Requirements()
+    found = Requirements()
     for text in parsed.requires_dist:
         try:
-            need = parse_requirement(text)
-            if normalize_name(need.name) not in options.leave_out:
-                _classify(need, parsed, options, needs)
+            requirement = parse_requirement(text)
+            if normalize_name(requirement.name) not in options.leave_out:
+                _classify(requirement, parsed, options, found)
         except TwofoldError as error:
             problems += error.problems
     if problems:
         raise combine_errors(problems)
-    return needs
+    return found
 
 
-def _classify(need: Need, parsed: CoreMetadata, options: CondaOptions, needs: Requirements) -> None:
-    if need.extra:
-        needs.optional.append(need)
+def _classify(
+    requirement: Requirement, parsed: CoreMetadata, options: CondaOptions, found: Requirements
+) -> None:
+    if requirement.extra:
+        found.optional.append(requirement)
         return
-    names_extra = "extra" in need.marker
+    names_extra = "extra" in requirement.marker
     if names_extra:
-        needs.optional.append(need)
-    if need.when and (names_extra or need.extras):
+        found.optional.append(requirement)
+    if requirement.markers and (names_extra or requirement.extras):
         from twofold.convert.markers import can_evaluate, classify_requirement
 
         scope = MarkerScope(parsed.requires_python or "")
-        if can_evaluate(need) and classify_requirement(need, scope) == "never":
+        if can_evaluate(requirement) and classify_requirement(requirement, scope) == "never":
             if not names_extra:
-                needs.never.append(need.text)
+                found.unreachable.append(requirement.text)
             return
-    needs.always.append(need)
-    if need.extras:
-        from twofold.convert.extras import expand_extras
-
-        added = expand_extras(need, options)
-        needs.always += added.needs
-        needs.expanded += added.told
-        needs.notes += added.notes
+    found.runtime.append(requirement)
+    if requirement.extras:
+        added = expand_extras(requirement, options)
+        found.runtime += added.requirements
+        found.expanded += added.versions
+        found.notes += added.notes
 
 
 def combine_errors(problems: Sequence[Problem]) -> TwofoldError:
-    """One error that tells every problem."""
+    """One error that holds every problem."""
     error = TwofoldError(problems[0].message, problems[0].hint, problems[0].where)
     error.problems = tuple(problems)
     return error
 
 
-def to_match_spec(need: Need, options: CondaOptions) -> str:
-    """A requirement without its marker and extras as a MatchSpec: `numpy >=1.26,<3dev0`."""
-    name = to_conda_name(need.name, options.known_names)
-    try:
-        spec = to_conda_spec(need.spec)
-    except TwofoldError as error:
-        first = error.problems[0]
-        raise TwofoldError(first.message, first.hint, f"Requires-Dist: {need.text}") from error
-    return f"{name} {spec}" if spec else name
+class ExpandedExtras:
+    """What extras add: `requirements`, each under the dependency's markers and the outer ones.
+
+    `versions` names the version that each extra was read from: the package has it in
+    info/about.json. `notes` are extras that the dependency does not have.
+    """
+
+    __slots__ = ("notes", "requirements", "versions")
+
+    def __init__(self) -> None:
+        self.requirements: list[Requirement] = []
+        self.versions: list[str] = []
+        self.notes: list[str] = []
+
+
+def expand_extras(requirement: Requirement, options: CondaOptions) -> ExpandedExtras:
+    """What the extras of `requirement` add, extras of extras too.
+
+    Raises TwofoldError when no source has the metadata of the dependency.
+    """
+    expanded = ExpandedExtras()
+    seen: _Seen = set()
+    read: dict[tuple[str, str], tuple[CoreMetadata, list[Requirement]]] = {}
+    waiting = [requirement]
+    while waiting:
+        one = waiting.pop(0)
+        key = (normalize_name(one.name), one.spec)
+        under = frozenset((str(marker), extra) for marker, extra in one.markers)
+        wanted = sorted({normalize_name(extra) for extra in one.extras})
+        wanted = [extra for extra in wanted if (key[0], extra, under) not in seen]
+        seen |= {(key[0], extra, under) for extra in wanted}
+        if len(seen) > _MAX_EXTRAS:
+            raise TwofoldError(
+                f"the extras of '{requirement.text}' lead to more than {_MAX_EXTRAS} others",
+                f"add {requirement.name} to leave-out in [tool.twofold.conda], "
+                "and what you need of it to depends",
+                f"Requires-Dist: {requirement.text}",
+            )
+        if wanted:
+            if key not in read:
+                metadata = _find_metadata(one, key[0], options)
+                parsed = parse_metadata(metadata, f"METADATA of {one.name}")
+                read[key] = parsed, [parse_requirement(text) for text in parsed.requires_dist]
+            for extra in wanted:
+                waiting += _add_extra(one, extra, read[key], expanded, options)
+    return expanded
+
+
+def _add_extra(
+    requirement: Requirement,
+    extra: str,
+    dependency: tuple[CoreMetadata, list[Requirement]],
+    expanded: ExpandedExtras,
+    options: CondaOptions,
+) -> list[Requirement]:
+    """Add what one extra adds; returns those among it that have extras themselves."""
+    parsed, inner_requirements = dependency
+    name = normalize_name(requirement.name)
+    found = [
+        inner.under_extra(requirement, extra)
+        for inner in inner_requirements
+        if _is_in_extra(inner, extra) and normalize_name(inner.name) not in options.leave_out
+    ]
+    if not found and not _has_extra(parsed, extra):
+        expanded.notes.append(
+            f"{requirement.name} {parsed.version} has no extra '{extra}': "
+            f"'{requirement.text}' adds nothing by it"
+        )
+        return []
+    expanded.versions.append(f"{name}[{extra}] as of {name} {parsed.version}")
+    # An extra that names others of its own project adds no second requirement of the project.
+    expanded.requirements += [
+        added for added in found if normalize_name(added.name) != name or added.spec
+    ]
+    return [added for added in found if added.extras]
+
+
+def _find_metadata(requirement: Requirement, name: str, options: CondaOptions) -> bytes:
+    reason = ""
+    if options.find_metadata is not None:
+        try:
+            found = options.find_metadata(name, requirement.spec)
+        except TwofoldError as error:
+            found, reason = None, str(error.problems[0].message)
+        if found is not None:
+            return found
+    extras = requirement.text.partition(";")[0].strip()
+    raise TwofoldError(
+        f"what '{extras}' adds is known only from the metadata of {requirement.name}, "
+        "and they were not found" + (f": {reason}" if reason else ""),
+        f"install {requirement.name} in your environment, or be online; or write in "
+        f'pyproject.toml: [tool.twofold.conda] leave-out = ["{requirement.name}"], '
+        "and what you need of it in depends",
+        f"Requires-Dist: {requirement.text}",
+    )
+
+
+def _is_in_extra(inner: Requirement, extra: str) -> bool:
+    return normalize_name(inner.extra) == extra if inner.extra else "extra" in inner.marker
+
+
+def _has_extra(parsed: CoreMetadata, extra: str) -> bool:
+    return any(normalize_name(one) == extra for one in parsed.all("Provides-Extra"))

@@ -1,15 +1,24 @@
-"""PEP 508 requirements as parsed values, without `packaging` where a pattern is enough."""
+"""PEP 508 requirements as parsed values, and as conda's MatchSpecs.
+
+`packaging` is imported only where a pattern is not enough: `build` of a small project reads its
+requirements here.
+"""
 
 from __future__ import annotations
 
 import re
 
+from twofold.convert.versions import to_conda_spec
 from twofold.errors import TwofoldError
+from twofold.names import normalize_name, to_conda_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
+
+    from twofold.convert.options import CondaOptions
+    from twofold.formats.core_metadata import CoreMetadata
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _CLAUSE = r"(?:>=|<=|==|!=|~=|>|<)\s*\d+(?:\.\d+)*(?:\.\*)?"
@@ -19,14 +28,14 @@ _PLAIN = (
 )
 
 
-class Need:
+class Requirement:
     """One requirement: `spec` is its PEP 440 part, `text` the whole as written.
 
-    `extra` is set when its marker was only `extra == '...'`. Any other marker is in `when`: pairs
-    of packaging's Marker and the extra it is asked for, all of which must hold.
+    `extra` is set when its marker is `extra == '...'` and no more. Any other marker is in
+    `markers`: pairs of packaging's Marker and the extra that it is evaluated for; all must hold.
     """
 
-    __slots__ = ("extra", "extras", "name", "spec", "text", "when")
+    __slots__ = ("extra", "extras", "markers", "name", "spec", "text")
 
     def __init__(
         self,
@@ -35,45 +44,63 @@ class Need:
         extras: Iterable[str],
         spec: str,
         extra: str = "",
-        when: Sequence[tuple[Any, str]] = (),
+        markers: Sequence[tuple[Any, str]] = (),
     ) -> None:
         self.text = text
         self.name = name
         self.extras = tuple(extras)
         self.spec = spec
         self.extra = extra
-        self.when = tuple(when)
+        self.markers = tuple(markers)
 
     @property
     def marker(self) -> str:
         """Its markers as text, '' without any."""
-        return " and ".join(f"({marker})" for marker, _ in self.when)
+        return " and ".join(f"({marker})" for marker, _ in self.markers)
 
-    def under_extra(self, outer: Need, extra: str) -> Need:
-        """This need as one that `outer[extra]` brings along."""
-        own = tuple((marker, extra) for marker, _ in self.when)
-        return Need(self.text, self.name, self.extras, self.spec, "", (*outer.when, *own))
+    def under_extra(self, outer: Requirement, extra: str) -> Requirement:
+        """This requirement as `outer[extra]` adds it: the markers of both must hold."""
+        own = tuple((marker, extra) for marker, _ in self.markers)
+        return Requirement(self.text, self.name, self.extras, self.spec, "", (*outer.markers, *own))
 
 
-def parse_requirement(text: str) -> Need:
-    """Raises TwofoldError for what is no requirement and for direct references."""
+def parse_requirement(text: str) -> Requirement:
+    """Parse one requirement. Raises TwofoldError for an invalid one and for direct references."""
     plain = re.fullmatch(_PLAIN, text.strip())
     if plain:
         name, extras, spec, _, extra = plain.groups()
         wanted = [e.strip() for e in (extras or "").split(",") if e.strip()]
-        return Need(text, name, wanted, spec.strip(), extra or "")
-    from packaging.requirements import InvalidRequirement, Requirement
+        return Requirement(text, name, wanted, spec.strip(), extra or "")
+    from packaging import requirements as pep508
 
     try:
-        parsed = Requirement(text)
-    except InvalidRequirement as error:
+        parsed = pep508.Requirement(text)
+    except pep508.InvalidRequirement as error:
         raise TwofoldError(
             f"'{text}' is not a requirement: {str(error).splitlines()[0]}", "see PEP 508"
         ) from error
     if parsed.url:
         raise TwofoldError(
-            f"'{text}' names an address, which a conda package cannot depend on",
+            f"'{text}' names a URL, and a conda package cannot depend on one",
             "publish that package to a channel, or leave it out in [tool.twofold.conda] leave-out",
         )
-    when = [(parsed.marker, "")] if parsed.marker is not None else []
-    return Need(text, parsed.name, sorted(parsed.extras), str(parsed.specifier), "", when)
+    markers = [(parsed.marker, "")] if parsed.marker is not None else []
+    return Requirement(text, parsed.name, sorted(parsed.extras), str(parsed.specifier), "", markers)
+
+
+def parse_kept_requirements(parsed: CoreMetadata, options: CondaOptions) -> list[Requirement]:
+    """The requirements of a project but those that the user leaves out. Raises TwofoldError."""
+    every = map(parse_requirement, parsed.requires_dist)
+    return [one for one in every if normalize_name(one.name) not in options.leave_out]
+
+
+def to_match_spec(requirement: Requirement, options: CondaOptions) -> str:
+    """A requirement without its marker and extras as a MatchSpec: `numpy >=1.26,<3dev0`."""
+    name = to_conda_name(requirement.name, options.known_names)
+    try:
+        spec = to_conda_spec(requirement.spec)
+    except TwofoldError as error:
+        first = error.problems[0]
+        where = f"Requires-Dist: {requirement.text}"
+        raise TwofoldError(first.message, first.hint, where) from error
+    return f"{name} {spec}" if spec else name

@@ -1,7 +1,9 @@
-"""Wheels from the user's index, through pip as it is configured: resolved, then downloaded.
+"""Wheels for requirements, from the user's index: resolved, then downloaded.
 
-pip resolves (`--dry-run --report`), so that indexes, credentials and constraints are the user's
-own; the files are then downloaded by several pips at once, held to the hashes of the report.
+For this machine's own Python pip resolves (`--dry-run --report`), so that indexes, credentials and
+constraints are the user's own. With dependencies for another target uv does: pip evaluates markers
+for the Python that runs it, uv for the one it is given. Several pips then download the files, with
+the hashes of the report.
 """
 
 from __future__ import annotations
@@ -10,42 +12,28 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from twofold.convert.wheel_tags import pip_platform_tags
 from twofold.errors import SubprocessFailed, TwofoldError
 from twofold.names import normalize_name
+from twofold.names.platforms import (
+    MUSL,
+    Target,
+    find_subdir,
+    list_uv_platforms,
+    to_uv_platform,
+    to_wheel_platform_tags,
+)
+from twofold.pip_config import find_uv, get_uv_certificates, get_uv_index_options
 
 #: Wheels that one pip downloads, and how many pips work at once: starting one takes half a second.
 _BATCH_SIZE = 8
 _PARALLEL = 4
-
-
-class Target(NamedTuple):
-    """What wheels are for: `python` ('3.12', '3.13t'), `platform` ('linux-64', 'linux-64-musl').
-
-    '' is this machine's.
-    """
-
-    python: str = ""
-    platform: str = ""
-
-    def pip_options(self) -> list[str]:
-        """pip's options for it; always wheels only."""
-        flags = ["--only-binary", ":all:"]
-        if self.python:
-            flags += ["--python-version", self.python.removesuffix("t"), "--implementation", "cp"]
-            own = f"cp{self.python.replace('.', '')}"
-            # The stable ABI is not for free-threaded Pythons.
-            for abi in (own, "none") if own.endswith("t") else (own, "abi3", "none"):
-                flags += ["--abi", abi]
-        for platform in pip_platform_tags(self.platform) if self.platform else ():
-            flags += ["--platform", platform]
-        return flags
 
 
 class ResolvedWheel(NamedTuple):
@@ -70,9 +58,9 @@ def resolve(
     if target.python or target.platform:
         # pip wants a folder for wheels of another target; with --dry-run it is never made.
         command += ["--target", str(Path(tempfile.gettempdir(), f"twofold-never-{os.getpid()}"))]
-    command += [*target.pip_options(), *([] if with_deps else ["--no-deps"]), "--", *requirements]
-    told = _run_pip(command, f"pip found no wheels for {', '.join(requirements)}", retry)
-    report = json.loads(told)
+    command += [*_pip_options(target), *([] if with_deps else ["--no-deps"]), "--", *requirements]
+    output = _run_pip(command, f"pip found no wheels for {', '.join(requirements)}", retry)
+    report = json.loads(output)
     return sorted(
         map(_parse_report_item, report["install"]), key=lambda one: normalize_name(one.name)
     )
@@ -124,7 +112,7 @@ def _download(
         for one in batch
     ]
     listed.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    command = ["download", "--quiet", "--no-deps", "--dest", str(folder), *target.pip_options()]
+    command = ["download", "--quiet", "--no-deps", "--dest", str(folder), *_pip_options(target)]
     _run_pip([*command, "--requirement", str(listed)], "pip could not download the wheels")
     return batch
 
@@ -149,3 +137,84 @@ def _run_pip(arguments: Sequence[str], failure: str, patient: bool = True) -> st
         "check the names, and that wheels exist for this Python and platform",
         output=done.stderr,
     )
+
+
+def _pip_options(target: Target) -> list[str]:
+    """pip's options for a target; always wheels only."""
+    options = ["--only-binary", ":all:"]
+    if target.python:
+        options += ["--python-version", target.python.removesuffix("t"), "--implementation", "cp"]
+        own = f"cp{target.python.replace('.', '')}"
+        # The stable ABI is not for free-threaded Pythons.
+        for abi in (own, "none") if own.endswith("t") else (own, "abi3", "none"):
+            options += ["--abi", abi]
+    for platform in to_wheel_platform_tags(target.platform) if target.platform else ():
+        options += ["--platform", platform]
+    return options
+
+
+def resolve_with_dependencies(
+    requirements: Sequence[str], target: Target, with_deps: bool
+) -> list[ResolvedWheel]:
+    """The wheels for requirements such as `numpy>=2`, with everything they need if wanted.
+
+    Raises SubprocessFailed with the resolver's output, TwofoldError where dependencies for another
+    target are wanted and uv is missing.
+    """
+    here = detect_target()
+    python, platform = target.python or here.python, target.platform or here.platform
+    if not with_deps or (python, platform) == here:
+        return resolve(requirements, target, with_deps)
+    pins = _resolve_with_uv(requirements, python, platform)
+    return resolve(pins, Target(python, platform), with_deps=False)
+
+
+def _resolve_with_uv(names: Sequence[str], python: str, platform: str) -> list[str]:
+    """`name==version` of requirements and all their dependencies, resolved by uv for a target."""
+    uv = find_uv()
+    if uv is None:
+        raise TwofoldError(
+            f"dependencies for Python {python} on {platform} cannot be resolved without uv: "
+            "pip evaluates markers for this machine's Python",
+            "pip install uv; or leave out --with-deps and name every project",
+        )
+    uv_platform = to_uv_platform(platform)
+    if not uv_platform:
+        known = ", ".join(list_uv_platforms())
+        raise TwofoldError(
+            f"uv does not resolve for the platform {platform}",
+            f"leave out --with-deps and name every project; uv knows {known}",
+        )
+    command = [uv, "pip", "compile", "-", "--quiet", "--no-header", "--no-annotate"]
+    command += ["--only-binary", ":all:", "--python", sys.executable]
+    command += ["--python-version", python.removesuffix("t"), "--python-platform", uv_platform]
+    # The macOS that wheels are built for today; uv's own default is older.
+    environment = {**os.environ, **get_uv_certificates()}
+    environment.setdefault("MACOSX_DEPLOYMENT_TARGET", "15.0")
+    done = subprocess.run(
+        [*command, *get_uv_index_options(Path.cwd())],
+        input="\n".join(names) + "\n",
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=environment,
+        check=False,
+    )
+    if done.returncode:
+        raise SubprocessFailed(
+            f"uv found no wheels for {', '.join(names)} and what they need",
+            f"check the names, and that wheels exist for Python {python} on {platform}",
+            output=done.stderr,
+        )
+    lines = (line.strip() for line in done.stdout.splitlines())
+    return [line.partition(" @ ")[0] for line in lines if line and line[0] not in "#-"]
+
+
+def detect_target() -> Target:
+    """The Python and the platform of the running interpreter."""
+    system, _, machine = sysconfig.get_platform().partition("-")
+    machine = machine.rpartition("-")[2] or system  # win32 is a system and a machine
+    machine = "arm64" if machine == "universal2" else machine
+    musl = MUSL if "musl" in (sysconfig.get_config_var("HOST_GNU_TYPE") or "") else ""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return Target(python, f"{find_subdir(system, machine)}{musl}")

@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 
 from twofold.errors import TwofoldError
+from twofold_build.names import canonicalize_version
 
 #: Clauses of final releases only, which is nearly all of them: no need for `packaging`. A text,
 #: compiled by its first use: a project without dependencies has none.
@@ -28,6 +29,11 @@ _PLAIN = r"(>=|<=|==|!=|~=|>|<)\s*(\d+(?:\.\d+)*)(\.\*)?"
 _ORDER = {">=": 0, ">": 0, "~=": 1, "==": 1, "===": 1, "<": 2, "<=": 2, "!=": 3}
 #: More alternatives than this in one spec help nobody.
 _MAX_ALTERNATIVES = 16
+
+
+def to_conda_version(version: str) -> str:
+    """A PEP 440 version as a conda version: canonical, which both worlds order alike."""
+    return canonicalize_version(version)
 
 
 def to_conda_spec(specifiers: str) -> str:

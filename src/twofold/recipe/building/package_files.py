@@ -6,12 +6,7 @@ from pathlib import Path
 
 from twofold.artifact import Kind
 from twofold.conda_metadata import CondaPackage
-from twofold.convert.wheel import (
-    PackageWriter,
-    newest_timestamp,
-    read_license_files,
-    write_wheel_files,
-)
+from twofold.convert.wheel import FileWriter, newest_timestamp, write_wheel_files
 from twofold.formats.conda_writer import CondaWriter
 from twofold.formats.tar_bz2 import TarBz2Writer
 from twofold.formats.wheel import WheelFile
@@ -20,8 +15,6 @@ from twofold.formats.wheel import WheelFile
 def write_package(wheel: WheelFile, package: CondaPackage, channel: Path, kind: Kind) -> Path:
     """Write the wheel's files as the package describes them; returns the file."""
     package.timestamp = package.timestamp or newest_timestamp(wheel)
-    if not any(path.startswith("licenses/") for path in package.info_files):
-        package.info_files |= read_license_files(wheel)
     writer, path = _open_writer(package, channel, kind)
     write_wheel_files(wheel, package, writer)
     return path
@@ -34,7 +27,7 @@ def write_empty(package: CondaPackage, channel: Path, kind: Kind) -> Path:
     return path
 
 
-def _open_writer(package: CondaPackage, channel: Path, kind: Kind) -> tuple[PackageWriter, Path]:
+def _open_writer(package: CondaPackage, channel: Path, kind: Kind) -> tuple[FileWriter, Path]:
     path = channel / package.subdir / f"{package.stem}.{kind.value}"
     path.parent.mkdir(parents=True, exist_ok=True)
     return (TarBz2Writer if kind is Kind.TAR_BZ2 else CondaWriter)(path, package), path

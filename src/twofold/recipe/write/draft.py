@@ -15,8 +15,7 @@ from typing import Any
 
 from twofold.conda_metadata import CondaPackage
 from twofold.convert import CondaOptions, find_metadata_near, make_packages, parse_options
-from twofold.convert.project_requirements import to_match_spec
-from twofold.convert.requirements import parse_requirement
+from twofold.convert.requirements import parse_requirement, to_match_spec
 from twofold.errors import TwofoldError
 from twofold.formats.conda_info import find_import_names
 from twofold.formats.wheel import WheelFile
@@ -129,7 +128,7 @@ def read_conda_options(root: Path) -> CondaOptions:
     options = parse_options(
         _read_pyproject(root).get("tool", {}).get("twofold", {}).get("conda", {})
     )
-    options.metadata_of = find_metadata_near(root)
+    options.find_metadata = find_metadata_near(root)
     return options
 
 
@@ -157,9 +156,9 @@ def _collect_host(
     remarks += [
         f"'{need.text}' of [build-system] is not under requirements/host: add it with a selector"
         for need in needs
-        if need.when
+        if need.markers
     ]
-    return tuple(to_match_spec(need, options) for need in needs if not need.when)
+    return tuple(to_match_spec(need, options) for need in needs if not need.markers)
 
 
 def _find_conditions(packages: Sequence[CondaPackage]) -> list[PlatformCondition]:

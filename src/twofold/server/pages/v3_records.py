@@ -51,7 +51,7 @@ def _build_record(
     """Return the record; none when it cannot express the wheel's requirements."""
     artifact = file.artifact
     known = channels.get_conda_names(db, channel.id, projects.required_names(artifact))
-    options = CondaOptions(name=name, at_hand=known)
+    options = CondaOptions(name=name, local_names=known)
     url = f"../files/{file.sha256}/{quote(file.filename)}"
     milliseconds = int(file.uploaded_at.timestamp() * 1000)
     try:
