@@ -78,10 +78,10 @@ CASES: dict[str, tuple[Callable[[Path], object], str]] = {
         zip_writer(make_wheel_files(metadata=METADATA.replace("1.0.0", "2.0"))),
         "the version in METADATA is '2.0'",
     ),
-    "METADATA that is none": (zip_writer(make_wheel_files(metadata="garbage\n")), "no field"),
-    "a member that climbs out": (
+    "METADATA that is none": (zip_writer(make_wheel_files(metadata="garbage\n")), "is not a field"),
+    "a member that leaves the archive": (
         zip_writer(make_wheel_files({"../../evil.py": b"x"})),
-        "climbs out",
+        "leaves the archive",
     ),
     "an absolute member": (zip_writer(make_wheel_files({"/etc/evil": b"x"})), "absolute"),
     "a drive of Windows": (zip_writer(make_wheel_files({"C:\\evil.py": b"x"})), "backslash"),

@@ -47,7 +47,7 @@ def test_an_extra_that_holds_only_somewhere_is_a_note() -> None:
     constrains, notes, unsaid = classify(requirement)
     assert (constrains, unsaid) == ([], [])
     assert notes == [
-        f"'{requirement}' is no constraint: it holds only on some Pythons or platforms, "
+        f"'{requirement}' is not a constraint: it holds only on some Pythons or platforms, "
         "and a constraint holds everywhere"
     ]
     assert classify(requirement, tags=["cp311-cp311-manylinux_2_17_x86_64"])[0] == ["uvloop >=0.15"]

@@ -133,7 +133,7 @@ def test_without_metadata_the_error_names_the_extra_and_the_way_around(
     root = new_project(twofold, tmp_path, "dep[fast]>=1")
     ran = twofold("build", cwd=root, env={"PIP_NO_INDEX": "1"})
     assert ran.code == 1
-    assert "what 'dep[fast]>=1' adds is told only by the metadata of dep" in ran.err
+    assert "what 'dep[fast]>=1' adds is known only from the metadata of dep" in ran.err
     assert '[tool.twofold.conda] leave-out = ["dep"]' in ran.err
     assert "Traceback" not in ran.err
     assert not (root / "conda-bld").exists() or not list((root / "conda-bld").rglob("*.conda"))

@@ -16,7 +16,7 @@ from twofold.convert import CondaOptions, convert_all, parse_options
 from twofold.formats.conda_writer import BUILD_LEVEL
 from twofold.server.app import open_registry
 from twofold.server.auth import accounts
-from twofold.server.registry import Registry
+from twofold.server.context import Registry
 from twofold.server.registry.publish import Upload, publish
 from twofold.server.settings import Settings
 from twofold_build.build import write_artifacts

@@ -168,7 +168,7 @@ class _WheelReader:
             right = hashlib.new(listed.algorithm, data).digest() == listed.digest
         if not right or not listed.algorithm or listed.size not in (-1, member.size):
             raise BadFile(
-                f"{member.name} differs from its line in RECORD",
+                f"{member.name} does not match its hash or size in RECORD",
                 "fetch the wheel again; if it stays so, do not trust it",
                 self._source.path.name,
             )

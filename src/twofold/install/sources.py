@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 import shlex
 import subprocess
@@ -13,9 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from twofold.errors import Unreachable
+from twofold.index.simple_parser import parse_html_page
 from twofold.install.auth import Login
 
 
@@ -76,10 +76,8 @@ def fetch_links(index: str, project: str, login: Login | None = None) -> set[str
     (devpi), or on another host (PyPI). Raises Unreachable.
     """
     text = _fetch_page(index, project, login) or ""
-    found = (html.unescape(link) for link in re.findall(r"""href\s*=\s*["']([^"']+)""", text, re.I))
-    return {
-        unquote(urldefrag(urljoin(_make_project_url(index, project), link)).url) for link in found
-    }
+    page = parse_html_page(text, _make_project_url(index, project))
+    return {unquote(file.url) for file in page.files}
 
 
 def _make_project_url(index: str, project: str) -> str:

@@ -64,7 +64,7 @@ class LegacyIndex:
         if not self.settings.index:
             return RemoteState("unknown", note="its simple index is not known")
         page = fetch_page(self.http, self.settings.index, file.artifact.name, self.read_auth)
-        there = page.files.get(file.name)
+        there = page.by_name.get(file.name)
         if there is None and page.status in ("archived", "quarantined"):
             told = f"the project is {page.status} there and takes no new files (PEP 792)"
             refusal = Problem(told, "whoever looks after the project can change its status")

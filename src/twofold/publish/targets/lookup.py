@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import html.parser
 import re
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import quote, urldefrag, urljoin, urlsplit
+from urllib.parse import quote
 
 from requests.auth import AuthBase
 
 from twofold.artifact import Artifact
+from twofold.index.simple_parser import (
+    ProjectPage,
+    SimpleFile,
+    parse_html_page,
+    parse_json_page,
+)
 from twofold.publish.addresses import redact_url
 from twofold.publish.http import HttpClient
 from twofold.publish.responses import HttpResult
@@ -19,34 +22,16 @@ from twofold.publish.targets.protocol import RemoteState, state_from_fetch
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
 
 
-@dataclass(frozen=True)
-class IndexedFile:
-    """A file on a page; `sha256` is '' when the page does not tell it. `yanked` is the reason
-    given (PEP 592), '' for none, and None for a file that is not yanked."""
-
-    url: str
-    sha256: str
-    yanked: str | None = None
-
-
 def normalised(name: str) -> str:
     """A project's name as indexes spell it (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@dataclass(frozen=True)
-class ProjectPage:
-    """A project's files by name, and its status (PEP 792; '' where the page tells none)."""
-
-    files: dict[str, IndexedFile]
-    status: str = ""
-
-
 def fetch_files(
     http: HttpClient, index: str, project: str, auth: AuthBase | None
-) -> dict[str, IndexedFile]:
-    """The files of a project by name; see `page_of`."""
-    return fetch_page(http, index, project, auth).files
+) -> dict[str, SimpleFile]:
+    """The files of a project by name; see `fetch_page`."""
+    return fetch_page(http, index, project, auth).by_name
 
 
 def fetch_page(http: HttpClient, index: str, project: str, auth: AuthBase | None) -> ProjectPage:
@@ -57,67 +42,19 @@ def fetch_page(http: HttpClient, index: str, project: str, auth: AuthBase | None
     url = f"{index.rstrip('/')}/{normalised(project)}/"
     answer = http.get(url, auth, {"Accept": ACCEPT, "Cache-Control": "no-cache"})
     if answer.status == 404 or 300 <= answer.status < 400:
-        return ProjectPage({})  # or it sends its callers to another index for what it has not got
+        return ProjectPage()  # or it sends its callers to another index for what it has not got
     if not answer.ok:
         hint = f"check the simple index of this target ({redact_url(index)})"
         raise http.make_refusal(answer, url, "" if answer.status in (401, 403) else hint)
-    return ProjectPage(
-        _parse_json(answer, url) or _parse_html(answer, url), _read_status(answer.json())
-    )
+    return _parse_page(answer, url)
 
 
-def _read_status(page: Any) -> str:
-    found = page.get("project-status") if isinstance(page, dict) else None
-    return str(found.get("status", "")) if isinstance(found, dict) else ""
-
-
-def _parse_json(answer: HttpResult, base: str) -> dict[str, IndexedFile]:
-    page = answer.json()
-    if not isinstance(page, dict) or not isinstance(page.get("files"), list):
-        return {}
-    return {
-        file["filename"]: IndexedFile(
-            urljoin(base, file["url"]),
-            str(file.get("hashes", {}).get("sha256", "")).lower(),
-            _read_yank_reason(file.get("yanked", False)),
-        )
-        for file in page["files"]
-        if isinstance(file, dict) and {"filename", "url"} <= set(file)
-    }
-
-
-def _read_yank_reason(yanked: object) -> str | None:
-    """PEP 691: false, true, or the reason."""
-    if isinstance(yanked, str):
-        return yanked
-    return "" if yanked is True else None
-
-
-class _Anchors(html.parser.HTMLParser):
-    """Collects the href of every anchor, and why it is yanked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[tuple[str, str | None]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        told = dict(attrs)
-        if tag == "a" and told.get("href"):
-            yanked = (told["data-yanked"] or "") if "data-yanked" in told else None
-            self.found.append((told["href"] or "", yanked))
-
-
-def _parse_html(answer: HttpResult, base: str) -> dict[str, IndexedFile]:
-    parser = _Anchors()
-    parser.feed(answer.text())
-    files = {}
-    for href, yanked in parser.found:
-        address, fragment = urldefrag(urljoin(base, href))
-        name = urlsplit(address).path.rpartition("/")[2]
-        digest = fragment.partition("sha256=")[2].partition("&")[0]
-        if name:
-            files[name] = IndexedFile(address, digest.lower(), yanked)
-    return files
+def _parse_page(answer: HttpResult, url: str) -> ProjectPage:
+    """The page by its content: some servers send JSON under another type."""
+    try:
+        return parse_json_page(answer.body, url)
+    except ValueError:
+        return parse_html_page(answer.text(), url)
 
 
 #: A strong ETag that is the file's SHA-256, as a twofold registry sends it.

@@ -7,22 +7,20 @@ read from pip. The page is PEP 691's JSON or PEP 503's HTML, whichever the index
 from __future__ import annotations
 
 import base64
-import json
 import re
 import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
-from html.parser import HTMLParser
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit, urlunsplit
+from collections.abc import Mapping
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from twofold.errors import BadFile, SubprocessFailed, TwofoldError, Unreachable
+from twofold.index.simple_parser import ACCEPT, ProjectPage, parse_project_page
 from twofold.names import normalize_name
 from twofold.recipe.write.draft import Source
 from twofold_build.names import canonicalize_version
 
-_ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
 #: The largest page of an index (bytes); PyPI's largest has some 30 MB. Seconds of silence.
 MAX_PAGE_BYTES = 64 << 20
 TIMEOUT = 30
@@ -32,13 +30,12 @@ def find_published_sdist(name: str, version: str, environment: Mapping[str, str]
     """Raises TwofoldError when the release or its sdist is not there, Unreachable for no answer."""
     index = _find_index(environment)
     wanted = f"{normalize_name(name).replace('-', '_')}-{version}"
-    for url, sha256 in _list_files(index, normalize_name(name)):
-        filename = urldefrag(url)[0].rpartition("/")[2]
-        stem = filename.removesuffix(".tar.gz")
-        if stem != filename and _is_same_release(stem, wanted):
-            if not sha256:
-                raise TwofoldError(f"the index tells no sha256 of {filename}")
-            return Source(url=urldefrag(url)[0], sha256=sha256)
+    for file in _fetch_page(index, normalize_name(name)).files:
+        stem = file.filename.removesuffix(".tar.gz")
+        if stem != file.filename and _is_same_release(stem, wanted):
+            if not file.sha256:
+                raise TwofoldError(f"the index has no sha256 of {file.filename}")
+            return Source(url=file.url, sha256=file.sha256)
     raise TwofoldError(
         f"the index has no sdist of {name} {version}",
         "publish it first, or name a file with --sdist and its address with --url",
@@ -85,10 +82,10 @@ def _read_pip_config(*words: str) -> str:
     return done.stdout
 
 
-def _list_files(index: str, project: str) -> Iterator[tuple[str, str]]:
-    """(address, sha256 or '') of each file on the project's page."""
+def _fetch_page(index: str, project: str) -> ProjectPage:
+    """The project's page."""
     page, headers = _split_credentials(f"{index.rstrip('/')}/{project}/")
-    request = urllib.request.Request(page, headers={"Accept": _ACCEPT, **headers})
+    request = urllib.request.Request(page, headers={"Accept": ACCEPT, **headers})
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
             body = answer.read(MAX_PAGE_BYTES + 1)
@@ -101,10 +98,10 @@ def _list_files(index: str, project: str) -> Iterator[tuple[str, str]]:
         raise Unreachable(message, "check the address and the connection", page) from error
     if len(body) > MAX_PAGE_BYTES:
         raise TwofoldError("the index's page is larger than 64 MiB", "", page)
-    for link, sha256 in (_parse_json_page if kind.endswith("json") else _parse_html_page)(
-        body, page
-    ):
-        yield urljoin(page, link), sha256
+    try:
+        return parse_project_page(body, kind, page)
+    except ValueError as error:
+        raise BadFile("the index's page is malformed (PEP 691)", "", page) from error
 
 
 def _split_credentials(address: str) -> tuple[str, dict[str, str]]:
@@ -116,30 +113,3 @@ def _split_credentials(address: str) -> tuple[str, dict[str, str]]:
     pair = f"{unquote(split.username)}:{unquote(split.password or '')}".encode()
     header = {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
     return urlunsplit(split._replace(netloc=host)), header
-
-
-def _parse_json_page(body: bytes, page: str) -> Iterator[tuple[str, str]]:
-    try:
-        for file in json.loads(body)["files"]:
-            yield str(file["url"]), str(file["hashes"].get("sha256", ""))
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise BadFile("the index's page is not what PEP 691 says", "", page) from error
-
-
-def _parse_html_page(body: bytes, _page: str) -> Iterator[tuple[str, str]]:
-    links = _LinkParser()
-    links.feed(body.decode("utf-8", "replace"))
-    for link in links.found:
-        url, _, fragment = link.partition("#")
-        yield url, fragment.removeprefix("sha256=") if fragment.startswith("sha256=") else ""
-
-
-class _LinkParser(HTMLParser):
-    """The addresses of a page's anchors."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found += [value for name, value in attrs if tag == "a" and name == "href" and value]

@@ -15,6 +15,7 @@ from datetime import timedelta
 from twofold.errors import Refused, Unreachable
 from twofold.fetching.client import Endpoint, fetch_page
 from twofold.fetching.credentials import deserialize
+from twofold.index.simple_parser import find_metadata_hash
 from twofold.server.context import Registry
 from twofold.server.model import Channel
 from twofold.server.proxy import remote_files, upstream_repodata, upstream_shards, upstream_simple
@@ -162,7 +163,7 @@ def cached_wheel_metadata(
         return last.body
     offered = cached_project_files(registry, channel, upstream, pinned.key)
     entry = next((one.entry for one in offered if one.filename == pinned.filename), {})
-    sha256 = upstream_simple.find_metadata_hash(entry)
+    sha256 = find_metadata_hash(entry.get("core-metadata"))
     if not sha256:
         return None
     url = f"{pinned.url}.metadata"

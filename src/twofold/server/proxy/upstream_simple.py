@@ -5,22 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from html import escape
-from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import quote, urldefrag, urljoin, urlsplit
+from urllib.parse import quote
 
 from twofold.errors import Unreachable
 from twofold.fetching.client import Endpoint, fetch_page
+from twofold.index.simple_parser import ACCEPT, SimpleFile, parse_project_page
 from twofold.names import normalize_name
 from twofold.server.proxy.remote_files import ListResponse, RemoteFile
-
-ACCEPT = (
-    "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, "
-    "text/html;q=0.1"
-)
-
-#: The fields of PEP 691 and its successors that are passed on.
-_KEPT = ("requires-python", "size", "upload-time", "yanked")
 
 _ENDINGS = (".whl", ".tar.gz")
 
@@ -30,13 +22,13 @@ def fetch_files(source: Endpoint, key: str, known: str = "") -> ListResponse | N
     found = fetch_page(source, f"{source.url.rstrip('/')}/{quote(key)}/", ACCEPT, known)
     if found is None or found.unchanged:
         return ListResponse(unchanged=True) if found else None
-    read = _parse_json if found.media.endswith("+json") else _parse_html
     try:
-        every = read(found.body, found.address)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        page = parse_project_page(found.body, found.media, found.address)
+    except ValueError as error:
         text = f"the upstream's page {found.address} cannot be read: {error}"
         raise Unreachable(text) from error
-    good = (file for file in every if file.is_sound and _belongs_to(key, file.filename))
+    every = map(to_remote_file, page.files if page.status != "quarantined" else ())
+    good = (remote for remote in every if remote.is_sound and _belongs_to(key, remote.filename))
     return ListResponse(tuple(good), found.validator)
 
 
@@ -49,66 +41,17 @@ def _belongs_to(key: str, filename: str) -> bool:
     return normalize_name(filename).startswith(f"{key}-")
 
 
-def find_metadata_hash(entry: Mapping[str, Any]) -> str:
-    """Return the declared SHA-256 of a wheel's METADATA (PEP 658); '' without one."""
-    declared = entry.get("core-metadata")
-    sha256 = declared.get("sha256") if isinstance(declared, dict) else ""
-    return sha256.lower() if isinstance(sha256, str) and len(sha256) == 64 else ""
+def to_remote_file(file: SimpleFile) -> RemoteFile:
+    """A file of an upstream's page as the registry keeps it.
 
-
-def _parse_json(body: bytes, address: str) -> list[RemoteFile]:
-    value = json.loads(body)
-    status = value.get("project-status") or {}
-    if status.get("status") == "quarantined":
-        return []
-    found = []
-    for file in value["files"]:
-        entry = {name: file[name] for name in _KEPT if file.get(name) is not None}
-        metadata = file.get("core-metadata", file.get("data-dist-info-metadata"))
-        sha256 = str(file["hashes"].get("sha256", "")).lower()
-        url = urljoin(address, file["url"])
-        found.append(
-            RemoteFile(file["filename"], sha256, url, _keep_metadata_hash(entry, metadata))
-        )
-    return found
-
-
-def _keep_metadata_hash(entry: dict[str, Any], hashes: Any) -> dict[str, Any]:
-    """Keep METADATA only with a declared hash: it could not be verified otherwise."""
-    sha256 = find_metadata_hash({"core-metadata": hashes})
-    return {**entry, "core-metadata": {"sha256": sha256}} if sha256 else entry
-
-
-def _parse_html(body: bytes, address: str) -> list[RemoteFile]:
-    reader = _Anchors()
-    reader.feed(body.decode("utf-8", "replace"))
-    reader.close()
-    found = []
-    for attributes in reader.found:
-        url, fragment = urldefrag(urljoin(address, attributes.get("href") or ""))
-        entry: dict[str, Any] = {}
-        if requires := attributes.get("data-requires-python"):
-            entry["requires-python"] = requires
-        if "data-yanked" in attributes:
-            entry["yanked"] = attributes["data-yanked"] or True
-        filename = urlsplit(url).path.rpartition("/")[2]
-        sha256 = fragment.removeprefix("sha256=") if fragment.startswith("sha256=") else ""
-        kind, _, value = (attributes.get("data-core-metadata") or "").partition("=")
-        entry = _keep_metadata_hash(entry, {kind: value})
-        found.append(RemoteFile(filename, sha256.lower(), url, entry))
-    return found
-
-
-class _Anchors(HTMLParser):
-    """Collects the attributes of all links."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[dict[str, str | None]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "a":
-            self.found.append(dict(attrs))
+    METADATA is passed on only where its hash is known: it could not be checked otherwise.
+    """
+    entry = dict(file.details)
+    if file.yanked is not None:
+        entry["yanked"] = file.yanked or True
+    if file.metadata_sha256:
+        entry["core-metadata"] = {"sha256": file.metadata_sha256}
+    return RemoteFile(file.filename, file.sha256, file.url, entry)
 
 
 def merge_page(key: str, own: bytes | None, remote: Iterable[RemoteFile]) -> dict[str, Any]:

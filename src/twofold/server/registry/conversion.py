@@ -52,7 +52,9 @@ def convert_upload(artifact: Artifact, folder: Path, known: KnownNames) -> Conve
     from twofold.formats.conda_writer import BUILD_LEVEL
 
     # The level of `twofold build`: its conda package equals the converted one byte for byte.
-    options = CondaOptions(local_names=known.names, find_metadata=known.metadata_of, level=BUILD_LEVEL)
+    options = CondaOptions(
+        local_names=known.names, find_metadata=known.metadata_of, level=BUILD_LEVEL
+    )
     try:
         return ConversionResult(tuple(convert_all(artifact.path, folder, options)))
     except TwofoldError as error:

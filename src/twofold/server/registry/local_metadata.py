@@ -18,12 +18,12 @@ from packaging.version import InvalidVersion, Version
 from twofold.artifact import Artifact, Kind
 from twofold.errors import BadFile, Refused, Unreachable
 from twofold.formats.core_metadata import parse_metadata
+from twofold.index.simple_parser import find_metadata_hash
 from twofold.names import normalize_name, requirement_name
 from twofold.server.admission.names import is_private
 from twofold.server.context import Registry
 from twofold.server.model import Channel
 from twofold.server.proxy import metadata_cache
-from twofold.server.proxy.upstream_simple import find_metadata_hash
 from twofold.server.store import channels, files, projects, upstreams
 from twofold.server.store.upstreams import Upstream
 
@@ -114,7 +114,8 @@ def _fetch_upstream_metadata(
     name, fits = wanted
     versions: dict[str, Version] = {}
     for remote in metadata_cache.cached_project_files(registry, channel, upstream, name):
-        is_usable = find_metadata_hash(remote.entry) and not remote.entry.get("yanked")
+        has_hash = find_metadata_hash(remote.entry.get("core-metadata"))
+        is_usable = has_hash and not remote.entry.get("yanked")
         version = _parse_version(remote.filename.split("-")[1]) if "-" in remote.filename else None
         if is_usable and version is not None and fits.contains(version, prereleases=True):
             versions[remote.filename] = version
