@@ -1,1 +1,1 @@
-"""Fetching over HTTP from servers that others control: checked addresses, limits, credentials."""
+"""HTTP fetching from untrusted servers: checked addresses, limits, credentials."""

@@ -57,6 +57,7 @@ class Endpoint:
 
     @property
     def origin(self) -> tuple[str, str, int]:
+        """The (scheme, host, port) of the URL."""
         return parse_origin(self.url)
 
 

@@ -35,6 +35,7 @@ class Credential:
     value: str = field(repr=False)
 
     def headers(self) -> dict[str, str]:
+        """Return the Authorization header, if the credential is sent in one."""
         if self.kind == BASIC:
             packed = base64.b64encode(self.value.encode()).decode()
             return {"Authorization": f"Basic {packed}"}
@@ -57,6 +58,7 @@ class SecretReference:
 
     @property
     def kind(self) -> str:
+        """basic with a user, else bearer."""
         return BASIC if self.user else BEARER
 
     def resolve(self) -> Credential:

@@ -19,6 +19,8 @@ from twofold.errors import Unreachable
 
 @dataclass(frozen=True)
 class Proxy:
+    """An HTTP proxy, with the header of its login."""
+
     host: str
     port: int
     headers: dict[str, str] = field(default_factory=dict, repr=False)

@@ -1,4 +1,4 @@
-"""What every operation of the registry works on: `Registry`, and `Transaction` on one channel.
+"""What all operations work on: `Registry`, and `Transaction` on one channel.
 
 `Registry(database, blobs, spool)` is the one value that the web holds. Its `transaction` checks the
 actor's permission, locks the channel, and requests large pages to be rendered after the commit.
@@ -37,12 +37,14 @@ class ProxiedChannels:
     _read_at: float = float("-inf")
 
     def get_all(self, read: Callable[[], Iterable[tuple[str, str]]]) -> frozenset[tuple[str, str]]:
+        """Return the pairs; `read` queries them once they are too old."""
         if time.monotonic() - self._read_at > MAX_AGE:
             self._known = frozenset(read())
             self._read_at = time.monotonic()
         return self._known
 
     def invalidate(self) -> None:
+        """Query the pairs again at the next call."""
         self._read_at = float("-inf")
 
 

@@ -31,6 +31,7 @@ class Metrics:
         self.buckets[-1] += 1
 
     def render(self) -> str:
+        """Return the metrics in Prometheus's text format."""
         lines = [
             "# HELP twofold_requests_total Requests answered.",
             "# TYPE twofold_requests_total counter",

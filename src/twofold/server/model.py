@@ -19,6 +19,7 @@ class Action(StrEnum):
     ADMIN = "admin"
 
     def includes(self, other: Action) -> bool:
+        """Whether a permission for this action covers the other one."""
         order = list(Action)
         return order.index(self) >= order.index(other)
 
@@ -56,6 +57,7 @@ class Token:
 
     @property
     def projects(self) -> list[str]:
+        """The normalized names of the projects; empty for no limit."""
         return self.project.split(",") if self.project else []
 
     @property
@@ -191,12 +193,15 @@ class Page:
 
 
 def now() -> datetime:
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 def to_text(time: datetime) -> str:
+    """Format a time as stored."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def from_text(text: str) -> datetime:
+    """Parse a stored time."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)

@@ -89,6 +89,7 @@ def _check_certificate(settings: Settings) -> None:
 
 
 def make_config(app: Starlette, settings: Settings) -> uvicorn.Config:
+    """Return uvicorn's configuration, with the fast path in front of the application."""
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     fast_path = FastPath(app, app.state.registry, app.state.metrics, settings.log_reads)
     return uvicorn.Config(
@@ -121,6 +122,7 @@ class StderrHandler(logging.Handler):
     """Writes to the current sys.stderr: a handler outlives a stream replaced temporarily."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Write a record as one line."""
         try:
             print(format_record(record), file=sys.stderr, flush=True)
         except (OSError, ValueError):
@@ -147,6 +149,7 @@ class AnnouncingServer(uvicorn.Server):
         self.ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start serving, then call `ready`."""
         await super().startup(sockets)
         self.ready()
 
@@ -185,6 +188,7 @@ class ReasonProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol, writing through `_ReasonTransport`."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wrap the transport."""
         super().connection_made(cast(asyncio.Transport, _ReasonTransport(transport)))
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002

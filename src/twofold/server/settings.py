@@ -29,12 +29,15 @@ class Settings:
 
     @property
     def database_url(self) -> str:
+        """URL of the database."""
         return self.database or f"sqlite:///{(self.data / 'registry.sqlite').as_posix()}"
 
     @property
     def objects_url(self) -> str:
+        """URL or folder of the object store."""
         return self.objects or str(self.data / "objects")
 
     @property
     def spool(self) -> Path:
+        """Folder for uploads in progress."""
         return self.data / "spool"

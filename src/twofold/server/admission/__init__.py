@@ -1,1 +1,1 @@
-"""What may refuse a file: checks of the file itself, of its name, and of the channel's policy."""
+"""Admission of files: checks of the file, of its name, and of the channel's policy."""

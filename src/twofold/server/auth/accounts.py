@@ -148,6 +148,7 @@ def _restrict_to_token(token: Token, request: TokenRequest) -> TokenRequest:
 
 
 def list_tokens(registry: Registry, actor: Actor) -> list[Token]:
+    """Return the actor's tokens that are not revoked. Raises Refused (401) without a login."""
     if actor.user is None:
         raise Refused("no-login", "Log in to see your tokens", status=401)
     with registry.database.read() as db:
@@ -155,6 +156,7 @@ def list_tokens(registry: Registry, actor: Actor) -> list[Token]:
 
 
 def revoke(registry: Registry, by: str, token: Token) -> None:
+    """Revoke a token."""
     with registry.database.write() as db:
         revoke_token(db, by, token, registry.clock())
 
@@ -166,6 +168,7 @@ def revoke_token(db: Connection, by: str, token: Token, at: datetime) -> None:
 
 
 def get_user(registry: Registry, name: str) -> User:
+    """Return the user of that name. Raises Refused (404)."""
     with registry.database.read() as db:
         found = accounts.find_user(db, name)
     if found is None:
@@ -191,6 +194,7 @@ def add_user(
 def add_channel(
     registry: Registry, by: str, name: str, owner: User, public: bool = True
 ) -> Channel:
+    """Create a channel. Raises Refused for an invalid name or (409) a used one."""
     _check_name(name, "channel")
     at = registry.clock()
     with registry.database.serialized_write() as db:

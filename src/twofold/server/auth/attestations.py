@@ -1,4 +1,4 @@
-"""Verifies attestations (PEP 740): well formed, about this file, signed by their certificate.
+"""Verifies attestations (PEP 740): format, subject, signature and certificate.
 
 Each statement must be in-toto's and name this file and its SHA-256; its signature (DSSE) must match
 the certificate's key. With a trust root, the certificate must be issued under it, be recent, and

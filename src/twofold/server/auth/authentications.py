@@ -175,6 +175,7 @@ def get_current_token(actor: Actor) -> Token:
 
 
 def revoke_current(registry: Registry, actor: Actor) -> None:
+    """Revoke the token of this request."""
     accounts.revoke(registry, actor.name, get_current_token(actor))
 
 

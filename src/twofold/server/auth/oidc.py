@@ -1,4 +1,4 @@
-"""Verifies identity tokens (OpenID Connect): issuer, audience, signature and expiry of a JWT.
+"""Verifies identity tokens (OpenID Connect): issuer, audience, signature, expiry.
 
 Only issuers named by an administrator are contacted; over https, without redirects, and for keys on
 the issuer's own host. Keys in the token's header (`jku`, `x5u`, `jwk`) are ignored.
@@ -114,4 +114,5 @@ def _key_ids(keys: jwt.PyJWKSet) -> set[str | None]:
 
 
 def invalid(reason: str) -> Refused:
+    """Return the error (422) for an invalid identity token."""
     return Refused("invalid-token", f"Invalid identity token: {reason}", status=422)

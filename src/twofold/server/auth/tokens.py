@@ -39,6 +39,7 @@ def is_well_formed(token: str) -> bool:
 
 
 def hash_token(token: str) -> str:
+    """Return the SHA-256 of a token, as stored."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -68,6 +69,7 @@ def _dummy_hash() -> str:
 
 
 def hash_password(password: str) -> str:
+    """Return the argon2 hash of a password."""
     return _hasher().hash(password)
 
 

@@ -71,11 +71,13 @@ def add_publisher(
 
 
 def list_publishers(registry: Registry, channel: str) -> list[TrustedPublisher]:
+    """Return the trusted publishers of a channel."""
     with registry.database.read() as db:
         return trusted_publishers.list_publishers(db, _require_channel(db, channel).id)
 
 
 def remove_publisher(registry: Registry, by: str, channel: str, publisher_id: int) -> None:
+    """Remove a trusted publisher. Raises Refused (404)."""
     at = registry.clock()
     with registry.database.serialized_write() as db:
         known = {

@@ -1,1 +1,1 @@
-"""Pages for pip and conda: rendered when records change, cached, refreshed in the background."""
+"""Pages for pip and conda: rendered on write, cached, refreshed in the background."""

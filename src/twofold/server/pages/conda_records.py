@@ -62,6 +62,7 @@ def render_run_exports(subdir: str, exports: Iterable[tuple[str, str]]) -> bytes
 
 
 def compress(body: bytes) -> bytes:
+    """Compress a page with zstd."""
     return pages.compress(body)
 
 

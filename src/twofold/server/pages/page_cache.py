@@ -1,4 +1,4 @@
-"""In-process cache of the shard index, patched with the shards changed since the last request.
+"""In-process cache of shard indexes, patched with the shards that changed.
 
 A shard index grows with its channel, the cost of a change does not. Large JSON pages are rendered
 in the background (`page_refresh`): clients that need the newest package within a second read

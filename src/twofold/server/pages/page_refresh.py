@@ -57,6 +57,7 @@ class PageKey:
 
     @property
     def text(self) -> str:
+        """The key of the page in the database."""
         return page_prefix(self.channel, self.label, self.subdir) + self.name
 
     def is_fresh(self, db: Connection) -> bool:

@@ -29,6 +29,7 @@ MAIN, PRE = "main", "pre"
 
 
 def simple_page_key(label: str, form: str, project: str) -> str:
+    """Return the database key of a project's simple page."""
     return f"simple/{label}/{form}/{project}"
 
 
@@ -131,6 +132,7 @@ def render_subdirs(
 
 
 def make_etag(body: bytes) -> str:
+    """Return a strong ETag for a page."""
     return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
 

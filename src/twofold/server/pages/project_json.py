@@ -117,4 +117,5 @@ def _build_file(file: StoredFile, base: str) -> dict[str, Any]:
 
 
 def serialize(value: dict[str, Any]) -> bytes:
+    """Serialize the response as JSON."""
     return json.dumps(value, ensure_ascii=False).encode()

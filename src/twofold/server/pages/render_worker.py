@@ -11,6 +11,7 @@ import sys
 
 
 def main() -> None:
+    """Render the page described on stdin."""
     url, channel, label, subdir, name = json.load(sys.stdin)
     if hasattr(os, "nice"):
         os.nice(19)  # readers and uploads have priority, also over the imports

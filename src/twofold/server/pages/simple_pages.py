@@ -31,22 +31,27 @@ def build_project_page(
 
 
 def render_project_json(page: dict[str, Any]) -> bytes:
+    """Render a project's page as JSON (PEP 691)."""
     return simple.serialize(page)
 
 
 def render_project_html(page: dict[str, Any]) -> bytes:
+    """Render a project's page as HTML (PEP 503)."""
     return simple.render_project_html(page).encode()
 
 
 def render_index_json(projects: Iterable[str]) -> bytes:
+    """Render the list of projects as JSON (PEP 691)."""
     return simple.serialize(simple.make_root_page(projects))
 
 
 def render_index_html(projects: Iterable[str]) -> bytes:
+    """Render the list of projects as HTML (PEP 503)."""
     return simple.render_root_html(simple.make_root_page(projects)).encode()
 
 
 def make_provenance_path(project: Project, file: StoredFile) -> str:
+    """Return a provenance file's path (PEP 740), relative to the project's page."""
     version, name = quote(file.version, safe=""), quote(file.filename)
     return f"../../integrity/{project.key}/{version}/{name}/provenance"
 

@@ -22,6 +22,7 @@ NOARCH = "noarch"
 
 
 def is_pure_wheel(file: StoredFile) -> bool:
+    """Whether a file is a pure Python 3 wheel."""
     return file.kind is Kind.WHEEL and "py3-none-any" in file.tags
 
 

@@ -95,6 +95,7 @@ def list_all(registry: Registry) -> list[tuple[str, Upstream]]:
 
 
 def upstream_for(registry: Registry, channel: str, kind: str) -> Upstream:
+    """Return a channel's upstream of a kind. Raises Refused (404)."""
     with registry.database.read() as db:
         found = upstreams.find_upstream(db, _require_channel(db, channel).id, kind)
     if found is None:

@@ -37,6 +37,7 @@ class FileRequest:
 
     @property
     def kind(self) -> str:
+        """The kind of upstream: conda or PyPI."""
         return CONDA if self.subdir else PYPI
 
     @property
@@ -122,6 +123,7 @@ def has_upstream(registry: Registry, channel: str, kind: str) -> bool:
 
 
 def fetch_and_publish(registry: Registry, file: FetchableFile) -> None:
+    """Download a file, verify its hash and publish it as the owner of the channel."""
     channel, pin = file.channel, file.pin
     registry.spool.mkdir(parents=True, exist_ok=True)
     path = registry.spool / f"fetched-{os.urandom(12).hex()}"

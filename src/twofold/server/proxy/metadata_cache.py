@@ -37,6 +37,7 @@ MAX_METADATA_SIZE = 16 << 20
 
 
 def upstream_source(upstream: Upstream) -> Endpoint:
+    """Return the endpoint of an upstream, with its credentials."""
     return Endpoint(upstream.url, upstream.internal, deserialize(upstream.secret))
 
 

@@ -39,8 +39,10 @@ class ListResponse:
 
 
 def serialize(files: Iterable[RemoteFile]) -> bytes:
+    """Serialize files as JSON for the cache."""
     return json.dumps([asdict(file) for file in files], separators=(",", ":")).encode()
 
 
 def deserialize(body: bytes) -> list[RemoteFile]:
+    """Parse files from the cache."""
     return [RemoteFile(**value) for value in json.loads(body)]

@@ -1,4 +1,4 @@
-"""Mirror sync: fetch projects with their dependencies from the upstream and keep them current.
+"""Mirror sync: fetches projects with their dependencies and keeps them current.
 
 With a resolver (`server.resolver`: uv) its solution is fetched. Without one, or if it finds none,
 the newest release that matches the requirements collected so far is fetched for each project, and

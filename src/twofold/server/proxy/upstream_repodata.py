@@ -52,7 +52,7 @@ def _parse_repodata(found: HttpResponse, is_compressed: bool) -> list[RemoteFile
     try:
         value = json.loads(decompress(found.body, MAX_PAGE_SIZE) if is_compressed else found.body)
         every = list(_parse_records(value, urljoin(found.address, ".")))
-    except TooLarge as error:
+    except TooLargeError as error:
         raise Refused(
             "upstream-too-large",
             f"The upstream's repodata.json is too large to be passed on whole ({error})",
@@ -65,12 +65,12 @@ def _parse_repodata(found: HttpResponse, is_compressed: bool) -> list[RemoteFile
     return [file for file in every if file.is_sound]
 
 
-class TooLarge(ValueError):
+class TooLargeError(ValueError):
     """The data exceed the size limit."""
 
 
 def decompress(body: bytes, largest: int) -> bytes:
-    """Decompress zstd data. Raises ValueError: damaged, or too large (TooLarge)."""
+    """Decompress zstd data. Raises ValueError: damaged, or too large (TooLargeError)."""
     try:
         window = zstandard.ZstdDecompressor(max_window_size=1 << 27)
         with window.stream_reader(io.BytesIO(body), read_across_frames=True) as reader:
@@ -78,7 +78,7 @@ def decompress(body: bytes, largest: int) -> bytes:
     except zstandard.ZstdError as error:
         raise ValueError(str(error)) from error
     if len(data) > largest:
-        raise TooLarge(f"more than {largest} bytes")
+        raise TooLargeError(f"more than {largest} bytes")
     return data
 
 

@@ -84,10 +84,12 @@ def merge_page(key: str, own: bytes | None, remote: Iterable[RemoteFile]) -> dic
 
 
 def render_json(value: Mapping[str, Any]) -> bytes:
+    """Render a page as JSON (PEP 691)."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def render_html(value: Mapping[str, Any]) -> bytes:
+    """Render a page as HTML (PEP 503)."""
     name = escape(str(value["name"]))
     lines = "\n".join(_render_anchor(file) for file in value["files"])
     return (

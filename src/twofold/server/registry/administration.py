@@ -62,6 +62,7 @@ def _parse_number(text: str, least: int, most: int = MOST_BYTES) -> int:
 
 
 def get_channel(db: Connection, name: str) -> Channel:
+    """Return the channel of that name. Raises Refused (404)."""
     found = channels.find_channel(db, name)
     if found is None:
         raise Refused("no-channel", f"There is no channel '{name[:100]}'", status=404)
@@ -135,6 +136,7 @@ def set_rules(registry: Registry, by: str, channel: str, rules: Mapping[str, Any
 
 
 def set_password(registry: Registry, by: str, user: User, password: str | None) -> None:
+    """Set a user's password, or (None) remove it."""
     with registry.database.serialized_write() as db:
         accounts.set_password(db, user.id, tokens.hash_password(password) if password else None)
         _audit(registry, db, by, "password", "", user.name)
@@ -170,6 +172,7 @@ def list_tokens(registry: Registry, user: User) -> list[Token]:
 
 
 def list_users(registry: Registry) -> list[User]:
+    """Return all users and organisations."""
     with registry.database.read() as db:
         return accounts.list_users(db)
 

@@ -211,6 +211,7 @@ def describe_release(
     version: str,
     attributes: Mapping[str, Any],
 ) -> None:
+    """Set the attributes of a release; descriptions of its files are kept."""
     key = normalize_name(name)
     with registry.transaction(actor, channel, Action.UPLOAD, key) as change:
         known = _require_project(change, key)

@@ -41,6 +41,7 @@ class VerifyReport:
 
     @property
     def is_sound(self) -> bool:
+        """Whether nothing is damaged, missing or stale."""
         return not (self.damaged or self.missing or self.stale_pages)
 
 
@@ -128,9 +129,7 @@ def _find_stale_shards(db: Connection, channel: Channel) -> list[str]:
 
 
 def collect_garbage(registry: Registry, dry_run: bool = False) -> list[str]:
-    """Remove objects that no record needs and that are older than a day, and what a killed server
-    left of uploads as old; returns the objects' hashes.
-    """
+    """Delete unreferenced blobs and leftover uploads older than a day; return the hashes."""
     limit = registry.clock() - GRACE_PERIOD
     with registry.database.read() as db:
         wanted = files.list_recorded_blobs(db)

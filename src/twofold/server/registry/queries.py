@@ -16,7 +16,8 @@ from twofold.server.model import Action, Actor, Channel, Page, Project, StoredFi
 from twofold.server.pages import page_updates, simple_pages
 from twofold.server.store import channels, files
 from twofold.server.store import pages as stored_pages
-from twofold.server.store.fast_reads import CachedFile, FastReader
+from twofold.server.store.fast_reads import CachedFile as CachedFile
+from twofold.server.store.fast_reads import FastReader as FastReader
 from twofold.server.store.projects import ProjectSummary, search_projects
 
 
@@ -85,15 +86,16 @@ def get_file(
 def get_file_by_name(
     registry: Registry, actor: Actor, channel_name: str, subdir: str, filename: str
 ) -> ReadableFile:
-    """Return a file by its name."""
+    """Return a file by its name. Raises Refused: 404, or 403 for a quarantined project."""
     with registry.database.read() as db:
         found = require_channel(db, actor, channel_name, Action.READ)
+        served = files.find_served_file(db, found.id, subdir, filename)
+        if served is not None:
+            return ReadableFile(served, found.public)
         stored = files.find_file(db, found.id, subdir, filename)
-        project = channels.get_project(db, stored.project_id) if stored else None
-    if stored is None or project is None or stored.deleted_at is not None:
-        raise not_found(f"file '{filename[:100]}' in channel '{channel_name}'")
-    check_not_quarantined(project)
-    return ReadableFile(stored, found.public)
+        if stored is not None and stored.deleted_at is None:
+            check_not_quarantined(channels.get_project(db, stored.project_id))
+    raise not_found(f"file '{filename[:100]}' in channel '{channel_name}'")
 
 
 def check_not_quarantined(project: Project) -> None:
@@ -108,6 +110,7 @@ def check_not_quarantined(project: Project) -> None:
 
 
 def get_project(registry: Registry, actor: Actor, channel_name: str, name: str) -> Project:
+    """Return a project by its name. Raises Refused (404)."""
     with registry.database.read() as db:
         found = require_channel(db, actor, channel_name, Action.READ)
         known = channels.find_project(db, found.id, normalize_name(name))
@@ -117,6 +120,7 @@ def get_project(registry: Registry, actor: Actor, channel_name: str, name: str) 
 
 
 def list_projects(registry: Registry, actor: Actor, channel_name: str) -> list[Project]:
+    """Return the projects of a channel."""
     with registry.database.read() as db:
         found = require_channel(db, actor, channel_name, Action.READ)
         return channels.list_projects(db, found.id)
@@ -130,6 +134,7 @@ def list_files(registry: Registry, known: Project, version: str | None = None) -
 
 
 def list_releases(registry: Registry, known: Project) -> dict[str, dict[str, object]]:
+    """Return the attributes of a project's releases by version."""
     with registry.database.read() as db:
         return channels.list_releases(db, known.id)
 
@@ -139,9 +144,6 @@ def read_metadata(found: ReadableFile) -> bytes:
     if found.file.kind is not Kind.WHEEL:
         raise not_found(f"metadata of '{found.file.filename}'")
     return found.file.metadata
-
-
-__all__ = ["CachedFile", "FastReader", "open_fast_reader"]
 
 
 def open_fast_reader(registry: Registry) -> FastReader | None:

@@ -36,7 +36,7 @@ MAX_ATTRS_LENGTH = 100_000
 
 @dataclass(frozen=True)
 class StagedUpload:
-    """A file to be uploaded; `basename` is `noarch/x-1-py_0.conda`, or a wheel's or sdist's name.
+    """A file to be uploaded; `basename` is `noarch/x-1-py_0.conda`, or a file name.
 
     `sha256` is '' when not declared. Empty `labels` mean the default. `description` and `attrs` are
     shown beside the file's own metadata.

@@ -11,17 +11,41 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Select, bindparam, select
+from sqlalchemy.dialects import sqlite
+
 from twofold.server.store.database import Database
+from twofold.server.store.files import is_served
+from twofold.server.store.schema import channels, files, pages, upstreams
 
 #: Maximum size of the cache (bytes).
 MAX_CACHE_BYTES = 24 << 20
 
-_CHANNELS = """SELECT name, id FROM channels WHERE public
-    AND id NOT IN (SELECT channel_id FROM upstreams)"""
-_PAGE = "SELECT body, etag FROM pages WHERE channel_id = ? AND key = ?"
-_FILE = """SELECT sha256, size FROM files
-    WHERE channel_id = ? AND subdir = ? AND filename = ? AND deleted_at IS NULL
-    AND project_id NOT IN (SELECT id FROM projects WHERE status = 'quarantined')"""
+
+def _compile(query: Select[Any]) -> str:
+    """Compile a query to SQLite's SQL; its `?` are the bound values in the order of the text."""
+    return str(query.compile(dialect=sqlite.dialect()))
+
+
+#: Channels that anonymous readers see without an upstream.
+_CHANNELS = _compile(
+    select(channels.c.name, channels.c.id).where(
+        channels.c.public, channels.c.id.not_in(select(upstreams.c.channel_id))
+    )
+)
+_PAGE = _compile(
+    select(pages.c.body, pages.c.etag).where(
+        pages.c.channel_id == bindparam("channel_id"), pages.c.key == bindparam("key")
+    )
+)
+_FILE = _compile(
+    select(files.c.sha256, files.c.size).where(
+        files.c.channel_id == bindparam("channel_id"),
+        files.c.subdir == bindparam("subdir"),
+        files.c.filename == bindparam("filename"),
+        is_served(),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Table,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from twofold.artifact import Artifact, Kind
 from twofold.server.model import StoredFile, from_text, to_text
 from twofold.server.store.database import inserted_id
-from twofold.server.store.schema import blobs, channel_labels, files, labels
+from twofold.server.store.schema import blobs, channel_labels, files, labels, projects
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +183,31 @@ def find_file(db: Connection, channel_id: int, subdir: str, filename: str) -> St
             files.c.channel_id == channel_id,
             files.c.subdir == subdir,
             files.c.filename == filename,
+        ),
+    )
+
+
+def is_served() -> ColumnElement[bool]:
+    """The condition for serving a file: not deleted, and its project not quarantined.
+
+    `find_served_file` and the fast path (`store.fast_reads`) both query with it. It binds no
+    values, so that it compiles to plain SQL.
+    """
+    quarantined = select(projects.c.id).where(projects.c.status == literal_column("'quarantined'"))
+    return files.c.deleted_at.is_(None) & files.c.project_id.not_in(quarantined)
+
+
+def find_served_file(
+    db: Connection, channel_id: int, subdir: str, filename: str
+) -> StoredFile | None:
+    """Find a file that may be served to readers of the channel."""
+    return _fetch_one(
+        db,
+        select(files).where(
+            files.c.channel_id == channel_id,
+            files.c.subdir == subdir,
+            files.c.filename == filename,
+            is_served(),
         ),
     )
 

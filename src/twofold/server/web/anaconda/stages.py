@@ -74,7 +74,7 @@ def _decode_md5(header: str) -> str:
 _S3_CODES = {
     "digest-mismatch": "InvalidDigest",
     "no-stage": "AccessDenied",
-    "too-large": "TooLarge",
+    "too-large": "TooLargeError",
 }
 
 
