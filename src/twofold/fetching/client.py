@@ -36,7 +36,7 @@ MAX_PAGE_SECONDS, MAX_FILE_SECONDS = 120, 3600
 
 MAX_REDIRECTS = 5
 
-#: The largest page of an index (bytes).
+#: The max_size page of an index (bytes).
 MAX_PAGE_SIZE = 64 << 20
 
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -53,6 +53,7 @@ class Endpoint:
     internal: bool = False
     secret: Credential | None = None
     timeout: float = TIMEOUT
+    redirects: int = MAX_REDIRECTS
     context: ssl.SSLContext = field(default_factory=ssl.create_default_context, compare=False)
 
     @property
@@ -104,7 +105,7 @@ def is_public(url: str) -> bool:
 
 
 def fetch_page(
-    source: Endpoint, url: str, accept: str, validator: str = "", largest: int = MAX_PAGE_SIZE
+    source: Endpoint, url: str, accept: str, validator: str = "", max_size: int = MAX_PAGE_SIZE
 ) -> HttpResponse | None:
     """Fetch a page; None if it does not exist (404, 410). Raises Unreachable on errors.
 
@@ -118,7 +119,7 @@ def fetch_page(
             return HttpResponse(b"", "", address, validator, unchanged=True)
         _check_status(answer, address)
         blocks: list[bytes] = []
-        _read_body(answer, address, largest, MAX_PAGE_SECONDS, blocks.append)
+        _read_body(answer, address, max_size, MAX_PAGE_SECONDS, blocks.append)
         media = answer.headers.get_content_type()
         return HttpResponse(b"".join(blocks), media, address, _make_validator(answer))
 
@@ -148,40 +149,40 @@ def _is_settled(modified: str, sent: str) -> bool:
     return modified.isascii() and modified.isprintable() and age >= timedelta(minutes=1)
 
 
-def fetch_file(source: Endpoint, url: str, target: Path, largest: int) -> None:
+def fetch_file(source: Endpoint, url: str, target: Path, max_size: int) -> None:
     """Download a file to `target`. Raises Unreachable when it is incomplete."""
     with _open(source, url, {"Accept": "*/*"}) as (answer, address), target.open("wb") as file:
         _check_status(answer, address)
-        _read_body(answer, address, largest, MAX_FILE_SECONDS, file.write)
+        _read_body(answer, address, max_size, MAX_FILE_SECONDS, file.write)
 
 
 def _read_body(
     answer: http.client.HTTPResponse,
     address: str,
-    largest: int,
+    max_size: int,
     longest: float,
     take: Callable[[bytes], object],
 ) -> None:
     """Read the body in blocks. Raises Unreachable: too large, too slow, cut off."""
     end = time.monotonic() + longest
-    left = largest
+    left = max_size
     while block := answer.read1(1 << 18):
         left -= len(block)
         if left < 0:
-            raise Unreachable(f"the upstream's {address} is larger than {largest} bytes")
+            raise Unreachable(f"{address} is larger than {max_size} bytes")
         if time.monotonic() > end:
-            raise Unreachable(f"the upstream's {address} takes longer than {longest:.0f} s")
+            raise Unreachable(f"{address} takes longer than {longest:.0f} s")
         take(block)
     if answer.length:  # http.client reports a truncated body by nothing else
-        raise Unreachable(f"the upstream cut off {address}", "try again later")
+        raise Unreachable(f"the response from {address} was cut off", "try again later")
 
 
 def _check_status(answer: http.client.HTTPResponse, url: str) -> None:
     if answer.status in (401, 403, 407):
         hint = "give its user and password, or its token, to 'twofold admin upstream add'"
-        raise Unreachable(f"the upstream answered {answer.status} at {url}", hint)
+        raise Unreachable(f"{url} answered {answer.status}", hint)
     if answer.status != 200:
-        raise Unreachable(f"the upstream answered {answer.status} at {url}", "try again later")
+        raise Unreachable(f"{url} answered {answer.status}", "try again later")
 
 
 @contextmanager
@@ -189,7 +190,7 @@ def _open(
     source: Endpoint, url: str, headers: Mapping[str, str]
 ) -> Iterator[tuple[http.client.HTTPResponse, str]]:
     """Send a GET, follow redirects; yield the response and its final URL."""
-    for _ in range(MAX_REDIRECTS + 1):
+    for _ in range(source.redirects + 1):
         connection = None
         try:
             connection = _send_request(source, url, headers)
@@ -202,13 +203,11 @@ def _open(
             return
         except (OSError, http.client.HTTPException) as error:
             reason = str(error) or type(error).__name__
-            raise Unreachable(
-                f"the upstream does not answer at {url}: {reason}", "try again later"
-            ) from error
+            raise Unreachable(f"no response from {url}: {reason}", "try again later") from error
         finally:
             if connection is not None:
                 connection.close()
-    raise Unreachable(f"the upstream redirects more than {MAX_REDIRECTS} times")
+    raise Unreachable(f"{source.url} redirects more than {source.redirects} times")
 
 
 def _redact(source: Endpoint, url: str) -> str:
@@ -225,7 +224,7 @@ def _send_request(
     """Send a GET to a checked address; return the connection. Raises Refused."""
     scheme, host, port = parse_origin(url)
     if scheme == "http" and source.origin[0] == "https":
-        raise _forbidden(url, "it is not encrypted, and the upstream is")
+        raise _forbidden(url, "it is not encrypted, unlike the original URL")
     own = (scheme, host, port) == source.origin
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -7,17 +7,16 @@ the issuer's own host. Keys in the token's header (`jku`, `x5u`, `jwk`) are igno
 from __future__ import annotations
 
 import json
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.client import HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
 
 import jwt
 
-from twofold.errors import Refused
+from twofold.errors import Refused, Unreachable
+from twofold.fetching.client import Endpoint, fetch_page
 
 #: The signature algorithms of GitHub and GitLab; never a shared secret, never none.
 ALGORITHMS = ["RS256", "ES256"]
@@ -37,21 +36,15 @@ def fetch_json(url: str) -> Any:
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname or parts.username is not None:
         raise invalid(f"the issuer's address {url!r} is not https")
-    context = ssl.create_default_context()
-    connection = HTTPSConnection(
-        parts.hostname, parts.port or 443, timeout=TIMEOUT, context=context
-    )
+    # An operator names the issuers, so their addresses may be internal.
+    issuer = Endpoint(url, internal=True, timeout=TIMEOUT, redirects=0)
     try:
-        connection.request("GET", parts.path or "/", headers={"Accept": "application/json"})
-        answer = connection.getresponse()
-        body = answer.read(MAX_RESPONSE_SIZE + 1)
-        if answer.status != 200 or len(body) > MAX_RESPONSE_SIZE:
-            raise invalid(f"the issuer answered {answer.status} at {url}")
-        return json.loads(body)
-    except (OSError, HTTPException, ValueError) as error:
+        found = fetch_page(issuer, url, "application/json", max_size=MAX_RESPONSE_SIZE)
+        if found is not None:
+            return json.loads(found.body)
+    except (Unreachable, Refused, ValueError) as error:
         raise invalid(f"the issuer cannot be read at {url}: {error}") from error
-    finally:
-        connection.close()
+    raise invalid(f"the issuer answered 404 at {url}")
 
 
 @dataclass
