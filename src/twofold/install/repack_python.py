@@ -24,6 +24,7 @@ from twofold.errors import TwofoldError
 from twofold.install.installed_python import Interpreter, describe
 from twofold.install.python_files import collect_members
 from twofold.install.python_package import write_package
+from twofold.names.platforms import find_subdir
 from twofold_build.atomic import AtomicFile
 
 __all__ = ["Interpreter", "describe", "repack_python"]
@@ -71,9 +72,8 @@ def _copy(source: Path, target: Path) -> Path:
 
 
 def _find_subdir() -> str:
-    machines = {"x86_64": "linux-64", "aarch64": "linux-aarch64", "ppc64le": "linux-ppc64le"}
-    subdir = machines.get(platform.machine().lower()) if sys.platform == "linux" else None
-    if subdir is None:
+    subdir = find_subdir(sys.platform, platform.machine())
+    if subdir not in ("linux-64", "linux-aarch64", "linux-ppc64le"):
         raise TwofoldError(
             f"an installed Python cannot be repacked on {platform.system()} {platform.machine()}",
             "use a channel that has a python, such as conda-forge",

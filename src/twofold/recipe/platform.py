@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from twofold.errors import TwofoldError
+from twofold.names.platforms import find_subdir
 
 #: Names of variables whose value no recipe gets: it would end in the package's info/recipe.
 _SECRET = re.compile(r"token|secret|passw|credential|api_?key|private|auth|cookie|session", re.I)
 _MINOR = re.compile(r"\W*(3\.\d+)")
-_MACHINES = {"x86_64": "64", "amd64": "64", "i686": "32", "i386": "32", "arm64": "arm64"}
 
 
 class Environ(Mapping[str, str]):
@@ -50,14 +50,8 @@ class Platform:
     @classmethod
     def current(cls) -> Platform:
         """The platform and the Python that run now."""
-        system = {"linux": "linux", "darwin": "osx", "win32": "win"}.get(sys.platform, sys.platform)
-        machine = running.machine().lower()
-        if system == "linux" and machine in ("aarch64", "arm64"):
-            machine = "aarch64"
-        return cls(
-            f"{system}-{_MACHINES.get(machine, machine)}",
-            f"{sys.version_info.major}.{sys.version_info.minor}",
-        )
+        subdir = find_subdir(sys.platform, running.machine())
+        return cls(subdir, f"{sys.version_info.major}.{sys.version_info.minor}")
 
     def with_python(self, value: str) -> Platform:
         """The same platform with the Python that a variant names."""

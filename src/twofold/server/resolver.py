@@ -22,6 +22,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from twofold.errors import SubprocessFailed
 from twofold.names import normalize_name
+from twofold.names.platforms import to_uv_platform
 from twofold.server import run
 from twofold.server.app import create_app
 from twofold.server.auth import accounts
@@ -35,15 +36,6 @@ from twofold.server.store import accounts as stored_people
 
 #: Seconds that a resolution may take.
 TIMEOUT = 600
-
-#: conda's platform -> uv's, with the same newest glibc as upstreams.targets.
-_PLATFORMS = {
-    "linux-64": "x86_64-manylinux_2_39",
-    "linux-aarch64": "aarch64-manylinux_2_39",
-    "osx-64": "x86_64-apple-darwin",
-    "osx-arm64": "aarch64-apple-darwin",
-    "win-64": "x86_64-pc-windows-msvc",
-}
 
 
 def find_resolver(registry: Registry, settings: Settings) -> Resolver | None:
@@ -77,7 +69,12 @@ class Resolver:
     ) -> subprocess.CompletedProcess[str]:
         command = [self._uv, "pip", "compile", "-", "--no-header", "--no-annotate", "--quiet"]
         command += ["--python-version", target.python, "--only-binary", ":all:"]
-        command += ["--python-platform", _PLATFORMS[target.platform], "--python", sys.executable]
+        command += [
+            "--python-platform",
+            to_uv_platform(target.platform),
+            "--python",
+            sys.executable,
+        ]
         with tempfile.TemporaryDirectory(prefix="twofold-resolve-") as folder:
             work = Path(folder, "work")  # uv refuses to work inside its cache
             work.mkdir()

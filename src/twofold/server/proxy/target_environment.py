@@ -7,18 +7,12 @@ from dataclasses import dataclass
 from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
 
 from twofold.errors import UsageError
+from twofold.names.platforms import make_marker_environment, to_wheel_platform_tags
 
-#: conda's platform -> (sys_platform, os_name, platform_system, platform_machine).
-_MACHINES = {
-    "linux-64": ("linux", "posix", "Linux", "x86_64"),
-    "linux-aarch64": ("linux", "posix", "Linux", "aarch64"),
-    "osx-64": ("darwin", "posix", "Darwin", "x86_64"),
-    "osx-arm64": ("darwin", "posix", "Darwin", "arm64"),
-    "win-64": ("win32", "nt", "Windows", "AMD64"),
-}
-
-#: The newest glibc and macOS whose wheels match: those of the distributions of 2024.
-_GLIBC, _MACOS = 39, (14, 0)
+#: The platforms that projects can be synced for.
+PLATFORMS = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
+#: The newest macOS whose wheels match: that of 2024.
+_MACOS = (14, 0)
 
 
 @dataclass(frozen=True)
@@ -32,26 +26,13 @@ class TargetEnvironment:
         major, _, minor = self.python.partition(".")
         if major != "3" or not minor.isdigit():
             raise UsageError(f"'{self.python}' is not a Python version", "write it as 3.12")
-        if self.platform not in _MACHINES:
-            known = ", ".join(_MACHINES)
+        if self.platform not in PLATFORMS:
+            known = ", ".join(PLATFORMS)
             raise UsageError(f"'{self.platform}' is not a known platform", f"one of: {known}")
 
     def marker_environment(self) -> dict[str, str]:
         """Return the environment for evaluating markers (PEP 508)."""
-        platform, os_name, system, machine = _MACHINES[self.platform]
-        return {
-            "implementation_name": "cpython",
-            "implementation_version": f"{self.python}.0",
-            "platform_python_implementation": "CPython",
-            "platform_release": "",
-            "platform_version": "",
-            "python_full_version": f"{self.python}.0",
-            "python_version": self.python,
-            "sys_platform": platform,
-            "os_name": os_name,
-            "platform_system": system,
-            "platform_machine": machine,
-        }
+        return make_marker_environment(self.platform, f"{self.python}.0")
 
     def wheel_tags(self) -> dict[Tag, int]:
         """Return the tags of compatible wheels -> their rank, best first."""
@@ -62,11 +43,7 @@ class TargetEnvironment:
         return {tag: rank for rank, tag in enumerate(dict.fromkeys(found))}
 
     def _platforms(self) -> list[str]:
-        platform, _, _, machine = _MACHINES[self.platform]
-        if platform == "win32":
-            return ["win_amd64"]
-        if platform == "darwin":
-            return list(mac_platforms(_MACOS, machine))
-        named = [f"manylinux_2_{minor}_{machine}" for minor in range(_GLIBC, 4, -1)]
-        old = [f"{name}_{machine}" for name in ("manylinux2014", "manylinux2010", "manylinux1")]
-        return [*named, *old, f"linux_{machine}"]
+        system, _, machine = self.platform.partition("-")
+        if system == "osx":
+            return list(mac_platforms(_MACOS, "arm64" if machine == "arm64" else "x86_64"))
+        return to_wheel_platform_tags(self.platform)
