@@ -74,7 +74,7 @@ def test_one_bad_wheel_does_not_stop_the_others_and_is_reported(
     ("words", "code", "message"),
     [
         (["gone-1.0-py3-none-any.whl"], 1, "no such file"),
-        (["numpy", "--python", "twelve"], 2, "no Python"),
+        (["numpy", "--python", "twelve"], 2, "not a Python version"),
         (["numpy", "--platform", "amiga-68k"], 1, "amiga-68k"),
         (["./x.whl", "--with-deps"], 1, "no such file"),
     ],

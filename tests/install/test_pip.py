@@ -108,7 +108,7 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
     full = tmp_path / "full"
     full.mkdir()
     (full / "precious.txt").write_text("mine")
-    with pytest.raises(TwofoldError, match="not empty"):
+    with pytest.raises(TwofoldError, match="neither empty nor"):
         make_venv(full)
     assert [p.name for p in full.iterdir()] == ["precious.txt"]
 

@@ -143,7 +143,7 @@ def paths_json(package: Path, work: Path) -> list[dict[str, str]]:
 
 
 def test_a_program_that_is_no_python_is_told_as_such(tmp_path: Path) -> None:
-    with pytest.raises(SubprocessFailed, match="could not say what it is"):
+    with pytest.raises(SubprocessFailed, match="is not a working Python interpreter"):
         repack_python(tmp_path, python=Path("/bin/false"))
     with pytest.raises(SubprocessFailed, match="does not run"):
         repack_python(tmp_path, python=tmp_path / "nothing")

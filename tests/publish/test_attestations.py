@@ -82,7 +82,10 @@ def test_bundles_named_with_the_files_belong_to_them(
     ("changed", "told"),
     [
         ({"predicateType": SLSA}, "its predicateType is"),
-        ({"_type": "https://in-toto.io/Statement/v0.1"}, "its statement is not in-toto's"),
+        (
+            {"_type": "https://in-toto.io/Statement/v0.1"},
+            "its statement is not an in-toto statement",
+        ),
         ({"subject": []}, "it is about nothing, not about my_package-1.0.0-py_0.conda alone"),
         (
             {"subject": [{"name": "other-1.0-py_0.conda", "digest": {"sha256": "0" * 64}}]},
@@ -90,7 +93,7 @@ def test_bundles_named_with_the_files_belong_to_them(
         ),
         (
             {"subject": [{"name": "my_package-1.0.0-py_0.conda", "digest": {"sha256": "0" * 64}}]},
-            "it was made of other bytes: sha256 000",
+            "it is for other contents: sha256 000",
         ),
         ({"subject": [{"name": "my_package-1.0.0-py_0.conda"}]}, "it is not a sigstore bundle"),
     ],
@@ -106,7 +109,7 @@ def test_a_bundle_about_something_else_stops_the_publication_before_anything_is_
     (release.folder / NAMES[0]).write_text(make_bundle(release.conda, **changed))
     problem = refused([release.conda], str(tmp_path / "static"), target)
     assert told in problem.message
-    assert f"the attestation {NAMES[0]} does not fit" in problem.message
+    assert f"the attestation {NAMES[0]} does not match" in problem.message
     assert "remove the attestation" in problem.hint
     assert problem.where.startswith(f"{release.conda.name} -> http")
     assert store.writes == []
@@ -120,7 +123,7 @@ def test_what_is_no_bundle_at_all_is_told(
     target, store = prefix
     (release.folder / NAMES[0]).write_text(text)
     problem = refused([release.conda], target)
-    assert "does not fit: it is no" in problem.message
+    assert "does not match: it is no" in problem.message
     assert store.writes == []
 
 
@@ -153,7 +156,7 @@ def test_the_plan_says_which_targets_take_no_bundles(
         }
         for place, token in places.items():
             monkeypatch.setenv("TWOFOLD_TOKEN", token)
-            assert publish([release.conda], place) == ["new; it takes no attestations"]
+            assert publish([release.conda], place) == ["new; attestations are not supported there"]
 
 
 def test_a_package_does_not_take_the_bundle_of_one_whose_name_begins_like_it(
@@ -180,7 +183,7 @@ def test_a_stale_attestation_of_a_wheel_is_told_in_the_plan(
     words = ["publish", release.wheel, "--to", "./static", "--to", registry.channel]
     ran = twofold(*words, "--json", env=token)
     assert ran.code == 1
-    assert "it was made of other bytes" in ran.json["errors"][0]["message"]
+    assert "it is for other contents" in ran.json["errors"][0]["message"]
     dry = twofold(*words, "--dry-run", "--json", env=token)
     assert [(row["action"], row["rules"]) for row in dry.json["files"]] == [
         ("upload", []),

@@ -23,17 +23,17 @@ from twofold.publish.resolve import resolve_targets
 @pytest.mark.parametrize(
     ("word", "told"),
     [
-        ("http://[::1/main", "http://[::1/main is no address"),
-        ("http://host:99999/main", "http://host:99999/main is no address"),
-        ("http://host:abc/main", "http://host:abc/main is no address"),
-        ("legacy+http://me:zq-secret@[::1/x/", "http://[::1/x/ is no address"),
-        ("ftp://me:zq-secret@host/x", "'ftp://host/x' is no address to publish to"),
+        ("http://[::1/main", "http://[::1/main is not a valid URL"),
+        ("http://host:99999/main", "http://host:99999/main is not a valid URL"),
+        ("http://host:abc/main", "http://host:abc/main is not a valid URL"),
+        ("legacy+http://me:zq-secret@[::1/x/", "http://[::1/x/ is not a valid URL"),
+        ("ftp://me:zq-secret@host/x", "'ftp://host/x' is not a target URL"),
         ("https:///zq", "the host is missing"),
         ("s3://", "the host is missing"),
-        ("registry+s3://bucket/x", "is no address to publish to"),
-        ("s3+http://host/x", "is no address to publish to"),
+        ("registry+s3://bucket/x", "is not a target URL"),
+        ("s3+http://host/x", "is not a target URL"),
         ("quetz+http://host", "names no channel"),
-        ("anaconda:", "names no owner"),
+        ("anaconda:", "has no owner"),
         ("pipy", "there is no target 'pipy'"),
         ("README.md", "there is no target 'README.md'"),
     ],
@@ -49,32 +49,32 @@ def test_a_target_that_is_none_is_told_without_its_secret(word: str, told: str) 
 @pytest.mark.parametrize("word", ["", " "])
 def test_an_empty_target_is_wrong_usage_and_not_this_folder(word: str) -> None:
     """As `--to "$PLACE"` gives it where PLACE is not set."""
-    with pytest.raises(UsageError, match="a target is empty"):
+    with pytest.raises(UsageError, match="the target is empty"):
         resolve_targets([word], {})
 
 
 @pytest.mark.parametrize("url", ["http://u:zq-secret@[::1/t/zq-other/x?zq-more", "//[zq:s@h"])
 def test_an_address_that_cannot_be_taken_apart_is_shown_without_secrets(url: str) -> None:
     assert "zq" not in redact_url(url)
-    with pytest.raises(TwofoldError, match="is no address"):
+    with pytest.raises(TwofoldError, match="is not a valid URL"):
         split_login(url)
 
 
 def test_an_address_in_the_configuration_that_is_none_is_told(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text('[targets.lab]\nurl = "http://[::1/main"\n')
-    with pytest.raises(TwofoldError, match="is no address"):
+    with pytest.raises(TwofoldError, match="is not a valid URL"):
         read_targets(file)
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--attempts", "0"], "write 1 or more"),
-        (["--attempts", "-3"], "write 1 or more"),
-        (["--attempts", "x"], "write 1 or more"),
+        (["--attempts", "0"], "pass 1 or more"),
+        (["--attempts", "-3"], "pass 1 or more"),
+        (["--attempts", "x"], "pass 1 or more"),
         (["--ignore", "TF999"], "there is no rule 'TF999'"),
-        (["--to", ""], "a target is empty"),
+        (["--to", ""], "the target is empty"),
     ],
 )
 @pytest.mark.parametrize("command", ["publish", "release"])
@@ -147,7 +147,7 @@ def test_a_web_site_is_no_registry_and_gets_no_file(
     file = make_sdist(tmp_path, "my_package", "1.0")
     with run_server(Website) as (address, _), prepare(Order([file], [f"{address}/main"])) as found:
         (problem,) = found.plan.problems
-    assert problem.message == "what answers there is no twofold registry"
+    assert problem.message == "that server is not a twofold registry"
 
 
 def test_a_file_in_a_folders_place_is_told_in_the_plan(tmp_path: Path) -> None:
@@ -163,6 +163,6 @@ def test_certificates_that_are_not_there_are_told(
 ) -> None:
     monkeypatch.setenv("TWINE_CERT", str(tmp_path / "none.pem"))
     file = make_sdist(tmp_path, "my_package", "1.0")
-    with pytest.raises(TwofoldError, match=r"there are no certificates at .*none\.pem") as caught:
+    with pytest.raises(TwofoldError, match=r"there is no certificate file .*none\.pem") as caught:
         prepare(Order([file], ["legacy+https://127.0.0.1:9/legacy/"]))
     assert caught.value.hint

@@ -147,7 +147,7 @@ def test_an_odd_pypirc_is_read_as_far_as_it_goes(
     assert found.token == Secret("p%c%(t)s")
     (test,) = resolve_targets(["testpypi"], {})
     assert (test.kind, test.token) == ("pypi", None)
-    with pytest.raises(TwofoldError, match=r"\[empty\] names no address"):
+    with pytest.raises(TwofoldError, match=r"\[empty\] has no repository"):
         resolve_targets(["empty"], {})
     with pytest.raises(TwofoldError, match="no target 'gone'"):
         resolve_targets(["gone"], {})

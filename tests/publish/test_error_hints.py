@@ -29,7 +29,7 @@ SAID = {
     401: "the token from the environment (TWOFOLD_TOKEN_THERE) is wrong, expired or revoked",
     403: "the token from the environment (TWOFOLD_TOKEN_THERE) is wrong or has no right to this",
     404: "check the address: it",
-    405: "nothing is uploaded at this address",
+    405: "this URL takes no uploads",
     409: "publish under a new version",
     413: "twofold build --list",
     422: "twofold check",
@@ -142,7 +142,7 @@ def test_an_index_whose_pages_are_not_found_is_refused_unless_configured(
         target = f"legacy+{address}/up/"
         with prepare(Order([file], [target])) as publication:
             assert publication.plan.steps[0].rules == ("cannot-be-verified",)
-            with pytest.raises(ProjectErrors, match="simple index was not found") as caught:
+            with pytest.raises(ProjectErrors, match="no simple index was found") as caught:
                 publication.carry_out(lambda _: None)
         assert "verify = false" in caught.value.hint
         assert store.writes == []

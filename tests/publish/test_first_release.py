@@ -58,7 +58,7 @@ def test_a_name_too_close_to_one_that_is_there_is_told(
     found = report("my-lib")
     assert found is not None
     assert found.similar_names == ("mylib",)
-    assert "very close to mylib" in found.describe()[0]
+    assert "very similar to mylib" in found.describe()[0]
 
 
 def test_a_new_name_is_told_nothing(report: Callable[[str], NameReport | None]) -> None:
@@ -100,12 +100,12 @@ def test_a_new_name_at_pypi_is_told_with_the_steps_before_anything_is_sent(
         ran = twofold("release", "1.1.0", "--to", "pypi", "--dry-run", cwd=project)
         assert ran.code == 1  # no token; everything else was told before
         told, _, later = ran.err.partition("version 1.0.0 -> 1.1.0")
-        assert "very close to mylib" in told
+        assert "very similar to mylib" in told
         assert "repository: my-repo" in told
-        assert "undone: version in pyproject.toml" in later
+        assert "restored: version in pyproject.toml" in later
         assert twofold("build", cwd=project).code == 0
         dry = twofold("publish", "--to", "pypi", "--dry-run", cwd=project)
-        assert "very close to mylib" in dry.err
+        assert "very similar to mylib" in dry.err
         assert "owner: someone" in dry.err
 
 

@@ -58,7 +58,7 @@ def test_other_bytes_never_replace_a_file(release: Release, tmp_path: Path) -> N
     publish([release.conda], place)
     (tmp_path / "other").mkdir()
     other = make_conda(tmp_path / "other", "my_package", "1.0.0", code="x = 2\n")
-    with pytest.raises(ProjectErrors, match="different file"):
+    with pytest.raises(ProjectErrors, match="other contents"):
         publish([other], place)
     assert hash_file(place / "noarch" / other.name) == hash_file(release.conda)
 
@@ -95,6 +95,6 @@ def test_attestations_that_a_target_has_no_place_for_are_named_in_the_plan(
         (release.folder / f"{file.name}.publish.attestation").write_text("{}")
     with prepare(Order(release.files, [str(tmp_path / "static")])) as publication:
         reasons = {s.file.name: s.reason for s in publication.plan.steps}
-    assert reasons[release.wheel.name] == "new; it takes no attestations"
-    assert reasons[release.conda.name] == "new; it takes no attestations"
+    assert reasons[release.wheel.name] == "new; attestations are not supported there"
+    assert reasons[release.conda.name] == "new; attestations are not supported there"
     assert reasons[release.sdist.name] == "new"

@@ -89,7 +89,7 @@ def test_an_environment_that_is_not_plain_is_left_to_the_reader(tmp_path: Path, 
     (tmp_path / ".github" / "workflows").mkdir(parents=True)
     (tmp_path / ".github" / "workflows" / "publish.yml").write_text(f"jobs:\n    {line}\n")
     told = list_publisher_steps(tmp_path, "my_package")
-    assert "  environment: leave it empty, or the one the job names" in told
+    assert "  environment: leave it empty, or enter the job's environment" in told
 
 
 def test_at_gitlab_its_own_words_are_used_and_at_testpypi_its_own_name(tmp_path: Path) -> None:

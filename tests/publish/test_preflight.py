@@ -125,7 +125,7 @@ def test_a_file_that_is_there_and_yanked_is_told_as_that(
         }
         with prepare(Order([wheel], [f"legacy+{address}/legacy/"])) as publication:
             (step,) = publication.plan.steps
-    assert (step.action.value, step.reason) == ("nothing", f"identical already there, {told}")
+    assert (step.action.value, step.reason) == ("nothing", f"identical file already there, {told}")
 
 
 class Taken(FakeServer):

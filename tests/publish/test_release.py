@@ -80,13 +80,13 @@ def test_a_failure_before_the_upload_leaves_everything_as_it_was(
         ran = twofold(*words, cwd=project, env={"TWOFOLD_TOKEN": "wrong"})
         assert ran.code == 1
         assert "401" in ran.err
-        assert "undone" in ran.err
+        assert "restored" in ran.err
         assert (project / "pyproject.toml").read_bytes() == before
         assert git(project, "tag") == ""
         assert git(project, "log", "--oneline").count("\n") == 1
         ran = twofold(*words, cwd=project, env={"TWOFOLD_TOKEN": TOKEN})
         assert ran.code == 0, ran.err
-        assert "going on with" not in ran.err
+        assert "continuing with" not in ran.err
 
 
 def test_an_interrupted_release_goes_on_with_the_same_files(
@@ -101,7 +101,7 @@ def test_an_interrupted_release_goes_on_with_the_same_files(
         fault.kind = ""
         ran = twofold(*words, cwd=project, env=env)
         assert ran.code == 0, ran.err
-        assert "going on with" in ran.err
+        assert "continuing with" in ran.err
         assert [len(hashes) for hashes in store.history.values()] == [1]
         assert git(project, "tag").split() == ["v1.2.0"]
 
@@ -112,7 +112,7 @@ def test_a_target_that_is_not_there_is_told_before_anything_is_touched(
     ran = twofold("release", "1.2.0", "--to", "http://127.0.0.1:9/main", cwd=project)
     assert ran.code == 1
     assert "cannot be reached" in ran.err
-    assert "undone" not in ran.err
+    assert "restored" not in ran.err
 
 
 def test_a_dry_run_goes_as_far_as_the_plan(
@@ -137,7 +137,7 @@ def test_everything_that_is_not_ready_is_told_together(
     assert ran.code == 1
     assert "README.md" in ran.err
     assert "v1.3.0 stands for another commit" in ran.err
-    assert "no entry for 1.3.0" in ran.err
+    assert "no section for 1.3.0" in ran.err
 
 
 def test_a_version_from_the_tag_is_built_with_the_tag_and_the_tag_undone(
@@ -227,7 +227,7 @@ def test_versions_that_cannot_be_released_are_told(project: Path, version: str) 
         ("1.2.0\n=====\n\n* a\n", ""),
         ("## 1.2.0\n\n## 1.1.0\n- b\n", "empty"),
         ("## 1.2.0 (unreleased)\n- a\n", "unreleased"),
-        ("## 11.2.0\n- a\n## 1.2.0.1\n- b\n", "no entry"),
+        ("## 11.2.0\n- a\n## 1.2.0.1\n- b\n", "no section"),
     ],
 )
 def test_a_changelog_must_say_something_of_the_version(
@@ -253,7 +253,7 @@ def test_a_failing_check_leaves_everything_as_it_was(
     assert ran.code == 1
     assert "TF101" in ran.err
     assert "hint:" in ran.err
-    assert "undone: version in pyproject.toml" in ran.err
+    assert "restored: version in pyproject.toml" in ran.err
     assert (project / "pyproject.toml").read_bytes() == before
     assert git(project, "tag") == ""
     assert not (tmp_path / "static").exists()

@@ -43,7 +43,7 @@ def test_nobody_to_commit_is_told(
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     git(project, "config", "user.useConfigOnly", "true")
     ran = twofold("release", "1.2.0", "--to", "../static", cwd=project)
-    untouched(project, ran, "git does not know who commits here")
+    untouched(project, ran, "git has no user name")
 
 
 def test_a_commit_on_no_branch_is_told(twofold: Callable[..., Any], project: Path) -> None:
@@ -80,11 +80,11 @@ def test_a_repository_without_a_commit_is_told_and_none_at_all_is_remarked(
     alone = tmp_path / "alone"
     git(alone, "init", "-q")
     ran = twofold("release", "1.2.0", "--to", "../static", cwd=alone)
-    untouched(alone, ran, "git has no commit yet")
+    untouched(alone, ran, "the repository has no commit yet")
     (alone / ".git").rename(tmp_path / "away")
     ran = twofold("release", "1.2.0", "--to", "../static", cwd=alone)
     assert ran.code == 0, ran.err
-    assert "not tagged: the project is in no git repository" in ran.err
+    assert "not tagged: the project is not in a git repository" in ran.err
 
 
 def test_a_commit_that_is_refused_says_what_is_done_and_the_same_command_does_the_rest(
@@ -98,7 +98,7 @@ def test_a_commit_that_is_refused_says_what_is_done_and_the_same_command_does_th
     assert ran.code == 1
     assert "not on a Monday" in ran.err
     told = ran.json["errors"][0]
-    assert told["message"] == "1.2.0 is published, and not yet tagged v1.2.0: git commit failed"
+    assert told["message"] == "1.2.0 is published, but not yet tagged v1.2.0: git commit failed"
     assert "run the same command again" in told["hint"]
     hook.unlink()
     again = twofold("release", "1.2.0", "--to", "../static", "--json", cwd=project)
@@ -128,7 +128,7 @@ def test_a_dry_run_and_a_release_that_fails_take_their_build_back(
         *words, "--to", "prefix+http://127.0.0.1:9/lab", "--attempts", "1", cwd=project
     )
     assert failed.code == 1
-    assert "undone: build" in failed.err
+    assert "restored: build" in failed.err
     assert files_in(project) == built
     planned = twofold("publish", "--to", "../static", "--dry-run", cwd=project)
     assert "my_package-1.0.0.tar.gz" in planned.out
@@ -153,7 +153,7 @@ class Cancelling(FakeServer):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize(
-    ("method", "told"), [("HEAD", "undone: version in pyproject.toml"), ("POST", "broken off: ")]
+    ("method", "told"), [("HEAD", "restored: version in pyproject.toml"), ("POST", "interrupted: ")]
 )
 def test_a_release_that_is_terminated_is_undone_or_says_what_is_missing(
     project: Path, method: str, told: str, monkeypatch: pytest.MonkeyPatch
@@ -188,8 +188,8 @@ def test_what_breaks_a_publication_off_says_what_is_there_and_what_is_missing(
         publication.carry_out(listen)
     assert told[-1].event == "step"
     there, missing = told[-1].note.split("; ")[:2]
-    assert there == f"broken off: {release.wheel.name} -> {static} there"
-    assert missing == f"{release.sdist.name} -> {static}, {release.conda.name} -> {static} missing"
+    assert there == f"interrupted: uploaded: {release.wheel.name} -> {static}"
+    assert missing == f"missing: {release.sdist.name} -> {static}, {release.conda.name} -> {static}"
     with prepare(Order(release.files, [static])) as publication:
         assert len(publication.carry_out(told.append)) == 2
 
@@ -200,15 +200,15 @@ def test_what_breaks_a_publication_off_says_what_is_there_and_what_is_missing(
         ("## v1.2.0 (2026-01-01)\n\n- a\n", ""),
         ("## [1.2.0] - 2026-01-01\n\n### Added\n\n- a\n\n## [1.1.0]\n- b\n", ""),
         ("## [1.2.0] - 2026-01-01\n\n### Added\n\n## [1.1.0]\n- b\n", "empty"),
-        ("## Unreleased\n- a\n\n[1.2.0]: https://example.org/compare\n[1.1.0]: x\n", "no entry"),
+        ("## Unreleased\n- a\n\n[1.2.0]: https://example.org/compare\n[1.1.0]: x\n", "no section"),
         ("1.2.0\n-----\n\n1.1.0\n-----\n\n* b\n", "empty"),
         ("1.2.0\n-----\n\nFixed\n~~~~~\n\n* b\n", ""),
-        ("## 1.1.0\n\nThis prepares 1.2.0 in places.\n", "no entry"),
+        ("## 1.1.0\n\nThis prepares 1.2.0 in places.\n", "no section"),
         ("Version 1.2.0, 2026-01-01\n  * a\n", ""),
         ("my-package (1.2.0) unstable\n  * a\n", ""),
         ("1.2.0 (2026)\n\n1.1.0 (2025)\n  * a\n", "empty"),
-        ("## 1.2.0-rc1\n- a\n", "no entry"),
-        ("## 1.3.0 (2026-1.2.0)\n- a\n", "no entry"),
+        ("## 1.2.0-rc1\n- a\n", "no section"),
+        ("## 1.3.0 (2026-1.2.0)\n- a\n", "no section"),
         ("## 1.2\n- a\n", ""),
     ],
 )

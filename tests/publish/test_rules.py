@@ -28,11 +28,11 @@ def test_an_ordinary_wheel_and_sdist_are_taken(tmp_path: Path) -> None:
     ("version", "extra", "told"),
     [
         ("1.0+local", "", "local versions"),
-        ("1.0", "Classifier: Private :: Do Not Upload\n", "asks PyPI to refuse"),
+        ("1.0", "Classifier: Private :: Do Not Upload\n", "makes PyPI refuse"),
         (
             "1.0",
             "Requires-Dist: other @ https://example.org/o.whl\n",
-            "requirements with an address",
+            "requirements with a URL",
         ),
     ],
 )

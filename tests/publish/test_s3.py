@@ -107,7 +107,7 @@ def test_other_bytes_never_replace_a_file(
     publish([release.conda], target)
     (tmp_path / "other").mkdir()
     other = make_conda(tmp_path / "other", "my_package", "1.0.0", code="x = 2\n")
-    with pytest.raises(ProjectErrors, match="different file"):
+    with pytest.raises(ProjectErrors, match="other contents"):
         publish([other], target)
     assert hash_file(release.conda) in get(f"{address}/noarch/repodata.json").decode()
 

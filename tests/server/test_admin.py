@@ -119,7 +119,7 @@ def test_old_releases_go_and_the_newest_stay(
     admin(place, "retain", code=0)
     assert output(capsys) == ""
     admin(place, "retain", "main", code=2)
-    assert "has no rule" in capsys.readouterr().err
+    assert "has no retention rule" in capsys.readouterr().err
     admin(place, "rule", "main", "keep", "1")
     capsys.readouterr()
     admin(place, "retain", "--dry-run")
@@ -158,7 +158,7 @@ BAD_WORDS = {
     ("token", "owner", "--days", "99999999"): (2, "is no number from 1 to 36500"),
     ("token", "owner", "--channel", "none-such"): (1, "There is no channel 'none-such'"),
     ("token", "owner", "--project", "???"): (1, "No project is called"),
-    ("token", "owner", "--actions", "fly"): (2, "are no actions"),
+    ("token", "owner", "--actions", "fly"): (2, "is not a list of actions"),
     ("prefix", "main", "", "owner"): (1, "No names of projects begin with"),
     ("prefix", "main", "-", "owner"): (1, "No names of projects begin with"),
     ("prefix", "main", "\xe4", "owner"): (1, "No names of projects begin with"),
@@ -166,7 +166,10 @@ BAD_WORDS = {
     ("rule", "main", "quota", "9" * 5000): (1, "is not a valid value of quota"),
     ("retain", "main", "--keep", "1", "--days", "-1"): (2, "is no number from 0"),
     ("retain", "main", "--keep", "1", "--days", "9999999"): (2, "is no number from 0"),
-    ("publisher", "main", "p", "--issuer", "https://ci.invalid", "--claim", "x"): (2, "no claim"),
+    ("publisher", "main", "p", "--issuer", "https://ci.invalid", "--claim", "x"): (
+        2,
+        "not a claim",
+    ),
 }
 
 

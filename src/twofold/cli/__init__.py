@@ -1,4 +1,4 @@
-"""The door: find the command, import that one module, run it, turn its errors into messages.
+"""The command line: import the command's module, run it, and print its errors.
 
 `--help` and `--version` import nothing else, so that they answer at the speed of Python itself.
 """
@@ -12,28 +12,28 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Command -> what one line of help says of it, in the order of the road.
+#: Command -> its line in the help, in the order of a project's life.
 COMMANDS = {
     "new": "start a project that builds at once",
-    "init": "adopt code that is there: write its pyproject.toml",
-    "exports": "keep the re-exports of __init__.py",
-    "deps": "list what is imported, declared, missing and unused",
-    "check": "find what would break or be refused, in projects and built files",
+    "init": "write the pyproject.toml of existing code",
+    "exports": "write and update the re-exports of __init__.py",
+    "deps": "list imported, declared, missing and unused dependencies",
+    "check": "find mistakes in projects and built files",
     "build": "build the sdist, the wheel and the conda package",
-    "try": "try built files in throwaway environments of both worlds",
-    "serve": "run the registry: one address for pip and conda",
-    "admin": "look after a registry: people, rights, yanks, the store",
+    "try": "smoke-test built files in temporary pip and conda environments",
+    "serve": "run the registry: one URL for pip and conda",
+    "admin": "administer a registry: users, permissions, yanks, storage",
     "publish": "upload a release to an index, a registry or a channel",
     "release": "set the version, build, check, publish and tag",
     "install": "install into a virtual or a conda environment",
-    "login": "keep the token of a target",
-    "logout": "forget the token of a target",
-    "whoami": "ask targets who the credentials stand for",
+    "login": "store the token of a target",
+    "logout": "remove the token of a target",
+    "whoami": "show the account a target authenticates you as",
     "convert": "turn wheels into conda packages in a channel folder",
-    "index": "make a folder of packages an index and a channel",
-    "names": "tell what a project is called in both worlds",
-    "recipe": "write a conda recipe from what the project says",
-    "tour": "walk the whole road on this machine with real clients",
+    "index": "make a folder of packages a static index and channel",
+    "names": "show a project's names on PyPI and in conda",
+    "recipe": "write a conda recipe from the project's metadata",
+    "tour": "run all steps on this machine, with real clients",
 }
 
 
@@ -48,10 +48,10 @@ usage: twofold COMMAND [ARGUMENTS]
 commands:
 {lines}
 
-  twofold COMMAND --help   what a command takes
+  twofold COMMAND --help   the options of a command
   twofold --version        the version
 
-exit codes: 0 success, 1 a problem (told with a hint), 2 wrong usage
+exit codes: 0 success, 1 a problem (printed with a hint), 2 wrong usage
 """
 
 
@@ -69,17 +69,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] not in COMMANDS:
         return _report_unknown(words[0])
     code = _run(words[0], words[1:])
-    # A build has nothing left to do, and taking the interpreter down would be a sixth of its time.
+    # A build has finished: shutting the interpreter down would take a sixth of its time.
     if arguments is None and (words[0] == "build" or "rattler" in sys.modules):
         _leave(code)
     return code
 
 
 def _leave(code: int) -> None:
-    """End the process at once, with all that was printed written out.
+    """Flush the output and end the process without shutting the interpreter down.
 
-    py-rattler's threads go on for a moment after its last call and touch the interpreter; when
-    that is being taken down they crash it (in one of eight runs, measured with 0.28).
+    py-rattler's threads continue for a moment after its last call, and crash an interpreter that
+    is shutting down (in one of eight runs, measured with 0.28).
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -106,7 +106,7 @@ def _run(command: str, words: list[str]) -> int:
     from twofold_build.errors import TwofoldError
 
     module = import_module(f"twofold.cli.{'smoke_test' if command == 'try' else command}")
-    quick = getattr(module, "quick", None)  # plain command lines, read without argparse
+    quick = getattr(module, "quick", None)  # simple command lines, parsed without argparse
     args = (quick(words) if quick else None) or module.parser().parse_args(words)
     try:
         return int(module.run(args))
@@ -115,8 +115,8 @@ def _run(command: str, words: list[str]) -> int:
 
         return show_error(error, as_json=bool(getattr(args, "json", False)))
     except BrokenPipeError:
-        # The reader of a pipe (head, less) has gone: nothing more to say, and no second error
-        # when Python flushes stdout at exit.
+        # The reader of a pipe (head, less) has exited: avoid a second error when Python flushes
+        # stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:

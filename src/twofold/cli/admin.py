@@ -1,4 +1,4 @@
-"""`twofold admin`: look after a registry, on its store, whether it is being served or not."""
+"""`twofold admin`: administer a registry through its store, running or not."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ if TYPE_CHECKING:
     from typing import Any
 
 DESCRIPTION = """\
-Look after a registry. Works on its store (the same --data, --database and --objects as
-'twofold serve'), whether it is being served or not. Every change is in the audit log."""
+Administer a registry. Works on its store (the same --data, --database and --objects as
+'twofold serve'), whether the server is running or not. Every change is in the audit log."""
 
-#: The longest time that is told in days: the calendar of datetime ends some day.
+#: The limit of options in days: datetime's calendar ends in the year 9999.
 MOST_DAYS = 36_500
 
 
 def _days(least: int) -> Callable[[str], int]:
-    """An argparse type: a number of days from `least` on."""
+    """Make an argparse type: a number of days, at least `least`."""
 
     def read(word: str) -> int:
         if not word.isascii() or not word.isdigit() or not least <= int(word) <= MOST_DAYS:
-            raise argparse.ArgumentTypeError(f"{word!r} is no number from {least} to {MOST_DAYS}")
+            raise argparse.ArgumentTypeError(
+                f"{word!r} is not a number from {least} to {MOST_DAYS}"
+            )
         return int(word)
 
     return read
@@ -41,14 +43,14 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
         "add a user (--organisation for an organisation)",
         [
             ("name", {}),
-            ("--organisation", {"action": "store_true", "help": "it has members, and no login"}),
+            ("--organisation", {"action": "store_true", "help": "it has members, but no login"}),
             ("--password", {"action": "store_true", "help": "read a password from stdin"}),
         ],
     ),
     "password": ("set a user's password, read from stdin", [("name", {})]),
     "disable": ("close a user's account", [("name", {})]),
     "member": (
-        "let a user act for an organisation",
+        "set the role of a user in an organisation",
         [
             ("organisation", {}),
             ("user", {}),
@@ -60,8 +62,8 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
         "add a channel",
         [
             ("name", {}),
-            ("--owner", {"default": "owner", "help": "whose it is; %(default)s unless said"}),
-            ("--private", {"action": "store_true", "help": "only for those with a role"}),
+            ("--owner", {"default": "owner", "help": "its owner (default: %(default)s)"}),
+            ("--private", {"action": "store_true", "help": "readable only with a role"}),
         ],
     ),
     "rule": (
@@ -79,49 +81,58 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
         [("channel", {}), ("prefix", {}), ("user", {})],
     ),
     "token": (
-        "make a token; it is shown once",
+        "create a token; it is shown once",
         [
             ("user", {}),
-            ("--name", {"default": "made by the operator", "help": "what 'tokens' calls it"}),
-            ("--channel", {"help": "good there only"}),
-            ("--project", {"help": "uploads to this project only"}),
-            ("--actions", {"default": "read,upload,admin", "help": "%(default)s unless said"}),
-            ("--days", {"type": _days(1), "help": "how long it lives; for ever unless said"}),
+            (
+                "--name",
+                {
+                    "default": "made by the operator",
+                    "help": "its name in 'tokens' (default: %(default)s)",
+                },
+            ),
+            ("--channel", {"help": "valid for this channel only"}),
+            ("--project", {"help": "valid for uploads to this project only"}),
+            (
+                "--actions",
+                {"default": "read,upload,admin", "help": "allowed actions (default: %(default)s)"},
+            ),
+            ("--days", {"type": _days(1), "help": "days until it expires (default: never)"}),
         ],
     ),
     "tokens": ("list a user's tokens", [("user", {})]),
-    "revoke": ("revoke a token by what 'tokens' shows of it", [("user", {}), ("token", {})]),
+    "revoke": ("revoke a token by its prefix, as 'tokens' shows it", [("user", {}), ("token", {})]),
     "publisher": (
-        "trust CI runs to publish a project",
+        "add a trusted publisher: CI runs that may publish a project",
         [
             ("channel", {}),
             ("project", {}),
-            ("--issuer", {"required": True, "help": "https address of the identity provider"}),
+            ("--issuer", {"required": True, "help": "https URL of the identity provider"}),
             (
                 "--claim",
                 {
                     "action": "append",
                     "default": [],
                     "metavar": "NAME=VALUE",
-                    "help": "what the identity must say: repository=me/project (once for each)",
+                    "help": "a required claim, such as repository=me/project (repeatable)",
                 },
             ),
         ],
     ),
     "publishers": ("list trusted publishers", [("channel", {})]),
-    "unpublisher": ("trust one no longer", [("channel", {}), ("id", {"type": int})]),
+    "unpublisher": ("remove a trusted publisher", [("channel", {}), ("id", {"type": int})]),
     "yank": (
-        "yank a release in both worlds",
+        "yank a release for pip and conda",
         [
             ("channel", {}),
             ("project", {}),
             ("version", {}),
-            ("--reason", {"default": "", "help": "told to who installs it all the same"}),
+            ("--reason", {"default": "", "help": "shown to users who install it"}),
         ],
     ),
-    "unyank": ("take a yank back", [("channel", {}), ("project", {}), ("version", {})]),
+    "unyank": ("undo a yank", [("channel", {}), ("project", {}), ("version", {})]),
     "delete": (
-        "delete a release, or a project's every file; used names stay used",
+        "delete a release, or all files of a project; file names are never reused",
         [("channel", {}), ("project", {}), ("version", {"nargs": "?"})],
     ),
     "status": (
@@ -130,11 +141,11 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
             ("channel", {}),
             ("project", {}),
             ("status", {"help": "active, archived, quarantined or deprecated"}),
-            ("--reason", {"default": "", "help": "shown beside it"}),
+            ("--reason", {"default": "", "help": "shown with the status"}),
         ],
     ),
     "promote": (
-        "carry a project's files to another channel or label, without copying bytes",
+        "copy a project's files to another channel or label, without copying blobs",
         [
             ("source", {"help": "CHANNEL or CHANNEL/LABEL"}),
             ("target", {"help": "CHANNEL or CHANNEL/LABEL"}),
@@ -143,33 +154,50 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
         ],
     ),
     "retain": (
-        "delete old releases but for the newest of each project, by a rule given or the channel's",
+        "delete old releases by a retention rule (--keep, or the channel's own)",
         [
-            ("channel", {"nargs": "?", "help": "all that have a rule, unless said"}),
-            ("--keep", {"type": int, "help": "how many stay; the channel's rule unless said"}),
-            ("--days", {"type": _days(0), "default": 0, "help": "only what is older"}),
-            ("--dry-run", {"action": "store_true", "help": "only say what would go"}),
+            ("channel", {"nargs": "?", "help": "(default: all channels with a rule)"}),
+            (
+                "--keep",
+                {
+                    "type": int,
+                    "help": "releases to keep of each project (default: the channel's rule)",
+                },
+            ),
+            (
+                "--days",
+                {"type": _days(0), "default": 0, "help": "delete only releases older than this"},
+            ),
+            (
+                "--dry-run",
+                {"action": "store_true", "help": "print what would be deleted, delete nothing"},
+            ),
         ],
     ),
     "log": (
         "print the audit log, oldest first",
         [
-            ("--channel", {"help": "only of this channel"}),
-            ("--actor", {"help": "who changed"}),
-            ("--action", {"help": "what was done: publish, yank, role, ..."}),
-            ("--csv", {"action": "store_true", "help": "as a table with a head"}),
+            ("--channel", {"help": "only changes of this channel"}),
+            ("--actor", {"help": "only changes by this user"}),
+            ("--action", {"help": "only this action: publish, yank, role, ..."}),
+            ("--csv", {"action": "store_true", "help": "print CSV with a header"}),
         ],
     ),
     "verify": (
-        "read every object and page and say what is wrong",
-        [("--repair-from", {"metavar": "OBJECTS", "help": "another store that holds them too"})],
+        "verify every object and page",
+        [("--repair-from", {"metavar": "OBJECTS", "help": "another store with the same objects"})],
     ),
     "sweep": (
-        "remove objects that nothing needs",
-        [("--dry-run", {"action": "store_true", "help": "only say what would go"})],
+        "delete unreferenced objects",
+        [
+            (
+                "--dry-run",
+                {"action": "store_true", "help": "print what would be deleted, delete nothing"},
+            )
+        ],
     ),
     "move": (
-        "carry everything to another store, verifying every byte; go on where it was cut off",
+        "move everything to another store, verifying every byte; resumable",
         [
             ("--to-database", {"required": True, "help": "as --database of serve"}),
             ("--to-objects", {"required": True, "help": "as --objects of serve"}),
@@ -190,13 +218,13 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
     admin_groups.add_to(commands)
     for command in commands.choices.values():
-        # Where the registry lies may be said after WHAT too; unsaid there, it overrides nothing.
+        # The store's options may follow WHAT too; unset there, they override nothing.
         _store(command, data=argparse.SUPPRESS, other=argparse.SUPPRESS)
     return made
 
 
 class _Sub(argparse.ArgumentParser):
-    """The parsers of what stands behind `admin`: errors in the manner of the house."""
+    """Parsers of the subcommands of `admin`, with our error messages."""
 
     def error(self, message: str) -> Any:
         print(f"error: {message}\n  hint: run '{self.prog} --help'", file=sys.stderr)
@@ -224,7 +252,7 @@ def run(args: argparse.Namespace) -> int:
     settings = Settings(args.data.resolve(), args.database, args.objects)
     if not args.database and not (args.data / "registry.sqlite").exists():
         raise TwofoldError(
-            f"there is no registry in {args.data}", "give the --data folder of 'twofold serve'"
+            f"there is no registry in {args.data}", "pass the --data folder of 'twofold serve'"
         )
     registry = open_registry(settings)
     try:

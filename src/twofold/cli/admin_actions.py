@@ -1,4 +1,4 @@
-"""What each word behind `twofold admin` does: call one verb of the registry, print what it says."""
+"""The subcommands of `twofold admin`: each calls the registry and prints the result."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BY = "operator"
 
 @dataclass(frozen=True)
 class RowPrinter:
-    """Prints rows: one JSON object a line, or columns."""
+    """Prints rows: one JSON object per line, or columns."""
 
     as_json: bool
 
@@ -58,7 +58,7 @@ def _password() -> str:
     note("password:")
     word = sys.stdin.readline().rstrip("\n")
     if len(word) < 8:
-        raise UsageError("a password has at least 8 characters", "give it on stdin, on one line")
+        raise UsageError("a password has at least 8 characters", "pass it on stdin, on one line")
     return word
 
 
@@ -124,7 +124,9 @@ def _token(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> in
     try:
         actions = frozenset(Action(word) for word in args.actions.split(","))
     except ValueError:
-        raise UsageError(f"'{args.actions}' are no actions", "read, upload, admin") from None
+        raise UsageError(
+            f"'{args.actions}' is not a list of actions", "choose from: read, upload, admin"
+        ) from None
     expires = registry.clock() + timedelta(days=args.days) if args.days else None
     wanted = accounts.TokenRequest(args.name, actions, args.channel, args.project, expires)
     user = accounts.get_user(registry, args.user)
@@ -158,7 +160,9 @@ def _revoke(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> i
 def _publisher(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
     for claim in args.claim:
         if not all(claim.partition("=")[::2]):
-            raise UsageError(f"'{claim}' is no claim with its value", "--claim repository=o/r")
+            raise UsageError(
+                f"'{claim}' is not a claim: expected NAME=VALUE", "pass --claim repository=o/r"
+            )
     claims = dict(claim.partition("=")[::2] for claim in args.claim)
     added = trusted_publishers.add_publisher(
         registry, BY, args.channel, args.project, args.issuer, claims
@@ -220,9 +224,11 @@ def _promote(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> 
 
 
 def _retain(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
-    """By the rule that is given, or each channel by its own."""
+    """Apply the given rule, or each channel's own."""
     if args.keep is not None and (args.keep < 1 or args.channel is None):
-        raise UsageError("--keep is at least 1, for a channel", "'delete' removes a project")
+        raise UsageError(
+            "--keep needs a channel and a number of at least 1", "use 'delete' to remove a project"
+        )
     if args.channel is not None:
         names = [args.channel]
     else:
@@ -237,8 +243,8 @@ def _retain(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> i
                 registry, OPERATOR, name, rule, args.dry_run
             )
         elif args.channel is not None:
-            hint = f"give --keep, or set one: twofold admin rule {name} keep 5"
-            raise UsageError(f"'{name}' has no rule of what to keep", hint)
+            hint = f"pass --keep, or set a rule: twofold admin rule {name} keep 5"
+            raise UsageError(f"'{name}' has no retention rule", hint)
     return _files(gone, show)
 
 

@@ -32,56 +32,64 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _add_upstream_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    made = commands.add_parser("upstream", help="what a channel stands in front of")
+    made = commands.add_parser("upstream", help="configure the upstream of a channel")
     verbs = made.add_subparsers(dest="verb", required=True, metavar="VERB")
-    adding = verbs.add_parser("add", help="put a channel in front of an index or a channel")
+    adding = verbs.add_parser("add", help="proxy an index or a conda channel")
     adding.add_argument("channel")
-    adding.add_argument("url", help="the index's simple pages, or the conda channel")
+    adding.add_argument("url", help="the URL of the simple index, or of the conda channel")
     adding.add_argument("--kind", choices=("pypi", "conda"), required=True)
     adding.add_argument(
         "--private-prefix",
         action="append",
         default=[],
         metavar="PREFIX",
-        help="a name, or a beginning of names, that the upstream never answers for; repeatable",
+        help="a name or prefix that is never fetched from the upstream; repeatable",
     )
     adding.add_argument(
-        "--user", metavar="NAME", help="the upstream asks for a login: its password is on stdin"
+        "--user",
+        metavar="NAME",
+        help="log in to the upstream as this user; the password is read from stdin",
     )
     adding.add_argument(
-        "--token", action="store_true", help="the upstream asks for a token: it is on stdin"
+        "--token", action="store_true", help="use a token for the upstream; it is read from stdin"
     )
     adding.add_argument(
         "--secret-from",
         metavar="PLACE",
-        help="read that password or token where the server runs, each time it is sent, and keep "
-        "it nowhere: env:NAME or file:PATH",
+        help="read that password or token on the server each time it is used, and never "
+        "store it: env:NAME or file:PATH",
     )
     _with_json(adding).set_defaults(act=_add_upstream)
-    removing = verbs.add_parser("remove", help="ask it no more; what was fetched stays")
+    removing = verbs.add_parser("remove", help="remove the upstream; fetched files are kept")
     removing.add_argument("channel")
     removing.add_argument("--kind", choices=("pypi", "conda"), required=True)
     _with_json(removing).set_defaults(act=_remove_upstream)
-    listing = verbs.add_parser("list", help="which channel stands in front of what")
+    listing = verbs.add_parser("list", help="list the upstreams of all channels")
     _with_json(listing).set_defaults(act=_list_upstreams)
 
 
 def _add_follow_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     made = commands.add_parser(
         "follow",
-        help="bring projects and all they need from the channel's upstream, and keep them current",
+        help="mirror projects and their dependencies from the channel's upstream, and update them",
     )
-    made.add_argument("names", nargs="*", metavar="NAME", help="a requirement; none: all followed")
-    made.add_argument("--channel", default="main", help="the channel (default: main)")
-    made.add_argument("--python", metavar="X.Y", help="the Python they are for")
     made.add_argument(
-        "--platform", help="the platform, as conda names it: linux-64, osx-arm64, ..."
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="a requirement (default: update all mirrored projects)",
+    )
+    made.add_argument("--channel", default="main", help="the channel (default: main)")
+    made.add_argument("--python", metavar="X.Y", help="the Python to resolve for")
+    made.add_argument(
+        "--platform",
+        help="the platform to resolve for, as conda names it: linux-64, osx-arm64, ...",
     )
     _with_json(made).set_defaults(act=_sync)
 
 
 def _add_notice_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    made = commands.add_parser("notice", help="messages that conda shows to a channel's users")
+    made = commands.add_parser("notice", help="messages that conda shows to users of a channel")
     verbs = made.add_subparsers(dest="verb", required=True, metavar="VERB")
     adding = verbs.add_parser("add", help="show a message")
     adding.add_argument("channel")
@@ -89,25 +97,25 @@ def _add_notice_parser(commands: argparse._SubParsersAction[argparse.ArgumentPar
     adding.add_argument("--level", choices=("info", "warning", "critical"), default="info")
     adding.add_argument("--days", type=int, default=30, help="how long it is shown (default: 30)")
     _with_json(adding).set_defaults(act=_add_notice)
-    removing = verbs.add_parser("remove", help="show it no more")
+    removing = verbs.add_parser("remove", help="remove a message")
     removing.add_argument("channel")
-    removing.add_argument("id", help="as 'list' shows it")
+    removing.add_argument("id", help="its id, as 'list' shows it")
     _with_json(removing).set_defaults(act=_remove_notice)
-    listing = verbs.add_parser("list", help="what is shown now")
+    listing = verbs.add_parser("list", help="list the current messages")
     listing.add_argument("channel")
     _with_json(listing).set_defaults(act=_list_notices)
 
 
 def _add_twins_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     twins = commands.add_parser(
-        "twins", help="make the conda packages that could not be made when wheels were uploaded"
+        "twins", help="convert wheels that could not be converted when they were uploaded"
     )
     twins.add_argument("channel")
     _with_json(twins).set_defaults(act=_convert_waiting)
 
 
 def _with_json(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    """`--json` behind the sub-command too."""
+    """Accept `--json` after the subcommand too."""
     made.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
     return made
 
@@ -116,27 +124,28 @@ def _add_upstream(args: argparse.Namespace, registry: Registry) -> int:
     from twofold.server.proxy import config
 
     prefixes = tuple(args.private_prefix)
-    front = config.UpstreamConfig(args.url, args.kind, prefixes, _read_secret(args))
-    added = config.add(registry, "operator", args.channel, front)
-    where = " (an address that is not public)" if added.internal else ""
+    upstream = config.UpstreamConfig(args.url, args.kind, prefixes, _read_secret(args))
+    added = config.add(registry, "operator", args.channel, upstream)
+    where = " (not a public address)" if added.internal else ""
     where += " with a login" if added.secret else ""
     if args.json:
-        told = {"url": added.url, "internal": added.internal, "login": bool(added.secret)}
-        print_json({"channel": args.channel, **told})
+        row = {"url": added.url, "internal": added.internal, "login": bool(added.secret)}
+        print_json({"channel": args.channel, **row})
     else:
-        print(f"{args.channel} stands in front of {added.url}{where}")
+        print(f"{args.channel} proxies {added.url}{where}")
     return 0
 
 
 def _read_secret(args: argparse.Namespace) -> Credential | SecretReference | None:
-    """The password or token on stdin, where one is told of: never on the command line; or where
-    the server finds it.
-    """
+    """The password or token from stdin, or a reference to it; never from the command line."""
     if args.user and args.token:
-        raise UsageError("--user and --token are two ways to log in", "give one of them")
+        raise UsageError("--user and --token exclude each other", "pass one of them")
     if not args.user and not args.token:
         if args.secret_from:
-            raise UsageError("--secret-from what?", "give --user NAME for a password, or --token")
+            raise UsageError(
+                "--secret-from needs --user or --token",
+                "pass --user NAME for a password, or --token",
+            )
         return None
     from twofold.fetching import credentials
 
@@ -145,7 +154,7 @@ def _read_secret(args: argparse.Namespace) -> Credential | SecretReference | Non
     note("password:" if args.user else "token:")
     word = sys.stdin.readline().rstrip("\r\n")
     if not word:
-        raise UsageError("there is nothing on stdin", "give the password or token on one line")
+        raise UsageError("stdin is empty", "pass the password or token on one line")
     return credentials.from_cli(args.user or "", word)
 
 
@@ -198,8 +207,8 @@ def _sync(args: argparse.Namespace, registry: Registry) -> int:
         done = sync.sync_projects(registry, OPERATOR, *wanted, resolve)
     else:
         raise TwofoldError(
-            "a closure is for a Python and a platform",
-            "say them: --python 3.12 --platform linux-64",
+            "resolving dependencies requires a Python and a platform",
+            "pass them: --python 3.12 --platform linux-64",
         )
     return _print_sync_result(args, done)
 
@@ -210,7 +219,7 @@ def _print_sync_result(args: argparse.Namespace, done: SyncResult) -> int:
     else:
         for filename in done.fetched:
             print(filename)
-        note(f"{len(done.fetched)} brought, {len(done.present)} were here")
+        note(f"{len(done.fetched)} fetched, {len(done.present)} already here")
     for reason in done.missing.values():
         note(f"missing: {reason}")
     return 1 if done.missing else 0
@@ -262,7 +271,7 @@ def _convert_waiting(args: argparse.Namespace, registry: Registry) -> int:
     else:
         for file in made:
             print(file.basename)
-        note(f"{len(made)} made, {len(missing)} wheels have none")
+        note(f"{len(made)} converted, {len(missing)} wheels could not be converted")
     for reason in missing.values():
-        note(f"none: {reason}")
+        note(f"not converted: {reason}")
     return 0

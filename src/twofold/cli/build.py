@@ -21,12 +21,12 @@ def parser() -> argparse.ArgumentParser:
     made = Parser(
         "build",
         "Build the sdist and the wheel into dist/ and the conda package into conda-bld/, which\n"
-        "is a channel. Each file of the project is read once for all of them.",
+        "is a channel.",
     ).with_json()
     made.add_argument("path", nargs="?", default=".", metavar="PATH", help="the project (.)")
     made.add_argument("--out", metavar="DIR", help="where dist/ and conda-bld/ are put (PATH)")
     made.add_argument(
-        "--only", metavar="KINDS", help="some of sdist,wheel,conda,tar.bz2, parted by commas"
+        "--only", metavar="KINDS", help="a comma-separated list of sdist,wheel,conda,tar.bz2"
     )
     for kind in ("sdist", "wheel", "conda"):
         made.add_argument(
@@ -35,18 +35,20 @@ def parser() -> argparse.ArgumentParser:
             dest="kinds",
             const=kind,
             default=[],
-            help=f"the {kind} alone, or with the others named",
+            help=f"build the {kind}; may be combined",
         )
     made.add_argument("-o", "--outdir", "--out-dir", dest="outdir", help=argparse.SUPPRESS)
     made.add_argument(
-        "--list", action="store_true", help="write nothing; show each file, and why it is in or out"
+        "--list",
+        action="store_true",
+        help="write nothing; list each file, and why it is included or excluded",
     )
     made.add_argument(
         "--channel",
         action="append",
         default=[],
         metavar="NAME|URL",
-        help="where a recipe's requirements are found; repeatable (conda-forge)",
+        help="a channel for a recipe's requirements; repeatable (conda-forge)",
     )
     made.add_argument(
         "--variant-config",
@@ -59,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 class Arguments:
-    """The arguments of a plain command line, told without argparse."""
+    """Arguments of a simple command line, parsed without argparse."""
 
     def __init__(self) -> None:
         self.path = "."
@@ -74,8 +76,9 @@ class Arguments:
 
 
 def quick(words: list[str]) -> Arguments | None:
-    """Read a plain command line; None leaves it to argparse, whose import costs as much as the
-    building of a small project.
+    """Parse a simple command line; None leaves it to argparse.
+
+    The import of argparse takes as long as building a small project.
     """
     args = Arguments()
     seen_path = False
@@ -103,8 +106,8 @@ def run(args: argparse.Namespace | Arguments) -> int:
         from twofold.errors import UsageError
 
         raise UsageError(
-            "there is no --outdir: what is built lies in two folders, dist/ and conda-bld/",
-            f"--out {args.outdir} makes both there",
+            "--outdir is not supported: output goes to two folders, dist/ and conda-bld/",
+            f"pass --out {args.outdir} to create both there",
         )
     kinds = _kinds(args.only, args.kinds)
     if args.list:
@@ -119,7 +122,7 @@ def run(args: argparse.Namespace | Arguments) -> int:
     width = max((len(_shown(built.path)) for built in made.artifacts), default=0)
     for built in made.artifacts:
         print(f"{_shown(built.path):<{width}}  {_size(built.size)}")
-    if made.backend != "twofold_build":  # whose steps take no time worth a line
+    if made.backend != "twofold_build":  # whose steps take too little time to print
         for what, seconds in made.steps:
             _note(f"{seconds:6.2f} s  {what}")
     _note(f"{made.name} {made.version} by {made.backend} in {made.seconds:.2f} s")
@@ -131,7 +134,7 @@ _RECIPES = ("meta.yaml", "meta.yml", "recipe.yaml")
 
 
 def _build(args: argparse.Namespace | Arguments, request: BuildRequest) -> BuildResult:
-    """Build a project; where a recipe lies, what `conda build .` would do in its place."""
+    """Build a project; with a recipe in the folder, as `conda build .` would."""
     if any(os.path.exists(os.path.join(args.path, name)) for name in _RECIPES):  # noqa: PTH110,PTH118
         from pathlib import Path
 
@@ -143,26 +146,26 @@ def _build(args: argparse.Namespace | Arguments, request: BuildRequest) -> Build
         from twofold.errors import UsageError
 
         option = "--channel" if args.channel else "--variant-config"
-        raise UsageError(f"{option} is for recipes, and no recipe lies here", "leave it out")
+        raise UsageError(f"{option} is for recipes, and this folder has none", "remove the option")
     from twofold.building.project import build_project
 
     return build_project(args.path, request)
 
 
 def _kinds(only: str | None, named: list[str]) -> tuple[str, ...]:
-    """What to build: the kinds of `--only`, and those that options of their own name."""
+    """The kinds to build: those of `--only` and of the options --sdist, --wheel, --conda."""
     from twofold.building.options import DEFAULT_KINDS, KINDS
     from twofold.errors import UsageError
 
     if only is None and not named:
         return DEFAULT_KINDS
-    asked = [word.strip() for word in (only or "").split(",") if word.strip()]
-    for word in asked:
+    wanted = [word.strip() for word in (only or "").split(",") if word.strip()]
+    for word in wanted:
         if word not in KINDS:
             raise UsageError(f"--only: there is no kind '{word}'", f"choose: {', '.join(KINDS)}")
-    if not asked and not named:
-        raise UsageError("--only names nothing", f"choose: {', '.join(KINDS)}")
-    return tuple(kind for kind in KINDS if kind in asked or kind in named)
+    if not wanted and not named:
+        raise UsageError("--only needs at least one kind", f"choose: {', '.join(KINDS)}")
+    return tuple(kind for kind in KINDS if kind in wanted or kind in named)
 
 
 def _list(path: str, kinds: tuple[str, ...], as_json: bool) -> int:
@@ -196,7 +199,7 @@ def _list(path: str, kinds: tuple[str, ...], as_json: bool) -> int:
 
 
 def _note(text: str) -> None:
-    """What terminal.note does, without the import of argparse behind it."""
+    """Like terminal.note, without its import of argparse."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -215,7 +218,7 @@ def _as_json(made: BuildResult) -> dict[str, object]:
 
 
 def _shown(path: str) -> str:
-    """A path as short as it can be said from here."""
+    """The path relative to the working folder, if it is inside."""
     try:
         relative = os.path.relpath(path)
     except ValueError:  # another drive of Windows
@@ -230,14 +233,14 @@ def _size(count: int) -> str:
 
 
 def _progress() -> Callable[[int, int], None] | None:
-    """A line that moves, on a terminal and only for work over a second."""
+    """Make a progress line; on a terminal only, after one second."""
     if not sys.stderr.isatty():
         return None
     import time
 
     started = shown = time.monotonic()
 
-    def tell(done: int, total: int) -> None:
+    def report(done: int, total: int) -> None:
         nonlocal shown
         now = time.monotonic()
         finished = done >= total
@@ -247,4 +250,4 @@ def _progress() -> Callable[[int, int], None] | None:
         text = "" if finished else f"{_size(done)} of {_size(total)}"
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
-    return tell
+    return report

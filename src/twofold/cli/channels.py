@@ -1,7 +1,7 @@
-"""Conda channels as a user names them, with the tokens that open the private ones.
+"""Conda channels on the command line, with the tokens of private ones.
 
-A token comes from where `twofold publish` finds it (an address with a login, the environment, the
-keyring, the configuration) and goes to its own channel alone, never to a command line.
+A token is found as for `twofold publish` (a URL with a login, the environment, the keyring, the
+configuration); it is sent to its own channel only, and never put on a command line.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from twofold.publish.resolve import resolve_targets
 
 
 class Channels(NamedTuple):
-    """`addresses` are addresses, folders and names; `tokens` bearer tokens by address."""
+    """`addresses` are URLs, folders and names; `tokens` are (URL, bearer token) pairs."""
 
     addresses: tuple[str, ...]
     tokens: tuple[tuple[str, str], ...]
 
 
 def find_channels(names: Sequence[str], beside: Sequence[TargetSettings] = ()) -> Channels:
-    """Addresses of registries, targets of the configuration, folders, or names (conda-forge).
+    """Resolve URLs of registries, configured targets, folders and names (conda-forge).
 
-    `beside` are targets that the same command is about, whose tokens are not for these channels.
+    `beside` are the targets of the same command, whose tokens are not for these channels.
     """
     known = read_targets()
     found = [(word, _find_registry(word, known)) for word in dict.fromkeys(names)]
@@ -40,7 +40,7 @@ def find_channels(names: Sequence[str], beside: Sequence[TargetSettings] = ()) -
 
 
 def _find_registry(name: str, known: dict[str, TargetSettings]) -> TargetSettings | None:
-    """The registry that a word means; other channels are nobody's to log in to."""
+    """The registry that a name means; None for other channels, which need no login."""
     is_address = name.startswith(("http://", "https://"))
     is_target = name in known and not Path(name).is_dir()
     if not is_address and not (is_target and known[name].kind == "registry"):

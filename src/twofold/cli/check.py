@@ -1,4 +1,4 @@
-"""`twofold check [PROJECT | FILES]`: every mistake at once, with its place and what to do."""
+"""`twofold check [PROJECT | FILES]`: report all findings, with location and hint."""
 
 from __future__ import annotations
 
@@ -18,16 +18,20 @@ def parser() -> argparse.ArgumentParser:
 
     made = Parser(
         "check",
-        "Find what would break for users or be refused by an index: in a project, before it is\n"
-        "built, and in wheels, sdists and conda packages. Nothing of it is run.",
+        "Find mistakes that break installations or that indexes refuse: in a project before it\n"
+        "is built, and in wheels, sdists and conda packages. No code of the project is run.",
         "Exit code 1 when there are errors; warnings alone leave it at 0. The rules and how to\n"
         "switch one off: docs/reference/checks/.",
     ).with_json()
     made.add_argument("paths", nargs="*", metavar="PATH", help="one project, or built files (.)")
     made.add_argument("--github", action="store_true", help="print annotations for GitHub Actions")
-    made.add_argument("--fix", action="store_true", help="make the repairs that are certain")
+    made.add_argument("--fix", action="store_true", help="apply the safe fixes")
     made.add_argument(
-        "--ignore", action="append", default=[], metavar="CODES", help="leave out, as in TF112"
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="CODES",
+        help="ignore these rules, such as TF112",
     )
     return made
 
@@ -70,14 +74,12 @@ def _findings(paths: Sequence[Path], ignore: Sequence[str]) -> list[Finding]:
         hint = "name one project, or built files; 'twofold build' makes them"
         raise UsageError(f"there is no {missing[0]}", hint)
     if len(paths) > 1:
-        raise UsageError(
-            "more than one path, and a folder among them", "name one project, or built files"
-        )
+        raise UsageError("several paths, one of them a folder", "name one project, or built files")
     return check_project(folders[0], ignore, {"conda": parse_options}, read_declared_project)
 
 
 def _fix(paths: Sequence[Path], findings: list[Finding], ignore: Sequence[str]) -> list[Finding]:
-    """Repair and look again, as long as that mends something: one repair may lay bare another."""
+    """Fix and check again, as long as there are fixes: one may uncover another finding."""
     from twofold.check.finding import apply_fixes
     from twofold.cli.terminal import note
 
@@ -86,13 +88,13 @@ def _fix(paths: Sequence[Path], findings: list[Finding], ignore: Sequence[str]) 
         if not mended:
             break
         for finding in mended:
-            note(f"mended {finding.where}: {finding.code} {finding.message}")
+            note(f"fixed {finding.where}: {finding.code} {finding.message}")
         findings = _findings(paths, ignore)
     return findings
 
 
 def parse_codes(words: Sequence[str]) -> list[str]:
-    """The codes that `--ignore` names, one or several a word; raises UsageError for others."""
+    """Parse the codes of `--ignore`, comma-separated; raises UsageError for unknown ones."""
     from twofold.check.rule_table import BY_CODE
     from twofold.errors import UsageError
     from twofold_build.diagnostics import suggest
@@ -121,7 +123,7 @@ def _print_findings(findings: Sequence[Finding], errors: int) -> None:
     warnings = len(findings) - errors
     fixable = sum(finding.fix is not None for finding in findings)
     text = f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}"
-    note(text + (f"; --fix mends {fixable}" if fixable else ""))
+    note(text + (f"; --fix can fix {fixable}" if fixable else ""))
 
 
 def _counted(number: int, noun: str) -> str:
@@ -129,7 +131,7 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _annotate(findings: Sequence[Finding], paths: Sequence[Path]) -> None:
-    """GitHub's workflow commands; paths are told from the working folder."""
+    """Print GitHub's workflow commands; paths are relative to the working folder."""
     root = paths[0] if paths[0].is_dir() else None
     for finding in findings:
         file, line = finding.place
@@ -141,7 +143,7 @@ def _annotate(findings: Sequence[Finding], paths: Sequence[Path]) -> None:
 
 
 def _escaped(text: str, is_property: bool) -> str:
-    """As GitHub's toolkit escapes data and properties of workflow commands."""
+    """Escape data or properties of workflow commands, as GitHub's toolkit does."""
     for mark, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
         text = text.replace(mark, code)
     if is_property:

@@ -1,4 +1,4 @@
-"""`twofold convert WHEEL|NAME...`: wheels into conda packages in a channel folder."""
+"""`twofold convert WHEEL|NAME...`: convert wheels to conda packages in a channel folder."""
 
 from __future__ import annotations
 
@@ -16,29 +16,33 @@ if TYPE_CHECKING:
     from twofold.artifact import Artifact
     from twofold.convert.batch import BatchRequest, BatchResult
 
-#: As many notes are shown.
+#: The limit of printed notes.
 _NOTES = 8
 
 
 def parser() -> argparse.ArgumentParser:
     made = Parser(
         "convert",
-        "Turn wheels into conda packages in a channel folder, and index it. A name stands for a\n"
-        "project of your index: its wheel is fetched with pip as you have configured it.",
+        "Convert wheels to conda packages in a channel folder, and index it. For a name, the\n"
+        "wheel of that project is fetched with pip from your configured index.",
         "A wheel whose markers differ between platforms becomes a package for each; with\n"
         "--python or --platform, or when names are given, only the one for that target.",
     ).with_json()
     made.add_argument("sources", nargs="+", metavar="WHEEL|NAME", help="files, or requirements")
     made.add_argument("--out", type=Path, default=Path("conda-bld"), metavar="DIR")
-    made.add_argument("--with-deps", action="store_true", help="and everything the names need")
+    made.add_argument(
+        "--with-deps", action="store_true", help="convert the dependencies of the names too"
+    )
     made.add_argument("--python", default="", metavar="3.12", help="the Python to fetch for")
     made.add_argument(
         "--platform", default="", metavar="linux-64", help="the platform to fetch for"
     )
     made.add_argument(
-        "--v3", action="store_true", help="conditions and extras too, for clients of revision 3"
+        "--v3",
+        action="store_true",
+        help="write conditions and extras too, for clients of repodata revision 3",
     )
-    made.add_argument("--release", action="store_true", help="the smallest files, at leisure")
+    made.add_argument("--release", action="store_true", help="maximum compression (slower)")
     return made
 
 
@@ -61,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print_notes(done: BatchResult) -> None:
-    """What the packages could not say, briefly; all of it is in the JSON."""
+    """Print the first notes of the conversions; the JSON has all of them."""
     notes = [f"{made.wheel}: {note}" for made in done.wheels for note in made.notes]
     for line in notes[:_NOTES]:
         note(line)
@@ -75,9 +79,11 @@ def _request(args: argparse.Namespace) -> BatchRequest:
     from twofold.names.platforms import Target, to_wheel_platform_tags
 
     if args.python and not re.fullmatch(r"3\.\d+t?", args.python):
-        raise UsageError(f"--python {args.python} is no Python", "write it as --python 3.12")
+        raise UsageError(
+            f"--python {args.python} is not a Python version", "write it as --python 3.12"
+        )
     if args.platform:
-        to_wheel_platform_tags(args.platform)  # raises for what is no platform
+        to_wheel_platform_tags(args.platform)  # raises for an unknown platform
     wheels = tuple(Path(source) for source in args.sources if _is_file(source))
     names = tuple(source for source in args.sources if not _is_file(source))
     for wheel in wheels:

@@ -1,4 +1,4 @@
-"""`twofold deps`: what a project imports, declares, misses and does not use."""
+"""`twofold deps`: list imported, declared, missing and unused dependencies."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def choose_environment(folder: Path | None) -> InstalledDistributions:
-    """The environment a user works in: the one named, the active one, else twofold's own."""
+    """The environment to look in: the named one, the active one, else twofold's own."""
     from twofold.errors import TwofoldError
     from twofold.source_analysis import InstalledDistributions
 

@@ -1,4 +1,4 @@
-"""`twofold exports`: write and keep the re-exports of `__init__.py` from the modules."""
+"""`twofold exports`: write and update the re-exports of `__init__.py`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from twofold.cli.terminal import Parser, note, print_json
 def parser() -> argparse.ArgumentParser:
     found = Parser(
         "exports",
-        "Write and keep the re-exports of a package's __init__.py: the names in each module's\n"
+        "Write and update the re-exports of a package's __init__.py: the names in each module's\n"
         "__all__, else its public definitions. Everything else in the file stays as it is.",
         "PATH is a package's folder or a project's; subpackages are kept too. Nothing is run.\n"
         "A package keeps the form it has (plain or lazy) unless --lazy or --no-lazy is given.",
@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
         "--lazy",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="load each module when one of its names is first asked for (PEP 562), with a stub",
+        help="load each module when one of its names is first used (PEP 562), with a stub",
     )
     return found.with_json()
 

@@ -1,4 +1,4 @@
-"""`twofold index DIR`: a folder as a static index for pip and a channel for conda."""
+"""`twofold index DIR`: make a folder a static index for pip and a channel for conda."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def parser() -> argparse.ArgumentParser:
     made = Parser(
         "index",
         "Write the pages that make a folder of packages a channel for conda (repodata, shards,\n"
-        "run_exports, channeldata) and an index for pip (simple/). Files that did not change\n"
-        "since the last time are not opened again.",
+        "run_exports, channeldata) and an index for pip (simple/). Unchanged files are not read\n"
+        "again.",
     ).with_json()
-    made.add_argument("folder", metavar="DIR", type=Path, help="the folder that holds the packages")
+    made.add_argument("folder", metavar="DIR", type=Path, help="the folder with the packages")
     made.add_argument(
         "--v3", action="store_true", help="offer pure wheels to conda too (repodata revision 3)"
     )
@@ -53,7 +53,7 @@ def _wheels(folder: Path) -> dict[str, dict[str, Any]]:
         try:
             artifact = read_artifact(path)
         except BadFile:
-            continue  # the index leaves it out too, and tells why
+            continue  # the index skips it too, and reports the reason
         if "py3-none-any" in artifact.tags:
             url = "../" + path.relative_to(folder).as_posix()
             key, record = make_wheel_record(artifact, url, path.stat().st_mtime_ns // 1_000_000)

@@ -1,4 +1,4 @@
-"""`twofold init`: adopt code that is there."""
+"""`twofold init`: write the pyproject.toml of existing code."""
 
 from __future__ import annotations
 

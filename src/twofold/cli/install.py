@@ -9,22 +9,24 @@ from twofold.cli.terminal import Parser, note, print_json
 from twofold.errors import UsageError
 
 EPILOG = """\
---from is the address of a registry's channel (http://host/main), one of your targets by name,
-or a folder that is a channel. Dependencies that it does not have come from the indexes pip is
-configured with (--venv), or from the channels given with --channel, conda-forge unless said
-(--conda). A name that the registry has is never taken from anywhere else.
+--from is the URL of a registry's channel (http://host/main), one of your targets by name, or a
+folder that is a channel. Dependencies that it does not have come from pip's configured indexes
+(--venv), or from the channels of --channel, by default conda-forge (--conda). A project that the
+registry has is never installed from elsewhere.
 """
 
 
 def parser() -> argparse.ArgumentParser:
     words = Parser("install", "Install packages into an environment.", EPILOG).with_json()
-    words.add_argument("names", nargs="+", metavar="NAME", help="what to install: name, name==1.0")
+    words.add_argument(
+        "names", nargs="+", metavar="NAME", help="packages to install: name, name==1.0"
+    )
     words.add_argument("--from", dest="source", metavar="URL", help="the registry or channel")
     where = words.add_mutually_exclusive_group(required=True)
     where.add_argument("--venv", type=Path, metavar="DIR", help="a virtual environment")
     where.add_argument("--conda", type=Path, metavar="DIR", help="a conda environment")
     words.add_argument("--uv", action="store_true", help="--venv: install with uv, not pip")
-    words.add_argument("--only", action="store_true", help="take nothing from anywhere else")
+    words.add_argument("--only", action="store_true", help="install from --from only")
     words.add_argument(
         "--python", metavar="PYTHON", help="--venv: an interpreter; --conda: a version (3.12)"
     )
@@ -46,7 +48,7 @@ def _venv(args: argparse.Namespace) -> int:
     from twofold.install.pip import PipInstall, install_into_venv
 
     if args.channel:
-        raise UsageError("--channel is for --conda", "pip's own configuration names more indexes")
+        raise UsageError("--channel is for --conda", "add indexes to pip's own configuration")
     source, token = _source(args.source)
     wanted = PipInstall(
         requirements=args.names,
@@ -56,7 +58,7 @@ def _venv(args: argparse.Namespace) -> int:
         installer="uv" if args.uv else "pip",
         python=Path(args.python) if args.python else None,
     )
-    with interrupt_on_sigterm():  # the file that pip reads a login from goes with it
+    with interrupt_on_sigterm():  # so that pip's netrc file is removed
         python = install_into_venv(args.venv, wanted)
     if args.json:
         print_json({"python": str(python), "installed": args.names})
@@ -72,7 +74,9 @@ def _conda(args: argparse.Namespace) -> int:
     from twofold.install.conda_or_repack import install_or_repack
 
     if args.uv:
-        raise UsageError("--uv is for --venv", "leave it out: conda environments need neither")
+        raise UsageError(
+            "--uv is for --venv", "remove it: conda environments use neither pip nor uv"
+        )
     from twofold.cli.channels import find_channels
 
     source, token = _source(args.source)
@@ -99,7 +103,7 @@ def _conda(args: argparse.Namespace) -> int:
 
 
 def _source(word: str | None) -> tuple[str, str]:
-    """The address behind --from and its token ('' where there is none)."""
+    """The URL of --from and its token ('': none)."""
     if not word:
         return "", ""
     from twofold.publish.credentials import find_credentials
@@ -110,8 +114,8 @@ def _source(word: str | None) -> tuple[str, str]:
         return Path(target.url).as_uri(), ""
     if target.kind != "registry":
         raise UsageError(
-            f"'{word}' is a {target.kind} target, which packages are not installed from by name",
-            "give the address of a registry's channel",
+            f"cannot install by name from '{word}', a {target.kind} target",
+            "pass the URL of a twofold registry's channel, or a folder",
         )
     found = find_credentials(target)
     return target.url, found.secret.reveal() if found else ""

@@ -1,4 +1,4 @@
-"""`twofold login`: keep a target's token in the keyring, or in the configuration without one."""
+"""`twofold login`: store a target's token in the keyring, or in the configuration."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from twofold.cli.terminal import Parser, note, print_json
 from twofold.errors import TwofoldError, UsageError
 
 EPILOG = """\
-The token is read from standard input, or asked for on a terminal; never from the command line,
-where others can see it. It goes into the keyring; where there is none, into config.toml, which
-nobody else may read. For Anaconda.org's API with --user, the password is exchanged for a token.
+The token is read from standard input, or prompted for on a terminal; never from the command
+line, where others can see it. It is stored in the keyring; without a keyring, in config.toml,
+readable by you only. For Anaconda.org's API with --user, the password is exchanged for a token.
 """
 
 
 def parser() -> argparse.ArgumentParser:
     words = Parser("login", "Store the token of a target.", EPILOG).with_json()
-    words.add_argument("target", metavar="TARGET", help="a name or an address, as for publish")
-    words.add_argument("--user", default="", help="the user, where a password is asked for")
-    words.add_argument("--no-check", action="store_true", help="do not ask the target who it is")
+    words.add_argument("target", metavar="TARGET", help="a name or a URL, as for publish")
+    words.add_argument("--user", default="", help="the user, to log in with a password")
+    words.add_argument(
+        "--no-check", action="store_true", help="store it without verifying it at the target"
+    )
     return words
 
 
@@ -39,13 +41,16 @@ def run(args: argparse.Namespace) -> int:
         if done.checked:
             print(f"logged in to {done.target}{who}")
         else:
-            print(f"stored for {done.target}{who}; not checked: the first upload tells")
+            print(
+                f"stored for {done.target}{who}; not verified: "
+                "a wrong token shows at the first upload"
+            )
     return 0
 
 
 def _read_token(target: str, user: str) -> str:
     if sys.stdin is None:
-        raise UsageError("there is nowhere to read the token from", "pipe it in")
+        raise UsageError("standard input is closed", "pipe the token in")
     if sys.stdin.isatty():
         what = f"password of {user}" if user else "token"
         try:

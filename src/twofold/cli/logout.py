@@ -1,4 +1,4 @@
-"""`twofold logout`: forget a target's token."""
+"""`twofold logout`: remove a target's token."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from twofold.cli.terminal import Parser, note, print_json
 
 def parser() -> argparse.ArgumentParser:
     words = Parser("logout", "Remove a target's token from keyring and configuration.").with_json()
-    words.add_argument("target", metavar="TARGET", help="a name or an address, as for publish")
+    words.add_argument("target", metavar="TARGET", help="a name or a URL, as for publish")
     return words
 
 
@@ -24,10 +24,7 @@ def run(args: argparse.Namespace) -> int:
     elif done.removed_from:
         print(f"logged out of {args.target}: removed from {' and '.join(done.removed_from)}")
     else:
-        print(f"twofold has stored no token of {args.target}")
+        print(f"there was no stored token for {args.target}")
     if done.still_in:
-        note(
-            f"note: a token of it is still found in {done.still_in}, "
-            "which is not twofold's to change"
-        )
+        note(f"note: {done.still_in} still has a token for it; remove it there")
     return 0

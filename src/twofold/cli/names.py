@@ -1,4 +1,4 @@
-"""`twofold names NAME`: what a name is in both worlds, and why."""
+"""`twofold names NAME`: a project's names on PyPI and in conda, and their source."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def parser() -> argparse.ArgumentParser:
     made = Parser(
         "names",
-        "Tell what a project is called on PyPI and in conda channels, what it is imported as, and\n"
-        "where that is known from. Nothing is fetched.",
+        "Show a project's name on PyPI, in conda channels and in imports, and the source of that\n"
+        "information. Nothing is fetched.",
     ).with_json()
     made.add_argument("names", nargs="+", metavar="NAME", help="a PyPI, conda or import name")
     return made
@@ -28,7 +28,9 @@ def run(args: argparse.Namespace) -> int:
 
     for name in args.names:
         if not is_name(name):
-            raise UsageError(f"'{name}' is no name", "names hold letters, digits, '-', '_' and '.'")
+            raise UsageError(
+                f"'{name}' is not a name", "names contain letters, digits, '-', '_' and '.'"
+            )
     explained = [one for name in args.names for one in explain(name)]
     if args.json:
         print_json([one._asdict() for one in explained])

@@ -15,11 +15,11 @@ def parser() -> argparse.ArgumentParser:
     made = Parser(
         "new",
         "Write a project that builds at once: pyproject.toml, README.md, LICENSE, .gitignore,\n"
-        "tests, and a package with two modules. Nothing is asked; the network is not touched.",
+        "tests, and a package with two modules. Asks no questions and does not use the network.",
     ).with_json()
     made.add_argument("name", help="the project's name, as in 'pip install NAME'")
     made.add_argument("--path", type=Path, metavar="DIR", help="the project's folder (./NAME)")
-    made.add_argument("--layout", choices=("src", "flat"), default="src", help="where code lies")
+    made.add_argument("--layout", choices=("src", "flat"), default="src", help="where the code is")
     made.add_argument(
         "--dep", action="append", default=[], metavar="REQUIREMENT", help="a dependency; repeatable"
     )

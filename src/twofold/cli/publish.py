@@ -1,4 +1,4 @@
-"""`twofold publish`: upload a release to indexes, registries and channels, by a plan."""
+"""`twofold publish`: upload a release to indexes, registries and channels."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 TARGET is a name of your configuration (config.toml) or of ~/.pypirc (pypi, testpypi, ...),
-anaconda:OWNER, an address such as http://host/main of a twofold registry, KIND+https://...
-(legacy, anaconda, prefix, quetz, artifactory), a folder, or s3://BUCKET/PATH.
+anaconda:OWNER, the URL of a twofold registry's channel such as http://host/main,
+KIND+https://... (legacy, anaconda, prefix, quetz, artifactory), a folder, or s3://BUCKET/PATH.
 
-Without FILES, what the last build of this project made is published.
+Without FILES, the files of this project's last build are published.
 """
 
 
@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     words = Parser("publish", "Upload a release: planned, checked, resumable.", EPILOG).with_json()
     words.add_argument("files", nargs="*", type=Path, metavar="FILES", help="built files")
     words.add_argument(
-        "--to", action="append", default=[], metavar="TARGET", help="where to; may be repeated"
+        "--to", action="append", default=[], metavar="TARGET", help="the target; repeatable"
     )
     words.add_argument("--dry-run", action="store_true", help="print the plan and send nothing")
     words.add_argument("--yes", "-y", action="store_true", help="do not ask before uploading")
@@ -42,24 +42,24 @@ def parser() -> argparse.ArgumentParser:
         "--try",
         dest="try_it",
         action="store_true",
-        help="afterwards, install the release in both worlds from where it was published",
+        help="afterwards, install the release with pip and conda from where it was published",
     )
     words.add_argument(
         "--channel",
         action="append",
         default=[],
         metavar="CHANNEL",
-        help="with --try: a conda channel with what the release needs, in place of conda-forge",
+        help="with --try: a conda channel for dependencies, in place of conda-forge; repeatable",
     )
     words.add_argument(
-        "--ignore", action="append", default=[], metavar="CODE", help="leave a check out (TF408)"
+        "--ignore", action="append", default=[], metavar="CODE", help="ignore a check (TF408)"
     )
     words.add_argument(
         "--attempts",
         type=parse_attempts,
         default=5,
         metavar="N",
-        help="how often a request is tried that the outside world fails (default: 5)",
+        help="attempts per request after network errors (default: 5)",
     )
     words.add_argument(
         "--project", type=Path, default=Path(), metavar="DIR", help="the project (default: here)"
@@ -68,9 +68,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def parse_attempts(text: str) -> int:
-    """The value of `--attempts`."""
+    """Parse the value of `--attempts`."""
     if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of attempts: write 1 or more")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of attempts: pass 1 or more")
     return int(text)
 
 
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     from twofold.publish.responses import RetryPolicy
 
     if args.channel and not args.try_it:
-        raise UsageError("--channel is for --try", "add --try, or leave it out")
+        raise UsageError("--channel is for --try", "add --try, or remove --channel")
     patience = RetryPolicy(attempts=args.attempts)
     if not args.json:
         warn_about_logins([*args.to, *args.channel])
@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _report_pypi_names(publication: Publication) -> list[NameReport]:
-    """What PyPI says of names it does not have yet: too close to another, and how to begin."""
+    """Report on names that are new at PyPI: similar names, and the first steps."""
     from twofold.publish.first_release import report_name
 
     wanted = {s.file.artifact.name: s.target for s in publication.plan.steps if s.is_for_pypi}
@@ -117,7 +117,7 @@ def _report_pypi_names(publication: Publication) -> list[NameReport]:
 def print_name_reports(
     reports: Sequence[NameReport], root: Path, say: Callable[[str], None], *, is_first: bool = True
 ) -> None:
-    """Whether names are free, and for a new one at PyPI the steps to publish it from CI."""
+    """Print whether names are free, and for a new one at PyPI how to publish from CI."""
     from twofold.publish.first_release import list_publisher_steps
 
     for report in reports:
@@ -137,7 +137,7 @@ def _carry_out(publication: Publication, args: argparse.Namespace) -> int:
     as_json = args.json
     channels = find_channels(args.channel, [t.settings for t in publication.targets])
     trials: list[SmokeResult] = []
-    with interrupt_on_sigterm():  # what is there is told; what a trial puts on disk goes with it
+    with interrupt_on_sigterm():  # reports the uploaded files, and removes temporary files
         uploaded = publication.carry_out(make_event_handler(as_json))
         if args.try_it:
             trials = smoke_test_published(publication, channels, make_step_handler(as_json))
@@ -165,8 +165,12 @@ def _dry_run_result(publication: Publication, as_json: bool) -> int:
         return int(blocked)
     for hint in dict.fromkeys(problem.hint for problem in plan.problems if problem.hint):
         note(f"  hint: {hint}")
-    told = "nothing would be sent anywhere" if blocked else f"{len(plan.uploads)} would be uploaded"
-    note(f"dry run: {told}")
+    outcome = (
+        "nothing would be uploaded (see above)"
+        if blocked
+        else f"{len(plan.uploads)} would be uploaded"
+    )
+    note(f"dry run: {outcome}")
     return int(blocked)
 
 
@@ -185,7 +189,7 @@ def print_plan(plan: Plan, stream: object) -> None:
 
 
 def warn_about_logins(words: Sequence[str]) -> None:
-    """A password in an address stands in the process list and in the shell's history."""
+    """Warn: a password in a URL is visible in the process list and the shell history."""
     import re
 
     from twofold.publish.addresses import redact_url, split_login
@@ -193,53 +197,53 @@ def warn_about_logins(words: Sequence[str]) -> None:
     for word in words:
         if split_login(re.sub(r"^[a-z]+\+", "", word)).secret is not None:
             note(
-                f"warning: the token in {redact_url(word)} can be read by others in the "
-                "process list\n  hint: twofold login keeps it, or set TWOFOLD_TOKEN"
+                f"warning: other users can read the token in {redact_url(word)} in the process "
+                "list\n  hint: store it with 'twofold login', or set TWOFOLD_TOKEN"
             )
 
 
 def can_ask(as_json: bool) -> bool:
-    """Whether there is a terminal with somebody at it; with `--json` a program reads."""
+    """Whether a user at a terminal can be asked; never with `--json`."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty() and not as_json
 
 
 def require_consent(targets: Sequence[TargetSettings]) -> None:
-    """Without a terminal and --yes nothing leaves this machine; folders and loopback are on it."""
+    """Raise UsageError for remote targets without a terminal or --yes."""
     from twofold.publish.install_urls import is_local
 
-    away = [target.name for target in targets if not is_local(target)]
-    if away:
+    remote = [target.name for target in targets if not is_local(target)]
+    if remote:
         raise UsageError(
-            f"what is uploaded to {', '.join(away)} may never be taken back, "
-            "and nobody can be asked here",
-            "add --yes, or look at the plan with --dry-run",
+            f"an upload to {', '.join(remote)} cannot be undone, "
+            "and there is no terminal to confirm it",
+            "add --yes, or print the plan with --dry-run",
         )
 
 
 def confirm(publication: Publication) -> None:
-    """Ask on the terminal before anything is sent."""
+    """Ask for confirmation on the terminal."""
     uploads = publication.plan.uploads
     if not uploads:
         return
     print(f"upload {len(uploads)} file(s)? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise TwofoldError("nothing was sent", "answer y, or give --yes")
+        raise TwofoldError("cancelled: nothing was uploaded", "answer y, or pass --yes")
 
 
 def make_event_handler(as_json: bool) -> EventHandler:
-    """How progress is told: JSON lines, or words and, on a terminal, bars."""
+    """The event handler: JSON lines, or text with progress bars on a terminal."""
     return _print_json_event if as_json else _ProgressLines()
 
 
 def make_step_handler(as_json: bool) -> Callable[[str], None]:
-    """How steps that are no upload are told: plain lines, or events as JSON lines."""
+    """The handler of messages that are not uploads: plain lines, or JSON events."""
     from twofold.publish.run import Event
 
     return (lambda text: _print_json_event(Event("step", note=text))) if as_json else note
 
 
 def report_plan(plan: Plan) -> None:
-    """The plan as events: one for every file and target."""
+    """Print the plan as events, one per file and target."""
     from twofold.publish.run import Event
 
     for step in plan.steps:
@@ -250,14 +254,14 @@ def report_plan(plan: Plan) -> None:
 
 
 def _print_json_event(event: Event) -> None:
-    """Progress as JSON lines on stderr; stdout keeps the one line of the result."""
+    """Print an event as a JSON line on stderr; stdout has the result only."""
     from dataclasses import asdict
 
     print(json.dumps(asdict(event), ensure_ascii=False), file=sys.stderr, flush=True)
 
 
 class _ProgressLines:
-    """Plain lines on stderr, and on a terminal the bytes counted on the line being written."""
+    """Plain lines on stderr, and a progress bar on a terminal."""
 
     def __init__(self) -> None:
         self.live = is_coloured(sys.stderr) or sys.stderr.isatty()
@@ -275,9 +279,9 @@ class _ProgressLines:
         words = {
             "uploading": f"uploading {place}",
             "uploaded": f"uploaded  {place}",
-            "verified": f"verified  {place}: the same bytes come back",
+            "verified": f"verified  {place}: checksum matches",
             "unverified": f"unverified {place}: {event.note}",
-            "retry": f"again     {place}: {event.note}",
+            "retry": f"retrying  {place}: {event.note}",
             "planned": f"planned   {place}: {event.note}",
             "step": event.note,
         }

@@ -1,7 +1,7 @@
-"""`twofold recipe [PROJECT]`: a conda recipe from what the project says already.
+"""`twofold recipe [PROJECT]`: write a conda recipe from the project's metadata.
 
-`build_folder` is what `twofold build` does where a recipe lies: the rooms of builds and recipes do
-not know each other, so the command line brings them together.
+`build_folder` is `twofold build` for a folder with a recipe: the rooms of builds and recipes are
+independent of each other, so the command line combines them.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def build_wheel(source: Path, out: Path) -> Path:
-    """The project's wheel through its own backend, for what a recipe asks of it."""
+    """Build the project's wheel with its own backend, for a recipe."""
     from twofold.building.options import BuildRequest
     from twofold.building.project import build_project
 

@@ -1,7 +1,7 @@
-"""`twofold release VERSION`: from the version's number to what users install, step by step.
+"""`twofold release VERSION`: set the version, build, publish, commit and tag.
 
-Until the first upload every step is undone when a later one fails; from then on the same command
-goes on where it stopped.
+Until the first upload every step is undone if a later one fails; after it the same command
+continues where it stopped.
 """
 
 from __future__ import annotations
@@ -20,25 +20,29 @@ if TYPE_CHECKING:
     from twofold.publish.release import VersionPlan
     from twofold.publish.run import Event
 
-#: Tells a step that is no upload.
+#: Prints a message about a step that is not an upload.
 Say = Callable[[str], None]
 
 EPILOG = """\
-Steps: tag free, tree clean, changelog has an entry; version set; built; checked; plan shown and
-confirmed; published; committed and tagged (nothing is pushed). Until the first upload every step
-is undone when a later one fails. After an interruption, the same command does the rest.
+Steps: check tag, working tree and changelog; set the version; build; check; show and confirm
+the plan; publish; commit and tag (nothing is pushed). Until the first upload every step is undone
+if a later one fails. After an interruption, the same command does the rest.
 """
 
 
 def parser() -> argparse.ArgumentParser:
     words = Parser("release", "Release a version of a project.", EPILOG).with_json()
     words.add_argument("version", metavar="VERSION", help="the version to release: 1.2.0")
-    words.add_argument("--to", action="append", default=[], metavar="TARGET", help="where to")
+    words.add_argument(
+        "--to", action="append", default=[], metavar="TARGET", help="the target; repeatable"
+    )
     words.add_argument("--project", type=Path, default=Path(), metavar="DIR")
-    words.add_argument("--dry-run", action="store_true", help="go as far as the plan, undo it all")
+    words.add_argument(
+        "--dry-run", action="store_true", help="stop after the plan, and undo everything"
+    )
     words.add_argument("--yes", "-y", action="store_true", help="do not ask before uploading")
-    words.add_argument("--no-git", action="store_true", help="neither look at git nor tag")
-    words.add_argument("--no-changelog", action="store_true", help="do not look at the changelog")
+    words.add_argument("--no-git", action="store_true", help="do not check git, commit or tag")
+    words.add_argument("--no-changelog", action="store_true", help="do not check the changelog")
     words.add_argument(
         "--attempts", type=parse_attempts, default=5, metavar="N", help="as for publish"
     )
@@ -47,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 class _Rollback:
-    """What was done and can be undone, newest first."""
+    """Completed steps that can be undone, newest first."""
 
     def __init__(self, say: Say) -> None:
         self._say = say
@@ -57,7 +61,7 @@ class _Rollback:
         self._steps.append((what, undo))
 
     def keep(self) -> None:
-        """From now on nothing is undone."""
+        """Keep all steps done so far."""
         self._steps.clear()
 
     def all(self) -> None:
@@ -65,10 +69,10 @@ class _Rollback:
             what, undo = self._steps.pop()
             try:
                 undo()
-            except (OSError, TwofoldError) as error:  # the other steps are undone all the same
-                self._say(f"NOT undone: {what}: {error}")
+            except (OSError, TwofoldError) as error:  # the other steps are still undone
+                self._say(f"NOT restored: {what}: {error}")
             else:
-                self._say(f"undone: {what}")
+                self._say(f"restored: {what}")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -97,12 +101,12 @@ def run(args: argparse.Namespace) -> int:
         if with_git:
             _commit_and_tag(root, planned, say)
         elif not args.no_git:
-            say("not tagged: the project is in no git repository")
+            say("not tagged: the project is not in a git repository")
     return _print_result(planned, uploaded, dry=False, as_json=args.json)
 
 
 def _release(root: Path, planned: VersionPlan, say: Say, args: argparse.Namespace) -> list[str]:
-    """Set the version, build, publish; the names uploaded. What fails before that is undone."""
+    """Set the version, build, publish; returns the uploaded names. Undone on failure."""
     undo = _Rollback(say)
     try:
         _set_version(root, planned, undo, say)
@@ -123,7 +127,7 @@ def _release(root: Path, planned: VersionPlan, say: Say, args: argparse.Namespac
 def _require_ready(
     root: Path, planned: VersionPlan, with_git: bool, args: argparse.Namespace
 ) -> None:
-    """Everything that must be so before anything is touched, told together."""
+    """Raise all problems that would stop the release, before anything is changed."""
     from twofold.publish.git import find_git_problems
     from twofold.publish.order import Order, choose_targets
     from twofold.publish.release import find_changelog_problem
@@ -134,7 +138,7 @@ def _require_ready(
         places = [Path(one.url).resolve() for one in settings if one.kind == "folder"]
         problems = find_git_problems(root, planned, places)
     elif planned.is_from_tag:
-        problems.append(Problem("the version comes from git's tag", "leave --no-git out"))
+        problems.append(Problem("the version comes from the git tag", "remove --no-git"))
     missing = None if args.no_changelog else find_changelog_problem(root, planned.new)
     if missing:
         problems.append(missing)
@@ -143,7 +147,7 @@ def _require_ready(
 
 
 def _report_names(root: Path, planned: VersionPlan, words: list[str], say: Say) -> None:
-    """Before anything is built: whether the name is free where the release is to go."""
+    """Report whether the name is free at the targets, before anything is built."""
     from twofold.cli.publish import print_name_reports
     from twofold.publish import git
     from twofold.publish.first_release import report_names
@@ -180,7 +184,7 @@ def _build(root: Path, version: str, undo: _Rollback, say: Say) -> list[Path]:
         begun, journal = read_last_build(root), Journal(root / "dist" / JOURNAL_NAME)
         ours = all(f"-{version}-" in p.name or f"-{version}." in p.name for p in begun)
         if ours and any(journal.contains(path.name) for path in begun):
-            say(f"going on with the files built before: {len(begun)}")
+            say(f"continuing with the files of the earlier build: {len(begun)}")
             return begun
     undo.add("build", take_snapshot(root).restore)
     made = build_project(root, BuildRequest(tell=say))
@@ -188,8 +192,8 @@ def _build(root: Path, version: str, undo: _Rollback, say: Say) -> list[Path]:
         say(f"built {Path(built.path).name}")
     if Version(made.version) != Version(version):
         raise TwofoldError(
-            f"what was built is {made.version}, not {version}",
-            "its version is set where twofold release does not set it: see tool.twofold.version",
+            f"the build has version {made.version}, not {version}",
+            "twofold cannot change where the version is set: see tool.twofold.version",
         )
     return [Path(built.path) for built in made.artifacts]
 
@@ -223,7 +227,7 @@ def _confirm(publication: Publication, args: argparse.Namespace) -> None:
 
 
 def _publish(publication: Publication, undo: _Rollback, as_json: bool) -> list[str]:
-    """Carry out the plan; from the first upload on nothing is undone any more."""
+    """Execute the plan; after the first upload nothing is undone."""
     from twofold.cli.publish import make_event_handler
     from twofold.publish.run import IncompletePublicationError
 
@@ -238,7 +242,7 @@ def _publish(publication: Publication, undo: _Rollback, as_json: bool) -> list[s
         return [step.file.name for step in publication.carry_out(listen)]
     except IncompletePublicationError as error:
         if isinstance(error.__cause__, Unreachable):
-            undo.keep()  # the file may have arrived although the answer did not
+            undo.keep()  # the file may have arrived although the response did not
         raise
     except KeyboardInterrupt:
         undo.keep()
@@ -258,9 +262,9 @@ def _commit_and_tag(root: Path, planned: VersionPlan, say: Say) -> None:
     except SubprocessFailed as error:
         why = error.problems[0].message
         raise SubprocessFailed(
-            f"{planned.new} is published, and not yet tagged {planned.tag}: {why}",
-            "mend what git says above and run the same command again: it commits and tags, and "
-            "sends nothing twice",
+            f"{planned.new} is published, but not yet tagged {planned.tag}: {why}",
+            "fix git's error above and run the same command again: it commits and tags, and "
+            "uploads nothing twice",
             output=error.output,
         ) from error
     say(f"tagged {planned.tag}; push it with: git push --follow-tags")
@@ -272,7 +276,7 @@ def _print_result(planned: VersionPlan, uploaded: list[str], *, dry: bool, as_js
             {"version": planned.new, "tag": planned.tag, "uploaded": uploaded, "dry_run": dry}
         )
     elif dry:
-        print(f"{planned.new} can be released; everything is as it was")
+        print(f"dry run passed: {planned.new} can be released; nothing was changed")
     else:
         print(f"released {planned.new}: {len(uploaded)} uploaded")
     return 0

@@ -9,7 +9,7 @@ from twofold.cli.terminal import Parser, note, print_json
 from twofold.errors import TwofoldError
 
 DESCRIPTION = """\
-Run the registry: one address for pip and conda. The first start makes the user 'owner', the
+Run the registry: one URL for pip and conda. The first start creates the user 'owner', the
 channel 'main' and a token, which is printed once; the token is also the password of 'owner'."""
 
 
@@ -18,12 +18,14 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--host", default="127.0.0.1", help="address to listen on")
     made.add_argument("--port", type=int, default=8080, help="port; 0 takes a free one")
     made.add_argument(
-        "--data", type=Path, default=Path("twofold-data"), help="folder for everything"
+        "--data", type=Path, default=Path("twofold-data"), help="folder for the database and files"
     )
     made.add_argument("--database", default="", help="postgresql://... (default: SQLite in --data)")
     made.add_argument("--objects", default="", help="s3://bucket/... (default: files in --data)")
     made.add_argument(
-        "--audience", default="twofold", help="what identity tokens for trusted publishing name"
+        "--audience",
+        default="twofold",
+        help="required audience of identity tokens for trusted publishing",
     )
     made.add_argument("--tls-cert", type=Path, help="serve https with this certificate (PEM)")
     made.add_argument("--tls-key", type=Path, help="the certificate's key (PEM)")
@@ -31,10 +33,10 @@ def parser() -> argparse.ArgumentParser:
         "--trust-root",
         type=Path,
         metavar="FILE",
-        help="certificates (PEM) under which attestations must be signed (PEP 740)",
+        help="root certificates (PEM) for signatures of attestations (PEP 740)",
     )
     made.add_argument(
-        "--log-reads", action="store_true", help="log every request, not changes and failures alone"
+        "--log-reads", action="store_true", help="log every request, not only changes and failures"
     )
     return made.with_json()
 

@@ -1,4 +1,4 @@
-"""`twofold try`: install a release into throwaway environments of both worlds and use it."""
+"""`twofold try` and `publish --try`: smoke tests of built and of published files."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
 
 EPILOG = """\
-Without FILES, what the last build of this project made is tried. The wheel (or the sdist, where
-there is no wheel) is installed by pip, the conda package by py-rattler; then every import package
-is imported, every entry point loaded, and the tests that the conda package carries are run.
+Without FILES, the files of this project's last build are tested. The wheel (or the sdist,
+without a wheel) is installed with pip, the conda package with py-rattler; then every import
+package is imported, every entry point loaded, and the tests in the conda package are run.
 """
 
 
 def parser() -> argparse.ArgumentParser:
-    words = Parser("try", "Try built files in throwaway environments.", EPILOG).with_json()
+    words = Parser("try", "Smoke-test built files in temporary environments.", EPILOG).with_json()
     words.add_argument("files", nargs="*", type=Path, metavar="FILES", help="built files")
     words.add_argument(
         "--channel", action="append", default=[], metavar="CHANNEL", help="conda: more channels"
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 @contextmanager
 def interrupt_on_sigterm() -> Iterator[None]:
-    """A terminated trial (a cancelled job) cleans up as one that is interrupted does."""
+    """Raise KeyboardInterrupt on SIGTERM, so that a cancelled job cleans up."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -72,7 +72,7 @@ def interrupt_on_sigterm() -> Iterator[None]:
 
 
 def smoke_test_files(artifacts: Sequence[Artifact], channels: Channels) -> list[SmokeResult]:
-    """One trial in each world the files are for."""
+    """Run a smoke test with pip and with py-rattler, for the files of each."""
     from twofold.install.auth import Login
     from twofold.install.conda_or_repack import temporary_folder
     from twofold.install.smoke_test import (
@@ -108,12 +108,14 @@ def smoke_test_files(artifacts: Sequence[Artifact], channels: Channels) -> list[
             )
             trials.append(smoke_test_with_conda(found))
     if not trials:
-        raise TwofoldError("there is nothing to try", "name a wheel, an sdist or a conda package")
+        raise TwofoldError(
+            "there are no files to test", "name a wheel, an sdist or a conda package"
+        )
     return trials
 
 
 def print_results(trials: Sequence[SmokeResult], as_json: bool) -> int:
-    """Tell which world works and which does not, and why; the exit code."""
+    """Print the results and the reasons of failures; returns the exit code."""
     from dataclasses import asdict
 
     if as_json:
@@ -121,8 +123,8 @@ def print_results(trials: Sequence[SmokeResult], as_json: bool) -> int:
     for trial in trials:
         if as_json:
             continue
-        told = "works" if trial.worked else "FAILS"
-        print(f"{trial.world}: {told} ({trial.seconds:.1f} s)")
+        outcome = "works" if trial.worked else "FAILS"
+        print(f"{trial.world}: {outcome} ({trial.seconds:.1f} s)")
         if trial.note:
             print(f"  note: {trial.note}")
         for step in trial.steps:
@@ -135,10 +137,10 @@ def print_results(trials: Sequence[SmokeResult], as_json: bool) -> int:
 def smoke_test_published(
     publication: Publication, channels: Channels, say: Callable[[str], None]
 ) -> list[SmokeResult]:
-    """A trial for every target and world that the release went to.
+    """Run a smoke test for every target, with pip and with py-rattler.
 
-    `channels` are asked after the target's own, in place of conda-forge where there are any.
-    Where a target's address for users is not known, that is a failed trial.
+    `channels` come after the target's own, in place of conda-forge if there are any. A target
+    whose URL for users is unknown has a failed result.
     """
     trials: list[SmokeResult] = []
     for target in publication.targets:
@@ -159,7 +161,7 @@ def smoke_test_published(
 
 
 def _is_channel(target: Target, url: str) -> bool:
-    """Whether there is a conda channel at an address of the target's own server."""
+    """Whether there is a conda channel at a URL of the target's own server."""
     http = getattr(target, "http", None)
     if http is None:
         return False
@@ -169,7 +171,7 @@ def _is_channel(target: Target, url: str) -> bool:
 
 
 def _find_login(target: Target, address: str) -> Login | None:
-    """What opens the address that a target is read at."""
+    """The login for a URL that a target is read at."""
     from twofold.install.auth import Login
 
     http = getattr(target, "http", None)
@@ -214,15 +216,15 @@ def _test_with_conda(
 
 
 def _make_failed_result(settings: TargetSettings, is_conda: bool) -> SmokeResult:
-    """A trial that fails because nobody knows where users install from."""
+    """A failed result for a target whose URL for users is unknown."""
     from twofold.install.smoke_test import SmokeResult
     from twofold.install.test_runner import SmokeStep
 
     what = "conda channel" if is_conda else "simple index"
     key = "index" if not is_conda and settings.kind not in ("s3", "folder") else "public-url"
     why = (
-        f"the address of the {what} that {settings.name} is read at is not known\n"
-        f"hint: write a [targets.NAME] table for it with `{key}`, the address users install from"
+        f"the URL of the {what} of {settings.name} is unknown\n"
+        f"hint: write a [targets.NAME] table for it with `{key}`, the URL users install from"
     )
-    step = SmokeStep(f"find where {settings.name} is read", False, why)
+    step = SmokeStep(f"find the {what} of {settings.name}", False, why)
     return SmokeResult("conda" if is_conda else "pip", (step,), 0.0)

@@ -1,4 +1,4 @@
-"""How every command speaks: results to stdout, the rest to stderr, colour only on a terminal."""
+"""Output of commands: results to stdout, the rest to stderr, colour on a terminal only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with the manner of the house: no abbreviated options, exit code 2, a hint."""
+    """An argument parser without abbreviated options; errors have a hint and exit code 2."""
 
     def __init__(self, command: str, description: str, epilog: str = "") -> None:
         super().__init__(
@@ -36,24 +36,24 @@ class Parser(argparse.ArgumentParser):
 
 
 def is_coloured(stream: TextIO) -> bool:
-    """Colour on a terminal only; NO_COLOR (no-color.org) and TERM=dumb are obeyed."""
+    """Whether to use colour: on a terminal only, without NO_COLOR or TERM=dumb."""
     return stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
 
 def note(text: str) -> None:
-    """Progress and remarks: a plain line on stderr."""
+    """Print progress or a remark as a plain line on stderr."""
     print(text, file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:
-    """A command's `--json` result: one line of JSON on stdout."""
+    """Print a command's `--json` result as one line on stdout."""
     import json
 
     print(json.dumps(value, ensure_ascii=False, default=str), flush=True)
 
 
 def show_error(error: TwofoldError, as_json: bool = False) -> int:
-    """Tell every problem of an error with its place and hint; returns the exit code."""
+    """Print every problem of an error with its location and hint; returns the exit code."""
     red, dim, off = ("\x1b[31m", "\x1b[2m", "\x1b[0m") if is_coloured(sys.stderr) else ("", "", "")
     if isinstance(error, SubprocessFailed) and error.output:
         print(f"{dim}{error.output.rstrip()}{off}", file=sys.stderr)
@@ -74,18 +74,18 @@ def show_error(error: TwofoldError, as_json: bool = False) -> int:
 
 
 def describe_os_error(error: OSError) -> TwofoldError:
-    """The operating system's refusal (full disk, no permission, ...) as a message with a hint."""
+    """Convert an OSError (full disk, no permission, ...) to a message with a hint."""
     hints = {
-        errno.ENOSPC: "free some space or choose another disk; nothing half-written was kept",
-        errno.EFBIG: "no file may grow so large here: see 'ulimit -f', or choose another disk",
+        errno.ENOSPC: "free some space, or choose another disk; no partial files were kept",
+        errno.EFBIG: "the file exceeds a size limit: see 'ulimit -f', or choose another disk",
         errno.EDQUOT: "your disk quota is used up; free some space or choose another folder",
-        errno.EACCES: "change its permissions, or choose a place that you may read and write",
-        errno.EPERM: "change its permissions, or choose a place that you may read and write",
+        errno.EACCES: "change its permissions, or choose a folder that you can read and write",
+        errno.EPERM: "change its permissions, or choose a folder that you can read and write",
         errno.EROFS: "the file system is read-only; choose another folder",
         errno.ENOENT: "check the path",
         errno.ENOTDIR: "a part of the path is a file, not a folder",
-        errno.EEXIST: "something else of that name is in the way: move it, or choose another place",
-        errno.EISDIR: "a folder stands where a file is needed",
+        errno.EEXIST: "another file or folder has that name: move it, or choose another path",
+        errno.EISDIR: "the path is a folder, but a file is needed",
     }
     what = error.strerror or str(error)
     return TwofoldError(what, hints.get(error.errno or 0, ""), str(error.filename or ""))

@@ -1,4 +1,4 @@
-"""`twofold tour`: the whole road on this machine with real clients, step by step."""
+"""`twofold tour`: run all steps on this machine with real clients."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 def parser() -> argparse.ArgumentParser:
     made = terminal.Parser(
         "tour",
-        "Walk the whole road on this machine: new, build, serve, publish, install with pip and "
+        "Run all steps on this machine: new, build, serve, publish, install with pip and "
         "with a conda client, import and call.",
     ).with_json()
     made.add_argument(
         "project", nargs="?", type=Path, help="an existing project (default: an example)"
     )
     made.add_argument(
-        "--call", metavar="EXPRESSION", help="with PROJECT: what to print after importing it"
+        "--call",
+        metavar="EXPRESSION",
+        help="with PROJECT: the expression to print after importing it",
     )
-    made.add_argument(
-        "--keep", action="store_true", help="leave the folders and say where they are"
-    )
+    made.add_argument("--keep", action="store_true", help="keep the folders, and print their path")
     made.add_argument(
         "--no-conda-forge",
         action="store_true",
-        help="do not ask conda-forge: repack this python, convert the dependencies' wheels",
+        help="do not use conda-forge: repack this python, convert the dependencies' wheels",
     )
     return made
 

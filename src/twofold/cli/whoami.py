@@ -1,4 +1,4 @@
-"""`twofold whoami`: whom a target takes one for, and where the token comes from."""
+"""`twofold whoami`: the account a target authenticates you as, and the token's source."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from twofold.errors import Problem, ProjectErrors, TwofoldError, UsageError
 
 
 def parser() -> argparse.ArgumentParser:
-    words = Parser("whoami", "Ask targets who the credentials stand for.").with_json()
+    words = Parser("whoami", "Show the account that each target authenticates you as.").with_json()
     words.add_argument(
-        "targets", nargs="*", metavar="TARGET", help="names or addresses (default: all configured)"
+        "targets", nargs="*", metavar="TARGET", help="names or URLs (default: all configured)"
     )
     return words
 
@@ -26,8 +26,8 @@ def run(args: argparse.Namespace) -> int:
     rows, failed = [], []
     for word in words:
         try:
-            told = find_account(word)
-            rows.append({"target": told.target, "who": told.account, "token": told.source})
+            account = find_account(word)
+            rows.append({"target": account.target, "who": account.account, "token": account.source})
         except TwofoldError as error:
             failed.append(Problem(error.problems[0].message, error.hint, word))
     if args.json:

@@ -1,1 +1,1 @@
-"""Installing a release in a virtual environment or a conda environment."""
+"""Install a release into a virtual environment or a conda environment."""

@@ -1,7 +1,7 @@
-"""What opens a private index or channel, and the ways in which servers want it.
+"""Logins of private indexes and channels, and custom CA bundles, for installers.
 
-No way leads through a command line, which others can read: pip gets a netrc file that nobody else
-may read, uv an environment variable, py-rattler headers or addresses inside this process.
+Secrets are never passed on a command line, which others can read: pip gets a private netrc file,
+uv an environment variable, py-rattler headers or URLs inside this process.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
-#: How a channel's server wants a login: in a header, or in the path as conda has it (`/t/TOKEN/`).
+#: How a channel's server expects a login: in a header, or in conda's path (`/t/TOKEN/`).
 AuthStyle = Literal["bearer", "basic", "x-api-key", "path"]
 
 
 @dataclass(frozen=True)
 class Login:
-    """A token, or a password with its `user`. Indexes are always asked by HTTP Basic."""
+    """A token, or a password with its `user`. Indexes always use HTTP Basic."""
 
     secret: str = field(repr=False)
     user: str = ""
@@ -33,7 +33,7 @@ class Login:
 
     @property
     def header(self) -> dict[str, str]:
-        """The header that a conda client sends; none where the token stands in the path."""
+        """The header that a conda client sends; empty if the token is in the path."""
         if self.style == "path":
             return {}
         if self.style == "x-api-key":
@@ -44,7 +44,7 @@ class Login:
 
     @property
     def basic(self) -> str:
-        """The value of an Authorization header; without a user `__token__` stands for it."""
+        """The value of an HTTP Basic header; the default user is `__token__`."""
         return "Basic " + base64.b64encode(f"{self._name}:{self.secret}".encode()).decode()
 
     @property
@@ -52,33 +52,32 @@ class Login:
         return self.user or "__token__"
 
     def add_to_url(self, index: str) -> str:
-        """The index's address with the login in it, for an environment variable."""
+        """Add the login to the index URL, for an environment variable."""
         parts = urlsplit(index)
         host = parts.netloc.rpartition("@")[2]
         userpass = f"{quote(self._name, safe='')}:{quote(self.secret, safe='')}"
         return urlunsplit(parts._replace(netloc=f"{userpass}@{host}"))
 
     def add_token_to_path(self, channel: str) -> str:
-        """The channel's address with conda's `/t/TOKEN` before its path."""
+        """Add conda's `/t/TOKEN` before the path of the channel URL."""
         parts = urlsplit(channel)
         return urlunsplit(parts._replace(path=f"/t/{quote(self.secret, safe='')}{parts.path}"))
 
     def redact(self, text: str) -> str:
-        """The text with the secret taken out, in each form in which it may stand there."""
+        """Replace the secret in the text, in each of its encodings."""
         forms = (self.secret, quote(self.secret, safe=""), self.basic.removeprefix("Basic "))
         for form in forms if self.secret else ():
             text = text.replace(form, "***")
         return text
 
     @contextmanager
-    def as_netrc(self, address: str) -> Iterator[dict[str, str]]:
-        """The environment variable of a netrc file with this login for the address's host.
+    def as_netrc(self, url: str) -> Iterator[dict[str, str]]:
+        """Write a netrc file with this login for the host, and yield its environment variable.
 
-        pip hands the addresses of its indexes to the pip it starts for an sdist's build, on the
-        command line; what stands in a netrc file it reads again. The user's own file is kept
-        before ours.
+        pip passes index URLs on the command line of the pip that it starts to build an sdist, but
+        both read the netrc file. The user's own netrc entries come before ours.
         """
-        host = urlsplit(address).hostname or ""
+        host = urlsplit(url).hostname or ""
         line = f"machine {host} login {_quote(self._name)} password {_quote(self.secret)}\n"
         with tempfile.TemporaryDirectory(prefix="twofold-login-") as folder:
             path = Path(folder, "netrc")
@@ -89,7 +88,7 @@ class Login:
 
 
 def _read_own_netrc() -> str:
-    """What the user's own netrc file says, as far as it can be read and is valid."""
+    """Read the user's own netrc file; '' if it is unreadable or invalid."""
     import netrc
 
     names = [os.environ["NETRC"]] if "NETRC" in os.environ else ["~/.netrc", "~/_netrc"]
@@ -99,23 +98,26 @@ def _read_own_netrc() -> str:
                 netrc.netrc(str(path))
                 return path.read_text("utf-8")
             except (netrc.NetrcParseError, OSError, UnicodeDecodeError):
-                return ""  # pip reads none of it either
+                return ""  # pip ignores it too
     return ""
 
 
 def _quote(text: str) -> str:
-    """A word of a netrc file, whatever stands in it."""
+    """Quote a word for a netrc file."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
-#: Who reads which: pip; OpenSSL, uv and py-rattler.
+#: Environment variables of pip, and of OpenSSL, uv and py-rattler.
 CA_VARIABLES = ("PIP_CERT", "SSL_CERT_FILE")
 
 
 @contextmanager
 def custom_ca_bundle(ca: str) -> Iterator[None]:
-    """Programs started in here, and py-rattler, trust these certificates beside the usual ones."""
+    """Make child programs and py-rattler trust these certificates beside the default ones.
+
+    Each takes one bundle for all servers, so it contains the default certificates too.
+    """
     if not ca:
         yield
         return
@@ -137,12 +139,11 @@ def custom_ca_bundle(ca: str) -> Iterator[None]:
 
 
 def _find_default_bundles() -> list[Path]:
-    """The bundles in use on this machine: named by variables, by pip's configuration, by OpenSSL,
-    and the one that comes with requests."""
+    """The bundles of environment variables, pip's configuration, OpenSSL and requests."""
     from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
     named = [os.environ.get(name, "") for name in (*CA_VARIABLES, "REQUESTS_CA_BUNDLE")]
-    asked = subprocess.run(
+    configured = subprocess.run(
         [sys.executable, "-m", "pip", "config", "get", "global.cert"],
         capture_output=True,
         text=True,
@@ -150,7 +151,7 @@ def _find_default_bundles() -> list[Path]:
         timeout=60,
     )
     named += [
-        asked.stdout.strip(),
+        configured.stdout.strip(),
         ssl.get_default_verify_paths().cafile or "",
         DEFAULT_CA_BUNDLE_PATH,
     ]
@@ -158,6 +159,6 @@ def _find_default_bundles() -> list[Path]:
 
 
 def _read_certificates(place: Path) -> bytes:
-    """A bundle, or all the certificates of a folder."""
+    """Read a bundle, or all certificates of a folder."""
     files = sorted(place.iterdir()) if place.is_dir() else [place]
     return b"\n".join(file.read_bytes() for file in files if file.is_file())

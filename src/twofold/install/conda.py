@@ -1,4 +1,4 @@
-"""Installing into a conda environment, solved and linked by py-rattler: the only door to it."""
+"""Installs into a conda environment, solved and linked by py-rattler."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InstalledPackage:
-    """A package of the finished environment; `channel` is the address it came from."""
+    """A package of the environment; `channel` is the URL it came from."""
 
     name: str
     version: str
@@ -37,16 +37,16 @@ def install_into_prefix(
     logins: Mapping[str, Login] | None = None,
     cache: Path | None = None,
 ) -> list[InstalledPackage]:
-    """Solve `specs` (MatchSpecs) and link them into `prefix`, made if it is not there.
+    """Solve `specs` (MatchSpecs) and link them into `prefix`, created if missing.
 
-    `channels` are addresses, folders or names (`conda-forge`), the first with the highest
-    priority: a package that a channel has is taken from no later one. What is installed in the
-    prefix already stays, in its version where the solver can keep it. `logins` open private
-    channels, by their addresses; each is sent to addresses below it only. Link scripts of
-    packages are not run. Returns the whole environment, sorted by name.
+    `channels` are URLs, folders or names (`conda-forge`), the first with the highest priority: a
+    package that a channel has is not taken from a later one. Packages already in the prefix are
+    kept, in their version if the solver can. `logins` are the credentials of private channels by
+    URL; each is sent to URLs below it only. Link scripts are not run. Returns the whole
+    environment, sorted by name.
 
-    Raises TwofoldError with the solver's reason when there is no solution, Unreachable when a
-    channel does not answer, ToolFailed when linking fails.
+    Raises TwofoldError with the solver's reason if there is no solution, Unreachable if a
+    channel does not respond, SubprocessFailed if linking fails.
     """
     addresses = [_make_channel_url(channel) for channel in channels]
     try:
@@ -65,7 +65,7 @@ def install_into_prefix(
 
 
 def _redact_error(error: TwofoldError, logins: Mapping[str, Login]) -> None:
-    """Take secrets out of what py-rattler said, which may name addresses with tokens."""
+    """Redact secrets in py-rattler's messages, which may contain URLs with tokens."""
     for login in logins.values():
         if isinstance(error, SubprocessFailed):
             error.output = login.redact(error.output)
@@ -75,13 +75,13 @@ def _redact_error(error: TwofoldError, logins: Mapping[str, Login]) -> None:
 
 
 def _make_channel_url(channel: str | Path) -> str:
-    """A folder as a file address; other channels as they are."""
+    """Convert a folder to a file URL; other channels are unchanged."""
     folder = Path(channel)
     if isinstance(channel, Path) or (("/" in channel or "\\" in channel) and "://" not in channel):
         if not folder.is_dir():
             raise TwofoldError(
                 f"there is no channel folder {folder}",
-                "give a folder with a noarch/repodata.json, an address, or a channel's name",
+                "pass a folder with a noarch/repodata.json, a URL, or a channel's name",
             )
         return folder.absolute().as_uri()
     return str(channel).rstrip("/")
@@ -111,7 +111,7 @@ async def _install(
         )
     except _list_linking_errors() as error:
         raise SubprocessFailed(
-            f"the packages were solved and could not be installed into {prefix}",
+            f"the packages were solved but could not be installed into {prefix}",
             "remove the folder and try again",
             output=_read_reason(error),
         ) from error
@@ -119,7 +119,7 @@ async def _install(
 
 
 def _list_linking_errors() -> tuple[type[Exception], ...]:
-    """What py-rattler raises when packages cannot be fetched, unpacked or linked."""
+    """The exceptions of py-rattler for failures to fetch, unpack or link."""
     from rattler import exceptions
 
     names = ("InstallerError", "LinkError", "TransactionError", "ExtractError", "IoError")
@@ -132,14 +132,14 @@ def _import_rattler() -> Any:
         import rattler.repo_data.gateway
     except ImportError as error:
         raise TwofoldError(
-            "py-rattler is not installed, and conda environments are made with it",
+            "conda environments require py-rattler, which is not installed",
             "pip install 'twofold[conda]'",
         ) from error
     return rattler
 
 
 def _make_client(logins: Mapping[str, Login]) -> Any:
-    """A client that sends each login to its own channel and nowhere else."""
+    """Make a client that sends each login to its own channel only."""
     from rattler.networking.middleware import AddHeadersMiddleware, MirrorMiddleware
 
     rattler = _import_rattler()
@@ -156,7 +156,7 @@ def _make_client(logins: Mapping[str, Login]) -> Any:
                 return login.header or None
         return None
 
-    # A token in the path is put there on the way out: no record and no cache holds it.
+    # The token is added to the path on sending: no record and no cache contains it.
     mirrors = {
         a: [one.add_token_to_path(a)] for a, one in by_address.items() if one.style == "path"
     }
@@ -171,7 +171,7 @@ def _make_client(logins: Mapping[str, Login]) -> Any:
 
 
 def _read_installed(prefix: Path) -> list[PrefixRecord]:
-    """What is installed in the prefix already."""
+    """Read the packages that are installed in the prefix."""
     from rattler import PrefixRecord
 
     return [PrefixRecord.from_path(file) for file in sorted(prefix.glob("conda-meta/*.json"))]
@@ -200,14 +200,14 @@ async def _solve(
         )
     except SolverError as error:
         raise TwofoldError(
-            f"no environment with {', '.join(specs)} can be made from {', '.join(channels)}:\n"
+            f"cannot solve an environment with {', '.join(specs)} from {', '.join(channels)}:\n"
             + _indent(_read_reason(error)),
-            "add the channel that has what is missing with --channel (conda-forge, or a folder)",
+            "add a channel with the missing packages: --channel conda-forge, or a folder",
         ) from error
     except (GatewayError, FetchRepoDataError) as error:
         raise Unreachable(
-            f"a channel could not be read: {_read_reason(error)}",
-            "check the address, and that its server runs and can be reached from here",
+            f"cannot read a channel: {_read_reason(error)}",
+            "check the URL, and that its server is running and reachable",
         ) from error
     except (InvalidChannelError, InvalidMatchSpecError) as error:
         raise TwofoldError(
@@ -234,15 +234,15 @@ def _indent(text: str) -> str:
     return "\n".join(f"    {line}" for line in text.splitlines())
 
 
-#: Long enough for a slow line, short enough to wait for when there is none (seconds).
+#: Enough for a slow connection, and short enough to wait without one (seconds).
 REACH_TIMEOUT = 5.0
 
 
 def is_channel_reachable(channel: str, timeout: float = REACH_TIMEOUT) -> bool:
-    """Whether `channel` (a name such as conda-forge, or an address) answers within `timeout`.
+    """Whether `channel` (a name such as conda-forge, or a URL) responds within `timeout` seconds.
 
-    py-rattler knows what address a name stands for; any answer below 500 counts, since a channel
-    need not have the one file that is asked for.
+    py-rattler resolves the name; any status below 500 counts, since a channel need not have the
+    requested file.
     """
     from rattler import Channel
 

@@ -1,4 +1,4 @@
-"""Conda environments without conda-forge at hand: this machine's Python stands in."""
+"""Conda environments; without conda-forge they get this machine's Python, repacked."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from twofold.install.auth import Login
 from twofold.install.conda import InstalledPackage, install_into_prefix
 from twofold.install.repack_python import repack_python
 
-#: py-rattler's threads go on linking for a moment after an interruption: so long it is tried to
-#: remove what they write, and so long it is waited for what they write late (seconds).
+#: py-rattler's threads continue for a moment after an interruption: how long removal is retried,
+#: and the wait for files written late (seconds).
 REMOVAL_TIMEOUT = 15.0
 LATE_WRITES = 0.3
 
 
 @contextmanager
 def temporary_folder(prefix: str = "twofold-try-") -> Iterator[Path]:
-    """An empty folder; it is removed at the end."""
+    """Yield an empty folder, removed at the end even while py-rattler still writes to it."""
     folder = Path(tempfile.mkdtemp(prefix=prefix))
     try:
         yield folder
@@ -47,13 +47,13 @@ def _remove(folder: Path) -> None:
             time.sleep(0.1)
 
 
-#: The channel everybody's dependencies come from, by the name every conda client knows.
+#: The default channel for dependencies; every conda client resolves its name.
 COMMON_CHANNEL = "conda-forge"
 
 
 @dataclass(frozen=True)
 class InstallResult:
-    """What was installed, and what the user should know of how (`note`, '' for nothing)."""
+    """The installed packages, and a `note` for the user ('': none)."""
 
     packages: list[InstalledPackage]
     note: str = ""
@@ -68,10 +68,10 @@ def install_or_repack(
     add_conda_forge: bool = True,
     cache: Path | None = None,
 ) -> InstallResult:
-    """Install from `channels`, then conda-forge; without it, with this machine's Python repacked.
+    """Install from `channels`, then conda-forge; if it is down, with this machine's Python.
 
-    The stand-in comes after the channels given: a python that they have is preferred. Raises
-    what install_into_prefix raises; without conda-forge the error says so.
+    A python of the given channels takes precedence over the repacked one. Raises the exceptions
+    of install_into_prefix; without conda-forge the message mentions it.
     """
     if not add_conda_forge:
         found = install_into_prefix(specs, channels, prefix, logins=logins, cache=cache)
@@ -91,13 +91,13 @@ def install_or_repack(
             found = install_into_prefix(specs, narrow, prefix, logins=logins, cache=cache)
         except TwofoldError as error:
             stand_in = folder.absolute().as_uri()
-            told = error.problems[0].message.replace(stand_in, "this machine's Python")
-            raise TwofoldError(f"{missing}, and {told}", error.hint) from error
-    return InstallResult(found, f"{missing}: python is this machine's own, repacked")
+            message = error.problems[0].message.replace(stand_in, "this machine's Python")
+            raise TwofoldError(f"{missing}, and {message}", error.hint) from error
+    return InstallResult(found, f"{missing}: using this machine's Python, repacked")
 
 
 def index_channel(folder: Path) -> None:
-    """Write the repodata of a channel folder, by py-rattler."""
+    """Write the repodata of a channel folder with py-rattler."""
     from rattler.index import index_fs
 
     asyncio.run(index_fs(folder))

@@ -1,4 +1,4 @@
-"""What an installed CPython is and where its parts lie, asked from itself."""
+"""Describes an installed CPython: its version and the paths of its parts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from twofold.errors import SubprocessFailed, TwofoldError
 
-#: Raised when the files made from the same interpreter change, so that old caches are passed by.
+#: Incremented if the files made from the same interpreter change, to invalidate caches.
 LAYOUT = 2
 
 DESCRIBE_SCRIPT = """
@@ -37,7 +37,7 @@ print(json.dumps({
 
 @dataclass(frozen=True)
 class Interpreter:
-    """An installed CPython: where its parts lie. Never a virtual environment, always its base."""
+    """An installed CPython and the paths of its parts; for a virtual environment, its base."""
 
     executable: str
     implementation: str
@@ -59,12 +59,12 @@ class Interpreter:
 
     @property
     def abi(self) -> str:
-        """`cp311`, or `cp313t` for a free-threaded build: what `python_abi`'s build names."""
+        """`cp311`, or `cp313t` for a free-threaded build, as in the build of `python_abi`."""
         return f"cp{self.minor.replace('.', '')}{'t' if self.free_threaded else ''}"
 
     @property
     def libpython(self) -> Path | None:
-        """The shared library the executable may need; None when there is none beside it."""
+        """The shared library the executable may need; None if there is none."""
         if ".so" not in self.soname:
             return None
         for folder in (self.libdir, f"{self.prefix}/lib"):
@@ -75,7 +75,7 @@ class Interpreter:
 
     @property
     def pip_wheel(self) -> Path | None:
-        """The wheel of pip that came with it: ensurepip's own, or the distribution's."""
+        """The bundled wheel of pip: ensurepip's, or the Linux distribution's."""
         for folder in (Path(self.stdlib, "ensurepip", "_bundled"), Path(self.wheels or os.devnull)):
             found = sorted(folder.glob("pip-*.whl"))
             if found:
@@ -83,7 +83,7 @@ class Interpreter:
         return None
 
     def compute_identity(self) -> str:
-        """A short hash that changes when the interpreter does (another version, a rebuild)."""
+        """Compute a short hash that changes with the interpreter (its version, a rebuild)."""
         parts = [Path(self.executable), Path(self.stdlib, "os.py"), self.libpython]
         stamps = [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in parts if p]
         text = json.dumps([LAYOUT, asdict(self), stamps], sort_keys=True)
@@ -91,27 +91,27 @@ class Interpreter:
 
 
 def describe(python: Path | None = None) -> Interpreter:
-    """Ask an interpreter (the running one unless said) what it is; a venv answers for its base.
+    """Describe an interpreter (default: the running one); a venv is described by its base.
 
-    Raises ToolFailed when it does not run, TwofoldError when it is not CPython.
+    Raises SubprocessFailed if it does not run, TwofoldError if it is not CPython.
     """
     command = [str(python or sys.executable), "-I", "-c", DESCRIBE_SCRIPT]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     except OSError as error:
         raise SubprocessFailed(
-            f"{command[0]} does not run: {error}", "give the path of a Python interpreter"
+            f"{command[0]} does not run: {error}", "pass the path of a Python interpreter"
         ) from error
     if done.returncode != 0:
         raise SubprocessFailed(
-            f"{command[0]} could not say what it is",
-            "give the path of a working Python interpreter",
+            f"{command[0]} is not a working Python interpreter",
+            "pass the path of a Python interpreter",
             output=done.stderr,
         )
     found = Interpreter(**json.loads(done.stdout))
     if found.implementation != "cpython":
         raise TwofoldError(
-            f"{command[0]} is {found.implementation}, and only CPython can be repacked",
-            "run twofold with CPython, or use a channel that has a python",
+            f"{command[0]} is {found.implementation}, but only CPython can be repacked",
+            "run twofold with CPython, or use a channel that has a python package",
         )
     return found

@@ -1,4 +1,4 @@
-"""Installing into a virtual environment with uv where it is at hand, else with pip."""
+"""Installs into a virtual environment with pip or uv."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ Installer = Literal["pip", "uv"]
 
 @dataclass(frozen=True)
 class PipInstall:
-    """What a virtual environment is to get.
+    """An installation into a virtual environment.
 
-    `requirements` are PEP 508 requirements or paths of wheels. `index` is the simple index
-    that is asked first and alone for what it has; dependencies that it does not have come from
-    the indexes pip is configured with, unless `only_index`. `login` opens a private index.
+    `requirements` are PEP 508 requirements or paths of wheels. `index` is the simple index with
+    precedence for every project it has; other dependencies come from pip's configured indexes,
+    unless `only_index`. `login` is the login of a private index.
     """
 
     requirements: Sequence[str]
@@ -41,15 +41,15 @@ class PipInstall:
 
 
 def install_into_venv(environment: Path, wanted: PipInstall) -> Path:
-    """Install into a virtual environment, made if it is not there; returns its Python.
+    """Install into a virtual environment, created if missing; returns its Python.
 
-    Raises ToolFailed with the installer's output when it fails.
+    Raises SubprocessFailed with the installer's output if it fails.
     """
     python = make_venv(environment.absolute(), wanted.python)
     if wanted.index:
         has_project(
             wanted.index, _get_project_name(wanted.requirements[0]), wanted.login
-        )  # is it there?
+        )  # raises if the index is unreachable
     with make_command(python, wanted) as (command, extra):
         if command[0] == sys.executable and wanted.index and not wanted.only_index:
             _refuse_other_indexes(command, extra, wanted)
@@ -58,7 +58,7 @@ def install_into_venv(environment: Path, wanted: PipInstall) -> Path:
         output = done.stdout + done.stderr
         raise SubprocessFailed(
             f"{wanted.installer} could not install {', '.join(wanted.requirements)}",
-            "check the name and the index; what the index has is listed on its page",
+            "check the name and the index; the project's page on the index lists its files",
             output=wanted.login.redact(output) if wanted.login else output,
         )
     return python
@@ -66,8 +66,10 @@ def install_into_venv(environment: Path, wanted: PipInstall) -> Path:
 
 @contextmanager
 def make_command(python: Path, wanted: PipInstall) -> Iterator[tuple[list[str], dict[str, str]]]:
-    """The installer's command line, and the environment variables that go with it; the file that
-    pip reads a login from is there as long as this is entered."""
+    """Yield the installer's command line and its environment variables.
+
+    The netrc file with the login exists inside the context only.
+    """
     if wanted.installer == "uv" or not has_pip():
         yield _make_uv_command(python, wanted)
         return
@@ -86,21 +88,21 @@ def _run_installer(command: list[str], extra: dict[str, str]) -> subprocess.Comp
 
 
 def _get_project_name(requirement: str) -> str:
-    """The project a requirement names; a path's file name does for asking an index."""
+    """The project of a requirement, or the file name of a path."""
     return re.split(r"[\s\[=<>!~;@]", Path(requirement).name, maxsplit=1)[0] or "pip"
 
 
 def _refuse_other_indexes(command: list[str], extra: dict[str, str], wanted: PipInstall) -> None:
-    """Refuse what pip would take from elsewhere although the first index has that name.
+    """Refuse packages that pip would install from elsewhere although the first index has them.
 
-    pip treats all indexes alike and takes the highest version: whoever puts a private name
-    with a high version on a public index would be installed (dependency confusion). uv asks
-    the first index alone; for pip its own report of what it would install is read first.
+    pip treats all indexes alike and installs the highest version: a package with a private name
+    and a high version on a public index would be installed (dependency confusion). uv queries
+    the first index alone; for pip, the report of a dry run is checked first.
     """
     dry = [*command[: -len(wanted.requirements)], "--dry-run", "--ignore-installed"]
     done = _run_installer([*dry, "--report", "-", *wanted.requirements], extra)
     if done.returncode != 0:
-        return  # the run itself fails in the same way, and its output is shown
+        return  # the installation fails in the same way, and its output is shown
     base = wanted.index.rstrip("/").removesuffix("/simple")
     for item in json.loads(done.stdout)["install"]:
         name, url = item["metadata"]["name"], _strip_user(item["download_info"]["url"])
@@ -108,20 +110,20 @@ def _refuse_other_indexes(command: list[str], extra: dict[str, str], wanted: Pip
             continue
         if unquote(url) not in fetch_links(wanted.index, name, wanted.login):
             raise TwofoldError(
-                f"pip would take {name} {item['metadata']['version']} from another index although "
-                f"{wanted.index} has that name: another's package may be posing as yours",
-                "use --uv, which asks the first index alone, or pin the version you mean",
+                f"stopped: pip would install {name} {item['metadata']['version']} from another "
+                f"index, although {wanted.index} has that project (dependency confusion)",
+                "pin the version you need, or pass --uv: uv queries the first index alone",
             )
 
 
 def make_venv(environment: Path, python: Path | None = None) -> Path:
-    """The Python of a virtual environment, which is made without pip if it is not there."""
+    """The Python of a virtual environment, created without pip if missing."""
     inside = find_venv_python(environment)
     if inside.is_file():
         return inside
     if environment.is_dir() and any(environment.iterdir()):
         raise TwofoldError(
-            f"{environment} is not empty and no virtual environment", "choose another folder"
+            f"{environment} is neither empty nor a virtual environment", "choose another folder"
         )
     if python is None:
         venv.EnvBuilder(with_pip=False, symlinks=os.name != "nt").create(environment)
@@ -131,7 +133,7 @@ def make_venv(environment: Path, python: Path | None = None) -> Path:
 
 
 def find_venv_python(environment: Path) -> Path:
-    """Where the Python of a virtual environment is on this platform."""
+    """The path of a virtual environment's Python on this platform."""
     return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
@@ -139,14 +141,14 @@ def _run(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SubprocessFailed(
-            f"{command[0]} could not make a virtual environment",
-            "give the path of a working Python interpreter",
+            f"{command[0]} could not create a virtual environment",
+            "pass the path of a working Python interpreter",
             output=done.stdout + done.stderr,
         )
 
 
 def _make_pip_command(python: Path, wanted: PipInstall) -> tuple[list[str], dict[str, str]]:
-    """pip of our own environment works on the other one; nothing is installed to get it there."""
+    """Use our own environment's pip for the other environment, which needs none."""
     command = [sys.executable, "-m", "pip", "--python", str(python), "install"]
     command += ["--disable-pip-version-check", "--quiet", "--no-input"]
     extra: dict[str, str] = {}
@@ -163,13 +165,13 @@ def _make_pip_command(python: Path, wanted: PipInstall) -> tuple[list[str], dict
 
 
 def _make_uv_command(python: Path, wanted: PipInstall) -> tuple[list[str], dict[str, str]]:
-    """uv asks the first index alone for every name that it has (`first-index`).
+    """Make a command for uv, which uses the first index that has a project (`first-index`).
 
-    An address with a login goes through the environment: a process list shows arguments.
+    URLs with a login are passed in the environment: a process list shows arguments.
     """
     uv = find_uv()
     if uv is None:
-        raise TwofoldError("neither pip nor uv is installed here", "pip install pip, or uv")
+        raise TwofoldError("neither pip nor uv is installed", "install pip or uv")
     command = [uv, "pip", "install", "--python", str(python), "--quiet"]
     extra = {"UV_INDEX_STRATEGY": "first-index"}
     if wanted.index:

@@ -1,4 +1,4 @@
-"""Which files of an installed CPython go into its package, and how they become relocatable."""
+"""Selects the files of an installed CPython, and makes them relocatable."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from twofold.errors import SubprocessFailed, TwofoldError
 from twofold.install.installed_python import Interpreter
 from twofold.install.python_package import Member
 
-#: Parts of the standard library that an environment for trying packages has no use for.
+#: Parts of the standard library that a test environment does not need.
 LEFT_OUT = {"test", "tests", "idle_test", "idlelib", "tkinter", "turtledemo", "ensurepip"}
 LEFT_OUT |= {"__pycache__", "site-packages", "dist-packages"}
 
-#: Extension modules whose libraries are seldom on another machine, or that only tests use.
+#: Extension modules whose libraries are rarely installed, or that only tests use.
 LEFT_OUT_MODULES = ("_tkinter.", "_test", "_xxtest", "xxlimited", "_ctypes_test.")
 
-#: Prefixes that are too short and common to be searched for and replaced in text.
+#: Prefixes too short and common to be replaced in text.
 SHARED_PREFIXES = ("/usr", "/usr/local", "/", "/opt")
 
 
 def collect_members(interpreter: Interpreter, work: Path) -> list[Member]:
-    """What goes in, binaries first made small and relocatable as copies in `work`."""
+    """Collect the members; binaries are stripped and made relocatable as copies in `work`."""
     name = f"python{interpreter.minor}{'t' if interpreter.free_threaded else ''}"
     members = [
         Member(f"bin/{name}", source=Path(interpreter.executable), executable=True),
@@ -46,7 +46,7 @@ def collect_members(interpreter: Interpreter, work: Path) -> list[Member]:
 
 
 def _list_tree(folder: Path, inside: str, prefix: str) -> list[Member]:
-    """Every file below `folder` that is wanted, links followed."""
+    """List the wanted files below `folder`, following links."""
     members = []
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(n for n in folders if n not in LEFT_OUT and not n.startswith("config-"))
@@ -70,24 +70,24 @@ def _is_wanted(file: str) -> bool:
 
 
 def _has_prefix(source: Path, prefix: str) -> bool:
-    """Whether a text file holds the old prefix, which the installer must then replace."""
+    """Whether a text file contains the old prefix, which the installer must replace."""
     if prefix in SHARED_PREFIXES or not source.name.startswith(("_sysconfigdata", "_sysconfig_v")):
         return False
     return prefix.encode() in source.read_bytes()
 
 
 def _make_site_packages(interpreter: Interpreter, inside: str) -> list[Member]:
-    """The folder noarch packages go to, and for Debian's python a way to it.
+    """The site-packages folder, and for Debian's python a sitecustomize that adds it.
 
-    Debian's `site` looks into dist-packages only, unless in a virtual environment; a
-    sitecustomize in the standard library is read by it in every mode but -S.
+    Outside virtual environments Debian's `site` reads dist-packages only; it reads a
+    sitecustomize in the standard library in every mode but -S.
     """
     folder = f"lib/{Path(inside).name}/site-packages"
     readme = Member(f"{folder}/README.txt", data=b"Packages are installed here.\n")
     if "dist-packages" not in Path(interpreter.stdlib, "site.py").read_text("utf-8"):
         return [readme]
     code = (
-        '"""Written by twofold: packages of a conda environment lie in site-packages."""\n'
+        '"""Written by twofold: packages of a conda environment are in site-packages."""\n'
         "import os, site\n"
         "site.addsitedir(os.path.join(os.path.dirname(os.__file__), 'site-packages'))\n"
     )
@@ -95,7 +95,7 @@ def _make_site_packages(interpreter: Interpreter, inside: str) -> list[Member]:
 
 
 def _make_relocatable(members: list[Member], work: Path) -> list[Member]:
-    """The same members, binaries as stripped copies, with an RPATH where libpython is needed."""
+    """Replace binaries with stripped copies, with an RPATH if they need libpython."""
     copies: list[Path] = []
     changed = []
     for member in members:
@@ -109,9 +109,9 @@ def _make_relocatable(members: list[Member], work: Path) -> list[Member]:
         copies.append(copy)
         changed.append(Member(member.path, source=copy, executable=True))
     strip = shutil.which("strip")
-    if strip is not None:  # without binutils the package is three times as large, and works as well
+    if strip is not None:  # without binutils the package is three times as large, but works
         _run([strip, "--strip-unneeded", *map(str, copies)])
-    for copy in copies[:2]:  # the executable, and libpython when it is shared
+    for copy in copies[:2]:  # the executable, and libpython if it is shared
         if copies[0] is copy and not any("libpython" in n for n in _list_needed(copy)):
             break
         _run([_find_patchelf(), "--set-rpath", "$ORIGIN/../lib", str(copy)])
@@ -119,7 +119,7 @@ def _make_relocatable(members: list[Member], work: Path) -> list[Member]:
 
 
 def _list_needed(binary: Path) -> list[str]:
-    """The sonames a binary asks for."""
+    """List the sonames a binary needs."""
     return _run([_find_patchelf(), "--print-needed", str(binary)]).split()
 
 
@@ -128,7 +128,7 @@ def _find_patchelf() -> str:
     found = str(beside) if beside.is_file() else shutil.which("patchelf")
     if found is None:
         raise TwofoldError(
-            "patchelf is needed to repack this Python and is not installed",
+            "repacking Python requires patchelf, which is not installed",
             "pip install 'twofold[conda]'",
         )
     return found
@@ -139,7 +139,7 @@ def _run(command: list[str]) -> str:
     if done.returncode != 0:
         raise SubprocessFailed(
             f"{Path(command[0]).name} failed while repacking Python",
-            "use a channel that has a python, such as conda-forge",
+            "use a channel that has a python package, such as conda-forge",
             output=done.stderr,
         )
     return done.stdout

@@ -23,7 +23,7 @@ import zstandard
 from twofold_build.atomic import AtomicFile
 
 #: Level 3 with threads packs an interpreter in half a second; level 19 saves a quarter of the
-#: size and takes twenty. The package never leaves this machine.
+#: size and takes twenty seconds. The package stays on this machine.
 LEVEL = 3
 
 
@@ -45,7 +45,7 @@ class Member:
 def write_package(
     folder: Path, index: dict[str, Any], about: dict[str, Any], members: Iterable[Member]
 ) -> Path:
-    """Write `<name>-<version>-<build>.conda` into `folder`, in one step."""
+    """Write `<name>-<version>-<build>.conda` to `folder`, atomically."""
     stem = f"{index['name']}-{index['version']}-{index['build']}"
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{stem}.conda"

@@ -1,13 +1,11 @@
-"""A `python` for a channel without conda-forge: the CPython of this machine as a conda package.
+"""Repacks this machine's CPython as a conda package, for channels without conda-forge.
 
 No package index ships a relocatable CPython, so the installed one is copied: its executable,
-libpython when it is shared, the standard library and the headers. Nothing of its site-packages
-goes in. What comes out is relocatable (RPATH `$ORIGIN/../lib`, the old prefix in text files
-replaced by the installer) but still needs this machine's libssl, libffi and libsqlite: it is
-for channels on this machine, never for publication.
+libpython if shared, the standard library and the headers, without site-packages. The package is
+relocatable (RPATH `$ORIGIN/../lib`, the old prefix in text files replaced by the installer) but
+needs this machine's libssl, libffi and libsqlite: it is for local channels, never for publication.
 
-Repacking takes seconds, so the files are kept in the user's cache folder under the identity of
-the interpreter, and copied from there the next time.
+Repacking takes seconds, so the files are cached under the identity of the interpreter.
 """
 
 from __future__ import annotations
@@ -33,15 +31,14 @@ __all__ = ["Interpreter", "describe", "repack_python"]
 def repack_python(
     channel: Path, *, python: Path | None = None, cache: Path | None = None
 ) -> list[Path]:
-    """Put `python`, `python_abi` and `pip`, made from an installed CPython, into a channel folder.
+    """Write `python`, `python_abi` and `pip` of an installed CPython to a channel folder.
 
-    `python` is an interpreter's path (the running one unless said; a virtual environment stands
-    for its base). Returns the files written: `<subdir>/python-3.11.7-<build>.conda`,
-    `noarch/python_abi-3.11-0_cp311.conda`, and pip where the interpreter brought its wheel. The
-    channel is not indexed here. `cache` is the folder kept between runs, the user's cache folder
-    unless said.
+    `python` is an interpreter's path (default: the running one; a virtual environment stands for
+    its base). Returns the files written: `<subdir>/python-3.11.7-<build>.conda`,
+    `noarch/python_abi-3.11-0_cp311.conda`, and pip if the interpreter has its wheel. The channel
+    is not indexed. `cache` is the folder kept between runs (default: the user's cache folder).
 
-    Raises TwofoldError elsewhere than on Linux: there conda-forge's python is the only way.
+    Raises TwofoldError on other systems than Linux: only conda-forge has a python for them.
     """
     subdir = _find_subdir()
     interpreter = describe(python)
@@ -54,7 +51,7 @@ def repack_python(
             try:
                 fresh.replace(kept)
             except OSError:
-                if not kept.is_dir():  # else another process was quicker and made the same
+                if not kept.is_dir():  # else another process was faster and wrote the same
                     raise
     return [
         _copy(file, channel / file.parent.name / file.name) for file in sorted(_list_packages(kept))
@@ -76,13 +73,13 @@ def _find_subdir() -> str:
     if subdir not in ("linux-64", "linux-aarch64", "linux-ppc64le"):
         raise TwofoldError(
             f"an installed Python cannot be repacked on {platform.system()} {platform.machine()}",
-            "use a channel that has a python, such as conda-forge",
+            "use a channel that has a python package, such as conda-forge",
         )
     return subdir
 
 
 def _make_packages(interpreter: Interpreter, channel: Path, subdir: str) -> None:
-    """Write the packages into `channel`."""
+    """Write the packages to `channel`."""
     flavour = interpreter.abi if interpreter.free_threaded else "cpython"
     library = f"lib/python{interpreter.minor}{'t' if interpreter.free_threaded else ''}"
     index = {
@@ -109,7 +106,7 @@ def _make_packages(interpreter: Interpreter, channel: Path, subdir: str) -> None
         channel / "noarch", _make_python_abi_index(interpreter, index["timestamp"]), {}, []
     )
     if interpreter.pip_wheel is not None:
-        # conda adds pip to every python unless told otherwise: without it there is no solution.
+        # conda adds pip to every python by default: without it there is no solution.
         convert_wheel(interpreter.pip_wheel, channel)
 
 

@@ -1,8 +1,8 @@
-"""Throwaway environments in which a release is tried as its users will use it.
+"""Smoke tests: install a release into a temporary environment and use it.
 
-In each world: install, import every import package, load every entry point, and, for a conda
-package, run the tests it carries under info/test. What fails is told with the reason of the tool
-that failed (pip's, the solver's, Python's).
+With pip and with a conda client: install, import every package, load every entry point, and, for
+a conda package, run the tests under info/test. Failures include the reason of the tool (pip, the
+solver, Python).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ World = Literal["pip", "conda"]
 
 @dataclass(frozen=True)
 class SmokeResult:
-    """What came of one world, in order; nothing is tried after a failed installation."""
+    """The steps of one smoke test, in order; a failed installation ends it."""
 
     world: World
     steps: tuple[SmokeStep, ...]
@@ -46,7 +46,7 @@ class SmokeResult:
 
 @dataclass(frozen=True)
 class PipSmokeTest:
-    """`requirement` is a file or `name==1.0`; `index` where it was published ('' : pip's own)."""
+    """`requirement` is a file or `name==1.0`; `index` its index ('': pip's own)."""
 
     name: str
     requirement: str
@@ -67,7 +67,7 @@ class CondaSmokeTest:
 
 
 def smoke_test_with_pip(test: PipSmokeTest) -> SmokeResult:
-    """A new virtual environment by pip, and everything of the package tried in it."""
+    """Install with pip into a new virtual environment, and test the package."""
     with temporary_folder() as folder:
 
         def install() -> tuple[Path, str]:
@@ -78,7 +78,7 @@ def smoke_test_with_pip(test: PipSmokeTest) -> SmokeResult:
 
 
 def smoke_test_with_conda(test: CondaSmokeTest) -> SmokeResult:
-    """A new conda environment by py-rattler, and everything of the package tried in it."""
+    """Install with py-rattler into a new conda environment, and test the package."""
     with temporary_folder() as folder:
         prefix = folder / "environment"
 
@@ -101,7 +101,7 @@ def smoke_test_with_conda(test: CondaSmokeTest) -> SmokeResult:
 
 
 def make_channel(packages: Sequence[tuple[Path, str]], folder: Path) -> str:
-    """A channel in `folder` of packages given with their subdirs; returns its address."""
+    """Make a channel in `folder` of packages with their subdirs; returns its URL."""
     for package, subdir in packages:
         place = folder / subdir
         place.mkdir(parents=True, exist_ok=True)
@@ -112,7 +112,7 @@ def make_channel(packages: Sequence[tuple[Path, str]], folder: Path) -> str:
 
 
 def find_conda_python(prefix: Path) -> Path:
-    """Where the Python of a conda environment is on this platform."""
+    """The path of a conda environment's Python on this platform."""
     return prefix / ("python.exe" if os.name == "nt" else "bin/python")
 
 
@@ -134,16 +134,16 @@ def _run_smoke_test(
 
 
 def _test_imports(python: Path, name: str, world: World) -> list[SmokeStep]:
-    """Import packages and entry points, tried by the environment's own Python."""
+    """Import packages and load entry points with the environment's own Python."""
     files = _list_conda_files(python, name) if world == "conda" else []
     if world == "conda" and not files:
-        return []  # a library, or a package that only requires others
+        return []  # a library, or a metapackage
     done = run_in_environment([str(python), "-I", "-c", IMPORT_SCRIPT, name, *files], python)
     lines = done.stdout.strip().splitlines()
     if done.returncode != 0 or not lines:
-        return [SmokeStep("import", False, done.stderr or "its Python ended without a word")]
+        return [SmokeStep("import", False, done.stderr or "its Python exited without output")]
     steps = [SmokeStep(what, worked, detail) for what, worked, detail in json.loads(lines[-1])]
-    return steps or [SmokeStep("import", False, "it holds nothing that can be imported")]
+    return steps or [SmokeStep("import", False, "it contains no importable module")]
 
 
 def _list_conda_files(python: Path, name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Where pip takes packages from here, as pip itself tells it, and whether an index has a name."""
+"""pip's configured indexes, and whether an index has a project."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class PipSources:
 
 
 def has_pip() -> bool:
-    """Whether our own Python has pip."""
+    """Whether pip is installed for our own Python."""
     return find_spec("pip") is not None
 
 
 @cache
 def read_pip_sources() -> PipSources:
-    """What `pip config list` says, environment before files; pip's own default index else."""
+    """Read `pip config list`, environment before files; default: pip's default index."""
     if not has_pip():
         return PipSources((), ())
     settings: dict[str, str] = {}
@@ -63,16 +63,16 @@ def _run_python(*arguments: str) -> str:
 def has_project(index: str, project: str, login: Login | None = None) -> bool:
     """Whether a simple index has a page for a project.
 
-    Raises Unreachable when the index does not say yes or no: whether a name is private must
-    not be guessed.
+    Raises Unreachable if the index returns neither a page nor 404: whether a name is private
+    must not be guessed.
     """
     return _fetch_page(index, project, login) is not None
 
 
 def fetch_links(index: str, project: str, login: Login | None = None) -> set[str]:
-    """The addresses of a project's files, as its page on the index links them; none without one.
+    """Fetch the file URLs of a project's page on the index; empty without a page.
 
-    Unquoted: pip quotes what the page does not (`+`). Files may lie anywhere: beside the index
+    Unquoted: pip quotes what the page does not (`+`). Files may be anywhere: beside the index
     (devpi), or on another host (PyPI). Raises Unreachable.
     """
     text = _fetch_page(index, project, login) or ""
@@ -85,7 +85,7 @@ def _make_project_url(index: str, project: str) -> str:
 
 
 def _fetch_page(index: str, project: str, login: Login | None) -> str | None:
-    """The HTML page of a project; None where the index does not have it."""
+    """The HTML page of a project; None if the index does not have it."""
     address = _make_project_url(index, project)
     if address.startswith("file:"):
         folder = Path(urllib.request.url2pathname(urlsplit(address).path))
@@ -101,10 +101,10 @@ def _fetch_page(index: str, project: str, login: Login | None) -> str | None:
         if error.code == 404:
             return None
         raise Unreachable(
-            f"{index} answered {error.code} when asked for {project}", "check the address and token"
+            f"{index} returned {error.code} for {project}", "check the URL and the token"
         ) from error
     except urllib.error.URLError as error:
         raise Unreachable(
             f"{index} cannot be reached: {error.reason}",
-            "check the address, and that its server runs",
+            "check the URL, and that its server is running",
         ) from error

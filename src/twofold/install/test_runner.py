@@ -1,4 +1,8 @@
-"""Programs run in a throwaway environment, and the program that tries a package there."""
+"""Runs programs in a temporary environment: the import test, and a conda package's tests.
+
+The tests under info/test: `run_test.py` is run by the environment's Python, `run_test.sh` by bash,
+on Windows `run_test.bat`; `test_time_dependencies.json` names their requirements.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +17,17 @@ from twofold.errors import BadFile
 from twofold.formats.conda_reader import open_part
 from twofold.formats.tar_safety import find_member_problem
 
-#: The longest that a package's import, or its own tests, may take (seconds).
+#: The time limit of imports and of packaged tests (seconds).
 TIME_LIMIT = 300.0
 
 
-#: Asks an installed distribution for its import packages and entry points, and tries each.
+#: Imports each package of an installed distribution and loads each entry point.
 IMPORT_SCRIPT = r"""
 import importlib, importlib.metadata as metadata, json, os, sys, sysconfig, traceback
-asked = sys.argv[1].lower().replace("_", "-").replace(".", "-")
+wanted = sys.argv[1].lower().replace("_", "-").replace(".", "-")
 def same(dist):
     name = dist.metadata["Name"] or ""
-    return name.lower().replace("_", "-").replace(".", "-") == asked
+    return name.lower().replace("_", "-").replace(".", "-") == wanted
 found = [d for d in metadata.distributions() if same(d)]
 steps = []
 def attempt(what, do):
@@ -65,7 +69,7 @@ print("\n" + json.dumps(steps))
 
 @dataclass(frozen=True)
 class SmokeStep:
-    """One thing tried; `detail` is why it failed."""
+    """One step of a smoke test; `detail` is why it failed."""
 
     what: str
     worked: bool
@@ -75,7 +79,7 @@ class SmokeStep:
 def run_in_environment(
     command: list[str], python: Path, prefix: Path | None = None, folder: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program of the environment, its programs first on PATH, for LIMIT seconds."""
+    """Run a program with the environment first on PATH, for at most TIME_LIMIT seconds."""
     scripts = [str(python.parent)] + ([str(prefix / "Scripts")] if prefix else [])
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     environment["PATH"] = os.pathsep.join([*scripts, environment.get("PATH", "")])
@@ -98,14 +102,14 @@ def run_in_environment(
         )
 
 
-#: More than this under info/test is no test (bytes).
+#: The size limit of all files under info/test (bytes).
 MAX_BYTES = 16 << 20
 
 TESTS_PREFIX = "info/test/"
 
 
 def extract_tests(package: Path, folder: Path) -> Path | None:
-    """Put the files under info/test into `folder`; None when the package carries none."""
+    """Extract the files under info/test into `folder`; None if there are none."""
     total = 0
     with open_part(package, "info") as tar:
         for member in tar:
@@ -117,7 +121,8 @@ def extract_tests(package: Path, folder: Path) -> Path | None:
             data = tar.read(MAX_BYTES)
             total += len(data)
             if total > MAX_BYTES:
-                raise BadFile("its tests are larger than 16 MiB", "", package.name)
+                hint = "remove large files from the tests"
+                raise BadFile("its tests are larger than 16 MiB", hint, package.name)
             target = folder / PurePosixPath(member.path.removeprefix(TESTS_PREFIX))
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
@@ -125,7 +130,7 @@ def extract_tests(package: Path, folder: Path) -> Path | None:
 
 
 def read_test_requirements(tests: Path | None) -> list[str]:
-    """The MatchSpecs that the tests need beside the package."""
+    """Read the MatchSpecs that the tests require."""
     file = tests / "test_time_dependencies.json" if tests else None
     if file is None or not file.is_file():
         return []
@@ -134,7 +139,7 @@ def read_test_requirements(tests: Path | None) -> list[str]:
 
 
 def run_package_tests(python: Path, prefix: Path, tests: Path | None) -> list[SmokeStep]:
-    """Run the tests in a conda environment, in their own folder."""
+    """Run the packaged tests in a conda environment, in their own folder."""
     if tests is None:
         return []
     scripts = {"run_test.py": [str(python)], "run_test.sh": ["bash", "-e"]}

@@ -1,4 +1,4 @@
-"""Addresses: shown without their secrets, freed of a login, and told apart by where they lead."""
+"""URLs: split from a login, redacted for messages, and compared by server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from twofold.errors import TwofoldError
 
 
 class Secret:
-    """A token or password; its text comes out through `reveal` alone."""
+    """A token or password; only `reveal` returns its text."""
 
     __slots__ = ("_text",)
 
@@ -37,14 +37,14 @@ class Secret:
         return hash(self._text)
 
     def __reduce__(self) -> str:
-        raise TypeError("a secret is not written anywhere")
+        raise TypeError("a secret cannot be pickled")
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What proves who uploads: `user` with a password or token, or a bare token (user None).
+    """A password or token with its `user`, or a bare token (user None).
 
-    `source` says where it was found, for messages: never the secret itself.
+    `source` is where it was found, for messages; never the secret itself.
     """
 
     secret: Secret
@@ -53,28 +53,27 @@ class Credentials:
 
 
 def redact_secrets(text: str, secrets: Iterable[Secret]) -> str:
-    """The text with every secret replaced: plain, as in an address, or as in an HTTP Basic header
-    of a token."""
+    """Replace every secret: plain, URL-quoted, or in an HTTP Basic header of a token."""
     plain = [secret.reveal() for secret in secrets if secret.reveal()]
     forms = {form for one in plain for form in (one, quote(one), quote(one, safe=""))}
     forms |= {form for one in plain for form in _list_basic_forms(one)}
-    for form in sorted(forms, key=len, reverse=True):  # the longest that holds another first
+    for form in sorted(forms, key=len, reverse=True):  # the longest first: it may contain another
         text = text.replace(form, "***")
     return text
 
 
 def encode_basic(user: str, secret: Secret) -> Secret:
-    """A password as it stands in an HTTP Basic header with its user: as secret as itself."""
+    """Encode user and password as in an HTTP Basic header; the result is a secret too."""
     return Secret(base64.b64encode(f"{user}:{secret.reveal()}".encode()).decode())
 
 
 def _list_basic_forms(plain: str) -> list[str]:
-    """The base64 of `user:secret` for the users that tokens come with."""
+    """The base64 of `user:secret` for the user names used with tokens."""
     users = ("__token__", "", plain)
     return [encode_basic(user, Secret(plain)).reveal() for user in users]
 
 
-#: conda's way of giving a token: `https://host/t/TOKEN/channel`.
+#: conda's token in a URL: `https://host/t/TOKEN/channel`.
 _CONDA_TOKEN = re.compile(r"^/t/([^/]+)(?=/[^/])")
 
 
@@ -82,9 +81,9 @@ _CONDA_TOKEN_ANYWHERE = re.compile(r"/t/[^/]+(?=/)")
 
 
 class SplitUrl(NamedTuple):
-    """An address without its login, and the login; `secret` is None where there was none.
+    """A URL without its login, and the login; `secret` is None where there was none.
 
-    `in_path` says that it stood there in conda's way.
+    `in_path` is True for conda's form, `/t/TOKEN`.
     """
 
     url: str
@@ -94,9 +93,9 @@ class SplitUrl(NamedTuple):
 
 
 def split_login(url: str) -> SplitUrl:
-    """Take `user:password@` and conda's `/t/TOKEN` out of an address.
+    """Split `user:password@` and conda's `/t/TOKEN` from a URL.
 
-    What is left may be shown, kept in the journal and compared.
+    The rest may be printed, written to the journal and compared.
     """
     parts = _parse_url(url)
     if not parts.netloc:  # a folder
@@ -112,22 +111,22 @@ def split_login(url: str) -> SplitUrl:
 
 
 def _parse_url(url: str) -> SplitResult:
-    """An address taken apart; raises TwofoldError for what is none."""
+    """Parse a URL; raises TwofoldError if it is invalid."""
     try:
         parts = urlsplit(url)
         _ = parts.port, parts.hostname
     except ValueError:
         raise TwofoldError(
-            f"{redact_url(url)} is no address", "write it as https://host/channel"
+            f"{redact_url(url)} is not a valid URL", "write it as https://host/channel"
         ) from None
     return parts
 
 
 def redact_url(url: str) -> str:
-    """An address without user, password, token and query, for messages."""
+    """The URL without user, password, token and query, for messages."""
     try:
         parts = urlsplit(url)
-    except ValueError:  # a bracket that is not closed; what stands before an @ may be a password
+    except ValueError:  # an unclosed bracket; the text before an @ may be a password
         return re.sub(r"//.*@", "//", _CONDA_TOKEN_ANYWHERE.sub("/t/***", url.partition("?")[0]))
     host = parts.netloc.rpartition("@")[2]
     path = _CONDA_TOKEN.sub("/t/***", parts.path)
@@ -135,12 +134,11 @@ def redact_url(url: str) -> str:
 
 
 def can_share_login(url: str, home: str) -> bool:
-    """Whether an address may get the login that is for another one: it is on the same server, and
-    no longer in the clear than that."""
+    """Whether a login for `home` may be sent to `url`: the same server, no less encrypted."""
     there, here = urlsplit(url), urlsplit(home)
     if (there.hostname, _effective_port(there)) == (here.hostname, _effective_port(here)):
         return there.scheme == here.scheme
-    # http://host, where whoever answers sends everybody on to https://host
+    # http://host, whose server redirects to https://host
     return there.netloc == here.netloc and (here.scheme, there.scheme) == ("http", "https")
 
 
@@ -149,7 +147,7 @@ def _effective_port(parts: SplitResult) -> int | None:
 
 
 def is_on_loopback(url: str) -> bool:
-    """Whether an address leads to this machine alone; for s3:// its endpoint is looked at."""
+    """Whether a URL is on the loopback interface; for s3:// the endpoint decides."""
     parts = urlsplit(url)
     if parts.scheme == "s3":
         endpoint = parse_qs(parts.query).get("endpoint", [os.environ.get("AWS_ENDPOINT_URL", "")])

@@ -1,11 +1,11 @@
-"""The user's configuration: `config.toml` with the places one publishes to, by name.
+"""The user's configuration: `config.toml` with the publish targets by name.
 
     [targets.lab]
     url = "https://packages.example.org/main"
     kind = "registry"
 
-The file is `$TWOFOLD_CONFIG_DIR/config.toml`, else in the platform's folder for configuration.
-Tokens belong in the keyring (`twofold login`); where there is none they may stand here, in a
+The file is `$TWOFOLD_CONFIG_DIR/config.toml`, else in the platform's configuration folder.
+Tokens belong in the keyring (`twofold login`); without one they may be written here, in a
 file that nobody else can read.
 """
 
@@ -26,7 +26,7 @@ from twofold.errors import Problem, ProjectErrors, TwofoldError
 from twofold.publish.addresses import Secret, SplitUrl, split_login
 from twofold_build.atomic import write_atomically
 
-#: Kinds of target: what they speak.
+#: Kinds of target.
 KINDS = (
     "registry",
     "legacy",
@@ -58,14 +58,13 @@ KEYS = STRINGS | LISTS | FLAGS
 
 @dataclass(frozen=True)
 class TargetSettings:
-    """One `[targets.NAME]` table, or what an address on the command line stands for.
+    """One `[targets.NAME]` table, or the settings of a URL on the command line.
 
-    `index` is the simple index to look into when `url` only takes uploads, `public_url` where
-    clients read what is written elsewhere (a bucket); `reader` is the login that stood in one of
-    these two. `files` are the kinds of file to send there
-    (`wheel`, `sdist`, `conda`, `tar.bz2`); empty means what the target is for. `labels` are
-    Anaconda.org's. `token_source` says where `token` was written, for messages. `verify` is
-    False where files are not fetched back.
+    `index` is the simple index if `url` only takes uploads, `public_url` the URL of clients if
+    files are written elsewhere (a bucket); `read_login` is the login in one of these two. `files`
+    are the kinds of file to send (`wheel`, `sdist`, `conda`, `tar.bz2`); empty: the default kinds
+    of the target. `labels` are Anaconda.org's. `token_source` is where `token` was written, for
+    messages. `verify` is False if files are not fetched back.
     """
 
     name: str
@@ -87,10 +86,10 @@ class TargetSettings:
 
 
 def get_config_folder() -> Path:
-    """`TWOFOLD_CONFIG_DIR`, else `twofold` in the platform's folder for configuration."""
-    said = os.environ.get("TWOFOLD_CONFIG_DIR")
-    if said:
-        return Path(said)
+    """Return `TWOFOLD_CONFIG_DIR`, else `twofold` in the platform's configuration folder."""
+    configured = os.environ.get("TWOFOLD_CONFIG_DIR")
+    if configured:
+        return Path(configured)
     if sys.platform == "win32":
         base = os.environ.get("APPDATA") or str(Path.home() / "AppData" / "Roaming")
         return Path(base, "twofold")
@@ -104,9 +103,9 @@ def get_config_file() -> Path:
 
 
 def read_targets(file: Path | None = None) -> dict[str, TargetSettings]:
-    """Every target of the configuration by name; none when there is no file.
+    """Read the configured targets by name; empty without a file.
 
-    Raises ProjectErrors with every mistake in the file, and TwofoldError when it holds tokens
+    Raises ProjectErrors with every mistake in the file, and TwofoldError if it contains tokens
     and others can read it.
     """
     path = file or get_config_file()
@@ -134,7 +133,8 @@ def _parse_toml(path: Path) -> dict[str, Any]:
     try:
         return tomlkit.parse(path.read_text("utf-8")).unwrap()
     except (tomlkit.exceptions.ParseError, UnicodeDecodeError) as error:
-        raise TwofoldError(f"it is no TOML: {error}", "mend or remove it", str(path)) from error
+        hint = "correct the file, or remove it"
+        raise TwofoldError(f"it is not valid TOML: {error}", hint, str(path)) from error
 
 
 def _find_mistakes(table: Any, where: str) -> list[Problem]:
@@ -144,7 +144,7 @@ def _find_mistakes(table: Any, where: str) -> list[Problem]:
     for key, value in table.items():
         if key not in KEYS:
             close = difflib.get_close_matches(key, KEYS, n=1)
-            hint = f"did you mean '{close[0]}'?" if close else "see the reference of configuration"
+            hint = f"did you mean '{close[0]}'?" if close else "see docs/reference/configuration.md"
             problems.append(Problem(f"unknown key '{key}'", hint, where))
         elif key in LISTS and not (
             isinstance(value, list) and all(isinstance(v, str) for v in value)
@@ -185,23 +185,23 @@ def _make_settings(name: str, table: dict[str, Any]) -> TargetSettings:
 
 
 def _require_private(path: Path) -> None:
-    """A file with tokens that others can read is an error, as for ssh's keys."""
+    """Raise an error if others can read a file with tokens, as ssh does for its keys."""
     if os.name != "posix":
         return
     mode = path.stat().st_mode
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise TwofoldError(
-            f"it holds a token and others can read it (mode {stat.S_IMODE(mode):o})",
+            f"it contains a token and others can read it (mode {stat.S_IMODE(mode):o})",
             f"chmod 600 {path}",
             str(path),
         )
 
 
 def write_token(name: str, settings: TargetSettings, token: Secret | None, user: str) -> Path:
-    """Put a target's token into the configuration (or take it out), the file private.
+    """Write a target's token to the configuration, or remove it; the file is made private.
 
-    Comments and everything else in the file stay. A target that has no table gets one, with
-    what is needed to find it by that name.
+    Comments and all other content are kept. A target without a table gets one, with the keys
+    needed to resolve it by that name.
     """
     path = get_config_file()
     path.parent.mkdir(parents=True, exist_ok=True)

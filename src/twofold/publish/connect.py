@@ -1,4 +1,4 @@
-"""Opens targets: finds their credentials and makes the connection that speaks their protocol."""
+"""Connects to targets: finds their credentials and opens an HTTP client for each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from twofold.publish.trusted_publishing import fetch_trusted_credentials
 
 
 def open_targets(settings: Sequence[TargetSettings], retry_policy: RetryPolicy) -> list[Target]:
-    """Every target with its own credentials; a token found for one is never sent to another."""
+    """Open every target with its own credentials; none is sent to another target."""
     return [
         open_target(one, retry_policy, [other for other in settings if other is not one])
         for one in settings
@@ -34,7 +34,7 @@ def open_targets(settings: Sequence[TargetSettings], retry_policy: RetryPolicy) 
 def open_target(
     settings: TargetSettings, retry_policy: RetryPolicy, others: Sequence[TargetSettings] = ()
 ) -> Target:
-    """One target, ready to be asked; `others` are those beside it."""
+    """Open one target; `others` are the other targets of the command."""
     credentials = find_credentials(settings, others)
     if credentials is None:
         http = HttpClient(retry_policy, settings.ca or None)
@@ -48,7 +48,7 @@ def open_target(
 def connect(
     settings: TargetSettings, credentials: Credentials | None, retry_policy: RetryPolicy
 ) -> Target:
-    """One target with credentials that are known already."""
+    """Open one target with known credentials."""
     credentials = clean_credentials(settings, credentials) if credentials else None
     caller = AuthContext(settings.name, settings.kind, credentials.source if credentials else "")
     reader = settings.read_login
@@ -85,7 +85,7 @@ def _open_pypi(
 
 
 def _make_read_auth(settings: TargetSettings) -> AuthBase | None:
-    """The login that stands in the address of the index."""
+    """The login in the URL of the index."""
     found = settings.read_login
     return basic_auth(Credentials(found.secret, found.user)) if found and found.secret else None
 
@@ -116,7 +116,7 @@ def _open_bucket(
     return Bucket(settings)
 
 
-#: Kind -> what opens it.
+#: Kind -> its opener.
 OPENERS: dict[str, Callable[[TargetSettings, HttpClient, Credentials | None], Target]] = {
     "registry": _open_registry,
     "legacy": _open_legacy,

@@ -1,12 +1,12 @@
-"""Where a target's token is found, in one order for every kind of target.
+"""Find a target's token, in the same order for every kind of target.
 
-1. the address itself, where the user wrote it there;
-2. the environment: `TWOFOLD_TOKEN_<NAME>`, the variable the configuration names, `TWOFOLD_TOKEN`,
-   and twine's `TWINE_PASSWORD` or anaconda-client's `ANACONDA_API_TOKEN`, these where they can
-   only mean this target;
-3. the keyring, as `twofold login` stores it;
+1. the URL itself;
+2. the environment: `TWOFOLD_TOKEN_<NAME>`, the configured variable, `TWOFOLD_TOKEN`, and
+   twine's `TWINE_PASSWORD` or anaconda-client's `ANACONDA_API_TOKEN`, if only this target can
+   be meant;
+3. the keyring entry of `twofold login`;
 4. the configuration, and ~/.pypirc for the names in it;
-5. the keyring as twine uses it, and what `anaconda login` stored.
+5. twine's keyring entry, and the token stored by `anaconda login`.
 
 A token found for one target is never sent to another.
 """
@@ -26,17 +26,17 @@ from twofold.publish.config import TargetSettings
 from twofold.publish.external_config import read_anaconda_token
 
 HINT = (
-    "mend PYTHON_KEYRING_BACKEND or keyringrc.cfg ('keyring diagnose' tells of both), or do "
-    "without: PYTHON_KEYRING_BACKEND=keyring.backends.null.Keyring"
+    "correct PYTHON_KEYRING_BACKEND or keyringrc.cfg (see 'keyring diagnose'), or turn the keyring "
+    "off: PYTHON_KEYRING_BACKEND=keyring.backends.null.Keyring"
 )
 
 
 class NoKeyringError(Exception):
-    """There is none that answers."""
+    """No keyring is available."""
 
 
 def read_keyring_password(service: str, user: str) -> Secret | None:
-    """What a keyring holds for a user of a service."""
+    """Read the password of a user of a service."""
     import keyring
 
     try:
@@ -48,7 +48,7 @@ def read_keyring_password(service: str, user: str) -> Secret | None:
 
 
 def read_keyring_login(service: str, user: str | None) -> tuple[str, Secret] | None:
-    """A user, any where none is named, with the password: as twine asks for it."""
+    """Read a user and password of a service, for any user if None, as twine does."""
     import keyring
 
     try:
@@ -60,7 +60,7 @@ def read_keyring_login(service: str, user: str | None) -> tuple[str, Secret] | N
 
 
 def save_keyring_password(service: str, user: str, secret: Secret) -> bool:
-    """Keep it; False when there is no keyring that can."""
+    """Store the password; False if no keyring is available."""
     import keyring
 
     try:
@@ -72,7 +72,7 @@ def save_keyring_password(service: str, user: str, secret: Secret) -> bool:
 
 
 def delete_keyring_password(service: str, user: str) -> bool:
-    """Remove it; whether there was one."""
+    """Delete the password; returns whether there was one."""
     import keyring
 
     try:
@@ -87,7 +87,7 @@ def delete_keyring_password(service: str, user: str) -> bool:
 
 @contextmanager
 def _translate_errors() -> Iterator[None]:
-    """Turns what keyrings raise, of whatever maker, into NoKeyring or an error with a hint."""
+    """Translate the exceptions of any keyring backend into ours."""
     from keyring.errors import KeyringError
 
     try:
@@ -95,11 +95,11 @@ def _translate_errors() -> Iterator[None]:
     except KeyringError as error:
         raise NoKeyringError from error
     except Exception as error:
-        told = str(error).partition("\n")[0]
-        raise TwofoldError(f"the keyring fails: {type(error).__name__}: {told}", HINT) from error
+        reason = str(error).partition("\n")[0]
+        raise TwofoldError(f"the keyring failed: {type(error).__name__}: {reason}", HINT) from error
 
 
-#: The keyring's service begins with this, so that twofold's entries are told from others'.
+#: Prefix of the keyring's service names, to distinguish twofold's entries.
 SERVICE = "twofold"
 
 #: The kinds that twine uploads to.
@@ -114,11 +114,11 @@ def get_token_variable(target: str) -> str:
 def find_credentials(
     target: TargetSettings, others: Sequence[TargetSettings] = ()
 ) -> Credentials | None:
-    """The target's credentials; None when there are none.
+    """Find the target's credentials; None if there are none.
 
-    `others` are the targets beside it. TWOFOLD_TOKEN can only mean this one where there are none,
-    or where it is the only twofold registry; a tool's own variable, where no other target is of a
-    kind that tool knows.
+    `others` are the other targets of the command. TWOFOLD_TOKEN counts if there are none, or if
+    this is the only twofold registry; a tool's own variable, if no other target is of a kind
+    that the tool knows.
     """
     places = (
         _read_address,
@@ -132,10 +132,10 @@ def find_credentials(
 
 
 def clean_credentials(settings: TargetSettings, credentials: Credentials) -> Credentials:
-    """The credentials as they can be sent: without the line break that files and CI's settings end
-    in, and, where they go into a header as they are, in its letters.
+    """Strip the line break that files and CI settings end in, and check the characters.
 
-    Raises TwofoldError, which names the source and never the token, for what cannot be one.
+    Raises TwofoldError, which names the source and never the token, if the text cannot be sent
+    in an HTTP header.
     """
     is_encoded = settings.kind in TWINE_KINDS or (
         settings.kind == "artifactory" and credentials.user
@@ -146,18 +146,18 @@ def clean_credentials(settings: TargetSettings, credentials: Credentials) -> Cre
         else credentials.secret.reveal().strip()
     )
     if not text:
-        raise TwofoldError(f"the token from {credentials.source} is blank", "set it, or remove it")
+        raise TwofoldError(f"the token from {credentials.source} is empty", "set it, or remove it")
     if not is_encoded and not (text.isascii() and text.isprintable() and " " not in text):
         raise TwofoldError(
-            f"the token from {credentials.source} cannot be one: it holds a space, a line break "
-            "or a letter that no token has",
-            "put it there again, alone and whole",
+            f"the token from {credentials.source} is malformed: it contains a space, a line break "
+            "or a character that tokens never have",
+            "copy the complete token again, without anything else",
         )
     return replace(credentials, secret=Secret(text))
 
 
 def _read_address(target: TargetSettings) -> Credentials | None:
-    return _read_configuration(target) if target.token_source == "the address" else None
+    return _read_configuration(target) if target.token_source == "the URL" else None
 
 
 def _read_environment(
@@ -188,7 +188,7 @@ def _can_use_twine(target: TargetSettings, others: Sequence[TargetSettings]) -> 
 
 
 def _choose_user(target: TargetSettings, others: Sequence[TargetSettings]) -> str | None:
-    """The user to go with a secret of the environment."""
+    """The user that belongs to a secret from the environment."""
     twines = os.environ.get("TWINE_USERNAME", "") if _can_use_twine(target, others) else ""
     return twines or target.user or None
 
@@ -201,8 +201,8 @@ def _read_keyring(target: TargetSettings) -> Credentials | None:
 def _read_twine_keyring(target: TargetSettings) -> Credentials | None:
     if target.kind not in TWINE_KINDS:
         return None
-    for address in (target.url, target.url.rstrip("/")):  # twine keeps what .pypirc says
-        found = read_keyring_login(address, target.user or None)
+    for url in (target.url, target.url.rstrip("/")):  # twine uses the URL as written in .pypirc
+        found = read_keyring_login(url, target.user or None)
         if found is not None:
             user, password = found
             return Credentials(password, user, "the keyring (twine's)")
@@ -223,15 +223,15 @@ def _read_configuration(target: TargetSettings) -> Credentials | None:
 
 
 def _keyring_entry(url: str, user: str) -> tuple[str, str]:
-    """The keyring's service and name: twine's own place when there is a user."""
+    """The keyring's service and user name: twine's own entry if there is a user."""
     return (url, user) if user else (f"{SERVICE}:{url}", "token")
 
 
 def store_in_keyring(url: str, token: Secret, user: str = "") -> bool:
-    """Keep a target's token in the keyring; False when there is no keyring that can."""
+    """Store a target's token in the keyring; False if no keyring is available."""
     return save_keyring_password(*_keyring_entry(url, user), token)
 
 
 def remove_from_keyring(url: str, user: str = "") -> bool:
-    """Remove a target's token from the keyring; whether there was one."""
+    """Remove a target's token from the keyring; returns whether there was one."""
     return delete_keyring_password(*_keyring_entry(url, user))

@@ -1,7 +1,7 @@
-"""Addresses that other tools know, asked from them at run time: twine's, pip's, anaconda-client's.
+"""Configuration of other tools, read at run time: twine's, pip's and anaconda-client's.
 
-Nothing here names a host: PyPI's and TestPyPI's upload addresses are twine's, their indexes
-pip's, Anaconda.org's that of anaconda-client or of its configuration file.
+No host is named here: the upload URLs of PyPI and TestPyPI come from twine, their indexes from
+pip, the URL of Anaconda.org from anaconda-client or its configuration file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from twofold.publish.config import TargetSettings
 
 
 def read_pypirc_target(name: str) -> TargetSettings | None:
-    """An index server of twine's configuration; None when it has none of that name."""
+    """Read an index server of ~/.pypirc; None if there is none of that name."""
     from twine.utils import DEFAULT_CONFIG_FILE, DEFAULT_REPOSITORY, TEST_REPOSITORY
 
     servers = _read_pypirc()
@@ -27,7 +27,7 @@ def read_pypirc_target(name: str) -> TargetSettings | None:
     server = servers[name]
     if not server.get("repository"):
         where = str(Path(DEFAULT_CONFIG_FILE).expanduser())
-        raise TwofoldError(f"[{name}] names no address", "add repository = https://… to it", where)
+        raise TwofoldError(f"[{name}] has no repository", "add repository = https://… to it", where)
     bare = split_login(str(server["repository"]))
     url = bare.url.rstrip("/") + "/"
     is_public = url in (DEFAULT_REPOSITORY, TEST_REPOSITORY)
@@ -44,7 +44,7 @@ def read_pypirc_target(name: str) -> TargetSettings | None:
 
 
 def is_test_pypi(url: str) -> bool:
-    """Whether an upload address is TestPyPI's."""
+    """Whether an upload URL is TestPyPI's."""
     from twine.utils import TEST_REPOSITORY
 
     return url.rstrip("/") == TEST_REPOSITORY.rstrip("/")
@@ -61,20 +61,20 @@ def _read_pypirc() -> dict[str, dict[str, str | None]]:
     from twine.utils import DEFAULT_CONFIG_FILE, TEST_REPOSITORY, get_config
 
     try:
-        # twine forgets TestPyPI where .pypirc lists other index servers.
+        # twine drops TestPyPI if .pypirc lists other index servers.
         return {"testpypi": {"repository": TEST_REPOSITORY}, **get_config(DEFAULT_CONFIG_FILE)}
     except (configparser.Error, TwineException, ValueError):
-        # The parser's own message quotes lines of the file, which may hold tokens.
+        # The parser's own message quotes lines of the file, which may contain tokens.
         raise TwofoldError(
-            "it cannot be read as an INI file",
-            "mend it by the specification of .pypirc, or remove it",
+            "it is not a valid INI file",
+            "correct it (see the specification of .pypirc), or remove it",
             str(Path(DEFAULT_CONFIG_FILE).expanduser()),
         ) from None
 
 
 @cache
 def _find_public_index(test: bool) -> str:
-    """The simple index of PyPI or TestPyPI, as pip knows it; '' where pip is not installed."""
+    """The simple index of PyPI or TestPyPI, from pip; '' if pip is not installed."""
     name = "TestPyPI" if test else "PyPI"
     code = f"from pip._internal.models.index import {name} as index; print(index.simple_url)"
     command = [sys.executable, "-I", "-c", code]
@@ -83,30 +83,30 @@ def _find_public_index(test: bool) -> str:
 
 
 def find_anaconda_url() -> str:
-    """Anaconda.org's API: from anaconda-client's configuration, else the client's own default."""
+    """The URL of Anaconda.org's API: anaconda-client's configuration, else its default."""
     found = _query_anaconda_client("get_config().get('url') or DEFAULT_CONFIG['url']")
     if not found:
         raise TwofoldError(
-            "the address of Anaconda.org's API is not known here",
-            "pip install anaconda-client, or write it into the configuration: "
+            "the URL of Anaconda.org's API is not known",
+            "pip install anaconda-client, or write the URL into config.toml: "
             '[targets.anaconda] with url = "…" and kind = "anaconda"',
         )
     return found.rstrip("/")
 
 
 def is_anaconda_org(url: str) -> bool:
-    """Whether an API's address is Anaconda.org's own, as anaconda-client knows it."""
+    """Whether the URL of an API is Anaconda.org's, by anaconda-client's default."""
     own = _query_anaconda_client("DEFAULT_CONFIG['url']")
     return bool(own) and own.rstrip("/") == url.rstrip("/")
 
 
 def read_anaconda_token(url: str) -> str:
-    """The token `anaconda login` stored for an API's address; '' where there is none."""
+    """Read the token that `anaconda login` stored for an API; '' if there is none."""
     return _query_anaconda_client("load_token(sys.argv[1]) or ''", url)
 
 
 def _query_anaconda_client(expression: str, *arguments: str) -> str:
-    """What anaconda-client's configuration says; '' where it is not installed."""
+    """Evaluate an expression with anaconda-client's configuration; '' without the client."""
     names = "get_config, load_token, DEFAULT_CONFIG"
     code = f"import sys; from binstar_client.utils.config import {names}; print({expression})"
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Which files make up a release: those named on the command line, or those of the last build."""
+"""The files of a release: those named on the command line, or those of the last build."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from twofold.artifact import Artifact
 from twofold.errors import Problem, TwofoldError
 from twofold.formats.reader import read_artifact
 
-#: How names end that are attestations, beside whichever file.
+#: File endings of attestations.
 ENDINGS = (".attestation", ".attestation.json", ".sigstore", ".sigstore.json")
 
-#: CEP 27: what a conda attestation states.
+#: The predicate type of a conda attestation (CEP 27).
 CONDA_PUBLISH = "https://schemas.conda.org/attestations-publish-1.schema.json"
 
 #: in-toto's statement, of any minor version.
 STATEMENT = "https://in-toto.io/Statement/v1"
 
-#: A bundle has some kilobytes; what is larger is something else (bytes).
+#: The size limit (bytes): a bundle has some kilobytes.
 LARGEST = 1 << 20
 
-ATTEST_AGAIN = "attest the file as it is now, or remove the attestation"
+ATTEST_AGAIN = "attest the current file, or remove the attestation"
 
 
 def is_attestation(path: Path) -> bool:
@@ -35,7 +35,18 @@ def is_attestation(path: Path) -> bool:
 
 
 def find_attestations(path: Path, *, is_conda: bool) -> tuple[Path, ...]:
-    """The attestations of a built file, by their names."""
+    """Find the attestations of a built file by their names.
+
+    Beside wheels and sdists: PEP 740's objects, `<file>.publish.attestation`. Beside conda
+    packages: sigstore bundles (CEP 27), named as the tools that create them do:
+
+        <file>.sigstore.json          conda-sigstore, sigstore, cosign as their guides name it
+        <file>.sigstore               sigstore before version 3
+        <stem>.attestation.json       rattler-build --generate-attestation
+        <file>.*.attestation          as beside wheels
+
+    Signatures and identities are verified by the registry and by users.
+    """
     names = {f"{path.name}{ending}" for ending in ENDINGS}
     names.add(path.with_suffix(".attestation.json").name)
 
@@ -47,13 +58,13 @@ def find_attestations(path: Path, *, is_conda: bool) -> tuple[Path, ...]:
 
 
 def find_attestation_problem(path: Path, artifact: Artifact) -> Problem | None:
-    """Why an attestation cannot go with this file; None where nothing speaks against it."""
+    """Why an attestation does not match this file; None if it does."""
     try:
         if path.stat().st_size > LARGEST:
             return _mismatch(path, f"it is larger than {LARGEST >> 20} MiB")
         value = json.loads(path.read_text("utf-8"))
     except ValueError:  # JSON, or UTF-8
-        return _mismatch(path, "it is no JSON")
+        return _mismatch(path, "it is not valid JSON")
     try:
         statement = _read_statement(value, is_conda=artifact.kind.is_conda)
         subjects = [(one["name"], one["digest"]["sha256"]) for one in statement["subject"]]
@@ -62,15 +73,16 @@ def find_attestation_problem(path: Path, artifact: Artifact) -> Problem | None:
         wanted = "a sigstore bundle (CEP 27)" if artifact.kind.is_conda else "a PEP 740 object"
         return _mismatch(path, f"it is not {wanted} with a statement in it")
     if stated != STATEMENT:
-        return _mismatch(path, "its statement is not in-toto's, version 1")
+        return _mismatch(path, "its statement is not an in-toto statement, version 1")
     if artifact.kind.is_conda and predicate != CONDA_PUBLISH:
-        return _mismatch(path, f"its predicateType is {predicate}, and CEP 27's is {CONDA_PUBLISH}")
+        required = f"CEP 27 requires {CONDA_PUBLISH}"
+        return _mismatch(path, f"its predicateType is {predicate}, but {required}")
     if len(subjects) != 1 or subjects[0][0] != artifact.filename:
         named = ", ".join(str(name) for name, _ in subjects) or "nothing"
         return _mismatch(path, f"it is about {named}, not about {artifact.filename} alone")
     if str(subjects[0][1]).lower() != artifact.sha256:
-        told = f"sha256 {subjects[0][1]}, ours is {artifact.sha256}"
-        return _mismatch(path, f"it was made of other bytes: {told}")
+        difference = f"sha256 {subjects[0][1]}, ours is {artifact.sha256}"
+        return _mismatch(path, f"it is for other contents: {difference}")
     return None
 
 
@@ -81,16 +93,16 @@ def _read_statement(value: Any, *, is_conda: bool) -> Any:
 
 
 def _mismatch(path: Path, why: str) -> Problem:
-    return Problem(f"the attestation {path.name} does not fit: {why}", ATTEST_AGAIN)
+    return Problem(f"the attestation {path.name} does not match: {why}", ATTEST_AGAIN)
 
 
-#: What `twofold build` leaves behind: which files it made last, with their hashes.
+#: The manifest of the last `twofold build`: its files with their hashes.
 BUILD_MANIFEST = Path("dist", ".twofold-build.json")
 
 
 @dataclass(frozen=True)
 class ReleaseFile:
-    """A file to publish and the attestations that lie beside it (PEP 740, CEP 27)."""
+    """A file to publish and the attestations beside it (PEP 740, CEP 27)."""
 
     artifact: Artifact
     attestations: tuple[Path, ...] = ()
@@ -101,11 +113,11 @@ class ReleaseFile:
 
 
 def find_release_files(named: Sequence[Path], project: Path) -> list[ReleaseFile]:
-    """The files named, or those of the project's last build; PyPI's kinds before conda's.
+    """Read the named files, or those of the project's last build; PyPI's kinds before conda's.
 
-    Conda packages come after the wheel they were made from, so that whoever sees a release on
-    the conda side can get it on the other side as well. Raises TwofoldError for files that are
-    missing, changed since the build, or not what their name says (BadFile).
+    Conda packages come after the wheel they were made from: a release that is visible to conda
+    is then visible to pip too. Raises TwofoldError for files that are missing, changed since the
+    build, or do not match their name (BadFile).
     """
     paths = _check_named(named) if named else read_last_build(project)
     found = [_add_attestations(read_artifact(path)) for path in paths]
@@ -122,26 +134,28 @@ def _sort_rank(artifact: Artifact) -> int:
 
 
 def _check_named(given: Sequence[Path]) -> list[Path]:
-    """The files, each once; attestations named among them (`dist/*`) belong to their files."""
+    """The files without duplicates; attestations among them (`dist/*`) go with their files."""
     paths = [p for p in dict.fromkeys(given) if not is_attestation(p)]
     missing = [p for p in paths if not p.is_file()]
     if missing:
         raise TwofoldError(
             f"no such file: {', '.join(map(str, missing))}",
-            "name built files (dist/*), or none to publish what the last build made",
+            "run 'twofold build', and name the files it made (dist/*), or none for all of them",
         )
     if not paths:
-        raise TwofoldError("there is nothing to publish", "name built files, or run twofold build")
+        raise TwofoldError(
+            "there are no files to publish", "name built files, or run 'twofold build'"
+        )
     return paths
 
 
 def read_last_build(project: Path) -> list[Path]:
-    """What the last `twofold build` of a project made, every file still as it was built."""
+    """Read the files of a project's last `twofold build`; all must be unchanged."""
     record = project / BUILD_MANIFEST
     if not record.is_file():
         raise TwofoldError(
-            f"{project} has not been built ({BUILD_MANIFEST.as_posix()} is not there)",
-            "run twofold build first, or name the files, as in dist/*",
+            f"nothing has been built in {project} yet ({BUILD_MANIFEST.as_posix()} is missing)",
+            "run 'twofold build', or name the files, such as dist/*",
         )
     entries = _read_entries(record)
     paths = []
@@ -149,7 +163,7 @@ def read_last_build(project: Path) -> list[Path]:
         path = project / entry["path"]
         if not path.is_file():
             raise TwofoldError(
-                f"{entry['path']} was built and is not there any more", "run twofold build again"
+                f"{entry['path']} was built and has been removed since", "run 'twofold build' again"
             )
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -157,7 +171,7 @@ def read_last_build(project: Path) -> list[Path]:
             raise TwofoldError(
                 f"{entry['path']} has changed since it was built "
                 f"(sha256 {digest[:16]}…, built as {entry['sha256'][:16]}…)",
-                "run twofold build again, or name the file to publish it as it is",
+                "run 'twofold build' again, or name the file to publish it as it is",
             )
         paths.append(path)
     return paths
@@ -171,4 +185,4 @@ def _read_entries(record: Path) -> list[dict[str, Any]]:
             return entries
     except (ValueError, KeyError, TypeError):
         pass
-    raise TwofoldError(f"{record} cannot be read", "run twofold build again", str(record))
+    raise TwofoldError(f"{record} cannot be read", "run 'twofold build' again", str(record))

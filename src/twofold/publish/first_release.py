@@ -1,4 +1,4 @@
-"""Help for a project's first release: is its name free, is it too close to another, what next.
+"""A project's first release: is its name free, and how to register a trusted publisher.
 
 PyPI compares names more loosely than it writes them: `-`, `_` and `.` do not count, and `0` and
 `o`, `1`, `l` and `i` are the same (its rule against confusable names).
@@ -25,7 +25,7 @@ from twofold.publish.targets.lookup import fetch_files
 from twofold.publish.targets.protocol import Target
 from twofold.publish.targets.registry import TwofoldRegistry
 
-#: Hosts -> the forge, as PyPI's form calls it. The second ones are for SSH where only 443 is open.
+#: Host -> forge, as PyPI's form calls it. `ssh.` and `altssh.` serve SSH over port 443.
 FORGES = {
     "github.com": "GitHub",
     "www.github.com": "GitHub",
@@ -35,23 +35,23 @@ FORGES = {
     "altssh.gitlab.com": "GitLab",
 }
 
-#: git's short form of an SSH address: `git@host:owner/name.git`.
+#: git's scp-like URL: `git@host:owner/name.git`.
 SSH_ADDRESS = re.compile(r"(?:[^@/]+@)?([^:/@]+):(?!//)(.+)")
 
 
 @dataclass(frozen=True)
 class Repository:
-    """A project's place on a forge; `owner` is a namespace with subgroups at GitLab."""
+    """A repository on a forge; at GitLab `owner` is a namespace, with subgroups."""
 
     forge: str
     owner: str
     name: str
 
 
-def parse_remote(address: str) -> Repository | None:
-    """What a remote's address means, in any of git's ways to write it; None on other hosts."""
-    short = SSH_ADDRESS.fullmatch(address) if "://" not in address else None
-    parts = urlsplit(address)
+def parse_remote(url: str) -> Repository | None:
+    """Parse the URL of a remote in any of git's forms; None on other hosts."""
+    short = SSH_ADDRESS.fullmatch(url) if "://" not in url else None
+    parts = urlsplit(url)
     host, path = short.groups() if short else (parts.hostname or "", parts.path)
     owner, _, name = path.strip("/").removesuffix(".git").rpartition("/")
     forge = FORGES.get(host.lower())
@@ -62,10 +62,10 @@ def parse_remote(address: str) -> Repository | None:
 def list_publisher_steps(
     root: Path, name: str, service: str = "PyPI", target: str = ""
 ) -> list[str]:
-    """The steps of the form for a pending publisher, with this project's own values.
+    """List the values of the form for a pending publisher of this project.
 
-    `service` is PyPI or TestPyPI, `target` what it is called after `--to`. Empty when the
-    project's remote is on no forge that they trust.
+    `service` is PyPI or TestPyPI, `target` its name after `--to`. Empty if the project's remote
+    is not on a forge that they trust.
     """
     found = parse_remote(get_remote(root))
     if found is None:
@@ -86,13 +86,12 @@ def list_publisher_steps(
         token = f"id_tokens: {service.upper()}_ID_TOKEN: aud: {service.lower()}"
         job = f"in the job: {token}; {publish}"
     fields = {f"{service} project name": name, **fields}
-    fields["environment"] = environment or "leave it empty, or the one the job names"
+    fields["environment"] = environment or "leave it empty, or enter the job's environment"
     return [head, *(f"  {key}: {value}" for key, value in fields.items()), f"  and {job}"]
 
 
 def _find_workflow(folder: Path) -> tuple[str, str]:
-    """The workflow that publishes, as far as the files tell (else the name to give it), and the
-    one environment that it names, if it does."""
+    """The workflow that publishes (else a name to give it), and its environment, if any."""
     files = sorted((folder / ".github" / "workflows").glob("*.y*ml"))
     for word in ("twofold publish", "id-token", "publish", "release"):
         for file in files:
@@ -103,7 +102,7 @@ def _find_workflow(folder: Path) -> tuple[str, str]:
 
 
 def _find_environment(workflow: str) -> str:
-    """`environment: NAME`, or `name: NAME` on the line below; '' for none, several or computed."""
+    """The `environment` of a workflow; '' for none, several, or an expression."""
     found = re.findall(
         r"^\s+environment:[ \t]*(?:\n\s+name:)?[ \t]*([^\s#][^\n#]*)", workflow, re.M
     )
@@ -114,9 +113,9 @@ def _find_environment(workflow: str) -> str:
 
 @dataclass(frozen=True)
 class NameReport:
-    """What a target says of a name: whether it is there, and names that are too close to it.
+    """Whether a name exists at a target, and the similar names that do.
 
-    `service` is PyPI or TestPyPI where the target is one of them.
+    `service` is PyPI or TestPyPI if the target is one of them.
     """
 
     target: str
@@ -130,33 +129,33 @@ class NameReport:
         return self.files == 0
 
     def describe(self, *, is_first: bool = True) -> list[str]:
-        """Sentences for the user; none when there is nothing to say.
+        """Describe the name in sentences for the user; empty if there is nothing to report.
 
-        `is_first` says that this project is not known to have been released: then a name that is
-        there may be somebody else's.
+        `is_first` is True if no earlier release of this project is known: an existing name may
+        then belong to another project.
         """
-        told = []
+        sentences = []
         if not self.is_new and is_first:
-            told.append(
-                f"'{self.name}' is at {self.target} already ({self.files} files): "
+            sentences.append(
+                f"'{self.name}' already exists at {self.target} ({self.files} files): "
                 "if it is not your project, choose another name"
             )
         elif self.is_new and self.similar_names:
-            told.append(
-                f"'{self.name}' is new at {self.target} and very close to "
-                f"{', '.join(self.similar_names)}: it may be refused; choose a name further off"
+            sentences.append(
+                f"'{self.name}' is new at {self.target}, but very similar to "
+                f"{', '.join(self.similar_names)}: it may be refused; choose a more distinct name"
             )
-        return told
+        return sentences
 
 
 def get_confusable_form(name: str) -> str:
-    """The form in which PyPI compares names: what is equal here cannot stand side by side."""
+    """The form in which PyPI compares names; names with equal forms exclude each other."""
     bare = re.sub(r"[-_.]", "", normalize_name(name))
     return bare.replace("0", "o").replace("1", "l").replace("i", "l")
 
 
 def report_name(target: Target, name: str) -> NameReport | None:
-    """Ask a target's simple index about a name; None for targets without one."""
+    """Look a name up in a target's simple index; None for targets without one."""
     index = target.index if isinstance(target, TwofoldRegistry) else target
     if not isinstance(index, LegacyIndex) or not index.settings.index:
         return None
@@ -175,9 +174,9 @@ def report_name(target: Target, name: str) -> NameReport | None:
 
 
 def report_names(settings: Sequence[TargetSettings], name: str) -> list[NameReport]:
-    """What every target with a simple index says of a name, before there is anything to publish.
+    """Look a name up at every target with a simple index, before anything is built.
 
-    Asked with stored credentials only: an identity of the CI is good once, and kept for the upload.
+    Uses stored credentials only: an identity token of CI is valid once, and needed for the upload.
     """
     reports = []
     for one in settings:
@@ -197,7 +196,7 @@ def _find_similar(name: str, names: Iterable[str]) -> list[str]:
 
 
 def _list_spellings(name: str) -> list[str]:
-    """At most three names that would be confused with this one and are likely to be there."""
+    """At most three confusable spellings of a name that are likely to exist."""
     own = normalize_name(name)
     bare = own.replace("-", "")
     letters = bare.replace("0", "o").replace("1", "l")

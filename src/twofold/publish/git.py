@@ -1,4 +1,4 @@
-"""What a release needs of git: is the tree clean, is the tag free; a commit, a tag, both undone."""
+"""Git commands of a release: status, commit and tag."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from twofold.publish.release import VersionPlan
 
 
 def is_repository(root: Path) -> bool:
-    """Whether the folder is in a git repository, and git is there to ask."""
+    """Whether the folder is in a git repository; False if git is not installed."""
     try:
         return _run_git(root, "rev-parse", "--is-inside-work-tree").stdout.strip() == "true"
     except FileNotFoundError:
@@ -33,12 +33,12 @@ def has_identity(root: Path) -> bool:
 
 
 def is_tracked(root: Path, path: Path) -> bool:
-    """Whether git keeps a file."""
+    """Whether git tracks a file."""
     return _run_git(root, "ls-files", "--error-unmatch", "--", str(path.absolute())).returncode == 0
 
 
 def find_changed_files(root: Path) -> list[Path]:
-    """Tracked files that differ from the last commit, resolved."""
+    """Find the tracked files that differ from the last commit, as resolved paths."""
     top = Path(_check_git(root, "rev-parse", "--show-toplevel").strip()).resolve()
     entries = iter(_check_git(root, "status", "--porcelain", "-z", "-uno").split("\0"))
     found = []
@@ -46,18 +46,18 @@ def find_changed_files(root: Path) -> list[Path]:
         if entry:
             found.append(top / entry[3:])
             if entry[0] in "RC":
-                next(entries)  # the name before
+                next(entries)  # the old name
     return found
 
 
 def find_tag(root: Path, tag: str) -> str:
-    """The commit a tag stands for; '' where there is no such tag."""
+    """The commit of a tag; '' if there is no such tag."""
     done = _run_git(root, "rev-parse", "--verify", "-q", f"refs/tags/{tag}^{{commit}}")
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def has_tags(root: Path, prefix: str) -> bool:
-    """Whether a tag of a version is there: the prefix and a digit."""
+    """Whether there is a version tag: the prefix followed by a digit."""
     try:
         return bool(_run_git(root, "tag", "--list", f"{prefix}[0-9]*").stdout.strip())
     except FileNotFoundError:
@@ -65,7 +65,7 @@ def has_tags(root: Path, prefix: str) -> bool:
 
 
 def get_remote(root: Path) -> str:
-    """The address of `origin`, else of the first remote; '' where there is none, or no git."""
+    """The URL of `origin`, else of the first remote; '' without a remote or git."""
     try:
         names = _run_git(root, "remote").stdout.split()
         name = "origin" if "origin" in names else next(iter(names), "origin")
@@ -75,12 +75,12 @@ def get_remote(root: Path) -> str:
 
 
 def find_root(root: Path) -> Path | None:
-    """The folder that the repository begins at; None outside of one, or without git."""
+    """The top folder of the repository; None outside one, or without git."""
     try:
-        told = _run_git(root, "rev-parse", "--show-toplevel").stdout.strip()
+        found = _run_git(root, "rev-parse", "--show-toplevel").stdout.strip()
     except FileNotFoundError:
         return None
-    return Path(told) if told else None
+    return Path(found) if found else None
 
 
 def get_head(root: Path) -> str:
@@ -88,7 +88,7 @@ def get_head(root: Path) -> str:
 
 
 def commit(root: Path, paths: Sequence[Path], message: str) -> None:
-    """Commit these files and no others."""
+    """Commit these files only."""
     _check_git(root, "commit", "-q", "-m", message, "--", *[str(path.absolute()) for path in paths])
 
 
@@ -114,27 +114,25 @@ def _check_git(root: Path, *arguments: str) -> str:
     try:
         done = _run_git(root, *arguments)
     except FileNotFoundError as error:
-        raise TwofoldError(
-            "git is not installed", "install git, or leave it to --no-git"
-        ) from error
+        raise TwofoldError("git is not installed", "install git, or pass --no-git") from error
     if done.returncode != 0:
         raise SubprocessFailed(
-            f"git {arguments[0]} failed", "see its words above", output=done.stderr
+            f"git {arguments[0]} failed", "see its output above", output=done.stderr
         )
     return done.stdout
 
 
-NO_GIT_HINT = "or leave git to yourself with --no-git"
+NO_GIT_HINT = "or pass --no-git to release without git"
 
 
 def find_git_problems(root: Path, planned: VersionPlan, places: Sequence[Path]) -> list[Problem]:
-    """Why a release could not be committed and tagged, or its tag would stand for something else.
+    """Why a release cannot be committed and tagged, or its tag would be on a wrong commit.
 
-    `places` are folders that releases go to: one may lie in the project, and what is there is no
-    change of it.
+    `places` are folders that releases are published to: they may be inside the project, and
+    files in them do not count as changes.
     """
     if not has_commit(root):
-        return [Problem("git has no commit yet", f"commit the project, {NO_GIT_HINT}")]
+        return [Problem("the repository has no commit yet", f"commit the project, {NO_GIT_HINT}")]
     found = [_find_untracked(root, planned), _find_uncommitted(root, planned, places)]
     found += [
         _find_tag_conflict(root, planned),
@@ -145,16 +143,16 @@ def find_git_problems(root: Path, planned: VersionPlan, places: Sequence[Path]) 
 
 
 def _find_untracked(root: Path, planned: VersionPlan) -> Problem | None:
-    """A repository around the project that does not hold it (a home folder's, above all)."""
+    """Files git does not track: the repository around the project may be another one."""
     files = dict.fromkeys([root / "pyproject.toml", *planned.files])
     missing = [_relative_path(path, root) for path in files if not is_tracked(root, path)]
     if not missing:
         return None
-    return Problem(f"not in git: {', '.join(missing)}", f"commit the project, {NO_GIT_HINT}")
+    return Problem(f"git does not track {', '.join(missing)}", f"commit the project, {NO_GIT_HINT}")
 
 
 def _find_uncommitted(root: Path, planned: VersionPlan, places: Sequence[Path]) -> Problem | None:
-    # Going on after an interruption, files that say the new version already are ours.
+    # After an interruption, files that already have the new version are ours.
     ours = {path.resolve() for path in planned.already_current}
     dirty = [
         path
@@ -163,18 +161,20 @@ def _find_uncommitted(root: Path, planned: VersionPlan, places: Sequence[Path]) 
     ]
     if not dirty:
         return None
-    told = ", ".join(_relative_path(path, root) for path in dirty[:5])
-    return Problem(f"there are changes that are not committed: {told}", "commit them")
+    listed = ", ".join(_relative_path(path, root) for path in dirty[:5])
+    return Problem(f"there are uncommitted changes: {listed}", "commit them")
 
 
 def _find_tag_conflict(root: Path, planned: VersionPlan) -> Problem | None:
     place = find_tag(root, planned.tag)
-    hint = "choose another version, or remove the tag if nothing was released with it"
+    hint = "choose another version"
     if place and place != get_head(root):
-        return Problem(f"the tag {planned.tag} stands for another commit", hint)
+        return Problem(f"the tag {planned.tag} already exists, on another commit", hint)
     if place and planned.changes:
-        told = f"the tag {planned.tag} stands for a commit whose version is {planned.old}"
-        return Problem(told, hint)
+        message = (
+            f"the tag {planned.tag} already exists, on a commit whose version is {planned.old}"
+        )
+        return Problem(message, hint)
     return None
 
 
@@ -182,17 +182,17 @@ def _find_missing_identity(root: Path) -> Problem | None:
     if has_identity(root):
         return None
     hint = 'run git config user.name "Your Name" and git config user.email you@example.org'
-    return Problem("git does not know who commits here", f"{hint}, {NO_GIT_HINT}")
+    return Problem("git has no user name and e-mail address for commits", f"{hint}, {NO_GIT_HINT}")
 
 
 def _find_detached_head(root: Path, planned: VersionPlan) -> Problem | None:
     if not planned.changes or is_on_branch(root):
         return None
-    told = "HEAD is detached: the commit of the release would be on no branch"
-    return Problem(told, f"git switch BRANCH first, {NO_GIT_HINT}")
+    message = "HEAD is detached: the release commit would be on no branch"
+    return Problem(message, f"git switch BRANCH first, {NO_GIT_HINT}")
 
 
 def _relative_path(path: Path, root: Path) -> str:
-    """A path as the user of the project's folder writes it."""
+    """A path relative to the project's folder, if it is inside."""
     base, path = root.resolve(), path.resolve()
     return (path.relative_to(base) if path.is_relative_to(base) else path).as_posix()

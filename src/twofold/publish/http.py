@@ -1,9 +1,9 @@
-"""The only door to the network for publishing: requests, with the manner of an uploader.
+"""HTTP client for publish targets, with upload-safe retries.
 
-Every request has a time limit. Reads are tried again when the outside world fails (a cut
-connection, 429, 5xx) and never when a server refuses. An upload is one attempt: whoever asked
-for it must first look whether the server has the file, because a connection that breaks after
-the server has acted looks like one that broke before. Secrets are taken out of every message.
+Every request has a time limit. Reads are retried after network errors (a cut connection, 429,
+5xx), never after a refusal. An upload is one attempt: before a retry the caller must check
+whether the server has the file, because a connection that breaks after the server has acted
+looks like one that broke before. Secrets are redacted in every message.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from twofold.publish.responses import (
 
 
 class HeaderAuth(AuthBase):
-    """Sets one header, or none; being given explicitly, it also keeps ~/.netrc out."""
+    """Set one header, or none; an explicit auth also keeps requests from reading ~/.netrc."""
 
     def __init__(self, name: str = "", value: str = "") -> None:
         self.name, self.value = name, value
@@ -58,7 +58,7 @@ class HeaderAuth(AuthBase):
 
 
 def basic_auth(credentials: Credentials, default_user: str = "__token__") -> AuthBase:
-    """HTTP Basic, UTF-8, for indexes with the legacy API."""
+    """HTTP Basic authentication in UTF-8, for indexes with the legacy API."""
     user = credentials.user or default_user
     return requests.auth.HTTPBasicAuth(user.encode(), credentials.secret.reveal().encode())
 
@@ -70,12 +70,12 @@ def bearer_auth(credentials: Credentials) -> AuthBase:
 #: Called with the number of bytes sent so far.
 Progress = Callable[[int], None]
 
-#: How many answers in a row may send us on.
+#: The limit of consecutive redirects.
 REDIRECTS = 5
 
 
 class ProgressFile:
-    """A file that is read block by block and counted for the progress."""
+    """A file that reports its progress while it is read."""
 
     mode = "rb"
 
@@ -101,7 +101,7 @@ class ProgressFile:
 
 @dataclass(frozen=True)
 class UploadForm:
-    """A multipart form: `fields`, then the file, then the fields that come `after` it.
+    """A multipart form: `fields`, then the file, then `trailing_fields`.
 
     `content` is the file: (field name, path, file name, media type).
     """
@@ -115,7 +115,7 @@ class UploadForm:
 class HttpClient:
     """A session with one server; keeps its connections until `close`.
 
-    `credentials` are those its target is asked with, for whoever reads there afterwards.
+    `credentials` are those of the target, also used to read from it afterwards.
     """
 
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
@@ -129,10 +129,10 @@ class HttpClient:
     def get(
         self, url: str, auth: AuthBase | None = None, headers: Mapping[str, str] | None = None
     ) -> HttpResult:
-        """GET with further attempts; any status that is not transient is an answer.
+        """GET with retries; returns every status that is not transient.
 
-        Redirects are followed on the same host only: an index that sends its caller to another
-        for what it does not have (pypiserver's fallback) has not got it.
+        Redirects are followed on the same host only: an index that redirects to another one for
+        unknown projects (pypiserver's fallback) does not have them.
         """
         for _ in range(REDIRECTS):
             at = url
@@ -146,10 +146,10 @@ class HttpClient:
         return answer
 
     def with_retries(self, attempt: Callable[[], HttpResult]) -> HttpResult:
-        """Try a request that may be repeated, as often as patience allows.
+        """Repeat a request that may be repeated, as often as the retry policy allows.
 
-        Where nobody listens and nobody has answered before, the address is wrong or the server
-        was not started: that is told at once.
+        If no server listens and none has answered before, the URL is wrong or the server is not
+        running: that is raised at once.
         """
         for number in range(self.retry_policy.attempts - 1):
             try:
@@ -170,7 +170,7 @@ class HttpClient:
         body: Any = None,
         json: Any = None,
     ) -> HttpResult:
-        """One attempt; raises Transient when another may help. Uploads follow no redirects."""
+        """One attempt; raises TransientError if another may help. Follows no redirects."""
         with error_context(url, self.secrets):
             response = self._open_session().request(
                 method,
@@ -235,10 +235,10 @@ class HttpClient:
     def fetch_sha256(
         self, url: str, auth: AuthBase | None = None, into: BinaryIO | None = None
     ) -> str | None:
-        """Fetch a file and return its SHA-256; None when the server does not have it.
+        """Fetch a file and return its SHA-256; None if the server does not have it.
 
-        `into` is an open file that gets the bytes. Redirects are followed wherever they lead, as
-        servers keep files in stores elsewhere; the login stays with the server it is for.
+        `into` is an open file that gets the bytes. Redirects are followed to any host, since
+        servers keep files in object stores; credentials are sent to their own server only.
         """
 
         def attempt() -> HttpResult:
@@ -261,7 +261,7 @@ class HttpClient:
         return answer.body.decode()
 
     def _fetch_once(self, url: str, auth: AuthBase | None, into: BinaryIO | None) -> HttpResult:
-        """One attempt at a file: 200 with the SHA-256 of what came as the body, or a no."""
+        """One attempt to fetch a file: 200 with its SHA-256 as the body, or the error status."""
         with error_context(url, self.secrets):
             response = self._open_session().get(
                 url,
@@ -292,15 +292,13 @@ class HttpClient:
         return HttpResult(200, reason, {}, digest.hexdigest().encode())
 
     def make_refusal(self, result: HttpResult, url: str, hint: str = "") -> Refused:
-        """A server's no, in its own words without our secrets, and what to do about it.
+        """The exception for a refusal: the server's reason without our secrets, and a hint.
 
-        The hint is the one given, else the server's own, else what the status says.
+        The hint is the one given, else the server's own, else the one for the status.
         """
         text = redact_secrets(explain(result), self.secrets)
         if 300 <= result.status < 400:
-            hint = (
-                f"use the address it points to: {redact_url(result.headers.get('Location', '?'))}"
-            )
+            hint = f"use the URL it redirects to: {redact_url(result.headers.get('Location', '?'))}"
         general = suggest_action(result.status, self.auth_context)
         if not hint:
             own = redact_secrets(read_hint(result), self.secrets)
@@ -321,8 +319,8 @@ class HttpClient:
     def _open_session(self) -> requests.Session:
         if self._session is None:
             if self.ca and not Path(self.ca).exists():
-                told = f"there are no certificates at {self.ca}"
-                raise TwofoldError(told, "mend `ca` of the target, or TWINE_CERT")
+                message = f"there is no certificate file {self.ca}"
+                raise TwofoldError(message, "correct `ca` of the target, or TWINE_CERT")
             self._session = requests.Session()
             self._session.headers["User-Agent"] = f"twofold/{__version__}"
         return self._session

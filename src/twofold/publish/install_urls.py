@@ -1,4 +1,4 @@
-"""Where a target is: on this machine or away, and where its files are then installed from."""
+"""Where users install a target's files from, and with which credentials."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from twofold.publish.addresses import Credentials, Secret, is_on_loopback
 from twofold.publish.config import TargetSettings
 from twofold.publish.external_config import is_anaconda_org
 
-#: How a conda channel wants it; indexes want HTTP Basic.
+#: How a conda channel's server expects credentials; indexes use HTTP Basic.
 AuthStyle = Literal["bearer", "basic", "x-api-key", "path"]
 
-#: The kinds whose channels are not read by a bearer token.
+#: The kinds whose channels are not read with a bearer token.
 CHANNEL_STYLES: dict[str, AuthStyle] = {"anaconda": "path", "quetz": "x-api-key"}
 
-#: The kinds that files are written to without asking anybody: what is published there with the
-#: user's own rights is read at an address of its own.
+#: The kinds that are written directly, without a server's login; they are read at a URL of
+#: their own.
 DIRECT_KINDS = ("folder", "s3")
 
 
 @dataclass(frozen=True)
 class ReadCredentials:
-    """A token or a password with its user, and how a channel's server wants it."""
+    """A token or a password with its user, and how a channel's server expects it."""
 
     secret: Secret
     user: str
@@ -35,10 +35,10 @@ class ReadCredentials:
 def find_read_credentials(
     settings: TargetSettings, used: Credentials | None, address: str
 ) -> ReadCredentials | None:
-    """The login for an address that a target is read at; None where none is known.
+    """Find the credentials for a URL that a target is read at; None if none are known.
 
     `used` are the credentials of the publication. A login in `public-url` or `index` of the
-    configuration comes first.
+    configuration takes precedence.
     """
     named = settings.read_login
     if named is not None and named.secret is not None:
@@ -51,32 +51,32 @@ def find_read_credentials(
 
 
 def _is_own_server(settings: TargetSettings, address: str) -> bool:
-    """Whether an address is on the target's own server; what `index` names goes with the target."""
+    """Whether a URL is on the target's own server; its `index` counts as such."""
     if address == settings.index:
         return True
     there = urlsplit(address).netloc
-    if not there:  # a channel by its name
+    if not there:  # a channel name
         return settings.kind == "anaconda" and is_anaconda_org(settings.url)
     return there == urlsplit(settings.url).netloc
 
 
 @dataclass(frozen=True)
 class InstallUrls:
-    """Addresses for pip and for conda clients; '' where the target has none that is known."""
+    """URLs for pip and for conda clients; '' if unknown."""
 
     index: str = ""
     channel: str = ""
 
 
 def is_local(settings: TargetSettings) -> bool:
-    """Whether what is published there does not leave this machine: a folder, or a server on it."""
+    """Whether a target is on this machine: a folder, or a server on loopback."""
     return settings.kind == "folder" or is_on_loopback(settings.url)
 
 
 def find_install_urls(settings: TargetSettings, is_channel: Callable[[str], bool]) -> InstallUrls:
-    """The addresses that go with a target; `public-url` of the configuration comes first.
+    """Find the URLs users install from; `public-url` of the configuration takes precedence.
 
-    `is_channel` asks whether there is a conda channel at an address.
+    `is_channel` returns whether there is a conda channel at a URL.
     """
     url, public = settings.url.rstrip("/"), settings.public_url.rstrip("/")
     if settings.kind == "registry":
@@ -86,7 +86,7 @@ def find_install_urls(settings: TargetSettings, is_channel: Callable[[str], bool
     if settings.kind == "s3" and not public:
         return InstallUrls(
             channel=_bucket_url(url)
-        )  # pip wants index.html for a folder; S3 gives none
+        )  # pip needs index.html for a folder; S3 serves none
     if settings.kind in ("folder", "s3"):
         address = public or Path(url).as_uri()
         return InstallUrls(f"{address}/simple/", address)
@@ -101,7 +101,7 @@ def find_install_urls(settings: TargetSettings, is_channel: Callable[[str], bool
 
 
 def _bucket_url(url: str) -> str:
-    """Where a bucket with an endpoint of its own is read, path style; '' where none is named."""
+    """The path-style URL of a bucket with its own endpoint; '' without one."""
     parts = urlsplit(url)
     endpoint = parse_qs(parts.query).get("endpoint", [""])[0].rstrip("/")
     path = f"{parts.netloc}/{parts.path.strip('/')}".rstrip("/")
@@ -109,8 +109,11 @@ def _bucket_url(url: str) -> str:
 
 
 def _find_owner_channel(settings: TargetSettings, is_channel: Callable[[str], bool]) -> str:
-    """An owner's channel, or that of the first label: by name at Anaconda.org, whose owners every
-    conda client knows; elsewhere at an address beside the API, where one answers."""
+    """The channel of an owner, or of the first label.
+
+    At Anaconda.org it is a name, which every conda client resolves; elsewhere the URL beside the
+    API that has a channel.
+    """
     label = next((f"/label/{label}" for label in settings.labels if label != "main"), "")
     if "main" in settings.labels:
         label = ""

@@ -1,8 +1,8 @@
-"""What was sent where, kept beside the files: an interrupted publication goes on from here.
+"""The journal of uploads beside the files; an interrupted publication resumes from it.
 
-The target itself is asked first; the journal answers where it cannot be (an index without
-pages), and keeps a name from being used for other bytes after a rebuild. It holds addresses,
-file names and hashes, never a secret.
+The target is queried first; the journal counts if it cannot be (an index without pages), and
+prevents reusing a file name for other contents after a rebuild. It contains URLs, file names and
+hashes, never a secret.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from twofold_build.atomic import write_atomically
 
 JOURNAL_NAME = ".twofold-publish.json"
 
-#: Of the file's form.
+#: The version of the file format.
 VERSION = 1
 
 State = Literal["sending", "sent", "verified"]
 
-#: Target and file.
+#: (target, file)
 Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class JournalRecord:
-    """One file at one target. `sending`: begun, and the end was not seen."""
+    """One file at one target. `sending`: started, and its end is not known."""
 
     target: str
     file: str
@@ -37,9 +37,9 @@ class JournalRecord:
 
 
 class Journal:
-    """The journal of one folder; every note is on disk before the next request goes out.
+    """The journal of one folder; every record is on disk before the next request is sent.
 
-    Several publications of one folder may go on at once.
+    Several publications of one folder may run at once.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,11 +50,11 @@ class Journal:
         return self._entries.get((target, file))
 
     def contains(self, file: str) -> bool:
-        """Whether a file of that name was begun or sent anywhere."""
+        """Whether the upload of a file of that name was started anywhere."""
         return any(name == file for _, name in self._entries)
 
     def remove(self, target: str, file: str) -> None:
-        """Nothing was sent after all: the target refused the file."""
+        """Remove the record of a file that the target refused."""
         if (target, file) in self._entries:
             self._change((target, file), None)
 
@@ -64,7 +64,7 @@ class Journal:
             self._change((target, file), entry)
 
     def _change(self, key: Key, entry: JournalRecord | None) -> None:
-        """Change one entry on disk; what another publication noted meanwhile stays."""
+        """Change one record on disk; records of concurrent publications are kept."""
         self._entries = _read(self.path)
         self._entries.pop(key, None)
         if entry is not None:
@@ -85,7 +85,7 @@ def _read(path: Path) -> dict[Key, JournalRecord]:
     if not is_ours:
         raise TwofoldError(
             "the journal of earlier publications cannot be read",
-            "remove it: what the targets have is asked again",
+            "remove it: the targets are then queried again",
             str(path),
         )
     return {(entry.target, entry.file): entry for entry in entries}

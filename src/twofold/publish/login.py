@@ -1,4 +1,4 @@
-"""Logging in and out of targets, and asking them who one is."""
+"""Log in to targets, log out, and query the account."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ from twofold.publish.http import HttpClient, basic_auth
 from twofold.publish.resolve import resolve_targets
 from twofold.publish.responses import RetryPolicy
 
-#: Kinds whose protocol can say who a token stands for.
+#: Kinds whose protocol returns the account of a token.
 CAN_NAME_ACCOUNT = ("registry", "anaconda")
 
 
 @dataclass(frozen=True)
 class LoginResult:
-    """`stored` says where the token is kept; `who` is '' where the target cannot tell, and
-    `checked` False where it was not asked."""
+    """The result of a login.
+
+    `stored` is where the token was written; `who` is the account ('' if the target cannot
+    return it); `checked` is False if the target was not queried.
+    """
 
     target: str
     who: str
@@ -41,50 +44,50 @@ class AccountReport:
 
 
 def log_in(target: str, secret: str, user: str = "", *, check: bool = True) -> LoginResult:
-    """Store a token for a target, after the target has said whose it is (where it can).
+    """Store a token for a target, after the target has verified it (if it can).
 
-    With `user`, `secret` is a password: Anaconda.org's API gives a token for it, indexes with
-    the legacy API are used with both.
+    With `user`, `secret` is a password: Anaconda.org's API exchanges it for a token, indexes
+    with the legacy API take user and password.
     """
     settings = _resolve_one(target)
     if settings.kind in ("folder", "s3"):
         hints = {
-            "folder": "publish to it as it is: files are written directly",
+            "folder": "publish to it without a login: files are written directly",
             "s3": "use your AWS configuration: environment, profile or role",
         }
         raise TwofoldError(
-            f"a target of the kind {settings.kind} has no token", hints[settings.kind]
+            f"a target of the kind {settings.kind} needs no login", hints[settings.kind]
         )
     token = Secret(secret)
     if user and settings.kind == "anaconda":
         token = _exchange_password(settings, user, token)
         user = ""
     who = ""
-    asked = check and settings.kind in CAN_NAME_ACCOUNT
-    if asked:
+    is_checked = check and settings.kind in CAN_NAME_ACCOUNT
+    if is_checked:
         who = _query_account(settings, Credentials(token, user or None, "standard input"))
-    return LoginResult(settings.name, who or user, _store_token(settings, token, user), asked)
+    return LoginResult(settings.name, who or user, _store_token(settings, token, user), is_checked)
 
 
 def _store_token(settings: TargetSettings, token: Secret, user: str) -> str:
     if store_in_keyring(settings.url, token, user):
-        if user != settings.user:  # the keyring gives a secret to whoever knows the user's name
+        if user != settings.user:  # without the user's name its keyring entry is not found
             write_token(_find_table_name(settings), settings, None, user)
         return "the keyring"
     path = write_token(_find_table_name(settings), settings, token, user)
-    return f"{path} (there is no keyring here)"
+    return f"{path} (no keyring is available)"
 
 
 @dataclass(frozen=True)
 class LogoutResult:
-    """`places` the token was removed from; `left` is where another one is still found, or ''."""
+    """Where the token was removed from, and where another one is still found ('': nowhere)."""
 
     removed_from: tuple[str, ...]
     still_in: str
 
 
 def log_out(target: str) -> LogoutResult:
-    """Forget what twofold stored for a target; what other tools stored is named and left."""
+    """Remove the token that twofold stored; tokens of other tools are reported and kept."""
     settings = _resolve_one(target)
     users = dict.fromkeys(["", settings.user])
     forgotten = [remove_from_keyring(settings.url, user) for user in users]
@@ -99,17 +102,17 @@ def log_out(target: str) -> LogoutResult:
 
 
 def find_account(target: str) -> AccountReport:
-    """Ask a target who the credentials found for it stand for."""
+    """Return the account that the target's credentials belong to."""
     settings = _resolve_one(target)
     if settings.kind in ("folder", "s3"):
-        return AccountReport(settings.name, "it asks for no token: files are written directly", "")
+        return AccountReport(settings.name, "no login needed: files are written directly", "")
     found = find_credentials(settings)
     if found is None:
         return AccountReport(settings.name, "nobody: no token was found", "")
     if settings.kind not in CAN_NAME_ACCOUNT:
         user = found.user or "a token"
         return AccountReport(
-            settings.name, f"{user} (a {settings.kind} target cannot be asked)", found.source
+            settings.name, f"{user} (a {settings.kind} target cannot verify it)", found.source
         )
     return AccountReport(settings.name, _query_account(settings, found), found.source)
 
@@ -128,7 +131,7 @@ def _query_account(settings: TargetSettings, credentials: Credentials) -> str:
 
 
 def _find_table_name(settings: TargetSettings) -> str:
-    """The table a token is written to: the target's own, else one named by its address."""
+    """The configuration table for a token: the target's own, else one named by its URL."""
     for name, known in read_targets().items():
         if known.url == settings.url or name == settings.name:
             return name

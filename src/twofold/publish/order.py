@@ -1,4 +1,4 @@
-"""A publication from end to end: which files, where to, checked, planned, and then carried out."""
+"""A publication: its options, open targets, findings and plan."""
 
 from __future__ import annotations
 
@@ -26,16 +26,20 @@ from twofold_build.diagnostics import Diagnostics
 
 @dataclass(frozen=True)
 class PublishTable:
-    """`to`: the targets the project names. `verify` is False where files are not fetched back."""
+    """`to`: the project's targets. `verify` is False if files are not fetched back."""
 
     to: tuple[str, ...] = ()
     verify: bool = True
 
 
 def read_publish_table(project: Path) -> PublishTable:
-    """What the project says; nothing where it has no pyproject.toml or no such table.
+    """Read `[tool.twofold.publish]`; empty without a pyproject.toml or such a table.
 
-    Raises ProjectErrors for a table that means nothing.
+        [tool.twofold.publish]
+        to = ["pypi", "anaconda:me"]
+        verify = false                # do not fetch files back: for indexes that cannot be read
+
+    Raises ProjectErrors for an invalid table.
     """
     where = "pyproject.toml: [tool.twofold.publish]"
     table = _read_table(project, "publish")
@@ -58,9 +62,9 @@ def read_publish_table(project: Path) -> PublishTable:
 
 
 def load_check_settings(project: Path) -> CheckSettings:
-    """`[tool.twofold.check]`: the rules that are left out, the files that may look secret.
+    """Read `[tool.twofold.check]`: the ignored rules, the allowed secret-like files.
 
-    Raises ProjectErrors for a table that means nothing.
+    Raises ProjectErrors for an invalid table.
     """
     file = project / "pyproject.toml"
     mistakes = Diagnostics(file.name, file.read_text("utf-8") if file.is_file() else "")
@@ -70,7 +74,7 @@ def load_check_settings(project: Path) -> CheckSettings:
 
 
 def _read_table(project: Path, name: str) -> Any:
-    """[tool.twofold.NAME] of the project's pyproject.toml; empty where there is none."""
+    """[tool.twofold.NAME] of the project's pyproject.toml; empty if missing."""
     value: Any = _read_document(project)
     for key in ("tool", "twofold", name):
         value = value.get(key, {}) if isinstance(value, dict) else {}
@@ -84,17 +88,17 @@ def _read_document(project: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        hint = "mend it: 'twofold check' names the line"
-        raise ProjectErrors([Problem(f"it is no TOML: {error}", hint, file.name)]) from error
+        hint = "correct it: 'twofold check' names the line"
+        raise ProjectErrors([Problem(f"it is not valid TOML: {error}", hint, file.name)]) from error
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked for: `files` (none: the last build's), `targets` as the user wrote them.
+    """The options: `files` (empty: the last build's), `targets` as the user wrote them.
 
-    `ignore` are codes of checks (TF408) whose findings do not stop the publication, beside those
-    the project names itself. `named` says that the user named the files: then a target gets
-    every kind it takes, not only those it is for.
+    `ignore` are codes of checks (TF408) to ignore, in addition to those of the project. `named`
+    is True if the user named the files: then a target gets every kind it accepts, not only its
+    default kinds.
     """
 
     files: Sequence[Path] = ()
@@ -109,7 +113,7 @@ class Order:
 class Publication:
     """Open targets, the files and the plan; use it in a `with` so that connections are closed.
 
-    The errors among `findings` are those that stop it.
+    Errors among `findings` stop it.
     """
 
     files: list[ReleaseFile]
@@ -120,12 +124,12 @@ class Publication:
     findings: list[Finding]
 
     def carry_out(self, report: EventHandler) -> list[Step]:
-        """Do what the plan says; returns the uploads. See `run.carry_out` for what is raised."""
+        """Execute the plan; returns the uploads. See `run.carry_out` for the exceptions."""
         self.require_accepted()
         return carry_out(self.plan, self.journal, self.retry_policy, report)
 
     def require_accepted(self) -> None:
-        """Raise ProjectErrors when a check or a target says no to any file: nothing is sent."""
+        """Raise ProjectErrors if a check or a target refuses any file: nothing is sent."""
         found = [
             Problem(f"{finding.message} ({finding.code})", finding.hint, finding.where)
             for finding in self.findings
@@ -151,20 +155,20 @@ class Publication:
 
 
 def choose_targets(order: Order) -> list[TargetSettings]:
-    """Where the order goes: the targets named, else the project's, else twine's environment's.
+    """The targets: those named, else the project's, else TWINE_REPOSITORY(_URL).
 
-    Nobody is asked anything yet. Raises UsageError where there is no target.
+    No server is contacted. Raises UsageError if there is no target.
     """
     table = read_publish_table(order.project)
     words = list(order.targets) or list(table.to) or get_default_targets()
     if not words:
-        raise UsageError("no target to publish to", "add --to TARGET: a name or an address")
+        raise UsageError("no target to publish to", "add --to TARGET: a name or a URL")
     found = resolve_targets(words)
     return found if table.verify else [replace(settings, verify=False) for settings in found]
 
 
 def prepare(order: Order) -> Publication:
-    """Find and check the files, open the targets, ask them, make the plan. Nothing is sent."""
+    """Find and check the files, open and query the targets, make the plan; sends nothing."""
     settings = choose_targets(order)
     files = find_release_files(order.files, order.project)
     settled = load_check_settings(order.project)

@@ -1,4 +1,4 @@
-"""The plan: for every file and every target, what would happen and why. Nothing is sent here."""
+"""The plan: the action for every file and target, and its reason. Nothing is sent."""
 
 from __future__ import annotations
 
@@ -16,33 +16,32 @@ from twofold.publish.rules import attestation
 from twofold.publish.targets.converted_packages import find_name_clash
 from twofold.publish.targets.protocol import RemoteState, Target
 
-#: The rules of a target that takes nothing from us, and of one that cannot be looked into:
-#: whatever the file is.
+#: The rules of a target that refuses every file of ours, and of one that cannot be read.
 NO_PERMISSION, NOT_VERIFIABLE = ("no-right",), ("cannot-be-verified",)
 
-#: What is told of a target whose files cannot be fetched back (message, hint).
+#: (message, hint) for a target whose files cannot be fetched back.
 UNREADABLE = (
-    "its simple index was not found, so what arrives there cannot be fetched back and compared",
-    "write a [targets.NAME] table with url, kind and `index`, the index that shows what was "
-    "uploaded; or with `verify = false`, to publish without looking",
+    "no simple index was found for this upload URL, so uploads to it cannot be verified",
+    "write a [targets.NAME] table with url, kind and `index`, the simple index of the uploaded "
+    "files; or with `verify = false`, to publish without verification",
 )
 
 
 class Action(StrEnum):
-    """What happens to one file at one target."""
+    """The action for one file at one target."""
 
     UPLOAD = "upload"
-    NOTHING = "nothing"  # the same bytes are there already
+    NOTHING = "nothing"  # the same file is there already
     SKIP = "skip"  # the target is not for this kind of file
-    REFUSED = "refused"  # it would be refused, so nothing at all is sent anywhere
+    REFUSED = "refused"  # it would be refused, so nothing is sent to any target
 
 
 @dataclass(frozen=True)
 class Step:
-    """One file at one target. `url` is where it is already, as far as known.
+    """One file at one target. `url` is its URL if it is there already, as far as known.
 
-    `rules` name what refuses it: codes of checks (TF201), or what the target is known to refuse
-    (`local-version`). `is_checks` says that it is the checks.
+    `rules` name what refuses it: codes of checks (TF201), or rules of the target
+    (`local-version`). `is_checks` is True for codes of checks.
     """
 
     target: Target
@@ -56,12 +55,12 @@ class Step:
 
     @property
     def is_for_pypi(self) -> bool:
-        """Whether it is PyPI that would get the file."""
+        """Whether the file would be sent to PyPI."""
         return self.target.settings.kind == "pypi" and self.action is not Action.SKIP
 
     @property
     def where(self) -> str:
-        """Where a refusal is: the file at the target, or the target that takes nothing at all."""
+        """Where a refusal is: the file at the target, or the target for all files."""
         target = self.target.settings.name
         return (
             target
@@ -71,7 +70,7 @@ class Step:
 
     @property
     def row(self) -> dict[str, object]:
-        """What `--json` and the printed plan tell of it."""
+        """The row of the printed plan and of `--json`."""
         return {
             "target": self.target.settings.name,
             "file": self.file.name,
@@ -84,7 +83,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """Every step, in the order in which it is done."""
+    """All steps, in the order of execution."""
 
     steps: tuple[Step, ...]
 
@@ -94,12 +93,12 @@ class Plan:
 
     @property
     def present(self) -> list[Step]:
-        """The files that are there, or will be when the plan is done."""
+        """The steps whose files are at the target once the plan is done."""
         return [s for s in self.steps if s.action in (Action.UPLOAD, Action.NOTHING)]
 
     @property
     def problems(self) -> list[Problem]:
-        """Why targets refuse files; what the checks found is told by the findings themselves."""
+        """Why targets refuse files; the findings of checks are reported separately."""
         refused = [s for s in self.steps if s.action is Action.REFUSED and not s.is_checks]
         return list(dict.fromkeys(Problem(s.reason, s.hint, s.where) for s in refused))
 
@@ -112,12 +111,12 @@ def make_plan(
     *,
     named: bool,
 ) -> Plan:
-    """Ask every target what it has. `named` says that the user named the files.
+    """Query every target for every file. `named` is True if the user named the files.
 
-    File by file, each to all its targets, so that the conda packages go out only after the
-    wheel they come from is everywhere it belongs. A file with an error among the `findings` is
-    refused by the targets that the error's rule counts for (nearly always all), and a target that
-    would take nothing at all refuses what it would get.
+    File by file, each to all its targets, so that conda packages are sent only after their wheel
+    is at every target. A file with an error among the `findings` is refused by the targets that
+    the error's rule applies to (nearly always all); a target whose preflight fails refuses all
+    its files.
     """
     errors = {file.name: _select_errors(findings, file.name) for file in files}
     steps = [
@@ -131,13 +130,12 @@ def make_plan(
 
 
 def _select_uploads(target: Target, steps: Sequence[Step]) -> list[ReleaseFile]:
-    """What would go up to the target."""
+    """The files to be uploaded to the target."""
     return [s.file for s in steps if s.target is target and s.action is Action.UPLOAD]
 
 
 def weigh_findings(findings: Sequence[Finding], plan: Plan) -> list[Finding]:
-    """The findings with the weight that they have here: what a rule says that none of the plan's
-    targets for the file holds to (PyPI's, above all) is a warning."""
+    """Downgrade an error to a warning if its rule applies to no target of the file."""
     stopped = {(step.file.name, code) for step in plan.steps for code in step.rules}
     return [
         f if _is_everywhere(f) or (_get_file_name(f), f.code) in stopped else _downgrade(f)
@@ -146,7 +144,7 @@ def weigh_findings(findings: Sequence[Finding], plan: Plan) -> list[Finding]:
 
 
 def _get_file_name(finding: Finding) -> str:
-    """The file's name: a finding's place begins with it."""
+    """The file name, which a finding's location starts with."""
     return finding.where.split(": ")[0].split(":")[0]
 
 
@@ -155,7 +153,7 @@ def _select_errors(findings: Sequence[Finding], name: str) -> list[Finding]:
 
 
 def _select_stopping(errors: Sequence[Finding], target: Target) -> list[Finding]:
-    """The errors that a target of this kind would refuse the file for."""
+    """The errors for which a target of this kind would refuse the file."""
     return [error for error in errors if BY_CODE[error.code].stops(target.settings.kind)]
 
 
@@ -168,7 +166,7 @@ def _downgrade(finding: Finding) -> Finding:
 
 
 def _refuse_clash(step: Step, steps: Sequence[Step]) -> Step:
-    """A registry's own package of a wheel that goes up before takes the name of ours."""
+    """Refuse a package whose name the registry's converted package will take."""
     if step.action is not Action.UPLOAD or step.target.settings.kind != "registry":
         return step
     same = (s for s in steps if s.target is step.target and s.action is Action.UPLOAD)
@@ -192,23 +190,30 @@ def _plan_step(
     kind = file.artifact.kind
     wanted = target.settings.files
     if kind not in target.accepts:
-        return Step(target, file, Action.SKIP, f"it takes no {kind.value} files")
+        return Step(target, file, Action.SKIP, f"{kind.value} files are not supported there")
     if wanted and kind.value not in wanted:
-        return Step(target, file, Action.SKIP, f"`files` of this target leaves out {kind.value}")
+        return Step(target, file, Action.SKIP, f"`files` of this target excludes {kind.value}")
     if not wanted and not named and kind not in target.default_kinds:
-        return Step(target, file, Action.SKIP, f"{kind.value} files are not sent there unasked")
+        return Step(
+            target,
+            file,
+            Action.SKIP,
+            f"{kind.value} files are sent there only if you name them, or list them in `files`",
+        )
     if errors:
-        told = "; ".join(f"{finding.message} ({finding.code})" for finding in errors)
+        reason = "; ".join(f"{finding.message} ({finding.code})" for finding in errors)
         codes = tuple(dict.fromkeys(finding.code for finding in errors))
-        return Step(target, file, Action.REFUSED, told, rules=codes, is_checks=True)
+        return Step(target, file, Action.REFUSED, reason, rules=codes, is_checks=True)
     of_attestations = (attestation,) if kind in target.attestation_kinds else ()
     rules = (*of_attestations, *target.rules)
     objections = {rule: problem for rule in rules if (problem := rule(file))}
     if objections:
         names = tuple(rule.__name__.replace("_", "-") for rule in objections)
-        told = "; ".join(problem.message for problem in objections.values())
+        reason = "; ".join(problem.message for problem in objections.values())
         hints = dict.fromkeys(problem.hint for problem in objections.values())
-        return Step(target, file, Action.REFUSED, told, "; ".join(filter(None, hints)), rules=names)
+        return Step(
+            target, file, Action.REFUSED, reason, "; ".join(filter(None, hints)), rules=names
+        )
     if target.settings.verify and not target.is_readable:
         return Step(target, file, Action.REFUSED, *UNREADABLE, rules=NOT_VERIFIABLE)
     return _compare(target, file, target.probe(file), journal)
@@ -218,8 +223,8 @@ def _compare(target: Target, file: ReleaseFile, remote: RemoteState, journal: Jo
     ours = file.artifact.sha256
     noted = journal.get(target.settings.url, file.name)
     if remote.is_ours(file.artifact):
-        packed = f"the same content is there, packed as sha256 {remote.sha256}"
-        reason = packed if remote.has_same_content else "identical already there"
+        packed = f"the same contents are already there, packed as sha256 {remote.sha256}"
+        reason = packed if remote.has_same_content else "identical file already there"
         reason += f", {remote.note}" if remote.note else ""
         return Step(target, file, Action.NOTHING, reason, url=remote.url)
     if remote.state == "present" and remote.sha256 is not None:
@@ -227,31 +232,43 @@ def _compare(target: Target, file: ReleaseFile, remote: RemoteState, journal: Jo
     if noted is not None and noted.sha256 != ours and noted.state != "sending":
         reason, hint = describe_difference(ours, noted.sha256)
         hint += f", or remove {journal.path} if the target was emptied"
-        return Step(target, file, Action.REFUSED, f"{reason} (by the journal)", hint)
+        return Step(
+            target, file, Action.REFUSED, f"{reason} (recorded in {journal.path.name})", hint
+        )
     if remote.refusal is not None:
-        told = remote.refusal
-        return Step(target, file, Action.REFUSED, told.message, told.hint, rules=(remote.rule,))
+        refusal = remote.refusal
+        return Step(
+            target, file, Action.REFUSED, refusal.message, refusal.hint, rules=(remote.rule,)
+        )
     if remote.state == "absent":
         return Step(target, file, Action.UPLOAD, f"new{_describe_attestations(target, file)}")
     if noted is not None and noted.state != "sending":
-        return Step(target, file, Action.NOTHING, "sent before, by the journal", url=remote.url)
+        return Step(
+            target,
+            file,
+            Action.NOTHING,
+            f"sent earlier (recorded in {journal.path.name})",
+            url=remote.url,
+        )
     if remote.state == "present":
-        return Step(target, file, Action.REFUSED, "a file of that name is there and tells no hash")
-    return Step(target, file, Action.UPLOAD, f"not known whether it is there ({remote.note})")
+        return Step(
+            target, file, Action.REFUSED, "a file of that name is there, and its hash is unknown"
+        )
+    return Step(target, file, Action.UPLOAD, f"whether it is there is unknown ({remote.note})")
 
 
 def _describe_attestations(target: Target, file: ReleaseFile) -> str:
-    """What is added where attestations lie beside a file: they go with it, or have no place."""
+    """The note about the attestations of a file: sent with it, or not supported."""
     if not file.attestations:
         return ""
     if file.artifact.kind not in target.attestation_kinds:
-        return "; it takes no attestations"
+        return "; attestations are not supported there"
     return f", with {', '.join(path.name for path in file.attestations)}"
 
 
 def describe_difference(ours: str, theirs: str) -> tuple[str, str]:
-    """Message and hint for a name that is used by other bytes."""
+    """Message and hint for a file name that is used by other contents."""
     return (
-        f"a different file has this name there: sha256 {theirs}, ours is {ours}",
-        "a published file is never replaced: publish under a new version",
+        f"already published with other contents: sha256 {theirs}, ours is {ours}",
+        "published files are never replaced: raise the version and build again",
     )

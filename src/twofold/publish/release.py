@@ -1,4 +1,4 @@
-"""Where a project's version is written, and writing another one there."""
+"""A project's version and changelog: where the version is written, and its changelog entry."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DUNDER = re.compile(r"""^(__version__\s*(?::[^=\n]+)?=\s*)(["'])([^"'\n]+)\2""",
 
 @dataclass(frozen=True)
 class FileChange:
-    """A file before and after; `after` equals `before` where the version stands already."""
+    """A file before and after; equal if the new version is written there already."""
 
     path: Path
     before: bytes
@@ -41,9 +41,9 @@ def _write(path: Path, data: bytes) -> None:
 
 @dataclass(frozen=True)
 class VersionPlan:
-    """What setting a version takes: files to change, or (`by_tag`) a git tag it comes from.
+    """How a version is set: files to change, or (`is_from_tag`) a git tag.
 
-    `places` are all the files the version stands in, those among them that say it already too.
+    `files` are all files with the version, including those that have the new one already.
     """
 
     project: Project
@@ -56,16 +56,16 @@ class VersionPlan:
 
     @property
     def already_current(self) -> tuple[Path, ...]:
-        """The places that say the new version without being changed."""
+        """The files that have the new version already."""
         changed = {change.path for change in self.changes}
         return tuple(path for path in self.files if path not in changed)
 
 
 def plan_version(root: Path, wanted: str) -> VersionPlan:
-    """Find what must change for `wanted` to be the project's version. Nothing is written.
+    """Find what must change to make `wanted` the project's version. Nothing is written.
 
-    Raises ProjectErrors for a version that is none or that goes back, and for a project whose
-    version cannot be found.
+    Raises ProjectErrors for an invalid or lower version, and for a project whose version cannot
+    be found.
     """
     project = read_project(root, resolve=False)
     settings = project.settings
@@ -75,16 +75,16 @@ def plan_version(root: Path, wanted: str) -> VersionPlan:
     except ProjectErrors:
         if not by_tag:
             raise
-        # There is no tag yet: this release makes the first.
+        # There is no tag yet: this release creates the first.
     old = project.version
     new = _check_version(wanted, old)
     changes = [] if by_tag else _change_dunders(root, settings.version_path, old, new)
     if "version" not in project.dynamic:
-        # Last: while it says the old version, a run that was cut off knows what the code said.
+        # Last: while it has the old version, an interrupted run can find the old one in the code.
         changes.append(_change_pyproject(root / "pyproject.toml", new))
     if not changes and not by_tag:
         raise TwofoldError(
-            "the version is not written where twofold can change it",
+            "twofold cannot change the version of this project: it is set elsewhere",
             f"set it to {new} by hand, or write version in [project]",
             "pyproject.toml: [project] version",
         )
@@ -99,14 +99,16 @@ def _check_version(wanted: str, old: str) -> str:
     try:
         version = Version(wanted)
     except InvalidVersion:
-        hint = "write it like 1.2.0 (PEP 440)"
-        raise ProjectErrors([Problem(f"'{wanted}' is no version", hint, where)]) from None
+        hint = f"the current version is {old or 'unknown'}; write the new one like 1.2.0 (PEP 440)"
+        raise ProjectErrors([Problem(f"'{wanted}' is not a version", hint, where)]) from None
     if version.local:
-        hint = "leave the part from + on out"
+        hint = "remove the part after +"
         raise ProjectErrors([Problem(f"'{wanted}' is a local version", hint, where)])
     if old and version < Version(old):
-        hint = "choose a higher one: installers take the highest"
-        raise ProjectErrors([Problem(f"{wanted} comes before {old}", hint, where)])
+        hint = "choose a higher version: installers prefer the highest"
+        raise ProjectErrors(
+            [Problem(f"{wanted} is lower than the current version {old}", hint, where)]
+        )
     return str(version)
 
 
@@ -120,7 +122,7 @@ def _change_pyproject(path: Path, new: str) -> FileChange:
 
 
 def _change_dunders(root: Path, named: str, old: str, new: str) -> list[FileChange]:
-    """`__version__` where it says the old version (or the new one already)."""
+    """Change `__version__` if it is the old version (or the new one already)."""
     found = []
     for path in [root / named] if named else _list_candidates(root):
         before = path.read_bytes()
@@ -142,7 +144,7 @@ def _list_candidates(root: Path) -> Iterator[Path]:
 NAMES = ("CHANGELOG", "CHANGES", "HISTORY", "NEWS", "RELEASES")
 ENDINGS = (".md", ".rst", ".txt", "")
 
-#: A version in a heading, with a v or not; a part of a date is none.
+#: A version in a heading, with or without a v; not a part of a date.
 VERSION = re.compile(
     r"(?<![\w.])(?<!\d-)[vV]?(\d[\w.!+]*(?:-(?:a|b|c|rc|dev|pre|post)[a-z.]*\d*)?)"
 )
@@ -153,16 +155,16 @@ MARKED = re.compile(r"(#{1,6}|={1,6})\s+(?=\S)")
 #: The line under a title (reStructuredText, Markdown).
 UNDERLINE = re.compile(r"([=\-~^\"'*+#.:_`])\1{2,}")
 
-#: Plain text: the version begins the line, or comes after one word (`Version`, the project).
+#: Plain text: the version starts the line, or follows one word (`Version`, the project).
 PLAIN = re.compile(r"(?:[\w.-]+ )?[(\[]?[vV]?\d+(?:\.\w+)+[)\]]?(?=$|[\s:;,(-])(?!:\s*\S+://)")
 
-#: Markdown's `[1.2.0]: https://…`, which is where a link leads and no entry.
+#: Markdown's link definition `[1.2.0]: https://…`, which is not an entry.
 LINK = re.compile(r"\[[^\]]+\]:\s")
 
 
 @dataclass(frozen=True)
 class _Heading:
-    """A title: its line (from 0), its text, and how it is marked (`##`, `-`, '' for plain text)."""
+    """A heading: its line (from 0), its text, and its mark (`##`, `-`, '' for plain text)."""
 
     line: int
     text: str
@@ -172,16 +174,16 @@ class _Heading:
         return any(_is_same_version(found, version) for found in VERSION.findall(self.text))
 
     def is_end_of(self, other: _Heading) -> bool:
-        """Whether this title ends the entry of the other one before it."""
+        """Whether this heading ends the entry of an earlier heading."""
         if self.mark[:1] == other.mark[:1] == "#":
             return len(self.mark) <= len(other.mark)
         return self.mark == other.mark or PLAIN.match(self.text) is not None
 
 
 def find_changelog_problem(root: Path, version: str) -> Problem | None:
-    """A problem when there is a changelog without an entry for the version, or with an empty one.
+    """The problem of a changelog without an entry for the version, or with an empty one.
 
-    A project without a changelog has no problem.
+    None for a project without a changelog.
     """
     file = _find_changelog(root)
     if file is None:
@@ -193,15 +195,19 @@ def find_changelog_problem(root: Path, version: str) -> Problem | None:
             continue
         where = f"{file.name}:{heading.line + 1}"
         if re.search(r"unreleased", heading.text, re.I):
-            return Problem(f"{version} is still marked unreleased", "write its date there", where)
+            return Problem(
+                f"{version} is still marked unreleased",
+                "replace 'unreleased' with the release date",
+                where,
+            )
         after = headings[number + 1 :]
         end = next((other.line for other in after if other.is_end_of(heading)), len(lines))
         titles = {other.line for other in after}
         if not any(_is_text(lines[n]) for n in range(heading.line + 1, end) if n not in titles):
-            return Problem(f"the entry for {version} is empty", "say what changed", where)
+            return Problem(f"the entry for {version} is empty", "describe what changed", where)
         return None
-    hint = f"add a heading for {version} and what changed, or give --no-changelog"
-    return Problem(f"it has no entry for {version}", hint, file.name)
+    hint = f"add a section for {version}, or pass --no-changelog"
+    return Problem(f"there is no section for {version}", hint, file.name)
 
 
 def _find_headings(lines: Sequence[str]) -> Iterator[_Heading]:

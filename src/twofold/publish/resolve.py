@@ -1,9 +1,9 @@
-"""From what the user wrote after `--to` to a target that can be talked to.
+"""Resolves TARGET arguments to target settings.
 
 A TARGET is, in this order: a name in the user's configuration; a name of twine's configuration
-(`pypi`, `testpypi`, any index server of ~/.pypirc); `anaconda:OWNER[:LABEL]`; an address with
-its kind in front (`legacy+https://…`, `quetz+https://host/CHANNEL`, …); `s3://BUCKET/PATH`; an
-address of a twofold registry; a folder.
+(`pypi`, `testpypi`, any index server of ~/.pypirc); `anaconda:OWNER[:LABEL]`; a URL with its
+kind as a prefix (`legacy+https://…`, `quetz+https://host/CHANNEL`, …); `s3://BUCKET/PATH`; the
+URL of a twofold registry's channel; a folder.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from twofold.publish.addresses import redact_url, split_login
 from twofold.publish.config import KINDS, TargetSettings, read_targets
 from twofold.publish.external_config import find_anaconda_url, list_pypirc_names, read_pypirc_target
 
-#: How addresses of the kinds begin that are no web servers.
+#: URL schemes of the kinds that are not web servers.
 SCHEMES = {"folder": ("file",), "s3": ("s3",)}
 
 
 def resolve_targets(
     names: Sequence[str], known: dict[str, TargetSettings] | None = None
 ) -> list[TargetSettings]:
-    """The settings of every target named, each once, in the order given."""
+    """Resolve target names to settings, without duplicates, in the order given."""
     targets = read_targets() if known is None else known
     return list(
         {(t.kind, t.url, t.owner): t for t in (_resolve(word, targets) for word in names)}.values()
@@ -36,7 +36,7 @@ def resolve_targets(
 
 def _resolve(name: str, known: dict[str, TargetSettings]) -> TargetSettings:
     if not name.strip():
-        raise UsageError("a target is empty", "name one: a variable in the command may not be set")
+        raise UsageError("the target is empty", "name one: a variable in the command may be unset")
     if name in known:
         return _complete(known[name])
     scheme, separator, rest = name.partition("://")
@@ -58,7 +58,7 @@ def _resolve(name: str, known: dict[str, TargetSettings]) -> TargetSettings:
 
 
 def _is_same_target(known: TargetSettings, found: TargetSettings) -> bool:
-    """Whether a configured target is what an address means: its token and labels then apply."""
+    """Whether a URL means a configured target: its token and labels then apply."""
     here = (known.kind, known.url.rstrip("/"), known.owner, known.channel)
     return here == (found.kind, found.url.rstrip("/"), found.owner, found.channel)
 
@@ -69,8 +69,8 @@ def _parse_address(word: str, scheme: str, rest: str) -> TargetSettings:
         kind = {"s3": "s3", "file": "folder"}.get(scheme, "registry")
     if kind not in KINDS or inner not in SCHEMES.get(kind, ("http", "https")):
         raise TwofoldError(
-            f"'{redact_url(word)}' is no address to publish to",
-            f"write https://host/channel, or KIND+https://… with KIND one of {', '.join(KINDS)}",
+            f"'{redact_url(word)}' is not a target URL",
+            f"write https://host/channel, or KIND+https://… (KIND: {', '.join(KINDS)})",
         )
     bare = split_login(f"{inner}://{rest}")
     parts = urlsplit(f"{inner}://{rest}")
@@ -78,14 +78,14 @@ def _parse_address(word: str, scheme: str, rest: str) -> TargetSettings:
         hint = (
             "write it as s3://BUCKET/PATH" if kind == "s3" else "write it as https://host/channel"
         )
-        raise TwofoldError(f"'{redact_url(word)}' is no address: the host is missing", hint)
+        raise TwofoldError(f"'{redact_url(word)}' is not a valid URL: the host is missing", hint)
     if kind == "folder":
         return TargetSettings(word, str(Path(unquote(parts.path)).absolute()), "folder")
     url = bare.url.rstrip("/")
     if kind in ("legacy", "pypi"):
-        url += "/"  # without it twine and uv are redirected, and a redirected upload is refused
+        url += "/"  # without it servers redirect twine and uv, and refuse redirected uploads
     settings = TargetSettings(
-        url, url, kind, user=bare.user, token=bare.secret, token_source="the address"
+        url, url, kind, user=bare.user, token=bare.secret, token_source="the URL"
     )
     if kind in ("legacy", "pypi"):
         settings = replace(settings, ca=os.environ.get("TWINE_CERT", ""))
@@ -93,7 +93,7 @@ def _parse_address(word: str, scheme: str, rest: str) -> TargetSettings:
 
 
 def _split_channel(settings: TargetSettings) -> TargetSettings:
-    """For kinds whose address ends in a channel or an owner: that part taken off."""
+    """Split the channel or owner from the end of the URL, for kinds that have it there."""
     if settings.kind not in ("anaconda", "prefix", "quetz"):
         return settings
     base, _, last = settings.url.rpartition("/")
@@ -103,8 +103,8 @@ def _split_channel(settings: TargetSettings) -> TargetSettings:
     if not last or base.endswith("/"):
         what = "owner" if settings.kind == "anaconda" else "channel"
         raise TwofoldError(
-            f"'{settings.name}' names no {what}",
-            f"end the address with it: {settings.url}/{what.upper()}",
+            f"'{settings.name}' has no {what}",
+            f"append it to the URL: {settings.url}/{what.upper()}",
         )
     if settings.kind == "anaconda":
         return replace(settings, url=base, owner=last)
@@ -112,20 +112,20 @@ def _split_channel(settings: TargetSettings) -> TargetSettings:
 
 
 def _complete(settings: TargetSettings) -> TargetSettings:
-    """A configured target with the address that its kind implies, where it names none."""
+    """Add the URL that the kind implies to a configured target without one."""
     if settings.kind == "anaconda":
         if settings.url:
             return _split_channel(settings)
         if not settings.owner:
             raise TwofoldError(
-                f"target '{settings.name}' names no owner", "write it as anaconda:OWNER"
+                f"target '{settings.name}' has no owner", "write it as anaconda:OWNER"
             )
         return replace(settings, url=find_anaconda_url())
     if settings.url:
         return replace(settings, index=settings.index or _find_public_index(settings))
     from_twine = read_pypirc_target(settings.name) or read_pypirc_target("pypi")
     if from_twine is None:
-        raise TwofoldError(f"target '{settings.name}' has no address", 'add url = "…"')
+        raise TwofoldError(f"target '{settings.name}' has no URL", 'add url = "…"')
     return replace(
         settings,
         url=from_twine.url,
@@ -139,7 +139,7 @@ def _complete(settings: TargetSettings) -> TargetSettings:
 
 
 def _find_public_index(settings: TargetSettings) -> str:
-    """The index of PyPI or TestPyPI for a table that names its upload address alone."""
+    """The index of PyPI or TestPyPI for a table with only the upload URL."""
     if settings.kind != "pypi":
         return ""
     known = filter(None, map(read_pypirc_target, ("pypi", "testpypi")))
@@ -152,13 +152,13 @@ def _unknown_target(word: str, known: dict[str, TargetSettings]) -> TwofoldError
     hint = (
         f"did you mean '{close[0]}'?"
         if close
-        else f"known names: {', '.join(names)}; or give an address"
+        else f"known names: {', '.join(names)}; or pass a URL"
     )
     return TwofoldError(f"there is no target '{word}'", hint)
 
 
 def get_default_targets() -> list[str]:
-    """The target twine's environment names, for whoever names none: TWINE_REPOSITORY(_URL)."""
+    """Default target from TWINE_REPOSITORY_URL or TWINE_REPOSITORY."""
     if os.environ.get("TWINE_REPOSITORY_URL"):
         return [f"legacy+{os.environ['TWINE_REPOSITORY_URL']}"]
     return [os.environ["TWINE_REPOSITORY"]] if os.environ.get("TWINE_REPOSITORY") else []

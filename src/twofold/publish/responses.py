@@ -1,4 +1,4 @@
-"""What a server said: its words found wherever servers put them (body, problem+json, reason)."""
+"""HTTP responses: reasons and hints of refusals, transient failures and retries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from twofold.publish.credentials import get_token_variable
 
 @dataclass(frozen=True)
 class HttpResult:
-    """An HTTP answer, read whole."""
+    """An HTTP response, read completely."""
 
     status: int
     reason: str
@@ -33,7 +33,7 @@ class HttpResult:
         return 200 <= self.status < 300
 
     def json(self) -> Any:
-        """The body as JSON; None when it is none."""
+        """The body as JSON; None if it is not JSON."""
         try:
             return json.loads(self.body)
         except ValueError:
@@ -44,25 +44,25 @@ class HttpResult:
 
 
 def explain(result: HttpResult) -> str:
-    """One line of why, from the most telling place: a JSON field, plain text, the reason phrase."""
-    said = _find_reason(result.json())
-    if not said and "html" not in _read_media_type(result):
-        said = result.text().strip().partition("\n")[0][:500]
-    if not said and "html" in _read_media_type(result):
+    """The reason in one line: from a JSON field, plain text, or the reason phrase."""
+    reason = _find_reason(result.json())
+    if not reason and "html" not in _read_media_type(result):
+        reason = result.text().strip().partition("\n")[0][:500]
+    if not reason and "html" in _read_media_type(result):
         found = re.search(r"<(?:title|h1)>(.*?)</", result.text(), re.I | re.S)
-        said = found.group(1).strip() if found else ""
-    return " ".join((said or result.reason or "no reason given").split())
+        reason = found.group(1).strip() if found else ""
+    return " ".join((reason or result.reason or "no reason given").split())
 
 
 def read_hint(answer: HttpResult) -> str:
-    """What the server itself says to do (`hint`, as a twofold registry answers); '' for nothing."""
+    """The server's own hint (`hint`, as twofold registries send it); '' for none."""
     value = answer.json()
-    told = value.get("hint") if isinstance(value, dict) else None
-    return " ".join(told.split()) if isinstance(told, str) else ""
+    hint = value.get("hint") if isinstance(value, dict) else None
+    return " ".join(hint.split()) if isinstance(hint, str) else ""
 
 
 def is_name_taken(answer: HttpResult) -> bool:
-    """Whether an index refuses because the name is taken.
+    """Whether an index refuses because the file name is taken.
 
     409 by RFC 9110; `File already exists` is the legacy API's contract.
     """
@@ -95,47 +95,48 @@ def _find_reason(value: Any) -> str:
 
 
 def _join_errors(errors: Any) -> str:
-    """The reasons of a list of errors, as PyPI's and Artifactory's answers hold them."""
-    told = []
+    """The reasons in a list of errors, as PyPI and Artifactory send it."""
+    found = []
     for error in errors if isinstance(errors, list) else []:
         described = error.get("description") if isinstance(error, dict) else None
-        told.append(str(described or _find_reason(error)))
-    return "; ".join(filter(None, told))
+        found.append(str(described or _find_reason(error)))
+    return "; ".join(filter(None, found))
 
 
-#: Who gives the right that a token lacks.
+#: Who grants the permission that a token lacks.
 PERMISSION_HINTS = {
-    "registry": "who looks after it gives it with 'twofold admin role CHANNEL USER upload'",
-    "pypi": "make one as owner or maintainer of the project, with this project in its scope",
-    "legacy": "check user and password, and who may upload to this index",
-    "anaconda": "it must be the owner's, or of somebody who may write for the owner",
-    "prefix": "make one that may write to this channel",
-    "quetz": "its user must be a member of the channel",
-    "artifactory": "its user must be allowed to deploy to this repository",
+    "registry": "ask the registry's administrator for the role 'upload' "
+    "('twofold admin role CHANNEL USER upload')",
+    "pypi": "create one as owner or maintainer of the project, with this project in its scope",
+    "legacy": "check user and password, and whether this user may upload to the index",
+    "anaconda": "use a token of the owner, or of a member of that organization",
+    "prefix": "create one with write permission for this channel",
+    "quetz": "make its user a member of the channel",
+    "artifactory": "give its user the permission to deploy to this repository",
 }
 
-#: What an address of each kind looks like.
+#: The form of the URL of each kind.
 ADDRESS_HINTS = {
-    "registry": "it is http://host/CHANNEL; a private channel shows itself to its tokens alone",
-    "pypi": "it is the one twine uploads to",
-    "legacy": "it is the one twine uploads to (devpi: http://host/USER/INDEX/)",
-    "anaconda": "it is the API's with the owner at its end: anaconda+https://host/api/OWNER",
+    "registry": "it has the form http://host/CHANNEL; a private channel needs a token",
+    "pypi": "use the URL that twine uploads to",
+    "legacy": "use the URL that twine uploads to (devpi: http://host/USER/INDEX/)",
+    "anaconda": "it is the URL of the API followed by the owner: anaconda+https://host/api/OWNER",
     "prefix": "it ends in the channel's name: prefix+https://host/CHANNEL",
     "quetz": "it ends in the channel's name: quetz+https://host/CHANNEL",
-    "artifactory": "it is artifactory+https://host/artifactory/api/conda/REPOSITORY",
+    "artifactory": "it has the form artifactory+https://host/artifactory/api/conda/REPOSITORY",
 }
 
-#: Codes of a registry's answers that say the token is no good, or not for this.
+#: A registry's error codes about the token: invalid, or without the permission.
 TOKEN_ERROR_CODES = frozenset(
     {"invalid-token", "invalid-login", "revoked-token", "expired-token", "forbidden"}
 )
 
-NAME_USED = "a name that was used there stays used: publish under a new version"
+NAME_USED = "a file name is never reused there: publish under a new version"
 
 
 @dataclass(frozen=True)
 class AuthContext:
-    """Who asks a target, as hints name it; `source` says where the token is from ('': no token)."""
+    """What hints need of a request: the target, its kind, the token's source ('': no token)."""
 
     target: str = ""
     kind: str = ""
@@ -154,17 +155,17 @@ class AuthContext:
 
     @property
     def token_variable(self) -> str:
-        """The environment variable to name: the target's own where its name is short."""
+        """The environment variable for the token: the target's own where its name is short."""
         return "TWOFOLD_TOKEN" if "/" in self.target else get_token_variable(self.target)
 
 
 def suggest_login(context: AuthContext) -> str:
-    """What to do where no token was found."""
+    """The hint for a missing token."""
     return f"run '{context.login_command}', or set {context.token_variable}"
 
 
 def suggest_action(status: int, context: AuthContext) -> str:
-    """An action for a refusal with this status; '' where the status says nothing of one."""
+    """The hint for a refusal with this status; '' where the status suggests none."""
     if status in (401, 403) and not context.source:
         return f"no token was sent: {suggest_login(context)}"
     if status == 401:
@@ -173,26 +174,25 @@ def suggest_action(status: int, context: AuthContext) -> str:
             f"run '{context.login_command}' with another"
         )
     if status == 403:
-        right = PERMISSION_HINTS.get(context.kind, "ask who looks after it")
-        return f"the token from {context.source} is wrong or has no right to this: {right}"
+        right = PERMISSION_HINTS.get(context.kind, "ask the administrator")
+        return f"the token from {context.source} is wrong or lacks the permission: {right}"
     return {
-        400: "mend what it names: 'twofold check FILES' finds most of what indexes refuse",
-        404: f"check the address: {ADDRESS_HINTS.get(context.kind, 'nothing is there')}",
-        405: "nothing is uploaded at this address: "
-        f"{ADDRESS_HINTS.get(context.kind, 'check its kind')}",
+        400: "correct the field it names: 'twofold check FILES' finds most of what indexes refuse",
+        404: f"check the URL: {ADDRESS_HINTS.get(context.kind, 'nothing was found there')}",
+        405: f"this URL takes no uploads: {ADDRESS_HINTS.get(context.kind, 'check its kind')}",
         409: NAME_USED,
         410: NAME_USED,
-        413: "it is larger than this target takes: 'twofold build --list' shows what is in it; "
-        "or ask who looks after the target for a higher limit",
-        422: "mend what it names: 'twofold check FILES' finds most of what indexes refuse",
+        413: "the file exceeds the target's limit: 'twofold build --list' shows its contents; "
+        "or ask the administrator for a higher limit",
+        422: "correct the field it names: 'twofold check FILES' finds most of what indexes refuse",
     }.get(status, "")
 
 
-#: Statuses that another attempt may mend (RFC 9110 and RFC 6585); 501 and 505 are refusals.
+#: Statuses worth another attempt (RFC 9110 and RFC 6585); 501 and 505 are refusals.
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
 
-#: What to do when the outside world failed for longer than we waited.
-TRY_LATER = "run the same command again later: only what is missing is done"
+#: The hint after the last attempt.
+TRY_LATER = "run the same command again later: it continues with the missing files"
 
 INVALID_URL_ERRORS = (
     requests.exceptions.InvalidURL,
@@ -202,9 +202,9 @@ INVALID_URL_ERRORS = (
 
 
 class TransientError(Unreachable):
-    """The outside world failed in a way that may pass; `wait` is what the server asked for (s).
+    """A failure that another attempt may overcome; `wait` is the server's Retry-After (seconds).
 
-    `nobody` says that there is nothing at the address: no such host, or nobody listens.
+    `no_server` is True if the host is unknown or refuses the connection.
     """
 
     def __init__(
@@ -217,7 +217,7 @@ class TransientError(Unreachable):
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often and how long the outside world is waited for (seconds)."""
+    """Attempts, waits and timeouts of requests (seconds)."""
 
     attempts: int = 5
     first_wait: float = 0.5
@@ -227,34 +227,36 @@ class RetryPolicy:
     sleep: Callable[[float], None] = time.sleep
 
     def pause(self, attempt: int, server_wait: float | None) -> None:
-        """Wait before attempt number `attempt` + 1; a server's Retry-After is heard."""
+        """Wait before attempt number `attempt` + 1; Retry-After takes precedence."""
         wait = self.first_wait * 2**attempt if server_wait is None else server_wait
         self.sleep(min(wait, self.longest_wait))
 
 
 @contextmanager
 def error_context(url: str, secrets: Sequence[Secret]) -> Iterator[None]:
-    """Turns what requests raises inside into the tree of errors, secrets taken out."""
+    """Translate exceptions of requests into ours, with secrets redacted."""
     place = redact_url(url)
     try:
         yield
     except requests.exceptions.SSLError:
         raise Unreachable(
             f"the certificate of {place} is not trusted",
-            "set `ca` of the target to your authority's bundle, or REQUESTS_CA_BUNDLE",
+            "set `ca` of the target to your CA bundle, or REQUESTS_CA_BUNDLE",
         ) from None
     except INVALID_URL_ERRORS:
-        raise TwofoldError(f"{place} is no address", "write it as https://host/channel") from None
+        raise TwofoldError(
+            f"{place} is not a valid URL", "write it as https://host/channel"
+        ) from None
     except requests.exceptions.RequestException as error:
         raise TransientError(
             f"{place} cannot be reached: {redact_secrets(_find_cause(error), secrets)}",
-            "check the address, and that the server runs and can be reached from here",
+            "check the URL, and that the server is running and reachable",
             no_server=_is_no_server(error),
         ) from None
 
 
 def _is_no_server(error: BaseException) -> bool:
-    """Whether a refused connection or an unknown host is at the bottom of an error."""
+    """Whether an error was caused by a refused connection or an unknown host."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, (ConnectionRefusedError, socket.gaierror)):
@@ -264,9 +266,9 @@ def _is_no_server(error: BaseException) -> bool:
 
 
 def _find_cause(error: requests.exceptions.RequestException) -> str:
-    """The short reason inside requests' and urllib3's wrappings."""
+    """The innermost reason in the exceptions of requests and urllib3."""
     if isinstance(error, requests.exceptions.Timeout):
-        return "no answer in time"
+        return "timed out"
     inner: BaseException = error
     while inner.args and isinstance(inner.args[-1], BaseException):
         inner = inner.args[-1]

@@ -1,4 +1,4 @@
-"""Publishing a release by its plan: upload, look before trying again, fetch back and compare."""
+"""Executes a plan: upload, check before a retry, fetch back and compare."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from twofold.publish.plan import Action, Plan, Step, describe_difference
 from twofold.publish.responses import RetryPolicy, TransientError
 from twofold.publish.targets.protocol import AlreadyPublishedError, RemoteState
 
-#: The words of an event's `event`.
+#: The values of an event's `event`.
 EventName = Literal[
     "planned", "uploading", "progress", "uploaded", "retry", "verified", "unverified", "step"
 ]
@@ -22,9 +22,9 @@ EventName = Literal[
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened on the way; `sent` and `total` are bytes.
+    """A progress event; `sent` and `total` are bytes.
 
-    `planned` tells what is going to happen, `step` something that is about no upload.
+    `planned` is a step of the plan, `step` a message that is not about an upload.
     """
 
     event: EventName
@@ -38,22 +38,22 @@ class Event:
 EventHandler = Callable[[Event], None]
 
 
-#: What to do about a publication that is not complete.
-RUN_AGAIN = "run the same command again: only what is missing is done"
+#: The hint for an incomplete publication.
+RUN_AGAIN = "run the same command again: it continues with the missing files"
 
 
 class IncompletePublicationError(TwofoldError):
-    """The release is not complete: what failed, and what is done and what is missing."""
+    """The publication is incomplete: what failed, what is uploaded and what is missing."""
 
 
 def carry_out(
     plan: Plan, journal: Journal, retry_policy: RetryPolicy, report: EventHandler
 ) -> list[Step]:
-    """Do exactly what the plan says, then fetch every file back and compare.
+    """Execute the plan, then fetch every file back and compare.
 
-    Returns the steps that ended in an upload. Raises NotPublished at the first failure, saying
-    what is done and what is missing; running it again does the rest. So do an interruption and
-    what the system refuses (a full disk), told as a step.
+    Returns the steps that uploaded a file. Raises IncompletePublicationError at the first
+    failure, with the uploaded and the missing files; a second run does the rest. An interruption
+    or an OSError (a full disk) is raised as it is, after a `step` event with that account.
     """
     uploaded: list[Step] = []
     try:
@@ -65,14 +65,13 @@ def carry_out(
     except TwofoldError as error:
         raise _make_incomplete_error(error, plan, uploaded) from error
     except (OSError, KeyboardInterrupt):
-        report(Event("step", note=f"broken off: {_summarize(plan, uploaded)}; {RUN_AGAIN}"))
+        report(Event("step", note=f"interrupted: {_summarize(plan, uploaded)}; {RUN_AGAIN}"))
         raise
     return uploaded
 
 
 def _upload(step: Step, journal: Journal, retry_policy: RetryPolicy, report: EventHandler) -> None:
-    """Send one file, as often as patience allows; before each further attempt the target is
-    asked whether the one before has arrived."""
+    """Send one file; before each retry, check whether the previous attempt arrived."""
     artifact, settings = step.file.artifact, step.target.settings
     name, place = step.file.name, settings.name
 
@@ -106,16 +105,16 @@ def _upload(step: Step, journal: Journal, retry_policy: RetryPolicy, report: Eve
 
 
 def _require_unchanged(artifact: Artifact) -> None:
-    """A build between the plan and the upload, while somebody is asked, makes another file."""
+    """Raise BadFile if the file was rebuilt between the plan and the upload."""
     with artifact.path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     if digest != artifact.sha256:
-        told = "it has changed since it was checked: nothing of it was sent"
-        raise BadFile(told, "run the command again", str(artifact.path))
+        message = "it has changed since it was checked, and was not sent"
+        raise BadFile(message, "run the command again", str(artifact.path))
 
 
 def _has_arrived(step: Step) -> bool:
-    """Whether the target has our bytes; other bytes under the name are an error."""
+    """Whether the target has our file; other contents under its name are an error."""
     seen = step.target.probe(step.file)
     if seen.is_ours(step.file.artifact):
         return True
@@ -126,10 +125,10 @@ def _has_arrived(step: Step) -> bool:
 
 
 def _is_ours(step: Step, attempt: int) -> bool:
-    """Whether a name that is taken is taken by our own bytes.
+    """Whether a file name that is taken belongs to our own file.
 
-    Where the target cannot be asked, an attempt of ours whose end was not seen counts: it can
-    only have been with these bytes.
+    If the target cannot be queried, an earlier attempt of ours with an unknown end counts: it
+    can only have sent this file.
     """
     if _has_arrived(step):
         return True
@@ -138,10 +137,10 @@ def _is_ours(step: Step, attempt: int) -> bool:
 
 
 def _verify(step: Step, journal: Journal, retry_policy: RetryPolicy, report: EventHandler) -> None:
-    """Fetch the file back as others get it and compare its hash."""
+    """Fetch the file back as users get it, and compare its hash."""
     artifact, settings = step.file.artifact, step.target.settings
     if not settings.verify:
-        note = "it was not fetched back, as configured (verify = false)"
+        note = "not verified, as configured (verify = false)"
         report(Event("unverified", settings.name, step.file.name, note=note))
         return
     found = RemoteState("absent")
@@ -155,21 +154,21 @@ def _verify(step: Step, journal: Journal, retry_policy: RetryPolicy, report: Eve
             retry_policy.pause(attempt, None)
     if found.state != "present":
         raise Unreachable(
-            f"{step.file.name} was sent to {settings.name} and cannot be fetched from there",
-            "run the same command again in a while: what is there is not sent again",
+            f"{step.file.name} was sent to {settings.name} but cannot be fetched from there",
+            "run the same command again in a while: uploaded files are not sent again",
         )
     raise Refused(
         "other-bytes",
-        f"{settings.name} gives other bytes for {step.file.name}: "
+        f"{settings.name} serves other contents for {step.file.name}: "
         f"sha256 {found.sha256}, ours is {artifact.sha256}",
-        "do not use this release; tell whoever runs the server",
+        "do not use this release, and report it to the server's administrator",
     )
 
 
 def _make_incomplete_error(
     error: TwofoldError, plan: Plan, uploaded: list[Step]
 ) -> IncompletePublicationError:
-    """The error with an account: what is there, what is missing."""
+    """The error, with the uploaded and the missing files."""
     problem = error.problems[0]
     return IncompletePublicationError(
         f"{problem.message} ({_summarize(plan, uploaded)})", error.hint or RUN_AGAIN, problem.where
@@ -179,9 +178,9 @@ def _make_incomplete_error(
 def _summarize(plan: Plan, uploaded: list[Step]) -> str:
     there = [s for s in plan.steps if s.action is Action.NOTHING] + uploaded
     missing = [s for s in plan.uploads if s not in uploaded]
-    account = [f"{_list_steps(there)} there"] if there else ["nothing is known to be there"]
+    account = [f"uploaded: {_list_steps(there) or 'none'}"]
     if missing:
-        account.append(f"{_list_steps(missing)} missing")
+        account.append(f"missing: {_list_steps(missing)}")
     return "; ".join(account)
 
 

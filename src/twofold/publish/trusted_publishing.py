@@ -1,7 +1,7 @@
-"""Trusted publishing: in CI, a short-lived token for the identity the CI vouches for.
+"""Trusted publishing: exchange a CI identity token for a short-lived upload token.
 
-Two dialects: PyPI's (`/_/oidc/audience` and `/_/oidc/mint-token` at the host's root, or where
-PEP 807's `/.well-known/pytp` says), which twofold registries speak too, and prefix.dev's
+Two protocols: PyPI's (`/_/oidc/audience` and `/_/oidc/mint-token` at the host's root, or as
+PEP 807's `/.well-known/pytp` says), also used by twofold registries, and prefix.dev's
 (`/api/oidc/mint_token`, the host as audience, the token as plain text).
 """
 
@@ -17,26 +17,26 @@ from twofold.publish.config import TargetSettings
 from twofold.publish.http import HttpClient
 from twofold.publish.responses import HttpResult
 
-#: Kinds that may know trusted publishing.
+#: Kinds that may support trusted publishing.
 TRUSTED_KINDS = ("registry", "pypi", "legacy", "prefix")
 
-#: One of these is set in the CI systems that give identities (those of the `id` library).
+#: One of these is set in each CI system with identity tokens (those of the `id` library).
 CI_VARIABLES = ("GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI")
 
 
 @dataclass(frozen=True)
 class TokenExchange:
-    """Where identities are exchanged for tokens, and the audience they must be made for."""
+    """The endpoint that exchanges identity tokens, and the audience it requires."""
 
     audience: str
     mint_url: str
 
 
 def fetch_trusted_credentials(settings: TargetSettings, http: HttpClient) -> Credentials | None:
-    """A token by trusted publishing; None outside CI and where the target does not know it.
+    """Fetch a token by trusted publishing; None outside CI and if the target does not support it.
 
-    Raises TwofoldError when the target knows it and the CI gives no identity, Refused when the
-    target does not trust the identity. Identities are sent over TLS only (or to loopback).
+    Raises TwofoldError if the target supports it and CI has no identity token, Refused if the
+    target does not trust the identity. Identity tokens are sent over TLS only (or to loopback).
     """
     if settings.kind not in TRUSTED_KINDS or not any(os.environ.get(name) for name in CI_VARIABLES):
         return None
@@ -60,17 +60,20 @@ def _discover_exchange(settings: TargetSettings, http: HttpClient) -> TokenExcha
     discovery = http.get(f"{root}/.well-known/pytp?{urlencode({'discover': path})}")
     found = discovery.json() if discovery.ok else None
     if isinstance(found, dict) and {"audience-endpoint", "token-mint-endpoint"} <= set(found):
-        asked = urljoin(root, str(found["audience-endpoint"]))
-        mint = urljoin(root, str(found["token-mint-endpoint"]))
-        if urlsplit(asked).netloc != parts.netloc or urlsplit(mint).netloc != parts.netloc:
-            return None  # an identity goes to the host one publishes to and to no other
+        audience_url = urljoin(root, str(found["audience-endpoint"]))
+        mint_url = urljoin(root, str(found["token-mint-endpoint"]))
+        if (
+            urlsplit(audience_url).netloc != parts.netloc
+            or urlsplit(mint_url).netloc != parts.netloc
+        ):
+            return None  # the identity token is sent to the upload host only
     else:
-        asked, mint = f"{root}/_/oidc/audience", f"{root}/_/oidc/mint-token"
-    answer = http.get(asked)
+        audience_url, mint_url = f"{root}/_/oidc/audience", f"{root}/_/oidc/mint-token"
+    answer = http.get(audience_url)
     value = answer.json() if answer.ok else None
     if not isinstance(value, dict) or not value.get("audience"):
         return None
-    return TokenExchange(str(value["audience"]), mint)
+    return TokenExchange(str(value["audience"]), mint_url)
 
 
 def _request_identity(audience: str) -> Secret:
@@ -80,19 +83,20 @@ def _request_identity(audience: str) -> Secret:
         token = detect_credential(audience)
     except AmbientCredentialError as error:
         raise TwofoldError(
-            f"this CI run has no identity to publish with: {error}",
+            f"cannot get an identity token for trusted publishing: {error}",
             "GitHub: give the job `permissions: id-token: write`; GitLab: an `id_tokens` entry; "
             "or set TWOFOLD_TOKEN",
         ) from error
     if token is None:
         raise TwofoldError(
-            "this CI run has no identity to publish with", "set TWOFOLD_TOKEN in its secrets"
+            "this CI run has no identity token for trusted publishing",
+            "set TWOFOLD_TOKEN as a secret of the job",
         )
     return Secret(token)
 
 
 def _mint_token(exchange: TokenExchange, http: HttpClient, *, plain: bool) -> Secret:
-    """Exchange an identity; each attempt takes a fresh one, because each is good once."""
+    """Exchange an identity token; each attempt requests a new one, valid once."""
 
     def attempt() -> HttpResult:
         identity = _request_identity(exchange.audience)
@@ -103,11 +107,11 @@ def _mint_token(exchange: TokenExchange, http: HttpClient, *, plain: bool) -> Se
     if not answer.ok:
         hint = "add this repository, workflow and environment as a trusted publisher of the target"
         if "invalid-reuse-token" in answer.text():
-            hint = "an identity is good once, and GitLab gives a job one: run the job again"
+            hint = "an identity token is valid once, and a GitLab job has one: run the job again"
         raise http.make_refusal(answer, exchange.mint_url, hint)
     value = answer.json()
     if plain:
         return Secret(answer.text().strip().strip('"'))
     if not isinstance(value, dict) or not value.get("token"):
-        raise http.make_refusal(answer, exchange.mint_url, "the answer holds no token")
+        raise http.make_refusal(answer, exchange.mint_url, "the response contains no token")
     return Secret(str(value["token"]))

@@ -1,5 +1,5 @@
-"""The whole road on this machine: real commands, real clients, each step shown.
+"""The tour: a project from start to installation on this machine, with real clients.
 
-This room stands above the others: it runs `twofold` and the clients as a user would, as
-processes, and looks only at what they print and leave behind.
+It runs `twofold` and the clients as processes, as a user would, and reads only their output and
+files.
 """

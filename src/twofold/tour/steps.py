@@ -1,4 +1,4 @@
-"""One step of the tour: a command, its time, its result; and the log that shows them."""
+"""Steps of the tour, their log, and raising the version of the toured project."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from packaging.version import Version
 from twofold.artifact import Artifact
 from twofold.errors import SubprocessFailed, TwofoldError
 
-#: Long enough for a cold package cache and a slow machine; a step that hangs still ends (seconds).
+#: Enough for a cold package cache and a slow machine; a hanging step is ended (seconds).
 STEP_TIMEOUT = 600
 
 
 @dataclass(frozen=True)
 class TourStep:
-    """A finished step. `seconds` is wall time; `detail` is the line a reader wants to see."""
+    """A finished step. `seconds` is wall time; `detail` is the shown result."""
 
     title: str
     command: str
@@ -34,9 +34,9 @@ class TourStep:
 
 @dataclass
 class Log:
-    """What the tour did and made so far; each step is told as it happens through `say`.
+    """The steps and artifacts so far; each step is printed with `say` as it happens.
 
-    `remarks` tell what was done otherwise than a reader would expect.
+    `remarks` explain steps that differ from what a reader would expect.
     """
 
     say: Callable[[str], None]
@@ -46,9 +46,9 @@ class Log:
 
     @contextmanager
     def step(self, title: str, command: str) -> Iterator[list[str]]:
-        """Time what happens inside; the list it yields takes the lines of the step's result.
+        """Time the block as a step; the yielded list takes the lines of its result.
 
-        A TwofoldError inside marks the step as failed and goes on to the caller.
+        A TwofoldError in the block marks the step as failed, and propagates.
         """
         self.say(f"\n{len(self.steps) + 1}. {title}\n   $ {command}")
         detail: list[str] = []
@@ -77,10 +77,10 @@ class Log:
         shown: str = "",
         detail: Callable[[str], Sequence[str]] = lambda _: (),
     ) -> str:
-        """Run a command as a step; `detail` picks from its stdout what is shown. Returns stdout.
+        """Run a command as a step; `detail` selects lines of stdout to print. Returns stdout.
 
-        Raises ToolFailed, with all that the command printed, when it exits with another code
-        than 0 or takes longer than STEP_TIMEOUT seconds.
+        Raises SubprocessFailed with the complete output if the exit code is not 0 or the command
+        takes longer than STEP_TIMEOUT seconds.
         """
         words = [str(word) for word in command]
         with self.step(title, shown or " ".join(words)) as lines:
@@ -90,7 +90,7 @@ class Log:
 
 
 def run_command(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> str:
-    """Run one command to its end and return its stdout; ToolFailed tells what went wrong."""
+    """Run one command and return its stdout; raises SubprocessFailed with its output."""
     name = Path(command[0]).name
     try:
         done = subprocess.run(
@@ -116,7 +116,7 @@ def run_command(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | N
 
 
 def twofold_command(*words: str | Path) -> list[str | Path]:
-    """A `twofold` command line that runs this very installation."""
+    """A `twofold` command line that runs this installation."""
     return [sys.executable, "-m", "twofold", *words]
 
 

@@ -1,4 +1,4 @@
-"""The road itself, in the order of the document: new, build, serve, publish, install, use."""
+"""The tour's steps in order: new, build, serve, publish, install, use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from twofold.tour.steps import Log, twofold_command, write_next_version
 #: The example is the document's: a package named my_package that depends on numpy.
 EXAMPLE = "my_package"
 EXAMPLE_CALL = "my_package.function1()"
-#: What is not the project: copied along it would only cost time.
+#: Folders that are not part of the project: copying them costs time.
 IGNORED = shutil.ignore_patterns(
     ".venv", "venv", ".tox", ".nox", "node_modules", "dist", "conda-bld"
 )
@@ -29,7 +29,7 @@ IGNORED = shutil.ignore_patterns(
 
 @dataclass(frozen=True)
 class Route:
-    """What the traveller asked for. `call` is an expression, evaluated after the import."""
+    """The options of a tour. `call` is an expression, evaluated after the import."""
 
     folder: Path
     project: Path | None = None
@@ -46,7 +46,7 @@ class Server:
 
 
 def walk(route: Route, log: Log) -> None:
-    """Walk the whole road below `route.folder`; raises the first step's error."""
+    """Run all steps below `route.folder`; raises the error of the first failed step."""
     project = start_project(route, log)
     first = build(project, log, "Build the sdist, the wheel and the conda package")
     log.artifacts += first
@@ -59,7 +59,7 @@ def walk(route: Route, log: Log) -> None:
         if wheel.version == _find_kind(first, Kind.WHEEL).version:
             raise TwofoldError(
                 f"the second build has the first one's version, {wheel.version}",
-                "the tour needs a project whose version stands in one of its files",
+                "the tour needs a project whose version is written in one of its files",
             )
         log.artifacts += second
         upload_with_twine(project, server, log)
@@ -88,7 +88,7 @@ def start_project(route: Route, log: Log) -> Path:
     with log.step("Take a copy of the project", f"cp -r {route.project} {target.name}") as lines:
         if not route.project.is_dir():
             raise TwofoldError(
-                "this is no folder", "name the folder of a project", str(route.project)
+                "this is not a folder", "name the folder of a project", str(route.project)
             )
         shutil.copytree(route.project, target, symlinks=True, ignore=IGNORED)
         lines.append(f"{sum(1 for _ in _list_files(target))} files")
@@ -96,7 +96,7 @@ def start_project(route: Route, log: Log) -> Path:
 
 
 def build(project: Path, log: Log, title: str) -> list[Artifact]:
-    """`twofold build`; the files it says it made, read back."""
+    """Run `twofold build` and read the files of its manifest."""
     log.run(title, twofold_command("build"), cwd=project, shown="twofold build")
     manifest = json.loads((project / "dist" / ".twofold-build.json").read_text(encoding="utf-8"))
     made = [read_artifact(project / item["path"]) for item in manifest["artifacts"]]
@@ -107,7 +107,7 @@ def build(project: Path, log: Log, title: str) -> list[Artifact]:
 
 @contextmanager
 def serve(data: Path, log: Log) -> Iterator[Server]:
-    """A registry on a free loopback port with a fresh data folder, ended with the block."""
+    """Run a registry on a free loopback port with an empty data folder, until the block ends."""
     words = ["serve", "--port", "0", "--data", str(data), "--json"]
     with (data.parent / "registry.log").open("wb") as errors:
         with log.step("Start a registry", f"twofold {' '.join(words)}") as lines:
@@ -168,9 +168,10 @@ def upload_with_twine(project: Path, server: Server, log: Log) -> None:
 
 
 def install_with_pip(wheel: Artifact, server: Server, folder: Path, log: Log) -> tuple[Path, Path]:
-    """A new virtual environment with the wheel from the registry; its python, the wheels fetched.
+    """Install the wheel from the registry into a new virtual environment.
 
-    What the package depends on is fetched by pip as it is configured, once, for both worlds.
+    Returns its python, and the folder of the dependencies' wheels: pip fetches them once, as
+    configured, for the conda environment too.
     """
     environment = folder / "venv"
     python = _find_python(environment)
@@ -210,7 +211,7 @@ def install_with_pip(wheel: Artifact, server: Server, folder: Path, log: Log) ->
 
 
 def _read_origin(report: Path, wheel: Artifact, index: str) -> list[str]:
-    """pip's own account of where it took the package; anywhere but the registry is a failure."""
+    """Read from pip's report where it got the package; must be the registry."""
     installed = json.loads(report.read_text(encoding="utf-8"))["install"]
     addresses = [item["download_info"]["url"] for item in installed]
     host = index.split("/main/")[0]
@@ -221,15 +222,15 @@ def _read_origin(report: Path, wheel: Artifact, index: str) -> list[str]:
 
 
 def choose_channels(route: Route, wheels: Path, log: Log) -> list[str]:
-    """Where python and the dependencies come from: conda-forge, or packages made here."""
+    """The channel of python and the dependencies: conda-forge, or packages made here."""
     if route.conda_forge and is_conda_forge_reachable():
         return ["conda-forge"]
     from twofold.index.folder import index_folder
     from twofold.install.repack_python import repack_python
 
     log.remarks.append(
-        "conda-forge was not asked or did not answer: the conda environment's python is this "
-        "interpreter repacked, and the dependencies are converted from their wheels"
+        "conda-forge was not used or is unreachable: the conda environment's python is this "
+        "interpreter, repacked, and the dependencies are converted from their wheels"
     )
     channel = route.folder / "offline"
     with log.step(
@@ -254,7 +255,7 @@ def choose_channels(route: Route, wheels: Path, log: Log) -> list[str]:
 
 
 def is_conda_forge_reachable() -> bool:
-    """Whether conda-forge's channel can be reached, asked once through py-rattler."""
+    """Whether conda-forge's channel responds."""
     from twofold.install.conda import is_channel_reachable
 
     return is_channel_reachable("conda-forge")
@@ -263,7 +264,7 @@ def is_conda_forge_reachable() -> bool:
 def install_with_rattler(
     conda: Artifact, server: Server, channels: Sequence[str], folder: Path, log: Log
 ) -> Path:
-    """A new conda environment, solved and installed by py-rattler; returns its python."""
+    """Install into a new conda environment with py-rattler; returns its python."""
     spec = f"{conda.name}=={conda.version}"
     words = ["install", spec, "--from", server.channel, "--conda", "conda-env"]
     for channel in channels:
@@ -297,12 +298,12 @@ def use_package(python: Path, code: str, folder: Path, log: Log, title: str) -> 
 
 
 def _make_usage_code(wheel: Artifact, route: Route) -> str:
-    """The program that imports the package and calls something of it."""
+    """The program that imports the package and uses it."""
     if route.project is None:
         return f"import {EXAMPLE}; print({EXAMPLE_CALL})"
     modules = find_import_names(wheel)
     if not modules:
-        raise TwofoldError("the wheel holds no module to import", where=wheel.filename)
+        raise TwofoldError("the wheel contains no importable module", where=wheel.filename)
     if route.call:
         return f"import {modules[0]}; print({route.call})"
     return (
@@ -311,7 +312,7 @@ def _make_usage_code(wheel: Artifact, route: Route) -> str:
 
 
 def find_import_names(wheel: Artifact) -> list[str]:
-    """Top-level modules and packages of a wheel; the one named like the project comes first."""
+    """Top-level modules and packages of a wheel; the one named like the project is first."""
     with zipfile.ZipFile(wheel.path) as archive:
         members = archive.namelist()
     names = set()

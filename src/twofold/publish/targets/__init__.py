@@ -1,1 +1,1 @@
-"""One module per protocol that takes packages; each is a Target."""
+"""One module per upload protocol; each implements Target. `kinds` is the table of them."""

@@ -1,7 +1,7 @@
 """Anaconda.org and servers that speak its API: package, release, stage, upload, commit.
 
-Conda packages and, where asked for, wheels and sdists. A file is there once it is committed;
-a stage that was never committed is taken back before the file is staged again.
+Conda packages and, if requested, wheels and sdists. A file exists once it is committed; a stage
+that was never committed is deleted before the file is staged again.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from twofold.publish.targets.protocol import (
     state_from_fetch,
 )
 
-#: An operator and the version it goes with, at the start of a MatchSpec's version part.
+#: The operator and version at the start of a MatchSpec's version part.
 OPERATOR = re.compile(r"^([=><!~]+)(.*)$")
 
 
 @dataclass(frozen=True)
 class UploadBodies:
-    """What the API is told of a file: bodies of the package, release and stage calls."""
+    """The JSON bodies of the package, release and stage calls for a file."""
 
     package: dict[str, Any]
     release: dict[str, Any]
@@ -47,7 +47,7 @@ class UploadBodies:
 
 
 class AnacondaOrg:
-    """One owner's packages at `settings.url`, the address of the API."""
+    """One owner's packages at `settings.url`, the URL of the API."""
 
     accepts: frozenset[Kind] = ALL_KINDS
     default_kinds: frozenset[Kind] = CONDA_KINDS
@@ -79,10 +79,10 @@ class AnacondaOrg:
         if not answer.ok:
             raise self.http.make_refusal(answer, url)
         value = answer.json()
-        told = value.get("sha256") if isinstance(value, dict) else None
+        digest = value.get("sha256") if isinstance(value, dict) else None
         return (
-            state_from_fetch(str(told).lower(), self._url("download", file))
-            if told
+            state_from_fetch(str(digest).lower(), self._url("download", file))
+            if digest
             else self.fetch(file)
         )
 
@@ -124,7 +124,7 @@ class AnacondaOrg:
         return f"{self.settings.url.rstrip('/')}/{verb}/" + "/".join(quote(p) for p in parts)
 
     def _ensure(self, verb: str, file: ReleaseFile, body: dict[str, Any]) -> None:
-        """The package or release made where it is not there; one made meanwhile is as good."""
+        """Create the package or release if it is missing; a concurrent creation is fine."""
         url = self._url(verb, file)
         answer = self.http.get(url, self.auth)
         if answer.ok:
@@ -147,18 +147,18 @@ class AnacondaOrg:
             raise self.http.make_refusal(answer, url)
         value = answer.json()
         if not isinstance(value, dict) or not {"post_url", "form_data", "dist_id"} <= set(value):
-            raise Unreachable(f"{url} did not say where to upload to", "is this Anaconda's API?")
+            raise Unreachable(f"{url} returned no upload URL", "check that it is Anaconda's API")
         return value
 
     def _take_back(self, file: ReleaseFile) -> None:
-        """Remove what was staged and never committed: it holds the name and nobody can get it."""
+        """Delete a stage that was never committed: it blocks the file name."""
         url = self._url("dist", file)
         answer = self.http.request_once("DELETE", url, self.auth)
         if not answer.ok and answer.status != 404:
             raise self.http.make_refusal(answer, url)
 
     def _upload(self, file: ReleaseFile, staged: dict[str, Any], progress: Progress) -> None:
-        """The file to where the stage said; that place gets the form alone, never our token."""
+        """Upload the file to the URL of the stage; that server gets the form, never our token."""
         md5 = base64.b64encode(bytes.fromhex(file.artifact.md5)).decode()
         form = {
             **staged["form_data"],
@@ -180,7 +180,8 @@ class AnacondaOrg:
         return Refused(
             "not-stored",
             f"{file.name} was not stored: {why}",
-            hint or "run the same command again; if it stays so, tell whoever runs the server",
+            hint
+            or "run the same command again; if it fails again, contact the server's administrator",
             answer.status,
         )
 
@@ -193,7 +194,7 @@ def get_api_basename(artifact: Artifact) -> str:
 
 
 def make_upload_bodies(file: ReleaseFile, labels: tuple[str, ...]) -> UploadBodies:
-    """What the package itself says, in the API's words."""
+    """Make the API's bodies from the package's own metadata."""
     artifact = file.artifact
     if artifact.kind.is_conda:
         about = json.loads(read_info(artifact.path).get("info/about.json", b"{}") or b"{}")

@@ -1,10 +1,10 @@
-"""Channels of other servers: prefix.dev, quetz and Artifactory. Each takes one request a file.
+"""Channels of other servers: prefix.dev, quetz and Artifactory; one request per file.
 
-They differ in the address, the way the token is given and where the channel is then read:
+They differ in the URL, the token's header and the URL of the channel:
 
-    prefix       POST {url}/api/v1/upload/{channel}                  read at {url}/{channel}
-    quetz        POST {url}/api/channels/{channel}/upload/{file}     read at {url}/get/{channel}
-    artifactory  PUT  {url}/{subdir}/{file}                          read at {url}
+    prefix       POST {url}/api/v1/upload/{channel}                  channel {url}/{channel}
+    quetz        POST {url}/api/channels/{channel}/upload/{file}     channel {url}/get/{channel}
+    artifactory  PUT  {url}/{subdir}/{file}                          channel {url}
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from twofold.publish.targets.protocol import (
     state_from_fetch,
 )
 
-#: Sends a file once and returns the address used and the answer.
+#: Send a file once; returns the URL and the response.
 SendOnce = Callable[[ReleaseFile, Progress], tuple[str, HttpResult]]
 
 
@@ -50,9 +50,9 @@ SendOnce = Callable[[ReleaseFile, Progress], tuple[str, HttpResult]]
 class CondaServer:
     """A channel of another server.
 
-    `channel` is the address it is read at. `overwrites` says that the server replaces a file
-    without a word where the user may; it is then asked right before each upload. `is_open` says
-    that it may take files from anybody.
+    `channel` is the URL it is read at. `overwrites` is True if the server replaces files silently
+    where the user has that permission; it is then queried right before each upload. `is_open` is
+    True if it may accept anonymous uploads.
     """
 
     settings: TargetSettings
@@ -76,7 +76,7 @@ class CondaServer:
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
         if self.overwrites and self.probe(file).state == "present":
-            raise AlreadyPublishedError(f"{file.name} is at {self.settings.name} already")
+            raise AlreadyPublishedError(f"{file.name} is already at {self.settings.name}")
         url, answer = self.send_once(file, progress)
         if answer.ok:
             return make_file_url(self.channel, file.artifact)
@@ -89,7 +89,7 @@ class CondaServer:
         return state_from_fetch(self.http.fetch_sha256(url, self.auth), url)
 
     def whoami(self) -> str:
-        return "this kind of server is not asked; the first upload tells"
+        return "unknown: this kind of server cannot verify tokens; the first upload will"
 
     def close(self) -> None:
         self.http.close()
@@ -98,7 +98,7 @@ class CondaServer:
 def open_prefix_dev(
     settings: TargetSettings, http: HttpClient, credentials: Credentials | None
 ) -> CondaServer:
-    """A channel of prefix.dev, or of a server with its API."""
+    """Open a channel of prefix.dev, or of a server with its API."""
     base = settings.url.rstrip("/")
     auth = bearer_auth(credentials) if credentials else None
     upload = f"{base}/api/v1/upload/{settings.channel}"
@@ -121,7 +121,7 @@ def open_prefix_dev(
 def open_quetz(
     settings: TargetSettings, http: HttpClient, credentials: Credentials | None
 ) -> CondaServer:
-    """A channel of a quetz server."""
+    """Open a channel of a quetz server."""
     base = settings.url.rstrip("/")
     auth = HeaderAuth("X-API-Key", credentials.secret.reveal()) if credentials else None
 
@@ -137,9 +137,9 @@ def open_quetz(
 def open_artifactory(
     settings: TargetSettings, http: HttpClient, credentials: Credentials | None
 ) -> CondaServer:
-    """A conda repository of Artifactory; `settings.url` is the repository's own address.
+    """Open a conda repository of Artifactory; `settings.url` is the repository's URL.
 
-    It takes tokens, and passwords with their user.
+    Takes tokens, and passwords with their user.
     """
     base = settings.url.rstrip("/")
     auth: AuthBase | None = None

@@ -1,7 +1,7 @@
-"""A registry makes a conda package of every wheel itself: is that the package we have, too?
+"""Compares our conda packages with those that a registry converts from wheels.
 
-The registry takes a package under its twin's name only when both install the same files with the
-same dependencies; another one has to raise its build number.
+The registry accepts a package under the name of its converted package only if both install the
+same files with the same dependencies; any other needs a higher build number.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from twofold.errors import BadFile, Problem, TwofoldError
 from twofold.formats.conda_reader import parse_json, read_info
 from twofold.publish.files import ReleaseFile
 
-#: What is compared, with the most bytes of each (paths.json: some 100,000 files).
+#: The compared files, with the size limit of each (bytes; paths.json: some 100,000 files).
 _COMPARED = {"info/index.json": 1 << 20, "info/paths.json": 32 << 20}
 
-#: How the names of twins end: the first build of a pure package, or of one for an interpreter.
+#: The build string of a converted package ends with the build number 0.
 _FIRST_BUILD = "_0"
 
 
@@ -34,7 +34,7 @@ def is_same_package(ours: Path, theirs: IO[bytes]) -> bool:
 
 
 def find_name_clash(package: ReleaseFile, wheels: Sequence[ReleaseFile]) -> Problem | None:
-    """Why a registry would refuse a conda package once these wheels are there."""
+    """Why a registry would refuse a conda package after these wheels."""
     artifact = package.artifact
     if artifact.kind is not Kind.CONDA or not artifact.build.endswith(_FIRST_BUILD):
         return None
@@ -47,9 +47,9 @@ def find_name_clash(package: ReleaseFile, wheels: Sequence[ReleaseFile]) -> Prob
                     artifact.path
                 ):
                     return Problem(
-                        f"the registry makes a package of this name of {wheel.name} itself, with "
+                        f"the registry converts {wheel.name} to a package of this name, with "
                         "other files or dependencies",
-                        "give yours another name: build-number = 1 in [tool.twofold.conda]",
+                        "raise the build number: build-number = 1 in [tool.twofold.conda]",
                     )
     return None
 
@@ -58,7 +58,7 @@ def _convert(wheel: Path, folder: Path) -> list[Path]:
     try:
         return [made.path for made in convert_all(wheel, folder)]
     except TwofoldError:
-        return []  # of such a wheel the registry makes none either
+        return []  # the registry cannot convert it either
 
 
 def _read_content(path: Path, held: bytes | None = None) -> tuple[object, ...]:

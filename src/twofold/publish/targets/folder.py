@@ -1,6 +1,6 @@
-"""A plain folder as static index and channel: files are put in their place, then it is indexed.
+"""A plain folder as static index and channel: files are copied, then the folder is indexed.
 
-Any web server, or file://, serves it to pip and conda; `twofold index` makes the same pages.
+Any web server, or file://, serves it to pip and conda; `twofold index` writes the same pages.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from twofold.publish.targets.protocol import (
 
 @dataclass(frozen=True)
 class Folder:
-    """The folder `settings.url`, made if it is not there."""
+    """The folder `settings.url`, created if it does not exist."""
 
     settings: TargetSettings
     accepts: frozenset[Kind] = ALL_KINDS
@@ -40,11 +40,11 @@ class Folder:
 
     def preflight(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
         if self._root.exists() and not self._root.is_dir():
-            return Problem(f"{self._root} is a file, not a folder", "choose another place")
+            return Problem(f"{self._root} is a file, not a folder", "choose another folder")
         return None
 
     def probe(self, file: ReleaseFile) -> RemoteState:
-        """What lies there; a file whose pages were not written (a kill between) is absent."""
+        """Look the file up; without its page (after a kill) it counts as absent."""
         seen = self.fetch(file)
         if seen.is_ours(file.artifact) and not self._is_indexed(file):
             return RemoteState("absent")
@@ -65,7 +65,7 @@ class Folder:
         return RemoteState("present", compute_file_hashes(place)[1], place.as_uri())
 
     def whoami(self) -> str:
-        return "a folder asks nobody"
+        return "no login needed: files are written directly"
 
     def close(self) -> None:
         return None
@@ -79,7 +79,7 @@ class Folder:
         return self._root / subdir / file.name
 
     def _is_indexed(self, file: ReleaseFile) -> bool:
-        """Whether the page that shows the file names its hash."""
+        """Whether the file's page lists its hash."""
         if file.artifact.kind.is_conda:
             page = self._root / file.artifact.subdir / "repodata.json"
         else:
@@ -87,7 +87,7 @@ class Folder:
         return page.is_file() and file.artifact.sha256 in page.read_text("utf-8")
 
     def _put(self, source: Path, target: Path) -> None:
-        """Copy under another name and move into place; never over a file that came meanwhile."""
+        """Copy under a temporary name, then link; never over a file created meanwhile."""
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
@@ -95,7 +95,7 @@ class Folder:
             try:
                 os.link(unfinished, target)
             except FileExistsError:
-                raise AlreadyPublishedError(f"{target} is there already") from None
+                raise AlreadyPublishedError(f"{target} already exists") from None
             except OSError:  # a file system without hard links
                 unfinished.replace(target)
         finally:

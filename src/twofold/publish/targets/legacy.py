@@ -1,7 +1,7 @@
 """Indexes with PyPI's legacy upload API: PyPI, TestPyPI, devpi, pypiserver, a twofold registry.
 
-The form is the one twine sends (made by twine's own PackageFile), the page that is looked into
-is the target's simple index.
+The form is the one twine sends (made by twine's own PackageFile); files are looked up in the
+target's simple index.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from twofold.publish.targets.protocol import (
 
 
 class LegacyIndex:
-    """An index that takes uploads at `settings.url` and shows them at `settings.index`.
+    """An index that takes uploads at `settings.url` and lists them at `settings.index`.
 
-    `is_open` says that it may take files from anybody, as a pypiserver can be told to. `reader`
-    is what its pages are asked with, where that is something else than `auth`.
+    `is_open` is True if it may accept anonymous uploads, as pypiserver can be configured to.
+    `read_auth` is used for its pages, `auth` unless given.
     """
 
     accepts: frozenset[Kind] = PYPI_KINDS
@@ -62,12 +62,12 @@ class LegacyIndex:
 
     def probe(self, file: ReleaseFile) -> RemoteState:
         if not self.settings.index:
-            return RemoteState("unknown", note="its simple index is not known")
+            return RemoteState("unknown", note="its simple index is unknown")
         page = fetch_page(self.http, self.settings.index, file.artifact.name, self.read_auth)
         there = page.by_name.get(file.name)
         if there is None and page.status in ("archived", "quarantined"):
-            told = f"the project is {page.status} there and takes no new files (PEP 792)"
-            refusal = Problem(told, "whoever looks after the project can change its status")
+            message = f"the project is {page.status} there and accepts no new files (PEP 792)"
+            refusal = Problem(message, "ask an owner of the project to change its status")
             return RemoteState("absent", refusal=refusal, rule=f"project-{page.status}")
         if there is None:
             return RemoteState("absent")
@@ -100,20 +100,22 @@ class LegacyIndex:
         return state_from_fetch(self.http.fetch_sha256(url, self._choose_auth(url)), url)
 
     def _choose_auth(self, url: str) -> AuthBase | None:
-        """What a file is fetched with: its page may name one anywhere, and the login is for the
-        index's server and the one uploaded to."""
+        """The credentials for a file, whose URL may be on any host.
+
+        They are sent only to the servers of the index and of the uploads.
+        """
         homes = (self.settings.index, self.settings.url)
         return self.read_auth if any(can_share_login(url, home) for home in homes) else None
 
     def whoami(self) -> str:
-        return "the legacy upload API has no way to ask; the first upload tells"
+        return "unknown: the legacy upload API cannot verify tokens; the first upload will"
 
     def close(self) -> None:
         self.http.close()
 
 
 def make_legacy_form(file: ReleaseFile) -> list[tuple[str, Any]]:
-    """The fields of the upload form, metadata repeated key by key, as twine sends them."""
+    """Make the fields of the upload form, metadata key by key, as twine does."""
     from twine.exceptions import TwineException
     from twine.package import PackageFile
 
@@ -122,7 +124,9 @@ def make_legacy_form(file: ReleaseFile) -> list[tuple[str, Any]]:
         if file.attestations:
             package.add_attestations([str(path) for path in file.attestations])
     except TwineException as error:
-        raise BadFile(str(error), "run twofold check on it", str(file.artifact.path)) from error
+        raise BadFile(
+            str(error), "upgrade the build backend, and build again", str(file.artifact.path)
+        ) from error
     fields: list[tuple[str, Any]] = [(":action", "file_upload"), ("protocol_version", "1")]
     for key, value in package.metadata_dictionary().items():
         if value is None or key == "gpg_signature":
@@ -143,11 +147,11 @@ def make_legacy_form(file: ReleaseFile) -> list[tuple[str, Any]]:
 
 
 def find_index(http: HttpClient, upload: str, auth: AuthBase | None) -> str:
-    """The simple index that goes with an upload address, by what servers do; '' where none is.
+    """Find the simple index of an upload URL by the conventions of servers; '' if none.
 
     A twofold registry and Warehouse: `legacy/` beside `simple/`; devpi: `+simple/` below;
-    pypiserver: `simple/` below. Raises Unreachable when the server does not answer, Refused when
-    it wants another login.
+    pypiserver: `simple/` below. Raises Unreachable if the server does not respond, Refused if
+    it requires another login.
     """
     base = upload.rstrip("/")
     candidates = [f"{base}/+simple/", f"{base}/simple/"]

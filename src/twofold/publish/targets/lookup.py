@@ -30,19 +30,19 @@ def normalised(name: str) -> str:
 def fetch_files(
     http: HttpClient, index: str, project: str, auth: AuthBase | None
 ) -> dict[str, SimpleFile]:
-    """The files of a project by name; see `fetch_page`."""
+    """Fetch the files of a project by name; see `fetch_page`."""
     return fetch_page(http, index, project, auth).by_name
 
 
 def fetch_page(http: HttpClient, index: str, project: str, auth: AuthBase | None) -> ProjectPage:
-    """A project's page; one without files when the index does not know the project.
+    """Fetch a project's page; one without files if the index does not have the project.
 
-    Raises Refused when the index answers something else than a page or 404.
+    Raises Refused if the response is neither a page nor 404.
     """
     url = f"{index.rstrip('/')}/{normalised(project)}/"
     answer = http.get(url, auth, {"Accept": ACCEPT, "Cache-Control": "no-cache"})
     if answer.status == 404 or 300 <= answer.status < 400:
-        return ProjectPage()  # or it sends its callers to another index for what it has not got
+        return ProjectPage()  # or a redirect to another index for unknown projects
     if not answer.ok:
         hint = f"check the simple index of this target ({redact_url(index)})"
         raise http.make_refusal(answer, url, "" if answer.status in (401, 403) else hint)
@@ -57,7 +57,7 @@ def _parse_page(answer: HttpResult, url: str) -> ProjectPage:
         return parse_html_page(answer.text(), url)
 
 
-#: A strong ETag that is the file's SHA-256, as a twofold registry sends it.
+#: A strong ETag that is the file's SHA-256, as twofold registries send it.
 ETAG = re.compile(r'"?(?:sha256[:-])?([0-9a-f]{64})"?', re.I)
 
 
@@ -68,11 +68,11 @@ def make_file_url(channel: str, artifact: Artifact) -> str:
 def probe_channel(
     http: HttpClient, channel: str, artifact: Artifact, auth: AuthBase | None
 ) -> RemoteState:
-    """Whether the file is there and with which hash.
+    """Look a file up under `<channel>/<subdir>/<file>`, with its hash.
 
-    A hash that the server's headers tell is taken (ETag, Artifactory's X-Checksum-Sha256);
-    else the file is fetched, which costs its size only when it is there already: from the store
-    that the server sends us to, where it keeps files in one.
+    The hash comes from the server's headers (ETag, Artifactory's X-Checksum-Sha256), else from
+    the fetched file, which costs its size only if it is there already; redirects to an object
+    store are followed.
     """
     url = make_file_url(channel, artifact)
     answer = http.with_retries(lambda: http.request_once("HEAD", url, auth))
@@ -82,8 +82,8 @@ def probe_channel(
     if not answer.ok and not is_elsewhere and answer.status not in (405, 501):
         raise http.make_refusal(answer, url)
     headers = {name.lower(): value for name, value in answer.headers.items()}
-    told = ETAG.fullmatch(headers.get("etag", "")) or ETAG.fullmatch(
+    match = ETAG.fullmatch(headers.get("etag", "")) or ETAG.fullmatch(
         headers.get("x-checksum-sha256", "")
     )
-    digest = told.group(1).lower() if told and not is_elsewhere else http.fetch_sha256(url, auth)
+    digest = match.group(1).lower() if match and not is_elsewhere else http.fetch_sha256(url, auth)
     return state_from_fetch(digest, url)

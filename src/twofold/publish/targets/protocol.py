@@ -1,4 +1,4 @@
-"""What every place one can publish to has in common."""
+"""The protocol of publish targets."""
 
 from __future__ import annotations
 
@@ -20,17 +20,14 @@ NO_KINDS: frozenset[Kind] = frozenset()
 
 
 def find_missing_token(http: HttpClient) -> Problem | None:
-    """The objection of a target that takes nothing without a token."""
+    """The problem of a target that requires a token, if none was found."""
     if http.auth_context.source:
         return None
-    return Problem(
-        "it takes files with a token only, and none was found", suggest_login(http.auth_context)
-    )
+    return Problem("no token was found, and uploads require one", suggest_login(http.auth_context))
 
 
 class UploadRule(Protocol):
-    """A function with a name: why a target is known to refuse a file, and what to do about it;
-    None: it does not apply."""
+    """A named function: why a target refuses a file, with a hint; None if it does not."""
 
     __name__: str
 
@@ -38,26 +35,26 @@ class UploadRule(Protocol):
 
 
 class AlreadyPublishedError(Refused):
-    """The target refuses a file because the name is taken: by the same bytes, or by others."""
+    """The target refuses a file because its name is taken, by this or another file."""
 
     def __init__(self, message: str, hint: str = NAME_USED) -> None:
         super().__init__("file-exists", message, hint, 409)
 
 
 def as_already_published(refused: Refused) -> AlreadyPublishedError:
-    """A server's no, where it means that."""
+    """Convert a server's refusal that means this."""
     return AlreadyPublishedError(refused.problems[0].message, refused.hint or NAME_USED)
 
 
 @dataclass(frozen=True)
 class RemoteState:
-    """What a target has under a file's name.
+    """The state of a file at a target.
 
-    `unknown` means that the target cannot be asked (an index without a page to look into).
-    `note` says why, or what else there is to say of a file that is there (`yanked: broken`).
-    `sha256` is None when the target tells no hash and gives no file to compute it from.
-    `same_content` says that a file with another hash holds the same, packed differently. `refusal`
-    is why a file that is not there would not be taken, and `rule` what to call that.
+    `unknown` means that the target cannot be queried (an index without pages). `note` is the
+    reason, or a remark about an existing file (`yanked: broken`). `sha256` is None if the target
+    returns neither a hash nor the file. `has_same_content` is True if a file with another hash
+    has the same contents, packed differently. `refusal` is why a missing file would be refused,
+    and `rule` its code.
     """
 
     state: Literal["absent", "present", "unknown"]
@@ -73,49 +70,48 @@ class RemoteState:
 
 
 def state_from_fetch(digest: str | None, url: str) -> RemoteState:
-    """What fetching a file gave: its hash, or None when it is not there."""
+    """The state after fetching a file: its hash, or None if it is missing."""
     return RemoteState("present", digest, url) if digest else RemoteState("absent", url=url)
 
 
 class Target(Protocol):
-    """One place to publish to, with its credentials and its connection."""
+    """One publish target, with its credentials and its connection."""
 
     @property
     def settings(self) -> TargetSettings: ...
 
     @property
     def accepts(self) -> frozenset[Kind]:
-        """The kinds of file its protocol knows."""
+        """The kinds of file its protocol supports."""
         ...
 
     @property
     def default_kinds(self) -> frozenset[Kind]:
-        """The kinds it gets when the user names no files."""
+        """The kinds it gets if the user names no files."""
         ...
 
     @property
     def rules(self) -> tuple[UploadRule, ...]:
-        """What this target is known to refuse."""
+        """The rules of this target."""
         ...
 
     @property
     def attestation_kinds(self) -> frozenset[Kind]:
-        """The kinds of file whose attestations it takes."""
+        """The kinds of file whose attestations it accepts."""
         ...
 
     def preflight(self, files: Sequence[ReleaseFile], /) -> Problem | None:
-        """Why it would not take these files from us now (no token, a wrong one, one without the
-        right), as far as it can be asked before anything is sent."""
+        """Why it would refuse these files (no token, an invalid one, no permission), if known."""
         ...
 
     def probe(self, file: ReleaseFile) -> RemoteState:
-        """What is there under the file's name."""
+        """Look up the file's name."""
         ...
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
-        """Upload once; returns where the file then is ('' if not told).
+        """Upload once; returns the file's URL ('' if unknown).
 
-        Raises Transient, AlreadyThere, or Refused for every other no.
+        Raises TransientError, AlreadyPublishedError, or Refused for every other refusal.
         """
         ...
 
@@ -125,11 +121,11 @@ class Target(Protocol):
         ...
 
     def fetch(self, file: ReleaseFile) -> RemoteState:
-        """The file as others now get it: fetched, and its hash computed here."""
+        """Fetch the file as users get it, and compute its hash."""
         ...
 
     def whoami(self) -> str:
-        """Who the credentials stand for, or a sentence on why that cannot be asked."""
+        """The account of the credentials, or why it is unknown."""
         ...
 
     def close(self) -> None: ...

@@ -1,4 +1,4 @@
-"""A twofold registry: one address for both worlds.
+"""A twofold registry: one URL for pip and conda.
 
 Wheels and sdists go in through its legacy API (`<url>/legacy/`), conda packages by
 `POST <url>/upload` with the file as the body.
@@ -33,7 +33,7 @@ from twofold.publish.targets.protocol import (
     state_from_fetch,
 )
 
-#: How addresses of the other kinds are written.
+#: URLs of the other kinds, for a hint.
 OTHER_KINDS = "legacy+https://…, a channel prefix+https://… (or anaconda, quetz, artifactory)"
 
 
@@ -58,8 +58,7 @@ class TwofoldRegistry:
         self.index = LegacyIndex(python_side, http, form_auth)
 
     def preflight(self, files: Sequence[ReleaseFile], /) -> Problem | None:
-        """No such channel, no token, or one that is no good for uploads to one of the projects (the
-        registry answers with a code)."""
+        """The channel is missing, or the token is missing, invalid or without the permission."""
         for project in sorted({file.artifact.name for file in files}):
             url = f"{self.settings.url.rstrip('/')}/whoami"
             if self.auth:
@@ -70,8 +69,8 @@ class TwofoldRegistry:
             if answer.status in (401, 404) or code in TOKEN_ERROR_CODES:
                 return self.http.make_refusal(answer, url).problems[0]
             if answer.ok and not isinstance(value, dict):
-                told = "what answers there is no twofold registry"
-                return Problem(told, f"check the address; another index is {OTHER_KINDS}")
+                message = "that server is not a twofold registry"
+                return Problem(message, f"check the URL; of other kinds it is {OTHER_KINDS}")
         return find_missing_token(self.http)
 
     def probe(self, file: ReleaseFile) -> RemoteState:
@@ -84,18 +83,18 @@ class TwofoldRegistry:
         return seen if seen.is_ours(file.artifact) else self.fetch(file)
 
     def _preflight_file(self, file: ReleaseFile, absent: RemoteState) -> RemoteState:
-        """What the registry says beforehand of a file that it has not got."""
+        """Ask the registry's preflight check about a missing file."""
         if self.auth is None:
             return absent
         artifact = file.artifact
         subdir = artifact.subdir if artifact.kind.is_conda else ""
-        asked = {"project": artifact.name, "file": file.name, "subdir": subdir}
-        url = f"{self.settings.url.rstrip('/')}/whoami?{urlencode(asked)}&size={artifact.size}"
+        query = {"project": artifact.name, "file": file.name, "subdir": subdir}
+        url = f"{self.settings.url.rstrip('/')}/whoami?{urlencode(query)}&size={artifact.size}"
         answer = self.http.get(url, self.auth)
         value = answer.json()
         code = value.get("code") if isinstance(value, dict) else None
         if answer.ok or not code or answer.status in (401, 404) or code in TOKEN_ERROR_CODES:
-            return absent  # what is about the token or the channel is told of the target as a whole
+            return absent  # problems of the token or channel are reported for the target
         refused = self.http.make_refusal(answer, self.settings.url).problems[0]
         return replace(absent, refusal=refused, rule=str(code))
 
@@ -114,8 +113,10 @@ class TwofoldRegistry:
         raise self.http.make_refusal(answer, url)
 
     def fetch(self, file: ReleaseFile) -> RemoteState:
-        """The file as others get it; a conda package is compared by its content too, because the
-        registry may have made it itself of the wheel (see `twins`)."""
+        """Fetch the file; a conda package is compared by its contents too.
+
+        The registry may have converted it from the wheel itself (see `converted_packages`).
+        """
         if not file.artifact.kind.is_conda:
             return self.index.fetch(file)
         url = make_file_url(self.settings.url, file.artifact)

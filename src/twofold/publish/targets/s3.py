@@ -1,10 +1,9 @@
 """An S3 bucket as static index and channel: `s3://BUCKET/PATH?endpoint=...&region=...`.
 
-Credentials come from AWS's own variables and files. A package is written only where there is none
-(`If-None-Match`), and the two pages that decide what clients see, a project's simple page and a
-subdir's repodata.json, are exchanged only for the page that was read (`If-Match`): of two
-publishers at once each keeps the other's files. They are written last, after the pages that follow
-from them, so that a file whose page names it is complete everywhere.
+Credentials come from AWS's own variables and files. A package is written only if there is none
+(`If-None-Match`), and the two pages that clients read first, a project's simple page and a subdir's
+repodata.json, are replaced only if unchanged (`If-Match`): concurrent publishers keep each other's
+files. They are written last, after the pages derived from them, so that a listed file is complete.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ from twofold.publish.targets.protocol import (
     UploadRule,
 )
 
-#: How often a page is read again because somebody else wrote it meanwhile.
+#: The limit of retries after concurrent writes of a page.
 ROUNDS = 20
 
 
 class Bucket:
-    """The prefix of a bucket that `settings.url` names."""
+    """The bucket and prefix of `settings.url`."""
 
     accepts: frozenset[Kind] = ALL_KINDS
     default_kinds: frozenset[Kind] = ALL_KINDS
@@ -50,7 +49,7 @@ class Bucket:
         self._store = _open_store(settings.url)
 
     def preflight(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
-        """No such bucket: of a file in one, stores say the same as of a file that is not there."""
+        """The bucket does not exist: a lookup of one file cannot distinguish that."""
         import obstore
         from obstore.exceptions import BaseError
 
@@ -58,12 +57,12 @@ class Bucket:
             next(iter(obstore.list(self._store, chunk_size=1)), None)
         except BaseError as error:
             if "NoSuchBucket" in str(error):
-                hint = "make it first, or check its name, region and endpoint"
+                hint = "create it first, or check its name, region and endpoint"
                 return Problem("there is no such bucket", hint)
-        return None  # a key may be one to read and write with, and not to list
+        return None  # a key may have read and write but no list permission
 
     def probe(self, file: ReleaseFile) -> RemoteState:
-        """What is there; a file that its page does not name (a kill between) is absent."""
+        """Look the file up; without an entry in its page (after a kill) it counts as absent."""
         seen = self.fetch(file)
         if seen.is_ours(file.artifact) and not self._is_indexed(file):
             return RemoteState("absent")
@@ -77,7 +76,7 @@ class Bucket:
             self._call("put", key, file.artifact.path, mode="create")
         except AlreadyExistsError:
             if not self.fetch(file).is_ours(file.artifact):
-                raise AlreadyPublishedError(f"{key} is in {self.settings.name} already") from None
+                raise AlreadyPublishedError(f"{key} is already in {self.settings.name}") from None
         progress(file.artifact.size)
         if file.artifact.kind.is_conda:
             self._update_page(
@@ -97,7 +96,7 @@ class Bucket:
         return RemoteState("present", digest.hexdigest(), _get_key(file.artifact))
 
     def whoami(self) -> str:
-        return "AWS's credentials say it"
+        return "determined by the AWS credentials"
 
     def close(self) -> None:
         return None
@@ -113,7 +112,7 @@ class Bucket:
         return found is not None and artifact.sha256.encode() in bytes(found.bytes())
 
     def _make_package_update(self, file: ReleaseFile) -> Callable[[dict[str, Any]], bytes]:
-        """Adds the record to repodata, and writes what follows from it."""
+        """Make a function that adds the record to repodata and writes the derived pages."""
         artifact = file.artifact
         info = read_info(artifact.path)
 
@@ -131,7 +130,7 @@ class Bucket:
         return add
 
     def _put_shards(self, artifact: Artifact, records: dict[str, dict[str, Any]]) -> None:
-        """The package's own shard, then the index of all of them (CEP 16)."""
+        """Write the package's own shard, then the shard index (CEP 16)."""
         shards = {name: repodata.make_shard(own) for name, own in records.items()}
         hashes = {name: hashlib.sha256(data).digest() for name, data in shards.items()}
         own = f"{hashes[artifact.name].hex()}.msgpack.zst"
@@ -167,10 +166,10 @@ class Bucket:
         self._call("put", "channeldata.json", data)
         if artifact.subdir != "noarch" and self._read("noarch/repodata.json") is None:
             empty = repodata.serialize(repodata.make_repodata_from_records("noarch", {}))
-            self._call("put", "noarch/repodata.json", empty)  # every channel must have it
+            self._call("put", "noarch/repodata.json", empty)  # required in every channel
 
     def _make_page_update(self, file: ReleaseFile) -> Callable[[dict[str, Any]], bytes]:
-        """Adds the file to its project's page, and writes what follows from it."""
+        """Make a function that adds the file to its project's page and writes the derived pages."""
         artifact = file.artifact
         name = normalize_name(artifact.name)
         listing = Listing(artifact, f"../../{artifact.filename}", datetime.now(UTC))
@@ -194,7 +193,7 @@ class Bucket:
         return add
 
     def _update_page(self, key: str, add: Callable[[dict[str, Any]], bytes]) -> None:
-        """Read a page, add to it, and write it if nobody else has meanwhile; else again."""
+        """Read a page, add to it, and write it if unchanged; else repeat."""
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
         for _ in range(ROUNDS):
@@ -206,10 +205,12 @@ class Bucket:
                 return
             except (AlreadyExistsError, PreconditionError):
                 continue
-        raise Unreachable(f"{key} is written by others all the time", "run the command again")
+        raise Unreachable(
+            f"{key} is being written by other publishers all the time", "run the command again"
+        )
 
     def _read_json(self, key: str) -> tuple[dict[str, Any], str]:
-        """A page and its ETag; an empty page and '' where there is none."""
+        """Read a page and its ETag; an empty page and '' if there is none."""
         found = self._read(key)
         if found is None:
             return {}, ""
@@ -217,11 +218,11 @@ class Bucket:
         return value, str(found.meta["e_tag"] or "")
 
     def _read(self, key: str) -> Any:
-        """An object, or None where there is none."""
+        """Read an object; None if there is none."""
         return self._call("get", key)
 
     def _call(self, verb: str, key: str, *rest: Any, mode: Any = None, media: str = "") -> Any:
-        """One call of the store; what is no answer becomes Unreachable."""
+        """Call the store once; failures become Unreachable."""
         import obstore
         from obstore.exceptions import (
             AlreadyExistsError,
@@ -251,7 +252,7 @@ def _open_store(url: str) -> Any:
         from obstore.store import S3Store
     except ImportError as error:
         raise TwofoldError(
-            "obstore is not installed, and buckets are written with it",
+            "publishing to a bucket requires obstore, which is not installed",
             "pip install 'twofold[s3]'",
         ) from error
     parts = urlsplit(url)
@@ -285,10 +286,10 @@ def _make_project_page(name: str, files: dict[str, Any]) -> dict[str, Any]:
     from packaging.version import Version
 
     def version(filename: str) -> Version:
-        told = (
+        parsed = (
             parse_wheel_name(filename) if filename.endswith(".whl") else parse_sdist_name(filename)
         )
-        return Version(told.version)
+        return Version(parsed.version)
 
     ordered = sorted(files, key=lambda filename: (version(filename), filename))
     page = simple.make_project_page(name, [])
