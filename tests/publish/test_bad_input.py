@@ -32,7 +32,7 @@ from twofold.publish.resolve import resolve_targets
         ("s3://", "the host is missing"),
         ("registry+s3://bucket/x", "is not a target URL"),
         ("s3+http://host/x", "is not a target URL"),
-        ("quetz+http://host", "names no channel"),
+        ("quetz+http://host", "has no channel"),
         ("anaconda:", "has no owner"),
         ("pipy", "there is no target 'pipy'"),
         ("README.md", "there is no target 'README.md'"),

@@ -162,7 +162,7 @@ def test_one_release_goes_to_several_places_each_with_its_own_token(
 
 
 def variable(name: str) -> str:
-    from twofold.publish.credentials import get_token_variable
+    from twofold.publish.targets.settings import get_token_variable
 
     return get_token_variable(name).removeprefix("TWOFOLD_TOKEN_")
 

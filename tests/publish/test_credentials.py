@@ -14,9 +14,9 @@ import pytest
 
 from tests.servers.package_servers import TOKEN, AnacondaServer, run_server
 from twofold.publish.addresses import Secret, redact_secrets
-from twofold.publish.config import TargetSettings
-from twofold.publish.credentials import find_credentials, get_token_variable
+from twofold.publish.credentials import find_credentials
 from twofold.publish.resolve import resolve_targets
+from twofold.publish.targets.settings import TargetSettings, get_token_variable
 
 SECRET = "zq-7f3e9-the-secret-value"
 

@@ -10,9 +10,9 @@ import pytest
 from tests.publish.conftest import make_conda, make_wheel
 from tests.servers.package_servers import FakeServer, run_server
 from twofold.errors import ProjectErrors, TwofoldError
-from twofold.publish.config import TargetSettings
 from twofold.publish.order import Order, prepare
 from twofold.publish.responses import RetryPolicy
+from twofold.publish.targets.settings import TargetSettings
 
 TARGETS = {
     "registry": 'url = "{}/main"',
@@ -27,7 +27,7 @@ TARGETS = {
 SAID = {
     400: "twofold check",
     401: "the token from the environment (TWOFOLD_TOKEN_THERE) is wrong, expired or revoked",
-    403: "the token from the environment (TWOFOLD_TOKEN_THERE) is wrong or has no right to this",
+    403: "the token from the environment (TWOFOLD_TOKEN_THERE) is wrong or lacks the permission",
     404: "check the address: it",
     405: "this URL takes no uploads",
     409: "publish under a new version",

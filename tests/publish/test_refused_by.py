@@ -12,7 +12,7 @@ import pytest
 from tests.publish.conftest import make_wheel
 from tests.servers.package_servers import TOKEN, AnacondaServer, run_server
 from twofold.check.rule_table import RULES, Rule
-from twofold.publish.config import KINDS
+from twofold.publish.targets.kinds import KINDS
 
 #: What goes into METADATA for TF020, TF022 and TF027 to speak.
 ODD = """Classifier: Programming Language :: Pythonn

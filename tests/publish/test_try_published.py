@@ -13,10 +13,10 @@ from tests.servers.package_servers import TOKEN, AnacondaServer, run_server
 from twofold.cli.channels import find_channels
 from twofold.index.folder import index_folder
 from twofold.install.repack_python import repack_python
-from twofold.publish.config import TargetSettings
 from twofold.publish.external_config import find_anaconda_url
-from twofold.publish.install_urls import InstallUrls, find_install_urls
+from twofold.publish.install_urls import find_install_urls
 from twofold.publish.resolve import resolve_targets
+from twofold.publish.targets.settings import InstallUrls, TargetSettings
 
 
 def everywhere(_: str) -> bool:

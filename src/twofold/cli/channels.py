@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from twofold.publish.config import TargetSettings, read_targets
+from twofold.publish.config import read_targets
 from twofold.publish.credentials import find_credentials
 from twofold.publish.resolve import resolve_targets
+from twofold.publish.targets.settings import TargetSettings
 
 
 class Channels(NamedTuple):

@@ -26,21 +26,23 @@ _STATIC = "--static runs nothing, and lists what it could not read"
 def parser() -> argparse.ArgumentParser:
     found = Parser(
         "init",
-        "Write the pyproject.toml of code that is there: from setup.py, setup.cfg, poetry's and\n"
+        "Write the pyproject.toml of existing code, from setup.py, setup.cfg, poetry's and\n"
         "flit's tables, requirements.txt, meta.yaml, environment.yml or the modules' imports.",
-        "What could not be carried over is listed. The old files stay where they are.",
+        "What cannot be expressed there is listed. The old files are kept.",
     )
     found.add_argument("path", nargs="?", type=Path, default=Path(), metavar="PATH")
     found.add_argument("--dry-run", action="store_true", help="show what would be written")
     found.add_argument(
         "--verify",
         action="store_true",
-        help="build the wheel the old way and the new way and print every difference",
+        help="build the wheel with the old and the new backend and print every difference",
     )
     found.add_argument(
-        "--static", action="store_true", help="run nothing of the project, not even its backend"
+        "--static", action="store_true", help="run no code of the project, not even its backend"
     )
-    found.add_argument("--env", type=Path, metavar="DIR", help="where imports are looked up")
+    found.add_argument(
+        "--env", type=Path, metavar="DIR", help="the environment to look imports up in"
+    )
     return found.with_json()
 
 
@@ -53,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         adoption = plan_migration(args.path, tools(None if args.static else built, args.env))
         if args.verify and adoption.is_bare:
             raise TwofoldError(
-                "there is no old way to build this: nothing but the code was there",
+                "this project had no earlier build: only its code exists",
                 "run 'twofold init' without --verify, then 'twofold build --list'",
             )
         differences = _verify(built, adoption) if args.verify else None
@@ -68,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def tools(build: Callable[[], Path] | None, environment: Path | None) -> MigrationTools:
-    """What adoption is given: the build room, the recipe room, the active environment."""
+    """The tools of adoption: builds, recipes, and the active environment."""
     from twofold.cli.deps import choose_environment
     from twofold.new.migrate import MigrationTools
 
@@ -76,7 +78,7 @@ def tools(build: Callable[[], Path] | None, environment: Path | None) -> Migrati
 
 
 class _OldWheel:
-    """A wheel by the project's own backend, built once, from a copy: builds leave traces."""
+    """A wheel by the project's own backend, built once from a copy: builds leave files."""
 
     def __init__(self, project: Path, folder: Path) -> None:
         self.project = project
@@ -128,7 +130,7 @@ def _copy(project: Path, target: Path) -> Path:
 
 
 def _read_recipe(path: Path) -> RecipeFacts:
-    """What the recipe's first output says, for this platform."""
+    """Read the recipe's first output, for this platform."""
     from twofold.new.migrate import RecipeFacts
     from twofold.recipe import RecipeRequest
     from twofold.recipe.building.recipe_folder import read_for_request
@@ -192,7 +194,7 @@ def _write(adoption: MigrationPlan) -> None:
 
 
 def _line_end(path: Path) -> str:
-    """The line end of the file that is there."""
+    """The line ending of the existing file."""
     return "\r\n" if path.is_file() and b"\r\n" in path.read_bytes() else "\n"
 
 
@@ -230,13 +232,13 @@ def _show(
 
 
 def _judge(project: Path) -> int:
-    """Read what was written as a build would; its mistakes were the project's before."""
+    """Check the new file as a build would; its mistakes come from the old files."""
     from twofold_build.errors import ProjectErrors
     from twofold_build.pyproject import read_project
 
     try:
         read_project(project)
     except ProjectErrors as error:
-        note("the new pyproject.toml has mistakes that only you can mend:")
+        note("the new pyproject.toml has mistakes from the old files; correct them:")
         raise error
     return 0

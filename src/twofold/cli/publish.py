@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from twofold.install.smoke_test import SmokeResult
-    from twofold.publish.config import TargetSettings
     from twofold.publish.first_release import NameReport
     from twofold.publish.order import Publication
     from twofold.publish.plan import Plan
     from twofold.publish.run import Event, EventHandler
+    from twofold.publish.targets.settings import TargetSettings
 
 EPILOG = """\
 TARGET is a name of your configuration (config.toml) or of ~/.pypirc (pypi, testpypi, ...),

@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
         "recipe",
         "Write the conda recipe of a project, ready for a submission to conda-forge. Without\n"
         "--sdist or --published it builds the project's own folder.",
-        "'twofold build' needs no recipe; it builds one where it lies beside no other wish.",
+        "'twofold build' needs no recipe; if the folder has one, it builds the recipe.",
     ).with_json()
     made.add_argument("project", nargs="?", type=Path, default=Path(), help="the project (.)")
     made.add_argument(
@@ -33,9 +33,9 @@ def parser() -> argparse.ArgumentParser:
         default="meta.yaml",
         help="conda-build's form, or the newer one of rattler-build (meta.yaml)",
     )
-    made.add_argument("--out", type=Path, metavar="FILE", help="write it there (stdout)")
+    made.add_argument("--out", type=Path, metavar="FILE", help="the file to write (stdout)")
     made.add_argument("--sdist", type=Path, metavar="FILE", help="build from this sdist")
-    made.add_argument("--url", default="", help="with --sdist: where others will fetch it")
+    made.add_argument("--url", default="", help="with --sdist: its public URL")
     made.add_argument(
         "--published", action="store_true", help="build from the release on pip's index"
     )

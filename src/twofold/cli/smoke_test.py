@@ -15,6 +15,7 @@ from twofold.cli.terminal import Parser, note, print_json
 from twofold.errors import TwofoldError
 from twofold.install.auth import custom_ca_bundle
 from twofold.publish.install_urls import find_install_urls, find_read_credentials
+from twofold.publish.targets.kinds import KINDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from twofold.cli.channels import Channels
     from twofold.install.auth import Login
     from twofold.install.smoke_test import SmokeResult
-    from twofold.publish.config import TargetSettings
     from twofold.publish.order import Publication
     from twofold.publish.targets.protocol import Target
+    from twofold.publish.targets.settings import TargetSettings
 
 
 EPILOG = """\
@@ -221,7 +222,7 @@ def _make_failed_result(settings: TargetSettings, is_conda: bool) -> SmokeResult
     from twofold.install.test_runner import SmokeStep
 
     what = "conda channel" if is_conda else "simple index"
-    key = "index" if not is_conda and settings.kind not in ("s3", "folder") else "public-url"
+    key = "index" if not is_conda and not KINDS[settings.kind].no_login else "public-url"
     why = (
         f"the URL of the {what} of {settings.name} is unknown\n"
         f"hint: write a [targets.NAME] table for it with `{key}`, the URL users install from"

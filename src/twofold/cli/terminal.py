@@ -14,14 +14,60 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
 
+#: Command -> examples in its help.
+EXAMPLES = {
+    "new": ("new my_package", "new my_package --layout flat --dep numpy"),
+    "init": ("init", "init path/to/project --verify"),
+    "exports": ("exports src/my_package", "exports --check"),
+    "deps": ("deps", "deps --check --env .venv"),
+    "check": ("check", "check dist/* --ignore TF112"),
+    "build": ("build", "build path/to/project --only wheel,conda"),
+    "try": ("try", "try dist/my_package-1.0.0-py3-none-any.whl"),
+    "serve": ("serve", "serve --host 0.0.0.0 --port 8080 --data /srv/twofold"),
+    "admin": ("admin users", "admin role main alice upload", "admin log --channel main --csv"),
+    "publish": ("publish --to testpypi --dry-run", "publish dist/* --to http://host/main --yes"),
+    "release": ("release 1.2.0 --to pypi --dry-run", "release 1.2.0 --to pypi --to anaconda:me"),
+    "install": (
+        "install my_package --from http://host/main --venv .venv",
+        "install my_package --from http://host/main --conda env --python 3.12",
+    ),
+    "login": ("login http://host/main", "login pypi < token-file"),
+    "logout": ("logout http://host/main",),
+    "whoami": ("whoami", "whoami http://host/main"),
+    "convert": ("convert dist/*.whl", "convert numpy --with-deps --python 3.12 --out channel"),
+    "index": ("index packages",),
+    "names": ("names opencv-python", "names sklearn --json"),
+    "recipe": ("recipe", "recipe --format recipe.yaml --out recipe"),
+    "tour": ("tour", "tour path/to/project --no-conda-forge --keep"),
+}
+
+#: Command -> the meaning of its exit code 1, if it is not just a problem.
+FAILURES = {
+    "check": "errors were found",
+    "deps": "a problem, or with --check a missing or unused dependency",
+    "exports": "a problem, or with --check outdated exports",
+    "index": "a file could not be indexed",
+    "try": "a smoke test failed",
+    "whoami": "a target refused the token or is unreachable",
+    "publish": "a file was refused, an upload or a smoke test failed",
+}
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser without abbreviated options; errors have a hint and exit code 2."""
 
     def __init__(self, command: str, description: str, epilog: str = "") -> None:
+        examples = "\n".join(f"  twofold {line}" for line in EXAMPLES[command])
+        failure = FAILURES.get(command, "a problem, printed with a hint")
+        parts = [
+            epilog.strip(),
+            f"examples:\n{examples}",
+            f"exit codes: 0 success, 1 {failure}, 2 wrong usage",
+        ]
         super().__init__(
             prog=f"twofold {command}",
             description=description,
-            epilog=epilog or None,
+            epilog="\n\n".join(filter(None, parts)),
             allow_abbrev=False,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )

@@ -15,7 +15,6 @@ import difflib
 import os
 import stat
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +22,10 @@ import tomlkit
 import tomlkit.exceptions
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
-from twofold.publish.addresses import Secret, SplitUrl, split_login
+from twofold.publish.addresses import Secret, split_login
+from twofold.publish.targets.kinds import KINDS
+from twofold.publish.targets.settings import TargetSettings
 from twofold_build.atomic import write_atomically
-
-#: Kinds of target.
-KINDS = (
-    "registry",
-    "legacy",
-    "pypi",
-    "anaconda",
-    "prefix",
-    "quetz",
-    "artifactory",
-    "folder",
-    "s3",
-)
 
 STRINGS = {
     "url",
@@ -54,35 +42,6 @@ STRINGS = {
 LISTS = {"files", "labels"}
 FLAGS = {"verify"}
 KEYS = STRINGS | LISTS | FLAGS
-
-
-@dataclass(frozen=True)
-class TargetSettings:
-    """One `[targets.NAME]` table, or the settings of a URL on the command line.
-
-    `index` is the simple index if `url` only takes uploads, `public_url` the URL of clients if
-    files are written elsewhere (a bucket); `read_login` is the login in one of these two. `files`
-    are the kinds of file to send (`wheel`, `sdist`, `conda`, `tar.bz2`); empty: the default kinds
-    of the target. `labels` are Anaconda.org's. `token_source` is where `token` was written, for
-    messages. `verify` is False if files are not fetched back.
-    """
-
-    name: str
-    url: str
-    kind: str = "registry"
-    index: str = ""
-    user: str = ""
-    token: Secret | None = field(default=None, repr=False)
-    token_source: str = "the configuration"
-    token_env: str = ""
-    owner: str = ""
-    channel: str = ""
-    ca: str = ""
-    files: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    public_url: str = ""
-    read_login: SplitUrl | None = field(default=None, repr=False)
-    verify: bool = True
 
 
 def get_config_folder() -> Path:
@@ -158,7 +117,8 @@ def _find_mistakes(table: Any, where: str) -> list[Problem]:
         problems.append(
             Problem(f"unknown kind '{table['kind']}'", f"one of {', '.join(KINDS)}", where)
         )
-    if "url" not in table and table.get("kind") not in ("pypi", "anaconda"):
+    kind = KINDS.get(table.get("kind", "registry"))
+    if "url" not in table and not (kind and kind.has_default_url):
         problems.append(Problem("'url' is missing", 'add url = "https://host/channel"', where))
     return problems
 

@@ -14,7 +14,6 @@ A token found for one target is never sent to another.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,8 +21,9 @@ from functools import partial
 
 from twofold.errors import TwofoldError
 from twofold.publish.addresses import Credentials, Secret
-from twofold.publish.config import TargetSettings
 from twofold.publish.external_config import read_anaconda_token
+from twofold.publish.targets.kinds import KINDS
+from twofold.publish.targets.settings import TargetSettings, get_token_variable
 
 HINT = (
     "correct PYTHON_KEYRING_BACKEND or keyringrc.cfg (see 'keyring diagnose'), or turn the keyring "
@@ -103,12 +103,7 @@ def _translate_errors() -> Iterator[None]:
 SERVICE = "twofold"
 
 #: The kinds that twine uploads to.
-TWINE_KINDS = ("pypi", "legacy")
-
-
-def get_token_variable(target: str) -> str:
-    """`TWOFOLD_TOKEN_LAB` for a target called `lab`."""
-    return "TWOFOLD_TOKEN_" + re.sub(r"[^A-Z0-9]+", "_", target.upper()).strip("_")
+TWINE_KINDS = tuple(kind.name for kind in KINDS.values() if kind.is_uploaded_by_twine)
 
 
 def find_credentials(
@@ -137,9 +132,8 @@ def clean_credentials(settings: TargetSettings, credentials: Credentials) -> Cre
     Raises TwofoldError, which names the source and never the token, if the text cannot be sent
     in an HTTP header.
     """
-    is_encoded = settings.kind in TWINE_KINDS or (
-        settings.kind == "artifactory" and credentials.user
-    )
+    basic = KINDS[settings.kind].basic
+    is_encoded = basic == "always" or (basic == "with user" and bool(credentials.user))
     text = (
         credentials.secret.reveal().strip("\r\n")
         if credentials.user

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from twofold.errors import TwofoldError
 from twofold.publish.addresses import Secret, split_login
-from twofold.publish.config import TargetSettings
+from twofold.publish.targets.settings import TargetSettings
 
 
 def read_pypirc_target(name: str) -> TargetSettings | None:

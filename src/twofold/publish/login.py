@@ -7,19 +7,14 @@ from dataclasses import dataclass
 
 from twofold.errors import TwofoldError
 from twofold.publish.addresses import Credentials, Secret
-from twofold.publish.config import TargetSettings, get_config_file, read_targets, write_token
+from twofold.publish.config import get_config_file, read_targets, write_token
 from twofold.publish.connect import connect
-from twofold.publish.credentials import (
-    find_credentials,
-    remove_from_keyring,
-    store_in_keyring,
-)
+from twofold.publish.credentials import find_credentials, remove_from_keyring, store_in_keyring
 from twofold.publish.http import HttpClient, basic_auth
 from twofold.publish.resolve import resolve_targets
 from twofold.publish.responses import RetryPolicy
-
-#: Kinds whose protocol returns the account of a token.
-CAN_NAME_ACCOUNT = ("registry", "anaconda")
+from twofold.publish.targets.kinds import KINDS
+from twofold.publish.targets.settings import TargetSettings
 
 
 @dataclass(frozen=True)
@@ -50,20 +45,15 @@ def log_in(target: str, secret: str, user: str = "", *, check: bool = True) -> L
     with the legacy API take user and password.
     """
     settings = _resolve_one(target)
-    if settings.kind in ("folder", "s3"):
-        hints = {
-            "folder": "publish to it without a login: files are written directly",
-            "s3": "use your AWS configuration: environment, profile or role",
-        }
-        raise TwofoldError(
-            f"a target of the kind {settings.kind} needs no login", hints[settings.kind]
-        )
+    kind = KINDS[settings.kind]
+    if kind.no_login:
+        raise TwofoldError(f"a target of the kind {kind.name} needs no login", kind.no_login)
     token = Secret(secret)
     if user and settings.kind == "anaconda":
         token = _exchange_password(settings, user, token)
         user = ""
     who = ""
-    is_checked = check and settings.kind in CAN_NAME_ACCOUNT
+    is_checked = check and kind.names_account
     if is_checked:
         who = _query_account(settings, Credentials(token, user or None, "standard input"))
     return LoginResult(settings.name, who or user, _store_token(settings, token, user), is_checked)
@@ -104,12 +94,13 @@ def log_out(target: str) -> LogoutResult:
 def find_account(target: str) -> AccountReport:
     """Return the account that the target's credentials belong to."""
     settings = _resolve_one(target)
-    if settings.kind in ("folder", "s3"):
+    kind = KINDS[settings.kind]
+    if kind.no_login:
         return AccountReport(settings.name, "no login needed: files are written directly", "")
     found = find_credentials(settings)
     if found is None:
         return AccountReport(settings.name, "nobody: no token was found", "")
-    if settings.kind not in CAN_NAME_ACCOUNT:
+    if not kind.names_account:
         user = found.user or "a token"
         return AccountReport(
             settings.name, f"{user} (a {settings.kind} target cannot verify it)", found.source

@@ -17,11 +17,15 @@ from urllib.parse import unquote, urlsplit
 
 from twofold.errors import TwofoldError, UsageError
 from twofold.publish.addresses import redact_url, split_login
-from twofold.publish.config import KINDS, TargetSettings, read_targets
+from twofold.publish.config import read_targets
 from twofold.publish.external_config import find_anaconda_url, list_pypirc_names, read_pypirc_target
+from twofold.publish.targets.kinds import KINDS
+from twofold.publish.targets.settings import TargetSettings
 
-#: URL schemes of the kinds that are not web servers.
-SCHEMES = {"folder": ("file",), "s3": ("s3",)}
+#: URL scheme -> kind, for URLs without a kind as a prefix.
+KIND_OF_SCHEME = {
+    scheme: kind.name for kind in KINDS.values() if not kind.is_web for scheme in kind.schemes
+}
 
 
 def resolve_targets(
@@ -66,8 +70,8 @@ def _is_same_target(known: TargetSettings, found: TargetSettings) -> bool:
 def _parse_address(word: str, scheme: str, rest: str) -> TargetSettings:
     kind, plus, inner = scheme.rpartition("+")
     if not plus:
-        kind = {"s3": "s3", "file": "folder"}.get(scheme, "registry")
-    if kind not in KINDS or inner not in SCHEMES.get(kind, ("http", "https")):
+        kind = KIND_OF_SCHEME.get(scheme, "registry")
+    if kind not in KINDS or inner not in KINDS[kind].schemes:
         raise TwofoldError(
             f"'{redact_url(word)}' is not a target URL",
             f"write https://host/channel, or KIND+https://… (KIND: {', '.join(KINDS)})",
@@ -82,31 +86,31 @@ def _parse_address(word: str, scheme: str, rest: str) -> TargetSettings:
     if kind == "folder":
         return TargetSettings(word, str(Path(unquote(parts.path)).absolute()), "folder")
     url = bare.url.rstrip("/")
-    if kind in ("legacy", "pypi"):
+    if KINDS[kind].is_uploaded_by_twine:
         url += "/"  # without it servers redirect twine and uv, and refuse redirected uploads
     settings = TargetSettings(
         url, url, kind, user=bare.user, token=bare.secret, token_source="the URL"
     )
-    if kind in ("legacy", "pypi"):
+    if KINDS[kind].is_uploaded_by_twine:
         settings = replace(settings, ca=os.environ.get("TWINE_CERT", ""))
     return _split_channel(settings)
 
 
 def _split_channel(settings: TargetSettings) -> TargetSettings:
     """Split the channel or owner from the end of the URL, for kinds that have it there."""
-    if settings.kind not in ("anaconda", "prefix", "quetz"):
+    last_part = KINDS[settings.kind].last_part
+    if not last_part:
         return settings
     base, _, last = settings.url.rpartition("/")
-    named = settings.owner if settings.kind == "anaconda" else settings.channel
+    named = settings.owner if last_part == "owner" else settings.channel
     if named:
         return settings
     if not last or base.endswith("/"):
-        what = "owner" if settings.kind == "anaconda" else "channel"
         raise TwofoldError(
-            f"'{settings.name}' has no {what}",
-            f"append it to the URL: {settings.url}/{what.upper()}",
+            f"'{settings.name}' has no {last_part}",
+            f"append it to the URL: {settings.url}/{last_part.upper()}",
         )
-    if settings.kind == "anaconda":
+    if last_part == "owner":
         return replace(settings, url=base, owner=last)
     return replace(settings, url=base, channel=last)
 

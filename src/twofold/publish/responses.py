@@ -16,7 +16,7 @@ import requests
 
 from twofold.errors import TwofoldError, Unreachable
 from twofold.publish.addresses import Secret, redact_secrets, redact_url
-from twofold.publish.credentials import get_token_variable
+from twofold.publish.targets.settings import get_token_variable
 
 
 @dataclass(frozen=True)
@@ -103,29 +103,6 @@ def _join_errors(errors: Any) -> str:
     return "; ".join(filter(None, found))
 
 
-#: Who grants the permission that a token lacks.
-PERMISSION_HINTS = {
-    "registry": "ask the registry's administrator for the role 'upload' "
-    "('twofold admin role CHANNEL USER upload')",
-    "pypi": "create one as owner or maintainer of the project, with this project in its scope",
-    "legacy": "check user and password, and whether this user may upload to the index",
-    "anaconda": "use a token of the owner, or of a member of that organization",
-    "prefix": "create one with write permission for this channel",
-    "quetz": "make its user a member of the channel",
-    "artifactory": "give its user the permission to deploy to this repository",
-}
-
-#: The form of the URL of each kind.
-ADDRESS_HINTS = {
-    "registry": "it has the form http://host/CHANNEL; a private channel needs a token",
-    "pypi": "use the URL that twine uploads to",
-    "legacy": "use the URL that twine uploads to (devpi: http://host/USER/INDEX/)",
-    "anaconda": "it is the URL of the API followed by the owner: anaconda+https://host/api/OWNER",
-    "prefix": "it ends in the channel's name: prefix+https://host/CHANNEL",
-    "quetz": "it ends in the channel's name: quetz+https://host/CHANNEL",
-    "artifactory": "it has the form artifactory+https://host/artifactory/api/conda/REPOSITORY",
-}
-
 #: A registry's error codes about the token: invalid, or without the permission.
 TOKEN_ERROR_CODES = frozenset(
     {"invalid-token", "invalid-login", "revoked-token", "expired-token", "forbidden"}
@@ -141,6 +118,8 @@ class AuthContext:
     target: str = ""
     kind: str = ""
     source: str = ""
+    permission_hint: str = ""
+    url_hint: str = ""
 
     @property
     def login_command(self) -> str:
@@ -174,12 +153,12 @@ def suggest_action(status: int, context: AuthContext) -> str:
             f"run '{context.login_command}' with another"
         )
     if status == 403:
-        right = PERMISSION_HINTS.get(context.kind, "ask the administrator")
+        right = context.permission_hint or "ask the administrator"
         return f"the token from {context.source} is wrong or lacks the permission: {right}"
     return {
         400: "correct the field it names: 'twofold check FILES' finds most of what indexes refuse",
-        404: f"check the URL: {ADDRESS_HINTS.get(context.kind, 'nothing was found there')}",
-        405: f"this URL takes no uploads: {ADDRESS_HINTS.get(context.kind, 'check its kind')}",
+        404: f"check the URL: {context.url_hint or 'nothing was found there'}",
+        405: f"this URL takes no uploads: {context.url_hint or 'check its kind'}",
         409: NAME_USED,
         410: NAME_USED,
         413: "the file exceeds the target's limit: 'twofold build --list' shows its contents; "

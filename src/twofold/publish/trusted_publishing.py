@@ -13,12 +13,10 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 from twofold.errors import TwofoldError
 from twofold.publish.addresses import Credentials, Secret, is_on_loopback
-from twofold.publish.config import TargetSettings
 from twofold.publish.http import HttpClient
 from twofold.publish.responses import HttpResult
-
-#: Kinds that may support trusted publishing.
-TRUSTED_KINDS = ("registry", "pypi", "legacy", "prefix")
+from twofold.publish.targets.kinds import KINDS
+from twofold.publish.targets.settings import TargetSettings
 
 #: One of these is set in each CI system with identity tokens (those of the `id` library).
 CI_VARIABLES = ("GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI")
@@ -38,7 +36,8 @@ def fetch_trusted_credentials(settings: TargetSettings, http: HttpClient) -> Cre
     Raises TwofoldError if the target supports it and CI has no identity token, Refused if the
     target does not trust the identity. Identity tokens are sent over TLS only (or to loopback).
     """
-    if settings.kind not in TRUSTED_KINDS or not any(os.environ.get(name) for name in CI_VARIABLES):
+    is_in_ci = any(os.environ.get(name) for name in CI_VARIABLES)
+    if not is_in_ci or not KINDS[settings.kind].has_trusted_publishing:
         return None
     parts = urlsplit(settings.url)
     if parts.scheme != "https" and not is_on_loopback(settings.url):

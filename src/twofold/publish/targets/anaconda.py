@@ -18,7 +18,6 @@ from twofold.artifact import Artifact, Kind
 from twofold.errors import Problem, Refused, Unreachable
 from twofold.formats.conda_reader import read_info
 from twofold.publish.addresses import Credentials
-from twofold.publish.config import TargetSettings
 from twofold.publish.files import ReleaseFile
 from twofold.publish.http import HeaderAuth, HttpClient, Progress, UploadForm
 from twofold.publish.responses import HttpResult, suggest_action
@@ -32,6 +31,7 @@ from twofold.publish.targets.protocol import (
     find_missing_token,
     state_from_fetch,
 )
+from twofold.publish.targets.settings import TargetSettings
 
 #: The operator and version at the start of a MatchSpec's version part.
 OPERATOR = re.compile(r"^([=><!~]+)(.*)$")

@@ -18,7 +18,6 @@ from requests.auth import AuthBase
 from twofold.artifact import Kind
 from twofold.errors import Problem
 from twofold.publish.addresses import Credentials
-from twofold.publish.config import TargetSettings
 from twofold.publish.files import ReleaseFile
 from twofold.publish.http import (
     HeaderAuth,
@@ -41,6 +40,7 @@ from twofold.publish.targets.protocol import (
     find_missing_token,
     state_from_fetch,
 )
+from twofold.publish.targets.settings import TargetSettings
 
 #: Send a file once; returns the URL and the response.
 SendOnce = Callable[[ReleaseFile, Progress], tuple[str, HttpResult]]

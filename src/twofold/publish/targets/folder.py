@@ -15,7 +15,6 @@ from twofold.artifact import Kind, compute_file_hashes
 from twofold.errors import Problem
 from twofold.index.folder import index_folder
 from twofold.names import normalize_name
-from twofold.publish.config import TargetSettings
 from twofold.publish.files import ReleaseFile
 from twofold.publish.http import Progress
 from twofold.publish.targets.protocol import (
@@ -25,6 +24,7 @@ from twofold.publish.targets.protocol import (
     RemoteState,
     UploadRule,
 )
+from twofold.publish.targets.settings import TargetSettings
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,9 @@ from requests.auth import AuthBase
 
 from twofold.artifact import Kind
 from twofold.errors import BadFile, Problem
-from twofold.publish.addresses import can_share_login
-from twofold.publish.config import TargetSettings
+from twofold.publish.addresses import Credentials, can_share_login
 from twofold.publish.files import ReleaseFile
-from twofold.publish.http import HttpClient, Progress, UploadForm
+from twofold.publish.http import HttpClient, Progress, UploadForm, basic_auth
 from twofold.publish.responses import is_name_taken
 from twofold.publish.targets.lookup import fetch_files, fetch_page
 from twofold.publish.targets.protocol import (
@@ -27,6 +26,7 @@ from twofold.publish.targets.protocol import (
     find_missing_token,
     state_from_fetch,
 )
+from twofold.publish.targets.settings import TargetSettings
 
 
 class LegacyIndex:
@@ -167,3 +167,9 @@ def find_index(http: HttpClient, upload: str, auth: AuthBase | None) -> str:
     if closed:
         raise closed
     return ""
+
+
+def make_read_auth(settings: TargetSettings) -> AuthBase | None:
+    """The login in the URL of the index, as HTTP Basic; None if there is none."""
+    found = settings.read_login
+    return basic_auth(Credentials(found.secret, found.user)) if found and found.secret else None

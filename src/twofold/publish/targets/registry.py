@@ -16,7 +16,6 @@ from requests.auth import AuthBase
 from twofold.artifact import Kind
 from twofold.errors import Problem
 from twofold.publish.addresses import Credentials
-from twofold.publish.config import TargetSettings
 from twofold.publish.files import ReleaseFile
 from twofold.publish.http import HttpClient, Progress, basic_auth, bearer_auth
 from twofold.publish.responses import TOKEN_ERROR_CODES, is_name_taken
@@ -32,9 +31,7 @@ from twofold.publish.targets.protocol import (
     find_missing_token,
     state_from_fetch,
 )
-
-#: URLs of the other kinds, for a hint.
-OTHER_KINDS = "legacy+https://…, a channel prefix+https://… (or anaconda, quetz, artifactory)"
+from twofold.publish.targets.settings import TargetSettings
 
 
 class TwofoldRegistry:
@@ -70,7 +67,10 @@ class TwofoldRegistry:
                 return self.http.make_refusal(answer, url).problems[0]
             if answer.ok and not isinstance(value, dict):
                 message = "that server is not a twofold registry"
-                return Problem(message, f"check the URL; of other kinds it is {OTHER_KINDS}")
+                return Problem(
+                    message,
+                    "check the URL; for another kind of server write KIND+https://…, such as legacy+https://…",
+                )
         return find_missing_token(self.http)
 
     def probe(self, file: ReleaseFile) -> RemoteState:

@@ -20,7 +20,6 @@ from twofold.errors import Problem, TwofoldError, Unreachable
 from twofold.formats.conda_reader import read_info
 from twofold.index import repodata, simple
 from twofold.names import normalize_name, parse_sdist_name, parse_wheel_name
-from twofold.publish.config import TargetSettings
 from twofold.publish.files import ReleaseFile
 from twofold.publish.http import Progress
 from twofold.publish.targets.protocol import (
@@ -30,6 +29,7 @@ from twofold.publish.targets.protocol import (
     RemoteState,
     UploadRule,
 )
+from twofold.publish.targets.settings import TargetSettings
 
 #: The limit of retries after concurrent writes of a page.
 ROUNDS = 20

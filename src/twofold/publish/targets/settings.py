@@ -1,0 +1,54 @@
+"""The settings of a target, and what follows from them alone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from twofold.publish.addresses import Secret, SplitUrl
+
+#: How a conda channel's server expects credentials; indexes use HTTP Basic.
+AuthStyle = Literal["bearer", "basic", "x-api-key", "path"]
+
+
+@dataclass(frozen=True)
+class TargetSettings:
+    """One `[targets.NAME]` table, or the settings of a URL on the command line.
+
+    `index` is the simple index if `url` only takes uploads, `public_url` the URL of clients if
+    files are written elsewhere (a bucket); `read_login` is the login in one of these two. `files`
+    are the kinds of file to send (`wheel`, `sdist`, `conda`, `tar.bz2`); empty: the default kinds
+    of the target. `labels` are Anaconda.org's. `token_source` is where `token` was written, for
+    messages. `verify` is False if files are not fetched back.
+    """
+
+    name: str
+    url: str
+    kind: str = "registry"
+    index: str = ""
+    user: str = ""
+    token: Secret | None = field(default=None, repr=False)
+    token_source: str = "the configuration"
+    token_env: str = ""
+    owner: str = ""
+    channel: str = ""
+    ca: str = ""
+    files: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    public_url: str = ""
+    read_login: SplitUrl | None = field(default=None, repr=False)
+    verify: bool = True
+
+
+@dataclass(frozen=True)
+class InstallUrls:
+    """URLs for pip and for conda clients; '' if unknown."""
+
+    index: str = ""
+    channel: str = ""
+
+
+def get_token_variable(target: str) -> str:
+    """`TWOFOLD_TOKEN_LAB` for a target called `lab`."""
+    return "TWOFOLD_TOKEN_" + re.sub(r"[^A-Z0-9]+", "_", target.upper()).strip("_")
