@@ -41,7 +41,7 @@ def test_an_unknown_command_gets_a_suggestion(twofold: Callable[..., CommandResu
 def test_every_command_has_help_and_refuses_unknown_options(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    module = import_module(f"twofold.cli.{command}{'_' if command == 'try' else ''}")
+    module = import_module(f"twofold.cli.{'smoke_test' if command == 'try' else command}")
     with pytest.raises(SystemExit) as ended:
         module.parser().parse_args(["--help"])
     assert ended.value.code == 0
