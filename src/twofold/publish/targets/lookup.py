@@ -1,4 +1,4 @@
-"""Reads a project's page of a simple index (PEP 503 and 691): which files it has, with hashes."""
+"""Looks files up: on a project's simple page (PEP 503 and 691), and in a conda channel."""
 
 from __future__ import annotations
 
@@ -14,17 +14,13 @@ from twofold.index.simple_parser import (
     parse_html_page,
     parse_json_page,
 )
+from twofold.names import normalize_name
 from twofold.publish.addresses import redact_url
 from twofold.publish.http import HttpClient
 from twofold.publish.responses import HttpResult
 from twofold.publish.targets.protocol import RemoteState, state_from_fetch
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
-
-
-def normalised(name: str) -> str:
-    """A project's name as indexes spell it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def fetch_files(
@@ -39,7 +35,7 @@ def fetch_page(http: HttpClient, index: str, project: str, auth: AuthBase | None
 
     Raises Refused if the response is neither a page nor 404.
     """
-    url = f"{index.rstrip('/')}/{normalised(project)}/"
+    url = f"{index.rstrip('/')}/{normalize_name(project)}/"
     answer = http.get(url, auth, {"Accept": ACCEPT, "Cache-Control": "no-cache"})
     if answer.status == 404 or 300 <= answer.status < 400:
         return ProjectPage()  # or a redirect to another index for unknown projects
