@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twofold.errors import BadFile
+from twofold.formats.portable_names import is_device_name
 from twofold.names import (
     find_on_conda_forge,
     is_conda_name,
@@ -14,6 +15,7 @@ from twofold.names import (
     parse_conda_name,
     parse_sdist_name,
     parse_wheel_name,
+    requirement_name,
     to_conda_name,
 )
 from twofold.names.conda_forge import _load_table
@@ -127,3 +129,28 @@ def test_a_meaning_of_a_name_is_listed_once() -> None:
     for name in ("dateutil", "yaml", "cv2", "attr", "google"):
         found = explain(name)
         assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize(
+    ("requirement", "name"),
+    [
+        ("numpy", "numpy"),
+        ("  Zope.Interface>=5 ; python_version < '3.12'", "Zope.Interface"),
+        ("a_b[c,d] @ https://example.org/a.whl", "a_b"),
+        ("x-", "x"),
+        (">=1", ""),
+        ("", ""),
+    ],
+)
+def test_the_name_of_a_requirement_is_what_it_begins_with(requirement: str, name: str) -> None:
+    assert requirement_name(requirement) == name
+
+
+@pytest.mark.parametrize("name", ["CON", "nul.txt", "com0", "COM¹.py", "lpt9.tar.gz", "conin$"])
+def test_windows_reserves_the_names_of_devices(name: str) -> None:
+    assert is_device_name(name)
+
+
+@pytest.mark.parametrize("name", ["console.py", "com10", "lpt", "nul_", "auxiliary"])
+def test_other_names_are_free_on_windows(name: str) -> None:
+    assert not is_device_name(name)

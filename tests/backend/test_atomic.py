@@ -1,0 +1,56 @@
+"""Files written in one step: complete under their final name, or not there at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from twofold_build.atomic import AtomicFile, write_atomically, write_if_changed
+
+
+def test_a_file_has_its_final_name_only_after_the_commit(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "page.json"
+    with AtomicFile(target) as file:
+        file.write(b"whole")
+        assert not target.exists()
+        assert file.size == 5
+    assert target.read_bytes() == b"whole"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_an_exception_leaves_the_previous_file_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "page.json"
+    target.write_bytes(b"before")
+    with pytest.raises(ZeroDivisionError), AtomicFile(target) as file:
+        file.write(b"half")
+        file.write(bytes(1 // 0))
+    assert target.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_two_writers_of_one_process_do_not_share_a_hidden_file(tmp_path: Path) -> None:
+    target = tmp_path / "page.json"
+    with AtomicFile(target) as first, AtomicFile(target) as second:
+        first.write(b"first")
+        second.write(b"second")
+    assert target.read_bytes() == b"first"  # the outer one is committed last
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_permissions_are_exact_whatever_the_umask(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "secret", b"token", 0o600)
+    write_atomically(tmp_path / "script", b"#!/bin/sh\n", 0o775)
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "script").stat().st_mode & 0o777 == 0o775
+
+
+def test_a_file_that_has_its_content_is_left_alone(tmp_path: Path) -> None:
+    target = tmp_path / "page.json"
+    assert write_if_changed(target, b"one")
+    os.utime(target, (0, 0))
+    assert not write_if_changed(target, b"one")
+    assert target.stat().st_mtime == 0
+    assert write_if_changed(target, b"two")
+    assert target.read_bytes() == b"two"
