@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.factories.sample_projects import SAMPLES, BuiltFiles, call_hook, copy_sample, git
-from twofold.new.start import NewProject, start_project
+from twofold.new.files import NewProject
+from twofold.new.start import start_project
 
 REPOSITORY = Path(__file__).parents[2]
 

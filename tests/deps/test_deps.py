@@ -94,7 +94,7 @@ def test_each_dependency_has_its_status(root: Path) -> None:
     assert found["hypothesis"].is_test and not found["scikit-learn"].is_test
 
 
-def test_each_name_is_told_in_both_worlds_with_its_place(root: Path) -> None:
+def test_each_name_is_listed_for_pypi_and_conda_with_its_location(root: Path) -> None:
     found = find_in(root)
     assert found["opencv-python-headless"].imports == ("cv2",)
     assert found["scikit-learn"].places == ("src/my_package/module1.py:5",)
@@ -114,7 +114,7 @@ def test_what_the_code_needs_must_be_more_than_a_group_of_the_developers(tmp_pat
     assert found["matplotlib"].status is Status.USED
 
 
-def test_projects_among_the_tests_are_not_asked(tmp_path: Path) -> None:
+def test_projects_among_the_tests_are_not_read(tmp_path: Path) -> None:
     sample = {"tests/sample/pyproject.toml": "", "tests/sample/x.py": "import nothing_here\n"}
     found = find_in(
         write_project(tmp_path, {**sample, "my_package.py": "", "pyproject.toml": PYPROJECT})
@@ -163,7 +163,7 @@ def test_the_command_prints_a_table_and_json(root: Path, twofold: Callable[..., 
     assert rows["scikit-learn"]["conda"] == "scikit-learn"
 
 
-def test_bad_input_is_told(tmp_path: Path, twofold: Callable[..., object]) -> None:
+def test_bad_input_is_reported(tmp_path: Path, twofold: Callable[..., object]) -> None:
     (tmp_path / "pyproject.toml").write_text("[project\n", encoding="utf-8")
     ran = twofold("deps", tmp_path)
     assert ran.code == 1 and "not valid TOML" in ran.err and "Traceback" not in ran.err

@@ -68,8 +68,8 @@ def test_a_dry_run_shows_the_difference_and_writes_nothing(
     ran = twofold("init", root, "--dry-run")
     assert ran.code == 0 and '+name = "one"' in ran.out
     assert (root / "pyproject.toml").read_text() == old
-    told = twofold("init", root, "--dry-run", "--json").json
-    assert told["name"] == "one" and not told["written"] and told["differences"] is None
+    output = twofold("init", root, "--dry-run", "--json").json
+    assert output["name"] == "one" and not output["written"] and output["differences"] is None
     assert sorted(path.name for path in root.iterdir()) == ["one.py", "pyproject.toml"]
 
 
@@ -79,11 +79,11 @@ def test_a_program_is_run_where_it_must_be_and_both_wheels_are_compared(
     root = write_project(tmp_path, FILES)
     ran = twofold("init", root, "--verify", "--json")
     assert ran.code == 0, ran.err
-    told = ran.json
-    assert 'version = "1.0.3"' in told["text"] and '"numpy>=1.24"' in told["text"]
-    assert any("version, dependencies" in remark for remark in told["remarks"])
-    assert [one["what"] for one in told["lost"]] == ["scripts = ['go']"]
-    kinds = {(one["kind"], one["old"] or one["new"]): one["same"] for one in told["differences"]}
+    output = ran.json
+    assert 'version = "1.0.3"' in output["text"] and '"numpy>=1.24"' in output["text"]
+    assert any("version, dependencies" in remark for remark in output["remarks"])
+    assert [one["what"] for one in output["lost"]] == ["scripts = ['go']"]
+    kinds = {(one["kind"], one["old"] or one["new"]): one["same"] for one in output["differences"]}
     assert kinds.pop(("file", "data/scripts/go")) == ""
     assert kinds.pop(("file", "my_package/data.txt")) == ""
     assert all(kinds.values()), kinds
@@ -93,7 +93,7 @@ def test_a_program_is_run_where_it_must_be_and_both_wheels_are_compared(
     ]  # fmt: skip
 
 
-def test_nothing_is_run_when_static_is_asked_for(tmp_path: Path, twofold: Twofold) -> None:
+def test_static_runs_nothing(tmp_path: Path, twofold: Twofold) -> None:
     root = write_project(tmp_path, FILES)
     ran = twofold("init", root, "--static")
     assert ran.code == 0, ran.err
@@ -101,7 +101,7 @@ def test_nothing_is_run_when_static_is_asked_for(tmp_path: Path, twofold: Twofol
     assert 'version = "0.0.0"' in (root / "pyproject.toml").read_text()
 
 
-def test_a_backend_that_fails_is_told_with_its_output(tmp_path: Path, twofold: Twofold) -> None:
+def test_a_backend_that_fails_is_reported_with_its_output(tmp_path: Path, twofold: Twofold) -> None:
     root = write_project(
         tmp_path, {"setup.py": "raise SystemExit('no way')\nsetup(version=v())", "x.py": ""}
     )
@@ -131,7 +131,9 @@ def test_a_recipe_beside_the_code_is_read(tmp_path: Path, twofold: Twofold) -> N
         assert line in text
 
 
-def test_mistakes_that_only_the_user_can_mend_are_told(tmp_path: Path, twofold: Twofold) -> None:
+def test_mistakes_that_only_the_user_can_correct_are_reported(
+    tmp_path: Path, twofold: Twofold
+) -> None:
     setup = "setup(name='my_package', version='1', classifiers=['No :: Such'], keywords=['a,b'])\n"
     root = write_project(tmp_path, {"setup.py": setup, "my_package.py": ""})
     ran = twofold("init", root)
@@ -159,7 +161,7 @@ def wheel(folder: Path, metadata: str, files: dict[str, str]) -> Path:
         ("Metadata-Version: 2.1", "Metadata-Version: 2.4", []),
     ],
 )
-def test_metadata_is_compared_by_what_it_says(
+def test_metadata_is_compared_by_meaning(
     tmp_path: Path, old: str, new: str, found: list[Difference]
 ) -> None:
     texts = [f"Name: x\n{text}\n" for text in (old, new)]

@@ -70,7 +70,7 @@ def test_single_modules_are_named_when_the_project_is_called_otherwise(tmp_path:
     assert found.project["name"] == "my_package"
     assert found.settings == {"modules": ["one", "two"]}
     assert found.project["version"] == "0.1.0"
-    assert "nothing says a version: it is 0.1.0" in found.plan.remarks
+    assert "no version found: using 0.1.0" in found.plan.remarks
 
 
 def test_the_only_module_names_the_project(tmp_path: Path) -> None:
@@ -78,12 +78,12 @@ def test_the_only_module_names_the_project(tmp_path: Path) -> None:
     assert found.project["name"] == "tool" and found.settings == {}
 
 
-def test_what_is_imported_and_in_no_list_is_told(tmp_path: Path) -> None:
+def test_imports_that_no_list_has_are_reported(tmp_path: Path) -> None:
     files = {"tool.py": MODULE1, "requirements.txt": "numpy\n"}
-    told = plan_migration(
+    remarks = plan_migration(
         write_project(tmp_path, files), MigrationTools(environment=environment(PyYAML="6.0"))
     ).remarks
-    missing = [remark for remark in told if "no list here names" in remark]
+    missing = [remark for remark in remarks if "no list here names" in remark]
     assert [remark.split("'")[1] for remark in missing] == ["yaml", "not_installed"]
     assert missing[0].startswith("tool.py:6: ")
     assert "PyYAML" in missing[0]
@@ -137,11 +137,16 @@ def test_environment_yml_is_taken_with_names_of_pypi(tmp_path: Path) -> None:
         "torch",
         "rich>=13",
     ]
-    said = "\n".join(found.dropped)
-    assert "py312_0" in said and "2.*|3.*" in said and "channels" in said and "--pre" in said
+    dropped = "\n".join(found.dropped)
+    assert (
+        "py312_0" in dropped
+        and "2.*|3.*" in dropped
+        and "channels" in dropped
+        and "--pre" in dropped
+    )
 
 
-def test_a_folder_without_python_and_an_adopted_one_are_told(tmp_path: Path) -> None:
+def test_a_folder_without_python_and_a_migrated_one_are_refused(tmp_path: Path) -> None:
     root = write_project(tmp_path, {"README.md": ""})
     with pytest.raises(TwofoldError, match="no Python module"):
         plan_migration(root, MigrationTools())
@@ -149,7 +154,7 @@ def test_a_folder_without_python_and_an_adopted_one_are_told(tmp_path: Path) -> 
     (root / "pyproject.toml").write_text(
         plan_migration(root, MigrationTools()).text, encoding="utf-8"
     )
-    with pytest.raises(TwofoldError, match="adopted already"):
+    with pytest.raises(TwofoldError, match="uses twofold-build already"):
         plan_migration(root, MigrationTools())
 
 
@@ -172,17 +177,17 @@ def test_a_pyproject_of_tools_alone_keeps_every_byte_of_them(tmp_path: Path) -> 
     [
         ("my-tool/__init__.py", "rename my-tool to my_tool"),
         ("my-script.py", "rename my-script.py to my_script.py"),
-        ("libs/one/pyproject.toml", "adopt each by itself: libs/one"),
-        ("explore.ipynb", "notebooks are no modules"),
+        ("libs/one/pyproject.toml", "migrate each by itself: libs/one"),
+        ("explore.ipynb", "notebooks are not modules"),
     ],
 )
-def test_a_folder_without_modules_is_told_what_to_do(file: str, hint: str, tmp_path: Path) -> None:
-    with pytest.raises(TwofoldError, match="no Python module here") as caught:
+def test_a_folder_without_modules_gets_a_hint(file: str, hint: str, tmp_path: Path) -> None:
+    with pytest.raises(TwofoldError, match="no Python module found") as caught:
         migrate(tmp_path, {file: ""})
     assert hint in caught.value.problems[0].hint
 
 
-def test_projects_below_are_not_taken_for_namespaces_and_odd_names_are_told(
+def test_projects_below_are_not_namespaces_and_odd_names_are_reported(
     tmp_path: Path,
 ) -> None:
     found = migrate(

@@ -54,7 +54,7 @@ def test_the_table_holds_at_least_fifteen_projects_of_different_backends() -> No
         for row in ROWS
     ],
 )
-def test_a_project_from_pypi_is_adopted(
+def test_a_project_from_pypi_is_migrated(
     row: Row, tmp_path: Path, twofold: Callable[..., object]
 ) -> None:
     pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", row.name]
@@ -68,10 +68,10 @@ def test_a_project_from_pypi_is_adopted(
         archive.extractall(tmp_path, filter="data")
     ran = twofold("init", tmp_path / sdist.name.removesuffix(".tar.gz"), "--verify", "--json")
     assert ran.code == 0, ran.err
-    told = ran.json
-    real = [one for one in told["differences"] if not one["same"]]
-    form = [one for one in told["differences"] if one["same"]]
-    assert (len(real), len(form), len(told["lost"])) == (row.real, row.form, row.lost), (
+    output = ran.json
+    real = [one for one in output["differences"] if not one["same"]]
+    form = [one for one in output["differences"] if one["same"]]
+    assert (len(real), len(form), len(output["lost"])) == (row.real, row.form, row.lost), (
         [f"{one['kind']}: {one['old'][:80]} -> {one['new'][:80]}" for one in real],
-        [one["what"] for one in told["lost"]],
+        [one["what"] for one in output["lost"]],
     )

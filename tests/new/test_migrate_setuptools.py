@@ -240,7 +240,7 @@ def test_setup_cfg_is_read(tmp_path: Path) -> None:
     assert '"requests", # why requests' in found.text
     assert found.dropped == [
         "setup.cfg [bdist_wheel]: universal = 1 (a command of setuptools)",
-        "setup.cfg:6: the readme goes on with CHANGES.md (one file is shown)",
+        "setup.cfg:6: further readme files: CHANGES.md (PyPI shows one file)",
     ]
 
 
@@ -254,7 +254,7 @@ def test_setup_cfg_is_believed_before_setup_py(tmp_path: Path) -> None:
         },
     )
     assert found.project["version"] == "2"
-    assert found.dropped == ["setup.py:2: version = 1 (setup.cfg:3 says otherwise)"]
+    assert found.dropped == ["setup.py:2: version = 1 (setup.cfg:3 has another value)"]
 
 
 TOOL = """\
@@ -368,7 +368,7 @@ def test_no_damage_to_an_old_file_ends_in_a_traceback(name: str, data: st.DataOb
             assert all(problem.message for problem in error.problems)
 
 
-def test_extension_modules_are_told_with_the_way_out(tmp_path: Path) -> None:
+def test_extension_modules_are_reported_with_an_alternative(tmp_path: Path) -> None:
     setup = "from setuptools import setup\nsetup(name='x', version='1', ext_modules=[E('x')])\n"
     found = migrate(tmp_path, {"x.py": "", "setup.py": setup})
     assert len(found.dropped) == 1 and "keep setuptools as the backend" in found.dropped[0]
@@ -393,7 +393,7 @@ def test_scripts_of_a_folder_of_their_own_are_kept(tmp_path: Path) -> None:
         ("environment.yml", "- a\n"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, name: str, text: str) -> None:
+def test_a_file_that_cannot_be_read_is_reported(tmp_path: Path, name: str, text: str) -> None:
     root = tmp_path / "my_package"
     root.mkdir()
     (root / name).write_bytes(text.encode("latin-1"))

@@ -112,10 +112,10 @@ def test_poetrys_comments_stay_and_what_is_lost_is_listed(tmp_path: Path) -> Non
     assert '"numpy>=1.24,<2.0", # arrays' in found.text and "# tests" in found.text
     assert "# nobody knows why" in found.text and "# The project, by hand" in found.text
     assert found.text.rstrip().endswith("]") and "[tool.ruff]\nline-length = 100\n" in found.text
-    said = "\n".join(found.dropped)
+    dropped = "\n".join(found.dropped)
     for lost in ("build = 'build.py'", "../here", "^1 || ^2", "'own'", "CHANGES.md", "'extra'"):
-        assert lost in said
-    assert len(found.dropped) == 8, said
+        assert lost in dropped
+    assert len(found.dropped) == 8, dropped
 
 
 FLIT = """\
@@ -301,7 +301,7 @@ def test_a_dynamic_version_stays_where_it_is(tmp_path: Path, tables: str, wanted
     assert found.settings["version"]["from"] == wanted and not found.dropped
 
 
-def test_a_recipe_gives_what_nothing_else_says(tmp_path: Path) -> None:
+def test_a_recipe_provides_what_no_other_file_has(tmp_path: Path) -> None:
     recipe = RecipeFacts(
         name="my_package",
         version="1.0.0",
@@ -318,7 +318,7 @@ def test_a_recipe_gives_what_nothing_else_says(tmp_path: Path) -> None:
     assert [one.what for one in found.dropped] == ["recipe-maintainers: ada"]
 
 
-def test_a_recipe_that_says_otherwise_is_told(tmp_path: Path) -> None:
+def test_a_recipe_that_differs_is_reported(tmp_path: Path) -> None:
     recipe = RecipeFacts(name="my-package-conda", version="2", run=["numpy"])
     files = {"my_package.py": "", "pyproject.toml": f"{PROJECT}dependencies = ['numpy>=1']\n",
              "meta.yaml": ""}  # fmt: skip
@@ -328,8 +328,8 @@ def test_a_recipe_that_says_otherwise_is_told(tmp_path: Path) -> None:
     )
     assert '[tool.twofold.conda]\nname = "my-package-conda"' in found.text
     assert [str(one) for one in found.dropped] == [
-        "meta.yaml: version = 2 (pyproject.toml [project] says otherwise)",
-        "meta.yaml: dependencies = ['numpy'] (pyproject.toml [project] says otherwise)",
+        "meta.yaml: version = 2 (pyproject.toml [project] has another value)",
+        "meta.yaml: dependencies = ['numpy'] (pyproject.toml [project] has another value)",
     ]
 
 
@@ -384,7 +384,7 @@ def test_no_value_of_a_wrong_type_ends_in_a_traceback(tmp_path: Path, data: st.D
         assert all(problem.where for problem in error.problems)
 
 
-def test_all_wrong_types_are_told_together(tmp_path: Path) -> None:
+def test_all_wrong_types_are_reported_together(tmp_path: Path) -> None:
     text = '[project]\nname = 1\ndependencies = "x"\n[tool.poetry]\nscripts = [1]\n'
     with pytest.raises(ProjectErrors) as caught:
         migrate(tmp_path, {"x.py": "", "pyproject.toml": text})

@@ -74,7 +74,7 @@ def test_what_it_writes_passes_mypy_and_ruff(twofold: Twofold, tmp_path: Path) -
     )
 
 
-def test_dependencies_and_licence_are_as_asked(twofold: Twofold, tmp_path: Path) -> None:
+def test_dependencies_and_licence_are_as_requested(twofold: Twofold, tmp_path: Path) -> None:
     ran = twofold(
         "new", "x1", "--path", tmp_path / "deep" / "er", "--dep", "numpy", "--dep",
         "rich>=13; python_version >= '3.11'", "--license", "BSD-3-Clause",
@@ -117,34 +117,34 @@ def test_the_licence_file_holds_the_licence(spdx: str, text: str, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
-        ("class", "word of Python"),
+        ("class", "is a Python keyword"),
         ("json", "standard library"),
         ("test", "standard library"),
         ("my package", "did you mean 'my-package'"),
-        ("-my", "not a name for a project"),
-        ("größe", "not a name for a project"),
+        ("-my", "not a valid project name"),
+        ("größe", "not a valid project name"),
         ("2fast", "begins with a digit"),
         ("con", "device on Windows"),
-        ("tests", "name of a folder"),
-        ("", "not a name for a project"),
-        ("../up", "not a name for a project"),
+        ("tests", "conventional folder name"),
+        ("", "not a valid project name"),
+        ("../up", "not a valid project name"),
     ],
 )
 def test_a_name_that_cannot_be_used_is_refused_with_a_hint(
-    name: str, said: str, twofold: Twofold, tmp_path: Path
+    name: str, message: str, twofold: Twofold, tmp_path: Path
 ) -> None:
     before = sorted(tmp_path.iterdir())
     ran = twofold("new", "--path", tmp_path / "made", "--", name)
     assert ran.code == 1
-    assert said in ran.err
+    assert message in ran.err
     assert "hint:" in ran.err
     assert "Traceback" not in ran.err
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_everything_wrong_is_told_together(twofold: Twofold) -> None:
+def test_all_mistakes_are_reported_together(twofold: Twofold) -> None:
     ran = twofold("new", "json", "--license", "MITT", "--dep", "numpy>>1", "--dep", "json")
     assert ran.code == 1
     assert ran.err.count("error:") == 4
@@ -169,12 +169,12 @@ def test_an_empty_folder_is_taken_the_current_one_too(twofold: Twofold, tmp_path
     assert (tmp_path / "here" / "pyproject.toml").is_file()
 
 
-def test_json_tells_the_files(twofold: Twofold) -> None:
+def test_json_lists_the_files(twofold: Twofold) -> None:
     ran = twofold("new", "my_package", "--json")
-    told = ran.json
-    assert isinstance(told, dict)
-    assert told["project"] == "my_package"
-    assert os.path.join("my_package", "pyproject.toml") in told["files"]  # noqa: PTH118
+    output = ran.json
+    assert isinstance(output, dict)
+    assert output["project"] == "my_package"
+    assert os.path.join("my_package", "pyproject.toml") in output["files"]  # noqa: PTH118
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no such limit on Windows")

@@ -15,7 +15,7 @@ from twofold.artifact import Artifact
 from twofold.building.options import BuildRequest
 from twofold.building.project import build_project
 from twofold.recipe import RecipeRequest, build_recipe
-from twofold.recipe.platform import Platform
+from twofold.recipe.request import Platform
 
 RECIPES = Path(__file__).parent / "recipes"
 LINUX = Platform("linux-64", "3.12")

@@ -17,8 +17,8 @@ def test_a_project_with_a_recipe_gives_all_three_files(tmp_path: Path) -> None:
         "requirements:\n  run:\n    - attrs\n",
         encoding="utf-8",
     )
-    said: list[str] = []
-    made = build_folder(root, BuildRequest(tell=said.append))
+    messages: list[str] = []
+    made = build_folder(root, BuildRequest(tell=messages.append))
     names = [Path(built.path).relative_to(root).as_posix() for built in made.artifacts]
     assert names == [
         "dist/sample-1.0.0.tar.gz",
@@ -26,7 +26,7 @@ def test_a_project_with_a_recipe_gives_all_three_files(tmp_path: Path) -> None:
         "conda-bld/noarch/by-recipe-1.0.0-py_0.conda",
     ]
     assert (made.name, made.version) == ("by-recipe", "1.0.0")
-    assert "the recipe's name is by-recipe, the project's sample" in said
+    assert "the recipe's name is by-recipe, the project's sample" in messages
     noted = json.loads((root / "dist" / ".twofold-build.json").read_text(encoding="utf-8"))
     assert "by-recipe-1.0.0-py_0.conda" in json.dumps(noted)
 

@@ -13,7 +13,7 @@ from rattler_build import MultiOutputRecipe, SingleOutputRecipe, Stage0Recipe, V
 from tests.recipe.recipe_builder import RECIPES, Builder, copy_recipe, read_info, read_members
 from tests.recipe.summary import read_for_linux
 from twofold.errors import ProjectErrors, SubprocessFailed, TwofoldError
-from twofold.recipe.platform import Platform
+from twofold.recipe.request import Platform
 from twofold.recipe.write.to_v1 import render_v1, translate_recipe
 
 posix = pytest.mark.skipif(os.name == "nt", reason="its script is for a POSIX shell")
@@ -29,7 +29,7 @@ def translated(path: Path) -> dict[str, object]:
     return dict(yaml.safe_load(text))
 
 
-def test_compilers_pins_and_linking_are_said_in_the_words_of_v1() -> None:
+def test_compilers_pins_and_linking_are_translated_to_v1() -> None:
     assert translated(RECIPES / "compiled" / "meta.yaml") == {
         "schema_version": 1,
         "package": {"name": "fastsum", "version": "1.4.0"},
@@ -187,7 +187,7 @@ def test_the_variants_beside_a_recipe_are_built(build: Builder, files: Path) -> 
 
 
 @posix
-def test_a_failing_script_is_told_and_leaves_nothing(build: Builder, files: Path) -> None:
+def test_a_failing_script_is_reported_and_leaves_nothing(build: Builder, files: Path) -> None:
     with pytest.raises(SubprocessFailed) as caught:
         build(files, COPIES.replace("cp *.txt", "cp *.not-there"))
     assert "could not build data-files" in str(caught.value)
@@ -195,7 +195,7 @@ def test_a_failing_script_is_told_and_leaves_nothing(build: Builder, files: Path
     assert not list(files.glob("conda-bld/**/*.conda"))
 
 
-def test_a_host_that_no_channel_can_give_is_told(build: Builder, files: Path) -> None:
+def test_a_host_that_no_channel_provides_is_reported(build: Builder, files: Path) -> None:
     text = COPIES.replace("requirements:\n", "requirements:\n  host:\n    - not-anywhere\n")
     with pytest.raises(SubprocessFailed) as caught:
         build(files, text)
@@ -203,7 +203,7 @@ def test_a_host_that_no_channel_can_give_is_told(build: Builder, files: Path) ->
     assert "--channel" in caught.value.problems[0].hint
 
 
-def test_a_recipe_v1_that_cannot_be_read_is_told(build: Builder, tmp_path: Path) -> None:
+def test_a_recipe_v1_that_cannot_be_read_is_reported(build: Builder, tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text("outputs: 5\n", encoding="utf-8")
     with pytest.raises(TwofoldError, match="rattler-build cannot read the recipe"):
         build(tmp_path)
@@ -229,7 +229,7 @@ def test_what_v1_cannot_say_is_an_error_with_key_and_line(
         build(tmp_path, "package: {name: x, version: 1}\n" + text)
     (problem,) = caught.value.problems
     assert problem.where == where
-    assert "not covered" in problem.message
+    assert "not supported" in problem.message
     assert problem.hint
 
 
@@ -256,7 +256,7 @@ def test_python_in_the_host_comes_from_the_channels_given(
 
 
 @posix
-def test_an_about_section_that_conda_build_takes_is_built_and_what_changes_is_told(
+def test_an_about_section_that_conda_build_accepts_is_built_and_changes_are_reported(
     build: Builder, tmp_path: Path
 ) -> None:
     text = (
@@ -269,10 +269,10 @@ def test_an_about_section_that_conda_build_takes_is_built_and_what_changes_is_to
     assert about["license"] == "LicenseRef-BSD-3-Clause-revised"
     assert "home" not in about
     assert made.messages[1:4] == [
-        "meta.yaml:5: about/home: 'www.example.org' is left out: it is no address; "
+        "meta.yaml:5: about/home: 'www.example.org' is left out: it is not a URL; "
         "write https:// in front",
         "meta.yaml:8: about/dev_url: 'https://b.example.org/x' is left out: the first one counts",
-        "meta.yaml:9: about/license: 'BSD 3-Clause (revised)' is no SPDX expression: the package "
-        "says LicenseRef-BSD-3-Clause-revised",
+        "meta.yaml:9: about/license: 'BSD 3-Clause (revised)' is not an SPDX expression: the "
+        "package says LicenseRef-BSD-3-Clause-revised",
     ]
     assert build(tmp_path, text.replace("BSD 3-Clause (revised)", "mit")).artifacts

@@ -16,7 +16,7 @@ import pytest
 from tests.recipe.recipe_builder import Builder, copy_recipe, make_project, read_info, read_members
 from twofold.artifact import Kind
 from twofold.errors import TwofoldError
-from twofold.recipe.platform import Platform
+from twofold.recipe.request import Platform
 
 SMALL = """\
 package:
@@ -56,7 +56,7 @@ def test_the_documents_recipe_builds_the_project_beside_it(build: Builder, tmp_p
     assert list(repodata["packages.conda"]) == [artifact.filename]
 
 
-def test_a_recipe_overrides_the_project_and_differences_are_told(
+def test_a_recipe_overrides_the_project_and_differences_are_reported(
     build: Builder, tmp_path: Path
 ) -> None:
     folder = make_project(tmp_path, dependencies='"attrs>=20", "rich"')
@@ -107,7 +107,7 @@ extra:
         "the recipe's version is 1.0.1, the project's 1.0.0: pip and conda will show different "
         "versions",
         "the project requires rich; requirements/run does not",
-        "the project has the entry point 'sample-tool = sample:main'; the recipe has not",
+        "the project has the entry point 'sample-tool = sample:main'; the recipe does not",
     ]
 
 
@@ -138,12 +138,12 @@ def test_a_build_script_beside_the_recipe_counts(build: Builder, tmp_path: Path)
     assert "site-packages/sample/__init__.py" in read_members(artifact.path)
 
 
-def test_a_pure_recipe_without_noarch_becomes_noarch_and_that_is_told(
+def test_a_pure_recipe_without_noarch_becomes_noarch_with_a_remark(
     build: Builder, tmp_path: Path
 ) -> None:
     made = build(make_project(tmp_path), small())
     assert made.artifacts[0].subdir == "noarch"
-    assert "sample is made noarch: it is pure Python for every platform" in made.messages
+    assert "sample is built as noarch: it is pure Python for every platform" in made.messages
 
 
 def test_lines_chosen_by_platform_make_a_package_for_that_platform(
@@ -234,7 +234,7 @@ def test_noarch_is_the_authors_word_whatever_selectors_say(build: Builder, tmp_p
     assert (artifact.subdir, artifact.build) == ("noarch", "py_0")
 
 
-def test_a_skipped_recipe_builds_nothing_and_says_so(build: Builder, tmp_path: Path) -> None:
+def test_a_skipped_recipe_builds_nothing_and_reports_it(build: Builder, tmp_path: Path) -> None:
     made = build(make_project(tmp_path), small("build:\n  skip: true  # [linux]"))
     assert made.artifacts == []
     assert made.messages[-1] == "meta.yaml: build/skip is true on linux-64: nothing is built"
@@ -424,15 +424,15 @@ def test_sources_that_cannot_be_had_or_trusted_are_refused_with_key_and_line(
         member.size = 80 << 20
         archive.addfile(member, io.BytesIO(bytes(member.size)))
     cases = {
-        "path: ../not-there": "is not there",
-        "url: ../not-there.tar.gz": "is not there",
+        "path: ../not-there": "does not exist",
+        "url: ../not-there.tar.gz": "does not exist",
         "url: ../climbs.tar.gz": "cannot be unpacked",
         "url: ../links.tar.gz": "cannot be unpacked",
         "url: ../broken.tar.gz": "cannot be unpacked",
-        "url: ../climbs.zip": "climbs out",
-        "url: ../bomb.tar.gz": "a bomb",
+        "url: ../climbs.zip": "leaves the archive",
+        "url: ../bomb.tar.gz": "archive bomb",
         "url: https://example.invalid/x.tar.gz": "no sha256",
-        "url: ftp://example.invalid/x.tar.gz": "not fetched",
+        "url: ftp://example.invalid/x.tar.gz": "not supported",
         "git_url: https://example.invalid/x.git": "no git_rev",
         "git_url: ext::sh -c true": "no git_rev",
         "git_url: --upload-pack=true": "cannot begin with '-'",
@@ -465,7 +465,11 @@ def test_sources_that_cannot_be_had_or_trusted_are_refused_with_key_and_line(
         ),
         (small("test:\n  files: [not-there.txt]"), "meta.yaml:5: test/files", "names no file"),
         (small("test:\n  files: [../x]"), "meta.yaml:5: test/files", "leaves its folder"),
-        (small("test:\n  imports: ['os; x']"), "meta.yaml:5: test/imports", "module's name"),
+        (
+            small("test:\n  imports: ['os; x']"),
+            "meta.yaml:5: test/imports",
+            "not a valid module name",
+        ),
         (
             small("build:\n  script: pip install ./nowhere"),
             "meta.yaml:5: build/script",
@@ -498,14 +502,14 @@ def test_large_files_do_not_travel_under_info(build: Builder, tmp_path: Path) ->
         assert caught.value.problems[0].where == f"meta.yaml:5: {key}"
 
 
-def test_a_recipe_with_nothing_to_build_says_what_is_missing(
+def test_a_recipe_with_nothing_to_build_reports_what_is_missing(
     build: Builder, tmp_path: Path
 ) -> None:
     with pytest.raises(TwofoldError) as caught:
         build(tmp_path, small())
     (problem,) = caught.value.problems
     assert problem.where == "meta.yaml:2: package"
-    assert "no Python project lies beside" in problem.message
+    assert "no script, no source and no Python project beside" in problem.message
     with pytest.raises(TwofoldError, match=r"there is no meta\.yaml"):
         Builder()(tmp_path / "recipes-elsewhere")
 

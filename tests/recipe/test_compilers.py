@@ -18,7 +18,7 @@ from twofold.convert import convert_wheel
 from twofold.errors import SubprocessFailed
 from twofold.formats.conda_writer import CondaWriter
 from twofold.index.folder import index_folder
-from twofold.recipe.platform import Platform
+from twofold.recipe.request import Platform
 from twofold_build.archive import Content, Entry
 
 pytestmark = pytest.mark.skipif(
@@ -41,8 +41,8 @@ def put(channel: Path, package: CondaPackage, files: dict[str, str]) -> None:
 
 
 def package(name: str, version: str, exports: dict[str, list[str]] | None = None) -> CondaPackage:
-    told = {"run_exports.json": json.dumps(exports).encode()} if exports else {}
-    return CondaPackage(name, version, "0", subdir="linux-64", noarch=None, info_files=told)
+    info_files = {"run_exports.json": json.dumps(exports).encode()} if exports else {}
+    return CondaPackage(name, version, "0", subdir="linux-64", noarch=None, info_files=info_files)
 
 
 @pytest.fixture(scope="module")

@@ -55,11 +55,11 @@ def refused(code: Path, call: str) -> str:
     return problem.message
 
 
-def test_what_is_not_found_is_no_pattern_or_is_no_file_of_the_project_is_told(code: Path) -> None:
+def test_a_pattern_that_is_not_found_or_invalid_and_a_foreign_file_are_reported(code: Path) -> None:
     assert "is not found in x.py" in refused(code, "'x.py', 'nowhere'")
-    assert "is no pattern: missing )" in refused(code, "'x.py', '('")
-    assert "a text of 1000 letters" in refused(code, "'x.py', 'a' * 2000")
-    assert "lies outside" in refused(code, "'../../secret', 'a'")
+    assert "is not a valid pattern: missing )" in refused(code, "'x.py', '('")
+    assert "a text of at most 1000 characters" in refused(code, "'x.py', 'a' * 2000")
+    assert "is outside" in refused(code, "'../../secret', 'a'")
     (code / "large").write_bytes(b"a" * (1 << 21))
     assert "larger than 1 MiB" in refused(code, "'large', 'a'")
 

@@ -22,7 +22,7 @@ from tests.recipe.recipe_builder import (
 from twofold.convert import convert_wheel
 from twofold.index.folder import index_folder
 from twofold.install.conda import install_into_prefix
-from twofold.recipe.platform import Platform
+from twofold.recipe.request import Platform
 from twofold.recipe.write.from_project import WriteRequest, write_recipe
 
 
@@ -44,8 +44,8 @@ def test_the_documents_package_is_installed_and_imported(tmp_path: Path, offline
         ["my_package"], [folder / "conda-bld", offline], prefix, cache=tmp_path / "cache"
     )
     assert {"my_package", "numpy", "python"} <= {package.name for package in installed}
-    said = ran(prefix, "python", "-c", "import my_package; print(my_package.function1())")
-    assert said == "function 1"
+    output = ran(prefix, "python", "-c", "import my_package; print(my_package.function1())")
+    assert output == "function 1"
 
 
 def test_outputs_and_entry_points_work_when_installed(tmp_path: Path, offline: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from twofold.errors import TwofoldError
-from twofold.recipe.platform import Environ, Platform
 from twofold.recipe.read.jinja_functions import ReadContext
 from twofold.recipe.read.meta_yaml import find_roots, read_recipe
+from twofold.recipe.request import Environ, Platform
 
 LINUX = Platform("linux-64", "3.12")
 DOUBLED = "{% set x = x ~ x %}" * 40

@@ -13,7 +13,7 @@ import yaml
 from tests.recipe.recipe_builder import Builder, make_project, read_info, read_members
 from tests.recipe.summary import read_for_linux
 from twofold.errors import ProjectErrors, TwofoldError
-from twofold.recipe.platform import Platform
+from twofold.recipe.request import Platform
 from twofold.recipe.write.to_v1 import translate_recipe
 
 posix = pytest.mark.skipif(os.name == "nt", reason="its script is for a POSIX shell")
@@ -37,7 +37,7 @@ app:
 """
 
 
-def test_an_app_is_told_to_launchers_with_its_icon(build: Builder, tmp_path: Path) -> None:
+def test_an_app_is_written_for_launchers_with_its_icon(build: Builder, tmp_path: Path) -> None:
     folder = make_project(tmp_path / "p")
     (folder / "icon.png").write_bytes(b"\x89PNG")
     (artifact,) = build(folder, HEAD + APP).artifacts
@@ -51,8 +51,8 @@ def test_an_app_is_told_to_launchers_with_its_icon(build: Builder, tmp_path: Pat
     assert read_members(artifact.path)["info/icon.png"] == b"\x89PNG"
 
 
-def test_an_icon_that_is_not_beside_the_recipe_is_told(build: Builder, tmp_path: Path) -> None:
-    with pytest.raises(TwofoldError, match=r"the icon 'icon\.png' does not lie"):
+def test_an_icon_that_is_not_beside_the_recipe_is_reported(build: Builder, tmp_path: Path) -> None:
+    with pytest.raises(TwofoldError, match=r"the icon 'icon\.png' is not beside"):
         build(make_project(tmp_path / "p"), HEAD + APP)
 
 
@@ -167,9 +167,15 @@ def test_a_test_script_of_any_name_is_carried_as_run_test(build: Builder, tmp_pa
 
 @pytest.mark.parametrize(
     ("script", "words"),
-    [("../x.py", "does not lie beside"), ("gone.sh", "does not lie beside"), ("a.rb", "not known")],
+    [
+        ("../x.py", "is not beside"),
+        ("gone.sh", "is not beside"),
+        ("a.rb", "cannot determine how to run"),
+    ],
 )
-def test_a_test_script_that_cannot_be_run_is_told(tmp_path: Path, script: str, words: str) -> None:
+def test_a_test_script_that_cannot_be_run_is_reported(
+    tmp_path: Path, script: str, words: str
+) -> None:
     (tmp_path / "a.rb").touch()
     path = tmp_path / "meta.yaml"
     path.write_text(f"{HEAD}test:\n  script: {script}\n", encoding="utf-8")

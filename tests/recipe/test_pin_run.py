@@ -13,7 +13,7 @@ from twofold.conda_metadata import CondaPackage
 from twofold.errors import ProjectErrors
 from twofold.formats.conda_writer import CondaWriter
 from twofold.index.folder import index_folder
-from twofold.recipe.platform import Platform
+from twofold.recipe.request import Platform
 
 posix = pytest.mark.skipif(os.name == "nt", reason="its script is for a POSIX shell")
 SCRIPT = 'mkdir -p "$PREFIX/share"\necho built > "$PREFIX/share/built"\n'
@@ -48,7 +48,7 @@ def built(folder: Path, channel: Path, needs: str, config: str) -> list[Artifact
 
 
 @posix
-def test_what_stands_in_host_and_run_is_pinned_as_the_variants_say(
+def test_requirements_in_host_and_run_are_pinned_as_the_variants_define(
     tmp_path: Path, channel: Path
 ) -> None:
     config = (
@@ -69,24 +69,24 @@ def test_numpy_x_x_is_built_for_each_numpy_of_the_variants(tmp_path: Path, chann
     assert [one.depends for one in made] == [("numpy >=1.26,<1.27.0a0",), ("numpy >=2.1,<2.2.0a0",)]
 
 
-def test_pins_and_forms_that_say_nothing_are_told_with_their_place(
-    tmp_path: Path, channel: Path
-) -> None:
-    with pytest.raises(ProjectErrors) as told:
+def test_invalid_pins_are_reported_with_their_location(tmp_path: Path, channel: Path) -> None:
+    with pytest.raises(ProjectErrors) as caught:
         built(tmp_path, channel, "  run:\n    - numpy x.x\n    - libz x.x\n", "libz: 1\n")
-    found = {problem.where: problem.message for problem in told.value.problems}
+    found = {problem.where: problem.message for problem in caught.value.problems}
     assert found == {
-        "meta.yaml:4: requirements/run": "'numpy x.x' follows the host's numpy, and there is none",
-        "meta.yaml:5: requirements/run": "'libz x.x' is no conda requirement",
+        "meta.yaml:4: requirements/run": (
+            "'numpy x.x' follows the host's numpy, but the host has no numpy"
+        ),
+        "meta.yaml:5: requirements/run": "'libz x.x' is not a valid conda requirement",
     }
     config = (
         "pin_run_as_build:\n  libz:\n    max_pin: 1.2\n  a:\n    upper: x\n  tool: y\n  b: [x]\n"
     )
-    with pytest.raises(ProjectErrors) as told:
+    with pytest.raises(ProjectErrors) as caught:
         built(tmp_path, channel, "  run: [libz]\n", config)
-    assert [(one.where, one.message) for one in told.value.problems] == [
-        (f"conda_build_config.yaml:{line}: pin_run_as_build/{name}", "this is no pin")
+    assert [(one.where, one.message) for one in caught.value.problems] == [
+        (f"conda_build_config.yaml:{line}: pin_run_as_build/{name}", "invalid pin")
         for line, name in ((3, "libz"), (5, "a"), (6, "tool"), (7, "b"))
     ]
-    with pytest.raises(ProjectErrors, match="not names with their pins"):
+    with pytest.raises(ProjectErrors, match="expected names with their pins"):
         built(tmp_path, channel, "  run: [libz]\n", "pin_run_as_build: [libz]\n")

@@ -10,22 +10,22 @@ import pytest
 
 from tests.recipe.summary import read_for_linux, summarize
 from twofold.errors import ProjectErrors, TwofoldError
-from twofold.recipe.platform import Environ, Platform
 from twofold.recipe.read.jinja_functions import ReadContext
 from twofold.recipe.read.meta_yaml import find_roots, read_recipe
+from twofold.recipe.request import Environ, Platform
 
 RECIPES = Path(__file__).parent / "recipes"
 CASES = sorted(path.parent.name for path in RECIPES.glob("*/meta.yaml"))
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_recipe_says_what_is_expected(case: str) -> None:
+def test_a_recipe_is_read_as_expected(case: str) -> None:
     folder = RECIPES / case
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
     assert summarize(read_for_linux(folder / "meta.yaml", OTHER_VERSION="7.*")) == expected
 
 
-def test_the_same_recipe_says_something_else_on_windows() -> None:
+def test_the_same_recipe_is_read_differently_on_windows() -> None:
     path = RECIPES / "selectors" / "meta.yaml"
     around = ReadContext(
         path.parent, find_roots(path), Platform("win-64", "3.10"), Environ({"FEATURE": "on"})
@@ -52,7 +52,7 @@ def mistakes(folder: Path, text: str) -> list[tuple[str, str]]:
     return [(problem.where, problem.message) for problem in caught.value.problems]
 
 
-def test_all_mistakes_are_told_together_with_key_and_line(tmp_path: Path) -> None:
+def test_all_mistakes_are_reported_together_with_key_and_line(tmp_path: Path) -> None:
     found = mistakes(
         tmp_path,
         """\
@@ -112,30 +112,30 @@ test:
     [
         ("", "meta.yaml:1: package", "no name"),
         ("package:\n  name: x\n", "meta.yaml:2: package", "no version"),
-        ("- a\n- b\n", "meta.yaml:1", "keys and values"),
-        ("package: x\n", "meta.yaml:1: package", "keys and values"),
+        ("- a\n- b\n", "meta.yaml:1", "must be a mapping"),
+        ("package: x\n", "meta.yaml:1: package", "must be a mapping"),
         ("package:\n  name: x\n  name: y\n  version: 1\n", "meta.yaml:3: package/name", "second"),
-        ("package:\n  name: x\n version: 1\n", "meta.yaml:3", "no valid YAML"),
+        ("package:\n  name: x\n version: 1\n", "meta.yaml:3", "invalid YAML"),
         ("package:\n  name: [x]\n  version: 1\n", "meta.yaml:2: package/name", "one text"),
         ("{% set a = 1 %}\n\npackage:\n  name: {{ b }}\n", "meta.yaml:4", "'b' is undefined"),
         ("{% set a = %}\n", "meta.yaml:1", "Jinja"),
         ("package:\n  name: {{ 'x'.nope }}\n", "meta.yaml:2", "nope"),
-        ("{{ load_file_regex('a', 'b') }}", "meta.yaml:1", "'a', which is not there"),
+        ("{{ load_file_regex('a', 'b') }}", "meta.yaml:1", "'a', which does not exist"),
         (
             "package: {name: x, version: 1}\nsource:\n  hg_url: x\n",
             "meta.yaml:3: source",
-            "not covered",
+            "not supported",
         ),
         ("package: {name: x, version: 1}\nsource:\n  sha256: x\n", "meta.yaml:3", "one of path"),
         (
             "package: {name: x, version: 1}\napp:\n  entri: x\n",
             "meta.yaml:3: app/entri",
-            "'entri' is no key of app",
+            "'entri' is not a key of app",
         ),
         (
             "package: {name: x, version: 1}\noutputs:\n  - name: y\n    type: wheel\n",
             "meta.yaml:4: outputs/type",
-            "not covered",
+            "not supported",
         ),
         (
             "package: {name: x, version: 1}\noutputs:\n  - name: y\n    script: ../y.sh\n",
@@ -182,7 +182,7 @@ requirements:
     assert [where for where, _ in found] == ["meta.yaml:19: requirements/run"]
 
 
-def test_an_unknown_selector_name_is_told(tmp_path: Path) -> None:
+def test_an_unknown_selector_name_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "meta.yaml"
     path.write_text("package:\n  name: x\n  version: 1  # [not liunx]\n", encoding="utf-8")
     recipe = read_for_linux(path)
@@ -199,7 +199,7 @@ def test_windows_line_ends_and_a_byte_order_mark_change_nothing(tmp_path: Path) 
     assert summarize(read_for_linux(path)) == expected
 
 
-def test_the_variables_of_git_are_there_when_asked_for(tmp_path: Path) -> None:
+def test_the_variables_of_git_are_set_when_used(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("", encoding="utf-8")
     path = tmp_path / "meta.yaml"
     path.write_text(
@@ -254,7 +254,7 @@ def test_setup_cfg_and_pyproject_are_read_as_setup_py_is(tmp_path: Path) -> None
     assert [line.text for line in output.requirements.run] == ["python >=3.9", "attrs", "rich >=12"]
 
 
-def test_a_setup_py_that_computes_is_asked_in_isolation(tmp_path: Path) -> None:
+def test_a_setup_py_that_computes_is_built_in_isolation(tmp_path: Path) -> None:
     (tmp_path / "setup.py").write_text(
         "import setuptools\nsetuptools.setup(name='x', version=open('VERSION').read())\n",
         encoding="utf-8",
@@ -265,16 +265,16 @@ def test_a_setup_py_that_computes_is_asked_in_isolation(tmp_path: Path) -> None:
         "  version: {{ data.version }}\n",
         encoding="utf-8",
     )
-    asked: list[Path] = []
+    built: list[Path] = []
 
     def metadata_of(project: Path) -> bytes:
-        asked.append(project)
+        built.append(project)
         return b"Metadata-Version: 2.1\nName: x\nVersion: 7.0\nRequires-Dist: attrs\n\n"
 
     roots = find_roots(path)
     around = ReadContext(tmp_path, roots, Platform("linux-64", "3.12"), Environ({}), metadata_of)
     assert read_recipe(path, around).outputs[0].version == "7.0"
-    assert asked == [tmp_path]
+    assert built == [tmp_path]
     with pytest.raises(TwofoldError, match="computes version"):
         read_for_linux(path)
 

@@ -9,10 +9,10 @@ import pytest
 from tests.recipe.recipe_builder import Builder, make_project
 from twofold.errors import ProjectErrors
 from twofold.recipe.model import Recipe
-from twofold.recipe.platform import Environ, Platform
 from twofold.recipe.read.jinja_functions import ReadContext
 from twofold.recipe.read.meta_yaml import find_roots
 from twofold.recipe.read.recipe_yaml import UnsupportedRecipe, read_recipe_yaml
+from twofold.recipe.request import Environ, Platform
 
 WHOLE = """\
 schema_version: 1
@@ -155,7 +155,7 @@ def test_expressions_cannot_reach_into_python(tmp_path: Path, expression: str) -
 
 def test_a_file_outside_is_not_read(tmp_path: Path) -> None:
     call = "load_file_data('/etc/hostname', fileformat='yaml')"
-    with pytest.raises(ProjectErrors, match="lies outside") as caught:
+    with pytest.raises(ProjectErrors, match="is outside") as caught:
         read(tmp_path, f"package:\n  name: x\n  version: ${{{{ {call} }}}}\n")
     assert caught.value.problems[0].where == "recipe.yaml:3: package/version"
 
@@ -170,10 +170,10 @@ def test_mistakes_have_key_and_line(tmp_path: Path) -> None:
     ]
 
 
-def test_a_script_that_asks_for_the_network_is_refused(tmp_path: Path) -> None:
+def test_a_script_that_uses_the_network_is_refused(tmp_path: Path) -> None:
     folder = make_project(tmp_path)
     (folder / "recipe.yaml").write_text(
         "package: {name: x, version: '1'}\nbuild:\n  script: curl -O x\n", encoding="utf-8"
     )
-    with pytest.raises(ProjectErrors, match="asks for the network"):
+    with pytest.raises(ProjectErrors, match="uses the network"):
         Builder()(folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from twofold.recipe.building.scripts import find_network_use, parse_python_install
+from twofold.recipe.building.build_method import find_network_use, parse_python_install
 from twofold.recipe.model import Line
 
 
@@ -96,12 +96,12 @@ def test_a_script_that_does_more_is_not(script: str) -> None:
         "apt-get install gcc",
     ],
 )
-def test_a_script_that_asks_for_the_network_is_refused_with_its_line(line: str) -> None:
+def test_a_script_that_uses_the_network_is_refused_with_its_line(line: str) -> None:
     (problem,) = find_network_use(lines(f"set -e\n{line}\necho done"), "meta.yaml")
     assert problem.where == "meta.yaml:2: build/script"
-    assert "asks for the network" in problem.message
+    assert "uses the network" in problem.message
     assert "source" in problem.hint
 
 
-def test_a_comment_asks_for_nothing() -> None:
+def test_a_comment_is_not_a_use_of_the_network() -> None:
     assert find_network_use(lines("# curl is not used\n$PYTHON -m pip install ."), "x") == []

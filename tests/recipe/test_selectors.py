@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from twofold.errors import Problem
-from twofold.recipe.platform import Environ, Platform
 from twofold.recipe.read.selectors import find_selector, select_lines
+from twofold.recipe.request import Environ, Platform
 
 LINUX = Platform("linux-64", "3.12")
 ENVIRON = Environ({"MODE": "fast", "HOME": "/h"})
@@ -69,7 +69,7 @@ def test_names_follow_the_platform() -> None:
     assert chosen(text, Platform("linux-aarch64", "3.12")) == ["- linux", "- unix", "- aarch64"]
 
 
-def test_a_flow_list_is_no_selector() -> None:
+def test_a_flow_list_is_not_a_selector() -> None:
     assert chosen("host: [python, pip]\nrun: [win]  # a remark") == [
         "host: [python, pip]",
         "run: [win]",
@@ -90,7 +90,7 @@ def test_lines_keep_their_numbers() -> None:
     assert selected.names == {"win", "linux"}
 
 
-def test_an_unknown_name_is_false_as_for_conda_build_and_is_told() -> None:
+def test_an_unknown_name_is_false_as_for_conda_build_and_is_reported() -> None:
     selected = select_lines("- a  # [liunx]", LINUX, ENVIRON, [], "meta.yaml")
     assert selected.lines == ()
     assert selected.unknown == ((1, "liunx"),)
@@ -125,7 +125,7 @@ def test_anything_but_a_condition_is_an_error_with_its_line(selector: str) -> No
     assert problem.hint
 
 
-def test_all_wrong_selectors_are_told_together() -> None:
+def test_all_wrong_selectors_are_reported_together() -> None:
     assert [p.where for p in mistakes_in("- a  # [1 +]\n- b\n- c  # [lambda: 1]")] == [
         "meta.yaml:1",
         "meta.yaml:3",

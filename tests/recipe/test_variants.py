@@ -15,7 +15,7 @@ from tests.recipe.recipe_builder import Builder, make_project, read_info, read_m
 from twofold.errors import ProjectErrors, TwofoldError
 from twofold.formats.deep_check import find_problems
 from twofold.install.conda import install_into_prefix
-from twofold.recipe.platform import Platform
+from twofold.recipe.request import Platform
 
 posix = pytest.mark.skipif(os.name == "nt", reason="its script is for a POSIX shell")
 SCRIPT = "  script: {{ PYTHON }} -m pip install . -vv\n"
@@ -49,13 +49,13 @@ def test_a_noarch_recipe_that_does_not_ask_for_python_stays_one_package(tmp_path
     text = PURE.replace("build:\n", "build:\n  noarch: python\n") + HOST
     assert builds(Builder()(folder, text)) == ["noarch/py_0"]
     # Where a selector asks, the newest Python counts, as for conda-build.
-    asked = text + "    - tomli  # [py<312]\n    - rich  # [py>=312]\n"
-    made = Builder()(folder, asked)
+    text_with_selectors = text + "    - tomli  # [py<312]\n    - rich  # [py>=312]\n"
+    made = Builder()(folder, text_with_selectors)
     assert builds(made) == ["noarch/py_0"]
     assert made.artifacts[0].depends == ("python >=3.9", "rich")
 
 
-def test_values_are_told_apart_by_a_hash_and_kept_in_the_package(tmp_path: Path) -> None:
+def test_values_are_distinguished_by_a_hash_and_kept_in_the_package(tmp_path: Path) -> None:
     folder = variants(
         make_project(tmp_path / "p"), "flavour:\n  - sweet\n  - sour\nunused: [1, 2]\n"
     )
@@ -136,9 +136,11 @@ def test_a_build_string_of_ones_own_has_to_differ(tmp_path: Path) -> None:
     folder = variants(make_project(tmp_path / "p"), "flavour:\n  - sweet\n  - sour\n")
     text = PURE.replace("build:\n", "build:\n  noarch: python\n  number: 3\n  string: mine\n")
     uses = HOST + "    - {{ flavour }}\n"
-    with pytest.raises(ProjectErrors, match="two packages of the recipe would be noarch/") as told:
+    with pytest.raises(
+        ProjectErrors, match="two packages of the recipe would be noarch/"
+    ) as caught:
         Builder()(folder, text + uses)
-    assert "PKG_HASH" in told.value.problems[0].hint
+    assert "PKG_HASH" in caught.value.problems[0].hint
     assert not (folder / "conda-bld").exists()
     hashed = text.replace("mine", "{{ flavour }}_h{{ PKG_HASH }}_{{ PKG_BUILDNUM }}")
     made = Builder()(folder, hashed + uses)
@@ -149,7 +151,7 @@ def test_a_build_string_of_ones_own_has_to_differ(tmp_path: Path) -> None:
     )
 
 
-def test_more_files_of_variants_replace_what_lies_beside(tmp_path: Path) -> None:
+def test_more_files_of_variants_replace_those_beside_the_recipe(tmp_path: Path) -> None:
     folder = variants(make_project(tmp_path / "p"), PYTHONS)
     more = tmp_path / "mine.yaml"
     more.write_text("python:\n  - 3.13\n  - 3.14\n  - 3.9  # [win]\n", encoding="utf-8")
@@ -175,20 +177,20 @@ def test_more_files_of_variants_replace_what_lies_beside(tmp_path: Path) -> None
         (
             "a: [1, 2]\nb: [1, 2]\nzip_keys:\n  - [a, b]\n  - [b]\n",
             "conda_build_config.yaml:4: zip_keys",
-            "b stands in more than one list",
+            "b is in more than one list",
         ),
         ("python: [x]\n", "conda_build_config.yaml:1: python", "no version of Python 3"),
-        ("a:\n  - [x]\nb: 1\n", "conda_build_config.yaml:2: a", "a value is no text"),
-        ("- a\n", "conda_build_config.yaml", "not names with their values"),
+        ("a:\n  - [x]\nb: 1\n", "conda_build_config.yaml:2: a", "a value is not text"),
+        ("- a\n", "conda_build_config.yaml", "expected names with their values"),
     ],
 )
-def test_mistakes_in_variants_are_told_with_their_place(
+def test_mistakes_in_variants_are_reported_with_their_location(
     tmp_path: Path, text: str, where: str, message: str
 ) -> None:
     folder = variants(make_project(tmp_path / "p"), text)
-    with pytest.raises(ProjectErrors, match=message) as told:
+    with pytest.raises(ProjectErrors, match=message) as caught:
         Builder()(folder, PURE + HOST + "    - x{{ a }}{{ b }}\n")
-    assert told.value.problems[0].where == where
+    assert caught.value.problems[0].where == where
     assert not (folder / "conda-bld").exists()
 
 
@@ -217,7 +219,7 @@ def test_the_command_lists_the_packages_of_every_combination(
     assert names == ["sample-1.0.0-py311_0.conda", "sample-1.0.0-py312_0.conda"]
     wrong = twofold("build", "--variant-config", "none.yaml", cwd=folder)
     assert wrong.code == 1
-    assert "none.yaml: there is no such file" in wrong.err
+    assert "none.yaml: no such file" in wrong.err
 
 
 @posix

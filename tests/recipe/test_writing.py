@@ -19,7 +19,7 @@ from tests.recipe.summary import read_for_linux
 from twofold.building.options import BuildRequest
 from twofold.building.project import build_project
 from twofold.errors import TwofoldError, Unreachable
-from twofold.recipe.platform import Platform
+from twofold.recipe.request import Platform
 from twofold.recipe.write.from_project import WriteRequest, write_recipe
 
 FULL = """\
@@ -74,7 +74,7 @@ def written(root: Path, form: str = "meta.yaml", **more: Any) -> str:
     return write_recipe(root, request).text
 
 
-def test_meta_yaml_says_what_the_project_says(full: Path) -> None:
+def test_meta_yaml_has_the_metadata_of_the_project(full: Path) -> None:
     assert (
         written(full)
         == """\
@@ -184,7 +184,7 @@ def test_markers_become_selectors_and_the_packages_stay_the_same(tmp_path: Path)
 
 
 @pytest.mark.parametrize("form", ["meta.yaml", "recipe.yaml"])
-def test_another_backend_is_asked_for_its_wheel(form: str, tmp_path: Path) -> None:
+def test_another_backend_builds_the_wheel(form: str, tmp_path: Path) -> None:
     root = tmp_path / "project"
     (root / "one" / "sub").mkdir(parents=True)
     for name in ("one/__init__.py", "one/sub/__init__.py", "two.py", "_private.py"):
@@ -201,9 +201,9 @@ def test_another_backend_is_asked_for_its_wheel(form: str, tmp_path: Path) -> No
     assert "_private" not in made.text
     assert "- setuptools >=40.8.0\n" in made.text
     assert made.remarks == (
-        "the project has no licence file: conda-forge asks for one",
-        "the project names no licence: conda-forge asks for an SPDX expression",
-        "the project names no homepage: conda-forge asks for one ([project.urls])",
+        "the project has no licence file: conda-forge requires one",
+        "the project has no licence: conda-forge requires an SPDX expression",
+        "the project has no homepage: conda-forge requires one ([project.urls])",
         "put your GitHub name under extra/recipe-maintainers",
         "for conda-forge the source must be a published sdist: see --published",
     )
@@ -401,7 +401,7 @@ def test_a_published_release_is_found_on_the_index(
     assert f"  sha256: {'ab' * 32}\n" in text
 
 
-def test_a_release_that_is_not_there_and_an_index_that_is_down_are_told(
+def test_a_missing_release_and_an_unreachable_index_are_reported(
     tmp_path: Path, full: Path, serve: Callable[..., str]
 ) -> None:
     base = serve(Index)
@@ -434,7 +434,7 @@ def test_a_private_index_gets_its_password_and_nobody_else_sees_it(
     assert "hunter2" not in str(unreachable.value)
 
 
-def test_a_page_that_is_no_index_is_told(full: Path, serve: Callable[..., str]) -> None:
+def test_a_page_that_is_not_an_index_is_reported(full: Path, serve: Callable[..., str]) -> None:
     base = serve(type("Page", (Index,), {"form": "broken"}))
     with pytest.raises(TwofoldError, match="PEP 691"):
         written(full, published=True, environment={"PIP_INDEX_URL": f"{base}/simple"})
@@ -467,10 +467,10 @@ def test_the_command_writes_a_file_that_reads_back(
 ) -> None:
     ran = twofold("recipe", full, "--out", full / "conda" / "meta.yaml", "--json")
     assert ran.code == 0, ran.err
-    told = ran.json
+    output = ran.json
     path = full / "conda" / "meta.yaml"
-    assert told["recipe"] == path.read_text(encoding="utf-8")
-    assert "  path: ..\n" in told["recipe"]
+    assert output["recipe"] == path.read_text(encoding="utf-8")
+    assert "  path: ..\n" in output["recipe"]
     assert read_for_linux(path).outputs[0].name == "full-example-conda"
     assert [p.name for p in path.parent.iterdir()] == ["meta.yaml"]
     printed = twofold("recipe", full, "--format", "recipe.yaml")

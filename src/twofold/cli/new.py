@@ -30,7 +30,8 @@ def parser() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
-    from twofold.new.start import NewProject, start_project
+    from twofold.new.files import NewProject
+    from twofold.new.start import start_project
 
     folder = args.path if args.path is not None else Path(args.name)
     wish = NewProject(

@@ -1,7 +1,8 @@
-"""Starting a project, and adopting one that is there."""
+"""Create a project, or migrate an existing one."""
 
 from __future__ import annotations
 
-from twofold.new.start import NewProject, start_project
+from twofold.new.files import NewProject
+from twofold.new.start import start_project
 
 __all__ = ["NewProject", "start_project"]

@@ -1,6 +1,6 @@
-"""What a project imports against what it declares: used, missing, unused, in both worlds' names.
+"""Compare a project's imports with its declared dependencies, under their PyPI and conda names.
 
-Declared is what [project] says, or, in a project without that table, what its older files say
+Declared is what [project] lists, or, in a project without that table, what its older files list
 (`declared` is given by the caller). Imports are read, never run.
 """
 
@@ -27,7 +27,7 @@ from twofold_build.pyproject import read_document
 
 
 class Status(StrEnum):
-    """What is to be said of a dependency, the most urgent first."""
+    """The status of a dependency, the most urgent first."""
 
     MISSING = "missing"
     UNUSED = "unused"
@@ -39,7 +39,7 @@ class Status(StrEnum):
 @dataclass(frozen=True, slots=True)
 class DeclaredDependency:
     """One requirement of a project. `group` is '' for what every user needs, else the extra or
-    the dependency group that has it; `is_extra` says which of the two.
+    the dependency group that has it; `is_extra` distinguishes the two.
     """
 
     requirement: str
@@ -48,6 +48,7 @@ class DeclaredDependency:
 
     @property
     def name(self) -> str:
+        """The PyPI name, as the requirement spells it."""
         return requirement_name(self.requirement) or self.requirement
 
 
@@ -56,7 +57,7 @@ class Dependency:
     """A distribution that is imported, declared or both.
 
     `imports` are the modules as imported, `places` where (`path:line`, first of each module);
-    `is_test` says that only tests import it.
+    `is_test`: only tests import it.
     """
 
     status: Status
@@ -69,10 +70,10 @@ class Dependency:
 
 
 def read_declared(root: Path) -> tuple[list[DeclaredDependency], list[str]]:
-    """What a project declares: dependencies, extras and groups; and remarks.
+    """Read what a project declares: dependencies, extras and groups; and remarks.
 
     From [project] of pyproject.toml; without that table from what setup.py, setup.cfg, poetry's
-    or flit's tables, requirements.txt and environment.yml say, as far as it can be read.
+    or flit's tables, requirements.txt and environment.yml list, as far as they can be read.
     """
     document = _read_pyproject(root)
     project = document.get("project")
@@ -105,7 +106,7 @@ def _collect_declared(
 
 
 def read_conda_names(root: Path) -> dict[str, str]:
-    """Normalised PyPI name -> conda name, where [tool.twofold.conda.names] says it."""
+    """Read [tool.twofold.conda.names]: normalised PyPI name -> conda name."""
     settings = _read_pyproject(root).get("tool", {}).get("twofold", {}).get("conda", {})
     return {normalize_name(name): str(conda) for name, conda in settings.get("names", {}).items()}
 
@@ -144,7 +145,7 @@ def read_dependencies(
 
 
 class _ImportResolver:
-    """Import -> normalised distribution, a declared one where it can be."""
+    """Maps an import to a normalised distribution, preferably a declared one."""
 
     def __init__(
         self, declared: Sequence[DeclaredDependency], environment: InstalledDistributions

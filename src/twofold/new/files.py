@@ -1,15 +1,13 @@
-"""The text of each file of a new project."""
+"""Render the files of a new project."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from importlib.resources import files as resources
+from pathlib import Path
 
 from twofold_build import names
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from twofold.new.start import NewProject
 
 #: SPDX identifier -> its text in licences/, where the two differ.
 _TEXTS = {
@@ -22,8 +20,25 @@ _TEXTS = {
 }
 
 
+@dataclass(frozen=True)
+class NewProject:
+    """The project to create. `name` as the author writes it; `dependencies` are PEP 508."""
+
+    name: str
+    folder: Path
+    layout: str = "src"
+    dependencies: tuple[str, ...] = ()
+    license: str = "MIT"
+    year: int = field(default=2026)
+
+    @property
+    def module(self) -> str:
+        """The name it is imported by."""
+        return names.escape_for_filename(self.name)
+
+
 def render_files(project: NewProject) -> dict[str, str]:
-    """Path below the project's folder -> text."""
+    """Return path below the project's folder -> text."""
     package = f"src/{project.module}" if project.layout == "src" else project.module
     return {
         "pyproject.toml": _render_pyproject(project),
@@ -39,7 +54,7 @@ def render_files(project: NewProject) -> dict[str, str]:
 
 
 def read_license_text(project: NewProject) -> str:
-    """The licence's text, or the identifier and a remark when the text is not shipped."""
+    """Return the licence's text, or the identifier and a remark if the text is not shipped."""
     expression, _ = names.canonicalize_license(project.license)
     file = resources("twofold.new") / "licences" / f"{_TEXTS.get(expression, expression)}.txt"
     if file.is_file():

@@ -1,4 +1,4 @@
-"""The Python code of a folder, be it a project or not: its modules, and what they import."""
+"""The Python code of a folder, project or not: its modules and their imports."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TOOL_FILES = frozenset({"setup", "conftest", "noxfile", "tasks", "fabfile", "co
 
 @dataclass(frozen=True, slots=True)
 class SourceTree:
-    """What a folder holds. Paths are below `root`.
+    """The modules of a folder. Paths are below `root`.
 
     `source` is the folder that imports start from ('src', or '' for the root itself).
     `modules`: importable top-level name (dotted in a namespace) -> its file, or its folder.
@@ -34,11 +34,11 @@ class SourceTree:
     modules: dict[str, Path]
 
     def list_files(self) -> list[Path]:
-        """Every Python file of the modules, without tests inside them, sorted."""
+        """List every Python file of the modules, without tests inside them, sorted."""
         return [f for f in self._list_all() if not _is_test(f.relative_to(self.root))]
 
     def list_test_files(self) -> list[Path]:
-        """Tests, inside the modules and beside them, sorted."""
+        """List tests, inside the modules and beside them, sorted."""
         beside = [
             path
             for folder in sorted(self.root.iterdir())
@@ -51,7 +51,7 @@ class SourceTree:
         return list(dict.fromkeys(own))
 
     def _is_in_sample_project(self, path: Path) -> bool:
-        """Whether a file lies in a project of its own below this one, as samples of tests do."""
+        """Whether a file belongs to another project below this one, such as a test's sample."""
         folders = path.relative_to(self.root).parents
         return any(
             (self.root / folder / name).exists()
@@ -69,7 +69,7 @@ class SourceTree:
 
 @dataclass(frozen=True, slots=True)
 class ImportUse:
-    """An import of something outside, with the file it stands in."""
+    """An import of something outside, with its file."""
 
     found: Import
     path: Path
@@ -82,7 +82,7 @@ class ImportUse:
 
 
 def read_source_tree(root: Path, declared: str | None = None) -> SourceTree:
-    """Find the modules of a folder: in `said`, in `src` when it is there, else in the folder."""
+    """Find the modules of a folder: in `declared`, in `src` if it exists, else in the folder."""
     if declared is not None and (root / declared).is_dir():
         return SourceTree(root, declared, dict(_find_modules(root / declared)))
     source = "src" if (root / "src").is_dir() and not (root / "src/__init__.py").exists() else ""
@@ -114,7 +114,7 @@ def _find_modules(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def is_project(folder: Path) -> bool:
-    """Whether a folder is a project of its own, as those of a monorepo are."""
+    """Whether a folder is a separate project, as in a monorepo."""
     return any((folder / name).is_file() for name in ("pyproject.toml", "setup.py", "setup.cfg"))
 
 
@@ -129,7 +129,7 @@ def _is_test(path: Path) -> bool:
 
 
 def find_uses(code: SourceTree) -> list[ImportUse]:
-    """Every import of something that is neither the folder's own nor the standard library's.
+    """Find imports of modules outside the folder and the standard library.
 
     Raises BadFile for a file with a syntax error.
     """

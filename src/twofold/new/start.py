@@ -1,4 +1,4 @@
-"""Start a project that builds at once: judge the wish, write a folder, put it in its place."""
+"""Create a project that builds at once: check the request, write a folder, move it into place."""
 
 from __future__ import annotations
 
@@ -8,36 +8,18 @@ import re
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
 from twofold.formats.portable_names import is_device_name
-from twofold.new.files import render_files
+from twofold.new.files import NewProject, render_files
 from twofold_build import names
 
 LAYOUTS = ("src", "flat")
 
 
-@dataclass(frozen=True)
-class NewProject:
-    """What is wished for. `name` as the author writes it; `dependencies` are PEP 508."""
-
-    name: str
-    folder: Path
-    layout: str = "src"
-    dependencies: tuple[str, ...] = ()
-    license: str = "MIT"
-    year: int = field(default=2026)
-
-    @property
-    def module(self) -> str:
-        """The name it is imported by."""
-        return names.escape_for_filename(self.name)
-
-
 def start_project(project: NewProject) -> list[Path]:
-    """Write the project into `wish.folder` and return the files made, sorted.
+    """Write the project into `project.folder` and return the files made, sorted.
 
     Everything is written into a folder beside and moved into place at the end: after a kill
     there is the whole project or none. Raises ProjectErrors with everything that is wrong.
@@ -56,14 +38,14 @@ def _find_name_problems(project: NewProject) -> list[Problem]:
         plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-_.")
         return [
             Problem(
-                f"'{name}' is not a name for a project (PEP 508)",
+                f"'{name}' is not a valid project name (PEP 508)",
                 (f"did you mean '{plain}'? " if names.is_name(plain) else "")
                 + "letters, digits, '-', '_' and '.', beginning and ending with a letter or digit",
             )
         ]
     other = f"choose another, such as 'my_{module}' or '{module}_tools'"
     if keyword.iskeyword(module):
-        return [Problem(f"'{module}' is a word of Python itself and cannot be imported", other)]
+        return [Problem(f"'{module}' is a Python keyword and cannot be imported", other)]
     if not module.isidentifier():
         return [
             Problem(
@@ -80,18 +62,18 @@ def _find_name_problems(project: NewProject) -> list[Problem]:
     if is_device_name(module):
         return [Problem(f"'{module}' is the name of a device on Windows", other)]
     if module in ("tests", "src", "dist", "build", "docs"):
-        return [Problem(f"'{module}' is the name of a folder that projects have", other)]
+        return [Problem(f"'{module}' clashes with a conventional folder name", other)]
     return []
 
 
 def _find_other_problems(project: NewProject) -> list[Problem]:
     problems = []
     for dependency in project.dependencies:
-        wrong = names.find_requirement_problem(dependency)
-        if wrong:
+        reason = names.find_requirement_problem(dependency)
+        if reason:
             problems.append(
                 Problem(
-                    f"'{dependency}' is not a requirement: {wrong}",
+                    f"'{dependency}' is not a requirement: {reason}",
                     'write it like numpy or "numpy>=1.24" (PEP 508)',
                     "--dep",
                 )
@@ -100,8 +82,8 @@ def _find_other_problems(project: NewProject) -> list[Problem]:
             names.normalize_name(project.name)
         ):
             problems.append(Problem("a project cannot depend on itself", "leave it out", "--dep"))
-    _, wrong = names.canonicalize_license(project.license)
-    if wrong:
+    _, reason = names.canonicalize_license(project.license)
+    if reason:
         problems.append(
             Problem(
                 f"'{project.license}' is not an SPDX licence expression",
@@ -112,16 +94,16 @@ def _find_other_problems(project: NewProject) -> list[Problem]:
     if project.folder.exists() and (not project.folder.is_dir() or any(project.folder.iterdir())):
         problems.append(
             Problem(
-                f"{project.folder} is there already"
+                f"{project.folder} exists already"
                 + (" and is not empty" if project.folder.is_dir() else " and is a file"),
-                "choose another folder with --path, or adopt what is there with 'twofold init'",
+                "choose another folder with --path, or migrate the project with 'twofold init'",
             )
         )
     return problems
 
 
 def _move_into_place(folder: Path, files: dict[str, str]) -> None:
-    """Write the files under a hidden name and move them; in the end all are there, or none."""
+    """Write the files under a hidden name and move them: all of them or none."""
     is_there = folder.is_dir()
     beside = folder if is_there else folder.absolute().parent
     beside.mkdir(parents=True, exist_ok=True)
@@ -139,15 +121,17 @@ def _move_into_place(folder: Path, files: dict[str, str]) -> None:
             draft.replace(folder)
         except OSError as error:
             raise TwofoldError(
-                f"{folder} came to be meanwhile: {error.strerror}", "choose another with --path"
+                f"{folder} was created in the meantime: {error.strerror}",
+                "choose another with --path",
             ) from None
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
 
 def _move_each(draft: Path, folder: Path) -> None:
-    """Into an empty folder, which may be the current one. pyproject.toml comes last: with it the
-    folder is a project.
+    """Move files into an empty folder, which may be the current one.
+
+    pyproject.toml comes last: with it the folder is a project.
     """
     moved = []
     try:
@@ -160,7 +144,7 @@ def _move_each(draft: Path, folder: Path) -> None:
 
 
 def _read_umask() -> int:
-    """The process's umask, which can only be read by setting it."""
+    """Read the process's umask, which requires setting it."""
     mask = os.umask(0o022)
     os.umask(mask)
     return mask

@@ -1,13 +1,14 @@
-"""conda recipes, in and out.
+"""Read, write and build conda recipes.
 
-`build_recipe` does what `conda build .` is expected to do: it reads meta.yaml (or recipe.yaml),
-builds what it describes and leaves the packages in a folder that is itself a channel. How a
-Python project becomes a wheel is the caller's: it gives a function of the shape `BuildWheel`.
+`build_recipe` corresponds to `conda build .`: it reads meta.yaml (or recipe.yaml), builds its
+outputs and leaves the packages in a folder that is itself a channel. The caller provides a
+function of the type `BuildWheel`, which builds a Python project's wheel.
 
     wheel = build_wheel(source, out)     source: folder of the project; out: an empty folder
-    artifacts = build_recipe(folder, RecipeRequest(build_wheel, environment=os.environ, say=note))
+    request = RecipeRequest(build_wheel, environment=os.environ, report=print)
+    artifacts = build_recipe(folder, request)
 
-`writing.write_recipe` goes the other way: a project becomes meta.yaml or recipe.yaml.
+`write.from_project.write_recipe` is the other direction: it writes the recipe of a project.
 """
 
 from __future__ import annotations

@@ -1,17 +1,104 @@
-"""What a recipe says, checked: frozen values that the rest of the room reads."""
+"""The validated content of a recipe, as frozen values.
+
+conda-build calls its solver while it renders a recipe. Here a Jinja call such as `compiler('c')`
+leaves a placeholder in the YAML: two letters of Unicode's private area around a number. The code
+that builds the package resolves each `DeferredCall`: to a version that is known by then, to a
+compiler of the channel, or to the same call in recipe v1.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from twofold.recipe.deferred_calls import DeferredCalls
-from twofold.recipe.platform import Platform
+from twofold.recipe.request import Platform
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from twofold.recipe.app import App
+_PLACEHOLDER_START, _PLACEHOLDER_END = "\ue002", "\ue003"
+_CALL = re.compile(f"{_PLACEHOLDER_START}(\\d+){_PLACEHOLDER_END}")
+
+
+@dataclass(frozen=True, slots=True)
+class DeferredCall:
+    """A deferred call: `compiler('c')`, `stdlib('c')`, `cdt('x')`, `pin_compatible(...)`; or HASH.
+
+    `min_pin` and `max_pin` are 'x.x' forms or None; `lower` and `upper` versions or None.
+    """
+
+    function: str
+    name: str
+    min_pin: str | None = None
+    max_pin: str | None = None
+    lower: str | None = None
+    upper: str | None = None
+    exact: bool = False
+
+
+#: `{{ PKG_HASH }}` in a build string: known once all variants of the recipe are.
+HASH = DeferredCall("PKG_HASH", "")
+
+
+class DeferredCalls:
+    """The calls of one rendering, by the number in their placeholders."""
+
+    def __init__(self) -> None:
+        self._calls: list[DeferredCall] = []
+
+    def add_placeholder(self, call: DeferredCall) -> str:
+        """Record a call and return its placeholder."""
+        self._calls.append(call)
+        return f"{_PLACEHOLDER_START}{len(self._calls) - 1}{_PLACEHOLDER_END}"
+
+    def find_call(self, text: str) -> DeferredCall | None:
+        """Find the call whose placeholder a text contains, if any."""
+        found = _CALL.search(text)
+        return self._calls[int(found.group(1))] if found else None
+
+    def replace(self, text: str, resolve: Callable[[DeferredCall], str]) -> str:
+        """Replace each placeholder by what `resolve` returns for its call."""
+        return _CALL.sub(lambda found: resolve(self._calls[int(found.group(1))]), text)
+
+    def restore_source(self, text: str) -> str:
+        """Replace each placeholder by the call as its author wrote it: `compiler('c')`."""
+
+        def as_written(call: DeferredCall) -> str:
+            source = call.function if call == HASH else f"{call.function}('{call.name}')"
+            return f"{{{{ {source} }}}}"
+
+        return self.replace(text, as_written)
+
+
+def resolve_pin(call: DeferredCall, version: str, build: str) -> str:
+    """Return the requirement that a pin means once the version of the package is known.
+
+    As in conda-build: `min_pin` and `max_pin` give the number of version parts to keep; the upper
+    bound is the last of them plus one, with `.0a0` so that its pre-releases stay out.
+    """
+    if call.exact:
+        return f"{call.name} {version} {build}"
+    bounds = []
+    if call.lower:
+        bounds.append(f">={call.lower}")
+    elif call.min_pin:
+        bounds.append(f">={_truncate_version(version, call.min_pin)}")
+    if call.upper:
+        bounds.append(f"<{call.upper}")
+    elif call.max_pin:
+        bounds.append(f"<{_next_version(version, call.max_pin)}")
+    return f"{call.name} {','.join(bounds)}".strip()
+
+
+def _truncate_version(version: str, pin: str) -> str:
+    return ".".join(version.split(".")[: pin.count("x")])
+
+
+def _next_version(version: str, pin: str) -> str:
+    parts = version.split(".")[: pin.count("x")]
+    parts += ["0"] * (pin.count("x") - len(parts))
+    number = re.match(r"\d+", parts[-1])
+    parts[-1] = str(int(number.group(0)) + 1) if number else parts[-1]
+    return ".".join([*parts, "0a0"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +110,7 @@ class Line:
     key: str
 
     def where(self, file: str) -> str:
+        """Return `file:line: key`, for messages."""
         return f"{file}:{self.number}: {self.key}"
 
 
@@ -66,7 +154,7 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """MatchSpecs by the environment they belong to; signs of calls may be in them (see `pins`)."""
+    """MatchSpecs by environment; they may contain placeholders of `DeferredCall`s."""
 
     build: tuple[Line, ...] = ()
     host: tuple[Line, ...] = ()
@@ -90,6 +178,15 @@ class Tests:
 
 
 @dataclass(frozen=True, slots=True)
+class App:
+    """Its fields of index.json (`index_fields`), and the icon's file beside the recipe."""
+
+    index_fields: Mapping[str, object]
+    line: Line
+    icon: Line | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """One package of a recipe.
 
@@ -110,6 +207,7 @@ class Output:
 
     @property
     def license_files(self) -> tuple[Line, ...]:
+        """The values of about/license_file."""
         return self.about.get("license_file", ())
 
 
@@ -117,9 +215,9 @@ class Output:
 class Recipe:
     """A recipe as it was read for one platform and Python.
 
-    `path` is meta.yaml; `text` what it holds, `rendered` what Jinja made of it. `specific` says
-    whether selectors or Jinja asked for the platform or Python, `asks_python` whether for Python.
-    `remarks` are to be told. `asked` are the names that selectors and Jinja mention, `variant` the
+    `path` is meta.yaml; `text` its content, `rendered` the output of Jinja. `is_specific`:
+    selectors or Jinja use the platform or Python; `uses_python`: they use Python. `remarks` are
+    for the user. `names_used` are the names that selectors and Jinja mention, `variant` the
     values it was read with (see `variants`).
     """
 
@@ -139,4 +237,5 @@ class Recipe:
 
     @property
     def folder(self) -> Path:
+        """The folder of the recipe."""
         return self.path.parent

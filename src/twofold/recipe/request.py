@@ -1,13 +1,125 @@
-"""What a caller of `build_recipe` decides."""
+"""What a recipe is read for (platform, Python, environment) and how it is built."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import platform as running
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from twofold.artifact import Kind
-from twofold.recipe.platform import Platform
+from twofold.errors import TwofoldError
+from twofold.names.platforms import find_subdir
+
+#: Names of variables whose value no recipe gets: it would end in the package's info/recipe.
+_SECRET = re.compile(r"token|secret|passw|credential|api_?key|private|auth|cookie|session", re.I)
+_MINOR = re.compile(r"\W*(3\.\d+)")
+
+
+class Environ(Mapping[str, str]):
+    """The environment without its secrets; reading a secret by name is an error."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._open = {name: text for name, text in variables.items() if not _SECRET.search(name)}
+
+    def __getitem__(self, name: str) -> str:
+        self.check_not_secret(name)
+        return self._open[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._open)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def check_not_secret(self, name: str) -> None:
+        """Raise TwofoldError if the name is that of a secret."""
+        if _SECRET.search(name):
+            raise TwofoldError(
+                f"environ['{name}'] looks like a secret and is hidden from recipes",
+                "a recipe's text is kept inside the package; do not read secrets in a recipe",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A conda subdir (`linux-64`) and a Python (`3.12`)."""
+
+    subdir: str
+    python: str
+
+    @classmethod
+    def current(cls) -> Platform:
+        """Return the platform and the Python that run now."""
+        subdir = find_subdir(sys.platform, running.machine())
+        return cls(subdir, f"{sys.version_info.major}.{sys.version_info.minor}")
+
+    def with_python(self, value: str) -> Platform:
+        """Return the same platform with the Python that a variant names."""
+        return Platform(self.subdir, parse_minor(value) or self.python)
+
+    @property
+    def python_spec(self) -> str:
+        """The requirement of a package for exactly this Python."""
+        major, minor = self.python.split(".")[:2]
+        return f"python >={major}.{minor},<{major}.{int(minor) + 1}.0a0"
+
+    def variables(self) -> dict[str, object]:
+        """Make the variables of selectors and Jinja, as in conda-build."""
+        system, _, machine = self.subdir.partition("-")
+        py = int(self.python.replace(".", ""))
+        names: dict[str, object] = {
+            "linux": system == "linux",
+            "osx": system == "osx",
+            "win": system == "win",
+            "unix": system in ("linux", "osx", "emscripten", "wasi"),
+            "emscripten": system == "emscripten",
+            "wasi": system == "wasi",
+            "x86": machine in ("32", "64"),
+            "x86_64": machine == "64",
+            "arm64": machine == "arm64",
+            "arm": machine in ("arm64", "aarch64", "armv6l", "armv7l"),
+            "py": py,
+            "py3k": True,
+            "py2k": False,
+            "python": self.python,
+            "PY_VER": self.python,
+            "CONDA_PY": str(py),
+            "target_platform": self.subdir,
+            "build_platform": self.subdir,
+            "nomkl": False,
+            "np": 0,
+            "pl": "",
+            "lua": "",
+            "luajit": False,
+        }
+        names.update({f"{word}32": self.subdir == f"{word}-32" for word in ("linux", "win")})
+        names.update({f"{word}64": self.subdir == f"{word}-64" for word in ("linux", "win")})
+        for other in ("aarch64", "ppc64le", "s390x", "armv6l", "armv7l", "riscv64", "wasm32"):
+            names[other] = machine == other
+        names.update({f"py{old}": False for old in (26, 27, 33, 34, 35)})
+        names["py36"] = py == 36
+        return names
+
+    def is_platform_dependent(self, names_used: frozenset[str]) -> bool:
+        """Whether one of these variables can differ on another platform or Python."""
+        return bool(names_used & self.variables().keys())
+
+    def is_python_dependent(self, names_used: frozenset[str]) -> bool:
+        """Whether one of these variables can differ with another Python."""
+        return any(
+            name in ("python", "PY_VER", "CONDA_PY") or name.startswith("py")
+            for name in names_used & self.variables().keys()
+        )
+
+
+def parse_minor(value: str) -> str:
+    """Return the Python in `3.12.* *_cpython`, as 3.12; '' if there is none."""
+    found = _MINOR.match(value)
+    return found[1] if found else ""
+
 
 #: wheel = build_wheel(source, out): builds the Python project in the folder `source` through its
 #: own backend in isolation, into the empty folder `out`, and returns the wheel's path.
@@ -16,13 +128,13 @@ BuildWheel = Callable[[Path, Path], Path]
 
 @dataclass(frozen=True)
 class RecipeRequest:
-    """How to build a recipe.
+    """Settings of `build_recipe`.
 
     `out` is the channel folder (`<recipe's folder>/conda-bld` when None). `kinds` are
     Kind.CONDA, Kind.TAR_BZ2 or both. `channels` serve builds that need a host environment, as
     names or addresses. `environment` is what the recipe's `environ` shows, without secrets.
     `variant_files` are read after conda_build_config.yaml beside the recipe, in its form.
-    `platform` is this machine and the running Python unless said. `say` takes remarks and
+    `platform` is by default this machine and the running Python. `report` takes remarks and
     progress, one line each.
     """
 

@@ -1,7 +1,7 @@
-"""What other backends keep outside [project]: hatchling, pdm-backend, uv_build, setuptools-scm.
+"""Convert the settings of other backends: hatchling, pdm-backend, uv_build, setuptools-scm.
 
-Each takes over what decides the version and the files; the rest is lost and told. Settings of
-the same tool that are not its backend's (hatch's environments, uv's sources) stay as they are.
+Each reader converts what decides the version and the files; the rest is dropped and reported.
+Settings of the same tool that are not its backend's (hatch's environments, uv's sources) stay.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Table = Mapping[str, Any]
 
 
 def read_backend_tables(facts: Facts, root: Path, tool: Table) -> list[str]:
-    """Take over the backends' tables; returns the dotted names of those that are done with."""
+    """Read the backends' tables; returns the dotted names of those that are converted."""
     done = []
     for name, offer in _TABLES.items():
         table: Any = tool
@@ -98,7 +98,7 @@ def _read_hatch_build(facts: Facts, root: Path, table: Table) -> None:
 
 
 def _list_stripped(root: Path, path: str, sources: object) -> list[str]:
-    """A folder that `sources` strips is not a module: its own are."""
+    """List the modules in a folder that `sources` strips; else the folder itself."""
     plain = path.strip("/")
     if isinstance(sources, list | tuple) and plain in [str(s).strip("/") for s in sources]:
         return [
@@ -115,12 +115,12 @@ def _read_hatch_metadata(facts: Facts, root: Path, table: Table) -> None:
 
 
 def _set_modules(facts: Facts, root: Path, paths: Sequence[str], where: str) -> None:
-    """Folders and files that are modules: `src/my_package` is `my_package` below `src`."""
+    """Set modules from folders and files: `src/my_package` is `my_package` below `src`."""
     sources = set()
     for text in paths:
         path = PurePosixPath(text.strip("/"))
         if not (root / path).exists() and not (root / f"{path}.py").exists():
-            facts.drop(where, f"'{text}'", "there is no such folder")
+            facts.drop(where, f"'{text}'", "no such folder")
             continue
         parts = list(path.parts)
         source = parts.pop(0) if len(parts) > 1 and not _is_package(root / parts[0]) else ""
@@ -137,7 +137,7 @@ def _is_package(folder: Path) -> bool:
 
 
 def _convert_globs(facts: Facts, root: Path, setting: str, patterns: Sequence[str]) -> None:
-    """gitignore-like patterns as paths from the project's folder."""
+    """Convert gitignore-like patterns to paths from the project's folder."""
     globs = []
     for pattern in patterns:
         plain = pattern.strip("/").removeprefix("./")

@@ -1,4 +1,4 @@
-"""A folder of modules without any metadata: its code is asked for everything."""
+"""Read a folder of modules without metadata: everything comes from its code."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from pathlib import Path
 
 from twofold.errors import TwofoldError
 from twofold.names import normalize_name
-from twofold.new.migrate.facts import CommentedRequirement, Facts
-from twofold.new.migrate.people import find_readme
+from twofold.new.migrate.facts import CommentedRequirement, Facts, find_readme
 from twofold.new.source_tree import ImportUse, SourceTree, find_uses, is_project, read_source_tree
 from twofold.source_analysis import (
     InstalledDistributions,
@@ -30,10 +29,10 @@ _LICENSE_FILES = (
 
 
 def read_bare_code(facts: Facts, root: Path, environment: InstalledDistributions) -> None:
-    """Name, version, description, licence and dependencies, as the code and its folder say."""
+    """Read name, version, description, licence and dependencies from the code and its folder."""
     code = read_source_tree(root)
     if not code.modules:
-        raise TwofoldError("there is no Python module here", _suggest_folder(root), str(root))
+        raise TwofoldError("no Python module found", _suggest_folder(root), str(root))
     facts.remarks += [
         f"{path.name} is not packed: no module can be imported by that name"
         for path in _list_not_importable(root / code.source)
@@ -54,31 +53,31 @@ def read_bare_code(facts: Facts, root: Path, environment: InstalledDistributions
 
 
 def _list_not_importable(folder: Path) -> list[Path]:
-    """Python files, and folders with an `__init__.py`, whose names are none of a module."""
+    """List Python files and packages whose names cannot be imported."""
     files = [path for path in folder.glob("*.py") if not path.stem.isidentifier()]
     folders = [p.parent for p in folder.glob("*/__init__.py") if not p.parent.name.isidentifier()]
     return sorted(files + folders)
 
 
 def _suggest_folder(root: Path) -> str:
-    """What to do about a folder that holds no module, by what it does hold."""
+    """Suggest what to do about a folder without a module."""
     named = _list_not_importable(root) or _list_not_importable(root / "src")
     if named:
         plain = re.sub(r"\W", "_", named[0].stem) + named[0].suffix
-        return f"rename {named[0].name} to {plain}: Python can import no module of that name"
+        return f"rename {named[0].name} to {plain}: Python cannot import a module of that name"
     folders = [path for path in root.iterdir() if path.is_dir() and path.name[0] != "."]
     folders += [inner for folder in folders for inner in folder.iterdir() if inner.is_dir()]
     projects = sorted(path.relative_to(root).as_posix() for path in folders if is_project(path))
     if projects:
         listed = ", ".join(projects[:10]) + (", ..." if len(projects) > 10 else "")
-        return f"there are projects in it; adopt each by itself: {listed}"
+        return f"there are projects in it; migrate each by itself: {listed}"
     if any(root.glob("*.ipynb")):
-        return "notebooks are no modules: save their functions in .py files first"
+        return "notebooks are not modules: save their functions in .py files first"
     return "name the folder that holds the code"
 
 
 def _propose_fallback(facts: Facts, key: str, value: str) -> None:
-    """Say what a file that was read says better, if one does."""
+    """Prefer values found in a metadata file."""
     if key not in facts.project:
         facts.propose(key, value, "the code")
 
@@ -96,7 +95,7 @@ def _read_version_and_description(facts: Facts, code: SourceTree, single: list[s
         _propose_fallback(facts, "description", text.strip().partition("\n")[0].strip())
     if "version" not in facts.project:
         facts.propose("version", "0.1.0", "the usual")
-        facts.remarks.append("nothing says a version: it is 0.1.0")
+        facts.remarks.append("no version found: using 0.1.0")
 
 
 def _read_license(facts: Facts, root: Path) -> None:
@@ -111,7 +110,7 @@ def _read_license(facts: Facts, root: Path) -> None:
 def _propose_dependencies(
     facts: Facts, code: SourceTree, environment: InstalledDistributions
 ) -> None:
-    """Each import is a dependency, from the version installed on; a guess is remarked on."""
+    """Propose each import as a dependency, at least the installed version; report guesses."""
     needed: dict[str, CommentedRequirement] = {}
     optional: dict[str, CommentedRequirement] = {}
     tests: dict[str, CommentedRequirement] = {}
@@ -132,7 +131,7 @@ def _propose_dependencies(
 
 
 def _remark_on_missing(facts: Facts, code: SourceTree, environment: InstalledDistributions) -> None:
-    """What is imported and in no list that was found: the lists are believed, and this is told."""
+    """Report imports that no list has; the lists take precedence."""
     listed = {CommentedRequirement(text).name for text in facts.project["dependencies"]}
     listed |= {one.name for group in facts.groups.values() for one in group}
     for use in find_uses(code):

@@ -1,4 +1,4 @@
-"""A wheel that the project's own backend built -> facts: what only a program could tell."""
+"""Read a wheel of the project's own backend, for values that a program computes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from email.message import Message
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from twofold.new.migrate.facts import CommentedRequirement, Facts
-from twofold.new.migrate.people import find_readme, parse_person, propose_readme
+from twofold.new.migrate.facts import (
+    CommentedRequirement,
+    Facts,
+    find_readme,
+    parse_person,
+    propose_readme,
+)
 from twofold.new.migrate.setuptools_settings import propose_entry_points
 from twofold_build.version import read_assigned_version
 
-#: Where what a wheel says is said to come from.
+#: The origin reported for values from a wheel.
 ORIGIN = "its own backend"
 
 
@@ -27,20 +32,20 @@ def read_wheel(facts: Facts, root: Path, wheel: Path) -> None:
         metadata = message_from_string(archive.read(info).decode("utf-8"))
         points = info.replace("METADATA", "entry_points.txt")
         text = archive.read(points).decode() if points in names else ""
-    said = _convert_metadata(metadata)
+    values = _convert_metadata(metadata)
     for key in [*facts.unread, *(k for k in ("name", "version") if k not in facts.project)]:
         if key == "urls":
-            facts.project["urls"] = {**said["urls"], **facts.project.get("urls", {})}
+            facts.project["urls"] = {**values["urls"], **facts.project.get("urls", {})}
         elif key in facts.project:
             continue
         elif key == "version":
-            _propose_version(facts, root, str(said["version"]), names)
+            _propose_version(facts, root, str(values["version"]), names)
         elif key == "readme":
             _propose_readme(facts, root, metadata)
-        elif key == "license" and isinstance(said[key], dict):
-            facts.propose_license(said[key]["text"], ORIGIN)
+        elif key == "license" and isinstance(values[key], dict):
+            facts.propose_license(values[key]["text"], ORIGIN)
         elif key != "packages":
-            facts.propose(key, said.get(key), ORIGIN)
+            facts.propose(key, values.get(key), ORIGIN)
     if "entry-points" in facts.unread:
         parser = configparser.ConfigParser(delimiters=("=",), interpolation=None)
         parser.optionxform = str  # type: ignore[assignment,method-assign]
@@ -52,7 +57,7 @@ def read_wheel(facts: Facts, root: Path, wheel: Path) -> None:
 
 
 def _propose_version(facts: Facts, root: Path, version: str, names: Iterable[str]) -> None:
-    """A version that a module of the project says as `__version__` stays there, and only there."""
+    """Keep a version in the module that has it as `__version__`, and only there."""
     for name in sorted((n for n in names if n.endswith(".py")), key=lambda n: (n.count("/"), n)):
         for place in (f"src/{name}", name):
             file = root / place
@@ -63,7 +68,7 @@ def _propose_version(facts: Facts, root: Path, version: str, names: Iterable[str
 
 
 def find_packed_modules(names: Iterable[str]) -> set[str]:
-    """The importable names a wheel brings, dotted below folders without an `__init__.py`."""
+    """Find a wheel's importable names, dotted below folders without an `__init__.py`."""
     paths = [PurePosixPath(name) for name in names]
     inits = {path.parent for path in paths if path.name in ("__init__.py", "__init__.pyi")}
     found = set()
@@ -79,7 +84,7 @@ def find_packed_modules(names: Iterable[str]) -> set[str]:
 
 
 def _propose_readme(facts: Facts, root: Path, metadata: Message) -> None:
-    """The file whose text the description is; where it is put together, the usual file, told."""
+    """Propose the file with the description's text; if composed, the usual file with a remark."""
     body = metadata.get_payload()
     text = body if isinstance(body, str) and body.strip() else str(metadata.get("Description", ""))
     if not text.strip():
@@ -88,7 +93,7 @@ def _propose_readme(facts: Facts, root: Path, metadata: Message) -> None:
     if not name:
         name = find_readme(root)
         shown = f"the readme is {name} alone now" if name else "no readme is there"
-        facts.drop(facts.unread.get("readme", ORIGIN), "a readme put together by a program", shown)
+        facts.drop(facts.unread.get("readme", ORIGIN), "a readme composed by a program", shown)
     if name:
         propose_readme(
             facts, root, [name], ORIGIN, str(metadata.get("Description-Content-Type", ""))
@@ -96,7 +101,7 @@ def _propose_readme(facts: Facts, root: Path, metadata: Message) -> None:
 
 
 def _convert_metadata(metadata: Message) -> dict[str, Any]:
-    """METADATA in the words of [project]."""
+    """Convert METADATA to the keys of [project]."""
 
     def one(header: str) -> str:
         return str(metadata.get(header, "") or "").strip()
@@ -140,7 +145,7 @@ def _make_people(names: str, emails: str) -> list[dict[str, str]]:
 def _split_requirements(
     lines: list[str],
 ) -> tuple[list[CommentedRequirement], dict[str, list[CommentedRequirement]]]:
-    """Requires-Dist without and with `extra ==`, which PEP 621 says by the table's key."""
+    """Split Requires-Dist by `extra ==`, which PEP 621 expresses as the table's key."""
     from packaging.requirements import Requirement as Parsed
 
     needed: list[CommentedRequirement] = []
@@ -159,7 +164,7 @@ def _split_requirements(
 
 
 def _split_extra(marker: str) -> tuple[str, str]:
-    """`python_version < "3.11" and extra == "test"` -> ("test", 'python_version < "3.11"')."""
+    """Split `python_version < "3.11" and extra == "test"`: ("test", 'python_version < "3.11"')."""
     import re
 
     found = re.search(r"(?:\s+and\s+)?extra == ['\"]([^'\"]+)['\"](?:\s+and\s+)?", marker)

@@ -1,4 +1,4 @@
-"""requirements.txt, environment.yml and a conda recipe: lists of what else is needed."""
+"""Read requirements.txt, environment.yml and a conda recipe as lists of dependencies."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from typing import Any
 
 from twofold.errors import BadFile, TwofoldError
 from twofold.names import normalize_name, to_conda_name
-from twofold.new.migrate.facts import CommentedRequirement, Facts
-from twofold.new.migrate.people import parse_person
+from twofold.new.migrate.facts import CommentedRequirement, Facts, parse_person
 from twofold.new.migrate.setuptools_settings import propose_entry_points
 from twofold.new.migrate.version_constraints import convert_conda_version
 from twofold_build import names
 
-#: What a conda environment or recipe holds that is no dependency of a Python project.
+#: Packages of a conda environment or recipe that a Python project does not depend on.
 _CONDA_ONLY = frozenset({"pip", "setuptools", "wheel", "python_abi", "conda", "mamba"})
 _SPEC = re.compile(r"(?:[\w.-]+::)?([A-Za-z0-9_][\w.-]*)\s*(?:\[.*\])?\s*(.*)")
 
 
 @dataclass(frozen=True, slots=True)
 class RecipeFacts:
-    """What a conda recipe says, as far as init asks: MatchSpecs, about, entry points."""
+    """The parts of a conda recipe that init uses: MatchSpecs, about, entry points."""
 
     name: str = ""
     version: str = ""
@@ -34,7 +33,7 @@ class RecipeFacts:
 
 
 def read_requirements(facts: Facts, path: Path, group: str = "") -> None:
-    """requirements.txt: its lines are dependencies when nothing better says them."""
+    """Read requirements.txt: its lines are dependencies if no better source has them."""
     found = _read_lines(facts, path, path.name, set())
     if group:
         facts.add_to_group(group, found)
@@ -71,9 +70,9 @@ def _read_lines(
         else:
             bare = re.sub(r"\s--hash[= ]\S+", "", plain).strip()
             if bare != plain:
-                facts.drop(where, f"the hashes of {bare}", "a lock file's matter")
+                facts.drop(where, f"the hashes of {bare}", "belongs in a lock file")
             if names.find_requirement_problem(bare):
-                facts.drop(where, bare, "no requirement that a package can have")
+                facts.drop(where, bare, "not a requirement that a package can have")
             else:
                 found.append(CommentedRequirement.with_comment(bare, comment or above))
         above = ""
@@ -81,15 +80,17 @@ def _read_lines(
 
 
 def read_environment(facts: Facts, path: Path) -> None:
-    """environment.yml: conda's names become PyPI's; channels and the like are lost."""
+    """Read environment.yml: conda names become PyPI's; channels and the like are dropped."""
     import yaml
 
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadFile(f"cannot be read: {error}", "mend it first", str(path)) from error
+        raise BadFile(f"cannot be read: {error}", "correct it first", str(path)) from error
     if not isinstance(document, dict):
-        raise BadFile("is no environment file", "it holds name, channels, dependencies", str(path))
+        raise BadFile(
+            "is not an environment file", "it holds name, channels, dependencies", str(path)
+        )
     specs, pip = [], []
     for item in document.pop("dependencies", None) or []:
         if isinstance(item, dict):
@@ -102,17 +103,17 @@ def read_environment(facts: Facts, path: Path) -> None:
     ]
     for one in pip:
         if one not in good and one not in ("-e .", "."):
-            facts.drop(path.name, f"pip: {one}", "no requirement that a package can have")
+            facts.drop(path.name, f"pip: {one}", "not a requirement that a package can have")
     facts.propose("dependencies", [*found, *good], path.name)
     for key, value in document.items():
         if key != "name":
-            facts.drop(path.name, f"{key} = {value}", "a matter of the environment")
+            facts.drop(path.name, f"{key} = {value}", "specific to the environment")
 
 
 def convert_match_specs(
     facts: Facts, specs: Sequence[str], where: str
 ) -> list[CommentedRequirement]:
-    """MatchSpecs as requirements of PyPI's; `python` becomes requires-python."""
+    """Convert MatchSpecs to PyPI requirements; `python` becomes requires-python."""
     found = []
     for spec in specs:
         matched = _SPEC.fullmatch(spec.strip())
@@ -129,7 +130,7 @@ def convert_match_specs(
             facts.drop(where, spec, str(error))
             specifiers = ""
         if build:
-            facts.drop(where, f"{spec}: the build '{build}'", "a matter of the environment")
+            facts.drop(where, f"{spec}: the build '{build}'", "specific to the environment")
         if name != "python":
             found.append(CommentedRequirement.with_comment(f"{find_pypi_name(name)}{specifiers}"))
         elif specifiers:
@@ -138,7 +139,7 @@ def convert_match_specs(
 
 
 def _split_spec(text: str) -> tuple[str, str]:
-    """The version and the build of a MatchSpec: `=1.2=py_0`, `>=1.2 py_0`."""
+    """Split version and build of a MatchSpec: `=1.2=py_0`, `>=1.2 py_0`."""
     if re.match(r"=[^=]", text):
         version, _, build = text[1:].partition("=")
         return f"={version}", build
@@ -147,12 +148,12 @@ def _split_spec(text: str) -> tuple[str, str]:
 
 
 def _set_minimum(specifiers: str) -> str:
-    """An environment has one Python; a package works with that and newer ones."""
+    """Convert an exact Python to a minimum: a package works with newer ones too."""
     return re.sub(r"^==([0-9.]+?)(\.\*)?$", r">=\1", specifiers)
 
 
 def find_pypi_name(conda: str) -> str:
-    """The PyPI name of a conda package: the inverse of the table of names, else the same."""
+    """Find the PyPI name of a conda package: the inverse of the table of names, else the same."""
     for name in (conda, f"py{conda}", f"python-{conda}", conda.removeprefix("python-")):
         if name != conda and to_conda_name(name) == conda:
             return name
@@ -160,7 +161,7 @@ def find_pypi_name(conda: str) -> str:
 
 
 def _invert_names() -> dict[str, str]:
-    """conda-forge's names that differ -> PyPI's."""
+    """Return conda-forge's names that differ -> PyPI's."""
     from importlib.resources import files
 
     text = files("twofold.names").joinpath("conda_forge.txt").read_text(encoding="utf-8")
@@ -173,7 +174,7 @@ def _invert_names() -> dict[str, str]:
 
 
 def read_conda_recipe(facts: Facts, recipe: RecipeFacts, where: str) -> None:
-    """A conda recipe: what it says of the project, and what it runs with."""
+    """Read a conda recipe: the project's metadata and its run requirements."""
     about = dict(recipe.about)
     if recipe.name and normalize_name(recipe.name) != normalize_name(facts.project.get("name", "")):
         if "name" in facts.project:
@@ -195,7 +196,7 @@ def read_conda_recipe(facts: Facts, recipe: RecipeFacts, where: str) -> None:
     facts.propose("dependencies", convert_match_specs(facts, recipe.run, where), where)
     if recipe.maintainers:
         listed = ", ".join(parse_person(name).get("name", name) for name in recipe.maintainers)
-        facts.drop(where, f"recipe-maintainers: {listed}", "conda-forge's matter")
+        facts.drop(where, f"recipe-maintainers: {listed}", "only conda-forge needs it")
     for key, value in about.items():
         if key not in ("license_family", "description") and value:
             facts.drop(where, f"about/{key} = {value}")

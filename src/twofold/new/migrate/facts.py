@@ -1,20 +1,22 @@
-"""What is gathered about a project from the files it has, in the words of PEP 621.
+"""Facts about a project, gathered from its files, in PEP 621's terms.
 
-Every source offers what it knows; the first to say something is believed, and what another
-says differently is remarked on. What cannot be said in the new file is `lost`, never dropped.
+Every source proposes its values; the first one takes precedence, and a different value of another
+is reported. What the new file cannot express is reported as `dropped`, never ignored.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from email.utils import parseaddr
+from pathlib import Path
 from typing import Any
 
 from twofold.names import normalize_name, requirement_name
 from twofold_build import names
 
-#: The classifiers that say which licence it is, as SPDX; ambiguous ones (BSD, GPL) are not here.
+#: Classifiers that name one licence, as SPDX; ambiguous ones (BSD, GPL) are not here.
 _LICENSE_CLASSIFIERS = {
     "License :: OSI Approved :: MIT License": "MIT",
     "License :: OSI Approved :: MIT No Attribution License (MIT-0)": "MIT-0",
@@ -62,25 +64,27 @@ _LICENSE_TEXTS = {
 
 
 class CommentedRequirement(str):
-    """A PEP 508 requirement with the comment that stood beside it ('' for none)."""
+    """A PEP 508 requirement with the comment beside it ('' for none)."""
 
     comment: str = ""
 
     @classmethod
     def with_comment(cls, text: str, comment: str = "") -> CommentedRequirement:
+        """Make a requirement with its comment, stripped of `#` and blanks."""
         made = cls(text.strip())
         made.comment = comment.strip().lstrip("#").strip()
         return made
 
     @property
     def name(self) -> str:
+        """The normalised PyPI name."""
         name = requirement_name(self)
         return normalize_name(name) if name else str(self)
 
 
 @dataclass(frozen=True, slots=True)
 class DroppedSetting:
-    """A setting that was not carried over: where it stands, what it is, what to do about it."""
+    """A setting that was not carried over: where it was, what it is, what to do about it."""
 
     where: str
     what: str
@@ -95,10 +99,10 @@ class Facts:
     """What is known so far.
 
     `project` is the [project] table, `settings` the [tool.twofold] table, `groups` the
-    [dependency-groups]. `unread` are [project] keys that a source has but says by a program:
-    only its own backend can tell. `packages` are those named, dotted ([] when they are to be
-    found, by the patterns of `find_*`), `package_data` the files named in them. `comments` stood
-    in tables that are replaced.
+    [dependency-groups]. `unread` are [project] keys that a source computes by a program:
+    only its own backend knows their values. `packages` are those named, dotted ([] if they are
+    to be found, by the patterns of `find_*`), `package_data` the files named in them. `comments`
+    are those of replaced tables.
     """
 
     project: dict[str, Any] = field(default_factory=dict)
@@ -115,17 +119,17 @@ class Facts:
     comments: list[str] = field(default_factory=list)
 
     def propose(self, key: str, value: Any, where: str) -> None:
-        """Say what a [project] key is; an earlier source is believed."""
+        """Propose a value of a [project] key; an earlier source takes precedence."""
         if value in (None, "", [], {}):
             return
         if key not in self.project:
             self.project[key] = value
             self.origins[key] = where
         elif self.origins[key] != where and not _is_same(self.project[key], value):
-            self.drop(where, f"{key} = {_shorten(value)}", f"{self.origins[key]} says otherwise")
+            self.drop(where, f"{key} = {_shorten(value)}", f"{self.origins[key]} has another value")
 
     def propose_license(self, text: str, where: str) -> None:
-        """A licence as people write it: as an SPDX expression where it is sure, else as text."""
+        """Propose a licence: as an SPDX expression if unambiguous, else as text."""
         text = " ".join(text.split())
         if text and "license" not in self.project:
             self.propose("license", find_license_expression(text) or {"text": text}, where)
@@ -136,7 +140,7 @@ class Facts:
         held += [one for one in requirements if one not in held]
 
     def add_setting(self, path: str, value: Any) -> None:
-        """A [tool.twofold] setting by its dotted path; lists are added to."""
+        """Set a [tool.twofold] setting by its dotted path; extend lists."""
         table = self.settings
         *parents, last = path.split(".")
         for parent in parents:
@@ -147,18 +151,19 @@ class Facts:
             table.setdefault(last, value)
 
     def drop(self, where: str, what: str, hint: str = "") -> None:
+        """Report a setting that the new file cannot express."""
         lost = DroppedSetting(where, what, hint)
         if lost not in self.dropped:
             self.dropped.append(lost)
 
     def mark_unread(self, key: str, where: str) -> None:
-        """A [project] key that is there, but computed by a program."""
+        """Mark a [project] key that a program computes."""
         if key not in self.project:
             self.unread.setdefault(key, where)
 
 
 def find_license_expression(text: str) -> str:
-    """The SPDX expression that a licence's free text surely means, or ''."""
+    """Return the SPDX expression that a licence's free text clearly means, or ''."""
     canonical, problem = names.canonicalize_license(_LICENSE_TEXTS.get(text.lower(), text))
     return "" if problem else canonical
 
@@ -170,8 +175,12 @@ def settle_license(facts: Facts) -> None:
     value = facts.project.get("license")
     if not isinstance(value, str):
         known = {_LICENSE_CLASSIFIERS[c] for c in licences if c in _LICENSE_CLASSIFIERS}
-        said = [c for c in licences if c != "License :: OSI Approved"]
-        if len(known) == 1 and len(said) == 1 and not (isinstance(value, dict) and "file" in value):
+        named = [c for c in licences if c != "License :: OSI Approved"]
+        if (
+            len(known) == 1
+            and len(named) == 1
+            and not (isinstance(value, dict) and "file" in value)
+        ):
             text = value.get("text", "") if isinstance(value, dict) else ""
             if not text or len(text) < 40:
                 facts.project["license"] = value = known.pop()
@@ -188,14 +197,14 @@ def settle_license(facts: Facts) -> None:
     if isinstance(value, dict) and "license-files" in facts.project:
         files = facts.project.pop("license-files")
         facts.remarks.append(
-            f"the licence '{value.get('text', value.get('file', ''))}' is no SPDX expression, and "
-            f"license-files ({', '.join(files)}) cannot stand beside the old table: write license "
-            "as an expression and put them back"
+            f"the licence '{value.get('text', value.get('file', ''))}' is not an SPDX expression, "
+            f"and license-files ({', '.join(files)}) are not allowed beside the old table: write "
+            "license as an expression and put them back"
         )
 
 
 def merge_tables(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
-    """Two tables of settings as one; what the first says is believed, tables are merged."""
+    """Merge two tables of settings, recursively; the first takes precedence."""
     found = dict(first)
     for key, value in second.items():
         if isinstance(value, dict) and isinstance(found.get(key), dict):
@@ -218,3 +227,88 @@ def _to_plain(value: Any) -> str:
 def _shorten(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+_README_NAMES = ("README.md", "README.rst", "README.txt", "README")
+
+
+def parse_people(names: str, emails: str) -> list[dict[str, str]]:
+    """Parse `author` and `author_email` of setuptools: each may have several, split by commas."""
+    if re.search(r"<[^>]+>", emails) and not names:
+        return [parse_person(part) for part in _split_commas(emails)]
+    listed = _split_commas(names)
+    addresses = [parseaddr(part)[1] or part for part in _split_commas(emails)]
+    if len(listed) == len(addresses):
+        return [_make_person(*pair) for pair in zip(listed, addresses, strict=True)]
+    if len(addresses) <= 1:
+        # One address for "A, B and contributors": the whole is the name.
+        return [_make_person(names.strip(), addresses[0] if addresses else "")]
+    return [_make_person(name, "") for name in listed] + [_make_person("", a) for a in addresses]
+
+
+def parse_person(text: str) -> dict[str, str]:
+    """Parse `Ada Lovelace <ada@example.org>` to a table."""
+    found = re.fullmatch(r"\s*(.*?)\s*<([^<>]*)>\s*", text)
+    if found:
+        return _make_person(found[1].strip("\"'"), found[2])
+    return (
+        _make_person("", text.strip())
+        if re.fullmatch(r"\s*\S+@\S+\s*", text)
+        else _make_person(text, "")
+    )
+
+
+def _make_person(name: str, email: str) -> dict[str, str]:
+    parts = {"name": " ".join(name.split()), "email": email.strip()}
+    return {key: value for key, value in parts.items() if value}
+
+
+def _split_commas(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def parse_keywords(value: str | Sequence[str]) -> list[str]:
+    """Parse keywords: a list, or a text split at commas, or at blanks without commas."""
+    if not isinstance(value, str):
+        return [str(word) for word in value]
+    words = value.split(",") if "," in value else value.split()
+    return [word.strip() for word in words if word.strip()]
+
+
+def propose_readme(
+    facts: Facts, root: Path, names: Sequence[str], where: str, kind: str = ""
+) -> None:
+    """Propose the readme if the file exists; further files are dropped."""
+    there = [name for name in names if (root / name).is_file()]
+    for name in names:
+        if name not in there:
+            facts.drop(where, f"the readme '{name}'", "no such file")
+    if there[1:]:
+        facts.drop(where, f"further readme files: {', '.join(there[1:])}", "PyPI shows one file")
+    if not there:
+        return
+    types = {".md": "text/markdown", ".rst": "text/x-rst", ".txt": "text/plain"}
+    usual = types.get(Path(there[0]).suffix.lower(), "text/plain")
+    wanted = kind.partition(";")[0].strip()
+    if wanted and wanted != usual:
+        facts.propose("readme", {"file": there[0], "content-type": wanted}, where)
+    elif Path(there[0]).suffix.lower() in types or not Path(there[0]).suffix:
+        facts.propose("readme", there[0], where)
+    else:
+        facts.propose("readme", {"file": there[0], "content-type": "text/plain"}, where)
+
+
+def find_readme(root: Path, text: str = "") -> str:
+    """Find the file with the description's text; without one, an existing README."""
+    wanted = _collapse_blanks(text)
+    for name in _README_NAMES:
+        path = root / name
+        if path.is_file():
+            content = _collapse_blanks(path.read_text(encoding="utf-8", errors="replace"))
+            if not wanted or content == wanted:
+                return name
+    return ""
+
+
+def _collapse_blanks(text: str) -> str:
+    return " ".join(text.split())

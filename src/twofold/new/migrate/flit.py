@@ -1,4 +1,4 @@
-"""flit's old tables: [tool.flit.metadata], [tool.flit.scripts], [tool.flit.entrypoints]."""
+"""Read flit's old tables: [tool.flit.metadata], [tool.flit.scripts], [tool.flit.entrypoints]."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from twofold.new.migrate.facts import CommentedRequirement, Facts
-from twofold.new.migrate.people import parse_keywords, parse_people, propose_readme
+from twofold.new.migrate.facts import (
+    CommentedRequirement,
+    Facts,
+    parse_keywords,
+    parse_people,
+    propose_readme,
+)
 from twofold.new.migrate.setuptools_settings import propose_entry_points
 from twofold.source_analysis import parse_module
 
@@ -17,7 +22,7 @@ _FILE = "pyproject.toml [tool.flit"
 
 
 def read_flit(facts: Facts, root: Path, table: Mapping[str, Any]) -> None:
-    """Take over flit's tables; beside [project] they hold the module, sdist and data only."""
+    """Read flit's tables; beside [project] they have the module, sdist and data only."""
     where = f"{_FILE}.metadata]"
     left = dict(table.get("metadata", {}))
     module = str(left.pop("module", "") or table.get("module", {}).get("name", ""))
@@ -54,7 +59,7 @@ def read_flit(facts: Facts, root: Path, table: Mapping[str, Any]) -> None:
 
 
 def read_flit_module(facts: Facts, root: Path, keys: list[str]) -> None:
-    """flit reads version and description from the module itself."""
+    """Read version and description from the module, as flit does."""
     names = facts.packages or [str(facts.project.get("name", "")).replace("-", "_")]
     for base in ("", "src/"):
         for end in ("/__init__.py", ".py"):

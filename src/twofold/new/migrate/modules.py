@@ -1,4 +1,4 @@
-"""Which modules the new backend is to pack: said only where it would not find them by itself."""
+"""Set the modules to pack where twofold-build would not find them by itself."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def settle_modules(facts: Facts, root: Path, takes_all: bool) -> None:
     if listed:
         modules = _minimize_modules(root, sources, listed)
         for name in [m for m in modules if not any(_find_place(root / s, m) for s in sources)]:
-            facts.drop("packages", f"'{name}'", "there is no such module in the tree")
+            facts.drop("packages", f"'{name}'", "no such module in the tree")
             modules.remove(name)
         if any("." in name for name in listed):
             exclude_unlisted(facts, root, sources, listed)
@@ -33,7 +33,7 @@ def settle_modules(facts: Facts, root: Path, takes_all: bool) -> None:
 
 
 def _find_modules(facts: Facts, root: Path, takes_all: bool) -> list[str]:
-    """The modules in the tree, where none is named."""
+    """Find the modules in the tree, where none is named."""
     code = read_source_tree(root, facts.settings.get("source"))
     modules = [name for name in code.modules if _is_included(facts, name)]
     if not takes_all:
@@ -45,13 +45,13 @@ def _find_modules(facts: Facts, root: Path, takes_all: bool) -> list[str]:
 
 
 def _is_included(facts: Facts, name: str) -> bool:
-    """Whether the patterns of find_packages take a package."""
+    """Whether the patterns of find_packages include a package."""
     included = not facts.find_include or any(fnmatchcase(name, p) for p in facts.find_include)
     return included and not any(fnmatchcase(name, pattern) for pattern in facts.find_exclude)
 
 
 def _drop_unmatched(facts: Facts, root: Path) -> None:
-    """twofold-build takes an include that matches nothing for a mistake; old backends did not."""
+    """Drop includes that match no file: an error in twofold-build, but not in old backends."""
     for table, key in ((facts.settings, "include"), (facts.settings.get("sdist", {}), "include")):
         globs = table.get(key, [])
         kept = [glob for glob in globs if any(map(Path.is_file, root.glob(to_pathlib_glob(glob))))]
@@ -69,14 +69,14 @@ def _drop_unmatched(facts: Facts, root: Path) -> None:
 
 
 def to_pathlib_glob(glob: str) -> str:
-    """A glob for Path.glob, to which `**` at the end means folders alone."""
+    """Convert a glob for Path.glob, where a final `**` matches folders only."""
     return f"{glob}/*" if glob.endswith("**") else glob
 
 
 def _find_sources(facts: Facts, root: Path) -> list[str]:
-    said = facts.settings.get("source")
-    if said is not None:
-        return [str(said)]
+    source = facts.settings.get("source")
+    if source is not None:
+        return [str(source)]
     return ["src", ""] if (root / "src").is_dir() else ["", "lib", "source", "python"]
 
 
@@ -86,7 +86,7 @@ def _find_place(base: Path, module: str) -> bool:
 
 
 def _minimize_modules(root: Path, sources: Sequence[str], listed: Sequence[str]) -> list[str]:
-    """`a`, `a.b`, `a.b.c` are all packed with `a`; below a namespace each is named."""
+    """Minimize modules: `a` includes `a.b` and `a.b.c`; below a namespace each is named."""
     found: dict[str, None] = {}
     for name in sorted(set(listed)):
         parts = name.split(".")
@@ -103,7 +103,7 @@ def _minimize_modules(root: Path, sources: Sequence[str], listed: Sequence[str])
 def exclude_unlisted(
     facts: Facts, root: Path, sources: Sequence[str], listed: Sequence[str]
 ) -> None:
-    """A subpackage of a listed one that is not listed itself stays out of the wheel."""
+    """Exclude subpackages that are not listed from the wheel."""
     for source in sources:
         for name in listed:
             folder = root / source / name.replace(".", "/")

@@ -1,4 +1,4 @@
-"""The order in which files are believed, and what is asked of the old backend."""
+"""Plan a migration: the precedence of the files, and what the old backend must compute."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from twofold.check.other_backend import DeclaredProject
 from twofold.errors import TwofoldError
 from twofold.new.migrate import bare_code
 from twofold.new.migrate.backend_tables import read_backend_tables
@@ -26,14 +27,13 @@ from twofold.new.migrate.facts import (
     settle_license,
 )
 from twofold.new.migrate.flit import read_flit, read_flit_module
-from twofold.new.migrate.manifest_in import read_manifest
-from twofold.new.migrate.modules import settle_modules
+from twofold.new.migrate.modules import exclude_unlisted, settle_modules
 from twofold.new.migrate.poetry import read_poetry
 from twofold.new.migrate.pyproject_writer import KEY_ORDER, render_pyproject
 from twofold.new.migrate.schema import validate
 from twofold.new.migrate.setup_cfg import read_setup_cfg
 from twofold.new.migrate.setup_py import read_setup_py
-from twofold.new.migrate.setuptools_files import SettingsSource
+from twofold.new.migrate.setuptools_files import SettingsSource, read_manifest
 from twofold.new.migrate.setuptools_settings import read_settings
 from twofold.new.migrate.toml_text import (
     find_comments,
@@ -52,10 +52,10 @@ _PROJECT = "pyproject.toml [project]"
 
 @dataclass(frozen=True, slots=True)
 class MigrationTools:
-    """What adoption cannot do by itself, given by the caller.
+    """What a migration cannot do by itself, given by the caller.
 
     `build_wheel()` builds the project with its own backend and returns the wheel, which stays
-    while adoption runs; None where nothing may be run. `read_recipe` reads a meta.yaml;
+    while the plan is made; None where nothing may be run. `read_recipe` reads a meta.yaml;
     `environment` knows what is installed.
     """
 
@@ -66,10 +66,10 @@ class MigrationTools:
 
 @dataclass(frozen=True, slots=True)
 class MigrationPlan:
-    """What `twofold init` would write, and what it has to say.
+    """What `twofold init` would write, and its remarks.
 
-    `sources` are the files that were read; `lost` the settings that were not carried over.
-    `is_bare`: nothing said how to build it, so there is no old way to compare with.
+    `sources` are the files that were read; `dropped` the settings that were not carried over.
+    `is_bare`: no file configures a build, so there is no old wheel to compare with.
     """
 
     path: Path
@@ -83,7 +83,7 @@ class MigrationPlan:
 
 @dataclass(slots=True)
 class _Gathered:
-    """Work in progress: the facts, the old file without what is replaced, the files read."""
+    """The facts so far, the old file without what is replaced, the files read."""
 
     root: Path
     facts: Facts
@@ -94,9 +94,9 @@ class _Gathered:
 
 
 def plan_migration(root: Path, tools: MigrationTools) -> MigrationPlan:
-    """Read what is there and work out the new pyproject.toml; writes nothing.
+    """Read the project and work out the new pyproject.toml; writes nothing.
 
-    Raises TwofoldError when the project is adopted already or holds no Python, BadFile for a
+    Raises TwofoldError if the project is migrated already or has no Python, BadFile for a
     file that cannot be read, ToolFailed when its own backend is needed and fails.
     """
     found = gather_facts(root, tools)
@@ -115,7 +115,7 @@ def plan_migration(root: Path, tools: MigrationTools) -> MigrationPlan:
 
 
 def gather_facts(root: Path, tools: MigrationTools) -> _Gathered:
-    """Everything that is known of a project, file by file, and then from its code."""
+    """Gather everything known about a project, file by file, and then from its code."""
     found = read_static_facts(root, tools)
     if found.is_bare:
         bare_code.read_bare_code(found.facts, root, tools.environment)
@@ -123,14 +123,14 @@ def gather_facts(root: Path, tools: MigrationTools) -> _Gathered:
         _read_built_wheel(found, tools)
     if "name" not in found.facts.project:
         found.facts.project["name"] = root.resolve().name
-        found.facts.remarks.append("nothing says a name: it is the folder's")
+        found.facts.remarks.append("no name found: using the folder's name")
     settle_license(found.facts)
     settle_modules(found.facts, root, found.is_bare or found.is_setuptools)
     return found
 
 
 def _check_toml(text: str) -> None:
-    """What is written must be TOML: else nothing is."""
+    """Fail before writing if the output is not valid TOML."""
     try:
         tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -142,7 +142,7 @@ def _check_toml(text: str) -> None:
 
 
 def read_static_facts(root: Path, tools: MigrationTools) -> _Gathered:
-    """What the files about a project say; its code is not asked and nothing is run."""
+    """Read the project's metadata files; its code is not read and nothing is run."""
     found = _Gathered(root, Facts())
     document = _read_pyproject(found)
     _read_setuptools_files(found, document)
@@ -157,7 +157,7 @@ def read_static_facts(root: Path, tools: MigrationTools) -> _Gathered:
 
 
 def _read_pyproject(found: _Gathered) -> dict[str, Any]:
-    """[project] and the tables of backends."""
+    """Read [project] and the tables of backends."""
     path = found.root / "pyproject.toml"
     if not path.is_file():
         return {}
@@ -165,7 +165,9 @@ def _read_pyproject(found: _Gathered) -> dict[str, Any]:
     validate(document, text)
     backend = str(document.get("build-system", {}).get("build-backend", ""))
     if backend == "twofold_build" and "project" in document:
-        raise TwofoldError("the project is adopted already", "build it: twofold build", str(path))
+        raise TwofoldError(
+            "the project uses twofold-build already", "build it: twofold build", str(path)
+        )
     found.sources.append("pyproject.toml")
     facts, project, tool = found.facts, document.get("project", {}), document.get("tool", {})
     _propose_project(facts, project)
@@ -213,7 +215,7 @@ def _make_comment_finder(text: str, base: tuple[str, ...]) -> Callable[..., str]
 
 
 def _keep_comments(facts: Facts, text: str, rest: str) -> None:
-    """Comments of replaced tables that are not beside a requirement go above [project]."""
+    """Move comments of replaced tables that are not beside a requirement above [project]."""
     held = {
         one.comment
         for listed in (
@@ -233,7 +235,7 @@ def _keep_comments(facts: Facts, text: str, rest: str) -> None:
 
 
 def _read_setuptools_files(found: _Gathered, document: dict[str, Any]) -> None:
-    """setup.cfg and setup.py, unless another backend builds the project."""
+    """Read setup.cfg and setup.py, unless another backend builds the project."""
     system = document.get("build-system", {})
     backend = str(system.get("build-backend", "setuptools"))
     root, facts = found.root, found.facts
@@ -263,14 +265,14 @@ def _read_setuptools_files(found: _Gathered, document: dict[str, Any]) -> None:
 
 
 def _mark_all_computed(facts: Facts) -> None:
-    """setup() is called in a way that its arguments cannot be read."""
+    """Mark every key as computed: the arguments of setup() cannot be read."""
     for key in (*KEY_ORDER, "packages"):
         if key not in ("dynamic", "license-files", "scripts", "gui-scripts"):
             facts.mark_unread(key, "setup.py")
 
 
 def _read_built_wheel(found: _Gathered, tools: MigrationTools) -> None:
-    """Build a wheel the old way where something is computed; else what is computed is lost."""
+    """Read computed values from a wheel of the old backend; drop them if it may not run."""
     facts = found.facts
     for key in ("name", "version"):
         if key not in facts.project:
@@ -283,13 +285,13 @@ def _read_built_wheel(found: _Gathered, tools: MigrationTools) -> None:
         facts.project.setdefault("version", "0.0.0")
         return
     facts.remarks.append(
-        f"computed by a program, so taken from a wheel of its backend's: {', '.join(facts.unread)}"
+        f"computed by a program; read from a wheel of the old backend: {', '.join(facts.unread)}"
     )
     read_wheel(facts, found.root, tools.build_wheel())
 
 
 def _read_lists(found: _Gathered) -> None:
-    """What a folder without metadata may have: an environment, requirements."""
+    """Read what a folder without metadata may have: an environment, requirements."""
     for name in _ENVIRONMENTS:
         if (found.root / name).is_file():
             read_environment(found.facts, found.root / name)
@@ -307,7 +309,7 @@ def _read_lists(found: _Gathered) -> None:
 
 
 def _finish_version(facts: Facts) -> Facts:
-    """The facts with a dynamic version in the words of [tool.twofold.version]."""
+    """Move a dynamic version to [tool.twofold.version]."""
     version = facts.project.get("version")
     if isinstance(version, dict):
         del facts.project["version"]
@@ -315,3 +317,27 @@ def _finish_version(facts: Facts) -> Facts:
         for key, value in version.items():
             facts.add_setting(f"version.{key}", value)
     return facts
+
+
+def read_declared_project(root: Path) -> DeclaredProject:
+    """Read a project as `twofold init` does, without running code: computed values stay unknown.
+
+    Raises TwofoldError for files that cannot be read.
+    """
+    found = read_static_facts(root, MigrationTools())
+    facts = found.facts
+    facts.project.setdefault("name", root.resolve().name)
+    settle_license(facts)
+    listed = list(facts.packages or ()) if found.is_setuptools else []
+    settle_modules(facts, root, found.is_bare or found.is_setuptools)
+    if listed:
+        source = str(facts.settings.get("source", "src" if (root / "src").is_dir() else ""))
+        exclude_unlisted(facts, root, [source], listed)
+    places = [name for name in found.sources if name in ("setup.cfg", "setup.py")]
+    return DeclaredProject(
+        facts.project,
+        facts.settings,
+        frozenset(key for key in facts.unread if key != "packages"),
+        places[-1] if places else "pyproject.toml",
+        facts.unread.get("packages", ""),
+    )

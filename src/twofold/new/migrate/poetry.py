@@ -1,4 +1,4 @@
-"""[tool.poetry] -> facts."""
+"""Read [tool.poetry]."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from twofold.errors import TwofoldError
-from twofold.new.migrate.facts import CommentedRequirement, Facts
-from twofold.new.migrate.people import parse_person, propose_readme
+from twofold.new.migrate.facts import CommentedRequirement, Facts, parse_person, propose_readme
 from twofold.new.migrate.version_constraints import convert_poetry_constraint
 
 _FILE = "pyproject.toml [tool.poetry"
@@ -17,7 +16,7 @@ Comments = Callable[..., str]
 
 
 def read_poetry(facts: Facts, root: Path, table: Mapping[str, Any], comment: Comments) -> None:
-    """Take over every key. `comment(*path)` is the comment beside a key of the table."""
+    """Read every key. `comment(*path)` is the comment beside a key of the table."""
     left = dict(table)
     where = f"{_FILE}]"
     for key in ("name", "version", "description"):
@@ -33,9 +32,7 @@ def read_poetry(facts: Facts, root: Path, table: Mapping[str, Any], comment: Com
     _read_scripts(facts, left, where)
     _read_files(facts, root, left, where)
     _read_dependencies(facts, left, comment)
-    facts.remarks.append(
-        "poetry adds classifiers of the Python versions by itself: write those you want to have"
-    )
+    facts.remarks.append("poetry adds Python version classifiers by itself: add the ones you want")
     for key in ("package-mode", "requires-poetry"):
         if left.get(key) in (True, None):
             left.pop(key, None)
@@ -72,7 +69,7 @@ def _read_scripts(facts: Facts, remaining: dict[str, Any], where: str) -> None:
 
 
 def _read_files(facts: Facts, root: Path, remaining: dict[str, Any], where: str) -> None:
-    """`packages`, `include` and `exclude`: what goes into sdist and wheel."""
+    """Read `packages`, `include` and `exclude`: the files of sdist and wheel."""
     for package in remaining.pop("packages", ()):
         if package.get("to") or package.get("format") not in (None, "wheel", ["sdist", "wheel"]):
             if package.get("format") in ("sdist", ["sdist"]):
@@ -93,7 +90,7 @@ def _read_files(facts: Facts, root: Path, remaining: dict[str, Any], where: str)
         else:
             facts.add_setting("sdist.include", [glob])
             facts.drop(where, f"include: {item} also goes into the wheel",
-                       "only what lies in a package, or under wheel.data, does")  # fmt: skip
+                       "only files in a package, or under wheel.data, do")  # fmt: skip
     for item in remaining.pop("exclude", ()):
         path = str(item if isinstance(item, str) else item["path"])
         facts.add_setting("exclude", [f"{path.strip('/')}/**" if (root / path).is_dir() else path])
@@ -154,7 +151,7 @@ def _normalize(name: str) -> str:
 def _convert_requirement(
     facts: Facts, where: str, name: str, spec: Any, comment: str
 ) -> CommentedRequirement | None:
-    """One dependency as PEP 508; None (and lost) where that cannot say it."""
+    """Convert one dependency to PEP 508; None (and dropped) if that cannot express it."""
     rule = {"version": spec} if isinstance(spec, str) else dict(spec)
     known = ("version", "extras", "markers", "python", "platform", "optional")
     places = [key for key in ("path", "git", "url") if key in rule]
@@ -170,7 +167,9 @@ def _convert_requirement(
         version, markers = "", [rule["markers"]] if rule.get("markers") else []
     text = f"{name}{extras}{version}"
     if places == ["path"]:
-        facts.drop(where, f"{name} lies at {rule['path']}", "a package names a version")
+        facts.drop(
+            where, f"{name} is at {rule['path']}", "a package requires a version, not a path"
+        )
     elif places:
         prefix = "git+" if "git" in rule else ""
         revision = next((f"@{rule[k]}" for k in ("rev", "tag", "branch") if k in rule), "")
@@ -184,7 +183,7 @@ def _convert_requirement(
 
 
 def _convert_markers(rule: Mapping[str, Any]) -> list[str]:
-    """Poetry's own words for markers: `python`, `platform`."""
+    """Convert poetry's own markers: `python`, `platform`."""
     markers = [str(rule["markers"])] if rule.get("markers") else []
     if rule.get("python"):
         for clause in convert_poetry_constraint(str(rule["python"])).split(","):

@@ -1,4 +1,4 @@
-"""Facts -> the text of pyproject.toml, with the comments of the file that was there."""
+"""Render facts as pyproject.toml, with the comments of the previous file."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _WIDTH = 88
 
 
 def render_pyproject(facts: Facts, rest: str) -> str:
-    """The new file: [build-system], [project] and our settings, and `rest` of the old file.
+    """Render the new file: [build-system], [project], our settings, and `rest` of the old file.
 
     `rest` has no [build-system]; a [project] in it is changed in place, key by key.
     """
@@ -69,7 +69,7 @@ def render_pyproject(facts: Facts, rest: str) -> str:
 
 
 def _split_preamble(text: str) -> tuple[str, str]:
-    """Keys above every table stay at the top, and comments up to the first blank line."""
+    """Split off the top: keys above every table, and comments up to the first blank line."""
     first = split_sections(text)[0].lines
     if any(line.strip() and not line.startswith("#") for line in first):
         top = "".join(first)
@@ -139,7 +139,7 @@ def _render_inline(value: Mapping[str, Any]) -> InlineTable:
 
 
 def _render_array(values: Sequence[Any]) -> Array:
-    """On one line when it is short and has no comments; else one item a line."""
+    """Render an array on one line if it is short and has no comments; else one item a line."""
     array = tomlkit.array()
     comments = [getattr(value, "comment", "") for value in values]
     flat = ", ".join(f'"{value}"' for value in values)
@@ -155,7 +155,7 @@ def _render_array(values: Sequence[Any]) -> Array:
 
 
 def _update_project(document: TOMLDocument, facts: Facts) -> None:
-    """Change what differs in a [project] that is there; the rest keeps its form."""
+    """Update an existing [project]: change only what differs."""
     project = document["project"]
     assert isinstance(project, AbstractTable)
     old = project.unwrap()

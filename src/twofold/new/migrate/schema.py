@@ -1,4 +1,4 @@
-"""The types of what init reads from pyproject.toml: judged once, so that readers need not ask."""
+"""Validate the types of what init reads from pyproject.toml, once, before other readers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from twofold_build.toml_lines import find_line
 
 #: A shape is a type, a list with the shape of its items, a dict with `...` for the shape of any
 #: value or with keys, or a tuple of shapes of which one must fit. Keys that are not named are
-#: free: what is unknown is lost and told, whatever its type.
+#: free: unknown keys are dropped and reported, whatever their type.
 Shape = Any
 
 _TEXTS: Shape = [str]
@@ -172,9 +172,9 @@ _TYPE_WORDS = {str: "a string", bool: "true or false", list: "a list", dict: "a 
 
 
 def validate(document: Mapping[str, Any], text: str) -> None:
-    """Raise ProjectErrors with every value that has another type than its readers take.
+    """Raise ProjectErrors with every value of an unexpected type.
 
-    `text` is the file that the document was read from, to tell lines.
+    `text` is the source of the document, to find line numbers.
     """
     problems = [
         Problem(

@@ -1,7 +1,6 @@
-"""setup.cfg and [tool.setuptools]: the declarative settings of setuptools, respelled as
-`setup()`'s.
+"""Read setup.cfg and [tool.setuptools], and rename their keys to those of `setup()`.
 
-Sections of other tools (flake8, tool:pytest, ...) are read by those tools from setup.cfg still.
+Sections of other tools (flake8, tool:pytest, ...) stay in setup.cfg, where those tools read them.
 """
 
 from __future__ import annotations
@@ -54,14 +53,14 @@ _COMMANDS = (
 
 
 def read_setup_cfg(facts: Facts, root: Path) -> bool:
-    """Take over setup.cfg; False when it says nothing of the project."""
+    """Read setup.cfg; False if it has no metadata of the project."""
     path = root / "setup.cfg"
     parser = configparser.ConfigParser(strict=False, interpolation=None)
     try:
         text = path.read_text(encoding="utf-8")
         parser.read_string(text)
     except (configparser.Error, UnicodeDecodeError) as error:
-        raise BadFile(f"cannot be read: {error}", "mend it first", str(path)) from error
+        raise BadFile(f"cannot be read: {error}", "correct it first", str(path)) from error
     sections = {name: dict(parser[name]) for name in parser.sections()}
     arguments = _read_metadata(root, sections.get("metadata", {}))
     arguments |= _read_options(root, sections)
@@ -78,7 +77,7 @@ def read_setup_cfg(facts: Facts, root: Path) -> bool:
 
 
 def _find_lines(text: str) -> dict[str, int]:
-    """Key -> its line; spelled as setup()'s."""
+    """Find lines: key (as in setup()) -> its line."""
     found: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
         key = re.match(r"([a-z_-]+)\s*[=:]", line)
@@ -88,7 +87,7 @@ def _find_lines(text: str) -> dict[str, int]:
 
 
 def _find_comments(text: str) -> dict[str, str]:
-    """A line's value -> its comment: those at its end, and whole lines above it."""
+    """Find comments: a line's value -> the comment at its end and whole lines above it."""
     found: dict[str, str] = {}
     above = ""
     for line in text.splitlines():
@@ -125,7 +124,7 @@ def _read_metadata(root: Path, section: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _read_attribute(root: Path, reference: str) -> Any:
-    """`attr: package.module.__version__`: read from the code, where it is a plain string."""
+    """Read `attr: package.module.__version__` from the code if it is a plain string."""
     module, _, name = reference.rpartition(".")
     for base in ("", "src", "lib"):
         for path in (f"{module.replace('.', '/')}/__init__.py", f"{module.replace('.', '/')}.py"):
@@ -180,7 +179,7 @@ def _read_requirement_file(root: Path, name: str) -> Any:
 
 
 def _split_list(value: str) -> list[str]:
-    """Lines, or, on one line, words between commas."""
+    """Split a value into lines, or, on one line, at commas."""
     lines = value.splitlines() if "\n" in value.strip() else value.split(",")
     if "\n" not in value.strip() and ("<" in value or ">" in value or ";" in value):
         lines = value.split(";") if ";" in value and "python" not in value else [value]
@@ -193,7 +192,7 @@ def _split_pairs(value: str) -> dict[str, str]:
 
 
 def read_setuptools_table(facts: Facts, root: Path, table: Mapping[str, Any]) -> None:
-    """[tool.setuptools] of pyproject.toml, beside a [project] table."""
+    """Read [tool.setuptools] of pyproject.toml, beside a [project] table."""
     arguments: dict[str, Any] = {
         key.replace("-", "_"): value for key, value in table.items() if key != "dynamic"
     }

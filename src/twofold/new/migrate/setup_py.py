@@ -1,8 +1,8 @@
-"""setup.py, read from its syntax tree: the arguments of `setup()` as far as they are plain.
+"""Read the arguments of `setup()` from the syntax tree of setup.py, as far as they are constant.
 
-Followed are literals, names bound once at the top level, `+`, `%` and `.format` are not; a file
-that is read whole (`open("README.md").read()`) is recognised. What is computed is `Computed`.
-Nothing of the file is run.
+Literals and names bound once at the top level are followed; `+`, `%` and `.format` are not. Reading
+a whole file (`open("README.md").read()`) is recognised. Any other value is `Computed`. Nothing of
+the file is run.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from twofold.source_analysis import parse_module
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """A value that only running the program tells; `text` is its source."""
+    """A value that only running the program computes; `text` is its source."""
 
     text: str
 
@@ -54,7 +54,7 @@ class SetupCall:
 
 
 def read_setup_py(path: Path) -> SetupCall | None:
-    """The call of `setup()`, None when there is none or several. Raises BadFile on bad syntax."""
+    """Read the call of `setup()`; None for none or several. Raises BadFile on bad syntax."""
     tree = parse_module(path)
     calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and _is_setup_call(n.func)]
     if len(calls) != 1:
@@ -85,7 +85,7 @@ def _is_setup_call(function: ast.expr) -> bool:
 
 
 def _find_comments(path: Path) -> dict[str, str]:
-    """String literal -> the comment that follows it on its line."""
+    """Find comments: string literal -> the comment that follows it on its line."""
     import io
     import tokenize
 
@@ -130,7 +130,7 @@ class _Evaluator:
         self.depth = 0
 
     def evaluate(self, node: ast.expr) -> Any:
-        """The value of an expression: plain Python values, or one of this module's three kinds."""
+        """Evaluate an expression: plain Python values, or one of this module's three classes."""
         self.depth += 1
         try:
             found = self._evaluate_node(node) if self.depth < 50 else None
@@ -208,7 +208,10 @@ class _Evaluator:
         return FindPackages(str(values.get("where", "")).strip("./"), **lists)
 
     def _evaluate_text(self, node: ast.Call) -> FileText | None:
-        """`open("README.md").read()`, `Path("README.md").read_text()`, `f.read()` in a with."""
+        """Evaluate reading a whole file.
+
+        `open("README.md").read()`, `Path("README.md").read_text()`, `f.read()` in a with.
+        """
         assert isinstance(node.func, ast.Attribute)
         inside = node.func.value
         if isinstance(inside, ast.Name):
@@ -229,7 +232,7 @@ def _has_computed(values: Mapping[str, Any]) -> bool:
 
 
 def _find_opened(tree: ast.Module) -> dict[str, ast.expr]:
-    """Names bound by `with open(...) as name`."""
+    """Find names bound by `with open(...) as name`."""
     return {
         item.optional_vars.id: item.context_expr
         for node in ast.walk(tree)

@@ -1,4 +1,7 @@
-"""The settings of setuptools that say which files are packed -> [tool.twofold]."""
+"""Convert the settings of setuptools that select files: to [tool.twofold], MANIFEST.in included.
+
+The commands of MANIFEST.in become globs that match something in the tree.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from twofold.new.migrate.facts import Facts
+from twofold.new.migrate.modules import to_pathlib_glob
 from twofold.new.migrate.setup_py import FindPackages
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsSource:
-    """A file that settings are read from, with what tells the line and comment of each."""
+    """A file with settings, and the line and comment of each."""
 
     facts: Facts
     root: Path
@@ -23,6 +27,7 @@ class SettingsSource:
     texts: Mapping[str, str] = field(default_factory=dict)
 
     def locate(self, key: str) -> str:
+        """Return `file:line` of a key, or the file where the line is unknown."""
         return f"{self.file}:{self.lines[key]}" if key in self.lines else self.file
 
 
@@ -56,7 +61,7 @@ def _set_package_dir(source: SettingsSource, value: Any) -> None:
         else:
             source.facts.drop(
                 source.locate("package_dir"),
-                f"package_dir: '{package}' lies in '{folder}'",
+                f"package_dir: '{package}' is in '{folder}'",
                 "move the folder so that it has the package's name",
             )
 
@@ -89,14 +94,14 @@ def _set_package_data(source: SettingsSource, value: Any) -> None:
     facts.package_data = {k if k != "*" else "": list(v) for k, v in dict(value).items()}
     facts.remarks.append(
         f"{source.file}: every file in a package is packed now, not just those of package_data: "
-        "name what is to stay out in [tool.twofold.wheel] exclude"
+        "exclude others in [tool.twofold.wheel] exclude"
     )
 
 
 def _set_platforms(source: SettingsSource, value: Any) -> None:
     listed = [value] if isinstance(value, str) else [str(item) for item in value]
     if [item.lower() for item in listed] != ["any"]:
-        hint = "the wheel's tag says it"
+        hint = "the wheel's tag covers it"
         source.facts.drop(source.locate("platforms"), f"platforms = {', '.join(listed)}", hint)
 
 
@@ -117,3 +122,58 @@ FILE_HANDLERS: dict[str, Callable[[SettingsSource, Any], None]] = {
     "scripts": _set_scripts,
     "license_files": _set_license_files,
 }
+
+
+#: twofold-build leaves these out by itself.
+_JUNK = (
+    "__pycache__",
+    "*.pyc",
+    "*.pyo",
+    "*.py[cod]",
+    "*.py[co]",
+    "*~",
+    ".DS_Store",
+    "*.swp",
+    "*.so",
+)
+
+
+def read_manifest(facts: Facts, path: Path) -> None:
+    """Take over every command of the file."""
+    root = path.parent
+    text = path.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ")
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.partition("#")[0].split()
+        if not words:
+            continue
+        includes, excludes, is_known = _convert_command(words[0], words[1:])
+        if not is_known:
+            facts.drop(f"MANIFEST.in:{number}", " ".join(words), "not a command of MANIFEST.in")
+        there = [
+            glob for glob in includes if any(map(Path.is_file, root.glob(to_pathlib_glob(glob))))
+        ]
+        if there:
+            facts.add_setting("sdist.include", there)
+        wanted = [glob for glob in excludes if not glob.endswith(_JUNK)]
+        if wanted:
+            facts.add_setting("sdist.exclude", wanted)
+
+
+def _convert_command(command: str, arguments: list[str]) -> tuple[list[str], list[str], bool]:
+    """Return (include globs, exclude globs, whether the command is known)."""
+    arguments = [word.strip("/").removeprefix("./") for word in arguments]
+    if command in ("include", "exclude"):
+        globs = arguments
+    elif command in ("recursive-include", "recursive-exclude") and len(arguments) > 1:
+        folder, patterns = arguments[0], arguments[1:]
+        prefix = "" if folder in (".", "*", "") else f"{folder}/"
+        globs = [f"{prefix}**/{p}" if p != "*" else f"{prefix}**" for p in patterns]
+    elif command in ("graft", "prune"):
+        globs = [f"{word}/**" for word in arguments]
+    elif command in ("global-include", "global-exclude"):
+        globs = [f"**/{word}" for word in arguments]
+    else:
+        return [], [], False
+    if command in ("include", "recursive-include", "graft", "global-include"):
+        return globs, [], True
+    return [], globs, True

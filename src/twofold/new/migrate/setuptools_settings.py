@@ -1,6 +1,6 @@
-"""The settings of setuptools -> facts: one table for setup.py, setup.cfg and [tool.setuptools].
+"""Convert the settings of setuptools: one table for setup.py, setup.cfg and [tool.setuptools].
 
-Keys are those of `setup()`; what setup.cfg spells otherwise is respelled by its reader.
+Keys are those of `setup()`; the reader of setup.cfg renames what is spelled differently there.
 """
 
 from __future__ import annotations
@@ -10,13 +10,19 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from twofold.new.migrate.facts import CommentedRequirement, Facts
-from twofold.new.migrate.people import find_readme, parse_keywords, parse_people, propose_readme
+from twofold.new.migrate.facts import (
+    CommentedRequirement,
+    Facts,
+    find_readme,
+    parse_keywords,
+    parse_people,
+    propose_readme,
+)
 from twofold.new.migrate.setup_py import Computed, FileText
 from twofold.new.migrate.setuptools_files import FILE_HANDLERS, SettingsSource
 from twofold_build import names
 
-#: Has no effect on what is packed, or none that twofold-build needs to be told.
+#: Without effect on what is packed, or with one that twofold-build has anyway.
 _NEEDLESS = (
     "include_package_data",
     "zip_safe",
@@ -30,7 +36,7 @@ _NEEDS_A_COMPILER = ("ext_modules", "ext_package", "libraries", "cffi_modules", 
 
 
 def read_settings(source: SettingsSource, arguments: Mapping[str, Any]) -> None:
-    """Take over every argument; each ends in the facts, in `unread` or in `lost`."""
+    """Read every argument; each ends in the facts, in `unread` or in `dropped`."""
     left = {key: value for key, value in arguments.items() if value not in ("", [], {}, None)}
     _set_people_and_texts(source, left)
     for key, handle in _HANDLERS.items():
@@ -40,7 +46,7 @@ def read_settings(source: SettingsSource, arguments: Mapping[str, Any]) -> None:
                 _mark_computed(source, key, value)
             elif isinstance(value, Mapping) != (key in _TABLES) and key not in _EITHER:
                 source.facts.drop(
-                    source.locate(key), f"{key} = {value}", "not what setuptools takes"
+                    source.locate(key), f"{key} = {value}", "setuptools does not accept it"
                 )
             else:
                 handle(source, value)
@@ -57,7 +63,7 @@ def read_settings(source: SettingsSource, arguments: Mapping[str, Any]) -> None:
         source.facts.drop(source.locate(key), f"{key} = {shown[:120]}", hint)
 
 
-#: setup()'s key -> the [project] key that its own backend can tell.
+#: setup()'s key -> the [project] key that its own backend computes.
 _PROJECT_KEYS = {
     "name": "name",
     "version": "version",
@@ -85,7 +91,7 @@ def _mark_computed(source: SettingsSource, key: str, value: Computed) -> None:
 
 
 def _set_people_and_texts(source: SettingsSource, remaining: dict[str, Any]) -> None:
-    """The arguments that belong together: persons, the long description."""
+    """Read arguments that belong together: persons, the long description."""
     facts = source.facts
     for role, key in (("author", "authors"), ("maintainer", "maintainers")):
         given = (remaining.pop(role, ""), remaining.pop(f"{role}_email", ""))
@@ -123,7 +129,7 @@ def _set_version(source: SettingsSource, value: Any) -> None:
         return
     if isinstance(value, FileText):
         value = (source.root / value.name).read_text(encoding="utf-8").strip()
-        source.facts.remarks.append(f"the version {value} was read from a file: it stands in "
+        source.facts.remarks.append(f"the version {value} was read from a file: it is in "
                                     "pyproject.toml now")  # fmt: skip
     if names.find_version_problem(str(value)):
         source.facts.mark_unread("version", source.locate("version"))
@@ -160,7 +166,7 @@ def _set_install_requires(source: SettingsSource, value: Any) -> None:
 
 
 def parse_requirements(value: Any, comments: Mapping[str, str]) -> list[CommentedRequirement]:
-    """A list, or the lines of a text, as requirements."""
+    """Parse a list, or the lines of a text, as requirements."""
     lines = value.splitlines() if isinstance(value, str) else value
     return [
         CommentedRequirement.with_comment(_modernize(str(line)), comments.get(str(line), ""))
@@ -170,12 +176,12 @@ def parse_requirements(value: Any, comments: Mapping[str, str]) -> list[Commente
 
 
 def _modernize(text: str) -> str:
-    """`name(>=1)` and a comment at the end are old ways of writing."""
+    """Convert the old notations `name(>=1)` and a trailing comment."""
     return re.sub(r"\s+#.*$", "", text).strip()
 
 
 def _set_extras(source: SettingsSource, value: Any) -> None:
-    """`{"test": [...], ":python_version<'3'": [...]}`: a marker may stand in the key."""
+    """Read `{"test": [...], ":python_version<'3'": [...]}`: the key may have a marker."""
     extras: dict[str, list[CommentedRequirement]] = {}
     for key, listed in dict(value).items():
         extra, _, marker = str(key).partition(":")
@@ -191,7 +197,7 @@ def _set_extras(source: SettingsSource, value: Any) -> None:
 
 
 def set_entry_points(source: SettingsSource, value: Any) -> None:
-    """A dict of lists, or the text of an ini file."""
+    """Read entry points: a dict of lists, or the text of an ini file."""
     if isinstance(value, str):
         parser = configparser.ConfigParser(delimiters=("=",), strict=False, interpolation=None)
         parser.optionxform = str  # type: ignore[assignment,method-assign]
@@ -209,7 +215,7 @@ def set_entry_points(source: SettingsSource, value: Any) -> None:
 
 
 def propose_entry_points(facts: Facts, groups: Mapping[str, dict[str, str]], where: str) -> None:
-    """Console and GUI scripts have tables of their own in [project]."""
+    """Propose entry points; console and GUI scripts have their own tables in [project]."""
     own = {"console_scripts": "scripts", "gui_scripts": "gui-scripts"}
     for group, key in own.items():
         facts.propose(key, groups.get(group), where)
@@ -239,7 +245,7 @@ def _set_scm(source: SettingsSource, value: Any) -> None:
 
 
 def set_git_version(facts: Facts, where: str, options: Any) -> None:
-    """The version comes from the git tag; a file that the old tool wrote is written no more."""
+    """Take the version from the git tag; the old tool's version file is not written any more."""
     if isinstance(facts.project.get("version"), str):
         return  # written out, as in an sdist: these settings have no effect
     facts.propose("version", {"from": "git"}, where)

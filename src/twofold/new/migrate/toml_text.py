@@ -1,6 +1,6 @@
-"""pyproject.toml as text: its tables with their lines and comments, and the file without some.
+"""Edit pyproject.toml as text: its tables with their lines and comments.
 
-tomllib proves that nothing else is lost when tables are taken out of the text.
+tomllib verifies that nothing else is lost when tables are removed from the text.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ _STRING = re.compile(r'"""|\'\'\'|"(?:[^"\\]|\\.)*"|\'[^\']*\'|#.*')
 class Section:
     """A table's lines, from its header (or the comments right above it) to the next one's.
 
-    `name` is its dotted name as a tuple, () for what stands above the first header.
+    `name` is its dotted name as a tuple, () for what precedes the first header.
     """
 
     name: tuple[str, ...]
     lines: tuple[str, ...]
 
     def is_below(self, name: tuple[str, ...]) -> bool:
+        """Whether the table has this name or is below it."""
         return self.name[: len(name)] == name
 
 
 def split_sections(text: str) -> list[Section]:
-    """The file in pieces; joined they are the file."""
+    """Split the file at its tables; joined, the parts are the file."""
     found: list[Section] = []
     name: tuple[str, ...] = ()
     held: list[str] = []
@@ -57,7 +58,7 @@ def _split_keys(dotted: str) -> Iterator[str]:
 
 
 def _scan_lines(text: str) -> Iterator[tuple[str, bool]]:
-    """Each line, and whether a header may stand on it (not inside an array or long string)."""
+    """Yield each line, and whether it may be a header (not inside an array or long string)."""
     depth, ending = 0, ""
     for line in text.splitlines(keepends=True):
         yield line, depth == 0 and not ending
@@ -82,7 +83,7 @@ def _scan_lines(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def remove_tables(text: str, names: Sequence[str]) -> str:
-    """The file without some tables (dotted names) and what is below them.
+    """Remove tables (dotted names) and their subtables from the file.
 
     Tables under headers of their own are cut out of the text; those written as dotted keys are
     taken out by tomlkit. Raises TwofoldError when neither leaves just the rest.
@@ -102,7 +103,7 @@ def remove_tables(text: str, names: Sequence[str]) -> str:
         rest = tomlkit.dumps(document)
     if tomllib.loads(rest) != expected:
         raise TwofoldError(
-            f"the tables {', '.join(names)} cannot be told apart from the rest",
+            f"the tables {', '.join(names)} cannot be separated from the rest",
             "write each under a [header] of its own",
             "pyproject.toml",
         )
@@ -110,7 +111,7 @@ def remove_tables(text: str, names: Sequence[str]) -> str:
 
 
 def _drop_table(table: MutableMapping[str, Any], name: tuple[str, ...]) -> None:
-    """Take a table out, and those around it that are empty then."""
+    """Remove a table, and its parents if they are empty then."""
     inner = table.get(name[0])
     if inner is None:
         return
@@ -123,8 +124,7 @@ def _drop_table(table: MutableMapping[str, Any], name: tuple[str, ...]) -> None:
 
 
 def group_tables(text: str, name: str) -> str:
-    """The file with the table `name` and those below it one after the other, it first, where the
-    first of them stands."""
+    """Move the table `name` and its subtables together, to the place of the first."""
     pieces = split_sections(text)
     inside = [section for section in pieces if section.name[:1] == (name,)]
     lines: list[str] = []
@@ -140,7 +140,7 @@ def group_tables(text: str, name: str) -> str:
 
 
 def list_comments(text: str) -> list[str]:
-    """Every comment of a file, in order."""
+    """List the comments of a file, in order."""
     found: list[str] = []
     for section in split_sections(text):
         beside, alone = find_comments(section)
@@ -149,7 +149,7 @@ def list_comments(text: str) -> list[str]:
 
 
 def find_comments(section: Section) -> tuple[dict[str, str], list[str]]:
-    """(key -> the comment beside it, comments that stand alone) of one table."""
+    """Return (key -> the comment beside it, comments on their own lines) of one table."""
     beside: dict[str, str] = {}
     alone: list[str] = []
     for line, is_code in _scan_lines("".join(section.lines)):

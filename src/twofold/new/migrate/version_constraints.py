@@ -1,4 +1,4 @@
-"""Versions in other tongues -> PEP 440: poetry's carets and tildes, conda's MatchSpecs."""
+"""Convert version constraints to PEP 440: poetry's carets and tildes, conda's MatchSpecs."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _CLAUSE = re.compile(r"\s*(\^|~=|~|===|==|!=|<=|>=|<|>|=)?\s*v?([0-9][^\s,|]*|\*
 
 
 def convert_poetry_constraint(text: str) -> str:
-    """A poetry constraint as PEP 440 specifiers ('' for any version).
+    """Convert a poetry constraint to PEP 440 specifiers ('' for any version).
 
     `^1.2` means `>=1.2,<2.0`, `~1.2` means `>=1.2,<1.3`, `1.2.*` and `1.2` stay exact.
-    Raises TwofoldError for `||`, which PEP 440 cannot say.
+    Raises TwofoldError for `||`, which PEP 440 cannot express.
     """
     if "|" in text:
-        raise TwofoldError(f"'{text}' says 'or', which PEP 440 cannot")
+        raise TwofoldError(f"'{text}' uses '||' (or), which PEP 440 cannot express")
     clauses: list[str] = []
     for part in text.split(","):
         rest = part
@@ -52,7 +52,7 @@ def _count_numbers(version: str) -> int:
 
 
 def _find_caret_place(version: str) -> int:
-    """Which number a caret lets grow no further: the first that is not zero."""
+    """Find the number that a caret fixes: the first that is not zero."""
     numbers = _parse_numbers(version)
     return next((i for i, number in enumerate(numbers) if number), len(numbers) - 1)
 
@@ -64,21 +64,21 @@ def _bump_version(version: str, place: int) -> str:
 
 
 def convert_conda_version(text: str) -> str:
-    """The version part of a MatchSpec as PEP 440 specifiers ('' for any).
+    """Convert the version part of a MatchSpec to PEP 440 specifiers ('' for any).
 
     `=1.2` is fuzzy in conda: `==1.2.*`; `1.2` and `==1.2` are exact. Raises TwofoldError for
-    what PEP 440 cannot say (`1.2|1.3`, a build string).
+    what PEP 440 cannot express (`1.2|1.3`, a build string).
     """
     text = text.strip()
     if text in ("", "*"):
         return ""
     if "|" in text or " " in text:
-        raise TwofoldError(f"'{text}' cannot be said in PEP 440")
+        raise TwofoldError(f"'{text}' cannot be expressed in PEP 440")
     clauses = []
     for part in text.split(","):
         found = re.fullmatch(r"(~=|==|!=|<=|>=|<|>|=)?([0-9][A-Za-z0-9.!+_*]*)", part.strip())
         if not found:
-            raise TwofoldError(f"'{text}' cannot be said in PEP 440")
+            raise TwofoldError(f"'{text}' cannot be expressed in PEP 440")
         sign, version = found[1] or "==", found[2]
         if sign == "=" or (sign == "==" and version.endswith("*")):
             clauses.append(f"=={version.removesuffix('*').removesuffix('.')}.*")

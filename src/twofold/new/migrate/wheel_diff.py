@@ -1,4 +1,4 @@
-"""Two wheels of one project, built the old way and the new way: every difference."""
+"""Compare two wheels of one project, built with the old and the new backend."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CASES = {"project-url": "Project-URL"}
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One difference. `kind` is 'file', 'content' or a header of METADATA; `old` and `new` are ''
-    where that side has none. `same` says why it says the same in another form, '' if it does not.
+    where that side has none. `same` explains why both are equivalent, '' if they are not.
     """
 
     kind: str
@@ -47,7 +47,7 @@ class Difference:
 
 
 def compare_wheels(old: Path, new: Path) -> list[Difference]:
-    """Files, their content, and METADATA field by field; sorted. Empty when the two are as one."""
+    """Compare files, content and METADATA by field; sorted. Empty if the wheels are equal."""
     before, after = _WheelContents(old), _WheelContents(new)
     found = [Difference("file", name, "") for name in sorted(before.files - after.files)]
     found += [Difference("file", "", name) for name in sorted(after.files - before.files)]
@@ -63,35 +63,35 @@ def compare_wheels(old: Path, new: Path) -> list[Difference]:
 
 
 def _explain_same(one: Difference, old: Headers, new: Headers) -> str:
-    """Why a difference of METADATA says the same in a newer form; '' when it does not."""
+    """Explain why two METADATA values are equivalent, or return ''."""
     expression = next(iter(new.get("License-Expression", [])), "")
     if one.kind in ("Home-Page", "Download-Url", "Project-URL"):
         if _list_urls(old) == _list_urls(new):
-            return "Project-URL says it (PEP 753)"
+            return "Project-URL replaces it (PEP 753)"
     elif one.kind in ("Author", "Author-Email", "Maintainer", "Maintainer-Email"):
         role = one.kind.partition("-")[0]
         if _list_people(old, role) == _list_people(new, role):
-            return f"{role}-Email says both"
+            return f"{role}-Email has both"
     elif one.kind in ("License", "License-Expression") or one.old.startswith("License ::"):
-        said = next(iter(old.get("License", [])), "")
+        text = next(iter(old.get("License", [])), "")
         if expression and (
             not one.old
             or one.old.startswith("License ::")
-            or find_license_expression(said) == expression
+            or find_license_expression(text) == expression
         ):
-            return "License-Expression says it (PEP 639)"
+            return "License-Expression replaces it (PEP 639)"
     elif one.kind == "Requires-Dist":
         if _expand_self_extras(old) == _expand_self_extras(new):
             return "an extra that names the project itself is written out"
     elif one.kind == "Description-Content-Type" and not one.old:
         return "from the readme's ending"
     elif one.kind == "Platform":
-        return "said by the wheel's tag" if one.old.lower() in ("any", "unknown") else ""
+        return "the wheel's tag has it" if one.old.lower() in ("any", "unknown") else ""
     return ""
 
 
 def _expand_self_extras(headers: Headers) -> set[str]:
-    """Requires-Dist with `name[extra]` of the project itself replaced by what that extra holds."""
+    """Replace `name[extra]` of the project itself in Requires-Dist by that extra's content."""
     name = normalize_name(headers["Name"][0])
     extras: dict[str, list[str]] = {}
     for line in headers.get("Requires-Dist", []):
@@ -111,7 +111,7 @@ def _expand_self_extras(headers: Headers) -> set[str]:
 
 
 def _split_extra(line: str) -> tuple[str, str]:
-    """`x; python_version < '3' and extra == 'a'` -> (`x; python_version < '3'`, `a`)."""
+    """Split `x; python_version < '3' and extra == 'a'`: (`x; python_version < '3'`, `a`)."""
     found = re.search(r"(?: and|;)? extra == '([^']*)'$", line)
     return (line[: found.start()], found[1]) if found else (line, "")
 
@@ -123,7 +123,7 @@ def _list_urls(headers: Headers) -> set[str]:
 
 
 def _list_people(headers: Headers, role: str) -> set[tuple[str, str]]:
-    """(name, address) of each; a name and a single address that stand apart belong together."""
+    """List (name, email) of each; a lone name and a lone email belong together."""
     names = headers.get(role, [])
     found = set(getaddresses(headers.get(f"{role}-Email", [])))
     if len(names) == 1 and len(found) == 1 and not next(iter(found))[0]:
@@ -145,7 +145,7 @@ Headers = Mapping[str, list[str]]
 
 
 class _WheelContents:
-    """A wheel's files under names that do not depend on who packed it, and its headers."""
+    """A wheel's files under names independent of the backend, and its headers."""
 
     def __init__(self, path: Path) -> None:
         self.archive = zipfile.ZipFile(path)
@@ -158,7 +158,7 @@ class _WheelContents:
             if name.endswith("/") or (kind == "dist-info" and last in _TOOL_FILES):
                 continue
             if kind == "dist-info" and _is_license_file(rest):
-                # Licences lie in dist-info/licenses/ since PEP 639, in dist-info/ before.
+                # Licences are in dist-info/licenses/ since PEP 639, in dist-info/ before.
                 plain = f"dist-info/licenses/{rest.removeprefix('licenses/')}"
             if plain != "dist-info/entry_points.txt" or b"=" in self.archive.read(name):
                 self.names[plain] = name
@@ -194,7 +194,7 @@ def _is_license_file(rest: str) -> bool:
 
 
 def _sort_sections(lines: list[bytes]) -> list[bytes]:
-    """The lines of an ini file in an order that does not depend on who wrote it."""
+    """Sort the sections and lines of an ini file."""
     sections: dict[bytes, list[bytes]] = {}
     name = b""
     for line in lines:
@@ -206,7 +206,7 @@ def _sort_sections(lines: list[bytes]) -> list[bytes]:
 
 
 def _normalize_value(header: str, value: str) -> str:
-    """A header's value in one spelling: requirements parsed, lists in order, addresses alike."""
+    """Normalise a header's value: parse requirements, sort lists, unify URLs."""
     value = " ".join(value.split())
     if header == "Requires-Dist":
         from packaging.requirements import InvalidRequirement, Requirement

@@ -1,1 +1,1 @@
-"""The room building."""
+"""Build recipes: from wheels where possible, else with py-rattler-build."""

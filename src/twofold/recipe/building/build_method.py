@@ -1,20 +1,164 @@
-"""How each output of a recipe is built: as Python code, as nothing but metadata, or in a host.
+"""Choose how each output of a recipe is built.
 
-INSTALL   the script only installs a Python project, or there is none and a project is there
+INSTALL   the script only installs a Python project, or there is a project without a script
 EMPTY     no files: a package that only requires others
 HOST      anything else: a host environment, compilers, commands of its own
+
+`pip install .` and `setup.py install` in their usual spellings are recognised, with the shell
+lines usually around them. A script that uses the network is always refused: such a package
+cannot be built again.
 """
 
 from __future__ import annotations
 
+import re
+import shlex
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
 from twofold.errors import Problem, ProjectErrors
-from twofold.recipe.building.scripts import find_network_use, parse_python_install
-from twofold.recipe.model import Output, Recipe
+from twofold.recipe.model import Line, Output, Recipe
 from twofold.recipe.read.meta_yaml import is_project
+
+_PYTHONS = re.compile(
+    r"(?:\$\{?PYTHON\}?|%PYTHON%|(?:\$\{?PREFIX\}?/bin/|%PREFIX%\\)?python(?:3(?:\.\d+)?)?(?:\.exe)?)"
+)
+_PIPS = frozenset({"pip", "pip3", "$PREFIX/bin/pip", "${PREFIX}/bin/pip"})
+_HERE = re.compile(r"(?:\.|\$\{?SRC_DIR\}?|%SRC_DIR%)(?:[/\\][\w./\\-]*)?")
+#: Options of pip that change nothing once twofold builds the wheel and lays down its files.
+_PIP_FLAGS = frozenset(
+    str.split(
+        "-v -vv -vvv --verbose -q --quiet --no-deps --no-dependencies --ignore-installed -I "
+        "--no-build-isolation --no-cache-dir --no-cache --disable-pip-version-check --use-pep517 "
+        "--no-use-pep517 --no-index --isolated --force-reinstall --no-warn-script-location -U "
+        "--upgrade --no-compile --root-user-action=ignore --no-clean"
+    )
+)
+_SETUP_FLAGS = re.compile(
+    r"--(single-version-externally-managed|old-and-unmanageable|no-user-cfg|record(=\S+)?|"
+    r"root(=/?)?|prefix=\S+|no-compile|optimize=\d)|record\.txt|/"
+)
+#: Lines that configure the shell and build nothing.
+_SHELL = re.compile(
+    r"#.*|set\s+[-+][a-z]+(\s+pipefail)?|@?echo\b.*|@?setlocal|rem\b.*|::.*|exit(\s+/b)?\s+\d+|"
+    r"if\s+(not\s+)?(errorlevel|%errorlevel%)\s*(neq|geq|!=)?\s*\d+\s+exit(\s+/b)?(\s+\S+)?|"
+    r"cd\s+(/d\s+)?[\"']?(\$\{?SRC_DIR\}?|%SRC_DIR%)[\"']?",
+    re.IGNORECASE,
+)
+#: Changes into a folder of the source: it only locates the project.
+_BELOW = re.compile(
+    r"(?:cd|pushd)\s+(?:/d\s+)?[\"']?(?P<root>(?:\$\{?SRC_DIR\}?|%SRC_DIR%)[/\\])?"
+    r"(?P<folder>[\w.][\w./\\-]*)[\"']?",
+    re.IGNORECASE,
+)
+_NETWORK = (
+    re.compile(r"\b(curl|wget|aria2c|Invoke-WebRequest|scp|rsync)\b"),
+    re.compile(r"\bgit\s+(clone|fetch|pull|submodule)\b"),
+    re.compile(r"\b(conda|mamba|micromamba|npm|yarn|pnpm|gem|apt|apt-get|brew)\s+(install|add)\b"),
+    re.compile(r"\bpip3?\s+(download|wheel)\b"),
+    re.compile(r"\bpip3?\s+install\b.*\s(-r|--requirement|git\+\S+|https?:\S+)"),
+)
+_PIP_INSTALL = re.compile(r"\bpip3?\s+install\s+(?P<words>[^;&|]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class InstallCommand:
+    """The script only installs the Python project in `folder` (below the source, '.' mostly)."""
+
+    folder: str
+
+
+def parse_python_install(script: Sequence[Line]) -> InstallCommand | None:
+    """Parse a script that only installs a Python project; None for any other."""
+    found: list[InstallCommand] = []
+    folder = "."
+    for command in _split_commands(script):
+        below = _BELOW.fullmatch(command)
+        if _SHELL.fullmatch(command):
+            folder = "." if command.startswith("cd") else folder
+        elif below and not found:
+            absolute = below["root"] is not None
+            folder = _join_folder("." if absolute else folder, below["folder"])
+        else:
+            install = _parse_install(command, folder)
+            if install is None:
+                return None
+            found.append(install)
+    return found[0] if len(found) == 1 and ".." not in found[0].folder.split("/") else None
+
+
+def _join_folder(folder: str, below: str) -> str:
+    parts = [part for part in f"{folder}/{below}".replace("\\", "/").split("/") if part != "."]
+    return "/".join(part for part in parts if part) or "."
+
+
+def find_network_use(script: Iterable[Line], file: str) -> list[Problem]:
+    """Find the lines of a script that use the network, each as a problem."""
+    problems = []
+    for line in script:
+        if line.text.startswith("#"):
+            continue
+        if any(form.search(line.text) for form in _NETWORK) or _is_install_by_name(line.text):
+            problems.append(
+                Problem(
+                    f"the script uses the network: {line.text[:100]}",
+                    "name files under source with their sha256, packages under requirements",
+                    line.where(file),
+                )
+            )
+    return problems
+
+
+def _is_install_by_name(text: str) -> bool:
+    found = _PIP_INSTALL.search(text)
+    if not found:
+        return False
+    words = [word for word in _split_words(found.group("words")) or [] if not word.startswith("-")]
+    return any(re.fullmatch(r"[A-Za-z][\w.-]*([=<>!~\[].*)?", word) for word in words)
+
+
+def _split_commands(script: Sequence[Line]) -> list[str]:
+    """Split a script into commands: join continued lines, split `&&` and `;`."""
+    text = re.sub(r"[\\^]\n\s*", " ", "\n".join(line.text for line in script))
+    parts = re.split(r"\n|&&|;", text)
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _parse_install(command: str, folder: str) -> InstallCommand | None:
+    """Parse an install command; `folder` is the current folder of the shell."""
+    words = _split_words(command)
+    if not words:
+        return None
+    first, rest = words[0], words[1:]
+    if _PYTHONS.fullmatch(first):
+        if rest[:2] == ["-m", "pip"]:
+            return _parse_pip(rest[2:], folder)
+        if rest[:2] == ["setup.py", "install"] and all(map(_SETUP_FLAGS.fullmatch, rest[2:])):
+            return InstallCommand(folder)
+        return None
+    return _parse_pip(rest, folder) if first in _PIPS else None
+
+
+def _parse_pip(arguments: list[str], here: str) -> InstallCommand | None:
+    if "install" not in arguments:
+        return None
+    arguments = [word for word in arguments if word != "install"]
+    places = [word for word in arguments if word not in _PIP_FLAGS]
+    if len(places) != 1 or not _HERE.fullmatch(places[0]):
+        return None
+    below = re.sub(r"^(\.|\$\{?SRC_DIR\}?|%SRC_DIR%)[/\\]?", "", places[0])
+    return InstallCommand(_join_folder(here if places[0].startswith(".") else ".", below))
+
+
+def _split_words(command: str) -> list[str] | None:
+    try:
+        # Backslashes are a Windows script's path signs, not escapes.
+        return shlex.split(command.replace("\\", "\\\\"), comments=True)
+    except ValueError:
+        return None
+
 
 #: Calls that only a solver in a host environment can answer.
 _NEEDS_HOST = frozenset({"compiler", "stdlib", "cdt", "pin_compatible"})
@@ -32,7 +176,7 @@ _NOTHING_EXPORTED = frozenset(
 
 
 class BuildMethod(Enum):
-    """See the module's first lines."""
+    """How an output is built; see the module's docstring."""
 
     INSTALL = auto()
     EMPTY = auto()
@@ -41,7 +185,7 @@ class BuildMethod(Enum):
 
 @dataclass(frozen=True, slots=True)
 class OutputBuild:
-    """An output with its way; `folder` is where its Python project lies below the source."""
+    """An output with its build method; `folder` is its Python project's folder below the source."""
 
     output: Output
     method: BuildMethod
@@ -49,10 +193,10 @@ class OutputBuild:
 
 
 def choose_methods(recipe: Recipe) -> list[OutputBuild]:
-    """The ways of all outputs that are not skipped.
+    """Choose the methods of all outputs that are not skipped.
 
     When one needs a host, all are built there, for they may need one another. Raises
-    ProjectErrors for what asks for the network and for a recipe that describes no package.
+    ProjectErrors for scripts that use the network and for a recipe that describes no package.
     """
     problems: list[Problem] = []
     chosen = []
@@ -60,11 +204,11 @@ def choose_methods(recipe: Recipe) -> list[OutputBuild]:
         if output.build.skip:
             continue
         problems += find_network_use(output.build.script, recipe.path.name)
-        way = _choose_method(recipe, output)
-        if way is None:
+        method = _choose_method(recipe, output)
+        if method is None:
             problems.append(_nothing_to_build(recipe, output))
         else:
-            chosen.append(way)
+            chosen.append(method)
     if problems:
         raise ProjectErrors(problems)
     if any(one.method is BuildMethod.HOST for one in chosen):
@@ -75,8 +219,8 @@ def choose_methods(recipe: Recipe) -> list[OutputBuild]:
 def _choose_method(recipe: Recipe, output: Output) -> OutputBuild | None:
     needs = output.requirements
     lines = (*needs.build, *needs.host, *needs.run, *needs.constrained)
-    asked = {call.function for line in lines if (call := recipe.calls.find_call(line.text))}
-    if asked & _NEEDS_HOST or output.files:
+    functions = {call.function for line in lines if (call := recipe.calls.find_call(line.text))}
+    if functions & _NEEDS_HOST or output.files:
         return OutputBuild(output, BuildMethod.HOST)
     if output.build.script:
         install = parse_python_install(output.build.script)
@@ -91,7 +235,7 @@ def _choose_method(recipe: Recipe, output: Output) -> OutputBuild | None:
 
 
 def find_exporting_host(output: Output) -> list[str]:
-    """The packages of an output's host that may export requirements to compiled code."""
+    """Find the packages of an output's host that may export requirements to compiled code."""
     needs = output.requirements
     ignored = {line.text for line in output.build.linking.get("ignore_run_exports_from", ())}
     names = [line.text.split()[0].rpartition("::")[2] for line in (*needs.build, *needs.host)]
@@ -99,7 +243,7 @@ def find_exporting_host(output: Output) -> list[str]:
 
 
 def _has_project(recipe: Recipe) -> bool:
-    """Whether the source is a Python project; of what must be fetched it is taken for granted."""
+    """Whether the source is a Python project; assumed true for remote sources."""
     if not recipe.sources:
         return is_project(recipe.folder)
     first = recipe.sources[0]
@@ -109,21 +253,21 @@ def _has_project(recipe: Recipe) -> bool:
 
 def _nothing_to_build(recipe: Recipe, output: Output) -> Problem:
     return Problem(
-        f"{output.name} has no script and no source, and no Python project lies beside the recipe",
-        "add a pyproject.toml, or 'source: path:' to where it lies; for a package that only "
+        f"{output.name} has no script, no source and no Python project beside the recipe",
+        "add a pyproject.toml, or 'source: path:' to its folder; for a package that only "
         "requires others write 'noarch: generic' under build",
         f"{recipe.path.name}:{output.line}: {'outputs' if output.is_split else 'package'}",
     )
 
 
 def find_project_folder(recipe: Recipe, source: Path | None, chosen: OutputBuild) -> Path:
-    """The Python project an output installs. Raises ProjectErrors where there is none."""
+    """Find the Python project an output installs. Raises ProjectErrors if there is none."""
     root = source or recipe.folder
     folder = root / chosen.folder
     if not is_project(folder):
         script = chosen.output.build.script
         where = script[0].where(recipe.path.name) if script else f"{recipe.path.name}: source"
-        message = f"no Python project lies in {chosen.folder} of the source"
-        hint = "pyproject.toml or setup.py is looked for; check source/path"
+        message = f"no Python project in {chosen.folder} of the source"
+        hint = "add pyproject.toml or setup.py, or check source/path"
         raise ProjectErrors([Problem(message, hint, where)])
     return folder

@@ -1,7 +1,7 @@
-"""What is built of a recipe's readings: directly from wheels, or in a host where that is needed.
+"""Build the readings of a recipe: directly from wheels, or in a host environment if needed.
 
-All packages are described before the first is written, so that a mistake in one, or two that would
-be the same file, leave nothing behind.
+All packages are described before the first is written, so that a mistake in one of them, or two
+packages with the same filename, leave nothing behind.
 """
 
 from __future__ import annotations
@@ -10,8 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from twofold.artifact import Kind
 from twofold.conda_metadata import CondaPackage
+from twofold.convert.wheel import FileWriter, newest_timestamp, write_wheel_files
 from twofold.errors import Problem, ProjectErrors
+from twofold.formats.conda_writer import CondaWriter
+from twofold.formats.tar_bz2 import TarBz2Writer
 from twofold.formats.wheel import WheelFile
 from twofold.recipe.building.build_method import (
     BuildMethod,
@@ -19,8 +23,11 @@ from twofold.recipe.building.build_method import (
     find_exporting_host,
     find_project_folder,
 )
-from twofold.recipe.building.merge_wheel import make_empty_package, merge_recipe_and_wheel
-from twofold.recipe.building.package_files import write_empty, write_package
+from twofold.recipe.building.merge_wheel import (
+    OutputToBuild,
+    make_empty_package,
+    merge_recipe_and_wheel,
+)
 from twofold.recipe.building.sources import fetch_sources
 from twofold.recipe.building.variations import BuildStep, Variation, make_fingerprint
 from twofold.recipe.building.with_rattler import build_as_v1
@@ -118,7 +125,7 @@ class BuildQueue:
     def _find_host_reason(
         self, step: BuildStep, source: Path | None, chosen: Sequence[OutputBuild]
     ) -> str:
-        """Why compiled code has to be built in a host, '' where it need not."""
+        """Explain why compiled code needs a host environment; '' if it does not."""
         recipe = step.recipe
         for place, variation in step.built.items():
             output = recipe.outputs[place]
@@ -153,23 +160,22 @@ class BuildQueue:
     ) -> CondaPackage:
         output, beside = one.output, source or recipe.folder
         where = f"{recipe.path.name}:{output.line}: {'outputs' if output.is_split else 'package'}"
+        target = OutputToBuild(recipe, output, beside, self._siblings, variation)
         if one.method is BuildMethod.EMPTY:
-            package = make_empty_package(recipe, output, beside, self._siblings, variation)
+            package = make_empty_package(target)
             self._planned.append(_PlannedPackage(package, None, where))
             return package
         folder = find_project_folder(recipe, source, one)
         options = read_conda_options(folder)
         with WheelFile(self._wheels[folder]) as wheel:
-            described = merge_recipe_and_wheel(
-                recipe, output, beside, wheel, self._siblings, options, variation
-            )
-        for remark in described.remarks:
+            merged = merge_recipe_and_wheel(target, wheel, options)
+        for remark in merged.remarks:
             self._request.report(remark)
-        self._planned.append(_PlannedPackage(described.package, self._wheels[folder], where))
-        return described.package
+        self._planned.append(_PlannedPackage(merged.package, self._wheels[folder], where))
+        return merged.package
 
     def _check_unique_files(self) -> None:
-        """Two packages of one name would overwrite each other."""
+        """Raise ProjectErrors if two packages have the same filename."""
         known: set[tuple[str, str]] = set()
         problems = []
         for one in self._planned:
@@ -190,7 +196,7 @@ class BuildQueue:
 
 
 def _sort_by_pins(recipe: Recipe, chosen: Sequence[OutputBuild]) -> list[OutputBuild]:
-    """Outputs after those they pin with `pin_subpackage`. A circle is an error."""
+    """Sort outputs after those they pin with `pin_subpackage`. A circle is an error."""
     waiting = list(chosen)
     names = {one.output.name for one in chosen}
     done: list[OutputBuild] = []
@@ -215,3 +221,24 @@ def _find_pinned(recipe: Recipe, output: Output) -> set[str]:
     calls = [recipe.calls.find_call(line.text) for line in lines]
     pins = {call.name for call in calls if call and call.function == "pin_subpackage"}
     return pins - {output.name}
+
+
+def write_package(wheel: WheelFile, package: CondaPackage, channel: Path, kind: Kind) -> Path:
+    """Write the wheel's files as the package describes them; returns the file."""
+    package.timestamp = package.timestamp or newest_timestamp(wheel)
+    writer, path = _open_writer(package, channel, kind)
+    write_wheel_files(wheel, package, writer)
+    return path
+
+
+def write_empty(package: CondaPackage, channel: Path, kind: Kind) -> Path:
+    """Write a package without files; returns the file."""
+    writer, path = _open_writer(package, channel, kind)
+    writer.close()
+    return path
+
+
+def _open_writer(package: CondaPackage, channel: Path, kind: Kind) -> tuple[FileWriter, Path]:
+    path = channel / package.subdir / f"{package.stem}.{kind.value}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return (TarBz2Writer if kind is Kind.TAR_BZ2 else CondaWriter)(path, package), path

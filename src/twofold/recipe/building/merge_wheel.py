@@ -1,8 +1,8 @@
-"""A recipe's output and the wheel of its project -> the conda package that both describe.
+"""Merge a recipe's output with the wheel of its project into one conda package.
 
-The recipe's word counts: name, version, build, requirements, entry points, about, licence. Where
-the project says something else, that is told and not mended; what the recipe leaves open (its
-licence, a summary, the range of Python) is taken from the project.
+The recipe takes precedence: name, version, build, requirements, entry points, about, licence.
+Where the project differs, the difference is reported and not corrected. What the recipe leaves
+open (its licence, a summary, the range of Python) is taken from the project.
 """
 
 from __future__ import annotations
@@ -19,46 +19,58 @@ from twofold.convert.versions import to_conda_spec
 from twofold.errors import Problem, ProjectErrors, TwofoldError
 from twofold.formats.wheel import WheelFile
 from twofold.names import to_conda_name
-from twofold.recipe.app import package_app
-from twofold.recipe.building.packaged import package_test_files, read_small_file
-from twofold.recipe.building.packaged_recipe import package_recipe_files
+from twofold.recipe.building.packaged import (
+    package_app,
+    package_recipe_files,
+    package_test_files,
+    read_small_file,
+)
 from twofold.recipe.building.variations import Variation, hash_values
-from twofold.recipe.deferred_calls import DeferredCall, resolve_pin
-from twofold.recipe.model import Line, Output, Recipe
+from twofold.recipe.model import DeferredCall, Line, Output, Recipe, resolve_pin
 from twofold_build.names import canonicalize_version
 
 #: Keys of about.json that hold lists; the others are one text.
 _LISTS = frozenset({"tags", "keywords", "identifiers", "license_file", "maintainers", "author"})
-#: Packages of the tools that build; a recipe need not say that users need them.
+#: Packages that follow from the build; a recipe need not list them under run.
 _PYTHON = frozenset({"python", "python_abi"})
 
 
 @dataclass(frozen=True)
+class OutputToBuild:
+    """An output of a recipe with everything its package depends on.
+
+    `source` is the folder of the source. `siblings` are the packages of outputs made before,
+    `variation` is what distinguishes the package from others of the output.
+    """
+
+    recipe: Recipe
+    output: Output
+    source: Path
+    siblings: Mapping[str, CondaPackage]
+    variation: Variation
+
+
+@dataclass(frozen=True)
 class MergedPackage:
-    """The package and what is to be told about it."""
+    """The package and the remarks about it."""
 
     package: CondaPackage
     remarks: tuple[str, ...]
 
 
 def merge_recipe_and_wheel(
-    recipe: Recipe,
-    output: Output,
-    source: Path,
-    wheel: WheelFile,
-    siblings: Mapping[str, CondaPackage],
-    options: CondaOptions,
-    variation: Variation,
+    target: OutputToBuild, wheel: WheelFile, options: CondaOptions
 ) -> MergedPackage:
-    """The package of an output that installs a wheel. `siblings` are the outputs made before,
-    `options` what the project says in [tool.twofold.conda], `variation` what sets the package
-    apart from others of the output.
+    """Make the package of an output that installs a wheel.
+
+    `options` are the project's [tool.twofold.conda].
     """
+    recipe, output, variation = target.recipe, target.output, target.variation
     remarks: list[str] = []
     base = _package_from_wheel(recipe, wheel, options, remarks)
     pure = all(tag.endswith("-any") for tag in wheel.name.tags)
     _check_noarch(recipe, output, pure)
-    package = _package_from_recipe(recipe, output, siblings)
+    package = _package_from_recipe(target)
     if pure:
         asks_python = _is_python_specific(recipe, output) or variation.is_for_python
         package.noarch = "python"
@@ -69,11 +81,13 @@ def merge_recipe_and_wheel(
             if variation.is_for_python:
                 why = f"its variants name Python {recipe.platform.python}"
             remarks.append(
-                f"{output.name} is made for {package.subdir}: {why}; with "
-                "'noarch: python' under build it would serve all platforms"
+                f"{output.name} is built for {package.subdir}: {why}; with "
+                "'noarch: python' under build it would cover all platforms"
             )
         elif not output.build.noarch:
-            remarks.append(f"{output.name} is made noarch: it is pure Python for every platform")
+            remarks.append(
+                f"{output.name} is built as noarch: it is pure Python for every platform"
+            )
         label = f"py{recipe.platform.python.replace('.', '')}" if asks_python else "py"
         label = variation.make_label(label, "python" if asks_python else "")
         own = f"python {to_conda_spec(wheel.metadata.requires_python or '')}".strip()
@@ -84,64 +98,57 @@ def merge_recipe_and_wheel(
         package.noarch, package.subdir = base.noarch, base.subdir
         label = variation.make_label(base.build.rpartition("_")[0], "python")
         package.depends = _add_binary_requirements(package.depends, base)
-    _set_build_string(recipe, output, package, label, variation)
+    _set_build_string(target, package, label)
     package.entry_points = tuple(
         _normalize_entry_point(line.text) for line in output.build.entry_points
     )
     package.entry_points = package.entry_points or base.entry_points
     package.about = base.about | package.about
-    package.info_files |= package_test_files(recipe, output, source)
-    package.info_files |= _collect_licenses(recipe, output, source)
-    package.info_files |= _make_run_exports(recipe, output, package, siblings)
+    package.info_files |= package_test_files(recipe, output, target.source)
+    package.info_files |= _collect_licenses(recipe, output, target.source)
+    package.info_files |= _make_run_exports(target, package)
     _report_differences(output, package, base, wheel, remarks)
     return MergedPackage(package, tuple(remarks))
 
 
-def make_empty_package(
-    recipe: Recipe,
-    output: Output,
-    source: Path,
-    siblings: Mapping[str, CondaPackage],
-    variation: Variation,
-) -> CondaPackage:
-    """The package of an output that has no files and only requires others."""
-    package = _package_from_recipe(recipe, output, siblings)
+def make_empty_package(target: OutputToBuild) -> CondaPackage:
+    """Make the package of an output that has no files and only requires others."""
+    recipe, output, variation = target.recipe, target.output, target.variation
+    package = _package_from_recipe(target)
     package.noarch = output.build.noarch or (None if _is_specific(recipe, output) else "generic")
     package.subdir = "noarch" if package.noarch else recipe.platform.subdir
-    _set_build_string(recipe, output, package, variation.make_label(""), variation)
+    _set_build_string(target, package, variation.make_label(""))
     package.info_files |= package_test_files(recipe, output, None)
-    package.info_files |= _collect_licenses(recipe, output, source)
-    package.info_files |= _make_run_exports(recipe, output, package, siblings)
+    package.info_files |= _collect_licenses(recipe, output, target.source)
+    package.info_files |= _make_run_exports(target, package)
     return package
 
 
-def _set_build_string(
-    recipe: Recipe, output: Output, package: CondaPackage, label: str, variation: Variation
-) -> None:
-    """The build string, the recipe's own where it has one, and what is hashed into it."""
-    own = recipe.calls.replace(output.build.string, lambda _: hash_values(variation.values))
-    package.build = own or f"{label}_{output.build.number}".lstrip("_")
+def _set_build_string(target: OutputToBuild, package: CondaPackage, label: str) -> None:
+    """Set the build string (the recipe's own, if any) and record what is hashed into it."""
+    build, variation = target.output.build, target.variation
+    own = target.recipe.calls.replace(build.string, lambda _: hash_values(variation.values))
+    package.build = own or f"{label}_{build.number}".lstrip("_")
     if variation.values:
-        told = json.dumps(dict(variation.values), sort_keys=True)
-        package.info_files["hash_input.json"] = told.encode()
+        hashed = json.dumps(dict(variation.values), sort_keys=True)
+        package.info_files["hash_input.json"] = hashed.encode()
 
 
-def _package_from_recipe(
-    recipe: Recipe, output: Output, siblings: Mapping[str, CondaPackage]
-) -> CondaPackage:
-    """What the recipe alone says."""
+def _package_from_recipe(target: OutputToBuild) -> CondaPackage:
+    """Make a package from the recipe alone."""
+    recipe, output = target.recipe, target.output
 
     def specs(lines: tuple[Line, ...]) -> list[str]:
-        return [_resolve_pins(recipe, line, siblings) for line in lines]
+        return [_resolve_pins(recipe, line, target.siblings) for line in lines]
 
-    told: dict[str, object] = {}
+    index_fields: dict[str, object] = {}
     files = package_recipe_files(recipe, output)
     if output.app is not None:
-        told, icon = package_app(output.app, recipe.folder, recipe.path.name)
+        index_fields, icon = package_app(output.app, recipe.folder, recipe.path.name)
         files |= icon
     features = [line.text for line in output.build.linking.get("track_features", ())]
     if features:
-        told["track_features"] = " ".join(features)
+        index_fields["track_features"] = " ".join(features)
     return CondaPackage(
         name=output.name,
         version=output.version,
@@ -150,31 +157,30 @@ def _package_from_recipe(
         constrains=specs(output.requirements.constrained),
         about=_collect_about(recipe, output),
         info_files=files,
-        extra_index=told,
+        extra_index=index_fields,
     )
 
 
-def _make_run_exports(
-    recipe: Recipe, output: Output, package: CondaPackage, siblings: Mapping[str, CondaPackage]
-) -> dict[str, bytes]:
-    """run_exports.json: mostly pins of the package itself, whose build string is known now."""
+def _make_run_exports(target: OutputToBuild, package: CondaPackage) -> dict[str, bytes]:
+    """Make run_exports.json: mostly pins of the package itself, whose build string is known now."""
+    output = target.output
     if not output.build.run_exports:
         return {}
-    known = {**siblings, output.name: package}
+    known = {**target.siblings, output.name: package}
     exports = {
-        kind: [_resolve_pins(recipe, line, known) for line in lines]
+        kind: [_resolve_pins(target.recipe, line, known) for line in lines]
         for kind, lines in output.build.run_exports.items()
     }
     return {"run_exports.json": json.dumps(exports, sort_keys=True).encode()}
 
 
 def _resolve_pins(recipe: Recipe, line: Line, siblings: Mapping[str, CondaPackage]) -> str:
-    """A requirement with `pin_subpackage` answered from the outputs made before."""
+    """Resolve `pin_subpackage` in a requirement from the outputs made before."""
 
     def answer(call: DeferredCall) -> str:
         other = siblings.get(call.name)
         if other is None:
-            message = f"pin_subpackage('{call.name}') names no output that is built before"
+            message = f"pin_subpackage('{call.name}') does not name an output that is built before"
             hint = f"outputs: {', '.join(one.name for one in recipe.outputs)}"
             raise ProjectErrors([Problem(message, hint, line.where(recipe.path.name))])
         return resolve_pin(call, other.version, other.build)
@@ -185,10 +191,10 @@ def _resolve_pins(recipe: Recipe, line: Line, siblings: Mapping[str, CondaPackag
 def _package_from_wheel(
     recipe: Recipe, wheel: WheelFile, options: CondaOptions, remarks: list[str]
 ) -> CondaPackage:
-    """The package the wheel stands for by itself.
+    """Convert the wheel without the recipe.
 
-    Where its own requirements cannot be put into conda's words that is only told: the recipe
-    has its own.
+    Requirements of the wheel that have no conda equivalent are only reported: the recipe has
+    its own.
     """
     scripts = wheel.read_dist_info_file("entry_points.txt")
     options.python, options.platform = recipe.platform.python, recipe.platform.subdir
@@ -217,7 +223,7 @@ def _check_noarch(recipe: Recipe, output: Output, pure: bool) -> None:
 
 
 def _is_specific(recipe: Recipe, output: Output) -> bool:
-    """Whether the package is good for one platform only. `noarch` is the author's own word."""
+    """Whether the package is for one platform only; an explicit `noarch` overrides."""
     return not output.build.noarch and recipe.is_specific
 
 
@@ -226,9 +232,9 @@ def _is_python_specific(recipe: Recipe, output: Output) -> bool:
 
 
 def _add_python(depends: tuple[str, ...], own: str, exactly: bool) -> tuple[str, ...]:
-    """The requirements with `own` in the place of a bare `python` or of none at all.
+    """Put `own` in place of a bare `python`, or add it where there is none.
 
-    `exactly` puts it in the place of any other requirement of python.
+    `exactly` replaces any other requirement of python too.
     """
     named = [spec for spec in depends if spec.split()[0] == "python"]
     if exactly:
@@ -239,7 +245,7 @@ def _add_python(depends: tuple[str, ...], own: str, exactly: bool) -> tuple[str,
 
 
 def _add_binary_requirements(depends: tuple[str, ...], base: CondaPackage) -> tuple[str, ...]:
-    """The recipe's requirements with the Python and the system that the compiled code is for."""
+    """Add the Python and the system that compiled code requires to the recipe's requirements."""
     needs = [s for s in base.depends if s.split()[0] in _PYTHON or s.startswith("__")]
     return (*needs, *(spec for spec in depends if spec.split()[0] not in _PYTHON))
 
@@ -261,13 +267,13 @@ def _collect_about(recipe: Recipe, output: Output) -> dict[str, Any]:
 
 
 def _collect_licenses(recipe: Recipe, output: Output, source: Path) -> dict[str, bytes]:
-    """about/license_file -> info/licenses/. Looked for in the source, then beside the recipe."""
+    """Collect about/license_file for info/licenses/: from the source, or beside the recipe."""
     found = {}
     problems = []
     for line in output.license_files:
         path = _find_inside(source, line.text) or _find_inside(recipe.folder, line.text)
         if path is None:
-            message = f"the licence file '{line.text}' is not there"
+            message = f"the licence file '{line.text}' does not exist"
             hint = "name a file below the source or beside the recipe"
             problems.append(Problem(message, hint, line.where(recipe.path.name)))
             continue
@@ -291,7 +297,7 @@ def _find_inside(root: Path, name: str) -> Path | None:
 def _report_differences(
     output: Output, package: CondaPackage, base: CondaPackage, wheel: WheelFile, remarks: list[str]
 ) -> None:
-    """What the project says and the recipe says otherwise."""
+    """Report where project and recipe differ."""
     project = wheel.metadata
     if to_conda_name(project.name) != to_conda_name(output.name):
         remarks.append(f"the recipe's name is {output.name}, the project's {project.name}")
@@ -303,8 +309,10 @@ def _report_differences(
     named = {spec.split()[0] for spec in (*package.depends, *package.constrains)}
     missing = [s for s in base.depends if s.split()[0] not in named | _PYTHON | _VIRTUAL]
     remarks += [f"the project requires {spec}; requirements/run does not" for spec in missing]
-    lost = sorted(set(base.entry_points) - set(package.entry_points))
-    remarks += [f"the project has the entry point '{line}'; the recipe has not" for line in lost]
+    missing_lines = sorted(set(base.entry_points) - set(package.entry_points))
+    remarks += [
+        f"the project has the entry point '{line}'; the recipe does not" for line in missing_lines
+    ]
 
 
 _VIRTUAL = frozenset({"__unix", "__win", "__linux", "__osx", "__glibc", "__archspec"})

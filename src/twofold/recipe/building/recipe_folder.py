@@ -1,4 +1,4 @@
-"""`build_recipe`: a folder with a recipe -> packages in a folder that is itself a channel."""
+"""`build_recipe`: build the recipe in a folder; the output folder is itself a channel."""
 
 from __future__ import annotations
 
@@ -16,24 +16,23 @@ from twofold.recipe.building.from_wheels import BuildQueue
 from twofold.recipe.building.variations import BuildStep, plan_builds, read_combinations
 from twofold.recipe.building.with_rattler import build_unchanged
 from twofold.recipe.model import Recipe
-from twofold.recipe.platform import Environ
 from twofold.recipe.read.jinja_functions import ReadContext
 from twofold.recipe.read.meta_yaml import find_roots, read_recipe
 from twofold.recipe.read.recipe_yaml import UnsupportedRecipe, read_recipe_yaml
 from twofold.recipe.read.variants import read_variants
-from twofold.recipe.request import BuildWheel, RecipeRequest
+from twofold.recipe.request import BuildWheel, Environ, RecipeRequest
 
 #: The names of recipes, in the order they are looked for; the last is the form of CEP 13.
 NAMES = ("meta.yaml", "meta.yml", "recipe.yaml")
 
 
 def find_recipe(folder: Path) -> Path | None:
-    """The recipe that lies in a folder, if any."""
+    """Find the recipe in a folder, if any."""
     return next((folder / name for name in NAMES if (folder / name).is_file()), None)
 
 
 def build_recipe(folder: Path, request: RecipeRequest) -> list[Artifact]:
-    """Do what `conda build .` is expected to do in a folder with meta.yaml (or recipe.yaml).
+    """Build the recipe in a folder, as `conda build .` does.
 
     Writes `<out>/<subdir>/<name>-<version>-<build>.conda` for each output, and for each combination
     of the variants' values it uses, and indexes `out`. Returns the packages in the order they were
@@ -60,13 +59,13 @@ def build_recipe(folder: Path, request: RecipeRequest) -> list[Artifact]:
 
 
 def read_for_request(path: Path, request: RecipeRequest, work: Path) -> Recipe:
-    """Read a recipe as the request wants it, with the first value of each variant.
+    """Read a recipe as requested, with the first value of each variant.
 
-    A setup.py that computes is built in `work`. Raises Beyond for a recipe.yaml that says more than
-    twofold builds directly.
+    A setup.py that computes is built in `work`. Raises UnsupportedRecipe for a
+    recipe.yaml that needs more than twofold builds directly.
     """
-    around = _make_context(path, request, work)
-    return (read_recipe_yaml if path.name == "recipe.yaml" else read_recipe)(path, around)
+    context = _make_context(path, request, work)
+    return (read_recipe_yaml if path.name == "recipe.yaml" else read_recipe)(path, context)
 
 
 def _make_context(path: Path, request: RecipeRequest, work: Path) -> ReadContext:
@@ -94,10 +93,10 @@ def _build_metadata(project: Path, build_wheel: BuildWheel, work: Path) -> bytes
 
 
 def _build_recipe_yaml(path: Path, out: Path, request: RecipeRequest, work: Path) -> list[Path]:
-    """Directly where the recipe only installs Python code, else as it is by rattler-build."""
+    """Build directly if the recipe only installs Python code, else with rattler-build."""
     try:
         if request.variant_files:
-            raise UnsupportedRecipe("variants are given for it")
+            raise UnsupportedRecipe("variant files are given")
         recipe = read_for_request(path, request, work)
     except UnsupportedRecipe as beyond:
         request.report(f"{path.name} is built by rattler-build: {beyond}")
@@ -109,11 +108,11 @@ def _build_recipe_yaml(path: Path, out: Path, request: RecipeRequest, work: Path
 
 
 def _build_meta_yaml(path: Path, out: Path, request: RecipeRequest, work: Path) -> list[Path]:
-    around = _make_context(path, request, work)
-    variants = read_variants(path, request.platform, around.environ, request.variant_files)
+    context = _make_context(path, request, work)
+    variants = read_variants(path, request.platform, context.environ, request.variant_files)
 
     def read_with(values: Mapping[str, str]) -> Recipe:
-        return read_recipe(path, replace(around, variant=values, pins=variants.pins))
+        return read_recipe(path, replace(context, variant=values, pins=variants.pins))
 
     readings = read_combinations(variants, read_with)
     for remark in dict.fromkeys(remark for recipe in readings for remark in recipe.remarks):
@@ -132,6 +131,6 @@ def _build_steps(
         )
         return []
     builds = BuildQueue(out, request, work)
-    for step, ways in chosen:
-        builds.add(step, ways)
+    for step, methods in chosen:
+        builds.add(step, methods)
     return builds.build_all()

@@ -1,7 +1,7 @@
-"""A recipe's sources brought into a folder: paths copied, addresses fetched, git cloned.
+"""Fetch a recipe's sources into a folder: copy paths, download URLs, clone git repositories.
 
-What comes over the network must carry its hash (sha256) or its revision: a package whose
-content may differ tomorrow is not built. Archives are unpacked without trust.
+Remote sources need a hash (sha256) or a revision: a package whose content may differ tomorrow is
+not built. Archives are unpacked without trust.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar", 
 
 
 def fetch_sources(recipe: Recipe, work: Path) -> Path:
-    """The folder that holds the recipe's source; `work` is empty and may be it.
+    """Fetch the sources and return their folder; `work` is empty and may be that folder.
 
-    One folder given by path, without patches, is used where it lies. Raises TwofoldError with
+    One folder given by path, without patches, is used in place. Raises TwofoldError with
     the key and the line of the source that cannot be had.
     """
     only = recipe.sources[0]
@@ -70,7 +70,7 @@ def _fetch_url(recipe: Recipe, source: Source, target: Path) -> None:
         return
     where = source.location.where(recipe.path.name)
     if split.scheme not in ("https", "http"):
-        raise TwofoldError(f"'{split.scheme}' addresses are not fetched", "use https", where)
+        raise TwofoldError(f"'{split.scheme}' URLs are not supported", "use https", where)
     if "sha256" not in source.hashes:
         raise TwofoldError(
             "this source is fetched over the network and has no sha256",
@@ -88,7 +88,7 @@ def _fetch_url(recipe: Recipe, source: Source, target: Path) -> None:
 
 
 def _download(addresses: list[str], path: Path, where: str) -> None:
-    """The first address that answers; each is told when none does."""
+    """Download from the first working URL; if none works, list every failure."""
     from urllib.request import urlopen
 
     tried = []
@@ -137,12 +137,12 @@ def _clone_git(recipe: Recipe, source: Source, target: Path) -> None:
 
 
 def _run_git(arguments: list[str], where: str, stdin: bytes | None = None) -> None:
-    """Run git without questions and without transports that run programs (`ext::`)."""
+    """Run git without prompts and without transports that run programs (`ext::`)."""
     surroundings = {
         **os.environ,
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ALLOW_PROTOCOL": "file:https:http:ssh:git",
-        # A work folder is no part of a repository that may lie above it.
+        # A work folder does not belong to a repository that may surround it.
         "GIT_CEILING_DIRECTORIES": tempfile.gettempdir(),
     }
     try:
@@ -157,15 +157,15 @@ def _run_git(arguments: list[str], where: str, stdin: bytes | None = None) -> No
         )
     except FileNotFoundError as error:
         raise SubprocessFailed(
-            "the source needs git, which is not here", "install git", where
+            "the source needs git, which is not installed", "install git", where
         ) from error
     except subprocess.TimeoutExpired as error:
-        raise SubprocessFailed("git did not end within 600 s", "", where) from error
+        raise SubprocessFailed("git timed out after 600 s", "", where) from error
     if done.returncode:
         output = done.stdout.decode("utf-8", "replace")
-        said = output.strip().splitlines()[-1:] or [""]
+        last_lines = output.strip().splitlines()[-1:] or [""]
         raise SubprocessFailed(
-            f"git failed: {said[0]}", "check address and revision", where, output
+            f"git failed: {last_lines[0]}", "check address and revision", where, output
         )
 
 
@@ -193,7 +193,7 @@ def _find_local(recipe: Recipe, location: Line) -> Path:
 
 def _missing_error(recipe: Recipe, location: Line, path: Path) -> TwofoldError:
     return TwofoldError(
-        f"'{location.text}' is not there: {path}",
+        f"'{location.text}' does not exist: {path}",
         "paths are relative to the recipe's folder",
         location.where(recipe.path.name),
     )
@@ -205,7 +205,7 @@ def _check_hashes(recipe: Recipe, source: Source, path: Path) -> None:
             found = hashlib.file_digest(file, name).hexdigest()
         if found != expected:
             raise BadFile(
-                f"the source's {name} is {found}, the recipe says {expected}",
+                f"the source's {name} is {found}, the recipe has {expected}",
                 "if the new file is right, write its hash into the recipe",
                 source.location.where(recipe.path.name),
             )
@@ -249,7 +249,7 @@ def _unzip(path: Path, target: Path, where: str) -> None:
             for member in members:
                 problem = limits.find_path_problem(member.filename)
                 if problem:
-                    raise BadFile(problem, "the archive wants to write outside its folder", where)
+                    raise BadFile(problem, "the archive writes outside its folder", where)
                 archive.extract(member, target)
     except (zipfile.BadZipFile, EOFError, OSError) as error:
         raise BadFile(f"the source cannot be unpacked: {error}", "", where) from error
@@ -257,7 +257,7 @@ def _unzip(path: Path, target: Path, where: str) -> None:
 
 def _check_size(total: int, count: int, path: Path, where: str) -> None:
     if count > limits.MEMBERS or limits.is_bomb(total, path.stat().st_size):
-        raise BadFile("the source unpacks to far more than its size: a bomb", "", where)
+        raise BadFile("the source unpacks to far more than its size (archive bomb)", "", where)
 
 
 _FETCHERS = {"path": _copy_path, "url": _fetch_url, "git": _clone_git}

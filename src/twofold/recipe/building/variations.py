@@ -1,8 +1,8 @@
-"""Which packages a recipe becomes when its variants have several values.
+"""Expand a recipe into one package for each combination of its variants that matters.
 
-A recipe is read once for each combination of the values it uses. An output that says the same, and
-asks for the same, under two combinations is one package; where it differs, each package's build
-string tells by which values: `py312_0`, `pyh1a2b3c4_0`. A `noarch` package serves every Python, so
+A recipe is read once for each combination of the values it uses. An output that is the same, with
+the same requirements, under two combinations is one package; where it differs, each package's build
+string shows by which values: `py312_0`, `pyh1a2b3c4_0`. A `noarch` package serves every Python, so
 only the newest counts for it, as for conda-build.
 """
 
@@ -24,27 +24,27 @@ _LANGUAGE_CALLS = frozenset({"compiler", "stdlib"})
 
 
 class Variation(NamedTuple):
-    """What sets a package apart from others of the same output: names of variants with values.
+    """What distinguishes a package from others of the same output: names of variants with values.
 
-    `is_for_python` says that it is for one Python only because the variants name several.
+    `is_for_python`: it is for one Python only because the variants name several.
     """
 
     values: Mapping[str, str] = {}
     is_for_python: bool = False
 
     def make_label(self, prefix: str, in_prefix: str = "") -> str:
-        """The build string without its number; the value of `told` is in the prefix already."""
+        """Make the build string without its number; the value of `in_prefix` is in the prefix."""
         values = {name: value for name, value in self.values.items() if name != in_prefix}
         return f"{prefix}h{hash_values(values)}" if values else prefix
 
 
 def hash_values(values: Mapping[str, str]) -> str:
-    """The seven letters that stand for values in a build string (conda-build's `PKG_HASH`)."""
+    """Hash values to the seven letters in a build string (conda-build's `PKG_HASH`)."""
     return hashlib.sha1(json.dumps(dict(values), sort_keys=True).encode()).hexdigest()[:7]
 
 
 class BuildStep(NamedTuple):
-    """One reading of the recipe and the outputs that are built of it, by their place in it."""
+    """One reading of the recipe and the outputs built from it, by index."""
 
     recipe: Recipe
     built: Mapping[int, Variation]
@@ -75,7 +75,7 @@ def read_combinations(
 
 
 def plan_builds(readings: Sequence[Recipe]) -> list[BuildStep]:
-    """What to build of which reading; outputs that are skipped are left out."""
+    """Plan which reading builds which outputs; skipped outputs are left out."""
     newest = max((_python_sort_key(one.platform.python) for one in readings), default=())
 
     def counts(recipe: Recipe, output: Output) -> bool:
@@ -96,8 +96,8 @@ def plan_builds(readings: Sequence[Recipe]) -> list[BuildStep]:
     built: list[dict[int, Variation]] = [{} for _ in readings]
     for same in groups.values():
         members = [sorted({number for number, _ in group}) for group in same.values()]
-        told = _find_distinguishing(readings, members, used)
-        for group, values in zip(same.values(), told, strict=True):
+        distinguishing = _find_distinguishing(readings, members, used)
+        for group, values in zip(same.values(), distinguishing, strict=True):
             number, place = group[0]
             noarch = readings[number].outputs[place].build.noarch
             built[number][place] = Variation(values, "python" in values and not noarch)
@@ -107,7 +107,7 @@ def plan_builds(readings: Sequence[Recipe]) -> list[BuildStep]:
 def _find_distinguishing(
     readings: Sequence[Recipe], groups: Sequence[Sequence[int]], used: Sequence[str]
 ) -> list[dict[str, str]]:
-    """For each group of readings that make one package, the values that tell it from the others."""
+    """Find, for each group of readings that make one package, the values that distinguish it."""
     if len(groups) == 1:
         return [{}]
 
@@ -122,10 +122,12 @@ def _find_distinguishing(
         if any(values(group, name) != values(every, name) for group in groups)
     ]
     for names in (telling, varying):
-        told = [{name: _find_value(readings[group[0]], name) for name in names} for group in groups]
-        if len({tuple(one.items()) for one in told}) == len(groups):
+        found = [
+            {name: _find_value(readings[group[0]], name) for name in names} for group in groups
+        ]
+        if len({tuple(one.items()) for one in found}) == len(groups):
             break
-    return told
+    return found
 
 
 def _find_value(recipe: Recipe, name: str) -> str:
@@ -137,20 +139,20 @@ def _python_sort_key(python: str) -> tuple[int, ...]:
 
 
 def _find_used_variants(recipe: Recipe) -> set[str]:
-    """The names of variants that a recipe may depend on, as it was read."""
+    """Find the names of variants that a recipe may depend on."""
     names = {_find_variant(recipe, name) for name in recipe.names_used}
     return names.union(*(find_open_names(recipe, output) for output in recipe.outputs))
 
 
 def _find_variant(recipe: Recipe, name: str) -> str:
-    """The variant behind a name of Jinja or selectors: `py` asks for python, `np` for numpy."""
+    """Return the variant behind a name of Jinja or selectors: `py` uses python, `np` numpy."""
     if recipe.platform.is_python_dependent(frozenset([name])):
         return "python"
     return "numpy" if name == "np" else name
 
 
 def find_open_names(recipe: Recipe, output: Output) -> set[str]:
-    """What an output leaves to the variants: requirements without a version, compilers, `$name`."""
+    """Find the variants an output uses: requirements without a version, compilers, `$name`."""
     needs = output.requirements
     names = set()
     for line in (*needs.build, *needs.host):
@@ -168,9 +170,9 @@ def find_open_names(recipe: Recipe, output: Output) -> set[str]:
 
 
 def make_fingerprint(recipe: Recipe, output: Output, above: tuple[str, ...] = ()) -> str:
-    """The same text for outputs that make the same package, whatever combination they are of."""
-    asked = {name: _find_value(recipe, name) for name in sorted(find_open_names(recipe, output))}
-    said = [_to_plain(output, recipe), _to_plain(recipe.sources, recipe), asked]
+    """Make a text that is equal for outputs that make the same package."""
+    values = {name: _find_value(recipe, name) for name in sorted(find_open_names(recipe, output))}
+    parts = [_to_plain(output, recipe), _to_plain(recipe.sources, recipe), values]
     siblings = {one.name: one for one in recipe.outputs}
     for line in (*output.requirements.run, *output.requirements.constrained):
         call = recipe.calls.find_call(line.text)
@@ -179,12 +181,12 @@ def make_fingerprint(recipe: Recipe, output: Output, above: tuple[str, ...] = ()
             continue
         exact = call is not None and call.exact
         deeper = (*above, output.name)
-        said.append(make_fingerprint(recipe, pinned, deeper) if exact else pinned.version)
-    return repr(said)
+        parts.append(make_fingerprint(recipe, pinned, deeper) if exact else pinned.version)
+    return repr(parts)
 
 
 def _to_plain(value: object, recipe: Recipe) -> object:
-    """A value without its places in the file, and with calls in the place of their signs."""
+    """Return a value without its line numbers, with calls in place of their placeholders."""
     if isinstance(value, Line):
         return recipe.calls.replace(value.text, repr)
     if is_dataclass(value):

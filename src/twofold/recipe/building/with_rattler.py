@@ -1,31 +1,186 @@
-"""Recipes that need a host environment: written as recipe v1, or as they are, for rattler-build."""
+"""Build recipes that need a host environment, with py-rattler-build.
+
+A recipe.yaml is built as it is; a meta.yaml is first translated to recipe v1. No other module
+imports py-rattler-build.
+"""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from twofold.artifact import Kind
-from twofold.recipe.building.rattler import HostSettings, build_v1
+from twofold.errors import SubprocessFailed, TwofoldError
+from twofold.names import parse_conda_name
 from twofold.recipe.building.variations import BuildStep
 from twofold.recipe.model import Recipe
-from twofold.recipe.read.variants import NAMES, PYTHON_MIN, find_variant_files
+from twofold.recipe.read.variants import MAX_COMBINATIONS, NAMES, PYTHON_MIN, find_variant_files
 from twofold.recipe.request import RecipeRequest
 from twofold.recipe.write.to_v1 import render_v1, translate_recipe
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rattler_build import RenderedVariant
+    from rattler_build.progress import LogEvent, ProgressCallback
+
+
+#: Defaults of `stdlib('c')`, as conda-forge has them.
+_STDLIB: dict[str, dict[str, list[str]]] = {
+    "linux": {"c_stdlib": ["sysroot"], "c_stdlib_version": ["2.17"]},
+    "osx": {"c_stdlib": ["macosx_deployment_target"], "c_stdlib_version": ["11.0"]},
+    "win": {"c_stdlib": ["vs"]},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HostSettings:
+    """Settings of a build with a host environment.
+
+    `variants` are values for names such as `python`: `{"python": ["3.12"]}`; those of
+    `variant_files` (conda_build_config.yaml's form) go before them. `keep` names the packages that
+    are wanted, all of them when empty. `package_format` is 'conda' or 'tar-bz2'.
+    `error_location` is the file to name when a build fails.
+    """
+
+    channels: tuple[str, ...]
+    subdir: str
+    variants: dict[str, list[str]]
+    variant_files: tuple[Path, ...] = ()
+    keep: frozenset[str] = frozenset()
+    package_format: str = "conda"
+    error_location: str = ""
+    report: Callable[[str], None] = lambda _: None
+
+
+def build_v1(path: Path, out: Path, host: HostSettings) -> list[Path]:
+    """Build recipe.yaml at `path`; the packages appear in `out/<subdir>/` when all are built.
+
+    Raises TwofoldError for a recipe that rattler-build cannot read, ToolFailed with its log when
+    a build fails.
+    """
+    variants = _render_variants(path, host)
+    draft = out / ".rattler-build"
+    if draft.exists():
+        shutil.rmtree(draft)
+    try:
+        built = [
+            package for variant in variants for package in _build_variant(variant, draft, host)
+        ]
+        made = []
+        for package in built:
+            if host.keep and parse_conda_name(package.name).name not in host.keep:
+                continue
+            target = out / package.parent.name / package.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            package.replace(target)
+            made.append(target)
+        return made
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _render_variants(path: Path, host: HostSettings) -> Sequence[RenderedVariant]:
+    try:
+        from rattler_build import (
+            JinjaConfig,
+            PlatformConfig,
+            RattlerBuildError,
+            RenderConfig,
+            Stage0Recipe,
+            VariantConfig,
+        )
+    except ImportError as error:
+        raise TwofoldError(
+            "this recipe needs a host environment or a compiler: py-rattler-build builds such "
+            "recipes and is not installed",
+            "pip install 'twofold[conda]'",
+            str(path),
+        ) from error
+    try:
+        recipe = Stage0Recipe.from_file(path)
+        platform = PlatformConfig(target_platform=host.subdir)
+        variants = VariantConfig(_STDLIB.get(host.subdir.split("-")[0], {}) | host.variants)
+        for file in host.variant_files:
+            own = VariantConfig.from_conda_build_config(file, JinjaConfig(platform=platform))
+            variants = variants.merge(own)
+        rendered = recipe.render(variants, RenderConfig(platform))
+    except RattlerBuildError as error:
+        raise TwofoldError(
+            f"rattler-build cannot read the recipe: {error}", "", host.error_location or str(path)
+        ) from error
+    names = {variant.recipe.package.name for variant in rendered}
+    if len(rendered) > MAX_COMBINATIONS * max(1, len(names)):
+        raise TwofoldError(
+            f"the recipe would become {len(rendered)} packages of {len(names)} outputs",
+            "leave out values, or tie names together with zip_keys",
+            str(host.variant_files[0] if host.variant_files else path),
+        )
+    return rendered
+
+
+def _channel_url(channel: str) -> str:
+    """Convert a folder to a file URL; keep names and URLs."""
+    folder = Path(channel)
+    return folder.resolve().as_uri() if "://" not in channel and folder.is_dir() else channel
+
+
+class _LogCollector:
+    """Collects the log of rattler-build, reported when a build fails."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def on_log(self, event: LogEvent) -> None:
+        self.lines.append(event.message)
+
+
+def _build_variant(variant: RenderedVariant, draft: Path, host: HostSettings) -> list[Path]:
+    from rattler_build import RattlerBuildError, ToolConfiguration
+
+    name = variant.recipe.package.name
+    log = _LogCollector()
+    host.report(
+        f"building {name} with rattler-build; channels: {', '.join(host.channels) or 'none'}"
+    )
+    try:
+        result = variant.run_build(
+            ToolConfiguration(test_strategy="skip"),
+            output_dir=draft,
+            channels=[*map(_channel_url, host.channels), draft.resolve().as_uri()],
+            package_format=host.package_format,
+            # rattler-build only calls on_log, though its type requires more methods.
+            progress_callback=cast("ProgressCallback", log),
+            no_build_id=True,
+        )
+    except RattlerBuildError as error:
+        raise SubprocessFailed(
+            f"rattler-build could not build {name}: {error}",
+            "channels are named with --channel; list what the host needs under requirements",
+            host.error_location or f"{variant.recipe_path}",
+            output="\n".join(log.lines),
+        ) from error
+    return [Path(package) for package in result.packages]
+
 
 def build_unchanged(path: Path, out: Path, request: RecipeRequest) -> list[Path]:
-    """Build a recipe.yaml with the variants that lie beside it."""
-    files = tuple(find_variant_files(path, request.variant_files))
-    variants = {"python": [request.platform.python], "python_min": [PYTHON_MIN]}
-    return _build_kinds(path, out, request, variants, files)
+    """Build a recipe.yaml with the variants beside it."""
+    host = HostSettings(
+        channels=request.channels,
+        subdir=request.platform.subdir,
+        variants={"python": [request.platform.python], "python_min": [PYTHON_MIN]},
+        variant_files=tuple(find_variant_files(path, request.variant_files)),
+        report=request.report,
+    )
+    return _build_kinds(path, out, request.kinds, host)
 
 
 def build_as_v1(
     step: BuildStep, source: Path | None, out: Path, request: RecipeRequest, work: Path
 ) -> list[Path]:
-    """Write the recipe as v1 beside copies of its scripts, and have it built in a host.
+    """Write the recipe as v1 beside copies of its scripts and build it with rattler-build.
 
     All its outputs are built, for they may need one another; those of the step are kept.
     """
@@ -39,12 +194,19 @@ def build_as_v1(
     )
     variants = {name: [value] for name, value in recipe.variant.items()}
     variants.setdefault("python", [recipe.platform.python])
-    keep = frozenset(recipe.outputs[place].name for place in step.built)
-    return _build_kinds(path, out, request, variants, (), keep, str(recipe.path))
+    host = HostSettings(
+        channels=request.channels,
+        subdir=request.platform.subdir,
+        variants=variants,
+        keep=frozenset(recipe.outputs[place].name for place in step.built),
+        error_location=str(recipe.path),
+        report=request.report,
+    )
+    return _build_kinds(path, out, request.kinds, host)
 
 
 def _copy_recipe_folder(recipe: Recipe, source: Path | None, folder: Path) -> Path:
-    """Copies of what lies beside the recipe; its variants have been read."""
+    """Copy the files beside the recipe, except its variants, which have been read."""
     ignored = ("conda-bld", ".git", recipe.path.name, *NAMES)
     if source is not None:
         return Path(shutil.copytree(recipe.folder, folder, ignore=shutil.ignore_patterns(*ignored)))
@@ -56,27 +218,10 @@ def _copy_recipe_folder(recipe: Recipe, source: Path | None, folder: Path) -> Pa
     return folder
 
 
-def _build_kinds(
-    path: Path,
-    out: Path,
-    request: RecipeRequest,
-    variants: Mapping[str, list[str]],
-    files: tuple[Path, ...],
-    keep: frozenset[str] = frozenset(),
-    error_location: str = "",
-) -> list[Path]:
+def _build_kinds(path: Path, out: Path, kinds: Sequence[Kind], host: HostSettings) -> list[Path]:
     forms = {Kind.CONDA: "conda", Kind.TAR_BZ2: "tar-bz2"}
-    made = []
-    for kind in request.kinds:
-        host = HostSettings(
-            channels=request.channels,
-            subdir=request.platform.subdir,
-            variants=dict(variants),
-            variant_files=files,
-            keep=keep,
-            package_format=forms[kind],
-            error_location=error_location,
-            report=request.report,
-        )
-        made += build_v1(path, out, host)
-    return made
+    return [
+        built
+        for kind in kinds
+        for built in build_v1(path, out, replace(host, package_format=forms[kind]))
+    ]

@@ -1,1 +1,1 @@
-"""The room read."""
+"""Read recipes: meta.yaml (conda-build) and recipe.yaml (CEP 13 and 14)."""

@@ -1,4 +1,4 @@
-"""The functions and names a recipe's Jinja may use, beside those of the platform."""
+"""The functions and variables of a recipe's Jinja, beside those of the platform."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from twofold.errors import SubprocessFailed, TwofoldError
-from twofold.recipe.deferred_calls import HASH, DeferredCall, DeferredCalls
-from twofold.recipe.platform import Environ, Platform
-from twofold.recipe.read.file_regex import MAX_SECONDS, Match, search_file
-from twofold.recipe.read.run_pins import Pin
+from twofold.recipe.model import HASH, DeferredCall, DeferredCalls
+from twofold.recipe.read.file_data import MAX_SECONDS, Match, search_file
+from twofold.recipe.read.variants import Pin
+from twofold.recipe.request import Environ, Platform
 
 #: Files that recipes read (pyproject.toml, package.json, a version's file) are far smaller.
 LARGEST_FILE = 1024 * 1024
@@ -32,11 +32,11 @@ _GIT = re.compile(r"\bGIT_\w+")
 
 @dataclass(frozen=True, slots=True)
 class ReadContext:
-    """Where a recipe is read.
+    """The context in which a recipe is read.
 
     `folder` holds the recipe; `roots` are the folders it may read files of (its own first, then
     the project's). `metadata_of` builds METADATA of a project in isolation (bytes), for a
-    setup.py that computes what it says; None where that is not wanted. `variant` holds values of
+    setup.py that computes its metadata; None where that is not wanted. `variant` holds values of
     conda_build_config.yaml, `pins` its pin_run_as_build; None reads the first of each.
     """
 
@@ -52,8 +52,10 @@ class ReadContext:
 def make_functions(
     context: ReadContext, calls: DeferredCalls, text: str, package: Mapping[str, str] | None = None
 ) -> dict[str, object]:
-    """Everything the recipe's Jinja may name. `text` is the recipe, to see what it asks of git;
-    `package` holds the values of PACKAGE_VARIABLES where they are known.
+    """Make all functions and variables of the recipe's Jinja.
+
+    `text` is the recipe, searched for git variables; `package` holds the values of
+    PACKAGE_VARIABLES where they are known.
     """
     known = read_git_variables(context.roots[-1]) if _GIT.search(text) else {}
     known |= package or {name: f"${name}" for name in PACKAGE_VARIABLES}
@@ -96,6 +98,7 @@ class EnvironVariables:
         return self._known[name] if name in self._known else self._environ[name]
 
     def get(self, name: str, default: object = None) -> object:
+        """Return a variable, or `default` if it is not set."""
         try:
             return self[name]
         except KeyError:
@@ -112,9 +115,10 @@ class SetupData:
     def __call__(
         self, setup_file: str = "setup.py", from_recipe_dir: bool = False, **_: object
     ) -> dict[str, Any]:
+        """Return the keywords of setup() as far as they are known."""
         found = find_file(self._context, setup_file, from_recipe_dir, or_beside="pyproject.toml")
         if found not in self._known:  # it may take a build, and a recipe may ask in a loop
-            from twofold.recipe.read.setup_data import read_setup_data
+            from twofold.recipe.read.file_data import read_setup_data
 
             self._known[found] = read_setup_data(found, self._context.metadata_of)
         return dict(self._known[found])
@@ -133,6 +137,7 @@ class FileData:
         from_recipe_dir: bool = False,
         **_: object,
     ) -> object:
+        """Return the content of a file; `fileformat` overrides its suffix."""
         path = find_file(self._context, load_file, from_recipe_dir)
         _check_file_size("load_file_data", path, load_file)
         kind = (fileformat or path.suffix.lstrip(".")).lower()
@@ -141,11 +146,11 @@ class FileData:
         except KeyError:
             raise TwofoldError(
                 f"load_file_data: {load_file} is neither TOML, JSON nor YAML",
-                "say fileformat='toml', 'json' or 'yaml'",
+                "write fileformat='toml', 'json' or 'yaml'",
             ) from None
         except TwofoldError as error:
-            said = str(error.problems[0])
-            raise TwofoldError(f"load_file_data: {load_file} cannot be read: {said}") from error
+            detail = str(error.problems[0])
+            raise TwofoldError(f"load_file_data: {load_file} cannot be read: {detail}") from error
         except (ValueError, RecursionError) as error:
             raise TwofoldError(f"load_file_data: {load_file} cannot be read: {error}") from error
 
@@ -160,6 +165,7 @@ class FileRegex:
     def __call__(
         self, load_file: str, regex_pattern: str, from_recipe_dir: bool = False, **_: object
     ) -> Match:
+        """Return the first match in a file. All searches of a recipe share one time limit."""
         path = find_file(self._context, load_file, from_recipe_dir)
         _check_file_size("load_file_regex", path, load_file)
         started = time.monotonic()
@@ -187,7 +193,7 @@ def _parse_file(kind: str, text: str) -> object:
 
 
 def find_file(context: ReadContext, name: str, from_recipe_dir: bool, or_beside: str = "") -> Path:
-    """A file the recipe may read: below its own folder or the project's, links followed."""
+    """Find a file in the recipe's or the project's folder, with links resolved."""
     if not isinstance(name, str):
         raise TwofoldError("a file's name must be a text")
     folders = context.roots[:1] if from_recipe_dir else tuple(reversed(context.roots))
@@ -200,7 +206,7 @@ def find_file(context: ReadContext, name: str, from_recipe_dir: bool, or_beside:
     if any(part == ".." for part in Path(name).parts) or Path(name).is_absolute():
         _check_inside(context.roots, (folders[0] / name).resolve(), name)
     raise TwofoldError(
-        f"the recipe reads '{name}', which is not there",
+        f"the recipe reads '{name}', which does not exist",
         f"looked in {', '.join(map(str, folders))}",
     )
 
@@ -208,13 +214,13 @@ def find_file(context: ReadContext, name: str, from_recipe_dir: bool, or_beside:
 def _check_inside(roots: Sequence[Path], path: Path, name: str) -> None:
     if not any(path.is_relative_to(root.resolve()) for root in roots):
         raise TwofoldError(
-            f"the recipe reads '{name}', which lies outside its folder and its project",
+            f"the recipe reads '{name}', which is outside its folder and its project",
             "a recipe reads files of its own folder and of the project it builds",
         )
 
 
 def read_git_variables(folder: Path) -> dict[str, str]:
-    """GIT_DESCRIBE_TAG, GIT_DESCRIBE_NUMBER, GIT_FULL_HASH, ... of a checkout; {} outside one."""
+    """Read GIT_DESCRIBE_TAG, GIT_DESCRIBE_NUMBER, GIT_FULL_HASH, ...; {} outside a checkout."""
     full = _run_git(folder, "rev-parse", "HEAD")
     if not full:
         return {}
@@ -245,7 +251,7 @@ def _run_git(folder: Path, *words: str) -> str:
     except FileNotFoundError:
         return ""
     except subprocess.TimeoutExpired as error:
-        raise SubprocessFailed("git did not answer within 20 s") from error
+        raise SubprocessFailed("git timed out after 20 s") from error
     return done.stdout.strip() if done.returncode == 0 else ""
 
 

@@ -1,8 +1,8 @@
-"""The bounds of a recipe's Jinja: no step makes a large value, and all steps are counted.
+"""Limits of a recipe's Jinja: no step makes a large value, and all steps are counted.
 
-A recipe is text from anywhere. `{{ 'a' * 10**10 }}`, a loop in a loop, `"%999999999d" % 1` or a
-list doubled forty times would take the machine's memory or its day; here each is an error before
-it happens, in the same process and on every system (no alarm, no resource limit).
+Recipes are untrusted. `{{ 'a' * 10**10 }}`, a loop in a loop, `"%999999999d" % 1` or a list doubled
+forty times would exhaust memory or run for hours; here each is an error before it happens, in the
+same process and on every system (no alarm, no resource limit).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WIDE_FORMAT = re.compile(r"\d{4,}|\*|\{[^{}]*\{")
 
 
 class LimitExceeded(ValueError):
-    """The template asks for more than a recipe may take."""
+    """The template exceeds a limit for recipes."""
 
 
 class Budget:
@@ -35,27 +35,27 @@ class Budget:
         self.left = steps
 
     def charge(self, steps: int) -> None:
-        """Raises TooMuch when the rendering has used what it may."""
+        """Raise LimitExceeded when the rendering has used its budget."""
         self.left -= steps
         if self.left < 0:
             raise LimitExceeded("the template loops too long or writes too much")
 
     def charge_value(self, value: Value) -> Value:
-        """The value itself, after its weight has been taken from the budget."""
+        """Charge a value's size and return the value."""
         self.charge(1 + measure_size(value) // 16)
         return value
 
     def charge_iterations(self, values: Iterable[object], letters: int) -> Iterator[object]:
-        """A loop's values; each turn is charged, with the fixed text of the loop's body."""
+        """Yield a loop's values, charging each iteration and its text."""
         for value in values:
             self.charge(ITERATION_STEPS + letters // 16)
             yield value
 
 
 def measure_size(value: object) -> int:
-    """Letters and items of a value, deep; what is shared counts each time it is reached.
+    """Count the characters and items of a value, deep; shared values count every time.
 
-    Raises TooMuch above LARGEST, so that looking at a huge value costs no more than that.
+    Raises LimitExceeded above MAX_SIZE, so that measuring a huge value costs no more than that.
     """
     total = 0
     waiting = [value]
@@ -80,7 +80,7 @@ def measure_size(value: object) -> int:
 def _check_size(total: int) -> None:
     if total > MAX_SIZE:
         raise LimitExceeded(
-            f"the template makes a value of more than {MAX_SIZE:,} letters or items"
+            f"the template makes a value of more than {MAX_SIZE:,} characters or items"
         )
 
 
@@ -97,7 +97,7 @@ def check_operation(operator: str, left: object, right: object) -> None:
     elif operator == "%" and isinstance(left, str):
         check_format(left, "%", right)
     elif operator == "**":
-        raise LimitExceeded("powers are not computed in recipes")
+        raise LimitExceeded("powers are not allowed in recipes")
 
 
 def check_format(pattern: str, sign: str, values: object) -> None:
@@ -108,11 +108,12 @@ def check_format(pattern: str, sign: str, values: object) -> None:
 
 
 def check_replace(text: str, old: str, new: str) -> None:
+    """Refuse `text.replace(old, new)` if its result would be too large."""
     _check_size(len(text) + (text.count(old) if old else len(text) + 1) * len(new))
 
 
 def check_join(separator: str, parts: Iterable[object]) -> list[object]:
-    """The parts as a list whose joined length is bounded."""
+    """Return the parts as a list; refuse it if the joined text would be too large."""
     listed = []
     total = 0
     for part in parts:

@@ -1,7 +1,7 @@
-"""The sections of meta.yaml one by one: a tree's node in, a checked value out.
+"""Read the sections of meta.yaml: each method takes a YAML node and returns a checked value.
 
-A `Reader` collects every mistake with its line and key. Keys that conda-build knows and that
-change nothing in a package of Python code are accepted and left; unknown ones are mistakes.
+A `SectionReader` collects every mistake with its line and key. Keys of conda-build without effect
+on a package of Python code are accepted and ignored; unknown ones are mistakes.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from twofold.errors import Problem
-from twofold.recipe.deferred_calls import HASH, DeferredCalls
-from twofold.recipe.model import Build, Line, Requirements, Source, Tests
-from twofold.recipe.read.run_pins import resolve_x_x
+from twofold.recipe.model import HASH, Build, DeferredCalls, Line, Requirements, Source, Tests
+from twofold.recipe.read.variants import resolve_x_x
 from twofold.recipe.read.yaml_lines import Node
 
 SECTIONS = str.split("about app build extra outputs package requirements source test")
@@ -33,7 +32,7 @@ LINKING_KEYS = str.split(
     "always_include_files binary_relocation merge_build_host overlinking_ignore_patterns "
     "track_features"
 )
-#: Keys that say nothing about a package that twofold writes.
+#: Keys without effect on the packages that twofold writes.
 _IGNORED_KEYS = str.split(
     "preserve_egg_dir osx_is_app disable_pip no_link include_recipe skip_compile_pyc pin_depends "
     "force_use_keys force_ignore_keys error_overdepending error_overlinking activate_in_script "
@@ -43,6 +42,7 @@ _BUILD = str.split(
     "number string script noarch noarch_python skip script_env entry_points run_exports"
 )
 _SOURCE = str.split("path url fn sha256 sha1 md5 git_url git_rev git_tag git_depth folder patches")
+_TESTS = str.split("imports commands requires files source_files script downstreams")
 _HASHES = {"sha256": 64, "sha1": 40, "md5": 32}
 _NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 _VERSION = re.compile(r"[0-9A-Za-z_.!+]+")
@@ -63,21 +63,22 @@ class SectionReader:
 
     @property
     def problems(self) -> list[Problem]:
-        """What is wrong, in the order of the file's lines."""
+        """The mistakes, in the order of the file's lines."""
         return [problem for _, problem in sorted(self._found, key=lambda found: found[0])]
 
     def add_problem(self, message: str, node: Node | Line, hint: str = "") -> None:
+        """Record a mistake with its line and key."""
         line = node.line if isinstance(node, Node) else node.number
         place = f"{self.file}:{line}" + (f": {node.key}" if node.key else "")
         self._found.append((line, Problem(self.calls.restore_source(message), hint, place)))
 
     def read_section(self, node: Node | None, known: Iterable[str], label: str) -> dict[str, Node]:
-        """The parts of a mapping that have a value; unknown keys are mistakes."""
+        """Read the parts of a mapping that have a value; unknown keys are mistakes."""
         if node is None or node.value is None:
             return {}
         if not isinstance(node.value, dict):
             self.add_problem(
-                f"{label} must be keys and values", node, f"write '{label}:' and indent below"
+                f"{label} must be a mapping", node, f"write '{label}:' and indent below"
             )
             return {}
         words = list(known)
@@ -85,34 +86,37 @@ class SectionReader:
             if words and name not in words:
                 close = difflib.get_close_matches(name, words, n=1)
                 hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(words)}"
-                self.add_problem(f"'{name}' is no key of {label}", part, hint)
+                self.add_problem(f"'{name}' is not a key of {label}", part, hint)
         return {name: part for name, part in node.value.items() if part.value is not None}
 
     def read_lines(self, node: Node | None) -> tuple[Line, ...]:
-        """A list of texts; a single text counts as a list of one, empty items are left out."""
+        """Read a list of texts; a single text counts as a list of one, empty items are left out."""
         made = []
         for part in node.items() if node else ():
             if isinstance(part.value, str):
                 made.append(Line(part.value.strip(), part.line, part.key))
             elif part.value is not None:
-                self.add_problem("a list of texts belongs here", part, "write one '- text' a line")
+                self.add_problem("expected a list of texts", part, "write one '- text' a line")
         return tuple(line for line in made if line.text)
 
     def read_text(self, node: Node | None) -> str:
+        """Read a text; '' if it is absent."""
         if node is None or node.value is None:
             return ""
         if not isinstance(node.value, str):
-            self.add_problem("one text belongs here, not a list or keys", node)
+            self.add_problem("expected one text, not a list or a mapping", node)
             return ""
         return node.value.strip()
 
     def read_bool(self, node: Node | None) -> bool:
+        """Read a truth value of YAML 1.1."""
         word = self.read_text(node).lower()
         if node is not None and word and word not in _TRUE | _FALSE:
             self.add_problem(f"'{word}' is neither true nor false", node, "write true or false")
         return word in _TRUE
 
     def read_name(self, node: Node | None, parent: Node) -> str:
+        """Read the name of a package; `parent` has the line for a missing one."""
         name = self.read_text(node)
         if not name:
             self.add_problem("the package has no name", parent, "add 'name: my_package'")
@@ -122,6 +126,7 @@ class SectionReader:
         return name
 
     def read_version(self, node: Node | None, parent: Node) -> str:
+        """Read a version; `parent` has the line for a missing one."""
         version = self.read_text(node)
         if not version:
             self.add_problem("the package has no version", parent, "add 'version: 1.0.0'")
@@ -131,6 +136,7 @@ class SectionReader:
         return version
 
     def read_build(self, node: Node | None, label: str = "build") -> Build:
+        """Read the build section."""
         parts = self.read_section(node, [*_BUILD, *LINKING_KEYS, *_IGNORED_KEYS], label)
         noarch = self.read_text(parts.get("noarch")).lower()
         if "noarch" in parts and noarch not in ("python", "generic"):
@@ -151,7 +157,7 @@ class SectionReader:
         )
 
     def read_script(self, node: Node | None) -> tuple[Line, ...]:
-        """Commands, one a line; a literal block (`|`) holds several."""
+        """Read commands, one a line; a literal block (`|`) holds several."""
         made = []
         for part in node.items() if node else ():
             if not isinstance(part.value, str):
@@ -190,7 +196,7 @@ class SectionReader:
         for line in lines:
             if not _ENTRY_POINT.fullmatch(line.text):
                 self.add_problem(
-                    f"'{line.text}' is no entry point", line, "write 'x = module:function'"
+                    f"'{line.text}' is not an entry point", line, "write 'x = module:function'"
                 )
         return lines
 
@@ -206,7 +212,7 @@ class SectionReader:
     def read_specs(
         self, node: Node | None, also: Mapping[str, str] = MappingProxyType({})
     ) -> tuple[Line, ...]:
-        """Requirements in the form `name constraint build`, one space between the parts.
+        """Read requirements in the form `name constraint build`, with one space between the parts.
 
         `also` are further texts that count as requirements, with what they mean.
         """
@@ -220,13 +226,14 @@ class SectionReader:
             rest = text[found.end() :].strip() if found else ""
             if not found or (rest and rest[0] not in "=<>!~*0123456789[|(\ue002") or ";" in rest:
                 hint = "write 'name' or 'name >=1.0,<2', as conda's MatchSpec"
-                self.add_problem(f"'{text}' is no conda requirement", line, hint)
+                self.add_problem(f"'{text}' is not a valid conda requirement", line, hint)
                 continue
             spec = f"{found.group(0)} {' '.join(rest.split())}".strip()
             made.append(Line(_normalize_spec(spec), line.number, line.key))
         return tuple(made)
 
     def read_requirements(self, node: Node | None) -> Requirements:
+        """Read the requirements section; a list counts as `run`."""
         if node is not None and not isinstance(node.value, dict):
             return Requirements(run=self.read_specs(node))
         known = ("build", "host", "run", "run_constrained", "run_constraints", "conflicts")
@@ -241,16 +248,8 @@ class SectionReader:
         return resolve_x_x(needs, self.calls, self.add_problem)
 
     def read_tests(self, node: Node | None, beside: bool) -> Tests:
-        known = (
-            "imports",
-            "commands",
-            "requires",
-            "files",
-            "source_files",
-            "script",
-            "downstreams",
-        )
-        parts = self.read_section(node, known, "test")
+        """Read the test section; `beside` includes run_test.* beside the recipe."""
+        parts = self.read_section(node, _TESTS, "test")
         names = ("run_test.py", "run_test.sh", "run_test.bat") if beside else ()
         beside_recipe = [self.folder / name for name in names]
         return Tests(
@@ -266,21 +265,20 @@ class SectionReader:
         )
 
     def _find_test_scripts(self, node: Node | None) -> Iterator[Path]:
-        """test/script: files beside the recipe, each run as its ending says."""
+        """Find test/script: files beside the recipe, run according to their suffix."""
         for line in self.read_lines(node):
             path = (self.folder / line.text).resolve()
             if not path.is_relative_to(self.folder.resolve()) or not path.is_file():
                 hint = "write commands under test/commands"
-                self.add_problem(
-                    f"the test '{line.text}' does not lie beside the recipe", line, hint
-                )
+                self.add_problem(f"the test '{line.text}' is not beside the recipe", line, hint)
             elif path.suffix not in (".py", ".sh", ".bat"):
                 hint = "name it .py, .sh or .bat"
-                self.add_problem(f"what runs the test '{line.text}' is not known", line, hint)
+                self.add_problem(f"cannot determine how to run the test '{line.text}'", line, hint)
             else:
                 yield self.folder / line.text
 
     def read_about(self, node: Node | None) -> Mapping[str, tuple[Line, ...]]:
+        """Read the about section."""
         parts = self.read_section(node, _ABOUT, "about")
         return {
             name: self.read_lines(part)
@@ -289,17 +287,16 @@ class SectionReader:
         }
 
     def read_sources(self, node: Node | None) -> tuple[Source, ...]:
-        made = []
-        for part in node.items() if node else ():
-            source = self._read_source(part)
-            if source:
-                made.append(source)
-        return tuple(made)
+        """Read the source section: one source or a list."""
+        sources = [self._read_source(part) for part in (node.items() if node else ())]
+        return tuple(source for source in sources if source)
 
     def _read_source(self, node: Node) -> Source | None:
         for other in ("hg_url", "svn_url"):
             if node.get(other):
-                self.add_problem(f"source/{other} is not covered", node, "use url, git_url or path")
+                self.add_problem(
+                    f"source/{other} is not supported", node, "use url, git_url or path"
+                )
                 return None
         parts = self.read_section(node, _SOURCE, "source")
         kinds = [(kind, key) for kind, key in _KINDS if key in parts]
@@ -329,16 +326,16 @@ class SectionReader:
         for name, length in _HASHES.items():
             text = self.read_text(parts.get(name)).lower()
             if text and not re.fullmatch(rf"[0-9a-f]{{{length}}}", text):
-                self.add_problem(f"this is no {name}: it has not {length} hex digits", parts[name])
+                self.add_problem(f"invalid {name}: expected {length} hex digits", parts[name])
             elif text:
                 made[name] = text
         return made
 
 
 def _normalize_spec(spec: str) -> str:
-    """One spelling for a requirement: no spaces around operators, `1.2` alone means `1.2.*`.
+    """Normalise a requirement: no spaces around operators, `1.2` alone means `1.2.*`.
 
-    conda-build adds that star too; `==1.2.*` is no version that could be equal to anything.
+    conda-build adds that star too; `==1.2.*` can never match a version.
     """
     spec = re.sub(r"\s*,\s*", ",", re.sub(r"([<>=!~])\s+(?=[\w\ue002])", r"\1", spec))
     spec = re.sub(r"(?<=[ ,|])==(?=[^,|]*\*)", "", spec)

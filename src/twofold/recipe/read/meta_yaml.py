@@ -1,4 +1,4 @@
-"""meta.yaml -> Recipe: selectors, Jinja, YAML, sections; every mistake told with line and key."""
+"""Read meta.yaml: selectors, Jinja, YAML, sections. Every mistake has its line and key."""
 
 from __future__ import annotations
 
@@ -9,17 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from twofold.errors import Problem, ProjectErrors
-from twofold.recipe.app import read_app
-from twofold.recipe.deferred_calls import DeferredCalls
-from twofold.recipe.model import Build, Line, Output, Recipe, Tests
-from twofold.recipe.platform import Platform
+from twofold.recipe.model import App, Build, DeferredCalls, Line, Output, Recipe, Tests
 from twofold.recipe.read.jinja_functions import PACKAGE_VARIABLES, ReadContext, make_functions
 from twofold.recipe.read.meta_sections import SECTIONS, SectionReader
-from twofold.recipe.read.rendering import read_recipe_text, render
-from twofold.recipe.read.run_pins import pin_run_requirements
 from twofold.recipe.read.selectors import select_lines
-from twofold.recipe.read.variants import read_variants
-from twofold.recipe.read.yaml_lines import Node, read_tree, to_plain
+from twofold.recipe.read.variants import pin_run_requirements, read_variants
+from twofold.recipe.read.yaml_lines import Node, read_recipe_text, read_tree, render, to_plain
+from twofold.recipe.request import Platform
 
 #: What makes a folder a Python project.
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
@@ -29,19 +25,19 @@ _OUTPUT = str.split(
 
 
 def read_recipe(path: Path, context: ReadContext) -> Recipe:
-    """Read meta.yaml for the platform and Python in `around`.
+    """Read meta.yaml for the platform and Python in `context`.
 
-    Raises ProjectErrors with every mistake that can be told at once; nothing is built, fetched
-    or run (but see `Surroundings.metadata_of`).
+    Raises ProjectErrors with all problems that can be found together; nothing is built, fetched
+    or run (but see `ReadContext.metadata_of`).
     """
     file = path.name
     text = read_recipe_text(path)
-    mistakes: list[Problem] = []
+    problems: list[Problem] = []
     context, variant = _apply_variant(path, context)
     named = _variant_variables(variant, context.platform)
-    selected = select_lines(text, context.platform, context.environ, mistakes, file, named)
-    if mistakes:
-        raise ProjectErrors(mistakes)
+    selected = select_lines(text, context.platform, context.environ, problems, file, named)
+    if problems:
+        raise ProjectErrors(problems)
     calls = DeferredCalls()
     offered = {**variant, **make_functions(context, calls, text)}
     offered |= {name: named[name] for name in ("np",) if name in named}
@@ -58,7 +54,7 @@ def read_recipe(path: Path, context: ReadContext) -> Recipe:
     sources = reader.read_sources(tree.get("source"))
     if reader.problems:
         raise ProjectErrors(reader.problems)
-    asked = selected.names | rendered.names
+    names_used = selected.names | rendered.names
     extra = to_plain(tree.get("extra") or Node({}, 0, ""))
     return Recipe(
         path=path,
@@ -69,19 +65,19 @@ def read_recipe(path: Path, context: ReadContext) -> Recipe:
         calls=calls,
         text=text,
         rendered=calls.restore_source(rendered.text),
-        is_specific=context.platform.is_platform_dependent(asked),
-        uses_python=context.platform.is_python_dependent(asked),
+        is_specific=context.platform.is_platform_dependent(names_used),
+        uses_python=context.platform.is_python_dependent(names_used),
         remarks=tuple(
             f"{file}:{line}: the selector's name '{name}' is unknown; it counts as false"
             for line, name in selected.unknown
         ),
-        names_used=asked,
+        names_used=names_used,
         variant=variant,
     )
 
 
 def _apply_variant(path: Path, context: ReadContext) -> tuple[ReadContext, Mapping[str, str]]:
-    """The values a recipe is read with, and the surroundings with the Python they name."""
+    """Return the variables of the variant, and the context with the Python they name."""
     variant = context.variant
     if variant is None:
         variants = read_variants(path, context.platform, context.environ)
@@ -93,7 +89,7 @@ def _apply_variant(path: Path, context: ReadContext) -> tuple[ReadContext, Mappi
 
 
 def _variant_variables(variant: Mapping[str, str], platform: Platform) -> dict[str, object]:
-    """Names that selectors and Jinja may use: numbers as such, and `np` as conda-build has it."""
+    """Make the variant's variables: numbers as such, and `np` as in conda-build."""
     names: dict[str, object] = {
         name: int(value) if value.isdecimal() else value
         for name, value in variant.items()
@@ -106,7 +102,7 @@ def _variant_variables(variant: Mapping[str, str], platform: Platform) -> dict[s
 
 
 def _read_package_variables(tree: Node) -> dict[str, str]:
-    """PKG_NAME and its kin as a first reading found them."""
+    """Read PKG_NAME and the like from a first rendering."""
     package, build = tree.get("package"), tree.get("build")
     found = (
         package.get("name") if package else None,
@@ -118,7 +114,7 @@ def _read_package_variables(tree: Node) -> dict[str, str]:
 
 
 def find_roots(path: Path) -> tuple[Path, ...]:
-    """The folders a recipe may read files of: its own, and the project's that it builds.
+    """Find the folders a recipe may read: its own, and the project's that it builds.
 
     The project is the folder that `source: path:` names, else the nearest folder above with a
     pyproject.toml, setup.py or setup.cfg (three steps at most).
@@ -136,7 +132,7 @@ def find_roots(path: Path) -> tuple[Path, ...]:
 
 
 def is_project(folder: Path) -> bool:
-    """Whether a Python project lies in a folder."""
+    """Whether a folder holds a Python project."""
     return any((folder / name).is_file() for name in PROJECT_FILES)
 
 
@@ -167,14 +163,14 @@ def _read_outputs(reader: SectionReader, tree: Node) -> tuple[Output, ...]:
 
 
 def _read_output(reader: SectionReader, node: Node, top: Output) -> Output:
-    """One of several outputs; what it does not say it takes from the top, as conda-build does."""
+    """Read one of several outputs; what it leaves out comes from the top, as in conda-build."""
     parts = reader.read_section(node, _OUTPUT, "outputs")
     name = reader.read_name(parts.get("name"), node)
     same = name == top.name
     kind = reader.read_text(parts.get("type"))
     if kind and kind not in ("conda", "conda_v2"):
         reader.add_problem(
-            f"outputs of type '{kind}' are not covered", parts["type"], "leave type out"
+            f"outputs of type '{kind}' are not supported", parts["type"], "leave type out"
         )
     version = reader.read_text(parts.get("version")) or top.version
     if not version:
@@ -203,7 +199,7 @@ def _read_output(reader: SectionReader, node: Node, top: Output) -> Output:
         else reader.read_requirements(parts.get("requirements"))
     )
     if files and "script" not in parts:
-        # What the files are taken from is built as the top says.
+        # The top level decides how the source of these files is built.
         needs = replace(
             needs,
             build=(*top.requirements.build, *needs.build),
@@ -228,7 +224,7 @@ def _read_output(reader: SectionReader, node: Node, top: Output) -> Output:
 def _read_files(
     reader: SectionReader, node: Node | None
 ) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
-    """outputs/files: a list of globs, or `include` and `exclude` with one each."""
+    """Read outputs/files: a list of globs, or `include` and `exclude` with one each."""
     if node is None or not isinstance(node.value, dict):
         return reader.read_lines(node), ()
     parts = reader.read_section(node, ("include", "exclude"), "files")
@@ -236,7 +232,7 @@ def _read_files(
 
 
 def add_script_file(reader: SectionReader, build: Build) -> Build:
-    """build.sh (bld.bat on Windows) beside the recipe, where build/script says nothing."""
+    """Add build.sh (bld.bat on Windows) beside the recipe if build/script is missing."""
     if build.script:
         return build
     names = ("bld.bat", "build.bat") if os.name == "nt" else ("build.sh",)
@@ -247,12 +243,12 @@ def add_script_file(reader: SectionReader, build: Build) -> Build:
 
 
 def _read_output_script(reader: SectionReader, node: Node) -> tuple[tuple[Line, ...], str]:
-    """An output's script is a file's name or, as in build/script, commands."""
+    """Read an output's script: a filename or, as in build/script, commands."""
     lines = reader.read_script(node)
     if len(lines) == 1 and re.fullmatch(r"[\w./-]+\.(sh|bat|py)", lines[0].text):
         path = (reader.folder / lines[0].text).resolve()
         if not path.is_relative_to(reader.folder.resolve()) or not path.is_file():
-            reader.add_problem(f"the script '{lines[0].text}' does not lie beside the recipe", node)
+            reader.add_problem(f"the script '{lines[0].text}' is not beside the recipe", node)
             return (), ""
         return _read_file_lines(path), lines[0].text
     return lines, ""
@@ -262,3 +258,23 @@ def _read_file_lines(path: Path) -> tuple[Line, ...]:
     text = read_recipe_text(path)
     numbered = enumerate(text.splitlines(), 1)
     return tuple(Line(line.strip(), number, path.name) for number, line in numbered if line.strip())
+
+
+#: Key of meta.yaml -> key of index.json.
+_APP_KEYS = {
+    "entry": "app_entry",
+    "type": "app_type",
+    "cli_opts": "app_cli_opts",
+    "summary": "summary",
+    "own_environment": "app_own_environment",
+}
+
+
+def read_app(reader: SectionReader, node: Node | None) -> App | None:
+    """Read the section; None without an entry: conda-build leaves it out then."""
+    parts = reader.read_section(node, (*_APP_KEYS, "icon"), "app")
+    if node is None or "entry" not in parts:
+        return None
+    fields = {new: to_plain(parts[old]) for old, new in _APP_KEYS.items() if old in parts}
+    icon = reader.read_lines(parts.get("icon"))
+    return App({"type": "app", **fields}, Line("app", node.line, "app"), icon[0] if icon else None)

@@ -1,8 +1,8 @@
-"""recipe.yaml (CEP 13 and 14) -> Recipe, as far as twofold builds such recipes directly.
+"""Read recipe.yaml (CEP 13 and 14), as far as twofold builds such recipes directly.
 
-The tree is rendered, its conditions are decided, and what remains is put into the shape that
-meta.yaml has, so that one reader judges both. Whatever goes beyond (several outputs, variants,
-linking, other tests) raises `Beyond`: rattler-build knows the whole of the form.
+The tree is rendered, its conditions are decided, and the rest is converted to the structure of
+meta.yaml, so that one reader validates both. Anything else (several outputs, variants, linking,
+other tests) raises `UnsupportedRecipe`: rattler-build supports the whole format.
 """
 
 from __future__ import annotations
@@ -13,16 +13,14 @@ from pathlib import Path
 from jinja2 import TemplateError, nodes
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
-from twofold.recipe.deferred_calls import DeferredCall, DeferredCalls
-from twofold.recipe.model import Output, Recipe
+from twofold.recipe.model import DeferredCall, DeferredCalls, Output, Recipe
 from twofold.recipe.read.jinja_functions import ReadContext, make_functions
 from twofold.recipe.read.limits import Budget, LimitExceeded
 from twofold.recipe.read.meta_sections import SectionReader
 from twofold.recipe.read.meta_yaml import add_script_file
-from twofold.recipe.read.rendering import read_recipe_text
 from twofold.recipe.read.sandbox import V1, CountingTransformer, RecipeEnvironment
 from twofold.recipe.read.variants import PYTHON_MIN
-from twofold.recipe.read.yaml_lines import Node, read_tree, to_plain
+from twofold.recipe.read.yaml_lines import Node, read_recipe_text, read_tree, to_plain
 from twofold.recipe.write.to_v1 import render_v1
 
 _SECTIONS = str.split("schema_version context package source build requirements tests about extra")
@@ -57,14 +55,14 @@ _BUILD = {"number": "number", "string": "string", "noarch": "noarch"}
 
 
 class UnsupportedRecipe(Exception):
-    """The recipe says more than is built directly; the text says what."""
+    """The recipe needs more than a direct build; the text explains what."""
 
 
 def read_recipe_yaml(path: Path, context: ReadContext) -> Recipe:
-    """Raises Beyond, and ProjectErrors for mistakes with key and line."""
+    """Read a recipe.yaml. Raises UnsupportedRecipe, and ProjectErrors with keys and lines."""
     for name in ("variants.yaml", "conda_build_config.yaml"):
         if (path.parent / name).is_file():
-            raise UnsupportedRecipe(f"{name} lies beside it")
+            raise UnsupportedRecipe(f"{name} is beside it")
     text = read_recipe_text(path)
     calls = DeferredCalls()
     tree = read_tree(text, path.name)
@@ -79,7 +77,7 @@ def read_recipe_yaml(path: Path, context: ReadContext) -> Recipe:
     if reader.problems:
         raise ProjectErrors(reader.problems)
     extra = to_plain(rendered.get("extra", Node({}, 0, "")))
-    asked = frozenset(rendering.names_used)
+    names_used = frozenset(rendering.names_used)
     return Recipe(
         path=path,
         platform=context.platform,
@@ -91,8 +89,8 @@ def read_recipe_yaml(path: Path, context: ReadContext) -> Recipe:
         rendered=calls.restore_source(
             render_v1({name: to_plain(part) for name, part in rendered.items()})
         ),
-        is_specific=context.platform.is_platform_dependent(asked),
-        uses_python=context.platform.is_python_dependent(asked),
+        is_specific=context.platform.is_platform_dependent(names_used),
+        uses_python=context.platform.is_python_dependent(names_used),
         remarks=(),
     )
 
@@ -114,9 +112,9 @@ class _Renderer:
         self.names_used: set[str] = set()
 
     def add_context(self, context: Node) -> None:
-        """The names of `context`, each of which may use those before it."""
+        """Add the variables of `context`, each of which may use those before it."""
         if not isinstance(context.value, dict):
-            raise UnsupportedRecipe("its context is not keys and values")
+            raise UnsupportedRecipe("its context is not a mapping")
         for name, value in context.value.items():
             if not isinstance(value.value, str):
                 raise UnsupportedRecipe(f"its context has a list under '{name}'")
@@ -139,7 +137,7 @@ class _Renderer:
                 continue
             condition = item.value["if"]
             if not isinstance(condition.value, str):
-                raise UnsupportedRecipe("a condition of it is no text")
+                raise UnsupportedRecipe("a condition of it is not text")
             chosen = item.value.get("then" if self.evaluate_condition(condition) else "else")
             if chosen is not None:
                 parts = chosen.value if isinstance(chosen.value, list) else [chosen]
@@ -164,7 +162,7 @@ class _Renderer:
                 [Problem(p.message, p.hint, p.where or place) for p in error.problems]
             ) from error
         except LimitExceeded as error:
-            hint = "Jinja is to set values and choose lines; compute less"
+            hint = "use Jinja to set values and choose lines only"
             raise ProjectErrors(
                 [Problem(str(error), hint, f"{self.file}:{node.line}: {node.key}")]
             ) from error
@@ -188,7 +186,7 @@ def _make_pin(calls: DeferredCalls, function: str) -> Callable[..., str]:
         upper_bound: str | None = "x",
         exact: bool = False,
     ) -> str:
-        """Bounds are forms such as 'x.x', or versions."""
+        """Make a pin function; bounds are forms such as 'x.x', or versions."""
         min_pin, lower = _parse_bound(lower_bound)
         max_pin, upper = _parse_bound(upper_bound)
         return calls.add_placeholder(
@@ -199,22 +197,22 @@ def _make_pin(calls: DeferredCalls, function: str) -> Callable[..., str]:
 
 
 def _parse_bound(bound: str | None) -> tuple[str | None, str | None]:
-    """A bound as a form of x's or as a version; the other is None."""
+    """Parse a bound: a form of x's or a version; the other is None."""
     if not bound:
         return None, None
     return (bound, None) if set(bound) <= {"x", "."} else (None, bound)
 
 
 def _check_keys(node: Node | None, names: Iterable[str], what: str) -> dict[str, Node]:
-    """The parts of a mapping; Beyond for a key that is not among `names`."""
+    """Return the parts of a mapping; raises UnsupportedRecipe for a key not in `names`."""
     if node is None or node.value is None:
         return {}
     if not isinstance(node.value, dict):
-        raise UnsupportedRecipe(f"{what} is not keys and values")
+        raise UnsupportedRecipe(f"{what} is not a mapping")
     words = set(names)
     for name in node.value:
         if name not in words:
-            raise UnsupportedRecipe(f"{what} says '{name}'")
+            raise UnsupportedRecipe(f"{what} has '{name}'")
     return {name: part for name, part in node.value.items() if part.value is not None}
 
 
@@ -290,7 +288,7 @@ def _convert_build(node: Node | None, rendering: _Renderer) -> Node | None:
 
 
 def _convert_tests(node: Node | None) -> Node | None:
-    """The list of tests as one section of meta.yaml."""
+    """Convert the list of tests to a test section of meta.yaml."""
     if node is None:
         return None
     lists: dict[str, list[Node]] = {}

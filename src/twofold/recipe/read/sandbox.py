@@ -1,9 +1,9 @@
-"""A Jinja environment for recipes: what it knows is listed here, the rest is refused by name.
+"""A Jinja environment for recipes: an allowlist of features; anything else is refused by name.
 
-Jinja's own sandbox keeps templates away from Python's insides but lets them loop and grow as
-they like. So the template's tree is read before it runs: statements that recipes do not need
+Jinja's own sandbox keeps templates out of Python's internals but lets them loop and grow without
+limit. So the template's tree is checked before it runs: statements that recipes do not need
 (macros, includes, call and filter blocks) are refused with their line, and loops, literals and
-`~` are turned into counted ones. See `limits`.
+`~` are replaced by counted ones. See `limits`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from twofold.recipe.read.limits import (
 
 
 class Delimiters(NamedTuple):
-    """What Jinja's parts begin with."""
+    """The delimiters of Jinja."""
 
     block: str
     variable: str
@@ -92,7 +92,7 @@ _METHODS: Mapping[type, frozenset[str]] = {
 
 
 class RecipeEnvironment(SandboxedEnvironment):
-    """One rendering: the filters, methods and functions of recipes, and one budget."""
+    """The environment of one rendering: filters, methods, functions and a budget."""
 
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
@@ -162,10 +162,12 @@ class RecipeEnvironment(SandboxedEnvironment):
         return self.budget.charge_value(list(numbers))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Check and charge a binary operation."""
         check_operation(operator, left, right)
         return self.budget.charge_value(super().call_binop(context, operator, left, right))
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:  # noqa: ARG002
+        """Allow listed methods only."""
         if isinstance(obj, Namespace):
             return not attr.startswith("_")
         if isinstance(obj, LoopContext):
@@ -174,22 +176,24 @@ class RecipeEnvironment(SandboxedEnvironment):
             return True
         return bool(attr in getattr(obj, "offered", ()))
 
-    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
-        name = getattr(__obj, "__name__", "")
-        owner = getattr(__obj, "__self__", None)
+    def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Charge the arguments and the result of a call."""
+        name = getattr(obj, "__name__", "")
+        owner = getattr(obj, "__self__", None)
         for value in (*args, *kwargs.values()):
             if not isinstance(value, Undefined):
-                __self.budget.charge_value(value)
+                self.budget.charge_value(value)
         if isinstance(owner, str) and name in ("replace", "join"):
             _check_filter(name, [owner, *args] if name == "replace" else [args[0], owner], kwargs)
         elif isinstance(owner, list):
             measure_size([owner, args])
-        made = super().call(__context, __obj, *args, **kwargs)
+        made = super().call(context, obj, *args, **kwargs)
         if isinstance(made, ItemsView | KeysView | ValuesView):
             made = list(made)
-        return made if isinstance(made, Undefined) else __self.budget.charge_value(made)
+        return made if isinstance(made, Undefined) else self.budget.charge_value(made)
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        """Check and charge `str.format`."""
         formatted = super().wrap_str_format(value)
         if formatted is None:
             return None
@@ -214,18 +218,20 @@ def _check_filter(name: str, given: list[Any], options: Mapping[str, Any]) -> No
 
 
 class CountingTransformer(NodeTransformer):
-    """Refuses what recipes do not need and makes loops, literals and `~` counted."""
+    """Refuses features that recipes do not need and counts loops, literals and `~`."""
 
     def generic_visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> nodes.Node:
+        """Refuse nodes that are not in the allowlist."""
         if not isinstance(node, _ALLOWED) or isinstance(node, nodes.Pow):
             raise TemplateSyntaxError(f"{_make_call(node)} is not allowed in a recipe", node.lineno)
         if isinstance(node, nodes.Filter) and node.name not in _FILTERS:
-            raise TemplateSyntaxError(f"the filter '{node.name}' is not offered", node.lineno)
+            raise TemplateSyntaxError(f"the filter '{node.name}' is not supported", node.lineno)
         if isinstance(node, nodes.For) and node.recursive:
             raise TemplateSyntaxError("a recursive loop is not allowed in a recipe", node.lineno)
         return super().generic_visit(node, *args, **kwargs)
 
     def visit_For(self, node: nodes.For) -> nodes.Node:
+        """Count the iterations of a loop."""
         letters = sum(len(data.data) for part in node.body for data in _make_data(part))
         made = self.generic_visit(node)
         assert isinstance(made, nodes.For)
@@ -233,16 +239,20 @@ class CountingTransformer(NodeTransformer):
         return made
 
     def visit_List(self, node: nodes.List) -> nodes.Node:
+        """Charge a list literal."""
         return _apply_filter(self.generic_visit(node), "_built")
 
     def visit_Dict(self, node: nodes.Dict) -> nodes.Node:
+        """Charge a dict literal."""
         return _apply_filter(self.generic_visit(node), "_built")
 
     def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:
+        """Charge a tuple literal, except as an assignment target."""
         made = self.generic_visit(node)
         return made if node.ctx == "store" else _apply_filter(made, "_built")
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
+        """Charge `~`."""
         made = self.generic_visit(node)
         assert isinstance(made, nodes.Concat)
         parts = nodes.List(made.nodes, lineno=node.lineno)

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from twofold.errors import Problem
-from twofold.recipe.platform import Environ, Platform
+from twofold.recipe.request import Environ, Platform
 
 #: Far longer than any selector in use; Python's parser stays quick and shallow below it.
 MAX_LENGTH = 300
@@ -44,7 +44,7 @@ _FUNCTIONS: dict[str, Callable[..., object]] = {"int": int, "str": str, "bool": 
 
 @dataclass(frozen=True, slots=True)
 class SelectedLines:
-    """The lines that stay, each with its number in the file, and what the selectors asked.
+    """The lines that are kept, each with its number in the file, and the names the selectors use.
 
     `names` are the names the selectors mention; `unknown` those that nobody here knows, with
     their lines: they count as False, as they do for conda-build.
@@ -56,7 +56,7 @@ class SelectedLines:
 
 
 class InvalidSelector(ValueError):
-    """The text in the brackets is not an expression that a selector may hold."""
+    """The text in the brackets is not an expression allowed in a selector."""
 
 
 def select_lines(
@@ -67,12 +67,12 @@ def select_lines(
     file: str,
     variant: Mapping[str, object] = MappingProxyType({}),
 ) -> SelectedLines:
-    """Drop the lines whose selector is false; mistakes are added with their line.
+    """Drop the lines whose selector is false; problems are added with their line.
 
     `variant` holds further names with their values.
     """
     kept: list[tuple[int, str]] = []
-    asked: set[str] = set()
+    names_used: set[str] = set()
     unknown: list[tuple[int, str]] = []
     known = {**platform.variables(), **variant}
     for number, line in enumerate(text.split("\n"), 1):
@@ -80,9 +80,9 @@ def select_lines(
         if selector is None:
             kept.append((number, line))
             continue
-        judged = SelectorEvaluator(known, environ)
+        evaluator = SelectorEvaluator(known, environ)
         try:
-            keep = bool(judged.evaluate(selector))
+            keep = bool(evaluator.evaluate(selector))
         except InvalidSelector as error:
             problems.append(
                 Problem(
@@ -92,15 +92,15 @@ def select_lines(
                 )
             )
             continue
-        asked |= judged.names_used
-        unknown.extend((number, name) for name in sorted(judged.unknown))
+        names_used |= evaluator.names_used
+        unknown.extend((number, name) for name in sorted(evaluator.unknown))
         if keep:
             kept.append((number, line))
-    return SelectedLines(tuple(kept), frozenset(asked), tuple(unknown))
+    return SelectedLines(tuple(kept), frozenset(names_used), tuple(unknown))
 
 
 def find_selector(line: str) -> str | None:
-    """The text in the last brackets of a line's comment, None when the line has none.
+    """Find the text in the last brackets of a line's comment; None if there is none.
 
     conda-build takes brackets outside a comment too and so loses `host: [python, pip]`; here
     that is a list.
@@ -121,7 +121,7 @@ def find_selector(line: str) -> str | None:
 
 
 def _find_brackets(text: str) -> list[tuple[int, int]]:
-    """Positions of the outermost balanced [ ] in a text."""
+    """Find the positions of the outermost balanced [ ] in a text."""
     groups, depth, start = [], 0, 0
     for place, letter in enumerate(text):
         if letter == "[":
@@ -135,7 +135,7 @@ def _find_brackets(text: str) -> list[tuple[int, int]]:
 
 
 class SelectorEvaluator:
-    """Computes one selector and remembers which names it asked for."""
+    """Evaluates one selector and records which names it uses."""
 
     def __init__(self, known: Mapping[str, object], environ: Environ) -> None:
         self.known = known
@@ -144,14 +144,14 @@ class SelectorEvaluator:
         self.unknown: set[str] = set()
 
     def evaluate(self, selector: str) -> object:
-        """Raises NotASelector when the text is more than a condition."""
+        """Evaluate a selector; raises InvalidSelector if it is not a condition."""
         if len(selector) > MAX_LENGTH:
             raise InvalidSelector(f"it is longer than {MAX_LENGTH} characters")
         try:
             tree = ast.parse(selector.strip(), mode="eval")
             return self._evaluate_node(tree.body)
         except SyntaxError as error:
-            raise InvalidSelector("it is no Python expression") from error
+            raise InvalidSelector("it is not a Python expression") from error
         except (TypeError, ValueError, KeyError, ZeroDivisionError) as error:
             if isinstance(error, InvalidSelector):
                 raise
@@ -163,10 +163,9 @@ class SelectorEvaluator:
                 return node.value
             case ast.Name(id=name):
                 return self._look_up(name)
-            case ast.BoolOp(op=ast.And(), values=values):
-                return all(bool(self._evaluate_node(value)) for value in values)
-            case ast.BoolOp(values=values):
-                return any(bool(self._evaluate_node(value)) for value in values)
+            case ast.BoolOp(op=op, values=values):
+                combine = all if isinstance(op, ast.And) else any
+                return combine(bool(self._evaluate_node(value)) for value in values)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return not self._evaluate_node(operand)
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as value)):
@@ -207,7 +206,7 @@ class SelectorEvaluator:
 
     def _calculate(self, op: type[ast.operator], left: object, right: object) -> int:
         if not isinstance(left, int) or not isinstance(right, int):
-            raise InvalidSelector("only whole numbers can be computed with")
+            raise InvalidSelector("only whole numbers are allowed in arithmetic")
         return _ARITHMETIC[op](left, right)
 
     def _subscript(self, value: object, key: object) -> object:

@@ -1,25 +1,121 @@
-"""conda_build_config.yaml: names that a recipe takes for granted, and those with several values.
+"""Read conda_build_config.yaml: values for the variables of recipes, and pins.
 
 A name with several values makes a package for each, where the recipe uses it; names that `zip_keys`
-ties together change together. conda-forge's recipes say `python {{ python_min }}` and set it
-nowhere: its pinning does.
+ties together change together. conda-forge's recipes use `python {{ python_min }}` without setting
+it: conda-forge's global pinning does.
+
+`pin_run_as_build` names packages and how many parts of their version count; `numpy x.x` in a
+recipe does the same for numpy alone. Both become calls of `pin_compatible`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
-from twofold.recipe.platform import Environ, Platform, parse_minor
-from twofold.recipe.read.rendering import read_recipe_text
-from twofold.recipe.read.run_pins import Pin, read_pins
+from twofold.recipe.model import DeferredCall, DeferredCalls, Line, Output, Requirements
 from twofold.recipe.read.selectors import select_lines
-from twofold.recipe.read.yaml_lines import Node, read_tree
+from twofold.recipe.read.yaml_lines import Node, read_recipe_text, read_tree
+from twofold.recipe.request import Environ, Platform, parse_minor
+
+_FORM = re.compile(r"x(\.x)*")
+_X_X = "numpy x.x"
+
+
+class Pin(NamedTuple):
+    """How many parts of a version count: 'x.x' forms, or None for no bound."""
+
+    min_pin: str | None = None
+    max_pin: str | None = None
+
+    def to_call(self, name: str) -> DeferredCall:
+        """Return the equivalent call of `pin_compatible`."""
+        return DeferredCall("pin_compatible", name, self.min_pin, self.max_pin)
+
+
+def read_pins(node: Node, where: str, problems: list[Problem]) -> dict[str, Pin]:
+    """Read `pin_run_as_build`: for each package 'x.x', or `min_pin` and `max_pin`."""
+    if not isinstance(node.value, dict):
+        hint = "write 'numpy:' and below it '  max_pin: x.x'"
+        problems.append(Problem("expected names with their pins", hint, where))
+        return {}
+    made = {}
+    for name, part in node.value.items():
+        single = isinstance(part.value, str)
+        forms = dict.fromkeys(Pin._fields, part) if single else dict(_as_mapping(part))
+        if not all(key in Pin._fields and _is_form(form) for key, form in forms.items()):
+            place = f"{where.partition(':')[0]}:{part.line}: pin_run_as_build/{name}"
+            hint = "write min_pin and max_pin below it, each as x, x.x or x.x.x"
+            problems.append(Problem("invalid pin", hint, place))
+        else:
+            made[name] = Pin(**{key: str(form.value) for key, form in forms.items()})
+    return made
+
+
+def _as_mapping(node: Node) -> Mapping[str, Node]:
+    return node.value if isinstance(node.value, dict) else {"": node}
+
+
+def _is_form(node: Node) -> bool:
+    return isinstance(node.value, str) and bool(_FORM.fullmatch(node.value))
+
+
+def pin_run_requirements(output: Output, calls: DeferredCalls, pins: Mapping[str, Pin]) -> Output:
+    """Pin the output's run requirements of packages that its host has too.
+
+    As in conda-build, regardless of the version in the requirement; Python's own follows from
+    the package's files.
+    """
+    needs = output.requirements
+    chosen = (_list_names(needs.build, needs.host) & set(pins)) - {"python"}
+    run = tuple(
+        replace(line, text=calls.add_placeholder(pins[name].to_call(name)))
+        if (name := _package_name(line)) in chosen
+        else line
+        for line in needs.run
+    )
+    return output if run == needs.run else replace(output, requirements=replace(needs, run=run))
+
+
+def resolve_x_x(
+    requirements: Requirements, calls: DeferredCalls, add_problem: Callable[[str, Line, str], None]
+) -> Requirements:
+    """Resolve `numpy x.x`: the variants' numpy in the host, its first two parts at run time."""
+    beside = _list_names(requirements.build, requirements.host)
+
+    def at_run(line: Line) -> Line:
+        if line.text != _X_X:
+            return line
+        if "numpy" not in beside:
+            hint = "add '- numpy x.x' under requirements/host"
+            add_problem(
+                "'numpy x.x' follows the host's numpy, but the host has no numpy", line, hint
+            )
+        return replace(line, text=calls.add_placeholder(Pin("x.x", "x.x").to_call("numpy")))
+
+    def bare(lines: Iterable[Line]) -> tuple[Line, ...]:
+        return tuple(replace(line, text="numpy") if line.text == _X_X else line for line in lines)
+
+    run = tuple(at_run(line) for line in requirements.run)
+    return Requirements(
+        bare(requirements.build), bare(requirements.host), run, requirements.constrained
+    )
+
+
+def _list_names(*sections: Collection[Line]) -> set[str]:
+    return {_package_name(line) for lines in sections for line in lines}
+
+
+def _package_name(line: Line) -> str:
+    return line.text.split()[0].rpartition("::")[2]
+
 
 #: Read beside a recipe, the later one's values in the place of the earlier one's.
 NAMES = ("conda_build_config.yaml", "variants.yaml")
@@ -37,7 +133,7 @@ _OTHER_KEYS = frozenset(
 
 
 class Variants(NamedTuple):
-    """`values` by name, `places` where each is said; `zipped` names change together.
+    """`values` by name, `locations` where each is set; `zipped` names change together.
 
     `pins` are those of pin_run_as_build, by package.
     """
@@ -53,7 +149,7 @@ class Variants(NamedTuple):
         return frozenset(name for name, values in self.values.items() if len(set(values)) > 1)
 
     def list_combinations(self, used: Collection[str]) -> list[dict[str, str]]:
-        """A value for each name: the first, but every combination of those in `used`.
+        """List a value for each name: the first, but every combination of those in `used`.
 
         In the order of the files. Raises ProjectErrors for more than MOST.
         """
@@ -67,14 +163,14 @@ class Variants(NamedTuple):
         if math.prod(map(len, axes)) > MAX_COMBINATIONS:
             raise ProjectErrors([self._too_many_error(list(chosen), axes)])
         first = {name: values[0] for name, values in self.values.items()}
-        asked = [name for name in self.values if name in used]
+        used_names = [name for name in self.values if name in used]
         found: dict[tuple[str, ...], dict[str, str]] = {}
         for row in product(*axes):
             values = dict(first)
             for group, part in zip(chosen, row, strict=True):
                 values |= dict(zip(group, part, strict=True))
-            # A name that nobody asks for may differ within a group: the first stands for all.
-            found.setdefault(tuple(values[name] for name in asked), values)
+            # A name that is not used may differ within a group: the first represents all.
+            found.setdefault(tuple(values[name] for name in used_names), values)
         return list(found.values())
 
     def _too_many_error(
@@ -94,7 +190,7 @@ class Variants(NamedTuple):
 def read_variants(
     recipe: Path, platform: Platform, environ: Environ, more: Sequence[Path] = ()
 ) -> Variants:
-    """What lies beside a recipe, and `more` files after it. Raises ProjectErrors."""
+    """Read the variant files beside a recipe, and `more` files after them. Raises ProjectErrors."""
     values: dict[str, tuple[str, ...]] = {"python_min": (PYTHON_MIN,)}
     places = {"python_min": ""}
     zipped: tuple[tuple[str, ...], ...] = ()
@@ -132,19 +228,19 @@ def read_variants(
 
 
 def find_variant_files(recipe: Path, more: Sequence[Path] = ()) -> list[Path]:
-    """The files whose values count, in their order. Raises TwofoldError for one that is missing."""
+    """Find the files with variants, in order; raises TwofoldError if one is missing."""
     for file in more:
         if not file.is_file():
-            raise TwofoldError("there is no such file", "check --variant-config", str(file))
+            raise TwofoldError("no such file", "check --variant-config", str(file))
     beside = [recipe.parent / name for name in NAMES]
     return [*(file for file in beside if file.is_file()), *more]
 
 
 def _read_file(file: Path, platform: Platform, environ: Environ) -> dict[str, Node]:
-    mistakes: list[Problem] = []
-    selected = select_lines(read_recipe_text(file), platform, environ, mistakes, file.name)
-    if mistakes:
-        raise ProjectErrors(mistakes)
+    problems: list[Problem] = []
+    selected = select_lines(read_recipe_text(file), platform, environ, problems, file.name)
+    if problems:
+        raise ProjectErrors(problems)
     numbers = [number for number, _ in selected.lines]
     tree = read_tree(
         "\n".join(text for _, text in selected.lines),
@@ -154,20 +250,20 @@ def _read_file(file: Path, platform: Platform, environ: Environ) -> dict[str, No
     if isinstance(tree.value, dict):
         return tree.value
     hint = "write 'python:' and below it '  - 3.12'"
-    raise ProjectErrors([Problem("this is not names with their values", hint, file.name)])
+    raise ProjectErrors([Problem("expected names with their values", hint, file.name)])
 
 
 def _read_texts(node: Node, where: str, problems: list[Problem]) -> tuple[str, ...]:
     texts = [part.value for part in node.items()]
     if all(isinstance(text, str) for text in texts):
         return tuple(text for text in texts if isinstance(text, str))
-    hint = "write values alone; a selector such as # [win] says where one counts"
-    problems.append(Problem("a value is no text", hint, where))
+    hint = "write values alone; use a selector such as # [win] to limit one"
+    problems.append(Problem("a value is not text", hint, where))
     return ()
 
 
 def _read_zip_keys(node: Node, where: str, problems: list[Problem]) -> tuple[tuple[str, ...], ...]:
-    """zip_keys: a list of lists of names, or one such list."""
+    """Read zip_keys: a list of lists of names, or one such list."""
     parts = list(node.items())
     lists = [part for part in parts if isinstance(part.value, list)]
     groups = [_read_texts(part, where, problems) for part in lists or [node]]
@@ -175,6 +271,6 @@ def _read_zip_keys(node: Node, where: str, problems: list[Problem]) -> tuple[tup
         problems.append(Problem("names and lists of names are mixed", "write only lists", where))
     twice = {name for group in groups for name in group if sum(name in g for g in groups) > 1}
     if twice:
-        said = f"{', '.join(sorted(twice))} stands in more than one list"
-        problems.append(Problem(said, "name it in one of them", where))
+        message = f"{', '.join(sorted(twice))} is in more than one list"
+        problems.append(Problem(message, "name it in one of them", where))
     return tuple(groups)

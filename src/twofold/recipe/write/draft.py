@@ -1,7 +1,7 @@
-"""A project -> what its recipe must say, in no form yet: `text_v0` and `text_v1` write it.
+"""The content of a project's recipe, before `meta_yaml` or `recipe_yaml` writes it.
 
 Everything is taken from the project's own wheel, so that any backend will do, and from
-[tool.twofold.conda]: the recipe describes the very package that `twofold build` makes.
+[tool.twofold.conda]: the recipe describes the package that `twofold build` makes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MACHINES = {"64": "x86_64", "arm64": "arm64", "aarch64": "aarch64", "ppc64le": 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredText:
-    """A text of the recipe and where it holds: conditions of one package each, () everywhere."""
+    """A text of the recipe with its conditions, one for each package; () for everywhere."""
 
     text: str
     conditions: tuple[PlatformCondition, ...] = ()
@@ -58,7 +58,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Draft:
-    """The contents of a recipe. `lowest` is '3.9' when all that is asked of Python is >=3.9."""
+    """The contents of a recipe. `min_python` is '3.9' if Python >=3.9 is the only limit on it."""
 
     name: str
     version: str
@@ -79,7 +79,7 @@ class Draft:
 
 
 def draft_recipe(root: Path, wheel: Path, source: Source) -> Draft:
-    """Raises TwofoldError where a requirement has no meaning in conda's world."""
+    """Make a draft; raises TwofoldError if a requirement has no conda equivalent."""
     document = _read_pyproject(root)
     options = read_conda_options(root)
     remarks: list[str] = []
@@ -96,12 +96,12 @@ def draft_recipe(root: Path, wheel: Path, source: Source) -> Draft:
         )
     conditions = _find_conditions(packages)
     run = _collect_texts(packages, conditions, lambda package: package.depends)
-    python = [said for said in run if said.text.split()[0] == "python"]
+    python = [entry for entry in run if entry.text.split()[0] == "python"]
     lowest = _MIN_PYTHON.fullmatch(python[0].text) if len(python) == 1 else None
     if "license" not in first.about:
-        remarks.append("the project names no licence: conda-forge asks for an SPDX expression")
+        remarks.append("the project has no licence: conda-forge requires an SPDX expression")
     if "home" not in first.about:
-        remarks.append("the project names no homepage: conda-forge asks for one ([project.urls])")
+        remarks.append("the project has no homepage: conda-forge requires one ([project.urls])")
     return Draft(
         name=first.name,
         version=first.version,
@@ -124,7 +124,7 @@ def draft_recipe(root: Path, wheel: Path, source: Source) -> Draft:
 
 
 def read_conda_options(root: Path) -> CondaOptions:
-    """[tool.twofold.conda] of the project in a folder."""
+    """Read [tool.twofold.conda] of the project in a folder."""
     options = parse_options(
         _read_pyproject(root).get("tool", {}).get("twofold", {}).get("conda", {})
     )
@@ -143,7 +143,7 @@ def _read_pyproject(root: Path) -> dict[str, Any]:
 
 
 def _drop_platform_requirements(run: Sequence[DeclaredText]) -> tuple[DeclaredText, ...]:
-    """Compiled code: the build's own Python and system are asked for, by run_exports."""
+    """Drop what run_exports adds by itself to compiled code: Python and the system."""
     rest = [one for one in run if one.text.split()[0] not in ("python", "python_abi")]
     return (DeclaredText("python"), *(one for one in rest if not one.text.startswith("__")))
 
@@ -162,7 +162,7 @@ def _collect_host(
 
 
 def _find_conditions(packages: Sequence[CondaPackage]) -> list[PlatformCondition]:
-    """What holds where each package is for; one package alone holds everywhere."""
+    """Find the platform and Python of each package; a single package is for all."""
     if len(packages) == 1:
         return [PlatformCondition()]
     made = []
@@ -177,7 +177,7 @@ def _find_conditions(packages: Sequence[CondaPackage]) -> list[PlatformCondition
 
 
 def _choose_build_string(package: CondaPackage) -> tuple[str, ...]:
-    """The build string where it is not the one that a builder would give by itself."""
+    """Return the build string if it is not the builder's default."""
     return () if package.build == f"py_{package.build_number}" else (package.build,)
 
 
@@ -186,7 +186,7 @@ def _collect_texts(
     conditions: Sequence[PlatformCondition],
     texts: Callable[[CondaPackage], Sequence[str]],
 ) -> tuple[DeclaredText, ...]:
-    """Each text once, with the conditions of the packages that have it."""
+    """Collect each text once, with the conditions of the packages that have it."""
     made = []
     for text in _merge_lists([texts(package) for package in packages]):
         there = [c for p, c in zip(packages, conditions, strict=True) if text in texts(p)]
@@ -195,7 +195,7 @@ def _collect_texts(
 
 
 def _merge_lists(lists: Sequence[Sequence[str]]) -> list[str]:
-    """All texts once, each after the one that stands before it in its own list."""
+    """Merge lists: all texts once, each after its predecessor in its own list."""
     merged: list[str] = []
     for texts in lists:
         place = 0
@@ -207,7 +207,7 @@ def _merge_lists(lists: Sequence[Sequence[str]]) -> list[str]:
 
 
 def find_test_imports(wheel: WheelFile) -> tuple[str, ...]:
-    """What a test of the wheel's project imports."""
+    """List what a test of the wheel's project imports."""
     inside = (re.sub(r"^[^/]+\.data/(purelib|platlib)/", "", name) for name in wheel.members)
     return find_import_names(name for name in inside if not _DATA.match(name))
 
@@ -218,5 +218,5 @@ def _find_license_files(root: Path, named: Sequence[str], remarks: list[str]) ->
         usual = re.compile(r"(LICEN[CS]E|COPYING|NOTICE)(\.(txt|md|rst))?", re.IGNORECASE)
         there = sorted(path.name for path in root.iterdir() if usual.fullmatch(path.name))
     if not there:
-        remarks.append("the project has no licence file: conda-forge asks for one")
+        remarks.append("the project has no licence file: conda-forge requires one")
     return tuple(there)

@@ -1,4 +1,4 @@
-"""A draft as meta.yaml, in the shape conda-forge expects: block lists, one item a line."""
+"""Write a draft as meta.yaml, in conda-forge's style: block lists, one item a line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "none"})
 
 
 def render_meta_yaml(draft: Draft) -> str:
-    """The text of meta.yaml."""
+    """Render meta.yaml."""
     lines = [
         f'{{% set name = "{draft.name}" %}}',
         f'{{% set version = "{draft.version}" %}}',
@@ -40,14 +40,16 @@ def _render_source(draft: Draft) -> list[str]:
 
 
 def template_version(url: str, draft: Draft) -> str:
-    """An address in which the version is said by its name, so that the next release is one edit."""
+    """Replace the version in a URL by its variable, so that the next release is one edit."""
     return url.replace(draft.version, "{{ version }}")
 
 
 def _render_build(draft: Draft) -> list[str]:
     lines = [f"  number: {draft.number}"]
     lines += ["  noarch: python"] if draft.noarch else []
-    lines += [f"  string: {said.text}{render_selector(said.conditions)}" for said in draft.strings]
+    lines += [
+        f"  string: {entry.text}{render_selector(entry.conditions)}" for entry in draft.strings
+    ]
     lines += _render_list("entry_points", draft.entry_points)
     script = "{{ PYTHON }} -m pip install . -vv --no-deps --no-build-isolation"
     return [*lines, f"  script: {script}"]
@@ -57,7 +59,8 @@ def _render_requirements(draft: Draft) -> list[str]:
     build = [] if not draft.compiled else ["{{ compiler('c') }}", "{{ stdlib('c') }}"]
     minimum = " {{ python_min }}.*" if draft.min_python and draft.noarch else ""
     run = [
-        f"    - {_render_run(said, draft)}{render_selector(said.conditions)}" for said in draft.run
+        f"    - {_render_run(entry, draft)}{render_selector(entry.conditions)}"
+        for entry in draft.run
     ]
     return [
         *_render_list("build", build, quoted=False),
@@ -97,7 +100,7 @@ def _render_list(key: str, items: Iterable[str], quoted: bool = True) -> list[st
 
 
 def quote_scalar(text: str) -> str:
-    """A text as a YAML scalar on one line, quoted where it would be read as something else."""
+    """Write a text as a YAML scalar on one line, quoted where needed."""
     text = " ".join(text.split())
     if _PLAIN.fullmatch(text) and ": " not in text and text.lower() not in _WORDS:
         return text
@@ -107,7 +110,7 @@ def quote_scalar(text: str) -> str:
 
 
 def render_selector(where: Sequence[PlatformCondition]) -> str:
-    """The comment that keeps a line where its conditions hold, '' for everywhere."""
+    """Return the selector comment for conditions, '' for everywhere."""
     if not where:
         return ""
     each = [_render_condition(condition) for condition in where]

@@ -1,4 +1,4 @@
-"""A draft as recipe.yaml (CEP 13 and 14), the form that rattler-build and pixi build."""
+"""Write a draft as recipe.yaml (CEP 13 and 14), which rattler-build and pixi build."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from twofold.recipe.write.meta_yaml import quote_scalar
 
 
 def render_recipe_yaml(draft: Draft) -> str:
-    """The text of recipe.yaml."""
+    """Render recipe.yaml."""
     lines = ["schema_version: 1", "", "context:", f"  name: {quote_scalar(draft.name)}"]
     lines.append(f'  version: "{draft.version}"')
     if draft.min_python:
@@ -45,21 +45,21 @@ def _render_build(draft: Draft) -> list[str]:
 
 
 def _render_build_string(draft: Draft) -> list[str]:
-    """The build string, chosen by an expression where it differs: v1 has one value here."""
+    """Render the build string, with an expression where it differs: v1 has one value here."""
     if not draft.strings:
         return []
     if not draft.strings[0].conditions:
         return [f"  string: {draft.strings[0].text}"]
     chosen = f"'{draft.strings[-1].text}'"
-    for said in reversed(draft.strings[:-1]):
-        chosen = f"'{said.text}' if {render_expression(said.conditions)} else {chosen}"
+    for entry in reversed(draft.strings[:-1]):
+        chosen = f"'{entry.text}' if {render_expression(entry.conditions)} else {chosen}"
     return [f'  string: "${{{{ {chosen} }}}}"']
 
 
 def _render_requirements(draft: Draft) -> list[str]:
     build = [] if not draft.compiled else ["${{ compiler('c') }}", "${{ stdlib('c') }}"]
     minimum = " ${{ python_min }}.*" if draft.min_python and draft.noarch else ""
-    run = [line for said in draft.run for line in _render_run(said, draft)]
+    run = [line for entry in draft.run for line in _render_run(entry, draft)]
     return [
         *_render_list("build", build),
         *_render_list("host", [f"python{minimum}", "pip", *draft.host]),
@@ -108,7 +108,7 @@ def _render_list(key: str, items: Iterable[str]) -> list[str]:
 
 
 def render_expression(where: Sequence[PlatformCondition]) -> str:
-    """The condition under which something holds, as recipe v1 writes it."""
+    """Render conditions as an expression of recipe v1."""
     each = [_render_condition(condition) for condition in where]
     several = len(each) > 1
     return " or ".join(f"({one})" if several and " " in one else one for one in each)
@@ -125,5 +125,5 @@ def _render_condition(condition: PlatformCondition) -> str:
 
 
 def _add_dot(short: str) -> str:
-    """'39' and '311' as '3.9' and '3.11'."""
+    """Write '39' and '311' as '3.9' and '3.11'."""
     return f"{short[0]}.{short[1:]}"

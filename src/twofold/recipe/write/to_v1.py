@@ -1,8 +1,9 @@
-"""Recipe -> recipe.yaml, the form that py-rattler-build builds (CEP 13 and 14).
+"""Translate a recipe to recipe.yaml, the format of py-rattler-build (CEP 13 and 14).
 
 The recipe is already rendered for one platform, so there are no conditions left to translate;
-only the calls that ask the solver (`compiler`, `pin_compatible`, ...) stay calls. What has no
-counterpart is an error that names key and line.
+only calls that need the solver (`compiler`, `pin_compatible`, ...) stay calls. A key without
+counterpart is an error with key and line. In `about`, meta.yaml does not restrict URLs and
+licences and recipe v1 does: what v1 cannot express is left out or rewritten, with a remark.
 """
 
 from __future__ import annotations
@@ -16,10 +17,17 @@ from typing import Any
 import yaml
 
 from twofold.errors import Problem, ProjectErrors
-from twofold.recipe.deferred_calls import HASH, DeferredCall
-from twofold.recipe.model import Build, Line, Output, Recipe, Requirements, Tests
+from twofold.recipe.model import (
+    HASH,
+    Build,
+    DeferredCall,
+    Line,
+    Output,
+    Recipe,
+    Requirements,
+    Tests,
+)
 from twofold.recipe.read.jinja_functions import BUILD_VARIABLES, PACKAGE_VARIABLES
-from twofold.recipe.write.about_v1 import convert_about
 
 _RUN_EXPORTS = {
     "weak": "weak",
@@ -28,11 +36,29 @@ _RUN_EXPORTS = {
     "weak_constrains": "weak_constraints",
     "strong_constrains": "strong_constraints",
 }
-_LINKING = {
-    "missing_dso_whitelist": "missing_dso_allowlist",
-    "runpath_whitelist": "rpath_allowlist",
-    "rpaths": "rpaths",
+
+
+def _is_true(texts: list[str]) -> bool:
+    return [text.lower() for text in texts] == ["true"]
+
+
+#: Key of meta.yaml -> section and key of recipe v1, and how its texts are converted.
+_TRANSLATIONS: dict[str, tuple[str, str, Callable[[list[str]], Any]]] = {
+    "missing_dso_whitelist": ("dynamic_linking", "missing_dso_allowlist", list),
+    "runpath_whitelist": ("dynamic_linking", "rpath_allowlist", list),
+    "rpaths": ("dynamic_linking", "rpaths", list),
+    "binary_relocation": ("dynamic_linking", "binary_relocation", lambda t: t == ["true"]),
+    "always_include_files": ("", "always_include_files", list),
+    "merge_build_host": ("", "merge_build_and_host_envs", _is_true),
+    # The solver ranks the package lower, as with features of any name.
+    "track_features": ("variant", "down_prioritize_variant", lambda t: len(" ".join(t).split())),
+    "detect_binary_files_with_prefix": (
+        "prefix_detection",
+        "ignore_binary_files",
+        lambda t: [text.lower() for text in t] == ["false"],
+    ),
 }
+_FILE_TYPES = {"has_prefix_files": "text", "binary_has_prefix_files": "binary"}
 _SHELL_VARIABLE = re.compile(rf"\$(?:{'|'.join((*BUILD_VARIABLES, *PACKAGE_VARIABLES))})\b")
 
 
@@ -42,10 +68,10 @@ def translate_recipe(
     report: Callable[[str], None],
     names_used: Mapping[int, Sequence[str]] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """The recipe as the value of recipe.yaml; `source` is the folder its source was brought to.
+    """Translate the recipe to the value of recipe.yaml; `source` is the folder of its source.
 
-    `say` is told what the package will not have as the recipe says it. `use` are the variants'
-    names that tell the packages of an output apart, by its place.
+    `report` receives a remark for whatever changes in translation. `names_used` maps the index of
+    an output to the variants' names that distinguish its packages.
 
     Raises ProjectErrors with every key that has no counterpart.
     """
@@ -73,7 +99,7 @@ def translate_recipe(
 
 
 def render_v1(value: Mapping[str, Any]) -> str:
-    """recipe.yaml's text: block lists, keys in the order given."""
+    """Render recipe.yaml: block lists, keys in the order given."""
     return yaml.safe_dump(
         dict(value), sort_keys=False, allow_unicode=True, width=1000, default_flow_style=False
     )
@@ -99,7 +125,7 @@ class _Translator:
 
     def _add_unsupported(self, line: Line, hint: str) -> None:
         where = line.where(self.recipe.path.name)
-        self.problems.append(Problem(f"'{line.key}' is not covered here", hint, where))
+        self.problems.append(Problem(f"'{line.key}' is not supported here", hint, where))
 
     def _add_remark(self, message: str, line: Line) -> None:
         self.remarks.append(f"{line.where(self.recipe.path.name)}: {message}")
@@ -132,42 +158,28 @@ class _Translator:
         return {"content": content, **_translate_env(build)}
 
     def _adapt_to_shell(self, text: str) -> str:
-        """`$PYTHON`, which Jinja's {{ PYTHON }} became, as cmd.exe writes it on Windows."""
+        """Write `$PYTHON`, which Jinja's {{ PYTHON }} became, as cmd.exe does on Windows."""
         text = self.recipe.calls.replace(text, translate_call)
         if not self.recipe.platform.subdir.startswith("win-"):
             return text
         return _SHELL_VARIABLE.sub(lambda found: f"%{found.group(0)[1:]}%", text)
 
     def _translate_linking(self, build: Build) -> dict[str, Any]:
-        """The keys about linking and prefixes, under the names recipe v1 has for them."""
+        """Translate the keys about linking and prefixes to their names in recipe v1."""
         made: dict[str, Any] = {}
-        linking: dict[str, Any] = {}
-        prefixes: dict[str, Any] = {}
         for key, lines in build.linking.items():
             texts = _list_texts(lines)
-            if key in _LINKING:
-                linking[_LINKING[key]] = texts
-            elif key == "binary_relocation":
-                linking["binary_relocation"] = texts == ["true"]
-            elif key == "always_include_files":
-                made["always_include_files"] = texts
-            elif key == "merge_build_host":
-                made["merge_build_and_host_envs"] = [text.lower() for text in texts] == ["true"]
-            elif key == "track_features":
-                # The solver ranks the package lower, as with features of any name.
-                made["variant"] = {"down_prioritize_variant": len(" ".join(texts).split())}
-            elif key == "has_prefix_files":
-                prefixes.setdefault("force_file_type", {})["text"] = texts
-            elif key == "binary_has_prefix_files":
-                prefixes.setdefault("force_file_type", {})["binary"] = texts
-            elif key == "detect_binary_files_with_prefix":
-                prefixes["ignore_binary_files"] = [text.lower() for text in texts] == ["false"]
+            if key in _TRANSLATIONS:
+                section, name, convert = _TRANSLATIONS[key]
+                (made.setdefault(section, {}) if section else made)[name] = convert(texts)
+            elif key in _FILE_TYPES:
+                prefixes = made.setdefault("prefix_detection", {})
+                prefixes.setdefault("force_file_type", {})[_FILE_TYPES[key]] = texts
             elif not key.startswith("ignore_run_exports"):
                 self._add_unsupported(lines[0], "remove it, or build this recipe with conda-build")
-        if linking:
-            made["dynamic_linking"] = linking
-        if prefixes:
-            made["prefix_detection"] = prefixes
+        for section in ("dynamic_linking", "prefix_detection"):
+            if section in made:
+                made[section] = made.pop(section)
         return made
 
     def _translate_requirements(self, output: Output) -> dict[str, Any]:
@@ -197,7 +209,7 @@ class _Translator:
 
 
 def translate_tests(recipe: Recipe, tests: Tests) -> list[dict[str, Any]]:
-    """The tests as recipe v1 lists them."""
+    """Translate the tests to recipe v1."""
     made: list[dict[str, Any]] = []
     if tests.imports:
         made.append({"python": {"imports": _list_texts(tests.imports), "pip_check": False}})
@@ -225,7 +237,7 @@ def translate_tests(recipe: Recipe, tests: Tests) -> list[dict[str, Any]]:
 
 
 def _translate_files(output: Output) -> dict[str, Any]:
-    """Which files of the prefix belong to an output; a folder stands for all that is in it."""
+    """List which files of the prefix belong to an output; a folder includes all its content."""
     if not output.files:
         return {}
 
@@ -238,7 +250,7 @@ def _translate_files(output: Output) -> dict[str, Any]:
 
 
 def _translate_env(build: Build) -> dict[str, Any]:
-    """script_env: `X=1` sets, `X` alone lets the caller's X through, kept out of the log."""
+    """Translate script_env: `X=1` sets X, `X` alone passes the caller's X, hidden in the log."""
     given = [line.text.partition("=") for line in build.script_env]
     passed = [name.strip() for name, equals, _ in given if not equals]
     env = {name.strip(): value.strip() for name, equals, value in given if equals}
@@ -246,7 +258,7 @@ def _translate_env(build: Build) -> dict[str, Any]:
 
 
 def translate_call(call: DeferredCall) -> str:
-    """`${{ compiler('c') }}` and its kin."""
+    """Write a call as in recipe v1: `${{ compiler('c') }}`."""
     if call == HASH:
         return "${{ hash }}"
     arguments = [f"'{call.name}'"]
@@ -262,7 +274,7 @@ def translate_call(call: DeferredCall) -> str:
 
 
 def _split_host_requirements(recipe: Recipe, needs: Requirements) -> Requirements:
-    """Recipes from before `host` name everything under build: all but compilers is host's."""
+    """Move all but compilers from build to host, for recipes older than `host`."""
     if needs.host or not needs.build:
         return needs
     compilers = tuple(line for line in needs.build if recipe.calls.find_call(line.text))
@@ -272,3 +284,57 @@ def _split_host_requirements(recipe: Recipe, needs: Requirements) -> Requirement
 
 def _list_texts(lines: Sequence[Line]) -> list[str]:
     return [line.text for line in lines]
+
+
+_KEYS = {
+    "home": "homepage",
+    "doc_url": "documentation",
+    "dev_url": "repository",
+    "license": "license",
+    "license_family": "license_family",
+    "summary": "summary",
+    "description": "description",
+}
+_ADDRESSES = frozenset({"home", "doc_url", "dev_url"})
+_ADDRESS = re.compile(r"[A-Za-z][\w+.-]*://[^\s/]\S*$")
+
+
+def convert_about(
+    about: Mapping[str, tuple[Line, ...]], remark: Callable[[str, Line], None]
+) -> dict[str, Any]:
+    """Translate the section to its new keys; `remark` receives each change with its line."""
+    made: dict[str, Any] = {}
+    for old, new in _KEYS.items():
+        lines = about.get(old, ())
+        if lines and old in _ADDRESSES:
+            made |= _convert_url(new, lines, remark)
+        elif lines and old == "license":
+            made[new] = _convert_license(lines[0], remark)
+        elif lines:
+            made[new] = " ".join(line.text for line in lines)
+    if "license_file" in about:
+        made["license_file"] = [line.text for line in about["license_file"]]
+    return made
+
+
+def _convert_url(
+    key: str, lines: tuple[Line, ...], remark: Callable[[str, Line], None]
+) -> dict[str, str]:
+    """Keep the first URL: recipe v1 has room for one of each kind."""
+    for line in lines[1:]:
+        remark(f"'{line.text}' is left out: the first one counts", line)
+    if _ADDRESS.match(lines[0].text):
+        return {key: lines[0].text}
+    remark(f"'{lines[0].text}' is left out: it is not a URL; write https:// in front", lines[0])
+    return {}
+
+
+def _convert_license(line: Line, remark: Callable[[str, Line], None]) -> str:
+    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+
+    try:
+        return canonicalize_license_expression(line.text)
+    except InvalidLicenseExpression:
+        own = "LicenseRef-" + re.sub(r"[^A-Za-z0-9.]+", "-", line.text).strip("-")
+        remark(f"'{line.text}' is not an SPDX expression: the package says {own}", line)
+        return own

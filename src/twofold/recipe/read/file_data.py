@@ -1,19 +1,107 @@
-"""What setup.py, setup.cfg or pyproject.toml say, read without running them.
+"""Data that a recipe loads from a project's files, without running them.
 
 conda-build's `load_setup_py_data` runs setup.py inside its own process. Here literals are read;
-where setup.py computes what a recipe may ask for, the project's metadata is built in isolation.
+where setup.py computes a value that recipes use, the project's metadata is built in isolation.
+
+`load_file_regex` searches a file. Python's `re` has no time limit: a pattern such as `(a+)+$`
+takes years on 40 letters. So the search runs in a separate process, which is ended at a timeout.
 """
 
 from __future__ import annotations
 
 import ast
 import configparser
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from email.parser import BytesParser
 from pathlib import Path
 from typing import Any
 
 from twofold.errors import TwofoldError
+
+#: Seconds for all searches of one reading, the start of their processes included.
+MAX_SECONDS = 5.0
+#: Letters of a pattern.
+MAX_PATTERN = 1000
+_SEARCH = """\
+import json, re, sys
+request = json.loads(sys.stdin.buffer.read())
+try:
+    found = re.search(request["pattern"], request["text"])
+except (re.error, OverflowError, RecursionError) as error:
+    print(json.dumps({"error": str(error)}))
+else:
+    groups = found and {"all": found.group(), "groups": found.groups(), "named": found.groupdict()}
+    print(json.dumps({"found": groups}))
+"""
+
+
+class Match:
+    """A match, with the part of `re.Match` that recipes use."""
+
+    offered = ("group", "groups", "groupdict")
+
+    def __init__(self, found: dict[str, Any]) -> None:
+        self._groups = [found["all"], *found["groups"]]
+        self._named = found["named"]
+
+    def group(self, *which: int | str) -> object:
+        """Return the whole match for no argument or 0; a list for several arguments."""
+        found = [self[one] for one in which or (0,)]
+        return found if len(found) > 1 else found[0]
+
+    def groups(self) -> list[str | None]:
+        """Return all groups."""
+        return self._groups[1:]
+
+    def groupdict(self) -> dict[str, str | None]:
+        """Return the named groups."""
+        return dict(self._named)
+
+    def __getitem__(self, which: int | str) -> str | None:
+        found: str | None = self._named[which] if isinstance(which, str) else self._groups[which]
+        return found
+
+
+def search_file(
+    path: Path, pattern: object, shown_name: str, seconds: float = MAX_SECONDS
+) -> Match:
+    """Search a file; raises TwofoldError if the pattern is invalid, not found or too slow."""
+    if not isinstance(pattern, str) or len(pattern) > MAX_PATTERN:
+        raise TwofoldError(
+            f"load_file_regex: the pattern must be a text of at most {MAX_PATTERN} characters"
+        )
+    text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _SEARCH],
+            input=json.dumps({"pattern": pattern, "text": text}).encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TwofoldError(
+            f"load_file_regex: searching for '{pattern}' in {shown_name} takes too long",
+            "write a pattern without repeats inside repeats",
+        ) from error
+    result: dict[str, Any] = {"error": "the search was interrupted"}
+    if done.returncode == 0:
+        result = json.loads(done.stdout)
+    if "error" in result:
+        raise TwofoldError(
+            f"load_file_regex: '{pattern}' is not a valid pattern: {result['error']}"
+        )
+    if result["found"] is None:
+        raise TwofoldError(
+            f"load_file_regex: '{pattern}' is not found in {shown_name}",
+            "compare the pattern with the file",
+        )
+    return Match(result["found"])
+
 
 #: A setup.py larger than this is not read.
 MAX_SETUP_BYTES = 512 * 1024
@@ -29,7 +117,7 @@ _NEEDED = frozenset({"name", "version", "install_requires", "python_requires", "
 
 
 def read_setup_data(path: Path, metadata_of: Callable[[Path], bytes] | None) -> dict[str, Any]:
-    """The keywords of `setup()` as far as they are known; `path` is setup.py or pyproject.toml."""
+    """Read the keywords of `setup()` as far as known; `path` is setup.py or pyproject.toml."""
     folder = path.parent
     data: dict[str, Any] = {}
     computed: set[str] = set()
@@ -55,7 +143,7 @@ def _read_setup_py(path: Path) -> tuple[dict[str, Any], set[str]]:
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise TwofoldError(f"{path.name} is no valid Python: {error}", "", str(path)) from error
+        raise TwofoldError(f"{path.name} is not valid Python: {error}", "", str(path)) from error
     known: dict[str, object] = {}
     data: dict[str, Any] = {}
     computed: set[str] = set()
@@ -132,7 +220,7 @@ def _add_project_table(folder: Path, data: dict[str, Any], computed: set[str]) -
         return
     own = document.get("build-system", {}).get("build-backend", "") == "twofold_build"
     project = read_project(folder, resolve=own)
-    told: dict[str, Any] = {
+    keywords: dict[str, Any] = {
         "name": project.name,
         "version": project.version,
         "description": project.description,
@@ -149,7 +237,7 @@ def _add_project_table(folder: Path, data: dict[str, Any], computed: set[str]) -
             for group, points in project.entry_points.items()
         },
     }
-    for key, value in told.items():
+    for key, value in keywords.items():
         if value:
             data[key] = value
             computed.discard(key)
