@@ -10,8 +10,11 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from twofold.conda_metadata import CondaPackage
 from twofold.convert import convert_wheel
+from twofold.formats.conda_writer import CondaWriter
 from twofold.names import escape_for_filename
+from twofold_build.archive import Entry, to_content
 
 TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -87,3 +90,18 @@ def make_sdist(folder: Path, name: str = "my_package", version: str = "1.0.0") -
 def make_conda(folder: Path, name: str = "my_package", version: str = "1.0.0") -> Path:
     """A noarch `.conda`."""
     return convert_wheel(make_wheel(folder / "wheels", name, version), folder).path
+
+
+def make_python(folder: Path) -> Path:
+    """A package named python without a program: enough for a solver."""
+    package = CondaPackage("python", "3.12.1", build="0", noarch=None)
+    path = folder / f"{package.stem}.conda"
+    folder.mkdir(parents=True, exist_ok=True)
+    writer = CondaWriter(path, package)
+    writer.add(Entry("share/python.txt"), to_content(b"python\n"))
+    writer.close()
+    return path
+
+
+def sha256_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
+from tests.clients.raw_http import Wire
+from tests.factories.packages import make_wheel
+from tests.servers.processes import fleet
 from tests.servers.stores import S3, PostgreSQL, postgresql, s3
 from twofold.server import run
 from twofold.server.app import create_app, open_registry
@@ -23,7 +26,7 @@ from twofold.server.settings import Settings
 if TYPE_CHECKING:
     from tests.servers.upstream import StaticServer
 
-__all__ = ["postgresql", "s3"]
+__all__ = ["fleet", "postgresql", "s3"]
 
 
 @dataclass
@@ -156,4 +159,25 @@ def behind(tmp_path: Path) -> Iterator[Place]:
     place = second_registry(tmp_path)
     with serve(place):
         yield place
+    place.registry.database.close()
+
+
+STORES = ["sqlite+files", pytest.param("postgresql+s3", marks=pytest.mark.slow)]
+
+
+@pytest.fixture(scope="module", params=STORES)
+def shared_place(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Wire]:
+    """One registry for a whole module: it keeps running whatever is sent."""
+    folder = tmp_path_factory.mktemp("bad-input")
+    store = Settings(folder / "registry")
+    if request.param == "postgresql+s3":
+        postgresql: PostgreSQL = request.getfixturevalue("postgresql")
+        s3: S3 = request.getfixturevalue("s3")
+        store = Settings(store.data, postgresql.new_database(), s3.new_bucket())
+    place = new_place(store)
+    place.publish(make_wheel(folder, "my_package"))
+    with serve(place):
+        yield Wire(place)
     place.registry.database.close()

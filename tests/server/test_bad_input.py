@@ -2,93 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import socket
-from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.clients.raw_http import Wire, raw
+from tests.factories.bad_input import FORM, START, field, form, json_values
 from tests.factories.packages import make_conda, make_wheel
-from tests.server.conftest import Place, new_place, serve
-from tests.servers.stores import S3, PostgreSQL
-from twofold.server.settings import Settings
-
-STORES = ["sqlite+files", pytest.param("postgresql+s3", marks=pytest.mark.slow)]
-
-
-@pytest.fixture(scope="module", params=STORES)
-def shared_place(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Wire]:
-    """One registry for the whole module: whatever is sent, it goes on."""
-    folder = tmp_path_factory.mktemp("bad-input")
-    store = Settings(folder / "registry")
-    if request.param == "postgresql+s3":
-        postgresql: PostgreSQL = request.getfixturevalue("postgresql")
-        s3: S3 = request.getfixturevalue("s3")
-        store = Settings(store.data, postgresql.new_database(), s3.new_bucket())
-    place = new_place(store)
-    place.publish(make_wheel(folder, "my_package"))
-    with serve(place):
-        yield Wire(place)
-    place.registry.database.close()
-
-
-class Wire:
-    """Requests as they are written, with nothing mended by a client."""
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.parts = urlsplit(place.url)
-
-    def send(
-        self,
-        method: str,
-        path: str,
-        body: bytes = b"",
-        media: str = "application/json",
-        **headers: str,
-    ) -> tuple[http.client.HTTPResponse, bytes]:
-        connection = http.client.HTTPConnection(
-            str(self.parts.hostname), self.parts.port, timeout=120
-        )
-        own = {"Authorization": f"token {self.place.token}", "Content-Type": media, **headers}
-        try:
-            connection.putrequest(method, path, skip_accept_encoding=True)
-            for name, value in {**own, "Content-Length": str(len(body))}.items():
-                connection.putheader(name, value)
-            connection.endheaders(body)
-            answer = connection.getresponse()
-            return answer, answer.read()
-        finally:
-            connection.close()
-
-    def refused(self, method: str, path: str, body: bytes = b"", **more: str) -> str:
-        """The reason of a refusal, which stands in all three places."""
-        answer, content = self.send(method, path, body, **more)
-        where = f"{method} {path[:200]}: {answer.status} {answer.reason} {content[:300]!r}"
-        assert 400 <= answer.status < 500, where
-        assert answer.headers.get_content_type() == "application/problem+json", where
-        problem = json.loads(content)
-        assert problem["status"] == answer.status and problem["detail"] and problem["code"], where
-        assert problem["error"] == problem["title"], where
-        assert answer.reason and "\n" not in answer.reason and len(answer.reason) <= 400, where
-        assert "Traceback" not in content.decode(), where
-        return str(problem["title"])
-
-
-def raw(place: Place, request: bytes) -> bytes:
-    """The first bytes of the answer to bytes that are no request of any client."""
-    parts = urlsplit(place.url)
-    with socket.create_connection((parts.hostname, parts.port or 80), timeout=120) as line:
-        line.sendall(request)
-        return line.recv(4096)
-
 
 NAMES = [
     "%00",
@@ -195,15 +118,6 @@ def test_bodies_that_no_client_sends_are_refused(
             shared_place.refused(method, path, body)
 
 
-def json_values() -> st.SearchStrategy[object]:
-    leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
-    return st.recursive(
-        leaves,
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-        max_leaves=8,
-    )
-
-
 TOLD = ["note", "scopes", "max-age", "user", "fail-if-exists", "public_attrs", "summary"]
 NAMED = ["package", "version", "basename", "channels", "sha256", "dist_id", "to_owner"]
 FIELDS = st.sampled_from([*TOLD, *NAMED])
@@ -226,18 +140,6 @@ def test_any_json_is_answered_below_500(
     if answer.status >= 400:
         shared_place.refused(*call, body)
 
-
-def form(*parts: bytes, boundary: bytes = b"B") -> bytes:
-    lines = b"".join(b"--" + boundary + b"\r\n" + part + b"\r\n" for part in parts)
-    return lines + b"--" + boundary + b"--\r\n"
-
-
-def field(name: str, value: bytes = b"x", extra: str = "") -> bytes:
-    return f'Content-Disposition: form-data; name="{name}"{extra}\r\n\r\n'.encode() + value
-
-
-START = (field(":action", b"file_upload"), field("protocol_version", b"1"))
-FORM = "multipart/form-data; boundary=B"
 
 FORMS: dict[str, tuple[bytes, str]] = {
     "no form": (b"{}", "application/json"),

@@ -14,9 +14,10 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.clients.raw_http import Wire
+from tests.factories.bad_input import json_values
 from tests.factories.packages import make_conda, make_wheel
 from tests.server.conftest import Place, new_place, serve
-from tests.server.test_bad_input import Wire, json_values
 from tests.servers.upstream import StaticServer, add_upstream, set_old_time
 from twofold.index.simple_parser import parse_json_page
 from twofold.server.proxy import upstream_simple

@@ -5,9 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tests.factories.packages import make_conda, make_wheel
+from tests.factories.packages import make_conda, make_wheel, sha256_of
 from tests.server.conftest import Place
-from tests.server.test_upstreams import sha256_of
 from tests.servers.upstream import StaticServer, add_upstream
 from twofold.server.auth import accounts
 from twofold.server.model import Action

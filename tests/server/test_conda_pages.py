@@ -15,11 +15,9 @@ import zstandard
 from rattler.exceptions import SolverError
 
 from tests.clients.rattler import find_records, install_specs, list_versions, solve_specs
-from tests.factories.packages import make_conda, make_wheel
+from tests.factories.packages import make_conda, make_python, make_wheel
 from tests.server.conftest import Place, new_place
-from twofold.conda_metadata import CondaPackage
 from twofold.errors import Refused
-from twofold.formats.conda_writer import CondaWriter
 from twofold.server.model import ANONYMOUS, now
 from twofold.server.registry import (
     administration,
@@ -33,7 +31,6 @@ from twofold.server.registry.administration import OPERATOR
 from twofold.server.registry.labels import Promotion, Selection
 from twofold.server.registry.notices import NoticeRequest
 from twofold.server.settings import Settings
-from twofold_build.archive import Entry, to_content
 
 ENTRY = "Requires-Dist: {}"
 
@@ -50,17 +47,6 @@ def names(place: Place, path: str = "/main") -> set[str]:
     """The package files that a page of the channel lists."""
     value = place.get(f"{path}/noarch/repodata.json").json()
     return set(value["packages.conda"])
-
-
-def make_python(folder: Path) -> Path:
-    """A package named python without a program: enough for a solver."""
-    package = CondaPackage("python", "3.12.1", build="0", noarch=None)
-    path = folder / f"{package.stem}.conda"
-    folder.mkdir(parents=True, exist_ok=True)
-    writer = CondaWriter(path, package)
-    writer.add(Entry("share/python.txt"), to_content(b"python\n"))
-    writer.close()
-    return path
 
 
 # Where packages are fetched from

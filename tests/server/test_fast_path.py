@@ -6,7 +6,6 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import zstandard
 
 from tests.factories.packages import make_wheel
 from tests.server.conftest import Place
+from tests.servers.processes import wait_until
 from twofold.server.auth import accounts
 from twofold.server.registry import administration, lifecycle
 
@@ -74,14 +74,6 @@ def test_requests_are_counted(served: Place, tmp_path: Path) -> None:
     assert found is not None
     assert 1 <= int(found[1]) <= len(told)  # the page, and what was asked for since
     assert f"twofold_request_seconds_count {int(found[1]) + 2}" in told[-1]
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    """A request is counted and logged once it has been answered."""
-    deadline = time.monotonic() + 120
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_logs_are_json_and_hold_no_secret(

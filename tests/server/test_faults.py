@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.factories.packages import make_conda, make_sdist, make_wheel
 from tests.server.conftest import Place, new_place, serve
-from tests.server.test_serve import everything, server, upload
+from tests.servers.processes import fetch_all_wheels, run_server, upload
 from tests.servers.stores import PostgreSQL, s3_server
 from twofold.errors import Refused
 from twofold.server.app import open_registry
@@ -113,7 +113,7 @@ def test_a_full_disk_is_told_with_507_and_works_again_once_there_is_space(tmp_pa
         make_wheel(tmp_path / "in", f"p{n}", code=f"x = {chance.randbytes(150_000).hex()!r}\n")
         for n in range(8)
     ]
-    with server(folder / "data", within=within) as (process, ready):
+    with run_server(folder / "data", within=within) as (process, ready):
         seen = Path(f"/proc/{process.pid}/root{folder}")  # the folder as the server sees it
         url, token = ready["url"], ready["token"]
         assert upload(ready, token, first).status_code == 200
@@ -129,12 +129,12 @@ def test_a_full_disk_is_told_with_507_and_works_again_once_there_is_space(tmp_pa
                 assert answer.status_code in (503, 507), answer.text
                 assert "retry-after" in answer.headers
                 assert "space" in answer.reason or "full" in answer.reason, answer.reason
-            assert set(everything(url)) == told  # reading goes on
+            assert set(fetch_all_wheels(url)) == told  # reading goes on
             ballast.unlink()
         assert 507 in statuses
         for wheel in wheels:
             assert upload(ready, token, wheel).status_code == 200
-        assert len(everything(url)) == 8
+        assert len(fetch_all_wheels(url)) == 8
         shutil.copytree(seen / "data", tmp_path / "out")
     registry = open_registry(Settings(tmp_path / "out"))
     assert maintenance.verify(registry).is_sound

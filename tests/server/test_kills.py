@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.server.test_serve import server, words_of
 from tests.server.workload import Worker, check_pages
+from tests.servers.processes import run_server, store_options
 from twofold.server.app import open_registry
 from twofold.server.registry import maintenance
 from twofold.server.settings import Settings
@@ -26,7 +26,7 @@ def test_a_kill_at_any_moment_loses_nothing_acknowledged_and_shows_nothing_half_
     workers = [Worker(n, tmp_path / f"in{n}", random.Random(n)) for n in range(3)]
     kills, token = 0, ""
     while True:
-        with server(store.data, *words_of(store)) as (process, ready):
+        with run_server(store.data, *store_options(store)) as (process, ready):
             url, token = ready["url"], ready.get("token", token)
             if not kills:
                 made = {"name": "stable"}

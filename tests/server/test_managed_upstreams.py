@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import trustme
 
+from tests.clients.management import Api, member
 from tests.factories.packages import make_wheel
 from tests.server.conftest import Place, serve
-from tests.server.test_management import Api, member
 from tests.servers.upstream import StaticServer
 from twofold.server.model import Action
 

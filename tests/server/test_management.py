@@ -10,47 +10,15 @@ from typing import Any
 
 import requests
 
+from tests.clients.management import Api, member
 from tests.factories.packages import make_wheel
 from tests.server.conftest import Place
 from twofold.server.app import create_app
 from twofold.server.auth import accounts
 from twofold.server.auth.required_roles import RequiredRole
 from twofold.server.model import Action
-from twofold.server.registry import administration
 from twofold.server.web.management import ENDPOINTS
 from twofold.server.web.management.endpoints import BASE
-
-
-class Api:
-    """Calls with one login, and the answers' JSON."""
-
-    def __init__(self, place: Place, token: str | None = None) -> None:
-        self.place = place
-        self.headers = {"authorization": f"Bearer {place.token if token is None else token}"}
-        if token == "":
-            self.headers = {}
-
-    def send(self, method: str, path: str, **fields: Any) -> requests.Response:
-        return requests.request(
-            method,
-            f"{self.place.url}{BASE}{path}",
-            json=fields or None,
-            headers=self.headers,
-            timeout=120,
-        )
-
-    def __call__(self, method: str, path: str, **fields: Any) -> Any:
-        answer = self.send(method, path, **fields)
-        assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
-        return answer.json() if answer.content else None
-
-
-def member(place: Place, name: str, role: Action | None = None) -> str:
-    """The token of a new user with a role in `main`."""
-    user = accounts.add_user(place.registry, "operator", name)
-    if role is not None:
-        administration.set_role(place.registry, "operator", "main", user, role)
-    return accounts.issue_token_for(place.registry, "operator", user, accounts.TokenRequest("t"))[0]
 
 
 def test_every_route_is_in_the_document_and_every_call_of_it_is_a_route(place: Place) -> None:

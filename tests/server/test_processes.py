@@ -4,50 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 import requests
 
 from tests.factories.packages import make_wheel
-from tests.server.test_serve import server
 from tests.server.workload import JSON, conda_names
-from twofold.server.settings import Settings
-
-PROCESSES = 2
-
-
-@dataclass(frozen=True)
-class Fleet:
-    """Servers on one store, begun at the same moment on an empty one."""
-
-    urls: list[str]
-    tokens: list[str]
-
-    def upload(self, number: int, wheel: Path) -> requests.Response:
-        return requests.post(
-            f"{self.urls[number % PROCESSES]}/main/legacy/",
-            data={":action": "file_upload", "protocol_version": "1"},
-            files={"content": (wheel.name, wheel.read_bytes())},
-            auth=("__token__", self.tokens[0]),
-            timeout=120,
-        )
-
-
-@pytest.fixture
-def fleet(store: Settings, tmp_path: Path) -> Iterator[Fleet]:
-    """Each has a folder of its own for what waits; the store is given by address to all."""
-    where = ["--database", store.database or f"sqlite:///{(tmp_path / 'db.sqlite').as_posix()}"]
-    where += ["--objects", store.objects or str(tmp_path / "objects")]
-    with ExitStack() as stack, ThreadPoolExecutor(PROCESSES) as pool:
-        begun = [server(tmp_path / f"data{n}", *where) for n in range(PROCESSES)]
-        started = list(pool.map(stack.enter_context, begun))
-        ready = [told for _, told in started]
-        yield Fleet([told["url"] for told in ready], [t["token"] for t in ready if "token" in t])
+from tests.servers.processes import PROCESSES, Fleet
 
 
 def test_servers_that_start_at_once_on_an_empty_store_tell_one_token_between_them(

@@ -20,8 +20,8 @@ import requests
 
 from tests.factories.packages import make_conda, make_wheel
 from tests.server.conftest import Place
-from tests.server.test_processes import Fleet, fleet
 from tests.server.workload import conda_names
+from tests.servers.processes import Fleet
 from twofold.errors import Refused
 from twofold.server.admission.checks import find_prefix
 from twofold.server.app import open_registry
@@ -43,8 +43,6 @@ from twofold.server.registry.administration import AuditEntry, AuditQuery, Reten
 from twofold.server.registry.labels import Promotion, Selection
 from twofold.server.registry.publish import Upload, publish
 from twofold.server.store import blob_refs, channels, files, upstreams
-
-__all__ = ["fleet"]
 
 #: Processes, and how many do the same at once.
 COLLEAGUES, AT_ONCE = 4, 12

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,55 +18,21 @@ import pytest
 import requests
 
 from tests.factories.packages import make_wheel
-from tests.server.test_fast_path import wait_until
+from tests.servers.processes import fetch_all_wheels, run_server, upload, wait_until
 from twofold.cli import main
 from twofold.server import run
-from twofold.server.settings import Settings
-
-
-@contextlib.contextmanager
-def server(
-    data: Path, *words: str, within: Sequence[str] = (), said: Any = None
-) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
-    """`twofold serve`; `within` is a command that runs it, `said` a file for its stderr."""
-    command = [*within, sys.executable, "-m", "twofold", "serve", "--port", "0", "--json"]
-    command += ["--data", str(data), *words]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)
-    try:
-        assert process.stdout is not None
-        yield process, json.loads(process.stdout.readline())
-    finally:
-        process.kill()
-        process.wait(120)
-
-
-def words_of(store: Settings) -> list[str]:
-    """The settings of a store that are not the default, for the command line."""
-    told = {"--database": store.database, "--objects": store.objects}
-    return [word for option, value in told.items() if value for word in (option, value)]
-
-
-def upload(ready: dict[str, str], token: str, wheel: Path) -> requests.Response:
-    with wheel.open("rb") as file:
-        return requests.post(
-            f"{ready['url']}/main/legacy/",
-            data={":action": "file_upload", "protocol_version": "1"},
-            files={"content": (wheel.name, file)},
-            auth=("__token__", token),
-            timeout=120,
-        )
 
 
 def test_every_line_of_the_log_is_json_whatever_comes(tmp_path: Path) -> None:
-    said = tmp_path / "said"
-    with said.open("w") as file, server(tmp_path / "data", said=file) as (_, on):
+    stderr = tmp_path / "stderr"
+    with stderr.open("w") as file, run_server(tmp_path / "data", stderr=file) as (_, on):
         host, port = on["url"].removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=120) as wire:
             wire.sendall(b"\x16\x03\x01 TLS where HTTP is spoken\r\n\r\n")
             assert wire.recv(100).startswith(b"HTTP/1.1 400")
         requests.post(f"{on['url']}/nothing", timeout=120)
-        wait_until(lambda: said.read_text().count("\n") == 2)
-    entries = [json.loads(line) for line in said.read_text().splitlines()]
+        wait_until(lambda: stderr.read_text().count("\n") == 2)
+    entries = [json.loads(line) for line in stderr.read_text().splitlines()]
     assert [entry.get("level") or entry["status"] for entry in entries] == ["warning", 405]
 
 
@@ -82,10 +46,10 @@ def test_a_fault_of_ours_is_one_line_with_its_traceback() -> None:
 
 
 def test_the_token_is_told_on_the_first_start_alone(tmp_path: Path) -> None:
-    with server(tmp_path / "data") as (_, first):
+    with run_server(tmp_path / "data") as (_, first):
         assert set(first) == {"url", "token"}
         assert requests.get(f"{first['url']}/readyz", timeout=120).json()["status"] == "ok"
-    with server(tmp_path / "data") as (_, second):
+    with run_server(tmp_path / "data") as (_, second):
         assert set(second) == {"url"}
 
 
@@ -107,7 +71,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_half_published_is_shown_after_
     wheels = [
         make_wheel(tmp_path / "in", f"p{n}", "1.0", code=f"x = {n}\n" * 5000) for n in range(40)
     ]
-    with server(data) as (process, ready):
+    with run_server(data) as (process, ready):
         token = ready["token"]
 
         def uploads() -> None:
@@ -125,34 +89,13 @@ def test_nothing_acknowledged_is_lost_and_nothing_half_published_is_shown_after_
         os.kill(process.pid, signal.SIGKILL)
         process.wait(120)
         thread.join()
-    with server(data) as (_, again):
-        shown = everything(again["url"])
+    with run_server(data) as (_, again):
+        shown = fetch_all_wheels(again["url"])
         assert set(acknowledged) <= set(shown)
         assert len(shown) <= len(acknowledged) + 1
         for wheel in wheels:  # and the same uploads can go on
             assert upload(again, token, wheel).status_code == 200
-        assert set(everything(again["url"])) == {wheel.name for wheel in wheels}
-
-
-def everything(url: str) -> list[str]:
-    """Every wheel shown; each can be fetched whole, and so can its twin."""
-    accept = {"Accept": "application/vnd.pypi.simple.v1+json"}
-    names = []
-    index = requests.get(f"{url}/main/simple/", headers=accept, timeout=120).json()
-    for project in index["projects"]:
-        base = f"{url}/main/simple/{project['name']}/"
-        for file in requests.get(base, headers=accept, timeout=120).json()["files"]:
-            body = requests.get(requests.compat.urljoin(base, file["url"]), timeout=120).content
-            assert len(body) == file["size"]
-            names.append(file["filename"])
-    packages = requests.get(f"{url}/main/noarch/repodata.json", timeout=120).json()[
-        "packages.conda"
-    ]
-    assert len(packages) == len(names)
-    for name, record in packages.items():
-        body = requests.get(f"{url}/main/noarch/{name}", timeout=120).content
-        assert len(body) == record["size"]
-    return names
+        assert set(fetch_all_wheels(again["url"])) == {wheel.name for wheel in wheels}
 
 
 def wait_for_requests_under_way(url: str) -> None:
@@ -167,7 +110,7 @@ def wait_for_requests_under_way(url: str) -> None:
 def test_a_stopped_server_finishes_what_is_under_way(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path)
     body = wheel.read_bytes()
-    with server(tmp_path / "data") as (process, ready):
+    with run_server(tmp_path / "data") as (process, ready):
         host, _, port = ready["url"].removeprefix("http://").partition(":")
         with socket.create_connection((host, int(port)), timeout=120) as client:
             head = f"POST /main/upload HTTP/1.1\r\nHost: x\r\nx-file-name: {wheel.name}\r\n"

@@ -13,10 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.clients.raw_http import Wire
+from tests.factories.bad_input import FORM, START, field, form
 from tests.factories.packages import make_wheel, record, wheel_members, zip_bytes
-from tests.server.test_bad_input import FORM, START, Wire, field, form, shared_place
-
-__all__ = ["shared_place"]
 
 #: What clients send, and what they never would.
 FIELDS = [

@@ -13,9 +13,8 @@ import pytest
 import zstandard
 
 from tests.clients.rattler import list_versions, solve_specs
-from tests.factories.packages import make_conda, make_wheel
+from tests.factories.packages import make_conda, make_python, make_wheel
 from tests.server.conftest import Place, new_place, serve
-from tests.server.test_conda_pages import make_python
 from tests.servers.stores import S3, PostgreSQL
 from tests.servers.upstream import StaticServer, add_upstream, set_old_time
 from twofold.index.folder import index_folder

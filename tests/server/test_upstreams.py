@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.factories.packages import make_conda, make_sdist, make_wheel
+from tests.factories.packages import make_conda, make_sdist, make_wheel, sha256_of
 from tests.server.conftest import Place
 from tests.servers.upstream import StaticServer, add_upstream
 from twofold.errors import Refused, Unreachable
@@ -43,10 +42,6 @@ def advance_clock(place: Place, hours: float = 1) -> None:
 def audited(place: Place, action: str) -> list[audit.AuditEntry]:
     with place.registry.database.read() as db:
         return list(audit.list_entries(db, audit.AuditQuery(action=action)))
-
-
-def sha256_of(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_pip_installs_from_a_registry_through_another_and_the_twin_stays(

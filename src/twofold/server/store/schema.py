@@ -325,5 +325,5 @@ upstream_pins = Table(
     Column("url", Text, nullable=False),
     Column("wanted", Boolean, nullable=False),  # it was requested, so our copy came from there
     Column("seen_at", Text, nullable=False),
-    Index(None, "channel_id", "key"),
+    Index("ix_upstream_pins_channel_id", "channel_id", "key"),  # as its migration names it
 )

@@ -1,0 +1,74 @@
+"""The tables of `store.schema` are those that the migrations make."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import inspect
+
+from tests.servers.stores import PostgreSQL
+from twofold.server.store import Database
+from twofold.server.store.schema import metadata
+
+
+def describe_schema(database: Database) -> dict[str, Any]:
+    """Every table with its columns, defaults, keys, constraints and indexes, in a fixed order."""
+    inspector = inspect(database.engine)
+    return {
+        table: {
+            "columns": {
+                column["name"]: (str(column["type"]), column["nullable"], column["default"])
+                for column in inspector.get_columns(table)
+            },
+            "primary key": inspector.get_pk_constraint(table),
+            "foreign keys": sorted(map(str, inspector.get_foreign_keys(table))),
+            "unique": sorted(map(str, inspector.get_unique_constraints(table))),
+            "indexes": {
+                index["name"]: (
+                    index["column_names"],
+                    bool(index["unique"]),
+                    sorted((k, str(v)) for k, v in index.get("dialect_options", {}).items()),
+                )
+                for index in inspector.get_indexes(table)
+            },
+        }
+        for table in inspector.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+def check_schemas_agree(migrated: Database, created: Database) -> None:
+    migrated.migrate()
+    metadata.create_all(created.engine)
+    found, expected = describe_schema(migrated), describe_schema(created)
+    migrated.close()
+    created.close()
+    assert set(found) == set(expected) == set(metadata.tables)
+    for table, description in expected.items():
+        assert found[table] == description, table
+
+
+def test_schema_and_migrations_agree_on_sqlite(tmp_path: Path) -> None:
+    migrated = Database(f"sqlite:///{(tmp_path / 'migrated.sqlite').as_posix()}")
+    created = Database(f"sqlite:///{(tmp_path / 'created.sqlite').as_posix()}")
+    check_schemas_agree(migrated, created)
+
+
+def test_the_comparison_notices_a_missing_index_and_another_default(tmp_path: Path) -> None:
+    databases = [Database(f"sqlite:///{(tmp_path / f'{n}.sqlite').as_posix()}") for n in range(2)]
+    for database in databases:
+        metadata.create_all(database.engine)
+    before = describe_schema(databases[0])
+    with databases[1].write() as connection:
+        connection.exec_driver_sql("DROP INDEX ix_files_remark")
+        connection.exec_driver_sql("ALTER TABLE users ADD COLUMN extra TEXT DEFAULT 'x'")
+    after = describe_schema(databases[1])
+    assert {table for table in before if before[table] != after[table]} == {"files", "users"}
+
+
+@pytest.mark.slow
+def test_schema_and_migrations_agree_on_postgresql(postgresql: PostgreSQL) -> None:
+    migrated = Database(postgresql.empty_database())
+    check_schemas_agree(migrated, Database(postgresql.empty_database()))
