@@ -58,7 +58,7 @@ def test_a_database_that_stops_and_starts_is_told_and_its_return_is_enough(
         try:
             answer = place.upload(wheel)
             assert answer.status_code == 503
-            assert "database does not answer" in answer.reason
+            assert "database is unreachable" in answer.reason
             assert answer.headers["retry-after"] == "5"
             assert place.get("/main/simple/my-package/").status_code == 503
             assert place.get("/healthz").status_code == 200

@@ -127,13 +127,13 @@ def test_a_stopped_server_finishes_what_is_under_way(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--database", "nonsense"], "'nonsense' is no address"),
+        (["--database", "nonsense"], "'nonsense' is not a supported"),
         (
             ["--database", "mysql://ann:secret@host/name"],
-            "'mysql://...' is no address",
+            "'mysql://...' is not a supported",
         ),
-        (["--objects", "ftp://host/there"], "no place for objects"),
-        (["--objects", "s3://"], "names no bucket"),
+        (["--objects", "ftp://host/there"], "not a valid object store"),
+        (["--objects", "s3://"], "has no bucket name"),
         (["--port", "99999"], "invalid port 99999"),
         (["--tls-cert", "absent.pem"], "absent.pem"),
         (["--tls-cert", __file__], "not a certificate with its key"),

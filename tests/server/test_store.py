@@ -84,7 +84,7 @@ def test_a_request_that_gets_no_connection_is_told_to_try_again(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when a long change of a channel lets many writers wait: never a 500."""
-    monkeypatch.setattr(database, "PATIENCE", 0.1)
+    monkeypatch.setattr(database, "POOL_TIMEOUT", 0.1)
     small = database.Database(place.settings.database_url)
     with ExitStack() as stack, pytest.raises(Unreachable, match="every connection is in use"):
         for _ in range(100):
