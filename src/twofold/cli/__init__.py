@@ -38,6 +38,7 @@ COMMANDS = {
 
 
 def format_usage() -> str:
+    """Format the help of `twofold --help`."""
     width = max(map(len, COMMANDS))
     lines = "\n".join(f"  {name.ljust(width)}  {text}" for name, text in COMMANDS.items())
     return f"""\

@@ -207,6 +207,7 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
 
 
 def parser() -> argparse.ArgumentParser:
+    """Make the parser of `twofold admin`."""
     made = Parser("admin", DESCRIPTION)
     _store(made)
     made.with_json()
@@ -240,6 +241,7 @@ def _store(
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run `twofold admin`; returns the exit code."""
     try:
         from twofold.cli.admin_actions import ACTIONS, RowPrinter
         from twofold.server.app import open_registry

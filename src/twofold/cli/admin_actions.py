@@ -29,6 +29,7 @@ class RowPrinter:
     as_json: bool
 
     def rows(self, rows: Sequence[dict[str, Any]]) -> int:
+        """Print rows; returns the exit code."""
         for row in rows:
             if self.as_json:
                 print_json(row)
@@ -37,6 +38,7 @@ class RowPrinter:
         return 0
 
     def row(self, **values: Any) -> int:
+        """Print one row; returns the exit code."""
         return self.rows([values])
 
 

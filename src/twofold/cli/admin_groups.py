@@ -1,4 +1,4 @@
-"""`twofold admin upstream`, `follow`, `notice` and `twins`: commands with verbs of their own."""
+"""`twofold admin upstream`, `follow`, `notice` and `twins`: nested subcommands."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 def parser() -> argparse.ArgumentParser:
+    """Make the parser of `twofold build`."""
     import argparse
 
     from twofold.cli.terminal import Parser
@@ -100,6 +101,7 @@ def quick(words: list[str]) -> Arguments | None:
 
 
 def run(args: argparse.Namespace | Arguments) -> int:
+    """Run `twofold build`; returns the exit code."""
     from twofold.building.options import BuildRequest
 
     if args.outdir is not None:

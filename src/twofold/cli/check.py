@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 def parser() -> argparse.ArgumentParser:
+    """Make the parser of `twofold check`."""
     from twofold.cli.terminal import Parser
 
     made = Parser(
@@ -37,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run `twofold check`; returns the exit code."""
     paths = [Path(path) for path in args.paths or ["."]]
     ignore = parse_codes(args.ignore)
     findings = _findings(paths, ignore)

@@ -21,6 +21,7 @@ _NOTES = 8
 
 
 def parser() -> argparse.ArgumentParser:
+    """Make the parser of `twofold convert`."""
     made = Parser(
         "convert",
         "Convert wheels to conda packages in a channel folder, and index it. For a name, the\n"
@@ -47,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run `twofold convert`; returns the exit code."""
     from twofold.convert.batch import convert_batch
     from twofold.index.folder import index_folder
 

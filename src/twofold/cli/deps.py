@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def parser() -> argparse.ArgumentParser:
+    """Make the parser of `twofold deps`."""
     found = Parser(
         "deps",
         "List what a project imports and what it declares: missing, unused, optional, used,\n"
@@ -45,6 +46,7 @@ def choose_environment(folder: Path | None) -> InstalledDistributions:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run `twofold deps`; returns the exit code."""
     from twofold.new.deps import Status, read_conda_names, read_declared, read_dependencies
 
     declared, remarks = read_declared(args.path)

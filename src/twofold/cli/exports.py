@@ -10,6 +10,7 @@ from twofold.cli.terminal import Parser, note, print_json
 
 
 def parser() -> argparse.ArgumentParser:
+    """Make the parser of `twofold exports`."""
     found = Parser(
         "exports",
         "Write and update the re-exports of a package's __init__.py: the names in each module's\n"
@@ -31,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run `twofold exports`; returns the exit code."""
     from twofold.exports import sync_exports
 
     kept = sync_exports(args.path, args.lazy, write=not args.check)

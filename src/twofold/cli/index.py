@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def parser() -> argparse.ArgumentParser:
+    """Make the parser of `twofold index`."""
     made = Parser(
         "index",
         "Write the pages that make a folder of packages a channel for conda (repodata, shards,\n"
@@ -29,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run `twofold index`; returns the exit code."""
     from twofold.index.folder import index_folder
 
     done = index_folder(args.folder, wheels=_wheels(args.folder) if args.v3 else None)
@@ -62,6 +64,7 @@ def _wheels(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def as_json(done: IndexResult) -> dict[str, object]:
+    """Convert the result to the value of `--json`."""
     return {
         "folder": str(done.folder),
         "files": done.files,

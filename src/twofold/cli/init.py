@@ -24,6 +24,7 @@ _STATIC = "--static runs nothing, and lists what it could not read"
 
 
 def parser() -> argparse.ArgumentParser:
+    """Make the parser of `twofold init`."""
     found = Parser(
         "init",
         "Write the pyproject.toml of existing code, from setup.py, setup.cfg, poetry's and\n"
@@ -47,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run `twofold init`; returns the exit code."""
     from twofold.errors import TwofoldError
     from twofold.new.migrate import plan_migration
 

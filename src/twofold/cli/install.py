@@ -17,6 +17,7 @@ registry has is never installed from elsewhere.
 
 
 def parser() -> argparse.ArgumentParser:
+    """Make the parser of `twofold install`."""
     words = Parser("install", "Install packages into an environment.", EPILOG).with_json()
     words.add_argument(
         "names", nargs="+", metavar="NAME", help="packages to install: name, name==1.0"
@@ -37,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run `twofold install`; returns the exit code."""
     if args.venv is not None:
         return _venv(args)
     return _conda(args)

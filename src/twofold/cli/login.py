@@ -17,6 +17,7 @@ readable by you only. For Anaconda.org's API with --user, the password is exchan
 
 
 def parser() -> argparse.ArgumentParser:
+    """Make the parser of `twofold login`."""
     words = Parser("login", "Store the token of a target.", EPILOG).with_json()
     words.add_argument("target", metavar="TARGET", help="a name or a URL, as for publish")
     words.add_argument("--user", default="", help="the user, to log in with a password")
@@ -27,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run `twofold login`; returns the exit code."""
     from dataclasses import asdict
 
     from twofold.publish.login import log_in

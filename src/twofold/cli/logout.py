@@ -8,12 +8,14 @@ from twofold.cli.terminal import Parser, note, print_json
 
 
 def parser() -> argparse.ArgumentParser:
+    """Make the parser of `twofold logout`."""
     words = Parser("logout", "Remove a target's token from keyring and configuration.").with_json()
     words.add_argument("target", metavar="TARGET", help="a name or a URL, as for publish")
     return words
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run `twofold logout`; returns the exit code."""
     from twofold.publish.login import log_out
 
     done = log_out(args.target)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 def parser() -> argparse.ArgumentParser:
+    """Make the parser of `twofold names`."""
     made = Parser(
         "names",
         "Show a project's name on PyPI, in conda channels and in imports, and the source of that\n"
@@ -23,6 +24,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run `twofold names`; returns the exit code."""
     from twofold.names import is_name
     from twofold.names.explanation import explain
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 def parser() -> argparse.ArgumentParser:
+    """Make the parser of `twofold new`."""
     made = Parser(
         "new",
         "Write a project that builds at once: pyproject.toml, README.md, LICENSE, .gitignore,\n"
@@ -28,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run `twofold new`; returns the exit code."""
     from datetime import UTC, datetime
 
     from twofold.new.files import NewProject

@@ -31,6 +31,7 @@ Without FILES, the files of this project's last build are published.
 
 
 def parser() -> argparse.ArgumentParser:
+    """Make the parser of `twofold publish`."""
     words = Parser("publish", "Upload a release: planned, checked, resumable.", EPILOG).with_json()
     words.add_argument("files", nargs="*", type=Path, metavar="FILES", help="built files")
     words.add_argument(
@@ -75,6 +76,7 @@ def parse_attempts(text: str) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run `twofold publish`; returns the exit code."""
     from twofold.cli.check import parse_codes
     from twofold.publish.order import Order, choose_targets, prepare
     from twofold.publish.responses import RetryPolicy
@@ -175,12 +177,14 @@ def _dry_run_result(publication: Publication, as_json: bool) -> int:
 
 
 def print_findings(publication: Publication) -> None:
+    """Print the findings of the checks on stderr."""
     for finding in publication.findings:
         hint = f"\n  hint: {finding.hint}" if finding.hint else ""
         note(f"{finding.severity}: {finding.where}: {finding.message} ({finding.code}){hint}")
 
 
 def print_plan(plan: Plan, stream: object) -> None:
+    """Print the plan as a table."""
     rows = [(s.target.settings.name, s.file.name, s.action.value, s.reason) for s in plan.steps]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     for row in rows:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 def parser() -> argparse.ArgumentParser:
+    """Make the parser of `twofold recipe`."""
     made = Parser(
         "recipe",
         "Write the conda recipe of a project, ready for a submission to conda-forge. Without\n"
@@ -43,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run `twofold recipe`; returns the exit code."""
     from twofold.recipe.write.from_project import WriteRequest, write_recipe
 
     request = WriteRequest(

@@ -31,6 +31,7 @@ if a later one fails. After an interruption, the same command does the rest.
 
 
 def parser() -> argparse.ArgumentParser:
+    """Make the parser of `twofold release`."""
     words = Parser("release", "Release a version of a project.", EPILOG).with_json()
     words.add_argument("version", metavar="VERSION", help="the version to release: 1.2.0")
     words.add_argument(
@@ -76,6 +77,7 @@ class _Rollback:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run `twofold release`; returns the exit code."""
     from twofold.cli.check import parse_codes
     from twofold.cli.publish import can_ask, make_step_handler, require_consent, warn_about_logins
     from twofold.cli.smoke_test import interrupt_on_sigterm

@@ -14,6 +14,7 @@ channel 'main' and a token, which is printed once; the token is also the passwor
 
 
 def parser() -> argparse.ArgumentParser:
+    """Make the parser of `twofold serve`."""
     made = Parser("serve", DESCRIPTION)
     made.add_argument("--host", default="127.0.0.1", help="address to listen on")
     made.add_argument("--port", type=int, default=8080, help="port; 0 takes a free one")
@@ -42,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run `twofold serve`; returns the exit code."""
     try:
         from twofold.server.run import serve
         from twofold.server.settings import Settings

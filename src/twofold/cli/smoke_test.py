@@ -38,6 +38,7 @@ package is imported, every entry point loaded, and the tests in the conda packag
 
 
 def parser() -> argparse.ArgumentParser:
+    """Make the parser of `twofold try`."""
     words = Parser("try", "Smoke-test built files in temporary environments.", EPILOG).with_json()
     words.add_argument("files", nargs="*", type=Path, metavar="FILES", help="built files")
     words.add_argument(
@@ -50,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run `twofold try`; returns the exit code."""
     from twofold.publish.files import find_release_files
 
     artifacts = [file.artifact for file in find_release_files(args.files, args.project)]

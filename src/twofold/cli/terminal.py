@@ -73,10 +73,12 @@ class Parser(argparse.ArgumentParser):
         )
 
     def with_json(self) -> Parser:
+        """Add the option `--json`."""
         self.add_argument("--json", action="store_true", help="print the result as JSON on stdout")
         return self
 
     def error(self, message: str) -> Any:  # argparse says NoReturn; exit() below never returns
+        """Print a usage error with a hint, and exit with code 2."""
         print(f"error: {message}\n  hint: run '{self.prog} --help'", file=sys.stderr)
         self.exit(2)
 

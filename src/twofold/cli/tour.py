@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 def parser() -> argparse.ArgumentParser:
+    """Make the parser of `twofold tour`."""
     made = terminal.Parser(
         "tour",
         "Run all steps on this machine: new, build, serve, publish, install with pip and "
@@ -40,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run `twofold tour`; returns the exit code."""
     from twofold.tour.steps import Log
     from twofold.tour.walk import Route, walk
 

@@ -9,6 +9,7 @@ from twofold.errors import Problem, ProjectErrors, TwofoldError, UsageError
 
 
 def parser() -> argparse.ArgumentParser:
+    """Make the parser of `twofold whoami`."""
     words = Parser("whoami", "Show the account that each target authenticates you as.").with_json()
     words.add_argument(
         "targets", nargs="*", metavar="TARGET", help="names or URLs (default: all configured)"
@@ -17,6 +18,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run `twofold whoami`; returns the exit code."""
     from twofold.publish.config import read_targets
     from twofold.publish.login import find_account
 

@@ -239,7 +239,7 @@ REACH_TIMEOUT = 5.0
 
 
 def is_channel_reachable(channel: str, timeout: float = REACH_TIMEOUT) -> bool:
-    """Whether `channel` (a name such as conda-forge, or a URL) responds within `timeout` seconds.
+    """Whether `channel` (a name or a URL) responds within `timeout` seconds.
 
     py-rattler resolves the name; any status below 500 counts, since a channel need not have the
     requested file.

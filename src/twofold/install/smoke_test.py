@@ -41,6 +41,7 @@ class SmokeResult:
 
     @property
     def worked(self) -> bool:
+        """Whether every step succeeded."""
         return all(step.worked for step in self.steps)
 
 

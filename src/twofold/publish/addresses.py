@@ -23,6 +23,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
+        """Return the secret text."""
         return self._text
 
     def __repr__(self) -> str:

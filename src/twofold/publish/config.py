@@ -58,6 +58,7 @@ def get_config_folder() -> Path:
 
 
 def get_config_file() -> Path:
+    """Return the path of config.toml."""
     return get_config_folder() / "config.toml"
 
 

@@ -51,6 +51,7 @@ def is_test_pypi(url: str) -> bool:
 
 
 def list_pypirc_names() -> list[str]:
+    """List the index servers of ~/.pypirc by name."""
     return sorted(_read_pypirc())
 
 

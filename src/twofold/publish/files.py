@@ -31,6 +31,7 @@ ATTEST_AGAIN = "attest the current file, or remove the attestation"
 
 
 def is_attestation(path: Path) -> bool:
+    """Whether a file is an attestation, by its name."""
     return path.name.endswith(ENDINGS)
 
 
@@ -109,6 +110,7 @@ class ReleaseFile:
 
     @property
     def name(self) -> str:
+        """The file name."""
         return self.artifact.filename
 
 

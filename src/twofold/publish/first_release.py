@@ -126,6 +126,7 @@ class NameReport:
 
     @property
     def is_new(self) -> bool:
+        """Whether the target has no file of that name."""
         return self.files == 0
 
     def describe(self, *, is_first: bool = True) -> list[str]:

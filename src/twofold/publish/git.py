@@ -19,10 +19,12 @@ def is_repository(root: Path) -> bool:
 
 
 def has_commit(root: Path) -> bool:
+    """Whether the repository has a commit."""
     return _run_git(root, "rev-parse", "-q", "--verify", "HEAD").returncode == 0
 
 
 def is_on_branch(root: Path) -> bool:
+    """Whether HEAD is on a branch."""
     return _run_git(root, "symbolic-ref", "-q", "HEAD").returncode == 0
 
 
@@ -84,6 +86,7 @@ def find_root(root: Path) -> Path | None:
 
 
 def get_head(root: Path) -> str:
+    """Return the commit of HEAD."""
     return _check_git(root, "rev-parse", "HEAD").strip()
 
 
@@ -93,10 +96,12 @@ def commit(root: Path, paths: Sequence[Path], message: str) -> None:
 
 
 def make_tag(root: Path, tag: str, message: str) -> None:
+    """Create an annotated tag on HEAD."""
     _check_git(root, "tag", "-a", tag, "-m", message)
 
 
 def remove_tag(root: Path, tag: str) -> None:
+    """Delete a local tag."""
     _check_git(root, "tag", "-d", tag)
 
 

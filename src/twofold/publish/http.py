@@ -52,6 +52,7 @@ class HeaderAuth(AuthBase):
         self.name, self.value = name, value
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Set the header of a request."""
         if self.name:
             request.headers[self.name] = self.value
         return request
@@ -64,6 +65,7 @@ def basic_auth(credentials: Credentials, default_user: str = "__token__") -> Aut
 
 
 def bearer_auth(credentials: Credentials) -> AuthBase:
+    """Bearer authentication with a token."""
     return HeaderAuth("Authorization", f"Bearer {credentials.secret.reveal()}")
 
 
@@ -86,6 +88,7 @@ class ProgressFile:
         self.tell = self._file.tell
 
     def read(self, size: int = -1) -> bytes:
+        """Read a block and report the progress."""
         block = self._file.read(size)
         if self._progress is not None:
             self._progress(self._file.tell())
@@ -96,6 +99,7 @@ class ProgressFile:
             yield block
 
     def close(self) -> None:
+        """Close the file, or the session."""
         self._file.close()
 
 
@@ -313,6 +317,7 @@ class HttpClient:
         )
 
     def close(self) -> None:
+        """Close the file, or the session."""
         if self._session is not None:
             self._session.close()
 

@@ -47,6 +47,7 @@ class Journal:
         self._entries = _read(path)
 
     def get(self, target: str, file: str) -> JournalRecord | None:
+        """Return the record of a file at a target, if any."""
         return self._entries.get((target, file))
 
     def contains(self, file: str) -> bool:
@@ -59,6 +60,7 @@ class Journal:
             self._change((target, file), None)
 
     def record(self, target: str, file: str, sha256: str, state: State) -> None:
+        """Write the state of a file at a target."""
         entry = JournalRecord(target, file, sha256, state)
         if self._entries.get((target, file)) != entry:
             self._change((target, file), entry)

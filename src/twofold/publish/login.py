@@ -33,6 +33,8 @@ class LoginResult:
 
 @dataclass(frozen=True)
 class AccountReport:
+    """The account of a target's credentials, and where they were found."""
+
     target: str
     account: str
     source: str

@@ -139,6 +139,7 @@ class Publication:
             raise ProjectErrors([*found, *self.plan.problems])
 
     def close(self) -> None:
+        """Close the targets."""
         for target in self.targets:
             target.close()
 

@@ -89,6 +89,7 @@ class Plan:
 
     @property
     def uploads(self) -> list[Step]:
+        """The steps that upload a file."""
         return [step for step in self.steps if step.action is Action.UPLOAD]
 
     @property

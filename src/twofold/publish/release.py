@@ -29,9 +29,11 @@ class FileChange:
     after: bytes
 
     def apply(self) -> None:
+        """Write the new content."""
         _write(self.path, self.after)
 
     def revert(self) -> None:
+        """Restore the old content."""
         _write(self.path, self.before)
 
 

@@ -30,6 +30,7 @@ class HttpResult:
 
     @property
     def ok(self) -> bool:
+        """Whether the status is 2xx."""
         return 200 <= self.status < 300
 
     def json(self) -> Any:
@@ -40,6 +41,7 @@ class HttpResult:
             return None
 
     def text(self) -> str:
+        """The body as text."""
         return self.body.decode("utf-8", errors="replace")
 
 
@@ -181,7 +183,7 @@ INVALID_URL_ERRORS = (
 
 
 class TransientError(Unreachable):
-    """A failure that another attempt may overcome; `wait` is the server's Retry-After (seconds).
+    """A failure that another attempt may overcome; `wait` is Retry-After in seconds.
 
     `no_server` is True if the host is unknown or refuses the connection.
     """

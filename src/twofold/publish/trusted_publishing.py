@@ -31,7 +31,7 @@ class TokenExchange:
 
 
 def fetch_trusted_credentials(settings: TargetSettings, http: HttpClient) -> Credentials | None:
-    """Fetch a token by trusted publishing; None outside CI and if the target does not support it.
+    """Fetch a token by trusted publishing; None outside CI or without support for it.
 
     Raises TwofoldError if the target supports it and CI has no identity token, Refused if the
     target does not trust the identity. Identity tokens are sent over TLS only (or to loopback).

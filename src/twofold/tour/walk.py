@@ -73,6 +73,7 @@ def walk(route: Route, log: Log) -> None:
 
 
 def start_project(route: Route, log: Log) -> Path:
+    """Create the example project, or copy the given one."""
     if route.project is None:
         target = route.folder / EXAMPLE
         command = ["new", EXAMPLE, "--dep", "numpy"]
@@ -135,6 +136,7 @@ def serve(data: Path, log: Log) -> Iterator[Server]:
 
 
 def publish(project: Path, server: Server, log: Log) -> None:
+    """Publish the first version with `twofold publish`."""
     log.run(
         "Publish the first version",
         twofold_command("publish", "--to", server.channel, "--yes"),
@@ -145,6 +147,7 @@ def publish(project: Path, server: Server, log: Log) -> None:
 
 
 def upload_with_twine(project: Path, server: Server, log: Log) -> None:
+    """Upload the second version with twine."""
     files = sorted(str(path.relative_to(project)) for path in (project / "dist").glob("[!.]*"))
     log.run(
         "Upload the second version with twine, unmodified",

@@ -64,6 +64,7 @@ class AnacondaOrg:
         self.auth = HeaderAuth("Authorization", f"token {token}") if token else HeaderAuth()
 
     def preflight(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
+        """Check the token before anything is sent."""
         missing = find_missing_token(self.http)
         if missing:
             return missing
@@ -72,6 +73,7 @@ class AnacondaOrg:
         return self.http.make_refusal(answer, url).problems[0] if answer.status == 401 else None
 
     def probe(self, file: ReleaseFile) -> RemoteState:
+        """Look up the file's name."""
         url = self._url("dist", file)
         answer = self.http.get(url, self.auth)
         if answer.status == 404:
@@ -87,6 +89,7 @@ class AnacondaOrg:
         )
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
+        """Upload the file once; returns its URL."""
         described = make_upload_bodies(file, self.settings.labels or ("main",))
         self._ensure("package", file, described.package)
         self._ensure("release", file, described.release)
@@ -100,10 +103,12 @@ class AnacondaOrg:
         return str(value.get("url") or "") if isinstance(value, dict) else ""
 
     def fetch(self, file: ReleaseFile) -> RemoteState:
+        """Fetch the file back and compute its hash."""
         url = self._url("download", file)
         return state_from_fetch(self.http.fetch_sha256(url, self.auth), url)
 
     def whoami(self) -> str:
+        """Return the account of the credentials."""
         url = f"{self.settings.url}/user"
         answer = self.http.get(url, self.auth)
         if not answer.ok:
@@ -112,6 +117,7 @@ class AnacondaOrg:
         return str(value.get("login", "")) if isinstance(value, dict) else ""
 
     def close(self) -> None:
+        """Close the connection."""
         self.http.close()
 
     def _url(self, verb: str, file: ReleaseFile) -> str:

@@ -69,12 +69,15 @@ class CondaServer:
     attestation_kinds: frozenset[Kind] = NO_KINDS
 
     def preflight(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
+        """Check the token before anything is sent."""
         return None if self.is_open else find_missing_token(self.http)
 
     def probe(self, file: ReleaseFile) -> RemoteState:
+        """Look up the file's name."""
         return probe_channel(self.http, self.channel, file.artifact, self.auth)
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
+        """Upload the file once; returns its URL."""
         if self.overwrites and self.probe(file).state == "present":
             raise AlreadyPublishedError(f"{file.name} is already at {self.settings.name}")
         url, answer = self.send_once(file, progress)
@@ -85,13 +88,16 @@ class CondaServer:
         raise self.http.make_refusal(answer, url)
 
     def fetch(self, file: ReleaseFile) -> RemoteState:
+        """Fetch the file back and compute its hash."""
         url = make_file_url(self.channel, file.artifact)
         return state_from_fetch(self.http.fetch_sha256(url, self.auth), url)
 
     def whoami(self) -> str:
+        """Return the account of the credentials."""
         return "unknown: this kind of server cannot verify tokens; the first upload will"
 
     def close(self) -> None:
+        """Close the connection."""
         self.http.close()
 
 

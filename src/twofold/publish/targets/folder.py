@@ -39,6 +39,7 @@ class Folder:
     attestation_kinds: frozenset[Kind] = NO_KINDS
 
     def preflight(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
+        """Check the token before anything is sent."""
         if self._root.exists() and not self._root.is_dir():
             return Problem(f"{self._root} is a file, not a folder", "choose another folder")
         return None
@@ -51,6 +52,7 @@ class Folder:
         return seen
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
+        """Upload the file once; returns its URL."""
         target = self._place(file)
         if not self.fetch(file).is_ours(file.artifact):
             self._put(file.artifact.path, target)
@@ -59,16 +61,18 @@ class Folder:
         return target.as_uri()
 
     def fetch(self, file: ReleaseFile) -> RemoteState:
+        """Fetch the file back and compute its hash."""
         place = self._place(file)
         if not place.is_file():
             return RemoteState("absent")
         return RemoteState("present", compute_file_hashes(place)[1], place.as_uri())
 
     def whoami(self) -> str:
+        """Return the account of the credentials."""
         return "no login needed: files are written directly"
 
     def close(self) -> None:
-        return None
+        """There is no connection to close."""
 
     @property
     def _root(self) -> Path:

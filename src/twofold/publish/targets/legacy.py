@@ -1,4 +1,4 @@
-"""Indexes with PyPI's legacy upload API: PyPI, TestPyPI, devpi, pypiserver, a twofold registry.
+"""Indexes with PyPI's legacy upload API: PyPI, devpi, pypiserver, twofold registries.
 
 The form is the one twine sends (made by twine's own PackageFile); files are looked up in the
 target's simple index.
@@ -58,9 +58,11 @@ class LegacyIndex:
         self.auth = auth
 
     def preflight(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
+        """Check the token before anything is sent."""
         return None if self.is_open else find_missing_token(self.http)
 
     def probe(self, file: ReleaseFile) -> RemoteState:
+        """Look up the file's name."""
         if not self.settings.index:
             return RemoteState("unknown", note="its simple index is unknown")
         page = fetch_page(self.http, self.settings.index, file.artifact.name, self.read_auth)
@@ -76,6 +78,7 @@ class LegacyIndex:
         return RemoteState("present", digest, there.url, yanked)
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
+        """Upload the file once; returns its URL."""
         form = make_legacy_form(file)
         content = ("content", file.artifact.path, file.name, "application/octet-stream")
         answer = self.http.send_form(
@@ -90,9 +93,11 @@ class LegacyIndex:
 
     @property
     def is_readable(self) -> bool:
+        """Whether the simple index is known."""
         return bool(self.settings.index)
 
     def fetch(self, file: ReleaseFile) -> RemoteState:
+        """Fetch the file back and compute its hash."""
         there = fetch_files(self.http, self.settings.index, file.artifact.name, self.read_auth)
         if file.name not in there:
             return RemoteState("absent")
@@ -108,9 +113,11 @@ class LegacyIndex:
         return self.read_auth if any(can_share_login(url, home) for home in homes) else None
 
     def whoami(self) -> str:
+        """Return the account of the credentials."""
         return "unknown: the legacy upload API cannot verify tokens; the first upload will"
 
     def close(self) -> None:
+        """Close the connection."""
         self.http.close()
 
 

@@ -58,6 +58,7 @@ ETAG = re.compile(r'"?(?:sha256[:-])?([0-9a-f]{64})"?', re.I)
 
 
 def make_file_url(channel: str, artifact: Artifact) -> str:
+    """Make the URL of a file in a channel."""
     return f"{channel.rstrip('/')}/{artifact.subdir}/{quote(artifact.filename)}"
 
 

@@ -31,7 +31,9 @@ class UploadRule(Protocol):
 
     __name__: str
 
-    def __call__(self, file: ReleaseFile, /) -> Problem | None: ...
+    def __call__(self, file: ReleaseFile, /) -> Problem | None:
+        """Return why the file is refused, or None."""
+        ...
 
 
 class AlreadyPublishedError(Refused):
@@ -66,6 +68,7 @@ class RemoteState:
     rule: str = ""
 
     def is_ours(self, artifact: Artifact) -> bool:
+        """Whether the file at the target is this one."""
         return self.state == "present" and (self.has_same_content or self.sha256 == artifact.sha256)
 
 
@@ -78,7 +81,9 @@ class Target(Protocol):
     """One publish target, with its credentials and its connection."""
 
     @property
-    def settings(self) -> TargetSettings: ...
+    def settings(self) -> TargetSettings:
+        """The settings it was opened with."""
+        ...
 
     @property
     def accepts(self) -> frozenset[Kind]:
@@ -128,4 +133,6 @@ class Target(Protocol):
         """The account of the credentials, or why it is unknown."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the connection."""
+        ...

@@ -74,6 +74,7 @@ class TwofoldRegistry:
         return find_missing_token(self.http)
 
     def probe(self, file: ReleaseFile) -> RemoteState:
+        """Look up the file's name."""
         if not file.artifact.kind.is_conda:
             seen = self.index.probe(file)
             return self._preflight_file(file, seen) if seen.state == "absent" else seen
@@ -99,6 +100,7 @@ class TwofoldRegistry:
         return replace(absent, refusal=refused, rule=str(code))
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
+        """Upload the file once; returns its URL."""
         if not file.artifact.kind.is_conda:
             return self.index.send(file, progress)
         url = f"{self.settings.url.rstrip('/')}/upload"
@@ -127,6 +129,7 @@ class TwofoldRegistry:
             return replace(seen, has_same_content=is_same_package(file.artifact.path, copy))
 
     def whoami(self) -> str:
+        """Return the account of the credentials."""
         answer = self.http.get(f"{self.settings.url.rstrip('/')}/whoami", self.auth)
         if not answer.ok:
             raise self.http.make_refusal(answer, self.settings.url)
@@ -134,4 +137,5 @@ class TwofoldRegistry:
         return str(value.get("user", value)) if isinstance(value, dict) else answer.text().strip()
 
     def close(self) -> None:
+        """Close the connection."""
         self.http.close()

@@ -69,6 +69,7 @@ class Bucket:
         return seen
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
+        """Upload the file once; returns its URL."""
         from obstore.exceptions import AlreadyExistsError
 
         key = _get_key(file.artifact)
@@ -87,6 +88,7 @@ class Bucket:
         return f"{self.settings.url.partition('?')[0].rstrip('/')}/{key}"
 
     def fetch(self, file: ReleaseFile) -> RemoteState:
+        """Fetch the file back and compute its hash."""
         stream = self._read(_get_key(file.artifact))
         if stream is None:
             return RemoteState("absent")
@@ -96,10 +98,11 @@ class Bucket:
         return RemoteState("present", digest.hexdigest(), _get_key(file.artifact))
 
     def whoami(self) -> str:
+        """Return the account of the credentials."""
         return "determined by the AWS credentials"
 
     def close(self) -> None:
-        return None
+        """There is no connection to close."""
 
     def _is_indexed(self, file: ReleaseFile) -> bool:
         artifact = file.artifact
