@@ -35,7 +35,7 @@ def index_channel(channel: str, new_records: Mapping[str, dict[str, Any]]) -> No
 
         index_folder(Path(channel))
         return
-    from twofold.index.placing import add_v3_records, place_records
+    from twofold.index.repodata import add_v3_records, place_records
 
     placed = place_records(records)
     newer = placed.pop("v3", {})

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from twofold.errors import Problem, TwofoldError
 from twofold.index.cache import Cache
-from twofold.index.folder_pages import write_channel, write_subdir
+from twofold.index.folder_pages import write_channel, write_project_pages, write_subdir
 from twofold.index.folder_reader import read_files
 from twofold_build.atomic import remove_leftovers
 
@@ -129,8 +129,6 @@ def _write(
     written = 0
     has_projects = bool(cache.names(""))
     if projects or has_projects != (folder / "simple" / "index.html").exists():
-        from twofold.index.simple_pages import write_project_pages
-
         written += write_project_pages(folder, cache, projects)
     every = sorted({*cache.folders(), *subdirs, *names} - {""})
     if not every and has_projects and not wheels:

@@ -1,9 +1,10 @@
-"""The pages of a folder's conda side, written from its cache."""
+"""Writes the pages of an indexed folder from its cache, for conda and for pip."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -96,3 +97,37 @@ def write_channel(folder: Path, cache: Cache, names: Iterable[str], subdirs: lis
     if not notices.exists():  # an administrator may have written some
         written += write_if_changed(notices, repodata.serialize(repodata.make_notices()))
     return written
+
+
+def write_project_pages(folder: Path, cache: Cache, names: Iterable[str]) -> int:
+    """Write simple/: the list of projects, and the pages of those that changed."""
+    from twofold.index import simple
+
+    place = folder / "simple"
+    written = 0
+    for name in names:
+        files = [json.loads(text) for _, text in cache.entries_for("", name)]
+        if not files:
+            shutil.rmtree(place / name, ignore_errors=True)
+            continue
+        page = _assemble_page(name, files)
+        written += write_if_changed(
+            place / name / "index.html", simple.render_project_html(page).encode()
+        )
+        written += write_if_changed(place / name / "index.json", simple.serialize(page))
+    root = simple.make_root_page(cache.names(""))
+    written += write_if_changed(place / "index.html", simple.render_root_html(root).encode())
+    return written + write_if_changed(place / "index.json", simple.serialize(root))
+
+
+def _assemble_page(name: str, files: list[dict[str, Any]]) -> dict[str, Any]:
+    """The page from the cached entries, in the order of `simple.make_project_page`."""
+    from packaging.version import Version
+
+    from twofold.index import simple
+
+    ordered = sorted(files, key=lambda f: (Version(f["version"]), f["file"]["filename"]))
+    page = simple.make_project_page(name, [])
+    page["versions"] = list(dict.fromkeys(str(Version(file["version"])) for file in ordered))
+    page["files"] = [file["file"] for file in ordered]
+    return page
