@@ -56,7 +56,7 @@ def test_people_get_rights_and_lose_them(
     assert (refused.status_code, "revoked" in refused.reason) == (403, True)
 
 
-def test_an_expired_token_and_a_disabled_user_are_told(served: Place, tmp_path: Path) -> None:
+def test_an_expired_token_and_a_disabled_user_are_reported(served: Place, tmp_path: Path) -> None:
     registry = served.registry
     ann = accounts.add_user(registry, "operator", "ann", "a-long-password")
     administration.set_role(registry, "operator", "main", ann, Action.UPLOAD)
@@ -141,7 +141,7 @@ def test_the_log_is_filtered_and_written_as_a_table(
     assert output(capsys) == ""
 
 
-def test_a_wrong_word_is_told(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_argument_is_reported(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     admin(place, "disable", "nobody", code=1)
     assert "There is no user 'nobody'" in capsys.readouterr().err
     assert main(["admin", "--data", str(place.settings.data / "x"), "users"]) == 1
@@ -174,7 +174,7 @@ BAD_WORDS = {
 
 
 @pytest.mark.parametrize("words", BAD_WORDS)
-def test_bad_words_are_told_with_what_to_do_and_change_nothing(
+def test_bad_arguments_are_reported_with_a_hint_and_change_nothing(
     place: Place, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, message = BAD_WORDS[words]
@@ -296,7 +296,7 @@ def test_the_command_is_a_process_too(place: Place) -> None:
     assert done.stdout.startswith("main  public  0")
 
 
-def test_where_the_registry_lies_may_be_said_before_or_after_what(
+def test_the_location_of_the_registry_may_be_given_before_or_after_the_command(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = str(place.settings.data)

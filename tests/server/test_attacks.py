@@ -260,13 +260,15 @@ def test_a_message_cannot_add_headers_or_end_the_status_line(served: Place, tmp_
     ("first", "second"),
     [("util1", "utill"), ("foo", "f00"), ("a-b", "ab"), ("my-pack.age", "MY_PACKAGE")],
 )
-def test_lookalikes_are_refused(served: Place, tmp_path: Path, first: str, second: str) -> None:
+def test_confusable_names_are_refused(
+    served: Place, tmp_path: Path, first: str, second: str
+) -> None:
     served.publish(make_wheel(tmp_path, first))
     answer = served.upload(make_wheel(tmp_path, second))
     assert (answer.status_code, answer.json()["code"]) == (400, "confusable-name")
 
 
-def test_promotion_goes_through_the_gates_of_an_upload(place: Place, tmp_path: Path) -> None:
+def test_promotion_passes_the_admission_checks_of_an_upload(place: Place, tmp_path: Path) -> None:
     """A lookalike, a name under a private prefix, and more bytes than the quota has room for."""
     from twofold.server.registry import administration
 

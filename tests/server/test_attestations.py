@@ -233,7 +233,7 @@ def test_under_a_trust_root_everything_else_is_refused(
     assert send(place, token, wheel, run).status_code == 200
 
 
-def test_a_trust_root_that_cannot_be_read_is_told_at_the_start(
+def test_a_trust_root_that_cannot_be_read_is_reported_at_the_start(
     tmp_path: Path, twofold: Any
 ) -> None:
     empty = tmp_path / "empty.pem"

@@ -96,7 +96,7 @@ def test_what_an_upstream_has_appears_under_no_private_prefix_by_condas_name(
     assert listed(served) == {"pytables-1.0-py_0.conda"}
 
 
-def test_promotion_carries_no_twin_under_the_name_of_another_project(
+def test_promotion_copies_no_converted_package_under_the_name_of_another_project(
     served: Place, tmp_path: Path
 ) -> None:
     ann = accounts.add_user(served.registry, "operator", "ann")

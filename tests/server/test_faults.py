@@ -48,7 +48,7 @@ def test_a_mutated_file_is_taken_or_refused_but_never_breaks_the_registry(
     assert maintenance.verify(place.registry).is_sound
 
 
-def test_a_database_that_stops_and_starts_is_told_and_its_return_is_enough(
+def test_a_database_that_stops_is_reported_and_works_again_once_it_starts(
     tmp_path: Path, postgresql: PostgreSQL
 ) -> None:
     place = new_place(Settings(tmp_path / "r", postgresql.new_database()))
@@ -73,7 +73,7 @@ def test_a_database_that_stops_and_starts_is_told_and_its_return_is_enough(
     place.registry.database.close()
 
 
-def test_an_object_store_that_stops_and_starts_is_told_and_its_return_is_enough(
+def test_an_object_store_that_stops_is_reported_and_works_again_once_it_starts(
     tmp_path: Path,
 ) -> None:
     """What was uploaded before is listed meanwhile; what was refused is not."""
@@ -99,7 +99,9 @@ def test_an_object_store_that_stops_and_starts_is_told_and_its_return_is_enough(
 
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="a file system of one's own")
-def test_a_full_disk_is_told_with_507_and_works_again_once_there_is_space(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_with_507_and_works_again_once_there_is_space(
+    tmp_path: Path,
+) -> None:
     """On a file system of 12 MB of its own, filled up to some bytes less than an upload needs."""
     mount = 'mount -t tmpfs -o size=12m tmpfs "$0" && exec "$@"'
     folder = tmp_path / "small"

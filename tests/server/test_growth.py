@@ -187,7 +187,7 @@ def test_a_large_page_is_rendered_by_one_of_several_servers_and_then_rests(
         assert pages.acquire_page_lease(db, channel.id, wanted.text, later, later) == 0
 
 
-def test_a_large_repodata_follows_a_change_though_nobody_asks_for_it(
+def test_a_large_repodata_is_refreshed_after_a_change_without_a_request(
     served: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(page_refresh, "LARGE_PAGE", 1)

@@ -84,7 +84,7 @@ def upstream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Static
     static.close()
 
 
-def test_an_upstream_set_over_http_is_asked_listed_replaced_and_removed(
+def test_an_upstream_set_over_http_is_fetched_from_listed_replaced_and_removed(
     place: Place, upstream: StaticServer, tmp_path: Path
 ) -> None:
     spam, secret = make_wheel(tmp_path, "spam"), make_wheel(tmp_path, "acme_secret")

@@ -16,7 +16,7 @@ from twofold.server.settings import Settings
 from twofold.server.store import Blobs
 
 
-def test_a_move_that_was_killed_goes_on_and_sends_nothing_twice(
+def test_a_killed_migration_resumes_and_sends_nothing_twice(
     place: Place, tmp_path: Path, postgresql: PostgreSQL, s3: S3
 ) -> None:
     for number in range(30):

@@ -83,7 +83,9 @@ def test_a_page_follows_who_may_use_the_grant(place: Place, guest: User, tmp_pat
     assert told == [under("acme", yes) for yes in (False, True, False, True, False)]
 
 
-def test_every_page_of_a_project_tells_it_after_any_change(place: Place, tmp_path: Path) -> None:
+def test_every_page_of_a_project_shows_its_namespace_after_any_change(
+    place: Place, tmp_path: Path
+) -> None:
     registry, owner = place.registry, place.owner
     administration.reserve_prefix(registry, "operator", "main", "acme", owner.user)
     place.publish(make_wheel(tmp_path, "acme-tools"), labels=frozenset({"main", "test"}))

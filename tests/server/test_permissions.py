@@ -33,7 +33,7 @@ def basic(user: str, password: str) -> dict[str, str]:
     return {"authorization": f"Basic {word}"}
 
 
-def test_who_guesses_at_a_password_is_stopped_and_its_owner_is_not(
+def test_guessing_a_password_is_rate_limited_and_its_owner_is_not(
     served: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(login_throttle, "MAX_FOR_USER", 2)
@@ -126,9 +126,7 @@ PAIRS = [
 ]
 
 
-def test_a_private_channel_does_not_tell_strangers_what_it_holds(
-    served: Place, tmp_path: Path
-) -> None:
+def test_a_private_channel_reveals_nothing_to_strangers(served: Place, tmp_path: Path) -> None:
     registry, owner = served.registry, served.owner
     assert owner.user is not None
     accounts.add_channel(registry, "owner", "secret", owner.user, public=False)
@@ -165,7 +163,7 @@ def test_a_quarantine_is_an_administrators_to_make_and_to_end(place: Place, tmp_
 
 
 @pytest.mark.parametrize("secret", ["twofold-wrong", "twofold-" + "A" * 38])
-def test_a_secret_stands_in_no_answer(served: Place, secret: str) -> None:
+def test_no_response_contains_a_secret(served: Place, secret: str) -> None:
     """In every place that clients put it, on addresses that exist and on others."""
     for path in ("/main/simple/", "/api/user", "/api/manage/whoami", "/nothing/here"):
         for headers in (
@@ -225,7 +223,7 @@ def test_nobody_acts_for_an_organisation_that_was_closed(place: Place) -> None:
         )
 
 
-def test_only_who_may_unlock_a_label_deletes_out_of_it(place: Place, tmp_path: Path) -> None:
+def test_only_administrators_delete_under_a_locked_label(place: Place, tmp_path: Path) -> None:
     ann = Actor(accounts.add_user(place.registry, "operator", "ann"))
     assert ann.user is not None
     administration.set_role(place.registry, "operator", "main", ann.user, Action.UPLOAD)
@@ -253,7 +251,9 @@ def test_no_project_is_announced_under_a_name_that_no_file_could_have(
     assert queries.list_projects(served.registry, served.owner, "main") == []
 
 
-def test_what_is_said_of_a_release_stands_in_the_audit_log(place: Place, tmp_path: Path) -> None:
+def test_the_description_of_a_release_is_recorded_in_the_audit_log(
+    place: Place, tmp_path: Path
+) -> None:
     place.publish(make_wheel(tmp_path))
     told = ("main", "my_package", "1.0.0", {"description": "x"})
     lifecycle.describe_release(place.registry, place.owner, *told)

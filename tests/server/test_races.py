@@ -105,7 +105,7 @@ def team(place: Place) -> Iterator[Team]:
         registry.database.close()
 
 
-def test_a_name_is_given_once_and_the_others_are_told_so(team: Team) -> None:
+def test_a_name_is_given_once_and_the_others_get_a_conflict(team: Team) -> None:
     made, refused = team.all_do(lambda r: accounts.add_user(r, "operator", "ann"))
     assert (len(made), set(refused)) == (1, {"user-exists"})
     made, refused = team.all_do(
@@ -371,7 +371,7 @@ def test_retention_yanks_deletions_and_promotions_beside_uploads_lose_nothing(
     team.assert_sound()
 
 
-def test_a_sweep_beside_uploads_of_deleted_bytes_takes_no_object_that_is_needed(
+def test_a_collection_beside_uploads_of_deleted_bytes_deletes_no_blob_that_is_needed(
     team: Team, tmp_path: Path
 ) -> None:
     registry, owner = team.place.registry, team.place.owner

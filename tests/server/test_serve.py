@@ -45,7 +45,7 @@ def test_a_fault_of_ours_is_one_line_with_its_traceback() -> None:
     assert entry["message"] == "failed so" and "KeyError: 'a fault'" in entry["traceback"]
 
 
-def test_the_token_is_told_on_the_first_start_alone(tmp_path: Path) -> None:
+def test_the_token_is_shown_on_the_first_start_only(tmp_path: Path) -> None:
     with run_server(tmp_path / "data") as (_, first):
         assert set(first) == {"url", "token"}
         assert requests.get(f"{first['url']}/readyz", timeout=120).json()["status"] == "ok"
@@ -53,7 +53,7 @@ def test_the_token_is_told_on_the_first_start_alone(tmp_path: Path) -> None:
         assert set(second) == {"url"}
 
 
-def test_a_port_in_use_is_told_with_a_hint(tmp_path: Path, twofold: Callable[..., Any]) -> None:
+def test_a_port_in_use_is_reported_with_a_hint(tmp_path: Path, twofold: Callable[..., Any]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -140,7 +140,7 @@ def test_a_stopped_server_finishes_what_is_under_way(tmp_path: Path) -> None:
         (["--tls-key", __file__], "a key without its certificate"),
     ],
 )
-def test_a_setting_that_cannot_be_served_with_is_told(
+def test_an_invalid_setting_is_reported(
     words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["serve", "--port", "0", "--data", str(tmp_path), *words]) == 1

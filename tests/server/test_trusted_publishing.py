@@ -143,7 +143,7 @@ def new_key(issuer: Issuer, kid: str) -> rsa.RSAPrivateKey:
     return key
 
 
-def test_a_key_that_the_issuer_has_changed_is_asked_for_now_and_then(
+def test_a_key_that_the_issuer_has_changed_is_fetched_at_limited_rate(
     secure: Place, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert mint(secure, issuer.token()).status_code == 200
@@ -156,7 +156,7 @@ def test_a_key_that_the_issuer_has_changed_is_asked_for_now_and_then(
     assert "no such key" in mint(secure, old).json()["errors"][0]["description"]
 
 
-def test_while_the_issuer_is_away_nothing_is_minted_and_then_it_goes_on(
+def test_nothing_is_minted_while_the_issuer_is_down_and_minting_resumes_after(
     secure: Place, issuer: Issuer
 ) -> None:
     documents = dict(issuer.documents)
@@ -230,14 +230,14 @@ def test_keys_on_another_host_are_not_fetched(secure: Place, issuer: Issuer) -> 
     "body",
     [b"", b"[]", b'{"token": 1}', b"x" * 100_000, b"[" * 60_000, b'{"token": "\\ud800.a.b"}'],
 )
-def test_a_malformed_request_is_told(secure: Place, body: bytes) -> None:
+def test_a_malformed_request_is_refused(secure: Place, body: bytes) -> None:
     answer = requests.post(f"{secure.url}/_/oidc/mint-token", data=body, timeout=120)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["code"] == "invalid-payload"
 
 
 @pytest.mark.parametrize("part", [b"[" * 40_000, b'{"iss":' + b"9" * 5_000 + b"}"])
-def test_an_identity_token_made_to_exhaust_a_parser_is_told(secure: Place, part: bytes) -> None:
+def test_an_identity_token_made_to_exhaust_a_parser_is_refused(secure: Place, part: bytes) -> None:
     said = base64.urlsafe_b64encode(part).rstrip(b"=").decode()
     head = base64.urlsafe_b64encode(b'{"alg":"RS256"}').rstrip(b"=").decode()
     for token in (f"{said}.{said}.x", f"{head}.{said}.eA"):

@@ -99,7 +99,9 @@ DIGESTS = {
 }
 
 
-def test_every_digest_that_is_not_the_files_own_is_told(shared_place: Wire, tmp_path: Path) -> None:
+def test_every_digest_that_differs_from_the_file_is_refused(
+    shared_place: Wire, tmp_path: Path
+) -> None:
     content = make_wheel(tmp_path, "my_package", "1.0").read_bytes()
     for name, values in DIGESTS.items():
         for value in values:
@@ -130,7 +132,7 @@ def test_every_digest_that_is_not_the_files_own_is_told(shared_place: Wire, tmp_
         "multipart/form-data" + "; x=y" * 500,
     ],
 )
-def test_a_body_under_another_media_type_is_told(shared_place: Wire, media: str) -> None:
+def test_a_body_under_another_media_type_is_refused(shared_place: Wire, media: str) -> None:
     body = form(*START, field("name", b"my_package"))
     shared_place.refused("POST", "/main/legacy/", body, media=media)
 

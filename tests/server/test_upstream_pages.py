@@ -90,7 +90,7 @@ def test_metadata_of_another_hash_are_refused_and_those_without_a_hash_not_offer
     assert b"Name: spam" in served.get(address).content  # from the wheel, which is fetched
 
 
-def test_extras_of_what_lies_upstream_are_known_by_its_metadata(
+def test_extras_of_upstream_projects_are_read_from_their_metadata(
     served: Place, behind: Place, tmp_path: Path
 ) -> None:
     extra = ("Provides-Extra: fast", "Requires-Dist: speed; extra == 'fast'")
@@ -105,7 +105,7 @@ def test_extras_of_what_lies_upstream_are_known_by_its_metadata(
 # Pages that have not changed
 
 
-def test_a_page_is_asked_for_again_only_when_it_has_changed(
+def test_a_page_is_fetched_again_only_when_it_has_changed(
     served: Place, static: StaticServer, tmp_path: Path
 ) -> None:
     static.publish(make_wheel(tmp_path, "spam", "1.0"))
@@ -120,7 +120,7 @@ def test_a_page_is_asked_for_again_only_when_it_has_changed(
     assert static.statuses == [200, 304]  # good for another ten minutes
 
 
-def test_an_etag_is_asked_with(served: Place, behind: Place, tmp_path: Path) -> None:
+def test_an_etag_revalidates_a_page(served: Place, behind: Place, tmp_path: Path) -> None:
     behind.publish(make_wheel(tmp_path, "spam", "1.0"))
     add_upstream(served, f"{behind.channel}/simple/")
     assert len(files_of(served, "spam")) == 1
@@ -188,7 +188,7 @@ def test_an_upstream_may_ask_for_a_login_which_nobody_is_shown(
         assert SECRET not in said.replace(f"/t/{SECRET}/", "") and basic not in said
 
 
-def test_a_wrong_login_is_told_with_what_to_do(served: Place, static: StaticServer) -> None:
+def test_a_wrong_login_is_reported_with_a_hint(served: Place, static: StaticServer) -> None:
     static.login = "Basic x"
     add_upstream(served, f"{static.url}/simple")
     told = served.get("/main/simple/spam/")
@@ -202,7 +202,7 @@ def test_a_password_is_not_sent_in_clear_over_the_internet(place: Place) -> None
         config.add(place.registry, "operator", "main", front)
 
 
-def test_a_private_channel_of_another_registry_may_stand_behind_a_channel(
+def test_a_private_channel_of_another_registry_can_be_an_upstream(
     served: Place, behind: Place, tmp_path: Path
 ) -> None:
     assert behind.owner.user is not None
@@ -243,7 +243,7 @@ def test_the_command_line_takes_a_login_from_stdin(
 
 @pytest.mark.parametrize("where", ["env", "file"])
 @pytest.mark.parametrize("user", ["ann", ""])
-def test_a_login_may_stand_where_the_server_runs_and_is_read_each_time(
+def test_a_login_can_be_read_from_the_servers_machine_each_time(
     served: Place,
     static: StaticServer,
     tmp_path: Path,
@@ -286,7 +286,7 @@ def test_a_login_may_stand_where_the_server_runs_and_is_read_each_time(
 
 
 @pytest.mark.parametrize("place", ["env:", "env:A B", "file:relative", "http://x", "UPSTREAM"])
-def test_a_place_where_no_login_can_stand_is_refused(place: str) -> None:
+def test_an_invalid_location_of_a_login_is_refused(place: str) -> None:
     with pytest.raises(Refused, match="is not a location of a password or token"):
         credentials.parse_reference(place, "ann")
 
@@ -369,7 +369,9 @@ def test_an_upstream_is_reached_through_the_proxy_of_the_environment(
     "url",
     ["http://169.254.169.254/x", "http://10.0.0.1/x", "http://intranet/x", "http://a.local/x"],
 )
-def test_what_is_not_public_is_not_asked_of_the_proxy_either(proxy: Any, url: str) -> None:
+def test_addresses_that_are_not_public_are_not_requested_from_the_proxy_either(
+    proxy: Any, url: str
+) -> None:
     source = Endpoint("http://upstream.example.test/simple")
     with pytest.raises(Refused, match="Refused to fetch"):
         fetch_page(source, url, "*/*")

@@ -94,7 +94,7 @@ def test_only_the_shards_that_a_client_needs_are_fetched(
     assert list_versions(served.channel, "two", tmp_path) == ["1.0"]
 
 
-def test_rattler_solves_over_ours_the_upstreams_and_twins_of_wheels(
+def test_rattler_solves_over_own_upstream_and_converted_packages(
     served: Place, behind: Place, tmp_path: Path
 ) -> None:
     behind.publish(make_python(tmp_path / "python"))
@@ -167,7 +167,7 @@ def test_a_name_that_becomes_private_leaves_the_list_at_once(
     assert list_versions(served.channel, "mine", tmp_path) == ["1.0"]
 
 
-def test_shards_once_seen_work_while_the_upstream_is_away(
+def test_cached_shards_are_served_while_the_upstream_is_down(
     served: Place, static: StaticServer, tmp_path: Path
 ) -> None:
     offer(static, ("one", "1.0"), ("two", "1.0"))
@@ -184,7 +184,7 @@ def test_shards_once_seen_work_while_the_upstream_is_away(
     assert shard(served, unseen, 503)["error"]
 
 
-def test_a_list_is_asked_for_again_only_when_it_has_changed(
+def test_a_shard_index_is_fetched_again_only_when_it_has_changed(
     served: Place, static: StaticServer
 ) -> None:
     offer(static, ("one", "1.0"))
@@ -269,7 +269,7 @@ def test_a_damaged_list_is_no_list_and_no_fault_of_ours(
     assert set(listed(served)) == {"mine"}
 
 
-def test_a_damaged_shard_is_told_and_not_kept(served: Place, static: StaticServer) -> None:
+def test_a_damaged_shard_is_reported_and_not_cached(served: Place, static: StaticServer) -> None:
     offer(static, ("one", "1.0"))
     add_upstream(served, f"{static.url}/channel", "conda")
     sha256 = listed(served)["one"]
@@ -281,7 +281,7 @@ def test_a_damaged_shard_is_told_and_not_kept(served: Place, static: StaticServe
     shard(served, sha256)
 
 
-def test_an_upstream_without_shards_is_read_whole_and_one_too_large_is_told(
+def test_an_upstream_without_shards_is_read_whole_and_one_too_large_is_refused(
     served: Place, static: StaticServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offer(static, ("one", "1.0"))

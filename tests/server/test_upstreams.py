@@ -44,7 +44,7 @@ def audited(place: Place, action: str) -> list[audit.AuditEntry]:
         return list(audit.list_entries(db, audit.AuditQuery(action=action)))
 
 
-def test_pip_installs_from_a_registry_through_another_and_the_twin_stays(
+def test_pip_installs_from_a_registry_through_another_and_the_converted_package_stays(
     served: Place, behind: Place, tmp_path: Path
 ) -> None:
     behind.publish(make_wheel(tmp_path / "1", "spam", "1.0", "Requires-Dist: eggs"))
@@ -78,7 +78,7 @@ def test_html_pages_of_a_dumb_server_are_read_and_what_has_no_hash_is_not_offere
 
 
 @pytest.mark.parametrize("fault", [404, 500, "hangs up", "cut", "gone"])
-def test_what_was_cached_works_while_the_upstream_is_away(
+def test_cached_files_are_served_while_the_upstream_is_down(
     served: Place, static: StaticServer, tmp_path: Path, fault: object
 ) -> None:
     wheel, other = make_wheel(tmp_path, "spam", "1.0"), make_wheel(tmp_path, "spam", "2.0")
@@ -99,7 +99,7 @@ def test_what_was_cached_works_while_the_upstream_is_away(
     files_of(served, "never-heard-of", 404 if fault == 404 else 503)
 
 
-def test_an_upstream_that_says_nothing_is_not_waited_for(static: StaticServer) -> None:
+def test_a_silent_upstream_times_out(static: StaticServer) -> None:
     static.fault = "silent"
     source = Endpoint(static.url, internal=True, timeout=0.2)
     with pytest.raises(Unreachable, match="timed out"):
@@ -107,7 +107,7 @@ def test_an_upstream_that_says_nothing_is_not_waited_for(static: StaticServer) -
 
 
 @pytest.mark.parametrize("fault", [None, 404, 500, "hangs up"])
-def test_a_private_name_is_never_asked_of_the_upstream(
+def test_a_private_name_is_never_requested_from_the_upstream(
     served: Place, static: StaticServer, tmp_path: Path, fault: object
 ) -> None:
     static.publish(make_wheel(tmp_path / "evil", "mine", "99.0"))
@@ -262,9 +262,7 @@ def test_endless_redirects_end(static: StaticServer) -> None:
 # The conda side
 
 
-def test_a_channel_stands_in_front_of_a_conda_channel(
-    served: Place, behind: Place, tmp_path: Path
-) -> None:
+def test_a_channel_proxies_a_conda_channel(served: Place, behind: Place, tmp_path: Path) -> None:
     conda, other = (
         make_conda(tmp_path / "1", "one", "1.0"),
         make_conda(tmp_path / "1", "two", "1.0"),
@@ -288,7 +286,7 @@ def test_a_channel_stands_in_front_of_a_conda_channel(
 # Following
 
 
-def test_a_closure_is_brought_and_kept_current(
+def test_a_project_is_fetched_with_its_dependencies_and_kept_current(
     served: Place, behind: Place, tmp_path: Path
 ) -> None:
     windows = "Requires-Dist: winonly; sys_platform == 'win32'"
