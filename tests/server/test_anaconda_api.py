@@ -117,11 +117,11 @@ def test_scopes_narrow_a_token_to_a_channel_or_a_project(served: Place, tmp_path
     scopes = ["conda", "project:one"]
     api = client(served, client(served, "").authenticate("owner", served.token, "1", scopes=scopes))
     send(api, make_conda(tmp_path / "1", "one"))
-    with pytest.raises(BinstarError, match="no right"):
+    with pytest.raises(BinstarError, match="lacks permission"):
         send(api, make_conda(tmp_path / "2", "two"))
     scopes = ["all", "channel:bea"]
     api = client(served, client(served, "").authenticate("owner", served.token, "2", scopes=scopes))
-    with pytest.raises(BinstarError, match="no right"):
+    with pytest.raises(BinstarError, match="lacks permission"):
         send(api, make_conda(tmp_path / "3", "three"))
     with pytest.raises(BinstarError, match="no scope"):
         client(served, "").authenticate("owner", served.token, "3", scopes=["conda:everything"])
@@ -422,7 +422,7 @@ def test_files_are_copied_between_owners_by_right_and_kept_or_replaced(
     assert (
         hers.show_channel("dev", "bea")["files"] and not hers.show_channel("main", "bea")["files"]
     )
-    with pytest.raises(BinstarError, match="no right"):
+    with pytest.raises(BinstarError, match="lacks permission"):
         hers.copy("bea", *name, to_owner="owner", from_label="dev")
 
 

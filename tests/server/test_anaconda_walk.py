@@ -98,7 +98,7 @@ def test_groups_are_the_roles_of_a_channel(
     told = anaconda("-t", token, "org", "groups", "add_member", "owner/admin/bea", code=1)
     assert "lacks permission to admin" in told
     anaconda("org", "groups", "remove_member", "owner/upload/bea")
-    assert "no right" in anaconda(
+    assert "lacks permission" in anaconda(
         "-t", token, "upload", "-u", "owner", make_conda(tmp_path / "3", "three"), code=1
     )
 

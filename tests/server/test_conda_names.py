@@ -44,7 +44,9 @@ def test_a_token_of_one_project_makes_no_package_of_another_ones_name(
     narrow = token(served, project="tables")
     told = served.upload(make_wheel(tmp_path, "tables", "9.0"), narrow).json()
     assert told["new"] and told["conda"] == []
-    assert "'tables' as 'pytables'" in told["remark"] and "without the right" in told["remark"]
+    assert (
+        "name of 'tables' is 'pytables'" in told["remark"] and "lacks permission" in told["remark"]
+    )
     assert listed(served) == {own.file.filename}
     conversion.reconvert_all(served.registry, "main")
     assert listed(served) == {own.file.filename}

@@ -77,7 +77,7 @@ def test_base_url_says_where_packages_lie_and_rattler_fetches_them_there(
     "word", ["ftp://x/", "nowhere", "http://u:p@x/", "http://x/?q", "http://x\n/"]
 )
 def test_an_address_that_no_client_could_use_is_no_base_url(place: Place, word: str) -> None:
-    with pytest.raises(Refused, match="is no base-url"):
+    with pytest.raises(Refused, match="is not a valid value of base-url"):
         rule(place, "base-url", word)
 
 
