@@ -74,7 +74,7 @@ def add_package(channel: Path, number: int) -> Path:
     package = CondaPackage(
         f"package-{number % 1000:04}",
         f"1.{number // 1000}.{number % 7}",
-        f"py_{number}",
+        build=f"py_{number}",
         depends=["python >=3.9", "numpy >=1.26", f"package-{(number + 1) % 1000:04} >=1"],
         about={"summary": "A tiny package", "license": "MIT"},
         timestamp=1_700_000_000_000 + number,

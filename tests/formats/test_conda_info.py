@@ -78,7 +78,7 @@ def test_a_package_embeds_a_recipe_and_its_tests(tmp_path: Path, ending: str) ->
 
 
 def test_a_platform_package_is_tested_too_and_one_without_files_is_not(tmp_path: Path) -> None:
-    fast = CondaPackage("fast", "1", "py312_0", subdir="linux-64", noarch=None)
+    fast = CondaPackage("fast", "1", build="py312_0", subdir="linux-64", noarch=None)
     files = {"lib/python3.12/site-packages/fast.cpython-312-x86_64-linux-gnu.so": b""}
     assert b"import fast" in carried(write_conda(tmp_path, fast, files))["info/test/run_test.py"]
     empty = CondaPackage("empty", "1", noarch="generic")

@@ -48,7 +48,7 @@ def make_channel(folder: Path) -> Path:
         folder / "noarch", CondaPackage("a", "1.1", about={"summary": "A ö"}, timestamp=2000)
     )
     write_conda(folder / "noarch", CondaPackage("b", "2"), ending=".tar.bz2")
-    numpy = CondaPackage("numpy", "2", "py311_0", subdir="linux-64", noarch=None)
+    numpy = CondaPackage("numpy", "2", build="py311_0", subdir="linux-64", noarch=None)
     numpy.info_files = exports
     write_conda(folder / "linux-64", numpy)
     return folder

@@ -60,7 +60,8 @@ def test_a_package_that_only_requires_others_works_when_it_can_be_installed(
 ) -> None:
     base = put(tmp_path, CondaPackage("base_of_all", "1", depends=["python"]), b"x = 1\n")
     more = put(
-        tmp_path, CondaPackage("all-of-it", "1", "0", noarch="generic", depends=["base_of_all"])
+        tmp_path,
+        CondaPackage("all-of-it", "1", build="0", noarch="generic", depends=["base_of_all"]),
     )
     ran = twofold("try", base, more)
     assert ran.code == 0, ran.out

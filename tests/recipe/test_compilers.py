@@ -42,7 +42,9 @@ def put(channel: Path, package: CondaPackage, files: dict[str, str]) -> None:
 
 def package(name: str, version: str, exports: dict[str, list[str]] | None = None) -> CondaPackage:
     info_files = {"run_exports.json": json.dumps(exports).encode()} if exports else {}
-    return CondaPackage(name, version, "0", subdir="linux-64", noarch=None, info_files=info_files)
+    return CondaPackage(
+        name, version, build="0", subdir="linux-64", noarch=None, info_files=info_files
+    )
 
 
 @pytest.fixture(scope="module")

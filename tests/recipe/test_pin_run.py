@@ -32,7 +32,7 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("tool", "5.4.3"),
         ("tool", "6.0"),
     ):
-        package = CondaPackage(name, version, "0", noarch="generic")
+        package = CondaPackage(name, version, build="0", noarch="generic")
         target = folder / "noarch" / f"{package.stem}.conda"
         target.parent.mkdir(exist_ok=True)
         CondaWriter(target, package).close()
