@@ -203,7 +203,7 @@ def test_damaged_and_misplaced_files_are_left_out_and_reported(
     ran = twofold("index", folder)
     assert ran.code == 1
     assert "noarch/bad-1-0.conda: not a zip archive" in ran.err
-    assert "linux-64/lost-1-py_0.conda: the package is for noarch but lies in linux-64/" in ran.err
+    assert "linux-64/lost-1-py_0.conda: the package is for noarch but is in linux-64/" in ran.err
     assert "4 files" in ran.out
     (folder / "bad-1.0-py3-none-any.whl").write_bytes(b"PK")
     with_wheels = twofold("index", folder, "--v3")
@@ -279,9 +279,9 @@ def test_what_is_not_a_file_is_left_out_and_reported(tmp_path: Path) -> None:
     os.mkfifo(folder / "pipe-1.0-py3-none-any.whl")
     done = index_folder(folder)
     assert [(problem.where, problem.message) for problem in done.problems] == [
-        ("noarch/folder-1-0.conda", "it is no file"),
-        ("noarch/nowhere-1-0.conda", "it is no file"),
-        ("pipe-1.0-py3-none-any.whl", "it is no file"),
+        ("noarch/folder-1-0.conda", "it is not a file"),
+        ("noarch/nowhere-1-0.conda", "it is not a file"),
+        ("pipe-1.0-py3-none-any.whl", "it is not a file"),
     ]
     assert done.files == 4
 

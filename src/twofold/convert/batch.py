@@ -54,7 +54,7 @@ _DEFAULT_HINT = "fetch the wheel again or build it anew; if it stays so, do not 
 
 
 class ConvertedWheel(NamedTuple):
-    """One wheel's packages; `fresh` is False when they were there already.
+    """One wheel's packages; `is_new` is False when they were there already.
 
     `notes` and `unsaid` are requirements that they do not speak of, of fresh ones only.
     """
@@ -77,8 +77,8 @@ class BatchRequest(NamedTuple):
     """What to convert: wheel files, and requirements to fetch through pip.
 
     `target` narrows packages down to one Python and platform where their markers differ.
-    `level` is the compressor's (0: the fast default). `v3` asks for what repodata of revision 3
-    can say too.
+    `level` is the compressor's (0: the fast default). `v3` adds the records of repodata's
+    revision 3.
     """
 
     wheels: tuple[Path, ...] = ()
@@ -94,7 +94,7 @@ def convert_batch(
 ) -> BatchResult:
     """Convert wheels and names into `channel`. One wheel's failure does not stop the others.
 
-    Raises ToolFailed when pip finds or downloads nothing; the channel is not indexed here.
+    Raises SubprocessFailed when pip finds or downloads nothing; the channel is not indexed here.
     """
     channel.mkdir(parents=True, exist_ok=True)
     remove_leftovers(channel, deep=True)
@@ -136,7 +136,7 @@ def _make_options(
     own: Sequence[_HashedWheel],
     resolved: Sequence[ResolvedWheel],
 ) -> CondaOptions:
-    """Names and metadata of everything at hand. Raises BadFile for a wheel that is none."""
+    """Options with the names and metadata of all wheels. Raises TwofoldError for invalid ones."""
     metadata = {normalize_name(one.name): one.metadata for one in resolved}
     names = {normalize_name(one.name): to_conda_name(one.name) for one in resolved}
     problems: list[Problem] = []
@@ -175,7 +175,7 @@ def _read_channel_names(channel: Path) -> dict[str, str]:
             try:
                 name = parse_conda_name(file.name).name
             except TwofoldError:
-                continue  # indexing tells of it
+                continue  # indexing reports it
             if find_on_conda_forge(normalize_name(name)) is None:
                 names[normalize_name(name)] = name
     return names

@@ -107,7 +107,7 @@ def from_index(target: Target = Target(), cache: Path | None = None) -> Metadata
     """The newest version on the user's index that fits; wheels only. `cache` is a folder.
 
     A response from the cache that is older than a day is used where the index is unreachable.
-    Raises TwofoldError when there is none.
+    Raises TwofoldError where the cache has none.
     """
     folder = cache or Path(get_cache_dir(), "metadata")
 

@@ -9,10 +9,30 @@ from twofold_build.diagnostics import suggest
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, TypedDict, Unpack
 
     from twofold.convert.metadata_sources import MetadataSource
+
+    class OptionFields(TypedDict, total=False):
+        """The optional fields of `CondaOptions`."""
+
+        name: str
+        names: Mapping[str, str] | None
+        local_names: Mapping[str, str] | None
+        depends: Sequence[str]
+        constrains: Sequence[str]
+        leave_out: Sequence[str] | frozenset[str]
+        build_number: int
+        channels: Sequence[str]
+        extras_as_packages: bool
+        v3: bool
+        python: str
+        platform: str
+        timestamp: int
+        find_metadata: MetadataSource | None
+        level: int
+
 
 KEYS = (
     "name",
@@ -59,39 +79,23 @@ class CondaOptions:
         "v3",
     )
 
-    def __init__(
-        self,
-        name: str = "",
-        names: Mapping[str, str] | None = None,
-        local_names: Mapping[str, str] | None = None,
-        depends: Sequence[str] = (),
-        constrains: Sequence[str] = (),
-        leave_out: Sequence[str] = (),
-        build_number: int = 0,
-        channels: Sequence[str] = (),
-        extras_as_packages: bool = False,
-        v3: bool = False,
-        python: str = "",
-        platform: str = "",
-        timestamp: int = 0,
-        find_metadata: MetadataSource | None = None,
-        level: int = 0,
-    ) -> None:
-        self.name = name
-        self.names = {normalize_name(key): value for key, value in (names or {}).items()}
-        self.local_names = dict(local_names or {})
-        self.depends = tuple(depends)
-        self.constrains = tuple(constrains)
-        self.leave_out = frozenset(map(normalize_name, leave_out))
-        self.build_number = build_number
-        self.channels = tuple(channels)
-        self.extras_as_packages = extras_as_packages
-        self.v3 = v3
-        self.python = python
-        self.platform = platform
-        self.timestamp = timestamp
-        self.find_metadata = find_metadata
-        self.level = level
+    def __init__(self, **fields: Unpack[OptionFields]) -> None:
+        self.name = fields.get("name", "")
+        names = fields.get("names") or {}
+        self.names = {normalize_name(key): value for key, value in names.items()}
+        self.local_names = dict(fields.get("local_names") or {})
+        self.depends = tuple(fields.get("depends", ()))
+        self.constrains = tuple(fields.get("constrains", ()))
+        self.leave_out = frozenset(map(normalize_name, fields.get("leave_out", ())))
+        self.build_number = fields.get("build_number", 0)
+        self.channels = tuple(fields.get("channels", ()))
+        self.extras_as_packages = fields.get("extras_as_packages", False)
+        self.v3 = fields.get("v3", False)
+        self.python = fields.get("python", "")
+        self.platform = fields.get("platform", "")
+        self.timestamp = fields.get("timestamp", 0)
+        self.find_metadata = fields.get("find_metadata")
+        self.level = fields.get("level", 0)
 
     @property
     def known_names(self) -> dict[str, str]:
@@ -124,16 +128,7 @@ def parse_options(table: Mapping[str, Any], where: str = "pyproject.toml") -> Co
     for key in table:
         if key not in KEYS:
             report(key, f"unknown key '{key}'", suggest(key, KEYS) or f"known: {', '.join(KEYS)}")
-    name = table.get("name", "")
-    if name and not (isinstance(name, str) and is_conda_name(name)):
-        report("name", f"{name!r} is not a conda name", "use lower case, digits, '-', '_' and '.'")
-    names = table.get("names", {})
-    if not isinstance(names, dict):
-        report("names", "must be a table", 'write names = {torch = "pytorch"}')
-        names = {}
-    for key, value in names.items():
-        if not (isinstance(value, str) and is_conda_name(value)):
-            report("names", f"{value!r} for '{key}' is not a conda name", "use lower case")
+    name, names = _parse_names(table, report)
     lists = {}
     for key in ("depends", "constrains", "leave-out", "channels"):
         value = table.get(key, [])
@@ -161,3 +156,20 @@ def parse_options(table: Mapping[str, Any], where: str = "pyproject.toml") -> Co
         extras_as_packages=table.get("extras-as-packages", False),
         v3=table.get("v3", False),
     )
+
+
+def _parse_names(
+    table: Mapping[str, Any], report: Callable[[str, str, str], None]
+) -> tuple[str, dict[str, str]]:
+    """The keys `name` and `names`; mistakes are reported."""
+    name = table.get("name", "")
+    if name and not (isinstance(name, str) and is_conda_name(name)):
+        report("name", f"{name!r} is not a conda name", "use lower case, digits, '-', '_' and '.'")
+    names = table.get("names", {})
+    if not isinstance(names, dict):
+        report("names", "must be a table", 'write names = {torch = "pytorch"}')
+        names = {}
+    for key, value in names.items():
+        if not (isinstance(value, str) and is_conda_name(value)):
+            report("names", f"{value!r} for '{key}' is not a conda name", "use lower case")
+    return name, names

@@ -25,16 +25,20 @@ if TYPE_CHECKING:
     class PackageWriter(Protocol):
         """Takes the files of a package; `placeholder` is the prefix that installers replace."""
 
-        def add(self, entry: Entry, content: Content, placeholder: str = "") -> None: ...
+        def add(self, entry: Entry, content: Content, placeholder: str = "") -> None:
+            """Add a file under its path in the package."""
 
-        def close(self) -> None: ...
+        def close(self) -> None:
+            """Finish the package."""
 
-        def abort(self) -> None: ...
+        def abort(self) -> None:
+            """Leave nothing of the package behind."""
 
     class PieceWriter(PackageWriter, Protocol):
         """A writer that takes large files piece by piece too."""
 
-        def add_pieces(self, entry: Entry, size: int, pieces: Iterable[bytes]) -> bytes: ...
+        def add_pieces(self, entry: Entry, size: int, pieces: Iterable[bytes]) -> bytes:
+            """Add a file of `size` bytes; returns its SHA-256 (raw)."""
 
 
 #: Replaced by the installer with the environment's path; long, so that binary tools could too.
@@ -207,7 +211,7 @@ def make_entry_point_script(line: str) -> bytes:
 
 
 def license_path(path_in_dist_info: str) -> str:
-    """Where info/ keeps a file of the wheel's .dist-info, '' for what is no license text.
+    """Where info/ keeps a file of the wheel's .dist-info, '' for a file that is not a license.
 
     PEP 639's folder, the one that older tools made, and the usual names beside METADATA.
     """

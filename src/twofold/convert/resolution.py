@@ -51,8 +51,8 @@ def resolve(
 ) -> list[ResolvedWheel]:
     """The wheels for requirements such as `numpy` or `numpy>=2`, with their closure if wanted.
 
-    An index that does not answer is asked again and again unless not `patient`. Raises ToolFailed
-    with pip's own words when there is none.
+    pip retries an index that does not respond only where `retry` is true. Raises SubprocessFailed
+    with pip's output where no wheel fits.
     """
     command = ["install", "--dry-run", "--ignore-installed", "--quiet", "--report", "-"]
     if target.python or target.platform:

@@ -6,10 +6,10 @@ The two worlds order versions almost alike. What is written around the differenc
   that begins with 2.
 - `>1.0` leaves out 1.0.post1: `>1.0,!=1.0.post.*`.
 - conda sorts 1.0.dev1 after 1.0a1 and PEP 440 before: bounds that name a pre-release or a dev
-  release say where the dev releases are.
+  release name the place of the dev releases.
 - `~=` and `==1.4.*` become ranges and `1.4.*`.
 
-What conda's grammar cannot say is told in docs/reference/convert.md: local versions match
+docs/reference/convert.md lists what conda's grammar cannot express: local versions match
 only exactly, pre-releases are not left out by default, `===` compares versions and not text, and
 suffixes (a, post, dev) are ordered as PEP 440 does only between versions that are written with
 the same number of components.
@@ -101,7 +101,7 @@ def _convert_any(clause: str) -> tuple[int, list[str]]:
         version = Version(written)
     except InvalidVersion as error:
         raise TwofoldError(
-            f"'{clause}' cannot be said in conda: '{written}' is not a version (PEP 440)",
+            f"'{clause}' has no form in conda: '{written}' is not a version (PEP 440)",
             "name the dependency in [tool.twofold.conda] instead",
         ) from error
     if operator in ("==", "==="):

@@ -38,7 +38,7 @@ class CachedFile(NamedTuple):
     `path` is relative to the folder with `/`. `folder` is the subdir of a conda package, '' of a
     wheel or an sdist. `name` is the conda name, or the normalised name on PyPI. `shown` is the JSON
     of its record in repodata, or of its entry in a project's page. `about` and `exports` are JSON
-    of info/about.json and info/run_exports.json, '' where there is none.
+    of info/about.json and info/run_exports.json, '' without one.
     """
 
     path: str
@@ -64,9 +64,12 @@ class Cache:
             self._database = _open_database(folder / NAME)
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
-                message, hint = "another indexing of it does not end", "is one hanging?"
+                message, hint = "another process is still indexing the folder", "end it if it hangs"
             else:
-                message, hint = f"the index cannot be kept there: {error}", "may you write there?"
+                message, hint = (
+                    f"the index cannot be written: {error}",
+                    "check the folder's permissions",
+                )
             raise TwofoldError(message, hint, str(folder)) from error
         except sqlite3.DatabaseError:  # damaged, or no database at all: all of it is read again
             (folder / NAME).unlink()
@@ -86,6 +89,7 @@ class Cache:
         return {path: (size, mtime) for path, size, mtime in rows}
 
     def put(self, kept: Iterable[CachedFile]) -> None:
+        """Save files, over what the cache had of them."""
         self._database.executemany(
             "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", kept
         )
@@ -99,10 +103,12 @@ class Cache:
         return gone
 
     def folders(self) -> list[str]:
+        """The subdirs that have files, '' for wheels and sdists."""
         rows = self._database.execute("SELECT DISTINCT folder FROM files ORDER BY folder")
         return [folder for (folder,) in rows]
 
     def names(self, folder: str) -> list[str]:
+        """The names of the packages in a folder, sorted."""
         query = "SELECT DISTINCT name FROM files WHERE folder = ? ORDER BY name"
         return [name for (name,) in self._database.execute(query, (folder,))]
 
@@ -130,6 +136,7 @@ class Cache:
         return self._database.execute(query, (name,)).fetchall()
 
     def set_shard(self, folder: str, name: str, sha256: bytes | None) -> None:
+        """Save the hash of a package's shard; None removes it."""
         if sha256 is None:
             gone = "DELETE FROM shards WHERE folder = ? AND name = ?"
             self._database.execute(gone, (folder, name))
@@ -138,6 +145,7 @@ class Cache:
             self._database.execute(put, (folder, name, sha256))
 
     def shards(self, folder: str) -> dict[str, bytes]:
+        """Package -> SHA-256 (raw) of its shard, in order of the names."""
         query = "SELECT name, sha256 FROM shards WHERE folder = ? ORDER BY name"
         return dict(self._database.execute(query, (folder,)).fetchall())
 
@@ -149,6 +157,7 @@ class Cache:
             self._database.execute("DELETE FROM packages WHERE name = ?", (name,))
 
     def packages(self) -> Iterator[tuple[str, str]]:
+        """Package -> JSON of its entry in channeldata, in order of the names."""
         return self._database.execute("SELECT name, shown FROM packages ORDER BY name")
 
 

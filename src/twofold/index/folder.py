@@ -44,7 +44,7 @@ class IndexResult(NamedTuple):
 
 class _Found(NamedTuple):
     """Files in the folder: path relative to it -> size and mtime in nanoseconds; and what has a
-    package's name and is no file (a link to nowhere, a pipe, which would be waited for)."""
+    package's name and is not a file (a dangling link; a pipe, which would block the reader)."""
 
     files: dict[str, tuple[int, int]]
     subdirs: set[str]
@@ -57,11 +57,11 @@ def index_folder(
     workers: int | None = None,
     wheels: Mapping[str, dict[str, Any]] | None = None,
 ) -> IndexResult:
-    """Make or renew the index of a folder; damaged files are left out and told.
+    """Make or renew the index of a folder; damaged files are left out and reported.
 
     `workers` are the processes that read new files (0: this one alone; by default as many as
     cores when there is much to read). `wheels` are records of revision 3, by key, for the noarch
-    repodata. Raises TwofoldError when the folder is none.
+    repodata. Raises TwofoldError where the folder is missing.
     """
     if not folder.is_dir():
         raise TwofoldError(f"{folder} is not a folder", "name the folder that holds the packages")
@@ -74,14 +74,14 @@ def index_folder(
         touched = cache.remove([*gone, *(path for path in fresh if path in known)])
         kept, problems = read_files(folder, {path: found.files[path] for path in fresh}, workers)
         problems += [
-            Problem("it is no file", "remove it", path) for path in sorted(found.not_files)
+            Problem("it is not a file", "remove it", path) for path in sorted(found.not_files)
         ]
         cache.put(kept)
         touched |= {(one.folder, one.name) for one in kept}
         written = _write(folder, cache, touched, found.subdirs, wheels)
-        # A file that could not be read is not kept: it is tried, and told, every time.
-        told = {problem.where for problem in problems}
-        count = len(found.files.keys() - told)
+        # A file that could not be read is not cached: every run tries and reports it.
+        damaged = {problem.where for problem in problems}
+        count = len(found.files.keys() - damaged)
     return IndexResult(folder, count, len(kept), len(gone), tuple(problems), written)
 
 
@@ -132,7 +132,7 @@ def _write(
         written += write_project_pages(folder, cache, projects)
     every = sorted({*cache.folders(), *subdirs, *names} - {""})
     if not every and has_projects and not wheels:
-        return written  # a folder of wheels is no channel
+        return written  # a folder of wheels is not a channel
     for subdir in sorted({"noarch", *every}):
         changed = names.get(subdir, set())
         own = wheels if subdir == "noarch" else None

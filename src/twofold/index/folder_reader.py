@@ -100,7 +100,7 @@ def _read_conda(file: Path, path: str, identity: Identity) -> CachedFile:
     subdir = path.partition("/")[0]
     if package.subdir != subdir:
         raise BadFile(
-            f"the package is for {package.subdir} but lies in {subdir}/",
+            f"the package is for {package.subdir} but is in {subdir}/",
             f"move it to {package.subdir}/",
         )
     record = repodata.make_record_from_index(package.index, subdir, package.hashes)

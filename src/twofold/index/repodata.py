@@ -126,6 +126,7 @@ def add_wheels(value: Mapping[str, Any], wheels: Mapping[str, dict[str, Any]]) -
 
 
 def compress(data: bytes) -> bytes:
+    """The bytes as a .zst file."""
     import zstandard
 
     return zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(data)
@@ -183,7 +184,7 @@ def make_shard_index(
 ) -> bytes:
     """`repodata_shards.msgpack.zst` from package name -> SHA-256 (32 raw bytes) of its shard.
 
-    `created_at` (UTC) is said by a server; a folder's index leaves it out and stays reproducible.
+    `created_at` (UTC) is a server's; a folder's index leaves it out and stays reproducible.
     """
     import msgpack
 

@@ -128,8 +128,8 @@ def _render_anchor(file: dict[str, Any]) -> str:
         reason = "" if file["yanked"] is True else file["yanked"]
         attributes.append(f'data-yanked="{escape(reason)}"')
     if file["core-metadata"]:
-        told = f"sha256={file['core-metadata']['sha256']}"
-        attributes += [f'data-dist-info-metadata="{told}"', f'data-core-metadata="{told}"']
+        digest = f"sha256={file['core-metadata']['sha256']}"
+        attributes += [f'data-dist-info-metadata="{digest}"', f'data-core-metadata="{digest}"']
     if file.get("provenance"):
         attributes.append(f'data-provenance="{escape(file["provenance"])}"')
     return f"<a {' '.join(attributes)}>{escape(file['filename'])}</a><br>"
