@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.publish.conftest import hash_file
+from tests.factories.releases import hash_file
 from tests.servers.package_servers import CONDA_PUBLISH
 
 SLSA = "https://slsa.dev/provenance/v1"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.factories.artifacts import write_conda
-from tests.install.conftest import make_wheel
+from tests.factories.versioned_wheels import make_wheel
 from twofold.conda_metadata import CondaPackage
 from twofold.index.cache import NAME
 from twofold.index.folder import index_folder

@@ -7,10 +7,11 @@ import functools
 import http.server
 import threading
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
+from tests.servers.private_channel import PrivateChannel
 from twofold.errors import SubprocessFailed, TwofoldError, Unreachable
 from twofold.install.auth import Login
 from twofold.install.conda import install_into_prefix
@@ -99,32 +100,10 @@ def test_a_spec_that_means_nothing_is_told(channel: Path, tmp_path: Path) -> Non
     assert "name>=1.2" in caught.value.hint
 
 
-class _Private(http.server.SimpleHTTPRequestHandler):
-    """A channel below /private/ for who has the token; what was sent elsewhere is noted."""
-
-    elsewhere: ClassVar[list[str]] = []
-
-    def log_request(self, *_: object) -> None:
-        return None
-
-    def do_GET(self) -> None:
-        said = self.headers.get("Authorization", "")
-        if self.path.startswith("/private/"):
-            if said != "Bearer secret-token":
-                self.send_error(401)
-                return
-            self.path = self.path.removeprefix("/private")
-        else:
-            self.elsewhere.append(said)
-        super().do_GET()
-
-    do_HEAD = do_GET
-
-
 def test_a_token_opens_its_own_channel_and_is_sent_nowhere_else(
     channel: Path, tmp_path: Path
 ) -> None:
-    handler = functools.partial(_Private, directory=str(channel))
+    handler = functools.partial(PrivateChannel, directory=str(channel))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     host = f"http://127.0.0.1:{server.server_port}"
@@ -138,8 +117,8 @@ def test_a_token_opens_its_own_channel_and_is_sent_nowhere_else(
             cache=tmp_path / "cache",
         )
         assert names(found) == [("car", "1.0"), ("engine", "1.0")]
-        assert _Private.elsewhere
-        assert set(_Private.elsewhere) == {""}
+        assert PrivateChannel.elsewhere
+        assert set(PrivateChannel.elsewhere) == {""}
         with pytest.raises(TwofoldError):
             install_into_prefix(["car"], [private], tmp_path / "no", cache=tmp_path / "cache")
     finally:

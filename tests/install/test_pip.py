@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pytest
 
-from tests.install.conftest import make_wheel
+from tests.factories.versioned_wheels import make_wheel
 from twofold.errors import SubprocessFailed, TwofoldError
 from twofold.install.auth import Login
 from twofold.install.pip import PipInstall, install_into_venv, make_command, make_venv

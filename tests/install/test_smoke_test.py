@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.install.conftest import make_wheel
+from tests.factories.versioned_wheels import make_wheel
 from twofold.conda_metadata import CondaPackage
 from twofold.formats.conda_writer import CondaWriter
 from twofold.install.test_runner import extract_tests

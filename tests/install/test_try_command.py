@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from tests.install.conftest import make_wheel
-from tests.install.test_conda import _Private
+from tests.factories.versioned_wheels import make_wheel
+from tests.servers.private_channel import PrivateChannel
 from twofold.conda_metadata import CondaPackage
 from twofold.formats.conda_writer import CondaWriter
 from twofold.index.folder import index_folder
@@ -105,7 +105,7 @@ def test_a_private_channel_is_opened_with_its_token_which_stands_in_no_command(
     index_folder(public)
     package = CondaPackage("user_of_it", "1", depends=["python", "secret_base"])
     user = put(tmp_path, package, b"import secret_base\n")
-    handler = functools.partial(_Private, directory=str(channel))
+    handler = functools.partial(PrivateChannel, directory=str(channel))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}/private"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.factories.attestations import SLSA, make_bundle, make_pep_740_attestation
-from tests.publish.conftest import Release, make_conda
+from tests.factories.releases import Release, make_conda
 from tests.servers.package_servers import (
     TOKEN,
     AnacondaServer,

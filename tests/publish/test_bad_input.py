@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.publish.conftest import make_sdist
+from tests.factories.releases import make_sdist
 from tests.servers.package_servers import TOKEN, FakeServer, run_server
 from twofold.cli import main
 from twofold.errors import TwofoldError, UsageError

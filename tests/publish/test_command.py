@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.publish.conftest import Release, hash_file
+from tests.factories.releases import Release, hash_file
 from tests.servers.package_servers import TOKEN, PrefixServer, run_server
 from twofold.cli import main
 from twofold.publish.addresses import is_on_loopback

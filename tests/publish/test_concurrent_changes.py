@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.publish.conftest import hash_file, make_conda
-from tests.publish.test_faults import WIRES
-from tests.servers.package_servers import TOKEN, run_server
+from tests.factories.releases import hash_file, make_conda
+from tests.servers.package_servers import TOKEN, WIRES, run_server
 from twofold.publish.order import Order, prepare
 from twofold.publish.responses import RetryPolicy
 from twofold.publish.run import IncompletePublicationError

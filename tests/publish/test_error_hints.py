@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.publish.conftest import make_conda, make_wheel
+from tests.factories.releases import make_conda, make_wheel
 from tests.servers.package_servers import FakeServer, run_server
 from twofold.errors import ProjectErrors, TwofoldError
 from twofold.publish.order import Order, prepare

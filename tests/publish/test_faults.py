@@ -11,16 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.publish.conftest import hash_file, make_conda, make_sdist, make_wheel
+from tests.factories.releases import hash_file, make_conda, make_sdist, make_wheel
 from tests.servers.package_servers import (
     FAULTS,
     TOKEN,
-    AnacondaServer,
-    ArtifactoryServer,
-    FakeServer,
+    WIRES,
     Fault,
-    PrefixServer,
-    QuetzServer,
     Store,
     make_hasty_policy,
     run_faulty_proxy,
@@ -43,19 +39,6 @@ class Place:
     files: list[str]
     stored: Callable[[str], set[str]]
     told: list[Event] = field(default_factory=list)
-
-
-WIRES: dict[str, tuple[type[FakeServer], str, list[str], str]] = {
-    "anaconda": (AnacondaServer, "anaconda+{}/api/me", ["wheel", "conda"], "me/{n}/{v}/{b}"),
-    "prefix": (PrefixServer, "prefix+{}/lab", ["conda"], "/lab/noarch/{f}"),
-    "quetz": (QuetzServer, "quetz+{}/lab", ["conda"], "/get/lab/noarch/{f}"),
-    "artifactory": (
-        ArtifactoryServer,
-        "artifactory+{}/conda/lab",
-        ["conda"],
-        "/conda/lab/noarch/{f}",
-    ),
-}
 
 
 def name_in(pattern: str, file: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.publish.conftest import Release, hash_file, make_conda
+from tests.factories.releases import Release, hash_file, make_conda
 from twofold.errors import ProjectErrors
 from twofold.publish.order import Order, prepare
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.publish.conftest import Release
+from tests.factories.releases import Release
 from twofold.errors import TwofoldError
 from twofold.publish.journal import JOURNAL_NAME, Journal
 from twofold.publish.order import Order, prepare

@@ -12,11 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.publish.conftest import Release, hash_file, make_conda
-from tests.publish.test_release import git, project
+from tests.factories.releases import Release, git, hash_file, make_conda
 from tests.servers.package_servers import TOKEN, PrefixServer, Store, run_faulty_proxy, run_server
-
-__all__ = ["project"]
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")
 

@@ -14,15 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.publish.conftest import (
-    Release,
-    end_server,
-    hash_file,
-    make_sdist,
-    make_wheel,
-    start_server,
-)
+from tests.factories.releases import Release, hash_file, make_sdist, make_wheel
 from tests.servers.package_servers import FAULTS, make_hasty_policy, run_faulty_proxy
+from tests.servers.pypiserver import end_server, start_server
 from twofold.errors import ProjectErrors, Refused, Unreachable
 from twofold.publish.order import Order, prepare
 from twofold.publish.responses import RetryPolicy

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.publish.conftest import hash_file, make_conda, make_wheel
+from tests.factories.releases import hash_file, make_conda, make_wheel
 from tests.servers.package_servers import TOKEN, FakeServer, QuetzServer, Store, run_server
 from twofold.errors import Refused
 from twofold.publish.addresses import can_share_login

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.publish.conftest import hash_file, make_conda, make_wheel
+from tests.factories.releases import hash_file, make_conda, make_wheel
 from tests.servers.package_servers import TOKEN, FakeServer, run_server
 from tests.servers.registry import Registry
 from twofold.publish.order import Order, prepare

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.publish.conftest import make_wheel
+from tests.factories.releases import make_wheel
 from tests.servers.package_servers import TOKEN, AnacondaServer, run_server
 from twofold.check.rule_table import RULES, Rule
 from twofold.publish.targets.kinds import KINDS

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.publish.conftest import Release, hash_file, make_conda, make_wheel
+from tests.factories.releases import Release, hash_file, make_conda, make_wheel
 from tests.servers.package_servers import FAULTS, make_hasty_policy, run_faulty_proxy
 from twofold.errors import ProjectErrors, Refused, TwofoldError, Unreachable
 from twofold.publish.order import Order, prepare

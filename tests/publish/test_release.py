@@ -3,40 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.factories.releases import git
 from tests.servers.package_servers import TOKEN, PrefixServer, run_faulty_proxy, run_server
 from twofold.cli import main
 from twofold.errors import ProjectErrors
 from twofold.publish.release import find_changelog_problem, plan_version
-
-
-def git(project: Path, *words: str) -> str:
-    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
-    done = subprocess.run(
-        ["git", *identity, *words], cwd=project, capture_output=True, text=True, check=True
-    )
-    return done.stdout
-
-
-@pytest.fixture
-def project(twofold: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project in git with a changelog entry for 1.2.0."""
-    for who in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{who}_NAME", "t")
-        monkeypatch.setenv(f"GIT_{who}_EMAIL", "t@example.org")
-    assert twofold("new", "my_package").code == 0
-    folder = tmp_path / "my_package"
-    (folder / "CHANGELOG.md").write_text("# Changes\n\n## 1.2.0 (2026-11-22)\n\n- More.\n")
-    git(folder, "init", "-q")
-    git(folder, "add", "-A")
-    git(folder, "commit", "-q", "-m", "Begin")
-    return folder
 
 
 def test_a_release_sets_builds_publishes_commits_and_tags(
@@ -68,7 +45,7 @@ def test_a_folder_of_the_project_that_releases_go_to_is_no_change_of_the_project
     assert again.code == 0, again.err
     (project / "README.md").write_text("# Another\n")
     changed = twofold("release", "1.2.0", "--to", "./pages", cwd=project)
-    assert "not committed: README.md\n" in changed.err
+    assert "uncommitted changes: README.md\n" in changed.err
 
 
 def test_a_failure_before_the_upload_leaves_everything_as_it_was(

@@ -14,14 +14,11 @@ from typing import Any
 
 import pytest
 
-from tests.publish.conftest import Release
-from tests.publish.test_release import git, project
+from tests.factories.releases import Release, git
 from tests.servers.package_servers import TOKEN, FakeServer, run_server
 from twofold.publish.order import Order, prepare
 from twofold.publish.release import find_changelog_problem
 from twofold.publish.run import Event
-
-__all__ = ["project"]  # the fixture
 
 
 def untouched(project: Path, ran: Any, told: str) -> None:

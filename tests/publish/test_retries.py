@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.publish.conftest import Release, make_conda
+from tests.factories.releases import Release, make_conda
 from tests.servers.package_servers import TOKEN, PrefixServer, run_server
 from twofold.errors import TwofoldError
 from twofold.publish.order import Order, prepare

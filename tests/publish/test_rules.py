@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.publish.conftest import make_sdist, make_wheel
+from tests.factories.releases import make_sdist, make_wheel
 from twofold.formats.reader import read_artifact
 from twofold.publish import rules
 from twofold.publish.files import ReleaseFile

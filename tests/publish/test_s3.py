@@ -14,7 +14,7 @@ import pytest
 import requests
 from moto import server as moto
 
-from tests.publish.conftest import Release, hash_file, make_conda, make_wheel
+from tests.factories.releases import Release, hash_file, make_conda, make_wheel
 from tests.servers.package_servers import FakeServer, run_server
 from twofold.cli import main
 from twofold.errors import ProjectErrors

@@ -20,8 +20,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.publish.conftest import PASSWORD, USER, Release, make_sdist, make_wheel
+from tests.factories.releases import Release, make_sdist, make_wheel
 from tests.servers.package_servers import PrefixServer, run_faulty_proxy, run_server
+from tests.servers.pypiserver import PASSWORD, USER
 
 SECRET = "zq-7f3e9-the-secret-value"
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.factories.attestations import make_pep_740_attestation
-from tests.publish.conftest import Release, hash_file, make_wheel
+from tests.factories.releases import Release, hash_file, make_wheel
 from tests.servers.package_servers import FakeServer, Store, run_server
 from twofold.cli import main
 from twofold.errors import Refused, TwofoldError

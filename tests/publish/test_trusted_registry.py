@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import trustme
 
-from tests.publish.conftest import Release, make_wheel
+from tests.factories.releases import Release, make_wheel
 from tests.servers.identity_provider import REQUEST_TOKEN, Issuer, run_issuer
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.publish.conftest import PASSWORD, USER, Release
+from tests.factories.releases import Release
 from tests.servers.package_servers import (
     TOKEN,
     AnacondaServer,
@@ -22,6 +22,7 @@ from tests.servers.package_servers import (
     Store,
     run_server,
 )
+from tests.servers.pypiserver import PASSWORD, USER
 from twofold.index.folder import index_folder
 from twofold.publish.addresses import Credentials, Secret
 from twofold.publish.config import read_targets

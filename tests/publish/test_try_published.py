@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.publish.conftest import Release, make_conda
+from tests.factories.releases import Release, make_conda
 from tests.servers.package_servers import TOKEN, AnacondaServer, run_server
 from twofold.cli.channels import find_channels
 from twofold.index.folder import index_folder

@@ -14,7 +14,7 @@ import pytest
 import trustme
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from tests.publish.conftest import Release, make_conda
+from tests.factories.releases import Release, make_conda
 from twofold.errors import Unreachable
 from twofold.install.auth import custom_ca_bundle
 from twofold.publish.order import Order, prepare

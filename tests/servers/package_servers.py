@@ -402,3 +402,17 @@ def run_faulty_proxy(upstream: str) -> Iterator[tuple[str, Fault]]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+#: Kind -> its fake server, the form of its target, the files it takes, and where it stores them.
+WIRES: dict[str, tuple[type[FakeServer], str, list[str], str]] = {
+    "anaconda": (AnacondaServer, "anaconda+{}/api/me", ["wheel", "conda"], "me/{n}/{v}/{b}"),
+    "prefix": (PrefixServer, "prefix+{}/lab", ["conda"], "/lab/noarch/{f}"),
+    "quetz": (QuetzServer, "quetz+{}/lab", ["conda"], "/get/lab/noarch/{f}"),
+    "artifactory": (
+        ArtifactoryServer,
+        "artifactory+{}/conda/lab",
+        ["conda"],
+        "/conda/lab/noarch/{f}",
+    ),
+}
