@@ -154,8 +154,8 @@ def blob_path(registry: Registry, sha256: str) -> Path:
 
 
 BAD_WORDS = {
-    ("token", "owner", "--days", "0"): (2, "is no number from 1 to 36500"),
-    ("token", "owner", "--days", "99999999"): (2, "is no number from 1 to 36500"),
+    ("token", "owner", "--days", "0"): (2, "is not a number from 1 to 36500"),
+    ("token", "owner", "--days", "99999999"): (2, "is not a number from 1 to 36500"),
     ("token", "owner", "--channel", "none-such"): (1, "There is no channel 'none-such'"),
     ("token", "owner", "--project", "???"): (1, "No project is called"),
     ("token", "owner", "--actions", "fly"): (2, "is not a list of actions"),
@@ -164,8 +164,8 @@ BAD_WORDS = {
     ("prefix", "main", "\xe4", "owner"): (1, "No names of projects begin with"),
     ("rule", "main", "keep-days", "9" * 30): (1, "is not a valid value of keep-days"),
     ("rule", "main", "quota", "9" * 5000): (1, "is not a valid value of quota"),
-    ("retain", "main", "--keep", "1", "--days", "-1"): (2, "is no number from 0"),
-    ("retain", "main", "--keep", "1", "--days", "9999999"): (2, "is no number from 0"),
+    ("retain", "main", "--keep", "1", "--days", "-1"): (2, "is not a number from 0"),
+    ("retain", "main", "--keep", "1", "--days", "9999999"): (2, "is not a number from 0"),
     ("publisher", "main", "p", "--issuer", "https://ci.invalid", "--claim", "x"): (
         2,
         "not a claim",

@@ -229,7 +229,7 @@ def test_under_a_trust_root_everything_else_is_refused(
             answer = send(place, token, wheel, run)
             assert answer.status_code == 400 and reason in answer.reason, (reason, answer.text)
     run = issue("run", middle, uri)
-    assert "trusted publishers alone" in send(place, place.token, wheel, run).reason
+    assert "only trusted publishers" in send(place, place.token, wheel, run).reason
     assert send(place, token, wheel, run).status_code == 200
 
 
