@@ -168,7 +168,7 @@ find "$1" -type f
 
 
 @pytest.mark.parametrize("kinds", ["sdist", "wheel", "conda", "tar.bz2", "sdist,wheel,conda"])
-def test_a_full_disk_is_told_with_its_place_and_holds_nothing(
+def test_a_full_disk_is_reported_with_its_place_and_holds_nothing(
     kinds: str, large: Path, tmp_path: Path
 ) -> None:
     if not shutil.which("unshare"):
@@ -191,7 +191,7 @@ def test_a_full_disk_is_told_with_its_place_and_holds_nothing(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no such limit on Windows")
-def test_a_file_that_may_not_grow_is_told_and_leaves_nothing(large: Path) -> None:
+def test_a_file_that_may_not_grow_is_reported_and_leaves_nothing(large: Path) -> None:
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (9 << 20, 9 << 20));"
         "from twofold.cli import main; sys.exit(main(['build', sys.argv[1]]))"
@@ -208,7 +208,7 @@ def test_a_file_that_may_not_grow_is_told_and_leaves_nothing(large: Path) -> Non
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_may_not_be_written_is_told(large: Path, tmp_path: Path) -> None:
+def test_a_folder_that_may_not_be_written_is_reported(large: Path, tmp_path: Path) -> None:
     out = tmp_path / "closed"
     out.mkdir(mode=0o500)
     done = subprocess.run(
@@ -221,7 +221,7 @@ def test_a_folder_that_may_not_be_written_is_told(large: Path, tmp_path: Path) -
     assert "hint:" in done.stderr
 
 
-def test_a_file_where_dist_must_be_is_told(project: Project) -> None:
+def test_a_file_where_dist_must_be_is_reported(project: Project) -> None:
     root = project("flat_layout")
     (root / "dist").write_text("not a folder")
     done = subprocess.run(

@@ -19,7 +19,7 @@ from packaging.specifiers import SpecifierSet
 from tests.conftest import CommandResult
 from tests.factories.sample_projects import SAMPLES, call_hook
 from twofold.building import BuildRequest, build_project
-from twofold.building.project import _admits
+from twofold.building.native import _admits
 from twofold.convert import convert_all, parse_options
 from twofold.errors import ProjectErrors
 from twofold.formats.conda_writer import BUILD_LEVEL
@@ -232,14 +232,14 @@ def test_json_tells_artifacts_and_steps(
     project: Project, twofold: Callable[..., CommandResult]
 ) -> None:
     ran = twofold("build", project("flat_layout"), "--json")
-    told = ran.json
-    assert isinstance(told, dict)
-    assert [one["kind"] for one in told["artifacts"]] == ["sdist", "wheel", "conda"]
-    assert told["backend"] == "twofold_build"
-    assert all(step["seconds"] >= 0 for step in told["steps"])
+    report = ran.json
+    assert isinstance(report, dict)
+    assert [one["kind"] for one in report["artifacts"]] == ["sdist", "wheel", "conda"]
+    assert report["backend"] == "twofold_build"
+    assert all(step["seconds"] >= 0 for step in report["steps"])
 
 
-def test_errors_of_check_stop_the_build_and_are_told_together(
+def test_errors_of_check_stop_the_build_and_are_reported_together(
     project: Project, twofold: Callable[..., CommandResult]
 ) -> None:
     root = project("flat_layout")
@@ -261,7 +261,7 @@ def test_the_conda_settings_of_the_project_hold(project: Project) -> None:
     assert Path(made.artifacts[0].path).name == "other-name-0.1-py_3.conda"
 
 
-def test_wrong_conda_settings_are_told(project: Project) -> None:
+def test_wrong_conda_settings_are_reported(project: Project) -> None:
     root = project("flat_layout")
     with (root / "pyproject.toml").open("a", encoding="utf-8") as file:
         file.write('\n[tool.twofold.conda]\nnmae = "x"\n')
@@ -293,9 +293,9 @@ def test_kinds_have_options_of_their_own(
 ) -> None:
     ran = twofold("build", project("flat_layout"), *words, "--json")
     assert ran.code == 0, ran.err
-    told = ran.json
-    assert isinstance(told, dict)
-    assert [one["kind"] for one in told["artifacts"]] == kinds
+    report = ran.json
+    assert isinstance(report, dict)
+    assert [one["kind"] for one in report["artifacts"]] == kinds
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no such terminals on Windows")
@@ -310,9 +310,9 @@ def test_progress_is_shown_on_a_terminal_for_work_over_a_second() -> None:
     )
     subprocess.run([sys.executable, "-c", script], stderr=theirs, check=True)
     os.close(theirs)
-    told = os.read(ours, 1000).decode()
+    output = os.read(ours, 1000).decode()
     os.close(ours)
-    assert told == "".join(
+    assert output == "".join(
         f"\r\x1b[K{text}" for text in ("2.0 MB of 9.0 MB", "4.0 MB of 9.0 MB", "")
     )
 
@@ -327,7 +327,7 @@ def test_elsewhere_there_are_plain_lines(
 
 
 @pytest.mark.parametrize("option", ["-o", "--outdir", "--out-dir"])
-def test_whoever_asks_for_outdir_is_told_of_out(
+def test_outdir_is_refused_with_a_hint_at_out(
     option: str, project: Project, twofold: Callable[..., CommandResult]
 ) -> None:
     ran = twofold("build", project("flat_layout"), option, "elsewhere")
@@ -394,7 +394,7 @@ def test_channels_are_for_recipes_only(
     assert "--channel is for recipes" in refused.err
 
 
-def test_an_empty_pyproject_is_told_and_not_built_by_setuptools(
+def test_an_empty_pyproject_is_reported_and_not_built_by_setuptools(
     twofold: Callable[..., CommandResult], tmp_path: Path
 ) -> None:
     (tmp_path / "pyproject.toml").write_text("")

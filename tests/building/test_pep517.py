@@ -52,8 +52,8 @@ def test_another_backend_makes_the_wheel_and_it_the_conda_package(
     name: str, tmp_path: Path
 ) -> None:
     root = write(tmp_path / "project", *BACKENDS[name])
-    told: list[str] = []
-    made = build_project(root, BuildRequest(tell=told.append))
+    messages: list[str] = []
+    made = build_project(root, BuildRequest(report=messages.append))
     assert made.backend == BACKENDS[name][1]
     assert [built.kind for built in made.artifacts] == ["sdist", "wheel", "conda"]
     assert (made.name.replace("_", "-"), made.version) == ("other-sample", "2.0")
@@ -61,11 +61,11 @@ def test_another_backend_makes_the_wheel_and_it_the_conda_package(
     assert [artifact.version for artifact in artifacts] == ["2.0"] * 3
     assert any(spec.startswith("packaging") for spec in artifacts[2].depends)
     assert (root / "conda-bld/noarch/repodata.json").is_file()
-    assert len(told) == len(made.steps) == 4
+    assert len(messages) == len(made.steps) == 4
     assert not (root / "build").exists()
 
 
-def test_the_extras_of_another_backends_project_become_packages_when_asked(tmp_path: Path) -> None:
+def test_the_extras_of_another_backends_project_become_packages_on_request(tmp_path: Path) -> None:
     root = write(tmp_path / "project", *BACKENDS["flit"])
     with (root / "pyproject.toml").open("a", encoding="utf-8") as file:
         file.write('[project.optional-dependencies]\nfancy = ["rich"]\n')
@@ -83,8 +83,8 @@ def test_what_another_backend_made_is_checked_before_it_is_delivered(tmp_path: P
     module.write_text('"""A sample."""\n__all__ = ["gone"]\n', encoding="utf-8")
     with pytest.raises(ProjectErrors) as caught:
         build_project(root, BuildRequest())
-    told = "\n".join(problem.message for problem in caught.value.problems)
-    assert "(TF102)" in told and "(TF104)" in told
+    messages = "\n".join(problem.message for problem in caught.value.problems)
+    assert "(TF102)" in messages and "(TF104)" in messages
     assert not (root / "dist").exists()
     settings = (root / "pyproject.toml").read_text(encoding="utf-8")
     settings += '[tool.twofold.check]\nignore = ["TF102", "TF104"]\n'
@@ -160,14 +160,14 @@ def test_time_and_cache_are_shown_and_the_backends_warnings_once(
     assert re.search(r"\d s  the sdist, by setuptools", ran.err)
 
 
-def test_a_backend_that_cannot_be_installed_is_told(tmp_path: Path) -> None:
+def test_a_backend_that_cannot_be_installed_is_reported(tmp_path: Path) -> None:
     root = write(tmp_path / "project", '["flit_core>=9999"]', "flit_core.buildapi")
     with pytest.raises(SubprocessFailed, match="could not install flit_core>=9999") as caught:
         build_project(root)
     assert caught.value.output
 
 
-def test_a_backend_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_backend_that_is_not_there_is_reported(tmp_path: Path) -> None:
     root = write(tmp_path / "project", '["flit_core"]', "no_such_backend")
     with pytest.raises(SubprocessFailed, match="could not be loaded"):
         build_project(root)
@@ -181,7 +181,7 @@ def test_a_backend_that_is_not_there_is_told(tmp_path: Path) -> None:
         ("requires = []\nbuild-backend = 7\n", "must be a string"),
     ],
 )
-def test_a_wrong_build_system_is_told_with_its_place(
+def test_a_wrong_build_system_is_reported_with_its_place(
     table: str, message: str, tmp_path: Path
 ) -> None:
     (tmp_path / "pyproject.toml").write_text(f"[build-system]\n{table}", encoding="utf-8")
@@ -192,7 +192,7 @@ def test_a_wrong_build_system_is_told_with_its_place(
 
 
 @pytest.mark.parametrize("folder", ["empty", "absent"])
-def test_a_folder_without_a_project_is_told(
+def test_a_folder_without_a_project_is_reported(
     folder: str, tmp_path: Path, twofold: Callable[..., CommandResult]
 ) -> None:
     (tmp_path / "empty").mkdir()

@@ -59,11 +59,11 @@ def test_an_edit_is_seen_even_when_size_and_time_stay(project: Callable[..., Pat
 
     root = project(code("x = 1 \n"))
     module = root / "src/pkg/__init__.py"
-    told = module.stat()
+    outcome = module.stat()
     assert before(root) == []
     module.write_text("x = (1\n")
-    os.utime(module, ns=(told.st_atime_ns, told.st_mtime_ns))
-    assert module.stat().st_size == told.st_size
+    os.utime(module, ns=(outcome.st_atime_ns, outcome.st_mtime_ns))
+    assert module.stat().st_size == outcome.st_size
     assert before(root) == ["TF101"]
     module.write_text("x = 1 \n")
     assert before(root) == []

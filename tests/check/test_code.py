@@ -156,13 +156,13 @@ def test_a_syntax_for_a_python_the_project_is_not_for_is_a_warning(
         ("x = t'{y}'\n", "a template string"),
     ],
 )
-def test_syntax_newer_than_this_python_is_told_as_such(
+def test_syntax_newer_than_this_python_is_reported_as_such(
     source: str, what: str, project: Callable[..., Path]
 ) -> None:
     (older,) = check_project(project(code(source), name="older"))
     assert (older.code, older.severity) == ("TF101", "error")
     assert f"it looks like {what}" in older.message
-    assert "requires-python lets in 3.9" in older.message
+    assert "requires-python allows 3.9" in older.message
     assert 'write requires-python = ">=3.1' in older.hint
     newer = {'">=3.9"': '">=3.14"'}
     (meant,) = check_project(project(code(source), newer, name="newer"))

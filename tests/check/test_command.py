@@ -42,13 +42,13 @@ def test_json_tells_code_place_and_hint_of_each_finding(
     project: Callable[..., Path], twofold: Callable[..., CommandResult]
 ) -> None:
     ran = twofold("check", "--json", project(toml={"3.9": "x"}))
-    told = json.loads(ran.out)
+    found = json.loads(ran.out)
     assert ran.code == 1
-    assert (told["errors"], told["warnings"]) == (1, 0)
-    assert told["findings"][0]["code"] == "TF006"
-    assert told["findings"][0]["file"] == "pyproject.toml"
-    assert told["findings"][0]["line"] == 12
-    assert told["findings"][0]["fixable"] is False
+    assert (found["errors"], found["warnings"]) == (1, 0)
+    assert found["findings"][0]["code"] == "TF006"
+    assert found["findings"][0]["file"] == "pyproject.toml"
+    assert found["findings"][0]["line"] == 12
+    assert found["findings"][0]["fixable"] is False
 
 
 def test_github_gets_annotations_with_file_and_line(
@@ -76,7 +76,7 @@ def test_a_rule_can_be_left_out_for_once_or_for_good(
     assert twofold("check", root).code == 0
 
 
-def test_wrong_paths_are_told_without_a_traceback(
+def test_wrong_paths_are_reported_without_a_traceback(
     project: Callable[..., Path], twofold: Callable[..., CommandResult], tmp_path: Path
 ) -> None:
     (tmp_path / "notes.txt").write_text("")
@@ -143,9 +143,9 @@ def test_fix_leaves_a_right_project_as_it_is(
     project: Callable[..., Path], twofold: Callable[..., CommandResult]
 ) -> None:
     root = project()
-    told = (root / "pyproject.toml").read_bytes()
+    found = (root / "pyproject.toml").read_bytes()
     assert twofold("check", root, "--fix").code == 0
-    assert (root / "pyproject.toml").read_bytes() == told
+    assert (root / "pyproject.toml").read_bytes() == found
 
 
 def test_an_item_of_a_list_on_one_line_is_taken_out_with_its_comma(

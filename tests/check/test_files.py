@@ -199,7 +199,7 @@ FILES: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Path]]] = {
 
 
 @pytest.mark.parametrize("case", sorted(FILES))
-def test_a_rule_speaks_in_its_file(case: str, tmp_path: Path) -> None:
+def test_a_rule_reports_in_its_file(case: str, tmp_path: Path) -> None:
     path = FILES[case][0](tmp_path)
     found = [finding for finding in check_file(path) if finding.code == case]
     assert found, "the rule says nothing"
@@ -251,7 +251,7 @@ def test_a_secret_in_an_sdist_is_found(tmp_path: Path) -> None:
     assert [f.code for f in check_file(sdist)] == ["TF201"]
 
 
-def test_a_wheel_with_more_than_its_sdist_is_told(tmp_path: Path) -> None:
+def test_a_wheel_with_more_than_its_sdist_is_reported(tmp_path: Path) -> None:
     made = write_wheel(tmp_path, code("", more="x = 1"), GOOD)
     sdist = write_sdist(
         tmp_path, make_member("my_package-1.0.0/lib/my_package/__init__.py"), metadata=GOOD
@@ -260,7 +260,7 @@ def test_a_wheel_with_more_than_its_sdist_is_told(tmp_path: Path) -> None:
     assert [(f.code, f.where) for f in found] == [("TF408", f"{made.name}: my_package/more.py")]
 
 
-def test_a_wheel_that_says_something_else_than_its_sdist_is_told(tmp_path: Path) -> None:
+def test_a_wheel_that_says_something_else_than_its_sdist_is_reported(tmp_path: Path) -> None:
     made = write_wheel(tmp_path, None, with_fields(Requires_Dist="numpy>=1"))
     source = make_member("my_package-1.0.0/my_package/__init__.py")
     sdist = write_sdist(tmp_path, source, metadata=with_fields(Requires_Python=">=3.10"))
@@ -330,14 +330,14 @@ def test_the_command_checks_files_and_tells_them_as_json(
 ) -> None:
     ran = twofold("check", unlisted(tmp_path), "--json")
     assert ran.code == 1
-    told = json.loads(ran.out)
-    assert told["errors"] == 1
-    assert told["findings"][0]["code"] == "TF404"
-    assert "my_package/extra.py" in told["findings"][0]["message"]
+    found = json.loads(ran.out)
+    assert found["errors"] == 1
+    assert found["findings"][0]["code"] == "TF404"
+    assert "my_package/extra.py" in found["findings"][0]["message"]
 
 
 @pytest.mark.parametrize("name", ["aux.py", "what?.txt", "end.", "\u00c5.txt"])
-def test_names_that_not_every_system_holds_are_told_of_projects(
+def test_names_that_not_every_system_holds_are_reported_of_projects(
     name: str, project: Callable[..., Path]
 ) -> None:
     if sys.platform in ("darwin", "win32"):
@@ -349,5 +349,5 @@ def test_names_that_not_every_system_holds_are_told_of_projects(
     assert [one.is_error for one in found] == [True]
     beside = {f"more/{Path(path).name}": "x = 1\n" for path in files}
     only_sdist = {"[project]": '[tool.twofold.sdist]\ninclude = ["more/**"]\n[project]'}
-    told = check_project(project(beside, only_sdist, "beside"))
-    assert [one.is_error for one in told if one.code == "TF207"] == [False]
+    found = check_project(project(beside, only_sdist, "beside"))
+    assert [one.is_error for one in found if one.code == "TF207"] == [False]

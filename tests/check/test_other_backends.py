@@ -102,7 +102,7 @@ def test_a_project_without_pyproject_is_judged_by_its_setup(
     assert errors(root) == [("TF101", "lib/other/mod.py")]
 
 
-def test_a_subpackage_that_setuptools_is_not_told_of_is_missed(tmp_path: Path) -> None:
+def test_a_subpackage_that_setuptools_does_not_list_is_missed(tmp_path: Path) -> None:
     root = write(
         tmp_path,
         {
@@ -152,7 +152,7 @@ def test_a_bad_requirement_in_setup_cfg_is_found_there(tmp_path: Path) -> None:
     assert ("TF005", "setup.cfg") in errors(root)
 
 
-def test_computed_modules_are_told_in_one_line_with_the_way_to_judge_them(
+def test_computed_modules_are_reported_in_one_line_with_the_way_to_judge_them(
     tmp_path: Path, twofold: Callable[..., CommandResult]
 ) -> None:
     setup = "from setuptools import setup\nsetup(name='pkg', version='1.0', packages=found())\n"
@@ -164,7 +164,7 @@ def test_computed_modules_are_told_in_one_line_with_the_way_to_judge_them(
     assert "  hint: build the project, and judge what was built: twofold check dist/*" in ran.out
 
 
-def test_a_folder_without_any_project_is_still_told(
+def test_a_folder_without_any_project_is_still_reported(
     tmp_path: Path, twofold: Callable[..., CommandResult]
 ) -> None:
     ran = twofold("check", write(tmp_path, {"pkg/__init__.py": FINE}))

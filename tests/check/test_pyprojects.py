@@ -170,7 +170,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
-def test_each_mistake_is_told_with_its_place_and_a_hint(
+def test_each_mistake_is_reported_with_its_place_and_a_hint(
     name: str, project: Callable[..., Path]
 ) -> None:
     root = project({"pyproject.toml": (FOLDER / f"{name}.toml").read_bytes()})

@@ -1,4 +1,4 @@
-"""A conda recipe beside the project: each difference is told by name, with its line."""
+"""A conda recipe beside the project: each difference is reported by name, with its line."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_recipe_that_agrees_is_not_mentioned(project: Callable[..., Path]) -> 
         ("run = pkg:main", "go = pkg:main", "meta.yaml:14: the script 'go' is here, and not in"),
     ],
 )
-def test_a_difference_is_told_with_its_line(
+def test_a_difference_is_reported_with_its_line(
     old: str, new: str, message: str, project: Callable[..., Path]
 ) -> None:
     found = messages(project, RECIPE.replace(old, new))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import twofold
 from tests.check.samples import PROJECTS
 from twofold.check import check_project
 from twofold.check.artifacts import PAIR_RULES, SDIST_RULES, list_code_rules
@@ -16,6 +19,7 @@ from twofold.check.rule_table import BY_CODE, RULES, Rule
 from twofold.check.rules import project_mistakes, structure
 from twofold.check.rules.metadata import METADATA_RULES
 
+SOURCES = Path(twofold.__file__).parent
 PAGES = Path(__file__).parents[2] / "docs" / "reference" / "checks"
 
 
@@ -24,7 +28,7 @@ def test_the_good_project_has_no_finding(project: Callable[..., Path]) -> None:
 
 
 @pytest.mark.parametrize("code", sorted(PROJECTS))
-def test_a_rule_speaks_in_its_sample(code: str, project: Callable[..., Path]) -> None:
+def test_a_rule_reports_in_its_sample(code: str, project: Callable[..., Path]) -> None:
     files, toml = PROJECTS[code][0]
     if code == "TF207" and sys.platform in ("darwin", "win32"):
         pytest.skip("its two files are one here")
@@ -86,10 +90,12 @@ def test_every_page_has_its_rule() -> None:
     assert pages == set(BY_CODE)
 
 
-def test_a_package_that_git_ignores_is_told_by_whom(project: Callable[..., Path]) -> None:
+def test_a_package_that_git_ignores_is_reported_with_the_ignore_file(
+    project: Callable[..., Path],
+) -> None:
     root = project({".gitignore": "*.py\n", ".git/HEAD": ""})
-    told = [finding.hint for finding in check_project(root) if finding.code == "TF203"]
-    assert told and all("is ignored by .gitignore:1" in hint for hint in told)
+    found = [finding.hint for finding in check_project(root) if finding.code == "TF203"]
+    assert found and all("is ignored by .gitignore:1" in hint for hint in found)
 
 
 def test_libraries_for_several_platforms_are_no_error(project: Callable[..., Path]) -> None:
@@ -98,7 +104,9 @@ def test_libraries_for_several_platforms_are_no_error(project: Callable[..., Pat
     assert [(f.code, f.severity) for f in found] == [("TF206", "warning")] * 2
 
 
-def test_an_entry_point_is_told_with_the_line_it_stands_on(project: Callable[..., Path]) -> None:
+def test_an_entry_point_is_reported_with_the_line_it_is_written_on(
+    project: Callable[..., Path],
+) -> None:
     points = '[project.entry-points."my.group"]\nx = "pkg"\ny = "pkg:gone"'
     (found,) = check_project(project(toml={"dependencies = []": points}))
     text = (project(toml={"dependencies = []": points}) / "pyproject.toml").read_text()
@@ -107,3 +115,29 @@ def test_an_entry_point_is_told_with_the_line_it_stands_on(project: Callable[...
 
 def test_codes_and_names_are_given_once() -> None:
     assert len({rule.code for rule in RULES}) == len({rule.name for rule in RULES}) == len(RULES)
+
+
+def _messages() -> set[str]:
+    """The strings in the code that reads built files, with 1 for every value put in."""
+    texts = set()
+    folders = (SOURCES / "formats", SOURCES / "names", SOURCES / "check" / "rules")
+    for path in (path for folder in folders for path in folder.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = [p.value if isinstance(p, ast.Constant) else "1" for p in node.values]
+                texts.add("".join(map(str, parts)))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.add(node.value)
+    return {text for text in texts if "|" not in text}
+
+
+@pytest.mark.parametrize("forms", ["_PATHS", "_ZIP", "_NAMES", "_METADATA"])
+def test_every_form_that_gives_a_problem_its_code_occurs_in_a_message(forms: str) -> None:
+    messages = _messages()
+    pattern = getattr(structure, forms).pattern
+    unused = [
+        form
+        for form in re.split(r"\|(?![^(]*\))", pattern)
+        if not any(re.search(form, message) for message in messages)
+    ]
+    assert unused == []

@@ -33,7 +33,7 @@ from twofold.check import check_file, check_files
 
 _DEPENDENCIES = "dependencies = []"
 
-#: What is wrong -> (the project, the code, the place that is told).
+#: What is wrong -> (the project, the code, the place that is reported).
 PROJECTS: dict[str, tuple[Sample, str, str]] = {
     "a module with a syntax error": (
         (code("x = 1\ndef f(:\n"), {}),
@@ -106,14 +106,14 @@ PROJECTS: dict[str, tuple[Sample, str, str]] = {
 
 
 @pytest.mark.parametrize("row", PROJECTS)
-def test_what_breaks_users_is_told_with_its_place_and_stops_the_build(
+def test_what_breaks_users_is_reported_with_its_place_and_stops_the_build(
     row: str, project: Callable[..., Path], twofold: Callable[..., CommandResult]
 ) -> None:
     (files, toml), wanted, place = PROJECTS[row]
     root = project(files, toml)
-    told = twofold("check", root, "--json")
-    found = [finding for finding in told.json["findings"] if finding["code"] == wanted]
-    assert told.code == 1
+    outcome = twofold("check", root, "--json")
+    found = [finding for finding in outcome.json["findings"] if finding["code"] == wanted]
+    assert outcome.code == 1
     assert found[0]["severity"] == "error"
     assert found[0]["where"].startswith(place)
     assert found[0]["hint"]
@@ -157,8 +157,8 @@ def test_a_link_out_of_the_project_stops_the_build_with_its_path(
     write(tmp_path, {"private.txt": "nobody's business"})
     root = project()
     (root / "src/pkg/data.txt").symlink_to(tmp_path / "private.txt")
-    told = twofold("check", root, "--json")
-    assert [finding["code"] for finding in told.json["findings"]] == ["TF010"]
+    outcome = twofold("check", root, "--json")
+    assert [finding["code"] for finding in outcome.json["findings"]] == ["TF010"]
     built = twofold("build", root)
     assert built.code == 1
     assert "src/pkg/data.txt" in built.err
@@ -225,7 +225,7 @@ FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
 
 
 @pytest.mark.parametrize("row", FILES)
-def test_what_pypi_refuses_of_a_file_is_foreseen(row: str, tmp_path: Path) -> None:
+def test_what_pypi_refuses_of_a_file_is_found_before_upload(row: str, tmp_path: Path) -> None:
     make, wanted = FILES[row]
     found = [finding for finding in check_file(make(tmp_path)) if finding.code == wanted]
     assert found[0].is_error
@@ -240,6 +240,6 @@ def test_names_that_are_not_normal_and_platforms_that_promise_nothing_are_warned
     assert {("TF407", "warning"), ("TF410", "warning")} <= found
 
 
-def test_a_second_sdist_of_a_release_is_told(tmp_path: Path) -> None:
+def test_a_second_sdist_of_a_release_is_reported(tmp_path: Path) -> None:
     found = [finding for finding in check_files(two_sdists(tmp_path)) if finding.is_error]
     assert [(f.code, f.where) for f in found] == [("TF411", "my-package-1.0.0.tar.gz")]

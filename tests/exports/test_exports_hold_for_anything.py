@@ -91,10 +91,10 @@ def others(text: str) -> list[str]:
     """The text of each statement that is no re-export and no `__all__`."""
     found = []
     for node in ast.parse(text).body:
-        said = ast.get_source_segment(text, node) or ""
-        plain = isinstance(node, ast.ImportFrom) and node.level and " as " not in said
-        if not plain and not said.startswith("__all__"):
-            found.append(said)
+        output = ast.get_source_segment(text, node) or ""
+        plain = isinstance(node, ast.ImportFrom) and node.level and " as " not in output
+        if not plain and not output.startswith("__all__"):
+            found.append(output)
     return found
 
 
@@ -126,4 +126,4 @@ def test_the_lazy_form_holds_for_anything_too(init: str, modules: dict[str, list
         once = (found / "__init__.py").read_bytes().decode()
         assert sync_exports(found).changes == ()
     kept = others(once)
-    assert all(said in kept for said in others(init))
+    assert all(output in kept for output in others(init))

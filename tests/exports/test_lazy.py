@@ -58,7 +58,7 @@ def mypy(folder: Path, *words: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def test_a_module_is_loaded_when_its_name_is_first_asked_for(package: Path) -> None:
+def test_a_module_is_loaded_when_its_name_is_first_used(package: Path) -> None:
     sync_exports(package, is_lazy=True)
     folder = package.parent
     assert python(folder, "import my_package as m; print(m.__version__, m.LEVEL)") == "1.0 3"
@@ -68,8 +68,10 @@ def test_a_module_is_loaded_when_its_name_is_first_asked_for(package: Path) -> N
     assert python(folder, "import my_package as m; print(m.sub.under())") == "u"
     assert python(folder, "from my_package import *; print(function1())") == "loaded\n1"
     assert "function1" in python(folder, "import my_package as m; print(dir(m))")
-    said = python(folder, "import my_package as m\ntry: m.no\nexcept AttributeError as e: print(e)")
-    assert said == "module 'my_package' has no attribute 'no'"
+    output = python(
+        folder, "import my_package as m\ntry: m.no\nexcept AttributeError as e: print(e)"
+    )
+    assert output == "module 'my_package' has no attribute 'no'"
 
 
 def test_the_file_keeps_everything_else_and_twice_is_as_once(package: Path) -> None:
@@ -92,11 +94,11 @@ def test_mypy_accepts_the_stub_and_knows_the_types(package: Path) -> None:
         "level: int = my_package.LEVEL\n",
         encoding="utf-8",
     )
-    code, said = mypy(folder, "use.py", "my_package")
-    assert code == 0, said
+    code, output = mypy(folder, "use.py", "my_package")
+    assert code == 0, output
     (folder / "use.py").write_text("import my_package\nx: str = my_package.function1()\n")
-    code, said = mypy(folder, "use.py")
-    assert code == 1 and "Incompatible types" in said
+    code, output = mypy(folder, "use.py")
+    assert code == 1 and "Incompatible types" in output
 
 
 def test_plain_exports_become_lazy_and_plain_again(package: Path) -> None:
@@ -121,7 +123,7 @@ def test_a_new_definition_reaches_table_all_and_stub(package: Path) -> None:
     assert "from .module1 import fresh as fresh" in stub and "Class1" not in stub
 
 
-def test_what_cannot_be_lazy_is_told(package: Path) -> None:
+def test_what_cannot_be_lazy_is_reported(package: Path) -> None:
     (package / "__init__.py").write_text("def __getattr__(name): ...\n", encoding="utf-8")
     (package / "module1.py").write_text("module1 = 1\n", encoding="utf-8")
     with pytest.raises(ProjectErrors) as caught:
@@ -131,14 +133,14 @@ def test_what_cannot_be_lazy_is_told(package: Path) -> None:
 
 def test_a_stub_written_by_hand_is_not_overwritten(package: Path) -> None:
     (package / "__init__.pyi").write_text("x: int\n", encoding="utf-8")
-    with pytest.raises(TwofoldError, match="by hand"):
+    with pytest.raises(TwofoldError, match="a handwritten stub"):
         sync_exports(package, is_lazy=True)
     assert (package / "__init__.pyi").read_text(encoding="utf-8") == "x: int\n"
 
 
-def test_a_torn_block_is_told(package: Path) -> None:
+def test_an_incomplete_block_is_reported(package: Path) -> None:
     sync_exports(package, is_lazy=True)
     init = package / "__init__.py"
     init.write_text(init.read_text(encoding="utf-8").replace("... to here", ""), encoding="utf-8")
-    with pytest.raises(TwofoldError, match="torn"):
+    with pytest.raises(TwofoldError, match="only one of the two lazy-export markers"):
         sync_exports(package)

@@ -12,8 +12,8 @@ from typing import Any
 from conda_package_streaming.package_streaming import stream_conda_component
 
 from twofold.artifact import Artifact
+from twofold.building import build_project
 from twofold.building.options import BuildRequest
-from twofold.building.project import build_project
 from twofold.recipe import RecipeRequest, build_recipe
 from twofold.recipe.request import Platform
 

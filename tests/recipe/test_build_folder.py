@@ -18,7 +18,7 @@ def test_a_project_with_a_recipe_gives_all_three_files(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     messages: list[str] = []
-    made = build_folder(root, BuildRequest(tell=messages.append))
+    made = build_folder(root, BuildRequest(report=messages.append))
     names = [Path(built.path).relative_to(root).as_posix() for built in made.artifacts]
     assert names == [
         "dist/sample-1.0.0.tar.gz",

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.recipe.recipe_builder import Builder, copy_recipe, make_project, read_info
+from twofold.building import build_project
 from twofold.building.options import BuildRequest
-from twofold.building.project import build_project
 from twofold.index.folder import index_folder
 from twofold.install.conda import install_into_prefix
 

@@ -16,8 +16,8 @@ from rattler_build import SingleOutputRecipe, Stage0Recipe, VariantConfig
 
 from tests.recipe.recipe_builder import Builder, build_wheel, make_project, read_info, read_members
 from tests.recipe.summary import read_for_linux
+from twofold.building import build_project
 from twofold.building.options import BuildRequest
-from twofold.building.project import build_project
 from twofold.errors import TwofoldError, Unreachable
 from twofold.recipe.request import Platform
 from twofold.recipe.write.from_project import WriteRequest, write_recipe

@@ -123,7 +123,7 @@ def test_a_coding_line_is_obeyed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [b"def f(:\n", b"\x00", b"x = '\xff'\n", b"(" * 5000])
-def test_a_file_that_is_no_python_is_told_with_its_place(tmp_path: Path, data: bytes) -> None:
+def test_a_file_that_is_no_python_is_reported_with_its_place(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "m.py").write_bytes(data)
     with pytest.raises(BadFile) as caught:
         parse_module(tmp_path / "m.py")
@@ -149,7 +149,7 @@ def test_well_known_imports_lead_to_their_distributions() -> None:
     assert find_import_names("My.Own") == ("my_own",)
 
 
-def test_an_environments_own_metadata_is_asked_first(tmp_path: Path) -> None:
+def test_an_environments_own_metadata_is_used_first(tmp_path: Path) -> None:
     site = tmp_path / "lib" / "python3.12" / "site-packages"
     for name, listed in (
         ("space-one", "space/one/__init__.py,,\n"),

@@ -1,8 +1,82 @@
-"""From a project to its artifacts: our own chain, or another backend's hooks in isolation."""
+"""Build a project: with our own backend in this process, with any other through its hooks.
+
+A build notes what it made in dist/.twofold-build.json, where `twofold publish` finds it:
+
+    {"version": 1, "artifacts": [{"path": "dist/my_package-1.0.0.tar.gz", "kind": "sdist",
+                                  "sha256": "..."}]}
+
+Paths are relative to the folder that holds dist/, with `/`.
+"""
 
 from __future__ import annotations
 
+import os
+import time
+
+from twofold.building.native import has_native_backend
 from twofold.building.options import BuildRequest, BuildResult, BuiltFile
-from twofold.building.project import build_project
+from twofold_build.atomic import remove_leftovers, write_atomically
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["BuildRequest", "BuildResult", "BuiltFile", "build_project"]
+
+MANIFEST_NAME = ".twofold-build.json"
+
+
+def build_project(root: str | os.PathLike[str], request: BuildRequest | None = None) -> BuildResult:
+    """Build the kinds in `request` and list them in dist/.twofold-build.json.
+
+    Raises ProjectErrors for mistakes in the project, ToolFailed when another backend fails, OSError
+    for a full disk and the like; then no file is half-written under a final name. What a
+    killed build left is removed first.
+    """
+    started = time.perf_counter()
+    request = request or BuildRequest()
+    folder = os.path.abspath(root)
+    out = os.path.abspath(request.out) if request.out is not None else folder
+    remove_leftovers(os.path.join(out, "dist"))
+    remove_leftovers(os.path.join(out, "conda-bld"), deep=True)
+    try:
+        result = _build(folder, out, request)
+    except OSError as error:
+        error.filename = error.filename or out  # ENOSPC has no filename
+        raise
+    result.seconds = time.perf_counter() - started
+    return result
+
+
+def _build(folder: str, out: str, request: BuildRequest) -> BuildResult:
+    if has_native_backend(folder):
+        from twofold.building.native import build_native
+
+        result = build_native(folder, out, request)
+    else:
+        from twofold.building.pep517 import build_with_backend
+
+        result = build_with_backend(folder, out, request)
+    write_manifest(out, result.artifacts)
+    return result
+
+
+def write_manifest(out: str, artifacts: Sequence[BuiltFile]) -> None:
+    """Write the manifest of a build whose artifacts are below `out`."""
+    lines = []
+    for built in artifacts:
+        path = os.path.relpath(built.path, out).replace(os.sep, "/")
+        lines.append(
+            f'{{"path": {_quote(path)}, "kind": "{built.kind}", "sha256": "{built.sha256}"}}'
+        )
+    text = '{"version": 1, "artifacts": [\n' + ",\n".join(lines) + "\n]}\n"
+    write_atomically(os.path.join(out, "dist", MANIFEST_NAME), text.encode())
+
+
+def _quote(path: str) -> str:
+    """A path as JSON; the names of artifacts are plain, and importing json costs 5 ms."""
+    if path.isascii() and path.isprintable() and '"' not in path and "\\" not in path:
+        return f'"{path}"'
+    import json
+
+    return json.dumps(path)

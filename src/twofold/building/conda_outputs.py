@@ -5,18 +5,20 @@ The result is the package that `twofold convert` makes of the same wheel, compre
 
 from __future__ import annotations
 
+import json
 import os
 
 from twofold.building.options import BuiltFile
 from twofold.convert.package_builder import Layout, PackageBuilder
 from twofold_build import names
 from twofold_build.archive import new_md5, new_sha256
+from twofold_build.atomic import write_atomically
 from twofold_build.errors import Problem, ProjectErrors, TwofoldError
 from twofold_build.metadata import TAG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from twofold.conda_metadata import CondaPackage
@@ -37,7 +39,7 @@ def list_packages(planned: BuildPlan) -> list[CondaPackage]:
 
     options = parse_options(planned.project.settings.table.get("conda", {}))
     options.find_metadata = find_metadata_near(planned.project.root)
-    # A zip tells time in steps of two seconds, and the wheel's is what convert sees.
+    # A zip stores time in steps of two seconds, and `convert` reads the wheel's.
     options.timestamp = planned.when // 2 * 2000
     points = planned.dist_info_files.get("entry_points.txt")
     try:
@@ -56,7 +58,7 @@ class CondaOutputs:
 
     def __init__(self, planned: BuildPlan, channel: str, kinds: Sequence[str]) -> None:
         self.writers: list[PackageBuilder | MetapackageAdapter] = []
-        #: What the packages could not say, for the user.
+        #: What the packages could not express, for the user.
         self.notes: list[str] = []
         self._channel = channel
         self._files: list[tuple[str, str, CondaPackage]] = []
@@ -76,8 +78,6 @@ class CondaOutputs:
 
     def finish(self) -> list[BuiltFile]:
         """Once the writers are closed: hash the files and make the folder a channel."""
-        from twofold.building.channel import index_channel
-
         built = []
         records = {}
         for kind, path, package in self._files:
@@ -137,7 +137,7 @@ class MetapackageAdapter:
 
 
 def hash_file(kind: str, path: str) -> tuple[BuiltFile, str]:
-    """A finished file with its SHA-256, and its MD5, which repodata tells for old clients."""
+    """A finished file with its SHA-256, and its MD5, which repodata holds for old clients."""
     sha256, md5 = new_sha256(), new_md5()
     size = 0
     with open(path, "rb", buffering=0) as file:
@@ -146,3 +146,66 @@ def hash_file(kind: str, path: str) -> tuple[BuiltFile, str]:
             md5.update(piece)
             size += len(piece)
     return BuiltFile(kind, path, sha256.hexdigest(), size), md5.hexdigest()
+
+
+#: Left by `twofold index`, whose pages would be stale if repodata.json alone were renewed.
+_INDEXED = ".twofold-index.sqlite"
+_PACKAGES = (".conda", ".tar.bz2")
+
+
+def index_channel(channel: str, new_records: Mapping[str, dict[str, Any]]) -> None:
+    """Write the channel's repodata. `made` are the records of what was just built, by file name.
+
+    A record is info/index.json with md5, sha256 and size.
+    """
+    records = _collect_records(channel, new_records)
+    if records is None:
+        from pathlib import Path
+
+        from twofold.index.folder import index_folder
+
+        index_folder(Path(channel))
+        return
+    from twofold.index.repodata import add_v3_records, place_records
+
+    placed = place_records(records)
+    newer = placed.pop("v3", {})
+    data = {"info": {"subdir": "noarch"}, **placed, "removed": [], "repodata_version": 1}
+    text = json.dumps(
+        add_v3_records(data, newer), sort_keys=True, ensure_ascii=False, separators=(",", ":")
+    )
+    write_atomically(os.path.join(channel, "noarch", "repodata.json"), text.encode())
+
+
+def _collect_records(
+    channel: str, new_records: Mapping[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]] | None:
+    """The records of every package in the channel, or None where some are not known."""
+    if os.path.exists(os.path.join(channel, _INDEXED)):
+        return None
+    there: dict[str, int] = {}
+    for subdir in os.scandir(channel):
+        if subdir.is_dir() and not subdir.name.startswith("."):
+            for file in os.scandir(subdir.path):
+                if file.name.endswith(_PACKAGES) and not file.name.startswith("."):
+                    if subdir.name != "noarch":
+                        return None
+                    there[file.name] = file.stat().st_size
+    unknown = there.keys() - new_records.keys()
+    known = _previous_records(channel) if unknown else {}
+    if any(known.get(name, {}).get("size") != there[name] for name in unknown):
+        return None
+    return {name: new_records.get(name) or known[name] for name in sorted(there)}
+
+
+def _previous_records(channel: str) -> dict[str, dict[str, Any]]:
+    """The records of the last build's repodata.json; empty if it cannot be read."""
+    try:
+        with open(os.path.join(channel, "noarch", "repodata.json"), encoding="utf-8") as file:
+            data = json.load(file)
+        found = {**data["packages"], **data["packages.conda"]}
+        for ending, own in data.get("v3", {}).items():
+            found |= {f"{stem}.{ending}": record for stem, record in own.items()}
+        return found
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}

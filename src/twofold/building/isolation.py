@@ -48,13 +48,14 @@ class IsolatedEnvironment:
 
     @property
     def python(self) -> Path:
+        """The path of the environment's interpreter."""
         if os.name == "nt":
             return self.folder / "Scripts" / "python.exe"
         return self.folder / "bin" / "python"
 
     @property
     def tool(self) -> str:
-        """What installs, as it is told to the user."""
+        """The installer's name, for messages."""
         return "uv" if self.uv else "pip"
 
     def install(self, requires: Sequence[str]) -> str:
@@ -71,8 +72,8 @@ class IsolatedEnvironment:
             command = [self.uv, "pip", "install", "--python", self.python, *options, *requires]
         else:
             command = [sys.executable, "-m", "pip", "--python", self.python, "install", *requires]
-        told = _run(command, f"{self.tool} could not install {', '.join(requires)}", surroundings)
-        return f"{self.tool}, {_download_summary(told)}"
+        output = _run(command, f"{self.tool} could not install {', '.join(requires)}", surroundings)
+        return f"{self.tool}, {_download_summary(output)}"
 
     def hooks(
         self,
@@ -131,7 +132,7 @@ class IsolatedEnvironment:
 
 @dataclass(frozen=True)
 class BackendHooks:
-    """A backend's hooks; their output is kept and told when one fails.
+    """A backend's hooks; their output is shown when one fails.
 
     `warned` are the first lines of the backend's warnings, each once.
     """
@@ -176,7 +177,7 @@ class BackendHooks:
         except subprocess.CalledProcessError as error:
             raise SubprocessFailed(
                 f"the backend '{self.backend}' failed in {hook} (exit code {error.returncode})",
-                "its own output stands above",
+                "read its output above",
                 output="".join(self.output),
             ) from None
 

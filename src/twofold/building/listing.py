@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from twofold.building.project import has_native_backend
+from twofold.building.native import has_native_backend
 from twofold.errors import TwofoldError
 from twofold.formats.conda_info import PackedPath, make_info_files
 from twofold_build.archive import ListWriter
@@ -39,11 +39,13 @@ class PackageLister(ListWriter):
         self._paths: list[PackedPath] = []
 
     def add(self, entry: Entry, content: Content, placeholder: str = "") -> None:
+        """List a file of the package."""
         super().add(entry, content)
         packed = PackedPath(entry.path, content.sha256, len(content.data), placeholder)
         self._paths.append(packed)
 
     def close(self) -> None:
+        """List what the writer of the package generates below info/."""
         for path, data in make_info_files(self._package, self._paths):
             is_licence = path.startswith("info/licenses/")
             self.entries.append((path, len(data), "license-files" if is_licence else "generated"))

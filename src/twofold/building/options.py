@@ -1,4 +1,4 @@
-"""What is asked of a build, and what came of it.
+"""The request of a build and its result.
 
 Plain classes and not dataclasses: importing dataclasses costs a third of a small build.
 """
@@ -17,23 +17,24 @@ DEFAULT_KINDS = ("sdist", "wheel", "conda")
 
 
 class BuildRequest:
-    """`kinds` are what to make. `out` is the folder in which dist/ and conda-bld/ stand (the
-    project's root when None). `tell` takes remarks for the user, `progress` bytes done of bytes in
-    all.
+    """What to build, where, and who listens.
+
+    `kinds` as in KINDS. `out` is the folder for dist/ and conda-bld/ (the project's
+    root when None). `report` takes remarks for the user, `progress` (bytes done, bytes in all).
     """
 
-    __slots__ = ("kinds", "out", "progress", "tell")
+    __slots__ = ("kinds", "out", "progress", "report")
 
     def __init__(
         self,
         kinds: Sequence[str] = DEFAULT_KINDS,
         out: str | os.PathLike[str] | None = None,
-        tell: Callable[[str], None] | None = None,
+        report: Callable[[str], None] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self.kinds = tuple(kinds)
         self.out = out
-        self.tell = tell or _ignore_remark
+        self.report = report or _ignore_remark
         self.progress = progress
 
 
@@ -49,11 +50,11 @@ class BuiltFile:
         self.size = size
 
     def __repr__(self) -> str:
-        return f"Built({self.kind!r}, {self.path!r})"
+        return f"BuiltFile({self.kind!r}, {self.path!r})"
 
 
 class BuildResult:
-    """What a build made. `seconds` is the whole; `steps` are (what, seconds) where it was known."""
+    """What a build made: its files, and the seconds of the whole and of each known step."""
 
     __slots__ = ("artifacts", "backend", "name", "seconds", "steps", "version")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from twofold.convert import CondaOptions
 
-#: PEP 517: what holds where pyproject.toml says nothing.
+#: PEP 517: the defaults of pyproject.toml.
 _DEFAULT_REQUIRES = ["setuptools>=40.8.0"]
 _DEFAULT_BACKEND = "setuptools.build_meta:__legacy__"
 
@@ -33,8 +33,8 @@ def build_with_backend(root: str, out: str, request: BuildRequest) -> BuildResul
     requires, backend, paths = read_build_system(project)
     options = _read_conda_options(project)
     result = BuildResult("", "", backend)
-    with tempfile.TemporaryDirectory(prefix="twofold-build-") as kept:
-        draft = Path(kept)
+    with tempfile.TemporaryDirectory(prefix="twofold-build-") as temporary:
+        draft = Path(temporary)
         listed = ", ".join(requires) or "nothing"
         with _Step(result, request, f"an isolated environment with {listed}") as step:
             environment = IsolatedEnvironment.create(draft / "env", project)
@@ -51,7 +51,7 @@ def build_with_backend(root: str, out: str, request: BuildRequest) -> BuildResul
                 step.note(environment.install(hooks.get_requires("wheel")))
                 wheel = _require_file(hooks.build("wheel", draft / "wheel"), ".whl", backend)
         for warning in hooks.warned:
-            request.tell(f"{backend} warns: {warning}")
+            request.report(f"{backend} warns: {warning}")
         with _Step(result, request, "checks of what was built"):
             _check_artifacts(project, [path for path in (sdist, wheel) if path is not None])
         _deliver(result, request, Path(out), sdist, wheel, options)
@@ -59,7 +59,7 @@ def build_with_backend(root: str, out: str, request: BuildRequest) -> BuildResul
 
 
 def read_build_system(root: Path) -> tuple[list[str], str, list[str]]:
-    """requires, build-backend and backend-path of a project, setuptools where nothing is said.
+    """requires, build-backend and backend-path of a project, setuptools by default.
 
     Raises TwofoldError when the folder is no project, ProjectErrors when the table is wrong.
     """
@@ -107,7 +107,7 @@ def _read_conda_options(root: Path) -> CondaOptions:
 
 
 class _Step:
-    """Times one step and tells it when it begins."""
+    """Times one step and reports its begin."""
 
     def __init__(self, result: BuildResult, request: BuildRequest, what: str) -> None:
         self._result = result
@@ -116,12 +116,12 @@ class _Step:
         self._notes: list[str] = []
 
     def note(self, text: str) -> None:
-        """Something to be told of the step beside its time."""
+        """Add a note that is shown beside the step's time."""
         if text:
             self._notes.append(text)
 
     def __enter__(self) -> _Step:
-        self._request.tell(self._what)
+        self._request.report(self._what)
         self._started = time.perf_counter()
         return self
 
@@ -133,14 +133,14 @@ class _Step:
 def _require_file(path: Path, ending: str, backend: str) -> Path:
     if not path.is_file() or not path.name.endswith(ending):
         raise SubprocessFailed(
-            f"{backend} said it made '{path.name}', which is no {ending} file",
+            f"{backend} returned '{path.name}', which is not a {ending} file",
             "this is a defect of the backend; try 'python -m build' to compare",
         )
     return path
 
 
 def _check_artifacts(project: Path, paths: list[Path]) -> None:
-    """The rules' errors stop the build, told together, before anything is delivered."""
+    """Raise all errors that the rules find, before anything is delivered."""
     from twofold.check import find_artifact_errors
 
     errors = find_artifact_errors(project, paths)
@@ -168,7 +168,7 @@ def _deliver(
     wheel: Path | None,
     options: CondaOptions,
 ) -> None:
-    """Copy what was asked for to its final place, and make conda packages of the wheel."""
+    """Copy the requested files to their final place, and make conda packages of the wheel."""
     from twofold.formats.reader import read_artifact
 
     artifact = read_artifact(sdist)
@@ -199,7 +199,7 @@ def _copy(kind: str, path: Path, folder: Path) -> BuiltFile:
 def _conda_packages(
     wheel: Path, channel: Path, kinds: Sequence[str], options: CondaOptions
 ) -> list[BuiltFile]:
-    """The wheel's conda packages, each in the kinds asked for."""
+    """The wheel's conda packages, each in the requested kinds."""
     from twofold.building.conda_outputs import hash_file, open_writer
     from twofold.convert.wheel import make_wheel_packages, write_package
     from twofold.formats.wheel import WheelFile

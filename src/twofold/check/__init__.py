@@ -4,7 +4,7 @@
     check_before_build(root, project) the rules whose errors stop a build; cached, made to be quick
     check_file(path)                  everything about a wheel, an sdist or a conda package
     check_files(paths)                the same for several, and the wheel against its sdist
-    artifact_findings(path)           the part of check_file that a registry asks at each upload
+    artifact_findings(path)           the part of check_file that a registry runs at each upload
 
 The rules are listed in `rules`, with a page each in docs/reference/checks/. Nothing of the
 user's is imported or run, and no archive is unpacked to disk.
@@ -63,8 +63,8 @@ def find_build_errors(
 ) -> list[Finding]:
     """The errors that must stop a build of a project that has been read; [] lets it go on.
 
-    `pack` is what `twofold_build.files.collect` found, where it is at hand already: then nothing
-    is walked twice. `contents` are files that have been read already, by their path in the
+    `pack` is what `twofold_build.files.select_files` found, if it is known already: then nothing is
+    walked twice. `contents` are files that have been read already, by their path in the
     project; the others are read here, large data excepted. What is learnt of each is kept by its
     content's hash in the user's cache (TWOFOLD_CACHE_DIR): a second build only reads and hashes.
     """

@@ -17,7 +17,7 @@ Contents = dict[str, bytes | None]
 
 
 class ArtifactCode(SourceCode):
-    """The code in a built file. Paths are told with the file's name before them."""
+    """The code in a built file. Its paths begin with the file's name."""
 
     def __init__(self, artifact: Artifact, contents: Contents, allow: Sequence[str] = ()) -> None:
         self.artifact = artifact
@@ -46,18 +46,21 @@ class ArtifactCode(SourceCode):
         self.is_complete = all(tag.endswith("-any") for tag in artifact.tags)
 
     def display_path(self, path: str) -> str:
+        """A path as findings name it: after the name of the file."""
         return f"{self.artifact.filename}: {path}"
 
     def is_only_in_sdist(self, path: str) -> bool:
+        """Whether the path is in an sdist: which of its files the wheel has is unknown."""
         del path  # which of an sdist's files its wheel would hold is not known here
         return self.artifact.kind is Kind.SDIST
 
     def entry_point_location(self, group: str, name: str) -> str:
+        """Where entry_points.txt declares an entry point."""
         return self.display_path(f"entry_points.txt: [{group}] {name}")
 
 
 def read_contents(artifact: Artifact) -> Contents:
-    """What lies in a file, without `site-packages/` and without an sdist's own folder."""
+    """The contents of a file, without `site-packages/` and without an sdist's own folder."""
     if artifact.kind is Kind.WHEEL:
         return _read_wheel(artifact.path)
     if artifact.kind is Kind.SDIST:

@@ -66,7 +66,7 @@ def list_code_rules() -> dict[str, Callable[[ArtifactCode], Iterator[Violation]]
 
 
 def check_structure(path: Path) -> list[Finding]:
-    """Structure and metadata: what can be told without parsing code or rendering a readme."""
+    """Structure and metadata: all that needs no parsing of code or rendering of a readme."""
     artifact, findings = _open_and_check(path)
     if artifact is not None:
         findings += _check_metadata(artifact, with_readme=False)

@@ -51,7 +51,7 @@ def _cache_key(project: Project, pack: FileSelection, contents: dict[str, Conten
     digest.update(f"{sys.version}\0{RULES_VERSION}\0{project.version}\0".encode())
     for file in pack.files:
         content = contents.get(file.path)
-        told = content.sha256 if content else str(file.size).encode()
+        identity = content.sha256 if content else str(file.size).encode()
         digest.update(f"{file.path}\0{' '.join(file.wheel)}\0".encode("utf-8", "surrogateescape"))
-        digest.update(told)
+        digest.update(identity)
     return str(digest.hexdigest())

@@ -24,12 +24,12 @@ class SourceCode:
 
     `modules` are by dotted name, those with syntax errors too; `opaque` the dotted names of
     compiled modules. `version` is '' when it comes from the code itself. `minors` are the minor
-    versions of Python 3 let in, () when that is not said. `dependencies` are PEP 508's, those of
+    versions of Python 3 allowed, () when not declared. `dependencies` are PEP 508's, those of
     extras apart; whether they are all is `are_dependencies_known`. `files` are the paths of
-    everything packed, as told in findings, with their bytes where they were read. `is_complete`
+    everything packed, as findings name them, with their bytes where they were read. `is_complete`
     says that nothing is added to the code when it is built. `left_out` are paths that are there,
     but not packed; `allow` globs of files that may look secret. A rule may leave out what is no
-    error when nobody `wants_warnings`. `edges` are what `cycles` found out of each module.
+    error when nobody `wants_warnings`. `edges` and `reachable` are filled by `import_graph`.
     """
 
     def __init__(self, modules: dict[str, CodeModule], paths: list[str]) -> None:
@@ -58,12 +58,12 @@ class SourceCode:
         raise NotImplementedError
 
     def is_only_in_sdist(self, path: str) -> bool:
-        """Whether a file, by its path as told, is in no wheel."""
+        """Whether a file, by its path in findings, is in no wheel."""
         raise NotImplementedError
 
 
 class ProjectContext(SourceCode):
-    """A project under check: its code, and its own words (`said`).
+    """A project under check: its code, and its declared metadata.
 
     `place` is the file that says what pyproject.toml does not; `unknown` the place where another
     backend's project computes which modules it packs, '' where that is known.
@@ -110,10 +110,12 @@ class ProjectContext(SourceCode):
         return self.pyproject.location(key, value, table)
 
     def entry_point_location(self, group: str, name: str) -> str:
+        """Where pyproject.toml declares an entry point."""
         tables = {"console_scripts": "project.scripts", "gui_scripts": "project.gui-scripts"}
         return self.location(name, table=tables.get(group, format_table_name(group)))
 
     def is_only_in_sdist(self, path: str) -> bool:
+        """Whether the project packs a file into the sdist alone."""
         return any(file.path == path and not file.wheel for file in self.pack.files)
 
     def table(self, dotted: str) -> dict[str, Any]:
@@ -139,7 +141,7 @@ def module_name(path: str) -> tuple[str, bool] | None:
 
 
 def _compiled_modules(paths: list[str]) -> frozenset[str]:
-    """Dotted names of compiled modules, which nobody reads: `pkg/x.cpython-311-linux.so`."""
+    """Dotted names of compiled modules, which are not read: `pkg/x.cpython-311-linux.so`."""
     found = set()
     for path in paths:
         if path.endswith((".so", ".pyd")):
@@ -162,9 +164,9 @@ MAX_MINOR = 20
 
 
 def allowed_minors(requires_python: str) -> tuple[int, ...]:
-    """The minor versions of Python 3 that a specifier lets in; () when it says nothing.
+    """The minor versions of Python 3 that a specifier allows; () for an empty one.
 
-    A minor version counts when some micro version of it is let in (`>=3.9.1`).
+    A minor version counts when some micro version of it is allowed (`>=3.9.1`).
     """
     if not requires_python.strip():
         return ()

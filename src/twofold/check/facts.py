@@ -1,4 +1,4 @@
-"""What one Python module says of itself: read once, kept in the cache by its content's hash."""
+"""The facts of one Python module: read once, kept in the cache by its content's hash."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _OPEN = re.compile(
     + _PASSES_NAMESPACE
 )
 
-#: Some lines, and what they stand under: 'if', 'main' or 'try'.
+#: Some lines, and the block they are in: 'if', 'main' or 'try'.
 Condition = tuple[range, str]
 
 
 class SyntaxMistake(NamedTuple):
-    """What the compiler said. `line` is 0 when it named none.
+    """A syntax error of the compiler; `line` is 0 if it named none.
 
-    `what` is the newer syntax that seems to stand there, of Python 3.`minor`; '' for none.
+    `what` is the newer syntax that the line seems to use, of Python 3.`minor`; '' for none.
     """
 
     message: str
@@ -70,7 +70,7 @@ def parse_facts(source: bytes) -> Facts:
     """Compile a module (nothing of it is run) and read its syntax tree."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an invalid escape is not ours to tell
+            warnings.simplefilter("ignore")  # an invalid escape is not our finding
             # The tree alone lets pass what the compiler refuses: `return` outside a function.
             compile(source, "<module>", "exec", dont_inherit=True)
             tree = ast.parse(source)
@@ -101,7 +101,7 @@ def parse_facts(source: bytes) -> Facts:
 def _mark_optional(imports: Iterable[Import], conditions: list[Condition]) -> Iterator[Import]:
     """Imports, those under an `if` as optional: `if PY311:` guards as well as sys.version_info.
 
-    What stands under `if __name__ == "__main__"` does not run when the module is imported.
+    Code under `if __name__ == "__main__"` does not run when the module is imported.
     """
     for found in imports:
         around = [kind for lines, kind in conditions if found.line in lines]

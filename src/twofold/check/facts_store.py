@@ -32,20 +32,22 @@ class FactsStore:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
-            return {}  # damaged or unreadable: what it said is found anew
+            return {}  # damaged or unreadable: the facts are read again
 
     def get(self, digest: str) -> Facts | None:
+        """The facts of a module with this SHA-256, or None."""
         facts = self._used.get(digest) or self._known.get(digest)
         if facts is not None:
             self._used[digest] = facts
         return facts
 
     def put(self, digest: str, facts: Facts) -> None:
+        """Store the facts of a module for `save`."""
         self._used[digest] = facts
         self._is_new = True
 
     def save(self) -> None:
-        """Keep what was asked for in this run, and only that."""
+        """Save the facts that this run used, and only those."""
         if not self._is_new or not make_folder(os.path.dirname(self._path)):
             return
         kept = {digest: to_json(facts) for digest, facts in self._used.items()}

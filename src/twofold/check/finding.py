@@ -1,4 +1,4 @@
-"""What a rule says: a finding, and the repair where it is certain."""
+"""A finding of a rule, and its fix if one is certain."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 class Edit:
     """A certain repair: on one line of a text file, `old` becomes `new`.
 
-    `path` is relative to the project's root, `line` counts from 1. `old` must stand on the
+    `path` is relative to the project's root, `line` counts from 1. `old` must be on the
     line exactly once; a line left empty is removed.
     """
 
@@ -54,6 +54,7 @@ class Finding:
 
     @property
     def is_error(self) -> bool:
+        """Whether the finding is an error and not a warning."""
         return self.severity == "error"
 
     @property
@@ -98,9 +99,9 @@ def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def apply_fixes(root: Path, findings: Iterable[Finding]) -> list[Finding]:
-    """Mend what can be mended with certainty, and return the findings that were.
+    """Apply the fixes of findings, and return the findings that were fixed.
 
-    A file is replaced in one step. An edit whose text does not stand on its line exactly once is
+    A file is replaced in one step. An edit whose text is not on its line exactly once is
     left alone.
     """
     by_path: dict[str, list[Finding]] = {}

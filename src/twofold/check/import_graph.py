@@ -1,7 +1,7 @@
 """Which modules run whenever the project is imported or its programs are started.
 
-What stands in the others (an optional plug-in, a test suite inside the package) may never run for a
-user: what is missing there is worth a warning, but no stop.
+The others (an optional plug-in, a test suite inside the package) may never run for a user:
+a mistake there is a warning, not an error.
 """
 
 from __future__ import annotations

@@ -22,12 +22,12 @@ _ALWAYS_WORDS = """
 #: What every module has without saying so.
 _ALWAYS = frozenset(_ALWAYS_WORDS.split())
 
-#: So many times the nearest name is looked for: it takes milliseconds in a large project.
+#: So many times the nearest name is searched: it takes milliseconds in a large project.
 _MAX_GUESSES = 20
 
 
 class Namespace:
-    """Questions about modules by dotted name. What cannot be known is answered with yes."""
+    """Questions about modules by dotted name. Unknown answers are yes."""
 
     def __init__(
         self, modules: dict[str, CodeModule], opaque: frozenset[str], folders: frozenset[str]
@@ -64,6 +64,7 @@ class Namespace:
         return name in self._tops
 
     def exists(self, module: str) -> bool:
+        """Whether a module, a compiled module or a package has this name."""
         return module in self._modules or module in self._opaque or module in self._packages
 
     def has_name(self, module: str, name: str) -> bool:
@@ -107,7 +108,7 @@ class Namespace:
         return suggest(word, known) if self._guesses <= _MAX_GUESSES else ""
 
     def _star_names(self, module: str) -> frozenset[str] | None:
-        """What star imports bring into a module; None when that cannot be read."""
+        """The names that star imports add to a module; None when that cannot be read."""
         if module in self._stars:
             return self._stars[module]
         self._stars[module] = None  # two modules that import * from each other end here
@@ -153,7 +154,7 @@ VENDORED = re.compile(r"(?:^|\.)_?(?:vendor|vendored|third_party|extern)\.(\w+)"
 
 
 class CodeModule:
-    """One module that is packed: its dotted name, its path as it is told, what it says."""
+    """One module that is packed: its dotted name, its path in findings, its facts."""
 
     __slots__ = ("facts", "is_package", "name", "path")
 

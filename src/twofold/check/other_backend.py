@@ -46,7 +46,7 @@ def make_project(
 ) -> Project:
     """The project that the files describe.
 
-    Where its own pyproject.toml has a [project] (`is_written`), its mistakes are told already;
+    Where its own pyproject.toml has a [project] (`is_written`), its mistakes are reported already;
     else they are raised here as ProjectErrors.
     """
     from twofold_build.pyproject_tables import read_build_system, read_project_table
@@ -55,7 +55,7 @@ def make_project(
     mistakes = Diagnostics(declared.place, "")
     table = {**declared.project}
     dynamic = {*declared.dynamic, *(("version",) if isinstance(table.get("version"), dict) else ())}
-    # A computed name is not known here either, and nothing but messages would be told by it.
+    # A computed name is not known here either, and only messages would use it.
     dynamic.discard("name")
     for key in dynamic:
         table.pop(key, None)

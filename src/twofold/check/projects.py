@@ -166,7 +166,7 @@ def _read_other_tables(
 
 
 def _read_document(root: Path) -> dict[str, Any]:
-    """pyproject.toml, {} where it is not there or cannot be read: that is told elsewhere."""
+    """pyproject.toml, {} where it is not there or cannot be read: `read_project` reports that."""
     try:
         with open(os.path.join(root, "pyproject.toml"), "rb") as file:
             return tomllib.load(file)

@@ -1,6 +1,6 @@
 """Which Python a module's syntax needs at least, from its syntax tree.
 
-Every feature is told once, where it is met first. Sources: "What's new" of each version.
+Every feature is reported once, at its first place. Sources: "What's new" of each version.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ _PATTERNS = (
 def guess_newer_syntax(source: bytes, line: int, message: str) -> tuple[int, str]:
     """(minor version, what) of newer syntax where this Python found a mistake; (0, '') for none.
 
-    A guess from the line's text: only a newer Python could tell for certain.
+    A guess from the line's text: only a newer Python could decide.
     """
     lines = source.splitlines(keepends=True)
     # Where the mistake is inside an f-string, some Pythons name no line of the module's own.

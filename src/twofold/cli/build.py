@@ -114,7 +114,7 @@ def run(args: argparse.Namespace | Arguments) -> int:
     kinds = _kinds(args.only, args.kinds)
     if args.list:
         return _list(args.path, kinds, args.json)
-    request = BuildRequest(kinds, args.out, tell=_note, progress=_progress())
+    request = BuildRequest(kinds, args.out, report=_note, progress=_progress())
     made = _build(args, request)
     if args.json:
         from twofold.cli.terminal import print_json
@@ -149,7 +149,7 @@ def _build(args: argparse.Namespace | Arguments, request: BuildRequest) -> Build
 
         option = "--channel" if args.channel else "--variant-config"
         raise UsageError(f"{option} is for recipes, and this folder has none", "remove the option")
-    from twofold.building.project import build_project
+    from twofold.building import build_project
 
     return build_project(args.path, request)
 

@@ -73,10 +73,10 @@ def run(args: argparse.Namespace) -> int:
 
 def build_wheel(source: Path, out: Path) -> Path:
     """Build the project's wheel with its own backend, for a recipe."""
+    from twofold.building import build_project
     from twofold.building.options import BuildRequest
-    from twofold.building.project import build_project
 
-    made = build_project(source, BuildRequest(("wheel",), out, tell=note))
+    made = build_project(source, BuildRequest(("wheel",), out, report=note))
     return Path(made.artifacts[0].path)
 
 
@@ -93,9 +93,8 @@ def build_folder(
     import time
 
     from twofold.artifact import Kind
-    from twofold.building.manifest import write_manifest
+    from twofold.building import build_project, write_manifest
     from twofold.building.options import BuildRequest, BuildResult, BuiltFile
-    from twofold.building.project import build_project
     from twofold.recipe import RecipeRequest, build_recipe
     from twofold.recipe.read.meta_yaml import is_project
 
@@ -103,7 +102,7 @@ def build_folder(
     out = Path(request.out if request.out is not None else folder)
     plain = tuple(kind for kind in request.kinds if not Kind(kind).is_conda)
     if plain and is_project(folder):
-        result = build_project(folder, BuildRequest(plain, out, request.tell, request.progress))
+        result = build_project(folder, BuildRequest(plain, out, request.report, request.progress))
     else:
         result = BuildResult("", "", "the recipe")
     wheels = {folder.resolve(): Path(b.path) for b in result.artifacts if b.kind == "wheel"}
@@ -119,7 +118,7 @@ def build_folder(
         tuple(channels),
         os.environ,
         tuple(map(Path, variant_config)),
-        report=request.tell,
+        report=request.report,
     )
     for artifact in build_recipe(folder, packages) if kinds else ():
         built = BuiltFile(artifact.kind.value, str(artifact.path), artifact.sha256, artifact.size)

@@ -178,7 +178,7 @@ def _build(root: Path, version: str, undo: _Rollback, say: Say) -> list[Path]:
     from packaging.version import Version
 
     from twofold.building import BuildRequest, build_project
-    from twofold.building.outputs import take_snapshot
+    from twofold.building.rollback import take_snapshot
     from twofold.publish.files import read_last_build
     from twofold.publish.journal import JOURNAL_NAME, Journal
 
@@ -189,7 +189,7 @@ def _build(root: Path, version: str, undo: _Rollback, say: Say) -> list[Path]:
             say(f"continuing with the files of the earlier build: {len(begun)}")
             return begun
     undo.add("build", take_snapshot(root).restore)
-    made = build_project(root, BuildRequest(tell=say))
+    made = build_project(root, BuildRequest(report=say))
     for built in made.artifacts:
         say(f"built {Path(built.path).name}")
     if Version(made.version) != Version(version):

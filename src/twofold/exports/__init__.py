@@ -1,8 +1,8 @@
-"""The re-exports of a package's `__init__.py`, written and kept from its modules.
+"""The re-exports of a package's `__init__.py`, kept in step with its modules.
 
-    the package's folder -> offer.read_offer -> Offer (module -> names, conflicts told)
-                                                  |
-    __init__.py's text -> rewriting.Source -------+--> eager.rewrite | lazy.rewrite -> new text
+    the package's folder -> plan.read_public_api -> PublicApi (module -> names)
+                                                        |
+    __init__.py's text -> source_edits.SourceFile ------+--> plain_form | lazy_form -> new text
 
 Nothing is imported; everything that is not a re-export stays byte for byte.
 """

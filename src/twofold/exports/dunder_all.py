@@ -1,4 +1,4 @@
-"""A file's own `__all__`: new re-exports put in, names that exist no more taken out."""
+"""A file's own `__all__`: adds new re-exports and removes names that no longer exist."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import ast
 from collections.abc import Sequence
 
 from twofold.errors import TwofoldError
-from twofold.exports.plan import find_own_module
-from twofold.exports.public_names import sort_key
+from twofold.exports.plan import find_own_module, sort_key
 from twofold.exports.source_edits import (
     SourceFile,
     append_lines,
@@ -31,8 +30,8 @@ def write_dunder_all(
     value = _plain_list(source.tree)
     if value is None:
         raise TwofoldError(
-            "`__all__` is put together in a way that cannot be kept",
-            "write it as one list of strings, or remove it: twofold writes it anew",
+            "`__all__` is computed in a way that cannot be updated",
+            "write it as one list of strings, or remove it: twofold writes a new one",
             f"{source.path}:{declared.line}",
         )
     bound = defined_names(source.tree)
@@ -59,7 +58,7 @@ def _rewrite(source: SourceFile, exported: Sequence[str], width: int) -> SourceF
 
 
 def _display(value: ast.List | ast.Tuple, names: Sequence[str], width: int) -> str:
-    """The list or tuple display, broken into lines when it is too long where it stands."""
+    """The list or tuple display, broken into lines when it is too long at its column."""
     column = value.col_offset
     text = format_list(" " * column, [f'"{name}"' for name in names], "[]", width)[column:]
     if isinstance(value, ast.List):
@@ -85,7 +84,7 @@ def _plain_list(tree: ast.Module) -> ast.List | ast.Tuple | None:
 
 
 def _own_names(source: SourceFile) -> list[str]:
-    """What the file offers beside the re-exports: what it defines or has from its package."""
+    """The public names beside the re-exports: defined here or imported from the package."""
     names = []
     for node in source.tree.body:
         if isinstance(node, ast.ImportFrom) and (node.level or find_own_module(source, node)):
@@ -99,7 +98,7 @@ def _own_names(source: SourceFile) -> list[str]:
 
 
 def _star_names(source: SourceFile, node: ast.ImportFrom) -> tuple[str, ...]:
-    """What a `from .module import *` offers: with an `__all__` it would no longer be passed on."""
+    """The names of `from .module import *`, which an `__all__` would no longer pass on."""
     module = find_own_module(source, node)
     if not module or not any(alias.name == "*" for alias in node.names):
         return ()

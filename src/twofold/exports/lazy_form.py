@@ -1,20 +1,28 @@
 """The lazy form (PEP 562): a table of names, and `__getattr__` that loads a module when one of
-its names is first asked for; a stub beside it tells type checkers what the names are.
+its names is first used; a stub beside it declares the names to type checkers.
 
-The block stands between two comments, so that it is found again whatever stands around it.
+Two comments enclose the block, so that it is found again in any file. The stub repeats the rest of
+the file too: its imports, assignments, functions and classes, with empty bodies.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
 from twofold.exports.dunder_all import write_dunder_all
-from twofold.exports.plan import ExportPlan, ReexportStatement
-from twofold.exports.public_names import PublicApi
-from twofold.exports.source_edits import SourceFile, TextEdit, append_lines, remove_statement
-from twofold.source_analysis import defined_names
+from twofold.exports.plan import ExportPlan, PublicApi, ReexportStatement
+from twofold.exports.source_edits import (
+    SourceFile,
+    TextEdit,
+    append_lines,
+    format_list,
+    remove_statement,
+)
+from twofold.source_analysis import defined_names, find_dunder_all
 
 BEGIN = "# twofold exports --lazy: written for you, from here ..."
 END = "# twofold exports --lazy: ... to here"
@@ -46,13 +54,13 @@ def __dir__() -> list[str]:
 
 
 def find_block(source: SourceFile) -> tuple[int, int] | None:
-    """The characters of the block, None when the file has none; raises when it is torn."""
+    """The (start, end) offsets of the block or None; raises if one marker is missing."""
     start, end = source.text.find(BEGIN), source.text.find(END)
     if start < 0 and end < 0:
         return None
     if start < 0 or end < start:
         raise TwofoldError(
-            "the comments around the lazy exports are torn",
+            "only one of the two lazy-export markers was found",
             "remove what is left of the block, then run `twofold exports --lazy`",
             str(source.path),
         )
@@ -68,7 +76,7 @@ def statements_in_block(source: SourceFile) -> set[int]:
 
 
 def read_block(source: SourceFile) -> dict[str, str]:
-    """What the block says: name -> module, '' for a subpackage."""
+    """The table of the block: name -> module, '' for a subpackage."""
     inside = statements_in_block(source)
     for node in source.tree.body:
         if id(node) in inside and isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
@@ -140,3 +148,71 @@ def check_can_be_lazy(source: SourceFile, wanted: ExportPlan, api: PublicApi) ->
         )
     if problems:
         raise ProjectErrors(problems)
+
+
+STUB_HEAD = "# Written by `twofold exports --lazy` from __init__.py; what you write here is lost.\n"
+
+
+def render_stub(source: SourceFile, wanted: ExportPlan, width: int) -> bytes:
+    """The text of `__init__.pyi` for a file whose re-exports are lazy."""
+    inside = statements_in_block(source)
+    statements = [n for n in source.tree.body if id(n) not in inside and _belongs_in_stub(n)]
+    own = [ast.unparse(_BodyRemover().visit(deepcopy(node))) for node in statements]
+    imports = [
+        format_list(f"from .{module} import ", [f"{name} as {name}" for name in names], "()", width)
+        for module, names in wanted.names.items()
+    ]
+    declared = find_dunder_all(source.tree)
+    names = [f'"{name}"' for name in declared.names] if declared else []
+    parts = ["\n".join(imports), "\n".join(own), format_list("__all__ = ", names, "[]", width)]
+    return (STUB_HEAD + "\n" + "\n\n".join(part for part in parts if part) + "\n").encode()
+
+
+def stub_path(init: Path) -> Path:
+    """The path of the stub; raises if a file is there that twofold did not write."""
+    path = init.with_suffix(".pyi")
+    if path.is_file() and not path.read_text(encoding="utf-8").startswith(STUB_HEAD):
+        raise TwofoldError(
+            "a handwritten stub is in the place of the stub for lazy exports",
+            "move its content into __init__.py, or run `twofold exports` without --lazy",
+            str(path),
+        )
+    return path
+
+
+def _belongs_in_stub(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        return not any(isinstance(t, ast.Name) and t.id == "__all__" for t in targets)
+    return isinstance(
+        node,
+        ast.Import
+        | ast.ImportFrom
+        | ast.FunctionDef
+        | ast.AsyncFunctionDef
+        | ast.ClassDef
+        | ast.If
+        | ast.Try,
+    )
+
+
+class _BodyRemover(ast.NodeTransformer):
+    """Functions without their bodies; a plain constant as its type."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        node.body = [ast.Expr(ast.Constant(...))]
+        return node
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AsyncFunctionDef:
+        node.body = [ast.Expr(ast.Constant(...))]
+        return node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.stmt:
+        value, targets = node.value, node.targets
+        kinds = str | int | float | bytes
+        if not isinstance(value, ast.Constant) or not isinstance(value.value, kinds):
+            return node
+        if len(targets) != 1 or not isinstance(targets[0], ast.Name):
+            return node
+        kind = ast.Name(type(value.value).__name__, ast.Load())
+        return ast.AnnAssign(targets[0], kind, None, simple=1)

@@ -21,7 +21,7 @@ from twofold.exports.source_edits import (
 def rewrite_plain(
     source: SourceFile, wanted: ExportPlan, ours: Sequence[ReexportStatement], width: int
 ) -> SourceFile:
-    """The file with the re-exports of the plan; the same text when it says them already."""
+    """The file with the re-exports of the plan; unchanged if it has them already."""
     edits: list[TextEdit] = []
     for module in dict.fromkeys(one.module for one in ours):
         group = [one for one in ours if one.module == module]
@@ -75,7 +75,7 @@ def _insertion(source: SourceFile, ours: Sequence[ReexportStatement], text: str)
 def module_head(tree: ast.Module) -> list[ast.stmt]:
     """The docstring, the imports and the dunder assignments that begin a module.
 
-    `__version__ = "1.0"` counts: a module may ask its package for it while it is imported.
+    `__version__ = "1.0"` counts: a module may import it from its package during import.
     """
     head: list[ast.stmt] = []
     for node in tree.body:

@@ -1,22 +1,28 @@
 """Which names an `__init__.py` is to re-export, and from which module.
 
-What stands in the file already is a decision: a re-export of a name that two modules have
-settles whose it is; a name that is no public definition stays as long as its module has it;
-what is bound in any other way (an alias, a star, a definition, an import inside `try`) is
-written by hand and stays.
+The file's present content decides first: a re-export of a name that two modules define settles
+which one is meant; a name that is not a public definition stays while its module has it; anything
+bound in another way (an alias, a star, a definition, an import inside `try`) is handwritten and
+stays.
 """
 
 from __future__ import annotations
 
 import ast
+import keyword
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from twofold.errors import Problem, ProjectErrors
-from twofold.exports.public_names import PublicApi, sort_key
+from twofold.errors import BadFile, Problem, ProjectErrors
 from twofold.exports.source_edits import SourceFile
-from twofold.source_analysis import defined_names, find_dunder_all
+from twofold.source_analysis import (
+    defined_names,
+    find_dunder_all,
+    module_imports,
+    parse_module,
+    public_names,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +46,12 @@ class ExportPlan:
 
     @property
     def all_names(self) -> list[str]:
+        """All names of the plan, in the order of `__all__`."""
         return sorted({name for names in self.names.values() for name in names}, key=sort_key)
 
 
 def find_statements(source: SourceFile, api: PublicApi) -> list[ReexportStatement]:
-    """The re-exports of a file that are ours to keep, in the order they stand."""
+    """The re-exports of a file that twofold maintains, in file order."""
     found = []
     for node in source.tree.body:
         if not isinstance(node, ast.ImportFrom) or node.level != 1:
@@ -61,7 +68,7 @@ def find_statements(source: SourceFile, api: PublicApi) -> list[ReexportStatemen
 
 
 def _was_removed(package: Path, module: str) -> bool:
-    """Whether a public module of this name was there once and is there no more."""
+    """Whether the module was public and has since been removed."""
     return (
         module.isidentifier()
         and not module.startswith("_")
@@ -74,7 +81,7 @@ def make_plan(
 ) -> ExportPlan:
     """Give each name its module; raises ProjectErrors when two claim one name.
 
-    `table` is what the lazy form of the file says: name -> module.
+    `table` is the table of the lazy form: name -> module.
     """
     by_hand = _handwritten_names(source, ours)
     written = {**table, **{name: one.module for one in ours for name in one.names}}
@@ -192,3 +199,99 @@ def _find_shadowed(source: SourceFile, chosen: Mapping[str, Sequence[str]]) -> l
         for name in names
         if module and name != module and name in chosen
     ]
+
+
+#: Modules that are run or collected by a tool, never part of a package's public API.
+_NOT_PUBLIC = frozenset({"__init__", "__main__", "conftest", "setup", "tests", "test"})
+
+
+@dataclass(frozen=True, slots=True)
+class PublicApi:
+    """What can be re-exported: module -> its public names; the public subpackages.
+
+    `unread` are the modules whose `__all__` is computed: of them only what is written out is known.
+    """
+
+    modules: Mapping[str, tuple[str, ...]]
+    subpackages: tuple[str, ...]
+    unread: tuple[str, ...] = ()
+
+
+def read_public_api(package: Path) -> PublicApi:
+    """Read a package's modules; raises ProjectErrors for an `__all__` that names nothing."""
+    modules: dict[str, tuple[str, ...]] = {}
+    problems: list[Problem] = []
+    unread: list[str] = []
+    folders = {path.parent.name for path in package.glob("*/__init__.py")}
+    for path in sorted(package.glob("*.py")):
+        # A folder wins over a module of the same name when Python imports.
+        if is_public(path.stem) and path.stem not in folders:
+            try:
+                tree = parse_module(path)
+            except BadFile as error:
+                problems += error.problems  # raised together with those of the other modules
+                continue
+            problems += _undefined_names(path, tree)
+            modules[path.stem] = _exportable_names(tree)
+            declared = find_dunder_all(tree)
+            if declared is not None and not declared.is_complete:
+                unread.append(path.stem)
+    if problems:
+        raise ProjectErrors(problems)
+    _drop_borrowed_names(package, modules)
+    return PublicApi(modules, tuple(sorted(filter(is_public, folders))), tuple(unread))
+
+
+def is_public(name: str) -> bool:
+    """Whether a module's or subpackage's name is public and not that of a test."""
+    return (
+        name.isidentifier()
+        and not keyword.iskeyword(name)
+        and not name.startswith(("_", "test_"))
+        and not name.endswith("_test")
+        and name not in _NOT_PUBLIC
+    )
+
+
+def _exportable_names(tree: ast.Module) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name in public_names(tree)
+        if name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("__")
+    )
+
+
+def _undefined_names(path: Path, tree: ast.Module) -> list[Problem]:
+    declared = find_dunder_all(tree)
+    bound = defined_names(tree)
+    if declared is None or "*" in bound or "__getattr__" in bound:
+        return []
+    return [
+        Problem(
+            f"`__all__` names '{name}', which the module does not define",
+            "remove it from `__all__`, or define it",
+            f"{path}:{declared.line}",
+        )
+        for name in declared.names
+        if name not in bound
+    ]
+
+
+def _drop_borrowed_names(package: Path, modules: dict[str, tuple[str, ...]]) -> None:
+    """Remove the names that a module imports from a neighbour, which exports them itself."""
+    own = dict(modules)
+    for module, names in own.items():
+        lent = {
+            name
+            for found in module_imports(package / f"{module}.py")
+            if found.level == 1 and found.module in own
+            for name in found.names
+            if name in own[found.module]
+        }
+        modules[module] = tuple(name for name in names if name not in lent)
+
+
+def sort_key(name: str) -> tuple[int, str]:
+    """Constants, classes, the rest: the order of isort and ruff for imports and `__all__`."""
+    rank = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
+    return rank, name

@@ -50,10 +50,12 @@ class SourceFile:
 
     @property
     def data(self) -> bytes:
+        """The text in the file's encoding."""
         return self.text.encode(self.encoding)
 
     @cached_property
     def tree(self) -> ast.Module:
+        """The syntax tree of the text; raises BadFile if it is not Python."""
         try:
             return ast.parse(self.text)
         except SyntaxError as error:
@@ -78,6 +80,7 @@ class SourceFile:
         return start + len(rest.encode("utf-8")[:column].decode("utf-8"))
 
     def span(self, node: ast.stmt | ast.expr | ast.alias) -> tuple[int, int]:
+        """The (start, end) offsets of a node."""
         assert node.end_lineno is not None and node.end_col_offset is not None
         return (
             self.offset(node.lineno, node.col_offset),
@@ -85,6 +88,7 @@ class SourceFile:
         )
 
     def segment(self, node: ast.stmt | ast.expr | ast.alias) -> str:
+        """The text of a node."""
         start, end = self.span(node)
         return self.text[start:end]
 
@@ -103,7 +107,7 @@ class SourceFile:
 
 
 def remove_statement(source: SourceFile, statement: ast.stmt) -> TextEdit:
-    """Take a statement out: with its line when nothing else stands on it. Comments stay."""
+    """Remove a statement, and its line if nothing else is on it. Comments stay."""
     start, end = source.span(statement)
     semicolon = re.compile(r"[ \t]*;[ \t]*").match(source.text, end)
     if semicolon:
@@ -167,7 +171,7 @@ def update_list(
 ) -> list[TextEdit]:
     """Edits that make a bracketed list of names hold `wanted`.
 
-    `items` are the names that stand there with their nodes, `fresh` the whole text when no
+    `items` are the present names with their nodes, `fresh` the whole text when no
     comment is inside; otherwise names are taken out and put in one by one around the comments.
     """
     start, end = source.span(node)

@@ -1,4 +1,4 @@
-"""Keep the re-exports of a project's packages: find them, work out each file, write or compare."""
+"""Update the re-exports of a project's packages: find, plan, then write or compare."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
-from twofold.exports import lazy_form, plain_form, stub
-from twofold.exports.plan import find_statements, make_plan
-from twofold.exports.public_names import is_public, read_public_api
+from twofold.exports import lazy_form, plain_form
+from twofold.exports.plan import find_statements, is_public, make_plan, read_public_api
 from twofold.exports.source_edits import SourceFile
 from twofold.names import escape_for_filename
 from twofold_build.pyproject import read_document
@@ -134,22 +133,22 @@ def _sync_package(
     old = SourceFile.read(init)
     was_lazy = lazy_form.find_block(old) is not None
     become_lazy = was_lazy if is_lazy is None else is_lazy
-    offer = read_public_api(package)
+    api = read_public_api(package)
     table = lazy_form.read_block(old)
     source = old if become_lazy else lazy_form.remove_block(old)
-    ours = find_statements(source, offer)
-    wanted = make_plan(source, offer, ours, table)
+    ours = find_statements(source, api)
+    wanted = make_plan(source, api, ours, table)
     if become_lazy and (wanted.names or was_lazy):
-        lazy_form.check_can_be_lazy(source, wanted, offer)
+        lazy_form.check_can_be_lazy(source, wanted, api)
         new = lazy_form.rewrite_lazy(source, wanted, ours, width)
     else:
         new = plain_form.rewrite_plain(source, wanted, ours, width)
     _check_syntax(new)
     files: dict[Path, bytes | None] = {init: new.data}
     if become_lazy and lazy_form.find_block(new):
-        files[stub.stub_path(init)] = stub.render_stub(new, wanted, width)
+        files[lazy_form.stub_path(init)] = lazy_form.render_stub(new, wanted, width)
     elif was_lazy:
-        files[stub.stub_path(init)] = None
+        files[lazy_form.stub_path(init)] = None
     found = {path: path.read_bytes() if path.is_file() else None for path in files}
     changes = [FileChange(p, found[p], files[p]) for p in files if found[p] != files[p]]
     return tuple(wanted.all_names), changes, wanted.remarks

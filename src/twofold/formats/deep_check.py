@@ -140,7 +140,7 @@ def _find_tag_problems(wheel: WheelFile) -> list[Problem]:
         return [
             Problem(
                 f"the tags in WHEEL ({', '.join(sorted(in_wheel))}) differ from the file name's",
-                "build the wheel again: a wheel must not be rein_name",
+                "build the wheel again: a wheel must not be renamed",
             )
         ]
     return []

@@ -1,7 +1,8 @@
-"""What a module's source says without running it: its imports, its `__all__`, its definitions;
-and which distribution provides an imported name.
+"""The imports, `__all__` and definitions of a module's source, which is read and never run.
 
-Everything is read from the syntax tree (`reading`, `definitions`) or from the metadata of an
+And: which distribution provides an imported name.
+
+Everything is read from the syntax tree (`imports`, `definitions`) or from the metadata of an
 environment's `site-packages` (`providers`); no module of the user's is ever imported.
 """
 

@@ -1,6 +1,6 @@
-"""A module's `__all__`, the names it defines and the names it offers, from its syntax tree.
+"""A module's `__all__`, the names it defines and its public names, from its syntax tree.
 
-The functions take a path, or a tree from `parse_module` when several questions are asked of
+The functions take a path, or a tree from `parse_module` when several are applied to
 one file.
 """
 
@@ -115,7 +115,7 @@ def defined_names(source: Path | ast.Module, runtime_only: bool = True) -> dict[
 
 
 def public_names(source: Path | ast.Module) -> tuple[str, ...]:
-    """The names a module offers: those of `__all__`, else its public definitions, in order.
+    """The public names of a module: those of `__all__`, else its public definitions, in order.
 
     Public definitions are functions, classes and assigned names without a leading underscore;
     not what it imports or sets in an import's stead, not loggers and type variables, nothing
@@ -218,28 +218,32 @@ def _is_main_guard(test: ast.expr) -> bool:
 
 
 def _bound_names(statement: ast.stmt) -> Iterator[str]:
-    """The names that one statement binds in the scope it stands in."""
+    """The names that one statement binds in its own scope."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         yield statement.name
     elif isinstance(statement, ast.Import):
-        for alias in statement.names:
-            yield alias.asname or alias.name.partition(".")[0]
+        yield from (alias.asname or alias.name.partition(".")[0] for alias in statement.names)
     elif isinstance(statement, ast.ImportFrom):
-        for alias in statement.names:
-            yield alias.asname or alias.name
-    elif isinstance(statement, ast.Assign):
-        for target in statement.targets:
+        yield from (alias.asname or alias.name for alias in statement.names)
+    else:
+        for target in _targets(statement):
             yield from _target_names(target)
-    elif isinstance(statement, ast.AnnAssign):
+
+
+def _targets(statement: ast.stmt) -> list[ast.expr]:
+    """The expressions that a statement assigns to."""
+    if isinstance(statement, ast.Assign):
+        return statement.targets
+    if isinstance(statement, ast.AnnAssign):
         # A bare annotation (`x: int`) binds nothing.
-        yield from _target_names(statement.target) if statement.value else ()
-    elif isinstance(statement, ast.AugAssign | ast.For | ast.AsyncFor):
-        yield from _target_names(statement.target)
-    elif isinstance(statement, ast.With | ast.AsyncWith):
-        for item in statement.items:
-            yield from _target_names(item.optional_vars) if item.optional_vars else ()
-    elif type(statement).__name__ == "TypeAlias":  # `type X = ...`, Python 3.12
-        yield from _target_names(statement.name)  # type: ignore[attr-defined]
+        return [statement.target] if statement.value else []
+    if isinstance(statement, ast.AugAssign | ast.For | ast.AsyncFor):
+        return [statement.target]
+    if isinstance(statement, ast.With | ast.AsyncWith):
+        return [item.optional_vars for item in statement.items if item.optional_vars]
+    if type(statement).__name__ == "TypeAlias":  # `type X = ...`, Python 3.12
+        return [statement.name]  # type: ignore[attr-defined]
+    return []
 
 
 def _target_names(target: ast.expr) -> Iterator[str]:

@@ -186,7 +186,7 @@ def _in_else(test: ast.expr, around: Import) -> Import:
 
 
 def is_type_checking(test: ast.expr) -> bool:
-    """Whether an `if` asks for `TYPE_CHECKING` or `typing.TYPE_CHECKING`."""
+    """Whether an `if` tests `TYPE_CHECKING` or `typing.TYPE_CHECKING`."""
     return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
         isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
     )
@@ -194,7 +194,7 @@ def is_type_checking(test: ast.expr) -> bool:
 
 def _is_platform_test(test: ast.expr) -> bool:
     """`sys.platform`, `sys.version_info`, `os.name`, `platform.system()`: not everywhere needed."""
-    asked = {
+    attributes = {
         "platform",
         "version_info",
         "name",
@@ -204,7 +204,7 @@ def _is_platform_test(test: ast.expr) -> bool:
     }
     return any(
         isinstance(part, ast.Attribute)
-        and part.attr in asked
+        and part.attr in attributes
         and isinstance(part.value, ast.Name)
         and part.value.id in ("sys", "os", "platform")
         for part in ast.walk(test)

@@ -2,7 +2,7 @@
 metadata, then a table of well-known names, then the name itself.
 
 An environment is read from the metadata in its `site-packages` (`RECORD`, `top_level.txt`,
-PEP 794's `Import-Name`), so that any interpreter's can be asked without starting it.
+PEP 794's `Import-Name`), so that any interpreter's can be read without starting it.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def _known_providers() -> dict[str, str]:
 
 
 def _modules_of(found: metadata.Distribution) -> set[str]:
-    """The dotted modules and packages that a distribution brings, as far as its metadata says."""
+    """The dotted modules and packages that a distribution's metadata lists."""
     modules = {name.partition(";")[0].strip() for name in found.metadata.get_all("Import-Name", [])}
     for path in found.files or []:
         modules.update(_dotted_names(PurePosixPath(path.as_posix())))
@@ -194,5 +194,5 @@ def _dotted_names(path: PurePosixPath) -> Iterator[str]:
 
 
 def _normalize(name: str) -> str:
-    """PEP 503; a copy of twofold.names.normalise, which stands on the same floor."""
+    """PEP 503; a copy of twofold.names.normalize_name, which belongs to the same layer."""
     return re.sub(r"[-_.]+", "-", name).lower()

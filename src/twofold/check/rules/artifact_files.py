@@ -1,4 +1,4 @@
-"""What lies in a built file, for the rules about code; and the rules about files alone."""
+"""The rules about the files in a built file, and about its name."""
 
 from __future__ import annotations
 

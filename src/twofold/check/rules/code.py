@@ -26,10 +26,10 @@ def syntax_error(code: SourceCode) -> Iterator[Violation]:
             continue
         where = f"{module.path}:{mistake.line}" if mistake.line else module.path
         if mistake.what and (not code.minors or code.minors[0] < mistake.minor):
-            asked = f"lets in 3.{code.minors[0]}" if code.minors else "is not written"
+            allowed = f"allows 3.{code.minors[0]}" if code.minors else "is not written"
             yield Violation(
                 f"it looks like {mistake.what}, which needs Python 3.{mistake.minor}, and "
-                f"requires-python {asked}",
+                f"requires-python {allowed}",
                 f'write requires-python = ">=3.{mistake.minor}", or write it the older way; '
                 f"Python 3.{sys.version_info[1]}, which runs twofold, cannot read the module",
                 where,
@@ -37,7 +37,7 @@ def syntax_error(code: SourceCode) -> Iterator[Violation]:
             )
         elif runs_here:
             yield Violation(
-                f"syntax error: {mistake.message}", "mend the line, or the one before", where
+                f"syntax error: {mistake.message}", "correct the line, or the one before", where
             )
         else:
             mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -57,7 +57,7 @@ def entry_point_to_nothing(code: SourceCode) -> Iterator[Violation]:
             wrong = reference_problem(space, reference)
             if wrong:
                 yield Violation(
-                    f"'{name}' leads to '{reference.strip()}': {wrong[0]}",
+                    f"'{name}' points to '{reference.strip()}': {wrong[0]}",
                     wrong[1],
                     code.entry_point_location(group, name),
                 )
@@ -109,7 +109,7 @@ def _is_same_version(one: str, other: str) -> bool:
 
 
 def hidden_module(code: SourceCode) -> Iterator[Violation]:
-    """TF113. What brings a module to Pythons that lack it is meant to be hidden by it."""
+    """TF113. A backport is meant to be hidden by the standard library's module."""
     if code.requires_python and not code.minors:
         return  # for Python 2 alone
     oldest = code.minors[0] if code.minors else sys.version_info[1]
@@ -180,7 +180,8 @@ def missing_import(code: SourceCode) -> Iterator[Violation]:
                 if name != "*" and not space.has_name(target, name):
                     yield Violation(
                         f"{target} has no '{name}'",
-                        space.nearest_name(target, name) or "define it there, or mend the import",
+                        space.nearest_name(target, name)
+                        or "define it there, or correct the import",
                         where,
                         severity=severity,
                     )

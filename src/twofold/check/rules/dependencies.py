@@ -1,6 +1,6 @@
 """TF111 and TF112: what the code imports against what the project depends on.
 
-Which import names a distribution brings is known from its own metadata where it is installed,
+The import names of a distribution are known from its own metadata where it is installed,
 from the tables that twofold ships, and else supposed to be its name. Only what is known makes an
 error; what is supposed, a warning.
 """
@@ -115,7 +115,7 @@ class _DeclaredDependencies:
 
     @cached_property
     def unknown(self) -> bool:
-        """Whether it is not known of some dependency what it brings."""
+        """Whether the import names of some dependency are unknown."""
         return any(
             find_on_conda_forge(name) is None
             and not self.environment.import_names(name)
@@ -126,7 +126,7 @@ class _DeclaredDependencies:
         )
 
     def names_of(self, name: str) -> set[str]:
-        """Every import name that a distribution is known or supposed to bring."""
+        """Every import name that a distribution is known or assumed to provide."""
         key = normalize_name(name)
         known = find_on_conda_forge(key)
         names = {key.replace("-", "_"), *find_import_names(key)}
@@ -161,7 +161,7 @@ _REQUIREMENT = re.compile(
 
 
 def unknown_conda_name(context: ProjectContext) -> Iterator[Violation]:
-    """TF301: names that no table knows and no setting tells."""
+    """TF301: names in no table and no setting."""
     for name, _, _, _, requirement in _requirements(context):
         key = normalize_name(name)
         if find_on_conda_forge(key) or key in load_same_names() or key in load_further_names():
@@ -182,9 +182,9 @@ def not_in_conda(context: ProjectContext) -> Iterator[Violation]:
             f'put conda\'s own words into [tool.twofold.conda] depends, and "{name}" into leave-out'
         )
         if spec.startswith("@"):
-            wrong = "names an address, which a conda package cannot depend on"
+            wrong = "is a direct URL reference, which conda packages cannot depend on"
         elif extras.strip("[] "):
-            wrong = "asks for extras, which conda does not have"
+            wrong = "names extras, which conda does not have"
             hint = (
                 "'twofold convert --with-deps' finds what they add; else name it in "
                 "[tool.twofold.conda] depends"
@@ -192,7 +192,7 @@ def not_in_conda(context: ProjectContext) -> Iterator[Violation]:
         elif "===" in spec:
             wrong = "compares a version as text (===), which conda does not do"
         elif re.search(r"platform_(?:release|version)", marker):
-            wrong = "asks for one machine's kernel, which no conda package can know"
+            wrong = "depends on the machine's kernel, which no conda package can know"
         if wrong:
             yield Violation(
                 f"'{requirement}' {wrong}", hint, context.location("dependencies", requirement)
@@ -202,12 +202,12 @@ def not_in_conda(context: ProjectContext) -> Iterator[Violation]:
 def _requirements(context: ProjectContext) -> Iterator[tuple[str, str, str, str, str]]:
     """Name, extras, specifier, marker and the whole, but for what the settings say otherwise."""
     conda = context.table("tool.twofold.conda")
-    told = {normalize_name(str(name)) for name in conda.get("names", {})}
+    configured = {normalize_name(str(name)) for name in conda.get("names", {})}
     left_out = conda.get("leave-out", [])
-    told |= {normalize_name(name) for name in left_out if isinstance(name, str)}
+    configured |= {normalize_name(name) for name in left_out if isinstance(name, str)}
     for requirement in context.project.dependencies:
         found = _REQUIREMENT.fullmatch(requirement)
-        if found is None or normalize_name(found.group(1)) in told:
+        if found is None or normalize_name(found.group(1)) in configured:
             continue
         name, extras, spec, marker = found.groups()
         yield name, extras or "", spec or "", marker or "", requirement

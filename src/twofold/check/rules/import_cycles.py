@@ -1,7 +1,7 @@
 """TF106 and TF107: modules that import each other while they are being imported.
 
 The imports of the project's own modules are followed in the order in which Python would run
-them, statement by statement: so it is seen which name is asked for before it is there.
+them, statement by statement: so it is known which name is needed before it is defined.
 """
 
 from __future__ import annotations
@@ -35,8 +35,10 @@ def failing_cycle(code: SourceCode) -> Iterator[Violation]:
         alone = {name: _find_failures(code, run.done, name, group) for name in left[:_MAX_STARTS]}
         works_somehow = any(not failures for failures in alone.values())
         severity = WARNING if works_somehow or len(left) > _MAX_STARTS else ""
-        for told in {told.where: told for failed in alone.values() for told in failed}.values():
-            yield told._replace(severity=severity)
+        for violation in {
+            violation.where: violation for failed in alone.values() for violation in failed
+        }.values():
+            yield violation._replace(severity=severity)
 
 
 def _find_failures(
@@ -44,17 +46,19 @@ def _find_failures(
 ) -> list[Violation]:
     """What goes wrong in a group when its module `name` is imported right after the packages.
 
-    What goes wrong in another group that it needs is told there.
+    Failures in other groups that it needs are reported there.
     """
     run = _ImportRun(code, done)
     run.import_module(name)
     paths = {code.modules[one].path for one in group}
-    return [told for told in run.violations if told.where.rpartition(":")[0] in paths]
+    return [
+        violation for violation in run.violations if violation.where.rpartition(":")[0] in paths
+    ]
 
 
 def import_cycle(code: SourceCode) -> Iterator[Violation]:
-    """TF107: groups of modules that import each other, told once a group, unless one fails."""
-    failed = {told.where.partition(":")[0] for told in failing_cycle(code)}
+    """TF107: groups of modules that import each other, reported once a group, unless one fails."""
+    failed = {violation.where.partition(":")[0] for violation in failing_cycle(code)}
     for group in find_cycles(code):
         if any(code.modules[name].path in failed for name in group):
             continue
@@ -110,7 +114,7 @@ class _ImportRun:
                 self.import_module(inner)
 
     def _check_name(self, module: CodeModule, found: Import, target: str, name: str) -> None:
-        """A name asked of a module that is still on the way."""
+        """Report a name that is needed from a module still being imported."""
         if name == "*" or self._space.exists(f"{target}.{name}") or found.is_optional:
             return
         there = self._modules[target].facts
@@ -120,7 +124,7 @@ class _ImportRun:
             return
         self.violations.append(
             Violation(
-                f"'{name}' is asked of {target} before it is defined there: {target} imports "
+                f"'{name}' is imported from {target} before it is defined there: {target} imports "
                 f"{module.name} on line {self._running[target]} and defines it on line "
                 f"{there.defined[name]}",
                 "move what both need into a module of its own, or import inside the function",

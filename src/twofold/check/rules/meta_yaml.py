@@ -193,22 +193,22 @@ def read_recipe(text: str) -> RecipeLines:
             path.pop()
         where = ".".join(name for _, name in path)
         if item:
-            said = item.group(1).strip().strip("\"'")
-            hidden = "{{" in said or re.search(r"#\s*\[[^\]]+\]", line) is not None
+            value = item.group(1).strip().strip("\"'")
+            hidden = "{{" in value or re.search(r"#\s*\[[^\]]+\]", line) is not None
             if where == "requirements.run":
                 has_run, whole = True, whole and not hidden
-                name, _, _spec = said.partition(" ")
+                name, _, _spec = value.partition(" ")
                 name = re.match(r"[\w.-]*", name).group().lower()  # type: ignore[union-attr]
                 if not hidden and name:
-                    run[name] = (said[len(name) :].strip(), number)
+                    run[name] = (value[len(name) :].strip(), number)
             elif where == "build.entry_points" and not hidden:
-                points.append((said, number))
+                points.append((value, number))
         elif key:
             path.append((indent, key.group(1)))
-            said = (key.group(2) or "").strip().strip("\"'")
+            value = (key.group(2) or "").strip().strip("\"'")
             dotted = ".".join(name for _, name in path)
-            if said and "{{" not in said:
-                values.setdefault(dotted, (said, number))
+            if value and "{{" not in value:
+                values.setdefault(dotted, (value, number))
             if dotted == "requirements.run":
                 has_run = True
     return RecipeLines(

@@ -209,14 +209,14 @@ def readme_does_not_render(metadata: Metadata) -> Iterator[Violation]:
 
     warnings = io.StringIO()
     if rst.render(metadata.readme, stream=warnings) is None:
-        told = [line for line in warnings.getvalue().splitlines() if line.startswith("<string>:")]
-        line, message = _first_warning(told)
+        found = [line for line in warnings.getvalue().splitlines() if line.startswith("<string>:")]
+        line, message = _first_warning(found)
         place = metadata.location("readme")
         yield Violation(
             f"line {line} of the readme is not valid reStructuredText: {message}"
             if line
             else "the readme is not valid reStructuredText",
-            "mend it there, or write the readme in Markdown",
+            "correct it there, or write the readme in Markdown",
             place,
         )
 

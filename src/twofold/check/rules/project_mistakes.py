@@ -1,7 +1,7 @@
 """Which rule a mistake of pyproject.toml belongs to.
 
-`twofold_build.read_project` tells all mistakes with their places; here each gets its code. One
-predicate a rule; the first that owns a mistake counts, and `anything` owns the rest.
+`twofold_build.read_project` reports all mistakes with their places; here each gets its code. One
+predicate a rule; the first that owns a mistake counts, and `bad_value` owns the rest.
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ def bad_files(problem: Problem) -> bool:
     return (
         "package or module" in problem.message
         or "is a link" in problem.message
+        or "is a broken link" in problem.message
         or "matches no file" in problem.message
         or _key_of(problem) in ("tool.twofold modules", "tool.twofold source")
     )
@@ -107,7 +108,7 @@ def find_fix(problem: Problem, path: str) -> Edit | None:
     meant = re.fullmatch(r"did you mean '([\w-]+)'\?", problem.hint)
     if misspelt and meant and re.match(rf"\s*{re.escape(misspelt.group(1))}\s*=", text):
         return _respell(misspelt.group(1), meant.group(1), lines, int(line.group(1)))
-    classifier = re.match(r"'(License :: [^']+)' stands beside", problem.message)
+    classifier = re.match(r"the classifier '(License :: [^']+)' is not", problem.message)
     if classifier:
         return remove_item(text, int(line.group(1)), classifier.group(1))
     return None

@@ -1,4 +1,4 @@
-"""TF108 to TF110: what the code needs against what requires-python lets in."""
+"""TF108 to TF110: what the code needs against what requires-python allows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def newer_syntax(code: SourceCode) -> Iterator[Violation]:
         if newer:
             minor, what, line = newer[0]
             yield Violation(
-                f"{what} needs Python 3.{minor}, and requires-python lets in 3.{oldest}",
+                f"{what} needs Python 3.{minor}, and requires-python allows 3.{oldest}",
                 f'write requires-python = ">=3.{minor}", or write it the older way',
                 f"{module.path}:{line}",
                 severity="" if module.name in reached else WARNING,
@@ -45,8 +45,7 @@ def newer_stdlib(code: SourceCode) -> Iterator[Violation]:
             minor, what = first_minor(found.module, found.names)
             if minor > oldest:
                 yield Violation(
-                    f"{what} is there from Python 3.{minor} on, and requires-python lets in "
-                    f"3.{oldest}",
+                    f"{what} is new in Python 3.{minor}, and requires-python allows 3.{oldest}",
                     f'write requires-python = ">=3.{minor}", or import it in a try with a '
                     "replacement",
                     f"{module.path}:{found.line}",
@@ -64,16 +63,15 @@ def gone_from_stdlib(code: SourceCode) -> Iterator[Violation]:
                 continue
             if any(minor >= gone for minor in code.minors):
                 yield Violation(
-                    f"{found.top} is no longer there in Python 3.{gone}, which requires-python "
-                    "lets in",
+                    f"{found.top} was removed in Python 3.{gone}, which requires-python allows",
                     "use what its documentation names instead, or depend on a project that "
-                    "brings it",
+                    "provides it",
                     f"{module.path}:{found.line}",
                 )
 
 
 def _backported_modules(code: SourceCode) -> set[str]:
-    """Old modules that a dependency brings back."""
+    """Old modules that a dependency restores."""
     names = " ".join([code.name, *code.dependencies]).lower()
     found = {
         module for module in REMOVED if f"{module}-lts" in names or f"legacy-{module}" in names

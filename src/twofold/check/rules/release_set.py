@@ -42,8 +42,8 @@ def wheel_unlike_sdist(wheel: Artifact, sdist: Artifact) -> Iterator[Violation]:
         in_wheel = set(map(canonicalize_requirement, one.requires_dist))
         in_sdist = set(map(canonicalize_requirement, other.requires_dist))
         for need in sorted(in_wheel ^ in_sdist):
-            told = (need, "") if need in in_wheel else ("", need)
-            yield _difference(wheel, sdist, "Requires-Dist", *told)
+            sides = (need, "") if need in in_wheel else ("", need)
+            yield _difference(wheel, sdist, "Requires-Dist", *sides)
 
 
 def _difference(wheel: Artifact, sdist: Artifact, field: str, one: str, other: str) -> Violation:

@@ -1,7 +1,7 @@
 """TF201: keys and credentials that would be packed, by their names and by their bytes.
 
-Only unmistakable forms are looked for: a rule that cries over every `password =` would soon be
-switched off. The forms are those that the issuers document.
+Only unmistakable forms are searched: a rule that reports every `password =` would soon be switched
+off. The forms are those that the issuers document.
 """
 
 from __future__ import annotations
@@ -64,10 +64,10 @@ _PLACEHOLDER = re.compile(rb"EXAMPLE|example|X{6,}|x{6,}|0{10,}|placeholder|1234
 
 
 def secret(code: SourceCode) -> Iterator[Violation]:
-    """TF201. Also in the tests of an sdist: a key that lies there on purpose is allowed by name."""
+    """TF201. Also in the tests of an sdist: a key that is there on purpose is allowed by name."""
     allowed = Globs(code.allow)
     for path, data in code.files.items():
-        inside = path.rpartition(": ")[2]  # a built file's name stands before
+        inside = path.rpartition(": ")[2]  # after the name of a built file
         if allowed and allowed.match(inside):
             continue
         found = find_secret(path, data or b"")
@@ -75,8 +75,8 @@ def secret(code: SourceCode) -> Iterator[Violation]:
             what, line = found
             yield Violation(
                 f"it looks like {what}, and would be published with the package",
-                "remove it from the package, and revoke it if it was ever shared; if it is none, "
-                f'write [tool.twofold.check] allow = ["{inside}"]',
+                "remove it from the package, and revoke it if it was ever shared; "
+                f'if it is not a secret, write [tool.twofold.check] allow = ["{inside}"]',
                 f"{path}:{line}" if line else path,
             )
 

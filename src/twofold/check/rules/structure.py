@@ -1,6 +1,6 @@
-"""TF401 to TF406: what `formats` says against a built file, told apart; one predicate a rule.
+"""TF401 to TF406: problems that `formats` found in a built file; one predicate a rule.
 
-`formats` looks at archives without trusting them and tells every problem; here each gets its
+`formats` looks at archives without trusting them and reports every problem; here each gets its
 code. What no other rule owns is TF401.
 """
 
@@ -16,22 +16,23 @@ from twofold.formats.sdist import read_sdist
 from twofold.formats.wheel import WheelFile
 from twofold_build.names import canonicalize_license, suggest_license
 
+#: Each form is a part of messages in `formats`: who rewords one there changes it here too.
 _PATHS = re.compile(
-    r"climbs out|path is absolute|holds a backslash|control characters|not plain|has no name"
-    r"|folders deep|name is longer|link leaves|symbolic link|leads out|differ only in case"
-    r"|Windows cannot hold"
+    r"leaves the archive|path is absolute|holds a backslash|control characters|not plain"
+    r"|has no name|folders deep|name is longer|link leaves|symbolic link"
+    r"|differ only in case|Windows does not allow"
 )
 _ZIP = re.compile(
-    r"two (?:names|sizes|ways)|sizes or checksums|twice|has a comment|hidden data|overlaps"
-    r"|data descriptor|encrypted|unknown flags|method other|another disk|a file and a folder"
+    r"two (?:names|sizes|headers)|sizes or checksums|twice|has a comment|hidden data|overlaps"
+    r"|data descriptor|encrypted|unknown flags|other than deflate|another disk|a file and a folder"
     r"|neither a file|not UTF-8|not marked|second name|extra field|ZIP64|has content|a bomb"
-    r"|sparse|unknown kind|renames members|something follows the end|lists \d+"
+    r"|sparse|unknown kind|renames members|data follow the end|lists \d+"
 )
 _NAMES = re.compile(
-    r"names the project|tells version|tells (?:name|version|build) '|file name|\.dist-info folders"
-    r"|may not be renamed|tells the tags"
+    r"the (?:name|version) in .* is '|in info/index\.json, '|file name|\.dist-info folders"
+    r"|must not be renamed"
 )
-_METADATA = re.compile(r"the metadata|Metadata-Version|entry point|METADATA|no usable '|is no name")
+_METADATA = re.compile(r"the metadata|Metadata-Version|entry point|METADATA|no usable '")
 
 
 def unsafe_path(problem: Problem) -> bool:
@@ -97,17 +98,17 @@ def find_metadata_problems(artifact: Artifact) -> list[Problem]:
 
 
 def _readme_problems(metadata: CoreMetadata) -> Iterator[Problem]:
-    said = metadata.get("Description-Content-Type")
-    kind, *options = (part.strip().lower() for part in said.split(";"))
+    declared = metadata.get("Description-Content-Type")
+    kind, *options = (part.strip().lower() for part in declared.split(";"))
     wrong = [
         option
         for option in options
         if (option.startswith("charset=") and option != "charset=utf-8")
         or (option.startswith("variant=") and option not in ("variant=gfm", "variant=commonmark"))
     ]
-    if said and (kind not in _README_TYPES or wrong):
+    if declared and (kind not in _README_TYPES or wrong):
         yield Problem(
-            f"the metadata's Description-Content-Type '{said}' is none that PyPI shows",
+            f"the metadata's Description-Content-Type '{declared}' is not one that PyPI renders",
             f"write one of {', '.join(_README_TYPES)}, in UTF-8",
         )
 

@@ -24,7 +24,7 @@ _JUNK = {
     r".*\.(?:whl|egg|conda)|.*\.egg-info/.*": "a built package",
 }
 _COMPILED = [(re.compile(pattern), what) for pattern, what in _JUNK.items()]
-#: Names of what lies beside a package, and is packed by accident.
+#: Names of folders beside a package that are packed by accident.
 _GENERIC_WORDS = """
     tests test testing docs doc examples example benchmarks scripts tools src build dist setup
     conftest noxfile
@@ -35,7 +35,7 @@ _OF_ONE_PYTHON = re.compile(r"\.(?:cpython-|cp\d|pypy|abi3)[\w-]*\.(?:so|pyd)$|\
 
 
 def junk(code: SourceCode) -> Iterator[Violation]:
-    """TF202. What setuptools says of a project in its sdists is none."""
+    """TF202. The .egg-info that setuptools puts into sdists is not junk."""
     for path in code.files:
         what = junk_kind(path)
         if what and not (".egg-info/" in path and code.is_only_in_sdist(path)):
@@ -98,11 +98,11 @@ def unportable_name(code: SourceCode) -> Iterator[Violation]:
 
 def crowded_name(code: SourceCode) -> Iterator[Violation]:
     """TF205"""
-    told: set[str] = set()
+    seen: set[str] = set()
     for name, module in sorted(code.modules.items()):
         top = name.partition(".")[0]
-        if top in _GENERIC_NAMES and top not in told and top != code.name.lower():
-            told.add(top)
+        if top in _GENERIC_NAMES and top not in seen and top != code.name.lower():
+            seen.add(top)
             yield Violation(
                 f"'{top}' would be installed beside the packages of all other projects, and take "
                 "the place of any other of that name",

@@ -1,4 +1,4 @@
-"""Taking a build back: for a release that was not made, so that nobody publishes its files."""
+"""Undo a build: for a release that was not made, so that nobody publishes its files."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from twofold.building.channel import index_channel
-from twofold.building.manifest import MANIFEST_NAME
+from twofold.building import MANIFEST_NAME
+from twofold.building.conda_outputs import index_channel
 
 PACKAGES = (".whl", ".tar.gz", ".conda", ".tar.bz2")
 
