@@ -1,7 +1,7 @@
 """The registry: one address for pip and conda, on one store that loses nothing.
 
-    web (one file per protocol) -> registry (the verbs) -> gates, access -> store (SQL, objects)
+    web (one file per protocol) -> registry, proxy -> admission, auth, pages -> store (SQL, objects)
 
-`app.create_app(settings)` puts it together; `serving.serve` runs it. web never imports store;
-Starlette is known to web and app alone, SQLAlchemy to store alone.
+`app.create_app(settings)` assembles it; `run.serve` runs it. web never imports store; only web and
+app import Starlette, only store imports SQLAlchemy.
 """

@@ -1,8 +1,8 @@
 """Resolves requirements with uv against a channel of this registry.
 
-The registry is served to uv on a port of its own on this machine, so that what the channel holds
-and what its upstream offers are one index, and nothing else is asked. Without uv there is no
-resolution here: `registry.following` then takes the newest release that fits, one by one.
+The registry is served to uv on a loopback port, so that stored and upstream files form one index
+and no other index is queried. Without uv nothing is resolved: `proxy.sync` then takes the newest
+matching release of each project.
 """
 
 from __future__ import annotations

@@ -92,8 +92,8 @@ def make_provenance(
     if len(set(kinds)) != len(kinds):
         raise _invalid("two of them have the same predicateType")
     verified = ["file", "signature", *(["trust-root", "identity"] if policy.roots else [])]
-    told = {**publisher, "verified": verified}
-    bundle = {"publisher": told, "attestations": attestations}
+    verified_publisher = {**publisher, "verified": verified}
+    bundle = {"publisher": verified_publisher, "attestations": attestations}
     return json.dumps({"version": 1, "attestation_bundles": [bundle]})
 
 
@@ -161,10 +161,10 @@ def _check_identity(certificate: x509.Certificate, publisher: Mapping[str, Any])
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         uris = names.get_values_for_type(x509.UniformResourceIdentifier)
-        told = certificate.extensions.get_extension_for_oid(_ISSUER).value
+        extension = certificate.extensions.get_extension_for_oid(_ISSUER).value
     except (x509.ExtensionNotFound, ValueError) as error:
         raise _invalid("its certificate names no identity") from error
-    issuer = told.value if isinstance(told, x509.UnrecognizedExtension) else b""
+    issuer = extension.value if isinstance(extension, x509.UnrecognizedExtension) else b""
     if _parse_der_text(issuer) != publisher.get("iss"):
         raise _invalid("its certificate is for an identity of another issuer")
     if not any(f"/{uri}".endswith(f"/{name}") for uri in uris for name in wanted):

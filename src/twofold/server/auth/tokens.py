@@ -1,7 +1,7 @@
 """Creates and verifies tokens and passwords; only hashes are stored.
 
 A token is `twofold-` + 32 letters and digits + 6 more that are its checksum: the prefix lets
-scanners of leaked secrets find it, the checksum tells a mistyped token from a revoked one. The
+scanners of leaked secrets find it, the checksum separates mistyped from revoked tokens. The
 alphabet is what conda allows in `/t/TOKEN/` ([a-zA-Z0-9-]). 190 random bits need no slow hash, so
 tokens are kept as SHA-256; passwords are kept with argon2.
 """
