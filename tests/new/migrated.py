@@ -1,4 +1,4 @@
-"""What the tests of adoption share: a project's files on disk, and what is made of them."""
+"""Helpers of the migration tests: write a project to disk and migrate it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`twofold init` as a command: what it writes, runs, compares and tells."""
+"""`twofold init` as a command: what it writes, runs, compares and reports."""
 
 from __future__ import annotations
 

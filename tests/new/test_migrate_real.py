@@ -1,4 +1,4 @@
-"""Real sdists of PyPI, adopted: docs/explanation/adopted-projects.md says what comes out.
+"""Real sdists of PyPI, migrated: docs/explanation/adopted-projects.md has the results.
 
 The page's table is the list of what is fetched and what is expected, so that it stays true. Two
 rows run always, the rest with --slow.

@@ -58,10 +58,10 @@ def test_its_tests_pass_and_its_names_can_be_imported(
     assert pytest_ran.returncode == 0, pytest_ran.stdout
     source = root / "src" if layout == "src" else root
     code = "import some_thing; print(some_thing.function1(), some_thing.Class2('you').greet())"
-    said = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", code], cwd=source, capture_output=True, text=True, check=True
     )
-    assert said.stdout == "2.0 Hello, you!\n"
+    assert done.stdout == "2.0 Hello, you!\n"
 
 
 def test_what_it_writes_passes_mypy_and_ruff(twofold: Twofold, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def make_project(
 
 @dataclass
 class Build:
-    """A finished `build_recipe` and what it said."""
+    """A finished `build_recipe` and its messages."""
 
     artifacts: list[Artifact]
     messages: list[str]
@@ -71,7 +71,7 @@ class Build:
 
 @dataclass
 class Builder:
-    """`build_recipe` with a memory of what was said; `request` can be varied by keywords."""
+    """`build_recipe` that records messages; keywords change `request`."""
 
     messages: list[str] = field(default_factory=list)
     platform: Platform = LINUX

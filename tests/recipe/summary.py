@@ -1,4 +1,4 @@
-"""What a recipe says, as plain values to compare with."""
+"""A recipe as plain values, for comparison."""
 
 from __future__ import annotations
 

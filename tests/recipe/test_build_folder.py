@@ -1,4 +1,4 @@
-"""`twofold build` where a recipe lies: the project's files and the recipe's packages."""
+"""`twofold build` in a folder with a recipe: the project's files and the recipe's packages."""
 
 from __future__ import annotations
 

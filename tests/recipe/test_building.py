@@ -97,7 +97,7 @@ extra:
     assert read_info(artifact.path, "link")["noarch"]["entry_points"] == ["other = sample:main"]
     about = read_info(artifact.path, "about")
     assert about["home"] == "https://example.invalid/"
-    assert about["summary"] == "a sample"  # the recipe says none
+    assert about["summary"] == "a sample"  # the recipe has none
     assert about["extra"] == {"recipe-maintainers": ["somebody"]}
     files = read_members(artifact.path)
     assert files["info/licenses/LICENSE"] == b"MIT, shortened\n"
@@ -168,7 +168,7 @@ def test_lines_chosen_by_python_make_a_package_for_that_python(
 
 
 def test_markers_of_the_project_do_not_narrow_the_recipe(build: Builder, tmp_path: Path) -> None:
-    """Its own packages would be one per platform and Python; the recipe asks for one noarch."""
+    """Its own packages would be one per platform and Python; the recipe requests one noarch."""
     dependencies = (
         "\"tomli; python_version < '3.11'\", \"extra-speed; platform_machine == 'arm64'\""
     )
@@ -438,19 +438,19 @@ def test_sources_that_cannot_be_had_or_trusted_are_refused_with_key_and_line(
         "git_url: --upload-pack=true": "cannot begin with '-'",
         "git_url: ../not-there\n  git_rev: v1": "git failed",
     }
-    for source, says in cases.items():
+    for source, message in cases.items():
         script = "build:\n  noarch: python\n  script: pip install ."
         with pytest.raises(TwofoldError) as caught:
             build(own, small(f"source:\n  {source}\n{script}"))
         problem = caught.value.problems[0]
-        assert says in problem.message, source
+        assert message in problem.message, source
         assert problem.where.startswith("meta.yaml:5: source/"), source
         assert not (own / "conda-bld").exists()
     assert not (tmp_path / "evil.txt").exists()
 
 
 @pytest.mark.parametrize(
-    ("text", "where", "says"),
+    ("text", "where", "message"),
     [
         (small("build:\n  script: curl -O x"), "meta.yaml:5: build/script", "the network"),
         (
@@ -478,13 +478,13 @@ def test_sources_that_cannot_be_had_or_trusted_are_refused_with_key_and_line(
     ],
 )
 def test_what_cannot_be_built_is_an_error_with_its_key(
-    build: Builder, tmp_path: Path, text: str, where: str, says: str
+    build: Builder, tmp_path: Path, text: str, where: str, message: str
 ) -> None:
     folder = make_project(tmp_path)
     with pytest.raises(TwofoldError) as caught:
         build(folder, text)
     problem = caught.value.problems[0]
-    assert (problem.where, says in problem.message) == (where, True), str(caught.value)
+    assert (problem.where, message in problem.message) == (where, True), str(caught.value)
     assert problem.hint
     assert not list(folder.glob("conda-bld/**/*.conda"))
 

@@ -36,7 +36,7 @@ def ran(prefix: Path, *words: str) -> str:
 
 
 def test_the_documents_package_is_installed_and_imported(tmp_path: Path, offline: Path) -> None:
-    """numpy comes from the channel with the repacked python; the recipe says it is needed."""
+    """numpy comes from the channel with the repacked python; the recipe requires it."""
     folder = copy_recipe(tmp_path, "document")
     Builder()(folder)
     prefix = tmp_path / "env"

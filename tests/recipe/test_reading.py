@@ -1,4 +1,4 @@
-"""meta.yaml is read as its author meant it, and every mistake is told with its key and line."""
+"""meta.yaml is read as its author meant it, and every mistake is reported with its key and line."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ test:
 
 
 @pytest.mark.parametrize(
-    ("text", "where", "says"),
+    ("text", "where", "expected"),
     [
         ("", "meta.yaml:1: package", "no name"),
         ("package:\n  name: x\n", "meta.yaml:2: package", "no version"),
@@ -149,9 +149,9 @@ test:
         ),
     ],
 )
-def test_a_mistake_has_its_place(tmp_path: Path, text: str, where: str, says: str) -> None:
+def test_a_mistake_has_its_location(tmp_path: Path, text: str, where: str, expected: str) -> None:
     found = mistakes(tmp_path, text)
-    assert any(place.startswith(where) and says in message for place, message in found), found
+    assert any(place.startswith(where) and expected in message for place, message in found), found
 
 
 def test_lines_stay_right_after_selectors_loops_and_conditions(tmp_path: Path) -> None:

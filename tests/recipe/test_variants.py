@@ -48,7 +48,7 @@ def test_a_noarch_recipe_that_does_not_ask_for_python_stays_one_package(tmp_path
     folder = variants(make_project(tmp_path / "p"), PYTHONS + "numpy:\n  - 1.26\n  - 2.0\n")
     text = PURE.replace("build:\n", "build:\n  noarch: python\n") + HOST
     assert builds(Builder()(folder, text)) == ["noarch/py_0"]
-    # Where a selector asks, the newest Python counts, as for conda-build.
+    # Where a selector depends on Python, the newest Python counts, as for conda-build.
     text_with_selectors = text + "    - tomli  # [py<312]\n    - rich  # [py>=312]\n"
     made = Builder()(folder, text_with_selectors)
     assert builds(made) == ["noarch/py_0"]

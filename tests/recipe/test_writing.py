@@ -1,4 +1,4 @@
-"""A project becomes a recipe that says the same, in both forms."""
+"""A project becomes an equivalent recipe, in both formats."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def same_package(one: Path, other: Path) -> None:
     assert payload[0] == payload[1]
     added = {name for name in second.keys() - first.keys() if name.startswith("info/")}
     assert {name.split("/")[1] for name in added} <= {"recipe", "test"}
-    # Without a recipe the package says in one what it is.
+    # Without a recipe the package gets a generated one.
     assert first.keys() <= second.keys() | {"info/recipe/meta.yaml"}
 
 
@@ -337,7 +337,7 @@ def test_a_recipe_of_an_sdist_builds_the_same_package(full: Path, tmp_path: Path
 
 
 class Index(BaseHTTPRequestHandler):
-    """One project's page, as JSON or as HTML, whichever `form` says."""
+    """One project's page, as JSON or as HTML, depending on `form`."""
 
     form = "json"
     digest = "ab" * 32
