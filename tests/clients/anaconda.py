@@ -62,6 +62,6 @@ class CommandLine:
             check=False,
             start_new_session=True,
         )
-        told = done.stdout + done.stderr
-        assert done.returncode == code, f"{words}\n{told}"
-        return told
+        output = done.stdout + done.stderr
+        assert done.returncode == code, f"{words}\n{output}"
+        return output

@@ -144,7 +144,7 @@ class serve:
 @pytest.fixture
 def static(tmp_path: Path) -> Iterator[StaticServer]:
     """A folder that `twofold index` makes an index and a channel of, behind a dumb server."""
-    from tests.servers.upstream import StaticServer  # which has need of what stands here
+    from tests.servers.upstream import StaticServer  # imports this module
 
     made = StaticServer(tmp_path / "static")
     yield made

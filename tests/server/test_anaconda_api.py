@@ -155,7 +155,7 @@ def test_tokens_are_listed_without_their_secret_and_removed_by_name(served: Plac
 # Uploads
 
 
-def test_a_wheel_an_sdist_and_a_package_arrive_with_their_twin(
+def test_a_wheel_an_sdist_and_a_package_arrive_with_the_converted_package(
     served: Place, tmp_path: Path
 ) -> None:
     api = client(served)
@@ -327,7 +327,7 @@ def test_a_search_finds_what_the_asker_may_read(served: Place, tmp_path: Path) -
     assert client(served, "").search("spam", platform="linux-64") == []
 
 
-def test_what_is_private_is_told_to_nobody_else(served: Place, tmp_path: Path) -> None:
+def test_what_is_private_is_shown_to_nobody_else(served: Place, tmp_path: Path) -> None:
     bea = second_user(served, "bea", public=False)
     token = client(served, "").authenticate("bea", bea.password, "x")
     conda = make_conda(tmp_path)

@@ -114,7 +114,9 @@ def test_groups_are_the_roles_of_a_channel(
         ("DELETE", "group/owner/upload/members/nobody"),
     ],
 )
-def test_what_groups_cannot_do_is_told_with_what_can(served: Place, method: str, path: str) -> None:
+def test_what_groups_cannot_do_is_reported_with_what_can(
+    served: Place, method: str, path: str
+) -> None:
     headers = {"Authorization": f"token {served.token}"}
     told = requests.request(method, f"{served.url}/api/{path}", headers=headers, timeout=120)
     assert told.status_code in (400, 404) and told.json()["error"]

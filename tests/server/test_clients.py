@@ -29,7 +29,9 @@ def twine(place: Place, *files: Path, token: str = "", code: int = 0) -> str:
     return run(*words, "-p", token or place.token, code=code, COLUMNS="200")
 
 
-def test_twine_uploads_and_repeats_and_is_told_why_not(served: Place, tmp_path: Path) -> None:
+def test_twine_uploads_and_repeats_and_is_given_the_reason_of_a_refusal(
+    served: Place, tmp_path: Path
+) -> None:
     wheel, sdist = make_wheel(tmp_path), make_sdist(tmp_path)
     twine(served, wheel, sdist)
     twine(served, wheel, sdist)
@@ -38,7 +40,7 @@ def test_twine_uploads_and_repeats_and_is_told_why_not(served: Place, tmp_path: 
     assert "Invalid token" in twine(served, sdist, token="twofold-wrong", code=1)
 
 
-def test_uv_publishes_and_is_told_why_not(served: Place, tmp_path: Path) -> None:
+def test_uv_publishes_and_is_given_the_reason_of_a_refusal(served: Place, tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path)
     command = ["uv", "publish", "--publish-url", f"{served.channel}/legacy/", wheel]
     run(*command, UV_PUBLISH_TOKEN=served.token)
@@ -71,7 +73,7 @@ def test_anaconda_logs_in_uploads_shows_and_removes(served: Place, tmp_path: Pat
     assert "from_wheel" not in served.get("/main/noarch/repodata.json").text
 
 
-def test_anaconda_is_told_of_a_wrong_password(served: Place) -> None:
+def test_anaconda_reports_a_wrong_password(served: Place) -> None:
     run("anaconda", "config", "--set", "url", f"{served.url}/api")
     said = run("anaconda", "login", "--username", "owner", "--password", "wrong", code=1)
     assert "Invalid" in said

@@ -54,7 +54,7 @@ def test_a_pure_wheel_is_there_for_conda(served: Place, tmp_path: Path) -> None:
     assert len(body) == record["size"]
 
 
-def test_every_page_of_a_subdir_tells_the_same(served: Place, tmp_path: Path) -> None:
+def test_every_page_of_a_subdir_has_the_same_content(served: Place, tmp_path: Path) -> None:
     served.upload(make_wheel(tmp_path)).raise_for_status()
     plain = served.get("/main/noarch/repodata.json")
     packed = served.get("/main/noarch/repodata.json.zst")
@@ -100,7 +100,9 @@ def test_a_dependency_gets_the_name_its_package_has_here(served: Place, tmp_path
     assert "some_base >=1" in records(served)["user-1.0-py_0.conda"]["depends"]  # type: ignore[operator]
 
 
-def test_the_twin_of_a_pre_release_is_labelled_pre(served: Place, tmp_path: Path) -> None:
+def test_the_converted_package_of_a_pre_release_is_labelled_pre(
+    served: Place, tmp_path: Path
+) -> None:
     served.upload(make_wheel(tmp_path, "my_package", "2.0rc1")).raise_for_status()
     assert records(served) == {}
     assert len(records(served, "/main/label/pre")) == 1
@@ -143,7 +145,9 @@ def send(place: Place, package: Path) -> requests.Response:
     )
 
 
-def test_the_authors_package_of_the_same_content_is_the_twin(served: Place, tmp_path: Path) -> None:
+def test_the_authors_package_of_the_same_content_is_the_converted_package(
+    served: Place, tmp_path: Path
+) -> None:
     served.upload(make_wheel(tmp_path, "my_package")).raise_for_status()
     (before,) = records(served).values()
     wheel = make_wheel(tmp_path / "w", "my_package")
@@ -153,7 +157,9 @@ def test_the_authors_package_of_the_same_content_is_the_twin(served: Place, tmp_
     assert list(records(served).values()) == [before]
 
 
-def test_a_twins_name_is_never_given_to_other_bytes(served: Place, tmp_path: Path) -> None:
+def test_a_converted_packages_name_is_never_given_to_other_bytes(
+    served: Place, tmp_path: Path
+) -> None:
     served.upload(make_wheel(tmp_path, "my_package")).raise_for_status()
     before = records(served)
     own = convert_wheel(make_wheel(tmp_path / "w", "my_package", code="own = 1\n"), tmp_path / "c")

@@ -243,7 +243,7 @@ def test_a_dependency_with_extras_is_expanded_by_what_the_channel_holds(
     assert {"eggs >=2", "speed >=1"} <= set(value["spam-1.0-py_0.conda"]["depends"])
 
 
-def test_a_twin_that_waited_for_a_dependency_is_made_when_it_comes(
+def test_a_conversion_that_waited_for_a_dependency_is_made_when_it_comes(
     served: Place, tmp_path: Path
 ) -> None:
     spam = make_wheel(tmp_path, "spam", "1.0", ENTRY.format("eggs[fast]"))
@@ -267,7 +267,7 @@ def administration_log(place: Place) -> list[Any]:
         return list(audit.list_entries(db, audit.AuditQuery()))
 
 
-def test_waiting_twins_take_the_labels_and_the_yank_that_their_wheels_have_by_then(
+def test_waiting_conversions_take_the_labels_and_the_yank_that_their_wheels_have_by_then(
     served: Place, tmp_path: Path
 ) -> None:
     served.publish(make_wheel(tmp_path, "spam", "1.0", ENTRY.format("eggs[fast]")))

@@ -111,7 +111,7 @@ def test_no_secret_is_kept_in_the_store(served: Place, tmp_path: Path) -> None:
     assert b"a-long-password" not in everything
 
 
-def test_readiness_tells_what_is_away(served: Place) -> None:
+def test_readiness_reports_what_is_unreachable(served: Place) -> None:
     assert served.get("/healthz").json() == {"status": "ok"}
     folder = served.registry.blobs.folder
     assert folder is not None

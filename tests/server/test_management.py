@@ -271,7 +271,7 @@ def test_what_is_not_as_the_document_says_is_refused(served: Place) -> None:
         assert answer.reason == answer.json()["title"]
 
 
-def test_a_body_that_is_not_json_is_told_so(served: Place) -> None:
+def test_a_body_that_is_not_json_is_refused(served: Place) -> None:
     answer = requests.post(
         f"{served.url}{BASE}/users", {"name": "ann"}, headers=Api(served).headers, timeout=120
     )

@@ -14,7 +14,7 @@ from tests.server.workload import JSON, conda_names
 from tests.servers.processes import PROCESSES, Fleet
 
 
-def test_servers_that_start_at_once_on_an_empty_store_tell_one_token_between_them(
+def test_servers_that_start_at_once_on_an_empty_store_print_one_token_between_them(
     fleet: Fleet,
 ) -> None:
     (token,) = fleet.tokens

@@ -15,7 +15,7 @@ from twofold.server.registry import administration, lifecycle
 JSON = "application/vnd.pypi.simple.v1+json"
 
 
-def test_the_json_api_tells_a_project_and_a_release(served: Place, tmp_path: Path) -> None:
+def test_the_json_api_describes_a_project_and_a_release(served: Place, tmp_path: Path) -> None:
     more = ("Requires-Dist: numpy", "Author: Me", "Keywords: a,b")
     for version in ("1.0", "1.10", "1.9", "2.0rc1"):
         served.publish(make_wheel(tmp_path, "My_Package", version, *more))

@@ -104,7 +104,7 @@ def imported(folder: Path) -> str:
 
 
 @pytest.mark.slow
-def test_poetry_publishes_is_told_why_not_adds_and_installs(
+def test_poetry_publishes_is_given_the_reason_of_a_refusal_adds_and_installs(
     served: Place, tmp_path: Path, tool: Tool
 ) -> None:
     poetry = tool("poetry", "poetry")
@@ -188,7 +188,9 @@ def test_pdm_publishes_skips_what_is_there_adds_and_installs(
     )
 
 
-def test_hatch_publishes_and_is_told_why_not(served: Place, tmp_path: Path) -> None:
+def test_hatch_publishes_and_is_given_the_reason_of_a_refusal(
+    served: Place, tmp_path: Path
+) -> None:
     wheel = make_wheel(tmp_path / "dist", "my_lib")
     shell = Shell(tmp_path, {"HOME": str(tmp_path), "HATCH_INDEX_USER": "__token__"})
     publish = ("hatch", "--no-color", "publish", "-n", "-r", f"{served.channel}/legacy/", wheel)
@@ -198,7 +200,7 @@ def test_hatch_publishes_and_is_told_why_not(served: Place, tmp_path: Path) -> N
     assert "400 File already exists" in shell(*publish, code=1, HATCH_INDEX_AUTH=served.token)
 
 
-def test_flit_publishes_and_is_told_why_not(served: Place, tmp_path: Path) -> None:
+def test_flit_publishes_and_is_given_the_reason_of_a_refusal(served: Place, tmp_path: Path) -> None:
     lib = project(tmp_path / "lib", "flit_core:flit_core.buildapi")
     shell = Shell(
         lib,

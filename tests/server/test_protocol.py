@@ -30,7 +30,7 @@ def test_pages_say_the_version_of_the_api_and_when_files_came(
     assert "data-core-metadata" in html and "data-dist-info-metadata" in html
 
 
-def test_a_file_is_asked_for_by_head_and_not_sent_again(served: Place, tmp_path: Path) -> None:
+def test_a_file_is_requested_by_head_and_not_sent_again(served: Place, tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path)
     done = served.upload(wheel).json()
     url = f"{served.channel}/files/{done['sha256']}/{wheel.name}"

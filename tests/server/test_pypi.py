@@ -43,7 +43,7 @@ def test_the_form_may_stand_in_the_address(served: Place, tmp_path: Path, plus: 
     assert page.headers["content-type"] == JSON
 
 
-def test_a_project_page_tells_everything_a_resolver_needs(served: Place, tmp_path: Path) -> None:
+def test_a_project_page_has_everything_a_resolver_needs(served: Place, tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, "My.Package", "1.0", "Requires-Python: >=3.9")
     served.upload(wheel).raise_for_status()
     page = served.get("/main/simple/my-package/", accept=JSON)
@@ -200,7 +200,7 @@ def test_yanked_files_stay_listed_with_their_reason(served: Place, tmp_path: Pat
     assert len(served.get("/main/noarch/repodata.json").json()["packages.conda"]) == 1
 
 
-def test_a_token_is_needed_and_a_wrong_one_is_told(served: Place, tmp_path: Path) -> None:
+def test_a_token_is_needed_and_a_wrong_one_is_reported(served: Place, tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path)
     assert served.upload(wheel, token="").status_code == 401
     wrong = served.upload(wheel, token="wrong")

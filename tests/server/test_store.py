@@ -80,7 +80,7 @@ def test_writers_of_different_projects_do_not_lose_each_others_pages(
     assert len(served.get("/main/noarch/repodata.json").json()["packages.conda"]) == 18
 
 
-def test_a_request_that_gets_no_connection_is_told_to_try_again(
+def test_a_request_that_gets_no_connection_is_answered_to_try_again(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when a long change of a channel lets many writers wait: never a 500."""

@@ -143,8 +143,8 @@ class Worker:
                 ("POST", f"{base}/main/labels/tested/files", {"json": wanted}),
             )
         after = replace(state, carried=True)
-        told = {"source": "main", **wanted}
-        return word, release, after, ("POST", f"{base}/stable/promotions", {"json": told})
+        body = {"source": "main", **wanted}
+        return word, release, after, ("POST", f"{base}/stable/promotions", {"json": body})
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class ListedFile:
 
 
 def check_pages(url: str, workers: list[Worker]) -> None:
-    """Every page agrees with every other one and with what the workers were told."""
+    """Every page agrees with every other one and with the changes that were acknowledged."""
     pages = {place: simple_pages(f"{url}/{place}") for place in (MAIN, TESTED, STABLE)}
     for worker in workers:
         for release in worker.releases:

@@ -38,7 +38,7 @@ class Issuer:
     def token(self, _key: Any = None, _algorithm: str = "RS256", **claims: Any) -> str:
         self.number += 1
         now = int(time.time())
-        told = {
+        payload = {
             "iss": self.url,
             "aud": "twofold",
             "sub": "repo:org/project:ref:refs/heads/main",
@@ -49,9 +49,9 @@ class Issuer:
             "exp": now + 300,
             **claims,
         }
-        told = {name: value for name, value in told.items() if value is not None}
+        payload = {name: value for name, value in payload.items() if value is not None}
         header = {"kid": self.kid, "jku": "https://evil.example/keys"}
-        return jwt.encode(told, _key or self.key, _algorithm, header)
+        return jwt.encode(payload, _key or self.key, _algorithm, header)
 
     def answer(self, path: str, authorization: str) -> Any:
         """What is at a path; None where there is nothing."""

@@ -26,7 +26,7 @@ def add_upstream(place: Place, url: str, kind: str = "pypi", *prefixes: str) -> 
 
 
 class StaticServer:
-    """`python -m http.server` over a folder, which can be told to fail.
+    """`python -m http.server` over a folder, with faults to order.
 
     `fault` is None, a status to answer with, 'silent' (no answer), 'hangs up', 'cut' (half
     a body) or ('redirect', address). `requested` are the paths of all requests, `statuses` those of
