@@ -28,7 +28,7 @@ SAID = {
     400: "twofold check",
     401: "the token from the environment (TWOFOLD_TOKEN_THERE) is wrong, expired or revoked",
     403: "the token from the environment (TWOFOLD_TOKEN_THERE) is wrong or lacks the permission",
-    404: "check the address: it",
+    404: "check the URL: its form is",
     405: "this URL takes no uploads",
     409: "publish under a new version",
     413: "twofold build --list",

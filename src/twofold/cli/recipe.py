@@ -86,9 +86,11 @@ def build_folder(
     channels: Sequence[str] = ("conda-forge",),
     variant_config: Sequence[str] = (),
 ) -> BuildResult:
-    """Build a folder with a recipe: sdist and wheel from the project in it, if there is one, and
-    the conda packages from the recipe. `channels` serve recipes that need a host environment,
-    `variant_config` are files in the form of conda_build_config.yaml.
+    """Build a folder with a recipe.
+
+    sdist and wheel come from the project in it, if there is one, and the conda packages from the
+    recipe. `channels` are for recipes that need a host environment, `variant_config` are files in
+    the form of conda_build_config.yaml.
     """
     import time
 

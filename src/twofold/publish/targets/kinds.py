@@ -67,7 +67,7 @@ class TargetKind:
     @property
     def url_hint(self) -> str:
         """The hint for a URL that leads nowhere."""
-        return f"the URL of this kind of target is {self.url}{self.url_remark}"
+        return f"its form is {self.url}{self.url_remark}"
 
 
 def _open_registry(
