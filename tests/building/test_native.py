@@ -332,7 +332,7 @@ def test_outdir_is_refused_with_a_hint_at_out(
 ) -> None:
     ran = twofold("build", project("flat_layout"), option, "elsewhere")
     assert ran.code == 2
-    assert "hint: --out elsewhere" in ran.err
+    assert "hint: pass --out elsewhere" in ran.err
 
 
 @pytest.mark.parametrize("words", [("--only", "egg"), ("--only", ",")])

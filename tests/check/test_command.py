@@ -121,7 +121,7 @@ classifiers = [
 """
     )
     assert ran.code == 1  # Pythonn may be a slip or not: it is for the author to say
-    assert "mended pyproject.toml" in ran.err
+    assert "fixed pyproject.toml" in ran.err
     assert ran.out.count("TF0") == 1
 
 
