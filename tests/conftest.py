@@ -68,8 +68,11 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A home and configuration of each test's own; the home is beside the test's folder."""
-    for name, value in home_in(tmp_path.with_name(f"{tmp_path.name}-home")).items():
+    home = tmp_path.with_name(f"{tmp_path.name}-home")
+    for name, value in home_in(home).items():
         monkeypatch.setenv(name, value)
+    # Releases commit: git wants to know by whom.
+    (home / ".gitconfig").write_text("[user]\nname = Ada\nemail = ada@example.org\n", "utf-8")
     monkeypatch.setenv("TWOFOLD_CONFIG_DIR", str(tmp_path / "twofold-config"))
     monkeypatch.setenv("BINSTAR_CONFIG_DIR", str(tmp_path / "binstar-config"))
 

@@ -34,6 +34,14 @@ def test_the_page_names_files_that_exist(page: Path) -> None:
     assert [name for name in commands(page) if not (ROOT / name).exists()] == []
 
 
+def test_the_tests_that_hold_specifications_exist() -> None:
+    page = (ROOT / "docs" / "reference" / "what-is-held.md").read_text(encoding="utf-8")
+    files = {path: path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/test_*.py")}
+    for name, test in re.findall(r"`(?:tests/)?([\w/]*test_\w+\.py)(?:::(\w+))?`", page):
+        found = [text for path, text in files.items() if path.as_posix().endswith(f"/{name}")]
+        assert any(not test or f"def {test}(" in text for text in found), f"{name}::{test}"
+
+
 def test_the_tests_that_first_changes_name_exist() -> None:
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")]
