@@ -111,10 +111,16 @@ def test_a_backend_that_fails_is_reported_with_its_output(tmp_path: Path, twofol
     assert not (root / "pyproject.toml").exists()
 
 
-def test_bare_modules_have_no_old_way_to_compare_with(tmp_path: Path, twofold: Twofold) -> None:
+def test_bare_modules_have_no_earlier_build_to_compare_with(
+    tmp_path: Path, twofold: Twofold
+) -> None:
     root = write_project(tmp_path, {"x.py": ""})
     ran = twofold("init", root, "--verify")
-    assert ran.code == 1 and "no old way" in ran.err and not (root / "pyproject.toml").exists()
+    assert (
+        ran.code == 1
+        and "had no earlier build" in ran.err
+        and not (root / "pyproject.toml").exists()
+    )
 
 
 def test_a_recipe_beside_the_code_is_read(tmp_path: Path, twofold: Twofold) -> None:
@@ -137,7 +143,11 @@ def test_mistakes_that_only_the_user_can_correct_are_reported(
     setup = "setup(name='my_package', version='1', classifiers=['No :: Such'], keywords=['a,b'])\n"
     root = write_project(tmp_path, {"setup.py": setup, "my_package.py": ""})
     ran = twofold("init", root)
-    assert ran.code == 1 and "only you can mend" in ran.err and "keyword" in ran.err
+    assert (
+        ran.code == 1
+        and "has mistakes from the old files; correct them" in ran.err
+        and "keyword" in ran.err
+    )
     assert (root / "pyproject.toml").exists()
 
 
