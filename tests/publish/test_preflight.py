@@ -50,6 +50,8 @@ def test_every_state_of_a_project_in_a_registry_is_foreseen(
     assert plan(main, new, new_conda) == closed
     for name in ("my-package", "other-package"):
         admin("status", "main", name, "active")
+    close = make_wheel(tmp_path, "mypackage", "1.0")
+    assert plan(main, close) == [("refused", ("confusable-name",))]
     admin("rule", "main", "quota", "100")
     assert plan(main, new) == [("refused", ("quota",))]
     admin("rule", "main", "quota", "none")
@@ -60,8 +62,6 @@ def test_every_state_of_a_project_in_a_registry_is_foreseen(
     (tmp_path / ".twofold-publish.json").unlink()
     other = make_wheel(tmp_path, "my_package", "1.0", code="y = 2\n")
     assert plan(main, other) == [("refused", used)]
-    close = make_wheel(tmp_path, "mypackage", "1.0")
-    assert plan(main, close) == [("refused", ("confusable-name",))]
     assert plan(main, new, new_conda) == [("upload", ()), ("upload", ())]
 
 

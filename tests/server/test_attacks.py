@@ -24,6 +24,7 @@ from tests.server.conftest import Place
 from twofold.errors import Refused
 from twofold.server.auth import accounts
 from twofold.server.model import Action, Actor
+from twofold.server.registry import lifecycle
 from twofold.server.registry.labels import Promotion, Selection, promote
 
 NAME, VERSION = "my_package", "1.0.0"
@@ -266,6 +267,25 @@ def test_confusable_names_are_refused(
     served.publish(make_wheel(tmp_path, first))
     answer = served.upload(make_wheel(tmp_path, second))
     assert (answer.status_code, answer.json()["code"]) == (400, "confusable-name")
+
+
+def test_a_deleted_project_leaves_its_name_to_others_and_is_compared_when_it_returns(
+    served: Place, tmp_path: Path
+) -> None:
+    first, second = make_wheel(tmp_path, "mypackage", "1.0"), make_wheel(tmp_path, "my_package")
+    served.publish(first)
+    lifecycle.delete_release(served.registry, served.owner, "main", "mypackage")
+    assert served.upload(second).status_code == 200
+    answer = served.upload(make_wheel(tmp_path, "mypackage", "1.1"))
+    assert (answer.status_code, answer.json()["code"]) == (400, "confusable-name")
+    lifecycle.delete_release(served.registry, served.owner, "main", "my-package")
+    assert served.upload(make_wheel(tmp_path, "mypackage", "1.1")).status_code == 200
+
+
+def test_a_described_project_holds_its_name(served: Place, tmp_path: Path) -> None:
+    lifecycle.describe_project(served.registry, served.owner, "main", "util1", {"summary": "x"})
+    assert served.upload(make_wheel(tmp_path, "utill")).json()["code"] == "confusable-name"
+    assert served.upload(make_wheel(tmp_path, "util1")).status_code == 200
 
 
 def test_promotion_passes_the_admission_checks_of_an_upload(place: Place, tmp_path: Path) -> None:

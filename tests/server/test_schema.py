@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import insert, inspect, text
 
 from tests.servers.stores import PostgreSQL
-from twofold.server.store import Database
+from twofold.index import simple
+from twofold.server.model import Page
+from twofold.server.pages.page_updates import make_etag
+from twofold.server.store import Database, pages
 from twofold.server.store.schema import metadata
 
 
@@ -72,3 +76,30 @@ def test_the_comparison_notices_a_missing_index_and_another_default(tmp_path: Pa
 def test_schema_and_migrations_agree_on_postgresql(postgresql: PostgreSQL) -> None:
     migrated = Database(postgresql.empty_database())
     check_schemas_agree(migrated, Database(postgresql.empty_database()))
+
+
+def test_stored_pages_lose_the_key_that_old_pips_fail_on(tmp_path: Path) -> None:
+    """PEP 714: pages rendered by a version that wrote `dist-info-metadata` into the JSON."""
+    database = Database(f"sqlite:///{(tmp_path / 'old.sqlite').as_posix()}")
+    database.migrate()
+    entry = {"filename": "a.whl", "core-metadata": {"sha256": "1"}, "é": "é"}
+    old = {"files": [{**entry, "dist-info-metadata": {"sha256": "1"}}], "name": "a"}
+    moment = "2026-01-01T00:00:00.000000Z"
+    with database.write() as db:
+        db.execute(insert(metadata.tables["users"]).values(id=1, name="o", created_at=moment))
+        channel = {"id": 1, "name": "main", "owner_id": 1, "public": True, "created_at": moment}
+        db.execute(insert(metadata.tables["channels"]).values(**channel))
+        for key in ("simple/main/json/a", "simple/pre/json/a"):
+            pages.save_page(db, 1, key, Page(json.dumps(old).encode(), '"old"', 1))
+        pages.save_page(db, 1, "simple/main/html/a", Page(b"html", '"html"', 1))
+        db.execute(text("UPDATE alembic_version SET version_num = '0004'"))
+    database.migrate()
+    with database.read() as db:
+        for key in ("simple/main/json/a", "simple/pre/json/a"):
+            page = pages.find_page(db, 1, key)
+            assert page is not None
+            assert page.body == simple.serialize({"files": [entry], "name": "a"})
+            assert page.etag == make_etag(page.body)
+        html = pages.find_page(db, 1, "simple/main/html/a")
+        assert html is not None and html.body == b"html"
+    database.close()

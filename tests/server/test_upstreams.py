@@ -16,6 +16,7 @@ from tests.server.conftest import Place
 from tests.servers.upstream import StaticServer, add_upstream
 from twofold.errors import Refused, Unreachable
 from twofold.fetching.client import Endpoint, fetch_page
+from twofold.names import normalize_name
 from twofold.server.model import now
 from twofold.server.proxy import sync
 from twofold.server.proxy.target_environment import TargetEnvironment
@@ -97,6 +98,39 @@ def test_cached_files_are_served_while_the_upstream_is_down(
     told = served.get(f"/main/files/{sha256_of(other)}/{other.name}")
     assert told.status_code in (502, 503) and told.json()["error"]
     files_of(served, "never-heard-of", 404 if fault == 404 else 503)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("oo", "o0"), ("h11", "hll"), ("uri_template", "uritemplate"), ("git.python", "git-python1")],
+)
+def test_projects_of_an_upstream_are_fetched_whatever_they_look_like(
+    served: Place, static: StaticServer, tmp_path: Path, first: str, second: str
+) -> None:
+    wheels = [make_wheel(tmp_path, name, "1.0") for name in (first, second)]
+    static.publish(*wheels)
+    add_upstream(served, f"{static.url}/simple")
+    for name, wheel in zip((first, second), wheels, strict=True):
+        files_of(served, normalize_name(name))
+        assert served.get(f"/main/files/{sha256_of(wheel)}/{wheel.name}").status_code == 200
+
+
+def test_a_fetched_project_does_not_block_a_name_of_ones_own(
+    served: Place, static: StaticServer, tmp_path: Path
+) -> None:
+    fetched = make_wheel(tmp_path, "oo", "1.0")
+    static.publish(fetched, make_wheel(tmp_path, "o_o", "1.0"))
+    add_upstream(served, f"{static.url}/simple")
+    files_of(served, "oo")
+    served.get(f"/main/files/{sha256_of(fetched)}/{fetched.name}")
+    assert served.upload(make_wheel(tmp_path, "o0", "1.0")).status_code == 200
+    refused = served.upload(make_wheel(tmp_path, "oo", "2.0"))  # begun anew, beside o0
+    assert (refused.status_code, refused.json()["code"]) == (400, "confusable-name")
+    files_of(served, "o-o")
+    answer = served.get(
+        f"/main/files/{sha256_of(tmp_path / 'o_o-1.0-py3-none-any.whl')}/o_o-1.0-py3-none-any.whl"
+    )
+    assert answer.status_code == 200
 
 
 def test_a_silent_upstream_times_out(static: StaticServer) -> None:

@@ -55,9 +55,8 @@ def make_file_entry(listing: Listing) -> dict[str, Any]:
     }
     if artifact.requires_python:
         entry["requires-python"] = artifact.requires_python
-    core = get_metadata_hashes(listing)
-    entry["core-metadata"] = core
-    entry["dist-info-metadata"] = core
+    # PEP 714: never `dist-info-metadata` in JSON: pip 22.3 to 23.1 fails on it.
+    entry["core-metadata"] = get_metadata_hashes(listing)
     if listing.provenance:
         entry["provenance"] = listing.provenance
     return entry

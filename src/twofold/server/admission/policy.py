@@ -12,25 +12,34 @@ from twofold.server.admission import checks
 from twofold.server.auth import permissions
 from twofold.server.context import Registry, require_channel
 from twofold.server.model import Action, Actor, Channel, Project
-from twofold.server.store import Connection, channels, files
+from twofold.server.store import Connection, channels, files, upstreams
 
 
-def check_new_file(db: Connection, channel: Channel, actor: Actor, key: str) -> Project | None:
+def check_new_file(
+    db: Connection, channel: Channel, actor: Actor, key: str, is_fetched: bool = False
+) -> Project | None:
     """Check that a project accepts a new file. Raises Refused.
 
-    Returns the project named `key`; None for a new one, whose name the actor may use.
+    Returns the project named `key`; None for a new one, whose name the actor may use. A project of
+    which only deleted and fetched files exist is begun anew by an upload. The names of fetched
+    files exist already where they come from, so that they are not compared with others.
     """
     project = channels.find_project(db, channel.id, key)
-    if project is None:
-        check_new_project_name(db, channel, actor, key)
-    else:
+    if project is not None:
         check_project_open(project)
+    if not is_fetched and (project is None or not upstreams.is_begun_here(db, project.id)):
+        check_new_project_name(db, channel, actor, key)
     return project
 
 
 def check_new_project_name(db: Connection, channel: Channel, actor: Actor, key: str) -> None:
-    """Check that a new name is not confusable and not under another owner's prefix."""
-    checks.check_confusable_name(key, channels.list_confusable_projects(db, channel.id, key))
+    """Check that a new name is not confusable and not under another owner's prefix.
+
+    It is compared with the projects that the channel's own users began and did not delete.
+    """
+    alike = channels.list_confusable_projects(db, channel.id, key).items()
+    own = [other for other, one in alike if other != key and upstreams.is_begun_here(db, one)]
+    checks.check_confusable_name(key, own)
     owners = channels.list_prefixes(db, channel.id)
     prefix = checks.find_prefix(key, owners)
     if prefix is not None:

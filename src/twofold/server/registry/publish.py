@@ -183,7 +183,7 @@ def _record_upload(
             return _existing_result(change.db, taken)
         if upload.is_fetched:
             _check_not_private(change, artifact)
-        project = _get_or_create_project(change, key, artifact)
+        project = _get_or_create_project(change, key, artifact, upload.is_fetched)
         conversion = check_conda_name(change, actor, project, conversion, upload.is_fetched)
         project = _set_conda_name(change, project, artifact, conversion)
         check_quota(
@@ -237,9 +237,11 @@ def _make_new_file(change: Transaction, project: Project, artifact: Artifact) ->
     return NewFile(artifact, change.channel.id, project.id, change.at, uploader, record)
 
 
-def _get_or_create_project(change: Transaction, key: str, artifact: Artifact) -> Project:
+def _get_or_create_project(
+    change: Transaction, key: str, artifact: Artifact, is_fetched: bool
+) -> Project:
     """Return the project of a file; create it with its first file."""
-    found = check_new_file(change.db, change.channel, change.actor, key)
+    found = check_new_file(change.db, change.channel, change.actor, key, is_fetched)
     if found is not None:
         return found
     return channels.add_project(change.db, change.channel.id, key, artifact.name, change.at)

@@ -94,12 +94,12 @@ def get_project(db: Connection, project_id: int) -> Project:
     return _to_project(db.execute(select(projects).where(projects.c.id == project_id)).one())
 
 
-def list_confusable_projects(db: Connection, channel_id: int, key: str) -> list[str]:
-    """List the keys of projects with a visually confusable name, including the project itself."""
-    query = select(projects.c.key).where(
+def list_confusable_projects(db: Connection, channel_id: int, key: str) -> dict[str, int]:
+    """Return key -> id of the projects with a confusable name, including the project itself."""
+    query = select(projects.c.key, projects.c.id).where(
         projects.c.channel_id == channel_id, projects.c.lookalike == skeleton(key)
     )
-    return list(db.execute(query).scalars())
+    return {row.key: row.id for row in db.execute(query.order_by(projects.c.id))}
 
 
 def list_prefixes(db: Connection, channel_id: int) -> dict[str, int]:

@@ -259,6 +259,18 @@ def is_local_name(db: Connection, channel_id: int, key: str, conda_name: str) ->
     return filled != set(ids) or db.execute(_select_local_files(ids)).first() is not None
 
 
+def is_begun_here(db: Connection, project_id: int) -> bool:
+    """Return whether a project is the channel's own and not deleted.
+
+    It has a file that is neither deleted nor fetched from the upstream, or it was described and
+    never had a file.
+    """
+    own = _select_local_files([project_id]).where(files.c.deleted_at.is_(None))
+    if db.execute(own).first() is not None:
+        return True
+    return db.execute(select(files.c.id).where(files.c.project_id == project_id)).first() is None
+
+
 def _select_local_files(project_ids: list[int]) -> Select[Any]:
     """Select files that were not fetched from the upstream.
 
