@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import CommandResult
 from twofold.building import BuildRequest, build_project
+from twofold.check import check_files
 from twofold.errors import ProjectErrors, SubprocessFailed
 from twofold.formats.reader import read_artifact
 from twofold.pip_config import get_uv_certificates
@@ -101,6 +102,58 @@ def test_a_key_in_what_another_backend_made_is_allowed_by_name(tmp_path: Path) -
     settings += '[tool.twofold.check]\nallow = ["other_sample/*.key"]\n'
     (root / "pyproject.toml").write_text(settings, encoding="utf-8")
     assert len(build_project(root, BuildRequest()).artifacts) == 3
+
+
+#: Projects whose backend moves, renames or generates modules: backend and its tables.
+MAPPED = {
+    "setuptools, package-dir": (
+        "setuptools",
+        '[tool.setuptools]\npackages = ["demo"]\npackage-dir = {demo = "other_sample"}\n',
+    ),
+    "hatchling, sources": (
+        "hatchling",
+        '[tool.hatch.build.targets.wheel]\npackages = ["other_sample"]\n'
+        '[tool.hatch.build.targets.wheel.sources]\n"other_sample" = "demo"\n',
+    ),
+    "hatchling, generated": (
+        "hatchling",
+        '[tool.hatch.build.targets.wheel]\npackages = ["other_sample"]\n'
+        "[tool.hatch.build.targets.wheel.hooks.custom]\n",
+    ),
+}
+_HOOK = """\
+from pathlib import Path
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class Generate(BuildHookInterface):
+    def initialize(self, version, build_data):
+        made = Path(self.root, "made.py")
+        made.write_text("built = True\\n", encoding="utf-8")
+        build_data["force_include"][str(made)] = "other_sample/made.py"
+"""
+
+
+@pytest.mark.parametrize("case", MAPPED)
+def test_a_backend_may_move_rename_and_generate_modules(case: str, tmp_path: Path) -> None:
+    backend, tables = MAPPED[case]
+    root = write(tmp_path / "project", *BACKENDS[backend])
+    text = (root / "pyproject.toml").read_text(encoding="utf-8").partition("[project.scripts]")[0]
+    (root / "pyproject.toml").write_text(text + tables, encoding="utf-8")
+    (root / "hatch_build.py").write_text(_HOOK, encoding="utf-8")
+    made = build_project(root, BuildRequest(("sdist", "wheel")))
+    paths = [Path(built.path) for built in made.artifacts]
+    assert [finding for finding in check_files(paths) if finding.is_error] == []
+
+
+def test_a_secret_in_the_root_of_the_sdist_stops_the_build(tmp_path: Path) -> None:
+    root = write(tmp_path / "project", *BACKENDS["hatchling"])
+    for name in (".env", ".pypirc", ".netrc", "credentials.json"):
+        (root / name).write_text("password = abc\n", encoding="utf-8")
+    with pytest.raises(ProjectErrors) as caught:
+        build_project(root, BuildRequest(("sdist",)))
+    found = sorted(problem.where.partition(": ")[2] for problem in caught.value.problems)
+    assert found == [".env", ".netrc", ".pypirc", "credentials.json"]
 
 
 def test_a_setup_py_alone_is_a_project(tmp_path: Path) -> None:

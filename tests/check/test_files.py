@@ -260,6 +260,36 @@ def test_a_wheel_with_more_than_its_sdist_is_reported(tmp_path: Path) -> None:
     assert [(f.code, f.where) for f in found] == [("TF408", f"{made.name}: my_package/more.py")]
 
 
+def test_a_module_that_a_build_moved_is_known_by_its_contents(tmp_path: Path) -> None:
+    made = write_wheel(tmp_path, code("x = 1", more="y = 2"), GOOD)
+    sdist = write_sdist(
+        tmp_path,
+        make_member("my_package-1.0.0/lib/__init__.py", b"x = 1"),
+        make_member("my_package-1.0.0/impl/other.py", b"y = 2"),
+        metadata=GOOD,
+    )
+    assert [f.code for f in check_files([made, sdist])] == []
+
+
+@pytest.mark.parametrize("generator", ["hatchling 1.27", "setuptools (80.0)", "twofold-build"])
+def test_a_module_that_only_the_wheel_has_is_an_error_of_our_own_backend_alone(
+    generator: str, tmp_path: Path
+) -> None:
+    files = code("x = 1", _version="version = 1")
+    wheel = (
+        f"Wheel-Version: 1.0\nGenerator: {generator}\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    )
+    path = tmp_path / "my_package-1.0.0-py3-none-any.whl"
+    made = write_zip(path, make_wheel_files(files, GOOD, wheel=wheel))
+    sdist = write_sdist(
+        tmp_path, make_member("my_package-1.0.0/my_package/__init__.py", b"x = 1"), metadata=GOOD
+    )
+    (found,) = check_files([made, sdist])
+    assert (found.code, found.where) == ("TF408", f"{made.name}: my_package/_version.py")
+    assert found.is_error == (generator == "twofold-build")
+    assert check_files([made, sdist], ["TF408"]) == []
+
+
 def test_a_wheel_that_says_something_else_than_its_sdist_is_reported(tmp_path: Path) -> None:
     made = write_wheel(tmp_path, None, with_fields(Requires_Dist="numpy>=1"))
     source = make_member("my_package-1.0.0/my_package/__init__.py")

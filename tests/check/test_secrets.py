@@ -5,10 +5,15 @@ from __future__ import annotations
 import base64
 import random
 import string
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from tests.factories.artifacts import make_member, write_conda, write_sdist, write_wheel
+from twofold.check import check_file
 from twofold.check.rules.secrets import find_secret
+from twofold.conda_metadata import CondaPackage
 
 _RANDOM = random.Random(20261122)
 
@@ -23,6 +28,7 @@ def pem(kind: str) -> str:
 
 
 _SECRET = """
+    .envrc pkg/.envrc .envrc.local .ENV ID_RSA Credentials.JSON .s3cfg .vault-token
     .env pkg/.env.production id_rsa pkg/id_ed25519 server.key key.secret .pypirc .netrc
     pkg/credentials.json client_secret_5.json store.p12 secrets.yaml
     service-account.json
@@ -101,3 +107,86 @@ def test_settings_of_tools_are_secret_only_with_a_credential_in_them() -> None:
     assert find_secret(".condarc", b"channels:\n  - conda-forge\n") is None
     assert find_secret(".npmrc", b"//host/:_authToken=${TOKEN}\n") == ("credentials", 0)
     assert find_secret(".condarc", b"channels: [https://me:word@host/c]\n") == ("credentials", 0)
+
+
+#: Contents that show that a file is no secret, whatever its name says.
+_NO_SECRETS = {
+    "pkg/secrets.json": '{"$schema": "https://json-schema.org/draft/2020-12/schema", '
+    '"type": "object", "properties": {"password": {"type": "string"}}}',
+    "client_secrets.json": '{"web": {"client_id": "YOUR_ID", "client_secret": "YOUR_SECRET", '
+    '"redirect_uris": [], "auth_uri": "https://accounts.example.org/auth"}}',
+    "pkg/lang/en.key": "Welcome to the game\nPress any key\n",
+    "chart/secrets.yaml": "apiVersion: v1\nkind: Secret\nmetadata:\n  name: x\ndata:\n"
+    "  password: {{ .Values.password | b64enc }}\n",
+    "secrets.yml": "# all of them\npassword: ${PASSWORD}\ntoken: <your token>\n",
+    "docs/.pypirc": "[distutils]\nindex-servers = pypi\n[pypi]\nusername = __token__\n"
+    "password = <your token>\n",
+    "secrets.toml": 'title = "Secrets"\n[x]\nkey = "CHANGE_ME"\n',
+    ".env.j2": "DB={{ db }}\n",
+    "secrets.txt": "What is a secret and why does it matter\n",
+}
+#: Contents of the same forms that hold one.
+_SECRETS = {
+    "secrets.json": '{"prod": "hunter2"}',
+    "client_secret.json": '{"web": {"client_id": "YOUR_ID", "client_secret": "abc"}}',
+    "service_account.json": '{"type": "service_account", "private_key": "abc"}',
+    "server.key": "deadbeefdeadbeef",
+    "secrets.yaml": "password: hunter22\n",
+    "secrets.yml": "password: my secret pass phrase\n",
+    "secrets.ini": "[x]\nurl = https://me:word@host/x\n",
+    "secrets.env": "PASSWORD=12345\n",
+    "secrets.toml": '[db]\ntoken = "CHANGE_ME"\npassword = "x9"\n',
+    ".pypirc": "[pypi]\nusername = __token__\npassword = abc\n",
+    ".env.production": "DB_PASSWORD=x\n",
+    "credentials": "[default]\naws_secret_access_key = abcd\n",
+    ".env": "A=1\n",
+}
+
+
+@pytest.mark.parametrize("path", _NO_SECRETS)
+def test_contents_without_a_secret_acquit_a_file_of_its_name(path: str) -> None:
+    for ends in ("\n", "\r\n"):
+        assert find_secret(path, _NO_SECRETS[path].replace("\n", ends).encode()) is None
+
+
+@pytest.mark.parametrize("path", _SECRETS)
+def test_contents_with_a_secret_condemn_a_file(path: str) -> None:
+    for ends in ("\n", "\r\n"):
+        assert find_secret(path, _SECRETS[path].replace("\n", ends).encode()) is not None
+
+
+_NAMED = (".env", ".envrc", ".pypirc", ".netrc", "credentials.json", "id_rsa", "secrets.toml")
+
+
+def _in_sdist(folder: Path, path: str) -> Path:
+    member = make_member(f"my_package-1.0.0/{path}", b"password: abc")
+    return write_sdist(folder, member)
+
+
+def _in_wheel(folder: Path, path: str) -> Path:
+    return write_wheel(folder, {"my_package/__init__.py": b"", path: b"password: abc"})
+
+
+def _in_conda(folder: Path, path: str) -> Path:
+    return write_conda(folder, files={path: b"password: abc"})
+
+
+@pytest.mark.parametrize("make", [_in_sdist, _in_wheel, _in_conda])
+@pytest.mark.parametrize("folder", ["", "my_package/", "a/b/c/"])
+@pytest.mark.parametrize("name", _NAMED)
+def test_a_file_named_like_a_secret_is_found_in_every_archive_at_every_depth(
+    make: Callable[[Path, str], Path], folder: str, name: str, tmp_path: Path
+) -> None:
+    path = make(tmp_path, folder + name)
+    found = [finding for finding in check_file(path) if finding.code == "TF201"]
+    assert [finding.where for finding in found] == [f"{path.name}: {folder}{name}"]
+    assert found[0].is_error
+
+
+def test_a_secret_beside_a_recipe_in_a_conda_package_is_found(tmp_path: Path) -> None:
+    beside = {"recipe/.env": b"A=b", "test/.netrc": b"x", "test/run_test.py": b"import gone, pkg"}
+    package = CondaPackage("my_package", "1.0.0", noarch="generic", info_files=beside)
+    path = write_conda(tmp_path, package)
+    assert {finding.code for finding in check_file(path)} == {"TF201"}
+    found = [finding.where for finding in check_file(path) if finding.code == "TF201"]
+    assert found == [f"{path.name}: info/recipe/.env", f"{path.name}: info/test/.netrc"]

@@ -12,6 +12,9 @@ from twofold.check.facts_store import read_all_facts
 from twofold.check.namespace import CodeModule
 from twofold.check.packed_files import MAX_MODULE, MAX_SCANNED
 
+#: The folders of a conda package that hold what its author wrote beside the code.
+_AUTHORS = ("info/recipe/", "info/test/", "info/tests/", "info/licenses/")
+
 #: Path inside the file -> bytes, None where they were not read.
 Contents = dict[str, bytes | None]
 
@@ -21,17 +24,20 @@ class ArtifactCode(SourceCode):
 
     def __init__(self, artifact: Artifact, contents: Contents, allow: Sequence[str] = ()) -> None:
         self.artifact = artifact
+        installed = [path for path in contents if not path.startswith(_AUTHORS)]
         sources = {
             path: data
-            for path, data in contents.items()
-            if data is not None and module_name(path) and artifact.kind is not Kind.SDIST
+            for path in installed
+            if (data := contents[path]) is not None
+            and module_name(path)
+            and artifact.kind is not Kind.SDIST
         }
         facts = dict(zip(sources, read_all_facts(list(sources.values())), strict=True))
         modules = {}
         for path in sources:
             name, is_package = module_name(path) or ("", False)
             modules[name] = CodeModule(name, self.display_path(path), is_package, facts[path])
-        super().__init__(modules, list(contents))
+        super().__init__(modules, installed)
         self.allow = list(allow)
         self.version = artifact.version
         self.requires_python = artifact.requires_python or ""
@@ -48,6 +54,10 @@ class ArtifactCode(SourceCode):
     def display_path(self, path: str) -> str:
         """A path as findings name it: after the name of the file."""
         return f"{self.artifact.filename}: {path}"
+
+    def inner_path(self, path: str) -> str:
+        """The path without the name of the file before it."""
+        return path.removeprefix(f"{self.artifact.filename}: ")
 
     def is_only_in_sdist(self, path: str) -> bool:
         """Whether the path is in an sdist: which of its files the wheel has is unknown."""
@@ -67,11 +77,14 @@ def read_contents(artifact: Artifact) -> Contents:
         found = _read_tar(artifact.path, "sdist")
         return {path.partition("/")[2]: data for path, data in found.items()}
     found = _read_tar(artifact.path, "pkg")
-    return {
-        re.sub(r"^(?:[\w./]+/)?site-packages/", "", path): data
+    contents = {
+        re.sub(r"^(?:[\w./-]+/)?site-packages/", "", path): data
         for path, data in found.items()
         if not path.startswith("info/")
     }
+    # The recipe and the tests of a package are the author's files too, and may hold a secret.
+    about = _read_tar(artifact.path, "info")
+    return contents | {path: data for path, data in about.items() if path.startswith(_AUTHORS)}
 
 
 def _is_wanted(path: str, size: int) -> bool:

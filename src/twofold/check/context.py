@@ -61,6 +61,10 @@ class SourceCode:
         """Whether a file, by its path in findings, is in no wheel."""
         raise NotImplementedError
 
+    def inner_path(self, path: str) -> str:
+        """The path inside the project or the archive of a file, by its path in findings."""
+        return path
+
 
 class ProjectContext(SourceCode):
     """A project under check: its code, and its declared metadata.

@@ -34,16 +34,18 @@ _REVEALING = frozenset(
 )
 #: Nodes inside expressions that may be new.
 _IN_EXPRESSIONS = (ast.Name, ast.Subscript, ast.NamedExpr)
-#: A star after a comma or a bracket, on its line or at the beginning of the next: only behind a
-#: `[` it may be new (`a[b, *c]`).
-_STAR = re.compile(rb"[\[,](?P<over>(?:[ \t]*(?:#[^\n]*)?\r?\n)*)[ \t]*\*[ \t]*[\w(\[]")
+#: A star after a comma or a bracket, or at the beginning of a line: behind a `[` it may be new
+#: (`a[b, *c]`).
+_STAR = re.compile(rb"[\[,][ \t]*\*[ \t]*[\w(\[]")
+_STAR_FIRST = re.compile(rb"[ \t]*\*[ \t]*[\w(\[]")
 _TEMPLATE = re.compile(rb"\b(?:[tT][rR]?|[rR][tT])[\"\']")
 _NEW_WORDS = [b":=", *map(str.encode, BUILTINS)]
 _PEP701 = "an f-string with quotes or backslashes inside its braces"
 #: An f-string on one line with its own quote, a backslash, a comment or a line end inside braces;
 #: of those in three quotes any: PEP 701 may be needed for them.
 _MAY_BE_PEP701 = re.compile(
-    rb"(?:[fF][rR]?|[rR][fF])(?:\"\"\"|\'\'\'|([\"\'])(?:(?!\1)[^\n])*\{[^}\n]*(?:\1|\\|#|\n))"
+    rb"(?:[fF][rR]?|[rR][fF])(?:\"\"\"|\'\'\'|([\"\'])"
+    rb"(?:(?!\1)[^\n{]|\{(?:(?!\1)[^}\n\\#])*+\})*+\{(?:(?!\1)[^}\n\\#])*+(?:\1|[\\#\n]))"
 )
 _PLAIN_WORDS = """
     annotation arg asname attr conversion ctx id is_async kind kwd_attrs level lineno module n name
@@ -105,6 +107,10 @@ _PATTERNS = (
 )
 
 
+#: So much of a line is looked at: nobody writes a longer one by hand.
+_LONGEST_LINE = 1000
+
+
 def guess_newer_syntax(source: bytes, line: int, message: str) -> tuple[int, str]:
     """(minor version, what) of newer syntax where this Python found a mistake; (0, '') for none.
 
@@ -115,7 +121,7 @@ def guess_newer_syntax(source: bytes, line: int, message: str) -> tuple[int, str
     there = lines[line - 1 : line] if "f-string" not in message or not line else lines
     for minor, what, look in _PATTERNS:
         is_new = minor > sys.version_info[1] and ("f-string" in what or "f-string" not in message)
-        if is_new and any(re.match(look, text) for text in there):
+        if is_new and any(re.match(look, text[:_LONGEST_LINE]) for text in there):
             return minor, what
     return 0, ""
 
@@ -125,11 +131,26 @@ def _may_hold_new(source: bytes) -> bool:
     at all of them."""
     if any(word in source for word in _NEW_WORDS):
         return True
-    for star in _STAR.finditer(source):
-        at = star.start()
-        if star["over"] or b"[" in source[source.rfind(b"\n", 0, at) + 1 : at + 1]:
-            return True
+    if b"*" in source and _has_star_in_brackets(source):
+        return True
     return sys.version_info >= (3, 14) and _TEMPLATE.search(source) is not None
+
+
+def _has_star_in_brackets(source: bytes) -> bool:
+    """Whether a star may be inside square brackets: each line is looked at once, so that the time
+    is linear in the length of the source."""
+    continues = False  # whether the last line of code may go on in this one
+    for line in source.splitlines():
+        text = line.lstrip(b" \t")
+        if not text or text.startswith(b"#"):
+            continue
+        if continues and _STAR_FIRST.match(line):
+            return True
+        bracket = line.find(b"[")
+        if bracket >= 0 and _STAR.search(line, bracket):
+            return True
+        continues = b"[" in line or b"," in line
+    return False
 
 
 def _expressions(tree: ast.Module) -> Iterator[ast.AST]:

@@ -21,7 +21,7 @@ def empty_package(code: ArtifactCode) -> Iterator[Violation]:
     """TF203: of wheels. One that only brings dependencies is empty on purpose."""
     if code.artifact.kind is not Kind.WHEEL:
         return
-    inside = [path.partition(": ")[2] for path in code.files]
+    inside = [code.inner_path(path) for path in code.files]
     packed = [path for path in inside if ".dist-info/" not in path]
     if any(is_code(path) or ".data/" in path for path in packed):
         return

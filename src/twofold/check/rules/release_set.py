@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from twofold.artifact import Artifact
+from twofold.check.artifact_code import read_contents
 from twofold.check.context import module_name
-from twofold.check.rule_table import Violation
+from twofold.check.rule_table import WARNING, Violation
 from twofold.formats.core_metadata import parse_metadata
 from twofold.formats.sdist import read_sdist
 from twofold.formats.wheel import WheelFile
@@ -16,17 +17,45 @@ _SINGLE = ("Name", "Version", "Requires-Python", "License-Expression")
 
 
 def wheel_not_in_sdist(wheel: Artifact, sdist: Artifact) -> Iterator[Violation]:
-    """TF408: modules, wherever the sdist keeps them (src/, lib/)."""
-    there = {f"/{path.partition('/')[2]}" for path in read_sdist(sdist.path).files}
+    """TF408: modules, wherever the sdist keeps them (src/, lib/), and under whichever name.
+
+    A backend may generate modules and change their contents (PEP 517), so that only of a wheel
+    of our own backend, which does neither, it is an error.
+    """
     with WheelFile(wheel.path) as opened:
         inside = [name for name in opened.members if module_name(name)]
-    for name in inside:
-        if f"/{name}" not in there and not any(path.endswith(f"/{name}") for path in there):
+        is_ours = b"Generator: twofold-build" in opened.archive.read(f"{opened.dist_info}/WHEEL")
+    there = {ending for path in read_sdist(sdist.path).files for ending in _endings(path)}
+    missing = [name for name in inside if name not in there]
+    if not missing:
+        return
+    known = set(read_contents(sdist).values()) - {None}
+    packed = read_contents(wheel)
+    for name in missing:
+        if packed[name] in known:
+            continue  # moved or renamed by the build
+        where = f"{wheel.filename}: {name}"
+        if is_ours:
             yield Violation(
                 f"it is not in {sdist.filename}: nobody could build this wheel from it",
                 "build the wheel from the sdist",
-                f"{wheel.filename}: {name}",
+                where,
             )
+        else:
+            yield Violation(
+                f"it is not in {sdist.filename}: the build generates or changes it, or the wheel "
+                "was built from something else",
+                "build the wheel from the sdist; if the build generates the module, write "
+                '[tool.twofold.check] ignore = ["TF408"]',
+                where,
+                severity=WARNING,
+            )
+
+
+def _endings(path: str) -> Iterator[str]:
+    """The path without its first folders: without one, without two, and so on."""
+    parts = path.split("/")
+    return ("/".join(parts[start:]) for start in range(1, len(parts)))
 
 
 def wheel_unlike_sdist(wheel: Artifact, sdist: Artifact) -> Iterator[Violation]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from twofold.check.rule_table import Violation
+from twofold.check.rule_table import WARNING, Violation
+from twofold.check.rules.secret_values import holds_no_secret
 from twofold_build.globs import Globs
 
 TYPE_CHECKING = False
@@ -41,48 +42,67 @@ _FORMS = (
     (b"hf_", rb"hf_[A-Za-z]{34}\b", "a token of Hugging Face"),
     (b"SG.", rb"SG\.[\w-]{22}\.[\w-]{43}\b", "a key of SendGrid"),
 )
+_KEY, _STORE, _SETTINGS = "a key", "a store of keys", "settings with secrets"
+#: What a test suite may bring on purpose.
+_KEYS = frozenset([_KEY, _STORE, "an SSH key", "a private key"])
+#: File names, in lower case, and what such a file is.
 _NAMES = (
     (r"id_(?:rsa|dsa|ecdsa|ed25519)", "an SSH key"),
-    (r".*\.(?:p12|pfx|jks|keystore|ppk|kdbx?)", "a store of keys"),
-    (r".*\.(?:key|secret)", "a key"),
-    (r"\.env(?:\.(?!example$|sample$|template$|dist$|defaults?$).+)?", "settings with secrets"),
+    (r".*\.(?:p12|pfx|jks|keystore|ppk|kdbx?)", _STORE),
+    (r".*\.(?:key|secret)", _KEY),
+    (r"\.env(?:rc)?(?:\.(?!example$|sample$|template$|dist$|defaults?$|md$).+)?", _SETTINGS),
     (r"\.(?:pypirc|netrc|git-credentials|htpasswd|npmrc|pgpass|condarc)|_netrc", "credentials"),
-    (r"credentials(?:\.(?:json|ya?ml|toml|ini))?", "credentials"),
+    (r"\.(?:my\.cnf|s3cfg|boto|dockercfg|vault-token|yarnrc\.yml)", "credentials"),
+    (r"credentials(?:\.(?:json|ya?ml|toml|ini|csv))?", "credentials"),
     (r"(?:client_secret|service[-_]account).*\.json", "credentials"),
     (r"secrets?\.(?:json|ya?ml|toml|ini|env|txt)", "secrets"),
 )
+_COMPILED_NAMES = [(re.compile(pattern), what) for pattern, what in _NAMES]
 #: Public keys and the like: named as if secret, and known not to be by what is in them.
 _PUBLIC = re.compile(
     rb"\A\s*(?:-----BEGIN (?:PUBLIC KEY|CERTIFICATE|PGP PUBLIC)|ssh-(?:rsa|ed25519) )"
 )
 #: Settings of tools that seldom hold a credential: only these words make one of them.
 _HARMLESS = (
-    (r"\.npmrc", re.compile(rb"_auth|_password", re.IGNORECASE)),
-    (r"\.condarc", re.compile(rb"/t/|://[^/\s]+@|token|password", re.IGNORECASE)),
+    ((".npmrc", ".yarnrc.yml"), re.compile(rb"_auth|_password|authtoken", re.IGNORECASE)),
+    ((".condarc",), re.compile(rb"/t/|://[^/\s]+@|token|password", re.IGNORECASE)),
+)
+#: Names whose contents have lines `key = value`: harmless where no value can be a secret.
+_OF_VALUES = re.compile(
+    r".+\.(?:json|ya?ml|toml|ini|env|txt|key|secret)|\.pypirc|credentials|\.env(?:rc)?\..+"
 )
 _PLACEHOLDER = re.compile(rb"EXAMPLE|example|X{6,}|x{6,}|0{10,}|placeholder|1234567890")
 
 
+#: Folders of tests: a key in one of them is there to be used by the tests.
+_TESTS = re.compile(r"(?:.*/)?(?:tests?|testing|test[-_]?(?:data|keys|certs)|fixtures?)/", re.I)
+
+
 def secret(code: SourceCode) -> Iterator[Violation]:
-    """TF201. Also in the tests of an sdist: a key that is there on purpose is allowed by name."""
+    """TF201. A key for tests that is in the sdist alone is a warning."""
     allowed = Globs(code.allow)
     for path, data in code.files.items():
-        inside = path.rpartition(": ")[2]  # after the name of a built file
+        inside = code.inner_path(path)
         if allowed and allowed.match(inside):
             continue
-        found = find_secret(path, data or b"")
+        found = find_secret(inside, data or b"")
         if found:
             what, line = found
+            is_for_tests = what in _KEYS and _TESTS.match(inside) and code.is_only_in_sdist(path)
             yield Violation(
                 f"it looks like {what}, and would be published with the package",
                 "remove it from the package, and revoke it if it was ever shared; "
                 f'if it is not a secret, write [tool.twofold.check] allow = ["{inside}"]',
                 f"{path}:{line}" if line else path,
+                severity=WARNING if is_for_tests else "",
             )
 
 
 def find_secret(path: str, data: bytes) -> tuple[str, int] | None:
-    """What a file holds that should stay secret, and on which line (0: the file itself)."""
+    """What a file holds that should stay secret, and on which line (0: the file itself).
+
+    `path` is the path inside the project or the archive.
+    """
     for mark, form, what in _FORMS:
         if mark not in data:
             continue
@@ -90,13 +110,24 @@ def find_secret(path: str, data: bytes) -> tuple[str, int] | None:
             before = data[max(found.start() - 1, 0) : found.start()]
             if not before.isalnum() and not _PLACEHOLDER.search(found.group()):
                 return what, data.count(b"\n", 0, found.start()) + 1
-    name = path.rpartition("/")[2]
+    name = path.rpartition("/")[2].lower()
     if name.endswith((".py", ".pyi", ".md", ".rst")):
         return None
-    for pattern, words in _HARMLESS:
-        if re.fullmatch(pattern, name) and not words.search(data):
+    for names, words in _HARMLESS:
+        if name in names and not words.search(data):
             return None
-    for pattern, what in _NAMES:
-        if re.fullmatch(pattern, name) and not _PUBLIC.match(data):
+    for pattern, what in _COMPILED_NAMES:
+        if pattern.fullmatch(name) and not _PUBLIC.match(data) and not _is_harmless(name, data):
             return what, 0
     return None
+
+
+def _is_harmless(name: str, data: bytes) -> bool:
+    """Whether the contents show that a file is a schema, a template or a text."""
+    if not data or not _OF_VALUES.fullmatch(name):
+        return False
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return False
+    return holds_no_secret(text, is_json=name.endswith(".json"), is_text=name.endswith(".key"))

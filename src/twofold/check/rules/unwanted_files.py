@@ -37,20 +37,19 @@ _OF_ONE_PYTHON = re.compile(r"\.(?:cpython-|cp\d|pypy|abi3)[\w-]*\.(?:so|pyd)$|\
 def junk(code: SourceCode) -> Iterator[Violation]:
     """TF202. The .egg-info that setuptools puts into sdists is not junk."""
     for path in code.files:
-        what = junk_kind(path)
+        inside = code.inner_path(path)
+        what = junk_kind(inside)
         if what and not (".egg-info/" in path and code.is_only_in_sdist(path)):
             yield Violation(
                 f"it looks like {what}",
-                f'leave it out: [tool.twofold] exclude = ["{path.rpartition(": ")[2]}"]',
+                f'leave it out: [tool.twofold] exclude = ["{inside}"]',
                 path,
             )
 
 
 def junk_kind(path: str) -> str:
-    """What kind of junk a path looks like, or ''."""
-    return next(
-        (what for pattern, what in _COMPILED if pattern.fullmatch(path.rpartition(": ")[2])), ""
-    )
+    """What kind of junk an inner path looks like, or ''."""
+    return next((what for pattern, what in _COMPILED if pattern.fullmatch(path)), "")
 
 
 def empty_package(context: ProjectContext) -> Iterator[Violation]:
@@ -85,7 +84,7 @@ def _git_ignore_hint(context: ProjectContext) -> str:
 
 def unportable_name(code: SourceCode) -> Iterator[Violation]:
     """TF207. What is in the sdist alone is no error: few ever unpack it."""
-    paths = {path.rpartition(": ")[2]: path for path in code.files}
+    paths = {code.inner_path(path): path for path in code.files}
     for one in find_unportable(paths):
         path = paths[one.path]
         yield Violation(
