@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,4 +52,18 @@ def migrate(
 ) -> Migrated:
     """Adopt files statically: nothing of the project is run."""
     tools = MigrationTools(environment=environment or InstalledDistributions())
+    return Migrated(plan_migration(write_project(folder, files), tools))
+
+
+def migrate_with_wheel(
+    folder: Path, files: dict[str, str], metadata: str, entry_points: str = ""
+) -> Migrated:
+    """Migrate files, with the wheel that their own backend would make of them."""
+    wheel = folder / "my_package-1-py3-none-any.whl"
+    info = "my_package-1.dist-info"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("my_package/__init__.py", "")
+        archive.writestr(f"{info}/METADATA", f"Name: my_package\nVersion: 1\n{metadata}")
+        archive.writestr(f"{info}/entry_points.txt", entry_points)
+    tools = MigrationTools(lambda: wheel, environment=InstalledDistributions())
     return Migrated(plan_migration(write_project(folder, files), tools))

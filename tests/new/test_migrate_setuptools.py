@@ -244,17 +244,31 @@ def test_setup_cfg_is_read(tmp_path: Path) -> None:
     ]
 
 
-def test_setup_cfg_is_believed_before_setup_py(tmp_path: Path) -> None:
+def test_setup_py_takes_precedence_over_setup_cfg_key_by_key(tmp_path: Path) -> None:
     found = migrate(
         tmp_path,
         {
-            "setup.cfg": "[metadata]\nname = x\nversion = 2\n",
-            "setup.py": "from setuptools import setup\nsetup(name='x', version='1')\n",
+            "setup.cfg": "[metadata]\nname = x\nversion = 2\nauthor_email = ada@example.org\n"
+            "keywords = a, b\nclassifiers =\n  Environment :: Console\n"
+            "[options]\ninstall_requires = attrs\npython_requires = >=3.9\n"
+            "[options.entry_points]\nconsole_scripts =\n  x = x:main\n",
+            "setup.py": "from setuptools import setup\nsetup(name='x', version='1', author='Ada',\n"
+            "  keywords=['a', 'b'], install_requires=['requests', 'click'],\n"
+            "  entry_points={'gui_scripts': ['y=x:main']})\n",
             "x.py": "",
         },
     )
-    assert found.project["version"] == "2"
-    assert found.dropped == ["setup.py:2: version = 1 (setup.cfg:3 has another value)"]
+    assert found.project["version"] == "1"
+    assert found.project["dependencies"] == ["requests", "click"]
+    assert found.project["requires-python"] == ">=3.9"
+    assert found.project["authors"] == [{"name": "Ada", "email": "ada@example.org"}]
+    assert "scripts" not in found.project and found.project["gui-scripts"] == {"y": "x:main"}
+    assert found.dropped == [
+        "setup.cfg:3: version = 2 (setuptools takes the value of setup.py:2)",
+        "setup.cfg:9: install_requires = ['attrs'] (setuptools takes the value of setup.py:3)",
+        "setup.cfg: entry_points = {'console_scripts': ['x = x:main']} "
+        "(setuptools takes the value of setup.py:4)",
+    ]
 
 
 TOOL = """\

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 import zipfile
 from collections.abc import Iterable
 from email import message_from_string
@@ -14,12 +15,18 @@ from twofold.new.migrate.facts import (
     CommentedRequirement,
     Facts,
     find_readme,
+    is_covered,
     parse_person,
     propose_readme,
+    shorten,
 )
 from twofold.new.migrate.setuptools_settings import propose_entry_points
+from twofold.new.migrate.wheel_diff import normalize_value
 from twofold_build.version import read_assigned_version
 
+_ENTRY_POINTS = ("scripts", "gui-scripts", "entry-points")
+_EXTRA = r"extra == ['\"][^'\"]+['\"]"
+_EXTRAS = re.compile(rf"(?:\s+and\s+)?\(?{_EXTRA}(?: or {_EXTRA})*\)?(?:\s+and\s+)?")
 #: The origin reported for values from a wheel.
 ORIGIN = "its own backend"
 
@@ -33,27 +40,60 @@ def read_wheel(facts: Facts, root: Path, wheel: Path) -> None:
         points = info.replace("METADATA", "entry_points.txt")
         text = archive.read(points).decode() if points in names else ""
     values = _convert_metadata(metadata)
-    for key in [*facts.unread, *(k for k in ("name", "version") if k not in facts.project)]:
-        if key == "urls":
-            facts.project["urls"] = {**values["urls"], **facts.project.get("urls", {})}
-        elif key in facts.project:
-            continue
-        elif key == "version":
+    keys = [*facts.unread, *(k for k in ("name", "version") if k not in facts.project)]
+    if not set(_ENTRY_POINTS).isdisjoint(keys):
+        keys += [key for key in _ENTRY_POINTS if key not in keys]
+    previous = {
+        key: (facts.project.pop(key), facts.origins.get(key, ""))
+        for key in keys
+        if key in facts.project
+    }
+    for key in keys:
+        if key == "version":
             _propose_version(facts, root, str(values["version"]), names)
         elif key == "readme":
             _propose_readme(facts, root, metadata)
         elif key == "license" and isinstance(values[key], dict):
             facts.propose_license(values[key]["text"], ORIGIN)
-        elif key != "packages":
+        else:
             facts.propose(key, values.get(key), ORIGIN)
-    if "entry-points" in facts.unread:
+    if "entry-points" in keys:
         parser = configparser.ConfigParser(delimiters=("=",), interpolation=None)
         parser.optionxform = str  # type: ignore[assignment,method-assign]
         parser.read_string(text)
         propose_entry_points(facts, {g: dict(parser[g]) for g in parser.sections()}, ORIGIN)
+    for key, (value, origin) in previous.items():
+        _reconcile(facts, key, value, origin)
     if "packages" in facts.unread or facts.packages is None:
         facts.packages = sorted(find_packed_modules(names))
     facts.unread.clear()
+
+
+def _reconcile(facts: Facts, key: str, previous: Any, origin: str) -> None:
+    """Reconcile a key's value from the wheel with what was read before.
+
+    The wheel has the whole value. What was read has the comments, and is reported where the wheel
+    does not have it.
+    """
+    found = facts.project.get(key)
+    if found is None or (key == "version" and isinstance(previous, dict)):
+        facts.project[key], facts.origins[key] = previous, origin
+    elif key == "urls":
+        facts.project[key] = {**found, **previous}
+    else:
+        if isinstance(found, list):
+            found = _keep_comments(previous, found)
+        elif key == "optional-dependencies":
+            found = {name: _keep_comments(previous.get(name, []), v) for name, v in found.items()}
+        facts.project[key] = found
+        if not is_covered(previous, found):
+            facts.drop(origin, f"{key} = {shorten(previous)}", f"{ORIGIN} has another value")
+
+
+def _keep_comments(previous: list[Any], found: list[Any]) -> list[Any]:
+    """Keep each requirement as it was read before, with its comment, if it means the same."""
+    held = {normalize_value("Requires-Dist", str(one)): one for one in previous}
+    return [held.get(normalize_value("Requires-Dist", str(one)), one) for one in found]
 
 
 def _propose_version(facts: Facts, root: Path, version: str, names: Iterable[str]) -> None:
@@ -112,7 +152,7 @@ def _convert_metadata(metadata: Message) -> dict[str, Any]:
     urls = dict(_parse_url(line) for line in every("Project-URL"))
     if one("Home-page"):
         urls.setdefault("Homepage", one("Home-page"))
-    dependencies, extras = _split_requirements(every("Requires-Dist"))
+    dependencies, extras = _split_requirements(every("Requires-Dist"), every("Provides-Extra"))
     return {
         "name": one("Name"),
         "version": one("Version"),
@@ -143,34 +183,34 @@ def _make_people(names: str, emails: str) -> list[dict[str, str]]:
 
 
 def _split_requirements(
-    lines: list[str],
+    lines: list[str], provided: list[str]
 ) -> tuple[list[CommentedRequirement], dict[str, list[CommentedRequirement]]]:
     """Split Requires-Dist by `extra ==`, which PEP 621 expresses as the table's key."""
     from packaging.requirements import Requirement as Parsed
 
     needed: list[CommentedRequirement] = []
-    extras: dict[str, list[CommentedRequirement]] = {}
+    extras: dict[str, list[CommentedRequirement]] = {name: [] for name in provided}
     for line in lines:
         parsed = Parsed(line)
         marker = str(parsed.marker) if parsed.marker else ""
-        extra, rest = _split_extra(marker)
+        names, rest = _split_extras(marker)
         parsed.marker = None
         plain = str(parsed)
         text = f"{plain}{' ' if parsed.url else ''}; {rest}" if rest else plain
-        (extras.setdefault(extra, []) if extra else needed).append(
-            CommentedRequirement.with_comment(text)
-        )
+        for held in [extras.setdefault(name, []) for name in names] or [needed]:
+            held.append(CommentedRequirement.with_comment(text))
     return needed, extras
 
 
-def _split_extra(marker: str) -> tuple[str, str]:
-    """Split `python_version < "3.11" and extra == "test"`: ("test", 'python_version < "3.11"')."""
-    import re
+def _split_extras(marker: str) -> tuple[list[str], str]:
+    """Split `python_version < "3.11" and extra == "a"`: (["a"], 'python_version < "3.11"').
 
-    found = re.search(r"(?:\s+and\s+)?extra == ['\"]([^'\"]+)['\"](?:\s+and\s+)?", marker)
+    poetry-core writes one line for several extras: `(extra == "a" or extra == "b")`.
+    """
+    found = _EXTRAS.search(marker)
     if not found:
-        return "", marker
+        return [], marker
     rest = f"{marker[: found.start()]} {marker[found.end() :]}".strip()
     if rest.startswith("(") and rest.endswith(")") and rest.count("(") == 1:
         rest = rest[1:-1]
-    return found[1], rest
+    return re.findall(r"['\"]([^'\"]+)['\"]", found[0]), rest

@@ -16,6 +16,8 @@ from typing import Any
 from twofold.names import normalize_name, requirement_name
 from twofold_build import names
 
+#: The place of what pyproject.toml declares by the standard.
+PROJECT_TABLE = "pyproject.toml [project]"
 #: Classifiers that name one licence, as SPDX; ambiguous ones (BSD, GPL) are not here.
 _LICENSE_CLASSIFIERS = {
     "License :: OSI Approved :: MIT License": "MIT",
@@ -126,7 +128,7 @@ class Facts:
             self.project[key] = value
             self.origins[key] = where
         elif self.origins[key] != where and not _is_same(self.project[key], value):
-            self.drop(where, f"{key} = {_shorten(value)}", f"{self.origins[key]} has another value")
+            self.drop(where, f"{key} = {shorten(value)}", f"{self.origins[key]} has another value")
 
     def propose_license(self, text: str, where: str) -> None:
         """Propose a licence: as an SPDX expression if unambiguous, else as text."""
@@ -157,8 +159,11 @@ class Facts:
             self.dropped.append(lost)
 
     def mark_unread(self, key: str, where: str) -> None:
-        """Mark a [project] key that a program computes."""
-        if key not in self.project:
+        """Mark a [project] key that a program computes, in whole or in part.
+
+        What [project] itself declares is never computed: setuptools ignores other values.
+        """
+        if self.origins.get(key) != PROJECT_TABLE:
             self.unread.setdefault(key, where)
 
 
@@ -224,9 +229,18 @@ def _to_plain(value: Any) -> str:
     return re.sub(r"[\s'\"]", "", str(value)).lower()
 
 
-def _shorten(value: Any) -> str:
+def shorten(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def is_covered(old: Any, new: Any) -> bool:
+    """Whether a value has everything of another: the items of a list or table, or the same text."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return all(key in new and is_covered(value, new[key]) for key, value in old.items())
+    if isinstance(old, list) and isinstance(new, list):
+        return {_to_plain(item) for item in old} <= {_to_plain(item) for item in new}
+    return _to_plain(old) == _to_plain(new)
 
 
 _README_NAMES = ("README.md", "README.rst", "README.txt", "README")

@@ -20,6 +20,7 @@ from twofold.new.migrate.dependency_lists import (
     read_requirements,
 )
 from twofold.new.migrate.facts import (
+    PROJECT_TABLE,
     CommentedRequirement,
     DroppedSetting,
     Facts,
@@ -29,12 +30,13 @@ from twofold.new.migrate.facts import (
 from twofold.new.migrate.flit import read_flit, read_flit_module
 from twofold.new.migrate.modules import exclude_unlisted, settle_modules
 from twofold.new.migrate.poetry import read_poetry
-from twofold.new.migrate.pyproject_writer import KEY_ORDER, render_pyproject
+from twofold.new.migrate.pyproject_writer import render_pyproject
 from twofold.new.migrate.schema import validate
-from twofold.new.migrate.setup_cfg import read_setup_cfg
-from twofold.new.migrate.setup_py import read_setup_py
-from twofold.new.migrate.setuptools_files import SettingsSource, read_manifest
-from twofold.new.migrate.setuptools_settings import read_settings
+from twofold.new.migrate.setuptools_files import read_manifest
+from twofold.new.migrate.setuptools_project import (
+    is_built_by_setuptools,
+    read_setuptools_project,
+)
 from twofold.new.migrate.toml_text import (
     find_comments,
     group_tables,
@@ -47,7 +49,6 @@ from twofold_build.pyproject import read_document
 
 _RECIPES = ("meta.yaml", "recipe/meta.yaml", "conda/meta.yaml", "conda.recipe/meta.yaml")
 _ENVIRONMENTS = ("environment.yml", "environment.yaml")
-_PROJECT = "pyproject.toml [project]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,9 @@ def read_static_facts(root: Path, tools: MigrationTools) -> _Gathered:
     found = _Gathered(root, Facts())
     document = _read_pyproject(found)
     _read_setuptools_files(found, document)
+    for key in document.get("project", {}).get("dynamic", ()):
+        if key not in found.facts.project:
+            found.facts.mark_unread(key, PROJECT_TABLE)
     for name in _RECIPES:
         if (root / name).is_file() and tools.read_recipe:
             read_conda_recipe(found.facts, tools.read_recipe(root / name), name)
@@ -189,8 +193,6 @@ def _read_pyproject(found: _Gathered) -> dict[str, Any]:
         keys = dynamic if project else ["version", "description"]
         read_flit_module(facts, found.root, keys)
     found.is_bare = not (project or {"poetry", "setuptools"} & set(tool) or tool.get("flit"))
-    for key in dynamic:
-        facts.mark_unread(key, _PROJECT)
     found.rest = remove_tables(group_tables(text, "project"), done)
     _keep_comments(facts, text, found.rest)
     return document
@@ -199,10 +201,10 @@ def _read_pyproject(found: _Gathered) -> dict[str, Any]:
 def _propose_project(facts: Facts, project: dict[str, Any]) -> None:
     for key, value in project.items():
         if key == "license" and isinstance(value, dict) and "text" in value:
-            facts.propose_license(value["text"], _PROJECT)
+            facts.propose_license(value["text"], PROJECT_TABLE)
         elif key != "dynamic":
             facts.project[key] = value
-            facts.origins[key] = _PROJECT
+            facts.origins[key] = PROJECT_TABLE
 
 
 def _make_comment_finder(text: str, base: tuple[str, ...]) -> Callable[..., str]:
@@ -235,40 +237,17 @@ def _keep_comments(facts: Facts, text: str, rest: str) -> None:
 
 
 def _read_setuptools_files(found: _Gathered, document: dict[str, Any]) -> None:
-    """Read setup.cfg and setup.py, unless another backend builds the project."""
-    system = document.get("build-system", {})
-    backend = str(system.get("build-backend", "setuptools"))
-    root, facts = found.root, found.facts
-    if "backend-path" in system and any(
-        r.startswith("setuptools") for r in system.get("requires", ())
-    ):
-        backend = "setuptools"  # one of the project's own, which calls setuptools
-    if not backend.startswith(("setuptools", "pbr")) or "poetry" in document.get("tool", {}):
+    """Read setup.py, setup.cfg and MANIFEST.in, unless another backend builds the project."""
+    if not is_built_by_setuptools(document):
         return
-    found.is_setuptools = backend.startswith("setuptools")
-    if (root / "setup.cfg").is_file() and read_setup_cfg(facts, root):
-        found.sources.append("setup.cfg")
-        found.is_bare = False
-    if (root / "setup.py").is_file():
-        found.sources.append("setup.py")
-        found.is_bare = False
-        call = read_setup_py(root / "setup.py")
-        if call is None or not call.is_whole or "pbr" in call.arguments:
-            _mark_all_computed(facts)
-        if call is not None:
-            call.arguments.pop("pbr", None)
-            lines = SettingsSource(facts, root, "setup.py", call.lines, call.comments, call.texts)
-            read_settings(lines, call.arguments)
-    if not found.is_bare and (root / "MANIFEST.in").is_file():
-        read_manifest(facts, root / "MANIFEST.in")
-        found.sources.append("MANIFEST.in")
-
-
-def _mark_all_computed(facts: Facts) -> None:
-    """Mark every key as computed: the arguments of setup() cannot be read."""
-    for key in (*KEY_ORDER, "packages"):
-        if key not in ("dynamic", "license-files", "scripts", "gui-scripts"):
-            facts.mark_unread(key, "setup.py")
+    backend = str(document.get("build-system", {}).get("build-backend", ""))
+    found.is_setuptools = not backend.startswith("pbr")
+    names = read_setuptools_project(found.facts, found.root)
+    found.is_bare = found.is_bare and not names
+    if not found.is_bare and (found.root / "MANIFEST.in").is_file():
+        read_manifest(found.facts, found.root / "MANIFEST.in")
+        names.append("MANIFEST.in")
+    found.sources += names
 
 
 def _read_built_wheel(found: _Gathered, tools: MigrationTools) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from twofold.errors import BadFile
 from twofold.new.migrate.facts import Facts
-from twofold.new.migrate.setup_py import Computed, FileText, FindPackages
+from twofold.new.migrate.setup_py import Computed, FileText, FindPackages, SetupCall
 from twofold.new.migrate.setuptools_files import SettingsSource
 from twofold.new.migrate.setuptools_settings import read_settings
 from twofold_build.version import read_assigned_version
@@ -52,10 +52,11 @@ _COMMANDS = (
 )
 
 
-def read_setup_cfg(facts: Facts, root: Path) -> bool:
-    """Read setup.cfg; False if it has no metadata of the project."""
+def read_setup_cfg(facts: Facts, root: Path) -> SetupCall:
+    """Read setup.cfg as arguments of `setup()`; none if it has no metadata of the project."""
     path = root / "setup.cfg"
     parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
     try:
         text = path.read_text(encoding="utf-8")
         parser.read_string(text)
@@ -64,16 +65,11 @@ def read_setup_cfg(facts: Facts, root: Path) -> bool:
     sections = {name: dict(parser[name]) for name in parser.sections()}
     arguments = _read_metadata(root, sections.get("metadata", {}))
     arguments |= _read_options(root, sections)
-    lines = _find_lines(text)
     for command in _COMMANDS:
         for key, value in sections.get(command, {}).items():
             if value.strip() not in ("", "0", "false"):
                 facts.drop(f"setup.cfg [{command}]", f"{key} = {value}", "a command of setuptools")
-    if arguments:
-        read_settings(
-            SettingsSource(facts, root, "setup.cfg", lines, _find_comments(text)), arguments
-        )
-    return bool(arguments)
+    return SetupCall(arguments, _find_lines(text), comments=_find_comments(text))
 
 
 def _find_lines(text: str) -> dict[str, int]:
@@ -146,7 +142,7 @@ def _read_options(root: Path, sections: Mapping[str, Mapping[str, str]]) -> dict
     for key, value in section.items():
         name = key.replace("-", "_")
         if value.strip().startswith("file:"):
-            found[name] = _read_requirement_file(root, value.strip()[5:].strip())
+            found[name] = _read_listed(root, value)
         elif name == "package_dir":
             found[name] = _split_pairs(value)
         else:
@@ -164,7 +160,7 @@ def _read_options(root: Path, sections: Mapping[str, Mapping[str, str]]) -> dict
     for key, name in (("extras_require", "extras_require"), ("entry_points", "entry_points")):
         part = sections.get(f"options.{key}")
         if part:
-            found[name] = {group: _split_list(value) for group, value in part.items()}
+            found[name] = {group: _read_listed(root, value) for group, value in part.items()}
     for key in ("package_data", "exclude_package_data"):
         if f"options.{key}" in sections:
             found[key] = {k: _split_list(v) for k, v in sections[f"options.{key}"].items()}
@@ -173,9 +169,16 @@ def _read_options(root: Path, sections: Mapping[str, Mapping[str, str]]) -> dict
     return found
 
 
-def _read_requirement_file(root: Path, name: str) -> Any:
-    path = root / name.partition(",")[0].strip()
-    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else Computed(name)
+def _read_listed(root: Path, value: str) -> Any:
+    """Read a list, or the lines of the files that `file:` names."""
+    if not value.strip().startswith("file:"):
+        return _split_list(value)
+    lines: list[str] = []
+    for name in value.strip().removeprefix("file:").split(","):
+        if not (root / name.strip()).is_file():
+            return Computed(value.strip())
+        lines += (root / name.strip()).read_text(encoding="utf-8").splitlines()
+    return lines
 
 
 def _split_list(value: str) -> list[str]:
@@ -206,9 +209,7 @@ def read_setuptools_table(facts: Facts, root: Path, table: Mapping[str, Any]) ->
         key = {"readme": "long_description", "dependencies": "install_requires",
                "optional-dependencies": "extras_require"}.get(name, name)  # fmt: skip
         arguments[key] = _read_dynamic(root, name, rule)
-    read_settings(
-        SettingsSource(facts, root, "pyproject.toml [tool.setuptools]", {}, {}), arguments
-    )
+    read_settings(SettingsSource(facts, root, "pyproject.toml [tool.setuptools]"), arguments)
 
 
 def _read_dynamic(root: Path, name: str, rule: Any) -> Any:

@@ -17,18 +17,18 @@ from twofold.new.migrate.setup_py import FindPackages
 
 @dataclass(frozen=True, slots=True)
 class SettingsSource:
-    """A file with settings, and the line and comment of each."""
+    """The file or files with settings, and the place (`file:line`), comment and source of each."""
 
     facts: Facts
     root: Path
     file: str
-    lines: Mapping[str, int]
-    comments: Mapping[str, str]
+    places: Mapping[str, str] = field(default_factory=dict)
+    comments: Mapping[str, str] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
 
     def locate(self, key: str) -> str:
-        """Return `file:line` of a key, or the file where the line is unknown."""
-        return f"{self.file}:{self.lines[key]}" if key in self.lines else self.file
+        """Return the place of a key, or the file where the line is unknown."""
+        return self.places.get(key, self.file)
 
 
 def _set_packages(source: SettingsSource, value: Any) -> None:

@@ -42,7 +42,7 @@ def read_settings(source: SettingsSource, arguments: Mapping[str, Any]) -> None:
     for key, handle in _HANDLERS.items():
         if key in left:
             value = left.pop(key)
-            if isinstance(value, Computed):
+            if _is_computed(value):
                 _mark_computed(source, key, value)
             elif isinstance(value, Mapping) != (key in _TABLES) and key not in _EITHER:
                 source.facts.drop(
@@ -81,13 +81,24 @@ _PROJECT_KEYS = {
 }
 
 
-def _mark_computed(source: SettingsSource, key: str, value: Computed) -> None:
+def _is_computed(value: Any) -> bool:
+    """Whether a program computes a value, or one in it."""
+    if isinstance(value, Mapping):
+        return any(_is_computed(inner) for inner in value.values())
+    return isinstance(value, Computed)
+
+
+def _mark_computed(source: SettingsSource, key: str, value: Any) -> None:
     if key in _PROJECT_KEYS:
         source.facts.mark_unread(_PROJECT_KEYS[key], source.locate(key))
+        if key == "extras_require":
+            # A key such as ":python_version<'3.11'" in it holds dependencies.
+            source.facts.mark_unread("dependencies", source.locate(key))
     elif key in ("packages", "py_modules", "package_dir"):
         source.facts.mark_unread("packages", source.locate(key))
     else:
-        source.facts.drop(source.locate(key), f"{key} = {' '.join(value.text.split())[:120]}")
+        text = source.texts.get(key) or (value.text if isinstance(value, Computed) else str(value))
+        source.facts.drop(source.locate(key), f"{key} = {' '.join(text.split())[:120]}")
 
 
 def _set_people_and_texts(source: SettingsSource, remaining: dict[str, Any]) -> None:
@@ -183,6 +194,7 @@ def _modernize(text: str) -> str:
 def _set_extras(source: SettingsSource, value: Any) -> None:
     """Read `{"test": [...], ":python_version<'3'": [...]}`: the key may have a marker."""
     extras: dict[str, list[CommentedRequirement]] = {}
+    conditional: list[CommentedRequirement] = []
     for key, listed in dict(value).items():
         extra, _, marker = str(key).partition(":")
         found = parse_requirements(listed, source.comments)
@@ -191,8 +203,12 @@ def _set_extras(source: SettingsSource, value: Any) -> None:
         if extra:
             extras.setdefault(extra, []).extend(found)
         else:
-            source.facts.project.setdefault("dependencies", []).extend(found)
-            source.facts.origins.setdefault("dependencies", source.locate("extras_require"))
+            conditional += found
+    facts, where = source.facts, source.locate("extras_require")
+    if facts.origins.get("dependencies") == source.locate("install_requires"):
+        facts.project["dependencies"] = [*facts.project["dependencies"], *conditional]
+    else:
+        facts.propose("dependencies", conditional, where)
     source.facts.propose("optional-dependencies", extras, source.locate("extras_require"))
 
 

@@ -179,7 +179,7 @@ class _WheelContents:
         for key, value in message.items():
             header = _CASES.get(key.lower(), key.title())
             if header not in ("Metadata-Version", "License-File", "Dynamic", "Import-Name"):
-                found.setdefault(header, []).append(_normalize_value(header, str(value)))
+                found.setdefault(header, []).append(normalize_value(header, str(value)))
         body = message.get_payload()
         if isinstance(body, str) and body.strip():
             found["Description"] = [" ".join(body.split())]
@@ -205,7 +205,7 @@ def _sort_sections(lines: list[bytes]) -> list[bytes]:
     return [line for name in sorted(sections) for line in (name, *sorted(sections[name]))]
 
 
-def _normalize_value(header: str, value: str) -> str:
+def normalize_value(header: str, value: str) -> str:
     """Normalise a header's value: parse requirements, sort lists, unify URLs."""
     value = " ".join(value.split())
     if header == "Requires-Dist":
