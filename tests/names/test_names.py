@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twofold.cli.names import explain
 from twofold.errors import BadFile
 from twofold.formats.portable_names import is_device_name
 from twofold.names import (
@@ -19,7 +20,6 @@ from twofold.names import (
     to_conda_name,
 )
 from twofold.names.conda_forge import _load_table
-from twofold.names.explanation import explain
 
 
 @pytest.mark.parametrize(

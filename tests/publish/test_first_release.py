@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from tests.servers.package_servers import FakeServer, run_server
-from twofold.publish.connect import open_target
 from twofold.publish.first_release import (
     NameReport,
     get_confusable_form,
@@ -18,6 +17,7 @@ from twofold.publish.first_release import (
 )
 from twofold.publish.responses import RetryPolicy
 from twofold.publish.targets.settings import TargetSettings
+from twofold.publish.trusted_publishing import open_target
 
 
 class Index(FakeServer):

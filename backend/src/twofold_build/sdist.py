@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 from struct import pack
 
-from twofold_build.archive import Content, Entry
+from twofold_build.archive import END, Content, Entry, crc32, segment
 from twofold_build.atomic import AtomicFile
-from twofold_build.deflate import END, crc32, segment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

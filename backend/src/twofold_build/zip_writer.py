@@ -9,9 +9,8 @@ from __future__ import annotations
 import time
 from struct import pack
 
-from twofold_build.archive import Content, Entry
+from twofold_build.archive import END, Content, Entry
 from twofold_build.atomic import AtomicFile
-from twofold_build.deflate import END
 
 #: The content of a 32-bit or 16-bit field whose value is in ZIP64, and where ZIP64 begins.
 _FULL32 = 0xFFFFFFFF

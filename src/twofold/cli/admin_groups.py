@@ -191,7 +191,7 @@ def _list_upstreams(args: argparse.Namespace, registry: Registry) -> int:
 
 def _sync(args: argparse.Namespace, registry: Registry) -> int:
     from twofold.server.proxy import sync
-    from twofold.server.proxy.target_environment import TargetEnvironment
+    from twofold.server.proxy.sync import TargetEnvironment
     from twofold.server.registry.administration import OPERATOR
     from twofold.server.resolver import find_resolver
     from twofold.server.settings import Settings

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
-from twofold.exports import lazy_form, plain_form
+from twofold.exports import lazy_form
 from twofold.exports.plan import find_statements, is_public, make_plan, read_public_api
 from twofold.exports.source_edits import SourceFile
 from twofold.names import escape_for_filename
@@ -142,7 +142,7 @@ def _sync_package(
         lazy_form.check_can_be_lazy(source, wanted, api)
         new = lazy_form.rewrite_lazy(source, wanted, ours, width)
     else:
-        new = plain_form.rewrite_plain(source, wanted, ours, width)
+        new = lazy_form.rewrite_plain(source, wanted, ours, width)
     _check_syntax(new)
     files: dict[Path, bytes | None] = {init: new.data}
     if become_lazy and lazy_form.find_block(new):

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 from twofold.names import normalize_name
 from twofold.names.conda_forge import load_further_names
-from twofold.publish.connect import connect
 from twofold.publish.credentials import find_credentials
 from twofold.publish.external_config import is_test_pypi
 from twofold.publish.git import find_root, get_remote
@@ -24,6 +23,7 @@ from twofold.publish.targets.lookup import fetch_files
 from twofold.publish.targets.protocol import Target
 from twofold.publish.targets.registry import TwofoldRegistry
 from twofold.publish.targets.settings import TargetSettings
+from twofold.publish.trusted_publishing import connect
 
 #: Host -> forge, as PyPI's form calls it. `ssh.` and `altssh.` serve SSH over port 443.
 FORGES = {

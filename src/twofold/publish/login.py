@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from twofold.errors import TwofoldError
 from twofold.publish.addresses import Credentials, Secret
 from twofold.publish.config import get_config_file, read_targets, write_token
-from twofold.publish.connect import connect
 from twofold.publish.credentials import find_credentials, remove_from_keyring, store_in_keyring
 from twofold.publish.http import HttpClient, basic_auth
 from twofold.publish.resolve import resolve_targets
 from twofold.publish.responses import RetryPolicy
 from twofold.publish.targets.kinds import KINDS
 from twofold.publish.targets.settings import TargetSettings
+from twofold.publish.trusted_publishing import connect
 
 
 @dataclass(frozen=True)

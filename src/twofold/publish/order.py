@@ -12,7 +12,6 @@ from typing import Any
 from twofold.check import Finding, check_files
 from twofold.check.settings import CheckSettings, read_check_settings
 from twofold.errors import Problem, ProjectErrors, UsageError
-from twofold.publish.connect import open_targets
 from twofold.publish.files import ReleaseFile, find_release_files
 from twofold.publish.journal import JOURNAL_NAME, Journal
 from twofold.publish.plan import Plan, Step, make_plan, weigh_findings
@@ -21,6 +20,7 @@ from twofold.publish.responses import RetryPolicy
 from twofold.publish.run import EventHandler, carry_out
 from twofold.publish.targets.protocol import Target
 from twofold.publish.targets.settings import TargetSettings
+from twofold.publish.trusted_publishing import open_targets
 from twofold_build.diagnostics import Diagnostics
 
 

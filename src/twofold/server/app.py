@@ -13,7 +13,6 @@ from twofold.errors import Refused, TwofoldError
 from twofold.server.auth.login_throttle import LoginThrottle
 from twofold.server.auth.oidc import Issuers
 from twofold.server.context import Registry
-from twofold.server.metrics import Metrics
 from twofold.server.settings import Settings
 from twofold.server.store import Blobs, Database
 from twofold.server.web import (
@@ -28,6 +27,7 @@ from twofold.server.web import (
     uploads,
 )
 from twofold.server.web.credentials import StripToken
+from twofold.server.web.status import Metrics
 
 
 def open_registry(settings: Settings) -> Registry:

@@ -19,8 +19,8 @@ from twofold.server.auth.accounts import TokenRequest, make_token
 from twofold.server.auth.oidc import Issuers
 from twofold.server.context import Registry
 from twofold.server.model import Action, Channel
-from twofold.server.store import Connection, accounts, audit, channels, trusted_publishers
-from twofold.server.store.trusted_publishers import TrustedPublisher as TrustedPublisher
+from twofold.server.store import Connection, accounts, audit, channels
+from twofold.server.store.accounts import TrustedPublisher as TrustedPublisher
 
 #: How long a minted token is valid.
 TOKEN_LIFETIME = timedelta(minutes=15)
@@ -64,7 +64,7 @@ def add_publisher(
     with registry.database.serialized_write() as db:
         found = _require_channel(db, channel)
         new = TrustedPublisher(0, found.id, key, issuer.rstrip("/"), dict(claims))
-        added = trusted_publishers.add_publisher(db, new, at)
+        added = accounts.add_publisher(db, new, at)
         detail = {"issuer": issuer, "claims": dict(claims)}
         audit.add_entry(db, audit.AuditEntry(at, by, "publisher", channel, key, detail))
     return added
@@ -73,7 +73,7 @@ def add_publisher(
 def list_publishers(registry: Registry, channel: str) -> list[TrustedPublisher]:
     """Return the trusted publishers of a channel."""
     with registry.database.read() as db:
-        return trusted_publishers.list_publishers(db, _require_channel(db, channel).id)
+        return accounts.list_publishers(db, _require_channel(db, channel).id)
 
 
 def remove_publisher(registry: Registry, by: str, channel: str, publisher_id: int) -> None:
@@ -81,12 +81,11 @@ def remove_publisher(registry: Registry, by: str, channel: str, publisher_id: in
     at = registry.clock()
     with registry.database.serialized_write() as db:
         known = {
-            own.id: own
-            for own in trusted_publishers.list_publishers(db, _require_channel(db, channel).id)
+            own.id: own for own in accounts.list_publishers(db, _require_channel(db, channel).id)
         }
         if publisher_id not in known:
             raise Refused("not-found", f"There is no publisher {publisher_id}", status=404)
-        trusted_publishers.remove_publisher(db, publisher_id)
+        accounts.remove_publisher(db, publisher_id)
         subject = known[publisher_id].project
         audit.add_entry(db, audit.AuditEntry(at, by, "publisher-removed", channel, subject))
 
@@ -100,7 +99,7 @@ def mint_token(
     """
     with registry.database.read() as db:
         wanted = _require_channel(db, channel).id if channel else None
-        known = trusted_publishers.list_publishers(db, wanted)
+        known = accounts.list_publishers(db, wanted)
     if not known:
         raise Refused("not-enabled", "No trusted publisher is registered here", status=422)
     claims = issuers.verify(token, audience, {publisher.issuer for publisher in known})
@@ -128,14 +127,12 @@ def _issue_token(
     at, secret = registry.clock(), tokens.new_token()
     with registry.database.serialized_write() as db:
         until = datetime.fromtimestamp(int(claims["exp"]), UTC) + timedelta(minutes=1)
-        if not trusted_publishers.record_first_use(
-            db, str(claims["iss"]), str(claims["jti"]), until, at
-        ):
+        if not accounts.record_first_use(db, str(claims["iss"]), str(claims["jti"]), until, at):
             raise Refused(
                 "invalid-reuse-token", "The identity token has been used already", status=422
             )
         channel = channels.get_channel(db, publishers[0].channel_id)
-        still = {one.id for one in trusted_publishers.list_publishers(db, channel.id)}
+        still = {one.id for one in accounts.list_publishers(db, channel.id)}
         publishers = [one for one in publishers if one.id in still]
         if not publishers:
             raise Refused("invalid-publisher", "The publisher has just been removed", status=422)

@@ -14,9 +14,9 @@ from twofold.server.context import Registry, not_found, require_channel
 from twofold.server.model import Action, Actor, Channel, Page, View
 from twofold.server.pages import conda_records
 from twofold.server.pages.channel_page_options import from_settings
+from twofold.server.pages.conda_records import NOARCH
 from twofold.server.pages.page_refresh import LARGE_PAGE, PageKey
 from twofold.server.pages.page_updates import MAIN, make_etag, save_page
-from twofold.server.pages.v3_records import NOARCH
 from twofold.server.store import Connection, Database, files, pages
 
 Renderer = Callable[[Connection, Channel, str, str], bytes]

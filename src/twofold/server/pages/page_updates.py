@@ -17,9 +17,9 @@ from twofold.errors import Unreachable
 from twofold.server.admission.checks import find_prefix
 from twofold.server.auth import permissions
 from twofold.server.model import Actor, Channel, Page, Project, StoredFile
-from twofold.server.pages import conda_records, simple_pages, v3_records
+from twofold.server.pages import conda_records, simple_pages
 from twofold.server.pages.channel_page_options import from_settings
-from twofold.server.pages.v3_records import NOARCH, conda_project_name
+from twofold.server.pages.conda_records import NOARCH, conda_project_name
 from twofold.server.store import Connection, Database, accounts, channels, files, pages, projects
 
 log = logging.getLogger("twofold.server")
@@ -102,9 +102,9 @@ def render_shards(
     for file in changed:
         if file.kind.is_conda:
             places.setdefault((file.subdir, file.name), set()).update(file.labels, labels)
-        elif lists_wheels and v3_records.is_pure_wheel(file):
-            name = v3_records.conda_project_name(channels.get_project(db, file.project_id))
-            places.setdefault((v3_records.NOARCH, name), set()).update(file.labels, labels)
+        elif lists_wheels and conda_records.is_pure_wheel(file):
+            name = conda_records.conda_project_name(channels.get_project(db, file.project_id))
+            places.setdefault((conda_records.NOARCH, name), set()).update(file.labels, labels)
     render_subdirs(db, channel, places, serial, at)
     return {(label, subdir) for (subdir, _), affected in places.items() for label in affected}
 
@@ -123,8 +123,8 @@ def render_subdirs(
         for label in affected:
             shown = [file for file in found if label in file.labels and file.yanked is None]
             wheels = {}
-            if lists_wheels and subdir == v3_records.NOARCH:
-                wheels = v3_records.build_v3_records(db, channel, name, label)
+            if lists_wheels and subdir == conda_records.NOARCH:
+                wheels = conda_records.build_v3_records(db, channel, name, label)
             body = conda_records.render_shard(shown, wheels) if shown or wheels else b""
             sha256 = hashlib.sha256(body).hexdigest() if body else ""
             shard = pages.Shard(sha256, body)

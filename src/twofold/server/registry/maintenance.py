@@ -14,7 +14,7 @@ from typing import Any
 from twofold.errors import TwofoldError
 from twofold.server.context import Registry
 from twofold.server.model import Channel
-from twofold.server.pages import v3_records
+from twofold.server.pages import conda_records
 from twofold.server.pages.channel_page_options import from_settings
 from twofold.server.pages.page_updates import HTML, JSON, build_project_pages, simple_page_key
 from twofold.server.store import Blobs, Connection, Database, channels, files, pages
@@ -124,7 +124,7 @@ def _find_stale_shards(db: Connection, channel: Channel) -> list[str]:
     return [
         f"{channel.name}/label/{label}/{subdir}: {package}"
         for label, subdir, package in pages.list_inconsistent_shards(db, channel.id)
-        if not (lists_wheels and v3_records.build_v3_records(db, channel, package, label))
+        if not (lists_wheels and conda_records.build_v3_records(db, channel, package, label))
     ]
 
 

@@ -17,11 +17,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twofold.errors import TwofoldError
 from twofold.server.context import Registry
-from twofold.server.metrics import Metrics
 from twofold.server.pages.page_updates import MAIN, simple_page_key
 from twofold.server.registry.queries import CachedFile, FastReader, open_fast_reader
 from twofold.server.web.file_responses import IMMUTABLE, MAX_BUFFERED
 from twofold.server.web.pypi import negotiate
+from twofold.server.web.status import Metrics
 
 log = logging.getLogger("twofold.server")
 

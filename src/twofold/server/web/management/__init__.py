@@ -9,18 +9,131 @@ openapi_document    /api/openapi.json (OpenAPI 3.1), generated from the endpoint
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from twofold.server.web.management import accounts, channels, endpoints, openapi_document, projects
+import twofold
+from twofold.server.web.management import accounts, channels, endpoints, projects
+from twofold.server.web.management.endpoints import (
+    BASE,
+    Endpoint,
+    FieldSpec,
+    RequiredRole,
+    ResponseSpec,
+)
+from twofold.server.web.management.parameters import Schema
+from twofold.server.web.management.response_schemas import SCHEMAS
 
 ENDPOINTS = (*accounts.ENDPOINTS, *channels.ENDPOINTS, *projects.ENDPOINTS)
 
 
 def openapi(request: Request) -> Response:
     """Send the OpenAPI document."""
-    return JSONResponse(openapi_document.build_document(ENDPOINTS, str(request.base_url)))
+    return JSONResponse(build_document(ENDPOINTS, str(request.base_url)))
 
 
 routes = [Route("/api/openapi.json", openapi), *endpoints.make_routes(ENDPOINTS)]
+
+
+_ABOUT = """\
+Remote administration of the registry and its channels. Send a token as Bearer, or a username and
+password as Basic. Each endpoint's description has the role it requires; operators are the user
+'owner' and the administrators of the organisation 'operators'."""
+
+
+def build_document(endpoints: Iterable[Endpoint], server: str) -> dict[str, Any]:
+    """Return the OpenAPI document; `server` is the registry's URL."""
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in endpoints:
+        paths.setdefault(BASE + endpoint.path, {})[endpoint.method.lower()] = _describe_operation(
+            endpoint
+        )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "twofold registry",
+            "version": twofold.__version__,
+            "description": _ABOUT,
+        },
+        "servers": [{"url": server.rstrip("/")}],
+        "security": [{"token": []}, {"password": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "password": {"type": "http", "scheme": "basic"},
+            },
+            "schemas": SCHEMAS,
+            "responses": {
+                "Problem": {
+                    "description": "The request is refused; the reason is in the status line too",
+                    "content": {"application/problem+json": {"schema": _ref("Problem")}},
+                }
+            },
+        },
+    }
+
+
+def _describe_operation(endpoint: Endpoint) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": endpoint.name,
+        "summary": endpoint.summary,
+        "description": f"Needs {endpoint.required_role}.",
+        "tags": [endpoint.path.split("/")[1].partition(".")[0]],
+        "parameters": [
+            *(
+                _describe_parameter(name, schema, "path", True)
+                for name, schema in endpoint.path_fields.items()
+            ),
+            *(
+                _describe_parameter(name, schema, "query", name in endpoint.query.required)
+                for name, schema in endpoint.query.named.items()
+            ),
+        ],
+        "responses": {
+            str(endpoint.response.status): _describe_response(endpoint.response),
+            "4XX": {"$ref": "#/components/responses/Problem"},
+            "503": {"$ref": "#/components/responses/Problem"},
+        },
+    }
+    if endpoint.body is not None:
+        operation["requestBody"] = {
+            "required": bool(endpoint.body.required),
+            "content": {"application/json": {"schema": _describe_body(endpoint.body)}},
+        }
+    if endpoint.required_role is RequiredRole.READ:  # of public channels everybody may
+        operation["security"] = [{"token": []}, {"password": []}, {}]
+    return operation
+
+
+def _describe_parameter(name: str, schema: Schema, where: str, required: bool) -> dict[str, Any]:
+    return {"name": name, "in": where, "required": required, "schema": dict(schema)}
+
+
+def _describe_body(fields: FieldSpec) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {name: dict(schema) for name, schema in fields.named.items()},
+        "required": list(fields.required),
+        "additionalProperties": False,
+    }
+
+
+def _describe_response(answer: ResponseSpec) -> dict[str, Any]:
+    if answer.media == "text/csv":
+        content: dict[str, Any] = {"text/csv": {"schema": {"type": "string"}}}
+    elif answer.schema:
+        one = _ref(answer.schema)
+        schema = {"type": "array", "items": one} if answer.is_list else one
+        content = {"application/json": {"schema": schema}}
+    else:
+        return {"description": "Done"}
+    return {"description": "Done", "content": content}
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
