@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,29 +117,25 @@ def served(place: Place) -> Iterator[Place]:
         yield place
 
 
-class serve:
+@contextmanager
+def serve(place: Place) -> Iterator[Place]:
     """Serves a place from a thread of this process."""
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-
-    def __enter__(self) -> Place:
-        listener = run.bind("127.0.0.1", 0)
-        scheme = "https" if self.place.settings.tls_certificate else "http"
-        self.place.url = f"{scheme}://localhost:{listener.getsockname()[1]}"
-        if scheme == "http":
-            self.place.url = self.place.url.replace("localhost", "127.0.0.1")
-        app = create_app(self.place.settings, self.place.registry)
-        ready = threading.Event()
-        self.server = run.AnnouncingServer(run.make_config(app, self.place.settings), ready.set)
-        self.thread = threading.Thread(target=self.server.run, args=([listener],), daemon=True)
-        self.thread.start()
-        assert ready.wait(120)
-        return self.place
-
-    def __exit__(self, *_: object) -> None:
-        self.server.should_exit = True
-        self.thread.join(60)
+    listener = run.bind("127.0.0.1", 0)
+    scheme = "https" if place.settings.tls_certificate else "http"
+    place.url = f"{scheme}://localhost:{listener.getsockname()[1]}"
+    if scheme == "http":
+        place.url = place.url.replace("localhost", "127.0.0.1")
+    app = create_app(place.settings, place.registry)
+    ready = threading.Event()
+    server = run.AnnouncingServer(run.make_config(app, place.settings), ready.set)
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    assert ready.wait(120)
+    try:
+        yield place
+    finally:
+        server.should_exit = True
+        thread.join(60)
 
 
 @pytest.fixture

@@ -15,9 +15,10 @@ from tests.factories.packages import make_wheel
 from tests.server.conftest import Place
 from twofold.server.app import create_app
 from twofold.server.auth import accounts
+from twofold.server.auth.required_roles import RequiredRole
 from twofold.server.model import Action
 from twofold.server.web.management import ENDPOINTS
-from twofold.server.web.management.endpoints import BASE, RequiredRole
+from twofold.server.web.management.endpoints import BASE
 
 
 def test_every_route_is_in_the_document_and_every_call_of_it_is_a_route(place: Place) -> None:

@@ -15,7 +15,7 @@ from tests.factories.packages import make_conda, make_wheel
 from tests.server.conftest import Place
 from twofold.errors import Refused
 from twofold.server.admission.checks import FormClaims
-from twofold.server.auth import accounts, login_throttle
+from twofold.server.auth import accounts, login_throttle, required_roles
 from twofold.server.auth.login_throttle import LoginThrottle
 from twofold.server.model import Action, Actor
 from twofold.server.registry import (
@@ -26,7 +26,6 @@ from twofold.server.registry import (
     staged_upload,
 )
 from twofold.server.store.schema import guesses
-from twofold.server.web.management import endpoints
 
 
 def basic(user: str, password: str) -> dict[str, str]:
@@ -219,7 +218,9 @@ def test_nobody_acts_for_an_organisation_that_was_closed(place: Place) -> None:
             queries.get_channel(registry, Actor(ann), channel)
     words = {"organisation": "team"}
     with pytest.raises(Refused, match="may not do this"):
-        endpoints.authorize(registry, Actor(ann), endpoints.RequiredRole.ORGANISATION, words)
+        required_roles.authorize(
+            registry, Actor(ann), required_roles.RequiredRole.ORGANISATION, words
+        )
 
 
 def test_only_administrators_delete_under_a_locked_label(place: Place, tmp_path: Path) -> None:

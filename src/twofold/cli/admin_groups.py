@@ -28,7 +28,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     _add_upstream_parser(commands)
     _add_follow_parser(commands)
     _add_notice_parser(commands)
-    _add_twins_parser(commands)
+    _add_reconvert_parser(commands)
 
 
 def _add_upstream_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -106,7 +106,7 @@ def _add_notice_parser(commands: argparse._SubParsersAction[argparse.ArgumentPar
     _with_json(listing).set_defaults(act=_list_notices)
 
 
-def _add_twins_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_reconvert_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     twins = commands.add_parser(
         "twins", help="convert wheels that could not be converted when they were uploaded"
     )

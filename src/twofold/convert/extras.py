@@ -155,9 +155,9 @@ class _ExtraRenderer:
         own = (apply_extra(requirement, extra) for requirement in self._requirements)
         return [requirement for requirement in own if requirement is not None]
 
-    def render(self, holding: Sequence[Requirement]) -> tuple[str, ...]:
+    def render(self, kept: Sequence[Requirement]) -> tuple[str, ...]:
         """MatchSpecs of requirements, sorted."""
-        return tuple(sorted({spec for one in holding for spec in self._make_specs(one)}))
+        return tuple(sorted({spec for one in kept for spec in self._make_specs(one)}))
 
     def _make_specs(self, requirement: Requirement) -> list[str]:
         """An extra that names others of its own project depends on their packages."""

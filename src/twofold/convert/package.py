@@ -159,8 +159,8 @@ def _make_variants(
     target: SubdirTarget,
     options: CondaOptions,
 ) -> list[Variant]:
-    def render(holding: Sequence[Requirement]) -> tuple[str, ...]:
-        return tuple(sorted({to_match_spec(requirement, options) for requirement in holding}))
+    def render(kept: Sequence[Requirement]) -> tuple[str, ...]:
+        return tuple(sorted({to_match_spec(requirement, options) for requirement in kept}))
 
     if not any(requirement.markers for requirement in requirements):
         return [Variant(render(requirements))]

@@ -1,4 +1,6 @@
-"""The lazy form (PEP 562): a table of names, and `__getattr__` that loads a module when one of
+"""The two forms of re-exports: plain imports, and the lazy form.
+
+The lazy form (PEP 562) is a table of names, and `__getattr__` that loads a module when one of
 its names is first used; a stub beside it declares the names to type checkers.
 
 Two comments enclose the block, so that it is found again in any file. The stub repeats the rest of

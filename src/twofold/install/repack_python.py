@@ -33,8 +33,8 @@ def repack_python(
 ) -> list[Path]:
     """Write `python`, `python_abi` and `pip` of an installed CPython to a channel folder.
 
-    `python` is an interpreter's path (default: the running one; a virtual environment stands for
-    its base). Returns the files written: `<subdir>/python-3.11.7-<build>.conda`,
+    `python` is an interpreter's path (default: the running one; the base of a virtual
+    environment). Returns the files written: `<subdir>/python-3.11.7-<build>.conda`,
     `noarch/python_abi-3.11-0_cp311.conda`, and pip if the interpreter has its wheel. The channel
     is not indexed. `cache` is the folder kept between runs (default: the user's cache folder).
 

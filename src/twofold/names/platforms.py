@@ -1,7 +1,7 @@
 """The one table of platforms: conda's subdir, wheel tags, the values of markers, uv's name.
 
 Wheel tags are those of PEP 425, 513, 571, 599, 600 and 656, markers PEP 508's, subdirs CEP 26's.
-`linux-64-musl` stands for Alpine's machines, which share the subdir `linux-64` with glibc's.
+`linux-64-musl` means Alpine's machines, which share the subdir `linux-64` with glibc's.
 """
 
 from __future__ import annotations

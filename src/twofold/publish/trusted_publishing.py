@@ -1,4 +1,6 @@
-"""Trusted publishing: exchange a CI identity token for a short-lived upload token.
+"""Connect to a target, with stored credentials or by trusted publishing.
+
+Trusted publishing: exchange a CI identity token for a short-lived upload token.
 
 Two protocols: PyPI's (`/_/oidc/audience` and `/_/oidc/mint-token` at the host's root, or as
 PEP 807's `/.well-known/pytp` says), also used by twofold registries, and prefix.dev's

@@ -29,6 +29,9 @@ from twofold.server.web import (
 from twofold.server.web.credentials import StripToken
 from twofold.server.web.status import Metrics
 
+#: What `create_app` makes and `run` serves.
+Application = Starlette
+
 
 def open_registry(settings: Settings) -> Registry:
     """Open the registry and apply pending migrations."""
@@ -45,7 +48,7 @@ def _trust_roots(path: Path) -> tuple[Any, ...]:
     return read_roots(path)
 
 
-def create_app(settings: Settings, registry: Registry | None = None) -> Starlette:
+def create_app(settings: Settings, registry: Registry | None = None) -> Application:
     """Create the ASGI application; `settings.data` is created if necessary."""
     app = Starlette(
         routes=[

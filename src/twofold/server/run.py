@@ -15,11 +15,10 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import uvicorn
-from starlette.applications import Starlette
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from twofold.errors import TwofoldError
-from twofold.server.app import create_app
+from twofold.server.app import Application, create_app
 from twofold.server.auth import accounts
 from twofold.server.settings import Settings
 from twofold.server.web.error_responses import REASON_HEADER, problem_response
@@ -88,7 +87,7 @@ def _check_certificate(settings: Settings) -> None:
         ) from error
 
 
-def make_config(app: Starlette, settings: Settings) -> uvicorn.Config:
+def make_config(app: Application, settings: Settings) -> uvicorn.Config:
     """Return uvicorn's configuration, with the fast path in front of the application."""
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     fast_path = FastPath(app, app.state.registry, app.state.metrics, settings.log_reads)

@@ -1,6 +1,6 @@
-"""Rules about what a project or a built file says of itself: above all, PyPI's refusals.
+"""Rules about the metadata of a project or a built file: above all, PyPI's refusals.
 
-They judge a `Said`: the same for a project (from pyproject.toml) and a built file (from its
+They judge the same metadata for a project (from pyproject.toml) and a built file (from its
 METADATA). PyPI's limits are those of Warehouse's upload form.
 """
 

@@ -31,7 +31,7 @@ def fetch_sources(recipe: Recipe, work: Path) -> Path:
     """Fetch the sources and return their folder; `work` is empty and may be that folder.
 
     One folder given by path, without patches, is used in place. Raises TwofoldError with
-    the key and the line of the source that cannot be had.
+    the key and the line of the source that cannot be fetched.
     """
     only = recipe.sources[0]
     if len(recipe.sources) == 1 and only.kind == "path" and not only.folder and not only.patches:

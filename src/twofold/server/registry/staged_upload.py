@@ -25,7 +25,7 @@ from twofold.server.registry import lifecycle
 from twofold.server.registry.labels import check_label
 from twofold.server.registry.lifecycle import restore_deleted
 from twofold.server.registry.publish import Upload, UploadResult, publish
-from twofold.server.store import files, stages
+from twofold.server.store import blob_refs, files
 
 #: How long a staged upload may take.
 STAGE_LIFETIME = timedelta(hours=6)
@@ -71,7 +71,7 @@ def begin(registry: Registry, actor: Actor, channel: str, upload: StagedUpload) 
         if taken is not None and taken.made_from is None:
             _check_same_content(taken, upload)
         assert actor.user is not None
-        stages.delete_stages_before(db, at - STAGE_LIFETIME)
+        blob_refs.delete_stages_before(db, at - STAGE_LIFETIME)
         attributes = {
             "labels": sorted(upload.labels),
             "channel": channel,
@@ -79,8 +79,8 @@ def begin(registry: Registry, actor: Actor, channel: str, upload: StagedUpload) 
             **_stored_attributes(upload),
         }
         stage_id = secrets.token_hex(32)
-        stage = stages.Stage(stage_id, found.id, actor.user.id, upload.basename, attributes)
-        stages.add_stage(db, stage, at)
+        stage = blob_refs.Stage(stage_id, found.id, actor.user.id, upload.basename, attributes)
+        blob_refs.add_stage(db, stage, at)
     return stage_id
 
 
@@ -126,7 +126,7 @@ def store_bytes(registry: Registry, stage_id: str, path: Path, md5: str = "") ->
         checks.check_digests(FormClaims(digests={"md5": md5}), path)
     registry.blobs.put(sha256, path)
     with registry.database.write() as db:
-        stages.update_stage(db, stage_id, {**stage.attributes, "sha256": sha256})
+        blob_refs.update_stage(db, stage_id, {**stage.attributes, "sha256": sha256})
 
 
 def commit(registry: Registry, actor: Actor, stage_id: str, claims: FormClaims) -> UploadResult:
@@ -150,7 +150,7 @@ def commit(registry: Registry, actor: Actor, stage_id: str, claims: FormClaims) 
     finally:
         path.unlink(missing_ok=True)
     with registry.database.write() as db:
-        stages.remove_stage(db, stage_id)
+        blob_refs.remove_stage(db, stage_id)
     return done
 
 
@@ -163,7 +163,7 @@ def _fetch(registry: Registry, sha256: str, path: Path) -> None:
 
 
 def _publish(
-    registry: Registry, actor: Actor, stage: stages.Stage, path: Path, claims: FormClaims
+    registry: Registry, actor: Actor, stage: blob_refs.Stage, path: Path, claims: FormClaims
 ) -> UploadResult:
     channel = stage.attributes["channel"]
     subdir, filename = StagedUpload(stage.basename).split_basename
@@ -178,9 +178,9 @@ def _publish(
     return publish(registry, actor, channel, upload)
 
 
-def _require_stage(registry: Registry, stage_id: str) -> stages.Stage:
+def _require_stage(registry: Registry, stage_id: str) -> blob_refs.Stage:
     with registry.database.read() as db:
-        stage = stages.find_stage(db, stage_id)
+        stage = blob_refs.find_stage(db, stage_id)
     if stage is None:
         raise Refused("no-stage", "There is no such upload, or it took too long", status=404)
     return stage

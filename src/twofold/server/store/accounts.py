@@ -1,4 +1,4 @@
-"""Users, roles, tokens and failed logins in the database."""
+"""Users, roles, tokens, trusted publishers and failed logins in the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Protects blobs that a new record needs from a garbage collection that runs concurrently.
+"""What holds blobs besides files: records in the making, and staged uploads.
+
+Protects blobs that a new record needs from a garbage collection that runs concurrently.
 
 The collection locks a blob's row while it looks for records and deletes the object; adding a record
 locks the row as well. So one of them goes first, and the second sees its result.
@@ -6,17 +8,21 @@ locks the row as well. So one of them goes first, and the second sees its result
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete, insert, select, update
 
 from twofold.artifact import Artifact
 from twofold.errors import Refused
-from twofold.server.model import StoredFile
+from twofold.server.model import StoredFile, to_text
 from twofold.server.store import files
 from twofold.server.store.blobs import Blobs
 from twofold.server.store.database import Database
+from twofold.server.store.schema import stages
 
 
 def protect_blobs(
@@ -55,3 +61,52 @@ def delete_unreferenced(
             return False
         blobs.delete(sha256)
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """An upload in progress. `attributes` has its labels and the sha256 received so far."""
+
+    id: str
+    channel_id: int
+    user_id: int
+    basename: str
+    attributes: dict[str, Any]
+
+
+def add_stage(db: Connection, stage: Stage, at: datetime) -> None:
+    """Add a staged upload."""
+    db.execute(
+        insert(stages).values(
+            id=stage.id,
+            channel_id=stage.channel_id,
+            user_id=stage.user_id,
+            basename=stage.basename,
+            attributes=json.dumps(stage.attributes),
+            created_at=to_text(at),
+        )
+    )
+
+
+def find_stage(db: Connection, stage_id: str) -> Stage | None:
+    """Return the staged upload with this id, or None."""
+    row = db.execute(select(stages).where(stages.c.id == stage_id)).first()
+    if row is None:
+        return None
+    return Stage(row.id, row.channel_id, row.user_id, row.basename, json.loads(row.attributes))
+
+
+def update_stage(db: Connection, stage_id: str, attributes: dict[str, Any]) -> None:
+    """Replace the attributes of a staged upload."""
+    new = {"attributes": json.dumps(attributes)}
+    db.execute(update(stages).where(stages.c.id == stage_id).values(**new))
+
+
+def remove_stage(db: Connection, stage_id: str) -> None:
+    """Delete a staged upload."""
+    db.execute(delete(stages).where(stages.c.id == stage_id))
+
+
+def delete_stages_before(db: Connection, at: datetime) -> None:
+    """Delete the staged uploads that began before a time."""
+    db.execute(delete(stages).where(stages.c.created_at < to_text(at)))

@@ -23,7 +23,7 @@ from twofold.server.web.json_body import JsonObject, with_json_body
 
 
 def get_authentication_type(_request: Request) -> Response:
-    """Tell the client to log in with a password."""
+    """Ask the client to log in with a password."""
     return JSONResponse({"authentication_type": "password"})
 
 

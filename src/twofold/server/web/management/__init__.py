@@ -4,7 +4,8 @@ endpoints           the Endpoint class, and how a request is dispatched to one
 accounts, channels, projects    the endpoints; each calls one function of the registry
 parameters          JSON Schemas of request parameters, and their validation
 response_schemas    JSON Schemas of responses, and serializers
-openapi_document    /api/openapi.json (OpenAPI 3.1), generated from the endpoints
+
+This module renders /api/openapi.json (OpenAPI 3.1) from the endpoints.
 """
 
 from __future__ import annotations
@@ -17,14 +18,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 import twofold
+from twofold.server.auth.required_roles import RequiredRole
 from twofold.server.web.management import accounts, channels, endpoints, projects
-from twofold.server.web.management.endpoints import (
-    BASE,
-    Endpoint,
-    FieldSpec,
-    RequiredRole,
-    ResponseSpec,
-)
+from twofold.server.web.management.endpoints import BASE, Endpoint, FieldSpec, ResponseSpec
 from twofold.server.web.management.parameters import Schema
 from twofold.server.web.management.response_schemas import SCHEMAS
 

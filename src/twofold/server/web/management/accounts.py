@@ -8,6 +8,7 @@ from typing import Any
 from twofold.errors import Refused
 from twofold.names import normalize_name
 from twofold.server.auth import accounts
+from twofold.server.auth.required_roles import RequiredRole
 from twofold.server.model import Action
 from twofold.server.registry import administration
 from twofold.server.web.management import parameters, response_schemas
@@ -15,7 +16,6 @@ from twofold.server.web.management.endpoints import (
     Endpoint,
     FieldSpec,
     RequestContext,
-    RequiredRole,
     ResponseSpec,
 )
 from twofold.server.web.management.parameters import list_of, text

@@ -7,6 +7,7 @@ from typing import Any
 from twofold.errors import Refused, Unreachable
 from twofold.names import normalize_name
 from twofold.server.auth import accounts, trusted_publishers
+from twofold.server.auth.required_roles import RequiredRole, require_operator
 from twofold.server.model import Action
 from twofold.server.proxy import config
 from twofold.server.registry import administration
@@ -16,9 +17,7 @@ from twofold.server.web.management.endpoints import (
     Endpoint,
     FieldSpec,
     RequestContext,
-    RequiredRole,
     ResponseSpec,
-    require_operator,
 )
 from twofold.server.web.management.parameters import flag, mapping, number, or_null
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twofold.server.auth.required_roles import RequiredRole
 from twofold.server.registry import administration, labels, lifecycle, queries
 from twofold.server.registry.administration import AuditEntry, AuditQuery
 from twofold.server.registry.labels import Promotion, Selection
@@ -12,7 +13,6 @@ from twofold.server.web.management.endpoints import (
     Endpoint,
     FieldSpec,
     RequestContext,
-    RequiredRole,
     ResponseSpec,
 )
 from twofold.server.web.management.parameters import Schema, flag, text
