@@ -18,7 +18,7 @@ from twofold.publish.targets.settings import TargetSettings
 
 
 def read_pypirc_target(name: str) -> TargetSettings | None:
-    """Read an index server of ~/.pypirc; None if there is none of that name."""
+    """Read an index server of ~/.pypirc; None if the file has no such server."""
     from twine.utils import DEFAULT_CONFIG_FILE, DEFAULT_REPOSITORY, TEST_REPOSITORY
 
     servers = _read_pypirc()

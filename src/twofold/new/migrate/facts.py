@@ -230,6 +230,7 @@ def _to_plain(value: Any) -> str:
 
 
 def shorten(value: Any) -> str:
+    """Return the value as text of at most 60 letters."""
     text = str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
