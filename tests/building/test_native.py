@@ -228,7 +228,7 @@ def test_list_writes_nothing_and_says_what_a_build_packs(
     assert "[tool.twofold.wheel] exclude" in left_out["src/data_files/speed.pyx"]
 
 
-def test_json_tells_artifacts_and_steps(
+def test_json_reports_artifacts_and_steps(
     project: Project, twofold: Callable[..., CommandResult]
 ) -> None:
     ran = twofold("build", project("flat_layout"), "--json")
@@ -344,7 +344,7 @@ def test_a_kind_that_is_not_there_is_wrong_usage(
     assert "hint:" in ran.err
 
 
-def test_what_conda_cannot_say_stops_the_build_and_the_hint_tells_the_way_around(
+def test_what_conda_cannot_say_stops_the_build_and_the_hint_names_the_way_around(
     twofold: Callable[..., CommandResult], tmp_path: Path
 ) -> None:
     assert twofold("new", "my_package", "--dep", "nobody-has-this[fast]").code == 0

@@ -38,7 +38,7 @@ def test_warnings_alone_leave_the_exit_code_at_0(
     assert ran.err == "0 errors, 1 warning\n"
 
 
-def test_json_tells_code_place_and_hint_of_each_finding(
+def test_json_reports_code_place_and_hint_of_each_finding(
     project: Callable[..., Path], twofold: Callable[..., CommandResult]
 ) -> None:
     ran = twofold("check", "--json", project(toml={"3.9": "x"}))

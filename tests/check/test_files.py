@@ -355,7 +355,7 @@ def test_a_gates_look_does_not_parse_the_code(tmp_path: Path) -> None:
     assert artifact_findings(wheel(code("def f(:"))(tmp_path)) == []
 
 
-def test_the_command_checks_files_and_tells_them_as_json(
+def test_the_command_checks_files_and_reports_them_as_json(
     tmp_path: Path, twofold: Callable[..., CommandResult]
 ) -> None:
     ran = twofold("check", unlisted(tmp_path), "--json")

@@ -84,7 +84,7 @@ def test_a_difference_is_reported_with_its_line(
     assert found[0].startswith(message)
 
 
-def test_the_build_number_is_compared_where_the_settings_tell_one(
+def test_the_build_number_is_compared_where_the_settings_give_one(
     project: Callable[..., Path],
 ) -> None:
     settings = SCRIPT | {"[project]": "[tool.twofold.conda]\nbuild-number = 2\n[project]"}

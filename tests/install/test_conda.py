@@ -74,14 +74,14 @@ def test_a_relative_prefix_is_made_where_the_user_stands(
     assert (tmp_path / "here/share/engine.txt").is_file()
 
 
-def test_no_solution_is_told_with_the_solvers_reason(channel: Path, tmp_path: Path) -> None:
+def test_no_solution_is_reported_with_the_solvers_reason(channel: Path, tmp_path: Path) -> None:
     with pytest.raises(TwofoldError, match="sail") as caught:
         install_into_prefix(["boat"], [channel], tmp_path / "env", cache=tmp_path / "cache")
     assert "--channel" in caught.value.hint
     assert not (tmp_path / "env").exists()
 
 
-def test_a_channel_that_does_not_answer_is_told(tmp_path: Path) -> None:
+def test_a_channel_that_does_not_answer_is_reported(tmp_path: Path) -> None:
     with pytest.raises(Unreachable) as caught:
         install_into_prefix(
             ["car"], ["http://127.0.0.1:9/main"], tmp_path / "env", cache=tmp_path / "cache"
@@ -89,12 +89,12 @@ def test_a_channel_that_does_not_answer_is_told(tmp_path: Path) -> None:
     assert "http://127.0.0.1:9/main" in str(caught.value)
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(TwofoldError, match="no channel folder"):
         install_into_prefix(["car"], [tmp_path / "nothing"], tmp_path / "env")
 
 
-def test_a_spec_that_means_nothing_is_told(channel: Path, tmp_path: Path) -> None:
+def test_a_spec_that_means_nothing_is_reported(channel: Path, tmp_path: Path) -> None:
     with pytest.raises(TwofoldError) as caught:
         install_into_prefix(["car >=>1"], [channel], tmp_path / "env", cache=tmp_path / "cache")
     assert "name>=1.2" in caught.value.hint
@@ -126,7 +126,7 @@ def test_a_token_opens_its_own_channel_and_is_sent_nowhere_else(
         server.server_close()
 
 
-def test_a_package_that_is_gone_from_its_channel_is_told_without_a_traceback(
+def test_a_package_that_is_gone_from_its_channel_is_reported_without_a_traceback(
     channel: Path, tmp_path: Path
 ) -> None:
     (channel / "noarch" / "car-1.0-0.conda").unlink()

@@ -88,7 +88,7 @@ def test_with_only_the_index_nothing_comes_from_elsewhere(
 
 
 @both_installers
-def test_a_name_that_is_nowhere_is_told_with_the_installers_words(
+def test_a_name_that_is_nowhere_is_reported_with_the_installers_words(
     tmp_path: Path,
     served: Callable[[Path], str],
     installer: Literal["pip", "uv"],
@@ -161,7 +161,7 @@ def test_the_command_installs_from_a_folder_that_is_an_index(
     assert told(Path(ran.json["python"]), "private") == "1.0\n"
 
 
-def test_a_registry_that_is_not_there_is_told(twofold: Callable[..., Any]) -> None:
+def test_a_registry_that_is_not_there_is_reported(twofold: Callable[..., Any]) -> None:
     ran = twofold(
         "install", "thing", "--from", "http://127.0.0.1:9/main", "--venv", "env", "--only"
     )

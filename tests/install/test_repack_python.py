@@ -59,7 +59,7 @@ def test_the_running_python_works_where_py_rattler_installs_it(tmp_path: Path, c
     assert not [p for p in told["path"] if p and not p.startswith(str(prefix))]
 
 
-def test_the_old_prefix_is_replaced_in_what_sysconfig_tells(tmp_path: Path, cache: Path) -> None:
+def test_the_old_prefix_is_replaced_in_what_sysconfig_reports(tmp_path: Path, cache: Path) -> None:
     base = describe().prefix
     if base.startswith("/usr"):
         pytest.skip("a prefix as common as /usr is not replaced in text")
@@ -142,7 +142,7 @@ def paths_json(package: Path, work: Path) -> list[dict[str, str]]:
         shutil.rmtree(work)
 
 
-def test_a_program_that_is_no_python_is_told_as_such(tmp_path: Path) -> None:
+def test_a_program_that_is_no_python_is_reported_as_such(tmp_path: Path) -> None:
     with pytest.raises(SubprocessFailed, match="is not a working Python interpreter"):
         repack_python(tmp_path, python=Path("/bin/false"))
     with pytest.raises(SubprocessFailed, match="does not run"):

@@ -54,7 +54,7 @@ def test_what_was_built_works_in_both_worlds(twofold: Callable[..., Any], built:
     assert [step["what"] for step in conda["steps"]] == [*tried, "run_test.py"], conda
 
 
-def test_an_import_that_fails_is_told_with_pythons_reason(
+def test_an_import_that_fails_is_reported_with_pythons_reason(
     twofold: Callable[..., Any], tmp_path: Path
 ) -> None:
     wheel = make_wheel(tmp_path, "my_package", "1.0", code="import nothing_of_that_name\n")
@@ -65,7 +65,7 @@ def test_an_import_that_fails_is_told_with_pythons_reason(
 
 
 @linux_only
-def test_a_dependency_that_conda_has_not_is_told_with_the_solvers_reason(
+def test_a_dependency_that_conda_has_not_is_reported_with_the_solvers_reason(
     twofold: Callable[..., Any], tmp_path: Path
 ) -> None:
     package = make_conda(tmp_path, b"x = 1\n", {}, "nothing-of-that-name >=3")

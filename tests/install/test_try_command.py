@@ -38,7 +38,7 @@ def put(folder: Path, package: CondaPackage, code: bytes | None = None) -> Path:
     return path
 
 
-def test_wrong_words_and_files_that_are_none_are_told(
+def test_wrong_words_and_files_that_are_none_are_reported(
     twofold: Callable[..., Any], tmp_path: Path
 ) -> None:
     assert twofold("try", "--nothing").code == 2
@@ -68,7 +68,7 @@ def test_a_package_that_only_requires_others_works_when_it_can_be_installed(
     assert ran.out.count("conda: works") == 2
 
 
-def test_an_entry_point_without_its_program_is_told(
+def test_an_entry_point_without_its_program_is_reported(
     twofold: Callable[..., Any], tmp_path: Path
 ) -> None:
     package = CondaPackage("my_package", "1", depends=["python"])

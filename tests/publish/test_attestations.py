@@ -117,7 +117,7 @@ def test_a_bundle_about_something_else_stops_the_publication_before_anything_is_
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", "\x00", '{"dsseEnvelope": {"payload": "%"}}'])
-def test_what_is_no_bundle_at_all_is_told(
+def test_what_is_no_bundle_at_all_is_reported(
     prefix: tuple[str, Store], release: Release, text: str
 ) -> None:
     target, store = prefix
@@ -170,7 +170,7 @@ def test_a_package_does_not_take_the_bundle_of_one_whose_name_begins_like_it(
     assert list(store.other) == [longer.name]
 
 
-def test_a_stale_attestation_of_a_wheel_is_told_in_the_plan(
+def test_a_stale_attestation_of_a_wheel_is_reported_in_the_plan(
     twofold: Callable[..., Any], registry: Any, release: Release
 ) -> None:
     """PEP 740: made before the wheel was built again. Nothing goes anywhere."""

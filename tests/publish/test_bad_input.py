@@ -38,7 +38,7 @@ from twofold.publish.resolve import resolve_targets
         ("README.md", "there is no target 'README.md'"),
     ],
 )
-def test_a_target_that_is_none_is_told_without_its_secret(word: str, told: str) -> None:
+def test_a_target_that_is_none_is_reported_without_its_secret(word: str, told: str) -> None:
     with pytest.raises(TwofoldError) as caught:
         resolve_targets([word], {})
     assert told in str(caught.value)
@@ -60,7 +60,7 @@ def test_an_address_that_cannot_be_taken_apart_is_shown_without_secrets(url: str
         split_login(url)
 
 
-def test_an_address_in_the_configuration_that_is_none_is_told(tmp_path: Path) -> None:
+def test_an_address_in_the_configuration_that_is_none_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text('[targets.lab]\nurl = "http://[::1/main"\n')
     with pytest.raises(TwofoldError, match="is not a valid URL"):
@@ -102,7 +102,7 @@ def _exit_code(words: list[str]) -> int:
         return int(ended.code or 0)
 
 
-def test_a_channel_that_is_not_there_is_told_at_login_and_nothing_is_stored(
+def test_a_channel_that_is_not_there_is_reported_at_login_and_nothing_is_stored(
     registry: Any, tmp_path: Path
 ) -> None:
     done = subprocess.run(
@@ -150,7 +150,7 @@ def test_a_web_site_is_no_registry_and_gets_no_file(
     assert problem.message == "that server is not a twofold registry"
 
 
-def test_a_file_in_a_folders_place_is_told_in_the_plan(tmp_path: Path) -> None:
+def test_a_file_in_a_folders_place_is_reported_in_the_plan(tmp_path: Path) -> None:
     file = make_sdist(tmp_path, "my_package", "1.0")
     (tmp_path / "static").write_text("")
     with prepare(Order([file], [str(tmp_path / "static")])) as found:
@@ -158,7 +158,7 @@ def test_a_file_in_a_folders_place_is_told_in_the_plan(tmp_path: Path) -> None:
     assert "is a file, not a folder" in problem.message
 
 
-def test_certificates_that_are_not_there_are_told(
+def test_certificates_that_are_not_there_are_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TWINE_CERT", str(tmp_path / "none.pem"))

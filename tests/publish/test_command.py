@@ -141,7 +141,7 @@ def test_a_server_of_this_machine_and_a_folder_need_no_yes(
         ("http://localhost.example.org/main", False),
     ],
 )
-def test_loopback_is_told_from_what_looks_like_it(address: str, here: bool) -> None:
+def test_loopback_is_distinguished_from_what_looks_like_it(address: str, here: bool) -> None:
     assert is_on_loopback(address) == here
 
 

@@ -49,7 +49,7 @@ def test_the_same_file_that_somebody_else_uploaded_meanwhile_is_success(
     assert publish(target, mine) == 0
 
 
-def test_another_file_that_somebody_else_uploaded_meanwhile_is_told_with_both_hashes(
+def test_another_file_that_somebody_else_uploaded_meanwhile_is_reported_with_both_hashes(
     target: str, tmp_path: Path
 ) -> None:
     mine, theirs = package(tmp_path / "mine"), package(tmp_path / "theirs", "x = 2\n")

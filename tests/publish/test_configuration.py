@@ -30,7 +30,7 @@ def test_targets_are_read_by_name(config: Path) -> None:
     assert targets["me"].labels == ("dev",)
 
 
-def test_every_mistake_is_told_with_its_table(config: Path) -> None:
+def test_every_mistake_is_reported_with_its_table(config: Path) -> None:
     config.write_text(
         '[targets.a]\nurl = 1\n[targets.b]\nurll = "x"\n[targets.c]\nurl = "x"\nkind = "ftp"\n'
     )
@@ -43,7 +43,7 @@ def test_every_mistake_is_told_with_its_table(config: Path) -> None:
     assert len(caught.value.problems) == 4
 
 
-def test_no_toml_is_told_with_the_files_name(config: Path) -> None:
+def test_no_toml_is_reported_with_the_files_name(config: Path) -> None:
     config.write_text("[targets\n")
     with pytest.raises(TwofoldError) as caught:
         read_targets()
@@ -160,7 +160,7 @@ def test_twines_certificate_counts_for_its_address(monkeypatch: pytest.MonkeyPat
     assert (found.url, found.ca) == ("https://host/legacy/", "bundle.pem")
 
 
-def test_a_broken_pypirc_is_told_without_its_lines(
+def test_a_broken_pypirc_is_reported_without_its_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -172,7 +172,7 @@ def test_a_broken_pypirc_is_told_without_its_lines(
 
 
 @pytest.mark.parametrize("word", ["ftp://host/x", "http:///main", "prefix+http://host", "what"])
-def test_words_that_are_no_target_are_told(word: str) -> None:
+def test_words_that_are_no_target_are_reported(word: str) -> None:
     with pytest.raises(TwofoldError) as caught:
         resolve_targets([word])
     assert caught.value.hint

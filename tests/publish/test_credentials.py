@@ -137,7 +137,7 @@ def test_a_password_in_the_keyring_is_found_again_by_its_user(
     assert "the environment (TWOFOLD_TOKEN) still has a token" in told
 
 
-def test_whoami_tells_of_every_target_although_one_refuses(anaconda: str, tmp_path: Path) -> None:
+def test_whoami_names_every_target_although_one_refuses(anaconda: str, tmp_path: Path) -> None:
     words = ["whoami", anaconda, str(tmp_path), "legacy+http://127.0.0.1:9/", "--json"]
     code, told = run_with_input(words, "", TWOFOLD_TOKEN=SECRET)
     assert code == 1
@@ -228,7 +228,7 @@ def test_a_line_break_around_a_token_is_not_sent(anaconda: str) -> None:
 
 
 @pytest.mark.parametrize("token", [f"{SECRET}\nX-Other: 1", f"{SECRET} two", f"{SECRET}\u20ac"])
-def test_what_cannot_be_a_token_is_told_by_its_source_and_never_shown(
+def test_what_cannot_be_a_token_is_reported_by_its_source_and_never_shown(
     anaconda: str, token: str
 ) -> None:
     code, told = run_with_input(["whoami", anaconda], "", TWOFOLD_TOKEN=token)
@@ -238,13 +238,13 @@ def test_what_cannot_be_a_token_is_told_by_its_source_and_never_shown(
     assert "Traceback" not in told
 
 
-def test_a_blank_token_is_told(anaconda: str) -> None:
+def test_a_blank_token_is_reported(anaconda: str) -> None:
     code, told = run_with_input(["whoami", anaconda], "", TWOFOLD_TOKEN=" \n")
     assert (code, "(TWOFOLD_TOKEN) is empty" in told) == (1, True), told
 
 
 @pytest.mark.parametrize("command", ["login", "whoami", "logout"])
-def test_a_keyring_that_is_set_up_wrongly_is_told_with_a_way_to_do_without(
+def test_a_keyring_that_is_set_up_wrongly_is_reported_with_a_way_to_do_without(
     anaconda: str, command: str
 ) -> None:
     wrong = {"PYTHON_KEYRING_BACKEND": "not_installed.Keyring"}
@@ -258,7 +258,7 @@ def test_a_keyring_that_is_set_up_wrongly_is_told_with_a_way_to_do_without(
     assert code == 0, told
 
 
-def test_a_keyring_that_breaks_is_told(
+def test_a_keyring_that_breaks_is_reported(
     anaconda: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_keyring(tmp_path, monkeypatch, {}).write_text("{no json")

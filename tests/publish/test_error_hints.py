@@ -85,7 +85,7 @@ def test_every_refusal_of_every_kind_of_target_says_what_to_do(
 
 
 @pytest.mark.parametrize("kind", [k for k in TARGETS if k not in ("legacy", "artifactory")])
-def test_without_a_token_nothing_is_sent_and_both_ways_to_give_one_are_told(
+def test_without_a_token_nothing_is_sent_and_both_ways_to_give_one_are_reported(
     kind: str, tmp_path: Path
 ) -> None:
     make = make_wheel if kind == "pypi" else make_conda
@@ -111,7 +111,7 @@ class Closed(FakeServer):
 
 @pytest.mark.parametrize("kind", TARGETS)
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_token_that_may_not_look_is_told_to_be_the_reason(
+def test_a_token_that_may_not_look_is_reported_to_be_the_reason(
     kind: str, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TWOFOLD_TOKEN_THERE", "tk-1")

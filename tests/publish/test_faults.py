@@ -125,7 +125,7 @@ def test_one_patient_run_gets_past_a_fault_at_any_request(
             return
 
 
-def test_a_target_that_stays_away_is_told_with_what_is_done_and_what_is_missing(
+def test_a_target_that_stays_away_is_reported_with_what_is_done_and_what_is_missing(
     place: Place, tmp_path: Path
 ) -> None:
     files = make_release(tmp_path / "dist", "1.0", place.files)
@@ -150,7 +150,7 @@ def test_a_different_file_under_the_name_is_an_error_that_names_both_hashes(
     assert place.stored(other.name) == {hash_file(files[0])}
 
 
-def test_a_wrong_token_is_told_and_not_tried_again(
+def test_a_wrong_token_is_reported_and_not_tried_again(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TWOFOLD_TOKEN", "wrong-token-7777")

@@ -46,13 +46,13 @@ def report() -> Iterator[Callable[[str], NameReport | None]]:
         yield ask
 
 
-def test_a_name_that_is_there_is_told(report: Callable[[str], NameReport | None]) -> None:
+def test_a_name_that_is_there_is_reported(report: Callable[[str], NameReport | None]) -> None:
     found = report("Taken")
     assert found is not None
     assert "already" in found.describe()[0]
 
 
-def test_a_name_too_close_to_one_that_is_there_is_told(
+def test_a_name_too_close_to_one_that_is_there_is_reported(
     report: Callable[[str], NameReport | None],
 ) -> None:
     found = report("my-lib")
@@ -61,7 +61,7 @@ def test_a_name_too_close_to_one_that_is_there_is_told(
     assert "very similar to mylib" in found.describe()[0]
 
 
-def test_a_new_name_is_told_nothing(report: Callable[[str], NameReport | None]) -> None:
+def test_a_new_name_gets_no_remark(report: Callable[[str], NameReport | None]) -> None:
     found = report("quite-another-thing-2")
     assert found is not None
     assert found.is_new
@@ -75,7 +75,7 @@ def test_names_that_look_alike_are_the_same_to_the_index(one: str, other: str) -
     assert get_confusable_form(one) == get_confusable_form(other)
 
 
-def test_a_new_name_at_pypi_is_told_with_the_steps_before_anything_is_sent(
+def test_a_new_name_at_pypi_is_reported_with_the_steps_before_anything_is_sent(
     twofold: Callable[..., Any], tmp_path: Path
 ) -> None:
     """By `publish --dry-run` and, before anything is built, by `release`."""

@@ -61,7 +61,7 @@ def test_another_place_is_no_forge(address: str) -> None:
     assert parse_remote(address) is None
 
 
-def test_at_github_the_workflow_and_its_environment_are_told(tmp_path: Path) -> None:
+def test_at_github_the_workflow_and_its_environment_are_reported(tmp_path: Path) -> None:
     in_git(tmp_path, "git@github.com:someone/my-repo.git")
     workflows = tmp_path / ".github" / "workflows"
     workflows.mkdir(parents=True)

@@ -35,7 +35,7 @@ ENTRY = {"target": "t", "file": "f", "sha256": "s", "state": "sent"}
         json.dumps({"version": 1, "files": [{**ENTRY, "more": "x"}]}),
     ],
 )
-def test_a_journal_that_is_none_is_told_before_anything_is_sent(
+def test_a_journal_that_is_none_is_reported_before_anything_is_sent(
     release: Release, tmp_path: Path, text: str
 ) -> None:
     (release.folder / JOURNAL_NAME).write_text(text)
@@ -44,7 +44,7 @@ def test_a_journal_that_is_none_is_told_before_anything_is_sent(
     assert not (tmp_path / "static").exists()
 
 
-def test_a_folder_in_the_journals_place_is_told_before_anything_is_sent(
+def test_a_folder_in_the_journals_place_is_reported_before_anything_is_sent(
     twofold: Callable[..., Any], release: Release, tmp_path: Path
 ) -> None:
     (release.folder / JOURNAL_NAME).mkdir()

@@ -142,7 +142,7 @@ def test_a_second_run_completes_what_a_fault_at_any_request_broke(
                 return
 
 
-def test_a_wrong_password_is_told(devpi: str, release: Release) -> None:
+def test_a_wrong_password_is_reported(devpi: str, release: Release) -> None:
     address = f"legacy+http://me:wrong-pw@{devpi.removeprefix('http://')}/me/dev/"
     with pytest.raises((IncompletePublicationError, Refused)) as caught:
         publish([release.wheel], address, PATIENT)

@@ -31,7 +31,7 @@ def publish(target: str, *files: Path) -> int:
         return len(publication.carry_out(lambda _: None))
 
 
-def test_every_state_of_a_project_in_a_registry_is_foreseen(
+def test_every_state_of_a_project_in_a_registry_shows_in_the_plan(
     twofold: Callable[..., Any], registry: Registry, main: str, tmp_path: Path
 ) -> None:
     def admin(*words: str) -> None:
@@ -65,7 +65,7 @@ def test_every_state_of_a_project_in_a_registry_is_foreseen(
     assert plan(main, new, new_conda) == [("upload", ()), ("upload", ())]
 
 
-def test_a_refusal_is_told_once_with_the_registrys_hint_alone(
+def test_a_refusal_is_reported_once_with_the_registrys_hint_alone(
     twofold: Callable[..., Any], registry: Registry, main: str, tmp_path: Path
 ) -> None:
     wheel = make_wheel(tmp_path, "my_package", "1.0")
@@ -112,7 +112,7 @@ class Yanked(FakeServer):
 
 @pytest.mark.parametrize("as_html", [False, True])
 @pytest.mark.parametrize(("why", "told"), [("broken", "yanked: broken"), ("", "yanked")])
-def test_a_file_that_is_there_and_yanked_is_told_as_that(
+def test_a_file_that_is_there_and_yanked_is_reported_as_that(
     tmp_path: Path, as_html: bool, why: str, told: str
 ) -> None:
     wheel = make_wheel(tmp_path, "my_package", "1.0")
@@ -139,7 +139,7 @@ class Taken(FakeServer):
         self.send_answer(400, {"message": "File already exists", "hint": "take another name"})
 
 
-def test_a_name_that_is_taken_unseen_is_told_in_one_sentence(
+def test_a_name_that_is_taken_unseen_is_reported_in_one_sentence(
     twofold: Callable[..., Any], tmp_path: Path
 ) -> None:
     wheel = make_wheel(tmp_path, "my_package", "1.0")

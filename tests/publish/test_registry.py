@@ -78,7 +78,7 @@ def test_a_conda_package_whose_name_the_registrys_own_takes_is_refused_by_the_pl
     assert ran.code == 0, ran.err
 
 
-def test_a_wrong_token_is_told_with_a_hint_and_exit_code_one(
+def test_a_wrong_token_is_reported_with_a_hint_and_exit_code_one(
     twofold: Callable[..., Any], registry: Any, release: Release
 ) -> None:
     wrong = {"TWOFOLD_TOKEN": "twofold-wrongwrongwrong"}
@@ -90,7 +90,7 @@ def test_a_wrong_token_is_told_with_a_hint_and_exit_code_one(
 
 
 @pytest.mark.parametrize("limit", [["--actions", "read"], ["--project", "other"]])
-def test_a_token_without_the_right_is_told_before_anything_is_sent(
+def test_a_token_without_the_right_is_reported_before_anything_is_sent(
     limit: list[str], twofold: Callable[..., Any], registry: Any, release: Release, tmp_path: Path
 ) -> None:
     """Not to the folder either, although it would take everything."""
@@ -106,7 +106,7 @@ def test_a_token_without_the_right_is_told_before_anything_is_sent(
         assert not (tmp_path / "static").exists()
 
 
-def test_no_token_at_all_is_told(
+def test_no_token_at_all_is_reported(
     twofold: Callable[..., Any], registry: Any, release: Release
 ) -> None:
     ran = twofold("publish", release.wheel, "--to", registry.channel)
@@ -142,7 +142,7 @@ def test_a_dry_run_sends_nothing_and_says_what_would_happen(
     assert twofold(*words, env=token).out == first.out
 
 
-def test_a_registry_that_is_not_there_is_told(
+def test_a_registry_that_is_not_there_is_reported(
     twofold: Callable[..., Any], release: Release
 ) -> None:
     ran = twofold("publish", release.wheel, "--to", "http://127.0.0.1:9/main", "--json")
@@ -218,7 +218,7 @@ def test_without_a_build_the_hint_says_to_build(twofold: Callable[..., Any]) -> 
     assert "twofold build" in ran.err
 
 
-def test_a_file_that_is_not_what_its_name_says_is_told(
+def test_a_file_that_is_not_what_its_name_says_is_reported(
     twofold: Callable[..., Any], tmp_path: Path
 ) -> None:
     bad = tmp_path / "my_package-1.0-py3-none-any.whl"
@@ -228,7 +228,7 @@ def test_a_file_that_is_not_what_its_name_says_is_told(
     assert "Traceback" not in ran.err
 
 
-def test_a_target_that_means_nothing_is_told_with_the_names_that_do(
+def test_a_target_that_means_nothing_is_reported_with_the_names_that_do(
     release: Release,
 ) -> None:
     with pytest.raises(TwofoldError, match="no target 'pipy'") as caught:

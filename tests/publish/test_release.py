@@ -83,7 +83,7 @@ def test_an_interrupted_release_goes_on_with_the_same_files(
         assert git(project, "tag").split() == ["v1.2.0"]
 
 
-def test_a_target_that_is_not_there_is_told_before_anything_is_touched(
+def test_a_target_that_is_not_there_is_reported_before_anything_is_touched(
     twofold: Callable[..., Any], project: Path
 ) -> None:
     ran = twofold("release", "1.2.0", "--to", "http://127.0.0.1:9/main", cwd=project)
@@ -103,7 +103,7 @@ def test_a_dry_run_goes_as_far_as_the_plan(
     assert not (tmp_path / "static").exists()
 
 
-def test_everything_that_is_not_ready_is_told_together(
+def test_everything_that_is_not_ready_is_reported_together(
     twofold: Callable[..., Any], project: Path, tmp_path: Path
 ) -> None:
     git(project, "tag", "v1.3.0")
@@ -190,7 +190,7 @@ def test_the_version_is_set_in_the_code_too(project: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["one", "1.0+local", "0.9"])
-def test_versions_that_cannot_be_released_are_told(project: Path, version: str) -> None:
+def test_versions_that_cannot_be_released_are_reported(project: Path, version: str) -> None:
     with pytest.raises(ProjectErrors) as caught:
         plan_version(project, version)
     assert caught.value.hint

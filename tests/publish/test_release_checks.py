@@ -30,7 +30,7 @@ def untouched(project: Path, ran: Any, told: str) -> None:
     assert not (project.parent / "static").exists()
 
 
-def test_nobody_to_commit_is_told(
+def test_nobody_to_commit_is_reported(
     twofold: Callable[..., Any], project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for who in ("AUTHOR", "COMMITTER"):
@@ -43,13 +43,13 @@ def test_nobody_to_commit_is_told(
     untouched(project, ran, "git has no user name")
 
 
-def test_a_commit_on_no_branch_is_told(twofold: Callable[..., Any], project: Path) -> None:
+def test_a_commit_on_no_branch_is_reported(twofold: Callable[..., Any], project: Path) -> None:
     git(project, "checkout", "-q", "--detach")
     ran = twofold("release", "1.2.0", "--to", "../static", cwd=project)
     untouched(project, ran, "HEAD is detached")
 
 
-def test_a_tag_on_a_commit_that_says_another_version_is_told(
+def test_a_tag_on_a_commit_that_says_another_version_is_reported(
     twofold: Callable[..., Any], project: Path
 ) -> None:
     git(project, "tag", "v1.2.0")
@@ -70,7 +70,7 @@ def test_a_repository_that_does_not_hold_the_project_is_not_tagged(
     assert git(project, "tag") == ""
 
 
-def test_a_repository_without_a_commit_is_told_and_none_at_all_is_remarked(
+def test_a_repository_without_a_commit_is_reported_and_none_at_all_is_remarked(
     twofold: Callable[..., Any], tmp_path: Path
 ) -> None:
     assert twofold("new", "alone", cwd=tmp_path).code == 0

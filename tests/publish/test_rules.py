@@ -36,14 +36,14 @@ def test_an_ordinary_wheel_and_sdist_are_taken(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_pypi_refuses_in_the_metadata_is_told(
+def test_what_pypi_refuses_in_the_metadata_is_reported(
     tmp_path: Path, version: str, extra: str, told: str
 ) -> None:
     (reason,) = refusals(make_wheel(tmp_path, "my_package", version, extra=extra))
     assert told in reason
 
 
-def test_a_bare_linux_tag_is_told(tmp_path: Path) -> None:
+def test_a_bare_linux_tag_is_reported(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, "my_package", "1.0")
     bytes_ = wheel.read_bytes()
     named = tmp_path / "my_package-1.0-py3-none-linux_x86_64.whl"
@@ -58,7 +58,7 @@ def test_a_bare_linux_tag_is_told(tmp_path: Path) -> None:
     assert rules.platform_tag(ReleaseFile(fine)) is None
 
 
-def test_a_description_that_does_not_render_is_told(tmp_path: Path) -> None:
+def test_a_description_that_does_not_render_is_reported(tmp_path: Path) -> None:
     import dataclasses
 
     artifact = read_artifact(make_wheel(tmp_path, "my_package", "1.0"))
@@ -71,7 +71,7 @@ def test_a_description_that_does_not_render_is_told(tmp_path: Path) -> None:
     assert "asciidoc" in str(rules.description_renders(file))
 
 
-def test_an_sdist_with_an_old_style_name_is_told(tmp_path: Path) -> None:
+def test_an_sdist_with_an_old_style_name_is_reported(tmp_path: Path) -> None:
     import dataclasses
 
     artifact = read_artifact(make_sdist(tmp_path, "my_package", "1.0"))
@@ -79,7 +79,7 @@ def test_an_sdist_with_an_old_style_name_is_told(tmp_path: Path) -> None:
     assert "PEP 625" in str(rules.sdist_name(ReleaseFile(old)))
 
 
-def test_a_file_over_the_limit_is_told(tmp_path: Path) -> None:
+def test_a_file_over_the_limit_is_reported(tmp_path: Path) -> None:
     import dataclasses
 
     artifact = read_artifact(make_wheel(tmp_path, "my_package", "1.0"))

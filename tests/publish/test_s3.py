@@ -122,7 +122,7 @@ def test_a_file_without_its_page_is_completed_by_the_next_run(
     assert release.wheel.name in get(f"{address}/simple/my-package/index.html").decode()
 
 
-def test_a_bucket_that_is_not_there_is_told(
+def test_a_bucket_that_is_not_there_is_reported(
     release: Release, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")

@@ -142,7 +142,7 @@ def test_pypis_and_prefix_devs_dialects_are_spoken_in_both_cis(
     assert MINTED not in "".join(capsys.readouterr())
 
 
-def test_an_identity_that_is_not_trusted_is_told_with_the_servers_reason(
+def test_an_identity_that_is_not_trusted_is_reported_with_the_servers_reason(
     index: tuple[str, Store], release: Release
 ) -> None:
     address, store = index
@@ -154,7 +154,7 @@ def test_an_identity_that_is_not_trusted_is_told_with_the_servers_reason(
     assert jwt("the-index") not in str(caught.value)
 
 
-def test_a_job_without_the_permission_is_told_what_to_add(
+def test_a_job_without_the_permission_learns_what_to_add(
     index: tuple[str, Store], release: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN")

@@ -114,7 +114,7 @@ def test_a_run_of_another_repository_is_refused_before_anything_is_sent(
     assert "uploading" not in done.err
 
 
-def test_an_identity_that_was_used_is_told_to_be_good_once(
+def test_an_identity_that_was_used_is_reported_to_be_good_once(
     trusting: Trusting, twofold: Callable[..., Any], tmp_path: Path
 ) -> None:
     """GitLab gives a job one identity; the registry takes each once."""

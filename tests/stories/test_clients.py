@@ -28,7 +28,7 @@ def test_uv_publishes_and_installs(clients: Clients, project: Path, tmp_path: Pa
     assert clients.run(python, "-c", USE, cwd=tmp_path).strip()
 
 
-def test_twine_uploads_the_same_files_twice_and_is_told_of_other_ones(
+def test_twine_uploads_the_same_files_twice_and_reports_other_ones(
     clients: Clients, project: Path
 ) -> None:
     files = clients.glob(project, "dist/*")
@@ -41,7 +41,7 @@ def test_twine_uploads_the_same_files_twice_and_is_told_of_other_ones(
     assert "File already exists" in said
 
 
-def test_a_wrong_token_is_told_by_twine(clients: Clients, project: Path) -> None:
+def test_a_wrong_token_is_reported_by_twine(clients: Clients, project: Path) -> None:
     wrong = Clients(
         clients.registry, clients.offline, {**clients.environment, "TWINE_PASSWORD": "wrong"}
     )
