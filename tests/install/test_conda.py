@@ -14,7 +14,7 @@ import pytest
 from tests.servers.private_channel import PrivateChannel
 from twofold.errors import SubprocessFailed, TwofoldError, Unreachable
 from twofold.install.auth import Login
-from twofold.install.conda import install_into_prefix
+from twofold.install.conda import install_into_prefix, require_first_spec
 from twofold.install.python_package import Member, write_package
 
 
@@ -46,6 +46,18 @@ def channel(tmp_path: Path) -> Path:
     package(folder, "boat", "1.0", "sail >=3")
     asyncio.run(index_fs(folder))
     return folder
+
+
+def test_a_package_that_the_named_channel_lacks_is_not_looked_for_elsewhere(
+    channel: Path, tmp_path: Path
+) -> None:
+    address = channel.as_uri()
+    require_first_spec(["car =1", "nothing"], address, {}, tmp_path / "cache")
+    with pytest.raises(TwofoldError, match="does not have nothing") as caught:
+        require_first_spec(["nothing", "car"], address, {}, tmp_path / "cache")
+    assert "check the name" in caught.value.hint
+    with pytest.raises(Unreachable, match="cannot read a channel"):
+        require_first_spec(["car"], f"{address}/nowhere", {}, tmp_path / "cache")
 
 
 def names(found: list[Any]) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ import netrc
 import os
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from tests.factories.versioned_wheels import make_wheel
 from twofold.errors import SubprocessFailed, TwofoldError
 from twofold.install.auth import Login
 from twofold.install.pip import PipInstall, install_into_venv, make_command, make_venv
-from twofold.install.sources import has_project, read_pip_sources
+from twofold.install.sources import fetch_links, read_pip_sources
 
 pytestmark = pytest.mark.usefixtures("other_index")
 both_installers = pytest.mark.parametrize("installer", ["pip", "uv"])
@@ -88,20 +89,47 @@ def test_with_only_the_index_nothing_comes_from_elsewhere(
 
 
 @both_installers
-def test_a_name_that_is_nowhere_is_reported_with_the_installers_words(
+def test_a_version_that_is_nowhere_is_reported_with_the_installers_words(
     tmp_path: Path,
     served: Callable[[Path], str],
     installer: Literal["pip", "uv"],
 ) -> None:
     make_wheel(tmp_path / "ours", "my_package", "1.0")
     index = f"{served(tmp_path / 'ours')}/simple/"
-    with pytest.raises(
-        SubprocessFailed, match=f"{installer} could not install nothing-of-that-name"
-    ) as e:
-        install_into_venv(
-            tmp_path / "venv", PipInstall(["nothing-of-that-name"], index, installer=installer)
-        )
-    assert "nothing-of-that-name" in e.value.output
+    wanted = PipInstall(["my_package==77"], index, installer=installer)
+    with pytest.raises(SubprocessFailed, match=f"{installer} could not install my_package") as e:
+        install_into_venv(tmp_path / "venv", wanted)
+    assert "my_package" in e.value.output.replace("-", "_")
+
+
+@both_installers
+@pytest.mark.parametrize("path", ["", "/nowhere", "/main/legacy", "/simple/helper", "/empty"])
+def test_a_wrong_address_never_installs_a_package_of_that_name_from_elsewhere(
+    tmp_path: Path,
+    served: Callable[[Path], str],
+    installer: Literal["pip", "uv"],
+    path: str,
+) -> None:
+    """The other index has `helper`: with `--from` it must not be asked for it."""
+    make_wheel(tmp_path / "ours", "private", "1.0")
+    (tmp_path / "ours/empty/simple/helper").mkdir(parents=True)
+    (tmp_path / "ours/empty/simple/helper/index.html").write_text("<a href='/'>log in</a>")
+    wanted = PipInstall(["helper"], f"{served(tmp_path / 'ours')}{path}/simple/")
+    with pytest.raises(TwofoldError, match=r"there is no channel at|does not have helper"):
+        install_into_venv(tmp_path / "venv", replace(wanted, installer=installer))
+    assert not (tmp_path / "venv").exists()
+
+
+def test_a_file_is_installed_with_an_index_for_what_it_requires(
+    tmp_path: Path, served: Callable[[Path], str]
+) -> None:
+    make_wheel(tmp_path / "ours", "engine", "1.0")
+    wheel = make_wheel(tmp_path / "file", "car", "1.0", "engine")
+    index = f"{served(tmp_path / 'ours')}/simple/"
+    python = install_into_venv(tmp_path / "venv", PipInstall([str(wheel)], index))
+    assert told(python, "engine") == "1.0\n"
+    with pytest.raises(TwofoldError, match="there is no channel at"):
+        install_into_venv(tmp_path / "no", PipInstall([str(wheel)], f"{index}nowhere/simple/"))
 
 
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
@@ -117,9 +145,10 @@ def test_an_index_is_asked_for_a_name_in_its_normal_form(
     tmp_path: Path, served: Callable[[Path], str]
 ) -> None:
     make_wheel(tmp_path, "my_package", "1.0")
-    index = f"{served(tmp_path)}/simple"
-    assert has_project(index, "My.Package")
-    assert not has_project(index, "other")
+    address = served(tmp_path)
+    index, served_file = f"{address}/simple", f"{address}/my_package-1.0-py3-none-any.whl"
+    assert fetch_links(index, "My.Package") == {served_file}
+    assert fetch_links(index, "other") is None
 
 
 @both_installers
@@ -159,6 +188,19 @@ def test_the_command_installs_from_a_folder_that_is_an_index(
     ran = twofold("install", "private", "--from", tmp_path / "static", "--venv", "env", "--json")
     assert ran.code == 0, ran.err
     assert told(Path(ran.json["python"]), "private") == "1.0\n"
+
+
+@pytest.mark.parametrize("path", ["simple", "noarch"])
+def test_the_address_of_a_page_stands_for_its_channel(
+    twofold: Callable[..., Any], tmp_path: Path, path: str
+) -> None:
+    make_wheel(tmp_path / "static", "private", "1.0")
+    assert twofold("index", tmp_path / "static").code == 0
+    (tmp_path / "static/noarch").mkdir(exist_ok=True)
+    (tmp_path / "static/noarch/repodata.json").touch()
+    ran = twofold("install", "private", "--from", tmp_path / "static" / path, "--venv", "env")
+    assert ran.code == 0, ran.err
+    assert "is a page of the channel" in ran.err
 
 
 def test_a_registry_that_is_not_there_is_reported(twofold: Callable[..., Any]) -> None:

@@ -11,6 +11,7 @@ from twofold.errors import ProjectErrors, TwofoldError
 from twofold.publish.addresses import Secret
 from twofold.publish.config import get_config_file, get_config_folder, read_targets
 from twofold.publish.resolve import get_default_targets, resolve_targets
+from twofold.publish.targets.settings import TargetSettings
 
 
 @pytest.fixture
@@ -176,3 +177,82 @@ def test_words_that_are_no_target_are_reported(word: str) -> None:
     with pytest.raises(TwofoldError) as caught:
         resolve_targets([word])
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("word", "url"),
+    [
+        ("localhost:18431/main", "http://localhost:18431/main"),
+        ("localhost:8080", "http://localhost:8080"),
+        ("127.0.0.1:8080/main", "http://127.0.0.1:8080/main"),
+        ("http//host/main", "http://host/main"),
+        ("http:/host/main", "http://host/main"),
+        ("registry.example/pypi", "http://registry.example/pypi"),
+        ("packages/main", "http://packages/main"),
+        ("me:zq-secret@host:80/main", "http://host:80/main"),
+    ],
+)
+def test_a_url_without_its_scheme_is_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, url: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TwofoldError, match="is neither a URL nor an existing folder") as caught:
+        resolve_targets([word], {})
+    assert url in caught.value.hint
+    assert "zq-secret" not in str(caught.value)
+    assert not list(tmp_path.glob("*host*"))
+
+
+def test_a_folder_that_an_earlier_mistake_made_is_no_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "localhost:8080/main").mkdir(parents=True)
+    with pytest.raises(TwofoldError, match="is neither a URL"):
+        resolve_targets(["localhost:8080/main"], {})
+
+
+def test_folders_are_written_as_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "out.d").mkdir()
+    words = ["./new/main", "../new", str(tmp_path / "x/y"), "~/channel", "out.d", "out.d/"]
+    urls = [target.url for target in resolve_targets(words, {})]
+    wanted = ["new/main", "../new", "x/y", "channel", "out.d"]
+    assert urls == [str(tmp_path / path) for path in wanted]
+
+
+@pytest.mark.parametrize(
+    "page", ["simple/", "simple/my-package/", "legacy/", "legacy", "noarch", "linux-64/x.json"]
+)
+def test_the_address_of_a_channels_page_stands_for_the_channel(page: str) -> None:
+    assert [t.url for t in resolve_targets([f"http://host/main/{page}"], {})] == [
+        "http://host/main"
+    ]
+    assert resolve_targets([f"legacy+http://host/main/{page}"], {})[0].url != "http://host/main"
+
+
+def test_two_channels_of_one_server_are_two_targets() -> None:
+    for kind in ("quetz", "prefix"):
+        words = [f"{kind}+http://host/a", f"{kind}+http://host/b", f"{kind}+http://host/a"]
+        found = resolve_targets(words, {})
+        assert [target.channel for target in found] == ["a", "b"]
+        assert len({target.place for target in found}) == 2
+    owners = resolve_targets(["anaconda+http://host/api/me", "anaconda+http://host/api/you"], {})
+    assert len({target.place for target in owners}) == 2
+
+
+def test_tables_of_one_url_that_send_other_files_are_both_kept(config: Path) -> None:
+    config.write_text(
+        '[targets.a]\nurl = "http://host/main"\nfiles = ["wheel"]\n'
+        '[targets.b]\nurl = "http://host/main/"\nfiles = ["conda"]\n'
+    )
+    assert [target.name for target in resolve_targets(["a", "b", "a"])] == ["a", "b"]
+
+
+def test_labels_of_one_owner_are_set_together() -> None:
+    known = {"anaconda": TargetSettings("anaconda", "http://host/api", "anaconda", owner="me")}
+    (found,) = resolve_targets(["anaconda:me:dev", "anaconda:me"], known)
+    assert found.labels == ("dev", "main")
+    (found,) = resolve_targets(["anaconda:me", "anaconda:me:main"], known)
+    assert found.labels == ()

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from twofold.cli.terminal import note
+from twofold.errors import TwofoldError
+from twofold.publish.addresses import guess_url, redact_url, strip_page
 from twofold.publish.config import read_targets
 from twofold.publish.credentials import find_credentials
 from twofold.publish.resolve import resolve_targets
@@ -29,6 +32,13 @@ def find_channels(names: Sequence[str], beside: Sequence[TargetSettings] = ()) -
     `beside` are the targets of the same command, whose tokens are not for these channels.
     """
     known = read_targets()
+    for word in names:
+        if "://" not in word and ":" in word and word not in known and guess_url(word):
+            bare = guess_url(word).removeprefix("http://")
+            raise TwofoldError(
+                f"'{bare}' is neither a URL nor a channel's name", f"write http://{bare}"
+            )
+    note_channels(names)
     found = [(word, _find_registry(word, known)) for word in dict.fromkeys(names)]
     registries = [target for _, target in found if target is not None]
     tokens = []
@@ -37,7 +47,16 @@ def find_channels(names: Sequence[str], beside: Sequence[TargetSettings] = ()) -
         credentials = find_credentials(target, others)
         if credentials is not None:
             tokens.append((target.url, credentials.secret.reveal()))
-    return Channels(tuple(target.url if target else word for word, target in found), tuple(tokens))
+    addresses = tuple(target.url if target else strip_page(word) for word, target in found)
+    return Channels(addresses, tuple(tokens))
+
+
+def note_channels(words: Sequence[str]) -> None:
+    """Tell which channel an address of a channel's page stands for."""
+    for word in words:
+        channel = strip_page(word)
+        if channel != word:
+            note(f"note: {redact_url(word)} is a page of the channel {redact_url(channel)}")
 
 
 def _find_registry(name: str, known: dict[str, TargetSettings]) -> TargetSettings | None:

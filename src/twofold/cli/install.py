@@ -12,7 +12,7 @@ EPILOG = """\
 --from is the URL of a registry's channel (http://host/main), one of your targets by name, or a
 folder that is a channel. Dependencies that it does not have come from pip's configured indexes
 (--venv), or from the channels of --channel, by default conda-forge (--conda). A project that the
-registry has is never installed from elsewhere.
+registry has is never installed from elsewhere, and the first NAME must be there.
 """
 
 
@@ -73,6 +73,7 @@ def _conda(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from twofold.install.auth import Login
+    from twofold.install.conda import require_first_spec
     from twofold.install.conda_or_repack import install_or_repack
 
     if args.uv:
@@ -84,14 +85,17 @@ def _conda(args: argparse.Namespace) -> int:
     source, token = _source(args.source)
     more = find_channels(args.channel)
     tokens = dict(more.tokens) | ({source: token} if token else {})
+    logins = {address: Login(secret) for address, secret in tokens.items()}
     specs = list(args.names)
+    if source:
+        require_first_spec(specs, source, logins)
     if args.python:
         specs.append(f"python={args.python}")
     outcome = install_or_repack(
         specs,
         ([source] if source else []) + list(more.addresses),
         args.conda,
-        logins={address: Login(secret) for address, secret in tokens.items()},
+        logins=logins,
         add_conda_forge=not args.channel and not args.only,
     )
     if outcome.note:
@@ -108,9 +112,11 @@ def _source(word: str | None) -> tuple[str, str]:
     """The URL of --from and its token ('': none)."""
     if not word:
         return "", ""
+    from twofold.cli.channels import note_channels
     from twofold.publish.credentials import find_credentials
     from twofold.publish.resolve import resolve_targets
 
+    note_channels([word])
     (target,) = resolve_targets([word])
     if target.kind == "folder":
         return Path(target.url).as_uri(), ""

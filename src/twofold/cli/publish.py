@@ -77,6 +77,7 @@ def parse_attempts(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Run `twofold publish`; returns the exit code."""
+    from twofold.cli.channels import note_channels
     from twofold.cli.check import parse_codes
     from twofold.publish.order import Order, choose_targets, prepare
     from twofold.publish.responses import RetryPolicy
@@ -85,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--channel is for --try", "add --try, or remove --channel")
     patience = RetryPolicy(attempts=args.attempts)
     if not args.json:
+        note_channels(args.to)
         warn_about_logins([*args.to, *args.channel])
     order = Order(args.files, args.to, args.project, patience, parse_codes(args.ignore))
     asks = can_ask(args.json)

@@ -78,6 +78,7 @@ class _Rollback:
 
 def run(args: argparse.Namespace) -> int:
     """Run `twofold release`; returns the exit code."""
+    from twofold.cli.channels import note_channels
     from twofold.cli.check import parse_codes
     from twofold.cli.publish import can_ask, make_step_handler, require_consent, warn_about_logins
     from twofold.cli.smoke_test import interrupt_on_sigterm
@@ -88,6 +89,7 @@ def run(args: argparse.Namespace) -> int:
     root = args.project.absolute()
     say = make_step_handler(args.json)
     if not args.json:
+        note_channels(args.to)
         warn_about_logins(args.to)
     planned = plan_version(root, args.version)
     if not (args.dry_run or args.yes or can_ask(args.json)):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +65,36 @@ def install_into_prefix(
         raise
 
 
+def require_first_spec(
+    specs: Sequence[str], channel: str, logins: Mapping[str, Login], cache: Path | None = None
+) -> None:
+    """Raise TwofoldError unless `channel` has the first package of `specs`, in any version.
+
+    A later channel may have a stranger's package of that name.
+    """
+    try:
+        found = asyncio.run(_query(specs[0], channel, logins, cache or Path(get_cache_dir())))
+    except TwofoldError as error:
+        _redact_error(error, logins)
+        raise
+    if not found:
+        raise TwofoldError(
+            f"{channel} does not have {specs[0]}: nothing was installed",
+            "check the name and the channel; leave out --from to install from other channels",
+        )
+
+
+async def _query(spec: str, channel: str, logins: Mapping[str, Login], cache: Path) -> bool:
+    """Whether a channel has a package of the name of `spec`."""
+    rattler = _import_rattler()
+    _, gateway = _open_gateway(logins, cache)
+    with _explain_errors([spec], [channel]):
+        name = rattler.MatchSpec(spec).name
+        subdirs = [rattler.Subdir.current(), "noarch"]
+        found = await gateway.query([channel], subdirs, [str(name.normalized)], recursive=False)
+    return any(found)
+
+
 def _redact_error(error: TwofoldError, logins: Mapping[str, Login]) -> None:
     """Redact secrets in py-rattler's messages, which may contain URLs with tokens."""
     for login in logins.values():
@@ -91,12 +122,7 @@ async def _install(
     specs: list[str], channels: list[str], prefix: Path, logins: Mapping[str, Login], cache: Path
 ) -> list[InstalledPackage]:
     rattler = _import_rattler()
-    client = rattler.Client.default_client(max_retries=1) if not logins else _make_client(logins)
-    gateway = rattler.Gateway(
-        cache_dir=cache / "repodata",
-        default_config=rattler.SourceConfig(cache_action="no-cache"),
-        client=client,
-    )
+    client, gateway = _open_gateway(logins, cache)
     present = _read_installed(prefix)
     records = await _solve(specs, channels, gateway, present)
     try:
@@ -116,6 +142,17 @@ async def _install(
             output=_read_reason(error),
         ) from error
     return sorted((_describe_record(record) for record in records), key=lambda one: one.name)
+
+
+def _open_gateway(logins: Mapping[str, Login], cache: Path) -> tuple[Any, Any]:
+    """Open a client with the logins, and a gateway that reads repodata anew."""
+    rattler = _import_rattler()
+    client = rattler.Client.default_client(max_retries=1) if not logins else _make_client(logins)
+    return client, rattler.Gateway(
+        cache_dir=cache / "repodata",
+        default_config=rattler.SourceConfig(cache_action="no-cache"),
+        client=client,
+    )
 
 
 def _list_linking_errors() -> tuple[type[Exception], ...]:
@@ -181,6 +218,21 @@ async def _solve(
     specs: list[str], channels: list[str], gateway: Any, present: list[PrefixRecord]
 ) -> list[RepoDataRecord]:
     import rattler
+
+    wanted = specs + [record.name.normalized for record in present]
+    with _explain_errors(specs, channels):
+        return await rattler.solve(
+            sources=channels,
+            specs=wanted,
+            gateway=gateway,
+            locked_packages=present,
+            virtual_packages=rattler.VirtualPackage.detect(),
+        )
+
+
+@contextmanager
+def _explain_errors(specs: Sequence[str], channels: Sequence[str]) -> Iterator[None]:
+    """Raise py-rattler's errors about specs and channels as ours."""
     from rattler.exceptions import (
         FetchRepoDataError,
         GatewayError,
@@ -189,15 +241,8 @@ async def _solve(
         SolverError,
     )
 
-    wanted = specs + [record.name.normalized for record in present]
     try:
-        return await rattler.solve(
-            sources=channels,
-            specs=wanted,
-            gateway=gateway,
-            locked_packages=present,
-            virtual_packages=rattler.VirtualPackage.detect(),
-        )
+        yield
     except SolverError as error:
         raise TwofoldError(
             f"cannot solve an environment with {', '.join(specs)} from {', '.join(channels)}:\n"

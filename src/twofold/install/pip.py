@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import venv
@@ -17,7 +16,13 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from twofold.errors import SubprocessFailed, TwofoldError
 from twofold.install.auth import Login
-from twofold.install.sources import PipSources, fetch_links, has_pip, has_project, read_pip_sources
+from twofold.install.sources import (
+    PipSources,
+    fetch_links,
+    has_pip,
+    read_pip_sources,
+    require_first,
+)
 from twofold.pip_config import find_uv
 
 Installer = Literal["pip", "uv"]
@@ -43,13 +48,12 @@ class PipInstall:
 def install_into_venv(environment: Path, wanted: PipInstall) -> Path:
     """Install into a virtual environment, created if missing; returns its Python.
 
-    Raises SubprocessFailed with the installer's output if it fails.
+    Raises TwofoldError if the index does not have the first requirement, SubprocessFailed with the
+    installer's output if it fails.
     """
-    python = make_venv(environment.absolute(), wanted.python)
     if wanted.index:
-        has_project(
-            wanted.index, _get_project_name(wanted.requirements[0]), wanted.login
-        )  # raises if the index is unreachable
+        require_first(wanted.index, wanted.requirements, wanted.login)
+    python = make_venv(environment.absolute(), wanted.python)
     with make_command(python, wanted) as (command, extra):
         if command[0] == sys.executable and wanted.index and not wanted.only_index:
             _refuse_other_indexes(command, extra, wanted)
@@ -87,11 +91,6 @@ def _run_installer(command: list[str], extra: dict[str, str]) -> subprocess.Comp
     )
 
 
-def _get_project_name(requirement: str) -> str:
-    """The project of a requirement, or the file name of a path."""
-    return re.split(r"[\s\[=<>!~;@]", Path(requirement).name, maxsplit=1)[0] or "pip"
-
-
 def _refuse_other_indexes(command: list[str], extra: dict[str, str], wanted: PipInstall) -> None:
     """Refuse packages that pip would install from elsewhere although the first index has them.
 
@@ -106,9 +105,10 @@ def _refuse_other_indexes(command: list[str], extra: dict[str, str], wanted: Pip
     base = wanted.index.rstrip("/").removesuffix("/simple")
     for item in json.loads(done.stdout)["install"]:
         name, url = item["metadata"]["name"], _strip_user(item["download_info"]["url"])
-        if url.startswith(base + "/") or not has_project(wanted.index, name, wanted.login):
+        if url.startswith(base + "/"):
             continue
-        if unquote(url) not in fetch_links(wanted.index, name, wanted.login):
+        links = fetch_links(wanted.index, name, wanted.login)
+        if links is not None and unquote(url) not in links:
             raise TwofoldError(
                 f"stopped: pip would install {name} {item['metadata']['version']} from another "
                 f"index, although {wanted.index} has that project (dependency confusion)",

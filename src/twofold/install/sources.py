@@ -8,15 +8,21 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from twofold.errors import Unreachable
-from twofold.index.simple_parser import parse_html_page
+from packaging.requirements import InvalidRequirement, Requirement
+
+from twofold.errors import TwofoldError, Unreachable
+from twofold.index.simple_parser import ACCEPT, parse_project_page
 from twofold.install.auth import Login
+
+#: How the names of files end that pip installs.
+_FILES = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz", ".egg")
 
 
 @dataclass(frozen=True)
@@ -60,51 +66,86 @@ def _run_python(*arguments: str) -> str:
     return done.stdout if done.returncode == 0 else ""
 
 
-def has_project(index: str, project: str, login: Login | None = None) -> bool:
-    """Whether a simple index has a page for a project.
+def require_first(index: str, requirements: Sequence[str], login: Login | None = None) -> list[str]:
+    """Raise TwofoldError unless the index has the first named project; list the others it lacks.
 
-    Raises Unreachable if the index returns neither a page nor 404: whether a name is private
-    must not be guessed.
+    A wrong address answers 404 for every name, and pip's own indexes may have a stranger's package
+    of that name: the command must stop before they are asked. Raises Unreachable.
     """
-    return _fetch_page(index, project, login) is not None
+    names = [name for name in map(parse_project_name, requirements) if name]
+    missing = [name for name in dict.fromkeys(names) if not fetch_links(index, name, login)]
+    if names and names[0] not in missing:
+        return missing
+    place = index.rstrip("/").removesuffix("/simple")
+    if not _is_index(index, login):
+        raise TwofoldError(
+            f"there is no channel at {place}",
+            "check the address: a registry's ends with its channel (http://host/main)",
+        )
+    if names:
+        raise TwofoldError(
+            f"{place} does not have {names[0]}: nothing was installed",
+            "check the name and the channel; leave out --from to install from pip's own indexes",
+        )
+    return missing
 
 
-def fetch_links(index: str, project: str, login: Login | None = None) -> set[str]:
-    """Fetch the file URLs of a project's page on the index; empty without a page.
+def parse_project_name(requirement: str) -> str:
+    """The project that an index is asked for; '' for a file or a URL."""
+    try:
+        parsed = Requirement(requirement)
+    except InvalidRequirement:
+        is_file = "/" in requirement or "\\" in requirement or requirement.endswith(_FILES)
+        return "" if is_file else re.split(r"[\s\[=<>!~;@]", requirement, maxsplit=1)[0]
+    return "" if parsed.url else parsed.name
+
+
+def _is_index(index: str, login: Login | None) -> bool:
+    """Whether the root of an index is there: PEP 503 demands a page of all projects."""
+    return _fetch_page(index.rstrip("/") + "/", login) is not None
+
+
+def fetch_links(index: str, project: str, login: Login | None = None) -> set[str] | None:
+    """Fetch the file URLs of a project's page on the index; None if it has no such page.
 
     Unquoted: pip quotes what the page does not (`+`). Files may be anywhere: beside the index
-    (devpi), or on another host (PyPI). Raises Unreachable.
+    (devpi), or on another host (PyPI). Raises Unreachable if the index returns neither a page nor
+    404: whether a name is private must not be guessed.
     """
-    text = _fetch_page(index, project, login) or ""
-    page = parse_html_page(text, _make_project_url(index, project))
-    return {unquote(file.url) for file in page.files}
+    address = f"{index.rstrip('/')}/{re.sub(r'[-_.]+', '-', project).lower()}/"
+    fetched = _fetch_page(address, login)
+    if fetched is None:
+        return None
+    try:
+        page = parse_project_page(*fetched, address)
+    except ValueError as error:
+        raise Unreachable(
+            f"{index} returned no readable page for {project}: {error}", "check the URL"
+        ) from error
+    return {unquote(file.url) for file in page.files if file.filename.endswith(_FILES)}
 
 
-def _make_project_url(index: str, project: str) -> str:
-    return f"{index.rstrip('/')}/{re.sub(r'[-_.]+', '-', project).lower()}/"
-
-
-def _fetch_page(index: str, project: str, login: Login | None) -> str | None:
-    """The HTML page of a project; None if the index does not have it."""
-    address = _make_project_url(index, project)
+def _fetch_page(address: str, login: Login | None) -> tuple[bytes, str] | None:
+    """The body and media type of an index's page; None if the index does not have it."""
     if address.startswith("file:"):
         folder = Path(urllib.request.url2pathname(urlsplit(address).path))
         page = folder / "index.html"
-        return (page.read_text("utf-8") if page.is_file() else "") if folder.is_dir() else None
-    request = urllib.request.Request(address, headers={"Accept": "text/html"})
+        return (page.read_bytes(), "text/html") if page.is_file() else None
+    request = urllib.request.Request(address, headers={"Accept": ACCEPT})
     if login:
         request.add_unredirected_header("Authorization", login.basic)
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
-            return str(answer.read().decode("utf-8", "replace"))
+            return answer.read(), answer.headers.get_content_type()
     except urllib.error.HTTPError as error:
         if error.code == 404:
             return None
         raise Unreachable(
-            f"{index} returned {error.code} for {project}", "check the URL and the token"
+            f"{address} returned {error.code}", "check the URL and the token"
         ) from error
-    except urllib.error.URLError as error:
+    except (urllib.error.URLError, OSError) as error:
+        reason = getattr(error, "reason", error)
         raise Unreachable(
-            f"{index} cannot be reached: {error.reason}",
+            f"{address} cannot be reached: {reason}",
             "check the URL, and that its server is running",
         ) from error

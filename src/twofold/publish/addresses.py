@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit, urlunsplit
 
@@ -132,6 +133,41 @@ def redact_url(url: str) -> str:
     host = parts.netloc.rpartition("@")[2]
     path = _CONDA_TOKEN.sub("/t/***", parts.path)
     return urlunsplit((parts.scheme, host, path, "", ""))
+
+
+#: What a channel's pages are called below it: pip's, twine's and conda's.
+_PAGE = re.compile(r"/(simple|legacy|noarch|(?:linux|osx|win|emscripten|wasi)-\w+)(/.*)?$")
+
+
+def strip_page(word: str) -> str:
+    """The channel of an address of one of its pages (`/simple/`, `/legacy/`, `/noarch`).
+
+    Other words are returned as they are, `/simple` right below a host too: its channel is unknown.
+    """
+    scheme, separator, rest = word.partition("://")
+    if separator:
+        found = _PAGE.search(rest) if scheme in ("http", "https") else None
+        return word[: len(word) - len(found.group())] if found else word
+    folder = Path(word)
+    is_part = _PAGE.fullmatch(f"/{folder.name}") and folder.is_dir()
+    names = ("repodata.json", "index.html", "index.json")
+    return str(folder.parent) if is_part and any((folder / n).is_file() for n in names) else word
+
+
+def guess_url(word: str) -> str:
+    """The URL that a word without a scheme was probably meant to be; '' if it is a folder.
+
+    A folder that does not exist yet begins with `.`, `~`, a slash or a drive; what looks like
+    a host with a port is none even if an earlier mistake made it.
+    """
+    first = re.split(r"[/\\]", word, maxsplit=1)[0]
+    if first.startswith((".", "~")) or not first or re.fullmatch("[A-Za-z]:", first):
+        return ""
+    has_port = re.fullmatch(r"(.*@)?[\w.-]+:\d+", first) is not None
+    if not has_port and Path(word).is_dir():
+        return ""
+    word = word[len(first.rpartition("@")[0]) :].removeprefix("@")  # without a login
+    return "http://" + re.sub(r"^https?:?/+", "", word)
 
 
 def can_share_login(url: str, home: str) -> bool:

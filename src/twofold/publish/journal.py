@@ -90,7 +90,7 @@ def _read(path: Path) -> dict[Key, JournalRecord]:
             "remove it: the targets are then queried again",
             str(path),
         )
-    return {(entry.target, entry.file): entry for entry in entries}
+    return {(entry.target.rstrip("/"), entry.file): entry for entry in entries}
 
 
 def _is_valid(entry: JournalRecord) -> bool:

@@ -222,7 +222,7 @@ def _plan_step(
 
 def _compare(target: Target, file: ReleaseFile, remote: RemoteState, journal: Journal) -> Step:
     ours = file.artifact.sha256
-    noted = journal.get(target.settings.url, file.name)
+    noted = journal.get(target.settings.place, file.name)
     if remote.is_ours(file.artifact):
         packed = f"the same contents are already there, packed as sha256 {remote.sha256}"
         reason = packed if remote.has_same_content else "identical file already there"

@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from twofold.errors import TwofoldError, UsageError
-from twofold.publish.addresses import redact_url, split_login
+from twofold.publish.addresses import guess_url, redact_url, split_login, strip_page
 from twofold.publish.config import read_targets
 from twofold.publish.external_config import find_anaconda_url, list_pypirc_names, read_pypirc_target
 from twofold.publish.targets.kinds import KINDS
@@ -33,9 +33,18 @@ def resolve_targets(
 ) -> list[TargetSettings]:
     """Resolve target names to settings, without duplicates, in the order given."""
     targets = read_targets() if known is None else known
-    return list(
-        {(t.kind, t.url, t.owner): t for t in (_resolve(word, targets) for word in names)}.values()
-    )
+    found: dict[tuple[object, ...], TargetSettings] = {}
+    for one in (_resolve(word, targets) for word in names):
+        place = (one.kind, one.url.rstrip("/"), one.owner, one.channel, one.files)
+        found[place] = _merge_labels(found[place], one) if place in found else one
+    return list(found.values())
+
+
+def _merge_labels(first: TargetSettings, second: TargetSettings) -> TargetSettings:
+    """One target with the labels of both: a server keeps a file once, with all its labels."""
+    labels = [label for one in (first, second) for label in one.labels or ("main",)]
+    both = tuple(dict.fromkeys(labels))
+    return first if both == (first.labels or ("main",)) else replace(first, labels=both)
 
 
 def _resolve(name: str, known: dict[str, TargetSettings]) -> TargetSettings:
@@ -43,6 +52,7 @@ def _resolve(name: str, known: dict[str, TargetSettings]) -> TargetSettings:
         raise UsageError("the target is empty", "name one: a variable in the command may be unset")
     if name in known:
         return _complete(known[name])
+    name = strip_page(name)
     scheme, separator, rest = name.partition("://")
     if separator:
         found = _parse_address(name, scheme.lower(), rest)
@@ -56,8 +66,15 @@ def _resolve(name: str, known: dict[str, TargetSettings]) -> TargetSettings:
     from_twine = read_pypirc_target(name)
     if from_twine is not None:
         return from_twine
-    if Path(name).is_dir() or any(c in name for c in "/\\") or name.startswith("."):
-        return TargetSettings(name, str(Path(name).absolute()), "folder")
+    if Path(name).is_dir() or any(c in name for c in "/\\:") or name.startswith((".", "~")):
+        guess = guess_url(name)
+        if guess:
+            bare = guess.removeprefix("http://")
+            raise TwofoldError(
+                f"'{bare}' is neither a URL nor an existing folder",
+                f"write {guess} for a server, or ./{bare} for a new folder",
+            )
+        return TargetSettings(name, str(Path(name).expanduser().absolute()), "folder")
     raise _unknown_target(name, known)
 
 

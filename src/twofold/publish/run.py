@@ -80,7 +80,7 @@ def _upload(step: Step, journal: Journal, retry_policy: RetryPolicy, report: Eve
 
     _require_unchanged(artifact)
     report(Event("uploading", place, name, 0, artifact.size))
-    journal.record(settings.url, name, artifact.sha256, "sending")
+    journal.record(settings.place, name, artifact.sha256, "sending")
     for attempt in range(retry_policy.attempts):
         try:
             step.target.send(step.file, progress)
@@ -98,9 +98,9 @@ def _upload(step: Step, journal: Journal, retry_policy: RetryPolicy, report: Eve
                 break
         except Refused:
             if attempt == 0:
-                journal.remove(settings.url, name)
+                journal.remove(settings.place, name)
             raise
-    journal.record(settings.url, name, artifact.sha256, "sent")
+    journal.record(settings.place, name, artifact.sha256, "sent")
     report(Event("uploaded", place, name, artifact.size, artifact.size))
 
 
@@ -147,7 +147,7 @@ def _verify(step: Step, journal: Journal, retry_policy: RetryPolicy, report: Eve
     for attempt in range(retry_policy.attempts):
         found = step.target.fetch(step.file)
         if found.is_ours(artifact):
-            journal.record(settings.url, step.file.name, artifact.sha256, "verified")
+            journal.record(settings.place, step.file.name, artifact.sha256, "verified")
             report(Event("verified", settings.name, step.file.name, artifact.size, artifact.size))
             return
         if attempt + 1 < retry_policy.attempts:

@@ -40,6 +40,11 @@ class TargetSettings:
     read_login: SplitUrl | None = field(default=None, repr=False)
     verify: bool = True
 
+    @property
+    def place(self) -> str:
+        """Where files are put: a server may have many channels or owners at one URL."""
+        return "/".join(filter(None, (self.url.rstrip("/"), self.owner, self.channel)))
+
 
 @dataclass(frozen=True)
 class InstallUrls:
