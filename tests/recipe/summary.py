@@ -8,7 +8,7 @@ from typing import Any
 
 from twofold.recipe.building.build_method import choose_methods
 from twofold.recipe.model import Line, Output, Recipe
-from twofold.recipe.read.jinja_functions import ReadContext
+from twofold.recipe.read.jinja_modules import ReadContext
 from twofold.recipe.read.meta_yaml import find_roots, read_recipe
 from twofold.recipe.request import Environ, Platform
 

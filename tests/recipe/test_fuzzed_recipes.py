@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.recipe.recipe_builder import RECIPES
 from tests.recipe.summary import LINUX, summarize
 from twofold.errors import TwofoldError
-from twofold.recipe.read.jinja_functions import ReadContext
+from twofold.recipe.read.jinja_modules import ReadContext
 from twofold.recipe.read.meta_yaml import find_roots, read_recipe
 from twofold.recipe.read.recipe_yaml import UnsupportedRecipe, read_recipe_yaml
 from twofold.recipe.request import Environ

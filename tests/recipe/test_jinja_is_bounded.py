@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from twofold.errors import TwofoldError
-from twofold.recipe.read.jinja_functions import ReadContext
+from twofold.recipe.read.jinja_modules import ReadContext
 from twofold.recipe.read.meta_yaml import find_roots, read_recipe
 from twofold.recipe.request import Environ, Platform
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.recipe.summary import read_for_linux, summarize
 from twofold.errors import ProjectErrors, TwofoldError
-from twofold.recipe.read.jinja_functions import ReadContext
+from twofold.recipe.read.jinja_modules import ReadContext
 from twofold.recipe.read.meta_yaml import find_roots, read_recipe
 from twofold.recipe.request import Environ, Platform
 
@@ -114,7 +114,6 @@ test:
         ("package:\n  name: x\n", "meta.yaml:2: package", "no version"),
         ("- a\n- b\n", "meta.yaml:1", "must be a mapping"),
         ("package: x\n", "meta.yaml:1: package", "must be a mapping"),
-        ("package:\n  name: x\n  name: y\n  version: 1\n", "meta.yaml:3: package/name", "second"),
         ("package:\n  name: x\n version: 1\n", "meta.yaml:3", "invalid YAML"),
         ("package:\n  name: [x]\n  version: 1\n", "meta.yaml:2: package/name", "one text"),
         ("{% set a = 1 %}\n\npackage:\n  name: {{ b }}\n", "meta.yaml:4", "'b' is undefined"),

@@ -9,7 +9,7 @@ import pytest
 from tests.recipe.recipe_builder import Builder, make_project
 from twofold.errors import ProjectErrors
 from twofold.recipe.model import Recipe
-from twofold.recipe.read.jinja_functions import ReadContext
+from twofold.recipe.read.jinja_modules import ReadContext
 from twofold.recipe.read.meta_yaml import find_roots
 from twofold.recipe.read.recipe_yaml import UnsupportedRecipe, read_recipe_yaml
 from twofold.recipe.request import Environ, Platform

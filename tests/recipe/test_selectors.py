@@ -76,12 +76,78 @@ def test_a_flow_list_is_not_a_selector() -> None:
     ]
 
 
-def test_the_last_brackets_of_a_comment_count_and_whole_comment_lines_stay() -> None:
+def test_the_last_brackets_of_a_comment_count_and_comment_lines_have_no_selector() -> None:
     assert find_selector("- a  # see [1] below [win]") == "win"
     assert find_selector("# - a  [win]") is None
     assert find_selector("- a  # [win] but (only) there") is None
     assert find_selector("url: x#[win]") is None
     assert find_selector("- a  # [environ['X'] == '1']") == "environ['X'] == '1'"
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        '(cuda_compiler_version or "None") == "None"',
+        '(nowhere and "x") != "x"',
+        '("12.9" or "").startswith("12")',
+        '(environ.get("NOT_SET") or "a") == "a"',
+        '("" or "a") == "a" and ("a" and "b") == "b"',
+        '(linux and "l" or "w") == "l"',
+        "(0 or 3) + 1 == 4",
+        'float("2.5") > 2',
+    ],
+)
+def test_and_and_or_return_the_operand_that_decides(selector: str) -> None:
+    assert chosen(f"- a  # [{selector}]\n- b  # [not ({selector})]") == ["- a"]
+
+
+def select(text: str) -> list[str]:
+    return [line for _, line in select_lines(text, LINUX, ENVIRON, [], "meta.yaml").lines]
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("  python -c 'a'  # [unix]", "  python -c 'a'"),
+        ('path: "../a  # [unix]"', 'path: "../a"'),
+        ("summary: 'hello  # [unix]'", "summary: 'hello'"),
+        ('- "a"  # [unix]', '- "a"'),
+        ("- a  # needed [unix] here", "- a"),
+        ("{% set a = 1 %}  # [linux]", "{% set a = 1 %}"),
+        ("- it's  # [unix]", "- it's"),
+        ("- a  # no selector", "- a  # no selector"),
+    ],
+)
+def test_the_comment_of_a_selector_is_cut_off_and_its_quote_closed(line: str, kept: str) -> None:
+    assert select(line) == [kept]
+
+
+def test_a_line_that_is_only_a_comment_is_emptied_and_keeps_its_number() -> None:
+    text = "a: 1\n# {{ nowhere }}\n  # {% if broken %}\nb: 2"
+    assert select(text) == ["a: 1", "", "", "b: 2"]
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("skip: true  [win or osx]", []),
+        ("- numpy [linux]", ["- numpy"]),
+        ("- numpy >=1 [not win and py>=39]", ["- numpy >=1"]),
+        ("- numpy [mkl]", ["- numpy [mkl]"]),
+        ("host: [python, pip]", ["host: [python, pip]"]),
+        ("host: [python]", ["host: [python]"]),
+        ("- [win]", ["- [win]"]),
+        ('- numpy [version=">=1.2"]', ['- numpy [version=">=1.2"]']),
+        ("- test [ -f x ]", ["- test [ -f x ]"]),
+        ("run [linux] more", ["run [linux] more"]),
+    ],
+)
+def test_a_condition_without_the_comment_sign_is_a_selector_and_is_reported(
+    line: str, kept: list[str]
+) -> None:
+    selected = select_lines(line, LINUX, ENVIRON, [], "meta.yaml")
+    assert [text for _, text in selected.lines] == kept
+    assert bool(selected.list_remarks("meta.yaml")) == (kept != [line])
 
 
 def test_lines_keep_their_numbers() -> None:

@@ -119,7 +119,8 @@ class Source:
     """Where the source comes from: `kind` is 'path', 'url' or 'git'.
 
     `location` is the path or address; `mirrors` further addresses of the same file; `hashes`
-    algorithm -> hex; `revision` a git revision; `folder` where it goes below the work folder.
+    algorithm -> hex; `revision` a git revision; `folder` where it goes below the work folder;
+    `keeps_top_folder`: the one folder at an archive's top is not cut off.
     """
 
     kind: str
@@ -129,6 +130,7 @@ class Source:
     revision: str = ""
     folder: str = ""
     patches: tuple[Line, ...] = ()
+    keeps_top_folder: bool = False
 
 
 @dataclass(frozen=True, slots=True)

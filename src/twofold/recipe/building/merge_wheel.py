@@ -27,6 +27,7 @@ from twofold.recipe.building.packaged import (
 )
 from twofold.recipe.building.variations import Variation, hash_values
 from twofold.recipe.model import DeferredCall, Line, Output, Recipe, resolve_pin
+from twofold.recipe.read.meta_sections import BUILD_FOLDER
 from twofold_build.names import canonicalize_version
 
 #: Keys of about.json that hold lists; the others are one text.
@@ -146,9 +147,10 @@ def _package_from_recipe(target: OutputToBuild) -> CondaPackage:
     if output.app is not None:
         index_fields, icon = package_app(output.app, recipe.folder, recipe.path.name)
         files |= icon
-    features = [line.text for line in output.build.linking.get("track_features", ())]
-    if features:
-        index_fields["track_features"] = " ".join(features)
+    for key in ("track_features", "features"):
+        features = [line.text for line in output.build.linking.get(key, ())]
+        if features:
+            index_fields[key] = " ".join(features)
     return CondaPackage(
         name=output.name,
         version=output.version,
@@ -271,22 +273,36 @@ def _collect_licenses(recipe: Recipe, output: Output, source: Path) -> dict[str,
     found = {}
     problems = []
     for line in output.license_files:
-        path = _find_inside(source, line.text) or _find_inside(recipe.folder, line.text)
-        if path is None:
+        root, paths = _find_licenses(recipe, line, source)
+        if not paths:
             message = f"the licence file '{line.text}' does not exist"
             hint = "name a file below the source or beside the recipe"
             problems.append(Problem(message, hint, line.where(recipe.path.name)))
-            continue
-        root = (
-            source.resolve() if path.is_relative_to(source.resolve()) else recipe.folder.resolve()
-        )
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file() and file.resolve().is_relative_to(path):
-                inner = file.relative_to(root).as_posix()
-                found[f"licenses/{inner}"] = read_small_file(file, line.where(recipe.path.name))
+        for path in paths:
+            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+                if file.is_file() and file.resolve().is_relative_to(path):
+                    inner = file.relative_to(root).as_posix()
+                    found[f"licenses/{inner}"] = read_small_file(file, line.where(recipe.path.name))
     if problems:
         raise ProjectErrors(problems)
     return found
+
+
+def _find_licenses(recipe: Recipe, line: Line, source: Path) -> tuple[Path, list[Path]]:
+    """Find the files and folders that a line names, and the folder they are below."""
+    below = BUILD_FOLDER.match(line.text)
+    roots = [recipe.folder] if below else [source, recipe.folder]
+    name = line.text[below.end() :] if below else line.text
+    for root in (root.resolve() for root in roots):
+        path = _find_inside(root, name)
+        paths = [path] if path else []
+        if not paths and recipe.path.name == "recipe.yaml" and ".." not in Path(name).parts:
+            # A name may be a pattern in recipe v1; meta.yaml has none.
+            paths = [one.resolve() for one in sorted(root.glob(name.lstrip("/")))]
+            paths = [one for one in paths if one.is_relative_to(root)]
+        if paths:
+            return root, paths
+    return recipe.folder, []
 
 
 def _find_inside(root: Path, name: str) -> Path | None:

@@ -16,7 +16,7 @@ from twofold.recipe.building.from_wheels import BuildQueue
 from twofold.recipe.building.variations import BuildStep, plan_builds, read_combinations
 from twofold.recipe.building.with_rattler import build_unchanged
 from twofold.recipe.model import Recipe
-from twofold.recipe.read.jinja_functions import ReadContext
+from twofold.recipe.read.jinja_modules import ReadContext
 from twofold.recipe.read.meta_yaml import find_roots, read_recipe
 from twofold.recipe.read.recipe_yaml import UnsupportedRecipe, read_recipe_yaml
 from twofold.recipe.read.variants import read_variants
@@ -115,7 +115,8 @@ def _build_meta_yaml(path: Path, out: Path, request: RecipeRequest, work: Path) 
         return read_recipe(path, replace(context, variant=values, pins=variants.pins))
 
     readings = read_combinations(variants, read_with)
-    for remark in dict.fromkeys(remark for recipe in readings for remark in recipe.remarks):
+    remarks = [remark for recipe in readings for remark in recipe.remarks]
+    for remark in dict.fromkeys([*variants.remarks, *remarks]):
         request.report(remark)
     return _build_steps(plan_builds(readings), out, request, work)
 

@@ -24,6 +24,7 @@ from twofold.recipe.model import Line, Recipe, Source
 MAX_DOWNLOAD_BYTES = 2 << 30
 TIMEOUT = 60
 _CHUNK_BYTES = 1 << 18
+_STRONG_HASHES = frozenset({"sha224", "sha256", "sha384", "sha512"})
 _ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar", ".zip")
 
 
@@ -71,7 +72,7 @@ def _fetch_url(recipe: Recipe, source: Source, target: Path) -> None:
     where = source.location.where(recipe.path.name)
     if split.scheme not in ("https", "http"):
         raise TwofoldError(f"'{split.scheme}' URLs are not supported", "use https", where)
-    if "sha256" not in source.hashes:
+    if not source.hashes.keys() & _STRONG_HASHES:
         raise TwofoldError(
             "this source is fetched over the network and has no sha256",
             "add 'sha256: ...' under the url, so that it cannot change unseen",
@@ -222,7 +223,8 @@ def _unpack_or_copy(recipe: Recipe, source: Source, path: Path, target: Path) ->
     try:
         (_unzip if path.name.lower().endswith(".zip") else _untar)(path, unpacked, where)
         inside = list(unpacked.iterdir())
-        top = inside[0] if len(inside) == 1 and inside[0].is_dir() else unpacked
+        is_single = len(inside) == 1 and inside[0].is_dir() and not source.keeps_top_folder
+        top = inside[0] if is_single else unpacked
         for part in top.iterdir():
             shutil.move(part, target / part.name)
     finally:

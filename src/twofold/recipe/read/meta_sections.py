@@ -6,7 +6,6 @@ on a package of Python code are accepted and ignored; unknown ones are mistakes.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -14,41 +13,23 @@ from pathlib import Path
 from types import MappingProxyType
 
 from twofold.errors import Problem
-from twofold.recipe.model import HASH, Build, DeferredCalls, Line, Requirements, Source, Tests
+from twofold.recipe.model import HASH, Build, DeferredCalls, Line, Requirements, Tests
+from twofold.recipe.read import known_keys
 from twofold.recipe.read.variants import resolve_x_x
 from twofold.recipe.read.yaml_lines import Node
 
-SECTIONS = str.split("about app build extra outputs package requirements source test")
-_ABOUT = str.split(
-    "home dev_url doc_url doc_source_url license license_family license_file license_url summary "
-    "description tags keywords identifiers prelink_message readme author maintainers"
-)
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
-#: Keys for building with a host environment: handed to recipe v1 where it knows them.
-LINKING_KEYS = str.split(
-    "ignore_run_exports ignore_run_exports_from missing_dso_whitelist runpath_whitelist "
-    "detect_binary_files_with_prefix has_prefix_files binary_has_prefix_files rpaths "
-    "always_include_files binary_relocation merge_build_host overlinking_ignore_patterns "
-    "track_features"
-)
-#: Keys without effect on the packages that twofold writes.
-_IGNORED_KEYS = str.split(
-    "preserve_egg_dir osx_is_app disable_pip no_link include_recipe skip_compile_pyc pin_depends "
-    "force_use_keys force_ignore_keys error_overdepending error_overlinking activate_in_script "
-    "use_local noarch_python_build_age python_version_independent"
-)
-_BUILD = str.split(
-    "number string script noarch noarch_python skip script_env entry_points run_exports"
-)
-_SOURCE = str.split("path url fn sha256 sha1 md5 git_url git_rev git_tag git_depth folder patches")
-_TESTS = str.split("imports commands requires files source_files script downstreams")
-_HASHES = {"sha256": 64, "sha1": 40, "md5": 32}
 _NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 _VERSION = re.compile(r"[0-9A-Za-z_.!+]+")
 _SPEC = re.compile(r"(?:[\w./-]+::)?[A-Za-z0-9_\ue002][\w.\ue002\ue003+-]*")
 #: Python's pin follows from the package's Python; numpy's is resolved once the host is known.
 _X_X = {"python x.x": "python", "numpy x.x": "numpy x.x"}
+#: A folder of the build at the beginning of a path: `{{ RECIPE_DIR }}/LICENSE` becomes this.
+BUILD_FOLDER = re.compile(
+    r"(?:file://)?(?:\$\{?(?P<name>RECIPE_DIR|SRC_DIR|PREFIX|BUILD_PREFIX|SP_DIR|STDLIB_DIR)\b\}?)"
+    r"(?:[/\\]+|$)"
+)
 _ENTRY_POINT = re.compile(r"[^=\s]+\s*=\s*[\w.]+:[\w.]+")
 
 
@@ -84,9 +65,8 @@ class SectionReader:
         words = list(known)
         for name, part in node.value.items():
             if words and name not in words:
-                close = difflib.get_close_matches(name, words, n=1)
-                hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(words)}"
-                self.add_problem(f"'{name}' is not a key of {label}", part, hint)
+                message, hint = known_keys.explain_unknown_key(name, words, label)
+                self.add_problem(message, part, hint)
         return {name: part for name, part in node.value.items() if part.value is not None}
 
     def read_lines(self, node: Node | None) -> tuple[Line, ...]:
@@ -98,6 +78,27 @@ class SectionReader:
             elif part.value is not None:
                 self.add_problem("expected a list of texts", part, "write one '- text' a line")
         return tuple(line for line in made if line.text)
+
+    def read_paths(self, node: Node | None, *folders: str) -> tuple[Line, ...]:
+        """Read paths; the folders of the build that they may begin with are `folders`.
+
+        The first one is where the paths are relative to and is cut off. Outside a script no shell
+        fills in `$RECIPE_DIR`, which Jinja's {{ RECIPE_DIR }} became.
+        """
+        made = []
+        for line in self.read_lines(node):
+            found = BUILD_FOLDER.match(line.text)
+            if found and found["name"] == folders[0]:
+                made.append(replace(line, text=line.text[found.end() :] or "."))
+                continue
+            if found and found["name"] not in folders:
+                self.add_problem(
+                    f"'{line.text}' is in a folder that is only known while a script runs",
+                    line,
+                    f"write a path relative to ${folders[0]}",
+                )
+            made.append(line)
+        return tuple(made)
 
     def read_text(self, node: Node | None) -> str:
         """Read a text; '' if it is absent."""
@@ -137,23 +138,30 @@ class SectionReader:
 
     def read_build(self, node: Node | None, label: str = "build") -> Build:
         """Read the build section."""
-        parts = self.read_section(node, [*_BUILD, *LINKING_KEYS, *_IGNORED_KEYS], label)
+        parts = self.read_section(node, known_keys.BUILD, label)
+        for newer, older in known_keys.ALIASES.items():
+            if newer in parts:
+                parts.setdefault(older, parts[newer])
         noarch = self.read_text(parts.get("noarch")).lower()
         if "noarch" in parts and noarch not in ("python", "generic"):
             self.add_problem(f"noarch is '{noarch}'", parts["noarch"], "write 'noarch: python'")
         if self.read_bool(parts.get("noarch_python")):
             noarch = "python"
         return Build(
-            number=self._read_number(parts.get("number")),
+            number=self.read_number(parts.get("number")),
             string=self._read_string(parts.get("string")),
             noarch=noarch,
             skip=self.read_bool(parts.get("skip")),
             script=self.read_script(parts.get("script")),
             script_env=self.read_lines(parts.get("script_env")),
-            entry_points=self._read_entry_points(parts.get("entry_points")),
-            run_exports=self._read_run_exports(parts.get("run_exports")),
+            entry_points=self.read_entry_points(parts.get("entry_points")),
+            run_exports=self.read_run_exports(parts.get("run_exports")),
             noarch_line=parts["noarch"].line if "noarch" in parts else 0,
-            linking={name: self.read_lines(parts[name]) for name in LINKING_KEYS if name in parts},
+            linking={
+                name: self.read_lines(parts[name])
+                for name in known_keys.LINKING_KEYS
+                if name in parts
+            },
         )
 
     def read_script(self, node: Node | None) -> tuple[Line, ...]:
@@ -171,7 +179,8 @@ class SectionReader:
                     made.append(Line(text.strip(), part.line + offset + shift, part.key))
         return tuple(made)
 
-    def _read_number(self, node: Node | None) -> int:
+    def read_number(self, node: Node | None) -> int:
+        """Read a build number; 0 if it is absent."""
         text = self.read_text(node)
         if node is None or not text:
             return 0
@@ -191,7 +200,8 @@ class SectionReader:
             )
         return text
 
-    def _read_entry_points(self, node: Node | None) -> tuple[Line, ...]:
+    def read_entry_points(self, node: Node | None) -> tuple[Line, ...]:
+        """Read entry points, each as `x = module:function`."""
         lines = self.read_lines(node)
         for line in lines:
             if not _ENTRY_POINT.fullmatch(line.text):
@@ -200,14 +210,15 @@ class SectionReader:
                 )
         return lines
 
-    def _read_run_exports(self, node: Node | None) -> dict[str, tuple[Line, ...]]:
+    def read_run_exports(self, node: Node | None) -> dict[str, tuple[Line, ...]]:
+        """Read run_exports: kind -> requirements; a list is `weak`."""
         if node is None:
             return {}
         if not isinstance(node.value, dict):
-            return {"weak": self.read_specs(node)}
+            return {"weak": self.read_constraints(node)}
         kinds = ("weak", "strong", "noarch", "weak_constrains", "strong_constrains")
         parts = self.read_section(node, kinds, "run_exports")
-        return {kind: self.read_specs(part) for kind, part in parts.items()}
+        return {kind: self.read_constraints(part) for kind, part in parts.items()}
 
     def read_specs(
         self, node: Node | None, also: Mapping[str, str] = MappingProxyType({})
@@ -216,6 +227,13 @@ class SectionReader:
 
         `also` are further texts that count as requirements, with what they mean.
         """
+        given = self.read_constraints(node, also)
+        return tuple(replace(line, text=_add_star(line.text)) for line in given)
+
+    def read_constraints(
+        self, node: Node | None, also: Mapping[str, str] = MappingProxyType({})
+    ) -> tuple[Line, ...]:
+        """Read match specs that are not installed: `name 1.2` stays that one version."""
         made = []
         for line in self.read_lines(node):
             text = " ".join(line.text.split(" #")[0].split())
@@ -243,21 +261,21 @@ class SectionReader:
             self.read_specs(parts.get("build"), _X_X),
             self.read_specs(parts.get("host"), _X_X),
             self.read_specs(parts.get("run"), _X_X),
-            self.read_specs(constrained),
+            self.read_constraints(constrained),
         )
         return resolve_x_x(needs, self.calls, self.add_problem)
 
     def read_tests(self, node: Node | None, beside: bool) -> Tests:
         """Read the test section; `beside` includes run_test.* beside the recipe."""
-        parts = self.read_section(node, _TESTS, "test")
+        parts = self.read_section(node, known_keys.TESTS, "test")
         names = ("run_test.py", "run_test.sh", "run_test.bat") if beside else ()
         beside_recipe = [self.folder / name for name in names]
         return Tests(
             imports=self.read_lines(parts.get("imports")),
             commands=self.read_script(parts.get("commands")),
             requires=self.read_specs(parts.get("requires")),
-            source_files=self.read_lines(parts.get("source_files")),
-            files=self.read_lines(parts.get("files")),
+            source_files=self.read_paths(parts.get("source_files"), "SRC_DIR"),
+            files=self.read_paths(parts.get("files"), "RECIPE_DIR"),
             scripts=(
                 *(path for path in beside_recipe if path.is_file()),
                 *self._find_test_scripts(parts.get("script")),
@@ -266,7 +284,7 @@ class SectionReader:
 
     def _find_test_scripts(self, node: Node | None) -> Iterator[Path]:
         """Find test/script: files beside the recipe, run according to their suffix."""
-        for line in self.read_lines(node):
+        for line in self.read_paths(node, "RECIPE_DIR"):
             path = (self.folder / line.text).resolve()
             if not path.is_relative_to(self.folder.resolve()) or not path.is_file():
                 hint = "write commands under test/commands"
@@ -279,67 +297,24 @@ class SectionReader:
 
     def read_about(self, node: Node | None) -> Mapping[str, tuple[Line, ...]]:
         """Read the about section."""
-        parts = self.read_section(node, _ABOUT, "about")
-        return {
+        parts = self.read_section(node, known_keys.ABOUT, "about")
+        about = {
             name: self.read_lines(part)
             for name, part in parts.items()
             if isinstance(part.value, str | list)
         }
-
-    def read_sources(self, node: Node | None) -> tuple[Source, ...]:
-        """Read the source section: one source or a list."""
-        sources = [self._read_source(part) for part in (node.items() if node else ())]
-        return tuple(source for source in sources if source)
-
-    def _read_source(self, node: Node) -> Source | None:
-        for other in ("hg_url", "svn_url"):
-            if node.get(other):
-                self.add_problem(
-                    f"source/{other} is not supported", node, "use url, git_url or path"
-                )
-                return None
-        parts = self.read_section(node, _SOURCE, "source")
-        kinds = [(kind, key) for kind, key in _KINDS if key in parts]
-        if len(kinds) != 1:
-            if parts:
-                self.add_problem("a source needs one of path, url, git_url", node)
-            return None
-        kind, key = kinds[0]
-        locations = self.read_lines(parts[key])
-        if not locations:
-            return None
-        folder = self.read_text(parts.get("folder"))
-        if Path(folder).is_absolute() or ".." in Path(folder).parts:
-            self.add_problem("source/folder leaves the work folder", parts["folder"])
-        return Source(
-            kind,
-            locations[0],
-            tuple(line.text for line in locations[1:]),
-            self._read_hashes(parts),
-            self.read_text(parts.get("git_rev")) or self.read_text(parts.get("git_tag")),
-            folder,
-            self.read_lines(parts.get("patches")),
-        )
-
-    def _read_hashes(self, parts: Mapping[str, Node]) -> dict[str, str]:
-        made = {}
-        for name, length in _HASHES.items():
-            text = self.read_text(parts.get(name)).lower()
-            if text and not re.fullmatch(rf"[0-9a-f]{{{length}}}", text):
-                self.add_problem(f"invalid {name}: expected {length} hex digits", parts[name])
-            elif text:
-                made[name] = text
-        return made
+        if "license_file" in about:
+            # The source is searched before the recipe's folder, so only the former is cut off.
+            about["license_file"] = self.read_paths(parts["license_file"], "SRC_DIR", "RECIPE_DIR")
+        return about
 
 
 def _normalize_spec(spec: str) -> str:
-    """Normalise a requirement: no spaces around operators, `1.2` alone means `1.2.*`.
-
-    conda-build adds that star too; `==1.2.*` can never match a version.
-    """
+    """Normalise a requirement: no spaces around operators; `==1.2.*` can never match a version."""
     spec = re.sub(r"\s*,\s*", ",", re.sub(r"([<>=!~])\s+(?=[\w\ue002])", r"\1", spec))
-    spec = re.sub(r"(?<=[ ,|])==(?=[^,|]*\*)", "", spec)
+    return re.sub(r"(?<=[ ,|])==(?=[^,|]*\*)", "", spec)
+
+
+def _add_star(spec: str) -> str:
+    """Write `name 1.2` as `name 1.2.*`, as conda-build does for what it installs."""
     return re.sub(r"^(\S+ )(\d[\w.!+]*)$", r"\1\2.*", spec)
-
-
-_KINDS = (("path", "path"), ("url", "url"), ("git", "git_url"))

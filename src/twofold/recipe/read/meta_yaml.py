@@ -10,8 +10,11 @@ from pathlib import Path
 
 from twofold.errors import Problem, ProjectErrors
 from twofold.recipe.model import App, Build, DeferredCalls, Line, Output, Recipe, Tests
-from twofold.recipe.read.jinja_functions import PACKAGE_VARIABLES, ReadContext, make_functions
-from twofold.recipe.read.meta_sections import SECTIONS, SectionReader
+from twofold.recipe.read.jinja_functions import PACKAGE_VARIABLES, make_functions
+from twofold.recipe.read.jinja_modules import ReadContext
+from twofold.recipe.read.known_keys import OUTPUT, SECTIONS
+from twofold.recipe.read.meta_sections import SectionReader
+from twofold.recipe.read.meta_sources import read_sources
 from twofold.recipe.read.selectors import select_lines
 from twofold.recipe.read.variants import pin_run_requirements, read_variants
 from twofold.recipe.read.yaml_lines import Node, read_recipe_text, read_tree, render, to_plain
@@ -19,8 +22,8 @@ from twofold.recipe.request import Platform
 
 #: What makes a folder a Python project.
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
-_OUTPUT = str.split(
-    "name version build requirements test about script files noarch number type script_interpreter"
+_SOURCE_PATH = re.compile(
+    r"^\s*-?\s*path:\s*['\"]?(?:\{\{[^{}]*RECIPE_DIR[^{}]*\}\}/*)?([^\s'\"{}#]+)", re.MULTILINE
 )
 
 
@@ -42,16 +45,17 @@ def read_recipe(path: Path, context: ReadContext) -> Recipe:
     offered = {**variant, **make_functions(context, calls, text)}
     offered |= {name: named[name] for name in ("np",) if name in named}
     rendered = render(selected.lines, offered, file)
-    tree = read_tree(rendered.text, file, rendered.source_line)
+    remarks: list[str] = []
+    tree = read_tree(rendered.text, file, rendered.source_line, remarks)
     if any(name in text for name in PACKAGE_VARIABLES):
         offered |= make_functions(context, calls, text, _read_package_variables(tree))
         rendered = render(selected.lines, offered, file)
-        tree = read_tree(rendered.text, file, rendered.source_line)
+        tree = read_tree(rendered.text, file, rendered.source_line, remarks := [])
     reader = SectionReader(file, path.parent, calls)
     outputs = tuple(
         pin_run_requirements(one, calls, context.pins) for one in _read_outputs(reader, tree)
     )
-    sources = reader.read_sources(tree.get("source"))
+    sources = read_sources(reader, tree.get("source"))
     if reader.problems:
         raise ProjectErrors(reader.problems)
     names_used = selected.names | rendered.names
@@ -67,10 +71,7 @@ def read_recipe(path: Path, context: ReadContext) -> Recipe:
         rendered=calls.restore_source(rendered.text),
         is_specific=context.platform.is_platform_dependent(names_used),
         uses_python=context.platform.is_python_dependent(names_used),
-        remarks=tuple(
-            f"{file}:{line}: the selector's name '{name}' is unknown; it counts as false"
-            for line, name in selected.unknown
-        ),
+        remarks=(*selected.list_remarks(file), *remarks),
         names_used=names_used,
         variant=variant,
     )
@@ -120,9 +121,7 @@ def find_roots(path: Path) -> tuple[Path, ...]:
     pyproject.toml, setup.py or setup.cfg (three steps at most).
     """
     folder = path.parent.resolve()
-    named = re.search(
-        r"^\s*-?\s*path:\s*['\"]?([^\s'\"{}#]+)", read_recipe_text(path), re.MULTILINE
-    )
+    named = _SOURCE_PATH.search(read_recipe_text(path))
     candidates = [Path(os.path.normpath(folder / named.group(1)))] if named else []
     candidates += [folder, *list(folder.parents)[:3]]
     for candidate in candidates:
@@ -164,7 +163,7 @@ def _read_outputs(reader: SectionReader, tree: Node) -> tuple[Output, ...]:
 
 def _read_output(reader: SectionReader, node: Node, top: Output) -> Output:
     """Read one of several outputs; what it leaves out comes from the top, as in conda-build."""
-    parts = reader.read_section(node, _OUTPUT, "outputs")
+    parts = reader.read_section(node, OUTPUT, "outputs")
     name = reader.read_name(parts.get("name"), node)
     same = name == top.name
     kind = reader.read_text(parts.get("type"))
@@ -183,14 +182,21 @@ def _read_output(reader: SectionReader, node: Node, top: Output) -> Output:
     elif not script and (same or files):
         script, script_file = top.build.script, top.build.script_file
     given = parts.get("build")
+    number = top.build.number
+    if given and given.get("number"):
+        number = build.number
+    elif "number" in parts:
+        number = reader.read_number(parts["number"])
+    entry_points = reader.read_entry_points(parts.get("entry_points")) or build.entry_points
     build = replace(
         build,
-        number=build.number if given and given.get("number") else top.build.number,
+        number=number,
         noarch=build.noarch or reader.read_text(parts.get("noarch")) or top.build.noarch * same,
         skip=build.skip or top.build.skip,
         script=script,
         script_file=script_file,
-        entry_points=build.entry_points or (top.build.entry_points if same else ()),
+        entry_points=entry_points or (top.build.entry_points if same else ()),
+        run_exports=reader.read_run_exports(parts.get("run_exports")) or build.run_exports,
         string=build.string,
     )
     needs = (
@@ -226,9 +232,12 @@ def _read_files(
 ) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
     """Read outputs/files: a list of globs, or `include` and `exclude` with one each."""
     if node is None or not isinstance(node.value, dict):
-        return reader.read_lines(node), ()
+        return reader.read_paths(node, "PREFIX"), ()
     parts = reader.read_section(node, ("include", "exclude"), "files")
-    return reader.read_lines(parts.get("include")), reader.read_lines(parts.get("exclude"))
+    return (
+        reader.read_paths(parts.get("include"), "PREFIX"),
+        reader.read_paths(parts.get("exclude"), "PREFIX"),
+    )
 
 
 def add_script_file(reader: SectionReader, build: Build) -> Build:
@@ -276,5 +285,5 @@ def read_app(reader: SectionReader, node: Node | None) -> App | None:
     if node is None or "entry" not in parts:
         return None
     fields = {new: to_plain(parts[old]) for old, new in _APP_KEYS.items() if old in parts}
-    icon = reader.read_lines(parts.get("icon"))
+    icon = reader.read_paths(parts.get("icon"), "RECIPE_DIR")
     return App({"type": "app", **fields}, Line("app", node.line, "app"), icon[0] if icon else None)

@@ -14,9 +14,11 @@ from jinja2 import TemplateError, nodes
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
 from twofold.recipe.model import DeferredCall, DeferredCalls, Output, Recipe
-from twofold.recipe.read.jinja_functions import ReadContext, make_functions
+from twofold.recipe.read.jinja_functions import make_functions
+from twofold.recipe.read.jinja_modules import ReadContext
 from twofold.recipe.read.limits import Budget, LimitExceeded
 from twofold.recipe.read.meta_sections import SectionReader
+from twofold.recipe.read.meta_sources import read_sources
 from twofold.recipe.read.meta_yaml import add_script_file
 from twofold.recipe.read.sandbox import V1, CountingTransformer, RecipeEnvironment
 from twofold.recipe.read.variants import PYTHON_MIN
@@ -73,7 +75,7 @@ def read_recipe_yaml(path: Path, context: ReadContext) -> Recipe:
     rendered = {name: rendering.render_node(part) for name, part in parts.items()}
     reader = SectionReader(path.name, path.parent, calls)
     output = _read_output(reader, rendered, rendering)
-    sources = reader.read_sources(_convert_source(rendered.get("source")))
+    sources = read_sources(reader, _convert_source(rendered.get("source")))
     if reader.problems:
         raise ProjectErrors(reader.problems)
     extra = to_plain(rendered.get("extra", Node({}, 0, "")))

@@ -2,22 +2,24 @@
 
 Jinja's own sandbox keeps templates out of Python's internals but lets them loop and grow without
 limit. So the template's tree is checked before it runs: statements that recipes do not need
-(macros, includes, call and filter blocks) are refused with their line, and loops, literals and
-`~` are replaced by counted ones. See `limits`.
+(includes, call blocks) are refused with their line, and loops, literals and `~` are replaced by
+counted ones; each call of a macro is counted. See `limits`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, ItemsView, KeysView, Mapping, ValuesView
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, nodes, pass_context
 from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS
-from jinja2.runtime import Context, LoopContext, Undefined
+from jinja2.runtime import Context, LoopContext, Macro, Undefined
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import Namespace
 from jinja2.visitor import NodeTransformer
+from markupsafe import Markup
 
 from twofold.recipe.read.limits import (
     Budget,
@@ -69,13 +71,24 @@ _ALLOWED = (
     nodes.Operand,
     nodes.BinExpr,
     nodes.UnaryExpr,
+    nodes.With,
+    nodes.Macro,
+    nodes.FilterBlock,
 )
 _FILTERS = frozenset(
     str.split(
-        "abs capitalize count d default first float format int join last length list lower max min "
-        "replace reverse sort string title trim unique upper"
+        "abs capitalize count d default dictsort first float format int items join last length "
+        "list lower map max min reject rejectattr replace reverse round select selectattr sort "
+        "string sum title tojson trim unique upper urlencode wordcount"
     )
 )
+#: Filters that apply another one, by its name.
+_APPLYING = frozenset({"map"})
+_PLAIN = (str, int, float, list, tuple, dict, datetime, date)
+#: The most digits that `round` keeps and columns that `tojson` indents.
+MAX_DIGITS = 20
+#: A call of a macro costs this many steps.
+_MACRO_STEPS = 200
 _LOOP = frozenset({"index", "index0", "first", "last", "length", "revindex"})
 _METHODS: Mapping[type, frozenset[str]] = {
     str: frozenset(
@@ -88,6 +101,8 @@ _METHODS: Mapping[type, frozenset[str]] = {
     list: frozenset({"append", "count", "index"}),
     tuple: frozenset({"count", "index"}),
     dict: frozenset({"get", "items", "keys", "values"}),
+    date: frozenset({"day", "isoformat", "month", "strftime", "year"}),
+    datetime: frozenset({"date", "hour", "minute", "second", "timestamp"}),
 }
 
 
@@ -129,6 +144,8 @@ class RecipeEnvironment(SandboxedEnvironment):
         def finalize(_context: Context, value: object) -> object:
             if isinstance(value, Undefined):
                 return value
+            if value is not None and not isinstance(value, _PLAIN):
+                raise SecurityError(f"a {type(value).__name__} is not a text")
             return "" if value is None else budget.charge_value(value)
 
         return finalize
@@ -144,8 +161,12 @@ class RecipeEnvironment(SandboxedEnvironment):
                     self.budget.charge_value(value)
             _check_filter(name, given[passes:], options)
             made = original(*given, **options)
-            if hasattr(made, "__next__"):
+            if hasattr(made, "__next__") or isinstance(made, ItemsView):
                 made = check_join("", made)
+            if name in _APPLYING and isinstance(made, list):
+                _fail_on_undefined(made)
+            if isinstance(made, Markup):
+                made = str(made)
             return made if isinstance(made, Undefined) else self.budget.charge_value(made)
 
         if passes:
@@ -178,6 +199,8 @@ class RecipeEnvironment(SandboxedEnvironment):
 
     def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Charge the arguments and the result of a call."""
+        if isinstance(obj, Macro):
+            self.budget.charge(_MACRO_STEPS)
         name = getattr(obj, "__name__", "")
         owner = getattr(obj, "__self__", None)
         for value in (*args, *kwargs.values()):
@@ -187,6 +210,8 @@ class RecipeEnvironment(SandboxedEnvironment):
             _check_filter(name, [owner, *args] if name == "replace" else [args[0], owner], kwargs)
         elif isinstance(owner, list):
             measure_size([owner, args])
+        elif name == "strftime":
+            check_format(str(args[0] if args else ""), "%", "")
         made = super().call(context, obj, *args, **kwargs)
         if isinstance(made, ItemsView | KeysView | ValuesView):
             made = list(made)
@@ -215,6 +240,19 @@ def _check_filter(name: str, given: list[Any], options: Mapping[str, Any]) -> No
         check_join(str(options.get("d", given[1] if len(given) > 1 else "")), given[0])
     elif name == "format":
         check_format(str(given[0]), "%", [given[1:], dict(options)])
+    elif name in ("round", "tojson"):
+        numbers = [n for n in (*given[1:], *options.values()) if isinstance(n, int)]
+        if any(number > MAX_DIGITS for number in numbers):
+            raise LimitExceeded(f"the filter '{name}' has a number above {MAX_DIGITS}")
+    elif name in _APPLYING and len(given) > 1 and given[1] not in _FILTERS:
+        raise SecurityError(f"the filter '{given[1]}' is not supported")
+
+
+def _fail_on_undefined(values: list[object]) -> None:
+    """Raise the error of the first value that is not there or not allowed."""
+    for value in values:
+        if isinstance(value, Undefined):
+            str(value)
 
 
 class CountingTransformer(NodeTransformer):
@@ -274,10 +312,8 @@ def _make_call(node: nodes.Node) -> str:
         "Import": "{% import %}",
         "FromImport": "{% from ... import %}",
         "Extends": "{% extends %}",
-        "Macro": "{% macro %}",
         "AssignBlock": "{% set %} over several lines of text",
         "CallBlock": "{% call %}",
-        "FilterBlock": "{% filter %}",
         "Pow": "a power",
     }
     word = type(node).__name__

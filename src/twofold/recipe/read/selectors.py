@@ -2,6 +2,10 @@
 
 conda-build gives the text in the brackets to Python's `eval`; here it is parsed and only
 comparisons, boolean operators, the platform's names and the environment are understood.
+
+As in conda-build, a comment with a selector is cut off the line that is kept: in a folded text
+it would comment out the next line, in quotes it would become part of the value. A line that is
+only a comment becomes an empty one, so that Jinja in it is not run.
 """
 
 from __future__ import annotations
@@ -20,6 +24,10 @@ from twofold.recipe.request import Environ, Platform
 #: Far longer than any selector in use; Python's parser stays quick and shallow below it.
 MAX_LENGTH = 300
 _COMMENT = re.compile(r"\s#")
+#: `skip: true  [win]`: the sign of the comment was forgotten; conda-build takes it as a selector.
+_BARE = re.compile(
+    r"(?P<kept>\s*(?:-|[\w-]+:)\s+[^\s\[{\"'#|>][^\[#]*?)\s+\[(?P<selector>[^\[\]]+)\]\s*"
+)
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], object]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
@@ -38,8 +46,16 @@ _ARITHMETIC: dict[type[ast.operator], Callable[[int, int], int]] = {
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
 }
-_TEXT_METHODS = frozenset({"startswith", "endswith", "lower", "upper", "strip", "split"})
-_FUNCTIONS: dict[str, Callable[..., object]] = {"int": int, "str": str, "bool": bool, "len": len}
+_TEXT_METHODS = frozenset(
+    {"startswith", "endswith", "lower", "upper", "strip", "split", "rsplit", "index"}
+)
+_FUNCTIONS: dict[str, Callable[..., object]] = {
+    "int": int,
+    "float": float,
+    "str": str,
+    "bool": bool,
+    "len": len,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +63,27 @@ class SelectedLines:
     """The lines that are kept, each with its number in the file, and the names the selectors use.
 
     `names` are the names the selectors mention; `unknown` those that nobody here knows, with
-    their lines: they count as False, as they do for conda-build.
+    their lines: they count as False, as they do for conda-build. `bare` are the selectors that
+    stand without the sign of a comment, with their lines.
     """
 
     lines: tuple[tuple[int, str], ...]
     names: frozenset[str]
     unknown: tuple[tuple[int, str], ...]
+    bare: tuple[tuple[int, str], ...] = ()
+
+    def list_remarks(self, file: str) -> tuple[str, ...]:
+        """List what the author of the file may not have meant, each with its line."""
+        return (
+            *(
+                f"{file}:{line}: the selector's name '{name}' is unknown; it counts as false"
+                for line, name in self.unknown
+            ),
+            *(
+                f"{file}:{line}: [{selector}] is read as a selector; write '# [{selector}]'"
+                for line, selector in self.bare
+            ),
+        )
 
 
 class InvalidSelector(ValueError):
@@ -74,12 +105,18 @@ def select_lines(
     kept: list[tuple[int, str]] = []
     names_used: set[str] = set()
     unknown: list[tuple[int, str]] = []
+    bare: list[tuple[int, str]] = []
     known = {**platform.variables(), **variant}
     for number, line in enumerate(text.split("\n"), 1):
-        selector = find_selector(line)
+        if line.lstrip().startswith("#"):
+            kept.append((number, ""))
+            continue
+        selector, without = _split_selector(line, known)
         if selector is None:
             kept.append((number, line))
             continue
+        if _COMMENT.search(line) is None:
+            bare.append((number, selector))
         evaluator = SelectorEvaluator(known, environ)
         try:
             keep = bool(evaluator.evaluate(selector))
@@ -95,8 +132,41 @@ def select_lines(
         names_used |= evaluator.names_used
         unknown.extend((number, name) for name in sorted(evaluator.unknown))
         if keep:
-            kept.append((number, line))
-    return SelectedLines(tuple(kept), frozenset(names_used), tuple(unknown))
+            kept.append((number, without))
+    return SelectedLines(tuple(kept), frozenset(names_used), tuple(unknown), tuple(bare))
+
+
+def _split_selector(line: str, known: Mapping[str, object]) -> tuple[str | None, str]:
+    """Split a line into its selector (None if there is none) and what is kept of it."""
+    selector = find_selector(line)
+    if selector is not None:
+        comment = _COMMENT.search(line)
+        assert comment is not None
+        return selector, _close_quote(line[: comment.start()].rstrip(), line)
+    found = _BARE.fullmatch(line)
+    if found is None or not _is_condition(found["selector"], known):
+        return None, line
+    return found["selector"], found["kept"]
+
+
+def _close_quote(kept: str, line: str) -> str:
+    """Put back the quote that was cut off with the comment: `"text  # [unix]"`."""
+    last = line.rstrip()[-1]
+    return kept + last if last in "'\"" and kept.count(last) % 2 else kept
+
+
+def _is_condition(text: str, known: Mapping[str, object]) -> bool:
+    """Whether a text is a condition on known names only, at least one of them."""
+    if len(text) > MAX_LENGTH:
+        return False
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except (SyntaxError, ValueError):
+        return False
+    if not isinstance(tree.body, ast.Name | ast.BoolOp | ast.Compare | ast.UnaryOp):
+        return False
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return bool(names) and names <= {*known, "environ", "os"}
 
 
 def find_selector(line: str) -> str | None:
@@ -164,8 +234,7 @@ class SelectorEvaluator:
             case ast.Name(id=name):
                 return self._look_up(name)
             case ast.BoolOp(op=op, values=values):
-                combine = all if isinstance(op, ast.And) else any
-                return combine(bool(self._evaluate_node(value)) for value in values)
+                return self._combine(isinstance(op, ast.And), values)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return not self._evaluate_node(operand)
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as value)):
@@ -185,6 +254,15 @@ class SelectorEvaluator:
             case ast.Call(keywords=[]):
                 return self._call(node)
         raise InvalidSelector(f"{type(node).__name__} is not allowed in a selector")
+
+    def _combine(self, is_and: bool, values: list[ast.expr]) -> object:
+        """Return the operand that decides, as Python does: `name or 'None'` is a text."""
+        value: object = not is_and
+        for node in values:
+            value = self._evaluate_node(node)
+            if bool(value) != is_and:
+                break
+        return value
 
     def _look_up(self, name: str) -> object:
         self.names_used.add(name)

@@ -135,13 +135,14 @@ _OTHER_KEYS = frozenset(
 class Variants(NamedTuple):
     """`values` by name, `locations` where each is set; `zipped` names change together.
 
-    `pins` are those of pin_run_as_build, by package.
+    `pins` are those of pin_run_as_build, by package. `remarks` are for the user.
     """
 
     values: Mapping[str, tuple[str, ...]]
     locations: Mapping[str, str]
     zipped: tuple[tuple[str, ...], ...] = ()
     pins: Mapping[str, Pin] = MappingProxyType({})
+    remarks: tuple[str, ...] = ()
 
     @property
     def multi_valued(self) -> frozenset[str]:
@@ -196,9 +197,12 @@ def read_variants(
     zipped: tuple[tuple[str, ...], ...] = ()
     pins: dict[str, Pin] = {}
     problems: list[Problem] = []
+    remarks: list[str] = []
     for file in find_variant_files(recipe, more):
-        for name, node in _read_file(file, platform, environ).items():
+        for name, node in _read_file(file, platform, environ, remarks).items():
             where = f"{file.name}:{node.line}: {name}"
+            if node.value is None:
+                continue
             if name == "zip_keys":
                 zipped = _read_zip_keys(node, where, problems)
                 places[name] = where
@@ -224,7 +228,7 @@ def read_variants(
             )
     if problems:
         raise ProjectErrors(problems)
-    return Variants(values, places, zipped, pins)
+    return Variants(values, places, zipped, pins, tuple(remarks))
 
 
 def find_variant_files(recipe: Path, more: Sequence[Path] = ()) -> list[Path]:
@@ -236,7 +240,9 @@ def find_variant_files(recipe: Path, more: Sequence[Path] = ()) -> list[Path]:
     return [*(file for file in beside if file.is_file()), *more]
 
 
-def _read_file(file: Path, platform: Platform, environ: Environ) -> dict[str, Node]:
+def _read_file(
+    file: Path, platform: Platform, environ: Environ, remarks: list[str]
+) -> dict[str, Node]:
     problems: list[Problem] = []
     selected = select_lines(read_recipe_text(file), platform, environ, problems, file.name)
     if problems:
@@ -246,7 +252,9 @@ def _read_file(file: Path, platform: Platform, environ: Environ) -> dict[str, No
         "\n".join(text for _, text in selected.lines),
         file.name,
         lambda line: numbers[min(line, len(numbers) - 1)] if numbers else 1,
+        remarks,
     )
+    remarks += selected.list_remarks(file.name)
     if isinstance(tree.value, dict):
         return tree.value
     hint = "write 'python:' and below it '  - 3.12'"
@@ -254,7 +262,7 @@ def _read_file(file: Path, platform: Platform, environ: Environ) -> dict[str, No
 
 
 def _read_texts(node: Node, where: str, problems: list[Problem]) -> tuple[str, ...]:
-    texts = [part.value for part in node.items()]
+    texts = [part.value for part in node.items() if part.value is not None]
     if all(isinstance(text, str) for text in texts):
         return tuple(text for text in texts if isinstance(text, str))
     hint = "write values alone; use a selector such as # [win] to limit one"

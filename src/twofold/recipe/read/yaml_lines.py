@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError, nodes
@@ -178,7 +179,7 @@ def _locate_error(error: BaseException, numbers: Sequence[int], file: str) -> st
 MAX_NODES = 20_000
 MAX_DEPTH = 40
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_NULL_WORDS = frozenset({"", "~", "null", "Null", "NULL"})
+_NULL = "tag:yaml.org,2002:null"
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,14 +208,23 @@ class Node:
             yield self
 
 
-def read_tree(text: str, file: str, origin: Callable[[int], int] = lambda line: line + 1) -> Node:
+def read_tree(
+    text: str,
+    file: str,
+    origin: Callable[[int], int] = lambda line: line + 1,
+    remarks: list[str] | None = None,
+    loader_class: Any = _Loader,
+) -> Node:
     """Parse a document to a tree. `origin` maps a line of the text (from 0) to one of the file.
 
-    Raises ProjectErrors with the line for invalid YAML, for aliases and for duplicate keys.
+    Of a key that occurs twice the last one counts, as for conda-build, and `remarks` receives a
+    line about it; without that list it is an error, as for rattler-build. `loader_class` is the
+    fastest one of PyYAML's that is installed. Raises ProjectErrors with the line for invalid YAML
+    and for aliases.
     """
     try:
         _check_depth(text)
-        loader = _Loader(text)
+        loader = loader_class(text)
         try:
             document = loader.get_single_node()
         finally:
@@ -225,7 +235,7 @@ def read_tree(text: str, file: str, origin: Callable[[int], int] = lambda line: 
         detail = getattr(error, "problem", None) or str(error).splitlines()[0]
         hint = "check the indentation and the colons; quote values that begin with a sign"
         raise ProjectErrors([Problem(f"invalid YAML: {detail}", hint, where)]) from error
-    builder = _NodeBuilder(file, origin)
+    builder = _NodeBuilder(file, origin, remarks)
     tree = Node({}, 1, "") if document is None else builder.build_node(document, "")
     if builder.problems:
         raise ProjectErrors(builder.problems)
@@ -245,8 +255,9 @@ def _check_depth(text: str) -> None:
 
 
 class _NodeBuilder:
-    def __init__(self, file: str, origin: Callable[[int], int]) -> None:
+    def __init__(self, file: str, origin: Callable[[int], int], remarks: list[str] | None) -> None:
         self.file = file
+        self.remarks = remarks
         self.origin = origin
         self.problems: list[Problem] = []
         self.seen: set[int] = set()
@@ -262,8 +273,8 @@ class _NodeBuilder:
         if len(self.seen) > MAX_NODES:
             raise ProjectErrors([Problem("the recipe has too many values", "", self.file)])
         if isinstance(node, yaml.ScalarNode):
-            empty = node.style is None and node.value in _NULL_WORDS
-            return Node(None if empty else node.value, line, key)
+            # The loaders differ in a plain scalar's style; both resolve a plain null to this tag.
+            return Node(None if node.tag == _NULL else node.value, line, key)
         if isinstance(node, yaml.SequenceNode):
             return Node([self.build_node(part, key) for part in node.value], line, key)
         return Node(self._build_mapping(node, key), line, key)
@@ -277,12 +288,14 @@ class _NodeBuilder:
                 continue
             path = f"{key}/{name.value}" if key else name.value
             if name.value in made:
-                self._add_problem(
-                    f"'{name.value}' occurs a second time here (first in line "
-                    f"{made[name.value].line})",
-                    line,
-                    path,
-                )
+                first = made[name.value].line
+                if self.remarks is None:
+                    message = f"'{name.value}' occurs a second time here (first in line {first})"
+                    self._add_problem(message, line, path)
+                else:
+                    self.remarks.append(
+                        f"{self.file}:{line}: '{path}' is also in line {first}; the last one counts"
+                    )
             made[name.value] = self.build_node(value, path)
         return made
 

@@ -27,7 +27,9 @@ from twofold.recipe.model import (
     Requirements,
     Tests,
 )
-from twofold.recipe.read.jinja_functions import BUILD_VARIABLES, PACKAGE_VARIABLES
+from twofold.recipe.read.jinja_functions import PACKAGE_VARIABLES
+from twofold.recipe.read.jinja_modules import BUILD_VARIABLES
+from twofold.recipe.read.meta_sections import BUILD_FOLDER
 
 _RUN_EXPORTS = {
     "weak": "weak",
@@ -52,6 +54,12 @@ _TRANSLATIONS: dict[str, tuple[str, str, Callable[[list[str]], Any]]] = {
     "merge_build_host": ("", "merge_build_and_host_envs", _is_true),
     # The solver ranks the package lower, as with features of any name.
     "track_features": ("variant", "down_prioritize_variant", lambda t: len(" ".join(t).split())),
+    "python_site_packages_path": ("python", "site_packages_path", " ".join),
+    "ignore_prefix_files": (
+        "prefix_detection",
+        "ignore",
+        lambda t: _is_true(t) if len(t) == 1 and t[0].lower() in ("true", "false") else list(t),
+    ),
     "detect_binary_files_with_prefix": (
         "prefix_detection",
         "ignore_binary_files",
@@ -313,7 +321,8 @@ def convert_about(
         elif lines:
             made[new] = " ".join(line.text for line in lines)
     if "license_file" in about:
-        made["license_file"] = [line.text for line in about["license_file"]]
+        # rattler-build searches the recipe's folder and the source.
+        made["license_file"] = [BUILD_FOLDER.sub("", line.text) for line in about["license_file"]]
     return made
 
 
