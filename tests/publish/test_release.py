@@ -113,7 +113,7 @@ def test_everything_that_is_not_ready_is_reported_together(
     ran = twofold("release", "1.3.0", "--to", tmp_path / "static", cwd=project)
     assert ran.code == 1
     assert "README.md" in ran.err
-    assert "v1.3.0 stands for another commit" in ran.err
+    assert "the tag v1.3.0 already exists" in ran.err
     assert "no section for 1.3.0" in ran.err
 
 
@@ -256,3 +256,58 @@ def test_the_steps_of_a_release_are_events_of_the_same_shape(
     assert notes[-1].startswith("tagged v1.2.0")
     names = [event["event"] for event in events]
     assert names.index("planned") < names.index("uploading") < names.index("verified")
+
+
+RECIPES = {
+    "recipe.yaml": (
+        'context:\n  version: "1.0.0"\npackage:\n  name: my_package\n  version: ${{ version }}\n'
+        "source:\n  path: .\nbuild:\n  noarch: python\n  number: 7\n"
+        "  script: python -m pip install . --no-deps\n"
+        "requirements:\n  host: [python, pip, twofold-build]\n  run: [python >=3.11, requests]\n"
+        '  run_constraints: ["urllib3 >=2"]\n'
+    ),
+    "meta.yaml": (
+        '{% set version = "0.9" %}\npackage:\n  name: my_package\n  version: {{ version }}\n'
+        "source:\n  path: .\nbuild:\n  noarch: python\n  number: 7\n"
+        "requirements:\n  host: [python, pip, twofold-build]\n  run:\n    - python >=3.11\n"
+        "    - requests\n  run_constrained:\n    - urllib3 >=2\n"
+    ),
+    "meta.yml": (
+        'package: {name: my_package, version: "1.0.0"}\nbuild: {noarch: python, number: 7}\n'
+        "requirements: {run: [python >=3.11, requests], run_constrained: [urllib3 >=2]}\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_release_is_built_by_the_recipe_which_gets_the_version(
+    twofold: Callable[..., Any], project: Path, tmp_path: Path, name: str
+) -> None:
+    (project / name).write_text(RECIPES[name])
+    git(project, "add", "-A")
+    git(project, "commit", "-q", "-m", "Recipe")
+    ran = twofold("release", "1.2.0", "--to", tmp_path / "static", "--json", cwd=project)
+    assert ran.code == 0, ran.err
+    (entry,) = json.loads((tmp_path / "static/noarch/repodata.json").read_text())[
+        "packages.conda"
+    ].values()
+    assert entry["version"] == "1.2.0"
+    assert entry["depends"] == ["python >=3.11", "requests"]
+    assert entry["constrains"] == ["urllib3 >=2"]
+    assert entry["build_number"] == 7
+    assert git(project, "status", "--porcelain", "-uno") == ""
+    assert name in git(project, "show", "--stat", "HEAD")
+
+
+def test_a_recipe_whose_version_cannot_be_written_stops_the_release(
+    twofold: Callable[..., Any], project: Path, tmp_path: Path
+) -> None:
+    recipe = RECIPES["meta.yaml"].replace('"0.9"', 'environ.get("NONE", "0.9")')
+    (project / "meta.yaml").write_text(recipe)
+    git(project, "add", "-A")
+    git(project, "commit", "-q", "-m", "Recipe")
+    ran = twofold("release", "1.2.0", "--to", tmp_path / "static", cwd=project)
+    assert ran.code == 1
+    assert "has version 0.9, not 1.2.0" in ran.err
+    assert not (tmp_path / "static").exists()
+    assert git(project, "status", "--porcelain", "-uno") == ""

@@ -8,7 +8,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from twofold.building.options import BuildRequest, BuildResult
 
@@ -115,7 +115,7 @@ def run(args: argparse.Namespace | Arguments) -> int:
     if args.list:
         return _list(args.path, kinds, args.json)
     request = BuildRequest(kinds, args.out, report=_note, progress=_progress())
-    made = _build(args, request)
+    made = build_path(args.path, request, args.channel, args.variant_config)
     if args.json:
         from twofold.cli.terminal import print_json
 
@@ -132,26 +132,33 @@ def run(args: argparse.Namespace | Arguments) -> int:
 
 
 #: The files of a conda recipe.
-_RECIPES = ("meta.yaml", "meta.yml", "recipe.yaml")
+RECIPES = ("meta.yaml", "meta.yml", "recipe.yaml")
 
 
-def _build(args: argparse.Namespace | Arguments, request: BuildRequest) -> BuildResult:
-    """Build a project; with a recipe in the folder, as `conda build .` would."""
-    if any(os.path.exists(os.path.join(args.path, name)) for name in _RECIPES):  # noqa: PTH110,PTH118
+def build_path(
+    path: str,
+    request: BuildRequest,
+    channels: Sequence[str] = (),
+    variant_config: Sequence[str] = (),
+) -> BuildResult:
+    """Build a project; with a recipe in the folder, as `conda build .` would.
+
+    The one door for every command that builds a user's folder.
+    """
+    if any(os.path.exists(os.path.join(path, name)) for name in RECIPES):  # noqa: PTH110,PTH118
         from pathlib import Path
 
         from twofold.cli.recipe import build_folder
 
-        channels = args.channel or ["conda-forge"]
-        return build_folder(Path(args.path), request, channels, args.variant_config)
-    if args.channel or args.variant_config:
+        return build_folder(Path(path), request, channels or ["conda-forge"], variant_config)
+    if channels or variant_config:
         from twofold.errors import UsageError
 
-        option = "--channel" if args.channel else "--variant-config"
+        option = "--channel" if channels else "--variant-config"
         raise UsageError(f"{option} is for recipes, and this folder has none", "remove the option")
     from twofold.building import build_project
 
-    return build_project(args.path, request)
+    return build_project(path, request)
 
 
 def _kinds(only: str | None, named: list[str]) -> tuple[str, ...]:

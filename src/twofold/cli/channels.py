@@ -52,7 +52,7 @@ def find_channels(names: Sequence[str], beside: Sequence[TargetSettings] = ()) -
 
 
 def note_channels(words: Sequence[str]) -> None:
-    """Tell which channel an address of a channel's page stands for."""
+    """Print which channel the address of a page belongs to."""
     for word in words:
         channel = strip_page(word)
         if channel != word:

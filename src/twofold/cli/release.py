@@ -177,10 +177,9 @@ def _set_version(root: Path, planned: VersionPlan, undo: _Rollback, say: Say) ->
 
 def _build(root: Path, version: str, undo: _Rollback, say: Say) -> list[Path]:
     """The files to publish: those of an interrupted publication of this version, else new ones."""
-    from packaging.version import Version
-
-    from twofold.building import BuildRequest, build_project
+    from twofold.building import BuildRequest
     from twofold.building.rollback import take_snapshot
+    from twofold.cli.build import build_path
     from twofold.publish.files import read_last_build
     from twofold.publish.journal import JOURNAL_NAME, Journal
 
@@ -191,15 +190,43 @@ def _build(root: Path, version: str, undo: _Rollback, say: Say) -> list[Path]:
             say(f"continuing with the files of the earlier build: {len(begun)}")
             return begun
     undo.add("build", take_snapshot(root).restore)
-    made = build_project(root, BuildRequest(report=say))
+    made = build_path(str(root), BuildRequest(report=say))
     for built in made.artifacts:
         say(f"built {Path(built.path).name}")
-    if Version(made.version) != Version(version):
-        raise TwofoldError(
-            f"the build has version {made.version}, not {version}",
-            "twofold cannot change where the version is set: see tool.twofold.version",
-        )
-    return [Path(built.path) for built in made.artifacts]
+    files = [Path(built.path) for built in made.artifacts]
+    _require_version(files, version)
+    return files
+
+
+def _require_version(files: list[Path], version: str) -> None:
+    """Raise TwofoldError if a built file has another version; outputs of other names may."""
+    from packaging.utils import canonicalize_name
+    from packaging.version import Version
+
+    from twofold.formats.reader import read_artifact
+
+    built = [read_artifact(path) for path in files]
+    names = {canonicalize_name(one.name) for one in built if not one.kind.is_conda}
+    packages = {one.name for one in built if one.kind.is_conda}
+    for one in built:
+        is_own = canonicalize_name(one.name) in names or packages == {one.name}
+        if is_own and one.version != version and _parse(one.version) != Version(version):
+            raise TwofoldError(
+                f"{one.filename} has version {one.version}, not {version}",
+                "write the version in the recipe as it is in the project"
+                if one.kind.is_conda
+                else "twofold cannot change where the version is set: see tool.twofold.version",
+            )
+
+
+def _parse(version: str) -> object:
+    """A version to compare with PEP 440's; conda's own forms are equal to none."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(version)
+    except InvalidVersion:
+        return None
 
 
 def _prepare(root: Path, files: list[Path], args: argparse.Namespace) -> Publication:

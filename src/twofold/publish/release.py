@@ -84,6 +84,7 @@ def plan_version(root: Path, wanted: str) -> VersionPlan:
     if "version" not in project.dynamic:
         # Last: while it has the old version, an interrupted run can find the old one in the code.
         changes.append(_change_pyproject(root / "pyproject.toml", new))
+    changes += _change_recipes(root, new)
     if not changes and not by_tag:
         raise TwofoldError(
             "twofold cannot change the version of this project: it is set elsewhere",
@@ -134,6 +135,39 @@ def _change_dunders(root: Path, named: str, old: str, new: str) -> list[FileChan
             continue
         after = text[: match.start(3)] + new + text[match.end(3) :]
         found.append(FileChange(path, before, after.encode("utf-8", errors="surrogateescape")))
+    return found
+
+
+#: A version in a recipe: Jinja's `set`, a key of a section, a key of `package: {...}`.
+_SET = re.compile(r"""(\s*\{%-?\s*set\s+version\s*=\s*)(["'])([^"']*)""")
+_KEY = re.compile(r"""(\s+version:\s*)(["']?)([^"'\s{}$#]+)""")
+_INLINE = re.compile(r"""(package:\s*\{(?:[^}]*,)?\s*version:\s*)(["']?)([^"'\s{}$#,]+)""")
+
+
+def _change_recipes(root: Path, new: str) -> list[FileChange]:
+    """Change the version of the recipe that `twofold build` would build.
+
+    Only where it is written out; computed ones (`{{ version }}`) follow it.
+    """
+    found = []
+    for path in (root / name for name in ("meta.yaml", "meta.yml", "recipe.yaml")):
+        if not path.is_file():
+            continue
+        before = path.read_bytes()
+        lines = before.decode("utf-8", errors="surrogateescape").splitlines(keepends=True)
+        section = ""
+        for number, line in enumerate(lines):
+            if line[:1].isalpha():
+                section = line.partition(":")[0]
+            in_section = section in ("package", "recipe", "context")
+            match = _SET.match(line) or _INLINE.match(line) or (in_section and _KEY.match(line))
+            if match:
+                # `1.10` without quotes would be a number
+                quote = "" if match[2] or match[3].count(".") > 1 else '"'
+                lines[number] = f"{match[1]}{match[2]}{quote}{new}{quote}{line[match.end() :]}"
+        after = "".join(lines).encode("utf-8", errors="surrogateescape")
+        if after != before or new.encode() in before:
+            found.append(FileChange(path, before, after))
     return found
 
 
