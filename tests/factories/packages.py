@@ -92,6 +92,17 @@ def make_conda(folder: Path, name: str = "my_package", version: str = "1.0.0") -
     return convert_wheel(make_wheel(folder / "wheels", name, version), folder).path
 
 
+def make_generic_conda(folder: Path, name: str, version: str) -> Path:
+    """A noarch `.conda` of any version that conda accepts."""
+    package = CondaPackage(name, version, build="0", noarch="generic")
+    path = folder / f"{package.stem}.conda"
+    folder.mkdir(parents=True, exist_ok=True)
+    writer = CondaWriter(path, package)
+    writer.add(Entry(f"share/{name}.txt"), to_content(version.encode()))
+    writer.close()
+    return path
+
+
 def make_python(folder: Path) -> Path:
     """A package named python without a program: enough for a solver."""
     package = CondaPackage("python", "3.12.1", build="0", noarch=None)

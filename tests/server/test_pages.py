@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.factories.packages import make_conda, make_wheel
+from tests.factories.packages import make_conda, make_generic_conda, make_wheel
 from tests.server.conftest import Place
 from twofold.server.auth import accounts
 from twofold.server.pages.description import render_description
@@ -176,3 +176,26 @@ def test_a_quarantined_projects_page_warns_and_links_to_no_file(
     text = served.get("/main/project/my_package").text
     assert "<b>quarantined</b>: bad" in " ".join(text.split())
     assert ".whl</a>" not in text
+
+
+def test_the_newest_release_shown_is_one_that_is_not_yanked(served: Place, tmp_path: Path) -> None:
+    for version in ("1.0", "1.1"):
+        served.publish(make_wheel(tmp_path, "my_package", version, "Summary: release " + version))
+    lifecycle.yank(served.registry, served.owner, "main", "my-package", "1.1")
+    page = served.get("/main/project/my-package").text
+    assert "<small>1.0</small>" in page and "release 1.0" in page
+    assert ">1.0<" in served.get("/main").text and ">1.1<" not in served.get("/main").text
+    lifecycle.yank(served.registry, served.owner, "main", "my-package", "1.0")
+    assert "<small>1.1</small>" in served.get("/main/project/my-package").text
+
+
+def test_conda_versions_are_shown_in_the_order_of_conda(served: Place, tmp_path: Path) -> None:
+    for version in ("2024b", "2022.7", "2024a", "2023c"):
+        served.publish(make_generic_conda(tmp_path, "tzish", version))
+    page = served.get("/main/project/tzish").text
+    assert "<small>2024b</small>" in page
+    places = [page.index(f"tzish-{version}-") for version in ("2024b", "2024a", "2023c", "2022.7")]
+    assert places == sorted(places)
+    shown = served.get("/api/package/main/tzish").json()
+    assert shown["versions"] == ["2022.7", "2023c", "2024a", "2024b"]
+    assert shown["latest_version"] == "2024b"

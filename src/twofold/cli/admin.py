@@ -166,7 +166,10 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
             ),
             (
                 "--days",
-                {"type": _days(0), "default": 0, "help": "delete only releases older than this"},
+                {
+                    "type": _days(0),
+                    "help": "delete only releases older than this (keeps the newest)",
+                },
             ),
             (
                 "--dry-run",

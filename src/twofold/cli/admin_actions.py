@@ -231,6 +231,8 @@ def _retain(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> i
         raise UsageError(
             "--keep needs a channel and a number of at least 1", "use 'delete' to remove a project"
         )
+    if args.days is not None and args.channel is None:
+        raise UsageError("--days needs a channel", "name the channel")
     if args.channel is not None:
         names = [args.channel]
     else:
@@ -238,14 +240,14 @@ def _retain(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> i
     gone: list[StoredFile] = []
     for name in names:
         rule = administration.get_retention(registry, name)
-        if args.keep is not None:
-            rule = administration.Retention(args.keep, args.days)
+        if args.keep is not None or args.days is not None:
+            rule = administration.Retention(args.keep or 1, args.days or 0)
         if rule is not None:
             gone += administration.apply_channel_retention(
                 registry, OPERATOR, name, rule, args.dry_run
             )
         elif args.channel is not None:
-            hint = f"pass --keep, or set a rule: twofold admin rule {name} keep 5"
+            hint = f"pass --keep or --days, or set a rule: twofold admin rule {name} keep 5"
             raise UsageError(f"'{name}' has no retention rule", hint)
     return _files(gone, show)
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from packaging.metadata import parse_email
-from packaging.version import InvalidVersion, Version
 
 from twofold.artifact import Kind
+from twofold.names.version_order import sort_newest_first
 from twofold.server.model import Project, StoredFile
 from twofold.server.pages.simple_pages import make_file_path
 
@@ -40,19 +40,6 @@ _FIELDS = {
 }
 
 
-def sort_newest_first(versions: Sequence[str]) -> list[str]:
-    """Sort newest first by PEP 440: releases, pre-releases, then invalid versions."""
-
-    def key(text: str) -> tuple[int, Version]:
-        try:
-            version = Version(text)
-        except InvalidVersion:
-            return 0, Version("0")
-        return (1 if version.is_prerelease else 2), version
-
-    return sorted(set(versions), key=key, reverse=True)
-
-
 def build_project(
     project: Project, files: Sequence[StoredFile], version: str | None, base: str, serial: int
 ) -> dict[str, Any]:
@@ -61,7 +48,7 @@ def build_project(
     `files` are those of the PyPI side, at least one; `base` is the channel's URL.
     """
     usable = [file for file in files if file.yanked is None] or list(files)
-    chosen = version or sort_newest_first([file.version for file in usable])[0]
+    chosen = version or sort_newest_first({file.version for file in usable}, ())[0]
     mine = [file for file in files if file.version == chosen]
     value: dict[str, Any] = {
         "info": _build_info(project, mine, base),

@@ -24,6 +24,7 @@ from twofold.server.model import Action, Actor, Channel, StoredFile, Token, User
 from twofold.server.pages import page_updates
 from twofold.server.pages.channel_page_options import parse_base_url
 from twofold.server.registry import lifecycle
+from twofold.server.registry.retention import beyond_retention
 from twofold.server.store import Connection, accounts, audit, channels, files
 from twofold.server.store.audit import AuditEntry as AuditEntry
 from twofold.server.store.audit import AuditQuery as AuditQuery
@@ -227,9 +228,12 @@ def get_channel_detail(registry: Registry, name: str) -> ChannelDetail:
 
 @dataclass(frozen=True)
 class Retention:
-    """Keep a project's newest `keep` releases, and others until older than `days`."""
+    """Keep a project's newest `keep` releases, and others until older than `days`.
 
-    keep: int
+    A rule of days alone never deletes the newest release.
+    """
+
+    keep: int = 1
     days: int = 0
 
 
@@ -237,8 +241,8 @@ def get_retention(registry: Registry, channel: str) -> Retention | None:
     """Return the channel's retention rule (`keep`, `keep-days`), or None."""
     with registry.database.read() as db:
         rules = get_channel(db, channel).settings
-    keep = rules.get("keep")
-    return Retention(keep, rules.get("keep-days") or 0) if keep else None
+    keep, days = rules.get("keep"), rules.get("keep-days")
+    return Retention(keep or 1, days or 0) if keep or days is not None else None
 
 
 def apply_channel_retention(
@@ -252,7 +256,7 @@ def apply_channel_retention(
     with registry.database.read() as db:
         found = get_channel(db, channel)
         due = {
-            project.key: lifecycle.beyond_retention(
+            project.key: beyond_retention(
                 files.list_project_files(db, project.id), rule.keep, limit
             )
             for project in channels.list_projects(db, found.id)

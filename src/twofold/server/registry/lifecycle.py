@@ -15,8 +15,8 @@ from twofold.server.admission.policy import check_new_project_name, check_projec
 from twofold.server.auth import permissions
 from twofold.server.context import Registry, Transaction, not_found
 from twofold.server.model import Action, Actor, Project, StoredFile
-from twofold.server.pages.project_json import sort_newest_first
 from twofold.server.registry.labels import check_unlocked
+from twofold.server.registry.retention import WITHHELD, beyond_retention
 from twofold.server.store import channels, files
 from twofold.server.store.blob_refs import exists, protect_blobs
 
@@ -26,9 +26,6 @@ FILES = "twofold:files"
 #: PEP 792.
 STATUSES = ("active", "archived", "quarantined", "deprecated")
 QUARANTINED = "quarantined"
-
-#: Yank reason set by a quarantine; ending it unyanks the files with this reason.
-WITHHELD = "withheld: the project is quarantined"
 
 
 def yank(
@@ -113,17 +110,6 @@ def apply_retention(
         if gone:
             _delete(change, known, gone)
         return gone
-
-
-def beyond_retention(files: list[StoredFile], keep: int, limit: datetime) -> list[StoredFile]:
-    """Return the files of releases beyond the newest `keep` whose files are all older."""
-    gone: list[StoredFile] = []
-    own = [file.version for file in files if file.made_from is None]
-    for version in sort_newest_first(own)[keep:]:
-        release = _files_of_version(files, version)
-        if all(file.uploaded_at < limit for file in release):
-            gone += release
-    return gone
 
 
 def _check_may_delete(change: Transaction, project: Project) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from packaging.version import InvalidVersion, Version
-
 from twofold.artifact import Kind
 from twofold.errors import Refused
 from twofold.names import normalize_name
+from twofold.names.version_order import sort_newest_first, sort_versions
 from twofold.server.auth import permissions
 from twofold.server.context import Registry, not_found, require_channel
 from twofold.server.model import Action, Actor, Channel, Page, Project, StoredFile, View
@@ -189,13 +188,26 @@ def search(registry: Registry, actor: Actor, part: str) -> list[SearchHit]:
     return hits
 
 
-def sort_versions(versions: Iterable[str]) -> list[str]:
-    """Sort oldest first by PEP 440; versions it cannot parse come first."""
-    return sorted(versions, key=_version_key)
+def list_versions(found: Iterable[StoredFile]) -> list[str]:
+    """List the versions of a project's files oldest first."""
+    return sort_versions(*_split_versions(found))
 
 
-def _version_key(version: str) -> tuple[int, Version, str]:
-    try:
-        return 1, Version(version), version
-    except InvalidVersion:
-        return 0, Version("0"), version
+def list_versions_newest_first(found: Iterable[StoredFile]) -> list[str]:
+    """List the versions of a project's files newest first, pre-releases last."""
+    return sort_newest_first(*_split_versions(found))
+
+
+def find_newest_version(found: Iterable[StoredFile]) -> str:
+    """Return the newest version of which a file is not yanked, else the newest; '' for none."""
+    found = list(found)
+    offered = [file for file in found if file.yanked is None]
+    return next(iter(list_versions_newest_first(offered or found)), "")
+
+
+def _split_versions(found: Iterable[StoredFile]) -> tuple[set[str], set[str]]:
+    """Return the versions on the PyPI side and those on the conda side."""
+    sides: tuple[set[str], set[str]] = (set(), set())
+    for file in found:
+        sides[file.kind.is_conda].add(file.version)
+    return sides

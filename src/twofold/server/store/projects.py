@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, func, or_, select
 
 from twofold.artifact import Artifact, Kind
 from twofold.names import normalize_name, requirement_name
+from twofold.names.version_order import sort_newest_first, sort_versions
 from twofold.server.model import Project
 from twofold.server.store.channels import get_project
 from twofold.server.store.schema import files, projects
@@ -66,15 +67,32 @@ def list_pure_wheels(db: Connection, channel_id: int) -> list[int]:
 
 @dataclass
 class ProjectSummary:
-    """A project with the kinds, versions, subdirs and builds of its files."""
+    """A project with the kinds, versions, subdirs and builds of its files.
+
+    `offered` has those of `versions` of which a file is not yanked, and `python_versions` those
+    of the PyPI side.
+    """
 
     key: str
     name: str
     summary: str
     kinds: set[Kind] = field(default_factory=set)
     versions: set[str] = field(default_factory=set)
+    python_versions: set[str] = field(default_factory=set)
+    offered: set[str] = field(default_factory=set)
     subdirs: set[str] = field(default_factory=set)
     builds: set[str] = field(default_factory=set)
+
+    @property
+    def versions_oldest_first(self) -> list[str]:
+        """Its versions in order."""
+        return sort_versions(self.python_versions, self.versions)
+
+    @property
+    def newest(self) -> str:
+        """The newest version offered, else the newest; '' without files."""
+        shown = self.offered or self.versions
+        return next(iter(sort_newest_first(shown & self.python_versions, shown)), "")
 
 
 def search_projects(
@@ -92,6 +110,10 @@ def search_projects(
             one = found[row.project_id]
             one.kinds.add(Kind(row.kind))
             one.versions.add(row.version)
+            if not Kind(row.kind).is_conda:
+                one.python_versions.add(row.version)
+            if row.yanked < row.files:
+                one.offered.add(row.version)
             one.subdirs.add(row.subdir)
             one.builds.add(row.build)
     for one in found.values():
@@ -102,5 +124,6 @@ def search_projects(
 
 def _select_contents(ids: list[int]) -> Any:
     columns = (files.c.project_id, files.c.kind, files.c.version, files.c.subdir, files.c.build)
-    query = select(*columns, func.count()).where(files.c.project_id.in_(ids))
+    counts = func.count().label("files"), func.count(files.c.yanked).label("yanked")
+    query = select(*columns, *counts).where(files.c.project_id.in_(ids))
     return query.where(files.c.deleted_at.is_(None)).group_by(*columns)

@@ -20,7 +20,6 @@ from starlette.routing import Route
 import twofold
 from twofold.server.model import ANONYMOUS, Channel, StoredFile
 from twofold.server.pages.description import describe_release
-from twofold.server.pages.project_json import sort_newest_first
 from twofold.server.pages.simple_pages import make_file_path
 from twofold.server.registry import administration, labels, queries
 from twofold.server.web.credentials import authenticate, get_registry
@@ -87,7 +86,7 @@ def show_channel(request: Request) -> Response:
             "name": hit.project.name,
             "key": hit.project.key,
             "summary": hit.project.summary,
-            "newest": next(iter(sort_newest_first(list(hit.project.versions))), ""),
+            "newest": hit.project.newest,
             "worlds": _list_clients(hit),
         }
         for hit in hits[:MAX_PROJECTS]
@@ -133,8 +132,8 @@ def show_project(request: Request) -> Response:
     known = queries.get_project(registry, actor, found.name, path["name"])
     files = queries.list_files(registry, known)
     addresses = _get_urls(request, found)
-    versions = sort_newest_first([file.version for file in files])
-    newest = versions[0] if versions else ""
+    versions = queries.list_versions_newest_first(files)
+    newest = queries.find_newest_version(files)
     description = describe_release([file for file in files if file.version == newest])
     return _render(
         "project.html",

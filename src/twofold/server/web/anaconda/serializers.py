@@ -10,7 +10,7 @@ from typing import Any
 from twofold.artifact import Kind
 from twofold.server.model import Project, StoredFile
 from twofold.server.registry.lifecycle import FILES
-from twofold.server.registry.queries import SearchHit, sort_versions
+from twofold.server.registry.queries import SearchHit, list_versions
 
 #: Kind of file -> package type in this API.
 PACKAGE_TYPES = {Kind.WHEEL: "pypi", Kind.SDIST: "pypi", Kind.CONDA: "conda", Kind.TAR_BZ2: "conda"}
@@ -37,7 +37,7 @@ class ViewContext:
 def serialize_package(context: ViewContext, files: Iterable[StoredFile]) -> dict[str, Any]:
     """Serialize a package with its releases and files."""
     files, project = list(files), context.project
-    versions = sort_versions({file.version for file in files})
+    versions = list_versions(files)
     return {
         **_common_fields(project.name, context.owner, context.public, versions),
         "summary": project.summary,
@@ -58,7 +58,7 @@ def serialize_hit(hit: SearchHit) -> dict[str, Any]:
     """Serialize a package for a list, without its files."""
     one, owner = hit.project, hit.channel.name
     return {
-        **_common_fields(one.name, owner, hit.channel.public, sort_versions(one.versions)),
+        **_common_fields(one.name, owner, hit.channel.public, one.versions_oldest_first),
         "summary": one.summary,
         "package_types": sorted({PACKAGE_TYPES[kind] for kind in one.kinds}),
         "conda_platforms": sorted(one.subdirs),

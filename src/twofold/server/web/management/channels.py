@@ -144,10 +144,10 @@ def _remove_upstream(context: RequestContext) -> None:
 def _apply_retention(context: RequestContext) -> Any:
     registry, channel = context.registry, context["channel"]
     rule = administration.get_retention(registry, channel)
-    if "keep" in context.parameters:
-        rule = Retention(context["keep"], context.get("days", 0))
+    if "keep" in context.parameters or "days" in context.parameters:
+        rule = Retention(context.get("keep", 1), context.get("days", 0))
     if rule is None:
-        hint = "send 'keep', or set the channel's retention rule"
+        hint = "send 'keep' or 'days', or set the channel's retention rule"
         raise Refused("no-rule", f"'{channel}' has no retention rule", hint, 409)
     dry_run = context.get("dry_run", False)
     deleted = administration.apply_channel_retention(
@@ -331,7 +331,7 @@ ENDPOINTS = (
         "POST",
         f"{_CHANNEL}/retention",
         "retain",
-        "Delete old releases by the arguments retention rule or, by default, the channel's rule.",
+        "Delete old releases by the given retention rule or, by default, by the channel's.",
         RequiredRole.ADMIN,
         _apply_retention,
         ResponseSpec("File", is_list=True),
