@@ -21,6 +21,7 @@ from tests.server.conftest import Place, new_place, serve
 from tests.servers.upstream import StaticServer, add_upstream, set_old_time
 from twofold.index.simple_parser import parse_json_page
 from twofold.server.proxy import upstream_simple
+from twofold.server.proxy.remote_files import RemoteProject
 from twofold.server.settings import Settings
 
 BOUNDED = settings(
@@ -157,7 +158,10 @@ def test_any_files_on_a_page_of_json_are_survived(
     except ValueError:
         return  # reported as an upstream that cannot be read
     offers = map(upstream_simple.to_remote_file, page.files)
-    value = upstream_simple.merge_page("spam", None, [offer for offer in offers if offer.is_sound])
+    sound = tuple(offer for offer in offers if offer.is_sound)
+    value = upstream_simple.merge_page(
+        "spam", None, RemoteProject(sound, page.status, page.status_reason), {}
+    )
     assert upstream_simple.render_html(value) and upstream_simple.render_json(value)
 
 

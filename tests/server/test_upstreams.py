@@ -227,7 +227,15 @@ def test_a_malformed_file_of_the_upstream_is_not_taken(
     add_upstream(served, f"{static.url}/simple")
     files_of(served, "spam")
     told = served.get(f"/main/files/{sha256_of(bad)}/{bad.name}")
-    assert (told.status_code, told.json()["code"]) == (502, "upstream-refused")
+    assert (told.status_code, told.json()["code"]) == (403, "upstream-refused")
+    assert "no zip" in told.reason or "zip" in told.text
+    requested = len(static.requested)
+    again = served.get(f"/main/files/{sha256_of(bad)}/{bad.name}")
+    assert (again.status_code, again.reason) == (403, told.reason)
+    assert len(static.requested) == requested  # remembered: not fetched again
+    (listed,) = served.get("/main/simple/spam/", Accept=JSON).json()["files"]
+    assert listed["yanked"] == listed["_refused"]
+    assert audited(served, "upstream-refused")
 
 
 # Where nobody should be led to

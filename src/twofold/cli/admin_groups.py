@@ -46,6 +46,14 @@ def _add_upstream_parser(commands: argparse._SubParsersAction[argparse.ArgumentP
         help="a name or prefix that is never fetched from the upstream; repeatable",
     )
     adding.add_argument(
+        "--files-at",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="a host beside the index whose files are allowed though its address is not public "
+        "(HOST or HOST:PORT); repeatable",
+    )
+    adding.add_argument(
         "--user",
         metavar="NAME",
         help="log in to the upstream as this user; the password is read from stdin",
@@ -124,7 +132,8 @@ def _add_upstream(args: argparse.Namespace, registry: Registry) -> int:
     from twofold.server.proxy import config
 
     prefixes = tuple(args.private_prefix)
-    upstream = config.UpstreamConfig(args.url, args.kind, prefixes, _read_secret(args))
+    secret, files_at = _read_secret(args), tuple(args.files_at)
+    upstream = config.UpstreamConfig(args.url, args.kind, prefixes, secret, files_at)
     added = config.add(registry, "operator", args.channel, upstream)
     where = " (not a public address)" if added.internal else ""
     where += " with a login" if added.secret else ""
@@ -176,6 +185,7 @@ def _list_upstreams(args: argparse.Namespace, registry: Registry) -> int:
             "url": one.url,
             "private": list(one.prefixes),
             "login": bool(one.secret),
+            "files_at": list(one.files_at),
             "secret_from": credentials.reference_location(one.secret),
         }
         for channel, one in config.list_all(registry)

@@ -47,19 +47,29 @@ _INTERNAL_SUFFIXES = (".local", ".internal", ".localhost", ".home.arpa")
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A server to fetch from: its URL, whether its address may be internal, and its login."""
+    """A server to fetch from: its URL, whether its address may be internal, and its login.
+
+    `files_at` are hosts (or host:port) beside it that may be internal too; they get no login.
+    """
 
     url: str
     internal: bool = False
     secret: Credential | None = None
     timeout: float = TIMEOUT
     redirects: int = MAX_REDIRECTS
+    files_at: tuple[str, ...] = ()
     context: ssl.SSLContext = field(default_factory=ssl.create_default_context, compare=False)
 
     @property
     def origin(self) -> tuple[str, str, int]:
         """The (scheme, host, port) of the URL."""
         return parse_origin(self.url)
+
+    def may_be_internal(self, scheme: str, host: str, port: int) -> bool:
+        """Whether the operator allowed this origin although its address is not public."""
+        if self.internal and (scheme, host, port) == self.origin:
+            return True
+        return host in self.files_at or f"{host}:{port}" in self.files_at
 
 
 @dataclass(frozen=True)
@@ -232,7 +242,7 @@ def _send_request(
     if own and source.secret is not None:
         sent.update(source.secret.headers())
         target = source.secret.add_to_path(target)
-    trusted = source.internal and own
+    trusted = source.may_be_internal(scheme, host, port)
     proxy = find_proxy(scheme, host)
     connection: http.client.HTTPConnection
     if proxy is None:
@@ -294,7 +304,8 @@ def _forbidden(url: str, why: str) -> Refused:
     return Refused(
         "forbidden-address",
         f"Refused to fetch from {shown[:200]!a}: {why}",
-        "files must be at the server's own address or at public ones",
+        "files must be at the server's own address, at public ones, or where the operator allowed "
+        "them: 'twofold admin upstream add --files-at HOST'",
         502,
     )
 

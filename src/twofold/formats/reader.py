@@ -39,7 +39,7 @@ def read_artifact(path: Path) -> Artifact:
     if kind is Kind.WHEEL:
         return _read_wheel(path)
     if kind is Kind.SDIST:
-        return _read_sdist(path)
+        return read_sdist_artifact(path)
     return _read_conda(path, kind)
 
 
@@ -76,7 +76,8 @@ def _read_wheel(path: Path) -> Artifact:
         )
 
 
-def _read_sdist(path: Path) -> Artifact:
+def read_sdist_artifact(path: Path) -> Artifact:
+    """Read an sdist, also one of the .zip sdists that indexes hold. Raises BadFile."""
     from twofold.formats.sdist import read_sdist
 
     sdist = read_sdist(path)

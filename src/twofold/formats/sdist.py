@@ -1,4 +1,7 @@
-"""Reads sdists (PEP 625, PEP 517): a .tar.gz with one folder that holds PKG-INFO."""
+"""Reads sdists (PEP 625, PEP 517): a .tar.gz with one folder that holds PKG-INFO.
+
+Indexes hold older sdists as .zip too; those are read, and never built or uploaded.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from twofold.formats import limits
 from twofold.formats.bounded_decompress import open_gzip
 from twofold.formats.core_metadata import CoreMetadata, parse_metadata
 from twofold.formats.tar_safety import TarStream, find_member_problem
+from twofold.formats.zip_archive import ZipArchive
 from twofold.names import normalize_name, parse_sdist_name
 
 
@@ -22,29 +26,19 @@ class Sdist(NamedTuple):
     files: tuple[str, ...]
 
 
+class _Contents(NamedTuple):
+    """What an archive holds: its files, PKG-INFO by folder, and what is wrong with it."""
+
+    files: list[str]
+    metadata: dict[str, bytes]
+    problems: list[str]
+
+
 def read_sdist(path: Path) -> Sdist:
     """Read a whole sdist. Raises BadFile with all problems."""
     named = parse_sdist_name(path.name)
-    problems: list[str] = []
-    metadata: dict[str, bytes] = {}
-    files: list[str] = []
-    with path.open("rb") as stream:
-        if stream.read(2) != b"\x1f\x8b":
-            raise BadFile("not a .tar.gz archive", "build the sdist again", path.name)
-        stream.seek(0)
-        tar = TarStream(open_gzip(stream, path.name), path.name)
-        for member in tar:
-            root = member.path.split("/")[0]
-            problem = find_member_problem(member, root)
-            if problem and len(problems) < 20:
-                problems.append(problem)
-            if member.kind == "file" and member.path == f"{root}/PKG-INFO":
-                # hatchling packs an unpacked sdist's PKG-INFO and then its own: every tool that
-                # unpacks it ends up with the last one.
-                metadata[root] = tar.read()
-            elif member.kind == "file":
-                files.append(member.path)
-    files += [f"{root}/PKG-INFO" for root in metadata]
+    found = _read_zip(path) if path.name.endswith(".zip") else _read_tar(path)
+    files, metadata, problems = found
     roots = sorted({file.split("/")[0] for file in files})
     if len(set(files)) != len(files):
         problems.append("a file appears twice in the sdist")
@@ -65,3 +59,41 @@ def read_sdist(path: Path) -> Sdist:
             path.name,
         )
     return Sdist(roots[0], data, parsed, tuple(files))
+
+
+def _read_tar(path: Path) -> _Contents:
+    problems: list[str] = []
+    metadata: dict[str, bytes] = {}
+    files: list[str] = []
+    with path.open("rb") as stream:
+        if stream.read(2) != b"\x1f\x8b":
+            raise BadFile("not a .tar.gz archive", "build the sdist again", path.name)
+        stream.seek(0)
+        tar = TarStream(open_gzip(stream, path.name), path.name)
+        for member in tar:
+            root = member.path.split("/")[0]
+            problem = find_member_problem(member, root)
+            if problem and len(problems) < 20:
+                problems.append(problem)
+            if member.kind == "file" and member.path == f"{root}/PKG-INFO":
+                # hatchling packs an unpacked sdist's PKG-INFO and then its own: every tool that
+                # unpacks it ends up with the last one.
+                metadata[root] = tar.read()
+            elif member.kind == "file":
+                files.append(member.path)
+    files += [f"{root}/PKG-INFO" for root in metadata]
+    return _Contents(files, metadata, problems)
+
+
+def _read_zip(path: Path) -> _Contents:
+    archive = ZipArchive(path)
+    try:
+        files = [name for name, member in archive.members.items() if not member.is_folder]
+        metadata = {
+            root: archive.read(f"{root}/PKG-INFO", limits.METADATA)
+            for root in {name.split("/")[0] for name in files}
+            if f"{root}/PKG-INFO" in archive.members
+        }
+        return _Contents(files, metadata, [])
+    finally:
+        archive.close()

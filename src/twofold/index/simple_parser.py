@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urldefrag, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urldefrag, urljoin, urlsplit, urlunsplit
 
 #: What a reader of both forms sends as Accept.
 ACCEPT = (
@@ -20,6 +20,10 @@ ACCEPT = (
 )
 #: Optional keys of a file in the JSON form that HTML has as attributes or not at all.
 _OPTIONAL = ("requires-python", "size", "upload-time")
+#: Where a page declares METADATA: PEP 714's key, then the one before it.
+_METADATA_KEYS = ("core-metadata", "dist-info-metadata")
+#: Characters that a URL may hold as they are; browsers and pip encode the others.
+_URL_CHARACTERS = "%/:=&?~#+!$,;'@()*[]"
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,14 @@ class SimpleFile:
 
 @dataclass(frozen=True)
 class ProjectPage:
-    """A project's files in the order of the page; `status` is PEP 792's, '' where it has none."""
+    """A project's files in the order of the page.
+
+    `status` and `status_reason` are PEP 792's, '' where the page has none.
+    """
 
     files: tuple[SimpleFile, ...] = ()
     status: str = ""
+    status_reason: str = ""
 
     @property
     def by_name(self) -> dict[str, SimpleFile]:
@@ -64,18 +72,22 @@ def parse_json_page(body: bytes, url: str) -> ProjectPage:
     """A page in the JSON form (PEP 691). Raises ValueError for a malformed one."""
     try:
         value = json.loads(body)
-        status = (value.get("project-status") or {}).get("status", "")
-        return ProjectPage(tuple(_parse_entry(file, url) for file in value["files"]), str(status))
+        status = value.get("project-status") or {}
+        return ProjectPage(
+            tuple(_parse_entry(file, url) for file in value["files"]),
+            str(status.get("status") or ""),
+            str(status.get("reason") or ""),
+        )
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"the page is not as PEP 691 has it: {error}") from error
 
 
 def _parse_entry(file: Mapping[str, Any], url: str) -> SimpleFile:
     yanked = file.get("yanked")
-    metadata = file.get("core-metadata", file.get("data-dist-info-metadata"))
+    metadata = next((file[key] for key in _METADATA_KEYS if file.get(key) is not None), None)
     return SimpleFile(
         file["filename"],
-        urldefrag(urljoin(url, file["url"])).url,
+        urldefrag(_make_absolute(url, file["url"])).url,
         str(file.get("hashes", {}).get("sha256", "")).lower(),
         yanked if isinstance(yanked, str) else "" if yanked is True else None,
         find_metadata_hash(metadata),
@@ -91,37 +103,58 @@ def find_metadata_hash(hashes: object) -> str:
 
 def parse_html_page(text: str, url: str) -> ProjectPage:
     """A page in the HTML form (PEP 503); links without a file name are left out."""
-    parser = _LinkParser()
+    parser = _PageParser()
     parser.feed(text)
     parser.close()
-    found = (_parse_link(attributes, url) for attributes in parser.links)
-    return ProjectPage(tuple(file for file in found if file.filename))
+    base = _make_absolute(url, parser.base)
+    found = (_parse_link(attributes, base) for attributes in parser.links)
+    return ProjectPage(
+        tuple(file for file in found if file.filename),
+        parser.metas.get("pypi:project-status", ""),
+        parser.metas.get("pypi:project-status-reason", ""),
+    )
 
 
-def _parse_link(attributes: Mapping[str, str | None], url: str) -> SimpleFile:
-    address, fragment = urldefrag(urljoin(url, attributes.get("href") or ""))
-    kind, _, value = (attributes.get("data-core-metadata") or "").partition("=")
+def _parse_link(attributes: Mapping[str, str | None], base: str) -> SimpleFile:
+    address, fragment = urldefrag(_make_absolute(base, attributes.get("href") or ""))
+    hashes = {key.lower(): value for key, value in parse_qsl(fragment)}
+    names = (f"data-{key}" for key in _METADATA_KEYS)
+    declared = next((attributes[name] for name in names if name in attributes), "")
+    kind, _, value = (declared or "").partition("=")
     requires = attributes.get("data-requires-python")
     is_yanked = "data-yanked" in attributes
     return SimpleFile(
-        urlsplit(address).path.rpartition("/")[2],
+        unquote(urlsplit(address).path).rpartition("/")[2],
         address,
-        fragment.partition("sha256=")[2].partition("&")[0].lower(),
+        hashes.get("sha256", "").strip().lower(),
         (attributes["data-yanked"] or "") if is_yanked else None,
-        find_metadata_hash({kind: value}),
+        find_metadata_hash({kind.lower(): value}),
         {"requires-python": requires} if requires else {},
     )
 
 
-class _LinkParser(html.parser.HTMLParser):
-    """Collects the attributes of every link."""
+def _make_absolute(base: str, url: str) -> str:
+    """Join a page's URL with that of a link; characters no URL may hold are encoded."""
+    parts = urlsplit(urljoin(base, url.strip()))
+    path, query = (quote(part, safe=_URL_CHARACTERS) for part in (parts.path, parts.query))
+    return urlunsplit(parts._replace(path=path, query=query))
+
+
+class _PageParser(html.parser.HTMLParser):
+    """Collects the attributes of every link, the page's base, and its meta elements."""
 
     def __init__(self) -> None:
         super().__init__()
         self.links: list[dict[str, str | None]] = []
+        self.metas: dict[str, str] = {}
+        self.base = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Called by the parser for each start tag."""
         attributes = dict(attrs)
         if tag == "a" and attributes.get("href"):
             self.links.append(attributes)
+        elif tag == "base" and not self.base:  # HTML: the first one counts
+            self.base = attributes.get("href") or ""
+        elif tag == "meta" and attributes.get("name"):
+            self.metas.setdefault(str(attributes["name"]).lower(), attributes.get("content") or "")

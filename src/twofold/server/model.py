@@ -111,7 +111,10 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project of a channel, for pip and conda. `key` is the normalized name (PEP 503)."""
+    """A project of a channel, for pip and conda. `key` is the normalized name (PEP 503).
+
+    `status_before` is its own status before an upstream quarantined it, None while none did.
+    """
 
     id: int
     key: str
@@ -123,6 +126,7 @@ class Project:
     attributes: dict[str, Any]
     created_at: datetime
     serial: int
+    status_before: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from twofold.errors import Refused
 from twofold.fetching import credentials
@@ -22,13 +23,15 @@ class UpstreamConfig:
 
     `url` is the URL of an index's simple pages (`pypi`) or of a channel (`conda`). `prefixes` are
     private: names, and prefixes of names, that are never served from the upstream. `secret` is its
-    login; one written into the URL is extracted from it.
+    login; one written into the URL is extracted from it. `files_at` are hosts (HOST or HOST:PORT)
+    whose files and redirects are allowed although their addresses are not public.
     """
 
     url: str
     kind: str
     prefixes: tuple[str, ...] = ()
     secret: Credential | SecretReference | None = None
+    files_at: tuple[str, ...] = ()
 
 
 def add(registry: Registry, by: str, channel: str, config: UpstreamConfig) -> Upstream:
@@ -50,13 +53,16 @@ def add(registry: Registry, by: str, channel: str, config: UpstreamConfig) -> Up
             "use the upstream's https address",
         )
     keys = tuple(sorted({normalize_name(prefix.rstrip("*-_.")) for prefix in config.prefixes}))
+    files_at = tuple(sorted({_parse_host(host) for host in config.files_at}))
     at = registry.clock()
     with registry.database.serialized_write() as db:
         found = _require_channel(db, channel)
         packed = credentials.serialize(secret)
-        added = Upstream(found.id, config.kind, url.rstrip("/"), internal, keys, packed)
+        added = Upstream(found.id, config.kind, url.rstrip("/"), internal, keys, packed, files_at)
         upstreams.set_upstream(db, added, at)
         detail = {"url": added.url, "prefixes": list(keys), "internal": internal}
+        if files_at:
+            detail["files_at"] = list(files_at)
         if secret is not None:
             detail["login"] = secret.kind
         if isinstance(secret, SecretReference):
@@ -64,6 +70,22 @@ def add(registry: Registry, by: str, channel: str, config: UpstreamConfig) -> Up
         audit.add_entry(db, audit.AuditEntry(at, by, "upstream", channel, config.kind, detail))
     registry.proxied_channels.invalidate()
     return added
+
+
+def _parse_host(text: str) -> str:
+    """Parse HOST, HOST:PORT or a URL with them; return it in lower case. Raises Refused."""
+    try:
+        parts = urlsplit(text if "://" in text else f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if not host or parts.username is not None or any(c.isspace() or c == "*" for c in host):
+        raise Refused(
+            "invalid-host",
+            f"{text[:100]!a} is not a host",
+            "name one host, with its port where only that is meant: files.example:8443",
+        )
+    return f"{host}:{port}" if port else host
 
 
 def check_public(url: str) -> None:

@@ -6,20 +6,25 @@ Only pinned files are fetched, and only content with the pinned hash is publishe
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from twofold import __version__
 from twofold.errors import Refused
 from twofold.fetching.client import fetch_file
+from twofold.names import normalize_name
 from twofold.server.admission.checks import FormClaims
 from twofold.server.admission.names import is_private
 from twofold.server.context import Registry, require_channel
 from twofold.server.model import Action, Actor, Channel
 from twofold.server.proxy import metadata_cache
 from twofold.server.proxy.metadata_cache import CONDA, PYPI
+from twofold.server.proxy.takebacks import carry_over
 from twofold.server.registry.publish import Upload, publish
-from twofold.server.store import accounts, audit, files, upstreams
+from twofold.server.registry.queries import check_not_quarantined
+from twofold.server.store import Connection, accounts, audit, channels, files, upstreams
 from twofold.server.store.upstreams import Pin, Upstream
 
 #: The largest file that is fetched (bytes).
@@ -59,11 +64,34 @@ class FetchableFile:
     owner: Actor
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """Why the content of an upstream's file was refused, as remembered with its pin.
+
+    Valid for one version of twofold: another one may accept what this one refuses.
+    """
+
+    message: str
+    hint: str = ""
+    version: str = __version__
+
+    @classmethod
+    def find(cls, pin: Pin) -> Refusal | None:
+        """Return the refusal remembered for a file by this version of twofold."""
+        refusal = cls(**json.loads(pin.refused)) if pin.refused else None
+        return refusal if refusal is not None and refusal.version == __version__ else None
+
+    def to_error(self) -> Refused:
+        """Return the error for the client: permanent, so that it does not retry."""
+        return Refused("upstream-refused", self.message, self.hint, 403)
+
+
 def fetch_missing(registry: Registry, actor: Actor, request: FileRequest) -> bool:
     """Fetch and publish a pinned file that is not stored yet. True when it was fetched.
 
     Does nothing for a file that is stored, was deleted, is not pinned, or whose name is private.
-    Raises Unreachable, and Refused (502) when the content does not match the pin.
+    Raises Unreachable, and Refused: 502 when the content does not match the pin, 403 when the
+    registry does not accept the file.
     """
     found = find_fetchable(registry, actor, request)
     if found is not None:
@@ -108,8 +136,21 @@ def _find_pin(
             return channel, upstream
         if pin.kind != request.kind or request.sha256 not in (None, pin.sha256):
             return None
+        project = channels.find_project(db, channel.id, normalize_name(request.name))
+        if project is not None:
+            check_not_quarantined(project)
+        refusal = Refusal.find(pin)
+        if refusal is not None:
+            raise refusal.to_error()
         owner = accounts.find_user_by_id(db, channel.owner_id)
     return FetchableFile(channel, upstream, pin, Actor(owner))
+
+
+def find_refusals(db: Connection, channel: Channel, key: str) -> dict[str, str]:
+    """Return filename -> reason of a project's files whose content was refused."""
+    pins = upstreams.list_pins_of(db, channel.id, key)
+    found = {name: Refusal.find(pin) for name, pin in pins.items()}
+    return {name: refusal.message for name, refusal in found.items() if refusal is not None}
 
 
 def has_upstream(registry: Registry, channel: str, kind: str) -> bool:
@@ -139,14 +180,40 @@ def fetch_and_publish(registry: Registry, file: FetchableFile) -> None:
         claims = FormClaims(subdir=pin.subdir, digests={"sha256": pin.sha256})
         upload = Upload(path, pin.filename, claims, is_fetched=True)
         publish(registry, file.owner, channel.name, upload)
+        _carry_over(registry, file)
     except Refused as error:
-        if error.status == 502:
+        if error.status >= 500:
             raise
-        reason = error.problems[0].message
-        text = f"The upstream's {pin.filename} was refused: {reason}"
-        raise Refused("upstream-refused", text, status=502) from error
+        raise _remember_refusal(registry, channel, pin, error) from error
     finally:
         path.unlink(missing_ok=True)
+
+
+def _carry_over(registry: Registry, file: FetchableFile) -> None:
+    """Yank what the upstream yanked before it was fetched."""
+    if file.upstream.kind == PYPI:
+        args = (registry, file.channel, file.upstream, file.pin.key)
+        carry_over(registry, file.channel, file.pin.key, metadata_cache.cached_project(*args))
+
+
+def _remember_refusal(registry: Registry, channel: Channel, pin: Pin, error: Refused) -> Refused:
+    """Remember why a file was refused, so that it is not fetched again; return the error.
+
+    Only its content is a reason for good: a full quota or a status may change.
+    """
+    problem = error.problems[0]
+    refusal = Refusal(
+        f"The upstream's {pin.filename} was refused: {problem.message}", problem.hint or ""
+    )
+    detail = {"reason": problem.message, "code": error.code, "sha256": pin.sha256}
+    with registry.database.write() as db:
+        if error.status == 400:
+            upstreams.update_pin(db, channel.id, pin, refused=json.dumps(asdict(refusal)))
+        note = audit.AuditEntry(
+            registry.clock(), "upstream", "upstream-refused", channel.name, pin.filename, detail
+        )
+        audit.add_entry(db, note)
+    return refusal.to_error()
 
 
 def _check_hash(registry: Registry, channel: Channel, pin: Pin, path: Path) -> None:

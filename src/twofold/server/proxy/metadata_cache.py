@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from twofold.errors import Refused, Unreachable
@@ -19,7 +20,8 @@ from twofold.index.simple_parser import find_metadata_hash
 from twofold.server.context import Registry
 from twofold.server.model import Channel
 from twofold.server.proxy import remote_files, upstream_repodata, upstream_shards, upstream_simple
-from twofold.server.proxy.remote_files import RemoteFile
+from twofold.server.proxy.remote_files import RemoteFile, RemoteProject
+from twofold.server.proxy.takebacks import carry_over
 from twofold.server.proxy.upstream_shards import RemoteShardList
 from twofold.server.store import Connection, audit, upstreams
 from twofold.server.store.upstreams import CONDA as CONDA
@@ -38,16 +40,25 @@ MAX_METADATA_SIZE = 16 << 20
 
 def upstream_source(upstream: Upstream) -> Endpoint:
     """Return the endpoint of an upstream, with its credentials."""
-    return Endpoint(upstream.url, upstream.internal, deserialize(upstream.secret))
+    secret = deserialize(upstream.secret)
+    return Endpoint(upstream.url, upstream.internal, secret, files_at=upstream.files_at)
 
 
 def cached_project_files(
     registry: Registry, channel: Channel, upstream: Upstream, key: str
 ) -> list[RemoteFile]:
-    """Return the upstream's files under a key (a project or a subdir), cached or revalidated.
+    """Return the upstream's files under a key (a project or a subdir), as `cached_project`."""
+    return list(cached_project(registry, channel, upstream, key).files)
+
+
+def cached_project(
+    registry: Registry, channel: Channel, upstream: Upstream, key: str
+) -> RemoteProject:
+    """Return what the upstream has under a key (a project or a subdir), cached or revalidated.
 
     Raises Unreachable when the upstream is down and nothing is cached. Files whose hash differs
-    from the one first seen are left out.
+    from the one first seen are left out. What the upstream takes back is carried over to the
+    fetched files each time it is heard.
     """
     last = _load(registry, upstream, key)
     if last is not None and registry.clock() - last.checked_at < MAX_AGE:
@@ -62,21 +73,19 @@ def cached_project_files(
         return remote_files.deserialize(last.body)
     if response is not None and response.unchanged and last is not None:
         _touch(registry, upstream, key)
-        return remote_files.deserialize(last.body)
-    if not (response and response.files) and last is None:
-        return []  # not cached: anyone can request any name
-    subdir = key if upstream.kind == CONDA else ""
-    good = record_first_seen(
-        registry, channel, upstream, (subdir, key), response.files if response else ()
-    )
-    _save(
-        registry,
-        upstream,
-        key,
-        remote_files.serialize(good),
-        validator=response.validator if response else "",
-    )
-    return good
+        project = remote_files.deserialize(last.body)
+    else:
+        found = response.project if response else RemoteProject()
+        subdir = key if upstream.kind == CONDA else ""
+        good = record_first_seen(registry, channel, upstream, (subdir, key), found.files)
+        project = replace(found, files=tuple(good))
+        # Without files it is not cached: anyone can request any name.
+        if project.files or last is not None:
+            validator = response.validator if response else ""
+            _save(registry, upstream, key, remote_files.serialize(project), validator=validator)
+    if upstream.kind == PYPI and response is not None:
+        carry_over(registry, channel, key, project)
+    return project
 
 
 def cached_shard_list(

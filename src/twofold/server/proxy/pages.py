@@ -23,8 +23,15 @@ from twofold.server.proxy import (
     upstream_shards,
     upstream_simple,
 )
-from twofold.server.proxy.fetch import FileRequest, fetch_missing, find_fetchable, has_upstream
+from twofold.server.proxy.fetch import (
+    FileRequest,
+    fetch_missing,
+    find_fetchable,
+    find_refusals,
+    has_upstream,
+)
 from twofold.server.proxy.metadata_cache import CONDA, PYPI
+from twofold.server.proxy.remote_files import RemoteProject
 from twofold.server.proxy.shards import ProxiedSubdir
 from twofold.server.registry import queries
 from twofold.server.registry.queries import ReadableFile
@@ -41,16 +48,19 @@ def get_simple_page(registry: Registry, view: View, name: str, form: str) -> tup
         upstream = _upstream_for_view(db, channel, view, PYPI)
         if upstream is None or is_private(db, channel, upstream, name):
             return queries.get_simple_page(registry, view, name, form)
-    own = _read_or_none(lambda: queries.get_simple_page(registry, view, name, page_updates.JSON)[0])
+    remote, failure = RemoteProject(), None
     try:
-        remote = metadata_cache.cached_project_files(registry, channel, upstream, name)
-    except Unreachable:
-        if own is None:
-            raise
-        remote = []
-    if own is None and not remote:
+        remote = metadata_cache.cached_project(registry, channel, upstream, name)
+    except Unreachable as error:
+        failure = error
+    own = _read_or_none(lambda: queries.get_simple_page(registry, view, name, page_updates.JSON)[0])
+    if failure is not None and own is None:
+        raise failure
+    if own is None and not remote.files and remote.status in ("", "active"):
         raise not_found(f"project '{name[:100]}' in channel '{view.channel}'")
-    value = upstream_simple.merge_page(name, own.body if own else None, remote)
+    with registry.database.read() as db:
+        refused = find_refusals(db, channel, name)
+    value = upstream_simple.merge_page(name, own.body if own else None, remote, refused)
     body = (
         upstream_simple.render_html(value) if form == HTML else upstream_simple.render_json(value)
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -30,19 +29,31 @@ class RemoteFile:
 
 
 @dataclass(frozen=True)
-class ListResponse:
-    """The response of an upstream: files, or `unchanged`."""
+class RemoteProject:
+    """The files of an upstream under one key; of a project also its status (PEP 792)."""
 
     files: tuple[RemoteFile, ...] = ()
+    status: str = ""
+    status_reason: str = ""
+
+
+@dataclass(frozen=True)
+class ListResponse:
+    """The response of an upstream: a project, or `unchanged`."""
+
+    project: RemoteProject = field(default_factory=RemoteProject)
     validator: str = ""
     unchanged: bool = False
 
 
-def serialize(files: Iterable[RemoteFile]) -> bytes:
-    """Serialize files as JSON for the cache."""
-    return json.dumps([asdict(file) for file in files], separators=(",", ":")).encode()
+def serialize(project: RemoteProject) -> bytes:
+    """Serialize a project as JSON for the cache."""
+    return json.dumps(asdict(project), separators=(",", ":")).encode()
 
 
-def deserialize(body: bytes) -> list[RemoteFile]:
-    """Parse files from the cache."""
-    return [RemoteFile(**value) for value in json.loads(body)]
+def deserialize(body: bytes) -> RemoteProject:
+    """Parse a project from the cache; before 0.2 it was the list of its files."""
+    value = json.loads(body)
+    value = value if isinstance(value, dict) else {"files": value}
+    files = tuple(RemoteFile(**file) for file in value.pop("files"))
+    return RemoteProject(files, **value)

@@ -25,7 +25,7 @@ from twofold.server.admission.names import is_private
 from twofold.server.context import Registry
 from twofold.server.model import Action, Actor, Channel, StoredFile
 from twofold.server.proxy import config, metadata_cache
-from twofold.server.proxy.fetch import FileRequest, fetch_missing
+from twofold.server.proxy.fetch import FileRequest, fetch_missing, find_refusals
 from twofold.server.store import audit, channels, files
 from twofold.server.store.upstreams import Upstream
 
@@ -180,6 +180,9 @@ class _SyncRun:
         self.tags: Mapping[Tag, int] = target.wheel_tags()
         self.requested: dict[str, _Requested] = {}
         self.result = SyncResult()
+        with registry.database.read() as db:
+            own = files.list_filenames(db, found.id, "")
+        self.before = own  # a resolver's questions may fetch wheels before we do
 
     def sync(self, names: Iterable[str]) -> SyncResult:
         queue = [(_parse_requirement(name), "") for name in names]
@@ -232,11 +235,12 @@ class _SyncRun:
             best = max(fitting, key=lambda one: (one.version, -one.rank))
             requested.chosen = best
             wanted = FileRequest(self.channel.name, "", best.filename, best.sha256)
-            fetched = fetch_missing(self.registry, self.actor, wanted)
+            fetch_missing(self.registry, self.actor, wanted)
         except (Unreachable, Refused) as error:
             self.result.missing[key] = error.problems[0].message
             return None
-        (self.result.fetched if fetched else self.result.present).append(best.filename)
+        is_new = best.filename not in self.before
+        (self.result.fetched if is_new else self.result.present).append(best.filename)
         with self.registry.database.read() as db:
             return files.find_file(db, self.channel.id, "", best.filename)
 
@@ -262,6 +266,7 @@ class _SyncRun:
             private = is_private(db, self.channel, self.upstream, key)
             project = channels.find_project(db, self.channel.id, key)
             own = files.list_project_files(db, project.id) if project else []
+            refused = find_refusals(db, self.channel, key)
         for file in own:
             if file.kind is Kind.WHEEL and file.yanked is None:
                 self._add(found, file.filename, file.sha256, file.requires_python)
@@ -269,7 +274,7 @@ class _SyncRun:
             for remote_file in metadata_cache.cached_project_files(
                 self.registry, self.channel, self.upstream, key
             ):
-                if not remote_file.entry.get("yanked"):
+                if not remote_file.entry.get("yanked") and remote_file.filename not in refused:
                     requires = remote_file.entry.get("requires-python")
                     self._add(found, remote_file.filename, remote_file.sha256, requires)
         return list(found.values())

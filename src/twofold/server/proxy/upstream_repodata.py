@@ -16,7 +16,7 @@ import zstandard
 
 from twofold.errors import Refused, Unreachable
 from twofold.fetching.client import Endpoint, HttpResponse, fetch_page
-from twofold.server.proxy.remote_files import ListResponse, RemoteFile
+from twofold.server.proxy.remote_files import ListResponse, RemoteFile, RemoteProject
 
 #: The largest repodata.json to read (bytes, decompressed): some 150,000 packages. Parsed, it takes
 #: five times that.
@@ -44,7 +44,8 @@ def fetch_files(source: Endpoint, subdir: str, known: str = "") -> ListResponse 
         if found.unchanged:
             return ListResponse(unchanged=True)
         validator_here = f"{name} {found.validator}" if found.validator else ""
-        return ListResponse(tuple(_parse_repodata(found, name.endswith(".zst"))), validator_here)
+        files = _parse_repodata(found, name.endswith(".zst"))
+        return ListResponse(RemoteProject(tuple(files)), validator_here)
     return None
 
 

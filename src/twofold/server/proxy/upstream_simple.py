@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -12,9 +13,13 @@ from twofold.errors import Unreachable
 from twofold.fetching.client import Endpoint, fetch_page
 from twofold.index.simple_parser import ACCEPT, SimpleFile, parse_project_page
 from twofold.names import normalize_name
-from twofold.server.proxy.remote_files import ListResponse, RemoteFile
+from twofold.server.proxy.remote_files import ListResponse, RemoteFile, RemoteProject
 
-_ENDINGS = (".whl", ".tar.gz")
+log = logging.getLogger("twofold.server")
+
+QUARANTINED = "quarantined"  # PEP 792
+
+_ENDINGS = (".whl", ".tar.gz", ".zip")
 
 
 def fetch_files(source: Endpoint, key: str, known: str = "") -> ListResponse | None:
@@ -27,9 +32,13 @@ def fetch_files(source: Endpoint, key: str, known: str = "") -> ListResponse | N
     except ValueError as error:
         text = f"the upstream's page {found.address} cannot be read: {error}"
         raise Unreachable(text) from error
-    every = map(to_remote_file, page.files if page.status != "quarantined" else ())
-    good = (remote for remote in every if remote.is_sound and _belongs_to(key, remote.filename))
-    return ListResponse(tuple(good), found.validator)
+    every = map(to_remote_file, page.files if page.status != QUARANTINED else ())
+    good = [remote for remote in every if remote.is_sound and _belongs_to(key, remote.filename)]
+    if page.files and not good and page.status != QUARANTINED:
+        text = "%s: none of the %d files listed has a usable name and a SHA-256"
+        log.warning(text, found.address, len(page.files))
+    project = RemoteProject(tuple(good), page.status, page.status_reason)
+    return ListResponse(project, found.validator)
 
 
 def _belongs_to(key: str, filename: str) -> bool:
@@ -54,8 +63,15 @@ def to_remote_file(file: SimpleFile) -> RemoteFile:
     return RemoteFile(file.filename, file.sha256, file.url, entry)
 
 
-def merge_page(key: str, own: bytes | None, remote: Iterable[RemoteFile]) -> dict[str, Any]:
-    """Merge a project's page (PEP 691) with remote files; stored files take precedence."""
+def merge_page(
+    key: str, own: bytes | None, remote: RemoteProject, refused: Mapping[str, str]
+) -> dict[str, Any]:
+    """Merge a project's page (PEP 691) with the upstream's; stored files take precedence.
+
+    The status is the channel's own, or the upstream's where the channel has set none. `refused` has
+    the reasons of files that are not served, by name: they are listed as yanked, so that resolvers
+    choose another one, and whoever pins one gets the reason (403).
+    """
     value: dict[str, Any] = (
         json.loads(own)
         if own
@@ -67,15 +83,20 @@ def merge_page(key: str, own: bytes | None, remote: Iterable[RemoteFile]) -> dic
             "namespace": None,
         }
     )
-    here = {file["filename"]: file for file in value["files"]}
-    for file in remote:
-        if file.filename in here:  # a yank upstream counts here too
-            mine = here[file.filename]
-            mine["yanked"] = mine.get("yanked") or file.entry.get("yanked", False)
-        else:
+    status = (value.get("project-status") or {}).get("status", "active")
+    if status == "active" and remote.status not in ("", "active"):
+        value["project-status"] = {"status": remote.status}
+        if remote.status_reason:
+            value["project-status"]["reason"] = remote.status_reason
+    here = {file["filename"] for file in value["files"]}
+    for file in remote.files if status != QUARANTINED else ():
+        if file.filename not in here:
             address = f"../../files/{file.sha256}/{quote(file.filename)}"
             sha256 = {"sha256": file.sha256}
             entry = {"filename": file.filename, "url": address, "hashes": sha256, **file.entry}
+            if file.filename in refused:
+                reason = refused[file.filename]
+                entry |= {"yanked": reason, "_refused": reason, "core-metadata": False}
             value["files"].append({"yanked": False, "core-metadata": False, **entry})
     if "versions" in value and not value["versions"]:
         del value["versions"]
@@ -95,9 +116,20 @@ def render_html(value: Mapping[str, Any]) -> bytes:
     return (
         '<!DOCTYPE html>\n<html><head><meta charset="utf-8">'
         '<meta name="pypi:repository-version" content="1.0">'
+        f"{_render_status(value.get('project-status') or {})}"
         f"<title>Links for {name}</title></head><body>\n<h1>Links for {name}</h1>\n"
         f"{lines}\n</body></html>\n"
     ).encode()
+
+
+def _render_status(status: Mapping[str, Any]) -> str:
+    """Render a project's status as PEP 792 has it in HTML."""
+    names = {"status": "pypi:project-status", "reason": "pypi:project-status-reason"}
+    return "".join(
+        f'<meta name="{name}" content="{escape(str(status[key]))}">'
+        for key, name in names.items()
+        if status.get(key)
+    )
 
 
 def _render_anchor(file: Mapping[str, Any]) -> str:

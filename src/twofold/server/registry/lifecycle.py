@@ -151,14 +151,22 @@ def set_status(
         known = _require_project(change, key)
         if QUARANTINED in (status, known.status):
             permissions.require(change.db, change.actor, Action.ADMIN, change.channel, key)
-        values = {"status": status, "status_reason": reason or None}
-        channels.update_project(change.db, known.id, **values)
-        known = channels.get_project(change.db, known.id)
-        withheld = _withhold(change, known)
-        change.rerender(known)
-        change.rerender_conda(*withheld)
-        change.audit("status", known.name, **values)
+        known = apply_status(change, known, status, reason)
+        if status == QUARANTINED:  # their own now, whatever the upstream lifts
+            channels.update_project(change.db, known.id, status_before=None)
+        change.audit("status", known.name, status=status, status_reason=reason or None)
         return known
+
+
+def apply_status(change: Transaction, known: Project, status: str, reason: str) -> Project:
+    """Set a project's status and withhold or release its files; return the project."""
+    values = {"status": status, "status_reason": reason or None}
+    channels.update_project(change.db, known.id, **values)
+    known = channels.get_project(change.db, known.id)
+    withheld = _withhold(change, known)
+    change.rerender(known)
+    change.rerender_conda(*withheld)
+    return known
 
 
 def _withhold(change: Transaction, project: Project) -> list[StoredFile]:

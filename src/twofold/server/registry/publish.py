@@ -19,7 +19,7 @@ from tempfile import mkdtemp
 from twofold.artifact import Artifact, Kind
 from twofold.errors import BadFile, Refused
 from twofold.formats.conda_reader import parse_json, read_info
-from twofold.formats.reader import read_artifact
+from twofold.formats.reader import read_artifact, read_sdist_artifact
 from twofold.names import normalize_name
 from twofold.server.admission import checks
 from twofold.server.admission.names import is_private
@@ -82,12 +82,13 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> U
         check_label(label)
     with _named_copy(registry, upload) as path:
         checks.check_digests(upload.claims, path)
-        artifact = _read_checked(path)
+        artifact = _read_checked(path, upload.is_fetched)
         checks.check_form_matches(upload.claims, artifact)
         checks.check_requirement_limits(artifact)
         if not upload.is_fetched:
             checks.check_sdist_name(artifact)
-        checks.check_content(path)
+        if not path.name.endswith(".zip"):  # an sdist as zip: reading it checked its structure
+            checks.check_content(path)
         with registry.database.read() as db:
             found = require_channel(
                 db, actor, channel, Action.UPLOAD, normalize_name(artifact.name)
@@ -160,10 +161,14 @@ def _named_copy(registry: Registry, upload: Upload) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _read_checked(path: Path) -> Artifact:
-    """Read the file's metadata. Raises Refused with every reason for a malformed file."""
+def _read_checked(path: Path, is_fetched: bool) -> Artifact:
+    """Read the file's metadata. Raises Refused with every reason for a malformed file.
+
+    Only indexes have sdists as .zip: they are fetched and never uploaded.
+    """
+    is_zip = is_fetched and path.name.endswith(".zip")
     try:
-        artifact = read_artifact(path)
+        artifact = read_sdist_artifact(path) if is_zip else read_artifact(path)
     except BadFile as error:
         reasons = "; ".join(problem.message for problem in error.problems)
         raise Refused("invalid-file", f"Invalid file {path.name}: {reasons}", error.hint) from error

@@ -219,6 +219,7 @@ def _to_project(row: Row[Any]) -> Project:
         attributes=json.loads(row.attributes),
         created_at=from_text(row.created_at),
         serial=row.serial,
+        status_before=row.status_before,
     )
 
 

@@ -218,6 +218,14 @@ def list_project_files(db: Connection, project_id: int, deleted: bool = False) -
     return _fetch_all(db, query if deleted else query.where(files.c.deleted_at.is_(None)))
 
 
+def list_filenames(db: Connection, channel_id: int, subdir: str) -> set[str]:
+    """Return the names of the files of a subdir that are not deleted."""
+    query = select(files.c.filename).where(
+        files.c.channel_id == channel_id, files.c.subdir == subdir, files.c.deleted_at.is_(None)
+    )
+    return set(db.execute(query).scalars())
+
+
 def list_converted_packages(db: Connection, file_id: int) -> list[StoredFile]:
     """List the conda packages converted from a wheel."""
     query = select(files).where(files.c.made_from == file_id, files.c.deleted_at.is_(None))

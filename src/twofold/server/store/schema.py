@@ -117,6 +117,7 @@ projects = Table(
     Column("attributes", Text, nullable=False, server_default="{}"),  # Anaconda.org public_attrs
     Column("created_at", Text, nullable=False),
     Column("serial", BigInteger, nullable=False, server_default="0"),
+    Column("status_before", Text),  # its own status before an upstream's quarantine
     UniqueConstraint("channel_id", "key"),
     Index(None, "channel_id", "lookalike"),
 )
@@ -299,6 +300,7 @@ upstreams = Table(
     Column("prefixes", Text, nullable=False),  # JSON: names never requested from it
     Column("secret", Text, nullable=False, server_default=""),  # its credentials; never shown
     Column("created_at", Text, nullable=False),
+    Column("options", Text, nullable=False, server_default="{}"),  # JSON: hosts of files, policy
 )
 
 upstream_pages = Table(
@@ -325,5 +327,7 @@ upstream_pins = Table(
     Column("url", Text, nullable=False),
     Column("wanted", Boolean, nullable=False),  # it was requested, so our copy came from there
     Column("seen_at", Text, nullable=False),
+    Column("yanked", Text),  # the yank last taken over from the upstream
+    Column("refused", Text),  # JSON: why its content was refused, and by which version
     Index("ix_upstream_pins_channel_id", "channel_id", "key"),  # as its migration names it
 )

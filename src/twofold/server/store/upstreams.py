@@ -30,7 +30,8 @@ class Upstream:
     """An upstream of a channel: an index (`pypi`) or a channel (`conda`).
 
     `internal`: the operator allowed a URL that is not public. `prefixes`: normalised names and
-    name prefixes that are never requested from it. `secret`: its credentials, or ''.
+    name prefixes that are never requested from it. `secret`: its credentials, or ''. `files_at`:
+    hosts (or host:port) beside it from which the operator allowed files, though not public.
     """
 
     channel_id: int
@@ -39,6 +40,7 @@ class Upstream:
     internal: bool = False
     prefixes: tuple[str, ...] = ()
     secret: str = field(default="", repr=False)
+    files_at: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,11 @@ class CachedResponse:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A file listed by an upstream, pinned to the hash it was first seen with."""
+    """A file listed by an upstream, pinned to the hash it was first seen with.
+
+    `wanted`: the file was requested and fetched. `yanked` is the yank last taken over from the
+    upstream. `refused` is why the content was refused (JSON), as `Refusal` has it.
+    """
 
     kind: str
     subdir: str
@@ -65,6 +71,8 @@ class Pin:
     sha256: str
     url: str
     wanted: bool = False
+    yanked: str | None = None
+    refused: str | None = None
 
 
 def set_upstream(db: Connection, upstream: Upstream, at: datetime) -> None:
@@ -78,6 +86,7 @@ def set_upstream(db: Connection, upstream: Upstream, at: datetime) -> None:
             internal=upstream.internal,
             prefixes=json.dumps(upstream.prefixes),
             secret=upstream.secret,
+            options=json.dumps({"files_at": upstream.files_at} if upstream.files_at else {}),
             created_at=to_text(at),
         )
     )
@@ -109,8 +118,15 @@ def list_upstreams(db: Connection) -> list[tuple[str, Upstream]]:
 
 
 def _to_upstream(row: Row[Any]) -> Upstream:
-    prefixes = tuple(json.loads(row.prefixes))
-    return Upstream(row.channel_id, row.kind, row.url, bool(row.internal), prefixes, row.secret)
+    return Upstream(
+        row.channel_id,
+        row.kind,
+        row.url,
+        bool(row.internal),
+        tuple(json.loads(row.prefixes)),
+        row.secret,
+        tuple(json.loads(row.options).get("files_at", ())),
+    )
 
 
 def cached_response(db: Connection, upstream: Upstream, key: str) -> CachedResponse | None:
@@ -193,7 +209,37 @@ def find_pin(db: Connection, channel_id: int, subdir: str, filename: str) -> Pin
 
 
 def _to_pin(row: Row[Any]) -> Pin:
-    return Pin(row.kind, row.subdir, row.filename, row.key, row.sha256, row.url, bool(row.wanted))
+    return Pin(
+        row.kind,
+        row.subdir,
+        row.filename,
+        row.key,
+        row.sha256,
+        row.url,
+        bool(row.wanted),
+        row.yanked,
+        row.refused,
+    )
+
+
+def list_pins_of(db: Connection, channel_id: int, key: str) -> dict[str, Pin]:
+    """Return filename -> pin of the files that a project's page (`key`) lists or listed."""
+    query = select(upstream_pins).where(
+        upstream_pins.c.channel_id == channel_id,
+        upstream_pins.c.subdir == "",
+        upstream_pins.c.key == key,
+    )
+    return {row.filename: _to_pin(row) for row in db.execute(query)}
+
+
+def list_fetched_keys(db: Connection, channel_id: int) -> list[str]:
+    """Return the projects (PyPI side) of which a file was fetched."""
+    query = select(upstream_pins.c.key).where(
+        upstream_pins.c.channel_id == channel_id,
+        upstream_pins.c.kind == PYPI,
+        upstream_pins.c.wanted,
+    )
+    return sorted(set(db.execute(query).scalars()))
 
 
 def add_pins(db: Connection, channel_id: int, new: Iterable[Pin], at: datetime) -> None:
