@@ -78,6 +78,15 @@ def test_schema_and_migrations_agree_on_postgresql(postgresql: PostgreSQL) -> No
     check_schemas_agree(migrated, Database(postgresql.empty_database()))
 
 
+#: What revisions after 0005 add: gone in a database of 0004.
+_ADDED_LATER = (
+    ("projects", "status_before"),
+    ("upstreams", "options"),
+    ("upstream_pins", "yanked"),
+    ("upstream_pins", "refused"),
+)
+
+
 def test_stored_pages_lose_the_key_that_old_pips_fail_on(tmp_path: Path) -> None:
     """PEP 714: pages rendered by a version that wrote `dist-info-metadata` into the JSON."""
     database = Database(f"sqlite:///{(tmp_path / 'old.sqlite').as_posix()}")
@@ -92,6 +101,8 @@ def test_stored_pages_lose_the_key_that_old_pips_fail_on(tmp_path: Path) -> None
         for key in ("simple/main/json/a", "simple/pre/json/a"):
             pages.save_page(db, 1, key, Page(json.dumps(old).encode(), '"old"', 1))
         pages.save_page(db, 1, "simple/main/html/a", Page(b"html", '"html"', 1))
+        for table, column in _ADDED_LATER:
+            db.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
         db.execute(text("UPDATE alembic_version SET version_num = '0004'"))
     database.migrate()
     with database.read() as db:

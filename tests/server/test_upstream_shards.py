@@ -18,7 +18,7 @@ from tests.server.conftest import Place, new_place, serve
 from tests.servers.stores import S3, PostgreSQL
 from tests.servers.upstream import StaticServer, add_upstream, set_old_time
 from twofold.index.folder import index_folder
-from twofold.server.proxy import config, metadata_cache, upstream_repodata
+from twofold.server.proxy import config, metadata_cache, upstream_conda
 from twofold.server.registry import administration, lifecycle
 from twofold.server.settings import Settings
 from twofold.server.store import audit, channels, upstreams
@@ -296,7 +296,7 @@ def test_an_upstream_without_shards_is_read_whole_and_one_too_large_is_refused(
     assert 304 in static.statuses
     big = json.dumps({"packages": {}, "info": {}, "x": "y" * 1000}).encode()
     (noarch / "repodata.json.zst").write_bytes(zstandard.compress(big))
-    monkeypatch.setattr(upstream_repodata, "MAX_PAGE_SIZE", 900)
+    monkeypatch.setattr(upstream_conda, "MAX_PAGE_SIZE", 900)
     add_upstream(served, f"{static.url}/channel/", "conda")
     told = served.get("/main/noarch/repodata.json")
     assert (told.status_code, told.json()["code"]) == (404, "upstream-too-large")

@@ -19,10 +19,10 @@ from twofold.fetching.credentials import deserialize
 from twofold.index.simple_parser import find_metadata_hash
 from twofold.server.context import Registry
 from twofold.server.model import Channel
-from twofold.server.proxy import remote_files, upstream_repodata, upstream_shards, upstream_simple
+from twofold.server.proxy import remote_files, upstream_conda, upstream_simple
 from twofold.server.proxy.remote_files import RemoteFile, RemoteProject
 from twofold.server.proxy.takebacks import carry_over
-from twofold.server.proxy.upstream_shards import RemoteShardList
+from twofold.server.proxy.upstream_conda import RemoteShardList
 from twofold.server.store import Connection, audit, upstreams
 from twofold.server.store.upstreams import CONDA as CONDA
 from twofold.server.store.upstreams import PYPI as PYPI
@@ -63,7 +63,7 @@ def cached_project(
     last = _load(registry, upstream, key)
     if last is not None and registry.clock() - last.checked_at < MAX_AGE:
         return remote_files.deserialize(last.body)
-    look = upstream_simple.fetch_files if upstream.kind == PYPI else upstream_repodata.fetch_files
+    look = upstream_simple.fetch_files if upstream.kind == PYPI else upstream_conda.fetch_files
     try:
         response = look(upstream_source(upstream), key, last.validator if last else "")
     except (Unreachable, Refused):
@@ -100,7 +100,7 @@ def cached_shard_list(
     if last is None or registry.clock() - last.checked_at >= MAX_AGE:
         last = _revalidate_shard_list(registry, upstream, subdir, last)
     address, _, body = last.body.partition(b"\n")
-    return (upstream_shards.parse_list(body, address.decode()), last.digest) if body else None
+    return (upstream_conda.parse_list(body, address.decode()), last.digest) if body else None
 
 
 def _revalidate_shard_list(
@@ -109,11 +109,11 @@ def _revalidate_shard_list(
     """Fetch and cache the shard index, its URL on the first line; empty when there is none."""
     key = f"{subdir}/"
     try:
-        found = upstream_shards.fetch_list(
+        found = upstream_conda.fetch_list(
             upstream_source(upstream), subdir, cached.validator if cached else ""
         )
         if found is not None and not found.unchanged:
-            upstream_shards.parse_list(found.body, found.address)
+            upstream_conda.parse_list(found.body, found.address)
     except (Unreachable, Refused):
         if cached is None:
             raise
@@ -144,17 +144,17 @@ def cached_shard(
     last = _load(registry, upstream, key)
     wanted = shards_index.shards[name]
     if last is not None and last.digest == wanted:
-        return last.body, upstream_shards.parse_shard(last.body, shards_index, name)[0]
+        return last.body, upstream_conda.parse_shard(last.body, shards_index, name)[0]
     try:
-        body = upstream_shards.fetch_shard(upstream_source(upstream), shards_index, name)
-        found, whole = upstream_shards.parse_shard(body, shards_index, name)
+        body = upstream_conda.fetch_shard(upstream_source(upstream), shards_index, name)
+        found, whole = upstream_conda.parse_shard(body, shards_index, name)
     except (Unreachable, Refused):
         if last is None or exact:
             raise
-        return last.body, upstream_shards.parse_shard(last.body, shards_index, name)[0]
+        return last.body, upstream_conda.parse_shard(last.body, shards_index, name)[0]
     good = record_first_seen(registry, channel, upstream, (subdir, key), found)
     if not whole or len(good) < len(found):
-        body = upstream_shards.serialize_shard({file.filename: file.entry for file in good})
+        body = upstream_conda.serialize_shard({file.filename: file.entry for file in good})
     shown = hashlib.sha256(body).hexdigest()
     _save(registry, upstream, key, body, digest=wanted, validator=shown if shown != wanted else "")
     return body, good

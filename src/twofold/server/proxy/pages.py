@@ -19,8 +19,7 @@ from twofold.server.pages.page_updates import HTML, MAIN, make_etag
 from twofold.server.proxy import (
     metadata_cache,
     shards,
-    upstream_repodata,
-    upstream_shards,
+    upstream_conda,
     upstream_simple,
 )
 from twofold.server.proxy.fetch import (
@@ -110,7 +109,7 @@ def get_repodata(registry: Registry, view: View, subdir: str, name: str) -> tupl
         upstream = _upstream_for_view(db, channel, view, CONDA)
     if upstream is None or name.startswith("run_exports"):
         return conda_pages.get_repodata(registry, view, subdir, name)
-    if name == upstream_shards.NAME:
+    if name == upstream_conda.SHARD_INDEX:
         page = shards.get_shard_index(ProxiedSubdir(registry, channel, upstream, subdir))
         return page, channel.public
     if name not in ("repodata.json", "repodata.json.zst"):
@@ -138,7 +137,7 @@ def _merge_repodata(
         here = upstreams.list_local_files(db, channel.id, subdir)
     base_url = from_settings(channel.settings).base_url_for(subdir)
     mine = own.body if own else rendering.render_repodata(subdir, [], base_url)
-    body = upstream_repodata.merge_repodata(
+    body = upstream_conda.merge_repodata(
         mine, remote, private, {name for names in here.values() for name in names}
     )
     if name.endswith(".zst"):

@@ -20,9 +20,9 @@ from twofold.server.model import Channel, Page
 from twofold.server.pages import conda_records as rendering
 from twofold.server.pages.channel_page_options import from_settings
 from twofold.server.pages.page_updates import MAIN, make_etag
-from twofold.server.proxy import metadata_cache, upstream_shards
+from twofold.server.proxy import metadata_cache, upstream_conda
 from twofold.server.proxy.remote_files import RemoteFile
-from twofold.server.proxy.upstream_shards import RemoteShardList
+from twofold.server.proxy.upstream_conda import RemoteShardList
 from twofold.server.store import Connection, files, pages, upstreams
 from twofold.server.store.upstreams import Upstream
 
@@ -162,7 +162,7 @@ def _merge_shards(
             if records:
                 with subdir.registry.database.read() as db:
                     own = _own_records(db, subdir, name)
-                yield name, upstream_shards.serialize_shard({**records, **own})
+                yield name, upstream_conda.serialize_shard({**records, **own})
 
 
 def _own_records(db: Connection, subdir: ProxiedSubdir, name: str) -> dict[str, dict[str, object]]:

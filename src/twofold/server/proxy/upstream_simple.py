@@ -70,7 +70,7 @@ def merge_page(
 
     The status is the channel's own, or the upstream's where the channel has set none. `refused` has
     the reasons of files that are not served, by name: they are listed as yanked, so that resolvers
-    choose another one, and whoever pins one gets the reason (403).
+    choose another one; a client that pins one gets the reason (403).
     """
     value: dict[str, Any] = (
         json.loads(own)

@@ -1,0 +1,224 @@
+"""A conda upstream: reads its repodata, its shard index and its shards (CEP 16).
+
+A subdir's repodata is read whole (`.zst` if available), up to a size that fits into memory, and
+merged with the channel's. Of shards only requested ones are fetched, so a channel may be as large
+as conda-forge. A shard is named by the hash of its bytes; it is passed on byte for byte if all its
+packages are acceptable, and serialized anew without the others if not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urljoin
+
+import msgpack
+import zstandard
+
+from twofold.errors import Refused, Unreachable
+from twofold.fetching.client import Endpoint, HttpResponse, fetch_page
+from twofold.index import repodata
+from twofold.server.proxy.remote_files import ListResponse, RemoteFile, RemoteProject
+
+#: The largest repodata.json to read (bytes, decompressed): some 150,000 packages. Parsed, it takes
+#: five times that.
+MAX_PAGE_SIZE = 96 << 20
+
+_ENDINGS = (".conda", ".tar.bz2")
+
+#: The validator of a subdir begins with the name of its page.
+_PAGES = ("repodata.json.zst", "repodata.json")
+
+
+def fetch_files(source: Endpoint, subdir: str, known: str = "") -> ListResponse | None:
+    """Fetch the files of a subdir; None when the upstream has no such subdir.
+
+    Raises Unreachable, and Refused (404) when it is too large to be read whole.
+    """
+    name_known, _, validator = known.partition(" ")
+    for name in _PAGES:
+        url = urljoin(f"{source.url.rstrip('/')}/{quote(subdir)}/", name)
+        found = fetch_page(
+            source, url, "*/*", validator if name == name_known else "", MAX_PAGE_SIZE
+        )
+        if found is None:
+            continue
+        if found.unchanged:
+            return ListResponse(unchanged=True)
+        validator_here = f"{name} {found.validator}" if found.validator else ""
+        files = _parse_repodata(found, name.endswith(".zst"))
+        return ListResponse(RemoteProject(tuple(files)), validator_here)
+    return None
+
+
+def _parse_repodata(found: HttpResponse, is_compressed: bool) -> list[RemoteFile]:
+    try:
+        value = json.loads(decompress(found.body, MAX_PAGE_SIZE) if is_compressed else found.body)
+        every = list(_parse_records(value, urljoin(found.address, ".")))
+    except TooLargeError as error:
+        raise Refused(
+            "upstream-too-large",
+            f"The upstream's repodata.json is too large to be passed on whole ({error})",
+            "use a client that reads shards, or name the upstream's channel beside this one",
+            404,
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        text = f"the upstream's page {found.address} cannot be read: {error}"
+        raise Unreachable(text) from error
+    return [file for file in every if file.is_sound]
+
+
+class TooLargeError(ValueError):
+    """The data exceed the size limit."""
+
+
+def decompress(body: bytes, largest: int) -> bytes:
+    """Decompress zstd data. Raises ValueError: damaged, or too large (TooLargeError)."""
+    try:
+        window = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+        with window.stream_reader(io.BytesIO(body), read_across_frames=True) as reader:
+            data = bytes(reader.read(largest + 1))
+    except zstandard.ZstdError as error:
+        raise ValueError(str(error)) from error
+    if len(data) > largest:
+        raise TooLargeError(f"more than {largest} bytes")
+    return data
+
+
+def is_sound_record(filename: str, record: Mapping[str, Any]) -> bool:
+    """Whether a package's file name agrees with its record, so that none hides behind another."""
+    name = record.get("name")
+    return (
+        isinstance(name, str)
+        and filename.endswith(_ENDINGS)
+        and filename.rsplit("-", 2)[0] == name
+        and filename.count("-") >= 2
+    )
+
+
+def _parse_records(value: dict[str, Any], address: str) -> Iterable[RemoteFile]:
+    base = urljoin(address, str(value.get("info", {}).get("base_url") or ""))
+    base = base if base.endswith("/") else f"{base}/"
+    for group in ("packages", "packages.conda"):
+        for filename, record in value.get(group, {}).items():
+            if is_sound_record(filename, record):
+                sha256 = str(record.get("sha256", "")).lower()
+                yield RemoteFile(filename, sha256, urljoin(base, quote(filename)), record)
+
+
+def merge_repodata(
+    own: bytes, remote: Iterable[RemoteFile], private: Container[str], here: Container[str]
+) -> bytes:
+    """Merge remote files whose names are not private into our repodata.json.
+
+    Our records decide about the files in `here` (file names, including deleted ones).
+    """
+    value = json.loads(own)
+    for file in remote:
+        group = "packages" if file.filename.endswith(".tar.bz2") else "packages.conda"
+        if file.entry["name"] not in private and file.filename not in here:
+            value[group][file.filename] = file.entry
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+SHARD_INDEX = "repodata_shards.msgpack.zst"
+
+#: The largest index and the largest shard (bytes, compressed and decompressed): conda-forge's
+#: indexes list some 30,000 names in 2 MB, its largest shards have as much.
+MAX_LIST_SIZE, MAX_LIST_SIZE_DECOMPRESSED = 16 << 20, 64 << 20
+MAX_SHARD_SIZE, MAX_SHARD_SIZE_DECOMPRESSED = 16 << 20, 96 << 20
+
+_PACKAGE_NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,127}")
+_GROUPS = ("packages", "packages.conda")
+
+
+@dataclass(frozen=True)
+class RemoteShardList:
+    """A subdir's shard index: name -> SHA-256 (hex), and the base URLs of shards and packages."""
+
+    shards: Mapping[str, str]
+    shards_url: str
+    base_url: str
+
+
+def fetch_list(source: Endpoint, subdir: str, known: str = "") -> HttpResponse | None:
+    """Fetch the shard index; None when the upstream has none. Raises Unreachable."""
+    url = urljoin(f"{source.url.rstrip('/')}/{quote(subdir)}/", SHARD_INDEX)
+    return fetch_page(source, url, "*/*", known, MAX_LIST_SIZE)
+
+
+def parse_list(body: bytes, address: str) -> RemoteShardList:
+    """Parse a shard index. Raises Unreachable when it is malformed."""
+    try:
+        value = msgpack.unpackb(decompress(body, MAX_LIST_SIZE_DECOMPRESSED))
+        info = value["info"]
+        shards = {
+            name: bytes(sha256).hex()
+            for name, sha256 in value["shards"].items()
+            if _PACKAGE_NAME.fullmatch(name) and len(sha256) == 32
+        }
+        places = (
+            _resolve_folder(address, info.get(key)) for key in ("shards_base_url", "base_url")
+        )
+        return RemoteShardList(shards, *places)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Unreachable(f"the upstream's page {address} cannot be read: {error}") from error
+
+
+def _resolve_folder(address: str, declared: Any) -> str:
+    url = urljoin(address, str(declared or "./"))
+    return url if url.endswith("/") else f"{url}/"
+
+
+def fetch_shard(source: Endpoint, shard_list: RemoteShardList, name: str) -> bytes:
+    """Fetch the shard of a name. Raises Unreachable, and Refused (502) on a hash mismatch."""
+    sha256 = shard_list.shards[name]
+    url = urljoin(shard_list.shards_url, f"{sha256}.msgpack.zst")
+    found = fetch_page(source, url, "*/*", "", MAX_SHARD_SIZE)
+    if found is None:
+        raise Unreachable(f"the upstream has no {url}, which it lists", "try again later")
+    if hashlib.sha256(found.body).hexdigest() != sha256:
+        raise Refused(
+            "upstream-damaged", f"The upstream's {url} is not what its name says", "", 502
+        )
+    return found.body
+
+
+def parse_shard(
+    body: bytes, shard_list: RemoteShardList, name: str
+) -> tuple[list[RemoteFile], bool]:
+    """Return the acceptable packages of a shard, and whether these are all. Raises Unreachable."""
+    try:
+        value = msgpack.unpackb(decompress(body, MAX_SHARD_SIZE_DECOMPRESSED), strict_map_key=False)
+        found = list(_parse_files(value, shard_list.base_url, name))
+        count = sum(len(value.get(group) or {}) for group in _GROUPS)
+        whole = len(found) == count and not set(value) - {*_GROUPS, "removed"}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        text = f"the upstream's shard of {name} cannot be read: {error}"
+        raise Unreachable(text) from error
+    return found, whole
+
+
+def _parse_files(value: Mapping[str, Any], base: str, name: str) -> Iterable[RemoteFile]:
+    for group in _GROUPS:
+        for filename, record in (value.get(group) or {}).items():
+            if not is_sound_record(filename, record) or record["name"] != name:
+                continue
+            entry = dict(record)
+            for key in ("sha256", "md5"):
+                if isinstance(entry.get(key), bytes):
+                    entry[key] = entry[key].hex()
+            url = urljoin(base, quote(filename))
+            file = RemoteFile(filename, str(entry.get("sha256", "")), url, entry)
+            if file.is_sound:
+                yield file
+
+
+def serialize_shard(records: Mapping[str, Mapping[str, Any]]) -> bytes:
+    """Serialize records by file name as a shard."""
+    return repodata.make_shard({filename: dict(record) for filename, record in records.items()})
