@@ -14,6 +14,7 @@ from twofold.server.model import Action, Actor, Channel, Project, StoredFile
 from twofold.server.proxy.remote_files import RemoteProject
 from twofold.server.registry import lifecycle
 from twofold.server.registry.lifecycle import QUARANTINED
+from twofold.server.registry.retention import WITHHELD
 from twofold.server.store import Connection, channels, files, upstreams
 from twofold.server.store.upstreams import Pin
 
@@ -91,7 +92,7 @@ def _find_changed_yanks(
         if pin is None or not pin.wanted or pin.sha256 != file.sha256:
             continue
         reason = yanks.get(file.filename, pin.yanked)  # a file gone upstream stays as it is
-        if reason != pin.yanked and file.yanked != lifecycle.WITHHELD:
+        if reason != pin.yanked and file.yanked != WITHHELD:
             found.append((file, pin, reason))
     return found
 
