@@ -113,6 +113,59 @@ def test_an_entry_point_is_reported_with_the_line_it_is_written_on(
     assert found.place[1] == text.splitlines().index('y = "pkg:gone"') + 1
 
 
+_GROUPS = (
+    ("napari.manifest", "pkg:napari.yaml"),
+    ("my.group", "pkg"),
+    ("my.group", "pkg/data.json"),
+    ("my-group", "pkg:data/x.json [extra]"),
+    ("other:group", "what its consumer wants; anything"),
+)
+
+
+@pytest.mark.parametrize(("group", "value"), _GROUPS)
+def test_an_entry_point_of_another_group_than_scripts_may_name_anything(
+    group: str, value: str, project: Callable[..., Path]
+) -> None:
+    files = {f"src/pkg/{path}": "1" for path in ("napari.yaml", "data.json", "data/x.json")}
+    points = f'[project.entry-points."{group}"]\nx = "{value}"'
+    assert check_project(project(files, {"dependencies = []": points})) == []
+
+
+def test_an_object_that_is_missing_is_an_error_of_scripts_alone(
+    project: Callable[..., Path],
+) -> None:
+    points = (
+        '[project.scripts]\na = "pkg:gone"\n[project.gui-scripts]\nb = "pkg:gone"\n'
+        '[project.entry-points."my.group"]\nc = "pkg:gone"\nd = "pkg.gone.yaml"\n'
+    )
+    found = check_project(project({}, {"dependencies = []": points}))
+    assert {f.code for f in found} == {"TF102"}
+    assert [f.severity for f in found] == ["error", "error", "warning", "warning"]
+
+
+_INJECTED = (
+    ('"a]\\n[console_scripts"', 'x = "pkg:main"'),
+    ('"a b"', 'x = "pkg:main"'),
+    ('""', 'x = "pkg:main"'),
+    ("group", '"x\\n[console_scripts]\\ny" = "pkg"'),
+    ("group", '"#x" = "pkg"'),
+    ("group", 'x = "pkg\\n[console_scripts]\\ny = pkg:main"'),
+    ("scripts", 'x = "pkg:main [x]\\n[console_scripts]\\ny = pkg:main [z]"'),
+    ("scripts", 'x = "pkg:main [x;y]"'),
+    ("scripts", '";x" = "pkg:main"'),
+)
+
+
+@pytest.mark.parametrize(("group", "line"), _INJECTED)
+def test_an_entry_point_that_would_be_more_than_one_line_is_refused(
+    group: str, line: str, project: Callable[..., Path]
+) -> None:
+    table = "project.scripts" if group == "scripts" else f"project.entry-points.{group}"
+    root = project({}, {"dependencies = []": f"[{table}]\n{line}"})
+    codes = {f.code for f in check_project(root)}
+    assert "TF008" in codes and codes <= {"TF008", "TF011"}  # TF011: a line end in a value
+
+
 def test_codes_and_names_are_given_once() -> None:
     assert len({rule.code for rule in RULES}) == len({rule.name for rule in RULES}) == len(RULES)
 

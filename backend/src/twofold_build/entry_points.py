@@ -40,6 +40,14 @@ def read_entry_points(
                 key=group,
             )
             continue
+        if not _is_group(group):
+            diagnostics.add(
+                f"'{group}' is not a valid name of a group of entry points",
+                "use words of letters, digits and '_', with dots between them",
+                table="project.entry-points",
+                key=group,
+            )
+            continue
         listed = inner.get_mapping(group)
         project.entry_points[group] = listed
         _check_references(listed, format_table_name(group), diagnostics, needs_object=False)
@@ -54,8 +62,12 @@ def format_table_name(group: str) -> str:
 def _check_references(
     listed: dict[str, str], table: str, diagnostics: Diagnostics, needs_object: bool
 ) -> None:
+    if needs_object:
+        is_right = _is_reference
+    else:
+        is_right = _is_module_or_object if table in _IMPORTED else _is_value
     for name, reference in listed.items():
-        if not name.strip() or any(mark in name for mark in "[="):
+        if not _is_name(name):
             diagnostics.add(
                 f"'{name}' is not a valid name of an entry point",
                 "use letters, digits, '-', '_', '.'",
@@ -69,7 +81,7 @@ def _check_references(
                 table=table,
                 key=name,
             )
-        if not _is_reference(reference, needs_object):
+        if not is_right(reference):
             diagnostics.add(
                 f"'{reference}' does not name {'a function' if needs_object else 'an object'}",
                 'write it like "my_package.cli:main"',
@@ -78,12 +90,49 @@ def _check_references(
             )
 
 
-def _is_reference(reference: str, needs_object: bool) -> bool:
-    """Whether it is `module` or `module:object`; old tools wrote extras in brackets after it."""
-    target, _, extras = reference.partition("[")
+#: Tables of groups whose consumers import every value.
+_IMPORTED = frozenset(
+    format_table_name(group)
+    for group in ("pytest11", "flake8.extension", "distutils.commands", "pygments.lexers")
+)
+
+
+def _is_group(group: str) -> bool:
+    """Whether it is words with dots between them; some projects write a colon or a hyphen."""
+    words = group.replace(":", ".").replace("-", "_").split(".")
+    return all(word.replace("_", "a").isalnum() for word in words)
+
+
+def _is_name(name: str) -> bool:
+    """Whether a name stays one in entry_points.txt, a line `name = value` below `[group]`."""
+    return (
+        name.isprintable()
+        and bool(name.strip())
+        and not name.startswith(("#", ";"))
+        and not any(mark in name for mark in "[=")
+    )
+
+
+def _is_value(reference: str) -> bool:
+    """Whether a value is one line: what it means, the consumer of its group decides."""
+    return bool(reference.strip()) and reference.isprintable()
+
+
+def _is_reference(reference: str) -> bool:
+    """Whether it is `module:object`; old tools wrote extras in brackets after it."""
+    return ":" in reference and _is_module_or_object(reference)
+
+
+def _is_module_or_object(reference: str) -> bool:
+    target, bracket, extras = reference.partition("[")
     module, colon, thing = target.partition(":")
+    listed = extras.rstrip().removesuffix("]")
     return (
         is_dotted_name(module.strip())
-        and (is_dotted_name(thing.strip()) if colon else not needs_object)
-        and (not extras or extras.rstrip().endswith("]"))
+        and (not colon or is_dotted_name(thing.strip()))
+        and (not bracket or (extras.rstrip().endswith("]") and _are_extras(listed)))
     )
+
+
+def _are_extras(listed: str) -> bool:
+    return listed.isprintable() and not any(mark in listed for mark in "[];=:")

@@ -33,7 +33,7 @@ def build_native(root: str, out: str, request: BuildRequest) -> BuildResult:
     result = BuildResult(project.name, project.version, "twofold_build")
     result.steps.append(("read the project", time.perf_counter() - started))
     started = time.perf_counter()
-    contents = _read_and_check(planned)
+    contents = _read_and_check(planned, request)
     result.steps.append(("check it", time.perf_counter() - started))
     sdists: list[Writer] = []
     wheels: list[Writer] = []
@@ -68,7 +68,7 @@ def build_native(root: str, out: str, request: BuildRequest) -> BuildResult:
     return result
 
 
-def _read_and_check(planned: BuildPlan) -> dict[str, Content]:
+def _read_and_check(planned: BuildPlan, request: BuildRequest) -> dict[str, Content]:
     """Let the rules look at what would be packed; all their errors together stop the build.
 
     Returns what was read for it, so that no file is read twice.
@@ -81,6 +81,8 @@ def _read_and_check(planned: BuildPlan) -> dict[str, Content]:
         room -= file.size if file.size <= _SMALL else 0
         if file.size <= _SMALL and room >= 0:
             contents[file.path] = read_content(file.source)
+    if not request.is_checked:
+        return contents
     project = planned.project
     errors = find_build_errors(project.root, project, planned.selection, contents)
     if errors:

@@ -21,9 +21,11 @@ class BuildRequest:
 
     `kinds` as in KINDS. `out` is the folder for dist/ and conda-bld/ (the project's
     root when None). `report` takes remarks for the user, `progress` (bytes done, bytes in all).
+    `is_checked` is False for the source of a recipe, which the packager did not write and cannot
+    change: the rules of `twofold check` then stop nothing.
     """
 
-    __slots__ = ("kinds", "out", "progress", "report")
+    __slots__ = ("is_checked", "kinds", "out", "progress", "report")
 
     def __init__(
         self,
@@ -31,11 +33,14 @@ class BuildRequest:
         out: str | os.PathLike[str] | None = None,
         report: Callable[[str], None] | None = None,
         progress: Callable[[int, int], None] | None = None,
+        *,
+        is_checked: bool = True,
     ) -> None:
         self.kinds = tuple(kinds)
         self.out = out
         self.report = report or _ignore_remark
         self.progress = progress
+        self.is_checked = is_checked
 
 
 class BuiltFile:

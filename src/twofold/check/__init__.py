@@ -34,6 +34,7 @@ __all__ = [
     "check_project",
     "find_artifact_errors",
     "find_build_errors",
+    "find_source_problems",
 ]
 
 
@@ -82,6 +83,17 @@ def find_artifact_errors(root: Path, paths: Sequence[Path]) -> list[Finding]:
     from twofold.check.artifacts import find_built_errors
 
     return find_built_errors(root, paths)
+
+
+def find_source_problems(wheel: Path, conda_requirements: Sequence[str]) -> list[Finding]:
+    """The errors in a wheel built from a recipe's source, for notes: they stop nothing.
+
+    `conda_requirements` are the match specs that the recipe lets the package depend on: an import
+    that one of them provides is not missing.
+    """
+    from twofold.check.artifacts import find_source_errors
+
+    return find_source_errors(wheel, conda_requirements)
 
 
 def check_file(path: Path, ignore: Iterable[str] = ()) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
@@ -20,6 +21,7 @@ from twofold.errors import BadFile, Problem
 from twofold.formats import reader
 from twofold.formats.core_metadata import parse_metadata
 from twofold.formats.deep_check import find_problems
+from twofold.names.conda_forge import find_pypi_names
 from twofold_build.diagnostics import Diagnostics
 
 #: Rules about a wheel and an sdist of the same release, and about two sdists of one.
@@ -73,12 +75,20 @@ def check_structure(path: Path) -> list[Finding]:
     return sort_findings(findings)
 
 
-def check_artifact(path: Path, ignore: frozenset[str], allow: Sequence[str] = ()) -> list[Finding]:
-    """Structure, metadata and the code inside. `allow`: globs of files that may look secret."""
+def check_artifact(
+    path: Path,
+    ignore: frozenset[str],
+    allow: Sequence[str] = (),
+    further_dependencies: Sequence[str] = (),
+) -> list[Finding]:
+    """Structure, metadata and the code inside. `allow`: globs of files that may look secret.
+
+    `further_dependencies` are installed with the file beside those of its metadata.
+    """
     artifact, findings = _open_and_check(path)
     if artifact is not None:
         findings += _check_metadata(artifact, with_readme=True)
-        findings += _check_contents(artifact, allow)
+        findings += _check_contents(artifact, allow, further_dependencies)
     return sort_findings(finding for finding in findings if finding.code not in ignore)
 
 
@@ -135,12 +145,15 @@ def _check_metadata(artifact: Artifact, with_readme: bool) -> list[Finding]:
     ]
 
 
-def _check_contents(artifact: Artifact, allow: Sequence[str]) -> list[Finding]:
+def _check_contents(
+    artifact: Artifact, allow: Sequence[str], further_dependencies: Sequence[str]
+) -> list[Finding]:
     try:
         contents = read_contents(artifact)
     except BadFile as error:  # damaged inside: no rule can judge it
         return _structure_findings(artifact.path, error.problems)
     code = ArtifactCode(artifact, contents, allow)
+    code.dependencies += further_dependencies
     return [
         BY_CODE[rule].make_finding(violation)
         for rule, judge in list_code_rules().items()
@@ -186,3 +199,11 @@ def find_built_errors(root: Path, paths: Sequence[Path]) -> list[Finding]:
     # The wheel was built from this very sdist: what the sdist lacks, the build generated.
     ignore = settings.ignore | {"TF408"}
     return [found for found in check_artifacts(paths, ignore, settings.allow) if found.is_error]
+
+
+def find_source_errors(wheel: Path, specs: Sequence[str]) -> list[Finding]:
+    """The errors in a wheel whose package depends on the match specs of its recipe."""
+    names = {re.split(r"[\s\[=<>!~]", spec.rpartition("::")[2].strip())[0] for spec in specs}
+    plain = sorted(name for name in names - {"python", ""} if not name.startswith("__"))
+    further = [*plain, *find_pypi_names(plain)]
+    return [f for f in check_artifact(wheel, frozenset(), (), further) if f.is_error]

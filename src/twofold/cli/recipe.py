@@ -71,13 +71,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def build_wheel(source: Path, out: Path) -> Path:
+def build_wheel(source: Path, out: Path, *, is_checked: bool = True) -> Path:
     """Build the project's wheel with its own backend, for a recipe."""
     from twofold.building import build_project
     from twofold.building.options import BuildRequest
 
-    made = build_project(source, BuildRequest(("wheel",), out, report=note))
-    return Path(made.artifacts[0].path)
+    request = BuildRequest(("wheel",), out, report=note, is_checked=is_checked)
+    return Path(build_project(source, request).artifacts[0].path)
 
 
 def build_folder(
@@ -110,7 +110,10 @@ def build_folder(
     wheels = {folder.resolve(): Path(b.path) for b in result.artifacts if b.kind == "wheel"}
 
     def wheel_of(source: Path, target: Path) -> Path:
-        return wheels.get(source.resolve()) or build_wheel(source, target)
+        # Another folder than the recipe's own holds a source that somebody else wrote.
+        is_own = source.resolve() == folder.resolve()
+        built = wheels.get(source.resolve())
+        return built or build_wheel(source, target, is_checked=is_own)
 
     kinds = tuple(Kind(kind) for kind in request.kinds if Kind(kind).is_conda)
     packages = RecipeRequest(

@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from functools import cache
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _FOLDER = os.path.dirname(__file__)
 _table: list[bytes] = []
 
@@ -44,6 +48,13 @@ def search_conda_forge(conda: str, imported: str) -> list[CondaForgeName]:
     """Find the records with this conda name or this import name."""
     records = map(_parse_record, _load_table().decode().splitlines()[1:])
     return [r for r in records if conda == r.conda or imported == r.imported]
+
+
+def find_pypi_names(conda: Iterable[str]) -> list[str]:
+    """Find the PyPI names of the packages that have another one on conda-forge."""
+    wanted = frozenset(conda)
+    records = map(_parse_record, _load_table().decode().splitlines()[1:])
+    return [record.pypi for record in records if record.conda in wanted]
 
 
 def _parse_record(line: str) -> CondaForgeName:

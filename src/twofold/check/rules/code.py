@@ -50,17 +50,29 @@ def syntax_error(code: SourceCode) -> Iterator[Violation]:
 
 
 def entry_point_to_nothing(code: SourceCode) -> Iterator[Violation]:
-    """TF102"""
+    """TF102. Only scripts must name a function: what the value of another group means, its
+    consumer decides (npe2's `napari.manifest` names a file), so that is a warning at most."""
     space = code.namespace
     for group, listed in code.entry_points.items():
+        is_script = group in ("console_scripts", "gui_scripts")
         for name, reference in listed.items():
             wrong = reference_problem(space, reference)
-            if wrong:
+            if wrong and (is_script or not _names_file(code, reference)):
                 yield Violation(
                     f"'{name}' points to '{reference.strip()}': {wrong[0]}",
                     wrong[1],
                     code.entry_point_location(group, name),
+                    severity="" if is_script else WARNING,
                 )
+
+
+def _names_file(code: SourceCode, reference: str) -> bool:
+    """Whether an entry point names a file of a package: `pkg:napari.yaml`, `pkg:data/x.json`."""
+    target = reference.partition("[")[0].strip()
+    package, _, path = target.partition(":" if ":" in target else "/")
+    ending = f"{package.replace('.', '/')}/{path}"
+    inner = map(code.inner_path, code.files)
+    return any(one == ending or one.endswith(f"/{ending}") for one in inner)
 
 
 def reference_problem(space: Namespace, reference: str) -> tuple[str, str] | None:

@@ -120,7 +120,18 @@ class BuildQueue:
                 if folder not in self._wheels:
                     target = self._work / f"wheel-{len(self._wheels)}"
                     target.mkdir()
-                    self._wheels[folder] = self._request.build_wheel(folder, target)
+                    wheel = self._request.build_wheel(folder, target)
+                    self._wheels[folder] = wheel
+                    if folder.resolve() != recipe.folder.resolve():
+                        self._report_findings(recipe, one.output, wheel)
+
+    def _report_findings(self, recipe: Recipe, output: Output, wheel: Path) -> None:
+        """Report what the checks find in a source that the recipe's author did not write."""
+        from twofold.check import find_source_problems
+
+        run = [recipe.calls.restore_source(line.text) for line in output.requirements.run]
+        for found in find_source_problems(wheel, run):
+            self._request.report(f"note: {found.where}: {found.message} ({found.code})")
 
     def _find_host_reason(
         self, step: BuildStep, source: Path | None, chosen: Sequence[OutputBuild]
