@@ -179,3 +179,66 @@ def test_anaconda_orgs_api_of_a_registry_is_spoken(
     assert again.json["uploaded"] == 0, again.err
     who = twofold("whoami", target, env=env)
     assert "owner" in who.out, who.err
+
+
+RECIPE = (
+    "package: {name: my_package, version: 1.0.0}\nbuild: {noarch: python}\n"
+    "requirements: {run: [python >=3.11, requests]}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "message"),
+    [
+        ("pyproject.toml", ('version = "1.0.0"', 'version = "1.1.0"'), "my_package-1.1.0"),
+        ("src/my_package/__init__.py", ("", "#"), "src/my_package/__init__.py has changed"),
+        ("src/my_package/new.py", None, "my_package/new.py is new"),
+        ("README.md", ("", "More.\n"), "README.md has changed"),
+        ("meta.yaml", ("requests", "requests >=2"), "meta.yaml has changed"),
+    ],
+)
+def test_files_of_a_build_are_not_published_when_the_project_has_moved_on(
+    twofold: Callable[..., Any],
+    tmp_path: Path,
+    path: str,
+    content: tuple[str, str] | None,
+    message: str,
+) -> None:
+    assert twofold("new", "my_package").code == 0
+    project = tmp_path / "my_package"
+    if path == "meta.yaml":
+        (project / path).write_text(RECIPE)
+    assert twofold("build", cwd=project).code == 0
+    old = (project / path).read_text() if content else ""
+    new = "x = 1\n" if content is None else old.replace(*content, 1)
+    (project / path).write_text(new)
+    ran = twofold("publish", "--to", "./out", cwd=project)
+    assert ran.code == 1
+    assert "has changed since its last build: " in ran.err
+    assert message in ran.err
+    assert not (project / "out").exists()
+    assert twofold("try", cwd=project).code == 1
+    (project / path).unlink() if content is None else (project / path).write_text(old)
+    ran = twofold("publish", "--to", "./out", cwd=project)
+    assert ran.code == 0, ran.err
+    named = sorted((project / "dist").glob("*.whl"))
+    (project / "src/my_package/__init__.py").write_text("later = 1\n")
+    assert twofold("publish", *named, "--to", "./other", cwd=project).code == 0
+
+
+def test_sources_of_another_backend_are_compared_too(
+    twofold: Callable[..., Any], tmp_path: Path
+) -> None:
+    project = tmp_path / "plain"
+    (project / "plain").mkdir(parents=True)
+    (project / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["flit_core"]\nbuild-backend = "flit_core.buildapi"\n'
+        '[project]\nname = "plain"\ndynamic = ["version", "description"]\n'
+    )
+    (project / "plain/__init__.py").write_text('"""Plain."""\n__version__ = "1.0.0"\n')
+    assert twofold("build", cwd=project).code == 0
+    assert twofold("publish", "--to", "./out", cwd=project).code == 0
+    (project / "plain/__init__.py").write_text('"""Plain."""\n__version__ = "1.1.0"\n')
+    ran = twofold("publish", "--to", "./out", cwd=project)
+    assert ran.code == 1
+    assert "plain/__init__.py has changed" in ran.err

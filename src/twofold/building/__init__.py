@@ -5,7 +5,9 @@ A build notes what it made in dist/.twofold-build.json, where `twofold publish` 
     {"version": 1, "artifacts": [{"path": "dist/my_package-1.0.0.tar.gz", "kind": "sdist",
                                   "sha256": "..."}]}
 
-Paths are relative to the folder that holds dist/, with `/`.
+Paths are relative to the folder that holds dist/, with `/`. `sources` has the hashes of the files
+that went in (`{"setup.py": "..."}`) where a recipe or another backend was built: they alone know
+what they pack, and `twofold publish` refuses files of sources that have changed since.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from twofold_build.atomic import remove_leftovers, write_atomically
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["BuildRequest", "BuildResult", "BuiltFile", "build_project"]
 
@@ -49,19 +51,26 @@ def build_project(root: str | os.PathLike[str], request: BuildRequest | None = N
 
 
 def _build(folder: str, out: str, request: BuildRequest) -> BuildResult:
+    sources: dict[str, str] = {}
     if has_native_backend(folder):
         from twofold.building.native import build_native
 
         result = build_native(folder, out, request)
     else:
+        from pathlib import Path
+
+        from twofold.building.listing import hash_sources
         from twofold.building.pep517 import build_with_backend
 
         result = build_with_backend(folder, out, request)
-    write_manifest(out, result.artifacts)
+        sources = hash_sources(Path(folder), [Path(built.path) for built in result.artifacts])
+    write_manifest(out, result.artifacts, sources)
     return result
 
 
-def write_manifest(out: str, artifacts: Sequence[BuiltFile]) -> None:
+def write_manifest(
+    out: str, artifacts: Sequence[BuiltFile], sources: Mapping[str, str] | None = None
+) -> None:
     """Write the manifest of a build whose artifacts are below `out`."""
     lines = []
     for built in artifacts:
@@ -69,7 +78,9 @@ def write_manifest(out: str, artifacts: Sequence[BuiltFile]) -> None:
         lines.append(
             f'{{"path": {_quote(path)}, "kind": "{built.kind}", "sha256": "{built.sha256}"}}'
         )
-    text = '{"version": 1, "artifacts": [\n' + ",\n".join(lines) + "\n]}\n"
+    inputs = [f"{_quote(path)}: {_quote(digest)}" for path, digest in (sources or {}).items()]
+    more = ', "sources": {\n' + ",\n".join(inputs) + "\n}" if inputs else ""
+    text = '{"version": 1, "artifacts": [\n' + ",\n".join(lines) + f"\n]{more}}}\n"
     write_atomically(os.path.join(out, "dist", MANIFEST_NAME), text.encode())
 
 

@@ -1,10 +1,22 @@
-"""The dry run: the real run with writers that only list, so that it cannot say anything else."""
+"""The dry run: the real run with writers that only list, so that it cannot say anything else.
+
+`find_changes` compares what a build would pack now with what the last build packed.
+"""
 
 from __future__ import annotations
 
+import base64
+import csv
+import hashlib
+import io
+import json
 import os
+import tarfile
+import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 
+from twofold.building import MANIFEST_NAME
 from twofold.building.native import has_native_backend
 from twofold.errors import TwofoldError
 from twofold.formats.conda_info import PackedPath, make_info_files
@@ -82,3 +94,122 @@ def list_project(root: str | os.PathLike[str], kinds: Sequence[str]) -> ProjectL
     write_artifacts(planned, sdists, [*wheels, *adapted])
     artifacts = {lister.name: lister.entries for lister in listers}
     return ProjectListing(artifacts, sorted(set(planned.selection.left_out)))
+
+
+class _HashWriter(ListWriter):
+    """Records the SHA-256 of each entry of an artifact."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.hashes: dict[str, str] = {}
+
+    def add(self, entry: Entry, content: Content) -> None:
+        """Record an entry."""
+        self.hashes[entry.path] = content.sha256.hex()
+
+
+def find_changes(root: Path) -> list[str]:
+    """What has changed in the project since its last build, as sentences without a full stop.
+
+    Other backends alone know what they pack: of their projects, and of recipes, the build has
+    recorded the hashes of the files that went in. Empty if there was no build.
+    """
+    manifest = root / "dist" / MANIFEST_NAME
+    if not manifest.is_file():
+        return []
+    try:
+        value = json.loads(manifest.read_text("utf-8"))
+        sources = dict(value.get("sources", {}))
+        built = [root / entry["path"] for entry in value["artifacts"]]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []  # whoever reads the artifacts reports it
+    changed = [path for path, digest in sources.items() if hash_file(root / path) != digest]
+    if changed:
+        return [_describe(root, path) for path in sorted(changed)]
+    if has_native_backend(str(root)):
+        return _find_native_changes(root, [path for path in built if path.is_file()])
+    return []
+
+
+def _describe(root: Path, path: str) -> str:
+    return f"{path} has {'changed' if (root / path).is_file() else 'been removed'}"
+
+
+def _find_native_changes(root: Path, built: list[Path]) -> list[str]:
+    from twofold_build import sdist, wheel
+
+    archives = [path for path in built if path.suffix in (".whl", ".gz")]
+    if not archives:
+        return []
+    planned = make_plan(str(root))
+    stem = planned.project.file_stem
+    wanted = (sdist.format_sdist_filename(stem), wheel.format_wheel_filename(stem))
+    others = [path.name for path in archives if path.name not in wanted]
+    if others:
+        return [f"it would build {wanted[is_wheel(others[0])]} now, not {others[0]}"]
+    writers = [_HashWriter(path.name) for path in archives]
+    sdists = [one for one in writers if not is_wheel(one.name)]
+    write_artifacts(planned, sdists, [one for one in writers if is_wheel(one.name)])
+    changes: dict[str, str] = {}
+    for path, writer in zip(archives, writers, strict=True):
+        before = _hash_members(path)
+        names = sorted(before.keys() | writer.hashes.keys())
+        names.sort(key=lambda name: name.endswith(("PKG-INFO", "METADATA")))  # they follow others
+        for name in names:
+            if before.get(name) != writer.hashes.get(name) and not name.endswith(_OF_THE_TOOL):
+                what = _explain_change(name in before, name in writer.hashes)
+                changes.setdefault(name.removeprefix("src/"), f"{name} {what}")
+    return list(changes.values())
+
+
+#: Files that tell which version of the backend made an artifact.
+_OF_THE_TOOL = (".dist-info/WHEEL", ".dist-info/RECORD")
+
+
+def is_wheel(name: str) -> bool:
+    """Whether an artifact is a wheel, by its name."""
+    return name.endswith(".whl")
+
+
+def _explain_change(was_there: bool, is_there: bool) -> str:
+    return "has changed" if was_there and is_there else "is new" if is_there else "is gone"
+
+
+def hash_sources(root: Path, artifacts: Sequence[Path]) -> dict[str, str]:
+    """The hashes of the project's files that have a namesake in its sdist or wheel."""
+    found: dict[str, str] = {}
+    for artifact in artifacts:
+        if artifact.suffix not in (".whl", ".gz"):
+            continue
+        for member in _hash_members(artifact):
+            for path in (member, f"src/{member}"):
+                if path not in found and (root / path).is_file():
+                    found[path] = hash_file(root / path)
+    return found
+
+
+def hash_file(path: Path) -> str:
+    """The SHA-256 of a file; '' if there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def _hash_members(artifact: Path) -> dict[str, str]:
+    """Path -> SHA-256 of the files in a wheel (by its RECORD), or in the folder of an sdist."""
+    if is_wheel(artifact.name):
+        with zipfile.ZipFile(artifact) as archive:
+            record = next(n for n in archive.namelist() if n.endswith(".dist-info/RECORD"))
+            rows = csv.reader(io.StringIO(archive.read(record).decode()))
+            return {path: _decode_hash(digest) for path, digest, *_ in rows}
+    with tarfile.open(artifact) as archive:
+        files = ((m, archive.extractfile(m)) for m in archive if m.isfile())
+        return {
+            member.name.partition("/")[2]: hashlib.sha256(file.read()).hexdigest()
+            for member, file in files
+            if file is not None
+        }
+
+
+def _decode_hash(digest: str) -> str:
+    """RECORD's `sha256=` in URL-safe base64, as hexadecimal digits."""
+    text = digest.partition("sha256=")[2]
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).hex()

@@ -161,6 +161,22 @@ def build_path(
     return build_project(path, request)
 
 
+def require_current(project: str) -> None:
+    """Raise TwofoldError if the project has moved on since its last build."""
+    from pathlib import Path
+
+    from twofold.building.listing import find_changes
+    from twofold.errors import TwofoldError
+
+    changes = find_changes(Path(project))
+    if changes:
+        more = f", and {len(changes) - 3} more" if len(changes) > 3 else ""
+        raise TwofoldError(
+            f"the project has changed since its last build: {'; '.join(changes[:3])}{more}",
+            "run 'twofold build' first; or name the files (dist/*) to take them as they are",
+        )
+
+
 def _kinds(only: str | None, named: list[str]) -> tuple[str, ...]:
     """The kinds to build: those of `--only` and of the options --sdist, --wheel, --conda."""
     from twofold.building.options import DEFAULT_KINDS, KINDS

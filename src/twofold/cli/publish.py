@@ -77,6 +77,7 @@ def parse_attempts(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Run `twofold publish`; returns the exit code."""
+    from twofold.cli.build import require_current
     from twofold.cli.channels import note_channels
     from twofold.cli.check import parse_codes
     from twofold.publish.order import Order, choose_targets, prepare
@@ -84,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.channel and not args.try_it:
         raise UsageError("--channel is for --try", "add --try, or remove --channel")
+    if not args.files:
+        require_current(str(args.project))
     patience = RetryPolicy(attempts=args.attempts)
     if not args.json:
         note_channels(args.to)

@@ -96,6 +96,8 @@ def build_folder(
 
     from twofold.artifact import Kind
     from twofold.building import build_project, write_manifest
+    from twofold.building.listing import hash_file, hash_sources
+    from twofold.building.native import has_native_backend
     from twofold.building.options import BuildRequest, BuildResult, BuiltFile
     from twofold.recipe import RecipeRequest, build_recipe
     from twofold.recipe.read.meta_yaml import is_project
@@ -129,9 +131,18 @@ def build_folder(
         built = BuiltFile(artifact.kind.value, str(artifact.path), artifact.sha256, artifact.size)
         result.artifacts.append(built)
         result.name, result.version = artifact.name, artifact.version
-    write_manifest(str(out), result.artifacts)
+    made = [Path(built.path) for built in result.artifacts]
+    sources = hash_sources(folder, made) if not has_native_backend(str(folder)) else {}
+    sources |= {path.name: hash_file(path) for path in sorted(folder.iterdir()) if is_input(path)}
+    write_manifest(str(out), result.artifacts, sources)
     result.seconds = time.perf_counter() - started
     return result
+
+
+def is_input(path: Path) -> bool:
+    """Whether a file in a recipe's folder may be a part of the recipe."""
+    endings = (".yaml", ".yml", ".sh", ".bat", ".patch", ".diff")
+    return path.is_file() and (path.suffix in endings or path.stem == "run_test")
 
 
 def _keep(path: Path, text: str) -> None:

@@ -52,8 +52,11 @@ def parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Run `twofold try`; returns the exit code."""
+    from twofold.cli.build import require_current
     from twofold.publish.files import find_release_files
 
+    if not args.files:
+        require_current(str(args.project))
     artifacts = [file.artifact for file in find_release_files(args.files, args.project)]
     with interrupt_on_sigterm():
         trials = smoke_test_files(artifacts, find_channels(args.channel))
