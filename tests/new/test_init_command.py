@@ -145,10 +145,12 @@ def test_mistakes_that_only_the_user_can_correct_are_reported(
     ran = twofold("init", root)
     assert (
         ran.code == 1
-        and "has mistakes from the old files; correct them" in ran.err
+        and "would have mistakes from the old files, so it is not written" in ran.err
         and "keyword" in ran.err
     )
-    assert (root / "pyproject.toml").exists()
+    assert not (root / "pyproject.toml").exists()
+    ran = twofold("init", root, "--json", "--static")
+    assert ran.code == 1 and "keyword" in ran.json["errors"][0]["message"]
 
 
 def wheel(folder: Path, metadata: str, files: dict[str, str]) -> Path:

@@ -40,24 +40,31 @@ class BuildPlan:
         self.when = when
 
 
-def make_plan(root: str | os.PathLike[str]) -> BuildPlan:
-    """Read the project and select its files. Raises ProjectErrors with every mistake."""
+def make_plan(root: str | os.PathLike[str], text: str | None = None) -> BuildPlan:
+    """Read the project and select its files. Raises ProjectErrors with every mistake.
+
+    `text` is a pyproject.toml that is not written yet, in place of the project's own.
+    """
     from twofold_build.diagnostics import Diagnostics
     from twofold_build.files import select_files
     from twofold_build.metadata import WHEEL, render_entry_points, render_metadata
     from twofold_build.modules import list_import_names
     from twofold_build.pyproject import read_project
 
-    project = read_project(root)
-    diagnostics = Diagnostics.for_project(project.root)
+    project = read_project(root, text=text)
+    diagnostics = (
+        Diagnostics.for_project(project.root)
+        if text is None
+        else Diagnostics("pyproject.toml", text)
+    )
     selection = select_files(project, diagnostics)
     diagnostics.raise_all()
-    text = render_metadata(project, *list_import_names(project, selection.modules))
-    made = {"METADATA": text, "WHEEL": WHEEL}
+    metadata = render_metadata(project, *list_import_names(project, selection.modules))
+    made = {"METADATA": metadata, "WHEEL": WHEEL}
     points = render_entry_points(project)
     if points:
         made["entry_points.txt"] = points
-    return BuildPlan(project, selection, text, made, read_source_date())
+    return BuildPlan(project, selection, metadata, made, read_source_date())
 
 
 def read_source_date() -> int:

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from twofold_build.diagnostics import Diagnostics
 
 
-def read_project(root: str | os.PathLike[str], *, resolve: bool = True) -> Project:
-    """Read and check `root`/pyproject.toml.
+def read_project(
+    root: str | os.PathLike[str], *, resolve: bool = True, text: str | None = None
+) -> Project:
+    """Read and check `root`/pyproject.toml, or `text` in place of that file.
 
     `resolve` also finds a dynamic version (from the code, from git, or from the PKG-INFO of an
     unpacked sdist). Raises ProjectErrors with every mistake, each with its line, table and key;
@@ -29,7 +31,10 @@ def read_project(root: str | os.PathLike[str], *, resolve: bool = True) -> Proje
     from twofold_build.settings import read_settings
 
     folder = os.path.abspath(root)
-    text, document = read_document(folder)
+    if text is None:
+        text, document = read_document(folder)
+    else:
+        document = _parse_document(text)
     diagnostics = Diagnostics("pyproject.toml", text)
     tool = document.get("tool", {})
     settings = read_settings(

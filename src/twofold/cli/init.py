@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Folders beside the code that no build reads.
 _LEFT_OUT = (".tox", ".nox", ".venv", "venv", "node_modules", "dist", "build")
+#: The files of one kind that are shown.
+_MOST_FILES = 20
 _STATIC = "--static runs nothing, and lists what it could not read"
 
 
@@ -49,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Run `twofold init`; returns the exit code."""
-    from twofold.errors import TwofoldError
+    from twofold.errors import ProjectErrors, TwofoldError
     from twofold.new.migrate import plan_migration
 
     with tempfile.TemporaryDirectory(prefix="twofold-init-") as kept:
@@ -60,15 +62,20 @@ def run(args: argparse.Namespace) -> int:
                 "this project had no earlier build: only its code exists",
                 "run 'twofold init' without --verify, then 'twofold build --list'",
             )
-        differences = _verify(built, adoption) if args.verify else None
+        differences = _verify(built, adoption) if args.verify and not adoption.problems else None
     before = adoption.path.read_text(encoding="utf-8") if adoption.path.is_file() else ""
-    if not args.dry_run:
+    is_written = not args.dry_run and not adoption.problems
+    if is_written:
         _write(adoption)
-    if args.json:
-        print_json(_as_json(args, adoption, differences))
-    else:
-        _show(args, adoption, before, differences)
-    return 0 if args.dry_run else _judge(args.path)
+    if args.json and not adoption.problems:
+        print_json(_as_json(is_written, adoption, differences))
+    elif not args.json:
+        _show(is_written, adoption, before, differences)
+    if adoption.problems:
+        note("the new pyproject.toml would have mistakes from the old files, so it is not written;")
+        note("correct them there:")
+        raise ProjectErrors(list(adoption.problems))
+    return 0
 
 
 def tools(build: Callable[[], Path] | None, environment: Path | None) -> MigrationTools:
@@ -170,7 +177,7 @@ def _verify(old: _OldWheel, adoption: MigrationPlan) -> list[Difference]:
 
 
 def _as_json(
-    args: argparse.Namespace, adoption: MigrationPlan, differences: list[Difference] | None
+    is_written: bool, adoption: MigrationPlan, differences: list[Difference] | None
 ) -> dict[str, object]:
     from dataclasses import asdict
 
@@ -182,7 +189,8 @@ def _as_json(
         "lost": [asdict(one) for one in adoption.dropped],
         "remarks": list(adoption.remarks),
         "differences": None if differences is None else [asdict(one) for one in differences],
-        "written": not args.dry_run,
+        "files": None if adoption.packed is None else asdict(adoption.packed),
+        "written": is_written,
     }
 
 
@@ -201,13 +209,13 @@ def _line_end(path: Path) -> str:
 
 
 def _show(
-    args: argparse.Namespace,
+    is_written: bool,
     adoption: MigrationPlan,
     before: str,
     differences: list[Difference] | None,
 ) -> None:
     target = os.path.relpath(adoption.path)
-    if args.dry_run:
+    if not is_written:
         lines = difflib.unified_diff(
             before.splitlines(keepends=True),
             adoption.text.splitlines(keepends=True),
@@ -225,6 +233,9 @@ def _show(
         print("not carried over:")
         for one in adoption.dropped:
             print(f"  {one}")
+    if adoption.packed and differences is None:
+        _show_files("packed by the old backend only", adoption.packed.gone)
+        _show_files("packed from now on, too", adoption.packed.added)
     if differences is not None:
         real = [one for one in differences if not one.same]
         form = [one for one in differences if one.same]
@@ -233,14 +244,11 @@ def _show(
             print(f"  {difference}")
 
 
-def _judge(project: Path) -> int:
-    """Check the new file as a build would; its mistakes come from the old files."""
-    from twofold_build.errors import ProjectErrors
-    from twofold_build.pyproject import read_project
-
-    try:
-        read_project(project)
-    except ProjectErrors as error:
-        note("the new pyproject.toml has mistakes from the old files; correct them:")
-        raise error
-    return 0
+def _show_files(title: str, names: tuple[str, ...]) -> None:
+    """Print the first names of a list of files, and how many more there are."""
+    if names:
+        print(f"{title}:")
+        for name in names[:_MOST_FILES]:
+            print(f"  {name}")
+        if names[_MOST_FILES:]:
+            print(f"  and {len(names) - _MOST_FILES} more (--json lists them)")

@@ -64,8 +64,7 @@ def read_wheel(facts: Facts, root: Path, wheel: Path) -> None:
         propose_entry_points(facts, {g: dict(parser[g]) for g in parser.sections()}, ORIGIN)
     for key, (value, origin) in previous.items():
         _reconcile(facts, key, value, origin)
-    if "packages" in facts.unread or facts.packages is None:
-        facts.packages = sorted(find_packed_modules(names))
+    facts.packages = sorted(find_packed_modules(names)) or facts.packages
     facts.unread.clear()
 
 

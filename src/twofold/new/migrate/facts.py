@@ -104,7 +104,8 @@ class Facts:
     [dependency-groups]. `unread` are [project] keys that a source computes by a program:
     only its own backend knows their values. `packages` are those named, dotted ([] if they are
     to be found, by the patterns of `find_*`), `package_data` the files named in them. `comments`
-    are those of replaced tables.
+    are those of replaced tables. `doubts` are settings of files that may not be carried over:
+    only a comparison with the old wheel shows it.
     """
 
     project: dict[str, Any] = field(default_factory=dict)
@@ -117,6 +118,7 @@ class Facts:
     find_include: tuple[str, ...] = ()
     find_exclude: tuple[str, ...] = ()
     dropped: list[DroppedSetting] = field(default_factory=list)
+    doubts: list[DroppedSetting] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
 
@@ -154,9 +156,13 @@ class Facts:
 
     def drop(self, where: str, what: str, hint: str = "") -> None:
         """Report a setting that the new file cannot express."""
-        lost = DroppedSetting(where, what, hint)
+        lost = DroppedSetting(where, strip_url_credentials(what), hint)
         if lost not in self.dropped:
             self.dropped.append(lost)
+
+    def doubt(self, where: str, what: str, hint: str = "") -> None:
+        """Report a setting of files as dropped, unless the old wheel shows that nothing is gone."""
+        self.doubts.append(DroppedSetting(where, strip_url_credentials(what), hint))
 
     def mark_unread(self, key: str, where: str) -> None:
         """Mark a [project] key that a program computes, in whole or in part.
@@ -165,6 +171,12 @@ class Facts:
         """
         if self.origins.get(key) != PROJECT_TABLE:
             self.unread.setdefault(key, where)
+
+
+def strip_url_credentials(text: str) -> str:
+    """Remove user names, passwords and tokens from the URLs in a text: it is printed."""
+    text = re.sub(r"(://)[^/\s@'\"]+@", r"\1", text)
+    return re.sub(r"(://[^\s'\"]*?/t/)[^/\s'\"]+", r"\1***", text)
 
 
 def find_license_expression(text: str) -> str:

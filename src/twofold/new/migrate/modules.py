@@ -1,19 +1,24 @@
-"""Set the modules to pack where twofold-build would not find them by itself."""
+"""Set the modules to pack, and bring the packed files near to those of the old wheel."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from twofold.new.migrate.facts import Facts
+from twofold.new.migrate.wheel_diff import find_plain_name
 from twofold.new.source_tree import read_source_tree
 from twofold_build.names import escape_for_filename
+from twofold_build.plan import make_plan
 
 
-def settle_modules(facts: Facts, root: Path, takes_all: bool) -> None:
+def settle_modules(facts: Facts, root: Path, takes_all: bool, *, is_compared: bool = False) -> None:
     """Write [tool.twofold] `modules`, `source` and `wheel.exclude` where they are needed.
 
+    `is_compared`: the old wheel has the modules, and its list of files tells what to exclude.
     `takes_all`: where no module is named, all that are there are packed (as setuptools does, and
     as is meant with a folder of modules), not just the one of the project's name.
     """
@@ -24,7 +29,7 @@ def settle_modules(facts: Facts, root: Path, takes_all: bool) -> None:
         for name in [m for m in modules if not any(_find_place(root / s, m) for s in sources)]:
             facts.drop("packages", f"'{name}'", "no such module in the tree")
             modules.remove(name)
-        if any("." in name for name in listed):
+        if any("." in name for name in listed) and not is_compared:
             exclude_unlisted(facts, root, sources, listed)
     else:
         modules = _find_modules(facts, root, takes_all)
@@ -128,8 +133,70 @@ def _write_settings(facts: Facts, root: Path, modules: list[str], sources: Seque
         if modules:
             facts.settings = {"modules": modules, **facts.settings}
         else:
-            facts.drop("packages", "no module was found", "name it: [tool.twofold] modules")
+            facts.doubt("packages", "no module was found", "name it: [tool.twofold] modules")
     facts.settings = {
         key: facts.settings[key]
         for key in sorted(facts.settings, key=lambda key: isinstance(facts.settings[key], dict))
     }
+
+
+_LICENSES = "dist-info/licenses/"
+
+
+@dataclass(frozen=True, slots=True)
+class PackedFiles:
+    """The files that only the old wheel has (`gone`), and only the new one (`added`), sorted."""
+
+    gone: tuple[str, ...]
+    added: tuple[str, ...]
+
+
+def list_old_files(wheel: Path) -> set[str]:
+    """List the files of a wheel that come from its project."""
+    with zipfile.ZipFile(wheel) as archive:
+        return _keep_project_files(map(find_plain_name, archive.namelist()))
+
+
+def list_new_files(root: Path, text: str) -> dict[str, str]:
+    """Map the files that twofold-build would pack with `text` as pyproject.toml to their paths.
+
+    Raises ProjectErrors if it would not build.
+    """
+    files = {
+        find_plain_name(name): file.path
+        for file in make_plan(root, text).selection.files
+        for name in file.wheel
+    }
+    return {name: files[name] for name in _keep_project_files(files)}
+
+
+def _keep_project_files(names: Iterable[str]) -> set[str]:
+    """Keep the names of files in the project: not those that a backend generates."""
+    return {
+        name for name in names if name and (name.startswith(_LICENSES) or "dist-info/" not in name)
+    }
+
+
+def compare_files(old: set[str], new: Mapping[str, str]) -> PackedFiles:
+    """Compare the names of both sides."""
+    return PackedFiles(tuple(sorted(old - set(new))), tuple(sorted(set(new) - old)))
+
+
+def carry_over_files(facts: Facts, root: Path, old: set[str], new: Mapping[str, str]) -> None:
+    """Name the license files of the old wheel; exclude packages and modules that it lacks."""
+    licenses = sorted(name.removeprefix(_LICENSES) for name in old if name.startswith(_LICENSES))
+    kept = sorted(name.removeprefix(_LICENSES) for name in new if name.startswith(_LICENSES))
+    if set(licenses) - set(kept) and all((root / name).is_file() for name in licenses):
+        facts.project["license-files"] = licenses
+    folders = {str(parent) for name in old for parent in PurePosixPath(name).parents}
+    excluded: dict[str, None] = {}
+    for name in compare_files(old, new).added:
+        outer = [str(path) for path in PurePosixPath(name).parents if str(path) not in folders]
+        if (
+            outer
+            and new[name].endswith(name)
+            and any(n.startswith(f"{outer[-1]}/") and n.endswith(".py") for n in new)
+        ):
+            excluded[f"{new[name].removesuffix(name)}{outer[-1]}/**"] = None
+    if excluded:
+        facts.add_setting("wheel.exclude", list(excluded))

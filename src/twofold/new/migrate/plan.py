@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from twofold.check.other_backend import DeclaredProject
-from twofold.errors import TwofoldError
+from twofold.errors import Problem, ProjectErrors, TwofoldError
 from twofold.new.migrate import bare_code
-from twofold.new.migrate.backend_tables import read_backend_tables
 from twofold.new.migrate.built_wheel import read_wheel
 from twofold.new.migrate.dependency_lists import (
     RecipeFacts,
@@ -21,31 +20,27 @@ from twofold.new.migrate.dependency_lists import (
 )
 from twofold.new.migrate.facts import (
     PROJECT_TABLE,
-    CommentedRequirement,
     DroppedSetting,
     Facts,
-    merge_tables,
     settle_license,
 )
-from twofold.new.migrate.flit import read_flit, read_flit_module
-from twofold.new.migrate.modules import exclude_unlisted, settle_modules
-from twofold.new.migrate.poetry import read_poetry
+from twofold.new.migrate.modules import (
+    PackedFiles,
+    carry_over_files,
+    compare_files,
+    exclude_unlisted,
+    list_new_files,
+    list_old_files,
+    settle_modules,
+)
+from twofold.new.migrate.pyproject_reader import read_pyproject_tables
 from twofold.new.migrate.pyproject_writer import render_pyproject
-from twofold.new.migrate.schema import validate
-from twofold.new.migrate.setuptools_files import read_manifest
-from twofold.new.migrate.setuptools_project import (
+from twofold.new.migrate.setup_cfg import (
     is_built_by_setuptools,
     read_setuptools_project,
 )
-from twofold.new.migrate.toml_text import (
-    find_comments,
-    group_tables,
-    list_comments,
-    remove_tables,
-    split_sections,
-)
+from twofold.new.migrate.setuptools_files import read_manifest
 from twofold.source_analysis import InstalledDistributions
-from twofold_build.pyproject import read_document
 
 _RECIPES = ("meta.yaml", "recipe/meta.yaml", "conda/meta.yaml", "conda.recipe/meta.yaml")
 _ENVIRONMENTS = ("environment.yml", "environment.yaml")
@@ -70,7 +65,9 @@ class MigrationPlan:
     """What `twofold init` would write, and its remarks.
 
     `sources` are the files that were read; `dropped` the settings that were not carried over.
-    `is_bare`: no file configures a build, so there is no old wheel to compare with.
+    `is_bare`: no file configures a build, so there is no old wheel to compare with. `packed`
+    compares the files of the old wheel, None where there is none; `problems` are why the new
+    file would not build: it must not be written then.
     """
 
     path: Path
@@ -80,6 +77,8 @@ class MigrationPlan:
     dropped: tuple[DroppedSetting, ...]
     remarks: tuple[str, ...]
     is_bare: bool
+    packed: PackedFiles | None = None
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(slots=True)
@@ -92,6 +91,7 @@ class _Gathered:
     sources: list[str] = field(default_factory=list)
     is_bare: bool = True
     is_setuptools: bool = False
+    wheel: Path | None = None
 
 
 def plan_migration(root: Path, tools: MigrationTools) -> MigrationPlan:
@@ -102,8 +102,15 @@ def plan_migration(root: Path, tools: MigrationTools) -> MigrationPlan:
     """
     found = gather_facts(root, tools)
     facts = found.facts
-    text = render_pyproject(_finish_version(facts), found.rest)
-    _check_toml(text)
+    text = _render(found)
+    packed: PackedFiles | None = None
+    problems: tuple[Problem, ...] = ()
+    try:
+        text, packed = _compare_packed_files(found, text)
+    except ProjectErrors as error:
+        problems = tuple(error.problems)
+    if packed is None or packed.gone:
+        facts.dropped += [one for one in facts.doubts if one not in facts.dropped]
     return MigrationPlan(
         root / "pyproject.toml",
         text,
@@ -112,7 +119,29 @@ def plan_migration(root: Path, tools: MigrationTools) -> MigrationPlan:
         tuple(facts.dropped),
         tuple(facts.remarks),
         found.is_bare,
+        packed,
+        problems,
     )
+
+
+def _render(found: _Gathered) -> str:
+    text = render_pyproject(_finish_version(found.facts), found.rest)
+    _check_toml(text)
+    return text
+
+
+def _compare_packed_files(found: _Gathered, text: str) -> tuple[str, PackedFiles | None]:
+    """Plan a build of the new file, and bring its files nearer to those of the old wheel.
+
+    Raises ProjectErrors if it would not build.
+    """
+    new = list_new_files(found.root, text)
+    if found.wheel is None:
+        return text, None
+    old = list_old_files(found.wheel)
+    carry_over_files(found.facts, found.root, old, new)
+    text = _render(found)
+    return text, compare_files(old, list_new_files(found.root, text))
 
 
 def gather_facts(root: Path, tools: MigrationTools) -> _Gathered:
@@ -121,12 +150,13 @@ def gather_facts(root: Path, tools: MigrationTools) -> _Gathered:
     if found.is_bare:
         bare_code.read_bare_code(found.facts, root, tools.environment)
     else:
-        _read_built_wheel(found, tools)
+        found.wheel = _read_built_wheel(found, tools)
     if "name" not in found.facts.project:
         found.facts.project["name"] = root.resolve().name
         found.facts.remarks.append("no name found: using the folder's name")
     settle_license(found.facts)
-    settle_modules(found.facts, root, found.is_bare or found.is_setuptools)
+    takes_all = found.is_bare or found.is_setuptools
+    settle_modules(found.facts, root, takes_all, is_compared=found.wheel is not None)
     return found
 
 
@@ -145,7 +175,11 @@ def _check_toml(text: str) -> None:
 def read_static_facts(root: Path, tools: MigrationTools) -> _Gathered:
     """Read the project's metadata files; its code is not read and nothing is run."""
     found = _Gathered(root, Facts())
-    document = _read_pyproject(found)
+    content = read_pyproject_tables(found.facts, root)
+    if content:
+        found.sources.append("pyproject.toml")
+        found.rest, found.is_bare = content.rest, content.is_bare
+    document = content.document if content else {}
     _read_setuptools_files(found, document)
     for key in document.get("project", {}).get("dynamic", ()):
         if key not in found.facts.project:
@@ -158,82 +192,6 @@ def read_static_facts(root: Path, tools: MigrationTools) -> _Gathered:
     if found.is_bare:
         _read_lists(found)
     return found
-
-
-def _read_pyproject(found: _Gathered) -> dict[str, Any]:
-    """Read [project] and the tables of backends."""
-    path = found.root / "pyproject.toml"
-    if not path.is_file():
-        return {}
-    text, document = read_document(found.root)
-    validate(document, text)
-    backend = str(document.get("build-system", {}).get("build-backend", ""))
-    if backend == "twofold_build" and "project" in document:
-        raise TwofoldError(
-            "the project uses twofold-build already", "build it: twofold build", str(path)
-        )
-    found.sources.append("pyproject.toml")
-    facts, project, tool = found.facts, document.get("project", {}), document.get("tool", {})
-    _propose_project(facts, project)
-    done = ["build-system"] if "build-system" in document else []
-    if "poetry" in tool:
-        read_poetry(
-            facts, found.root, tool["poetry"], _make_comment_finder(text, ("tool", "poetry"))
-        )
-        done.append("tool.poetry")
-    if "flit" in tool:
-        read_flit(facts, found.root, tool["flit"])
-        done.append("tool.flit")
-    done += read_backend_tables(facts, found.root, tool)
-    if "twofold" in tool:
-        facts.settings = merge_tables(tool["twofold"], facts.settings)
-        done.append("tool.twofold")
-    dynamic = list(project.get("dynamic", ()))
-    if "flit" in backend:
-        keys = dynamic if project else ["version", "description"]
-        read_flit_module(facts, found.root, keys)
-    found.is_bare = not (project or {"poetry", "setuptools"} & set(tool) or tool.get("flit"))
-    found.rest = remove_tables(group_tables(text, "project"), done)
-    _keep_comments(facts, text, found.rest)
-    return document
-
-
-def _propose_project(facts: Facts, project: dict[str, Any]) -> None:
-    for key, value in project.items():
-        if key == "license" and isinstance(value, dict) and "text" in value:
-            facts.propose_license(value["text"], PROJECT_TABLE)
-        elif key != "dynamic":
-            facts.project[key] = value
-            facts.origins[key] = PROJECT_TABLE
-
-
-def _make_comment_finder(text: str, base: tuple[str, ...]) -> Callable[..., str]:
-    beside = {section.name: find_comments(section)[0] for section in split_sections(text)}
-
-    def comment(*path: str) -> str:
-        return beside.get((*base, *path[:-1]), {}).get(path[-1], "")
-
-    return comment
-
-
-def _keep_comments(facts: Facts, text: str, rest: str) -> None:
-    """Move comments of replaced tables that are not beside a requirement above [project]."""
-    held = {
-        one.comment
-        for listed in (
-            facts.project.get("dependencies", []),
-            *facts.project.get("optional-dependencies", {}).values(),
-            *facts.groups.values(),
-        )
-        for one in listed
-        if isinstance(one, CommentedRequirement) and one.comment
-    }
-    still = list_comments(rest)
-    for comment in list_comments(text):
-        if comment in still:
-            still.remove(comment)
-        elif comment.lstrip("# ").partition(": ")[2] not in held:
-            facts.comments.append(comment)
 
 
 def _read_setuptools_files(found: _Gathered, document: dict[str, Any]) -> None:
@@ -250,23 +208,37 @@ def _read_setuptools_files(found: _Gathered, document: dict[str, Any]) -> None:
     found.sources += names
 
 
-def _read_built_wheel(found: _Gathered, tools: MigrationTools) -> None:
-    """Read computed values from a wheel of the old backend; drop them if it may not run."""
+def _read_built_wheel(found: _Gathered, tools: MigrationTools) -> Path | None:
+    """Read modules and computed values from a wheel of the old backend, if it may run.
+
+    Where nothing is computed, a backend that fails is only remarked on.
+    """
     facts = found.facts
     for key in ("name", "version"):
         if key not in facts.project:
             facts.mark_unread(key, found.sources[-1])
-    if not facts.unread:
-        return
     if tools.build_wheel is None:
         for key, where in facts.unread.items():
             facts.drop(where, key, "computed by a program, which was not run")
         facts.project.setdefault("version", "0.0.0")
-        return
-    facts.remarks.append(
-        f"computed by a program; read from a wheel of the old backend: {', '.join(facts.unread)}"
-    )
-    read_wheel(facts, found.root, tools.build_wheel())
+        return None
+    try:
+        wheel = tools.build_wheel()
+    except TwofoldError as error:
+        if facts.unread:
+            raise
+        facts.remarks.append(
+            "the old backend built no wheel, so the packed files are not compared: "
+            f"{error.problems[0].message}"
+        )
+        return None
+    if facts.unread:
+        facts.remarks.append(
+            "computed by a program; read from a wheel of the old backend: "
+            f"{', '.join(facts.unread)}"
+        )
+    read_wheel(facts, found.root, wheel)
+    return wheel
 
 
 def _read_lists(found: _Gathered) -> None:

@@ -25,6 +25,8 @@ _TOOL_FILES = (
 
 
 _SELF = re.compile(r"([A-Za-z0-9._-]+)\[([^\]]+)\]$")
+#: Headers that follow from the form of the metadata.
+_TOOL_HEADERS = ("Metadata-Version", "License-File", "Dynamic", "Import-Name")
 #: Headers whose usual spelling str.title() does not give.
 _CASES = {"project-url": "Project-URL"}
 
@@ -151,16 +153,9 @@ class _WheelContents:
         self.archive = zipfile.ZipFile(path)
         self.names: dict[str, str] = {}
         for name in self.archive.namelist():
-            folder, _, rest = name.partition("/")
-            stem, _, kind = folder.rpartition(".")
-            plain = f"{kind}/{rest}" if kind in ("dist-info", "data") and stem else name
-            last = name.rpartition("/")[2]
-            if name.endswith("/") or (kind == "dist-info" and last in _TOOL_FILES):
-                continue
-            if kind == "dist-info" and _is_license_file(rest):
-                # Licences are in dist-info/licenses/ since PEP 639, in dist-info/ before.
-                plain = f"dist-info/licenses/{rest.removeprefix('licenses/')}"
-            if plain != "dist-info/entry_points.txt" or b"=" in self.archive.read(name):
+            plain = find_plain_name(name)
+            is_empty = plain == "dist-info/entry_points.txt" and b"=" not in self.archive.read(name)
+            if plain and not is_empty:
                 self.names[plain] = name
         self.files = set(self.names)
         self.headers = self._read_headers()
@@ -178,7 +173,7 @@ class _WheelContents:
         found: dict[str, list[str]] = {}
         for key, value in message.items():
             header = _CASES.get(key.lower(), key.title())
-            if header not in ("Metadata-Version", "License-File", "Dynamic", "Import-Name"):
+            if str(value).strip() and header not in _TOOL_HEADERS:
                 found.setdefault(header, []).append(normalize_value(header, str(value)))
         body = message.get_payload()
         if isinstance(body, str) and body.strip():
@@ -186,6 +181,18 @@ class _WheelContents:
         elif "Description" in found:
             found["Description"] = [" ".join(found["Description"][0].split())]
         return found
+
+
+def find_plain_name(name: str) -> str:
+    """Return a file's name in a wheel as every backend has it; '' for what the tool writes."""
+    folder, _, rest = name.partition("/")
+    stem, _, kind = folder.rpartition(".")
+    if name.endswith("/") or (kind == "dist-info" and name.rpartition("/")[2] in _TOOL_FILES):
+        return ""
+    if kind == "dist-info" and _is_license_file(rest):
+        # Licences are in dist-info/licenses/ since PEP 639, in dist-info/ before.
+        return f"dist-info/licenses/{rest.removeprefix('licenses/')}"
+    return f"{kind}/{rest}" if kind in ("dist-info", "data") and stem else name
 
 
 def _is_license_file(rest: str) -> bool:

@@ -1,22 +1,123 @@
-"""Read flit's old tables: [tool.flit.metadata], [tool.flit.scripts], [tool.flit.entrypoints]."""
+"""Read pyproject.toml: [project], the tables of the backends that are replaced, flit's own."""
 
 from __future__ import annotations
 
 import ast
 import configparser
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from twofold.errors import TwofoldError
+from twofold.new.migrate.backend_tables import read_backend_tables
 from twofold.new.migrate.facts import (
+    PROJECT_TABLE,
     CommentedRequirement,
     Facts,
+    merge_tables,
     parse_keywords,
     parse_people,
     propose_readme,
 )
+from twofold.new.migrate.poetry import read_poetry
+from twofold.new.migrate.schema import validate
 from twofold.new.migrate.setuptools_settings import propose_entry_points
+from twofold.new.migrate.toml_text import (
+    find_comments,
+    group_tables,
+    list_comments,
+    remove_tables,
+    split_sections,
+)
 from twofold.source_analysis import parse_module
+from twofold_build.pyproject import read_document
+
+
+@dataclass(frozen=True, slots=True)
+class PyprojectContent:
+    """The parsed file, and its text without what is replaced.
+
+    `is_bare`: it does not say how the project is built.
+    """
+
+    document: dict[str, Any]
+    rest: str
+    is_bare: bool
+
+
+def read_pyproject_tables(facts: Facts, root: Path) -> PyprojectContent | None:
+    """Read [project] and the tables of backends; None without a pyproject.toml."""
+    path = root / "pyproject.toml"
+    if not path.is_file():
+        return None
+    text, document = read_document(root)
+    validate(document, text)
+    backend = str(document.get("build-system", {}).get("build-backend", ""))
+    if backend == "twofold_build" and "project" in document:
+        raise TwofoldError(
+            "the project uses twofold-build already", "build it: twofold build", str(path)
+        )
+    project, tool = document.get("project", {}), document.get("tool", {})
+    _propose_project(facts, project)
+    done = ["build-system"] if "build-system" in document else []
+    if "poetry" in tool:
+        read_poetry(facts, root, tool["poetry"], _make_comment_finder(text, ("tool", "poetry")))
+        done.append("tool.poetry")
+    if "flit" in tool:
+        read_flit(facts, root, tool["flit"])
+        done.append("tool.flit")
+    done += read_backend_tables(facts, root, tool)
+    if "twofold" in tool:
+        facts.settings = merge_tables(tool["twofold"], facts.settings)
+        done.append("tool.twofold")
+    dynamic = list(project.get("dynamic", ()))
+    if "flit" in backend:
+        keys = dynamic if project else ["version", "description"]
+        read_flit_module(facts, root, keys)
+    is_bare = not (project or {"poetry", "setuptools"} & set(tool) or tool.get("flit"))
+    rest = remove_tables(group_tables(text, "project"), done)
+    _keep_comments(facts, text, rest)
+    return PyprojectContent(document, rest, is_bare)
+
+
+def _propose_project(facts: Facts, project: dict[str, Any]) -> None:
+    for key, value in project.items():
+        if key == "license" and isinstance(value, dict) and "text" in value:
+            facts.propose_license(value["text"], PROJECT_TABLE)
+        elif key != "dynamic":
+            facts.project[key] = value
+            facts.origins[key] = PROJECT_TABLE
+
+
+def _make_comment_finder(text: str, base: tuple[str, ...]) -> Callable[..., str]:
+    beside = {section.name: find_comments(section)[0] for section in split_sections(text)}
+
+    def comment(*path: str) -> str:
+        return beside.get((*base, *path[:-1]), {}).get(path[-1], "")
+
+    return comment
+
+
+def _keep_comments(facts: Facts, text: str, rest: str) -> None:
+    """Move comments of replaced tables that are not beside a requirement above [project]."""
+    held = {
+        one.comment
+        for listed in (
+            facts.project.get("dependencies", []),
+            *facts.project.get("optional-dependencies", {}).values(),
+            *facts.groups.values(),
+        )
+        for one in listed
+        if isinstance(one, CommentedRequirement) and one.comment
+    }
+    still = list_comments(rest)
+    for comment in list_comments(text):
+        if comment in still:
+            still.remove(comment)
+        elif comment.lstrip("# ").partition(": ")[2] not in held:
+            facts.comments.append(comment)
+
 
 _FILE = "pyproject.toml [tool.flit"
 
