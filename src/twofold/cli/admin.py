@@ -204,6 +204,10 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
         [
             ("--to-database", {"required": True, "help": "as --database of serve"}),
             ("--to-objects", {"required": True, "help": "as --objects of serve"}),
+            (
+                "--replace",
+                {"action": "store_true", "help": "delete what the target database holds"},
+            ),
         ],
     ),
 }

@@ -305,7 +305,9 @@ def _sweep(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> in
 def _move(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
     target = Database(args.to_database)
     try:
-        count, rows = maintenance.migrate_storage(registry, target, Blobs(args.to_objects), note)
+        count, rows = maintenance.migrate_storage(
+            registry, target, Blobs(args.to_objects), note, args.replace
+        )
     finally:
         target.close()
     return show.row(objects=count, rows=rows)

@@ -15,6 +15,7 @@ from twofold.server.auth.oidc import Issuers
 from twofold.server.context import Registry
 from twofold.server.settings import Settings
 from twofold.server.store import Blobs, Database
+from twofold.server.store.copy_database import check_no_move
 from twofold.server.web import (
     anaconda,
     conda,
@@ -34,10 +35,15 @@ Application = Starlette
 
 
 def open_registry(settings: Settings) -> Registry:
-    """Open the registry and apply pending migrations."""
+    """Open the registry and apply pending migrations.
+
+    Raises TwofoldError for a database of a newer version or the target of an unfinished move.
+    """
     roots = _trust_roots(settings.trust_root) if settings.trust_root else ()
     database = Database(settings.database_url)
     database.migrate()
+    with database.read() as db:
+        check_no_move(db)
     blobs = Blobs(settings.objects_url)
     return Registry(database, blobs, settings.spool, trust_roots=roots)
 

@@ -57,6 +57,7 @@ def serve(settings: Settings, ready: Callable[[str, str | None], None]) -> None:
     listener = bind(settings.host, settings.port)
     try:
         app = create_app(settings)
+        app.state.registry.blobs.check_reachable()
         token = accounts.bootstrap_owner(app.state.registry)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         scheme = "https" if settings.tls_certificate else "http"

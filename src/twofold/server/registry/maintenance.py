@@ -19,7 +19,7 @@ from twofold.server.pages.channel_page_options import from_settings
 from twofold.server.pages.page_updates import HTML, JSON, build_project_pages, simple_page_key
 from twofold.server.store import Blobs, Connection, Database, channels, files, pages
 from twofold.server.store.blob_refs import delete_unreferenced
-from twofold.server.store.database import copy_tables
+from twofold.server.store.copy_database import copy_tables, describe_source, mark_target
 
 #: The age from which an unreferenced blob is deleted: longer than any upload takes.
 GRACE_PERIOD = timedelta(days=1)
@@ -164,15 +164,24 @@ def _delete_leftovers(registry: Registry, limit: datetime) -> None:
 
 
 def migrate_storage(
-    registry: Registry, database: Database, blobs: Blobs, progress: Progress
+    registry: Registry,
+    database: Database,
+    blobs: Blobs,
+    progress: Progress,
+    replace: bool = False,
 ) -> tuple[int, int]:
     """Copy the whole registry to another database and object store.
 
     Objects first, each verified after it was written; those that are there whole are not sent
     again, so that a move that was cut off goes on. Then the records, in one transaction. The
-    source is only read; stop its server before. Returns how many objects and rows there are.
+    target is marked until then, and no server opens it. The source is only read; stop its server
+    before. Returns how many objects and rows there are. Raises TwofoldError for a target that
+    holds something, unless it may be replaced.
     """
     database.migrate()
+    mark = describe_source(registry.database, registry.blobs.url)
+    with database.serialized_write() as db:
+        mark_target(db, mark, replace)
     with registry.database.read() as db:
         wanted = files.list_recorded_blobs(db)
     there = {blob.sha256: blob.size for blob in blobs.list_all()}
@@ -186,7 +195,7 @@ def migrate_storage(
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     with registry.database.read() as source, database.write() as target:
-        rows = copy_tables(source, target, progress)
+        rows = copy_tables(source, target, mark, progress)
     return len(wanted), rows
 
 

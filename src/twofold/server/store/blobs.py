@@ -163,12 +163,19 @@ class Blobs:
     def is_reachable(self) -> bool:
         """Return whether the store is reachable now."""
         try:
-            if self.folder is not None:
-                return self.folder.is_dir()
-            obstore.list_with_delimiter(self._store, prefix="blobs")
-        except (BaseError, OSError):
+            self.check_reachable()
+        except (Unreachable, OSError):
             return False
         return True
+
+    def check_reachable(self) -> None:
+        """Check that the store can be listed now. Raises Unreachable or OSError."""
+        if self.folder is not None:
+            if not self.folder.is_dir():
+                raise FileNotFoundError(f"{self.folder}: no such folder")
+            return
+        with _ErrorTranslator("list"):
+            obstore.list_with_delimiter(self._store, prefix="blobs")
 
 
 class _ErrorTranslator:

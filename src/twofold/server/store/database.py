@@ -10,7 +10,7 @@ so a transaction that reads before it writes takes a lock first: writers of one 
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from enum import IntEnum
 from pathlib import Path
@@ -24,18 +24,14 @@ from sqlalchemy import (
     Engine,
     create_engine,
     event,
-    func,
-    insert,
     inspect,
     make_url,
-    select,
     text,
 )
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from twofold.errors import TwofoldError, Unreachable
-from twofold.server.store.schema import metadata
 
 __all__ = ["AdvisoryLock", "Connection", "Database", "acquire_lock", "inserted_id"]
 
@@ -113,10 +109,19 @@ class Database:
     def migrate(self) -> None:
         """Migrate the schema to this version of twofold; safe to run in several processes at once.
 
+        Raises TwofoldError for a database of a newer version.
+
         Alembic costs 0.3 s to import, so it is used only if the schema is outdated.
         """
-        if self._schema_version() == _newest_revision():
+        revisions = _list_revisions()
+        current = self._schema_version()
+        if current == revisions[-1]:
             return
+        if current and current not in revisions:
+            raise TwofoldError(
+                f"the database has the schema {current}, this twofold knows {revisions[-1]}",
+                "upgrade twofold, or restore the backup made before the upgrade",
+            )
         from alembic import command
         from alembic.config import Config
 
@@ -167,10 +172,10 @@ def acquire_lock(connection: Connection, lock: AdvisoryLock) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": int(lock)})
 
 
-def _newest_revision() -> str:
-    """Return the newest revision: the first part of the last migration's filename."""
+def _list_revisions() -> list[str]:
+    """Return the revisions, oldest first: the first parts of the migrations' filenames."""
     names = sorted(path.name for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
-    return names[-1].partition("_")[0]
+    return [name.partition("_")[0] for name in names]
 
 
 def inserted_id(done: CursorResult[Any]) -> int:
@@ -228,40 +233,3 @@ def _translate_errors() -> Iterator[None]:
         raise Unreachable(
             f"the database is unreachable: {reason}", "try again; see the server's --database"
         ) from error
-
-
-#: Rows per INSERT.
-BATCH = 500
-
-
-def copy_tables(source: Connection, target: Connection, report: Callable[[str], None]) -> int:
-    """Replace the target's rows with the source's; returns the number of rows.
-
-    Runs in the target's transaction: other readers see all of it or nothing.
-    """
-    if target.dialect.name == "sqlite":
-        target.execute(text("PRAGMA defer_foreign_keys=ON"))
-    for table in reversed(metadata.sorted_tables):
-        target.execute(table.delete())
-    total = 0
-    for table in metadata.sorted_tables:
-        order = list(table.primary_key.columns)
-        query = select(table).order_by(*order).execution_options(yield_per=BATCH)
-        count = 0
-        for rows in source.execute(query).mappings().partitions(BATCH):
-            target.execute(insert(table), [dict(row) for row in rows])
-            count += len(rows)
-        report(f"{table.name}: {count} rows")
-        total += count
-    if target.dialect.name == "postgresql":
-        _set_sequences(target)
-    return total
-
-
-def _set_sequences(target: Connection) -> None:
-    """Set PostgreSQL's sequences to continue after the copied ids."""
-    for table in metadata.sorted_tables:
-        if "id" in table.c and table.c.id.autoincrement is True:
-            highest = target.execute(select(func.max(table.c.id))).scalar() or 0
-            name = func.pg_get_serial_sequence(table.name, "id")
-            target.execute(select(func.setval(name, highest + 1, False)))

@@ -290,6 +290,13 @@ guesses = Table(
     Index(None, "at"),
 )
 
+store_state = Table(
+    "store_state",
+    metadata,
+    Column("key", Text, primary_key=True),  # moving-from: an unfinished move to this store
+    Column("value", Text, nullable=False),
+)
+
 upstreams = Table(
     "upstreams",
     metadata,
