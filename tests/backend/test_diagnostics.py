@@ -122,12 +122,6 @@ CASES: list[tuple[str, str, str, str]] = [
     ('keywords = ["one"]', 'keywords = "one"', "must be a list, not a string", "keywords"),
     ('keywords = ["one"]', 'keywords = ["one, two"]', "holds a comma", "keywords"),
     ('keywords = ["one"]', "keywords = [1]", "holds a number instead of a string", "keywords"),
-    (
-        '"Programming Language :: Python :: 3"',
-        '"License :: OSI Approved"',
-        "is not allowed with a licence",
-        "classif",
-    ),
     ('"Programming Language :: Python :: 3"', '"a\\nb"', "one line", "classifiers"),
     ('"numpy>=1.24"', '"numpy>>1.24"', "'numpy>>1.24'", "[project] dependencies"),
     ('"numpy>=1.24"', '"numpy 1.24"', "'numpy 1.24'", "[project] dependencies"),

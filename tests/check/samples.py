@@ -105,6 +105,10 @@ PROJECTS: dict[str, tuple[Sample, Sample]] = {
         ),
         ({"README.rst": "Title\n=====\n\n.. code-block:: python\n\n   print(1)\n"}, _README),
     ),
+    "TF031": (
+        ({}, {_DEPENDENCIES: 'classifiers = ["License :: OSI Approved :: MIT License"]'}),
+        ({}, {_DEPENDENCIES: 'classifiers = ["Programming Language :: Python"]'}),
+    ),
     "TF030": (({}, {'readme = "README.md"\n': ""}), ({}, {})),
     "TF101": ((code("def f(:\n    pass\n"), {}), (code("def f():\n    pass\n"), {})),
     "TF102": (

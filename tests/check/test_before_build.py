@@ -127,3 +127,30 @@ def test_the_build_of_a_project_with_an_error_writes_nothing(
     assert ran.code == 1
     assert "src/pkg/__init__.py:1" in ran.err
     assert not list(root.glob("dist/*.whl")) + list(root.glob("dist/*.gz"))
+
+
+_FOR_ONES_OWN = {
+    "TF022": {"dependencies = []": 'dependencies = ["numpy @ https://example.org/numpy.whl"]'},
+    "TF023": {'"1.0.0"': '"1.0.0+cu118"'},
+    "TF031": {"dependencies = []": 'classifiers = ["License :: OSI Approved :: MIT License"]'},
+}
+
+
+_BUILDS = [(case, "twofold_build") for case in _FOR_ONES_OWN]
+_BUILDS += [("TF022", "flit_core.buildapi"), ("TF023", "flit_core.buildapi")]
+
+
+@pytest.mark.parametrize(("case", "backend"), _BUILDS)
+def test_what_is_right_for_a_registry_of_ones_own_is_built(
+    case: str, backend: str, project: Callable[..., Path], twofold: Callable[..., CommandResult]
+) -> None:
+    toml = dict(_FOR_ONES_OWN[case])
+    if backend != "twofold_build":
+        toml |= {'"twofold_build"': f'"{backend}"', '["twofold-build"]': '["flit_core"]'}
+    root = project(code('"""A package."""\nimport numpy' if case == "TF022" else '"""A."""'), toml)
+    ran = twofold("build", root, "--only", "sdist,wheel")
+    assert ran.code == 0, ran.err
+    assert len(list((root / "dist").glob("*.*"))) >= 2
+    if BY_CODE[case].severity == "error":
+        assert f"({case})" in ran.err and "warning: " in ran.err
+        assert twofold("check", root).code == 1

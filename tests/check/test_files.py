@@ -123,6 +123,7 @@ sound = wheel()
 FILES: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Path]]] = {
     "TF020": (wheel(Classifier="Programming :: Pithon"), wheel(Classifier="Typing :: Typed")),
     "TF021": (wheel(Classifier="Natural Language :: Ukranian"), sound),
+    "TF031": (wheel(Classifier="License :: OSI Approved :: MIT License"), sound),
     "TF022": (wheel(Requires_Dist="x @ https://example.org/x.whl"), wheel(Requires_Dist="x>=1")),
     "TF023": (
         lambda folder: write_wheel(

@@ -30,16 +30,6 @@ def read_license(table: dict[str, Any], project: Project, diagnostics: Diagnosti
         project.license_files = _resolve_patterns(table["license-files"], project.root, diagnostics)
     elif not isinstance(value, dict):
         project.license_files = _find_usual_files(project.root)
-    written = table.get("classifiers", [])
-    listed = written if isinstance(written, list) else []
-    classified = [c for c in listed if isinstance(c, str) and c.startswith("License ::")]
-    if project.license and classified:
-        diagnostics.add(
-            f"the classifier '{classified[0]}' is not allowed with a licence expression",
-            "remove the licence classifiers: the expression replaces them (PEP 639)",
-            key="classifiers",
-            value=classified[0],
-        )
 
 
 def _read_expression(value: str, project: Project, diagnostics: Diagnostics) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from twofold.building.options import BuildRequest, BuildResult, BuiltFile
+from twofold.building.options import BuildRequest, BuildResult, BuiltFile, stop_at_errors
 from twofold_build.archive import read_content
 from twofold_build.build import write_artifacts
 from twofold_build.plan import BuildPlan, make_plan
@@ -85,10 +85,7 @@ def _read_and_check(planned: BuildPlan, request: BuildRequest) -> dict[str, Cont
         return contents
     project = planned.project
     errors = find_build_errors(project.root, project, planned.selection, contents)
-    if errors:
-        from twofold.errors import Problem, ProjectErrors
-
-        raise ProjectErrors([Problem(f"{e.message} ({e.code})", e.hint, e.where) for e in errors])
+    stop_at_errors(errors, request.report)
     return contents
 
 

@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from twofold.check import Finding
+
 #: The kinds of file a build can make, as `--only` spells them, in the order of the chain.
 KINDS = ("sdist", "wheel", "conda", "tar.bz2")
 DEFAULT_KINDS = ("sdist", "wheel", "conda")
@@ -70,6 +72,23 @@ class BuildResult:
         self.artifacts: list[BuiltFile] = []
         self.steps: list[tuple[str, float]] = []
         self.seconds = 0.0
+
+
+def stop_at_errors(found: Sequence[Finding], report: Callable[[str], None]) -> None:
+    """Raise ProjectErrors for the findings that stop a build, and report the others.
+
+    What only some targets refuse is right for others: the build warns, those targets refuse it.
+    """
+    if not found:
+        return
+    from twofold.check.rule_table import BY_CODE
+    from twofold.errors import Problem, ProjectErrors
+
+    stopping = [one for one in found if BY_CODE[one.code].stops_build]
+    if stopping:
+        raise ProjectErrors([Problem(f"{e.message} ({e.code})", e.hint, e.where) for e in stopping])
+    for one in found:
+        report(f"warning: {one.where}: {one.message} ({one.code})")
 
 
 def _ignore_remark(_: str) -> None:

@@ -12,8 +12,8 @@ import tomllib
 from pathlib import Path
 
 from twofold.building.isolation import IsolatedEnvironment
-from twofold.building.options import BuildRequest, BuildResult, BuiltFile
-from twofold.errors import Problem, ProjectErrors, SubprocessFailed, TwofoldError
+from twofold.building.options import BuildRequest, BuildResult, BuiltFile, stop_at_errors
+from twofold.errors import ProjectErrors, SubprocessFailed, TwofoldError
 from twofold_build.diagnostics import Diagnostics
 
 TYPE_CHECKING = False
@@ -54,7 +54,8 @@ def build_with_backend(root: str, out: str, request: BuildRequest) -> BuildResul
             request.report(f"{backend} warns: {warning}")
         if request.is_checked:
             with _Step(result, request, "checks of what was built"):
-                _check_artifacts(project, [path for path in (sdist, wheel) if path is not None])
+                built = [path for path in (sdist, wheel) if path is not None]
+                _check_artifacts(project, built, request)
         _deliver(result, request, Path(out), sdist, wheel, options)
     return result
 
@@ -140,13 +141,11 @@ def _require_file(path: Path, ending: str, backend: str) -> Path:
     return path
 
 
-def _check_artifacts(project: Path, paths: list[Path]) -> None:
+def _check_artifacts(project: Path, paths: list[Path], request: BuildRequest) -> None:
     """Raise all errors that the rules find, before anything is delivered."""
     from twofold.check import find_artifact_errors
 
-    errors = find_artifact_errors(project, paths)
-    if errors:
-        raise ProjectErrors([Problem(f"{e.message} ({e.code})", e.hint, e.where) for e in errors])
+    stop_at_errors(find_artifact_errors(project, paths), request.report)
 
 
 def _unpack(sdist: Path, folder: Path) -> Path:

@@ -15,8 +15,9 @@ ERROR, WARNING = "error", "warning"
 #: Every kind of target, in the column of who refuses.
 EVERY_TARGET = "all"
 
-#: The columns: code, E(rror) or W(arning), which kinds of target refuse a built file for it ('all':
-#: it goes nowhere), name, and the sentence.
+#: The columns: code, E(rror), P (an error for the targets that refuse it, of which a build only
+#: warns: it is right for a registry of one's own) or W(arning), which kinds of target refuse a
+#: built file for it ('all': it goes nowhere), name, and the sentence.
 _TABLE = """
 TF001 E all           unreadable-project     pyproject.toml cannot be read.
 TF002 E all           unknown-key            A key or table is not known.
@@ -31,8 +32,8 @@ TF010 E all           bad-files              A file to be packed is missing or o
 TF011 E all           bad-value              A value in pyproject.toml has the wrong type or form.
 TF020 E pypi,registry unknown-classifier     PyPI does not know a classifier.
 TF021 E pypi,registry deprecated-classifier  PyPI no longer accepts a classifier.
-TF022 E pypi,registry direct-url             PyPI refuses a dependency on a URL.
-TF023 E pypi          local-version          PyPI refuses a version with a local part.
+TF022 P pypi,registry direct-url             PyPI refuses a dependency on a URL.
+TF023 P pypi          local-version          PyPI refuses a version with a local part.
 TF024 W -             no-requires-python     requires-python is missing.
 TF025 W -             no-licence             The project names no licence.
 TF026 E pypi,registry long-summary           PyPI refuses a description of more than 512 characters.
@@ -40,6 +41,7 @@ TF027 E pypi,registry bad-url                PyPI refuses a project URL that is 
 TF028 E pypi,registry stdlib-name            PyPI refuses the name of a standard library module.
 TF029 E pypi          readme-does-not-render The readme will not be shown on PyPI.
 TF030 W -             no-readme              The project's page on an index will be empty.
+TF031 W -             licence-classifier     A licence classifier is beside an SPDX expression.
 TF101 E all           syntax-error           A module is not valid Python.
 TF102 E all           entry-point-to-nothing The target of a script or entry point does not exist.
 TF103 E all           version-mismatch       __version__ is not the project's version.
@@ -90,9 +92,9 @@ class Violation(NamedTuple):
 class Rule(NamedTuple):
     """One row of the table; which function applies it say `projects` and `artifacts`, by code.
 
-    Errors in a project stop its build. Errors in a built file stop its publication to the kinds
-    of target in `refused_by`: `pypi` is PyPI and TestPyPI, `registry` a twofold registry, `all`
-    every one.
+    Errors in a project stop its build, if `stops_build`. Errors in a built file stop its
+    publication to the kinds of target in `refused_by`: `pypi` is PyPI and TestPyPI, `registry` a
+    twofold registry, `all` every one.
     """
 
     code: str
@@ -100,6 +102,7 @@ class Rule(NamedTuple):
     refused_by: frozenset[str]
     name: str
     sentence: str
+    stops_build: bool
 
     def stops(self, kind: str) -> bool:
         """Whether a target of that kind refuses a built file with such an error."""
@@ -115,10 +118,11 @@ def _parse_rule(line: str) -> Rule:
     code, severity, refused_by, name, sentence = line.split(None, 4)
     return Rule(
         code,
-        ERROR if severity == "E" else WARNING,
+        WARNING if severity == "W" else ERROR,
         frozenset(refused_by.strip("-").split(",")) - {""},
         name,
         sentence,
+        severity == "E",
     )
 
 

@@ -66,6 +66,7 @@ class ProjectMetadata:
             or "license" in project.dynamic
             or any(name.startswith("License ::") for name in project.classifiers)
         )
+        self.licence_expression = project.license
         self.classifiers = project.classifiers
         self.dependencies = [("dependencies", item) for item in project.dependencies]
         for extra, listed in project.optional_dependencies.items():
@@ -93,6 +94,7 @@ class FileMetadata:
         self.readme = metadata.description
         self.readme_type = metadata.get("Description-Content-Type")
         self.requires_python = metadata.requires_python or ""
+        self.licence_expression = metadata.get("License-Expression")
         self.classifiers = list(metadata.all("Classifier"))
         self.has_licence = bool(
             metadata.get("License-Expression")

@@ -31,6 +31,19 @@ def is_private(metadata: Metadata) -> bool:
     return any(classifier.startswith("Private ::") for classifier in metadata.classifiers)
 
 
+def licence_classifier(metadata: Metadata) -> Iterator[Violation]:
+    """TF031: PEP 639 deprecates them, and lets a build tool choose; indexes take both."""
+    for classifier in metadata.classifiers if metadata.licence_expression else ():
+        if classifier.startswith("License ::"):
+            where = metadata.location("classifiers", classifier)
+            yield Violation(
+                f"the classifier '{classifier}' is deprecated beside a licence expression",
+                "remove the licence classifiers: the expression replaces them (PEP 639)",
+                where,
+                remove_item(metadata.line(where), _line_number(where), classifier),
+            )
+
+
 def unknown_classifier(metadata: Metadata) -> Iterator[Violation]:
     """TF020"""
     from trove_classifiers import classifiers as known
@@ -81,7 +94,7 @@ def direct_url(metadata: Metadata) -> Iterator[Violation]:
         if re.match(r"\s*[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?\s*@", requirement):
             yield Violation(
                 f"'{requirement}' names an address, which PyPI refuses",
-                "depend on a released version, or keep the project from PyPI with the "
+                "for PyPI, depend on a released version, or keep the project from PyPI with the "
                 f"classifier '{PRIVATE}'",
                 metadata.location(key, requirement),
             )
@@ -92,7 +105,8 @@ def local_version(metadata: Metadata) -> Iterator[Violation]:
     if "+" in metadata.version and not is_private(metadata):
         yield Violation(
             f"the version {metadata.version} has a local part, which PyPI refuses",
-            f"release it as {metadata.version.partition('+')[0]}, or keep it to your own registry",
+            f"for PyPI, release it as {metadata.version.partition('+')[0]}; a registry of your own "
+            f"takes it, and the classifier '{PRIVATE}' keeps it from PyPI",
             metadata.location("version"),
             severity=WARNING if metadata.is_version_dynamic else "",
         )
@@ -241,4 +255,5 @@ METADATA_RULES: dict[str, Callable[[Metadata], Iterator[Violation]]] = {
     "TF028": stdlib_name,
     "TF029": readme_does_not_render,
     "TF030": no_readme,
+    "TF031": licence_classifier,
 }

@@ -60,9 +60,7 @@ def bad_requires_python(problem: Problem) -> bool:
 
 def bad_licence(problem: Problem) -> bool:
     """TF007"""
-    return _key_of(problem) in ("project license", "project license-files") or (
-        _key_of(problem) == "project classifiers" and "License ::" in problem.message
-    )
+    return _key_of(problem) in ("project license", "project license-files")
 
 
 def bad_entry_point(problem: Problem) -> bool:
@@ -96,8 +94,8 @@ def bad_value(problem: Problem) -> bool:
 
 
 def find_fix(problem: Problem, path: str) -> Edit | None:
-    """The certain repair of a mistake, if there is one: a key misspelt by a letter or two, a
-    licence classifier beside an SPDX expression."""
+    """The certain repair of a mistake, if there is one: a key misspelt by a letter or
+    two."""
     line = re.match(r"pyproject\.toml:(\d+):", problem.where)
     if line is None:
         return None
@@ -108,9 +106,6 @@ def find_fix(problem: Problem, path: str) -> Edit | None:
     meant = re.fullmatch(r"did you mean '([\w-]+)'\?", problem.hint)
     if misspelt and meant and re.match(rf"\s*{re.escape(misspelt.group(1))}\s*=", text):
         return _respell(misspelt.group(1), meant.group(1), lines, int(line.group(1)))
-    classifier = re.match(r"the classifier '(License :: [^']+)' is not", problem.message)
-    if classifier:
-        return remove_item(text, int(line.group(1)), classifier.group(1))
     return None
 
 

@@ -208,8 +208,8 @@ def settle_license(facts: Facts) -> None:
         if not facts.project["classifiers"]:
             del facts.project["classifiers"]
         facts.remarks.append(
-            f"the licence is the expression {value}; PyPI refuses licence classifiers beside it, "
-            f"so left out: {', '.join(licences)}"
+            f"the licence is the expression {value}; PEP 639 deprecates licence classifiers "
+            f"beside it, so left out: {', '.join(licences)}"
         )
     if isinstance(value, dict) and "license-files" in facts.project:
         files = facts.project.pop("license-files")
