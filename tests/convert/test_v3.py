@@ -27,7 +27,7 @@ from tests.conftest import CommandResult
 from tests.factories.artifacts import METADATA, write_conda, write_wheel
 from twofold.conda_metadata import CondaPackage
 from twofold.convert import CondaOptions, convert_all, make_packages
-from twofold.convert.v3 import make_wheel_record
+from twofold.convert.v3 import format_condition, make_wheel_record
 from twofold.errors import TwofoldError
 from twofold.formats.reader import read_artifact
 from twofold.index.folder import index_folder
@@ -191,3 +191,119 @@ def test_a_condition_that_revision_3_cannot_express_is_a_note() -> None:
     packages = make_packages(metadata.encode(), None, ["py3-none-any"], CondaOptions(v3=True))
     assert len(packages) == 8
     assert all("no package of revision 3" in package.notes[0] for package in packages)
+
+
+def reads_in_conda(condition: str) -> bool:
+    """Whether conda 26.7 can parse a condition.
+
+    Its check quotes each term as text, once for each time that it occurs; so no term may occur an
+    even number of times or be a part of another one.
+    """
+    terms = [part.strip(" ()") for one in condition.split(" and ") for part in one.split(" or ")]
+    unlike = [(a, b) for a in set(terms) for b in set(terms) if a != b]
+    return all(terms.count(t) % 2 for t in terms) and not any(a in b for a, b in unlike)
+
+
+@pytest.mark.parametrize(
+    ("marker", "condition"),
+    [
+        (
+            '(python_version>="3.10" and sys_platform=="win32") or '
+            '(python_version>="3.10" and sys_platform=="darwin")',
+            "python>=3.10 and (__osx or __win)",
+        ),
+        ('python_version not in "3.11, 3.12"', "python<3.11 or python>=3.13"),
+        ('python_version=="3.1" or python_version=="3.11"', "python>=3.11 and python<3.12"),
+        (
+            'sys_platform=="linux" or (sys_platform=="darwin" and python_version>="3.10") or '
+            '(sys_platform=="win32" and python_version>="3.10")',
+            "__linux or (python>=3.10 and (__osx or __win))",
+        ),
+        ('python_version<"3.6" and python_version>"3"', None),
+        ('sys_platform=="win32" or sys_platform!="win32"', ""),
+    ],
+)
+def test_a_condition_is_factored_so_that_conda_can_read_it(
+    tmp_path: Path, marker: str, condition: str | None
+) -> None:
+    metadata = f"{METADATA}Requires-Dist: six; {marker}\n"
+    _, record = make_wheel_record(read_artifact(write_wheel(tmp_path, metadata=metadata)), "x")
+    found = [spec for spec in record["depends"] if spec.startswith("six")]
+    if condition is None:
+        assert found == []
+    elif not condition:
+        assert found == ["six"]
+    else:
+        (spec,) = found
+        written = json.loads(spec.partition("when=")[2].removesuffix("]"))
+        assert written == condition
+        assert reads_in_conda(written)
+        assert MatchSpec(spec).name is not None
+
+
+@pytest.mark.parametrize(
+    "holding",
+    [
+        [("3.10", "", "__linux"), ("3.12", "", "__osx"), ("3.10", "3.12", "__win")],
+        [("", "3.8", "__unix"), ("3.10", "", "__unix"), ("", "3.8", "__win")],
+        [("3.8", "3.9", "__linux"), ("3.8", "3.10", "__osx"), ("3.7", "3.9", "__win")],
+        [("3.8", "3.9", ""), ("3.11", "3.12", ""), ("3.13", "", "")],
+        [("", "", "__unix"), ("3.9", "", "__win")],
+    ],
+)
+def test_any_condition_can_be_read_by_conda_and_rattler(
+    holding: list[tuple[str, str, str]],
+) -> None:
+    condition = format_condition(holding)
+    assert reads_in_conda(condition)
+    assert MatchSpec(f"six[when={json.dumps(condition)}]").name is not None
+
+
+def shards_of(folder: Path) -> dict[str, Any]:
+    data = (folder / "noarch" / "repodata_shards.msgpack.zst").read_bytes()
+    found: dict[str, Any] = msgpack.unpackb(
+        zstandard.ZstdDecompressor().decompressobj().decompress(data)
+    )["shards"]
+    return found
+
+
+def test_the_shards_have_the_wheels_too_and_drop_them_again(
+    tmp_path: Path, twofold: Callable[..., CommandResult]
+) -> None:
+    wheel = write_wheel(tmp_path)
+    (tmp_path / "noarch").mkdir()
+    write_conda(tmp_path / "noarch", CondaPackage("other", "1.0"))
+    assert twofold("index", tmp_path, "--v3").code == 0
+    shards = shards_of(tmp_path)
+    assert sorted(shards) == ["my_package", "other"]
+    data = (tmp_path / f"noarch/shards/{shards['my_package'].hex()}.msgpack.zst").read_bytes()
+    shard = msgpack.unpackb(zstandard.ZstdDecompressor().decompressobj().decompress(data))
+    assert list(shard["v3"]["whl"]) == ["my_package-1.0.0-py3_none_any_0"]
+    wheel.unlink()
+    assert twofold("index", tmp_path, "--v3").code == 0
+    write_conda(tmp_path / "noarch", CondaPackage("more", "1.0"))
+    assert twofold("index", tmp_path).code == 0
+    assert sorted(shards_of(tmp_path)) == ["more", "other"]
+
+
+def test_a_wheel_that_v3_cannot_express_leaves_the_others_offered(
+    tmp_path: Path, twofold: Callable[..., CommandResult]
+) -> None:
+    write_wheel(tmp_path)
+    other = METADATA.replace("my_package", "bad").replace("My.Package", "bad")
+    other += "Requires-Dist: six; platform_machine == 's390x'\n"
+    write_wheel(tmp_path, metadata=other, filename="bad-1.0.0-py3-none-any.whl")
+    done = twofold("index", tmp_path, "--v3")
+    assert done.code == 0
+    assert "bad-1.0.0-py3-none-any.whl" in done.err
+    found = json.loads((tmp_path / "noarch/repodata.json").read_text("utf-8"))
+    assert [record["name"] for record in found["v3"]["whl"].values()] == ["my_package"]
+    assert (tmp_path / "simple" / "bad" / "index.html").is_file()
+
+
+def test_a_build_tag_becomes_the_build_number(tmp_path: Path) -> None:
+    wheel = write_wheel(tmp_path)
+    tagged = wheel.rename(wheel.with_name("my_package-1.0.0-2-py3-none-any.whl"))
+    key, record = make_wheel_record(read_artifact(tagged), "x")
+    assert key == "my_package-1.0.0-py3_none_any_2"
+    assert (record["build"], record["build_number"]) == ("py3_none_any_2", 2)

@@ -14,6 +14,8 @@ import pytest
 
 from tests.factories.artifacts import METADATA, make_wheel_files, write_wheel, write_zip
 from twofold.convert import CondaOptions, convert_all, convert_wheel, make_package
+from twofold.convert.package_builder import PLACEHOLDER, rewrite_script
+from twofold.convert.wheel import convert
 from twofold.convert.wheel_tags import abis_for_tags, subdirs_for_tags
 from twofold.errors import BadFile, TwofoldError
 from twofold.formats.conda_reader import open_part
@@ -293,3 +295,66 @@ def test_a_kill_in_the_middle_leaves_nothing_under_a_final_name(tmp_path: Path) 
     done = subprocess.run([sys.executable, "-c", code, str(wheel), str(channel)], check=False)
     assert done.returncode != 0
     assert not list(channel.glob("*/*.conda"))
+
+
+@pytest.mark.parametrize(
+    ("first", "rewritten"),
+    [
+        (b"#!python", b""),
+        (b"#!pythonw", b""),
+        (b"#!python3", b""),
+        (b"#!python3.11", b""),
+        (b"#!python2.7", b""),
+        (b"#!python\t-u", b" -u"),
+        (b"#!python3 -u", b" -u"),
+        (b"#!python3\r", b""),
+    ],
+)
+def test_a_script_that_begins_with_python_gets_the_interpreter(
+    first: bytes, rewritten: bytes
+) -> None:
+    made, placeholder = rewrite_script(first + b"\nprint(3)\n")
+    assert placeholder == PLACEHOLDER
+    assert made == f"#!{PLACEHOLDER}/bin/python".encode() + rewritten + b"\nprint(3)\n"
+
+
+@pytest.mark.parametrize("first", [b"#!/usr/bin/python3", b"#! python", b"#!/bin/sh", b"\x7fELF"])
+def test_another_script_stays_as_it_is(first: bytes) -> None:
+    assert rewrite_script(first + b"\nx\n") == (first + b"\nx\n", "")
+
+
+@pytest.mark.parametrize(
+    ("written", "spec"),
+    [
+        (">=3.6.*", "python >=3.6"),
+        ("3.6+", "python >=3.6"),
+        (">=3.6 <4", "python >=3.6,<4dev0"),
+        (">=3.5.*, <4", "python >=3.5,<4dev0"),
+        (">=3.6.*,", "python >=3.6"),
+        (">3.6.*", "python >=3.7"),
+        ("<=3.9.*", "python <3.10dev0"),
+        ("=>3.7", "python >=3.7"),
+        (">='3.6'", "python >=3.6"),
+        ("^3.8", "python >=3.8,<4dev0"),
+    ],
+)
+def test_a_requires_python_of_before_pep_440_is_read_and_noted(
+    tmp_path: Path, written: str, spec: str
+) -> None:
+    wheel = write_wheel(tmp_path, metadata=f"{METADATA}Requires-Python: {written}\n")
+    done = convert(wheel, tmp_path / "channel", CondaOptions())
+    assert done.packages[0].depends[0] == spec
+    assert done.notes[0].startswith(f"Requires-Python '{written}' is read as ")
+
+
+def test_wheels_with_other_build_tags_are_other_packages(tmp_path: Path) -> None:
+    wheel = write_wheel(tmp_path)
+    builds = set()
+    for tag in ("2", "3_cuda"):
+        tagged = tmp_path / f"my_package-1.0.0-{tag}-py3-none-any.whl"
+        tagged.write_bytes(wheel.read_bytes())
+        (package,) = convert(tagged, tmp_path / "channel", CondaOptions()).packages
+        builds.add((package.build, package.build_number))
+    assert builds == {("py_2", 2), ("py_3", 3)}
+    (package,) = convert(tagged, tmp_path / "own", CondaOptions(build_number=7)).packages
+    assert (package.build, package.build_number) == ("py_7", 7)

@@ -327,3 +327,16 @@ def test_keys_that_only_the_channel_sets_are_not_copied_from_a_package(tmp_path:
     assert not {"url", "fn"} & record.keys()
     assert len(record["md5"]) == 32
     assert isinstance(record["size"], int)
+
+
+def test_a_file_of_the_same_size_and_time_is_read_again(tmp_path: Path) -> None:
+    folder = make_channel(tmp_path / "channel")
+    index_folder(folder)
+    path = next((folder / "noarch").glob("b-*.tar.bz2"))
+    before = path.stat()
+    other = tmp_path / "other.tar.bz2"
+    other.write_bytes(path.read_bytes())
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    other.replace(path)
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert index_folder(folder).read == 1

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import argparse
     from typing import Any
 
+    from twofold.errors import Problem
     from twofold.index.folder import IndexResult
 
 
@@ -33,7 +34,10 @@ def run(args: argparse.Namespace) -> int:
     """Run `twofold index`; returns the exit code."""
     from twofold.index.folder import index_folder
 
-    done = index_folder(args.folder, wheels=_wheels(args.folder) if args.v3 else None)
+    wheels, skipped = _find_wheel_records(args.folder) if args.v3 else (None, [])
+    done = index_folder(args.folder, wheels=wheels)
+    for remark in skipped:
+        note(f"note: no record of revision 3: {remark}")
     for problem in done.problems:
         note(f"left out: {problem}")
     if args.json:
@@ -44,23 +48,34 @@ def run(args: argparse.Namespace) -> int:
     return 1 if done.problems else 0
 
 
-def _wheels(folder: Path) -> dict[str, dict[str, Any]]:
-    """Records of the folder's pure wheels for clients that install wheels themselves."""
+def _find_wheel_records(folder: Path) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
+    """Records of the folder's pure wheels for clients that install wheels themselves.
+
+    And the reasons why a wheel has none, each with its file: the others are offered all the same.
+    """
     from twofold.convert.v3 import make_wheel_record
-    from twofold.errors import BadFile
+    from twofold.errors import BadFile, Problem, TwofoldError
     from twofold.formats.reader import read_artifact
 
     records = {}
+    skipped = []
     for path in sorted([*folder.glob("*-none-any.whl"), *folder.glob("*/*-none-any.whl")]):
+        place = path.relative_to(folder).as_posix()
         try:
             artifact = read_artifact(path)
         except BadFile:
             continue  # the index skips it too, and reports the reason
-        if "py3-none-any" in artifact.tags:
-            url = "../" + path.relative_to(folder).as_posix()
-            key, record = make_wheel_record(artifact, url, path.stat().st_mtime_ns // 1_000_000)
+        if "py3-none-any" not in artifact.tags:
+            continue
+        try:
+            key, record = make_wheel_record(
+                artifact, f"../{place}", path.stat().st_mtime_ns // 1_000_000
+            )
+        except TwofoldError as error:
+            skipped += [Problem(problem.message, "", place) for problem in error.problems]
+        else:
             records[key] = record
-    return records
+    return records, skipped
 
 
 def as_json(done: IndexResult) -> dict[str, object]:

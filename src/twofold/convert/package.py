@@ -58,7 +58,11 @@ def make_packages(
         for variant in _make_variants(parsed, requirements.runtime, abi, target, options):
             package = _assemble(parsed, scripts, variant, abi, target, options)
             package.constrains = (*(limits.specs if limits else ()), *options.constrains)
-            package.notes = (*requirements.notes, *(limits.notes if limits else ()))
+            package.notes = (
+                *requirements.notes,
+                *(limits.notes if limits else ()),
+                *_note_legacy_python(parsed),
+            )
             package.about = make_about(parsed, requirements.expanded)
             found.append(package)
     if options.v3:
@@ -66,6 +70,11 @@ def make_packages(
 
         found = add_v3(found, parsed, requirements, options, "py3-none-any" in tags)
     return found
+
+
+def _note_legacy_python(parsed: CoreMetadata) -> list[str]:
+    written, read = parsed.get("Requires-Python"), parsed.requires_python or ""
+    return [] if written == read else [f"Requires-Python '{written}' is read as '{read}'"]
 
 
 def make_all_packages(

@@ -43,8 +43,9 @@ if TYPE_CHECKING:
 
 #: Replaced by the installer with the environment's path; long, so that binary tools could too.
 PLACEHOLDER = "/opt/twofold_placeholder" + "_placehold" * 8
-#: A script of a wheel begins with this; installers put the interpreter there (PEP 427).
-_SHEBANGS = (b"#!python", b"#!pythonw")
+#: A script of a wheel begins with exactly `#!python`; whatever follows in that word (`w`, `3`,
+#: `3.11`), installers put their interpreter in its place (binary distribution format).
+_SHEBANG = rb"#!python\S*(?:[ \t]+(?P<arguments>.*))?"
 #: Files of a wheel that a conda package does not take over: signatures of the old RECORD, and
 #: the two files that the builder writes itself.
 REWRITTEN = ("RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER")
@@ -187,10 +188,13 @@ class PackageBuilder:
 
 def rewrite_script(data: bytes) -> tuple[bytes, str]:
     """A wheel's script with a real interpreter line, and the placeholder in it ('' for none)."""
-    line, newline, rest = data.partition(b"\n")
-    if line.rstrip(b"\r") not in _SHEBANGS and not line.startswith((b"#!python ", b"#!pythonw ")):
+    if not data.startswith(b"#!python"):
         return data, ""
-    arguments = line.rstrip(b"\r").partition(b" ")[2]
+    import re
+
+    line, newline, rest = data.partition(b"\n")
+    found = re.fullmatch(_SHEBANG, line.strip())
+    arguments = found["arguments"] if found else b""
     real = f"#!{PLACEHOLDER}/bin/python".encode() + (b" " + arguments if arguments else b"")
     return real + newline + rest, PLACEHOLDER
 

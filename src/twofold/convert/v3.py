@@ -10,23 +10,24 @@ made in addition to those that markers make.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from twofold.artifact import Artifact, Kind
 from twofold.conda_metadata import CondaPackage
 from twofold.convert.extras import apply_extra
-from twofold.convert.markers import make_variants
+from twofold.convert.markers import make_variants, parse_requires_python
 from twofold.convert.options import CondaOptions
 from twofold.convert.project_requirements import Requirements
 from twofold.convert.requirements import Requirement, parse_kept_requirements, to_match_spec
 from twofold.convert.versions import to_conda_spec, to_conda_version
-from twofold.convert.wheel_tags import MarkerScope, Variant
+from twofold.convert.wheel_tags import MarkerScope, find_build_number
 from twofold.errors import TwofoldError
 from twofold.formats.core_metadata import CoreMetadata, parse_metadata
 from twofold.names import normalize_name, to_conda_name
 
-#: CEP 48's build string of a pure wheel.
+#: CEP 48's build string of a pure wheel without a build tag.
 BUILD = "py3_none_any_0"
 
 
@@ -50,9 +51,10 @@ def make_wheel_record(
         [requirement for requirement in requirements if not requirement.extra], requires, options
     )
     extras = _make_extra_depends(parsed, requirements, options)
+    build = f"{BUILD.removesuffix('0')}{artifact.build or 0}"
     record = {
-        "build": BUILD,
-        "build_number": 0,
+        "build": build,
+        "build_number": find_build_number(artifact.build),
         "depends": depends,
         "extra_depends": extras,
         "fn": artifact.filename,
@@ -65,7 +67,7 @@ def make_wheel_record(
         "url": url,
         "version": version,
     }
-    return f"{name}-{version}-{BUILD}", record
+    return f"{name}-{version}-{build}", record
 
 
 def add_v3(
@@ -149,12 +151,26 @@ def _format_spec(requirement: Requirement, condition: str, options: CondaOptions
     return f"{name}[{','.join(brackets)}]" if brackets else name
 
 
+def _leave_out_old_pythons(requires: str) -> str:
+    """Add a lower bound of 3.6, which no package of revision 3 is older than, if there is room.
+
+    `python<3.1` would be a part of `python<3.11`, which conda 26.7 takes for the same term.
+    """
+    later = parse_requires_python(f"{requires},>=3.6" if requires else ">=3.6")
+    is_open = any(
+        later.contains(f"3.{minor}.{patch}") for minor in range(6, 41) for patch in (0, 99)
+    )
+    return str(later) if is_open else requires
+
+
 def _make_condition(requirement: Requirement, requires: str) -> str | None:
     """The value of `when=`: '' for always, None for never."""
     if not requirement.markers:
         return ""
     variants = make_variants(
-        [requirement], MarkerScope(requires), lambda holding: ("holds",) * len(holding)
+        [requirement],
+        MarkerScope(_leave_out_old_pythons(requires)),
+        lambda holding: ("holds",) * len(holding),
     )
     holding = [variant for variant in variants if variant.depends]
     if any(variant.subdir for variant in holding):
@@ -164,16 +180,70 @@ def _make_condition(requirement: Requirement, requires: str) -> str | None:
         )
     if not holding:
         return None
-    terms = [_format_term(variant) for variant in holding]
-    if "" in terms:
+    return format_condition([(one.low, one.high, one.guard) for one in holding])
+
+
+def format_condition(holding: Sequence[tuple[str, str, str]]) -> str:
+    """Write where a requirement holds, as lower and upper Python and guard; '' for everywhere.
+
+    Of the two ways to factor, by range of Pythons and by guard, the one that repeats fewer terms.
+    """
+    ranges: dict[str, list[str]] = {}
+    guards: dict[str, list[str]] = {}
+    for low, high, guard in holding:
+        bounds = [f"python>={low}" if low else "", f"python<{high}" if high else ""]
+        python = " and ".join(bound for bound in bounds if bound)
+        ranges.setdefault(python, []).append(guard)
+        guards.setdefault(guard, []).append(python)
+    by_range = [_join_and(python, _join_guards(own)) for python, own in ranges.items()]
+    by_guard = [_join_and(_join_or(own), guard) for guard, own in guards.items()]
+    if "" in by_range or "" in by_guard:
         return ""
-    return terms[0] if len(terms) == 1 else " or ".join(f"({term})" for term in terms)
+    condition = min(_join_or(by_range), _join_or(by_guard), key=_count_repeats)
+    return _repeat_for_conda(condition)
 
 
-def _format_term(variant: Variant) -> str:
-    parts = [
-        f"python>={variant.low}" if variant.low else "",
-        f"python<{variant.high}" if variant.high else "",
-        variant.guard,
-    ]
-    return " and ".join(part for part in parts if part)
+def _join_guards(guards: Sequence[str]) -> str:
+    """Join guards; '' where they cover every platform."""
+    found = set(guards)
+    found |= {"__linux", "__osx"} if "__unix" in found else set()
+    if "" in found or found >= {"__linux", "__osx", "__win"}:
+        return ""
+    return _join_or(list(dict.fromkeys(guards)))
+
+
+def _join_or(terms: Sequence[str]) -> str:
+    if "" in terms or len(terms) == 1:
+        return "" if "" in terms else terms[0]
+    return " or ".join(f"({term})" if " " in term else term for term in terms)
+
+
+def _join_and(*terms: str) -> str:
+    parts = [f"({term})" if " or " in term else term for term in terms if term]
+    return " and ".join(parts)
+
+
+def _list_terms(condition: str) -> list[str]:
+    words = re.findall(r"[^\s()]+", condition)
+    return [word for word in words if word not in ("and", "or")]
+
+
+def _count_repeats(condition: str) -> int:
+    terms = _list_terms(condition)
+    return len(terms) - len(set(terms))
+
+
+def _repeat_for_conda(condition: str) -> str:
+    """Let no term occur an even number of times, which conda 26.7 cannot parse.
+
+    It puts quotes around a term once for each time that the term occurs, everywhere; twice gives
+    an empty text beside a bare word, three times a text in three quotes.
+    """
+    terms = _list_terms(condition)
+    for term in dict.fromkeys(terms):
+        if terms.count(term) % 2 == 0:
+            place = re.search(rf"(?<![^\s(]){re.escape(term)}(?![^\s)])", condition)
+            assert place is not None
+            repeated = f"({term} and {term})"
+            condition = condition[: place.start()] + repeated + condition[place.end() :]
+    return condition

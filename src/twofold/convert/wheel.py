@@ -19,6 +19,7 @@ from twofold.convert.extras import is_extra_package
 from twofold.convert.options import CondaOptions
 from twofold.convert.package import list_dropped_requirements, make_all_packages
 from twofold.convert.package_builder import REWRITTEN, Layout, PackageBuilder, rewrite_script
+from twofold.convert.wheel_tags import find_build_number
 from twofold.errors import BadFile
 from twofold.formats import limits
 from twofold.formats.conda_writer import CondaWriter
@@ -74,7 +75,11 @@ def make_wheel_packages(source: WheelFile, options: CondaOptions) -> list[CondaP
     """The conda packages of an open wheel, those of its extras last, with their timestamps."""
     scripts = source.read_dist_info_file("entry_points.txt")
     packages = make_all_packages(source.metadata_bytes, scripts, source.name.tags, options)
+    number = find_build_number(source.name.build)
     for package in packages:
+        if number and not options.build_number:
+            package.build_number = number
+            package.build = f"{package.build.removesuffix('_0')}_{number}"
         package.timestamp = package.timestamp or newest_timestamp(source)
     return packages
 
@@ -163,10 +168,16 @@ class _WheelReader:
 
     def _check_hash(self, member: ZipMember, sha256: bytes, data: bytes | None) -> None:
         listed: RecordEntry = self._listed[member.name]
+        if not listed.algorithm:
+            raise BadFile(
+                f"RECORD has no hash of {member.name}",
+                "build the wheel again with a tool that writes hashes",
+                self._source.path.name,
+            )
         right = listed.digest == sha256 if listed.algorithm == "sha256" else True
         if listed.algorithm not in ("sha256", "") and data is not None:
             right = hashlib.new(listed.algorithm, data).digest() == listed.digest
-        if not right or not listed.algorithm or listed.size not in (-1, member.size):
+        if not right or listed.size not in (-1, member.size):
             raise BadFile(
                 f"{member.name} does not match its hash or size in RECORD",
                 "fetch the wheel again; if it stays so, do not trust it",

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+def find_build_number(build_tag: str) -> int:
+    """Return the conda build number of a wheel's build tag (`2_cuda`): installers take the highest.
+
+    0 without a tag, and for a number that conda's clients could not hold.
+    """
+    digits = build_tag[: len(build_tag) - len(build_tag.lstrip("0123456789"))]
+    return int(digits) if 0 < len(digits) <= 9 else 0
+
+
 class MarkerScope:
     """What a package is for: the Pythons and platforms that its markers are evaluated on.
 

@@ -7,12 +7,17 @@ the build of a small project.
 from __future__ import annotations
 
 from twofold.errors import BadFile
+from twofold_build.names import find_specifiers_problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_LEGACY_CLAUSE = (
+    r"(?P<operator>>=|<=|=>|=<|===?|!=|~=|\^|>|<|=|)\s*['\"]?(?P<version>\d+(?:\.\d+)*)"
+    r"(?P<star>\.\*)?(?P<plus>\+)?['\"]?"
+)
 #: Name and version are part of file names, which hold no more than this.
 _MAX_LENGTH = 255
 
@@ -46,13 +51,52 @@ class CoreMetadata:
 
     @property
     def requires_python(self) -> str | None:
-        """Requires-Python, or None."""
-        return self.get("Requires-Python") or None
+        """Requires-Python, or None; a form from before PEP 440 as what it means."""
+        return read_specifiers(self.get("Requires-Python")) or None
 
     @property
     def requires_dist(self) -> tuple[str, ...]:
         """Every Requires-Dist, as written."""
         return self.all("Requires-Dist")
+
+
+def read_specifiers(written: str) -> str:
+    """Return version specifiers as PEP 440 has them.
+
+    Hundreds of older releases have `>=3.6.*`, `3.6+`, `>=3.6 <4` or a trailing comma, and pip
+    installs them. What has no clear meaning is returned as it is.
+    """
+    if not written or not find_specifiers_problem(written):
+        return written
+    import re
+
+    clauses = []
+    text = written.strip(" '\"()")
+    for clause in re.split(r"\s*,\s*|(?<=[\w*+])\s+(?=[<>=!~^])", text.rstrip(", ")):
+        found = re.fullmatch(_LEGACY_CLAUSE, clause.strip())
+        if not found or (found["plus"] and found["operator"]):
+            return written
+        made = _read_legacy_clause(
+            found["operator"], found["version"], found["star"], found["plus"]
+        )
+        if not made:
+            return written
+        clauses.append(made)
+    return ",".join(clauses)
+
+
+def _read_legacy_clause(operator: str, version: str, star: str | None, plus: str | None) -> str:
+    """Return a clause that PEP 440 knows, '' for one without a clear meaning."""
+    operator = {"=>": ">=", "=<": "<=", "=": "=="}.get(operator, operator)
+    first, *rest = version.split(".")
+    upper = f"{first}.{int(rest[0]) + 1}" if len(rest) == 1 else ""
+    if plus or operator == "^":
+        return f">={version}" + (f",<{int(first) + 1}" if operator == "^" else "")
+    if not star or operator in ("==", "!="):
+        return f"{operator}{version}{star or ''}" if operator else ""
+    # `.*` after an order: all of 3.6 counts as 3.6.
+    after = {">": f">={upper}" if upper else "", "<=": f"<{upper}" if upper else ""}
+    return after.get(operator, f"{operator}{version}" if operator else "")
 
 
 def parse_metadata(data: bytes, where: str = "METADATA") -> CoreMetadata:

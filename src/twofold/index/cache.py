@@ -1,7 +1,8 @@
 """What an indexed folder remembers of its files, so that only new ones are opened.
 
-One SQLite file, `.twofold-index.sqlite`, in the folder. A file is known again by its path, size and
-mtime in nanoseconds; one that changed is read again, one that went is forgotten. What the pages
+One SQLite file, `.twofold-index.sqlite`, in the folder. A file is known again by its path, size,
+mtime and ctime in nanoseconds (`cp -p` and `rsync -a` keep the mtime); one that changed is read
+again, one that went is forgotten. What the pages
 show of a file is kept as the JSON text that goes into them, so that a page of 10,000 records is
 put together without parsing one of them. The cache may be deleted at any time.
 """
@@ -17,15 +18,15 @@ from twofold.errors import TwofoldError
 
 NAME = ".twofold-index.sqlite"
 #: Raised whenever what is kept changes its form; another number empties the cache.
-_FORMAT = 2
+_FORMAT = 3
 #: How long another indexing of the same folder is waited for (seconds).
 _LOCK_TIMEOUT = 900
 _TABLES = (
     "DROP TABLE IF EXISTS files",
     "DROP TABLE IF EXISTS shards",
     "DROP TABLE IF EXISTS packages",
-    "CREATE TABLE files (path TEXT PRIMARY KEY, size INT, mtime_ns INT, folder TEXT, name TEXT,"
-    " shown TEXT, about TEXT, exports TEXT)",
+    "CREATE TABLE files (path TEXT PRIMARY KEY, size INT, mtime_ns INT, ctime_ns INT, folder TEXT,"
+    " name TEXT, shown TEXT, about TEXT, exports TEXT)",
     "CREATE INDEX files_by_name ON files (name, folder)",
     "CREATE TABLE shards (folder TEXT, name TEXT, sha256 BLOB, PRIMARY KEY (folder, name))",
     "CREATE TABLE packages (name TEXT PRIMARY KEY, shown TEXT)",
@@ -44,6 +45,7 @@ class CachedFile(NamedTuple):
     path: str
     size: int
     mtime_ns: int
+    ctime_ns: int
     folder: str
     name: str
     entry: str
@@ -83,15 +85,15 @@ class Cache:
             self._database.execute("COMMIT")
         self._database.close()
 
-    def identities(self) -> dict[str, tuple[int, int]]:
-        """Path -> size and mtime of every file that is kept."""
-        rows = self._database.execute("SELECT path, size, mtime_ns FROM files")
-        return {path: (size, mtime) for path, size, mtime in rows}
+    def identities(self) -> dict[str, tuple[int, int, int]]:
+        """Path -> size, mtime and ctime of every file that is kept."""
+        rows = self._database.execute("SELECT path, size, mtime_ns, ctime_ns FROM files")
+        return {path: (size, mtime, ctime) for path, size, mtime, ctime in rows}
 
     def put(self, kept: Iterable[CachedFile]) -> None:
         """Save files, over what the cache had of them."""
         self._database.executemany(
-            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", kept
+            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", kept
         )
 
     def remove(self, paths: Iterable[str]) -> set[tuple[str, str]]:

@@ -34,6 +34,10 @@ _CONDA = (".conda", ".tar.bz2")
 _PYPI = (".whl", ".tar.gz")
 
 
+#: Size, and mtime and ctime in nanoseconds: a copy that keeps the mtime has another ctime.
+Identity = tuple[int, int, int]
+
+
 class IndexResult(NamedTuple):
     """What an indexing did: files in the index, those read anew and gone, those left out."""
 
@@ -46,10 +50,10 @@ class IndexResult(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """Files in the folder: path relative to it -> size and mtime in nanoseconds; and what has a
-    package's name and is not a file (a dangling link; a pipe, which would block the reader)."""
+    """Files in the folder: path relative to it -> identity; and what has a package's name and is
+    not a file (a dangling link; a pipe, which would block the reader)."""
 
-    files: dict[str, tuple[int, int]]
+    files: dict[str, Identity]
     subdirs: set[str]
     not_files: list[str]
 
@@ -90,14 +94,14 @@ def index_folder(
 
 def _find_files(folder: Path) -> _Found:
     """Every package in its place. Hidden files and pages are passed over."""
-    files: dict[str, tuple[int, int]] = {}
+    files: dict[str, Identity] = {}
     subdirs: set[str] = set()
     odd: list[str] = []
 
     def see(entry: os.DirEntry[str], path: str) -> None:
         if entry.is_file():
             stat = entry.stat()
-            files[path] = (stat.st_size, stat.st_mtime_ns)
+            files[path] = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
         else:
             odd.append(path)
 
@@ -154,13 +158,11 @@ if TYPE_CHECKING:
 #: Fewer new files than this are read faster than other processes start.
 _PARALLEL_FROM = 400
 
-Identity = tuple[int, int]
-
 
 def read_files(
     folder: Path, files: Mapping[str, Identity], workers: int | None
 ) -> tuple[list[CachedFile], list[Problem]]:
-    """Read files (path relative to the folder -> size, mtime); damaged ones become problems."""
+    """Read files (path relative to the folder -> identity); damaged ones become problems."""
     if workers is None:
         workers = (os.cpu_count() or 1) if len(files) >= _PARALLEL_FROM else 0
     parts = _split(sorted(files.items()), workers)

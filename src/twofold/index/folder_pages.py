@@ -43,19 +43,34 @@ def write_subdir(
     value = repodata.serialize(repodata.make_run_exports(subdir, exports))
     if write_if_changed(place / "run_exports.json", value):
         written += 1 + write_if_changed(place / "run_exports.json.zst", repodata.compress(value))
-    return written + _write_shards(place, cache, subdir, names)
+    own: dict[str, dict[str, dict[str, Any]]] = {}
+    for key, record in (wheels or {}).items():
+        own.setdefault(record["name"], {})[key] = record
+    return written + _write_shards(place, cache, subdir, names, own)
 
 
-def _write_shards(place: Path, cache: Cache, subdir: str, names: Iterable[str]) -> int:
-    """Shards first, then the index that names them: a reader never misses one."""
+def _write_shards(
+    place: Path,
+    cache: Cache,
+    subdir: str,
+    names: Iterable[str],
+    wheels: Mapping[str, dict[str, dict[str, Any]]],
+) -> int:
+    """Shards first, then the index that names them: a reader never misses one.
+
+    `wheels` are records of revision 3 by name. Clients read shards first, so a name that has only
+    wheels has a shard too.
+    """
     written = 0
-    for name in names:
+    had_wheels = f"{subdir}/whl"
+    for name in sorted({*names, *wheels, *cache.shards(had_wheels)}):
+        cache.set_shard(had_wheels, name, b"" if name in wheels else None)
         own = cache.entries_for(subdir, name)
-        if not own:
+        if not own and name not in wheels:
             cache.set_shard(subdir, name, None)
             continue
         records = {path[len(subdir) + 1 :]: json.loads(text) for path, text in own}
-        data = repodata.make_shard(records)
+        data = repodata.make_shard(records, wheels.get(name))
         digest = hashlib.sha256(data)
         written += write_if_changed(place / "shards" / f"{digest.hexdigest()}.msgpack.zst", data)
         cache.set_shard(subdir, name, digest.digest())

@@ -14,7 +14,7 @@ from twofold.errors import Problem
 from twofold.formats.core_metadata import CoreMetadata, parse_metadata
 from twofold.formats.sdist import read_sdist
 from twofold.formats.wheel import WheelFile
-from twofold_build.names import canonicalize_license, suggest_license
+from twofold_build.names import canonicalize_license, find_specifiers_problem, suggest_license
 
 #: Each form is a part of messages in `formats`: who rewords one there changes it here too.
 _PATHS = re.compile(
@@ -91,6 +91,14 @@ def find_metadata_problems(artifact: Artifact) -> list[Problem]:
         newest = ".".join(map(str, NEWEST))
         return [Problem(f"the metadata are of version {written}, and {newest} is the newest known")]
     found = [*_readme_problems(metadata)]
+    if metadata.get("Requires-Python") != (metadata.requires_python or ""):
+        wrong = find_specifiers_problem(metadata.get("Requires-Python"))
+        found.append(
+            Problem(
+                f"the metadata's Requires-Python: {wrong}",
+                f"write '{metadata.requires_python}'",
+            )
+        )
     if version >= _LICENCES_SINCE:
         found += _licence_problems(metadata)
         found += _licence_file_problems(artifact, metadata) if metadata.all("License-File") else ()
