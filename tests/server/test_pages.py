@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
 from tests.factories.packages import make_conda, make_generic_conda, make_wheel
 from tests.server.conftest import Place
 from twofold.server.auth import accounts
-from twofold.server.pages.description import render_description
+from twofold.server.pages.description import (
+    MAX_NESTING,
+    ReleaseDescription,
+    measure_nesting,
+    parse_content_type,
+    render_description,
+)
+from twofold.server.pages.description_renderer import DescriptionRenderer, RenderProcess
 from twofold.server.registry import labels, lifecycle
 from twofold.server.registry.labels import Selection
+from twofold.server.store.schema import descriptions
 
 
 class Tags(HTMLParser):
@@ -74,20 +85,36 @@ EVIL = [
 ]
 
 
+def show_description(text: str, kind: str) -> str:
+    """As the page shows it."""
+    described = ReleaseDescription(text=text, content_type=parse_content_type(kind))
+    html = render_description(text, described.content_type) if described.is_markup else None
+    return described.plain_html if html is None else html
+
+
+def wait_for_page(place: Place, name: str, text: str) -> str:
+    """The project's page, once its description was rendered."""
+    end = time.monotonic() + 30
+    while text not in (page := place.get(f"/main/project/{name}").text):
+        assert time.monotonic() < end, page
+        time.sleep(0.05)
+    return page
+
+
 @pytest.mark.parametrize("kind", ["text/markdown", "text/x-rst", "", "text/plain", "text/html"])
 def test_a_description_can_do_no_harm(kind: str) -> None:
     for text in EVIL:
-        html = render_description(text, kind)
+        html = show_description(text, kind)
         assert is_harmless(html), html[:300]
         assert "root:" not in html
 
 
 def test_a_description_is_rendered_as_it_says_and_shown_as_it_is_otherwise() -> None:
-    assert ">Hi<" in render_description("# Hi", "text/markdown; charset=UTF-8; variant=GFM")
-    assert "<em>hi</em>" in render_description("*hi*", "text/x-rst")
-    assert render_description("*hi* <b>", "text/plain") == "<pre>*hi* &lt;b&gt;</pre>"
-    assert render_description("Hi\n==\n\n.. nonsense::", "").startswith("<pre>")
-    assert render_description(" \n", "text/markdown") == ""
+    assert ">Hi<" in show_description("# Hi", "text/markdown; charset=UTF-8; variant=GFM")
+    assert "<em>hi</em>" in show_description("*hi*", "text/x-rst")
+    assert show_description("*hi* <b>", "text/plain") == "<pre>*hi* &lt;b&gt;</pre>"
+    assert show_description("Hi\n==\n\n.. nonsense::", "").startswith("<pre>")
+    assert show_description(" \n", "text/markdown") == ""
 
 
 def test_a_projects_page_shows_both_worlds_and_escapes_what_people_wrote(
@@ -105,7 +132,8 @@ def test_a_projects_page_shows_both_worlds_and_escapes_what_people_wrote(
     yank = served.registry, served.owner, "main", "my_package", "0.9"
     lifecycle.yank(*yank, "<script>x</script>")
     page = served.get("/main/project/my-package")
-    text = page.text
+    assert page.status_code == 200
+    text = wait_for_page(served, "my_package", ">Read me<")
     assert f"pip install --index-url {served.channel}/simple/ my-package" in text
     assert f"conda install -c {served.channel} my_package" in text
     assert ">Read me<" in text
@@ -199,3 +227,92 @@ def test_conda_versions_are_shown_in_the_order_of_conda(served: Place, tmp_path:
     shown = served.get("/api/package/main/tzish").json()
     assert shown["versions"] == ["2022.7", "2023c", "2024a", "2024b"]
     assert shown["latest_version"] == "2024b"
+
+
+def nest_rst(depth: int) -> str:
+    return "\n\n".join("  " * level + "* x" for level in range(depth))
+
+
+#: Small descriptions that keep a renderer busy, exhaust its stack or its memory, or nest deeply.
+HEAVY = {
+    "quotes": (">" * 190_000 + "a", "text/markdown"),
+    "nested quotes": (">" * 60 + " deep", "text/markdown"),
+    "tags": ("<div>" * 38_000, "text/markdown"),
+    "comments": ("<!--" * 47_500, "text/markdown"),
+    "brackets": ("[" * 100_000, "text/markdown"),
+    "lists": ("".join("  " * n + "* x\n" for n in range(300)), "text/markdown"),
+    "emphasis": ("*a _b " * 30_000, "text/markdown"),
+    "rst lists": (nest_rst(250), "text/x-rst"),
+    "rst quotes": ("\n\n".join("  " * level + "x" for level in range(250)), ""),
+    "too long": ("x" * 200_001, "text/markdown"),
+}
+
+
+def test_no_description_holds_up_the_server(served: Place, tmp_path: Path) -> None:
+    """Neither the page nor another request waits, and what is too heavy is shown as text."""
+    for number, (text, kind) in enumerate(HEAVY.values()):
+        headers = (f"Description-Content-Type: {kind}", "", text)
+        served.publish(make_wheel(tmp_path, f"heavy{number}", "1.0", *headers))
+    for number in range(len(HEAVY)):
+        begun = time.monotonic()
+        page = served.get(f"/main/project/heavy{number}")
+        assert page.status_code == 200 and "<pre>" in page.text
+        assert served.get("/healthz").status_code == 200
+        assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in ("tags", "comments") else [])
+        for name in sorted(HEAVY)
+    ],
+)
+def test_what_cannot_be_rendered_within_the_limits_is_shown_as_text(name: str) -> None:
+    text, kind = HEAVY[name]
+    process = RenderProcess()
+    begun = time.monotonic()
+    html = process.render(ReleaseDescription(text=text, content_type=kind))
+    assert html is None or (time.monotonic() - begun < 30 and measure_nesting(html) <= MAX_NESTING)
+    if name in ("quotes", "nested quotes", "rst lists", "rst quotes", "too long"):
+        assert html is None
+    # The next one is rendered, by another process if the first was killed.
+    html = process.render(ReleaseDescription(text="# Hi", content_type="text/markdown"))
+    assert html is not None and ">Hi<" in html
+    process.close()
+
+
+def test_a_description_is_rendered_once_and_goes_with_its_file(
+    served: Place, tmp_path: Path
+) -> None:
+    headers = ("Description-Content-Type: text/markdown", "", "# Read me")
+    for version in ("1.0", "1.1"):
+        served.publish(make_wheel(tmp_path, "my_package", version, *headers))
+    wait_for_page(served, "my-package", ">Read me<")
+    assert count_descriptions(served) == 2
+    lifecycle.delete_release(served.registry, served.owner, "main", "my-package", "1.1")
+    assert count_descriptions(served) == 1
+    wait_for_page(served, "my-package", ">Read me<")
+    with served.registry.database.write() as db:
+        db.execute(descriptions.delete())
+    assert ">Read me<" not in served.get("/main/project/my-package").text  # as text, until then
+    wait_for_page(served, "my-package", ">Read me<")
+
+
+def count_descriptions(place: Place) -> int:
+    with place.registry.database.read() as db:
+        return int(db.execute(select(func.count()).select_from(descriptions)).scalar_one())
+
+
+def test_the_process_that_renders_ends_with_its_thread(served: Place, tmp_path: Path) -> None:
+    before = threading.active_count()
+    renderer = DescriptionRenderer(idle_time=0.1)
+    headers = ("Description-Content-Type: text/markdown", "", "# Read me")
+    file = served.publish(make_wheel(tmp_path, "my_package", "1.0", *headers)).file
+    for _ in range(2):
+        renderer.request(served.registry.database, file)
+        end = time.monotonic() + 30
+        while renderer.is_running:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    assert threading.active_count() <= before + 2

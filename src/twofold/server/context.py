@@ -18,6 +18,7 @@ from twofold.errors import Refused
 from twofold.server.auth import permissions
 from twofold.server.model import Action, Actor, Channel, Project, StoredFile, now
 from twofold.server.pages import page_updates
+from twofold.server.pages.description_renderer import DescriptionRenderer
 from twofold.server.pages.page_cache import ShardIndexCache
 from twofold.server.store import Blobs, Connection, Database, audit, channels
 
@@ -60,6 +61,9 @@ class Registry:
     spool: Path
     clock: Callable[[], datetime] = field(default=now)
     shard_index_cache: ShardIndexCache = field(default_factory=ShardIndexCache, compare=False)
+    description_renderer: DescriptionRenderer = field(
+        default_factory=DescriptionRenderer, compare=False
+    )
     proxied_channels: ProxiedChannels = field(default_factory=ProxiedChannels, compare=False)
     trust_roots: tuple[Any, ...] = ()
 

@@ -1,61 +1,89 @@
 """A release's description as safe HTML, and facts from its metadata, for the web pages.
 
-The description is untrusted text. readme_renderer renders it to HTML sanitized by nh3; what it
-cannot render is shown as plain text.
+The description is untrusted text, and a kilobyte of it can keep a renderer busy for minutes. So it
+is rendered once, after the upload, in a process of its own with limits of time and memory
+(`python -m twofold.server.pages.description`, started by `description_renderer`), and the HTML is
+stored. readme_renderer renders it, sanitized by nh3; what cannot be rendered is shown as text.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from packaging.metadata import parse_email
 
 from twofold.artifact import Kind
 from twofold.server.model import StoredFile
 
-if TYPE_CHECKING:
-    from markupsafe import Markup
-
 #: The longest description to render (characters); longer ones are shown as plain text.
 MAX_LENGTH = 200_000
 
-#: The longest description to show (characters).
+#: The longest description, or HTML of one, to show (characters).
 MAX_HTML_LENGTH = 1_000_000
+
+#: The deepest nesting of tags to show: browsers and renderers recurse, documents need some ten.
+MAX_NESTING = 50
+
+#: Limits of rendering one description: processor time (seconds) and memory (bytes).
+MAX_SECONDS, MAX_MEMORY = 2.0, 1 << 30
 
 #: A name, and texts, each with its link or ''.
 Fact = tuple[str, tuple[tuple[str, str], ...]]
 
+_TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)(?:\s+[^\s"=>]+(?:="[^"]*")?)*\s*>')
+_VOID_TAGS = {"br", "hr", "img", "input", "wbr", "col", "area"}
+
 
 @dataclass(frozen=True)
 class ReleaseDescription:
-    """Summary, facts and description of a release; `html` is '' without a description."""
+    """Summary, facts and description of a release; `text` is '' without a description."""
 
     summary: str = ""
     facts: tuple[Fact, ...] = ()
-    html: Markup | str = ""
+    text: str = ""
+    content_type: str = ""
+
+    @property
+    def is_markup(self) -> bool:
+        """Whether the text has to be rendered. Like on PyPI, no type means reStructuredText."""
+        kinds = ("", "text/x-rst", "text/markdown")
+        return bool(self.text.strip()) and self.content_type in kinds
+
+    @property
+    def plain_html(self) -> str:
+        """The text as it is; '' for none."""
+        return f"<pre>{escape(self.text)}</pre>" if self.text.strip() else ""
 
 
-def describe_release(files: Sequence[StoredFile]) -> ReleaseDescription:
-    """Describe a release from the metadata of its wheel, or of its sdist."""
+def find_description_source(files: Sequence[StoredFile]) -> StoredFile | None:
+    """Return the file that describes a release: its wheel, or its sdist; None on conda's side."""
     python = [file for file in files if not file.kind.is_conda]
-    if not python:
-        return ReleaseDescription()
-    best = min(python, key=lambda file: file.kind is not Kind.WHEEL)
-    return _describe_metadata(best.metadata)
+    return min(python, key=lambda file: file.kind is not Kind.WHEEL, default=None)
 
 
 @lru_cache(maxsize=64)
-def _describe_metadata(metadata: bytes) -> ReleaseDescription:
-    from markupsafe import Markup
-
+def describe_metadata(metadata: bytes) -> ReleaseDescription:
+    """Describe a release from its metadata."""
     raw, _ = parse_email(metadata)
-    text = str(raw.get("description") or "")[:MAX_HTML_LENGTH]
-    html = Markup(render_description(text, str(raw.get("description_content_type") or "")))
-    return ReleaseDescription(str(raw.get("summary") or ""), tuple(_collect_facts(dict(raw))), html)
+    return ReleaseDescription(
+        str(raw.get("summary") or ""),
+        tuple(_collect_facts(dict(raw))),
+        str(raw.get("description") or "")[:MAX_HTML_LENGTH],
+        parse_content_type(str(raw.get("description_content_type") or "")),
+    )
+
+
+def parse_content_type(text: str) -> str:
+    """Return the media type of a description without its parameters."""
+    return text.partition(";")[0].strip().lower()
 
 
 def _collect_facts(raw: dict[str, Any]) -> list[Fact]:
@@ -77,24 +105,67 @@ def _is_web_link(link: str) -> bool:
     return link.lower().startswith(("https://", "http://"))
 
 
-def render_description(text: str, content_type: str) -> str:
-    """Render a description to safe HTML. Like on PyPI, no type means reStructuredText."""
-    if not text.strip():
-        return ""
-    kind = content_type.partition(";")[0].strip().lower()
-    html = _render_markup(text, kind) if len(text) <= MAX_LENGTH else None
-    return html if html is not None else f"<pre>{escape(text)}</pre>"
+def render_description(text: str, content_type: str) -> str | None:
+    """Render a description to safe HTML; None when it is to be shown as text.
 
-
-def _render_markup(text: str, kind: str) -> str | None:
+    It may take long, and more memory than there is: only for the process with limits.
+    """
     from io import StringIO
 
     from readme_renderer import markdown, rst
 
-    if kind == "text/markdown":
-        made: str | None = markdown.render(text)
-    elif kind in ("", "text/x-rst"):
-        made = rst.render(text, stream=StringIO())
-    else:
-        made = None
-    return made
+    html: str | None = None
+    if len(text) > MAX_LENGTH:
+        return None
+    try:
+        if content_type == "text/markdown":
+            html = markdown.render(text)
+        elif content_type in ("", "text/x-rst"):
+            html = rst.render(text, stream=StringIO())
+    except (RecursionError, MemoryError):
+        return None
+    if html is None or len(html) > MAX_HTML_LENGTH or measure_nesting(html) > MAX_NESTING:
+        return None
+    return html
+
+
+def measure_nesting(html: str) -> int:
+    """Return how deep the tags of sanitized HTML are nested."""
+    depth = deepest = 0
+    for found in _TAG.finditer(html):
+        if found[2] not in _VOID_TAGS:
+            depth += -1 if found[1] else 1
+            deepest = max(deepest, depth)
+    return deepest
+
+
+def main() -> None:
+    """Render descriptions, one JSON object a line on stdin, to one a line on stdout."""
+    _set_memory_limit()
+    for line in sys.stdin:
+        task = json.loads(line)
+        _set_time_limit(MAX_SECONDS)
+        html = render_description(task["text"], task["content_type"])
+        _set_time_limit(0)
+        print(json.dumps({"html": html}), flush=True)
+
+
+def _set_memory_limit() -> None:
+    if sys.platform == "linux":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+        os.nice(10)  # readers and uploads have priority
+
+
+def _set_time_limit(seconds: float) -> None:
+    """End the process after so much processor time, in native code too; 0 for no limit."""
+    if sys.platform != "win32":
+        import signal
+
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
+if __name__ == "__main__":
+    main()

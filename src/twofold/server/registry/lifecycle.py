@@ -15,9 +15,10 @@ from twofold.server.admission.policy import check_new_project_name, check_projec
 from twofold.server.auth import permissions
 from twofold.server.context import Registry, Transaction, not_found
 from twofold.server.model import Action, Actor, Project, StoredFile
+from twofold.server.pages.description_renderer import make_key
 from twofold.server.registry.labels import check_unlocked
 from twofold.server.registry.retention import WITHHELD, beyond_retention
-from twofold.server.store import channels, files
+from twofold.server.store import channels, files, projects
 from twofold.server.store.blob_refs import exists, protect_blobs
 
 #: Key of the files' descriptions among the attributes of a release.
@@ -134,6 +135,8 @@ def _delete(change: Transaction, project: Project, deleted: list[StoredFile]) ->
         files.update_file(change.db, file.id, deleted_at=change.at)
         change.audit("delete", file.basename, sha256=file.sha256)
     change.rerender(project, *deleted)
+    left = files.list_project_files(change.db, project.id)
+    projects.delete_descriptions(change.db, project.id, {make_key(file)[1] for file in left})
 
 
 def set_status(

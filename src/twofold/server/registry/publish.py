@@ -113,6 +113,7 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> U
         for made in conversion.artifacts:
             registry.blobs.put(made.sha256, made.path)
         done = _record_upload(registry, actor, channel, replace(ready, conversion=conversion))
+    registry.description_renderer.request(registry.database, done.file)
     convert_waiting(registry, found, done.file)
     return done
 

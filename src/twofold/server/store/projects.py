@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, delete, func, or_, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
 
 from twofold.artifact import Artifact, Kind
 from twofold.names import normalize_name, requirement_name
 from twofold.names.version_order import sort_newest_first, sort_versions
 from twofold.server.model import Project
 from twofold.server.store.channels import get_project
-from twofold.server.store.schema import files, projects
+from twofold.server.store.schema import descriptions, files, projects
 
 
 def required_names(artifact: Artifact) -> set[str]:
@@ -63,6 +65,33 @@ def list_pure_wheels(db: Connection, channel_id: int) -> list[int]:
         files.c.deleted_at.is_(None),
     )
     return list(db.execute(query).scalars())
+
+
+def find_descriptions(
+    db: Connection, keys: Iterable[tuple[int, str]]
+) -> dict[tuple[int, str], str | None]:
+    """Return (project id, SHA-256 of metadata) -> HTML; None where it is shown as text."""
+    key = tuple_(descriptions.c.project_id, descriptions.c.metadata_sha256)
+    query = select(descriptions).where(key.in_(list(keys)))
+    return {(row.project_id, row.metadata_sha256): row.html for row in db.execute(query)}
+
+
+def save_descriptions(db: Connection, rendered: Mapping[tuple[int, str], str | None]) -> None:
+    """Store rendered descriptions; those that are stored stay."""
+    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
+    rows = [
+        {"project_id": project_id, "metadata_sha256": sha256, "html": html}
+        for (project_id, sha256), html in sorted(rendered.items(), key=lambda item: item[0])
+    ]
+    db.execute(dialect.insert(descriptions).on_conflict_do_nothing(), rows)
+
+
+def delete_descriptions(db: Connection, project_id: int, needed: Iterable[str]) -> None:
+    """Delete a project's descriptions but for those of these metadata (SHA-256)."""
+    mine = descriptions.c.project_id == project_id
+    stored = set(db.execute(select(descriptions.c.metadata_sha256).where(mine)).scalars())
+    for sha256 in stored.difference(needed):
+        db.execute(delete(descriptions).where(mine, descriptions.c.metadata_sha256 == sha256))
 
 
 @dataclass

@@ -130,6 +130,14 @@ releases = Table(
     Column("attributes", Text, nullable=False, server_default="{}"),
 )
 
+descriptions = Table(
+    "descriptions",
+    metadata,
+    _foreign_key("project_id", "projects.id", primary_key=True),
+    Column("metadata_sha256", Text, primary_key=True),
+    Column("html", Text),  # None: it cannot be rendered, and is shown as text
+)
+
 files = Table(
     "files",
     metadata,

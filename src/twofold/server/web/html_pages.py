@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 import twofold
 from twofold.server.model import ANONYMOUS, Channel, StoredFile
-from twofold.server.pages.description import describe_release
+from twofold.server.pages.description_renderer import describe_release
 from twofold.server.pages.simple_pages import make_file_path
 from twofold.server.registry import administration, labels, queries
 from twofold.server.web.credentials import authenticate, get_registry
@@ -134,7 +134,11 @@ def show_project(request: Request) -> Response:
     addresses = _get_urls(request, found)
     versions = queries.list_versions_newest_first(files)
     newest = queries.find_newest_version(files)
-    description = describe_release([file for file in files if file.version == newest])
+    description, html = describe_release(
+        registry.database,
+        registry.description_renderer,
+        [file for file in files if file.version == newest],
+    )
     return _render(
         "project.html",
         request,
@@ -153,7 +157,7 @@ def show_project(request: Request) -> Response:
         ],
         summary=description.summary,
         facts=description.facts,
-        description=description.html,
+        description=html,
         **addresses,
     )
 
