@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from twofold.cli import COMMANDS
+from twofold.cli import COMMANDS, make_parser
 from twofold.cli import build as build_command
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference"
@@ -21,13 +20,8 @@ PAGES = {
     "login": "publish",
     "logout": "publish",
     "whoami": "publish",
+    **dict.fromkeys(("status", "yank", "unyank", "promote", "delete"), "published"),
 }
-
-
-def make_parser(command: str) -> argparse.ArgumentParser:
-    name = "smoke_test" if command == "try" else command
-    parser: argparse.ArgumentParser = import_module(f"twofold.cli.{name}").parser()
-    return parser
 
 
 def walk_parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:

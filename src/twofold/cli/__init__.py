@@ -10,7 +10,9 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
+    from typing import Any
 
 #: Command -> its line in the help, in the order of a project's life.
 COMMANDS = {
@@ -25,6 +27,11 @@ COMMANDS = {
     "admin": "administer a registry: users, permissions, yanks, storage",
     "publish": "upload a release to an index, a registry or a channel",
     "release": "set the version, build, check, publish and tag",
+    "status": "show a project's releases at its targets",
+    "yank": "yank a release: installers pass over it",
+    "unyank": "undo a yank",
+    "promote": "promote a release to another channel or label",
+    "delete": "delete a release from a target",
     "install": "install into a virtual or a conda environment",
     "login": "store the token of a target",
     "logout": "remove the token of a target",
@@ -34,6 +41,13 @@ COMMANDS = {
     "names": "show a project's names on PyPI and in conda",
     "recipe": "write a conda recipe from the project's metadata",
     "tour": "run all steps on this machine, with real clients",
+}
+
+#: Command -> the module that has it, where that has another name: `try` is a keyword of Python, and
+#: a module with several commands has one parser for each.
+MODULES = {
+    "try": "smoke_test",
+    **dict.fromkeys(("status", "yank", "unyank", "promote", "delete"), "published"),
 }
 
 
@@ -96,19 +110,28 @@ def _report_unknown(word: str) -> int:
     return 2
 
 
-def _run(command: str, words: list[str]) -> int:
-    """Import the command's module, parse with it, run it.
-
-    A command module is `twofold.cli.<command>` (`smoke_test` for `try`, a keyword of Python) and
-    has `parser() -> argparse.ArgumentParser` and `run(args: argparse.Namespace) -> int`.
-    """
+def load_module(command: str) -> Any:
+    """Import the module of a command; it has `run(args: argparse.Namespace) -> int`."""
     from importlib import import_module
 
+    return import_module(f"twofold.cli.{MODULES.get(command, command)}")
+
+
+def make_parser(command: str) -> argparse.ArgumentParser:
+    """Make the parser of a command: its module's `parser()`, or `COMMAND_parser()` of several."""
+    module = load_module(command)
+    make = getattr(module, f"{command}_parser", None) or module.parser
+    parser: argparse.ArgumentParser = make()
+    return parser
+
+
+def _run(command: str, words: list[str]) -> int:
+    """Import the command's module, parse with it, run it."""
     from twofold_build.errors import TwofoldError
 
-    module = import_module(f"twofold.cli.{'smoke_test' if command == 'try' else command}")
+    module = load_module(command)
     quick = getattr(module, "quick", None)  # simple command lines, parsed without argparse
-    args = (quick(words) if quick else None) or module.parser().parse_args(words)
+    args = (quick(words) if quick else None) or make_parser(command).parse_args(words)
     try:
         return int(module.run(args))
     except TwofoldError as error:

@@ -27,6 +27,11 @@ EXAMPLES = {
     "admin": ("admin users", "admin role main alice upload", "admin log --channel main --csv"),
     "publish": ("publish --to testpypi --dry-run", "publish dist/* --to http://host/main --yes"),
     "release": ("release 1.2.0 --to pypi --dry-run", "release 1.2.0 --to pypi --to anaconda:me"),
+    "status": ("status", "status my_package --to http://host/main --json"),
+    "yank": ('yank my_package==1.0.0 --to http://host/main --reason "broken"',),
+    "unyank": ("unyank my_package==1.0.0 --to http://host/main",),
+    "promote": ("promote http://host/staging http://host/main my_package==1.0.0",),
+    "delete": ("delete my_package==1.0.0 --to anaconda:me --dry-run",),
     "install": (
         "install my_package --from http://host/main --venv .venv",
         "install my_package --from http://host/main --conda env --python 3.12",
@@ -49,6 +54,8 @@ FAILURES = {
     "index": "a file could not be indexed",
     "try": "a smoke test failed",
     "whoami": "a target refused the token or is unreachable",
+    "yank": "a target refused the change or is unreachable",
+    "delete": "a target refused the change, or none has the release",
     "publish": "a file was refused, an upload or a smoke test failed",
 }
 
