@@ -215,9 +215,8 @@ def _make_change(
 
 
 def _show_status(name: str, version: str, settings: Sequence[TargetSettings], as_json: bool) -> int:
-    from twofold.publish.release_changes import open_all
+    from twofold.publish.release_changes import make_manager, open_all
     from twofold.publish.responses import RetryPolicy
-    from twofold.publish.targets.release_managers import make_manager
 
     rows = []
     with open_all(settings, RetryPolicy()) as targets:

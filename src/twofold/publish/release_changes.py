@@ -6,23 +6,28 @@ target is changed. A change is read back afterwards; a repeated command continue
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from twofold.errors import Problem, ProjectErrors, Refused, Unreachable
-from twofold.publish.connect import open_targets
 from twofold.publish.responses import RetryPolicy
+from twofold.publish.targets.anaconda import AnacondaManager, AnacondaOrg
+from twofold.publish.targets.conda_servers import CondaServer, CondaServerManager
+from twofold.publish.targets.folder import Folder, FolderManager
+from twofold.publish.targets.legacy import LegacyIndex, PageManager
 from twofold.publish.targets.protocol import Target
+from twofold.publish.targets.registry import RegistryManager, TwofoldRegistry
 from twofold.publish.targets.release_managers import (
     Promotion,
     PublishedFile,
     PublishedProject,
+    ReadOnlyManager,
     ReleaseManager,
-    make_manager,
 )
 from twofold.publish.targets.settings import TargetSettings
+from twofold.publish.trusted_publishing import open_targets
 
 Verb = Literal["yank", "unyank", "delete", "promote", "set-status"]
 
@@ -99,6 +104,22 @@ class ChangeStep:
             "action": self.change.verb if self.action == "change" else self.action,
             "reason": self.reason,
         }
+
+
+#: Class of the target -> its manager; other targets can only be read by their own tools.
+_MANAGERS: Mapping[type, Callable[[Any], ReleaseManager]] = {
+    TwofoldRegistry: RegistryManager,
+    AnacondaOrg: AnacondaManager,
+    Folder: FolderManager,
+    CondaServer: CondaServerManager,
+    LegacyIndex: PageManager,
+}
+
+
+def make_manager(target: Target) -> ReleaseManager:
+    """Make the manager of an open target."""
+    make = _MANAGERS.get(type(target))
+    return make(target) if make else ReadOnlyManager()
 
 
 def plan_changes(change: ReleaseChange, targets: Sequence[Target]) -> list[ChangeStep]:

@@ -17,6 +17,7 @@ from requests.auth import AuthBase
 
 from twofold.artifact import Kind
 from twofold.errors import Problem
+from twofold.names import normalize_name
 from twofold.publish.addresses import Credentials
 from twofold.publish.files import ReleaseFile
 from twofold.publish.http import (
@@ -39,6 +40,15 @@ from twofold.publish.targets.protocol import (
     as_already_published,
     find_missing_token,
     state_from_fetch,
+)
+from twofold.publish.targets.release_managers import (
+    READ_ONLY,
+    PublishedFile,
+    PublishedProject,
+    ReadOnlyManager,
+    parse_repodata,
+    request_change,
+    require_object,
 )
 from twofold.publish.targets.settings import TargetSettings
 
@@ -159,3 +169,41 @@ def open_artifactory(
         return upload, http.send_file("PUT", upload, auth, path, headers, progress)
 
     return CondaServer(settings, http, auth, base, send_once, overwrites=True, is_open=True)
+
+
+#: The subdirs looked at in a channel whose server has no list of a project's files.
+SUBDIRS = ("noarch", "linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64", "win-arm64")
+
+
+@dataclass
+class CondaServerManager(ReadOnlyManager):
+    """A channel of quetz or Artifactory, which delete a file by its URL, or of prefix.dev."""
+
+    target: CondaServer
+
+    def __post_init__(self) -> None:
+        """Allow what the server's API has."""
+        is_readable_only = self.target.settings.kind == "prefix"
+        self.verbs = READ_ONLY if is_readable_only else frozenset({"delete"})
+
+    def read(self, project: str) -> PublishedProject:
+        """Read the repodata of the subdirs that packages are usually in."""
+        found: list[PublishedFile] = []
+        for subdir in SUBDIRS:
+            url = f"{self.target.channel}/{subdir}/repodata.json"
+            answer = self.target.http.get(url, self.target.auth)
+            if answer.status == 404:
+                continue
+            value = require_object(self.target, answer, url)
+            found += parse_repodata(value, subdir, normalize_name(project))
+        return PublishedProject(tuple(found))
+
+    def delete(self, project: str, files: Sequence[PublishedFile]) -> None:
+        """Delete files."""
+        settings = self.target.settings
+        for file in files:
+            url = f"{settings.url.rstrip('/')}/{quote(file.name)}"
+            if settings.kind == "quetz":
+                base = f"{settings.url.rstrip('/')}/api/channels/{settings.channel}"
+                url = f"{base}/packages/{quote(project)}/versions/{quote(file.name)}"
+            request_change(self.target, "DELETE", url, None, {404})

@@ -5,6 +5,7 @@ Any web server, or file://, serves it to pip and conda; `twofold index` writes t
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -23,6 +24,13 @@ from twofold.publish.targets.protocol import (
     AlreadyPublishedError,
     RemoteState,
     UploadRule,
+)
+from twofold.publish.targets.release_managers import (
+    PublishedFile,
+    PublishedProject,
+    ReadOnlyManager,
+    parse_pypi_file,
+    parse_repodata,
 )
 from twofold.publish.targets.settings import TargetSettings
 
@@ -104,3 +112,30 @@ class Folder:
                 unfinished.replace(target)
         finally:
             unfinished.unlink(missing_ok=True)
+
+
+@dataclass
+class FolderManager(ReadOnlyManager):
+    """A static index and channel in a folder."""
+
+    target: Folder
+    verbs = frozenset({"delete"})
+
+    def read(self, project: str) -> PublishedProject:
+        """Read the project's page and the repodata of every subdir."""
+        root, key = Path(self.target.settings.url), normalize_name(project)
+        page = root / "simple" / key / "index.json"
+        rows = json.loads(page.read_text("utf-8")).get("files", ()) if page.is_file() else ()
+        found = [parse_pypi_file(str(row["filename"])) for row in rows]
+        for file in sorted(root.glob("*/repodata.json")):
+            document = json.loads(file.read_text("utf-8"))
+            found += parse_repodata(document, file.parent.name, key)
+        return PublishedProject(tuple(found))
+
+    def delete(self, _project: str, files: Sequence[PublishedFile]) -> None:
+        """Delete files, then write the pages anew."""
+        root = Path(self.target.settings.url)
+        for file in files:
+            (root / file.name).unlink(missing_ok=True)
+            (root / f"{file.name}.metadata").unlink(missing_ok=True)  # PEP 658
+        index_folder(root, workers=0)

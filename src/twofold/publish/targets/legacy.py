@@ -7,12 +7,16 @@ target's simple index.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from requests.auth import AuthBase
 
 from twofold.artifact import Kind
 from twofold.errors import BadFile, Problem
+from twofold.index.simple_parser import ProjectPage
+from twofold.names import normalize_name
 from twofold.publish.addresses import Credentials, can_share_login
 from twofold.publish.files import ReleaseFile
 from twofold.publish.http import HttpClient, Progress, UploadForm, basic_auth
@@ -25,6 +29,11 @@ from twofold.publish.targets.protocol import (
     as_already_published,
     find_missing_token,
     state_from_fetch,
+)
+from twofold.publish.targets.release_managers import (
+    PublishedProject,
+    ReadOnlyManager,
+    parse_pypi_file,
 )
 from twofold.publish.targets.settings import TargetSettings
 
@@ -180,3 +189,31 @@ def make_read_auth(settings: TargetSettings) -> AuthBase | None:
     """The login in the URL of the index, as HTTP Basic; None if there is none."""
     found = settings.read_login
     return basic_auth(Credentials(found.secret, found.user)) if found and found.secret else None
+
+
+@dataclass
+class PageManager(ReadOnlyManager):
+    """An index whose releases are changed on its web pages only (PyPI)."""
+
+    target: LegacyIndex
+
+    def read(self, project: str) -> PublishedProject:
+        """Read the project's simple page."""
+        index = self.target.settings.index
+        if not index:
+            return super().read(project)
+        page: ProjectPage = fetch_page(self.target.http, index, project, self.target.read_auth)
+        files = (
+            replace(parse_pypi_file(file.filename), yanked=file.yanked, sha256=file.sha256)
+            for file in page.files
+        )
+        return PublishedProject(tuple(files), page.status)
+
+    def find_page(self, project: str, version: str) -> str:
+        """The page of the release, beside the simple index; other indexes have no such page."""
+        settings = self.target.settings
+        if settings.kind != "pypi" or not settings.index:
+            return ""
+        parts = urlsplit(settings.index)
+        page = f"{parts.scheme}://{parts.netloc}/manage/project/{normalize_name(project)}/"
+        return f"{page}release/{quote(version)}/" if version else f"{page}releases/"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from requests.auth import AuthBase
@@ -30,6 +31,15 @@ from twofold.publish.targets.protocol import (
     as_already_published,
     find_missing_token,
     state_from_fetch,
+)
+from twofold.publish.targets.release_managers import (
+    Promotion,
+    PublishedFile,
+    PublishedProject,
+    ReadOnlyManager,
+    get_error_code,
+    request_change,
+    require_object,
 )
 from twofold.publish.targets.settings import TargetSettings
 
@@ -139,3 +149,70 @@ class TwofoldRegistry:
     def close(self) -> None:
         """Close the connection."""
         self.http.close()
+
+
+@dataclass
+class RegistryManager(ReadOnlyManager):
+    """A channel of a twofold registry, through its management API."""
+
+    target: TwofoldRegistry
+    verbs = frozenset({"yank", "unyank", "delete", "promote", "set-status"})
+
+    def read(self, project: str) -> PublishedProject:
+        """Read the project with its PyPI and conda files."""
+        url = self._url("projects", project)
+        answer = self.target.http.get(url, self.target.auth)
+        if answer.status == 404 and get_error_code(answer) != "no-channel":
+            return PublishedProject()
+        value = require_object(self.target, answer, url)
+        about = value.get("project") or {}
+        files = tuple(
+            PublishedFile(
+                row["file"], row["version"], row["yanked"], tuple(row["labels"]), row["sha256"]
+            )
+            for row in value.get("files", ())
+        )
+        return PublishedProject(files, about.get("status") or "", about.get("status_reason") or "")
+
+    def set_yank(self, project: str, version: str, reason: str | None) -> None:
+        """Yank a release, both its PyPI and its conda files, or undo it."""
+        url = self._url("projects", project, "releases", version, "yank")
+        if reason is None:
+            self._change("DELETE", url)
+        else:
+            self._change("PUT", url, {"reason": reason})
+
+    def delete(self, project: str, files: Sequence[PublishedFile]) -> None:
+        """Delete files; converted packages go with their wheel."""
+        for file in files:
+            subdir, _, name = file.name.rpartition("/")
+            url = self._url("projects", project, "files", name)
+            url += f"?subdir={quote(subdir)}" if subdir else ""
+            self._change("DELETE", url, may_be_gone=True)
+
+    def promote(self, project: str, files: Sequence[PublishedFile], promotion: Promotion) -> None:
+        """Promote releases from a label of one channel to a label of this one."""
+        for version in dict.fromkeys(file.version for file in files):
+            body = {
+                "source": promotion.source.url.rstrip("/").rpartition("/")[2],
+                "project": project,
+                "version": version,
+                "from_label": promotion.from_label,
+                "to_label": promotion.to_label,
+            }
+            self._change("POST", self._url("promotions"), body)
+
+    def set_status(self, project: str, status: str, reason: str) -> None:
+        """Set the project's status."""
+        body = {"status": status, "reason": reason}
+        self._change("PUT", self._url("projects", project, "status"), body)
+
+    def _url(self, *parts: str) -> str:
+        server, _, channel = self.target.settings.url.rstrip("/").rpartition("/")
+        path = "/".join(quote(part, safe="") for part in (channel, *parts))
+        return f"{server}/api/manage/channels/{path}"
+
+    def _change(
+        self, method: str, url: str, body: Any = None, *, may_be_gone: bool = False
+    ) -> None:
+        request_change(self.target, method, url, body, {404} if may_be_gone else ())
