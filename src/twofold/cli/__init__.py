@@ -47,6 +47,7 @@ COMMANDS = {
 #: a module with several commands has one parser for each.
 MODULES = {
     "try": "smoke_test",
+    **dict.fromkeys(("login", "logout", "whoami"), "account"),
     **dict.fromkeys(("status", "yank", "unyank", "promote", "delete"), "published"),
 }
 

@@ -162,12 +162,13 @@ def _parse_release(args: argparse.Namespace) -> tuple[str, str]:
         name, current = _read_project(args.project)
         return name, current if args.verb == "promote" else ""
     try:
-        return _read_project(args.project)[0], str(Version(text))
+        version = str(Version(text))
     except InvalidVersion:
         if args.verb == "status":
             return text, ""
         hint = f"write it as {text}==VERSION"
         raise UsageError(f"'{text}' names no version", hint) from None
+    return _read_project(args.project)[0], version
 
 
 def _check_version(text: str) -> str:
