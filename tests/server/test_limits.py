@@ -108,7 +108,9 @@ def test_a_name_that_becomes_private_while_its_file_is_on_the_way_gets_nothing_f
     assert found is not None
     place.publish(make_wheel(tmp_path, "spam", "1.0"))
     with pytest.raises(Refused, match="'spam' is private"):
-        fetch.fetch_and_publish(registry, found)
+        download = fetch.Download(registry.spool / "fetched", found.pin.sha256)
+        registry.spool.mkdir(exist_ok=True)
+        fetch.fetch_and_publish(registry, found, download)
     project = queries.get_project(registry, owner, "main", "spam")
     assert {file.version for file in queries.list_files(registry, project)} == {"1.0"}
     static.close()

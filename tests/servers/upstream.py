@@ -30,7 +30,8 @@ class StaticServer:
 
     `fault` is None, a status to answer with, 'silent' (no answer), 'hangs up', 'cut' (half
     a body) or ('redirect', address). `requested` are the paths of all requests, `statuses` those of
-    the answers. `login` is the required Authorization; `token` must begin every path.
+    the answers. `login` is the required Authorization; `token` must begin every path. `gate` holds
+    the second half of a file back until it is set.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -40,6 +41,7 @@ class StaticServer:
         self.statuses: list[int] = []
         self.login = ""
         self.token = ""
+        self.gate: threading.Event | None = None
         folder.mkdir(parents=True, exist_ok=True)
         handler = functools.partial(_Handler, directory=str(folder))
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -104,6 +106,15 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
             self.send_header("Content-Length", "100000")
             self.end_headers()
             self.wfile.write(b"half")
+        elif static.gate is not None and self.path.startswith("/files/"):
+            data = Path(self.translate_path(self.path)).read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data[: len(data) // 2])
+            self.wfile.flush()
+            assert static.gate.wait(60)
+            self.wfile.write(data[len(data) // 2 :])
         else:
             super().do_GET()
 

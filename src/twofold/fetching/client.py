@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from pathlib import Path
+from typing import Protocol
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from twofold import __version__
@@ -159,11 +159,22 @@ def _is_settled(modified: str, sent: str) -> bool:
     return modified.isascii() and modified.isprintable() and age >= timedelta(minutes=1)
 
 
-def fetch_file(source: Endpoint, url: str, target: Path, max_size: int) -> None:
-    """Download a file to `target`. Raises Unreachable when it is incomplete."""
-    with _open(source, url, {"Accept": "*/*"}) as (answer, address), target.open("wb") as file:
+class Sink(Protocol):
+    """Takes a file as it arrives."""
+
+    def begin(self, total: int | None) -> None:
+        """The file begins; `total` is its size as announced (bytes)."""
+
+    def write(self, block: bytes) -> None:
+        """The next bytes of the file."""
+
+
+def fetch_file(source: Endpoint, url: str, sink: Sink, max_size: int) -> None:
+    """Download a file into `sink`. Raises Unreachable when it is incomplete."""
+    with _open(source, url, {"Accept": "*/*"}) as (answer, address):
         _check_status(answer, address)
-        _read_body(answer, address, max_size, MAX_FILE_SECONDS, file.write)
+        sink.begin(answer.length)
+        _read_body(answer, address, max_size, MAX_FILE_SECONDS, sink.write)
 
 
 def _read_body(

@@ -21,6 +21,7 @@ from twofold.server.pages import page_updates
 from twofold.server.pages.description_renderer import DescriptionRenderer
 from twofold.server.pages.page_cache import ShardIndexCache
 from twofold.server.store import Blobs, Connection, Database, audit, channels
+from twofold.server.store.downloads import Downloads
 
 #: Seconds after which a change by another process is visible.
 MAX_AGE = 2.0
@@ -30,10 +31,12 @@ MAX_AGE = 2.0
 class ProxiedChannels:
     """The (channel, kind) pairs with an upstream, cached so that pages need no query for them.
 
-    `shard_indexes` holds the merged indexes served last, by (channel id, subdir).
+    `shard_indexes` holds the merged indexes served last, by (channel id, subdir); `downloads` the
+    files on their way (`store.downloads`).
     """
 
     shard_indexes: dict[tuple[int, str], Any] = field(default_factory=dict)
+    downloads: Downloads = field(default_factory=Downloads)
     _known: frozenset[tuple[str, str]] = frozenset()
     _read_at: float = float("-inf")
 

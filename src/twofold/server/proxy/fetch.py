@@ -5,11 +5,8 @@ Only pinned files are fetched, and only content with the pinned hash is publishe
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 from twofold import __version__
 from twofold.errors import Refused
@@ -25,6 +22,7 @@ from twofold.server.proxy.takebacks import carry_over
 from twofold.server.registry.publish import Upload, publish
 from twofold.server.registry.queries import check_not_quarantined
 from twofold.server.store import Connection, accounts, audit, channels, files, upstreams
+from twofold.server.store.downloads import Download as Download
 from twofold.server.store.upstreams import Pin, Upstream
 
 #: The largest file that is fetched (bytes).
@@ -93,10 +91,27 @@ def fetch_missing(registry: Registry, actor: Actor, request: FileRequest) -> boo
     Raises Unreachable, and Refused: 502 when the content does not match the pin, 403 when the
     registry does not accept the file.
     """
-    found = find_fetchable(registry, actor, request)
+    found = start_fetch(registry, actor, request)
     if found is not None:
-        fetch_and_publish(registry, found)
+        found.wait()
     return found is not None
+
+
+def start_fetch(registry: Registry, actor: Actor, request: FileRequest) -> Download | None:
+    """Start to fetch a file, or join the fetch that runs; None where `fetch_missing` does nothing.
+
+    Raises Refused for a file that was refused before.
+    """
+    found = find_fetchable(registry, actor, request)
+    if found is None:
+        return None
+    key = (found.channel.id, found.pin.subdir, found.pin.filename)
+    downloads = registry.proxied_channels.downloads
+    return downloads.start(
+        key,
+        (registry.spool, found.pin.sha256),
+        lambda download: fetch_and_publish(registry, found, download),
+    )
 
 
 def find_fetchable(registry: Registry, actor: Actor, request: FileRequest) -> FetchableFile | None:
@@ -163,30 +178,34 @@ def has_upstream(registry: Registry, channel: str, kind: str) -> bool:
     return (channel, kind) in registry.proxied_channels.get_all(read)
 
 
-def fetch_and_publish(registry: Registry, file: FetchableFile) -> None:
+def fetch_and_publish(registry: Registry, file: FetchableFile, download: Download) -> None:
     """Download a file, verify its hash and publish it as the owner of the channel."""
     channel, pin = file.channel, file.pin
-    registry.spool.mkdir(parents=True, exist_ok=True)
-    path = registry.spool / f"fetched-{os.urandom(12).hex()}"
+    with registry.database.read() as db:
+        if files.find_file(db, channel.id, pin.subdir, pin.filename) is not None:
+            return  # another process published it while this one waited for its lock
     try:
-        fetch_file(metadata_cache.upstream_source(file.upstream), pin.url, path, MAX_FILE_SIZE)
-        _check_hash(registry, channel, pin, path)
+        fetch_file(metadata_cache.upstream_source(file.upstream), pin.url, download, MAX_FILE_SIZE)
+        _check_hash(registry, channel, pin, download.digest.hexdigest())
         with registry.database.write() as db:
             upstreams.update_pin(db, channel.id, pin, wanted=True)
             note = audit.AuditEntry(
                 registry.clock(), "upstream", "fetch", channel.name, pin.filename
             )
             audit.add_entry(db, replace(note, detail={"url": pin.url, "sha256": pin.sha256}))
-        claims = FormClaims(subdir=pin.subdir, digests={"sha256": pin.sha256})
-        upload = Upload(path, pin.filename, claims, is_fetched=True)
+        upload = Upload(
+            download.path,
+            pin.filename,
+            FormClaims(subdir=pin.subdir),
+            is_fetched=True,
+            on_checked=download.mark_checked,
+        )
         publish(registry, file.owner, channel.name, upload)
         _carry_over(registry, file)
     except Refused as error:
         if error.status >= 500:
             raise
         raise _remember_refusal(registry, channel, pin, error) from error
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def _carry_over(registry: Registry, file: FetchableFile) -> None:
@@ -216,9 +235,7 @@ def _remember_refusal(registry: Registry, channel: Channel, pin: Pin, error: Ref
     return refusal.to_error()
 
 
-def _check_hash(registry: Registry, channel: Channel, pin: Pin, path: Path) -> None:
-    with path.open("rb") as fetched:
-        actual = hashlib.file_digest(fetched, "sha256").hexdigest()
+def _check_hash(registry: Registry, channel: Channel, pin: Pin, actual: str) -> None:
     if actual == pin.sha256:
         return
     with registry.database.write() as db:

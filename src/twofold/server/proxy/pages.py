@@ -23,11 +23,13 @@ from twofold.server.proxy import (
     upstream_simple,
 )
 from twofold.server.proxy.fetch import (
+    Download,
     FileRequest,
     fetch_missing,
     find_fetchable,
     find_refusals,
     has_upstream,
+    start_fetch,
 )
 from twofold.server.proxy.metadata_cache import CONDA, PYPI
 from twofold.server.proxy.remote_files import RemoteProject
@@ -72,6 +74,25 @@ def get_file(
     """Return a file of the PyPI side by hash and name, fetching it if necessary."""
     fetch_missing(registry, actor, FileRequest(channel_name, "", filename, sha256))
     return queries.get_file(registry, actor, channel_name, sha256, filename)
+
+
+def open_download(
+    registry: Registry, actor: Actor, request: FileRequest
+) -> tuple[Download, bool] | None:
+    """Return the download of a file that is fetched now, once it has bytes to send; None else.
+
+    The flag beside it is whether the channel is public. Raises what the fetch raised.
+    """
+    download = start_fetch(registry, actor, request)
+    if download is None:
+        return None
+    if download.failed_before:
+        download.wait()
+        return None
+    download.wait_readable()
+    if not download.is_readable:  # another process published it meanwhile
+        return None
+    return download, queries.get_channel(registry, actor, request.channel).public
 
 
 def get_metadata(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -51,7 +51,8 @@ class Upload:
     """A received file: the path of its bytes, its file name, and the form fields.
 
     Empty `labels` mean the default. `attestations` is the form's field (PEP 740). Files fetched
-    from an upstream (`is_fetched`) keep their names there, which may predate PEP 625.
+    from an upstream (`is_fetched`) keep their names there, which may predate PEP 625. `on_checked`
+    is called once the content has passed the checks, before it is converted.
     """
 
     path: Path
@@ -60,6 +61,7 @@ class Upload:
     labels: frozenset[str] = frozenset()
     attestations: str = ""
     is_fetched: bool = False
+    on_checked: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> U
             assert taken is not None
             with registry.database.read() as db:
                 return _existing_result(db, taken)
+        upload.on_checked()
         ready = CheckedUpload(
             upload,
             artifact,

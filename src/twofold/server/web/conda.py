@@ -14,6 +14,7 @@ from twofold.server.model import Page
 from twofold.server.pages import conda_pages
 from twofold.server.pages.page_updates import make_etag
 from twofold.server.proxy import pages
+from twofold.server.proxy.fetch import FileRequest
 from twofold.server.registry import notices as notices_of_channel
 from twofold.server.web.credentials import (
     authenticate,
@@ -21,7 +22,13 @@ from twofold.server.web.credentials import (
     routes_with_label,
     target_view,
 )
-from twofold.server.web.file_responses import IMMUTABLE, send_file, send_page
+from twofold.server.web.file_responses import (
+    IMMUTABLE,
+    is_plain_get,
+    send_download,
+    send_file,
+    send_page,
+)
 
 
 def get_subdir_file(request: Request) -> Response:
@@ -29,7 +36,13 @@ def get_subdir_file(request: Request) -> Response:
     registry, path = get_registry(request), request.path_params
     subdir, name = path["subdir"], path["filename"]
     if name.endswith((".conda", ".tar.bz2")):
-        found = pages.get_package(registry, authenticate(request), path["channel"], subdir, name)
+        actor = authenticate(request)
+        if is_plain_get(request):
+            wanted = FileRequest(path["channel"], subdir, name)
+            opened = pages.open_download(registry, actor, wanted)
+            if opened is not None:
+                return send_download(opened[0], name, opened[1])
+        found = pages.get_package(registry, actor, path["channel"], subdir, name)
         return send_file(request, registry, found)
     page, public = pages.get_repodata(registry, target_view(request), subdir, name)
     media = "application/zstd" if name.endswith(".zst") else "application/json"

@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from twofold.server.context import Registry
 from twofold.server.model import Page
+from twofold.server.proxy.fetch import Download
 from twofold.server.registry.queries import ReadableFile
 from twofold.server.web.error_responses import problem_response
 
@@ -50,19 +51,36 @@ def send_page(
     return Response(page.body, 200, own, media)
 
 
+def is_plain_get(request: Request) -> bool:
+    """Whether a request is for a whole file, whatever the client has."""
+    conditions = ("range", "if-range", "if-none-match")
+    return request.method == "GET" and not any(name in request.headers for name in conditions)
+
+
+def _make_file_headers(filename: str, public: bool) -> dict[str, str]:
+    return {
+        "cache-control": cache_control(public, IMMUTABLE),
+        "accept-ranges": "bytes",
+        "content-type": "application/octet-stream",
+        "content-disposition": f'attachment; filename="{filename}"',
+        "x-content-type-options": "nosniff",
+        "content-security-policy": "sandbox",
+    }
+
+
+def send_download(download: Download, filename: str, public: bool) -> Response:
+    """Send a file while it is fetched; the connection is cut when the fetch fails."""
+    headers = {"etag": f'"{download.sha256}"', **_make_file_headers(filename, public)}
+    if download.total is not None:
+        headers["content-length"] = str(download.total)
+    return StreamingResponse(iterate_in_threadpool(download.read()), 200, headers)
+
+
 def send_file(request: Request, registry: Registry, found: ReadableFile) -> Response:
     """Send a stored file (Range, HEAD, ETag), never encoded, never rendered by a browser."""
     file = found.file
     etag = f'"{file.sha256}"'
-    headers = {
-        "etag": etag,
-        "cache-control": cache_control(found.public, IMMUTABLE),
-        "accept-ranges": "bytes",
-        "content-type": "application/octet-stream",
-        "content-disposition": f'attachment; filename="{file.filename}"',
-        "x-content-type-options": "nosniff",
-        "content-security-policy": "sandbox",
-    }
+    headers = {"etag": etag, **_make_file_headers(file.filename, found.public)}
     if is_unchanged(request, etag):
         return Response(None, 304, headers)
     start, end, status = 0, file.size, 200

@@ -12,6 +12,7 @@ from twofold.server.model import Page
 from twofold.server.pages import project_json
 from twofold.server.pages.page_updates import HTML, JSON, make_etag
 from twofold.server.proxy import pages
+from twofold.server.proxy.fetch import FileRequest
 from twofold.server.registry import queries
 from twofold.server.web.credentials import (
     authenticate,
@@ -19,7 +20,14 @@ from twofold.server.web.credentials import (
     routes_with_label,
     target_view,
 )
-from twofold.server.web.file_responses import IMMUTABLE, cache_control, send_file, send_page
+from twofold.server.web.file_responses import (
+    IMMUTABLE,
+    cache_control,
+    is_plain_get,
+    send_download,
+    send_file,
+    send_page,
+)
 
 JSON_MEDIA = "application/vnd.pypi.simple.v1+json"
 HTML_MEDIA = "application/vnd.pypi.simple.v1+html"
@@ -87,6 +95,11 @@ def get_file(request: Request) -> Response:
     of_metadata = name.endswith(".metadata")
     name = name.removesuffix(".metadata")
     where = (authenticate(request), path["channel"], sha256, name)
+    if not of_metadata and is_plain_get(request):
+        wanted = FileRequest(path["channel"], "", name, sha256)
+        opened = pages.open_download(registry, where[0], wanted)
+        if opened is not None:
+            return send_download(opened[0], name, opened[1])
     if not of_metadata:
         return send_file(request, registry, pages.get_file(registry, *where))
     body, public = pages.get_metadata(registry, *where)
