@@ -82,7 +82,14 @@ def test_the_tests_a_conda_package_carries_are_run(
 ) -> None:
     test = f"import my_package, helper_file\nassert my_package.x == {1 if passes else 2}\n"
     files = {"test/run_test.py": test.encode(), "test/helper_file.py": b""}
-    files["test/run_test.sh"] = b"python -c 'import my_package'\n"
+    files["test/run_test.sh"] = b"""\
+python -c 'import my_package'
+"$PYTHON" -c 'import my_package'
+test "$PKG_NAME $PKG_VERSION $PKG_BUILDNUM $PKG_BUILD_STRING" = "my_package 1.0 0 py_0"
+test -d "$SP_DIR/my_package" -a -d "$STDLIB_DIR" -a -d "$PREFIX" -a -f "$SRC_DIR/helper_file.py"
+test "$SHLIB_EXT" = .so -a "$target_platform" = "$build_platform" -a "$CPU_COUNT" -gt 0
+test "$PY_VER" = "$($PYTHON -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+"""
     package = make_conda(tmp_path, b"x = 1\n", files)
     ran = twofold("try", package, "--json")
     steps = {step["what"]: step for step in ran.json[0]["steps"]}
@@ -91,7 +98,7 @@ def test_the_tests_a_conda_package_carries_are_run(
     if not passes:
         assert "AssertionError" in steps["run_test.py"]["detail"]
     else:
-        assert steps["run_test.sh"]["worked"]
+        assert steps["run_test.sh"]["worked"], steps["run_test.sh"]["detail"]
 
 
 def test_a_package_without_tests_has_none(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +39,33 @@ from twofold.names.conda_forge import _load_table
 )
 def test_a_conda_name_is_conda_forges_else_the_authors_in_lower_case(pypi: str, conda: str) -> None:
     assert to_conda_name(pypi) == conda
+
+
+def test_projects_that_conda_forge_writes_otherwise_get_its_name() -> None:
+    table = Path(__file__).with_name("conda_forge_names.tsv").read_text(encoding="utf-8")
+    pairs = [line.split("\t") for line in table.splitlines() if not line.startswith("#")]
+    assert len(pairs) > 70
+    assert [
+        (pypi, to_conda_name(pypi)) for pypi, conda in pairs if to_conda_name(pypi) != conda
+    ] == []
+
+
+def test_the_script_finds_outputs_that_are_equal_to_a_project_after_normalization() -> None:
+    script = Path(__file__).parents[2] / "scripts" / "update-names.py"
+    find = runpy.run_path(str(script))["find_unlike_names"]
+    outputs = [
+        "jupyter_core",
+        "ruamel.yaml.clib",
+        "numpy",
+        "foo-bar",
+        "foo_bar",
+        "_x86_64",
+        "known_a",
+    ]
+    assert find(outputs, ["known-a"]) == {
+        "jupyter-core": "jupyter_core",
+        "ruamel-yaml-clib": "ruamel.yaml.clib",
+    }
 
 
 def test_a_local_package_gives_its_own_name() -> None:

@@ -175,3 +175,14 @@ def test_licence_patterns_hold_in_recipe_yaml(tmp_path: Path) -> None:
     (package,) = Builder()(root).artifacts
     licenses = {n for n in read_members(Path(package.path)) if n.startswith("info/licenses/")}
     assert licenses == {"info/licenses/LICENSES/MIT.txt", "info/licenses/LICENSES/BSD.txt"}
+
+
+def test_tests_for_windows_name_variables_as_cmd_does(tmp_path: Path) -> None:
+    root = make_project(tmp_path / "p")
+    made = Builder()(
+        root,
+        f"{HEAD}build:\n  noarch: python\ntest:\n  commands:\n    - '{{{{ PYTHON }}}} -m sample'\n",
+    )
+    members = read_members(Path(made.artifacts[0].path))
+    assert b"$PYTHON -m sample" in members["info/test/run_test.sh"]
+    assert b"%PYTHON% -m sample" in members["info/test/run_test.bat"]

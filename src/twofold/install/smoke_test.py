@@ -22,6 +22,7 @@ from twofold.install.pip import PipInstall, install_into_venv
 from twofold.install.test_runner import (
     IMPORT_SCRIPT,
     SmokeStep,
+    find_installed_record,
     read_test_requirements,
     run_in_environment,
     run_package_tests,
@@ -97,7 +98,8 @@ def smoke_test_with_conda(test: CondaSmokeTest) -> SmokeResult:
             "conda",
             test.name,
             install,
-            lambda python: run_package_tests(python, prefix, test.tests),
+            lambda python: run_package_tests(python, prefix, test.tests, test.name),
+            _explain_test_requirements(test.tests),
         )
 
 
@@ -117,18 +119,28 @@ def find_conda_python(prefix: Path) -> Path:
     return prefix / ("python.exe" if os.name == "nt" else "bin/python")
 
 
+def _explain_test_requirements(tests: Path | None) -> str:
+    """Say which requirements are the tests' own, when an installation with them fails."""
+    specs = read_test_requirements(tests)
+    if not specs:
+        return ""
+    listed = ", ".join(specs)
+    return f"\nThe package's tests require {listed} (info/test/test_time_dependencies.json)."
+
+
 def _run_smoke_test(
     world: World,
     name: str,
     install: Callable[[], tuple[Path, str]],
     more: Callable[[Path], list[SmokeStep]],
+    explanation: str = "",
 ) -> SmokeResult:
     start = time.perf_counter()
     try:
         python, note = install()
     except TwofoldError as error:
         output = f"\n{error.output}" if isinstance(error, SubprocessFailed) else ""
-        failed = SmokeStep("install", False, str(error) + output)
+        failed = SmokeStep("install", False, str(error) + output + explanation)
         return SmokeResult(world, (failed,), time.perf_counter() - start)
     steps = [SmokeStep("install", True), *_test_imports(python, name, world), *more(python)]
     return SmokeResult(world, tuple(steps), time.perf_counter() - start, note)
@@ -150,11 +162,6 @@ def _test_imports(python: Path, name: str, world: World) -> list[SmokeStep]:
 def _list_conda_files(python: Path, name: str) -> list[str]:
     """The files of a conda package below site-packages, as conda-meta lists them."""
     prefix = python.parent if os.name == "nt" else python.parent.parent
-    for record in prefix.glob(f"conda-meta/{name}-*.json"):
-        value = json.loads(record.read_text("utf-8"))
-        if value.get("name") == name:
-            inside = [
-                str(f).replace("\\", "/").partition("/site-packages/") for f in value["files"]
-            ]
-            return [tail for _, found, tail in inside if found and "__pycache__" not in tail]
-    return []
+    files = find_installed_record(prefix, name).get("files", [])
+    inside = [str(file).replace("\\", "/").partition("/site-packages/") for file in files]
+    return [tail for _, found, tail in inside if found and "__pycache__" not in tail]

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import Any
 
 from twofold.errors import BadFile
 from twofold.formats.conda_reader import open_part
 from twofold.formats.tar_safety import find_member_problem
+from twofold.names.platforms import find_subdir
 
 #: The time limit of imports and of packaged tests (seconds).
 TIME_LIMIT = 300.0
@@ -77,14 +82,24 @@ class SmokeStep:
 
 
 def run_in_environment(
-    command: list[str], python: Path, prefix: Path | None = None, folder: Path | None = None
+    command: list[str],
+    python: Path,
+    prefix: Path | None = None,
+    folder: Path | None = None,
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program with the environment first on PATH, for at most TIME_LIMIT seconds."""
-    scripts = [str(python.parent)] + ([str(prefix / "Scripts")] if prefix else [])
+    """Run a program with the environment first on PATH, for at most TIME_LIMIT seconds.
+
+    `variables` are set in addition.
+    """
+    scripts = [str(python.parent)]
+    if prefix:
+        scripts += [str(prefix / "Library" / "bin"), str(prefix / "Scripts")]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     environment["PATH"] = os.pathsep.join([*scripts, environment.get("PATH", "")])
     if prefix is not None:
         environment |= {"PREFIX": str(prefix), "CONDA_PREFIX": str(prefix)}
+    environment |= variables
     try:
         return subprocess.run(
             command,
@@ -102,6 +117,12 @@ def run_in_environment(
         )
 
 
+#: Prints the version, site-packages and standard library of the environment's Python.
+_PYTHON_FACTS = """
+import sys, sysconfig
+print("%d.%d" % sys.version_info[:2], sysconfig.get_path("purelib"), sysconfig.get_path("stdlib"),
+      sep="\\n")
+"""
 #: The size limit of all files under info/test (bytes).
 MAX_BYTES = 16 << 20
 
@@ -138,16 +159,76 @@ def read_test_requirements(tests: Path | None) -> list[str]:
     return [str(spec) for spec in value] if isinstance(value, list) else []
 
 
-def run_package_tests(python: Path, prefix: Path, tests: Path | None) -> list[SmokeStep]:
-    """Run the packaged tests in a conda environment, in their own folder."""
+def find_installed_record(prefix: Path, name: str) -> dict[str, Any]:
+    """Read the record of an installed conda package in conda-meta; {} if there is none."""
+    for path in sorted(prefix.glob(f"conda-meta/{name}-*.json")):
+        record: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        if record.get("name") == name:
+            return record
+    return {}
+
+
+def make_test_variables(
+    record: Mapping[str, Any], python: Path, prefix: Path, tests: Path
+) -> dict[str, str]:
+    """Make the variables that conda-build sets for a package's tests.
+
+    `record` is the package's in conda-meta. A recipe's `{{ PYTHON }}` has become `$PYTHON` in them.
+    """
+    done = run_in_environment([str(python), "-I", "-c", _PYTHON_FACTS], python)
+    lines = done.stdout.splitlines() if done.returncode == 0 else []
+    version, site_packages, stdlib = lines if len(lines) == 3 else ("", "", "")
+    build = str(record.get("build", ""))
+    subdir = str(record.get("subdir", "noarch"))
+    running = find_subdir(sys.platform, platform.machine())
+    target = running if subdir == "noarch" else subdir
+    endings = {"win": ".dll", "osx": ".dylib"}
+    values = {
+        "ARCH": target.partition("-")[2],
+        "CONDA_BUILD": "1",
+        "CONDA_BUILD_STATE": "TEST",
+        "CONDA_DEFAULT_ENV": str(prefix),
+        "CONDA_PY": version.replace(".", ""),
+        "CPU_COUNT": str(os.cpu_count() or 1),
+        "PKG_BUILDNUM": str(record.get("build_number", 0)),
+        "PKG_BUILD_STRING": build,
+        "PKG_HASH": build.partition("h")[2].partition("_")[0],
+        "PKG_NAME": str(record.get("name", "")),
+        "PKG_VERSION": str(record.get("version", "")),
+        "PY3K": "1",
+        "PYTHON": str(python),
+        "PYTHONNOUSERSITE": "1",
+        "PY_VER": version,
+        "RECIPE_DIR": str(tests),
+        "SHLIB_EXT": endings.get(target.partition("-")[0], ".so"),
+        "SP_DIR": site_packages,
+        "SRC_DIR": str(tests),
+        "STDLIB_DIR": stdlib,
+        "SUBDIR": target,
+        "build_platform": running,
+        "target_platform": target,
+    }
+    if target.startswith("win-"):
+        library = prefix / "Library"
+        folders = {"PREFIX": library, "BIN": library / "bin", "INC": library / "include"}
+        values |= {f"LIBRARY_{name}": str(folder) for name, folder in folders.items()}
+        values |= {"LIBRARY_LIB": str(library / "lib"), "SCRIPTS": str(prefix / "Scripts")}
+    return values
+
+
+def run_package_tests(python: Path, prefix: Path, tests: Path | None, name: str) -> list[SmokeStep]:
+    """Run the packaged tests of a package in a conda environment, in their own folder."""
     if tests is None:
         return []
+    record = find_installed_record(prefix, name)
+    variables = make_test_variables(record, python, prefix, tests)
     scripts = {"run_test.py": [str(python)], "run_test.sh": ["bash", "-e"]}
     if sys.platform == "win32":
         scripts = {"run_test.py": [str(python)], "run_test.bat": ["cmd.exe", "/d", "/c"]}
     steps = []
     for script, command in scripts.items():
         if (tests / script).is_file():
-            done = run_in_environment([*command, str(tests / script)], python, prefix, tests)
+            words = [*command, str(tests / script)]
+            done = run_in_environment(words, python, prefix, tests, variables)
             steps.append(SmokeStep(script, done.returncode == 0, done.stdout + done.stderr))
     return steps

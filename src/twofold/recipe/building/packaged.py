@@ -20,7 +20,7 @@ from pathlib import Path
 from twofold.errors import Problem, ProjectErrors, TwofoldError
 from twofold.formats.conda_info import render_imports_script, render_tests_yaml
 from twofold.recipe.model import App, Line, Output, Recipe
-from twofold.recipe.write.to_v1 import translate_tests
+from twofold.recipe.write.to_v1 import translate_tests, write_for_cmd
 
 #: Test files travel in every copy of the package: more than this is a mistake (bytes).
 MAX_BYTES = 16 << 20
@@ -55,7 +55,8 @@ def package_test_files(recipe: Recipe, output: Output, source: Path | None) -> d
         files["test/run_test.sh"] = f"set -ex\n{shell}".encode() + own.get("run_test.sh", b"")
     if shell or "run_test.bat" in own:
         batch = "".join(
-            f"{line.text}\nIF %ERRORLEVEL% NEQ 0 exit /B 1\n" for line in tests.commands
+            f"{write_for_cmd(line.text)}\nIF %ERRORLEVEL% NEQ 0 exit /B 1\n"
+            for line in tests.commands
         )
         files["test/run_test.bat"] = batch.encode() + own.get("run_test.bat", b"")
     if tests.requires:

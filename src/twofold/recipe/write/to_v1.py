@@ -170,7 +170,7 @@ class _Translator:
         text = self.recipe.calls.replace(text, translate_call)
         if not self.recipe.platform.subdir.startswith("win-"):
             return text
-        return _SHELL_VARIABLE.sub(lambda found: f"%{found.group(0)[1:]}%", text)
+        return write_for_cmd(text)
 
     def _translate_linking(self, build: Build) -> dict[str, Any]:
         """Translate the keys about linking and prefixes to their names in recipe v1."""
@@ -216,6 +216,11 @@ class _Translator:
         return [self.recipe.calls.replace(line.text, translate_call) for line in lines]
 
 
+def write_for_cmd(text: str) -> str:
+    """Write `$PYTHON`, which Jinja's {{ PYTHON }} became, as cmd.exe reads it: `%PYTHON%`."""
+    return _SHELL_VARIABLE.sub(lambda found: f"%{found.group(0)[1:]}%", text)
+
+
 def translate_tests(recipe: Recipe, tests: Tests) -> list[dict[str, Any]]:
     """Translate the tests to recipe v1."""
     made: list[dict[str, Any]] = []
@@ -224,6 +229,8 @@ def translate_tests(recipe: Recipe, tests: Tests) -> list[dict[str, Any]]:
     own = [path.relative_to(recipe.folder).as_posix() for path in tests.scripts]
     runners = {".py": "python", ".sh": "bash"}
     commands = _list_texts(tests.commands)
+    if recipe.platform.subdir.startswith("win-"):
+        commands = [write_for_cmd(text) for text in commands]
     commands += [
         f"{runners[path.suffix]} {name}"
         for name, path in zip(own, tests.scripts, strict=True)
