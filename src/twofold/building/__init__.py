@@ -16,7 +16,7 @@ import os
 import time
 
 from twofold.building.native import has_native_backend
-from twofold.building.options import BuildRequest, BuildResult, BuiltFile
+from twofold.building.options import MANIFEST_NAME, BuildRequest, BuildResult, BuiltFile
 from twofold_build.atomic import remove_leftovers, write_atomically
 
 TYPE_CHECKING = False
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = ["BuildRequest", "BuildResult", "BuiltFile", "build_project"]
-
-MANIFEST_NAME = ".twofold-build.json"
 
 
 def build_project(root: str | os.PathLike[str], request: BuildRequest | None = None) -> BuildResult:

@@ -16,8 +16,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from twofold.building import MANIFEST_NAME
 from twofold.building.native import has_native_backend
+from twofold.building.options import MANIFEST_NAME
 from twofold.errors import TwofoldError
 from twofold.formats.conda_info import PackedPath, make_info_files
 from twofold_build.archive import ListWriter

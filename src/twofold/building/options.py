@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from twofold.check import Finding
 
+#: The manifest of the last build, in dist/.
+MANIFEST_NAME = ".twofold-build.json"
+
 #: The kinds of file a build can make, as `--only` spells them, in the order of the chain.
 KINDS = ("sdist", "wheel", "conda", "tar.bz2")
 DEFAULT_KINDS = ("sdist", "wheel", "conda")

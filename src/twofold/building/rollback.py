@@ -6,8 +6,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from twofold.building import MANIFEST_NAME
 from twofold.building.conda_outputs import index_channel
+from twofold.building.options import MANIFEST_NAME
 
 PACKAGES = (".whl", ".tar.gz", ".conda", ".tar.bz2")
 

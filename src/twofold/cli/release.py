@@ -82,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
     from twofold.cli.check import parse_codes
     from twofold.cli.publish import can_ask, make_step_handler, require_consent, warn_about_logins
     from twofold.cli.smoke_test import interrupt_on_sigterm
+    from twofold.new.migrate import read_declared_project
     from twofold.publish import git
     from twofold.publish.order import Order, choose_targets
     from twofold.publish.release import plan_version
@@ -91,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.json:
         note_channels(args.to)
         warn_about_logins(args.to)
-    planned = plan_version(root, args.version)
+    planned = plan_version(root, args.version, read_declared_project)
     if not (args.dry_run or args.yes or can_ask(args.json)):
         require_consent(choose_targets(Order(targets=args.to, project=root)))
     with_git = not args.no_git and git.is_repository(root)
@@ -99,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
     _require_ready(root, planned, with_git, args)
     _report_names(root, planned, args.to, say)
     with interrupt_on_sigterm():
-        uploaded = _release(root, planned, say, args)
+        uploaded = _release(root, planned, say, args, with_git)
         if args.dry_run:
             return _print_result(planned, [], dry=True, as_json=args.json)
         if with_git:
@@ -109,12 +110,30 @@ def run(args: argparse.Namespace) -> int:
     return _print_result(planned, uploaded, dry=False, as_json=args.json)
 
 
-def _release(root: Path, planned: VersionPlan, say: Say, args: argparse.Namespace) -> list[str]:
+def _require_tracked(root: Path, files: list[Path]) -> None:
+    """Raise TwofoldError if files are packed that git does not know: no commit would hold them."""
+    from twofold.building.listing import hash_sources
+    from twofold.publish.git import find_unknown_files
+
+    unknown = find_unknown_files(root, hash_sources(root, files))
+    if unknown:
+        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+        raise TwofoldError(
+            f"git does not track files that were packed: {', '.join(unknown[:5])}{more}",
+            "commit them, or exclude them: .gitignore, or [tool.twofold] exclude",
+        )
+
+
+def _release(
+    root: Path, planned: VersionPlan, say: Say, args: argparse.Namespace, with_git: bool
+) -> list[str]:
     """Set the version, build, publish; returns the uploaded names. Undone on failure."""
     undo = _Rollback(say)
     try:
         _set_version(root, planned, undo, say)
         files = _build(root, planned.new, undo, say)
+        if with_git:
+            _require_tracked(root, files)
         with _prepare(root, files, args) as publication:
             _show(publication, args.json)
             publication.require_accepted()
@@ -159,7 +178,7 @@ def _report_names(root: Path, planned: VersionPlan, words: list[str], say: Say) 
 
     settings = choose_targets(Order(targets=words, project=root))
     prefix = planned.tag.removesuffix(planned.new)
-    reports = report_names(settings, planned.project.name)
+    reports = report_names(settings, planned.name)
     print_name_reports(reports, root, say, is_first=not git.has_tags(root, prefix))
 
 
@@ -287,7 +306,7 @@ def _commit_and_tag(root: Path, planned: VersionPlan, say: Say) -> None:
         dirty = set(git.find_changed_files(root))
         changed = [path for path in planned.files if path.resolve() in dirty]
         if changed:
-            git.commit(root, changed, f"Release {planned.new}")
+            git.commit(root, changed, planned.title)
         if not git.find_tag(root, planned.tag):
             git.make_tag(root, planned.tag, planned.new)
     except SubprocessFailed as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from twofold.errors import Problem, SubprocessFailed, TwofoldError
@@ -149,11 +149,22 @@ def find_git_problems(root: Path, planned: VersionPlan, places: Sequence[Path]) 
 
 def _find_untracked(root: Path, planned: VersionPlan) -> Problem | None:
     """Files git does not track: the repository around the project may be another one."""
-    files = dict.fromkeys([root / "pyproject.toml", *planned.files])
+    files = dict.fromkeys([*_list_project_files(root), *planned.files])
     missing = [_relative_path(path, root) for path in files if not is_tracked(root, path)]
     if not missing:
         return None
     return Problem(f"git does not track {', '.join(missing)}", f"commit the project, {NO_GIT_HINT}")
+
+
+def _list_project_files(root: Path) -> list[Path]:
+    names = ("pyproject.toml", "setup.cfg", "setup.py")
+    return [root / name for name in names if (root / name).is_file()][:1]
+
+
+def find_unknown_files(root: Path, paths: Iterable[str]) -> list[str]:
+    """Those of the paths below `root` that git neither tracks nor ignores."""
+    others = _check_git(root, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
+    return sorted(set(others) & set(paths))
 
 
 def _find_uncommitted(root: Path, planned: VersionPlan, places: Sequence[Path]) -> Problem | None:

@@ -1,4 +1,4 @@
-"""A project's version and changelog: where the version is written, and its changelog entry."""
+"""A release: the plan of its version, and its entry in the changelog."""
 
 from __future__ import annotations
 
@@ -8,53 +8,37 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tomlkit
 from packaging.version import InvalidVersion, Version
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
-from twofold_build.atomic import write_atomically
-from twofold_build.model import Project
-from twofold_build.pyproject import read_project
-
-#: `__version__ = "1.0"`, with or without an annotation.
-DUNDER = re.compile(r"""^(__version__\s*(?::[^=\n]+)?=\s*)(["'])([^"'\n]+)\2""", re.M)
-
-
-@dataclass(frozen=True)
-class FileChange:
-    """A file before and after; equal if the new version is written there already."""
-
-    path: Path
-    before: bytes
-    after: bytes
-
-    def apply(self) -> None:
-        """Write the new content."""
-        _write(self.path, self.after)
-
-    def revert(self) -> None:
-        """Restore the old content."""
-        _write(self.path, self.before)
-
-
-def _write(path: Path, data: bytes) -> None:
-    write_atomically(path, data, path.stat().st_mode & 0o7777)
+from twofold.publish.version_files import (
+    DeclaredReader,
+    FileChange,
+    StatedVersion,
+    change_followers,
+    change_recipes,
+    find_definitions,
+    read_document,
+    read_stated_version,
+)
 
 
 @dataclass(frozen=True)
 class VersionPlan:
     """How a version is set: files to change, or (`is_from_tag`) a git tag.
 
-    `files` are all files with the version, including those that have the new one already.
+    `files` are all files with the version, including those that have the new one already. `title`
+    is the message of the commit: with the name, where the repository holds other projects too.
     """
 
-    project: Project
+    name: str
     old: str
     new: str
     changes: tuple[FileChange, ...]
     files: tuple[Path, ...]
     is_from_tag: bool
     tag: str
+    title: str
 
     @property
     def already_current(self) -> tuple[Path, ...]:
@@ -63,38 +47,50 @@ class VersionPlan:
         return tuple(path for path in self.files if path not in changed)
 
 
-def plan_version(root: Path, wanted: str) -> VersionPlan:
+def plan_version(
+    root: Path, wanted: str, read_declared: DeclaredReader | None = None
+) -> VersionPlan:
     """Find what must change to make `wanted` the project's version. Nothing is written.
 
-    Raises ProjectErrors for an invalid or lower version, and for a project whose version cannot
-    be found.
+    Raises ProjectErrors for an invalid or lower version, and TwofoldError for a project whose
+    version cannot be found.
     """
-    project = read_project(root, resolve=False)
-    settings = project.settings
-    by_tag = "version" in project.dynamic and settings.version_from == "git"
-    try:
-        project = read_project(root)
-    except ProjectErrors:
-        if not by_tag:
-            raise
-        # There is no tag yet: this release creates the first.
-    old = project.version
-    new = _check_version(wanted, old)
-    changes = [] if by_tag else _change_dunders(root, settings.version_path, old, new)
-    if "version" not in project.dynamic:
-        # Last: while it has the old version, an interrupted run can find the old one in the code.
-        changes.append(_change_pyproject(root / "pyproject.toml", new))
-    changes += _change_recipes(root, new)
-    if not changes and not by_tag:
-        raise TwofoldError(
-            "twofold cannot change the version of this project: it is set elsewhere",
-            f"set it to {new} by hand, or write version in [project]",
-            "pyproject.toml: [project] version",
-        )
+    document = read_document(root / "pyproject.toml")
+    stated = read_stated_version(root, document, read_declared)
+    new = _check_version(wanted, stated.version)
+    changes: list[FileChange] = []
+    if not stated.by_tag:
+        changes = list(find_definitions(root, stated, new))
+        if not changes:
+            where = f" ({stated.path.relative_to(root)})" if stated.path else ""
+            raise TwofoldError(
+                "twofold cannot change the version of this project: it is set elsewhere" + where,
+                f"set it to {new} by hand, or write version in [project]",
+                "pyproject.toml: [project] version",
+            )
+    changes = [*change_recipes(root, new), *change_followers(root, stated, new), *changes]
     real = tuple(change for change in changes if change.before != change.after)
-    places = tuple(change.path for change in changes)
-    tag = f"{settings.version_tag or 'v'}{new}"
-    return VersionPlan(project, old, new, real, places, by_tag, tag)
+    places = tuple(dict.fromkeys(change.path for change in changes))
+    is_part = not (root / ".git").exists() and any((p / ".git").exists() for p in root.parents)
+    tag = _make_tag(document, stated, new, is_part)
+    title = f"Release {stated.name} {new}" if is_part else f"Release {new}"
+    return VersionPlan(stated.name, stated.version, new, real, places, stated.by_tag, tag, title)
+
+
+def _make_tag(document: dict[str, Any], stated: StatedVersion, new: str, is_part: bool) -> str:
+    """The tag of a release: a repository of several projects needs one for each."""
+    table = document.get("tool", {}).get("twofold", {}).get("release", {})
+    form = table.get("tag") if isinstance(table, dict) else ""
+    where = "pyproject.toml: [tool.twofold.release]"
+    if form is not None and not (isinstance(form, str) and form.endswith("{version}")):
+        hint = 'write tag = "{name}-v{version}"'
+        raise ProjectErrors([Problem("'tag' must be a text that ends with {version}", hint, where)])
+    if stated.by_tag or not form:
+        prefix = stated.tag_prefix
+        if is_part and not stated.by_tag and prefix == "v":
+            prefix = f"{stated.name}-v"
+        return f"{prefix}{new}"
+    return form.replace("{name}", stated.name).replace("{version}", new)
 
 
 def _check_version(wanted: str, old: str) -> str:
@@ -107,7 +103,7 @@ def _check_version(wanted: str, old: str) -> str:
     if version.local:
         hint = "remove the part after +"
         raise ProjectErrors([Problem(f"'{wanted}' is a local version", hint, where)])
-    if old and version < Version(old):
+    if old and version < _parse(old):
         hint = "choose a higher version: installers prefer the highest"
         raise ProjectErrors(
             [Problem(f"{wanted} is lower than the current version {old}", hint, where)]
@@ -115,66 +111,12 @@ def _check_version(wanted: str, old: str) -> str:
     return str(version)
 
 
-def _change_pyproject(path: Path, new: str) -> FileChange:
-    before = path.read_bytes()
-    document: Any = tomlkit.parse(before.decode("utf-8"))
-    if document["project"]["version"] == new:
-        return FileChange(path, before, before)
-    document["project"]["version"] = new
-    return FileChange(path, before, tomlkit.dumps(document).encode("utf-8"))
-
-
-def _change_dunders(root: Path, named: str, old: str, new: str) -> list[FileChange]:
-    """Change `__version__` if it is the old version (or the new one already)."""
-    found = []
-    for path in [root / named] if named else _list_candidates(root):
-        before = path.read_bytes()
-        text = before.decode("utf-8", errors="surrogateescape")
-        match = DUNDER.search(text)
-        if match is None or match.group(3) not in (old, new):
-            continue
-        after = text[: match.start(3)] + new + text[match.end(3) :]
-        found.append(FileChange(path, before, after.encode("utf-8", errors="surrogateescape")))
-    return found
-
-
-#: A version in a recipe: Jinja's `set`, a key of a section, a key of `package: {...}`.
-_SET = re.compile(r"""(\s*\{%-?\s*set\s+version\s*=\s*)(["'])([^"']*)""")
-_KEY = re.compile(r"""(\s+version:\s*)(["']?)([^"'\s{}$#]+)""")
-_INLINE = re.compile(r"""(package:\s*\{(?:[^}]*,)?\s*version:\s*)(["']?)([^"'\s{}$#,]+)""")
-
-
-def _change_recipes(root: Path, new: str) -> list[FileChange]:
-    """Change the version of the recipe that `twofold build` would build.
-
-    Only where it is written out; computed ones (`{{ version }}`) follow it.
-    """
-    found = []
-    for path in (root / name for name in ("meta.yaml", "meta.yml", "recipe.yaml")):
-        if not path.is_file():
-            continue
-        before = path.read_bytes()
-        lines = before.decode("utf-8", errors="surrogateescape").splitlines(keepends=True)
-        section = ""
-        for number, line in enumerate(lines):
-            if line[:1].isalpha():
-                section = line.partition(":")[0]
-            in_section = section in ("package", "recipe", "context")
-            match = _SET.match(line) or _INLINE.match(line) or (in_section and _KEY.match(line))
-            if match:
-                # `1.10` without quotes would be a number
-                quote = "" if match[2] or match[3].count(".") > 1 else '"'
-                lines[number] = f"{match[1]}{match[2]}{quote}{new}{quote}{line[match.end() :]}"
-        after = "".join(lines).encode("utf-8", errors="surrogateescape")
-        if after != before or new.encode() in before:
-            found.append(FileChange(path, before, after))
-    return found
-
-
-def _list_candidates(root: Path) -> Iterator[Path]:
-    for pattern in ("src/*/__init__.py", "src/*/*version*.py", "*/__init__.py", "*/*version*.py"):
-        yield from sorted(path for path in root.glob(pattern) if path.is_file())
-    yield from sorted(root.glob("*.py"))
+def _parse(old: str) -> Version:
+    """The version to compare with; one that is not PEP 440's comes before all."""
+    try:
+        return Version(old)
+    except InvalidVersion:
+        return Version("0.dev0")
 
 
 NAMES = ("CHANGELOG", "CHANGES", "HISTORY", "NEWS", "RELEASES")
