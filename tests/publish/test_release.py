@@ -138,7 +138,7 @@ def test_a_version_from_the_tag_is_built_with_the_tag_and_the_tag_undone(
 def test_files_of_another_version_are_not_released(
     twofold: Callable[..., Any], project: Path, tmp_path: Path
 ) -> None:
-    """The settings say that the tag tells the version, and setup.py tells another one."""
+    """setup.py computes its version, and has the new one in another place."""
     text = (project / "pyproject.toml").read_text()
     backend = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
     start = text.index("[build-system]")
@@ -146,15 +146,16 @@ def test_files_of_another_version_are_not_released(
     text = text[:start] + backend + text[end:]
     assert 'version = "1.0.0"\n' in text
     text = text.replace('version = "1.0.0"\n', 'dynamic = ["version"]\n')
-    text += '\n[tool.twofold.version]\nfrom = "git"\n'
     (project / "pyproject.toml").write_text(text)
-    (project / "setup.py").write_text('from setuptools import setup\nsetup(version="1.0.0")\n')
+    (project / "setup.py").write_text(
+        'from setuptools import setup\nVERSION = "1.2.0"\nsetup(version="1.0" + ".0")\n'
+    )
     git(project, "add", "-A")
     git(project, "commit", "-q", "-m", "Another backend")
     git(project, "tag", "v1.0.0")
     ran = twofold("release", "1.2.0", "--to", tmp_path / "static", cwd=project)
     assert ran.code == 1
-    assert "what was built is 1.0.0, not 1.2.0" in ran.err
+    assert "has version 1.0.0, not 1.2.0" in ran.err
     assert git(project, "tag").split() == ["v1.0.0"]
     assert not (tmp_path / "static").exists()
 

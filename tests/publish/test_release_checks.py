@@ -54,7 +54,7 @@ def test_a_tag_on_a_commit_that_says_another_version_is_reported(
 ) -> None:
     git(project, "tag", "v1.2.0")
     ran = twofold("release", "1.2.0", "--to", "../static", cwd=project)
-    untouched(project, ran, "the tag v1.2.0 stands for a commit whose version is 1.0.0")
+    untouched(project, ran, "the tag v1.2.0 already exists, on a commit whose version is 1.0.0")
 
 
 def test_a_repository_that_does_not_hold_the_project_is_not_tagged(
@@ -64,7 +64,7 @@ def test_a_repository_that_does_not_hold_the_project_is_not_tagged(
     inner = project / "inner"
     ran = twofold("release", "1.2.0", "--to", "../../static", cwd=inner)
     assert ran.code == 1
-    assert "not in git: pyproject.toml" in ran.err
+    assert "git does not track pyproject.toml" in ran.err
     assert git(project, "tag") == ""
     assert twofold("release", "1.2.0", "--no-git", "--to", "../../static", cwd=inner).code == 0
     assert git(project, "tag") == ""

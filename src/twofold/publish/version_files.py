@@ -177,7 +177,7 @@ _WHOLE = re.compile(r"""\A(\s*)()v?(\d\S*)()\s*\Z""")
 
 
 def _make_pattern(path: Path, attribute: str = "") -> re.Pattern[str]:
-    """How the version is written in a file that is said to hold it."""
+    """How the version is written in the file that defines it."""
     if path.suffix in (".py", ".pyi", ".toml"):
         name = re.escape(attribute) if attribute else r"(?:__version__|__VERSION__|VERSION|version)"
         return re.compile(_ASSIGNED.replace("{name}", name), re.M)
