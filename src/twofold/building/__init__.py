@@ -16,31 +16,45 @@ import os
 import time
 
 from twofold.building.native import has_native_backend
-from twofold.building.options import MANIFEST_NAME, BuildRequest, BuildResult, BuiltFile
+from twofold.building.options import (
+    MANIFEST_NAME,
+    BackendOptions,
+    BuildRequest,
+    BuildResult,
+    BuiltFile,
+    without_sdist,
+)
 from twofold_build.atomic import remove_leftovers, write_atomically
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["BuildRequest", "BuildResult", "BuiltFile", "build_project"]
+__all__ = [
+    "BackendOptions",
+    "BuildRequest",
+    "BuildResult",
+    "BuiltFile",
+    "build_project",
+]
 
 
 def build_project(root: str | os.PathLike[str], request: BuildRequest | None = None) -> BuildResult:
     """Build the kinds in `request` and list them in dist/.twofold-build.json.
 
+    `root` is a project's folder, or an sdist, of which everything but an sdist is built.
     Raises ProjectErrors for mistakes in the project, ToolFailed when another backend fails, OSError
     for a full disk and the like; then no file is half-written under a final name. What a
     killed build left is removed first.
     """
     started = time.perf_counter()
     request = request or BuildRequest()
-    folder = os.path.abspath(root)
-    out = os.path.abspath(request.out) if request.out is not None else folder
+    source = os.path.abspath(root)
+    out = os.path.abspath(request.out if request.out is not None else _default_out(source))
     remove_leftovers(os.path.join(out, "dist"))
     remove_leftovers(os.path.join(out, "conda-bld"), deep=True)
     try:
-        result = _build(folder, out, request)
+        result = _build(source, out, request)
     except OSError as error:
         error.filename = error.filename or out  # ENOSPC has no filename
         raise
@@ -48,22 +62,46 @@ def build_project(root: str | os.PathLike[str], request: BuildRequest | None = N
     return result
 
 
-def _build(folder: str, out: str, request: BuildRequest) -> BuildResult:
+def _default_out(source: str) -> str:
+    """The project's folder; for an sdist the folder that holds it, or holds the dist/ it is in."""
+    if not os.path.isfile(source):
+        return source
+    folder = os.path.dirname(source)
+    return os.path.dirname(folder) if os.path.basename(folder) == "dist" else folder
+
+
+def _build(source: str, out: str, request: BuildRequest) -> BuildResult:
     sources: dict[str, str] = {}
-    if has_native_backend(folder):
+    if os.path.isfile(source):
+        result = _build_sdist_file(source, out, request)
+    elif has_native_backend(source):
         from twofold.building.native import build_native
 
-        result = build_native(folder, out, request)
+        result = build_native(source, out, request)
     else:
         from pathlib import Path
 
         from twofold.building.listing import hash_sources
         from twofold.building.pep517 import build_with_backend
 
-        result = build_with_backend(folder, out, request)
-        sources = hash_sources(Path(folder), [Path(built.path) for built in result.artifacts])
+        result = build_with_backend(source, out, request)
+        sources = hash_sources(Path(source), [Path(built.path) for built in result.artifacts])
     write_manifest(out, result.artifacts, sources)
     return result
+
+
+def _build_sdist_file(sdist: str, out: str, request: BuildRequest) -> BuildResult:
+    """Build the wheel and the conda packages of an sdist."""
+    from twofold.building.pep517 import build_with_backend, open_sdist
+
+    kinds = without_sdist(sdist, request.kinds)
+    part = request.with_kinds(kinds)
+    with open_sdist(sdist) as tree:
+        if has_native_backend(tree):
+            from twofold.building.native import build_native
+
+            return build_native(tree, out, part)
+        return build_with_backend(tree, out, part, from_sdist=True)
 
 
 def write_manifest(

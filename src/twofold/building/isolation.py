@@ -1,4 +1,4 @@
-"""An isolated environment for another backend: made by uv when it is there, else by pip."""
+"""The environment of another backend: isolated, made by uv or else by pip; or the one in use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from twofold.errors import SubprocessFailed
+from twofold.building.options import BackendOptions
+from twofold.errors import SubprocessFailed, TwofoldError
+from twofold.names import normalize_name
 from twofold.pip_config import get_uv_certificates, get_uv_index_options
 
 TYPE_CHECKING = False
@@ -22,36 +24,38 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class IsolatedEnvironment:
-    """A virtual environment that holds what a backend needs, and nothing else.
+class BuildEnvironment:
+    """The environment a backend's hooks run in, and the interpreter there.
 
-    `uv` is the path of uv, or None where pip does the work.
+    `folder` is that of a virtual environment which holds what the backend needs and nothing else;
+    None without isolation. `uv` is the path of uv, or None where pip does the work.
     """
 
-    folder: Path
+    python: Path
+    folder: Path | None
     project: Path
     uv: str | None
+    options: BackendOptions
 
     @classmethod
     def create(
-        cls, folder: Path, project: Path, requires: Sequence[str] = ()
-    ) -> IsolatedEnvironment:
-        """Make the environment and install the backend's requirements."""
-        environment = cls(folder, project, shutil.which("uv"))
-        if environment.uv:
-            command = [environment.uv, "venv", "--no-project", "--python", sys.executable, folder]
+        cls, folder: Path, project: Path, options: BackendOptions | None = None
+    ) -> BuildEnvironment:
+        """Make an isolated environment, or take the interpreter as it is without isolation."""
+        options = options or BackendOptions()
+        uv = shutil.which("uv")
+        if not options.is_isolated:
+            return cls(_find_python(options.python, uv), None, project, uv, options)
+        if uv:
+            chosen = options.python or sys.executable
+            command = [uv, "venv", "--no-project", "--python", chosen, folder]
         else:
-            command = [sys.executable, "-m", "venv", "--without-pip", folder]
-        _run(command, "an environment for the backend could not be made")
-        environment.install(requires)
-        return environment
-
-    @property
-    def python(self) -> Path:
-        """The path of the environment's interpreter."""
-        if os.name == "nt":
-            return self.folder / "Scripts" / "python.exe"
-        return self.folder / "bin" / "python"
+            python = _find_python(options.python, uv)
+            command = [python, "-m", "venv", "--without-pip", folder]
+        hint = "check --python" if options.python else "check that there is room on the disk"
+        _run(command, "an environment for the backend could not be made", hint)
+        inside = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
+        return cls(folder.joinpath(*inside), folder, project, uv, options)
 
     @property
     def tool(self) -> str:
@@ -61,18 +65,35 @@ class IsolatedEnvironment:
     def install(self, requires: Sequence[str]) -> str:
         """Install requirements and say what the installer's cache saved: `uv, 2 packages fetched`.
 
-        Raises ToolFailed with the installer's output.
+        Without isolation they must be installed already. Raises SubprocessFailed with the
+        installer's output, TwofoldError for what is missing.
         """
         if not requires:
             return ""
+        if self.folder is None:
+            _check_installed(self.python, requires)
+            return "installed already"
         surroundings: dict[str, str] = {}
+        limits: list[object] = []
         if self.uv:
-            options = get_uv_index_options(self.project)
+            for path in self.options.constraints:
+                limits += ["--constraints", path, "--build-constraints", path]
+            indexes = get_uv_index_options(self.project)
             surroundings = get_uv_certificates()
-            command = [self.uv, "pip", "install", "--python", self.python, *options, *requires]
+            command = [self.uv, "pip", "install", "--python", self.python, *indexes]
         else:
-            command = [sys.executable, "-m", "pip", "--python", self.python, "install", *requires]
-        output = _run(command, f"{self.tool} could not install {', '.join(requires)}", surroundings)
+            for path in self.options.constraints:
+                limits += ["--constraint", path]
+            if limits:  # what is built on the way must keep to them too (pip 25.3 and later)
+                files = [Path(path).absolute().as_uri() for path in self.options.constraints]
+                surroundings["PIP_BUILD_CONSTRAINT"] = " ".join(files)
+            command = [sys.executable, "-m", "pip", "--python", self.python, "install"]
+        output = _run(
+            [*command, *limits, *requires],
+            f"{self.tool} could not install {', '.join(requires)}",
+            "check the requirements' names, and that the index can be reached",
+            surroundings,
+        )
         return f"{self.tool}, {_download_summary(output)}"
 
     def hooks(
@@ -117,14 +138,17 @@ class IsolatedEnvironment:
             runner=run,
             python_executable=str(self.python),
         )
-        return BackendHooks(caller, backend, output, dict(warned or {}))
+        settings = self.options.config_settings
+        return BackendHooks(caller, backend, output, dict(warned or {}), settings)
 
     def _environment_variables(self) -> dict[str, str]:
         """The environment variables of a hook: the isolated Python first on PATH."""
         surroundings = dict(os.environ)
+        surroundings["PYTHONIOENCODING"] = "utf-8"
+        if self.folder is None:
+            return surroundings
         surroundings["PATH"] = f"{self.python.parent}{os.pathsep}{os.environ.get('PATH', '')}"
         surroundings["VIRTUAL_ENV"] = str(self.folder)
-        surroundings["PYTHONIOENCODING"] = "utf-8"
         surroundings.pop("PYTHONHOME", None)
         surroundings.pop("PYTHONPATH", None)
         return surroundings
@@ -134,13 +158,15 @@ class IsolatedEnvironment:
 class BackendHooks:
     """A backend's hooks; their output is shown when one fails.
 
-    `warned` are the first lines of the backend's warnings, each once.
+    `warned` are the first lines of the backend's warnings, each once. `config_settings` go to every
+    hook.
     """
 
     caller: BuildBackendHookCaller
     backend: str
     output: list[str]
     warned: dict[str, None]
+    config_settings: dict[str, str | list[str]]
 
     def get_requires(self, kind: str) -> list[str]:
         """What the backend further needs for an sdist or a wheel."""
@@ -158,7 +184,7 @@ class BackendHooks:
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                answer = getattr(self.caller, hook)(*arguments)
+                answer = getattr(self.caller, hook)(*arguments, self.config_settings or None)
             self.warned.update((_first_line(one.message), None) for one in caught)
             return answer
         except BackendUnavailable as error:
@@ -195,8 +221,77 @@ def _download_summary(output: str) -> str:
     return f"{count} package{'s' * (count > 1)} fetched" if count else "nothing fetched"
 
 
-def _run(command: Sequence[object], what: str, variables: Mapping[str, str] | None = None) -> str:
-    """Run an installer and return its output; `more` is added to the environment's variables."""
+def _find_python(chosen: str, uv: str | None) -> Path:
+    """Find an interpreter by its path, name or version; '' is the running one."""
+    if not chosen:
+        return Path(sys.executable)
+    for path in (Path(chosen), Path(chosen, "bin", "python")):
+        if path.is_file():
+            return path.absolute()
+    for name in (chosen, f"python{chosen}"):
+        if found := shutil.which(name):
+            return Path(found)
+    if uv:
+        found = _run(
+            [uv, "python", "find", "--no-project", chosen],
+            f"there is no Python '{chosen}'",
+            "pass the path of an interpreter to --python",
+        )
+        return Path(found.strip().splitlines()[-1])
+    raise TwofoldError(
+        f"there is no Python '{chosen}' on PATH", "pass the path of an interpreter to --python"
+    )
+
+
+#: Prints the installed versions and what markers depend on.
+_INVENTORY = """
+import importlib.metadata, json, platform, sys
+print(json.dumps({
+    "installed": [[d.metadata["Name"], d.version] for d in importlib.metadata.distributions()],
+    "markers": {
+        "python_version": "{}.{}".format(*sys.version_info),
+        "python_full_version": platform.python_version(),
+        "implementation_name": sys.implementation.name,
+        "platform_python_implementation": platform.python_implementation(),
+    },
+}))
+"""
+
+
+def _check_installed(python: Path, requires: Sequence[str]) -> None:
+    """Raise TwofoldError for the requirements that are not installed beside an interpreter."""
+    import json
+
+    from packaging.requirements import Requirement
+
+    output = _run(
+        [python, "-c", _INVENTORY],
+        f"{python} is not a working Python",
+        "pass the path of an interpreter to --python",
+    )
+    inventory = json.loads(output.splitlines()[-1])
+    installed = {normalize_name(name): version for name, version in inventory["installed"] if name}
+    missing = []
+    for written in requires:
+        requirement = Requirement(written)
+        if requirement.marker and not requirement.marker.evaluate(inventory["markers"]):
+            continue
+        version = installed.get(normalize_name(requirement.name))
+        if version is None:
+            missing.append(written)
+        elif not requirement.specifier.contains(version, prereleases=True):
+            missing.append(f"{written} (there is {version})")
+    if missing:
+        raise TwofoldError(
+            f"the environment of {python} lacks {', '.join(missing)}",
+            "install it there, or build without --no-isolation",
+        )
+
+
+def _run(
+    command: Sequence[object], what: str, hint: str, variables: Mapping[str, str] | None = None
+) -> str:
+    """Run an installer or interpreter and return its output; `variables` add to the environment."""
     done = subprocess.run(
         [str(word) for word in command],
         env={**os.environ, **(variables or {})},
@@ -209,9 +304,5 @@ def _run(command: Sequence[object], what: str, variables: Mapping[str, str] | No
         check=False,
     )
     if done.returncode:
-        raise SubprocessFailed(
-            what,
-            "check the requirements' names, and that the index can be reached",
-            output=done.stdout,
-        )
+        raise SubprocessFailed(what, hint, output=done.stdout)
     return done.stdout

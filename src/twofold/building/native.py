@@ -28,6 +28,9 @@ _MAX_BUFFERED = 64 << 20
 def build_native(root: str, out: str, request: BuildRequest) -> BuildResult:
     """Build the requested kinds; every file is read, hashed and compressed once."""
     started = time.perf_counter()
+    if request.backend.config_settings:
+        keys = ", ".join(request.backend.config_settings)
+        request.report(f"twofold_build has no config settings: {keys} has no effect")
     planned = make_plan(root)
     project = planned.project
     result = BuildResult(project.name, project.version, "twofold_build")

@@ -9,7 +9,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from twofold.check import Finding
 
@@ -21,16 +21,41 @@ KINDS = ("sdist", "wheel", "conda", "tar.bz2")
 DEFAULT_KINDS = ("sdist", "wheel", "conda")
 
 
+class BackendOptions:
+    """How another backend is run.
+
+    `config_settings` are passed to every hook (PEP 517): a string for each key, or a list where
+    the key was given several times. `is_isolated` says whether the backend gets an environment of
+    its own. `python` names its interpreter as uv does (`3.12`, a path); '' is the running one.
+    `constraints` are pip's constraints files for what the backend requires.
+    """
+
+    __slots__ = ("config_settings", "constraints", "is_isolated", "python")
+
+    def __init__(
+        self,
+        config_settings: Mapping[str, str | list[str]] | None = None,
+        is_isolated: bool = True,
+        python: str = "",
+        constraints: Sequence[str | os.PathLike[str]] = (),
+    ) -> None:
+        self.config_settings = dict(config_settings or {})
+        self.is_isolated = is_isolated
+        self.python = python
+        self.constraints = [os.fspath(path) for path in constraints]
+
+
 class BuildRequest:
     """What to build, where, and who listens.
 
     `kinds` as in KINDS. `out` is the folder for dist/ and conda-bld/ (the project's
     root when None). `report` takes remarks for the user, `progress` (bytes done, bytes in all).
+    `backend` says how another backend is run.
     `is_checked` is False for the source of a recipe, which the packager did not write and cannot
     change: the rules of `twofold check` then stop nothing.
     """
 
-    __slots__ = ("is_checked", "kinds", "out", "progress", "report")
+    __slots__ = ("backend", "is_checked", "kinds", "out", "progress", "report")
 
     def __init__(
         self,
@@ -38,6 +63,7 @@ class BuildRequest:
         out: str | os.PathLike[str] | None = None,
         report: Callable[[str], None] | None = None,
         progress: Callable[[int, int], None] | None = None,
+        backend: BackendOptions | None = None,
         *,
         is_checked: bool = True,
     ) -> None:
@@ -45,7 +71,19 @@ class BuildRequest:
         self.out = out
         self.report = report or _ignore_remark
         self.progress = progress
+        self.backend = backend or BackendOptions()
         self.is_checked = is_checked
+
+    def with_kinds(self, kinds: Sequence[str]) -> BuildRequest:
+        """Return the same request for other kinds."""
+        return BuildRequest(
+            kinds,
+            self.out,
+            self.report,
+            self.progress,
+            self.backend,
+            is_checked=self.is_checked,
+        )
 
 
 class BuiltFile:
@@ -96,3 +134,13 @@ def stop_at_errors(found: Sequence[Finding], report: Callable[[str], None]) -> N
 
 def _ignore_remark(_: str) -> None:
     """For callers that do not listen."""
+
+
+def without_sdist(source: str, kinds: Sequence[str]) -> tuple[str, ...]:
+    """The kinds that can be built of an sdist. Raises TwofoldError if none is left."""
+    left = tuple(kind for kind in kinds if kind != "sdist")
+    if not left:
+        from twofold.errors import TwofoldError
+
+        raise TwofoldError(f"{source} is an sdist already", "build the wheel of it with --wheel")
+    return left

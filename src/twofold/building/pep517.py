@@ -9,16 +9,25 @@ import tarfile
 import tempfile
 import time
 import tomllib
+import zlib
+from contextlib import contextmanager
+from gzip import BadGzipFile
 from pathlib import Path
 
-from twofold.building.isolation import IsolatedEnvironment
-from twofold.building.options import BuildRequest, BuildResult, BuiltFile, stop_at_errors
-from twofold.errors import ProjectErrors, SubprocessFailed, TwofoldError
+from twofold.building.isolation import BuildEnvironment
+from twofold.building.options import (
+    BackendOptions,
+    BuildRequest,
+    BuildResult,
+    BuiltFile,
+    stop_at_errors,
+)
+from twofold.errors import BadFile, ProjectErrors, SubprocessFailed, TwofoldError
 from twofold_build.diagnostics import Diagnostics
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from twofold.convert import CondaOptions
 
@@ -27,25 +36,33 @@ _DEFAULT_REQUIRES = ["setuptools>=40.8.0"]
 _DEFAULT_BACKEND = "setuptools.build_meta:__legacy__"
 
 
-def build_with_backend(root: str, out: str, request: BuildRequest) -> BuildResult:
-    """Build through the project's own backend; what is made appears in `out` only when whole."""
+def build_with_backend(
+    root: str, out: str, request: BuildRequest, from_sdist: bool = False
+) -> BuildResult:
+    """Build through the project's own backend; what is made appears in `out` only when whole.
+
+    `from_sdist` says that `root` is an unpacked sdist: the wheel is built from it as it is.
+    """
     project = Path(root)
+    _check_constraints(request.backend)
     requires, backend, paths = read_build_system(project)
     options = _read_conda_options(project)
     result = BuildResult("", "", backend)
     with tempfile.TemporaryDirectory(prefix="twofold-build-") as temporary:
         draft = Path(temporary)
         listed = ", ".join(requires) or "nothing"
-        with _Step(result, request, f"an isolated environment with {listed}") as step:
-            environment = IsolatedEnvironment.create(draft / "env", project)
+        isolated = "an isolated" if request.backend.is_isolated else "the installed"
+        with _Step(result, request, f"{isolated} environment with {listed}") as step:
+            environment = BuildEnvironment.create(draft / "env", project, request.backend)
             step.note(environment.install(requires))
         hooks = environment.hooks(project, backend, paths)
-        wheel = None
-        with _Step(result, request, f"the sdist, by {backend}") as step:
-            step.note(environment.install(hooks.get_requires("sdist")))
-            sdist = _require_file(hooks.build("sdist", draft / "sdist"), ".tar.gz", backend)
+        sdist = wheel = None
+        if not from_sdist:
+            with _Step(result, request, f"the sdist, by {backend}") as step:
+                step.note(environment.install(hooks.get_requires("sdist")))
+                sdist = _require_file(hooks.build("sdist", draft / "sdist"), ".tar.gz", backend)
         if set(request.kinds) - {"sdist"}:
-            unpacked = _unpack(sdist, draft / "tree")
+            unpacked = unpack_sdist(sdist, draft / "tree") if sdist else project
             hooks = environment.hooks(unpacked, backend, paths, hooks.warned)
             with _Step(result, request, f"the wheel from the sdist, by {backend}") as step:
                 step.note(environment.install(hooks.get_requires("wheel")))
@@ -56,7 +73,7 @@ def build_with_backend(root: str, out: str, request: BuildRequest) -> BuildResul
             with _Step(result, request, "checks of what was built"):
                 built = [path for path in (sdist, wheel) if path is not None]
                 _check_artifacts(project, built, request)
-        _deliver(result, request, Path(out), sdist, wheel, options)
+        _deliver(result, request, Path(out), {"sdist": sdist, "wheel": wheel}, options)
     return result
 
 
@@ -148,9 +165,40 @@ def _check_artifacts(project: Path, paths: list[Path], request: BuildRequest) ->
     stop_at_errors(find_artifact_errors(project, paths), request.report)
 
 
-def _unpack(sdist: Path, folder: Path) -> Path:
+def _check_constraints(options: BackendOptions) -> None:
+    for path in options.constraints:
+        if not Path(path).is_file():
+            raise TwofoldError(f"there is no constraints file {path}", "check --build-constraint")
+
+
+@contextmanager
+def open_sdist(path: str) -> Iterator[str]:
+    """Unpack an sdist that the user named, for as long as it is needed; the project's folder."""
+    name = Path(path).name
+    if not name.endswith(".tar.gz"):
+        hint = "an sdist ends in .tar.gz (PEP 625)"
+        if name.endswith(".whl"):
+            hint = "a wheel is built already; 'twofold convert' makes a conda package of it"
+        raise BadFile(f"'{name}' is neither a project's folder nor an sdist", hint, path)
+    with tempfile.TemporaryDirectory(prefix="twofold-sdist-") as folder:
+        try:
+            tree = unpack_sdist(Path(path), Path(folder))
+        except (tarfile.TarError, EOFError, BadGzipFile, zlib.error) as error:
+            raise BadFile(
+                f"the sdist cannot be unpacked: {error}", "download or build it again", path
+            ) from error
+        if not any((tree / file).is_file() for file in ("pyproject.toml", "setup.py")):
+            raise BadFile(
+                "the archive holds no project: neither pyproject.toml nor setup.py",
+                "name an sdist",
+                path,
+            )
+        yield str(tree)
+
+
+def unpack_sdist(sdist: Path, folder: Path) -> Path:
     """Unpack an sdist and return its one folder. The data filter refuses paths that lead out."""
-    with tarfile.open(sdist) as archive:
+    with tarfile.open(sdist, "r:gz") as archive:
         archive.extractall(folder, filter="data")
     tops = [path for path in folder.iterdir() if path.is_dir()]
     if len(tops) != 1:
@@ -164,24 +212,24 @@ def _deliver(
     result: BuildResult,
     request: BuildRequest,
     out: Path,
-    sdist: Path,
-    wheel: Path | None,
+    made: dict[str, Path | None],
     options: CondaOptions,
 ) -> None:
     """Copy the requested files to their final place, and make conda packages of the wheel."""
     from twofold.formats.reader import read_artifact
 
-    artifact = read_artifact(sdist)
+    files = {kind: path for kind, path in made.items() if path is not None}
+    artifact = read_artifact(next(iter(files.values())))
     result.name, result.version = artifact.name, artifact.version
-    for kind, path in (("sdist", sdist), ("wheel", wheel)):
-        if kind in request.kinds and path is not None:
+    for kind, path in files.items():
+        if kind in request.kinds:
             result.artifacts.append(_copy(kind, path, out / "dist"))
-    if wheel is None:
-        return
     kinds = [kind for kind in request.kinds if kind in ("conda", "tar.bz2")]
-    made = _conda_packages(wheel, out / "conda-bld", kinds, options) if kinds else []
-    result.artifacts += made
-    if made:
+    if "wheel" not in files or not kinds:
+        return
+    packages = _conda_packages(files["wheel"], out / "conda-bld", kinds, options)
+    result.artifacts += packages
+    if packages:
         from twofold.index.folder import index_folder
 
         index_folder(out / "conda-bld")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
-    from twofold.building.options import BuildRequest, BuildResult
+    from twofold.building.options import BackendOptions, BuildRequest, BuildResult
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,7 +24,9 @@ def parser() -> argparse.ArgumentParser:
         "Build the sdist and the wheel into dist/ and the conda package into conda-bld/, which\n"
         "is a channel.",
     ).with_json()
-    made.add_argument("path", nargs="?", default=".", metavar="PATH", help="the project (.)")
+    made.add_argument(
+        "path", nargs="?", default=".", metavar="PATH", help="the project, or an sdist (.)"
+    )
     made.add_argument("--out", metavar="DIR", help="where dist/ and conda-bld/ are put (PATH)")
     made.add_argument(
         "--only", metavar="KINDS", help="a comma-separated list of sdist,wheel,conda,tar.bz2"
@@ -43,6 +45,42 @@ def parser() -> argparse.ArgumentParser:
         "--list",
         action="store_true",
         help="write nothing; list each file, and why it is included or excluded",
+    )
+    backend = made.add_argument_group("projects with another backend")
+    backend.add_argument(
+        "-C",
+        "--config-setting",
+        "--config-settings",
+        dest="config_settings",
+        action="append",
+        default=[],
+        metavar="KEY[=VALUE]",
+        help="a setting for the backend; repeatable, several values of a key become a list",
+    )
+    backend.add_argument(
+        "-n",
+        "--no-isolation",
+        "--no-build-isolation",
+        dest="no_isolation",
+        action="store_true",
+        help="run the backend where it is installed, not in an environment of its own",
+    )
+    backend.add_argument(
+        "-p",
+        "--python",
+        default="",
+        metavar="PYTHON",
+        help="the interpreter that runs the backend: a path, a name or a version",
+    )
+    backend.add_argument(
+        "-b",
+        "--build-constraint",
+        "--build-constraints",
+        dest="build_constraints",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a constraints file for what the backend requires; repeatable",
     )
     made.add_argument(
         "--channel",
@@ -74,6 +112,10 @@ class Arguments:
         self.variant_config: list[str] = []
         self.kinds: list[str] = []
         self.outdir: str | None = None
+        self.config_settings: list[str] = []
+        self.no_isolation = False
+        self.python = ""
+        self.build_constraints: list[str] = []
 
 
 def quick(words: list[str]) -> Arguments | None:
@@ -112,9 +154,10 @@ def run(args: argparse.Namespace | Arguments) -> int:
             f"pass --out {args.outdir} to create both there",
         )
     kinds = _kinds(args.only, args.kinds)
+    backend = _backend_options(args)
     if args.list:
-        return _list(args.path, kinds, args.json)
-    request = BuildRequest(kinds, args.out, report=_note, progress=_progress())
+        return _list(args.path, BuildRequest(kinds, report=_note, backend=backend), args.json)
+    request = BuildRequest(kinds, args.out, _note, _progress(), backend)
     made = build_path(args.path, request, args.channel, args.variant_config)
     if args.json:
         from twofold.cli.terminal import print_json
@@ -193,10 +236,29 @@ def _kinds(only: str | None, named: list[str]) -> tuple[str, ...]:
     return tuple(kind for kind in KINDS if kind in wanted or kind in named)
 
 
-def _list(path: str, kinds: tuple[str, ...], as_json: bool) -> int:
+def _backend_options(args: argparse.Namespace | Arguments) -> BackendOptions:
+    """How another backend is run, by the options of the command line."""
+    from twofold.building.options import BackendOptions
+
+    settings: dict[str, str | list[str]] = {}
+    for word in args.config_settings:
+        key, _, value = word.partition("=")
+        if not key:
+            from twofold.errors import UsageError
+
+            raise UsageError(f"--config-setting '{word}' has no key", "write -C KEY=VALUE")
+        known = settings.get(key)
+        if known is None:
+            settings[key] = value
+        else:
+            settings[key] = [*known, value] if isinstance(known, list) else [known, value]
+    return BackendOptions(settings, not args.no_isolation, args.python, args.build_constraints)
+
+
+def _list(path: str, request: BuildRequest, as_json: bool) -> int:
     from twofold.building.listing import list_project
 
-    listing = list_project(path, kinds)
+    listing = list_project(path, request)
     if as_json:
         from twofold.cli.terminal import print_json
 

@@ -100,7 +100,7 @@ class _OldWheel:
         return self.path
 
     def _build(self) -> Path:
-        from twofold.building.isolation import IsolatedEnvironment
+        from twofold.building.isolation import BuildEnvironment
         from twofold.building.pep517 import read_build_system
         from twofold.errors import SubprocessFailed
 
@@ -110,7 +110,8 @@ class _OldWheel:
             # What setuptools does with a setup.cfg alone.
             (copy / "setup.py").write_text("from setuptools import setup\n\nsetup()\n", "utf-8")
         requires, backend, paths = read_build_system(copy)
-        environment = IsolatedEnvironment.create(self.folder / "environment", copy, requires)
+        environment = BuildEnvironment.create(self.folder / "environment", copy)
+        environment.install(requires)
         hooks = environment.hooks(copy, backend, paths)
         with warnings.catch_warnings():
             # What the old backend thinks of its settings; they are being replaced.

@@ -106,7 +106,9 @@ def build_folder(
     out = Path(request.out if request.out is not None else folder)
     plain = tuple(kind for kind in request.kinds if not Kind(kind).is_conda)
     if plain and is_project(folder):
-        result = build_project(folder, BuildRequest(plain, out, request.report, request.progress))
+        result = build_project(
+            folder, BuildRequest(plain, out, request.report, request.progress, request.backend)
+        )
     else:
         result = BuildResult("", "", "the recipe")
     wheels = {folder.resolve(): Path(b.path) for b in result.artifacts if b.kind == "wheel"}
