@@ -20,7 +20,8 @@ UPLOAD = frozenset({Action.READ, Action.UPLOAD})
 
 def listed(place: Place, channel: str = "main") -> set[str]:
     value = place.get(f"/{channel}/noarch/repodata.json").json()
-    wheels = value.get("v3", {}).get("whl", {})
+    page = place.get(f"/{channel}/v3/noarch/repodata.json")
+    wheels = page.json().get("v3", {}).get("whl", {})
     return {*value["packages.conda"], *(f"v3 {record['name']}" for record in wheels.values())}
 
 

@@ -179,7 +179,8 @@ def test_wheels_are_listed_as_v3_records_where_that_is_switched_on(
     plain = served.get("/main/noarch/repodata.json")
     assert "v3" not in plain.json() and "repodata_revisions" not in plain.json()["info"]
     rule(served, "v3", "yes")
-    value = served.get("/main/noarch/repodata.json").json()
+    assert served.get("/main/noarch/repodata.json").content == plain.content
+    value = served.get("/main/v3/noarch/repodata.json").json()
     record = value["v3"]["whl"]["spam-1.0-py3_none_any_0"]
     assert value["packages.conda"].keys() == plain.json()["packages.conda"].keys()
     assert value["info"]["repodata_revisions"]["v3"]["n_packages"] == 1
@@ -188,24 +189,40 @@ def test_wheels_are_listed_as_v3_records_where_that_is_switched_on(
         record["depends"] == ['eggs >=2[when="python<3.11"]', "python >=3.9"] or record["depends"]
     )
     assert record["extra_depends"] == {"fast": ["speed"]}
-    address = requests.compat.urljoin(f"{served.channel}/noarch/repodata.json", record["url"])
+    address = requests.compat.urljoin(f"{served.channel}/v3/noarch/repodata.json", record["url"])
     assert requests.get(address, timeout=120).content == wheel.read_bytes()
+    assert served.get("/main/v3/noarch/repodata_shards.msgpack.zst").status_code == 404
+    packed = served.get("/main/v3/noarch/repodata.json.zst").content
+    assert zstandard.decompress(packed) == served.get("/main/v3/noarch/repodata.json").content
+    packages = sorted(plain.json()["packages.conda"])
+    assert served.get(f"/main/v3/noarch/{packages[0]}").status_code == 200
     index = unpacked(served.get("/main/noarch/repodata_shards.msgpack.zst").content)
     sha256 = index["shards"]["spam"].hex()
     shard = unpacked(served.get(f"/main/noarch/shards/{sha256}.msgpack.zst").content)
-    (in_shard,) = shard["v3"]["whl"].values()
-    assert in_shard["sha256"].hex() == record["sha256"]
-    assert {**in_shard, "sha256": record["sha256"]} == record
+    assert "v3" not in shard
+    # rattler would take the wheel, which it cannot install: it sees the package alone
     read = {record.url: record for record in find_records(served.channel, "spam", tmp_path)}
-    twins = {f"{served.channel}/noarch/{name}" for name in plain.json()["packages.conda"]}
-    assert set(read) == {address, *twins}  # rattler knows both
-    assert any("when=" in spec for spec in read[address].depends)
+    assert set(read) == {f"{served.channel}/noarch/{package}" for package in packages}
+    assert any("when=" in spec for spec in record["depends"])
+
+
+def test_rattler_installs_from_a_channel_that_lists_wheels_too(
+    served: Place, tmp_path: Path
+) -> None:
+    rule(served, "v3", "yes")
+    served.publish(make_python(tmp_path / "python"))
+    served.publish(make_wheel(tmp_path, "spam", "1.0", ENTRY.format("eggs")))
+    served.publish(make_wheel(tmp_path, "eggs", "1.0"))
+    prefix = install_specs(served.channel, ["spam"], tmp_path / "install")
+    assert list(prefix.rglob("spam/__init__.py")) and list(prefix.rglob("eggs/__init__.py"))
+    rule(served, "v3", "no")
+    assert served.get("/main/v3/noarch/repodata.json").status_code == 404
 
 
 def test_v3_records_follow_every_change_of_their_wheels(served: Place, tmp_path: Path) -> None:
     def listed(label: str = "") -> set[str]:
-        value = served.get(f"/main{label}/noarch/repodata.json").json()
-        return set(value.get("v3", {}).get("whl", {}))
+        answer = served.get(f"/main{label}/v3/noarch/repodata.json")
+        return set(answer.json().get("v3", {}).get("whl", {}))
 
     rule(served, "v3", "yes")
     served.publish(make_wheel(tmp_path, "spam", "1.0"))
@@ -223,7 +240,8 @@ def test_v3_records_follow_every_change_of_their_wheels(served: Place, tmp_path:
     lifecycle.delete_release(served.registry, served.owner, "main", "waits")
     assert listed() == {"spam-1.0-py3_none_any_0"}
     rule(served, "v3", "no")
-    assert listed() == set() and names(served) == {"spam-1.0-py_0.conda"}
+    assert served.get("/main/v3/noarch/repodata.json").status_code == 404
+    assert names(served) == {"spam-1.0-py_0.conda"}
     shards = unpacked(served.get("/main/noarch/repodata_shards.msgpack.zst").content)["shards"]
     assert set(shards) == {"spam"}
 

@@ -353,5 +353,6 @@ def test_the_same_holds_on_postgresql_with_an_object_store(
         place.publish(make_wheel(tmp_path, "eggs", "1.0"))
         value = place.get("/main/noarch/repodata.json").json()
         assert "spam-1.0-py_0.conda" in value["packages.conda"]
+        value = place.get("/main/v3/noarch/repodata.json").json()
         assert set(value["v3"]["whl"]) == {"spam-1.0-py3_none_any_0", "eggs-1.0-py3_none_any_0"}
     place.registry.database.close()

@@ -69,7 +69,8 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
     "rule": (
         "set a rule of a channel: public yes|no, quota BYTES|none, deletion upload|admin|never, "
         "keep N|none (what 'retain' leaves of each project), keep-days N|none, "
-        "base-url URL|none (where conda fetches packages), v3 yes|no (list wheels for conda too)",
+        "base-url URL|none (where conda fetches packages), "
+        "v3 yes|no (/CHANNEL/v3 lists wheels, for conda-pypi)",
         [("channel", {}), ("rule", {}), ("value", {})],
     ),
     "role": (

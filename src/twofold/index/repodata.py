@@ -165,16 +165,6 @@ def _encode_hashes(record: Mapping[str, Any]) -> dict[str, Any]:
     return packed
 
 
-def read_wheel_records(shard: bytes) -> dict[str, dict[str, Any]]:
-    """Revision 3's records of wheels in a shard, as they are in repodata.json."""
-    import msgpack
-    import zstandard
-
-    value = msgpack.unpackb(zstandard.ZstdDecompressor().decompressobj().decompress(shard))
-    found = value.get("v3", {}).get("whl", {})
-    return {key: {**record, "sha256": record["sha256"].hex()} for key, record in found.items()}
-
-
 def make_shard_index(
     subdir: str,
     hashes: Mapping[str, bytes],

@@ -7,14 +7,13 @@ index is cached in the process and patched.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from typing import Any
 
 from twofold.server.context import Registry, not_found, require_channel
 from twofold.server.model import Action, Actor, Channel, Page, View
 from twofold.server.pages import conda_records
 from twofold.server.pages.channel_page_options import from_settings
-from twofold.server.pages.conda_records import NOARCH
 from twofold.server.pages.page_refresh import LARGE_PAGE, PageKey
 from twofold.server.pages.page_updates import MAIN, make_etag, save_page
 from twofold.server.store import Connection, Database, files, pages
@@ -71,13 +70,29 @@ def _render_repodata(db: Connection, channel: Channel, label: str, subdir: str) 
     options = from_settings(channel.settings)
     found = files.read_records(db, channel.id, subdir, label)
     records = ((name, record or "{}") for name, record, _ in found)
-    body = conda_records.render_repodata(subdir, records, options.base_url_for(subdir))
-    if not options.v3 or subdir != NOARCH:
-        return body
-    wheels: dict[str, Any] = {}
-    for shard in pages.read_shards(db, channel.id, label, subdir):
-        wheels.update(conda_records.read_v3_records(shard))
-    return conda_records.add_v3_records(body, wheels)
+    return conda_records.render_repodata(subdir, records, options.base_url_for(subdir))
+
+
+def add_wheels(registry: Registry, view: View, body: bytes) -> Page:
+    """Return the page of noarch packages with v3 records of the view's pure wheels beside them.
+
+    Only clients with conda-pypi can install those: rattler prefers such a record to the package of
+    the same version and then fails, so that they have an address of their own. Raises Refused
+    (404) where the channel's rule `v3` does not switch it on.
+    """
+    with registry.database.read() as db:
+        found = require_channel(db, view.actor, view.channel, Action.READ)
+        if not from_settings(found.settings).v3:
+            raise not_found(f"address 'v3' of channel '{view.channel}'")
+        key = f"conda/{view.label}/v3"
+        page = pages.find_page(db, found.id, key)
+        tag = f'"{hashlib.sha256(body).hexdigest()[:24]}-{found.serial}"'
+        if page is not None and page.etag == tag:
+            return page
+        wheels = conda_records.build_v3_records(db, found, view.label)
+    page = Page(conda_records.add_v3_records(body, wheels), tag, found.serial)
+    save_page(registry.database, found.id, key, page)
+    return page
 
 
 def _render_run_exports(db: Connection, channel: Channel, label: str, subdir: str) -> bytes:

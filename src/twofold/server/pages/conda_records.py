@@ -32,10 +32,9 @@ def make_record(artifact: Artifact, at: datetime) -> str:
     return pages.serialize(record).decode()
 
 
-def render_shard(files: Sequence[StoredFile], wheels: Mapping[str, Any] | None = None) -> bytes:
-    """Render the packages of one name in one subdir as a shard; `wheels` are v3 records."""
-    records = {file.filename: json.loads(file.record or "{}") for file in files}
-    return pages.make_shard(records, wheels)
+def render_shard(files: Sequence[StoredFile]) -> bytes:
+    """Render the packages of one name in one subdir as a shard."""
+    return pages.make_shard({file.filename: json.loads(file.record or "{}") for file in files})
 
 
 def render_shard_index(
@@ -54,11 +53,6 @@ def render_repodata(subdir: str, records: Iterable[tuple[str, str]], base_url: s
 def add_v3_records(body: bytes, wheels: Mapping[str, Any]) -> bytes:
     """Add v3 records of wheels (CEP 43-45, 48) to repodata.json, if there are any."""
     return pages.serialize(pages.add_wheels(json.loads(body), wheels)) if wheels else body
-
-
-def read_v3_records(shard: bytes) -> dict[str, Any]:
-    """Return the v3 records of wheels in one of our shards."""
-    return pages.read_wheel_records(shard)
 
 
 def render_run_exports(subdir: str, exports: Iterable[tuple[str, str]]) -> bytes:
@@ -100,18 +94,19 @@ def conda_project_name(project: Project) -> str:
     return project.conda_name or to_conda_name(project.name)
 
 
-def build_v3_records(db: Connection, channel: Channel, name: str, label: str) -> dict[str, Any]:
-    """Return key -> v3 record of the wheels of a conda name under a label, sorted by key."""
+def build_v3_records(db: Connection, channel: Channel, label: str) -> dict[str, Any]:
+    """Return key -> v3 record of the pure wheels under a label, sorted by key."""
     found: dict[str, Any] = {}
-    for project in projects.list_projects_by_conda_name(db, channel.id, name):
-        if conda_project_name(project) != name:
+    for one in projects.list_pure_wheels(db, channel.id):
+        file = files.find_file_by_id(db, one)
+        if file is None or label not in file.labels or file.yanked is not None:
             continue
-        shared = projects.list_other_projects_named(db, channel.id, project.id, name)
-        for file in files.list_project_files(db, project.id):
-            shown = is_pure_wheel(file) and label in file.labels and file.yanked is None
-            # Sharing a name with another project requires the permission that conversion required.
-            if shown and not (shared and file.remark):
-                found.update(_build_record(db, channel, file, name))
+        project = channels.get_project(db, file.project_id)
+        name = conda_project_name(project)
+        # Sharing a name with another project requires the permission that conversion required.
+        if file.remark and projects.list_other_projects_named(db, channel.id, project.id, name):
+            continue
+        found.update(_build_record(db, channel, file, name))
     return dict(sorted(found.items()))
 
 
@@ -122,7 +117,7 @@ def _build_record(
     artifact = file.artifact
     known = channels.get_conda_names(db, channel.id, projects.required_names(artifact))
     options = CondaOptions(name=name, local_names=known)
-    url = f"../files/{file.sha256}/{quote(file.filename)}"
+    url = f"../../files/{file.sha256}/{quote(file.filename)}"
     milliseconds = int(file.uploaded_at.timestamp() * 1000)
     try:
         return [make_wheel_record(artifact, url, milliseconds, options)]

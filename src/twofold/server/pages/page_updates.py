@@ -18,9 +18,7 @@ from twofold.server.admission.checks import find_prefix
 from twofold.server.auth import permissions
 from twofold.server.model import Actor, Channel, Page, Project, StoredFile
 from twofold.server.pages import conda_records, simple_pages
-from twofold.server.pages.channel_page_options import from_settings
-from twofold.server.pages.conda_records import NOARCH, conda_project_name
-from twofold.server.store import Connection, Database, accounts, channels, files, pages, projects
+from twofold.server.store import Connection, Database, accounts, channels, files, pages
 
 log = logging.getLogger("twofold.server")
 
@@ -98,13 +96,9 @@ def render_shards(
     Returns the (label, subdir) pairs that changed.
     """
     places: dict[tuple[str, str], set[str]] = {}
-    lists_wheels = from_settings(channel.settings).v3
     for file in changed:
         if file.kind.is_conda:
             places.setdefault((file.subdir, file.name), set()).update(file.labels, labels)
-        elif lists_wheels and conda_records.is_pure_wheel(file):
-            name = conda_records.conda_project_name(channels.get_project(db, file.project_id))
-            places.setdefault((conda_records.NOARCH, name), set()).update(file.labels, labels)
     render_subdirs(db, channel, places, serial, at)
     return {(label, subdir) for (subdir, _), affected in places.items() for label in affected}
 
@@ -117,15 +111,11 @@ def render_subdirs(
     at: datetime,
 ) -> None:
     """Render the shards of these (subdir, name) pairs under these labels."""
-    lists_wheels = from_settings(channel.settings).v3
     for (subdir, name), affected in subdirs.items():
         found = files.list_conda_files(db, channel.id, subdir, name)
         for label in affected:
             shown = [file for file in found if label in file.labels and file.yanked is None]
-            wheels = {}
-            if lists_wheels and subdir == conda_records.NOARCH:
-                wheels = conda_records.build_v3_records(db, channel, name, label)
-            body = conda_records.render_shard(shown, wheels) if shown or wheels else b""
+            body = conda_records.render_shard(shown) if shown else b""
             sha256 = hashlib.sha256(body).hexdigest() if body else ""
             shard = pages.Shard(sha256, body)
             pages.save_shard(db, channel.id, (label, subdir, name), shard, serial, at)
@@ -162,18 +152,6 @@ def rerender_for_user(db: Connection, user_id: int) -> None:
     """Render the pages that depend on a user or organisation and its members (PEP 752)."""
     for channel_id, prefixes in sorted(channels.list_prefixes_for_user(db, user_id).items()):
         rerender_prefixes(db, channel_id, prefixes)
-
-
-def rerender_wheel_shards(db: Connection, channel_id: int, at: datetime) -> None:
-    """Render the shards of all pure wheels' names, by the current rule `v3`."""
-    channel = channels.lock_channel(db, channel_id)
-    places: dict[tuple[str, str], set[str]] = {}
-    for one in projects.list_pure_wheels(db, channel_id):
-        wheel = files.find_file_by_id(db, one)
-        assert wheel is not None
-        name = conda_project_name(channels.get_project(db, wheel.project_id))
-        places.setdefault((NOARCH, name), set()).update(wheel.labels)
-    render_subdirs(db, channel, places, channel.serial, at)
 
 
 def save_page(database: Database, channel_id: int, key: str, page: Page) -> None:

@@ -138,6 +138,22 @@ def get_repodata(registry: Registry, view: View, subdir: str, name: str) -> tupl
     return _merge_repodata(registry, view, channel, upstream, (subdir, name))
 
 
+def get_v3_repodata(registry: Registry, view: View, subdir: str, name: str) -> tuple[Page, bool]:
+    """Return repodata.json with v3 records of pure wheels, for conda with conda-pypi.
+
+    There are no shards at that address. Raises Refused (404).
+    """
+    if name not in ("repodata.json", "repodata.json.zst"):
+        raise not_found(f"page '{name[:100]}'")
+    page, public = get_repodata(registry, view, subdir, "repodata.json")
+    if subdir == rendering.NOARCH:
+        page = conda_pages.add_wheels(registry, view, page.body)
+    if name.endswith(".zst"):
+        body = rendering.compress(page.body)
+        page = Page(body, make_etag(body), page.serial)
+    return page, public
+
+
 def _merge_repodata(
     registry: Registry, view: View, channel: Channel, upstream: Upstream, place: tuple[str, str]
 ) -> tuple[Page, bool]:

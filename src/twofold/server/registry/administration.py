@@ -130,8 +130,6 @@ def set_rules(registry: Registry, by: str, channel: str, rules: Mapping[str, Any
         settings = {**found.settings, **rules}
         public = settings.pop("public", found.public)
         channels.update_channel(db, found.id, public=public, settings=settings)
-        if "v3" in rules:
-            page_updates.rerender_wheel_shards(db, found.id, registry.clock())
         for rule, value in rules.items():
             _audit(registry, db, by, "rule", channel, rule, value=value)
 

@@ -14,8 +14,6 @@ from typing import Any
 from twofold.errors import TwofoldError
 from twofold.server.context import Registry
 from twofold.server.model import Channel
-from twofold.server.pages import conda_records
-from twofold.server.pages.channel_page_options import from_settings
 from twofold.server.pages.page_updates import HTML, JSON, build_project_pages, simple_page_key
 from twofold.server.store import Blobs, Connection, Database, channels, files, pages
 from twofold.server.store.blob_refs import delete_unreferenced
@@ -120,11 +118,9 @@ def _comparable_page(page: Mapping[str, Any]) -> object:
 
 def _find_stale_shards(db: Connection, channel: Channel) -> list[str]:
     """Find shards that disagree with the records."""
-    lists_wheels = from_settings(channel.settings).v3
     return [
         f"{channel.name}/label/{label}/{subdir}: {package}"
         for label, subdir, package in pages.list_inconsistent_shards(db, channel.id)
-        if not (lists_wheels and conda_records.build_v3_records(db, channel, package, label))
     ]
 
 

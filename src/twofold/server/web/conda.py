@@ -49,6 +49,18 @@ def get_subdir_file(request: Request) -> Response:
     return send_page(request, page, media, public)
 
 
+def get_v3_file(request: Request) -> Response:
+    """Send repodata.json with v3 records of wheels, or a package it lists."""
+    if request.path_params["filename"].endswith((".conda", ".tar.bz2")):
+        return get_subdir_file(request)
+    words = request.path_params
+    page, public = pages.get_v3_repodata(
+        get_registry(request), target_view(request), words["subdir"], words["filename"]
+    )
+    media = "application/zstd" if words["filename"].endswith(".zst") else "application/json"
+    return send_page(request, page, media, public)
+
+
 def get_shard(request: Request) -> Response:
     """Send a shard (CEP 16)."""
     registry, path, actor = get_registry(request), request.path_params, authenticate(request)
@@ -76,5 +88,6 @@ routes = [
     *routes_with_label("/channeldata.json", get_channeldata),
     *routes_with_label("/notices.json", get_notices),
     *routes_with_label("/{subdir}/shards/{sha256}.msgpack.zst", get_shard),
+    *routes_with_label("/v3/{subdir}/{filename}", get_v3_file),
     *routes_with_label("/{subdir}/{filename}", get_subdir_file),
 ]
