@@ -75,6 +75,7 @@ class Clients:
             prefix,
             "--channel",
             self.offline.as_uri(),
+            "--only",
             cwd=prefix.parent,
         )
 

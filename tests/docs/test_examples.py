@@ -80,4 +80,4 @@ def _here(command: str, clients: Clients) -> str:
         return ":"
     command = command.replace("http://127.0.0.1:8080", clients.registry.url)
     command = command.replace("PASTE-THE-TOKEN-HERE", clients.registry.token)
-    return command.replace("--channel conda-forge", f"--channel {clients.offline.as_uri()}")
+    return command.replace("--channel conda-forge", f"--channel {clients.offline.as_uri()} --only")

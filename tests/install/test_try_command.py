@@ -109,7 +109,7 @@ def test_a_private_channel_is_opened_with_its_token_which_stands_in_no_command(
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}/private"
-    words = ("try", user, "--channel", address, "--channel", str(public))
+    words = ("try", user, "--channel", address, "--channel", str(public), "--only")
     try:
         closed = twofold(*words)
         opened = twofold(*words, env={"TWOFOLD_TOKEN": "secret-token"})
@@ -173,3 +173,24 @@ def test_breaking_off_at_any_moment_of_solving_and_linking_leaves_nothing_behind
         said, _ = process.communicate(timeout=60)
         assert process.returncode in (130, -signal.SIGINT), said  # a start is no trial yet
         assert list(temporary.iterdir()) == [], said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the running Python is repacked on Linux")
+def test_this_machines_python_serves_where_no_channel_has_one(
+    twofold: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Channels add to the others, and `--only` leaves conda-forge out."""
+    put(tmp_path / "first" / "noarch", CondaPackage("engine", "1", depends=["python"]), b"x = 1\n")
+    index_folder(tmp_path / "first")
+    package = CondaPackage("car", "1", depends=["python", "engine"])
+    put(tmp_path / "second" / "noarch", package, b"import engine\n")
+    index_folder(tmp_path / "second")
+    words = ("install", "car", "--from", "./second", "--conda", "env", "--channel", "./first")
+    ran = twofold(*words, "--only", "--json")
+    assert ran.code == 0, ran.err
+    assert "no channel has a Python: using this machine's Python" in ran.err
+    assert {"car", "engine", "python"} <= {one["name"] for one in ran.json["packages"]}
+    missing = twofold("install", "car", "--from", "./second", "--conda", "no", "--only")
+    assert missing.code == 1
+    assert "engine" in missing.err
+    assert "twofold convert NAME --out DIR" in missing.err

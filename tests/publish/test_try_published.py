@@ -114,13 +114,15 @@ def test_what_a_release_needs_comes_from_the_channels_that_are_named(
     alone = twofold("publish", file, "--to", target, "--try")
     assert alone.code == 1
     assert "needed_package" in alone.out
-    channels = ("--channel", needed, "--channel", tmp_path / "python")
+    channels = ("--channel", needed, "--channel", tmp_path / "python", "--only")
     ran = twofold("publish", file, "--to", target, "--try", *channels)
     assert ran.code == 0, ran.out + ran.err
     assert "ok   import my_package" in ran.out
     wrong = twofold("publish", file, "--to", target, "--channel", needed)
     assert wrong.code == 2
     assert "--channel is for --try" in wrong.err
+    wrong = twofold("publish", file, "--to", target, "--only")
+    assert "--only is for --try" in wrong.err
 
 
 def test_the_token_of_a_publication_is_not_for_the_channels_beside_it(

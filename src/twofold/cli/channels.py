@@ -20,13 +20,19 @@ from twofold.publish.targets.settings import TargetSettings
 
 
 class Channels(NamedTuple):
-    """`addresses` are URLs, folders and names; `tokens` are (URL, bearer token) pairs."""
+    """`addresses` are URLs, folders and names; `tokens` are (URL, bearer token) pairs.
+
+    `only` is True if conda-forge does not come after them.
+    """
 
     addresses: tuple[str, ...]
     tokens: tuple[tuple[str, str], ...]
+    only: bool = False
 
 
-def find_channels(names: Sequence[str], beside: Sequence[TargetSettings] = ()) -> Channels:
+def find_channels(
+    names: Sequence[str], beside: Sequence[TargetSettings] = (), *, only: bool = False
+) -> Channels:
     """Resolve URLs of registries, configured targets, folders and names (conda-forge).
 
     `beside` are the targets of the same command, whose tokens are not for these channels.
@@ -48,7 +54,7 @@ def find_channels(names: Sequence[str], beside: Sequence[TargetSettings] = ()) -
         if credentials is not None:
             tokens.append((target.url, credentials.secret.reveal()))
     addresses = tuple(target.url if target else strip_page(word) for word, target in found)
-    return Channels(addresses, tuple(tokens))
+    return Channels(addresses, tuple(tokens), only)
 
 
 def note_channels(words: Sequence[str]) -> None:

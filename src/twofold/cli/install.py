@@ -11,7 +11,7 @@ from twofold.errors import UsageError
 EPILOG = """\
 --from is the URL of a registry's channel (http://host/main), one of your targets by name, or a
 folder that is a channel. Dependencies that it does not have come from pip's configured indexes
-(--venv), or from the channels of --channel, by default conda-forge (--conda). A project that the
+(--venv), or from the channels of --channel and then conda-forge (--conda). A project that the
 registry has is never installed from elsewhere, and the first NAME must be there.
 """
 
@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument("--venv", type=Path, metavar="DIR", help="a virtual environment")
     where.add_argument("--conda", type=Path, metavar="DIR", help="a conda environment")
     words.add_argument("--uv", action="store_true", help="--venv: install with uv, not pip")
-    words.add_argument("--only", action="store_true", help="install from --from only")
+    words.add_argument("--only", action="store_true", help="install from --from and --channel only")
     words.add_argument(
         "--python", metavar="PYTHON", help="--venv: an interpreter; --conda: a version (3.12)"
     )
@@ -96,7 +96,7 @@ def _conda(args: argparse.Namespace) -> int:
         ([source] if source else []) + list(more.addresses),
         args.conda,
         logins=logins,
-        add_conda_forge=not args.channel and not args.only,
+        add_conda_forge=not args.only,
     )
     if outcome.note:
         note(f"note: {outcome.note}")

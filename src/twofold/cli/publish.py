@@ -50,7 +50,10 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="CHANNEL",
-        help="with --try: a conda channel for dependencies, in place of conda-forge; repeatable",
+        help="with --try: a conda channel for dependencies, before conda-forge; repeatable",
+    )
+    words.add_argument(
+        "--only", action="store_true", help="with --try: no conda-forge after --channel"
     )
     words.add_argument(
         "--ignore", action="append", default=[], metavar="CODE", help="ignore a check (TF408)"
@@ -83,8 +86,9 @@ def run(args: argparse.Namespace) -> int:
     from twofold.publish.order import Order, choose_targets, prepare
     from twofold.publish.responses import RetryPolicy
 
-    if args.channel and not args.try_it:
-        raise UsageError("--channel is for --try", "add --try, or remove --channel")
+    for option, given in (("--channel", args.channel), ("--only", args.only)):
+        if given and not args.try_it:
+            raise UsageError(f"{option} is for --try", f"add --try, or remove {option}")
     if not args.files:
         require_current(str(args.project))
     patience = RetryPolicy(attempts=args.attempts)
@@ -142,7 +146,8 @@ def _carry_out(publication: Publication, args: argparse.Namespace) -> int:
     from twofold.cli.smoke_test import interrupt_on_sigterm, print_results, smoke_test_published
 
     as_json = args.json
-    channels = find_channels(args.channel, [t.settings for t in publication.targets])
+    beside = [target.settings for target in publication.targets]
+    channels = find_channels(args.channel, beside, only=args.only)
     trials: list[SmokeResult] = []
     with interrupt_on_sigterm():  # reports the uploaded files, and removes temporary files
         uploaded = publication.carry_out(make_event_handler(as_json))

@@ -44,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument(
         "--channel", action="append", default=[], metavar="CHANNEL", help="conda: more channels"
     )
+    words.add_argument("--only", action="store_true", help="conda: only the channels of --channel")
     words.add_argument(
         "--project", type=Path, default=Path(), metavar="DIR", help="the project (default: here)"
     )
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         require_current(str(args.project))
     artifacts = [file.artifact for file in find_release_files(args.files, args.project)]
     with interrupt_on_sigterm():
-        trials = smoke_test_files(artifacts, find_channels(args.channel))
+        trials = smoke_test_files(artifacts, find_channels(args.channel, only=args.only))
     return print_results(trials, args.json)
 
 
@@ -109,7 +110,7 @@ def smoke_test_files(artifacts: Sequence[Artifact], channels: Channels) -> list[
                 spec,
                 (channel, *channels.addresses),
                 logins=tuple((address, Login(token)) for address, token in channels.tokens),
-                only=bool(channels.addresses),
+                only=channels.only,
                 tests=tests,
             )
             trials.append(smoke_test_with_conda(found))
@@ -145,8 +146,8 @@ def smoke_test_published(
 ) -> list[SmokeResult]:
     """Run a smoke test for every target, with pip and with py-rattler.
 
-    `channels` come after the target's own, in place of conda-forge if there are any. A target
-    whose URL for users is unknown has a failed result.
+    `channels` come after the target's own, and before conda-forge unless they are the only ones. A
+    target whose URL for users is unknown has a failed result.
     """
     trials: list[SmokeResult] = []
     for target in publication.targets:
@@ -215,7 +216,7 @@ def _test_with_conda(
             spec,
             (address, *more.addresses),
             tuple(logins.items()),
-            only=bool(more.addresses),
+            only=more.only,
             tests=extract_tests(artifact.path, Path(folder, "tests")),
         )
         return smoke_test_with_conda(found)

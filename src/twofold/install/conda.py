@@ -72,26 +72,35 @@ def require_first_spec(
 
     A later channel may have a stranger's package of that name.
     """
-    try:
-        found = asyncio.run(_query(specs[0], channel, logins, cache or Path(get_cache_dir())))
-    except TwofoldError as error:
-        _redact_error(error, logins)
-        raise
-    if not found:
+    if not has_package(specs[0], [channel], logins, cache):
         raise TwofoldError(
             f"{channel} does not have {specs[0]}: nothing was installed",
             "check the name and the channel; leave out --from to install from other channels",
         )
 
 
-async def _query(spec: str, channel: str, logins: Mapping[str, Login], cache: Path) -> bool:
-    """Whether a channel has a package of the name of `spec`."""
+def has_package(
+    spec: str,
+    channels: Sequence[str | Path],
+    logins: Mapping[str, Login],
+    cache: Path | None = None,
+) -> bool:
+    """Whether a channel has a package of the name of `spec`, in any version."""
+    addresses = [_make_channel_url(channel) for channel in channels]
+    try:
+        return asyncio.run(_query(spec, addresses, logins, cache or Path(get_cache_dir())))
+    except TwofoldError as error:
+        _redact_error(error, logins)
+        raise
+
+
+async def _query(spec: str, channels: list[str], logins: Mapping[str, Login], cache: Path) -> bool:
     rattler = _import_rattler()
     _, gateway = _open_gateway(logins, cache)
-    with _explain_errors([spec], [channel]):
+    with _explain_errors([spec], channels):
         name = rattler.MatchSpec(spec).name
         subdirs = [rattler.Subdir.current(), "noarch"]
-        found = await gateway.query([channel], subdirs, [str(name.normalized)], recursive=False)
+        found = await gateway.query(channels, subdirs, [str(name.normalized)], recursive=False)
     return any(found)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from twofold.errors import TwofoldError, Unreachable
 from twofold.install.auth import Login
-from twofold.install.conda import InstalledPackage, install_into_prefix
+from twofold.install.conda import InstalledPackage, has_package, install_into_prefix
 from twofold.install.repack_python import repack_python
 
 #: py-rattler's threads continue for a moment after an interruption: how long removal is retried,
@@ -50,6 +50,9 @@ def _remove(folder: Path) -> None:
 #: The default channel for dependencies; every conda client resolves its name.
 COMMON_CHANNEL = "conda-forge"
 
+#: The hint for packages that are missing without conda-forge.
+CONVERT = "run 'twofold convert NAME --out DIR' for what is missing, and add --channel DIR"
+
 
 @dataclass(frozen=True)
 class InstallResult:
@@ -68,31 +71,37 @@ def install_or_repack(
     add_conda_forge: bool = True,
     cache: Path | None = None,
 ) -> InstallResult:
-    """Install from `channels`, then conda-forge; if it is down, with this machine's Python.
+    """Install from `channels`, then conda-forge; without a python there, with this machine's.
 
-    A python of the given channels takes precedence over the repacked one. Raises the exceptions
-    of install_into_prefix; without conda-forge the message mentions it.
+    That is repacked where conda-forge does not respond, or is not wanted and no channel has a
+    python; one of the given channels takes precedence. Raises the exceptions of
+    install_into_prefix; without conda-forge the message mentions it.
     """
-    if not add_conda_forge:
-        found = install_into_prefix(specs, channels, prefix, logins=logins, cache=cache)
-        return InstallResult(found)
+
+    def install(places: Sequence[str | Path]) -> list[InstalledPackage]:
+        return install_into_prefix(specs, places, prefix, logins=logins, cache=cache)
+
+    wide = [*channels, *([COMMON_CHANNEL] if COMMON_CHANNEL not in channels else [])]
     try:
-        wide = [*channels, COMMON_CHANNEL]
-        return InstallResult(install_into_prefix(specs, wide, prefix, logins=logins, cache=cache))
+        return InstallResult(install(wide if add_conda_forge else channels))
     except Unreachable as error:
         if COMMON_CHANNEL not in str(error):
             raise
-    missing = f"{COMMON_CHANNEL} cannot be reached"
+        missing = f"{COMMON_CHANNEL} cannot be reached"
+    except TwofoldError:
+        if add_conda_forge or has_package("python", channels, logins or {}, cache):
+            raise
+        missing = "no channel has a Python"
     with temporary_folder("twofold-channel-") as folder:
         try:
             repack_python(folder, cache=cache)
             index_channel(folder)
-            narrow = [*channels, folder]
-            found = install_into_prefix(specs, narrow, prefix, logins=logins, cache=cache)
+            found = install([*(one for one in channels if one != COMMON_CHANNEL), folder])
         except TwofoldError as error:
             stand_in = folder.absolute().as_uri()
             message = error.problems[0].message.replace(stand_in, "this machine's Python")
-            raise TwofoldError(f"{missing}, and {message}", error.hint) from error
+            hint = CONVERT if "cannot solve" in message else error.hint
+            raise TwofoldError(f"{missing}, and {message}", hint) from error
     return InstallResult(found, f"{missing}: using this machine's Python, repacked")
 
 

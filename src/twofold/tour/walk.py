@@ -272,6 +272,8 @@ def install_with_rattler(
     words = ["install", spec, "--from", server.channel, "--conda", "conda-env"]
     for channel in channels:
         words += ["--channel", channel]
+    if list(channels) != ["conda-forge"]:
+        words.append("--only")
     log.run(
         "Install it in a new conda environment with py-rattler",
         twofold_command(*words),
