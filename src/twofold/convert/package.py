@@ -264,7 +264,7 @@ def _narrow_range(low: str, high: str, spec: str) -> str:
 
 
 def _version_key(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
+    return tuple(int(part) for part in version.split(".") if part.isascii() and part.isdigit())
 
 
 def _read_entry_points(data: bytes | None) -> list[str]:

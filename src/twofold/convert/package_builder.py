@@ -117,6 +117,7 @@ class PackageBuilder:
         self._writer = writer
         self._layout = layout
         self._record: list[str] = []
+        self._placed: set[str] = set()
         self._rewritten = frozenset(f"{layout.dist_info}/{name}" for name in REWRITTEN)
         #: A recipe names the license files of its package; a wheel's own are for the others.
         self._keeps_licenses = not any(path.startswith("licenses/") for path in package.info_files)
@@ -125,7 +126,7 @@ class PackageBuilder:
         """Add one file of the wheel; what the builder writes itself is left out. Raises BadFile."""
         if entry.path in self._rewritten:
             return
-        path, is_script = self._layout.locate(entry.path)
+        path, is_script = self._place(entry)
         executable = entry.executable or is_script
         placed = Entry(path, entry.source, entry.data, executable, entry.reason)
         if is_script:
@@ -142,7 +143,7 @@ class PackageBuilder:
         self, entry: Entry, size: int, pieces: Iterable[bytes], writer: PieceWriter
     ) -> bytes:
         """Add a large file of `size` bytes that is not rewritten; returns its SHA-256 (raw)."""
-        path, is_script = self._layout.locate(entry.path)
+        path, is_script = self._place(entry)
         placed = Entry(path, executable=entry.executable or is_script)
         digest = writer.add_pieces(placed, size, pieces)
         self._add_to_record(path, digest, size)
@@ -167,6 +168,17 @@ class PackageBuilder:
     def abort(self) -> None:
         """Leave nothing of the package behind."""
         self._writer.abort()
+
+    def _place(self, entry: Entry) -> tuple[str, bool]:
+        """The path of a member, which no other member may have. Raises BadFile."""
+        path, is_script = self._layout.locate(entry.path)
+        if path in self._placed:
+            raise BadFile(
+                f"two members of the wheel install to one path: {path}",
+                "remove one of them, and build the wheel again",
+            )
+        self._placed.add(path)
+        return path, is_script
 
     def _keep_license(self, path: str, content: Content) -> None:
         folder = f"{self._layout.dist_info}/"

@@ -201,7 +201,7 @@ def _minor_version(python: str) -> str:
 def _rank_target(target: SubdirTarget) -> tuple[int, ...]:
     """How much a target demands: musl is not chosen where the wheel is for glibc too."""
     version = target.virtual_packages[0].partition(">=")[2] if target.virtual_packages else ""
-    numbers = tuple(int(part) for part in version.split(".") if part.isdigit())
+    numbers = tuple(int(part) for part in version.split(".") if part.isascii() and part.isdigit())
     return (1 if target.is_musl else 0, *numbers)
 
 

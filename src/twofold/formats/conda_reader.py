@@ -14,7 +14,9 @@ from typing import IO, Any, NamedTuple
 from twofold.errors import BadFile, Problem
 from twofold.formats import limits, strict_json
 from twofold.formats.bounded_decompress import ArchiveSection, open_bz2, open_zstd
-from twofold.formats.tar_safety import TarStream, find_member_problem
+from twofold.formats.conda_index import find_index_problems
+from twofold.formats.tar_safety import TarStream
+from twofold.formats.unpacked_tree import UnpackedTree
 from twofold.formats.zip_safety import ZipMember, scan
 from twofold.names import parse_conda_name
 
@@ -29,24 +31,6 @@ _DEFAULT_FILES = {
 }
 
 
-#: Optional keys of index.json and their types; null is allowed. A record of another type would
-#: make the repodata of its channel unreadable for clients.
-_OPTIONAL_KEYS = {
-    "arch": str,
-    "constrains": list,
-    "features": str,
-    "license": str,
-    "license_family": str,
-    "noarch": str | bool,
-    "platform": str,
-    "subdir": str,
-    "timestamp": int,
-    "track_features": str | list,
-}
-#: The end of the year 9999 in milliseconds.
-_MAX_TIMESTAMP = 253_402_300_800_000
-
-
 def read_info(
     path: Path, wanted: dict[str, int] | None = None, content: bytes | None = None
 ) -> dict[str, bytes]:
@@ -57,19 +41,26 @@ def read_info(
     """
     wanted = _DEFAULT_FILES if wanted is None else wanted
     found: dict[str, bytes] = {}
+    seen: set[str] = set()
+    tree = UnpackedTree()
     with open_part(path, "info", content) as tar:
         left_info = False
         for member in tar:
-            problem = find_member_problem(member)
+            problem = tree.find_problem(member)
             if problem:
                 raise BadFile(problem, _AGAIN, path.name)
-            if member.path in wanted and member.kind == "file":
-                if member.path in found:
+            if member.path.startswith("info/") and member.kind != "folder":
+                if member.path in seen:
                     raise BadFile(f"it holds {member.path} twice", _AGAIN, path.name)
+                seen.add(member.path)
+            if member.path in wanted and member.kind == "file":
                 found[member.path] = tar.read(wanted[member.path])
             left_info = left_info or not member.path.startswith("info/")
             if left_info and "info/index.json" in found and path.name.endswith(".tar.bz2"):
                 break
+    problems = tree.find_link_problems()
+    if problems:
+        raise BadFile(problems[0], _AGAIN, path.name)
     if "info/index.json" not in found:
         raise BadFile("not a conda package: info/index.json is missing", _AGAIN, path.name)
     return found
@@ -110,29 +101,7 @@ def read_index_facts(path: Path) -> CondaFacts:
 def parse_index(data: bytes, path: Path) -> dict[str, Any]:
     """Parse info/index.json, check it and compare it with the file name. Raises BadFile."""
     index = parse_json(data, path, "info/index.json")
-    kinds: dict[str, type | tuple[type, ...]] = {
-        "name": str,
-        "version": str,
-        "build": str,
-        "build_number": int,
-        "depends": list,
-    }
-    problems = [
-        f"info/index.json has no usable '{key}'"
-        for key, kind in kinds.items()
-        if not isinstance(index.get(key, [] if key == "depends" else None), kind)
-    ]
-    problems += [
-        f"info/index.json has no usable '{key}'"
-        for key, kind in _OPTIONAL_KEYS.items()
-        if not isinstance(index.get(key), kind | None)
-        or (kind is int and not 0 <= (index.get(key) or 0) <= _MAX_TIMESTAMP)
-    ]
-    problems += [
-        f"'{key}' of info/index.json must hold strings only"
-        for key in ("depends", "constrains", "track_features")
-        if not all(isinstance(spec, str) for spec in index.get(key) or [])
-    ]
+    problems = find_index_problems(index)
     named = parse_conda_name(path.name)
     for key in ("name", "version", "build"):
         value = getattr(named, key)

@@ -14,22 +14,29 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
+from configparser import ConfigParser
+from configparser import Error as ConfigError
 from pathlib import Path
+from unicodedata import normalize
 
 from twofold.artifact import Kind
 from twofold.errors import BadFile, Problem
 from twofold.formats import limits, zip_safety
 from twofold.formats.conda_reader import open_part, parse_json, read_info
-from twofold.formats.core_metadata import parse_entry_points
 from twofold.formats.portable_names import find_unportable
 from twofold.formats.reader import detect_kind, read_artifact
-from twofold.formats.tar_safety import TarStream, find_member_problem
+from twofold.formats.tar_safety import TarStream
+from twofold.formats.unpacked_tree import UnpackedTree
 from twofold.formats.wheel import UNHASHED, RecordEntry, WheelFile, parse_record
 from twofold.names import parse_wheel_name
 
 #: Problems reported per file; nobody reads more.
 _MAX_PROBLEMS = 20
+_SCRIPT_GROUPS = ("console_scripts", "gui_scripts")
+_SCHEMES = ("purelib", "platlib", "headers", "scripts", "data")
 _SCRIPT = re.compile(r"[\w.-]*\w[\w.-]*")
+#: Extras behind a target, which installers of scripts ignore.
+_EXTRAS = re.compile(r"\[[A-Za-z0-9_.,\s-]*\]\s*\Z")
 _TARGET = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*(?::[^\W\d]\w*(?:\.[^\W\d]\w*)*)?")
 
 
@@ -70,6 +77,7 @@ def find_wheel_problems(path: Path) -> list[Problem]:
                 if name in lines and name not in unhashed:
                     found += _find_hash_problem(wheel, lines[name])
             found += _find_entry_point_problems(wheel)
+            found += find_clashes(wheel.dist_info, files)
             found += _find_tag_problems(wheel)
             found += [Problem(one.message) for one in find_unportable(files)]
             return _locate(path, found)
@@ -81,13 +89,19 @@ def find_conda_problems(path: Path) -> list[Problem]:
     """Check every member's path and link, and info/paths.json against the members' bytes."""
     try:
         info = read_info(
-            path, {"info/index.json": limits.METADATA, "info/paths.json": limits.LISTS}
+            path,
+            {
+                "info/index.json": limits.METADATA,
+                "info/paths.json": limits.LISTS,
+                "info/link.json": limits.METADATA,
+            },
         )
         if "info/paths.json" not in info:
             return _locate(path, [Problem("info/paths.json is missing")])
         listed = _read_listed_paths(parse_json(info["info/paths.json"], path, "info/paths.json"))
         with open_part(path, "pkg") as tar:
             found = _check_members(tar, listed, one_tar=path.name.endswith(".tar.bz2"))
+        found += _find_link_problems(info.get("info/link.json", b"{}"), path)
         return _locate(path, found)
     except BadFile as error:
         return list(error.problems)
@@ -122,13 +136,72 @@ def _find_hash_problem(wheel: WheelFile, line: RecordEntry) -> list[Problem]:
 
 def _find_entry_point_problems(wheel: WheelFile) -> list[Problem]:
     data = wheel.read_dist_info_file("entry_points.txt") or b""
+    parser = ConfigParser(strict=False, delimiters=("=",), interpolation=None, default_section="")
+    try:
+        text = data.decode("utf-8")
+        parser.read_string(text, "entry_points.txt")
+    except (ConfigError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        return [Problem(f"entry_points.txt cannot be read: {reason}", "build the wheel again")]
+    lines = list_script_lines(text)
+    return [problem for line in lines for problem in _find_script_problem(line)]
+
+
+def list_script_lines(text: str) -> list[str]:
+    """Every line of entry_points.txt that an installer makes a script of, doubles included."""
+    lines = []
+    group = ""
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("[") and line.endswith("]"):
+            group = line[1:-1].strip()
+        elif line and not line.startswith(("#", ";")) and group in _SCRIPT_GROUPS:
+            lines.append(line)
+    return lines
+
+
+def _find_script_problem(line: str) -> list[Problem]:
+    """Check one script, `name = module:function`, perhaps with extras in brackets."""
+    name, _, target = line.partition("=")
+    if _SCRIPT.fullmatch(name.strip()) and _TARGET.fullmatch(_EXTRAS.sub("", target).strip()):
+        return []
+    hint = "write it as name = module:function"
+    return [Problem(f"the entry point {line[:200]!r} is not valid for a script", hint)]
+
+
+def _find_link_problems(data: bytes, path: Path) -> list[Problem]:
+    """Check info/link.json, from which clients of a noarch package make its scripts."""
+    noarch = parse_json(data, path, "info/link.json").get("noarch") or {}
+    lines = noarch.get("entry_points") or [] if isinstance(noarch, dict) else None
+    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+        return [Problem("info/link.json does not list every entry point as a text")]
+    return [problem for line in lines for problem in _find_script_problem(line)]
+
+
+def find_clashes(dist_info: str, paths: Iterable[str]) -> list[Problem]:
+    """Find members of a wheel that an installer puts at one path, or nowhere that is known.
+
+    Below .data, purelib and platlib are site-packages itself; what is there replaces other files.
+    """
+    data = f"{dist_info.removesuffix('.dist-info')}.data/"
     found = []
-    for group in ("console_scripts", "gui_scripts"):
-        for line in parse_entry_points(data, group):
-            name, _, target = line.partition(" = ")
-            if not _SCRIPT.fullmatch(name) or not _TARGET.fullmatch(target):
-                hint = "write it as name = module:function"
-                found.append(Problem(f"the entry point '{line}' is not valid for a script", hint))
+    installed: dict[str, str] = {}
+    for path in paths:
+        place = path
+        if path.startswith(data):
+            scheme, _, rest = path[len(data) :].partition("/")
+            if scheme not in _SCHEMES or not rest:
+                found.append(
+                    Problem(
+                        f"no installer knows where a file goes: {path}",
+                        f"below .data put it into {', '.join(_SCHEMES)} (PEP 427)",
+                    )
+                )
+                continue
+            place = rest if scheme in ("purelib", "platlib") else path
+        other = installed.setdefault(normalize("NFC", place).casefold(), path)
+        if other != path and (path.startswith(data) or other.startswith(data)):
+            hint = "remove one of them, and build the wheel again"
+            found.append(Problem(f"two members install to one path: {other}, {path}", hint))
     return found
 
 
@@ -170,8 +243,9 @@ def _check_members(
     """Compare each member with its entry; `one_tar` if info/ is in the same archive."""
     found: list[Problem] = []
     seen: set[str] = set()
+    tree = UnpackedTree()
     for member in tar:
-        problem = find_member_problem(member)
+        problem = tree.find_problem(member)
         if problem:
             found.append(Problem(problem))
             continue
@@ -180,7 +254,7 @@ def _check_members(
         if member.path in seen:
             found.append(Problem(f"the package holds a file twice: {member.path}"))
         seen.add(member.path)
-        if member.path.startswith("info/"):
+        if member.path.startswith("info/") or member.path == "info":
             if not one_tar:
                 found.append(Problem(f"metadata among the files: {member.path}"))
             continue
@@ -191,6 +265,7 @@ def _check_members(
             found.append(Problem(f"{member.path} does not match its hash in info/paths.json"))
         if len(found) >= _MAX_PROBLEMS:
             return found
+    found += map(Problem, tree.find_link_problems())
     gone = sorted(
         path for path in set(listed) - seen if listed[path].get("path_type") != "directory"
     )

@@ -12,7 +12,8 @@ from twofold.errors import BadFile, Problem
 from twofold.formats import limits
 from twofold.formats.bounded_decompress import open_gzip
 from twofold.formats.core_metadata import CoreMetadata, parse_metadata
-from twofold.formats.tar_safety import TarStream, find_member_problem
+from twofold.formats.tar_safety import TarStream
+from twofold.formats.unpacked_tree import UnpackedTree
 from twofold.formats.zip_archive import ZipArchive
 from twofold.names import normalize_name, parse_sdist_name
 
@@ -70,9 +71,11 @@ def _read_tar(path: Path) -> _Contents:
             raise BadFile("not a .tar.gz archive", "build the sdist again", path.name)
         stream.seek(0)
         tar = TarStream(open_gzip(stream, path.name), path.name)
+        tree = UnpackedTree()
         for member in tar:
             root = member.path.split("/")[0]
-            problem = find_member_problem(member, root)
+            tree.root = tree.root or root
+            problem = tree.find_problem(member)
             if problem and len(problems) < 20:
                 problems.append(problem)
             if member.kind == "file" and member.path == f"{root}/PKG-INFO":
@@ -81,6 +84,7 @@ def _read_tar(path: Path) -> _Contents:
                 metadata[root] = tar.read()
             elif member.kind == "file":
                 files.append(member.path)
+    problems += tree.find_link_problems()[:20]
     files += [f"{root}/PKG-INFO" for root in metadata]
     return _Contents(files, metadata, problems)
 

@@ -44,8 +44,21 @@ def _refuse_constant(text: str) -> float:
     raise ValueError(f"it holds {text}, which is not JSON")
 
 
+def _refuse_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Two readers could take different values of a key that is there twice."""
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        double = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"it holds the key '{double[:80]}' twice")
+    return value
+
+
 _DECODER = json.JSONDecoder(
-    parse_int=_parse_integer, parse_float=_parse_float, parse_constant=_refuse_constant
+    object_pairs_hook=_refuse_doubles,
+    parse_int=_parse_integer,
+    parse_float=_parse_float,
+    parse_constant=_refuse_constant,
 )
 
 

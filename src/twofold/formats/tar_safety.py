@@ -16,6 +16,13 @@ from twofold.formats import limits
 
 _BLOCK = 512
 _PIECE = 1 << 20
+_TWICE = {
+    "path": "a member has two names",
+    "linkpath": "a member has two targets",
+    "size": "a member has two sizes",
+}
+#: The first size that eleven octal digits cannot hold.
+_MAX_OCTAL = 8**11
 
 
 class Readable(Protocol):
@@ -103,6 +110,8 @@ class TarStream:
         while True:
             block = self._read_exactly(_BLOCK)
             if not block.strip(b"\0"):
+                if extended:
+                    raise self._error("the archive is cut off: an extended header has no member")
                 return None
             self._count += 1
             if self._count > limits.MEMBERS:
@@ -111,7 +120,7 @@ class TarStream:
             kind, size = block[156:157], self._number(block[124:136])
             if kind in b"xLK":
                 self._extend(extended, kind, self._body(size))
-            elif kind == b"g":
+            elif kind == b"g" and not extended:
                 self._check_global(self._body(size))
             else:
                 return self._member(block, kind, size, extended)
@@ -132,22 +141,32 @@ class TarStream:
         if field[0] >= 0x80:  # GNU's form for large numbers
             return int.from_bytes(field, "big") & ((1 << (8 * len(field) - 1)) - 1)
         text = field.strip(b" \0")
-        try:
-            return int(text or b"0", 8)
-        except ValueError as error:
-            raise self._error(
-                "not a tar archive, or damaged: a header's number is wrong"
-            ) from error
+        if text.strip(b"01234567"):  # int() takes more: '0o17', '1_7', '+17'
+            raise self._error("not a tar archive, or damaged: a header's number is wrong")
+        return int(text or b"0", 8)
 
     def _extend(self, extended: dict[str, str], kind: bytes, body: bytes) -> None:
+        """Take what an extended header says of the member after it: readers differ in which of two
+        they believe."""
+        if kind.decode() in extended:
+            raise self._error("a member has two headers of one kind before it")
+        extended[kind.decode()] = ""
         if kind != b"x":
-            extended["path" if kind == b"L" else "linkpath"] = self._text(body.rstrip(b"\0"))
+            key = "path" if kind == b"L" else "linkpath"
+            self._set_once(extended, key, self._text(body.rstrip(b"\0")))
             return
         for key, value in self._records(body):
             if key.startswith("GNU.sparse"):
                 raise self._error("the archive holds a sparse file")
             if key in ("path", "linkpath", "size"):
-                extended[key] = value
+                self._set_once(extended, key, value)
+
+    def _set_once(self, extended: dict[str, str], key: str, value: str) -> None:
+        if key in extended:
+            raise self._error(f"{_TWICE[key]} in its extended headers: {value[:100]!r}")
+        if "\0" in value:
+            raise self._error(f"a member's name holds control characters: {value[:100]!r}")
+        extended[key] = value
 
     def _check_global(self, body: bytes) -> None:
         """Accept global records only as comments (git archive writes the commit there)."""
@@ -158,7 +177,8 @@ class TarStream:
         at = 0
         while at < len(body):
             space = body.find(b" ", at, at + 20)
-            length = int(body[at:space]) if space > 0 and body[at:space].isdigit() else 0
+            digits = body[at:space] if space > 0 else b""
+            length = int(digits) if digits.isdigit() else 0  # bytes: ASCII digits alone
             record = body[space + 1 : at + length]
             key, equals, value = record.partition(b"=")
             if length <= space - at or not equals or record[-1:] != b"\n":
@@ -177,11 +197,14 @@ class TarStream:
         if kind not in kinds:
             raise self._error("a member is a device, a sparse file or of an unknown kind")
         name = extended.get("path") or self._name(block)
-        length = int(extended["size"]) if extended.get("size", "").isdigit() else size
-        if length != size and size:
-            raise self._error(f"a member has two sizes: {name}")
         type_name = kinds[kind]
-        if name.startswith("./"):  # `tar c .` and some builders begin every path so
+        length = self._size(extended, size)
+        # Some readers skip the data of a link, others take them for the next header.
+        if length is None or (length and type_name.endswith("link")):
+            raise self._error(f"a member has two sizes: {name}")
+        if length and type_name == "file" and name.endswith("/"):
+            raise self._error(f"a folder has content: {name}")
+        while name.startswith("./"):  # `tar c .` and some builders begin every path so
             name = name[2:] or "."
         link = extended.get("linkpath") or self._text(block[157:257].partition(b"\0")[0])
         self._left = length if type_name == "file" else 0
@@ -197,6 +220,19 @@ class TarStream:
             self._number(block[100:108]) & 0o7777,
             self._number(block[136:148]),
         )
+
+    def _size(self, extended: dict[str, str], size: int) -> int | None:
+        """The size that header and extended header agree on; None if they do not.
+
+        Only a size that the header has no room for may differ from the header's, which then is 0.
+        """
+        text = extended.get("size")
+        if text is None:
+            return size
+        if not (text.isascii() and text.isdigit() and len(text) < 20):
+            return None
+        length = int(text)
+        return length if length == size or (not size and length >= _MAX_OCTAL) else None
 
     def _name(self, block: bytes) -> str:
         name = self._text(block[:100].partition(b"\0")[0])

@@ -164,8 +164,8 @@ def _parse_row(row: list[str]) -> tuple[RecordEntry | None, str]:
     problem = limits.find_path_problem(path)
     if problem:
         return None, f"RECORD: {problem}"
-    if size and not size.isdigit():
-        return None, f"the size of {path} in RECORD is not a number: {size!r}"
+    if size and not (size.isascii() and size.isdigit() and len(size) < 20):
+        return None, f"the size of {path} in RECORD is not a number: {size[:40]!r}"
     length = int(size) if size else -1
     if not digest_field:
         return RecordEntry(path, "", b"", length), ""

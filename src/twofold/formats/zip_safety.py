@@ -28,6 +28,8 @@ _UTF8, _DESCRIPTOR = 0x800, 0x8
 #: Flags without effect on readers: UTF-8 names, descriptors, deflate's level (2 bits).
 _KNOWN_FLAGS = 0x800 | 0x8 | 0x6
 _MAX32 = 0xFFFFFFFF
+#: 4.5: ZIP64. What comes later are other compressions and encryption.
+_NEWEST_VERSION = 45
 
 
 class ZipMember(NamedTuple):
@@ -168,9 +170,10 @@ class _Scan:
         )
 
     def _parse_entry(self, fields: tuple[int, ...], raw: bytes, extra: bytes) -> _Entry:
-        made_by, _, flags, method, time, date, crc, packed, size = fields[:9]
+        made_by, needed, flags, method, time, date, crc, packed, size = fields[:9]
         disk, attributes, header = fields[12], fields[14], fields[15]
         name = self._decode_name(raw, flags)
+        self._check_version(name, needed)
         size, packed, header = self._resolve_zip64(name, extra, size, packed, header)
         mode = attributes >> 16 if made_by >> 8 == 3 else 0
         when = (
@@ -251,16 +254,16 @@ class _Scan:
         head = self._stream.read(_LOCAL.size)
         if len(head) < _LOCAL.size or head[:4] != b"PK\3\4":
             raise ZipError(f"there is no member where the directory points for {_show(raw)}")
-        _, _, flags2, method2, _, _, crc2, packed2, size2, name_length, extra_length = (
+        _, needed, flags2, method2, _, _, crc2, packed2, size2, name_length, extra_length = (
             _LOCAL.unpack(head)
         )
         local = self._stream.read(name_length + extra_length)
         if local[:name_length] != raw:
             self._report(f"a member has two names: {_show(raw)}, {_show(local[:name_length])}")
-        if flags2 & _DESCRIPTOR != flags & _DESCRIPTOR or method2 != entry.method:
+        if flags2 != flags or method2 != entry.method:
             self._report(f"the two headers of a member differ: {name}")
-        if _MAX32 in (size2, packed2):
-            size2, packed2, _ = self._resolve_zip64(name, local[name_length:], size2, packed2, 0)
+        self._check_version(name, needed)
+        size2, packed2, _ = self._resolve_zip64(name, local[name_length:], size2, packed2, 0)
         local_values = (crc2, packed2, size2)
         described_later = bool(flags & _DESCRIPTOR) and local_values == (0, 0, 0)
         if local_values != (entry.crc, entry.packed, entry.size) and not described_later:
@@ -270,6 +273,11 @@ class _Scan:
         if flags & _DESCRIPTOR:
             end += self._measure_descriptor(entry, end)
         return start, end
+
+    def _check_version(self, name: str, needed: int) -> None:
+        """The low byte is the version of the format; the high one, of old, the system."""
+        if needed & 0xFF > _NEWEST_VERSION:
+            self._report(f"a member needs a newer version of zip than readers know: {name}")
 
     def _measure_descriptor(self, entry: _Entry, at: int) -> int:
         """Return the length of the data descriptor at `at`, with or without mark, 32 or 64 bits."""

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 ZSTD_LEVEL = 7
 #: Keys of index.json that no client reads in repodata, and those that only the channel may say.
 _HIDDEN_KEYS = frozenset(
-    str.split("arch platform files icon app_type summary type has_prefix channel fn url base_url")
+    str.split(
+        "arch platform files icon app_type summary type has_prefix channel fn url base_url "
+        "run_exports legacy_bz2_md5 legacy_bz2_size experimental_extra_depends"
+    )
 )
 
 

@@ -18,7 +18,8 @@ from twofold_build.names import canonicalize_license, find_specifiers_problem, s
 
 #: Each form is a part of messages in `formats`: who rewords one there changes it here too.
 _PATHS = re.compile(
-    r"leaves the archive|path is absolute|holds a backslash|control characters|not plain"
+    r"below a link|hard link leads|both a link|no installer knows|leaves the archive"
+    r"|path is absolute|holds a backslash|control characters|not plain"
     r"|has no name|folders deep|name is longer|link leaves|symbolic link"
     r"|differ only in case|Windows does not allow"
 )
@@ -26,13 +27,17 @@ _ZIP = re.compile(
     r"two (?:names|sizes|headers)|sizes or checksums|twice|has a comment|hidden data|overlaps"
     r"|data descriptor|encrypted|unknown flags|other than deflate|another disk|a file and a folder"
     r"|neither a file|not UTF-8|not marked|second name|extra field|ZIP64|has content|a bomb"
-    r"|sparse|unknown kind|renames members|data follow the end|lists \d+"
+    r"|two targets|install to one path"
+    r"|newer version of zip|sparse|unknown kind|renames members|data follow the end|lists \d+"
 )
 _NAMES = re.compile(
     r"the (?:name|version) in .* is '|in info/index\.json, '|file name|\.dist-info folders"
     r"|must not be renamed"
 )
-_METADATA = re.compile(r"the metadata|Metadata-Version|entry point|METADATA|no usable '")
+_METADATA = re.compile(
+    r"the metadata|Metadata-Version|entry point|METADATA|no usable '|match spec"
+    r"|and subdir '|entry_points\.txt"
+)
 
 
 def unsafe_path(problem: Problem) -> bool:

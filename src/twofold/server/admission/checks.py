@@ -34,6 +34,7 @@ LOCAL_VERSION = "TF023"
 
 #: Limits of requirements: characters of one, characters of all, and nesting of marker parentheses.
 #: The longest seen have some 1,500 and 100,000 characters; parsers and solvers fail on many more.
+MAX_REQUIREMENTS = 3_000
 MAX_REQUIREMENT_LENGTH, MAX_REQUIREMENTS_SIZE, MAX_MARKER_DEPTH = 4_000, 500_000, 30
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]*")
@@ -118,6 +119,12 @@ def check_requirement_limits(artifact: Artifact) -> None:
         raise Refused(
             "too-much-required",
             f"The requirements are longer than {MAX_REQUIREMENTS_SIZE} characters",
+        )
+    if len(artifact.depends) > MAX_REQUIREMENTS:
+        raise Refused(
+            "too-much-required",
+            f"There are {len(artifact.depends)} requirements, and {MAX_REQUIREMENTS} are allowed",
+            "put them into several projects",
         )
     for text in artifact.depends:
         if len(text) > MAX_REQUIREMENT_LENGTH or _marker_depth(text) > MAX_MARKER_DEPTH:
