@@ -144,3 +144,25 @@ def test_what_is_no_host_is_refused(served: Place, host: str) -> None:
     upstream = config.UpstreamConfig("http://127.0.0.1:9/simple", "pypi", files_at=(host,))
     with pytest.raises(Refused, match="not a host"):
         config.add(served.registry, "owner", "main", upstream)
+
+
+def test_the_json_api_lists_what_is_stored_and_what_the_upstream_has(
+    served: Place, behind: Place, tmp_path: Path
+) -> None:
+    for version in ("1.0", "2.0", "3.0rc1"):
+        behind.publish(make_wheel(tmp_path, "spam", version, "Requires-Dist: eggs"))
+    behind.publish(make_wheel(tmp_path, "other", "1.0"))
+    add_upstream(served, f"{behind.channel}/simple/", "pypi", "priv")
+    value = served.get("/main/pypi/spam/json").json()
+    assert set(value["releases"]) == {"1.0", "2.0", "3.0rc1"}
+    assert (value["info"]["version"], value["info"]["requires_dist"]) == ("2.0", ["eggs"])
+    (listed,) = served.get("/main/pypi/Spam/1.0/json").json()["urls"]
+    assert listed["url"].startswith(f"{served.channel}/files/")
+    assert served.get(listed["url"].removeprefix(served.url)).status_code == 200
+    again = served.get("/main/pypi/spam/json").json()
+    assert set(again["releases"]) == {"1.0", "2.0", "3.0rc1"}
+    assert again["info"]["version"] == "2.0"
+    served.publish(make_wheel(tmp_path / "own", "other", "0.5"))  # private now
+    assert set(served.get("/main/pypi/other/json").json()["releases"]) == {"0.5"}
+    for absent in ("spam/9/json", "nothing/json", "priv-x/json"):
+        assert served.get(f"/main/pypi/{absent}").status_code == 404

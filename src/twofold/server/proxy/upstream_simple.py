@@ -13,6 +13,7 @@ from twofold.errors import Unreachable
 from twofold.fetching.client import Endpoint, fetch_page
 from twofold.index.simple_parser import ACCEPT, SimpleFile, parse_project_page
 from twofold.names import normalize_name
+from twofold.server.pages.project_json import ReleaseFile, make_entry
 from twofold.server.proxy.remote_files import ListResponse, RemoteFile, RemoteProject
 
 log = logging.getLogger("twofold.server")
@@ -102,6 +103,33 @@ def merge_page(
         del value["versions"]
         value["meta"] = {**value["meta"], "api-version": "1.0"}
     return value
+
+
+def to_release_file(file: RemoteFile, base: str) -> ReleaseFile:
+    """Describe a file for the JSON API; `base` is the channel's URL."""
+    parts = file.filename.removesuffix(".whl").split("-")
+    is_wheel = file.filename.endswith(".whl") and len(parts) >= 5
+    yanked = file.entry.get("yanked", False)
+    description = {
+        "sha256": file.sha256,
+        "filename": file.filename,
+        "packagetype": "bdist_wheel" if is_wheel else "sdist",
+        "python_version": parts[-3] if is_wheel else "source",
+        "requires_python": file.entry.get("requires-python"),
+        "size": file.entry.get("size"),
+        "upload_time": file.entry.get("upload-time"),
+        "url": f"{base}/files/{file.sha256}/{quote(file.filename)}",
+        "yanked": yanked if isinstance(yanked, str) else "" if yanked else None,
+    }
+    return ReleaseFile(find_version(file.filename), make_entry(description))
+
+
+def find_version(filename: str) -> str:
+    """Return the version in the name of a wheel or an sdist, as it is written there."""
+    if filename.endswith(".whl"):
+        return filename.split("-")[1] if "-" in filename else ""
+    stem = filename.removesuffix(".tar.gz").removesuffix(".zip")
+    return stem.rpartition("-")[2]
 
 
 def render_json(value: Mapping[str, Any]) -> bytes:

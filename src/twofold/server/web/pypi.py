@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from twofold.errors import Refused
 from twofold.names import normalize_name
-from twofold.server.model import Page
+from twofold.server.model import Page, View
 from twofold.server.pages import project_json
 from twofold.server.pages.page_updates import HTML, JSON, make_etag
 from twofold.server.proxy import pages
@@ -118,13 +118,14 @@ def get_project_json(request: Request) -> Response:
     """Send a project or a release in PyPI's JSON format."""
     registry, path, actor = get_registry(request), request.path_params, authenticate(request)
     channel = queries.get_channel(registry, actor, path["channel"])
-    project = queries.get_project(registry, actor, channel.name, path["name"])
-    version = path.get("version")
-    files = [file for file in queries.list_files(registry, project) if not file.kind.is_conda]
-    if not files or version not in (None, *(file.version for file in files)):
-        raise Refused("not-found", f"There is no release of '{project.name}' here", status=404)
+    name, version = path["name"], path.get("version")
     base = f"{str(request.base_url).rstrip('/')}/{channel.name}"
-    value = project_json.build_project(project, files, version, base, channel.serial)
+    files = pages.list_release_files(registry, View(actor, channel.name), name, base)
+    if not files or version not in (None, *(file.version for file in files)):
+        raise Refused("not-found", f"There is no release of '{name[:100]}' here", status=404)
+    chosen = version or project_json.choose_release(files)
+    files = pages.with_metadata(registry, View(actor, channel.name), files, chosen)
+    value = project_json.build_project(normalize_name(name), files, version, base, channel.serial)
     body = project_json.serialize(value)
     page = Page(body, make_etag(body), channel.serial)
     return send_page(request, page, "application/json", channel.public)
