@@ -176,3 +176,139 @@ def test_bad_input_is_reported(tmp_path: Path, twofold: Callable[..., object]) -
     assert ran.code == 1 and "m.py:1" in ran.err and "Traceback" not in ran.err
     ran = twofold("deps", tmp_path / "nowhere")
     assert ran.code == 1 and "Traceback" not in ran.err
+
+
+HEAD = "[project]\nname = 'my_package'\nversion = '1'\n"
+SETUPTOOLS = "[build-system]\nrequires = ['setuptools']\nbuild-backend = 'setuptools.build_meta'\n"
+CODE = "import numpy\n"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {
+            "pyproject.toml": f"{SETUPTOOLS}{HEAD}dynamic = ['dependencies']\n"
+            "[tool.setuptools.dynamic]\ndependencies = {file = ['requirements.txt']}\n",
+            "requirements.txt": "numpy>=1\n",
+        },
+        {
+            "pyproject.toml": f"{SETUPTOOLS}{HEAD}dynamic = ['dependencies']\n",
+            "setup.py": "from setuptools import setup\nsetup(install_requires=['numpy'])\n",
+        },
+        {
+            "pyproject.toml": f"{SETUPTOOLS}{HEAD}dynamic = ['optional-dependencies']\n"
+            "[tool.setuptools.dynamic.optional-dependencies]\nmore = {file = 'more.txt'}\n",
+            "more.txt": "numpy\n",
+        },
+        {
+            "pyproject.toml": f"{HEAD}dynamic = ['dependencies']\n"
+            "[tool.poetry.dependencies]\npython = '^3.11'\nnumpy = '^2'\n",
+        },
+        {
+            "pyproject.toml": "[build-system]\nbuild-backend = 'flit_core.buildapi'\n"
+            "[tool.flit.metadata]\nmodule = 'my_package'\nrequires = ['numpy']\n",
+        },
+    ],
+    ids=["file", "setup.py", "extras", "poetry", "flit"],
+)
+def test_dynamic_dependencies_are_declared(tmp_path: Path, files: dict[str, str]) -> None:
+    found = find_in(write_project(tmp_path, {**files, "my_package.py": CODE}))
+    assert found["numpy"].status is Status.USED
+
+
+def test_dependencies_of_a_metadata_hook_are_remarked_on(tmp_path: Path) -> None:
+    text = f"{HEAD}dynamic = ['dependencies']\n[tool.hatch.metadata.hooks.custom]\n"
+    _, remarks = read_declared(write_project(tmp_path, {"pyproject.toml": text}))
+    assert remarks == [
+        "pyproject.toml [project] computes its dependencies: they are not known here"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[tool.pdm.dev-dependencies]\ntest = ['pytest', '-e file:///x']\n",
+        "[tool.uv]\ndev-dependencies = ['pytest>=8']\n",
+        "[tool.poetry.group.test.dependencies]\npytest = '^8'\n",
+        "[tool.poetry.dev-dependencies]\npytest = '^8'\n",
+        "[tool.hatch.envs.test]\ndependencies = ['pytest']\n",
+        "[tool.hatch.envs.test]\nextra-dependencies = ['pytest']\n",
+        "[dependency-groups]\ntest = ['pytest', {include-group = 'other'}]\nother = []\n",
+    ],
+)
+@pytest.mark.parametrize("backend", ["hatchling.build", "twofold_build"])
+def test_the_groups_of_other_tools_are_declared(tmp_path: Path, text: str, backend: str) -> None:
+    system = f"[build-system]\nbuild-backend = '{backend}'\n"
+    files = {"my_package.py": "", "tests/test_it.py": "import pytest\n"}
+    root = write_project(tmp_path, {**files, "pyproject.toml": f"{system}{HEAD}{text}"})
+    assert find_in(root)["pytest"].status is Status.USED
+
+
+def test_the_environments_of_hatchs_own_file_are_groups(tmp_path: Path) -> None:
+    files = {"my_package.py": "", "tests/test_it.py": "import pytest\n", "pyproject.toml": HEAD}
+    hatch = "[envs.test]\ndependencies = ['pytest']\n"
+    root = write_project(tmp_path, {**files, "hatch.toml": hatch})
+    assert find_in(root)["pytest"].status is Status.USED
+
+
+LITERAL = """\
+import importlib
+from importlib import import_module as load
+
+yaml = importlib.import_module("yaml")
+
+def later():
+    return importlib.import_module("orjson.sub"), importlib.import_module(".own", __name__)
+
+try:
+    fast = importlib.import_module("simdjson")
+except ImportError:
+    fast = None
+
+name = importlib.import_module(yaml.name)
+"""
+
+
+def test_import_module_with_a_literal_is_an_import(tmp_path: Path) -> None:
+    found = find_in(write_project(tmp_path, {"pyproject.toml": HEAD, "my_package.py": LITERAL}))
+    assert {name: one.status.value for name, one in found.items()} == {
+        "PyYAML": "missing",
+        "orjson": "optional",
+        "simdjson": "optional",
+    }
+    assert found["PyYAML"].places == ("my_package.py:4",)
+
+
+def test_names_that_only_type_checkers_have_are_no_dependencies(tmp_path: Path) -> None:
+    code = (
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n"
+        "    from _typeshed import StrPath\n    from _pytest.config import Config\n"
+    )
+    found = find_in(write_project(tmp_path, {"pyproject.toml": HEAD, "my_package.py": code}))
+    assert {name: one.status.value for name, one in found.items()} == {"pytest": "optional"}
+
+
+def test_a_dependency_is_ignored_by_name_or_on_the_line_of_its_import(
+    tmp_path: Path, twofold: Callable[..., object]
+) -> None:
+    code = "import yaml\nimport nobody_has_this  # twofold: ignore\nimport other\n"
+    text = (
+        f"{HEAD}dependencies = ['plug-in']\n[tool.twofold.deps]\nignore = ['pyyaml', 'Plug_In']\n"
+    )
+    root = write_project(tmp_path, {"pyproject.toml": text, "my_package.py": code})
+    ran = twofold("deps", root, "--json", "--check")
+    assert ran.code == 1
+    assert {row["name"]: row["status"] for row in ran.json["dependencies"]} == {
+        "other": "missing", "PyYAML": "ignored", "plug-in": "ignored", "nobody_has_this": "ignored",
+    }  # fmt: skip
+    (root / "my_package.py").write_text(code.replace("import other\n", ""), encoding="utf-8")
+    assert twofold("deps", root, "--check").code == 0
+
+
+@pytest.mark.parametrize("table", ["ignored = []", "ignore = 'x'"])
+def test_a_mistake_in_the_settings_of_deps_is_reported(
+    tmp_path: Path, twofold: Callable[..., object], table: str
+) -> None:
+    text = f"{HEAD}[tool.twofold.deps]\n{table}\n"
+    ran = twofold("deps", write_project(tmp_path, {"pyproject.toml": text, "my_package.py": ""}))
+    assert ran.code == 1 and "tool.twofold.deps" in ran.err

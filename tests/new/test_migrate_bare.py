@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.new.migrated import migrate, write_project
+from tests.new.migrated import migrate, migrate_with_wheel, write_project
 from twofold.errors import TwofoldError
 from twofold.new.migrate import MigrationTools, plan_migration
 from twofold.source_analysis import InstalledDistributions
@@ -214,3 +214,79 @@ def test_a_name_in_a_divided_namespace_is_its_own_distribution(tmp_path: Path) -
         InstalledDistributions({"googleapis-common-protos": "1.0"}, held),
     )
     assert found.project["dependencies"] == ["google-cloud-bigquery", "google-cloud-storage"]
+
+
+def test_names_that_no_distribution_has_are_no_dependencies(tmp_path: Path) -> None:
+    code = (
+        '"""X."""\nfrom typing import TYPE_CHECKING\nimport _cffi_backend\nimport _own_extension\n'
+        "if TYPE_CHECKING:\n    from _typeshed import StrPath\n    import pandas\n"
+    )
+    found = migrate(tmp_path, {"mytool.py": code})
+    assert found.project["dependencies"] == ["cffi"]
+    assert "optional-dependencies" not in found.project and found.plan.problems == ()
+    assert any("mytool.py:4: no distribution can be called '_own" in r for r in found.plan.remarks)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from ._version import __version__\n",
+        "from .about import __version__, __author__\n",
+        "from my_package._version import __version__ as __version__\n",
+    ],
+)
+@pytest.mark.parametrize("kind", ["bare", "flit", "setuptools"])
+def test_an_imported_version_is_read_from_the_module_that_has_it(
+    tmp_path: Path, code: str, kind: str
+) -> None:
+    files = {"my_package/__init__.py": f'"""X."""\n{code}', "my_package/about.py": "x = 1\n"}
+    place = "my_package/about.py" if ".about" in code else "my_package/_version.py"
+    files[place] = "__version__ = '1.2'\n"
+    dynamic = "[project]\nname = 'my_package'\ndynamic = ['version']\n"
+    tables = {
+        "flit": "[build-system]\nbuild-backend = 'flit_core.buildapi'\n",
+        "setuptools": "[tool.setuptools.dynamic]\nversion = {attr = 'my_package.__version__'}\n",
+    }
+    if kind != "bare":
+        files["pyproject.toml"] = f"{tables[kind]}{dynamic}"
+    found = migrate(tmp_path, files)
+    assert found.settings["version"] == {"from": "module", "path": place}
+    assert found.plan.problems == ()
+
+
+def test_a_computed_version_of_flit_comes_from_the_wheel(tmp_path: Path) -> None:
+    text = "[build-system]\nbuild-backend = 'flit_core.buildapi'\n"
+    project = "[project]\nname = 'my_package'\ndynamic = ['version']\ndescription = 'x'\n"
+    code = '"""X."""\n__version__ = ".".join(["1", "0"])\n'
+    files = {"pyproject.toml": f"{text}{project}", "my_package/__init__.py": code}
+    assert migrate_with_wheel(tmp_path, files, "").project["version"] == "1"
+
+
+def test_no_password_of_a_url_is_printed(tmp_path: Path) -> None:
+    lines = (
+        "--index-url https://ada:pass1@example.org/simple\n"
+        "--extra-index-url https://pass2@example.org/simple\n"
+        "-f https://ada:pass3@example.org/files\nnumpy\n"
+    )
+    channel = "https://example.org/t/pass4/channel"
+    environment = f"channels:\n- {channel}\ndependencies:\n- pip:\n  - -i https://a:pass5@e.org/s\n"
+    for files in ({"requirements.txt": lines}, {"environment.yml": environment}):
+        found = migrate(tmp_path, {**files, "x.py": ""})
+        assert found.dropped and "pass" not in "\n".join([*found.dropped, found.text])
+
+
+def test_an_environment_reads_the_requirements_that_it_names(tmp_path: Path) -> None:
+    environment = (
+        "dependencies:\n- python>=3.11\n- numpy\n- pytorch-gpu\n- pytorch-cpu>=2\n"
+        "- pip:\n  - -r requirements/base.txt\n  - requests\n  - -r missing.txt\n"
+    )
+    files = {
+        "environment.yml": environment,
+        "requirements/base.txt": "rich>=13\nnumpy\n",
+        "x.py": "",
+    }
+    found = migrate(tmp_path, files)
+    assert found.project["dependencies"][:1] == ["numpy"]
+    names = [text.rstrip(">=0123456789") for text in found.project["dependencies"]]
+    assert names == ["numpy", "torch", "torch", "rich", "requests"]
+    assert "environment.yml: pip: -r missing.txt (no such file)" in found.dropped

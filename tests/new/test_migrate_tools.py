@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tests.new.migrated import migrate, write_project
 from twofold.errors import ProjectErrors, TwofoldError
 from twofold.new.migrate import MigrationTools, RecipeFacts, plan_migration
-from twofold.new.migrate.version_constraints import convert_conda_version, convert_poetry_constraint
+from twofold.new.migrate.dependency_lists import convert_conda_version
+from twofold.new.migrate.poetry_constraints import convert_poetry_constraint
 from twofold.source_analysis import InstalledDistributions
 
 POETRY = """\
@@ -47,6 +48,7 @@ here = {path = "../here"}
 there = {git = "https://example.org/there", rev = "abc"}
 both = [{version = "1.*", python = "<3.12"}, {version = "2.*", python = ">=3.12"}]
 either = "^1 || ^2"
+neither = "1.2 || 1.4"
 
 [tool.poetry.extras]
 plot = ["matplotlib"]
@@ -91,7 +93,8 @@ def test_poetrys_tables_are_carried_over(tmp_path: Path) -> None:
             "there @ git+https://example.org/there@abc",
             "both==1.*; python_version < '3.12'",
             "both==2.*; python_version >= '3.12'",
-            "either",
+            "either>=1,<3",
+            "neither",
         ],
         "urls": {"Homepage": "https://example.org", "Repository": "https://example.org/source"},
         "scripts": {"go": "my_package.cli:main"},
@@ -113,7 +116,7 @@ def test_poetrys_comments_stay_and_what_is_lost_is_listed(tmp_path: Path) -> Non
     assert "# nobody knows why" in found.text and "# The project, by hand" in found.text
     assert found.text.rstrip().endswith("]") and "[tool.ruff]\nline-length = 100\n" in found.text
     dropped = "\n".join(found.dropped)
-    for lost in ("build = 'build.py'", "../here", "^1 || ^2", "'own'", "CHANGES.md", "'extra'"):
+    for lost in ("build = 'build.py'", "../here", "1.2 || 1.4", "'own'", "CHANGES.md", "'extra'"):
         assert lost in dropped
     assert len(found.dropped) == 8, dropped
 
@@ -398,3 +401,33 @@ def test_all_wrong_types_are_reported_together(tmp_path: Path) -> None:
         "pyproject.toml:3: [project] dependencies",
         "pyproject.toml:5: [tool.poetry] scripts",
     ]
+
+
+@pytest.mark.parametrize(
+    ("constraint", "specifiers"),
+    [
+        (">=3.9,<3.9.7 || >3.9.7,<4.0", ">=3.9,<4.0,!=3.9.7"),
+        ("^2.7 || ^3.5", ">=2.7,<4.0,!=3.0.*,!=3.1.*,!=3.2.*,!=3.3.*,!=3.4.*"),
+        ("~2.7 | ^3.6", ">=2.7,<4.0,!=3.0.*,!=3.1.*,!=3.2.*,!=3.3.*,!=3.4.*,!=3.5.*"),
+        (">=3.6,<3.8 || >=3.10", ">=3.6,!=3.8.*,!=3.9.*"),
+        ("^1.0 || ^2.0", ">=1.0,<3.0"),
+        ("^2.0 || ^1.0", ">=1.0,<3.0"),
+        ("^1.0 || ^3.0", ">=1.0,<4.0,!=2.*"),
+        ("^1.0,!=1.5 || >=1.4", ">=1.0"),
+        ("* || ^1", ""),
+    ],
+)
+def test_alternatives_of_a_constraint_become_exclusions(constraint: str, specifiers: str) -> None:
+    assert convert_poetry_constraint(constraint, is_python=True) == specifiers
+
+
+def test_alternatives_that_pep_440_cannot_express_are_refused() -> None:
+    for constraint in ("1.2 || 1.4", "<=1 || >=3"):
+        with pytest.raises(TwofoldError):
+            convert_poetry_constraint(constraint)
+
+
+def test_an_extra_of_poetry_without_requirements_stays(tmp_path: Path) -> None:
+    text = "[tool.poetry]\nname='my_package'\nversion='1'\n[tool.poetry.extras]\nnone=[]\n"
+    found = migrate(tmp_path, {"pyproject.toml": text, "my_package.py": ""})
+    assert found.project["optional-dependencies"] == {"none": []}

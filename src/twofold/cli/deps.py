@@ -47,13 +47,20 @@ def choose_environment(folder: Path | None) -> InstalledDistributions:
 
 def run(args: argparse.Namespace) -> int:
     """Run `twofold deps`; returns the exit code."""
-    from twofold.new.deps import Status, read_conda_names, read_declared, read_dependencies
+    from twofold.new.deps import (
+        Status,
+        read_conda_names,
+        read_declared,
+        read_dependencies,
+        read_ignored,
+    )
 
     declared, remarks = read_declared(args.path)
     for remark in remarks:
         note(remark)
     names = read_conda_names(args.path)
-    found = read_dependencies(args.path, declared, choose_environment(args.env), names)
+    environment = choose_environment(args.env)
+    found = read_dependencies(args.path, declared, environment, names, read_ignored(args.path))
     if args.json:
         print_json({"dependencies": [_shown(one) for one in found]})
     else:

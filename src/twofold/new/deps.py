@@ -6,14 +6,18 @@ Declared is what [project] lists, or, in a project without that table, what its 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from twofold.errors import TwofoldError
 from twofold.names import find_on_conda_forge, normalize_name, requirement_name, to_conda_name
 from twofold.new.migrate import MigrationTools, read_static_facts
+from twofold.new.migrate.hatch import read_hatch_file
 from twofold.new.migrate.schema import validate
 from twofold.new.source_tree import ImportUse, find_uses, read_source_tree
 from twofold.source_analysis import (
@@ -25,6 +29,8 @@ from twofold.source_analysis import (
 )
 from twofold_build.pyproject import read_document
 
+_IGNORE = re.compile(rb"#\s*twofold:\s*ignore\b")
+
 
 class Status(StrEnum):
     """The status of a dependency, the most urgent first."""
@@ -34,6 +40,8 @@ class Status(StrEnum):
     #: Imported only inside `try`, a function or for type checkers, and declared nowhere.
     OPTIONAL = "optional"
     USED = "used"
+    #: Missing, unused or optional, and the project says that this is meant.
+    IGNORED = "ignored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +80,60 @@ class Dependency:
 def read_declared(root: Path) -> tuple[list[DeclaredDependency], list[str]]:
     """Read what a project declares: dependencies, extras and groups; and remarks.
 
-    From [project] of pyproject.toml; without that table from what setup.py, setup.cfg, poetry's
-    or flit's tables, requirements.txt and environment.yml list, as far as they can be read.
+    From [project] of pyproject.toml, and where that leaves them to the backend (`dynamic`) or is
+    missing, from what setup.py, setup.cfg, the tables of setuptools, poetry or flit,
+    requirements.txt and environment.yml list, as far as they can be read.
     """
     document = _read_pyproject(root)
+    groups = _read_groups(root, document)
     project = document.get("project")
-    if isinstance(project, dict):
+    if isinstance(project, dict) and (
+        document.get("build-system", {}).get("build-backend") == "twofold_build"
+    ):
         needed = project.get("dependencies", ())
-        extras = project.get("optional-dependencies", {})
-        return _collect_declared(needed, extras, document.get("dependency-groups", {})), []
+        poetry = document.get("tool", {}).get("poetry", {})
+        tables = {
+            name: group.get("dependencies", {}) for name, group in poetry.get("group", {}).items()
+        }
+        for name, table in [("dev", poetry.get("dev-dependencies", {})), *tables.items()]:
+            groups.setdefault(name, []).extend(table)
+        return _collect_declared(needed, project.get("optional-dependencies", {}), groups), []
     facts = read_static_facts(root, MigrationTools()).facts
+    for name, listed in facts.groups.items():
+        groups[name] = [*groups.get(name, ()), *listed]
     remarks = [
         f"{where} computes its {key}: they are not known here"
         for key, where in facts.unread.items()
         if key.endswith("dependencies")
     ]
     extras = facts.project.get("optional-dependencies", {})
-    return _collect_declared(facts.project.get("dependencies", ()), extras, facts.groups), remarks
+    return _collect_declared(facts.project.get("dependencies", ()), extras, groups), remarks
+
+
+def _read_groups(root: Path, document: Mapping[str, Any]) -> dict[str, list[object]]:
+    """Read the developers' groups: [dependency-groups], and those of pdm, uv, rye and hatch."""
+    tool = document.get("tool", {})
+    found = {name: list(listed) for name, listed in document.get("dependency-groups", {}).items()}
+    for owner in ("pdm", "uv", "rye"):
+        table = tool.get(owner, {}).get("dev-dependencies", ())
+        groups = table if isinstance(table, dict) else {"dev": table}
+        for name, listed in groups.items():
+            found.setdefault(name, []).extend(_keep_requirements(listed))
+    environments = [tool.get("hatch", {}).get("envs", {})]
+    if (root / "hatch.toml").is_file():
+        environments.append(read_hatch_file(root).get("envs", {}))
+    for envs in environments:
+        for name, environment in envs.items() if isinstance(envs, dict) else ():
+            for key in ("dependencies", "extra-dependencies"):
+                listed = environment.get(key, ()) if isinstance(environment, dict) else ()
+                found.setdefault(name, []).extend(_keep_requirements(listed))
+    return found
+
+
+def _keep_requirements(listed: object) -> list[str]:
+    """Keep the requirements of a tool's own list, without options such as `-e`."""
+    texts = listed if isinstance(listed, list) else ()
+    return [text for text in texts if isinstance(text, str) and requirement_name(text)]
 
 
 def _collect_declared(
@@ -111,6 +156,19 @@ def read_conda_names(root: Path) -> dict[str, str]:
     return {normalize_name(name): str(conda) for name, conda in settings.get("names", {}).items()}
 
 
+def read_ignored(root: Path) -> frozenset[str]:
+    """Read [tool.twofold.deps] ignore: the normalised names that are not judged."""
+    table = _read_pyproject(root).get("tool", {}).get("twofold", {}).get("deps", {})
+    unknown = sorted(set(table) - {"ignore"})
+    if unknown:
+        raise TwofoldError(
+            f"unknown key '{unknown[0]}'",
+            "known keys: ignore",
+            "pyproject.toml [tool.twofold.deps]",
+        )
+    return frozenset(normalize_name(name) for name in table.get("ignore", ()))
+
+
 def _read_pyproject(root: Path) -> dict[str, Any]:
     path = root / "pyproject.toml"
     if not path.is_file():
@@ -125,10 +183,13 @@ def read_dependencies(
     declared: Sequence[DeclaredDependency],
     environment: InstalledDistributions,
     conda_names: Mapping[str, str],
+    ignored: frozenset[str] = frozenset(),
 ) -> list[Dependency]:
     """Compare imports and declarations of a project; missing first, then unused, optional, used.
 
-    `conda_names`: normalised PyPI name -> conda name, as the project's settings have it.
+    `conda_names`: normalised PyPI name -> conda name, as the project's settings have it. `ignored`
+    are normalised names that are not judged; an undeclared import is not either on a line with
+    the comment `# twofold: ignore`.
     """
     by_name: dict[str, list[ImportUse]] = {}
     provides = _ImportResolver(declared, environment)
@@ -139,9 +200,25 @@ def read_dependencies(
     written |= {key: provides.spelled[key] for key in by_name if key not in written}
     for key, name in written.items():
         mine = tuple(one for one in declared if normalize_name(one.name) == key)
-        found.append(_make_dependency(root, name, mine, by_name.get(key, []), conda_names))
+        uses = by_name.get(key, [])
+        judged = uses if mine else [use for use in uses if not _has_ignore_comment(use)]
+        one = _make_dependency(root, name, mine, judged or uses, conda_names)
+        is_ignored = key in ignored or (bool(uses) and not judged)
+        if is_ignored and one.status is not Status.USED:
+            one = replace(one, status=Status.IGNORED)
+        found.append(one)
     order = list(Status)
     return sorted(found, key=lambda d: (order.index(d.status), d.is_test, normalize_name(d.name)))
+
+
+def _has_ignore_comment(use: ImportUse) -> bool:
+    return use.found.line in _find_ignored_lines(use.path)
+
+
+@cache
+def _find_ignored_lines(path: Path) -> frozenset[int]:
+    lines = path.read_bytes().splitlines()
+    return frozenset(n for n, line in enumerate(lines, 1) if _IGNORE.search(line))
 
 
 class _ImportResolver:

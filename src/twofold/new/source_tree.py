@@ -17,6 +17,8 @@ IGNORED_FOLDERS = frozenset(
     ]
 )  # fmt: skip
 TEST_FOLDERS = frozenset({"test", "tests", "testing"})
+#: A module that type checkers bring along, and no distribution.
+_STUBS_ONLY = "_typeshed"
 #: Files that tools read, not modules of the project.
 _TOOL_FILES = frozenset({"setup", "conftest", "noxfile", "tasks", "fabfile", "conf", "dodo"})
 
@@ -139,7 +141,8 @@ def find_uses(code: SourceTree) -> list[ImportUse]:
     for is_test, files in ((False, code.list_files()), (True, tests)):
         for path in files:
             for one in module_imports(path):
-                if one.level or is_stdlib(one.module) or (is_test and one.top in helpers):
+                is_inner = one.level or is_stdlib(one.module) or one.top == _STUBS_ONLY
+                if is_inner or (is_test and one.top in helpers):
                     continue
                 if not _is_own(one.module, code) and not (is_test and one.top in TEST_FOLDERS):
                     found.append(ImportUse(one, path, is_test))

@@ -54,9 +54,20 @@ def parse_module(path: Path) -> ast.Module:
 def module_imports(source: Path | ast.Module) -> tuple[Import, ...]:
     """Every import of a module, in the order of its lines, those inside functions too."""
     tree = parse_module(source) if isinstance(source, Path) else source
-    found: list[Import] = []
+    found = _Imports()
     _collect(tree.body, _NO_FLAGS, found)
+    if any(one.module == "importlib" for one in found):
+        found = _Imports(reads_calls=True)
+        _collect(tree.body, _NO_FLAGS, found)
     return tuple(found)
+
+
+class _Imports(list[Import]):
+    """The imports of a module; `reads_calls`: those by `importlib.import_module("name")` too."""
+
+    def __init__(self, reads_calls: bool = False) -> None:
+        super().__init__()
+        self.reads_calls = reads_calls
 
 
 #: Around the statements of a module there is nothing.
@@ -66,14 +77,30 @@ _PLAIN_WORDS = "Expr Assign AugAssign AnnAssign Return Raise Assert Delete Pass 
 _PLAIN = frozenset(getattr(ast, word) for word in (*_PLAIN_WORDS.split(), "Global", "Nonlocal"))
 
 
-def _collect(body: Sequence[ast.AST], around: Import, found: list[Import]) -> None:
+def _collect(body: Sequence[ast.AST], around: Import, found: _Imports) -> None:
     """Walk statements; `around` carries the flags of the blocks we are in."""
     for node in body:
         if node.__class__ not in _PLAIN:
             _collect_statement(node, around, found)
+        elif found.reads_calls:
+            found += [
+                _place_import(around, name, 0, (), call.lineno)
+                for call in ast.walk(node)
+                if isinstance(call, ast.Call) and (name := _read_imported_name(call))
+            ]
 
 
-def _collect_statement(node: ast.AST, around: Import, found: list[Import]) -> None:
+def _read_imported_name(call: ast.Call) -> str:
+    """Return the absolute name that `import_module("name")` imports; '' for another call."""
+    name = ast.unparse(call.func).rpartition(".")[2]
+    if name != "import_module" or not call.args or not isinstance(call.args[0], ast.Constant):
+        return ""
+    value = call.args[0].value
+    is_absolute = isinstance(value, str) and all(part.isidentifier() for part in value.split("."))
+    return str(value) if is_absolute else ""
+
+
+def _collect_statement(node: ast.AST, around: Import, found: _Imports) -> None:
     if isinstance(node, ast.Import):
         found += [_place_import(around, alias.name, 0, (), node.lineno) for alias in node.names]
     elif isinstance(node, ast.ImportFrom):
@@ -105,10 +132,10 @@ def _collect_branch(
     test: ast.expr,
     flags: Callable[[ast.expr, Import], Import],
     around: Import,
-    found: list[Import],
+    found: _Imports,
 ) -> None:
     """One branch of an `if`, whose test is looked at only where something is imported."""
-    inside: list[Import] = []
+    inside = _Imports(found.reads_calls)
     _collect(body, _NO_FLAGS, inside)
     if inside:
         around = flags(test, around)

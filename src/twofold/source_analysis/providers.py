@@ -159,7 +159,11 @@ def find_import_names(
     if installed:
         return installed
     wanted = _normalize(distribution)
-    known = [module for module, name in _known_providers().items() if _normalize(name) == wanted]
+    known = [
+        module
+        for module, name in _known_providers().items()
+        if _normalize(name) == wanted and not module.startswith("_")
+    ]
     return tuple(known) or (wanted.replace("-", "_"),)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from twofold.errors import TwofoldError
 from twofold.names import normalize_name
 from twofold.new.migrate.facts import CommentedRequirement, Facts, find_readme
+from twofold.new.migrate.modules import find_version_file
 from twofold.new.source_tree import ImportUse, SourceTree, find_uses, is_project, read_source_tree
 from twofold.source_analysis import (
     InstalledDistributions,
@@ -16,7 +17,7 @@ from twofold.source_analysis import (
     parse_module,
     required_module,
 )
-from twofold_build.version import read_assigned_version
+from twofold_build.names import find_requirement_problem
 
 #: A phrase of each licence's text, the more special first.
 _LICENSE_FILES = (
@@ -89,8 +90,9 @@ def _read_version_and_description(facts: Facts, code: SourceTree, single: list[s
         if not file.is_file():
             continue
         place = file.relative_to(code.root).as_posix()
-        if read_assigned_version(file.read_bytes()):
-            facts.propose("version", {"from": "module", "path": place}, place)
+        version_file = find_version_file(code.root, place)
+        if version_file:
+            facts.propose("version", {"from": "module", "path": version_file}, place)
         text = ast.get_docstring(parse_module(file)) or ""
         _propose_fallback(facts, "description", text.strip().partition("\n")[0].strip())
     if "version" not in facts.project:
@@ -115,7 +117,16 @@ def _propose_dependencies(
     optional: dict[str, CommentedRequirement] = {}
     tests: dict[str, CommentedRequirement] = {}
     for use in sorted(find_uses(code), key=lambda use: not use.is_needed):
+        if use.found.is_typing_only:
+            continue  # no user needs it to run the code
         name = find_distribution(required_module(use.found.module, use.found.names), environment)
+        if find_requirement_problem(name):
+            place = f"{use.path.relative_to(code.root).as_posix()}:{use.found.line}"
+            facts.remarks.append(
+                f"{place}: no distribution can be called '{name}', so it is not in dependencies: "
+                "add the one that has this module"
+            )
+            continue
         held = tests if use.is_test else needed if use.is_needed else optional
         version = environment.version_of(name)
         if version is None and normalize_name(name) not in {normalize_name(one) for one in held}:

@@ -12,11 +12,24 @@ from twofold.errors import BadFile, TwofoldError
 from twofold.names import normalize_name, to_conda_name
 from twofold.new.migrate.facts import CommentedRequirement, Facts, parse_person
 from twofold.new.migrate.setuptools_settings import propose_entry_points
-from twofold.new.migrate.version_constraints import convert_conda_version
 from twofold_build import names
 
 #: Packages of a conda environment or recipe that a Python project does not depend on.
 _CONDA_ONLY = frozenset({"pip", "setuptools", "wheel", "python_abi", "conda", "mamba"})
+#: Variants of a package that conda selects by name, as PyPI names them.
+_VARIANTS = {
+    "pytorch": "torch",
+    "pytorch-cpu": "torch",
+    "pytorch-gpu": "torch",
+    "libtorch": "torch",
+    "tensorflow-base": "tensorflow",
+    "tensorflow-gpu": "tensorflow",
+    "faiss-gpu": "faiss-cpu",
+    "jaxlib-cuda": "jaxlib",
+    "matplotlib-base": "matplotlib",
+    "xgboost-gpu": "xgboost",
+    "lightgbm-gpu": "lightgbm",
+}
 _SPEC = re.compile(r"(?:[\w.-]+::)?([A-Za-z0-9_][\w.-]*)\s*(?:\[.*\])?\s*(.*)")
 
 
@@ -60,23 +73,32 @@ def _read_lines(
         if not plain:
             above = comment.strip() if comment.strip() else ""
             continue
-        option = re.match(r"(-r|--requirement|-c|--constraint)[ =]*(\S+)", plain)
-        if option and option[1] in ("-r", "--requirement"):
-            found += _read_lines(facts, path.parent / option[2], option[2], visited)
-        elif re.fullmatch(r"(-e|--editable)\s+\.?/?(\[.*\])?", plain) or plain == ".":
-            continue
-        elif plain.startswith("-"):
-            facts.drop(where, plain, "an option of pip, not a dependency")
-        else:
-            bare = re.sub(r"\s--hash[= ]\S+", "", plain).strip()
-            if bare != plain:
-                facts.drop(where, f"the hashes of {bare}", "belongs in a lock file")
-            if names.find_requirement_problem(bare):
-                facts.drop(where, bare, "not a requirement that a package can have")
-            else:
-                found.append(CommentedRequirement.with_comment(bare, comment or above))
+        found += _read_line(facts, path, plain, where, visited, comment or above)
         above = ""
     return found
+
+
+def _read_line(
+    facts: Facts, path: Path, line: str, where: str, visited: set[Path], comment: str = ""
+) -> list[CommentedRequirement]:
+    """Read one line of what pip is given, without its comment: a requirement or an option."""
+    option = re.match(r"(-r|--requirement|-c|--constraint)[ =]*(\S+)", line)
+    if option and option[1] in ("-r", "--requirement"):
+        if not (path.parent / option[2]).is_file():
+            facts.drop(where, line, "no such file")
+        return _read_lines(facts, path.parent / option[2], option[2], visited)
+    if re.fullmatch(r"(-e|--editable)\s+\.?/?(\[.*\])?", line) or line == ".":
+        return []
+    if line.startswith("-"):
+        facts.drop(where, line, "an option of pip, not a dependency")
+        return []
+    bare = re.sub(r"\s--hash[= ]\S+", "", line).strip()
+    if bare != line:
+        facts.drop(where, f"the hashes of {bare}", "belongs in a lock file")
+    if names.find_requirement_problem(bare):
+        facts.drop(where, bare, "not a requirement that a package can have")
+        return []
+    return [CommentedRequirement.with_comment(bare, comment)]
 
 
 def read_environment(facts: Facts, path: Path) -> None:
@@ -94,17 +116,17 @@ def read_environment(facts: Facts, path: Path) -> None:
     specs, pip = [], []
     for item in document.pop("dependencies", None) or []:
         if isinstance(item, dict):
-            pip += [CommentedRequirement.with_comment(str(text)) for text in item.get("pip") or []]
+            pip += [str(text) for text in item.get("pip") or []]
         else:
             specs.append(str(item))
     found = convert_match_specs(facts, specs, path.name)
-    good = [
-        one for one in pip if not one.startswith("-") and not names.find_requirement_problem(one)
+    found += [
+        one
+        for line in pip
+        for one in _read_line(facts, path, line, f"{path.name}: pip", {path})
+        if one.name not in {other.name for other in found}
     ]
-    for one in pip:
-        if one not in good and one not in ("-e .", "."):
-            facts.drop(path.name, f"pip: {one}", "not a requirement that a package can have")
-    facts.propose("dependencies", [*found, *good], path.name)
+    facts.propose("dependencies", found, path.name)
     for key, value in document.items():
         if key != "name":
             facts.drop(path.name, f"{key} = {value}", "specific to the environment")
@@ -154,6 +176,8 @@ def _set_minimum(specifiers: str) -> str:
 
 def find_pypi_name(conda: str) -> str:
     """Find the PyPI name of a conda package: the inverse of the table of names, else the same."""
+    if conda in _VARIANTS:
+        return _VARIANTS[conda]
     for name in (conda, f"py{conda}", f"python-{conda}", conda.removeprefix("python-")):
         if name != conda and to_conda_name(name) == conda:
             return name
@@ -200,3 +224,29 @@ def read_conda_recipe(facts: Facts, recipe: RecipeFacts, where: str) -> None:
     for key, value in about.items():
         if key not in ("license_family", "description") and value:
             facts.drop(where, f"about/{key} = {value}")
+
+
+def convert_conda_version(text: str) -> str:
+    """Convert the version part of a MatchSpec to PEP 440 specifiers ('' for any).
+
+    `=1.2` is fuzzy in conda: `==1.2.*`; `1.2` and `==1.2` are exact. Raises TwofoldError for
+    what PEP 440 cannot express (`1.2|1.3`, a build string).
+    """
+    text = text.strip()
+    if text in ("", "*"):
+        return ""
+    if "|" in text or " " in text:
+        raise TwofoldError(f"'{text}' cannot be expressed in PEP 440")
+    clauses = []
+    for part in text.split(","):
+        found = re.fullmatch(r"(~=|==|!=|<=|>=|<|>|=)?([0-9][A-Za-z0-9.!+_*]*)", part.strip())
+        if not found:
+            raise TwofoldError(f"'{text}' cannot be expressed in PEP 440")
+        sign, version = found[1] or "==", found[2]
+        if sign == "=" or (sign == "==" and version.endswith("*")):
+            clauses.append(f"=={version.removesuffix('*').removesuffix('.')}.*")
+        elif version.endswith(".*") and sign != "!=":
+            clauses.append(f"{sign}{version[:-2]}")
+        else:
+            clauses.append(f"{sign}{version}")
+    return ",".join(clauses)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import os
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,14 +13,17 @@ from pathlib import Path, PurePosixPath
 from twofold.new.migrate.facts import Facts
 from twofold.new.migrate.wheel_diff import find_plain_name
 from twofold.new.source_tree import read_source_tree
+from twofold.source_analysis import parse_module
+from twofold_build.ignore import IgnoreRule
 from twofold_build.names import escape_for_filename
 from twofold_build.plan import make_plan
+from twofold_build.version import read_assigned_version
 
 
 def settle_modules(facts: Facts, root: Path, takes_all: bool, *, is_compared: bool = False) -> None:
     """Write [tool.twofold] `modules`, `source` and `wheel.exclude` where they are needed.
 
-    `is_compared`: the old wheel has the modules, and its list of files tells what to exclude.
+    `is_compared`: the modules are those of the old wheel, whose files decide what is excluded.
     `takes_all`: where no module is named, all that are there are packed (as setuptools does, and
     as is meant with a folder of modules), not just the one of the project's name.
     """
@@ -140,6 +145,8 @@ def _write_settings(facts: Facts, root: Path, modules: list[str], sources: Seque
     }
 
 
+#: Folders that no build packs.
+_UNREAD_FOLDERS = frozenset({".git", ".hg", "__pycache__", ".venv", ".tox", ".nox"})
 _LICENSES = "dist-info/licenses/"
 
 
@@ -200,3 +207,113 @@ def carry_over_files(facts: Facts, root: Path, old: set[str], new: Mapping[str, 
             excluded[f"{new[name].removesuffix(name)}{outer[-1]}/**"] = None
     if excluded:
         facts.add_setting("wheel.exclude", list(excluded))
+
+
+def set_modules(
+    facts: Facts, root: Path, paths: Sequence[str], where: str, prefixes: Sequence[str] = ()
+) -> None:
+    """Set modules from folders and files: `src/my_package` is `my_package` below `src`.
+
+    `prefixes` are the folders that imports start from, where they are known.
+    """
+    sources = set()
+    for text in paths:
+        path = PurePosixPath(text.strip("/"))
+        if not (root / path).exists() and not (root / f"{path}.py").exists():
+            facts.drop(where, f"'{text}'", "no such folder")
+            continue
+        parts = list(path.parts)
+        source = next((p for p in prefixes if str(path).startswith(f"{p}/")), "")
+        if source:
+            parts = parts[len(PurePosixPath(source).parts) :]
+        elif len(parts) > 1 and not (root / parts[0] / "__init__.py").exists():
+            source = parts.pop(0)
+        sources.add(source)
+        facts.packages = [*(facts.packages or []), ".".join(parts).removesuffix(".py")]
+    if len(sources) == 1 and (source := sources.pop()):
+        facts.add_setting("source", source)
+    elif len(sources) > 1:
+        facts.doubt(where, f"{', '.join(paths)}: several folders", "move them into one folder")
+
+
+def is_plain_version(root: Path, path: str) -> bool:
+    """Whether a Python file assigns `__version__` as a plain string."""
+    file = root / path
+    return (
+        file.is_file() and file.suffix == ".py" and bool(read_assigned_version(file.read_bytes()))
+    )
+
+
+def find_version_file(root: Path, place: str) -> str:
+    """Find the file that assigns a module's `__version__`: itself, or one it imports it from.
+
+    Returns '' if the version is computed.
+    """
+    for _ in range(5):
+        if is_plain_version(root, place):
+            return place
+        tree = parse_module(root / place)
+        imported = [
+            node
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+            and any(alias.name == alias.asname or alias.asname is None
+                    for alias in node.names if alias.name == "__version__")
+        ]  # fmt: skip
+        if not imported:
+            return ""
+        place = _find_imported_file(root, place, imported[-1])
+        if not place:
+            return ""
+    return ""
+
+
+def _find_imported_file(root: Path, place: str, node: ast.ImportFrom) -> str:
+    """Find the file of the module that an import in `place` names, in the same project."""
+    parts = (node.module or "__init__").split(".")
+    folder = PurePosixPath(place).parent
+    starts = [folder, *folder.parents]
+    starts = starts[node.level - 1 : node.level] if node.level else starts
+    for start in starts:
+        for name in (f"{'/'.join(parts)}.py", f"{'/'.join(parts)}/__init__.py"):
+            if (root / start / name).is_file():
+                return (start / name).as_posix()
+    return ""
+
+
+def convert_globs(facts: Facts, root: Path, setting: str, patterns: Sequence[str]) -> None:
+    """Convert gitignore-like patterns to paths from the project's folder."""
+    globs = []
+    for pattern in patterns:
+        plain = pattern.strip("/").removeprefix("./")
+        if (root / plain).is_dir():
+            globs.append(f"{plain}/**")
+        elif "/" in pattern.rstrip("/") or (root / plain).exists():
+            globs.append(plain)
+        else:
+            globs.append(f"**/{plain}")
+    if globs:
+        facts.add_setting(setting, globs)
+
+
+def list_files(root: Path, rules: Sequence[IgnoreRule] | None) -> list[str]:
+    """List the project's files, sorted; with `rules` those that the last fitting rule selects.
+
+    A rule fits a file if it matches its path or a folder above it.
+    """
+    found = []
+    for folder, names, files in os.walk(root):
+        names[:] = sorted(n for n in names if n not in _UNREAD_FOLDERS)
+        for name in sorted(files):
+            path = (Path(folder) / name).relative_to(root).as_posix()
+            if rules is None or _is_selected(path, rules):
+                found.append(path)
+    return sorted(found)
+
+
+def _is_selected(path: str, rules: Sequence[IgnoreRule]) -> bool:
+    places = [path, *(str(parent) for parent in PurePosixPath(path).parents if str(parent) != ".")]
+    for rule in reversed(rules):
+        if any(rule.match(p, p.rpartition("/")[2], p != path) for p in places):
+            return not rule.negated
+    return False

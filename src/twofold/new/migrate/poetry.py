@@ -9,7 +9,10 @@ from typing import Any
 
 from twofold.errors import TwofoldError
 from twofold.new.migrate.facts import CommentedRequirement, Facts, parse_person, propose_readme
-from twofold.new.migrate.version_constraints import convert_poetry_constraint
+from twofold.new.migrate.modules import list_files
+from twofold.new.migrate.poetry_constraints import convert_poetry_constraint, split_alternatives
+from twofold_build.globs import Globs
+from twofold_build.names import escape_for_filename
 
 _FILE = "pyproject.toml [tool.poetry"
 Comments = Callable[..., str]
@@ -71,29 +74,74 @@ def _read_scripts(facts: Facts, remaining: dict[str, Any], where: str) -> None:
 def _read_files(facts: Facts, root: Path, remaining: dict[str, Any], where: str) -> None:
     """Read `packages`, `include` and `exclude`: the files of sdist and wheel."""
     for package in remaining.pop("packages", ()):
-        if package.get("to") or package.get("format") not in (None, "wheel", ["sdist", "wheel"]):
-            if package.get("format") in ("sdist", ["sdist"]):
-                facts.add_setting("sdist.include", [f"{package['include']}/**"])
-                continue
-            facts.drop(where, f"packages: {package}")
-            continue
-        if package.get("from"):
-            facts.add_setting("source", str(package["from"]).strip("/"))
-        module = str(package["include"]).removesuffix("/**/*").removesuffix("/**/*.py").strip("/")
-        facts.packages = [*(facts.packages or []), module.removesuffix(".py").replace("/", ".")]
+        _read_package(facts, package, where)
+    included: list[str] = []
     for item in remaining.pop("include", ()):
-        path = str(item if isinstance(item, str) else item["path"])
-        glob = f"{path}/**" if (root / path).is_dir() else path
-        formats = item.get("format") if isinstance(item, dict) else None
+        glob, formats = _read_item(root, item)
         if formats in (None, "sdist", ["sdist"]):
+            included.append(glob)
             facts.add_setting("sdist.include", [glob])
+        elif _is_inside_packages(facts, root, glob):
+            facts.add_setting("include", [glob])
         else:
             facts.add_setting("sdist.include", [glob])
-            facts.drop(where, f"include: {item} also goes into the wheel",
-                       "only files in a package, or under wheel.data, do")  # fmt: skip
+            facts.doubt(where, f"include: {item} also goes into the wheel",
+                        "only files in a package, or under wheel.data, do")  # fmt: skip
     for item in remaining.pop("exclude", ()):
-        path = str(item if isinstance(item, str) else item["path"])
-        facts.add_setting("exclude", [f"{path.strip('/')}/**" if (root / path).is_dir() else path])
+        glob, formats = _read_item(root, item)
+        is_included = any(_match(root, glob) & _match(root, other) for other in included)
+        # In the sdist all the same: the usual way of a C source beside its module.
+        is_of_wheel = is_included or formats in ("wheel", ["wheel"])
+        facts.add_setting("wheel.exclude" if is_of_wheel else "exclude", [glob])
+    if (root / "LICENSES").is_dir():
+        usual = sorted(
+            path.name
+            for pattern in ("LICEN[CS]E*", "COPYING*", "NOTICE*", "AUTHORS*")
+            for path in root.glob(pattern)
+            if path.is_file()
+        )
+        facts.propose("license-files", [*usual, "LICENSES/**"], where)
+
+
+def _read_package(facts: Facts, package: Mapping[str, Any], where: str) -> None:
+    if package.get("to") or package.get("format") not in (None, "wheel", ["sdist", "wheel"]):
+        if package.get("format") in ("sdist", ["sdist"]):
+            facts.add_setting("sdist.include", [f"{package['include']}/**"])
+        else:
+            facts.drop(where, f"packages: {package}")
+        return
+    source = str(package.get("from", "")).strip("/")
+    if source:
+        facts.add_setting("source", source)
+    if facts.settings.get("source", source) != source:
+        facts.doubt(where, f"packages: {package}", "move the packages into one folder")
+    module = str(package["include"]).removesuffix("/**/*").removesuffix("/**/*.py").strip("/")
+    facts.packages = [*(facts.packages or []), module.removesuffix(".py").replace("/", ".")]
+
+
+def _read_item(root: Path, item: Any) -> tuple[str, Any]:
+    """Read an item of `include` or `exclude`: its glob and its formats."""
+    path = str(item if isinstance(item, str) else item["path"]).strip("/")
+    glob = f"{path}/**" if (root / path).is_dir() else path
+    return glob, item.get("format") if isinstance(item, dict) else None
+
+
+def _match(root: Path, glob: str) -> set[str]:
+    globs = Globs([glob.removesuffix("/*") if glob.endswith("**/*") else glob])
+    return {path for path in list_files(root, None) if globs.match(path)}
+
+
+def _is_inside_packages(facts: Facts, root: Path, glob: str) -> bool:
+    """Whether all files of a glob are in the packages, so that the wheel has them."""
+    source = facts.settings.get("source", "src" if (root / "src").is_dir() else "")
+    names = facts.packages or [escape_for_filename(str(facts.project.get("name", "")))]
+    folders = tuple(
+        f"{base}{name.replace('.', '/')}/"
+        for name in names
+        for base in ((f"{source}/", "") if source else ("",))
+    )
+    found = _match(root, glob)
+    return bool(found) and all(path.startswith(folders) for path in found)
 
 
 def _read_dependencies(facts: Facts, remaining: dict[str, Any], comment: Comments) -> None:
@@ -102,9 +150,12 @@ def _read_dependencies(facts: Facts, remaining: dict[str, Any], comment: Comment
     python = table.pop("python", None)
     if isinstance(python, str):
         try:
-            facts.propose("requires-python", convert_poetry_constraint(python), where)
-        except TwofoldError as error:
-            facts.drop(where, f"python = {python}", str(error))
+            facts.propose(
+                "requires-python", convert_poetry_constraint(python, is_python=True), where
+            )
+        except TwofoldError:
+            # poetry-core has an answer of its own, which its wheel holds.
+            facts.mark_unread("requires-python", f"{where} python = {python}")
     elif python is not None:
         facts.drop(where, f"python = {python}")
     named: dict[str, list[CommentedRequirement]] = {}
@@ -123,7 +174,7 @@ def _read_dependencies(facts: Facts, remaining: dict[str, Any], comment: Comment
     for name in sorted(optional):
         if not any(one.name == _normalize(name) for listed in extras.values() for one in listed):
             facts.drop(where, f"{name} is optional and in no extra")
-    facts.propose("optional-dependencies", {k: v for k, v in extras.items() if v}, where)
+    facts.propose("optional-dependencies", extras, where)
     _read_groups(facts, remaining, comment)
 
 
@@ -186,12 +237,22 @@ def _convert_markers(rule: Mapping[str, Any]) -> list[str]:
     """Convert poetry's own markers: `python`, `platform`."""
     markers = [str(rule["markers"])] if rule.get("markers") else []
     if rule.get("python"):
-        for clause in convert_poetry_constraint(str(rule["python"])).split(","):
-            found = re.fullmatch(r"(>=|<=|==|!=|<|>)(.+)", clause)
-            if found:
-                short = found[2].count(".") <= 1 or found[2].endswith(".*")
-                name = "python_version" if short else "python_full_version"
-                markers.append(f"{name} {found[1]} '{found[2]}'")
+        alternatives = [_convert_python_marker(a) for a in split_alternatives(str(rule["python"]))]
+        if len(alternatives) == 1:
+            markers += alternatives[0]
+        elif all(alternatives):
+            markers.append(" or ".join(" and ".join(clauses) for clauses in alternatives))
     if rule.get("platform"):
         markers.append(f"sys_platform == '{rule['platform']}'")
+    return markers
+
+
+def _convert_python_marker(constraint: str) -> list[str]:
+    markers = []
+    for clause in convert_poetry_constraint(constraint).split(","):
+        found = re.fullmatch(r"(>=|<=|==|!=|<|>)(.+)", clause)
+        if found:
+            short = found[2].count(".") <= 1 or found[2].endswith(".*")
+            name = "python_version" if short else "python_full_version"
+            markers.append(f"{name} {found[1]} '{found[2]}'")
     return markers

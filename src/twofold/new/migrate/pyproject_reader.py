@@ -20,6 +20,7 @@ from twofold.new.migrate.facts import (
     parse_people,
     propose_readme,
 )
+from twofold.new.migrate.modules import find_version_file
 from twofold.new.migrate.poetry import read_poetry
 from twofold.new.migrate.schema import validate
 from twofold.new.migrate.setuptools_settings import propose_entry_points
@@ -67,7 +68,7 @@ def read_pyproject_tables(facts: Facts, root: Path) -> PyprojectContent | None:
     if "flit" in tool:
         read_flit(facts, root, tool["flit"])
         done.append("tool.flit")
-    done += read_backend_tables(facts, root, tool)
+    done += read_backend_tables(facts, root, tool, backend)
     if "twofold" in tool:
         facts.settings = merge_tables(tool["twofold"], facts.settings)
         done.append("tool.twofold")
@@ -171,7 +172,11 @@ def read_flit_module(facts: Facts, root: Path, keys: list[str]) -> None:
                     text = ast.get_docstring(parse_module(path)) or ""
                     facts.propose("description", text.strip().partition("\n")[0].strip(), place)
                 if "version" in keys:
-                    facts.propose("version", {"from": "module", "path": place}, place)
+                    file = find_version_file(root, place)
+                    if file:
+                        facts.propose("version", {"from": "module", "path": file}, place)
+                    else:
+                        facts.mark_unread("version", place)
                 return
 
 

@@ -138,7 +138,7 @@ _SHAPES: Shape = {
             },
         },
         "setuptools_scm": {},
-        "twofold": {"conda": {"names": _NAMED}},
+        "twofold": {"conda": {"names": _NAMED}, "deps": {"ignore": _TEXTS}},
         "hatch": {
             "version": {"path": str, "source": str, "raw-options": {}},
             "build": {

@@ -15,11 +15,11 @@ from typing import Any
 
 from twofold.errors import BadFile
 from twofold.new.migrate.facts import Facts, is_covered, shorten
+from twofold.new.migrate.modules import find_version_file
 from twofold.new.migrate.pyproject_writer import KEY_ORDER
 from twofold.new.migrate.setup_py import Computed, FileText, FindPackages, SetupCall, read_setup_py
 from twofold.new.migrate.setuptools_files import SettingsSource
 from twofold.new.migrate.setuptools_settings import read_settings
-from twofold_build.version import read_assigned_version
 
 #: setup.cfg's [metadata] -> setup()'s, where they differ.
 _METADATA = {
@@ -128,13 +128,10 @@ def _read_attribute(root: Path, reference: str) -> Any:
     for base in ("", "src", "lib"):
         for path in (f"{module.replace('.', '/')}/__init__.py", f"{module.replace('.', '/')}.py"):
             file = root / base / path
-            if (
-                name == "__version__"
-                and file.is_file()
-                and read_assigned_version(file.read_bytes())
-            ):
-                place = file.relative_to(root).as_posix()
-                return {"from": "module", "path": place}
+            if name == "__version__" and file.is_file():
+                place = find_version_file(root, file.relative_to(root).as_posix())
+                if place:
+                    return {"from": "module", "path": place}
     return Computed(f"attr: {reference}")
 
 

@@ -1,0 +1,220 @@
+"""Read the tables of hatch: in [tool.hatch] and in hatch.toml, which takes precedence.
+
+Its patterns are gitignore's, with negation: what cannot be one glob of ours becomes the list of the
+files and folders that they select here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from twofold.errors import BadFile
+from twofold.new.migrate.facts import Facts
+from twofold.new.migrate.modules import convert_globs, is_plain_version, list_files, set_modules
+from twofold.new.migrate.setuptools_settings import set_git_version
+from twofold_build.ignore import IgnoreRule
+
+Table = Mapping[str, Any]
+FILE = "hatch.toml"
+#: Keys of a target without effect on what is packed.
+_NEEDLESS = ("directory", "dev-mode-dirs", "reproducible", "core-metadata-version", "versions",
+             "ignore-vcs", "skip-excluded-dirs", "strict-naming", "dev-mode-exact")  # fmt: skip
+
+
+def read_hatch(facts: Facts, root: Path, tool: Table) -> list[str]:
+    """Read version, files and hooks; returns the tables of pyproject.toml that are converted."""
+    own = tool.get("hatch", {})
+    other = read_hatch_file(root)
+    for name, read in (
+        ("version", _read_version),
+        ("build", _read_build),
+        ("metadata", _read_metadata),
+    ):
+        table, where = own.get(name), f"pyproject.toml [tool.hatch.{name}"
+        if isinstance(other.get(name), dict):
+            table, where = other[name], f"{FILE} [{name}"
+        if table:
+            read(facts, root, table, where)
+    if {"version", "build", "metadata"} & set(other):
+        facts.remarks.append(f"{FILE}: only hatch's own commands read it from now on")
+    return [f"tool.hatch.{name}" for name in ("version", "build", "metadata") if own.get(name)]
+
+
+def read_hatch_file(root: Path) -> Table:
+    """Read hatch.toml; empty where there is none."""
+    from twofold_build.toml import loads
+
+    path = root / FILE
+    if not path.is_file():
+        return {}
+    try:
+        return loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadFile(f"cannot be read: {error}", "correct it first", str(path)) from error
+
+
+def _read_version(facts: Facts, root: Path, table: Table, where: str) -> None:
+    where = f"{where}]"
+    if table.get("source", "regex") == "vcs":
+        plain = {key: value for key, value in table.items() if key != "raw-options"}
+        set_git_version(facts, where, {**plain, **table.get("raw-options", {})})
+    elif "path" in table and is_plain_version(root, table["path"]):
+        facts.propose("version", {"from": "module", "path": table["path"]}, where)
+    else:
+        facts.mark_unread("version", where)
+
+
+def _read_metadata(facts: Facts, root: Path, table: Table, where: str) -> None:
+    del root
+    for name, rule in table.get("hooks", {}).items():
+        facts.drop(f"{where}.hooks.{name}]", f"a hook: {dict(rule)!r}"[:120])
+
+
+def _read_build(facts: Facts, root: Path, table: Table, where: str) -> None:
+    targets = table.get("targets", {})
+    shared = {key: value for key, value in table.items() if key not in ("targets", "hooks")}
+    wheel = {**shared, **targets.get("wheel", {})}
+    sdist = {**shared, **targets.get("sdist", {})}
+    artifacts = [*wheel.pop("artifacts", ()), *sdist.pop("artifacts", ())]
+    _read_wheel_files(facts, root, wheel, f"{where}.targets.wheel]")
+    _read_sdist_files(facts, root, sdist, f"{where}.targets.sdist]")
+    convert_globs(facts, root, "include", artifacts)
+    for key, value in wheel.items():
+        if key not in (*_NEEDLESS, "hooks"):
+            facts.drop(f"{where}.targets.wheel]", f"{key} = {value!r}"[:160])
+    for key, value in sdist.items():
+        if key not in (*_NEEDLESS, "hooks", "packages", "sources", "support-legacy", *wheel):
+            facts.drop(f"{where}.targets.sdist]", f"{key} = {value!r}"[:160])
+    hooks = {**table.get("hooks", {}), **targets.get("wheel", {}).get("hooks", {})}
+    for name, rule in hooks.items():
+        hint = "write the file by hand" if name == "custom" else "read it with importlib.metadata"
+        facts.drop(f"{where}.hooks.{name}]", f"a hook: {dict(rule)}", hint)
+    for name in targets:
+        if name not in ("wheel", "sdist"):
+            facts.drop(f"{where}.targets.{name}]", "another kind of artifact")
+
+
+def _read_wheel_files(facts: Facts, root: Path, wheel: dict[str, Any], where: str) -> None:
+    """Read the modules of the wheel, and which of their files it lacks."""
+    packages = [str(path).strip("/") for path in wheel.pop("packages", ())]
+    only = [str(path).strip("/") for path in wheel.pop("only-include", ())]
+    include = list(wheel.pop("include", ()))
+    prefixes = _read_prefixes(facts, wheel.pop("sources", ()), where)
+    prefixes += [str(PurePosixPath(path).parent) for path in packages if "/" in path]
+    chosen = [*packages, *only]
+    if include and not chosen:
+        chosen = _find_included_modules(facts, root, include, prefixes, where)
+    _set_chosen(facts, root, chosen, prefixes, where)
+    exclude = list(wheel.pop("exclude", ()))
+    if include:
+        _exclude_others(facts, root, chosen, include)
+    _exclude(facts, root, "wheel.exclude", exclude)
+
+
+def _read_prefixes(facts: Facts, sources: object, where: str) -> list[str]:
+    """Read the folders that `sources` strips from the paths in the wheel."""
+    if not isinstance(sources, Mapping):
+        return [str(path).strip("/") for path in sources] if isinstance(sources, list) else []
+    found = []
+    for old, new in sources.items():
+        path, name = str(old).strip("/"), str(new).strip("/")
+        if not name:
+            found.append(path)
+        elif path.endswith(f"/{name}"):
+            found.append(path.removesuffix(f"/{name}"))
+        elif path != name:
+            hint = f"move the folder so that it has the path {name}"
+            facts.drop(where, f"sources: '{old}' is '{new}' in the wheel", hint)
+    return found
+
+
+def _find_included_modules(
+    facts: Facts, root: Path, include: Sequence[str], prefixes: Sequence[str], where: str
+) -> list[str]:
+    """Find the packages and modules that the patterns of `include` select."""
+    found: dict[str, None] = {}
+    beside: list[str] = []
+    for path in list_files(root, _to_rules(include)):
+        prefix = next((f"{p}/" for p in prefixes if path.startswith(f"{p}/")), "")
+        top, slash, _ = path.removeprefix(prefix).partition("/")
+        if slash and (path.endswith((".py", ".pyi")) or f"{prefix}{top}" in found):
+            found[f"{prefix}{top}"] = None
+        elif path.endswith((".py", ".pyi")):
+            found[path] = None
+        else:
+            beside.append(path)
+    beside = [path for path in beside if not path.startswith(tuple(f"{p}/" for p in found))]
+    if beside:
+        facts.doubt(where, f"include: {', '.join(beside)[:120]} outside every package")
+    return list(found)
+
+
+def _set_chosen(
+    facts: Facts, root: Path, chosen: Sequence[str], prefixes: Sequence[str], where: str
+) -> None:
+    paths: list[str] = []
+    for path in chosen:
+        if path in prefixes:  # everything in the folder
+            paths += sorted(
+                f"{path}/{entry.name}"
+                for entry in (root / path).iterdir()
+                if entry.suffix == ".py" or (entry.is_dir() and any(entry.rglob("*.py")))
+            )
+        else:
+            paths.append(path)
+    set_modules(facts, root, paths, where, prefixes)
+
+
+def _exclude_others(
+    facts: Facts, root: Path, chosen: Sequence[str], include: Sequence[str]
+) -> None:
+    """Exclude the files of the packages that `include` does not select."""
+    rules = _to_rules(include)
+    kept = set(list_files(root, rules))
+    others = [
+        path
+        for path in list_files(root, None)
+        if path.startswith(tuple(f"{one}/" for one in chosen)) and path not in kept
+    ]
+    if others:
+        facts.add_setting("wheel.exclude", fold_folders(others, kept))
+
+
+def _read_sdist_files(facts: Facts, root: Path, sdist: dict[str, Any], where: str) -> None:
+    include = [*sdist.pop("include", ()), *sdist.pop("only-include", ())]
+    negated = [pattern for pattern in include if str(pattern).startswith("!")]
+    if negated:
+        facts.doubt(where, f"include: {', '.join(negated)}", "write it in exclude")
+    convert_globs(facts, root, "sdist.include", [p for p in include if p not in negated])
+    _exclude(facts, root, "sdist.exclude", sdist.pop("exclude", ()))
+
+
+def _exclude(facts: Facts, root: Path, setting: str, patterns: Sequence[str]) -> None:
+    """Convert the patterns of an `exclude`; with a negated one, to the files they select here."""
+    if not any(pattern.startswith("!") for pattern in patterns):
+        convert_globs(facts, root, setting, patterns)
+        return
+    excluded = list_files(root, _to_rules(patterns))
+    kept = set(list_files(root, None)) - set(excluded)
+    if excluded:
+        facts.add_setting(setting, fold_folders(excluded, kept))
+        facts.remarks.append(
+            f"exclude = {list(patterns)} has a negated pattern: [tool.twofold] {setting} lists the "
+            "files of today"
+        )
+
+
+def _to_rules(patterns: Iterable[str]) -> list[IgnoreRule]:
+    return [IgnoreRule(str(pattern), "") for pattern in patterns if str(pattern).strip("!/ ")]
+
+
+def fold_folders(paths: Iterable[str], kept: set[str]) -> list[str]:
+    """Name folders instead of all their files, where none of the others is in them."""
+    used = {str(parent) for path in kept for parent in PurePosixPath(path).parents}
+    found: dict[str, None] = {}
+    for path in paths:
+        outer = [str(p) for p in PurePosixPath(path).parents if str(p) not in (*used, ".")]
+        found[f"{outer[-1]}/**" if outer else path] = None
+    return list(found)

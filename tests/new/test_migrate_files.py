@@ -1,0 +1,263 @@
+"""`twofold init` for the settings that select files: the new wheel holds what the old one held."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.new.migrated import Migrated, migrate, write_project
+from twofold.new.migrate import MigrationTools, plan_migration
+from twofold.source_analysis import InstalledDistributions
+from twofold_build.plan import make_plan
+
+HATCH = "[build-system]\nrequires = ['hatchling']\nbuild-backend = 'hatchling.build'\n"
+PDM = "[build-system]\nrequires = ['pdm-backend']\nbuild-backend = 'pdm.backend'\n"
+UV = "[build-system]\nrequires = ['uv_build']\nbuild-backend = 'uv_build'\n"
+POETRY = "[build-system]\nrequires = ['poetry-core']\nbuild-backend = 'poetry.core.masonry.api'\n"
+PROJECT = "[project]\nname = 'my_package'\nversion = '1'\n"
+WHEEL = "[tool.hatch.build.targets.wheel]\n"
+
+
+def list_wheel(root: Path, found: Migrated) -> set[str]:
+    """List the files of the wheel that twofold-build would make of the new file."""
+    files = make_plan(root, found.text).selection.files
+    return {name for file in files for name in file.wheel}
+
+
+def touch(*names: str) -> dict[str, str]:
+    return dict.fromkeys(names, "")
+
+
+CASES = {
+    "hatch include of some files": (
+        f"{HATCH}{PROJECT}{WHEEL}include = ['my_package/*.py', 'other']\n",
+        touch("my_package/__init__.py", "my_package/data.txt", "other/__init__.py", "other/x.txt"),
+        {"my_package/__init__.py", "other/__init__.py", "other/x.txt"},
+    ),
+    "hatch include with negation": (
+        f"{HATCH}{PROJECT}{WHEEL}include = ['/my_package', '!my_package/tests']\n",
+        touch("my_package/__init__.py", "my_package/tests/__init__.py"),
+        {"my_package/__init__.py"},
+    ),
+    "hatch exclude with negation": (
+        f"{HATCH}{PROJECT}{WHEEL}exclude = ['**/tests/*', '!**/tests/abstract/']\n",
+        touch(
+            "my_package/__init__.py", "my_package/tests/test_a.py",
+            "my_package/tests/abstract/__init__.py", "my_package/sub/tests/test_b.py",
+            "my_package/sub/__init__.py",
+        ),
+        {
+            "my_package/__init__.py", "my_package/tests/abstract/__init__.py",
+            "my_package/sub/__init__.py",
+        },
+    ),
+    "hatch sources list": (
+        f"{HATCH}{PROJECT}{WHEEL}only-include = ['lib/my_package']\nsources = ['lib']\n",
+        touch("lib/my_package/__init__.py"),
+        {"my_package/__init__.py"},
+    ),
+    "hatch sources table that strips": (
+        f"{HATCH}{PROJECT}[tool.hatch.build.targets.wheel.sources]\n'python/my_package' = "
+        f"'my_package'\n{WHEEL}only-include = ['python/my_package']\n",
+        touch("python/my_package/__init__.py"),
+        {"my_package/__init__.py"},
+    ),
+    "hatch packages in a deep folder": (
+        f"{HATCH}{PROJECT}{WHEEL}packages = ['code/python/my_package']\n",
+        touch("code/python/my_package/__init__.py"),
+        {"my_package/__init__.py"},
+    ),
+    "pdm without includes": (
+        f"{PDM}{PROJECT}",
+        touch("my_package/__init__.py", "single_module.py", "pdm_build.py"),
+        {"my_package/__init__.py"},
+    ),
+    "pdm custom hook": (
+        f"{PDM}{PROJECT}[tool.pdm.build]\ncustom-hook = 'my_build.py'\n",
+        touch("demo.py", "my_build.py"),
+        {"demo.py"},
+    ),
+    "pdm source-includes inside a package": (
+        f"{PDM}{PROJECT}[tool.pdm.build]\nincludes = ['my_package/']\n"
+        "source-includes = ['my_package/**/*.json']\n",
+        touch("my_package/__init__.py", "my_package/data/a.json", "my_package/b.txt"),
+        {"my_package/__init__.py", "my_package/b.txt"},
+    ),
+    "uv namespace": (
+        f"{UV}[project]\nname = 'acme'\nversion = '1'\n[tool.uv.build-backend]\nnamespace = true\n",
+        touch("src/acme/mod.py", "src/acme/api/__init__.py", "src/acme/common/__init__.py"),
+        {"acme/mod.py", "acme/api/__init__.py", "acme/common/__init__.py"},
+    ),
+    "poetry include under an excluded folder": (
+        f"{POETRY}[tool.poetry]\nname = 'my_package'\nversion = '1'\ndescription = 'x'\n"
+        "exclude = ['my_package/compiled', 'my_package/*.pyx']\n"
+        "include = [{path = 'my_package/compiled/**/*', format = 'sdist'}, "
+        "{path = 'my_package/*.pyx', format = 'sdist'}]\n",
+        touch("my_package/__init__.py", "my_package/a.pyx", "my_package/compiled/a.c"),
+        {"my_package/__init__.py"},
+    ),
+    "poetry license folder": (
+        f"{POETRY}[tool.poetry]\nname = 'my_package'\nversion = '1'\ndescription = 'x'\n"
+        "license = 'MIT'\n",
+        touch("my_package/__init__.py", "LICENSES/MIT.txt", "LICENSE"),
+        {
+            "my_package/__init__.py", "my_package-1.dist-info/licenses/LICENSE",
+            "my_package-1.dist-info/licenses/LICENSES/MIT.txt",
+        },
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_wheel_holds_the_same_files_without_the_old_wheel(tmp_path: Path, name: str) -> None:
+    text, files, wanted = CASES[name]
+    found = migrate(tmp_path, {"pyproject.toml": text, **files})
+    assert list_wheel(tmp_path / "my_package", found) == wanted, found.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_the_wheel_of_the_old_backend_holds_the_same_files(
+    tmp_path: Path, twofold: Callable[..., object], name: str
+) -> None:
+    text, files, _ = CASES[name]
+    root = write_project(tmp_path, {"pyproject.toml": text, **files})
+    ran = twofold("init", root, "--verify", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["files"] == {"gone": [], "added": []}, ran.json["text"]
+    assert [one for one in ran.json["differences"] if not one["same"]] == []
+
+
+DROPPED = {
+    "hatch sources table that renames": (
+        f"{HATCH}{PROJECT}[tool.hatch.build.targets.wheel.sources]\n'python/impl' = 'demo_pkg'\n",
+        touch("my_package/__init__.py", "python/impl/__init__.py"),
+        "sources: 'python/impl' is 'demo_pkg' in the wheel",
+    ),
+    "hatch force-include": (
+        f"{HATCH}{PROJECT}[tool.hatch.build.targets.wheel.force-include]\n'a.txt' = 'b/a.txt'\n",
+        touch("my_package/__init__.py", "a.txt"),
+        "force-include",
+    ),
+    "hatch include beside packages": (
+        f"{HATCH}{PROJECT}{WHEEL}include = ['my_package', 'README.md']\n",
+        touch("my_package/__init__.py", "README.md"),
+        "README.md outside every package",
+    ),
+    "pdm includes of a file": (
+        f"{PDM}{PROJECT}[tool.pdm.build]\nincludes = ['my_package/', 'data_out.json']\n",
+        touch("my_package/__init__.py", "data_out.json"),
+        "includes: 'data_out.json'",
+    ),
+    "poetry packages of several folders": (
+        f"{POETRY}[tool.poetry]\nname = 'my_package'\nversion = '1'\ndescription = 'x'\n"
+        "packages = [{include = 'my_package', from = 'a'}, {include = 'other', from = 'b'}]\n",
+        touch("a/my_package/__init__.py", "b/other/__init__.py"),
+        "'from': 'b'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DROPPED)
+def test_what_cannot_be_carried_over_is_named(tmp_path: Path, name: str) -> None:
+    text, files, wanted = DROPPED[name]
+    found = migrate(tmp_path, {"pyproject.toml": text, **files})
+    assert any(wanted in one for one in found.dropped), found.dropped
+
+
+def test_hatchs_own_file_is_read_and_takes_precedence(tmp_path: Path) -> None:
+    files = {
+        "pyproject.toml": f"{HATCH}[project]\nname = 'demo'\ndynamic = ['version']\n{WHEEL}"
+        "packages = ['old/demo_pkg']\n",
+        "hatch.toml": "[version]\npath = 'lib/demo_pkg/__init__.py'\n"
+        "[build.targets.wheel]\npackages = ['lib/demo_pkg']\n[envs.default]\n",
+        "lib/demo_pkg/__init__.py": "__version__ = '1'\n",
+    }
+    found = migrate(tmp_path, files)
+    assert list_wheel(tmp_path / "my_package", found) == {"demo_pkg/__init__.py"}
+    assert any("hatch.toml" in remark for remark in found.plan.remarks)
+
+
+def compare(folder: Path, files: dict[str, str], wheel_files: tuple[str, ...]) -> Migrated:
+    """Migrate files, beside a wheel of the old backend that holds these files."""
+    wheel = folder / "my_package-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name in (*wheel_files, "my_package-1.dist-info/RECORD"):
+            archive.writestr(name, "")
+        archive.writestr("my_package-1.dist-info/METADATA", "Name: my_package\nVersion: 1\n")
+    tools = MigrationTools(lambda: wheel, environment=InstalledDistributions())
+    return Migrated(plan_migration(write_project(folder, files), tools))
+
+
+def test_packages_that_the_old_wheel_lacks_are_excluded(tmp_path: Path) -> None:
+    files = touch("my_package/__init__.py", "my_package/plain/a.py", "my_package/x.txt", "hook.py")
+    old = ("my_package/__init__.py",)
+    found = compare(tmp_path, {**files, "pyproject.toml": f"{HATCH}{PROJECT}"}, old)
+    assert found.settings == {"wheel": {"exclude": ["my_package/plain/**"]}}
+    assert found.plan.packed is not None
+    assert (found.plan.packed.gone, found.plan.packed.added) == ((), ("my_package/x.txt",))
+
+
+def test_files_that_only_the_old_wheel_has_are_listed_with_the_settings_that_may_be_why(
+    tmp_path: Path,
+) -> None:
+    text = f"{PDM}{PROJECT}[tool.pdm.build]\nincludes = ['my_package/', 'data_out.json']\n"
+    files = {**touch("my_package/__init__.py", "data_out.json"), "pyproject.toml": text}
+    found = compare(tmp_path, files, ("my_package/__init__.py", "data_out.json"))
+    assert found.plan.packed is not None and found.plan.packed.gone == ("data_out.json",)
+    assert any("data_out.json" in one for one in found.dropped)
+
+
+def test_a_setting_is_not_called_dropped_where_the_wheels_agree(tmp_path: Path) -> None:
+    text = f"{PDM}{PROJECT}[tool.pdm.build]\nincludes = ['my_package/', 'README.md']\n"
+    files = {**touch("my_package/__init__.py", "README.md"), "pyproject.toml": text}
+    found = compare(tmp_path, files, ("my_package/__init__.py",))
+    assert found.dropped == []
+
+
+@pytest.mark.parametrize(
+    ("files", "wheel_files", "modules"),
+    [
+        ({**touch("demo.py"), "pyproject.toml": f"{PDM}{PROJECT}"}, ("demo.py",), ["demo"]),
+        (
+            {**touch("src/my_package-stubs/__init__.pyi"), "pyproject.toml":
+             f"{PDM}[project]\nname = 'other'\nversion = '1'\n"},
+            ("my_package-stubs/__init__.pyi",),
+            ["my_package-stubs"],
+        ),
+        (
+            {**touch("acme/mod.py", "acme/api/__init__.py"), "setup.py":
+             "from setuptools import setup\nsetup(name='my_package', version='1', packages=p())\n"},
+            ("acme/mod.py", "acme/api/__init__.py"),
+            ["acme"],
+        ),
+    ],
+    ids=["module", "stubs", "namespace"],
+)  # fmt: skip
+def test_the_modules_are_those_of_the_old_wheel(
+    tmp_path: Path, files: dict[str, str], wheel_files: tuple[str, ...], modules: list[str]
+) -> None:
+    found = compare(tmp_path, files, wheel_files)
+    assert found.settings["modules"] == modules and found.plan.problems == ()
+    assert found.plan.packed is not None and not found.plan.packed.gone
+
+
+def test_the_license_files_of_the_old_wheel_are_named(tmp_path: Path) -> None:
+    files = {**touch("my_package.py", "legal/NOTICE.txt"), "pyproject.toml": f"{HATCH}{PROJECT}"}
+    old = ("my_package.py", "my_package-1.dist-info/licenses/legal/NOTICE.txt")
+    assert compare(tmp_path, files, old).project["license-files"] == ["legal/NOTICE.txt"]
+
+
+def test_an_old_backend_that_fails_is_remarked_on_where_nothing_is_computed(
+    tmp_path: Path, twofold: Callable[..., object]
+) -> None:
+    text = "[build-system]\nrequires = []\nbuild-backend = 'none'\nbackend-path = ['.']\n" + PROJECT
+    root = write_project(
+        tmp_path, {"pyproject.toml": text, "my_package.py": "", "none.py": "1/0\n"}
+    )
+    ran = twofold("init", root)
+    assert ran.code == 0, ran.err
+    assert "the old backend built no wheel, so the packed files are not compared" in ran.err
