@@ -11,6 +11,7 @@ import pytest
 from tests.factories.releases import hash_file, make_conda, make_wheel
 from tests.servers.package_servers import TOKEN, FakeServer, run_server
 from tests.servers.registry import Registry
+from twofold.errors import TwofoldError
 from twofold.publish.order import Order, prepare
 from twofold.publish.responses import RetryPolicy
 
@@ -148,3 +149,27 @@ def test_a_name_that_is_taken_unseen_is_reported_in_one_sentence(
     (error,) = ran.json["errors"]
     assert "hint" not in error["message"]
     assert error["hint"] == "take another name"
+
+
+def test_older_metadata_go_to_a_registry_and_are_refused_by_the_plan_for_an_index(
+    main: str, pypiserver: str, tmp_path: Path
+) -> None:
+    """Backends of 2024 wrote License-Expression with Metadata-Version 2.3; PyPI has such wheels."""
+    older = make_wheel(tmp_path, "older", "1.0", extra="License-Expression: MIT\n")
+    newer = make_wheel(tmp_path, "newer", "1.0")
+    assert plan(f"legacy+{pypiserver}", newer, older) == [
+        ("upload", ()),
+        ("refused", ("core-metadata",)),
+    ]
+    assert publish(main, older) == 1
+    assert plan(main, older) == [("nothing", ())]
+    assert publish(str(tmp_path / "static"), older) == 1
+
+
+def test_a_registry_without_a_channel_is_reported_with_the_form_of_its_url(
+    registry: Registry, tmp_path: Path
+) -> None:
+    wheel = make_wheel(tmp_path, "newer", "1.0")
+    with pytest.raises(TwofoldError, match="has no channel") as caught:
+        plan(registry.url, wheel)
+    assert f"{registry.url}/CHANNEL" in caught.value.hint

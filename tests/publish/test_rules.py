@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -43,13 +44,33 @@ def test_what_pypi_refuses_in_the_metadata_is_reported(
     assert told in reason
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("Version: 2.3", "Version: 2.3\nLicense-Expression: MIT", "license-expression introduced"),
+        ("Version: 2.3", "Version: 2.1\nDynamic: Summary", "dynamic introduced"),
+        ("Version: 2.3", "Version: 2.4\nImport-Name: x", "import-name"),
+        ("A small package", "A small\n        package", "summary"),
+        ("Version: 2.3", "Version: 2.3\nSummary: twice", "'summary' is unknown or malformed"),
+    ],
+)
+def test_metadata_that_the_specification_refuses_are_reported(
+    tmp_path: Path, old: str, new: str, reason: str
+) -> None:
+    artifact = read_artifact(make_wheel(tmp_path, "my_package", "1.0"))
+    metadata = artifact.metadata.replace(old.encode(), new.encode(), 1)
+    file = ReleaseFile(dataclasses.replace(artifact, metadata=metadata))
+    assert reason in str(rules.core_metadata(file)).lower()
+    old_style = artifact.metadata.replace(b"Version: 2.3", b"Version: 2.1\nLicense-File: LICENSE")
+    fine = ReleaseFile(dataclasses.replace(artifact, metadata=old_style))
+    assert rules.core_metadata(fine) is None  # as setuptools wrote it for years
+
+
 def test_a_bare_linux_tag_is_reported(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, "my_package", "1.0")
     bytes_ = wheel.read_bytes()
     named = tmp_path / "my_package-1.0-py3-none-linux_x86_64.whl"
     named.write_bytes(bytes_)
-    import dataclasses
-
     artifact = dataclasses.replace(
         read_artifact(wheel), path=named, tags=("py3-none-linux_x86_64",)
     )
@@ -59,8 +80,6 @@ def test_a_bare_linux_tag_is_reported(tmp_path: Path) -> None:
 
 
 def test_a_description_that_does_not_render_is_reported(tmp_path: Path) -> None:
-    import dataclasses
-
     artifact = read_artifact(make_wheel(tmp_path, "my_package", "1.0"))
     broken = b"Metadata-Version: 2.1\nName: x\nVersion: 1\nDescription-Content-Type: text/x-rst\n\n"
     broken += b"Title\n=\n\n.. nothing-of-that-name::\n\n`open\n"
@@ -72,16 +91,12 @@ def test_a_description_that_does_not_render_is_reported(tmp_path: Path) -> None:
 
 
 def test_an_sdist_with_an_old_style_name_is_reported(tmp_path: Path) -> None:
-    import dataclasses
-
     artifact = read_artifact(make_sdist(tmp_path, "my_package", "1.0"))
     old = dataclasses.replace(artifact, path=tmp_path / "my-package-1.0.tar.gz")
     assert "PEP 625" in str(rules.sdist_name(ReleaseFile(old)))
 
 
 def test_a_file_over_the_limit_is_reported(tmp_path: Path) -> None:
-    import dataclasses
-
     artifact = read_artifact(make_wheel(tmp_path, "my_package", "1.0"))
     large = dataclasses.replace(artifact, size=rules.LARGEST_ON_PYPI + 1)
     assert "100 MB" in str(rules.too_large(ReleaseFile(large)))

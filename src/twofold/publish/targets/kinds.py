@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs, urlsplit
 
-from twofold.errors import Refused
-from twofold.publish.addresses import Credentials
+from twofold.errors import Refused, TwofoldError
+from twofold.publish.addresses import Credentials, redact_url
 from twofold.publish.external_config import is_anaconda_org
 from twofold.publish.targets.settings import AuthStyle, InstallUrls, TargetSettings
 
@@ -75,12 +75,18 @@ def _open_registry(
 ) -> Target:
     from twofold.publish.targets.registry import TwofoldRegistry
 
+    if not urlsplit(settings.url).path.strip("/"):
+        raise TwofoldError(
+            f"'{redact_url(settings.url)}' has no channel",
+            f"append it to the URL: {redact_url(settings.url)}/CHANNEL, such as /main",
+        )
     return TwofoldRegistry(settings, http, credentials)
 
 
 def _open_legacy(
     settings: TargetSettings, http: HttpClient, credentials: Credentials | None
 ) -> Target:
+    from twofold.publish import rules
     from twofold.publish.http import basic_auth
     from twofold.publish.targets.legacy import LegacyIndex, find_index, make_read_auth
 
@@ -92,7 +98,8 @@ def _open_legacy(
         if settings.verify:
             raise
     read_auth = make_read_auth(settings)
-    return LegacyIndex(replace(settings, index=index), http, auth, read_auth=read_auth)
+    own = replace(settings, index=index)
+    return LegacyIndex(own, http, auth, (rules.core_metadata,), read_auth=read_auth)
 
 
 def _open_pypi(

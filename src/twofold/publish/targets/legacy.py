@@ -18,9 +18,10 @@ from twofold.errors import BadFile, Problem
 from twofold.index.simple_parser import ProjectPage
 from twofold.names import normalize_name
 from twofold.publish.addresses import Credentials, can_share_login
-from twofold.publish.files import ReleaseFile
+from twofold.publish.files import ATTEST_AGAIN, ReleaseFile
 from twofold.publish.http import HttpClient, Progress, UploadForm, basic_auth
 from twofold.publish.responses import is_name_taken
+from twofold.publish.rules import parse_metadata
 from twofold.publish.targets.lookup import fetch_files, fetch_page
 from twofold.publish.targets.protocol import (
     PYPI_KINDS,
@@ -135,14 +136,22 @@ def make_legacy_form(file: ReleaseFile) -> list[tuple[str, Any]]:
     from twine.exceptions import TwineException
     from twine.package import PackageFile
 
+    artifact = file.artifact
+    is_wheel = artifact.kind is Kind.WHEEL
+    # twine's own reader refuses fields that are newer than Metadata-Version; whether the index does
+    # is for its rules to say.
+    package = PackageFile(
+        str(artifact.path),
+        None,
+        parse_metadata(artifact.metadata)[0],
+        file.name.split("-")[-3] if is_wheel else "source",
+        "bdist_wheel" if is_wheel else "sdist",
+    )
     try:
-        package = PackageFile.from_filename(str(file.artifact.path), None)
         if file.attestations:
             package.add_attestations([str(path) for path in file.attestations])
     except TwineException as error:
-        raise BadFile(
-            str(error), "upgrade the build backend, and build again", str(file.artifact.path)
-        ) from error
+        raise BadFile(str(error), ATTEST_AGAIN, str(artifact.path)) from error
     fields: list[tuple[str, Any]] = [(":action", "file_upload"), ("protocol_version", "1")]
     for key, value in package.metadata_dictionary().items():
         if value is None or key == "gpg_signature":
