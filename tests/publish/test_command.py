@@ -242,3 +242,40 @@ def test_sources_of_another_backend_are_compared_too(
     ran = twofold("publish", "--to", "./out", cwd=project)
     assert ran.code == 1
     assert "plain/__init__.py has changed" in ran.err
+
+
+@pytest.mark.parametrize("command", ["publish", "check", "try"])
+def test_a_pattern_is_expanded_and_what_is_no_package_is_passed_over(
+    twofold: Callable[..., Any], release: Release, command: str
+) -> None:
+    """As cmd.exe and PowerShell hand it over, and in a folder that other tools have filled."""
+    (release.folder / "old").mkdir()
+    release.conda.unlink()
+    for name in (f"{release.wheel.name}.asc", "SHA256SUMS", f"{release.sdist.name}.sha256"):
+        (release.folder / name).write_text("x")
+    more = ("--to", "./out", "--json") if command == "publish" else ("--json",)
+    ran = twofold(command, "dist/*", *more)
+    assert ran.code == 0, ran.out + ran.err
+    assert "passed over: dist/SHA256SUMS" in ran.err
+    if command == "publish":
+        assert ran.json["uploaded"] == 2
+    none = twofold(command, "dist/*.conda", *more)
+    assert none.code == 1
+    assert "no file matches dist/*.conda" in none.err + none.out
+
+
+def test_one_file_in_two_spellings_is_published_once(
+    twofold: Callable[..., Any], release: Release
+) -> None:
+    words = (release.wheel, "dist/../dist/" + release.wheel.name, f"dist/{release.wheel.name}")
+    ran = twofold("publish", *words, "dist/*.whl", "--to", "./out", "--json")
+    assert ran.code == 0, ran.err
+    assert len(ran.json["files"]) == 1
+
+
+def test_a_folder_is_no_file_to_publish(twofold: Callable[..., Any], release: Release) -> None:
+    assert release.folder.name == "dist"
+    ran = twofold("publish", "dist", "--to", "./out")
+    assert ran.code == 1
+    assert "'dist' is a folder" in ran.err
+    assert "dist/*" in ran.err

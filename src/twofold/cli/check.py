@@ -39,7 +39,9 @@ def parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Run `twofold check`; returns the exit code."""
-    paths = [Path(path) for path in args.paths or ["."]]
+    from twofold.cli.terminal import expand_files
+
+    paths = expand_files(args.paths or ["."])
     ignore = parse_codes(args.ignore)
     findings = _findings(paths, ignore)
     if args.fix:

@@ -6,7 +6,7 @@ import re
 import time
 from pathlib import Path
 
-from twofold.cli.terminal import Parser, note, print_json
+from twofold.cli.terminal import Parser, expand_files, note, print_json
 from twofold.errors import Problem, TwofoldError, UsageError
 
 TYPE_CHECKING = False
@@ -86,7 +86,9 @@ def _request(args: argparse.Namespace) -> BatchRequest:
         )
     if args.platform:
         to_wheel_platform_tags(args.platform)  # raises for an unknown platform
-    wheels = tuple(Path(source) for source in args.sources if _is_file(source))
+    named = [source for source in args.sources if _is_file(source)]
+    found = expand_files(named) if named else []
+    wheels = tuple(path for path in found if path.suffix == ".whl" or str(path) in named)
     names = tuple(source for source in args.sources if not _is_file(source))
     for wheel in wheels:
         if not wheel.is_file():

@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from twofold.cli.terminal import Parser, is_coloured, note, print_json
+from twofold.cli.terminal import Parser, expand_files, is_coloured, note, print_json
 from twofold.errors import TwofoldError, UsageError
 
 TYPE_CHECKING = False
@@ -95,7 +95,8 @@ def run(args: argparse.Namespace) -> int:
     if not args.json:
         note_channels(args.to)
         warn_about_logins([*args.to, *args.channel])
-    order = Order(args.files, args.to, args.project, patience, parse_codes(args.ignore))
+    files = expand_files(args.files)
+    order = Order(files, args.to, args.project, patience, parse_codes(args.ignore))
     asks = can_ask(args.json)
     if not (args.dry_run or args.yes or asks):
         require_consent(choose_targets(order))

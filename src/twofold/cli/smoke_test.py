@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from twofold.cli.channels import Channels, find_channels
-from twofold.cli.terminal import Parser, note, print_json
+from twofold.cli.terminal import Parser, expand_files, note, print_json
 from twofold.errors import TwofoldError
 from twofold.install.auth import custom_ca_bundle
 from twofold.publish.install_urls import find_install_urls, find_read_credentials
@@ -58,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
 
     if not args.files:
         require_current(str(args.project))
-    artifacts = [file.artifact for file in find_release_files(args.files, args.project)]
+    files = expand_files(args.files)
+    artifacts = [file.artifact for file in find_release_files(files, args.project)]
     with interrupt_on_sigterm():
         trials = smoke_test_files(artifacts, find_channels(args.channel, only=args.only))
     return print_results(trials, args.json)

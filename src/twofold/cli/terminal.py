@@ -6,11 +6,13 @@ import argparse
 import errno
 import os
 import sys
+from pathlib import Path
 
 from twofold.errors import SubprocessFailed, TwofoldError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any, TextIO
 
 
@@ -98,6 +100,49 @@ def is_coloured(stream: TextIO) -> bool:
 def note(text: str) -> None:
     """Print progress or a remark as a plain line on stderr."""
     print(text, file=sys.stderr, flush=True)
+
+
+#: How files end that are beside built ones in dist/: signatures, hashes; attestations, which go
+#: with their files.
+_SIDE_FILES = (".asc", ".sig", ".sha256", ".sha512", ".md5", "SUMS", "SUMS.txt")
+_ATTESTATIONS = (".attestation", ".attestation.json", ".sigstore", ".sigstore.json")
+
+
+def expand_files(words: Sequence[str | Path]) -> list[Path]:
+    """The files that the words of a command line name, each once.
+
+    Patterns (`dist/*`) are expanded here: the shells of Windows hand them over as they are. Of
+    several words, folders without a project and side files are passed over with a note.
+    """
+    found: dict[Path, Path] = {}
+    for word in map(str, words):
+        path = Path(word)
+        matches = [path]
+        if any(mark in word for mark in "*?[") and not path.exists():
+            found_here = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
+            matches = sorted(match for match in found_here if not match.name.startswith("."))
+        if not matches:
+            raise TwofoldError(f"no file matches {word}", "run 'twofold build' first")
+        for match in matches:
+            found.setdefault(match.resolve(), match)
+    if len(words) == 1 and len(found) == 1:
+        return list(found.values())
+    passed = [path for path in found.values() if _is_side_file(path)]
+    files = [path for path in found.values() if path not in passed]
+    if not files:
+        listed = ", ".join(map(str, passed))
+        raise TwofoldError(f"no built file among {listed}", "run 'twofold build' first")
+    others = [str(path) for path in passed if not path.name.endswith(_ATTESTATIONS)]
+    if others:
+        note(f"note: passed over: {', '.join(others)}")
+    return files
+
+
+def _is_side_file(path: Path) -> bool:
+    if path.is_dir():
+        projects = ("pyproject.toml", "setup.py", "setup.cfg")
+        return not any((path / name).is_file() for name in projects)
+    return path.name.endswith((*_SIDE_FILES, *_ATTESTATIONS))
 
 
 def print_json(value: Any) -> None:

@@ -137,7 +137,10 @@ def _sort_rank(artifact: Artifact) -> int:
 
 def _check_named(given: Sequence[Path]) -> list[Path]:
     """The files without duplicates; attestations among them (`dist/*`) go with their files."""
-    paths = [p for p in dict.fromkeys(given) if not is_attestation(p)]
+    paths = [p for p in {p.resolve(): p for p in given}.values() if not is_attestation(p)]
+    folders = [path for path in paths if path.is_dir()]
+    if folders:
+        raise TwofoldError(f"'{folders[0]}' is a folder", f"name the files in it: {folders[0]}/*")
     missing = [p for p in paths if not p.is_file()]
     if missing:
         raise TwofoldError(
