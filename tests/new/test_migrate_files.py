@@ -128,7 +128,8 @@ def test_the_wheel_of_the_old_backend_holds_the_same_files(
     ran = twofold("init", root, "--verify", "--json")
     assert ran.code == 0, ran.err
     assert ran.json["files"] == {"gone": [], "added": []}, ran.json["text"]
-    assert [one for one in ran.json["differences"] if not one["same"]] == []
+    files_differ = [one for one in ran.json["differences"] if one["kind"] in ("file", "content")]
+    assert files_differ == []
 
 
 DROPPED = {
@@ -249,6 +250,19 @@ def test_the_license_files_of_the_old_wheel_are_named(tmp_path: Path) -> None:
     files = {**touch("my_package.py", "legal/NOTICE.txt"), "pyproject.toml": f"{HATCH}{PROJECT}"}
     old = ("my_package.py", "my_package-1.dist-info/licenses/legal/NOTICE.txt")
     assert compare(tmp_path, files, old).project["license-files"] == ["legal/NOTICE.txt"]
+
+
+@pytest.mark.slow
+def test_a_project_of_poetry_without_a_build_system_is_built_by_poetry(
+    tmp_path: Path, twofold: Callable[..., object]
+) -> None:
+    text = "[tool.poetry]\nname = 'my_package'\nversion = '1'\ndescription = 'x'\nauthors = []\n"
+    files = {"pyproject.toml": text, **touch("my_package/__init__.py", "beside.py")}
+    root = write_project(tmp_path, files)
+    ran = twofold("build", root)
+    assert ran.code == 1 and "convert the project: twofold init" in ran.err
+    ran = twofold("init", root, "--json")
+    assert ran.code == 0 and ran.json["files"] == {"gone": [], "added": []}, ran.err
 
 
 def test_an_old_backend_that_fails_is_remarked_on_where_nothing_is_computed(

@@ -87,9 +87,13 @@ def read_project_table(
     """Fill `project` from [project] and report every mistake."""
     table = document.get("project")
     if not isinstance(table, dict):
+        tool = document.get("tool", {})
+        is_older = isinstance(tool, dict) and not {"poetry", "flit"}.isdisjoint(tool)
         diagnostics.add(
             "there is no [project] table" if table is None else "[project] must be a table",
-            'write [project] with at least name = "..." and version = "..." (PEP 621)',
+            "name its backend in [build-system], or convert the project: twofold init"
+            if is_older
+            else 'write [project] with at least name = "..." and version = "..." (PEP 621)',
             table="" if table is None else "project",
         )
         return

@@ -109,7 +109,7 @@ class _OldWheel:
         if not (copy / "pyproject.toml").exists() and not (copy / "setup.py").exists():
             # What setuptools does with a setup.cfg alone.
             (copy / "setup.py").write_text("from setuptools import setup\n\nsetup()\n", "utf-8")
-        requires, backend, paths = read_build_system(copy)
+        requires, backend, paths = _read_older_system(copy) or read_build_system(copy)
         environment = BuildEnvironment.create(self.folder / "environment", copy)
         environment.install(requires)
         hooks = environment.hooks(copy, backend, paths)
@@ -124,6 +124,21 @@ class _OldWheel:
                 raise SubprocessFailed(
                     message, f"{error.problems[0].hint}; {_STATIC}", "", output
                 ) from error
+
+
+def _read_older_system(project: Path) -> tuple[list[str], str, list[str]] | None:
+    """Return the backend of a project whose tables name it, though [build-system] does not."""
+    from twofold_build.pyproject import read_document
+
+    if not (project / "pyproject.toml").exists():
+        return None
+    _, document = read_document(project)
+    tool = document.get("tool", {})
+    if "build-system" in document:
+        return None
+    if "poetry" in tool:
+        return ["poetry-core"], "poetry.core.masonry.api", []
+    return (["flit_core"], "flit_core.buildapi", []) if "flit" in tool else None
 
 
 def _copy(project: Path, target: Path) -> Path:
