@@ -164,16 +164,13 @@ def test_markers_become_selectors_and_the_packages_stay_the_same(tmp_path: Path)
     root = make_project(
         tmp_path / "project",
         dependencies=(
-            '"attrs", "colorama; sys_platform == \'win32\'", "pexpect; os_name == \'posix\'", '
-            "\"tomli; python_version < '3.11'\""
+            '"attrs", "colorama; sys_platform == \'win32\'", "pexpect; os_name == \'posix\'"'
         ),
     )
     made = build_project(root, BuildRequest(("conda",), tmp_path / "direct")).artifacts
     direct = {Path(one.path).name: Path(one.path) for one in made}
     (root / "meta.yaml").write_text(written(root), encoding="utf-8")
-    targets = [
-        Platform(subdir, python) for subdir in ("linux-64", "win-64") for python in ("3.10", "3.12")
-    ]
+    targets = [Platform(subdir, "3.12") for subdir in ("linux-64", "win-64")]
     by_recipe = {}
     for target in targets:
         (artifact,) = Builder()(root, out=tmp_path / "by-recipe", platform=target).artifacts
@@ -237,8 +234,54 @@ def test_rattler_build_accepts_markers_in_the_v1_form(tmp_path: Path) -> None:
     )
     recipe = Stage0Recipe.from_yaml(written(root, "recipe.yaml"))
     variants = recipe.render(VariantConfig({"python": ["3.10", "3.12"]}))
-    runs = sorted(variant.recipe.to_dict()["requirements"]["run"] for variant in variants)
-    assert runs == [["python >=3.11", "__unix"], ["python >=3.9,<3.11", "b", "__unix"]]
+    runs = [variant.recipe.to_dict()["requirements"]["run"] for variant in variants]
+    assert runs == [["python >=3.9", "b", "__unix"]]
+
+
+@pytest.mark.parametrize("form", ["meta.yaml", "recipe.yaml"])
+def test_markers_about_python_are_folded_into_one_recipe_and_reported(
+    form: str, tmp_path: Path
+) -> None:
+    root = make_project(
+        tmp_path / "p",
+        dependencies="\"tomli; python_version < '3.11'\", \"a>=2; python_version >= '3.12'\", "
+        "\"a>=1; python_version < '3.12'\"",
+    )
+    made = write_recipe(root, WriteRequest(build_wheel, form, root))
+    run = made.text.partition("  run:\n")[2].partition("\n\n")[0]
+    assert "- python >=" in run and "python_min" in run
+    assert "- tomli" in run and "- a >=1" in run and "a >=2" not in run
+    assert "# [" not in run and "if:" not in run
+    assert "'tomli' is for some Pythons; the recipe requires it on all" in made.remarks
+    assert "'a >=2' of some Pythons is left out: 'a >=1' is for all" in made.remarks
+    assert any("makes 1 of the 3 packages" in remark for remark in made.remarks)
+    if form == "meta.yaml":
+        (root / form).write_text(made.text, encoding="utf-8")
+        (artifact,) = Builder()(root, out=tmp_path / "out").artifacts
+        assert artifact.filename == "sample-1.0.0-py_0.conda"
+
+
+def test_platforms_and_pythons_become_one_package_for_each_platform(tmp_path: Path) -> None:
+    root = make_project(
+        tmp_path / "p",
+        dependencies="\"tomli; python_version < '3.11'\", \"colorama; sys_platform == 'win32'\", "
+        "\"uvloop; platform_system != 'Windows' and python_version >= '3.12'\"",
+    )
+    made = write_recipe(root, WriteRequest(build_wheel, "meta.yaml", root))
+    (root / "meta.yaml").write_text(made.text, encoding="utf-8")
+    found = {}
+    for subdir in ("linux-64", "osx-arm64", "win-64"):
+        target = Platform(subdir, "3.12")
+        (artifact,) = Builder()(root, out=tmp_path / subdir, platform=target).artifacts
+        found[subdir] = (artifact.build, sorted(artifact.depends))
+    unix = ("unix_py_0", ["__unix", "python >=3.9", "tomli", "uvloop"])
+    assert found == {
+        "linux-64": unix,
+        "osx-arm64": unix,
+        "win-64": ("win_py_0", ["__win", "colorama", "python >=3.9", "tomli"]),
+    }
+    assert any("makes 2 of the 5 packages" in remark for remark in made.remarks)
+    assert any("--target-platform" in remark for remark in made.remarks)
 
 
 def test_the_v1_form_reads_like_the_v0_form(full: Path) -> None:

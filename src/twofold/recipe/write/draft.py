@@ -2,6 +2,10 @@
 
 Everything is taken from the project's own wheel, so that any backend will do, and from
 [tool.twofold.conda]: the recipe describes the package that `twofold build` makes.
+
+Where markers about Python make several packages, `twofold build` makes each of them; a recipe with
+`noarch: python` makes one for every Python, which conda-forge asks for. So a requirement that some
+Pythons need is written for all, and a remark names it.
 """
 
 from __future__ import annotations
@@ -9,6 +13,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +21,7 @@ from typing import Any
 from twofold.conda_metadata import CondaPackage
 from twofold.convert import CondaOptions, find_metadata_near, make_packages, parse_options
 from twofold.convert.requirements import parse_requirement, to_match_spec
+from twofold.convert.versions import to_conda_spec
 from twofold.errors import TwofoldError
 from twofold.formats.conda_info import find_import_names
 from twofold.formats.wheel import WheelFile
@@ -23,7 +29,7 @@ from twofold.formats.wheel import WheelFile
 #: What pip builds with where pyproject.toml has no [build-system] (PEP 517).
 _DEFAULT_REQUIRES = ["setuptools >=40.8.0"]
 _MIN_PYTHON = re.compile(r"python >=(3\.\d+)")
-_LABEL = re.compile(r"py(?:ge(\d+))?(?:lt(\d+))?")
+_LABEL = re.compile(r"py(?:ge(\d+(?:p\d+)?))?(?:lt(\d+(?:p\d+)?))?")
 _DATA = re.compile(r"[^/]+\.data/(scripts|headers|data)/")
 _GUARDS = {"__unix": "unix", "__win": "win", "__linux": "linux", "__osx": "osx"}
 _MACHINES = {"64": "x86_64", "arm64": "arm64", "aarch64": "aarch64", "ppc64le": "ppc64le"}
@@ -86,8 +92,11 @@ def draft_recipe(root: Path, wheel: Path, source: Source) -> Draft:
     with WheelFile(wheel) as opened:
         scripts = opened.read_dist_info_file("entry_points.txt")
         packages = make_packages(opened.metadata_bytes, scripts, opened.name.tags, options)
-        first = packages[0]
         pure = all(package.noarch == "python" for package in packages) and opened.is_purelib
+        if pure:
+            spec = to_conda_spec(opened.metadata.requires_python or "")
+            packages = _fold_pythons(packages, f"python {spec}".strip(), remarks)
+        first = packages[0]
         imports = find_test_imports(opened)
         licences = _find_license_files(root, opened.metadata.all("License-File"), remarks)
     if not pure:
@@ -95,6 +104,11 @@ def draft_recipe(root: Path, wheel: Path, source: Source) -> Draft:
             "the project's wheel holds compiled code: check the compilers under requirements/build"
         )
     conditions = _find_conditions(packages)
+    if pure and len(packages) > 1:
+        remarks.append(
+            "the recipe makes one package for each platform: build it with --target-platform of "
+            "each, or name them in noarch_platforms of conda-forge.yml"
+        )
     run = _collect_texts(packages, conditions, lambda package: package.depends)
     python = [entry for entry in run if entry.text.split()[0] == "python"]
     lowest = _MIN_PYTHON.fullmatch(python[0].text) if len(python) == 1 else None
@@ -121,6 +135,43 @@ def draft_recipe(root: Path, wheel: Path, source: Source) -> Draft:
         license_files=licences,
         remarks=tuple(remarks),
     )
+
+
+def _fold_pythons(
+    packages: Sequence[CondaPackage], python: str, remarks: list[str]
+) -> list[CondaPackage]:
+    """Make one package for each platform of packages that differ by Python; `python` is its spec.
+
+    Of a requirement that differs between Pythons the one for the oldest counts: newer Pythons
+    usually have newer versions, which it admits too.
+    """
+    groups: dict[tuple[str, str], list[CondaPackage]] = {}
+    for package in packages:
+        guard = next((spec for spec in package.depends if spec in _GUARDS), "")
+        groups.setdefault((package.subdir, guard), []).append(package)
+    if len(groups) == len(packages):
+        return list(packages)
+    folded = []
+    for group in groups.values():
+        listed = [one.depends for one in group]
+        oldest = {spec.split()[0]: spec for specs in reversed(listed) for spec in specs}
+        oldest["python"] = python
+        merged = _merge_lists(listed)
+        for spec in merged:
+            first = oldest[spec.split()[0]]
+            if first != spec and not spec.startswith("python "):
+                remarks.append(f"'{spec}' of some Pythons is left out: '{first}' is for all")
+            elif not all(spec in specs for specs in listed) and not spec.startswith("python "):
+                remarks.append(f"'{spec}' is for some Pythons; the recipe requires it on all")
+        made = copy(group[0])
+        made.depends = tuple(dict.fromkeys(oldest[spec.split()[0]] for spec in merged))
+        made.build = _LABEL.sub("py", made.build, count=1)
+        folded.append(made)
+    remarks.append(
+        f"one recipe with noarch: python makes {len(folded)} of the {len(packages)} packages that "
+        "'twofold build' makes: those for single Pythons are one"
+    )
+    return folded
 
 
 def read_conda_options(root: Path) -> CondaOptions:
