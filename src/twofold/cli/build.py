@@ -94,9 +94,63 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FILE",
-        help="a conda_build_config.yaml to read after the recipe's own; repeatable",
+        help="a conda_build_config.yaml to read after the recipe's own; 'conda-forge' is its\n"
+        "pinning, read before it; repeatable",
+    )
+    made.add_argument(
+        "--target-platform",
+        action="append",
+        default=[],
+        metavar="SUBDIR",
+        help="build a recipe for this platform, such as win-64; repeatable (this one)",
+    )
+    made.add_argument(
+        "--render-only",
+        action="store_true",
+        help="build nothing; print how the recipe reads, and the packages it would make",
+    )
+    made.add_argument(
+        "--allow-network", action="store_true", help="let a recipe's script use the network"
+    )
+    made.add_argument(
+        "--recipe-dir",
+        action="store_true",
+        help="PATH holds many folders with recipes: build them all, in the order they need",
     )
     return made
+
+
+class RecipeOptions:
+    """What the command line says about recipes; as a class without dataclasses, for speed.
+
+    `channels` serve host environments, `variant_config` are files or 'conda-forge', `targets`
+    subdirs.
+    """
+
+    __slots__ = ("allow_network", "channels", "targets", "variant_config")
+
+    def __init__(
+        self,
+        channels: Sequence[str] = (),
+        variant_config: Sequence[str] = (),
+        targets: Sequence[str] = (),
+        *,
+        allow_network: bool = False,
+    ) -> None:
+        self.channels = tuple(channels)
+        self.variant_config = tuple(variant_config)
+        self.targets = tuple(targets)
+        self.allow_network = allow_network
+
+    def find_option(self) -> str:
+        """Return an option that was given, '' if none was."""
+        given = {
+            "--channel": self.channels,
+            "--variant-config": self.variant_config,
+            "--target-platform": self.targets,
+            "--allow-network": self.allow_network,
+        }
+        return next((option for option, value in given.items() if value), "")
 
 
 class Arguments:
@@ -110,6 +164,10 @@ class Arguments:
         self.json = False
         self.channel: list[str] = []
         self.variant_config: list[str] = []
+        self.target_platform: list[str] = []
+        self.render_only = False
+        self.allow_network = False
+        self.recipe_dir = False
         self.kinds: list[str] = []
         self.outdir: str | None = None
         self.config_settings: list[str] = []
@@ -158,7 +216,22 @@ def run(args: argparse.Namespace | Arguments) -> int:
     if args.list:
         return _list(args.path, BuildRequest(kinds, report=_note, backend=backend), args.json)
     request = BuildRequest(kinds, args.out, _note, _progress(), backend)
-    made = build_path(args.path, request, args.channel, args.variant_config)
+    options = RecipeOptions(
+        args.channel,
+        args.variant_config,
+        args.target_platform,
+        allow_network=args.allow_network,
+    )
+    if args.render_only:
+        from twofold.cli.recipe import print_rendered
+
+        return print_rendered(args.path, request, options, as_json=args.json)
+    if args.recipe_dir:
+        from twofold.cli.recipe import build_recipes
+
+        made = build_recipes(args.path, request, options)
+    else:
+        made = build_path(args.path, request, options)
     if args.json:
         from twofold.cli.terminal import print_json
 
@@ -181,8 +254,7 @@ RECIPES = ("meta.yaml", "meta.yml", "recipe.yaml")
 def build_path(
     path: str,
     request: BuildRequest,
-    channels: Sequence[str] = (),
-    variant_config: Sequence[str] = (),
+    options: RecipeOptions | None = None,
 ) -> BuildResult:
     """Build a project; with a recipe in the folder, as `conda build .` would.
 
@@ -193,11 +265,10 @@ def build_path(
 
         from twofold.cli.recipe import build_folder
 
-        return build_folder(Path(path), request, channels or ["conda-forge"], variant_config)
-    if channels or variant_config:
+        return build_folder(Path(path), request, options)
+    if options is not None and (option := options.find_option()):
         from twofold.errors import UsageError
 
-        option = "--channel" if channels else "--variant-config"
         raise UsageError(f"{option} is for recipes, and this folder has none", "remove the option")
     from twofold.building import build_project
 

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from twofold.artifact import Artifact
     from twofold.building.options import BuildRequest, BuildResult
+    from twofold.cli.build import RecipeOptions
+    from twofold.recipe.request import BuildWheel, RecipeRequest
 
 
 def parser() -> argparse.ArgumentParser:
@@ -81,16 +84,12 @@ def build_wheel(source: Path, out: Path, *, is_checked: bool = True) -> Path:
 
 
 def build_folder(
-    folder: Path,
-    request: BuildRequest,
-    channels: Sequence[str] = ("conda-forge",),
-    variant_config: Sequence[str] = (),
+    folder: Path, request: BuildRequest, options: RecipeOptions | None = None
 ) -> BuildResult:
     """Build a folder with a recipe.
 
     sdist and wheel come from the project in it, if there is one, and the conda packages from the
-    recipe. `channels` are for recipes that need a host environment, `variant_config` are files in
-    the form of conda_build_config.yaml.
+    recipe.
     """
     import time
 
@@ -99,7 +98,6 @@ def build_folder(
     from twofold.building.listing import hash_file, hash_sources
     from twofold.building.native import has_native_backend
     from twofold.building.options import BuildRequest, BuildResult, BuiltFile
-    from twofold.recipe import RecipeRequest, build_recipe
     from twofold.recipe.read.meta_yaml import is_project
 
     started = time.perf_counter()
@@ -119,17 +117,8 @@ def build_folder(
         built = wheels.get(source.resolve())
         return built or build_wheel(source, target, is_checked=is_own)
 
-    kinds = tuple(Kind(kind) for kind in request.kinds if Kind(kind).is_conda)
-    packages = RecipeRequest(
-        wheel_of,
-        out / "conda-bld",
-        kinds,
-        tuple(channels),
-        os.environ,
-        tuple(map(Path, variant_config)),
-        report=request.report,
-    )
-    for artifact in build_recipe(folder, packages) if kinds else ():
+    requests = _make_requests(request, options, wheel_of, out / "conda-bld")
+    for artifact in _build_for_targets(folder, requests):
         built = BuiltFile(artifact.kind.value, str(artifact.path), artifact.sha256, artifact.size)
         result.artifacts.append(built)
         result.name, result.version = artifact.name, artifact.version
@@ -137,6 +126,151 @@ def build_folder(
     sources = hash_sources(folder, made) if not has_native_backend(str(folder)) else {}
     sources |= {path.name: hash_file(path) for path in sorted(folder.iterdir()) if is_input(path)}
     write_manifest(str(out), result.artifacts, sources)
+    result.seconds = time.perf_counter() - started
+    return result
+
+
+def _make_requests(
+    request: BuildRequest,
+    options: RecipeOptions | None,
+    wheel_of: BuildWheel,
+    out: Path,
+) -> list[RecipeRequest]:
+    """Make a request for each platform; [] when no conda package is wanted."""
+    from twofold.artifact import Kind
+    from twofold.cli.build import RecipeOptions
+    from twofold.convert.markers import SUBDIRS
+    from twofold.errors import UsageError
+    from twofold.recipe.request import Platform, RecipeRequest
+
+    kinds = tuple(Kind(kind) for kind in request.kinds if Kind(kind).is_conda)
+    own = Platform.current()
+    if not kinds:
+        return []
+    options = options or RecipeOptions()
+    for target in options.targets:
+        if target not in SUBDIRS:
+            raise UsageError(f"there is no platform '{target}'", f"choose: {', '.join(SUBDIRS)}")
+    return [
+        RecipeRequest(
+            wheel_of,
+            out,
+            kinds,
+            options.channels or ("conda-forge",),
+            os.environ,
+            tuple(Path(file) for file in options.variant_config if file != PINNING),
+            _find_pinning(options),
+            allow_network=options.allow_network,
+            platform=Platform(target, own.python),
+            report=request.report,
+        )
+        for target in options.targets or (own.subdir,)
+    ]
+
+
+#: The name of conda-forge's pinning for --variant-config.
+PINNING = "conda-forge"
+
+
+def _find_pinning(options: RecipeOptions) -> tuple[Path, ...]:
+    """Find conda-forge's pinning if it is asked for: in the environment, else in a channel."""
+    if PINNING not in options.variant_config:
+        return ()
+    here = Path(os.environ.get("CONDA_PREFIX", ""), "conda_build_config.yaml")
+    if os.environ.get("CONDA_PREFIX") and here.is_file():
+        return (here,)
+    from twofold.cache_dir import get_cache_dir
+    from twofold.install.conda import install_into_prefix
+
+    prefix = Path(get_cache_dir()) / "conda-forge-pinning"
+    note("reading conda-forge's pinning from the package conda-forge-pinning")
+    install_into_prefix(["conda-forge-pinning"], options.channels or (PINNING,), prefix)
+    return (prefix / "conda_build_config.yaml",)
+
+
+def _build_for_targets(folder: Path, requests: Sequence[RecipeRequest]) -> list[Artifact]:
+    """Build a recipe for each platform; a package that is the same for several comes once."""
+    from twofold.errors import TwofoldError
+    from twofold.recipe import build_recipe
+
+    found: dict[Path, Artifact] = {}
+    for request in requests:
+        for artifact in build_recipe(folder, request):
+            first = found.setdefault(artifact.path, artifact)
+            if _index_without_time(first) != _index_without_time(artifact):
+                artifact.path.unlink()
+                raise TwofoldError(
+                    f"{artifact.filename} for {request.platform.subdir} differs from the one for "
+                    "another platform, and both have this name",
+                    "give build/string a value for each platform, with selectors",
+                    str(folder),
+                )
+            found[artifact.path] = artifact
+    return list(found.values())
+
+
+def _index_without_time(artifact: Artifact) -> dict[str, object]:
+    import json
+
+    index: dict[str, object] = json.loads(artifact.metadata)
+    return {key: value for key, value in index.items() if key != "timestamp"}
+
+
+def print_rendered(
+    path: str, request: BuildRequest, options: RecipeOptions, *, as_json: bool
+) -> int:
+    """Print the recipe as it reads, for each platform, as YAML or JSON; returns the exit code."""
+    from twofold.recipe.building.rendering import render_recipe
+
+    def wheel_of(source: Path, target: Path) -> Path:
+        return build_wheel(source, target, is_checked=False)
+
+    requests = _make_requests(request, options, wheel_of, Path(path, "conda-bld"))
+    packages = [package for one in requests for package in render_recipe(Path(path), one)]
+    if as_json:
+        print_json({"packages": packages})
+    else:
+        from twofold.recipe.write.to_v1 import render_v1
+
+        print("---\n".join(map(render_v1, packages)), end="")
+    return 0
+
+
+def build_recipes(path: str, request: BuildRequest, options: RecipeOptions) -> BuildResult:
+    """Build the conda packages of every recipe in the folders of `path`, into one channel."""
+    import time
+    from dataclasses import replace
+
+    from twofold.building import write_manifest
+    from twofold.building.options import BuildResult, BuiltFile
+    from twofold.errors import TwofoldError
+    from twofold.recipe import find_recipe
+    from twofold.recipe.building.rendering import sort_recipes
+
+    started = time.perf_counter()
+    root = Path(path)
+    out = Path(request.out if request.out is not None else root)
+    channel = out / "conda-bld"
+
+    def wheel_of(source: Path, target: Path) -> Path:
+        return build_wheel(source, target, is_checked=False)
+
+    folders = [one for one in sorted(root.iterdir()) if one.is_dir() and find_recipe(one)]
+    if not folders:
+        raise TwofoldError(f"no folder in {path} has a recipe", "name the folder above recipes")
+    requests = _make_requests(request, options, wheel_of, channel)
+    # What one recipe makes the next one's host needs; it is built before.
+    requests = [replace(one, channels=(str(channel), *one.channels)) for one in requests]
+    (channel / "noarch").mkdir(parents=True, exist_ok=True)
+    result = BuildResult("", "", "the recipes")
+    for folder in sort_recipes(folders, requests[0]) if requests else ():
+        request.report(f"building {folder.name}")
+        for artifact in _build_for_targets(folder, requests):
+            result.artifacts.append(
+                BuiltFile(artifact.kind.value, str(artifact.path), artifact.sha256, artifact.size)
+            )
+            result.name, result.version = artifact.name, artifact.version
+    write_manifest(str(out), result.artifacts, {})
     result.seconds = time.perf_counter() - started
     return result
 

@@ -23,7 +23,12 @@ EXAMPLES = {
     "exports": ("exports src/my_package", "exports --check"),
     "deps": ("deps", "deps --check --env .venv"),
     "check": ("check", "check dist/* --ignore TF112"),
-    "build": ("build", "build path/to/project --only wheel,conda"),
+    "build": (
+        "build",
+        "build path/to/project --only wheel,conda",
+        "build recipe --render-only",
+        "build recipe --target-platform linux-64 --target-platform win-64",
+    ),
     "try": ("try", "try dist/my_package-1.0.0-py3-none-any.whl"),
     "serve": ("serve", "serve --host 0.0.0.0 --port 8080 --data /srv/twofold"),
     "admin": ("admin users", "admin role main alice upload", "admin log --channel main --csv"),

@@ -133,7 +133,9 @@ class RecipeRequest:
     `out` is the channel folder (`<recipe's folder>/conda-bld` when None). `kinds` are
     Kind.CONDA, Kind.TAR_BZ2 or both. `channels` serve builds that need a host environment, as
     names or addresses. `environment` is what the recipe's `environ` shows, without secrets.
-    `variant_files` are read after conda_build_config.yaml beside the recipe, in its form.
+    `variant_files` are read after conda_build_config.yaml beside the recipe, in its form;
+    `base_variant_files` before it, so that the recipe's own values count (conda-forge's pinning).
+    `allow_network`: a script that uses the network is run in a host environment, not refused.
     `platform` is by default this machine and the running Python. `report` takes remarks and
     progress, one line each.
     """
@@ -144,5 +146,7 @@ class RecipeRequest:
     channels: tuple[str, ...] = ("conda-forge",)
     environment: Mapping[str, str] = field(default_factory=dict)
     variant_files: tuple[Path, ...] = ()
+    base_variant_files: tuple[Path, ...] = ()
+    allow_network: bool = False
     platform: Platform = field(default_factory=Platform.current)
     report: Callable[[str], None] = lambda _: None

@@ -5,8 +5,8 @@ EMPTY     no files: a package that only requires others
 HOST      anything else: a host environment, compilers, commands of its own
 
 `pip install .` and `setup.py install` in their usual spellings are recognised, with the shell
-lines usually around them. A script that uses the network is always refused: such a package
-cannot be built again.
+lines usually around them. A script that uses the network is refused unless that is allowed: such a
+package may not be built again.
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ def find_network_use(script: Iterable[Line], file: str) -> list[Problem]:
             problems.append(
                 Problem(
                     f"the script uses the network: {line.text[:100]}",
-                    "name files under source with their sha256, packages under requirements",
+                    "name files under source with their sha256, packages under requirements; or "
+                    "allow it with --allow-network",
                     line.where(file),
                 )
             )
@@ -192,18 +193,20 @@ class OutputBuild:
     folder: str = "."
 
 
-def choose_methods(recipe: Recipe) -> list[OutputBuild]:
+def choose_methods(recipe: Recipe, allow_network: bool = False) -> list[OutputBuild]:
     """Choose the methods of all outputs that are not skipped.
 
     When one needs a host, all are built there, for they may need one another. Raises
-    ProjectErrors for scripts that use the network and for a recipe that describes no package.
+    ProjectErrors for scripts that use the network, unless that is allowed, and for a recipe that
+    describes no package.
     """
     problems: list[Problem] = []
     chosen = []
     for output in recipe.outputs:
         if output.build.skip:
             continue
-        problems += find_network_use(output.build.script, recipe.path.name)
+        if not allow_network:
+            problems += find_network_use(output.build.script, recipe.path.name)
         method = _choose_method(recipe, output)
         if method is None:
             problems.append(_nothing_to_build(recipe, output))
@@ -231,7 +234,9 @@ def _choose_method(recipe: Recipe, output: Output) -> OutputBuild | None:
         return OutputBuild(output, BuildMethod.EMPTY)
     if _has_project(recipe):
         return OutputBuild(output, BuildMethod.INSTALL)
-    return OutputBuild(output, BuildMethod.EMPTY) if output.build.noarch == "generic" else None
+    # Without a source and a script a package can only require others, as for conda-build.
+    is_meta = output.build.noarch == "generic" or (not recipe.sources and output.requirements.run)
+    return OutputBuild(output, BuildMethod.EMPTY) if is_meta else None
 
 
 def find_exporting_host(output: Output) -> list[str]:

@@ -173,6 +173,10 @@ class BuildQueue:
         where = f"{recipe.path.name}:{output.line}: {'outputs' if output.is_split else 'package'}"
         target = OutputToBuild(recipe, output, beside, self._siblings, variation)
         if one.method is BuildMethod.EMPTY:
+            if not output.is_split and not output.build.noarch:
+                self._request.report(
+                    f"{output.name} has no script and no source: it is built without files"
+                )
             package = make_empty_package(target)
             self._planned.append(_PlannedPackage(package, None, where))
             return package

@@ -71,6 +71,11 @@ def merge_recipe_and_wheel(
     base = _package_from_wheel(recipe, wheel, options, remarks)
     pure = all(tag.endswith("-any") for tag in wheel.name.tags)
     _check_noarch(recipe, output, pure)
+    if base.subdir not in ("noarch", recipe.platform.subdir):
+        message = f"the project holds code compiled for {base.subdir}, not {recipe.platform.subdir}"
+        hint = "build it on that platform, or leave --target-platform out"
+        where = f"{recipe.path.name}:{output.line}: package"
+        raise ProjectErrors([Problem(message, hint, where)])
     package = _package_from_recipe(target)
     if pure:
         asks_python = _is_python_specific(recipe, output) or variation.is_for_python

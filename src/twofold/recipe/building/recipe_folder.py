@@ -31,6 +31,15 @@ def find_recipe(folder: Path) -> Path | None:
     return next((folder / name for name in NAMES if (folder / name).is_file()), None)
 
 
+def require_recipe(folder: Path) -> Path:
+    """Find the recipe in a folder. Raises TwofoldError if there is none."""
+    path = find_recipe(folder)
+    if path is None:
+        hint = "write one with 'twofold recipe', or run 'twofold build' in a project"
+        raise TwofoldError(f"there is no {' or '.join(NAMES[::2])} in {folder}", hint)
+    return path
+
+
 def build_recipe(folder: Path, request: RecipeRequest) -> list[Artifact]:
     """Build the recipe in a folder, as `conda build .` does.
 
@@ -39,17 +48,11 @@ def build_recipe(folder: Path, request: RecipeRequest) -> list[Artifact]:
     built, [] when the recipe skips this platform. Raises TwofoldError; nothing half-written stays
     under a final name.
     """
-    path = find_recipe(folder)
-    if path is None:
-        hint = "write one with 'twofold recipe', or run 'twofold build' in a project"
-        raise TwofoldError(f"there is no {' or '.join(NAMES[::2])} in {folder}", hint)
+    path = require_recipe(folder)
     out = request.out or folder / "conda-bld"
     with tempfile.TemporaryDirectory(prefix="twofold-recipe-") as kept:
         work = Path(kept).resolve()
-        if path.name == "recipe.yaml":
-            packages = _build_recipe_yaml(path, out, request, work)
-        else:
-            packages = _build_meta_yaml(path, out, request, work)
+        packages = _build(path, out, request, work)
         artifacts = [read_artifact(package) for package in packages]
     if artifacts:
         from twofold.index.folder import index_folder
@@ -92,24 +95,37 @@ def _build_metadata(project: Path, build_wheel: BuildWheel, work: Path) -> bytes
         return wheel.metadata_bytes
 
 
-def _build_recipe_yaml(path: Path, out: Path, request: RecipeRequest, work: Path) -> list[Path]:
+def _build(path: Path, out: Path, request: RecipeRequest, work: Path) -> list[Path]:
     """Build directly if the recipe only installs Python code, else with rattler-build."""
     try:
-        if request.variant_files:
-            raise UnsupportedRecipe("variant files are given")
-        recipe = read_for_request(path, request, work)
+        steps = plan_recipe(path, request, work)
     except UnsupportedRecipe as beyond:
         request.report(f"{path.name} is built by rattler-build: {beyond}")
         return build_unchanged(path, out, request)
-    chosen = choose_methods(recipe)
-    if chosen and chosen[0].method is BuildMethod.HOST:
-        return build_unchanged(path, out, request)
-    return _build_steps(plan_builds([recipe]), out, request, work)
+    if path.name == "recipe.yaml":
+        chosen = choose_methods(steps[0].recipe, request.allow_network)
+        if chosen and chosen[0].method is BuildMethod.HOST:
+            return build_unchanged(path, out, request)
+    return _build_steps(steps, out, request, work)
 
 
-def _build_meta_yaml(path: Path, out: Path, request: RecipeRequest, work: Path) -> list[Path]:
+def plan_recipe(path: Path, request: RecipeRequest, work: Path) -> list[BuildStep]:
+    """Read a recipe for each combination of its variants, and plan what each makes.
+
+    Raises UnsupportedRecipe for a recipe.yaml that needs more than twofold builds directly.
+    """
+    if path.name == "recipe.yaml":
+        if request.variant_files or request.base_variant_files:
+            raise UnsupportedRecipe("variant files are given")
+        return plan_builds([read_for_request(path, request, work)])
     context = _make_context(path, request, work)
-    variants = read_variants(path, request.platform, context.environ, request.variant_files)
+    variants = read_variants(
+        path,
+        request.platform,
+        context.environ,
+        request.variant_files,
+        request.base_variant_files,
+    )
 
     def read_with(values: Mapping[str, str]) -> Recipe:
         return read_recipe(path, replace(context, variant=values, pins=variants.pins))
@@ -118,13 +134,15 @@ def _build_meta_yaml(path: Path, out: Path, request: RecipeRequest, work: Path) 
     remarks = [remark for recipe in readings for remark in recipe.remarks]
     for remark in dict.fromkeys([*variants.remarks, *remarks]):
         request.report(remark)
-    return _build_steps(plan_builds(readings), out, request, work)
+    return plan_builds(readings)
 
 
 def _build_steps(
     steps: Sequence[BuildStep], out: Path, request: RecipeRequest, work: Path
 ) -> list[Path]:
-    chosen = [(step, choose_methods(step.recipe)) for step in steps if step.built]
+    chosen = [
+        (step, choose_methods(step.recipe, request.allow_network)) for step in steps if step.built
+    ]
     if not chosen:
         recipe = steps[0].recipe
         request.report(

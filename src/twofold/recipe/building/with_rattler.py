@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from twofold.artifact import Kind
 from twofold.errors import SubprocessFailed, TwofoldError
@@ -167,14 +167,33 @@ def _build_variant(variant: RenderedVariant, draft: Path, host: HostSettings) ->
 
 def build_unchanged(path: Path, out: Path, request: RecipeRequest) -> list[Path]:
     """Build a recipe.yaml with the variants beside it."""
-    host = HostSettings(
+    return _build_kinds(path, out, request.kinds, _make_settings(path, request))
+
+
+def render_unchanged(path: Path, request: RecipeRequest) -> list[dict[str, Any]]:
+    """Render a recipe.yaml as rattler-build reads it, with the names of its packages."""
+    made = []
+    for variant in _render_variants(path, _make_settings(path, request)):
+        value = dict(variant.recipe.to_dict())
+        value["variant"] = {str(key): str(text) for key, text in variant.variant.items()}
+        subdir = request.platform.subdir
+        package, build = value["package"], value["build"]
+        stem = f"{package['name']}-{package['version']}-{build['string']}"
+        file = f"{'noarch' if build.get('noarch') else subdir}/{stem}.conda"
+        made.append({**value, "file": file, "target_platform": subdir})
+    return made
+
+
+def _make_settings(path: Path, request: RecipeRequest) -> HostSettings:
+    return HostSettings(
         channels=request.channels,
         subdir=request.platform.subdir,
         variants={"python": [request.platform.python], "python_min": [PYTHON_MIN]},
-        variant_files=tuple(find_variant_files(path, request.variant_files)),
+        variant_files=tuple(
+            find_variant_files(path, request.variant_files, request.base_variant_files)
+        ),
         report=request.report,
     )
-    return _build_kinds(path, out, request.kinds, host)
 
 
 def build_as_v1(

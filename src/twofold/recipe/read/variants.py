@@ -189,16 +189,23 @@ class Variants(NamedTuple):
 
 
 def read_variants(
-    recipe: Path, platform: Platform, environ: Environ, more: Sequence[Path] = ()
+    recipe: Path,
+    platform: Platform,
+    environ: Environ,
+    more: Sequence[Path] = (),
+    base: Sequence[Path] = (),
 ) -> Variants:
-    """Read the variant files beside a recipe, and `more` files after them. Raises ProjectErrors."""
+    """Read the variant files beside a recipe, `base` before and `more` after them.
+
+    A later file's values count. Raises ProjectErrors.
+    """
     values: dict[str, tuple[str, ...]] = {"python_min": (PYTHON_MIN,)}
     places = {"python_min": ""}
     zipped: tuple[tuple[str, ...], ...] = ()
     pins: dict[str, Pin] = {}
     problems: list[Problem] = []
     remarks: list[str] = []
-    for file in find_variant_files(recipe, more):
+    for file in find_variant_files(recipe, more, base):
         for name, node in _read_file(file, platform, environ, remarks).items():
             where = f"{file.name}:{node.line}: {name}"
             if node.value is None:
@@ -231,13 +238,15 @@ def read_variants(
     return Variants(values, places, zipped, pins, tuple(remarks))
 
 
-def find_variant_files(recipe: Path, more: Sequence[Path] = ()) -> list[Path]:
+def find_variant_files(
+    recipe: Path, more: Sequence[Path] = (), base: Sequence[Path] = ()
+) -> list[Path]:
     """Find the files with variants, in order; raises TwofoldError if one is missing."""
     for file in more:
         if not file.is_file():
             raise TwofoldError("no such file", "check --variant-config", str(file))
     beside = [recipe.parent / name for name in NAMES]
-    return [*(file for file in beside if file.is_file()), *more]
+    return [*base, *(file for file in beside if file.is_file()), *more]
 
 
 def _read_file(

@@ -149,13 +149,26 @@ def _remove_marks(text: str, names: frozenset[str]) -> RenderedText:
     return RenderedText("\n".join(plain), tuple(lines), names)
 
 
+#: Names that recipes of conda-forge use and its pinning sets.
+_PINNED_NAMES = str.split(
+    "blas_impl boost boost_cpp c_compiler c_compiler_version cdt_name channel_targets "
+    "cuda_compiler cuda_compiler_version cxx_compiler cxx_compiler_version docker_image "
+    "fortran_compiler fortran_compiler_version hdf5 libblas lua m2w64_c_compiler "
+    "microarch_level mpi nodejs numpy openssl perl perl_version python_impl qt r_base "
+    "r_version ruby zlib"
+)
+
+
 def _make_problem(error: BaseException, numbers: Sequence[int], file: str) -> Problem:
     message = str(error) or type(error).__name__
     where = _locate_error(error, numbers, file)
     if isinstance(error, LimitExceeded):
         return Problem(message, "use Jinja to set values and choose lines only", where)
     if isinstance(error, UndefinedError):
-        return Problem(f"Jinja: {message}", "set it with {% set name = ... %} above", where)
+        hint = "set it with {% set name = ... %} above"
+        if any(f"'{name}'" in message for name in _PINNED_NAMES):
+            hint += ", or read conda-forge's pinning with --variant-config conda-forge"
+        return Problem(f"Jinja: {message}", hint, where)
     if isinstance(error, SecurityError):
         return Problem(f"Jinja: {message}", "recipes may not access Python's internals", where)
     if isinstance(error, TemplateSyntaxError):

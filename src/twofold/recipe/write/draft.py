@@ -133,7 +133,7 @@ def draft_recipe(root: Path, wheel: Path, source: Source) -> Draft:
         imports=imports,
         about=first.about,
         license_files=licences,
-        remarks=tuple(remarks),
+        remarks=tuple(dict.fromkeys(remarks)),
     )
 
 

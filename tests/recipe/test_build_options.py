@@ -1,0 +1,166 @@
+"""`twofold build` of recipes: rendering, other platforms, pinning, the network, many recipes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import CommandResult
+from tests.recipe.recipe_builder import Builder, make_project, read_info
+from tests.recipe.summary import read_for_linux
+from twofold.conda_metadata import CondaPackage
+from twofold.errors import ProjectErrors
+from twofold.formats.conda_writer import CondaWriter
+from twofold.index.folder import index_folder
+from twofold.recipe.building.build_method import BuildMethod, choose_methods
+from twofold_build.archive import Content, Entry
+
+Run = Callable[..., CommandResult]
+META = "package:\n  name: {name}\n  version: 1.0.0\n"
+
+
+def write_recipe(folder: Path, text: str, name: str = "meta.yaml") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_render_only_prints_what_each_variant_would_make_and_builds_nothing(
+    twofold: Run, tmp_path: Path
+) -> None:
+    folder = write_recipe(
+        tmp_path / "r",
+        META.format(name="x") + "source:\n  url: https://nowhere.invalid/x.tar.gz\n"
+        f"  sha256: {'0' * 64}\nbuild:\n  noarch: python\n"
+        "  script: {{ PYTHON }} -m pip install .\nrequirements:\n  run:\n    - python\n"
+        "    - {{ flavor }}\n    - colorama  # [win]\n",
+    )
+    (folder / "conda_build_config.yaml").write_text("flavor: [sweet, sour]\n", encoding="utf-8")
+    done = twofold("build", folder, "--render-only", "--json", "--target-platform", "win-64")
+    assert done.code == 0, done.err
+    packages = json.loads(done.out)["packages"]
+    runs = [package["requirements"]["run"] for package in packages]
+    assert runs == [["python", "sweet", "colorama"], ["python", "sour", "colorama"]]
+    assert [package["variant"] for package in packages] == [{"flavor": "sweet"}, {"flavor": "sour"}]
+    assert all(package["file"].startswith("noarch/x-1.0.0-pyh") for package in packages)
+    shown = twofold("build", folder, "--render-only")
+    assert [one["method"] for one in yaml.safe_load_all(shown.out)] == ["install", "install"]
+    assert not (folder / "conda-bld").exists()
+
+
+def test_render_only_shows_a_recipe_yaml_that_rattler_build_builds(
+    twofold: Run, tmp_path: Path
+) -> None:
+    text = "package: {name: x, version: '1'}\nbuild: {script: make, noarch: generic}\n"
+    text += "tests: [{package_contents: {files: [x]}}]\n"
+    folder = write_recipe(tmp_path / "r", text, "recipe.yaml")
+    done = twofold("build", folder, "--render-only", "--json")
+    assert done.code == 0, done.err
+    (package,) = json.loads(done.out)["packages"]
+    assert package["package"] == {"name": "x", "version": "1"}
+    assert package["file"].startswith("noarch/x-1-h")
+
+
+def test_several_platforms_are_built_by_one_command(twofold: Run, tmp_path: Path) -> None:
+    root = make_project(tmp_path / "p")
+    write_recipe(
+        root / "rec",
+        META.format(name="sample") + "source: {path: ..}\nbuild:\n  noarch: python\n"
+        "  string: unix_0  # [unix]\n  string: win_0  # [win]\n"
+        "  script: {{ PYTHON }} -m pip install .\n"
+        "requirements:\n  run:\n    - python\n    - __unix  # [unix]\n    - __win  # [win]\n",
+    )
+    targets = ("--target-platform", "linux-64", "--target-platform", "osx-arm64")
+    done = twofold(
+        "build", root / "rec", "--conda", "--json", *targets, "--target-platform", "win-64"
+    )
+    assert done.code == 0, done.err
+    files = [Path(one["path"]).name for one in json.loads(done.out)["artifacts"]]
+    assert files == ["sample-1.0.0-unix_0.conda", "sample-1.0.0-win_0.conda"]
+
+
+def test_packages_of_two_platforms_with_one_name_are_an_error(twofold: Run, tmp_path: Path) -> None:
+    root = make_project(tmp_path / "p")
+    write_recipe(
+        root / "rec",
+        META.format(name="sample") + "source: {path: ..}\nbuild:\n  noarch: python\n"
+        "requirements:\n  run:\n    - python\n    - colorama  # [win]\n",
+    )
+    targets = ("--target-platform", "linux-64", "--target-platform", "win-64")
+    done = twofold("build", root / "rec", "--conda", *targets)
+    assert done.code == 1
+    assert "differs from the one for another platform" in done.err
+    assert twofold("build", root / "rec", "--target-platform", "amiga-68k").code == 2
+
+
+def test_conda_forges_pinning_is_read_from_a_channel_and_the_recipes_own_values_count(
+    twofold: Run, tmp_path: Path
+) -> None:
+    channel = tmp_path / "channel"
+    (channel / "noarch").mkdir(parents=True)
+    package = CondaPackage("conda-forge-pinning", "2026.11.28", build="0", noarch="generic")
+    writer = CondaWriter(channel / "noarch" / "conda-forge-pinning-2026.11.28-0.conda", package)
+    data = b"r_base: ['4.4']\nmpi: [nompi]\npin_run_as_build:\n  r-base: {max_pin: x.x}\n"
+    entry = Entry("conda_build_config.yaml", data=data)
+    writer.add(entry, Content(data, hashlib.sha256(data).digest()))
+    writer.close()
+    index_folder(channel)
+    text = META.format(name="r-x") + "build: {noarch: generic}\n"
+    text += "requirements:\n  run:\n    - r-base {{ r_base }}\n    - mpi-{{ mpi }}\n"
+    folder = write_recipe(tmp_path / "r", text)
+    (folder / "conda_build_config.yaml").write_text("mpi: [openmpi]\n", encoding="utf-8")
+    plain = twofold("build", folder, "--render-only")
+    assert plain.code == 1
+    assert "--variant-config conda-forge" in plain.err
+    pinned = ("--variant-config", "conda-forge", "--channel", channel, "--render-only", "--json")
+    done = twofold("build", folder, *pinned)
+    assert done.code == 0, done.err
+    (found,) = json.loads(done.out)["packages"]
+    assert found["requirements"]["run"] == ["r-base 4.4.*", "mpi-openmpi"]
+
+
+def test_a_script_may_use_the_network_where_that_is_allowed(tmp_path: Path) -> None:
+    text = META.format(name="x") + "build:\n  script: npm install\n"
+    recipe = read_for_linux(write_recipe(tmp_path / "r", text) / "meta.yaml")
+    with pytest.raises(ProjectErrors, match="--allow-network"):
+        choose_methods(recipe)
+    (chosen,) = choose_methods(recipe, allow_network=True)
+    assert chosen.method is BuildMethod.HOST
+
+
+def test_many_recipes_are_built_in_the_order_they_need(twofold: Run, tmp_path: Path) -> None:
+    meta = META + "build: {{noarch: generic}}\nrequirements:\n  run: [{run}]\n"
+    for name, run in (("a", "b"), ("b", "c >=1"), ("c", "elsewhere"), ("d", "a")):
+        write_recipe(tmp_path / "all" / name, meta.format(name=name, run=run))
+    (tmp_path / "all" / "notes").mkdir()
+    done = twofold("build", tmp_path / "all", "--recipe-dir", "--json")
+    assert done.code == 0, done.err
+    names = [Path(one["path"]).name.partition("-")[0] for one in json.loads(done.out)["artifacts"]]
+    assert names == ["c", "b", "a", "d"]
+    write_recipe(tmp_path / "all" / "c", meta.format(name="c", run="a"))
+    circle = twofold("build", tmp_path / "all", "--recipe-dir")
+    assert circle.code == 1
+    assert "in a circle" in circle.err
+
+
+@pytest.mark.parametrize("option", ["--allow-network", "--target-platform=win-64"])
+def test_an_option_for_recipes_is_refused_for_a_project(
+    twofold: Run, tmp_path: Path, option: str
+) -> None:
+    done = twofold("build", make_project(tmp_path / "p"), option)
+    assert done.code == 2
+    assert option.partition("=")[0] in done.err
+
+
+def test_a_package_that_only_requires_others_needs_no_noarch(tmp_path: Path) -> None:
+    folder = tmp_path / "meta"
+    text = META.format(name="my-meta") + "requirements:\n  run: [python >=3.10, click]\n"
+    made = Builder()(write_recipe(folder, text))
+    (package,) = made.artifacts
+    assert read_info(package.path)["depends"] == ["python >=3.10", "click"]
+    assert "my-meta has no script and no source: it is built without files" in made.messages
