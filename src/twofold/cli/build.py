@@ -8,15 +8,17 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from twofold.building.options import BackendOptions, BuildRequest, BuildResult
+    from twofold.cli.recipe_options import RecipeOptions
 
 
 def parser() -> argparse.ArgumentParser:
     """Make the parser of `twofold build`."""
     import argparse
 
+    from twofold.cli.recipe_options import add_recipe_options
     from twofold.cli.terminal import Parser
 
     made = Parser(
@@ -82,75 +84,8 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="a constraints file for what the backend requires; repeatable",
     )
-    made.add_argument(
-        "--channel",
-        action="append",
-        default=[],
-        metavar="NAME|URL",
-        help="a channel for a recipe's requirements; repeatable (conda-forge)",
-    )
-    made.add_argument(
-        "--variant-config",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="a conda_build_config.yaml to read after the recipe's own; 'conda-forge' is its\n"
-        "pinning, read before it; repeatable",
-    )
-    made.add_argument(
-        "--target-platform",
-        action="append",
-        default=[],
-        metavar="SUBDIR",
-        help="build a recipe for this platform, such as win-64; repeatable (this one)",
-    )
-    made.add_argument(
-        "--render-only",
-        action="store_true",
-        help="build nothing; print how the recipe reads, and the packages it would make",
-    )
-    made.add_argument(
-        "--allow-network", action="store_true", help="let a recipe's script use the network"
-    )
-    made.add_argument(
-        "--recipe-dir",
-        action="store_true",
-        help="PATH holds many folders with recipes: build them all, in the order they need",
-    )
+    add_recipe_options(made)
     return made
-
-
-class RecipeOptions:
-    """What the command line says about recipes; as a class without dataclasses, for speed.
-
-    `channels` serve host environments, `variant_config` are files or 'conda-forge', `targets`
-    subdirs.
-    """
-
-    __slots__ = ("allow_network", "channels", "targets", "variant_config")
-
-    def __init__(
-        self,
-        channels: Sequence[str] = (),
-        variant_config: Sequence[str] = (),
-        targets: Sequence[str] = (),
-        *,
-        allow_network: bool = False,
-    ) -> None:
-        self.channels = tuple(channels)
-        self.variant_config = tuple(variant_config)
-        self.targets = tuple(targets)
-        self.allow_network = allow_network
-
-    def find_option(self) -> str:
-        """Return an option that was given, '' if none was."""
-        given = {
-            "--channel": self.channels,
-            "--variant-config": self.variant_config,
-            "--target-platform": self.targets,
-            "--allow-network": self.allow_network,
-        }
-        return next((option for option, value in given.items() if value), "")
 
 
 class Arguments:
@@ -162,12 +97,6 @@ class Arguments:
         self.only: str | None = None
         self.list = False
         self.json = False
-        self.channel: list[str] = []
-        self.variant_config: list[str] = []
-        self.target_platform: list[str] = []
-        self.render_only = False
-        self.allow_network = False
-        self.recipe_dir = False
         self.kinds: list[str] = []
         self.outdir: str | None = None
         self.config_settings: list[str] = []
@@ -216,22 +145,16 @@ def run(args: argparse.Namespace | Arguments) -> int:
     if args.list:
         return _list(args.path, BuildRequest(kinds, report=_note, backend=backend), args.json)
     request = BuildRequest(kinds, args.out, _note, _progress(), backend)
-    options = RecipeOptions(
-        args.channel,
-        args.variant_config,
-        args.target_platform,
-        allow_network=args.allow_network,
-    )
-    if args.render_only:
+    options = None
+    if not isinstance(args, Arguments):
+        from twofold.cli.recipe_options import read_recipe_options
+
+        options = read_recipe_options(args)
+    if options is not None and options.is_render_only:
         from twofold.cli.recipe import print_rendered
 
         return print_rendered(args.path, request, options, as_json=args.json)
-    if args.recipe_dir:
-        from twofold.cli.recipe import build_recipes
-
-        made = build_recipes(args.path, request, options)
-    else:
-        made = build_path(args.path, request, options)
+    made = build_path(args.path, request, options)
     if args.json:
         from twofold.cli.terminal import print_json
 
@@ -260,6 +183,10 @@ def build_path(
 
     The one door for every command that builds a user's folder.
     """
+    if options is not None and options.is_recipe_dir:
+        from twofold.cli.recipe import build_recipes
+
+        return build_recipes(path, request, options)
     if any(os.path.exists(os.path.join(path, name)) for name in RECIPES):  # noqa: PTH110,PTH118
         from pathlib import Path
 

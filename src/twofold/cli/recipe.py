@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from twofold.artifact import Artifact
     from twofold.building.options import BuildRequest, BuildResult
-    from twofold.cli.build import RecipeOptions
+    from twofold.cli.recipe_options import RecipeOptions
     from twofold.recipe.request import BuildWheel, RecipeRequest
 
 
@@ -138,7 +138,7 @@ def _make_requests(
 ) -> list[RecipeRequest]:
     """Make a request for each platform; [] when no conda package is wanted."""
     from twofold.artifact import Kind
-    from twofold.cli.build import RecipeOptions
+    from twofold.cli.recipe_options import RecipeOptions
     from twofold.convert.markers import SUBDIRS
     from twofold.errors import UsageError
     from twofold.recipe.request import Platform, RecipeRequest
