@@ -220,8 +220,8 @@ def test_a_mistake_is_reported_with_its_location(
         ("other.py", 'there is other.py: write [tool.twofold] modules = ["other"]'),
         ("ns/part/__init__.py", 'there is ns.part: write [tool.twofold] modules = ["ns.part"]'),
         ("src/ns/a/__init__.py", 'there is src/ns.a: write [tool.twofold] modules = ["ns.a"]'),
-        ("setup.py", "make my_package/__init__.py, or name your modules"),
-        ("my-script.py", "make my_package/__init__.py, or name your modules"),
+        ("setup.py", "make my_package/__init__.py, or name your modules ([] for none)"),
+        ("my-script.py", "make my_package/__init__.py, or name your modules ([] for none)"),
     ],
 )
 def test_a_package_of_another_name_is_found_for_the_hint(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from twofold_build.archive import Writer
+    from twofold_build.files import ProjectFile
     from twofold_build.metadata import Record
     from twofold_build.plan import BuildPlan
 
@@ -40,11 +41,8 @@ def write_artifacts(
                 entry = Entry(file.path, file.source, None, file.executable, file.reason)
                 for writer in sdists:
                     writer.add(entry, content)
-            for path in file.wheel if wheels else ():
-                entry = Entry(path, file.source, None, file.executable, file.reason)
-                record.add(path, content)
-                for writer in wheels:
-                    writer.add(entry, content)
+            if wheels:
+                _add_to_wheels(file, content, wheels, record)
             if progress:
                 progress(file.size)
         for writer in sdists:
@@ -57,6 +55,24 @@ def write_artifacts(
         for writer in writers:
             writer.abort()
         raise
+
+
+def _add_to_wheels(
+    file: ProjectFile, content: Content, wheels: Sequence[Writer], record: Record
+) -> None:
+    """Add a file at each of its places in the wheel; a script as installers rewrite it."""
+    for path in file.wheel:
+        packed = content
+        is_script = ".data/scripts/" in path
+        if is_script:
+            from twofold_build.wheel import point_at_installer
+
+            packed = point_at_installer(content)
+        # pip gives a script the mode that it has in the wheel.
+        entry = Entry(path, file.source, None, file.executable or is_script, file.reason)
+        record.add(path, packed)
+        for writer in wheels:
+            writer.add(entry, packed)
 
 
 def _add_generated(writer: Writer, path: str, data: bytes) -> None:

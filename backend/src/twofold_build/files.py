@@ -66,13 +66,14 @@ class ProjectFile:
 class FileSelection:
     """What is packed: the files sorted by path, the modules, and what is left out.
 
-    `left_out` holds (path, reason) of excluded paths, for `twofold build --list`.
+    `sources` are the folders that imports of them start from. `left_out` holds (path, reason) of
+    excluded paths, for `twofold build --list`.
     """
 
-    __slots__ = ("files", "left_out", "modules", "source")
+    __slots__ = ("files", "left_out", "modules", "sources")
 
-    def __init__(self, source: str, modules: list[Module]) -> None:
-        self.source = source
+    def __init__(self, sources: list[str], modules: list[Module]) -> None:
+        self.sources = sources
         self.modules = modules
         self.files: list[ProjectFile] = []
         self.left_out: list[tuple[str, str]] = []
@@ -82,8 +83,7 @@ def select_files(project: Project, diagnostics: Diagnostics) -> FileSelection:
     """Find the files to pack. Reports missing modules and links that leave the project."""
     from twofold_build.modules import find_modules
 
-    source, modules = find_modules(project, diagnostics)
-    selection = FileSelection(source, modules)
+    selection = FileSelection(*find_modules(project, diagnostics))
     walk = _Walker(project, selection, diagnostics)
     settings = project.settings
     walk.add_file("pyproject.toml", "the project itself")
@@ -93,10 +93,13 @@ def select_files(project: Project, diagnostics: Diagnostics) -> FileSelection:
         walk.add_file(path, "license-files")
     if settings.version_path:
         walk.add_file(settings.version_path, "[tool.twofold.version] path")
-    for module in modules:
+    for module in selection.modules:
         walk.add_tree(module.path, f"module {module.name}")
-    for kind in sorted(settings.data):
-        walk.add_tree(settings.data[kind], f"[tool.twofold.wheel.data] {kind}")
+    for placement in settings.placements:
+        if os.path.isfile(os.path.join(project.root, placement.path)):
+            walk.add_file(placement.path, placement.setting)
+        else:
+            walk.add_tree(placement.path, placement.setting)
     for path in project.backend_path:
         walk.add_tree(path, "[build-system] backend-path")
     walk.add_matching(Globs(settings.sdist_include), "[tool.twofold.sdist] include", diagnostics)
@@ -111,31 +114,43 @@ def select_files(project: Project, diagnostics: Diagnostics) -> FileSelection:
 def _assign_wheel_paths(project: Project, selection: FileSelection) -> None:
     """Give each file its paths in the wheel (PEP 427, 639, 770)."""
     stem = project.file_stem
-    prefix = f"{selection.source}/" if selection.source else ""
     excluded = Globs(project.settings.wheel_exclude)
     sboms = Globs(project.settings.sbom_files)
     licences = set(project.license_files)
-    packages = tuple(f"{module.path}/" for module in selection.modules if module.is_folder)
-    modules = {module.path for module in selection.modules if not module.is_folder}
-    stubs = {f"{path}i" for path in modules}
-    data = [(f"{folder}/", kind) for kind, folder in sorted(project.settings.data.items())]
+    code = [(module.path, module.place) for module in selection.modules]
+    code += [(f"{path}i", f"{place}i") for path, place in code if place.endswith(".py")]
+    data = []
+    for placement in project.settings.placements:
+        if placement.kind:
+            place = f"{stem}.data/{placement.kind}/{placement.place}".rstrip("/")
+            data.append((placement.path, place))
+        elif (placement.path, placement.place) not in code:
+            code.append((placement.path, placement.place))
     for file in selection.files:
         path = file.path
-        if path.startswith(packages) or path in modules or path in stubs:
-            glob = excluded.match(path) if excluded else ""
-            if glob:
-                selection.left_out.append(
-                    (path, f"wheel only: [tool.twofold.wheel] exclude '{glob}'")
-                )
-            else:
-                file.wheel.append(path[len(prefix) :])
-        for folder, kind in data:
-            if path.startswith(folder):
-                file.wheel.append(f"{stem}.data/{kind}/{path[len(folder) :]}")
+        places = _list_places(path, code)
+        glob = excluded.match(path) if places and excluded else ""
+        if glob:
+            selection.left_out.append((path, f"wheel only: [tool.twofold.wheel] exclude '{glob}'"))
+            places = []
+        places += _list_places(path, data)
         if path in licences:
-            file.wheel.append(f"{stem}.dist-info/licenses/{path}")
+            places.append(f"{stem}.dist-info/licenses/{path}")
         if sboms and sboms.match(path):
-            file.wheel.append(f"{stem}.dist-info/sboms/{path.rpartition('/')[2]}")
+            places.append(f"{stem}.dist-info/sboms/{path.rpartition('/')[2]}")
+        file.wheel = list(dict.fromkeys(places))
+
+
+def _list_places(path: str, placed: list[tuple[str, str]]) -> list[str]:
+    """List the places of a file: those of itself, and those of the folders that hold it."""
+    found = []
+    for source, place in placed:
+        if path == source:
+            found.append(place)
+        elif path.startswith(f"{source}/"):
+            inner = path[len(source) + 1 :]
+            found.append(f"{place}/{inner}" if place else inner)
+    return found
 
 
 def _check_wheel_paths(selection: FileSelection, diagnostics: Diagnostics) -> None:

@@ -13,44 +13,69 @@ if TYPE_CHECKING:
 
 
 class Module:
-    """A package or a single module. `name` is dotted, `path` from the project's root."""
+    """A package or a single module.
 
-    __slots__ = ("is_folder", "name", "path")
+    `name` is dotted, `path` from the project's root, `place` its path in the wheel.
+    """
 
-    def __init__(self, name: str, path: str, is_folder: bool) -> None:
+    __slots__ = ("is_folder", "name", "path", "place")
+
+    def __init__(self, name: str, path: str, is_folder: bool, place: str = "") -> None:
         self.name = name
         self.path = path
         self.is_folder = is_folder
+        self.place = place or name.replace(".", "/") + ("" if is_folder else ".py")
 
 
-def find_modules(project: Project, diagnostics: Diagnostics) -> tuple[str, list[Module]]:
-    """Return the folder imports start from ('' for the root), and the modules to pack.
+def find_modules(project: Project, diagnostics: Diagnostics) -> tuple[list[str], list[Module]]:
+    """Return the folders imports start from ('' for the root), and the modules to pack.
 
     [tool.twofold] `source` and `modules` name them; by default the source is `src` if it exists,
-    and the module is the one with the project's name.
+    and the module is the one with the project's name. Further ones are placed by
+    [tool.twofold.wheel.paths].
     """
     settings = project.settings
-    if settings.modules:
-        return _find_named(project, settings.modules, diagnostics)
+    placed = _list_placed(project)
+    if settings.modules is not None:
+        sources, found = _find_named(project, settings.modules, placed, diagnostics)
+        return sources, [*found, *placed]
     sources = _list_sources(project)
     for source in sources:
         module = _find_default_module(project, source)
         if module:
-            return source, [module]
+            return [source], [module, *placed]
+    if placed:
+        return [], placed
     wanted = names.escape_for_filename(project.name) or "my_package"
     there = [f"{os.path.join(s, n)}" for s in sources for n in _list_candidates(project.root, s)]
     hint = _suggest_rename(project, sources, wanted)
     if there and not hint:
         modules = ", ".join(f'"{os.path.basename(path).removesuffix(".py")}"' for path in there)
         hint = f"there is {', '.join(there)}: write [tool.twofold] modules = [{modules}]"
-    hint = hint or f"make {os.path.join(sources[0], wanted)}/__init__.py, or name your modules"
+    package = os.path.join(sources[0], wanted)
+    hint = hint or f"make {package}/__init__.py, or name your modules ([] for none)"
     diagnostics.add(
         f"there is no package or module '{wanted}' for the project '{project.name}' in "
         + " or ".join(f"{source or 'the root'}" for source in sources),
         hint,
         key="name",
     )
-    return sources[0], []
+    return sources[:1], []
+
+
+def _list_placed(project: Project) -> list[Module]:
+    """List the modules that [tool.twofold.wheel.paths] gives an import name."""
+    found = []
+    for placement in project.settings.placements:
+        place = placement.place
+        name = place.removesuffix(".py").replace("/", ".")
+        absolute = os.path.join(project.root, placement.path)
+        is_folder = os.path.isdir(absolute)
+        is_name = all(part.isidentifier() for part in name.removesuffix("-stubs").split("."))
+        is_code = _holds_code(absolute) if is_folder else place.endswith(".py")
+        if not placement.kind and is_name and is_code:
+            found.append(Module(name, placement.path, is_folder, place))
+    return found
 
 
 def _suggest_rename(project: Project, sources: list[str], wanted: str) -> str:
@@ -72,8 +97,8 @@ def _describe_odd_character(name: str) -> str:
 
 
 def _list_sources(project: Project) -> list[str]:
-    if project.settings.source is not None:
-        return [project.settings.source]
+    if project.settings.sources is not None:
+        return project.settings.sources or [""]
     return ["src", ""] if os.path.isdir(os.path.join(project.root, "src")) else [""]
 
 
@@ -114,27 +139,25 @@ def _find_module_at(root: str, source: str, name: str) -> Module | None:
 
 
 def _find_named(
-    project: Project, wanted: list[str], diagnostics: Diagnostics
-) -> tuple[str, list[Module]]:
+    project: Project, wanted: list[str], placed: list[Module], diagnostics: Diagnostics
+) -> tuple[list[str], list[Module]]:
+    """Find the modules that are named: in any of several declared sources, else all in one."""
     sources = _list_sources(project)
     found: list[Module] = []
-    source = next(
-        (s for s in sources if any(_find_module_at(project.root, s, name) for name in wanted)),
-        sources[0],
-    )
-    for name in wanted:
-        module = _find_module_at(project.root, source, name)
-        if module is None:
-            near = _list_candidates(project.root, source)
-            diagnostics.add(
-                f"there is no module '{name}' in {source or 'the root'}",
-                f"there is: {', '.join(near)}"
-                if near
-                else "check its name and [tool.twofold] source",
-                table="tool.twofold",
-                key="modules",
-                value=name,
+    used: list[str] = []
+    if project.settings.sources is None:
+        sources = [
+            next(
+                (s for s in sources if any(_find_module_at(project.root, s, n) for n in wanted)),
+                sources[0],
             )
+        ]
+    already = {module.name for module in placed}
+    for name in wanted:
+        source, module = _find_in_sources(project.root, sources, name)
+        if module is None:
+            if name not in already:
+                _report_missing(project, sources, name, diagnostics)
             continue
         parent = _find_parent_package(project.root, source, name)
         if parent:
@@ -146,7 +169,31 @@ def _find_named(
                 value=name,
             )
         found.append(module)
-    return source, found
+        if source not in used:
+            used.append(source)
+    return used, found
+
+
+def _find_in_sources(root: str, sources: list[str], name: str) -> tuple[str, Module | None]:
+    for source in sources:
+        module = _find_module_at(root, source, name)
+        if module:
+            return source, module
+    return sources[0], None
+
+
+def _report_missing(
+    project: Project, sources: list[str], name: str, diagnostics: Diagnostics
+) -> None:
+    near = [there for source in sources for there in _list_candidates(project.root, source)]
+    places = " or ".join(source or "the root" for source in sources)
+    diagnostics.add(
+        f"there is no module '{name}' in {places}",
+        f"there is: {', '.join(near)}" if near else "check its name and [tool.twofold] source",
+        table="tool.twofold",
+        key="modules",
+        value=name,
+    )
 
 
 def _find_parent_package(root: str, source: str, name: str) -> str:

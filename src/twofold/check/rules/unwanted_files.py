@@ -57,7 +57,8 @@ def empty_package(context: ProjectContext) -> Iterator[Violation]:
     if not context.is_complete:
         return
     packed = [path for file in context.pack.files for path in file.wheel]
-    if not any(is_code(path) or ".data/" in path for path in packed):
+    is_metapackage = context.project.settings.modules == []
+    if not is_metapackage and not any(is_code(path) or ".data/" in path for path in packed):
         yield Violation(
             "nothing that can be imported would be packed",
             _git_ignore_hint(context)
