@@ -19,7 +19,7 @@ from twofold.fetching.client import Endpoint, fetch_page
 from twofold.names import normalize_name
 from twofold.server.model import now
 from twofold.server.proxy import sync
-from twofold.server.proxy.sync import TargetEnvironment
+from twofold.server.proxy.target_environment import TargetEnvironment
 from twofold.server.registry import lifecycle
 from twofold.server.resolver import find_resolver
 from twofold.server.store import accounts as stored_people

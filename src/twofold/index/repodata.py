@@ -188,6 +188,18 @@ def make_shard_index(
     return compress(msgpack.packb(value))
 
 
+def set_shard_base_url(body: bytes, base_url: str) -> bytes:
+    """A shard index with another URL of its packages, unless it has one already."""
+    import msgpack
+    import zstandard
+
+    value = msgpack.unpackb(zstandard.ZstdDecompressor().decompressobj().decompress(body))
+    if value["info"]["base_url"] != "./":
+        return body
+    value["info"]["base_url"] = base_url
+    return compress(msgpack.packb(value))
+
+
 def make_shards(
     subdir: str,
     records: Mapping[str, dict[str, Any]],

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from twofold.errors import Refused
@@ -32,11 +33,13 @@ class ProxiedChannels:
     """The (channel, kind) pairs with an upstream, cached so that pages need no query for them.
 
     `shard_indexes` holds the merged indexes served last, by (channel id, subdir); `downloads` the
-    files on their way (`store.downloads`).
+    files on their way (`store.downloads`); `offers` what addresses named (`proxy.offers`).
     """
 
     shard_indexes: dict[tuple[int, str], Any] = field(default_factory=dict)
     downloads: Downloads = field(default_factory=Downloads)
+    offers: dict[Any, Any] = field(default_factory=dict)
+    offers_lock: Lock = field(default_factory=Lock)
     _known: frozenset[tuple[str, str]] = frozenset()
     _read_at: float = float("-inf")
 

@@ -28,7 +28,7 @@ from twofold.server.app import create_app
 from twofold.server.auth import accounts
 from twofold.server.context import Registry
 from twofold.server.model import Action
-from twofold.server.proxy.sync import TargetEnvironment
+from twofold.server.proxy.target_environment import TargetEnvironment
 from twofold.server.registry import queries
 from twofold.server.registry.administration import OPERATOR
 from twofold.server.settings import Settings

@@ -66,6 +66,20 @@ def compress(body: bytes) -> bytes:
     return pages.compress(body)
 
 
+def set_base_url(body: bytes, base_url: str) -> bytes:
+    """Return repodata.json with the URL of its packages (CEP 15), unless it has one."""
+    value = json.loads(body)
+    if value["info"].get("base_url"):
+        return body
+    value["info"]["base_url"] = base_url
+    return pages.serialize({**value, "repodata_version": 2})
+
+
+def set_shard_base_url(body: bytes, base_url: str) -> bytes:
+    """Return a shard index with the URL of its packages (CEP 16), unless it has one."""
+    return pages.set_shard_base_url(body, base_url)
+
+
 def render_channeldata(files: Iterable[tuple[str, str, str]]) -> bytes:
     """Render channeldata.json from the (subdir, file name, record) of a channel's files."""
     packages: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}

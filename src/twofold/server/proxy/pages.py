@@ -203,6 +203,20 @@ def get_repodata(registry: Registry, view: View, subdir: str, name: str) -> tupl
     return _merge_repodata(registry, view, channel, upstream, (subdir, name))
 
 
+def with_base_url(page: Page, name: str, base_url: str) -> Page:
+    """Return a page of one subdir that names `base_url` for its packages (CEP 15, 16)."""
+    if name == upstream_conda.SHARD_INDEX:
+        body = rendering.set_shard_base_url(page.body, base_url)
+    elif name.startswith("repodata.json"):
+        is_packed = name.endswith(".zst")
+        plain = upstream_conda.decompress(page.body, 1 << 30) if is_packed else page.body
+        body = rendering.set_base_url(plain, base_url)
+        body = rendering.compress(body) if is_packed else body
+    else:
+        return page
+    return Page(body, make_etag(body), page.serial)
+
+
 def get_v3_repodata(registry: Registry, view: View, subdir: str, name: str) -> tuple[Page, bool]:
     """Return repodata.json with v3 records of pure wheels, for conda with conda-pypi.
 

@@ -13,19 +13,25 @@ from dataclasses import dataclass, field
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
+from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
 from twofold.artifact import Kind
-from twofold.errors import Refused, SubprocessFailed, Unreachable, UsageError
+from twofold.errors import BadFile, Refused, SubprocessFailed, Unreachable
+from twofold.formats.core_metadata import parse_metadata
 from twofold.names import normalize_name
-from twofold.names.platforms import make_marker_environment, to_wheel_platform_tags
 from twofold.server.admission.names import is_private
 from twofold.server.context import Registry
-from twofold.server.model import Action, Actor, Channel, StoredFile
+from twofold.server.model import Action, Actor, Channel
 from twofold.server.proxy import config, metadata_cache
-from twofold.server.proxy.fetch import FileRequest, fetch_missing, find_refusals
+from twofold.server.proxy.fetch import (
+    FileRequest,
+    fetch_missing,
+    find_fetchable,
+    find_refusals,
+)
+from twofold.server.proxy.target_environment import TargetEnvironment
 from twofold.server.store import audit, channels, files
 from twofold.server.store.upstreams import Upstream
 
@@ -40,7 +46,9 @@ class SyncResult:
 
 
 @dataclass(frozen=True)
-class _Candidate:
+class Candidate:
+    """A wheel that fits the target; `rank` is that of its best tag, 0 the best."""
+
     version: Version
     rank: int
     filename: str
@@ -53,47 +61,7 @@ class _Requested:
 
     specifier: SpecifierSet = field(default_factory=SpecifierSet)
     extras: set[str] = field(default_factory=set)
-    chosen: _Candidate | None = None
-
-
-#: The platforms that projects can be synced for.
-PLATFORMS = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
-#: The newest macOS whose wheels match: that of 2024.
-_MACOS = (14, 0)
-
-
-@dataclass(frozen=True)
-class TargetEnvironment:
-    """A Python version (X.Y) and a conda platform. Raises UsageError for others."""
-
-    python: str
-    platform: str
-
-    def __post_init__(self) -> None:
-        major, _, minor = self.python.partition(".")
-        if major != "3" or not minor.isdigit():
-            raise UsageError(f"'{self.python}' is not a Python version", "write it as 3.12")
-        if self.platform not in PLATFORMS:
-            known = ", ".join(PLATFORMS)
-            raise UsageError(f"'{self.platform}' is not a known platform", f"one of: {known}")
-
-    def marker_environment(self) -> dict[str, str]:
-        """Return the environment for evaluating markers (PEP 508)."""
-        return make_marker_environment(self.platform, f"{self.python}.0")
-
-    def wheel_tags(self) -> dict[Tag, int]:
-        """Return the tags of compatible wheels -> their rank, best first."""
-        version = (3, int(self.python.partition(".")[2]))
-        platforms = self._platforms()
-        found = [*cpython_tags(version, platforms=platforms)]
-        found += compatible_tags(version, f"cp3{version[1]}", platforms)
-        return {tag: rank for rank, tag in enumerate(dict.fromkeys(found))}
-
-    def _platforms(self) -> list[str]:
-        system, _, machine = self.platform.partition("-")
-        if system == "osx":
-            return list(mac_platforms(_MACOS, "arm64" if machine == "arm64" else "x86_64"))
-        return to_wheel_platform_tags(self.platform)
+    chosen: Candidate | None = None
 
 
 Resolve = Callable[[str, Sequence[str], TargetEnvironment], dict[str, str]]
@@ -108,7 +76,7 @@ def sync_projects(
     resolve: Resolve | None = None,
 ) -> SyncResult:
     """Fetch these requirements with their dependencies, and record them for `resync`."""
-    wanted = sorted({str(_parse_requirement(name)) for name in names})
+    wanted = sorted({str(parse_requirement(name)) for name in names})
     entry = {"names": wanted, "python": target.python, "platform": target.platform}
     with registry.transaction(actor, channel, Action.ADMIN) as change:
         settings = dict(change.channel.settings)
@@ -118,10 +86,10 @@ def sync_projects(
             change.audit(
                 "follow", ", ".join(wanted), python=target.python, platform=target.platform
             )
-    return _sync_target(_SyncRun(registry, actor, channel, target), wanted, resolve)
+    return _sync_target(SyncRun(registry, actor, channel, target), wanted, resolve)
 
 
-def _sync_target(run: _SyncRun, names: Sequence[str], resolve: Resolve | None) -> SyncResult:
+def _sync_target(run: SyncRun, names: Sequence[str], resolve: Resolve | None) -> SyncResult:
     if resolve is None:
         return run.sync(names)
     try:
@@ -145,7 +113,7 @@ def resync(
     done = SyncResult()
     for entry in found.settings.get("follows", []):
         target = TargetEnvironment(entry["python"], entry["platform"])
-        one = _sync_target(_SyncRun(registry, actor, channel, target), entry["names"], resolve)
+        one = _sync_target(SyncRun(registry, actor, channel, target), entry["names"], resolve)
         done.fetched += one.fetched
         done.present += [name for name in one.present if name not in done.present]
         done.missing |= one.missing
@@ -156,7 +124,8 @@ def resync(
     return done
 
 
-def _parse_requirement(text: str) -> Requirement:
+def parse_requirement(text: str) -> Requirement:
+    """Parse a requirement (PEP 508). Raises Refused."""
     try:
         return Requirement(text)
     except InvalidRequirement as error:
@@ -164,7 +133,7 @@ def _parse_requirement(text: str) -> Requirement:
         raise Refused("invalid-requirement", message) from None
 
 
-class _SyncRun:
+class SyncRun:
     """One sync for one target, from the channel's files and its upstream's."""
 
     def __init__(
@@ -185,12 +154,29 @@ class _SyncRun:
         self.before = own  # a resolver's questions may fetch wheels before we do
 
     def sync(self, names: Iterable[str]) -> SyncResult:
-        queue = [(_parse_requirement(name), "") for name in names]
+        """Fetch the newest releases that fit, project by project."""
+        queue = [(parse_requirement(name), "") for name in names]
         while queue:
             requirement, extra = queue.pop(0)
             if self._applies(requirement, extra):
                 queue += self._choose(requirement)
         return self.result
+
+    def plan(self, names: Iterable[str], most: int) -> dict[str, Candidate]:
+        """Choose releases by metadata alone; a wheel is fetched where its index has none.
+
+        Raises Refused when these are more than `most` projects.
+        """
+        queue = [(parse_requirement(name), "") for name in names]
+        while queue:
+            requirement, extra = queue.pop(0)
+            if self._applies(requirement, extra):
+                queue += self._choose(requirement, self._read_newest)
+            if len(self.requested) > most:
+                text = f"These are more than {most} projects with their dependencies"
+                raise Refused("too-much-required", text, "name fewer at once")
+        wishes = {key: wish.chosen for key, wish in self.requested.items()}
+        return {key: chosen for key, chosen in wishes.items() if chosen is not None}
 
     def sync_solution(self, versions: Mapping[str, str]) -> SyncResult:
         """Fetch exactly these releases."""
@@ -202,8 +188,15 @@ class _SyncRun:
         marker = requirement.marker
         return marker is None or marker.evaluate({**self.markers, "extra": extra})
 
-    def _choose(self, requirement: Requirement) -> list[tuple[Requirement, str]]:
-        """Choose and fetch a release; return its requirements, each with the requesting extra."""
+    def _choose(
+        self,
+        requirement: Requirement,
+        take: Callable[[str, _Requested], Sequence[str] | None] | None = None,
+    ) -> list[tuple[Requirement, str]]:
+        """Choose and take a release; return its requirements, each with the requesting extra.
+
+        `take` returns what the chosen file requires; by default it is fetched.
+        """
         key = normalize_name(requirement.name)
         wish = self.requested.setdefault(key, _Requested())
         new_extras = requirement.extras - wish.extras
@@ -214,15 +207,57 @@ class _SyncRun:
             return []
         if key in self.result.missing:
             return []
-        file = self._fetch_newest(key, wish)
-        if file is None:
+        required = (take or self._fetch_newest)(key, wish)
+        if required is None:
             return []
-        asked = [Requirement(text) for text in file.depends]
+        asked = [Requirement(text) for text in required]
         extras = sorted(wish.extras) or [""]
         return [(one, extra) for one in asked for extra in extras]
 
-    def _fetch_newest(self, key: str, requested: _Requested) -> StoredFile | None:
-        """Fetch and return the best matching file; None with a reason in `missing`."""
+    def _fetch_newest(self, key: str, requested: _Requested) -> Sequence[str] | None:
+        """Fetch the best matching file; return its requirements, or None when it is missing."""
+        best = self._pick(key, requested)
+        return self.fetch(key, best) if best is not None else None
+
+    def fetch(self, key: str, chosen: Candidate) -> Sequence[str] | None:
+        """Fetch a file; return its requirements, or None with a reason in `missing`."""
+        wanted = FileRequest(self.channel.name, "", chosen.filename, chosen.sha256)
+        try:
+            fetch_missing(self.registry, self.actor, wanted)
+        except (Unreachable, Refused) as error:
+            self.result.missing[key] = error.problems[0].message
+            return None
+        is_new = chosen.filename not in self.before
+        (self.result.fetched if is_new else self.result.present).append(chosen.filename)
+        return self._read_stored(chosen)
+
+    def _read_stored(self, chosen: Candidate) -> Sequence[str] | None:
+        with self.registry.database.read() as db:
+            file = files.find_file(db, self.channel.id, "", chosen.filename)
+        return file.depends if file is not None else None
+
+    def _read_newest(self, key: str, requested: _Requested) -> Sequence[str] | None:
+        """Choose the best matching file; return its requirements, by metadata if there is some."""
+        best = self._pick(key, requested)
+        if best is None:
+            return None
+        stored = self._read_stored(best)
+        if stored is not None:
+            return stored
+        wanted = FileRequest(self.channel.name, "", best.filename, best.sha256)
+        try:
+            file = find_fetchable(self.registry, self.actor, wanted)
+            body = file and metadata_cache.cached_wheel_metadata(
+                self.registry, file.channel, file.upstream, file.pin
+            )
+            return parse_metadata(body).requires_dist if body else self.fetch(key, best)
+        except (Unreachable, Refused, BadFile) as error:
+            self.result.missing[key] = error.problems[0].message
+            return None
+
+    def _pick(self, key: str, requested: _Requested) -> Candidate | None:
+        """Return the best matching file; None with a reason in `missing`."""
+        requested.chosen = None
         try:
             fitting = [
                 one
@@ -232,17 +267,11 @@ class _SyncRun:
             if not fitting:
                 self.result.missing[key] = self._describe_missing(key, requested)
                 return None
-            best = max(fitting, key=lambda one: (one.version, -one.rank))
-            requested.chosen = best
-            wanted = FileRequest(self.channel.name, "", best.filename, best.sha256)
-            fetch_missing(self.registry, self.actor, wanted)
         except (Unreachable, Refused) as error:
             self.result.missing[key] = error.problems[0].message
             return None
-        is_new = best.filename not in self.before
-        (self.result.fetched if is_new else self.result.present).append(best.filename)
-        with self.registry.database.read() as db:
-            return files.find_file(db, self.channel.id, "", best.filename)
+        requested.chosen = max(fitting, key=lambda one: (one.version, -one.rank))
+        return requested.chosen
 
     def _describe_missing(self, key: str, requested: _Requested) -> str:
         asked = f" {requested.specifier}" if str(requested.specifier) else ""
@@ -259,9 +288,9 @@ class _SyncRun:
         only = "; there are only sdists, which are not built here" if sdists else ""
         return f"no wheel of {key}{asked} matches this target{only}"
 
-    def _find_candidates(self, key: str) -> list[_Candidate]:
+    def _find_candidates(self, key: str) -> list[Candidate]:
         """Find wheels for the target: stored, and the upstream's unless the name is private."""
-        found: dict[str, _Candidate] = {}
+        found: dict[str, Candidate] = {}
         with self.registry.database.read() as db:
             private = is_private(db, self.channel, self.upstream, key)
             project = channels.find_project(db, self.channel.id, key)
@@ -280,7 +309,7 @@ class _SyncRun:
         return list(found.values())
 
     def _add(
-        self, found: dict[str, _Candidate], filename: str, sha256: str, requires: str | None
+        self, found: dict[str, Candidate], filename: str, sha256: str, requires: str | None
     ) -> None:
         if not filename.endswith(".whl"):
             return
@@ -293,4 +322,4 @@ class _SyncRun:
             return
         ranks = [self.tags[tag] for tag in tags if tag in self.tags]
         if fits and ranks and filename not in found:
-            found[filename] = _Candidate(version, min(ranks), filename, sha256)
+            found[filename] = Candidate(version, min(ranks), filename, sha256)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -92,6 +93,14 @@ def list_active(registry: Registry, view: View) -> tuple[list[Notice], bool]:
         found = require_channel(db, view.actor, view.channel, Action.READ)
     at = registry.clock()
     return [one for one in _read_notices(found.settings) if one.expires_at > at], found.public
+
+
+def make_missing(registry: Registry, project: str, reason: str) -> Notice:
+    """Return the notice that a project cannot be offered; its id is that of its text."""
+    message = " ".join(f"{project} is not offered here: {reason}".split())[:MAX_LENGTH]
+    at = registry.clock()
+    key = hashlib.sha256(message.encode()).hexdigest()[:16]
+    return Notice(key, message, "warning", at, at + timedelta(days=1))
 
 
 def _read_notices(settings: dict[str, Any]) -> list[Notice]:

@@ -9,12 +9,14 @@ import json
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from twofold.server.model import Page
 from twofold.server.pages import conda_pages
 from twofold.server.pages.page_updates import make_etag
-from twofold.server.proxy import pages
+from twofold.server.proxy import offers, pages
 from twofold.server.proxy.fetch import FileRequest
+from twofold.server.proxy.sync import SyncResult
 from twofold.server.registry import notices as notices_of_channel
 from twofold.server.web.credentials import (
     authenticate,
@@ -71,6 +73,41 @@ def get_shard(request: Request) -> Response:
     return send_page(request, page, "application/zstd", public, freshness=IMMUTABLE)
 
 
+def _ensure_offered(request: Request) -> SyncResult:
+    """Offer the projects that the address names."""
+    words = request.path_params
+    wanted = offers.parse_names(words["channel"], words["names"], words.get("subdir", "noarch"))
+    return offers.ensure_offered(get_registry(request), authenticate(request), wanted)
+
+
+def get_offered_file(request: Request) -> Response:
+    """Send a page of the channel once it has the projects that the address names.
+
+    Its packages are the channel's own: their URLs hold no names.
+    """
+    words = request.path_params
+    if words["filename"].endswith((".conda", ".tar.bz2")):
+        return get_subdir_file(request)
+    _ensure_offered(request)
+    page, public = pages.get_repodata(
+        get_registry(request), target_view(request), words["subdir"], words["filename"]
+    )
+    base = f"{str(request.base_url).rstrip('/')}/{words['channel']}/{words['subdir']}/"
+    page = pages.with_base_url(page, words["filename"], base)
+    media = "application/zstd" if words["filename"].endswith(".zst") else "application/json"
+    return send_page(request, page, media, public)
+
+
+def get_offered_notices(request: Request) -> Response:
+    """Send the channel's notices, and why a project that the address names cannot be offered."""
+    missing = _ensure_offered(request).missing
+    found, public = notices_of_channel.list_active(get_registry(request), target_view(request))
+    registry = get_registry(request)
+    found += [notices_of_channel.make_missing(registry, *one) for one in missing.items()]
+    body = json.dumps({"notices": [notice.to_json for notice in found]}).encode()
+    return send_page(request, Page(body, make_etag(body), 0), "application/json", public)
+
+
 def get_channeldata(request: Request) -> Response:
     """Send channeldata.json."""
     page, public = conda_pages.get_channeldata(get_registry(request), target_view(request))
@@ -85,6 +122,10 @@ def get_notices(request: Request) -> Response:
 
 
 routes = [
+    Route("/{channel}/with/{names}/channeldata.json", get_channeldata),
+    Route("/{channel}/with/{names}/notices.json", get_offered_notices),
+    Route("/{channel}/with/{names}/{subdir}/shards/{sha256}.msgpack.zst", get_shard),
+    Route("/{channel}/with/{names}/{subdir}/{filename}", get_offered_file),
     *routes_with_label("/channeldata.json", get_channeldata),
     *routes_with_label("/notices.json", get_notices),
     *routes_with_label("/{subdir}/shards/{sha256}.msgpack.zst", get_shard),
