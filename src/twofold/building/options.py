@@ -27,10 +27,11 @@ class BackendOptions:
     `config_settings` are passed to every hook (PEP 517): a string for each key, or a list where
     the key was given several times. `is_isolated` says whether the backend gets an environment of
     its own. `python` names its interpreter as uv does (`3.12`, a path); '' is the running one.
-    `constraints` are pip's constraints files for what the backend requires.
+    `constraints` are pip's constraints files for what the backend requires. `further_requires` are
+    requirements that the environment has beside the project's own: those of a recipe's host.
     """
 
-    __slots__ = ("config_settings", "constraints", "is_isolated", "python")
+    __slots__ = ("config_settings", "constraints", "further_requires", "is_isolated", "python")
 
     def __init__(
         self,
@@ -38,11 +39,13 @@ class BackendOptions:
         is_isolated: bool = True,
         python: str = "",
         constraints: Sequence[str | os.PathLike[str]] = (),
+        further_requires: Sequence[str] = (),
     ) -> None:
         self.config_settings = dict(config_settings or {})
         self.is_isolated = is_isolated
         self.python = python
         self.constraints = [os.fspath(path) for path in constraints]
+        self.further_requires = tuple(further_requires)
 
 
 class BuildRequest:

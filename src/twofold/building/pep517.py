@@ -46,6 +46,7 @@ def build_with_backend(
     project = Path(root)
     _check_constraints(request.backend)
     requires, backend, paths = read_build_system(project)
+    requires = [*requires, *request.backend.further_requires]
     options = _read_conda_options(project)
     result = BuildResult("", "", backend)
     with tempfile.TemporaryDirectory(prefix="twofold-build-") as temporary:

@@ -74,13 +74,21 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def build_wheel(source: Path, out: Path, *, is_checked: bool = True) -> Path:
+def build_wheel(
+    source: Path, out: Path, further_requires: Sequence[str] = (), *, is_checked: bool = True
+) -> Path:
     """Build the project's wheel with its own backend, for a recipe."""
     from twofold.building import build_project
-    from twofold.building.options import BuildRequest
+    from twofold.building.options import BackendOptions, BuildRequest
 
-    request = BuildRequest(("wheel",), out, report=note, is_checked=is_checked)
+    backend = BackendOptions(further_requires=further_requires)
+    request = BuildRequest(("wheel",), out, report=note, backend=backend, is_checked=is_checked)
     return Path(build_project(source, request).artifacts[0].path)
+
+
+def _build_foreign_wheel(source: Path, out: Path, requires: Sequence[str]) -> Path:
+    """Build a wheel of a recipe's source, with further requirements of its backend."""
+    return build_wheel(source, out, requires, is_checked=False)
 
 
 def build_folder(
@@ -161,6 +169,7 @@ def _make_requests(
             tuple(Path(file) for file in options.variant_config if file != PINNING),
             _find_pinning(options),
             allow_network=options.allow_network,
+            build_wheel_with=_build_foreign_wheel,
             platform=Platform(target, own.python),
             report=request.report,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform as running
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -126,6 +126,11 @@ def parse_minor(value: str) -> str:
 BuildWheel = Callable[[Path, Path], Path]
 
 
+#: wheel = build_wheel_with(source, out, requires): the same with further requirements in the
+#: environment of the backend.
+BuildWheelWith = Callable[[Path, Path, Sequence[str]], Path]
+
+
 @dataclass(frozen=True)
 class RecipeRequest:
     """Settings of `build_recipe`.
@@ -135,6 +140,7 @@ class RecipeRequest:
     names or addresses. `environment` is what the recipe's `environ` shows, without secrets.
     `variant_files` are read after conda_build_config.yaml beside the recipe, in its form;
     `base_variant_files` before it, so that the recipe's own values count (conda-forge's pinning).
+    `build_wheel_with` is tried where a source cannot be built without the recipe's host.
     `allow_network`: a script that uses the network is run in a host environment, not refused.
     `platform` is by default this machine and the running Python. `report` takes remarks and
     progress, one line each.
@@ -148,5 +154,6 @@ class RecipeRequest:
     variant_files: tuple[Path, ...] = ()
     base_variant_files: tuple[Path, ...] = ()
     allow_network: bool = False
+    build_wheel_with: BuildWheelWith | None = None
     platform: Platform = field(default_factory=Platform.current)
     report: Callable[[str], None] = lambda _: None

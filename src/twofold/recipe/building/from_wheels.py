@@ -13,7 +13,7 @@ from typing import NamedTuple
 from twofold.artifact import Kind
 from twofold.conda_metadata import CondaPackage
 from twofold.convert.wheel import FileWriter, newest_timestamp, write_wheel_files
-from twofold.errors import Problem, ProjectErrors
+from twofold.errors import Problem, ProjectErrors, SubprocessFailed
 from twofold.formats.conda_writer import CondaWriter
 from twofold.formats.tar_bz2 import TarBz2Writer
 from twofold.formats.wheel import WheelFile
@@ -22,6 +22,7 @@ from twofold.recipe.building.build_method import (
     OutputBuild,
     find_exporting_host,
     find_project_folder,
+    list_host_requirements,
 )
 from twofold.recipe.building.merge_wheel import (
     OutputToBuild,
@@ -120,10 +121,26 @@ class BuildQueue:
                 if folder not in self._wheels:
                     target = self._work / f"wheel-{len(self._wheels)}"
                     target.mkdir()
-                    wheel = self._request.build_wheel(folder, target)
+                    wheel = self._build_wheel(folder, target, one.output)
                     self._wheels[folder] = wheel
                     if folder.resolve() != recipe.folder.resolve():
                         self._report_findings(recipe, one.output, wheel)
+
+    def _build_wheel(self, folder: Path, target: Path, output: Output) -> Path:
+        """Build a wheel; where it fails, with the packages of the host that pip can bring.
+
+        conda-forge builds with `--no-build-isolation`, so a source may need what only the recipe's
+        host names.
+        """
+        further = list_host_requirements(output)
+        build_with = self._request.build_wheel_with
+        try:
+            return self._request.build_wheel(folder, target)
+        except SubprocessFailed:
+            if build_with is None or not further:
+                raise
+        self._request.report(f"building again with the recipe's host: {', '.join(further)}")
+        return build_with(folder, target, further)
 
     def _report_findings(self, recipe: Recipe, output: Output, wheel: Path) -> None:
         """Report what the checks find in a source that the recipe's author did not write."""
