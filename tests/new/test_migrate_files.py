@@ -99,6 +99,39 @@ CASES = {
         touch("my_package/__init__.py", "my_package/a.pyx", "my_package/compiled/a.c"),
         {"my_package/__init__.py"},
     ),
+    "poetry package in a namespace": (
+        f"{POETRY}[tool.poetry]\nname = 'my_package'\nversion = '1'\ndescription = 'x'\n"
+        "packages = [{include = 'acme/api'}]\n",
+        touch("acme/api/__init__.py", "acme/api/sub/__init__.py", "acme/other.py"),
+        {"acme/api/__init__.py", "acme/api/sub/__init__.py"},
+    ),
+    "setuptools find_packages": (
+        PROJECT,
+        {
+            "setup.py": "from setuptools import setup, find_packages\n"
+            "setup(packages=find_packages())\n",
+            **touch(
+                "my_package/__init__.py", "my_package/sub/__init__.py",
+                "my_package/plain/a.py", "my_package/plain/deep/__init__.py",
+            ),
+        },
+        {"my_package/__init__.py", "my_package/sub/__init__.py"},
+    ),
+    "setuptools find without namespaces": (
+        f"{PROJECT}[tool.setuptools.packages.find]\nnamespaces = false\n",
+        touch("my_package/__init__.py", "my_package/plain/a.py"),
+        {"my_package/__init__.py"},
+    ),
+    "setuptools find with namespaces": (
+        f"{PROJECT}[tool.setuptools.packages.find]\ninclude = ['my_package*']\n",
+        touch("my_package/__init__.py", "my_package/plain/a.py"),
+        {"my_package/__init__.py", "my_package/plain/a.py"},
+    ),
+    "setuptools list of packages": (
+        f"{PROJECT}[tool.setuptools]\npackages = ['my_package']\n",
+        touch("my_package/__init__.py", "my_package/sub/__init__.py"),
+        {"my_package/__init__.py"},
+    ),
     "poetry license folder": (
         f"{POETRY}[tool.poetry]\nname = 'my_package'\nversion = '1'\ndescription = 'x'\n"
         "license = 'MIT'\n",

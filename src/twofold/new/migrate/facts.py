@@ -103,9 +103,10 @@ class Facts:
     `project` is the [project] table, `settings` the [tool.twofold] table, `groups` the
     [dependency-groups]. `unread` are [project] keys that a source computes by a program:
     only its own backend knows their values. `packages` are those named, dotted ([] if they are
-    to be found, by the patterns of `find_*`), `package_data` the files named in them. `comments`
-    are those of replaced tables. `doubts` are settings of files that may not be carried over:
-    only a comparison with the old wheel shows it.
+    to be found, by the patterns of `find_*`); `lists_packages`: each subpackage is named in it,
+    `finds_packages_alone`: only folders with an `__init__.py` are found. `package_data` are the
+    files named in them, `comments` those of replaced tables. `doubts` are settings of files that
+    may not be carried over: only a comparison with the old wheel shows it.
     """
 
     project: dict[str, Any] = field(default_factory=dict)
@@ -117,6 +118,8 @@ class Facts:
     package_data: dict[str, list[str]] = field(default_factory=dict)
     find_include: tuple[str, ...] = ()
     find_exclude: tuple[str, ...] = ()
+    lists_packages: bool = False
+    finds_packages_alone: bool = False
     dropped: list[DroppedSetting] = field(default_factory=list)
     doubts: list[DroppedSetting] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)

@@ -34,10 +34,12 @@ def settle_modules(facts: Facts, root: Path, takes_all: bool, *, is_compared: bo
         for name in [m for m in modules if not any(_find_place(root / s, m) for s in sources)]:
             facts.drop("packages", f"'{name}'", "no such module in the tree")
             modules.remove(name)
-        if any("." in name for name in listed) and not is_compared:
+        if facts.lists_packages and not is_compared:
             exclude_unlisted(facts, root, sources, listed)
     else:
         modules = _find_modules(facts, root, takes_all)
+    if facts.finds_packages_alone and not is_compared:
+        _exclude_plain_folders(facts, root, sources, modules)
     _write_settings(facts, root, modules, sources)
     _drop_unmatched(facts, root)
 
@@ -125,6 +127,24 @@ def exclude_unlisted(
                     facts.add_setting("wheel.exclude", [f"{path}/**"])
 
 
+def _exclude_plain_folders(
+    facts: Facts, root: Path, sources: Sequence[str], modules: Sequence[str]
+) -> None:
+    """Exclude folders of modules without an `__init__.py`: find_packages() leaves them out."""
+    names = modules or [escape_for_filename(str(facts.project["name"]))]
+    bases = (root / source / name.replace(".", "/") for source in sources for name in names)
+    for base in bases:
+        plain: list[Path] = []
+        for path in sorted(base.rglob("*.py")):
+            folder = path.parent
+            is_inside = any(outer in (folder, *folder.parents) for outer in plain)
+            if not is_inside and not (folder / "__init__.py").exists():
+                plain.append(folder)
+        globs = [f"{folder.relative_to(root).as_posix()}/**" for folder in plain if folder != base]
+        if globs:
+            facts.add_setting("wheel.exclude", globs)
+
+
 def _write_settings(facts: Facts, root: Path, modules: list[str], sources: Sequence[str]) -> None:
     found = [s for s in sources if any(_find_place(root / s, module) for module in modules)]
     source = found[0] if found else ""
@@ -135,10 +155,8 @@ def _write_settings(facts: Facts, root: Path, modules: list[str], sources: Seque
         facts.settings["source"] = source
     wanted = escape_for_filename(str(facts.project["name"]))
     if [name.lower() for name in modules] != [wanted]:
-        if modules:
-            facts.settings = {"modules": modules, **facts.settings}
-        else:
-            facts.doubt("packages", "no module was found", "name it: [tool.twofold] modules")
+        # Without one, a build reports that there is no module.
+        facts.settings = {**({"modules": modules} if modules else {}), **facts.settings}
     facts.settings = {
         key: facts.settings[key]
         for key in sorted(facts.settings, key=lambda key: isinstance(facts.settings[key], dict))

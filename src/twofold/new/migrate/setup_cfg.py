@@ -154,7 +154,12 @@ def _read_options(root: Path, sections: Mapping[str, Mapping[str, str]]) -> dict
             _split_list(rule.get("exclude", "")),
             _split_list(rule.get("include", "")),
         )
-        found["packages"] = FindPackages(where.strip("./"), tuple(include), tuple(exclude))
+        found["packages"] = FindPackages(
+            where.strip("./"),
+            tuple(include),
+            tuple(exclude),
+            packages.startswith("find_namespace:"),
+        )
     elif packages:
         found["packages"] = _split_list(packages)
     for key, name in (("extras_require", "extras_require"), ("entry_points", "entry_points")):
@@ -203,7 +208,8 @@ def read_setuptools_table(facts: Facts, root: Path, table: Mapping[str, Any]) ->
     if isinstance(packages, dict):
         rules: dict[str, Any] = packages.get("find") or packages.get("find-namespace") or {}
         where = [rules["where"]] if isinstance(rules.get("where"), str) else rules.get("where")
-        found = (tuple(rules.get("include", ())), tuple(rules.get("exclude", ())))
+        found = (tuple(rules.get("include", ())), tuple(rules.get("exclude", ())),
+                 rules.get("namespaces") is not False)  # fmt: skip
         arguments["packages"] = FindPackages(str((where or [""])[0]).strip("./"), *found)
     for name, rule in table.get("dynamic", {}).items():
         key = {"readme": "long_description", "dependencies": "install_requires",

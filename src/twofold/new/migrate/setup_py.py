@@ -37,6 +37,7 @@ class FindPackages:
     where: str = ""
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    namespaces: bool = True
 
 
 @dataclass(slots=True)
@@ -205,7 +206,9 @@ class _Evaluator:
         if _has_computed(values):
             return None
         lists = {name: tuple(values.get(name, ())) for name in ("include", "exclude")}
-        return FindPackages(str(values.get("where", "")).strip("./"), **lists)
+        namespaces = ast.unparse(node.func).endswith("find_namespace_packages")
+        where = str(values.get("where", "")).strip("./")
+        return FindPackages(where, lists["include"], lists["exclude"], namespaces)
 
     def _evaluate_text(self, node: ast.Call) -> FileText | None:
         """Evaluate reading a whole file.

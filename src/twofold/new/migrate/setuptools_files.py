@@ -44,8 +44,10 @@ def _set_packages(source: SettingsSource, value: Any) -> None:
                 facts.add_setting("wheel.exclude", [f"**/{path}/**"])
         facts.packages = facts.packages or []
         facts.find_include, facts.find_exclude = value.include, value.exclude
+        facts.finds_packages_alone = not value.namespaces
     elif isinstance(value, list):
         facts.packages = [*(facts.packages or []), *map(str, value)]
+        facts.lists_packages = True
 
 
 def _set_py_modules(source: SettingsSource, value: Any) -> None:
