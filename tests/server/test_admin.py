@@ -53,7 +53,7 @@ def test_people_get_rights_and_lose_them(
     assert token.startswith(shown.removesuffix("..."))
     admin(served, "revoke", "ann", shown)
     refused = served.upload(wheel, token)
-    assert (refused.status_code, "revoked" in refused.reason) == (403, True)
+    assert (refused.status_code, "revoked" in refused.reason) == (401, True)
 
 
 def test_an_expired_token_and_a_disabled_user_are_reported(served: Place, tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_an_expired_token_and_a_disabled_user_are_reported(served: Place, tmp_pa
         accounts.log_in(registry, "ann", old)
     assert accounts.log_in(registry, "ann", "a-long-password").name == "ann"
     administration.disable_user(registry, "operator", ann)
-    assert served.upload(wheel, new).status_code == 403
+    assert served.upload(wheel, new).status_code == 401
     with pytest.raises(Refused, match="Invalid user name or password"):
         accounts.log_in(registry, "ann", "a-long-password")
 

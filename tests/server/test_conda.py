@@ -215,7 +215,7 @@ def test_a_private_channel_shows_nothing_without_a_token(served: Place, tmp_path
         assert "private" in served.get(path, served.token).headers["cache-control"]
         assert served.get(f"/t/{served.token}{path}").status_code == 200
         assert served.get(path, authorization=f"Bearer {served.token}").status_code == 200
-        assert served.get(f"/t/twofold-wrong{path}").status_code == 403
+        assert served.get(f"/t/twofold-wrong{path}").status_code == 401
 
 
 @pytest.mark.parametrize("address", ["{url}/main", "{url}/t/{token}/secret"])

@@ -85,7 +85,7 @@ def test_logs_are_json_and_hold_no_secret(
     requests.post(f"{served.url}/t/{served.token}/main/upload", data=b"x", timeout=120)
     wait_until(lambda: len(caplog.records) == 3)
     entries = [json.loads(record.message) for record in caplog.records]
-    assert [entry["status"] for entry in entries] == [200, 403, 400]
+    assert [entry["status"] for entry in entries] == [200, 401, 400]
     assert entries[2]["path"] == "/t/***/main/upload"
     assert served.token not in caplog.text
     assert "x" * 38 not in caplog.text

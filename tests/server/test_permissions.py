@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import requests
+from argon2 import PasswordHasher
 from sqlalchemy import func, select
 
 from tests.factories.packages import make_conda, make_wheel
@@ -17,6 +21,7 @@ from twofold.errors import Refused
 from twofold.server.admission.checks import FormClaims
 from twofold.server.auth import accounts, login_throttle, required_roles
 from twofold.server.auth.login_throttle import LoginThrottle
+from twofold.server.auth.tokens import MAX_HASHINGS
 from twofold.server.model import Action, Actor
 from twofold.server.registry import (
     administration,
@@ -46,7 +51,7 @@ def test_guessing_a_password_is_rate_limited_and_its_owner_is_not(
     )
     urls = [f"{served.url}/api/user", f"{served.url}/api/manage/whoami"]
     for url in urls:
-        assert requests.get(url, headers=basic("ann", "wrong"), timeout=120).status_code == 403
+        assert requests.get(url, headers=basic("ann", "wrong"), timeout=120).status_code == 401
     for password in ("wrong", "a-long-password"):
         for url in urls:
             answer = requests.get(url, headers=basic("ann", password), timeout=120)
@@ -57,7 +62,7 @@ def test_guessing_a_password_is_rate_limited_and_its_owner_is_not(
     )
     assert answer.status_code == 429
     assert requests.get(urls[0], headers=basic("ann", token), timeout=120).status_code == 200
-    assert requests.get(urls[0], headers=basic("bob", "wrong"), timeout=120).status_code == 403
+    assert requests.get(urls[0], headers=basic("bob", "wrong"), timeout=120).status_code == 401
 
 
 def test_wrong_passwords_are_forgotten_and_a_flood_of_names_is_bounded(
@@ -175,7 +180,7 @@ def test_no_response_contains_a_secret(served: Place, secret: str) -> None:
             answer = requests.get(f"{served.url}{path}", headers=headers, timeout=120)
             assert secret not in answer.text + str(answer.headers) + answer.reason
     answer = requests.get(f"{served.url}/t/{secret}/main/simple/", timeout=120)
-    assert answer.status_code == 403
+    assert answer.status_code == 401
     assert secret not in answer.text + str(answer.headers) + answer.reason
 
 
@@ -196,7 +201,7 @@ def test_a_token_for_one_purpose_ends_no_other_of_its_user(served: Place) -> Non
     assert served.get("/api/user", login).status_code == 200
     renewed = make(ci, "ci")
     assert renewed.status_code == 200
-    assert served.get("/api/user", ci).status_code == 403
+    assert served.get("/api/user", ci).status_code == 401
     assert served.get("/main/simple/", renewed.json()["token"]).status_code == 200
 
 
@@ -283,3 +288,76 @@ def test_a_token_of_a_publisher_of_several_projects_uploads_in_three_steps(
     staged_upload.store_bytes(place.registry, stage, wheel)
     with pytest.raises(Refused, match="lacks permission to upload in project 'ham'"):
         staged_upload.commit(place.registry, actor, stage, FormClaims(name="ham"))
+
+
+def test_wrong_passwords_for_others_lock_out_no_user_behind_the_same_address(
+    served: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login_throttle, "MAX_FROM_ADDRESS", 3)
+    for name in ("ann", "bob"):
+        accounts.add_user(served.registry, "operator", name, "a-long-password")
+    url = f"{served.url}/api/user"
+    codes = [
+        requests.get(url, headers=basic(f"nobody{n}", "wrong"), timeout=120).status_code
+        for n in range(5)
+    ]
+    assert codes == [401, 401, 401, 429, 429]
+    wrong = [requests.get(url, headers=basic("bob", "wrong"), timeout=120).status_code] * 4
+    assert wrong == [401] * 4
+    for name in ("ann", "bob"):
+        right = requests.get(url, headers=basic(name, "a-long-password"), timeout=120)
+        assert right.status_code == 200
+
+
+def test_many_wrong_passwords_at_once_hold_up_nobody(served: Place) -> None:
+    """At most two are hashed at once, and those beyond the limit of their address not at all."""
+    url = f"{served.channel}/whoami"
+    running: list[int] = []
+    most = 0
+    verify = PasswordHasher.verify
+
+    def watched(self: PasswordHasher, stored: str, password: str) -> bool:
+        nonlocal most
+        running.append(1)
+        most = max(most, len(running))
+        try:
+            return bool(verify(self, stored, password))
+        finally:
+            running.pop()
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(60) as clients:
+        patch.setattr(PasswordHasher, "verify", watched)
+        asked = [
+            clients.submit(requests.get, url, headers=basic(f"nob{n}", "xxxx"), timeout=120)
+            for n in range(60)
+        ]
+        begun = time.monotonic()
+        assert served.get("/healthz").status_code == 200
+        assert served.get("/main/simple/").status_code == 200
+        took = time.monotonic() - begun
+        codes = Counter(one.result().status_code for one in asked)
+    assert took < 5
+    assert most <= MAX_HASHINGS
+    assert codes[429] >= 8 and codes[401] + codes[429] == 60
+
+
+def test_a_right_password_is_hashed_once_and_a_new_one_ends_the_old(served: Place) -> None:
+    accounts.add_user(served.registry, "operator", "ann", "a-long-password")
+    hashed = []
+    verify = PasswordHasher.verify
+
+    def watched(self: PasswordHasher, stored: str, password: str) -> bool:
+        hashed.append(password)
+        return bool(verify(self, stored, password))
+
+    url = f"{served.url}/api/user"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PasswordHasher, "verify", watched)
+        for _ in range(3):
+            answer = requests.get(url, headers=basic("ann", "a-long-password"), timeout=120)
+            assert answer.status_code == 200
+        assert len(hashed) == 1
+    ann = accounts.get_user(served.registry, "ann")
+    administration.set_password(served.registry, "operator", ann, "another-password")
+    old = requests.get(url, headers=basic("ann", "a-long-password"), timeout=120)
+    assert old.status_code == 401

@@ -204,7 +204,7 @@ def test_a_token_is_needed_and_a_wrong_one_is_reported(served: Place, tmp_path: 
     wheel = make_wheel(tmp_path)
     assert served.upload(wheel, token="").status_code == 401
     wrong = served.upload(wheel, token="wrong")
-    assert (wrong.status_code, wrong.reason[:13]) == (403, "Invalid token")
+    assert (wrong.status_code, wrong.reason[:13]) == (401, "Invalid token")
     almost = served.upload(wheel, token=served.token[:-1] + "-")
     assert "mistyped" in almost.reason
 
@@ -213,4 +213,5 @@ def test_an_upload_without_the_slash_is_sent_on(served: Place) -> None:
     import requests
 
     answer = requests.post(f"{served.channel}/legacy", timeout=120, allow_redirects=False)
-    assert (answer.status_code, answer.headers["location"]) == (308, "/main/legacy/")
+    assert answer.status_code == 308
+    assert urljoin(answer.url, answer.headers["location"]) == f"{served.channel}/legacy/"

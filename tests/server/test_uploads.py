@@ -6,16 +6,20 @@ import hashlib
 import json
 import socket
 import time
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.clients.raw_http import Wire
 from tests.factories.bad_input import FORM, START, field, form
 from tests.factories.packages import make_wheel, record, wheel_members, zip_bytes
+from tests.server.conftest import Place, serve
+from twofold.server.auth import accounts
 
 #: What clients send, and what they never would.
 FIELDS = [
@@ -193,3 +197,67 @@ def test_metadata_made_to_exhaust_a_parser_are_answered_soon(shared_place: Wire,
         assert json.loads(said)["detail"]
     page = shared_place.place.get(f"/main/project/{name}")
     assert page.status_code == (200 if answer.status == 200 else 404)
+
+
+def send_form(place: Place, path: str, size: int, **headers: str) -> tuple[bytes, int]:
+    """Send a form until the server answers; returns the answer and how much was sent."""
+    where = urlsplit(place.url)
+    start = b'--B\r\nContent-Disposition: form-data; name="content"; filename="x.whl"\r\n\r\n'
+    lines = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Length: {size}"]
+    lines += ["Content-Type: multipart/form-data; boundary=B"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    sent = 0
+    with socket.create_connection((where.hostname or "", where.port or 0), timeout=20) as client:
+        client.sendall("\r\n".join([*lines, "", ""]).encode() + start)
+        client.settimeout(0.3)
+        while sent < size:
+            try:
+                return client.recv(65536), sent
+            except TimeoutError:
+                sent += client.send(b"0" * 65536)
+    return b"", sent
+
+
+def test_a_body_is_not_read_before_the_right_to_send_it_is_known(served: Place) -> None:
+    """An unknown stage, and a token for a project of another channel."""
+    owner = served.owner.user
+    assert owner is not None
+    accounts.add_channel(served.registry, "owner", "other", owner)
+    limits = {"channel": "other", "project": "one"}
+    token, _ = accounts.issue_token_for(
+        served.registry, "operator", owner, accounts.TokenRequest("t", **limits)
+    )
+    bearer = {"Authorization": f"Bearer {token}"}
+    for path, headers, status in (
+        ("/api/staged/0000", {}, b"404"),
+        ("/main/legacy/", bearer, b"403"),
+        ("/main/upload", bearer, b"403"),
+        ("/nochannel/legacy/", bearer, b"404"),
+        ("/api/v1/upload/main", bearer, b"403"),
+        ("/main/legacy/", {}, b"401"),
+    ):
+        answer, sent = send_form(served, path, 1 << 30, **headers)
+        assert answer.startswith(b"HTTP/1.1 " + status), (path, answer)
+        assert sent < 1 << 20
+    spool = served.settings.spool
+    assert not spool.exists() or not list(spool.iterdir())
+
+
+def test_uploads_in_progress_fit_into_the_quota_of_the_spool(place: Place, tmp_path: Path) -> None:
+    place.settings = replace(place.settings, spool_quota=100_000)
+    wheel = make_wheel(tmp_path)
+    big = make_wheel(tmp_path, "big", code="x = 1\n" * 200_000)
+    big.write_bytes(big.read_bytes() + b"0" * 200_000)
+    with serve(place):
+        for _ in range(3):
+            answer = place.upload(big)
+            assert (answer.status_code, answer.json()["code"]) == (507, "spool-full")
+        assert place.upload(wheel).status_code == 200  # what was refused has left the spool
+        answer = requests.post(
+            f"{place.channel}/upload",
+            data=big.read_bytes(),
+            headers={"x-file-name": big.name, "Authorization": f"Bearer {place.token}"},
+            timeout=20,
+        )
+        assert answer.status_code == 507
+    assert not list(place.settings.spool.iterdir())

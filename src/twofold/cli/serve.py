@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from twofold.cli.terminal import Parser, note, print_json
@@ -37,6 +38,40 @@ def parser() -> argparse.ArgumentParser:
         help="root certificates (PEM) for signatures of attestations (PEP 740)",
     )
     made.add_argument(
+        "--public-url",
+        default="",
+        metavar="URL",
+        help="URL of the registry for its clients, as https://host/prefix behind a proxy",
+    )
+    made.add_argument(
+        "--trusted-proxy",
+        action="append",
+        metavar="ADDRESS",
+        help="proxy (address or network) whose X-Forwarded-* headers are believed; repeatable "
+        "(default: FORWARDED_ALLOW_IPS, or 127.0.0.1 and ::1)",
+    )
+    made.add_argument(
+        "--connections",
+        type=int,
+        default=256,
+        metavar="N",
+        help="connections that one address may hold (default: %(default)s)",
+    )
+    made.add_argument(
+        "--head-timeout",
+        type=float,
+        default=30.0,
+        metavar="SECONDS",
+        help="time for a request line and its headers (default: %(default)s)",
+    )
+    made.add_argument(
+        "--spool-quota",
+        type=int,
+        default=64 << 30,
+        metavar="BYTES",
+        help="size of all uploads in progress (default: 64 GiB)",
+    )
+    made.add_argument(
         "--log-reads", action="store_true", help="log every request, not only changes and failures"
     )
     return made.with_json()
@@ -52,6 +87,9 @@ def run(args: argparse.Namespace) -> int:
             f"the registry needs {error.name}, which is not installed",
             "install it with: pip install 'twofold[server]'",
         ) from error
+    proxies = args.trusted_proxy or os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1").split(
+        ","
+    )
     settings = Settings(
         args.data.resolve(),
         args.database,
@@ -63,6 +101,11 @@ def run(args: argparse.Namespace) -> int:
         tls_key=args.tls_key,
         log_reads=args.log_reads,
         trust_root=args.trust_root,
+        public_url=args.public_url,
+        trusted_proxies=tuple(proxies),
+        head_timeout=args.head_timeout,
+        connections_per_address=args.connections,
+        spool_quota=args.spool_quota,
     )
     serve(settings, _say_json if args.json else _say)
     return 0

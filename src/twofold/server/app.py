@@ -28,6 +28,7 @@ from twofold.server.web import (
     uploads,
 )
 from twofold.server.web.credentials import StripToken
+from twofold.server.web.request_body import Spool
 from twofold.server.web.status import Metrics
 
 #: What `create_app` makes and `run` serves.
@@ -81,5 +82,6 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Applicat
     app.state.issuers = Issuers()
     app.state.metrics = Metrics()
     app.state.registry = registry = registry or open_registry(settings)
+    app.state.spool = Spool(registry.spool, settings.largest_file, settings.spool_quota)
     app.state.throttle = LoginThrottle(registry.database, registry.clock)
     return app

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import json
 import logging
@@ -12,17 +11,23 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from twofold.errors import TwofoldError
 from twofold.server.app import Application, create_app
 from twofold.server.auth import accounts
+from twofold.server.http_protocol import (
+    ConnectionLimits,
+    HttpProtocol,
+    parse_proxies,
+    raise_file_limit,
+)
 from twofold.server.settings import Settings
-from twofold.server.web.error_responses import REASON_HEADER, problem_response
 from twofold.server.web.fast_path import FastPath
+from twofold.server.web.origin import parse_public_url
 
 #: Seconds for requests in progress to finish when the server is stopped.
 SHUTDOWN_TIMEOUT = 30
@@ -91,10 +96,23 @@ def _check_certificate(settings: Settings) -> None:
 def make_config(app: Application, settings: Settings) -> uvicorn.Config:
     """Return uvicorn's configuration, with the fast path in front of the application."""
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    fast_path = FastPath(app, app.state.registry, app.state.metrics, settings.log_reads)
+    fast_path = FastPath(
+        app,
+        app.state.registry,
+        app.state.metrics,
+        settings.log_reads,
+        parse_public_url(settings.public_url),
+    )
+    limits = ConnectionLimits(
+        head_timeout=settings.head_timeout,
+        per_address=settings.connections_per_address,
+        total=raise_file_limit(),
+        exempt=parse_proxies(settings.trusted_proxies),
+    )
     return uvicorn.Config(
         fast_path,
-        http=ReasonProtocol,
+        http=cast(Any, partial(HttpProtocol, limits=limits)),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
         ws="none",
@@ -152,49 +170,3 @@ class AnnouncingServer(uvicorn.Server):
         """Start serving, then call `ready`."""
         await super().startup(sockets)
         self.ready()
-
-
-class _ReasonTransport:
-    """A transport that adds the reason phrase to errors and passes everything else through."""
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self.write_as_it_is = transport.write
-
-    def write(self, data: bytes) -> None:
-        if data.startswith((b"HTTP/1.1 4", b"HTTP/1.1 5")):
-            data = add_reason_phrase(data)
-        self.write_as_it_is(data)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-
-def add_reason_phrase(head: bytes) -> bytes:
-    """Move the value of `x-reason` into the status line of a response head."""
-    lines = head.split(b"\r\n")
-    mark = REASON_HEADER + b": "
-    for number, line in enumerate(lines[1:], 1):
-        if not line:
-            break
-        if line.startswith(mark):
-            lines[0] = lines[0][: len(b"HTTP/1.1 400 ")] + line[len(mark) :]
-            del lines[number]
-            return b"\r\n".join(lines)
-    return head
-
-
-class ReasonProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, writing through `_ReasonTransport`."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wrap the transport."""
-        super().connection_made(cast(asyncio.Transport, _ReasonTransport(transport)))
-
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
-        """Refuse invalid HTTP with a problem response."""
-        answer = problem_response("malformed-http", "The request is not HTTP that can be read")
-        headers = [name + b": " + value for name, value in answer.raw_headers]
-        lines = [b"HTTP/1.1 400 Bad Request", *headers, b"connection: close", b"", answer.body]
-        self.transport.write(b"\r\n".join(map(bytes, lines)))
-        self.transport.close()

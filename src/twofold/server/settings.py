@@ -12,7 +12,10 @@ class Settings:
 
     Sizes are in bytes. `audience` is the audience of identity tokens for trusted publishing; give
     each registry its own, so that a token for one cannot be used at another. `trust_root` is a PEM
-    file of the certificates under which attestations must be signed.
+    file of the certificates under which attestations must be signed. `public_url` is written
+    wherever a full URL is; '' means the one that each request names. `trusted_proxies` are the
+    addresses and networks whose X-Forwarded-For and -Proto are believed, and which may open any
+    number of connections. `head_timeout` is in seconds.
     """
 
     data: Path
@@ -26,6 +29,11 @@ class Settings:
     tls_key: Path | None = None
     log_reads: bool = False
     trust_root: Path | None = None
+    public_url: str = ""
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    head_timeout: float = 30.0
+    connections_per_address: int = 256
+    spool_quota: int = 64 << 30
 
     @property
     def database_url(self) -> str:

@@ -1,9 +1,9 @@
 """Rate limit for failed logins (429).
 
-Counted in the store, so over all its servers, by the client's address and the user's name together
-and by the address alone, so that neither one user's password nor many users' can be guessed at. A
-right password from another address is not in the way. Nothing is written for a right password that
-no wrong one went before. Tokens are 190 random bits and need no such guard.
+Counted in the store, so over all its servers, by the client's address and the user's name together,
+and for names that no user has by the address alone. So wrong passwords for others never lock out a
+user behind the same address, nor does anybody at another address. Nothing is written for a right
+password that no wrong one went before. Tokens are 190 random bits and need no such guard.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from twofold.server.store.database import AdvisoryLock, acquire_lock
 #: Seconds after which a wrong password is forgotten.
 WINDOW = 900
 
-#: Wrong passwords in that time: for one user from one address, and from one address in all.
+#: Wrong passwords in that time: for one user from one address, and from one address for names that
+#: no user has.
 MAX_FOR_USER, MAX_FROM_ADDRESS = 10, 50
 
 #: Rows that are kept, two for each wrong password; a flood forgets the oldest.
@@ -40,7 +41,9 @@ class LoginThrottle:
     def attempt(self, address: str, user: str) -> Iterator[None]:
         """Wrap the check of a password. Raises Refused (429) after too many failures."""
         own = _hash_key(address, user)
-        most = {own: MAX_FOR_USER, _hash_key(address): MAX_FROM_ADDRESS}
+        most = {own: MAX_FOR_USER}
+        if not self._is_known(user):
+            most[_hash_key(address)] = MAX_FROM_ADDRESS
         self._check_limits(most)
         try:
             yield
@@ -52,6 +55,10 @@ class LoginThrottle:
         if self._check_limits(most)[own]:
             with self.database.write() as db:
                 accounts.delete_attempts(db, own)
+
+    def _is_known(self, user: str) -> bool:
+        with self.database.read() as db:
+            return accounts.get_password_hash(db, user) is not None
 
     def _check_limits(self, most: Mapping[str, int]) -> Mapping[str, int]:
         with self.database.read() as db:

@@ -22,7 +22,7 @@ OWNER, OPERATORS = "owner", "operators"
 def identify(db: Connection, secret: str | None, user: str | None, at: datetime) -> Actor:
     """Return the actor of a secret (and, for passwords, a user name). No secret: anonymous.
 
-    Raises Refused (403) when the secret is wrong, expired or revoked: a wrong secret is never
+    Raises Refused (401) when the secret is wrong, expired or revoked: a wrong secret is never
     treated as anonymous, or a mistyped token would look like a missing package.
     """
     if not secret:
@@ -35,12 +35,12 @@ def identify(db: Connection, secret: str | None, user: str | None, at: datetime)
         "invalid-token",
         "Invalid token: it does not begin with 'twofold-'",
         "use the token that 'twofold serve' printed first, or one from 'twofold admin token'",
-        403,
+        401,
     )
 
 
 def identify_by_password(db: Connection, user: str, password: str, at: datetime) -> Actor:
-    """Return the user with this password (or token, valid at `at`). Raises Refused (403)."""
+    """Return the user with this password (or token, valid at `at`). Raises Refused (401)."""
     if password.startswith(tokens.PREFIX):
         found = accounts.find_token(db, tokens.hash_token(password))
         if found and found[1].name == user:
@@ -53,7 +53,7 @@ def identify_by_password(db: Connection, user: str, password: str, at: datetime)
         "invalid-login",
         "Invalid user name or password",
         "a user without a password logs in with a token in its place",
-        403,
+        401,
     )
 
 
@@ -61,13 +61,13 @@ def _identify_by_token(db: Connection, secret: str, at: datetime) -> Actor:
     found = accounts.find_token(db, tokens.hash_token(secret))
     if found is None:
         mistyped = "" if tokens.is_well_formed(secret) else " (mistyped: its checksum is wrong)"
-        raise Refused("invalid-token", f"Invalid token{mistyped}", "check the token", 403)
+        raise Refused("invalid-token", f"Invalid token{mistyped}", "check the token", 401)
     token, user = found
     hint = "make a new one with 'twofold admin token'"
     if token.revoked_at is not None or user.disabled:
-        raise Refused("revoked-token", f"Token {token.shown} has been revoked", hint, 403)
+        raise Refused("revoked-token", f"Token {token.shown} has been revoked", hint, 401)
     if token.expires_at is not None and token.expires_at <= at:
-        raise Refused("expired-token", f"Token {token.shown} has expired", hint, 403)
+        raise Refused("expired-token", f"Token {token.shown} has expired", hint, 401)
     return Actor(user, token)
 
 

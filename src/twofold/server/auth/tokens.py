@@ -11,11 +11,21 @@ from __future__ import annotations
 import hashlib
 import secrets
 import string
+import time
 import zlib
+from collections import OrderedDict
 from functools import cache
+from threading import BoundedSemaphore, Lock
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+
+#: Passwords hashed at once in a process: each takes 64 MiB and a processor.
+MAX_HASHINGS = 2
+
+#: How long (seconds) and how many right passwords are remembered, so that a client which sends one
+#: with every request costs one hashing. A new password has another stored hash.
+REMEMBERED_FOR, MAX_REMEMBERED = 300.0, 1000
 
 PREFIX = "twofold-"
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -68,14 +78,41 @@ def _dummy_hash() -> str:
     return _hasher().hash(secrets.token_hex())
 
 
+_hashings = BoundedSemaphore(MAX_HASHINGS)
+_memory_key = secrets.token_bytes(32)
+_remembered: OrderedDict[bytes, float] = OrderedDict()
+_remembered_lock = Lock()
+
+
 def hash_password(password: str) -> str:
     """Return the argon2 hash of a password."""
-    return _hasher().hash(password)
+    with _hashings:
+        return _hasher().hash(password)
 
 
 def is_password_right(password: str, stored: str | None) -> bool:
     """Whether the password is right; takes equally long for unknown users."""
+    text = f"{stored}\0{password}".encode("utf-8", "surrogatepass")
+    key = hashlib.blake2b(text, key=_memory_key).digest()
+    if stored is not None and _is_remembered(key):
+        return True
     try:
-        return _hasher().verify(stored or _dummy_hash(), password) and stored is not None
+        with _hashings:
+            right = _hasher().verify(stored or _dummy_hash(), password) and stored is not None
     except (VerificationError, InvalidHashError):
         return False
+    if right:
+        _remember(key)
+    return right
+
+
+def _is_remembered(key: bytes) -> bool:
+    with _remembered_lock:
+        return time.monotonic() < _remembered.get(key, 0.0)
+
+
+def _remember(key: bytes) -> None:
+    with _remembered_lock:
+        _remembered[key] = time.monotonic() + REMEMBERED_FOR
+        while len(_remembered) > MAX_REMEMBERED:
+            _remembered.popitem(last=False)

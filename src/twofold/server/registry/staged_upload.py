@@ -112,7 +112,7 @@ def store_bytes(registry: Registry, stage_id: str, path: Path, md5: str = "") ->
 
     Raises Refused: 404 for an unknown stage, 400 (digest-mismatch) for damaged bytes.
     """
-    stage = _require_stage(registry, stage_id)
+    stage = require_stage(registry, stage_id)
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     announced = str(stage.attributes.get("announced", ""))
@@ -131,7 +131,7 @@ def store_bytes(registry: Registry, stage_id: str, path: Path, md5: str = "") ->
 
 def commit(registry: Registry, actor: Actor, stage_id: str, claims: FormClaims) -> UploadResult:
     """Publish the stored bytes; only the user who began the upload may."""
-    stage = _require_stage(registry, stage_id)
+    stage = require_stage(registry, stage_id)
     if actor.user is None or actor.user.id != stage.user_id:
         raise Refused("forbidden", "Another user began this upload", status=403)
     sha256 = stage.attributes.get("sha256")
@@ -178,7 +178,8 @@ def _publish(
     return publish(registry, actor, channel, upload)
 
 
-def _require_stage(registry: Registry, stage_id: str) -> blob_refs.Stage:
+def require_stage(registry: Registry, stage_id: str) -> blob_refs.Stage:
+    """Return the stage. Raises Refused (404) for an unknown or outdated one."""
     with registry.database.read() as db:
         stage = blob_refs.find_stage(db, stage_id)
     if stage is None:

@@ -7,10 +7,12 @@ which `StripToken` takes out before anything sees or logs the path.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 
 from starlette.requests import Request
@@ -18,13 +20,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from twofold.errors import Refused
+from twofold.errors import Refused, TwofoldError
 from twofold.server.auth import accounts
 from twofold.server.auth.login_throttle import LoginThrottle
-from twofold.server.auth.tokens import PREFIX
+from twofold.server.auth.tokens import MAX_HASHINGS, PREFIX
 from twofold.server.context import Registry
 from twofold.server.model import Actor, View
 from twofold.server.web.error_responses import problem_response
+from twofold.server.web.origin import SAFE_METHODS, is_from_another_site
 
 #: conda's token at the beginning of a path.
 _TOKEN_IN_PATH = re.compile(r"/t/([a-zA-Z0-9-]+)(/.*)")
@@ -33,11 +36,17 @@ _TOKEN_IN_PATH = re.compile(r"/t/([a-zA-Z0-9-]+)(/.*)")
 MAX_PATH_LENGTH = 2000
 
 
+#: Key of a request's scope: the actor whose password was right, or the error.
+LOGIN = "twofold.login"
+
+_password_threads = ThreadPoolExecutor(MAX_HASHINGS, thread_name_prefix="password")
+
+
 class StripToken:
     """Middleware: moves conda's `/t/TOKEN` from the path into the request's scope.
 
     Refuses a path with control characters or invalid UTF-8, which databases and logs
-    cannot handle.
+    cannot handle, and changes that a page of another site asks for.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -51,6 +60,19 @@ class StripToken:
             )
             await answer(scope, receive, send)
             return
+        if (
+            scope["type"] == "http"
+            and scope["method"] not in SAFE_METHODS
+            and is_from_another_site(scope)
+        ):
+            answer = problem_response(
+                "cross-site",
+                "A page of another site made this request",
+                "use a command line client, or a page of the registry itself",
+                403,
+            )
+            await answer(scope, receive, send)
+            return
         if scope["type"] == "http" and scope["path"].startswith("/t/"):
             found = _TOKEN_IN_PATH.fullmatch(scope["path"])
             if found:
@@ -61,7 +83,39 @@ class StripToken:
                     "raw_path": raw[len(f"/t/{found[1]}") :],
                     "twofold.token": found[1],
                 }
+        if scope["type"] == "http" and has_password(scope):
+            scope[LOGIN] = await _check_password(Request(scope))
         await self.app(scope, receive, send)
+
+
+def has_password(scope: Scope) -> bool:
+    """Whether a request brings a user's name and password, and not a token."""
+    for name, value in scope["headers"]:
+        if name == b"authorization" and value[:6].lower() == b"basic ":
+            return True
+    return False
+
+
+async def _check_password(request: Request) -> Actor | TwofoldError | None:
+    """Check the password of a request in one of a few threads of its own.
+
+    A hashing takes 64 MiB and a processor: in the threads of all requests, a few dozen wrong
+    passwords would hold up everybody else. Returns None when there is no password to check, and
+    the error that `authenticate` is to raise.
+    """
+    try:
+        secret, user = credentials_from(request)
+        if not is_password(secret, user):
+            return None
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(_password_threads, _identify, request, secret, user)
+    except TwofoldError as error:
+        return error
+
+
+def _identify(request: Request, secret: str | None, user: str | None) -> Actor:
+    with rate_limited(request, secret, user):
+        return accounts.identify(get_registry(request), secret, user)
 
 
 def is_plain_path(path: str) -> bool:
@@ -119,16 +173,25 @@ def routes_with_label(path: str, endpoint: Callable[[Request], Response]) -> lis
 
 def authenticate(request: Request) -> Actor:
     """Return the caller. Raises Refused when the credentials are invalid."""
-    secret, user = credentials_from(request)
-    with rate_limited(request, secret, user):
-        return accounts.identify(get_registry(request), secret, user)
+    login: Actor | TwofoldError | None = request.scope.get(LOGIN)
+    if isinstance(login, TwofoldError):
+        raise login
+    if login is not None:
+        return login
+    return accounts.identify(get_registry(request), *credentials_from(request))
+
+
+def is_password(secret: str | None, user: str | None) -> bool:
+    """Whether a secret is a user's password, and not a token."""
+    return bool(secret and user and user != "__token__" and not secret.startswith(PREFIX))
 
 
 def rate_limited(
     request: Request, secret: str | None, user: str | None
 ) -> AbstractContextManager[None]:
     """Context for a password check: rate-limits failed logins (429)."""
-    if not secret or not user or user == "__token__" or secret.startswith(PREFIX):
+    if not is_password(secret, user):
         return nullcontext()
+    assert user is not None
     throttle: LoginThrottle = request.app.state.throttle
     return throttle.attempt(request.client.host if request.client else "", user)

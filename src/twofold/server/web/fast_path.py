@@ -20,6 +20,7 @@ from twofold.server.context import Registry
 from twofold.server.pages.page_updates import MAIN, simple_page_key
 from twofold.server.registry.queries import CachedFile, FastReader, open_fast_reader
 from twofold.server.web.file_responses import IMMUTABLE, MAX_BUFFERED
+from twofold.server.web.origin import PublicUrl
 from twofold.server.web.pypi import negotiate
 from twofold.server.web.status import Metrics
 
@@ -50,12 +51,18 @@ class FastPath:
     """The outermost ASGI application. `log_reads` logs reads too, not only changes and failures."""
 
     def __init__(
-        self, app: ASGIApp, registry: Registry, metrics: Metrics, log_reads: bool = False
+        self,
+        app: ASGIApp,
+        registry: Registry,
+        metrics: Metrics,
+        log_reads: bool = False,
+        public_url: PublicUrl | None = None,
     ) -> None:
         self.app = app
         self.registry = registry
         self.metrics = metrics
         self.log_reads = log_reads
+        self.public_url = public_url
         self._reader: FastReader | None = None
         self._reader_opened = False
 
@@ -64,6 +71,8 @@ class FastPath:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        if self.public_url is not None:
+            scope = self.public_url.apply(scope)
         started = time.perf_counter()
         response = self._respond_fast(scope) if scope["method"] in ("GET", "HEAD") else None
         if response is None:

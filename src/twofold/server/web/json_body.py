@@ -129,13 +129,26 @@ async def read_body(request: Request) -> bytes:
     return b"".join([block async for block in stream_body(request, MAX_BYTES, too_large)])
 
 
+async def read_json(request: Request) -> bytes:
+    """Read a body of the type application/json. Raises Refused (415).
+
+    No other type is read: a form of any web page can send text/plain without being asked first.
+    """
+    content = await read_body(request)
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content and media != "application/json":
+        hint = "send it as Content-Type: application/json"
+        raise Refused("not-json", f"Expected a JSON body, not {media!a}", hint, 415)
+    return content
+
+
 def with_json_body(
     endpoint: Callable[[Request, JsonObject], Response],
 ) -> Callable[[Request], Coroutine[Any, Any, Response]]:
     """Wrap an endpoint: parse the JSON body, then call the endpoint in a thread."""
 
     async def read_and_answer(request: Request) -> Response:
-        body = parse_json_object(await read_body(request))
+        body = parse_json_object(await read_json(request))
         return await run_in_threadpool(endpoint, request, body)
 
     return read_and_answer

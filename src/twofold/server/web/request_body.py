@@ -65,43 +65,74 @@ UNNAMED_FILE = "file"
 
 
 @dataclass
-class MultipartForm:
-    """A multipart form: its text fields in order, and its file in the spool."""
+class Spool:
+    """The folder for uploads in progress, and how many bytes this process received into it."""
 
+    folder: Path
+    max_file_size: int
+    quota: int
+    used: int = 0
+
+    def new_path(self) -> Path:
+        """Return a new random path in the folder."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder / f"incoming-{os.urandom(12).hex()}"
+
+    def take(self, size: int) -> None:
+        """Count bytes about to be written. Raises Refused (507) beyond the quota."""
+        if self.used + size > self.quota:
+            raise Refused(
+                "spool-full", "Too many uploads are in progress", "try again in a minute", 507
+            )
+        self.used += size
+
+
+@dataclass
+class MultipartForm:
+    """A multipart form: its text fields in order, and its file in the spool.
+
+    `size` is what it holds of the spool's quota (bytes).
+    """
+
+    spool: Spool
     fields: list[tuple[str, str]] = field(default_factory=list)
     path: Path | None = None
     filename: str = ""
+    size: int = 0
 
     def get(self, name: str) -> str:
         """Return the first value of a field, '' if it is missing."""
         return next((value for key, value in self.fields if key == name), "")
 
     def discard(self) -> None:
-        """Delete the file from the spool, if it is still there."""
+        """Delete the file from the spool, if it is still there, and give its room back."""
+        self.spool.used -= self.size
+        self.size = 0
         if self.path is not None:
             self.path.unlink(missing_ok=True)
 
+    def write(self, file: BinaryIO, block: bytes) -> None:
+        """Write a block of the file within the spool's quota."""
+        self.spool.take(len(block))
+        self.size += len(block)
+        file.write(block)
 
-def new_spool_path(spool: Path) -> Path:
-    """Return a new random path in the spool."""
-    spool.mkdir(parents=True, exist_ok=True)
-    return spool / f"incoming-{os.urandom(12).hex()}"
 
-
-async def receive_body(request: Request, spool: Path, max_bytes: int) -> Path:
-    """Write the body to a file in the spool. The caller removes it."""
-    path = new_spool_path(spool)
+async def receive_body(request: Request, spool: Spool) -> MultipartForm:
+    """Write the body to a file in the spool. The caller discards it."""
+    form = MultipartForm(spool, path=spool.new_path())
+    assert form.path is not None
     try:
-        with path.open("wb") as file:
-            async for block in _stream_upload(request, max_bytes):
-                file.write(block)
+        with form.path.open("wb") as file:
+            async for block in _stream_upload(request, spool.max_file_size):
+                form.write(file, block)
     except BaseException:
-        path.unlink(missing_ok=True)
+        form.discard()
         raise
-    return path
+    return form
 
 
-async def receive_form(request: Request, spool: Path, max_bytes: int) -> MultipartForm:
+async def receive_form(request: Request, spool: Spool) -> MultipartForm:
     """Read a multipart form. The caller discards it. Raises Refused if it is malformed."""
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data" or b"boundary" not in options:
@@ -109,7 +140,7 @@ async def receive_form(request: Request, spool: Path, max_bytes: int) -> Multipa
     reader = _FormReader(spool)
     try:
         parser = MultipartParser(options[b"boundary"], reader.callbacks)
-        async for block in _stream_upload(request, max_bytes + MAX_FIELD_BYTES):
+        async for block in _stream_upload(request, spool.max_file_size + MAX_FIELD_BYTES):
             parser.write(block)
         parser.finalize()
         reader.finish()
@@ -132,9 +163,8 @@ def _stream_upload(request: Request, largest: int) -> AsyncIterator[bytes]:
 class _FormReader:
     """Callbacks for python-multipart that fill a MultipartForm."""
 
-    def __init__(self, spool: Path) -> None:
-        self.form = MultipartForm()
-        self.spool = spool
+    def __init__(self, spool: Spool) -> None:
+        self.form = MultipartForm(spool)
         self.file: BinaryIO | None = None
         self.value = bytearray()
         self.header = b""
@@ -183,13 +213,13 @@ class _FormReader:
             raise Refused("several-files", "The form contains more than one file")
         self.is_file = True
         self.form.filename = options.get(b"filename", b"").decode("utf-8", "replace")
-        self.form.path = new_spool_path(self.spool)
+        self.form.path = self.form.spool.new_path()
         self.file = self.form.path.open("wb")
 
     def part_data(self, data: bytes, start: int, end: int) -> None:
         if self.is_file:
             assert self.file is not None
-            self.file.write(data[start:end])
+            self.form.write(self.file, data[start:end])
             return
         self.text_bytes += end - start
         if self.text_bytes > MAX_FIELD_BYTES:

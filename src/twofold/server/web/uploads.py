@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from twofold.errors import Refused
 from twofold.server.admission.checks import FormClaims
-from twofold.server.model import Action
+from twofold.server.model import Action, Actor
 from twofold.server.registry import queries
 from twofold.server.registry.publish import Upload, UploadResult, publish
 from twofold.server.web.credentials import authenticate, get_registry
@@ -25,10 +25,8 @@ _DIGESTS = {
 async def upload_distribution(request: Request) -> Response:
     """Receive one file. Refuses a caller without permission before reading the file."""
     registry, channel = get_registry(request), request.path_params["channel"]
-    actor = await run_in_threadpool(authenticate, request)
-    if actor.token is None or actor.token.project is None:
-        await run_in_threadpool(queries.get_channel, registry, actor, channel, Action.UPLOAD)
-    form = await receive_form(request, registry.spool, request.app.state.settings.largest_file)
+    actor = await run_in_threadpool(_require_uploader, request)
+    form = await receive_form(request, request.app.state.spool)
     try:
         done = await run_in_threadpool(
             publish, registry, actor, channel, _distribution_upload(form)
@@ -36,6 +34,23 @@ async def upload_distribution(request: Request) -> Response:
     finally:
         form.discard()
     return JSONResponse(upload_response(done))
+
+
+def _require_uploader(request: Request) -> Actor:
+    """Return the caller if some project of the channel may be uploaded. Raises Refused.
+
+    Which project the file is of, and whether a token is for that one, is known after the body.
+    """
+    actor = authenticate(request)
+    projects = actor.token.projects if actor.token is not None else []
+    queries.get_channel(
+        get_registry(request),
+        actor,
+        request.path_params["channel"],
+        Action.UPLOAD,
+        projects[0] if projects else None,
+    )
+    return actor
 
 
 def _distribution_upload(form: MultipartForm) -> Upload:
@@ -65,17 +80,15 @@ def upload_response(done: UploadResult) -> dict[str, object]:
     }
 
 
-async def redirect_to_slash(request: Request) -> Response:
-    """Redirect to the URL with a slash at the end."""
-    return RedirectResponse(f"{request.url.path}/", 308)
+async def redirect_to_slash(_request: Request) -> Response:
+    """Redirect to the URL with a slash at the end, relative to it: a proxy may add a prefix."""
+    return RedirectResponse("./legacy/", 308)
 
 
 async def upload_file(request: Request) -> Response:
     """Receive one file with its name and hash in headers."""
     registry, channel = get_registry(request), request.path_params["channel"]
-    actor = await run_in_threadpool(authenticate, request)
-    if actor.token is None or actor.token.project is None:
-        await run_in_threadpool(queries.get_channel, registry, actor, channel, Action.UPLOAD)
+    actor = await run_in_threadpool(_require_uploader, request)
     form = await _receive_file(request)
     try:
         done = await run_in_threadpool(
@@ -90,11 +103,9 @@ async def upload_file(request: Request) -> Response:
 
 
 async def _receive_file(request: Request) -> MultipartForm:
-    registry, largest = get_registry(request), request.app.state.settings.largest_file
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        return await receive_form(request, registry.spool, largest)
-    path = await receive_body(request, registry.spool, largest)
-    return MultipartForm(path=path)
+        return await receive_form(request, request.app.state.spool)
+    return await receive_body(request, request.app.state.spool)
 
 
 def _file_upload(request: Request, form: MultipartForm) -> Upload:

@@ -17,7 +17,7 @@ from twofold.server.web.credentials import (
     authenticate,
     credentials_from,
     get_registry,
-    rate_limited,
+    is_password,
 )
 from twofold.server.web.json_body import JsonObject, with_json_body
 
@@ -51,8 +51,9 @@ def _log_in(request: Request) -> Actor:
         raise Refused("no-bearer", "Bearer token authentication is not enabled", status=401)
     if not secret:
         raise Refused("no-login", "Log in with a user's name and password", status=401)
-    with rate_limited(request, secret, user):
-        return authentications.log_in(get_registry(request), user or "", secret)
+    if is_password(secret, user):
+        return authenticate(request)
+    return authentications.log_in(get_registry(request), user or "", secret)
 
 
 def list_authentications(request: Request) -> Response:

@@ -50,13 +50,13 @@ async def receive_bytes(request: Request) -> Response:
 
 
 async def _receive_into_stage(request: Request) -> None:
-    registry, largest = get_registry(request), request.app.state.settings.largest_file
-    form = await receive_form(request, registry.spool, largest)
+    registry, stage = get_registry(request), request.path_params["stage"]
+    await run_in_threadpool(staged_upload.require_stage, registry, stage)
+    form = await receive_form(request, request.app.state.spool)
     try:
         if form.path is None:
             raise Refused("no-file", "The form contains no file")
         md5 = _decode_md5(form.get("Content-MD5"))
-        stage = request.path_params["stage"]
         await run_in_threadpool(staged_upload.store_bytes, registry, stage, form.path, md5)
     finally:
         form.discard()

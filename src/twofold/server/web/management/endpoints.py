@@ -15,14 +15,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from twofold.errors import Refused
 from twofold.server.auth import required_roles
 from twofold.server.auth.required_roles import RequiredRole
 from twofold.server.context import Registry
 from twofold.server.model import Actor
 from twofold.server.web.credentials import authenticate, get_registry, rate_limited
 from twofold.server.web.error_responses import problem_response
-from twofold.server.web.json_body import parse_json_object, read_body
+from twofold.server.web.json_body import parse_json_object, read_json
 from twofold.server.web.management.parameters import (
     IN_PATH,
     Schema,
@@ -126,11 +125,7 @@ class _PathEndpoint:
 
 
 async def _read_json(request: Request, endpoint: Endpoint) -> Mapping[str, Any]:
-    content = await read_body(request)
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content and media != "application/json":
-        hint = "send it as Content-Type: application/json"
-        raise Refused("not-json", f"Expected a JSON body, not {media!a}", hint, 415)
+    content = await read_json(request)
     if not content and endpoint.body is not None and endpoint.body.required:
         raise invalid_request("the body", f"is missing: {', '.join(endpoint.body.required)}")
     return parse_json_object(content).fields

@@ -1,0 +1,285 @@
+"""uvicorn's HTTP protocol with reason phrases and with limits of a request's head and connections.
+
+Neither httptools nor uvicorn limits the size of a head, the time it takes or the number of
+connections, so that one client could take all memory, or all files, without a login.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from twofold.errors import TwofoldError
+from twofold.server.web.error_responses import REASON_HEADER, problem_response
+from twofold.server.web.request_body import MIN_BYTES_PER_SECOND
+
+#: The most connections: half of the files that the process may open, or this where that is unknown.
+DEFAULT_CONNECTIONS = 500
+
+
+@dataclass
+class ConnectionLimits:
+    """The limits of one server, and its connections.
+
+    `max_head` is the size of a request line with its headers (bytes), `head_timeout` the time until
+    they are complete (seconds). When there are too many connections, the oldest that waits for a
+    request makes room; without one, the new connection is refused. `exempt` are addresses of
+    proxies, from which everybody's requests come.
+    """
+
+    max_head: int = 64 << 10
+    head_timeout: float = 30.0
+    per_address: int = 256
+    total: int = DEFAULT_CONNECTIONS
+    exempt: tuple[IPv4Network | IPv6Network, ...] = ()
+    _by_address: Counter[str] = field(default_factory=Counter)
+    _waiting: dict[HttpProtocol, None] = field(default_factory=dict)
+
+    def admit(self, protocol: HttpProtocol) -> bool:
+        """Count a new connection; False when it has to be refused."""
+        address = protocol.address
+        full = self._by_address.total() >= self.total
+        full_here = self._by_address[address] >= self.per_address and not self._is_exempt(address)
+        self._by_address[address] += 1
+        if not (full or full_here):
+            return True
+        rivals = (one for one in self._waiting if full or one.address == address)
+        oldest = next(rivals, None)
+        if oldest is not None:
+            oldest.give_way()
+        return oldest is not None
+
+    def _is_exempt(self, address: str) -> bool:
+        return bool(address) and any(ip_address(address) in one for one in self.exempt)
+
+    def forget(self, protocol: HttpProtocol) -> None:
+        """Stop counting a connection that was closed."""
+        self._by_address[protocol.address] -= 1
+        if self._by_address[protocol.address] <= 0:
+            del self._by_address[protocol.address]
+        self._waiting.pop(protocol, None)
+
+    def set_waiting(self, protocol: HttpProtocol, waits: bool) -> None:
+        """Record whether a connection waits for a request."""
+        self._waiting.pop(protocol, None)
+        if waits:
+            self._waiting[protocol] = None
+
+
+def parse_proxies(texts: Iterable[str]) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Parse addresses and networks of proxies; `*` is every one. Raises TwofoldError."""
+    try:
+        named = [text.strip() for text in texts]
+        every = ["0.0.0.0/0", "::/0"] if "*" in named else named
+        return tuple(ip_network(text, strict=False) for text in every)
+    except ValueError as error:
+        raise TwofoldError(str(error), "give an address or a network, as 10.0.0.0/8") from error
+
+
+def raise_file_limit() -> int:
+    """Raise the limit of open files as far as allowed; return how many connections fit."""
+    if sys.platform == "win32":
+        return DEFAULT_CONNECTIONS
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    return DEFAULT_CONNECTIONS if soft == resource.RLIM_INFINITY else max(8, soft // 2)
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, *args: Any, limits: ConnectionLimits, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.limits = limits
+        self.address = ""
+        self._refusal = ("malformed-http", "The request is not HTTP that can be read", 400)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._is_responding = False
+        self._head_size = 0
+        self._unread = 0  # bytes that the parser keeps: part of a header, or of a chunk's extension
+        self._discarded = 0  # bytes of a body that no request reads any more
+        self._has_parsed = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Admit the connection, or refuse it."""
+        super().connection_made(transport)
+        self.address = self.client[0] if self.client else ""
+        if not self.limits.admit(self):
+            self._refusal = ("too-many-connections", "There are too many connections", 503)
+            self.send_400_response("")
+            return
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._stop_deadline()
+        self.limits.forget(self)
+        super().connection_lost(exc)
+
+    def give_way(self) -> None:
+        """Close the connection, which waits for a request, for another one."""
+        self._stop_deadline()
+        self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse bytes, within the limits."""
+        if self._deadline is None and not self._is_responding:
+            self._start_deadline()
+        self._has_parsed = False
+        super().data_received(data)
+        self._unread = 0 if self._has_parsed else self._unread + len(data)
+        if self._unread > self.limits.max_head and not self.transport.is_closing():
+            self._refuse_head()
+            self.send_400_response("")
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._has_parsed = True
+        self._head_size = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the request line."""
+        self._count_head(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        self._count_head(name, value)
+        super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._has_parsed = True
+        if not self._is_responding:
+            self._discarded += len(body)
+        super().on_body(body)
+
+    def on_chunk_complete(self) -> None:
+        """Take the end of a chunk."""
+        self._has_parsed = True
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        self._has_parsed = True
+        super().on_message_complete()
+
+    def _count_head(self, *parts: bytes) -> None:
+        self._has_parsed = True
+        self._head_size += sum(map(len, parts))
+        if self._head_size > self.limits.max_head:
+            self._refuse_head()
+            raise ValueError("the head is too large")  # the parser stops
+
+    def _refuse_head(self) -> None:
+        kib = self.limits.max_head >> 10
+        if self.headers:
+            text = f"The headers are larger than {kib} KiB"
+            self._refusal = ("headers-too-large", text, 431)
+        else:
+            self._refusal = ("url-too-long", f"The request line is longer than {kib} KiB", 414)
+
+    def on_headers_complete(self) -> None:
+        """Start the request, with a transport that adds the reason phrase to its head."""
+        self._has_parsed = True
+        self._stop_deadline()
+        self._is_responding = True
+        self.limits.set_waiting(self, False)
+        transport = self.transport
+        self.transport = cast(asyncio.Transport, HeadTransport(transport))
+        try:
+            super().on_headers_complete()
+        finally:
+            self.transport = transport
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, unless one has come already."""
+        has_next = bool(self.pipeline)
+        super().on_response_complete()
+        if not has_next:
+            self._is_responding = False
+            self.limits.set_waiting(self, True)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
+        """Refuse what cannot be parsed, or exceeds a limit, with a problem response."""
+        if not self._is_responding:  # nothing may be mixed into another response
+            code, text, status = self._refusal
+            answer = problem_response(code, text, status=status)
+            headers = [name + b": " + value for name, value in answer.raw_headers]
+            lines = [b"HTTP/1.1 %d " % status, *headers, b"connection: close", b"", answer.body]
+            self.transport.write(add_reason_phrase(b"\r\n".join(map(bytes, lines))))
+        self.transport.close()
+
+    def _wait(self) -> None:
+        self.limits.set_waiting(self, True)
+        self._start_deadline()
+
+    def _start_deadline(self) -> None:
+        self._discarded = 0
+        self._deadline = self.loop.call_later(self.limits.head_timeout, self._on_deadline)
+
+    def _stop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _on_deadline(self) -> None:
+        """Close a connection whose request did not come in time, or whose body goes on slowly."""
+        if self._discarded >= MIN_BYTES_PER_SECOND * self.limits.head_timeout:
+            self._start_deadline()
+            return
+        self._deadline = None
+        if self._has_begun_request:
+            text = f"The request did not come within {self.limits.head_timeout:.0f} seconds"
+            self._refusal = ("too-slow", text, 408)
+            self.send_400_response("")
+        else:
+            self.transport.close()
+
+    @property
+    def _has_begun_request(self) -> bool:
+        return self.scope is not None and "path" not in self.scope
+
+
+class HeadTransport:
+    """The transport of one response: adds the reason phrase to its head, and to nothing else."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._is_head_written = False
+
+    def write(self, data: bytes) -> None:
+        """Write the head, or a part of the body as it is."""
+        if not self._is_head_written and not data.startswith(b"HTTP/1.1 100 "):
+            self._is_head_written = True
+            data = add_reason_phrase(data)
+        self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+def add_reason_phrase(head: bytes) -> bytes:
+    """Move the value of `x-reason` into the status line of a response head."""
+    lines = head.split(b"\r\n")
+    mark = REASON_HEADER + b": "
+    for number, line in enumerate(lines[1:], 1):
+        if not line:
+            break
+        if line.startswith(mark):
+            lines[0] = lines[0][: len(b"HTTP/1.1 400 ")] + line[len(mark) :]
+            del lines[number]
+            return b"\r\n".join(lines)
+    return head
