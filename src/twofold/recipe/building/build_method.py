@@ -277,7 +277,8 @@ def _find_pypi_name(conda: str) -> str:
     record = find_on_conda_forge(key)
     if record is not None and normalize_name(record.conda) == key:
         return key
-    return key if key in load_same_names() or key in load_further_names() else ""
+    tools = map(normalize_name, _NOTHING_EXPORTED - {"python", "python_abi"})
+    return key if key in {*tools, *load_same_names(), *load_further_names()} else ""
 
 
 def _to_specifiers(spec: str) -> str:
