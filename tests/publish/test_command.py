@@ -273,6 +273,16 @@ def test_one_file_in_two_spellings_is_published_once(
     assert len(ran.json["files"]) == 1
 
 
+def test_without_files_the_last_build_is_published(
+    twofold: Callable[..., Any], tmp_path: Path
+) -> None:
+    assert twofold("new", "my_package").code == 0
+    assert twofold("build", "--only", "wheel", cwd=tmp_path / "my_package").code == 0
+    ran = twofold("publish", "--to", "./out", "--json", cwd=tmp_path / "my_package")
+    assert ran.code == 0, ran.err
+    assert ran.json["uploaded"] == 1
+
+
 def test_a_folder_is_no_file_to_publish(twofold: Callable[..., Any], release: Release) -> None:
     assert release.folder.name == "dist"
     ran = twofold("publish", "dist", "--to", "./out")

@@ -74,7 +74,7 @@ def test_without_a_setting_the_platforms_folder_is_taken(monkeypatch: pytest.Mon
 def test_addresses_say_their_kind() -> None:
     words = {
         "http://host/main": ("registry", "http://host/main", "", ""),
-        "legacy+http://host/up": ("legacy", "http://host/up/", "", ""),
+        "legacy+http://host/up": ("legacy", "http://host/up", "", ""),
         "anaconda+http://host/api/me": ("anaconda", "http://host/api", "me", ""),
         "prefix+https://host/lab": ("prefix", "https://host", "", "lab"),
         "quetz+https://host/q/lab": ("quetz", "https://host/q", "", "lab"),
@@ -158,7 +158,7 @@ def test_twines_certificate_counts_for_its_address(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("TWINE_REPOSITORY_URL", "https://host/legacy")
     monkeypatch.setenv("TWINE_CERT", "bundle.pem")
     (found,) = resolve_targets(get_default_targets(), {})
-    assert (found.url, found.ca) == ("https://host/legacy/", "bundle.pem")
+    assert (found.url, found.ca) == ("https://host/legacy", "bundle.pem")
 
 
 def test_a_broken_pypirc_is_reported_without_its_lines(

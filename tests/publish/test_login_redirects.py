@@ -13,9 +13,14 @@ import pytest
 from tests.factories.releases import hash_file, make_conda, make_wheel
 from tests.servers.package_servers import TOKEN, FakeServer, QuetzServer, Store, run_server
 from twofold.errors import Refused
+from twofold.formats.reader import read_artifact
 from twofold.publish.addresses import can_share_login
+from twofold.publish.files import ReleaseFile
+from twofold.publish.http import HttpClient
 from twofold.publish.order import Order, prepare
+from twofold.publish.resolve import resolve_targets
 from twofold.publish.responses import RetryPolicy
+from twofold.publish.targets.legacy import LegacyIndex
 
 ONCE = RetryPolicy(attempts=1, sleep=lambda _: None)
 
@@ -134,3 +139,38 @@ def test_the_same_server_is_its_host_and_port_and_never_less_safe() -> None:
     assert not can_share_login("https://files.host/a", home)
     assert not can_share_login("https://host:8443/a", home)
     assert not can_share_login("https://host@other/a", home)
+
+
+class Exact(FakeServer):
+    """An index that takes uploads at one spelling of its URL, and redirects or refuses others."""
+
+    def do_POST(self) -> None:
+        name = self.form()["content"]
+        self.store.other.setdefault("paths", []).append(self.path_only)
+        wanted = self.store.other["wanted"]
+        if self.path_only == wanted:
+            self.store.other["sent"] = name
+            return self.send_answer(200, {})
+        if self.store.other["redirects"]:
+            self.send_response(301)
+            self.send_header("Location", wanted)
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
+        return self.send_answer(404, {"detail": "not found"})
+
+
+@pytest.mark.parametrize("wanted", ["/api/packages/pypi", "/api/packages/pypi/"])
+@pytest.mark.parametrize("written", ["/api/packages/pypi", "/api/packages/pypi/"])
+@pytest.mark.parametrize("redirects", [True, False])
+def test_an_upload_url_is_used_as_it_is_written_and_then_with_the_other_slash(
+    tmp_path: Path, wanted: str, written: str, redirects: bool
+) -> None:
+    wheel = make_wheel(tmp_path, "my_package", "1.0")
+    with run_server(Exact) as (address, store):
+        store.other.update(wanted=wanted, redirects=redirects)
+        (settings,) = resolve_targets([f"legacy+{address}{written}"], {})
+        assert settings.url == f"{address}{written}"
+        index = LegacyIndex(settings, HttpClient(retry_policy=ONCE), None)
+        index.send(ReleaseFile(read_artifact(wheel)), lambda _: None)
+        assert store.other["sent"] == wheel.read_bytes()
+        assert store.other["paths"] == list(dict.fromkeys([written, wanted]))

@@ -130,7 +130,7 @@ def expand_files(words: Sequence[str | Path]) -> list[Path]:
             raise TwofoldError(f"no file matches {word}", "run 'twofold build' first")
         for match in matches:
             found.setdefault(match.resolve(), match)
-    if len(words) == 1 and len(found) == 1:
+    if len(words) <= 1 and len(found) <= 1:
         return list(found.values())
     passed = [path for path in found.values() if _is_side_file(path)]
     files = [path for path in found.values() if path not in passed]

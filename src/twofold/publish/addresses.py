@@ -154,6 +154,11 @@ def strip_page(word: str) -> str:
     return str(folder.parent) if is_part and any((folder / n).is_file() for n in names) else word
 
 
+def toggle_slash(url: str) -> str:
+    """The same URL without the slash at its end, or with one."""
+    return url[:-1] if url.endswith("/") else f"{url}/"
+
+
 def guess_url(word: str) -> str:
     """The URL that a word without a scheme was probably meant to be; '' if it is a folder.
 

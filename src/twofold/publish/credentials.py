@@ -20,7 +20,7 @@ from dataclasses import replace
 from functools import partial
 
 from twofold.errors import TwofoldError
-from twofold.publish.addresses import Credentials, Secret
+from twofold.publish.addresses import Credentials, Secret, toggle_slash
 from twofold.publish.external_config import read_anaconda_token
 from twofold.publish.targets.kinds import KINDS
 from twofold.publish.targets.settings import TargetSettings, get_token_variable
@@ -188,14 +188,15 @@ def _choose_user(target: TargetSettings, others: Sequence[TargetSettings]) -> st
 
 
 def _read_keyring(target: TargetSettings) -> Credentials | None:
-    token = read_keyring_password(*_keyring_entry(target.url, ""))
+    entries = (_keyring_entry(url, "") for url in _spell(target.url))
+    token = next(filter(None, (read_keyring_password(*entry) for entry in entries)), None)
     return Credentials(token, target.user or None, "the keyring") if token else None
 
 
 def _read_twine_keyring(target: TargetSettings) -> Credentials | None:
     if target.kind not in TWINE_KINDS:
         return None
-    for url in (target.url, target.url.rstrip("/")):  # twine uses the URL as written in .pypirc
+    for url in _spell(target.url):  # twine uses the URL as written in .pypirc
         found = read_keyring_login(url, target.user or None)
         if found is not None:
             user, password = found
@@ -216,6 +217,11 @@ def _read_configuration(target: TargetSettings) -> Credentials | None:
     return Credentials(target.token, target.user or None, target.token_source)
 
 
+def _spell(url: str) -> tuple[str, str]:
+    """A URL as it is written, and with or without a slash at its end."""
+    return url, toggle_slash(url)
+
+
 def _keyring_entry(url: str, user: str) -> tuple[str, str]:
     """The keyring's service and user name: twine's own entry if there is a user."""
     return (url, user) if user else (f"{SERVICE}:{url}", "token")
@@ -228,4 +234,5 @@ def store_in_keyring(url: str, token: Secret, user: str = "") -> bool:
 
 def remove_from_keyring(url: str, user: str = "") -> bool:
     """Remove a target's token from the keyring; returns whether there was one."""
-    return delete_keyring_password(*_keyring_entry(url, user))
+    removed = [delete_keyring_password(*_keyring_entry(one, user)) for one in _spell(url)]
+    return any(removed)

@@ -29,8 +29,9 @@ def read_pypirc_target(name: str) -> TargetSettings | None:
         where = str(Path(DEFAULT_CONFIG_FILE).expanduser())
         raise TwofoldError(f"[{name}] has no repository", "add repository = https://… to it", where)
     bare = split_login(str(server["repository"]))
-    url = bare.url.rstrip("/") + "/"
-    is_public = url in (DEFAULT_REPOSITORY, TEST_REPOSITORY)
+    public = {one.rstrip("/"): one for one in (DEFAULT_REPOSITORY, TEST_REPOSITORY)}
+    url = public.get(bare.url.rstrip("/"), bare.url)
+    is_public = url in public.values()
     return TargetSettings(
         name=name,
         url=url,

@@ -102,9 +102,8 @@ def _parse_address(word: str, scheme: str, rest: str) -> TargetSettings:
         raise TwofoldError(f"'{redact_url(word)}' is not a valid URL: the host is missing", hint)
     if kind == "folder":
         return TargetSettings(word, str(Path(unquote(parts.path)).absolute()), "folder")
-    url = bare.url.rstrip("/")
-    if KINDS[kind].is_uploaded_by_twine:
-        url += "/"  # without it servers redirect twine and uv, and refuse redirected uploads
+    # Upload URLs are used as they are written, as twine and uv do: servers differ in the slash.
+    url = bare.url if KINDS[kind].is_uploaded_by_twine else bare.url.rstrip("/")
     settings = TargetSettings(
         url, url, kind, user=bare.user, token=bare.secret, token_source="the URL"
     )
@@ -164,7 +163,7 @@ def _find_public_index(settings: TargetSettings) -> str:
     if settings.kind != "pypi":
         return ""
     known = filter(None, map(read_pypirc_target, ("pypi", "testpypi")))
-    return next((one.index for one in known if one.url == settings.url.rstrip("/") + "/"), "")
+    return next((one.index for one in known if one.url.rstrip("/") == settings.url.rstrip("/")), "")
 
 
 def _unknown_target(word: str, known: dict[str, TargetSettings]) -> TwofoldError:

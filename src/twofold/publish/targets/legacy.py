@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from requests.auth import AuthBase
 
@@ -17,10 +17,10 @@ from twofold.artifact import Kind
 from twofold.errors import BadFile, Problem
 from twofold.index.simple_parser import ProjectPage
 from twofold.names import normalize_name
-from twofold.publish.addresses import Credentials, can_share_login
+from twofold.publish.addresses import Credentials, can_share_login, toggle_slash
 from twofold.publish.files import ATTEST_AGAIN, ReleaseFile
 from twofold.publish.http import HttpClient, Progress, UploadForm, basic_auth
-from twofold.publish.responses import is_name_taken
+from twofold.publish.responses import HttpResult, is_name_taken
 from twofold.publish.rules import parse_metadata
 from twofold.publish.targets.lookup import fetch_files, fetch_page
 from twofold.publish.targets.protocol import (
@@ -89,17 +89,28 @@ class LegacyIndex:
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
         """Upload the file once; returns its URL."""
-        form = make_legacy_form(file)
+        fields = make_legacy_form(file)
         content = ("content", file.artifact.path, file.name, "application/octet-stream")
-        answer = self.http.send_form(
-            self.settings.url, self.auth, UploadForm(content, form), progress
-        )
+        form = UploadForm(content, fields)
+        url = self.settings.url
+        answer = self.http.send_form(url, self.auth, form, progress)
+        if self._is_other_spelling(answer):
+            # Servers that are exact about the slash take no body at the other spelling.
+            again = self.http.send_form(toggle_slash(url), self.auth, form, progress)
+            answer = answer if self._is_other_spelling(again) else again
         if answer.ok:
             value = answer.json()
             return str(value.get("url", "")) if isinstance(value, dict) else ""
         if is_name_taken(answer):
             raise as_already_published(self.http.make_refusal(answer, self.settings.url))
         raise self.http.make_refusal(answer, self.settings.url)
+
+    def _is_other_spelling(self, answer: HttpResult) -> bool:
+        """Whether an upload belongs to the URL with the slash at its end, or without it."""
+        if not 300 <= answer.status < 400:
+            return answer.status in (404, 405)
+        location = urljoin(self.settings.url, answer.headers.get("Location", ""))
+        return location == toggle_slash(self.settings.url)
 
     @property
     def is_readable(self) -> bool:
