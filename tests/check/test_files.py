@@ -261,6 +261,13 @@ def test_a_wheel_with_more_than_its_sdist_is_reported(tmp_path: Path) -> None:
     assert [(f.code, f.where) for f in found] == [("TF408", f"{made.name}: my_package/more.py")]
 
 
+@pytest.mark.parametrize("name", ["class", "a.def", "x-y", "a ; public", "a;"])
+def test_an_import_name_that_packaging_refuses_is_reported(name: str, tmp_path: Path) -> None:
+    found = check_file(write_wheel(tmp_path, None, with_fields(Import_Name=name)))
+    assert [f.code for f in found] == ["TF406"]
+    assert check_file(write_wheel(tmp_path, None, with_fields(Import_Name="a.b ; private"))) == []
+
+
 def test_a_module_that_a_build_moved_is_known_by_its_contents(tmp_path: Path) -> None:
     made = write_wheel(tmp_path, code("x = 1", more="y = 2"), GOOD)
     sdist = write_sdist(

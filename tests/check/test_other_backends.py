@@ -302,3 +302,22 @@ def test_a_key_in_the_tests_of_an_sdist_warns_and_a_token_there_is_an_error(
     allowed = settings + '\n[tool.twofold.check]\nallow = ["tests/certs/*"]\n'
     write(root, {"pyproject.toml": allowed, "tests/token.txt": "ghp_" + "a1B2c3D4e5" * 4})
     assert errors(root) == [("TF201", "tests/token.txt")]
+
+
+@pytest.mark.parametrize("name", ["__version__.txt", "pkg/VERSION"])
+def test_a_version_file_that_is_missing_is_a_finding(name: str, tmp_path: Path) -> None:
+    toml = with_backend(
+        "setuptools.build_meta", f'[tool.setuptools.dynamic]\nversion = {{file = "{name}"}}\n'
+    ).replace('version = "1.0.0"', 'dynamic = ["version"]')
+    (found,) = findings(write(tmp_path, {**GOOD, "pyproject.toml": toml}))
+    assert found.is_error and name in found.message and found.hint
+    assert found.where.startswith("pyproject.toml")
+
+
+def test_a_project_of_poetry_without_a_backend_is_led_to_init(
+    tmp_path: Path, twofold: Callable[..., CommandResult]
+) -> None:
+    text = '[tool.poetry]\nname = "pkg"\nversion = "1.0"\ndescription = ""\nauthors = []\n'
+    ran = twofold("build", write(tmp_path, {"pyproject.toml": text, "pkg.py": FINE}))
+    assert ran.code == 1
+    assert "there is no [project] table" in ran.err and "twofold init" in ran.err

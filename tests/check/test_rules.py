@@ -166,6 +166,46 @@ def test_an_entry_point_that_would_be_more_than_one_line_is_refused(
     assert "TF008" in codes and codes <= {"TF008", "TF011"}  # TF011: a line end in a value
 
 
+_IMPORT_NAMES = (
+    '["class"]',
+    '["pkg", "pkg.def"]',
+    '[""]',
+    '["pkg;"]',
+    '["pkg ; public"]',
+    '["pkg", "x.y.z"]',
+    '["pkg", "pkg"]',
+    '["pkg ; private", "pkg"]',
+    '["p-kg"]',
+)
+
+
+@pytest.mark.parametrize("names", _IMPORT_NAMES)
+def test_import_names_that_packaging_refuses_are_mistakes(
+    names: str, project: Callable[..., Path]
+) -> None:
+    found = check_project(project({}, {"dependencies = []": f"import-names = {names}"}))
+    assert {finding.code for finding in found} == {"TF011"}
+    assert all("[project] import-names" in finding.where and finding.hint for finding in found)
+
+
+def test_import_names_with_their_parents_are_taken(project: Callable[..., Path]) -> None:
+    names = 'import-names = ["pkg", "a.b ; private"]\nimport-namespaces = ["a"]'
+    assert check_project(project({}, {"dependencies = []": names})) == []
+
+
+def test_an_author_without_name_and_address_is_a_mistake(project: Callable[..., Path]) -> None:
+    (found,) = check_project(project({}, {"dependencies = []": "authors = [{}]"}))
+    assert found.code == "TF011" and "authors" in found.where
+
+
+@pytest.mark.parametrize("key", ["exclude", "include", "wheel = {exclude", "sdist = {include"])
+def test_a_negated_glob_is_a_mistake(key: str, project: Callable[..., Path]) -> None:
+    end = "}" if "{" in key else ""
+    line = f'[tool.twofold]\n{key} = ["**/tests/*", "!**/tests/kept/"]{end}\n[project]'
+    found = check_project(project({"src/pkg/tests/x.py": ""}, {"[project]": line}))
+    assert any("'!'" in finding.message and finding.place[1] for finding in found)
+
+
 def test_codes_and_names_are_given_once() -> None:
     assert len({rule.code for rule in RULES}) == len({rule.name for rule in RULES}) == len(RULES)
 

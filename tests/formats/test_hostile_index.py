@@ -10,7 +10,7 @@ import pytest
 from tests.factories.artifacts import compress_tar, make_member, write_raw_conda
 from tests.formats.test_bad_files import INDEX
 from twofold.check import check_file
-from twofold.formats.conda_index import find_spec_problem
+from twofold.formats.conda_reader import find_spec_problem
 from twofold.formats.deep_check import find_problems
 
 

@@ -71,6 +71,11 @@ def find_glob_problem(glob: str) -> str:
         return "the pattern is empty"
     if "\0" in glob or "\n" in glob:
         return f"{glob!r} holds a character that file names cannot have"
+    if glob.startswith("!"):
+        return (
+            f"'{glob}' begins with '!', which negates nothing here: take the pattern out, and name "
+            "what it brings back in include, or each folder in the patterns before it"
+        )
     if "\\" in glob:
         return f"'{glob}' holds a backslash: write '/'"
     if glob.startswith("/") or glob[1:2] == ":":

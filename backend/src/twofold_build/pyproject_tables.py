@@ -5,7 +5,7 @@ from __future__ import annotations
 from twofold_build import names
 from twofold_build.diagnostics import suggest
 from twofold_build.model import Person
-from twofold_build.table_reader import TableReader, describe_type, is_dotted_name
+from twofold_build.table_reader import TableReader, describe_type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,15 +137,10 @@ def read_project_table(
         from twofold_build.entry_points import read_entry_points
 
         read_entry_points(reader, table, project, diagnostics)
-    project.import_names = _read_import_names(reader, "import-names", diagnostics)
-    project.import_namespaces = _read_import_names(reader, "import-namespaces", diagnostics)
-    for name in set(project.import_names or ()) & set(project.import_namespaces or ()):
-        diagnostics.add(
-            f"'{name}' is listed as a name and as a namespace (PEP 794)",
-            "keep one of the two",
-            key="import-names",
-            value=name,
-        )
+    if "import-names" in table or "import-namespaces" in table:
+        from twofold_build.import_names import read_import_names
+
+        read_import_names(reader, project, diagnostics)
 
 
 def _read_dynamic(
@@ -266,22 +261,6 @@ def _check_requirements(listed: list[str], table: str, key: str, diagnostics: Di
             )
 
 
-def _read_import_names(reader: TableReader, key: str, diagnostics: Diagnostics) -> list[str] | None:
-    if key not in reader.table:
-        return None
-    listed = reader.get_strings(key)
-    for name in listed:
-        plain, _, private = (part.strip() for part in name.partition(";"))
-        if (plain and not is_dotted_name(plain)) or private not in ("", "private"):
-            diagnostics.add(
-                f"'{name}' is not an import name (PEP 794)",
-                'write a dotted name, followed by "; private" if it is private',
-                key=key,
-                value=name,
-            )
-    return listed
-
-
 def _read_people(reader: TableReader, key: str, diagnostics: Diagnostics) -> list[Person]:
     value = reader.table.get(key, [])
     if not isinstance(value, list):
@@ -309,6 +288,11 @@ def _read_people(reader: TableReader, key: str, diagnostics: Diagnostics) -> lis
                     key=key,
                     value=str(part),
                 )
+        if not item:
+            diagnostics.add(
+                "holds an empty table", "write a name, an email address or both", key=key
+            )
+            continue
         name, email = item.get("name", ""), item.get("email", "")
         if not isinstance(name, str) or not isinstance(email, str):
             diagnostics.add(

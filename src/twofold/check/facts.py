@@ -22,7 +22,8 @@ _OPEN_WORDS = b"""
 """.split()
 #: A module that is handed over by its name may come back with more in it.
 _PASSES_NAMESPACE = (
-    rb"\b(?!import_module\()\w*(?:module|lazy|alias|deprecat|export)\w*\((?:\s|#.*\n)*__name__"
+    rb"\b(?!import_module\()(?=\w*?(?:module|lazy|alias|deprecat|export))\w++\("
+    rb"(?:\s++|#.*+\n){0,20}+__name__"
 )
 _OPEN = re.compile(
     b"|".join((rb"\b" if word == b"exec(" else b"") + re.escape(word) for word in _OPEN_WORDS[:-1])

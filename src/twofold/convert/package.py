@@ -275,7 +275,7 @@ def _read_entry_points(data: bytes | None) -> list[str]:
 
     found = parse_entry_points(data, "console_scripts") + parse_entry_points(data, "gui_scripts")
     for line in found:
-        if not re.fullmatch(r"[\w.-]*\w[\w.-]* = [\w.]+:[\w.]+", line):
+        if not re.fullmatch(r"[.-]*+\w[\w.-]*+ = [\w.]++:[\w.]++", line):
             raise TwofoldError(
                 f"the entry point '{line}' is not a function that a script can call",
                 "write it as name = module:function",

@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from twofold.formats.core_metadata import CoreMetadata
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
-_CLAUSE = r"(?:>=|<=|==|!=|~=|>|<)\s*\d+(?:\.\d+)*(?:\.\*)?"
+#: Repetitions are possessive (`*+`): what one has matched is not tried again, so that the time is
+#: linear in the length of a requirement.
+_CLAUSE = r"(?:>=|<=|==|!=|~=|>|<)\s*+\d++(?:\.\d++)*+(?:\.\*)?\s*+"
 _PLAIN = (
-    rf"({_NAME})\s*(?:\[([A-Za-z0-9._,\s-]+)\])?\s*\(?\s*((?:{_CLAUSE}\s*(?:,\s*{_CLAUSE}\s*)*)?)\)?\s*"
-    r"(?:;\s*extra\s*==\s*(['\"])([A-Za-z0-9._-]+)\4\s*)?"
+    rf"({_NAME})\s*+(?:\[([A-Za-z0-9._,\s-]++)\]\s*+)?\(?\s*+"
+    rf"((?:{_CLAUSE}(?:,\s*+{_CLAUSE})*+)?)\)?\s*+"
+    r"(?:;\s*+extra\s*+==\s*+(['\"])([A-Za-z0-9._-]+)\4\s*+)?"
 )
 
 

@@ -34,7 +34,7 @@ from twofold.names import parse_wheel_name
 _MAX_PROBLEMS = 20
 _SCRIPT_GROUPS = ("console_scripts", "gui_scripts")
 _SCHEMES = ("purelib", "platlib", "headers", "scripts", "data")
-_SCRIPT = re.compile(r"[\w.-]*\w[\w.-]*")
+_SCRIPT = re.compile(r"[.-]*+\w[\w.-]*+")
 #: Extras behind a target, which installers of scripts ignore.
 _EXTRAS = re.compile(r"\[[A-Za-z0-9_.,\s-]*\]\s*\Z")
 _TARGET = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*(?::[^\W\d]\w*(?:\.[^\W\d]\w*)*)?")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 #: Names that Windows reserves for devices, whatever extension follows.
 _DEVICE = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?")
 #: Names that Windows cannot hold.
-_NOT_ON_WINDOWS = re.compile(r".*[. ]|.*[<>:\"|?*].*")
+_NOT_ON_WINDOWS = re.compile(r".*[. ]|[^<>:\"|?*]*+[<>:\"|?*].*")
 
 
 def is_device_name(name: str) -> bool:

@@ -69,7 +69,11 @@ _WHEEL = (
     r"([A-Za-z0-9](?:[A-Za-z0-9._]*[A-Za-z0-9])?)-([A-Za-z0-9_.!+]+)(?:-([0-9][A-Za-z0-9_.]*))?"
     r"-([A-Za-z0-9_.]+)-([A-Za-z0-9_.]+)-([A-Za-z0-9_.]+)\.whl"
 )
-_SDIST = r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)-([0-9][A-Za-z0-9_.!+-]*)(?:\.tar\.gz|\.zip)"
+#: No file name is longer than 255 bytes: so no match takes long.
+_SDIST = (
+    r"(?=.{1,255}\Z)([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)-([0-9][A-Za-z0-9_.!+-]*)"
+    r"(?:\.tar\.gz|\.zip)"
+)
 _CONDA = r"([a-z0-9_][a-z0-9_.-]*)-([A-Za-z0-9_.!+~]+)-([A-Za-z0-9_.+]+)(\.conda|\.tar\.bz2)"
 
 

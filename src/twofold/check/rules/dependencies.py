@@ -156,7 +156,7 @@ def _installed_distributions() -> InstalledDistributions:
 
 
 _REQUIREMENT = re.compile(
-    r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(\[[^\]]*\])?\s*([^;]*?)\s*(?:;\s*(.*))?"
+    r"\s*+([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*+(\[[^\]]*+\])?\s*+([^;]*+)(?:;\s*+(.*))?"
 )
 
 
@@ -210,4 +210,4 @@ def _requirements(context: ProjectContext) -> Iterator[tuple[str, str, str, str,
         if found is None or normalize_name(found.group(1)) in configured:
             continue
         name, extras, spec, marker = found.groups()
-        yield name, extras or "", spec or "", marker or "", requirement
+        yield name, extras or "", spec.strip(), marker or "", requirement

@@ -173,9 +173,10 @@ class RecipeLines(NamedTuple):
 
 def read_recipe(text: str) -> RecipeLines:
     """Never raises: a recipe of another shape simply says less."""
-    variables = dict(
-        re.findall(r"""\{%-?\s*set\s+(\w+)\s*=\s*["']?([^"'%]*?)["']?\s*-?%\}""", text)
-    )
+    form = r"""\{%-?\s*+set\s++(\w++)\s*+=\s*+["']?([^"'%{]*+)["']?\s*+-?%\}"""
+    variables = {
+        name: value.strip().removesuffix(" -").rstrip() for name, value in re.findall(form, text)
+    }
     values: dict[str, tuple[str, int]] = {}
     run: dict[str, tuple[str, int]] = {}
     points: list[tuple[str, int]] = []
@@ -229,4 +230,4 @@ def _fill_in(line: str, variables: dict[str, str]) -> str:
         value = variables.get(found.group(1), found.group())
         return value.lower() if "lower" in (found.group(2) or "") else value
 
-    return re.sub(r"\{\{\s*(\w+)\s*(\|\s*lower)?\s*\}\}", fill, line)
+    return re.sub(r"\{\{\s*+(\w++)\s*+(\|\s*+lower)?\s*+\}\}", fill, line)

@@ -91,7 +91,7 @@ def direct_url(metadata: Metadata) -> Iterator[Violation]:
     if is_private(metadata):
         return
     for key, requirement in metadata.dependencies:
-        if re.match(r"\s*[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?\s*@", requirement):
+        if re.match(r"\s*+[A-Za-z0-9][\w.-]*+\s*+(?:\[[^\]]*+\])?\s*+@", requirement):
             yield Violation(
                 f"'{requirement}' names an address, which PyPI refuses",
                 "for PyPI, depend on a released version, or keep the project from PyPI with the "
@@ -145,7 +145,7 @@ def long_summary(metadata: Metadata) -> Iterator[Violation]:
 def bad_url(metadata: Metadata) -> Iterator[Violation]:
     """TF027"""
     for label, address in metadata.urls.items():
-        if not re.fullmatch(r"https?://[^\s/?#]+\.?[^\s]*", address, re.IGNORECASE):
+        if not re.fullmatch(r"https?://[^\s/?#]\S*", address, re.IGNORECASE):
             yield Violation(
                 f"'{address}' is not a web address, which PyPI refuses",
                 "write it with https:// in front",

@@ -112,7 +112,7 @@ def find_fix(problem: Problem, path: str) -> Edit | None:
 def remove_item(text: str, line: int, item: str) -> Edit | None:
     """Takes one string out of a list of pyproject.toml, with its comma."""
     quoted = rf"""(?:"{re.escape(item)}"|'{re.escape(item)}')"""
-    found = re.search(rf"{quoted}\s*,\s*", text) or re.search(rf",?\s*{quoted}", text)
+    found = re.search(rf"{quoted}\s*,\s*", text) or re.search(rf",?(?<!\s)\s*+{quoted}", text)
     return Edit("pyproject.toml", line, found.group(), "") if found else None
 
 
@@ -125,13 +125,13 @@ def _respell(written: str, meant: str, lines: list[str], line: int) -> Edit | No
 
 
 def _table_of(problem: Problem) -> str:
-    found = re.search(r": \[([^\]]+)\]", problem.where)
+    found = re.search(r": \[([^\]]{1,300}+)\]", problem.where)
     return found.group(1) if found else ""
 
 
 def _key_of(problem: Problem) -> str:
     """'project name' of `pyproject.toml:3: [project] name`."""
-    found = re.search(r": \[([^\]]+)\] (.+)$", problem.where)
+    found = re.search(r": \[([^\]]{1,300}+)\] (.+)$", problem.where)
     return f"{found.group(1)} {found.group(2)}" if found else ""
 
 

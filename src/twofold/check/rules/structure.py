@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from keyword import iskeyword
 
 from twofold.artifact import Artifact, Kind
 from twofold.errors import Problem
@@ -31,7 +32,7 @@ _ZIP = re.compile(
     r"|newer version of zip|sparse|unknown kind|renames members|data follow the end|lists \d+"
 )
 _NAMES = re.compile(
-    r"the (?:name|version) in .* is '|in info/index\.json, '|file name|\.dist-info folders"
+    r"the (?:name|version) in .{1,300} is '|in info/index\.json, '|file name|\.dist-info folders"
     r"|must not be renamed"
 )
 _METADATA = re.compile(
@@ -95,7 +96,7 @@ def find_metadata_problems(artifact: Artifact) -> list[Problem]:
     if version > NEWEST:
         newest = ".".join(map(str, NEWEST))
         return [Problem(f"the metadata are of version {written}, and {newest} is the newest known")]
-    found = [*_readme_problems(metadata)]
+    found = [*_readme_problems(metadata), *_import_name_problems(metadata)]
     if metadata.get("Requires-Python") != (metadata.requires_python or ""):
         wrong = find_specifiers_problem(metadata.get("Requires-Python"))
         found.append(
@@ -124,6 +125,18 @@ def _readme_problems(metadata: CoreMetadata) -> Iterator[Problem]:
             f"the metadata's Description-Content-Type '{declared}' is not one that PyPI renders",
             f"write one of {', '.join(_README_TYPES)}, in UTF-8",
         )
+
+
+def _import_name_problems(metadata: CoreMetadata) -> Iterator[Problem]:
+    """PEP 794, as `packaging` reads it, with which PyPI refuses a file."""
+    for field in ("Import-Name", "Import-Namespace"):
+        for value in filter(None, metadata.all(field)):
+            name, mark, private = (part.strip() for part in value.partition(";"))
+            parts = name.split(".")
+            if any(not part.isidentifier() or iskeyword(part) for part in parts) or (
+                mark and private != "private"
+            ):
+                yield Problem(f"the metadata's {field} '{value}' cannot be imported", _REBUILD)
 
 
 def _licence_problems(metadata: CoreMetadata) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from twofold.errors import Problem, ProjectErrors
 from twofold.new.migrate.facts import (
     CommentedRequirement,
     Facts,
@@ -133,13 +134,26 @@ def _normalize_key(key: str) -> Callable[[SettingsSource, Any], None]:
     return handle
 
 
+def _read_version_file(source: SettingsSource, name: str) -> str:
+    """The version in a file. Raises ProjectErrors when it is not there."""
+    path = source.root / name
+    if path.is_file():
+        return path.read_text(encoding="utf-8").strip()
+    problem = Problem(
+        f"the version is in the file '{name}', which does not exist",
+        "write the file, or name the one that holds the version",
+        source.locate("version"),
+    )
+    raise ProjectErrors([problem])
+
+
 def _set_version(source: SettingsSource, value: Any) -> None:
     if isinstance(value, dict):
         # Where it is dynamic: {"from": "module", "path": ...}.
         source.facts.propose("version", value, source.locate("version"))
         return
     if isinstance(value, FileText):
-        value = (source.root / value.name).read_text(encoding="utf-8").strip()
+        value = _read_version_file(source, value.name)
         source.facts.remarks.append(f"the version {value} was read from a file: it is in "
                                     "pyproject.toml now")  # fmt: skip
     if names.find_version_problem(str(value)):
