@@ -1,10 +1,10 @@
-"""`twofold admin upstream`, `follow`, `notice` and `twins`: nested subcommands."""
+"""`twofold admin upstream`, `follow`, `offer`, `notice` and `twins`: nested subcommands."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 
+from twofold.cli.admin_upstreams import add_upstream_parser, with_json
 from twofold.cli.terminal import note, print_json
 from twofold.errors import TwofoldError, UsageError
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from twofold.fetching.credentials import Credential, SecretReference
     from twofold.server.context import Registry
     from twofold.server.proxy.sync import SyncResult
 
@@ -25,56 +24,11 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 
     Each sets `act`, called with the arguments and the registry; returns the exit code.
     """
-    _add_upstream_parser(commands)
+    add_upstream_parser(commands)
     _add_follow_parser(commands)
     _add_offer_parser(commands)
     _add_notice_parser(commands)
     _add_reconvert_parser(commands)
-
-
-def _add_upstream_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    made = commands.add_parser("upstream", help="configure the upstream of a channel")
-    verbs = made.add_subparsers(dest="verb", required=True, metavar="VERB")
-    adding = verbs.add_parser("add", help="proxy an index or a conda channel")
-    adding.add_argument("channel")
-    adding.add_argument("url", help="the URL of the simple index, or of the conda channel")
-    adding.add_argument("--kind", choices=("pypi", "conda"), required=True)
-    adding.add_argument(
-        "--private-prefix",
-        action="append",
-        default=[],
-        metavar="PREFIX",
-        help="a name or prefix that is never fetched from the upstream; repeatable",
-    )
-    adding.add_argument(
-        "--files-at",
-        action="append",
-        default=[],
-        metavar="HOST",
-        help="a host beside the index whose files are allowed though its address is not public "
-        "(HOST or HOST:PORT); repeatable",
-    )
-    adding.add_argument(
-        "--user",
-        metavar="NAME",
-        help="log in to the upstream as this user; the password is read from stdin",
-    )
-    adding.add_argument(
-        "--token", action="store_true", help="use a token for the upstream; it is read from stdin"
-    )
-    adding.add_argument(
-        "--secret-from",
-        metavar="PLACE",
-        help="read that password or token on the server each time it is used, and never "
-        "store it: env:NAME or file:PATH",
-    )
-    _with_json(adding).set_defaults(act=_add_upstream)
-    removing = verbs.add_parser("remove", help="remove the upstream; fetched files are kept")
-    removing.add_argument("channel")
-    removing.add_argument("--kind", choices=("pypi", "conda"), required=True)
-    _with_json(removing).set_defaults(act=_remove_upstream)
-    listing = verbs.add_parser("list", help="list the upstreams of all channels")
-    _with_json(listing).set_defaults(act=_list_upstreams)
 
 
 def _add_follow_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -94,7 +48,7 @@ def _add_follow_parser(commands: argparse._SubParsersAction[argparse.ArgumentPar
         "--platform",
         help="the platform to resolve for, as conda names it: linux-64, osx-arm64, ...",
     )
-    _with_json(made).set_defaults(act=_sync)
+    with_json(made).set_defaults(act=_sync)
 
 
 def _add_offer_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -112,7 +66,7 @@ def _add_offer_parser(commands: argparse._SubParsersAction[argparse.ArgumentPars
     )
     made.add_argument("--python", metavar="X.Y", help="the Python to resolve for (default: ours)")
     made.add_argument("--platform", help="the platform to resolve for (default: this machine's)")
-    _with_json(made).set_defaults(act=_offer)
+    with_json(made).set_defaults(act=_offer)
 
 
 def _add_notice_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -123,14 +77,14 @@ def _add_notice_parser(commands: argparse._SubParsersAction[argparse.ArgumentPar
     adding.add_argument("message", help="one line")
     adding.add_argument("--level", choices=("info", "warning", "critical"), default="info")
     adding.add_argument("--days", type=int, default=30, help="how long it is shown (default: 30)")
-    _with_json(adding).set_defaults(act=_add_notice)
+    with_json(adding).set_defaults(act=_add_notice)
     removing = verbs.add_parser("remove", help="remove a message")
     removing.add_argument("channel")
     removing.add_argument("id", help="its id, as 'list' shows it")
-    _with_json(removing).set_defaults(act=_remove_notice)
+    with_json(removing).set_defaults(act=_remove_notice)
     listing = verbs.add_parser("list", help="list the current messages")
     listing.add_argument("channel")
-    _with_json(listing).set_defaults(act=_list_notices)
+    with_json(listing).set_defaults(act=_list_notices)
 
 
 def _add_reconvert_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -138,84 +92,7 @@ def _add_reconvert_parser(commands: argparse._SubParsersAction[argparse.Argument
         "twins", help="convert wheels that could not be converted when they were uploaded"
     )
     twins.add_argument("channel")
-    _with_json(twins).set_defaults(act=_convert_waiting)
-
-
-def _with_json(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    """Accept `--json` after the subcommand too."""
-    made.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
-    return made
-
-
-def _add_upstream(args: argparse.Namespace, registry: Registry) -> int:
-    from twofold.server.proxy import config
-
-    prefixes = tuple(args.private_prefix)
-    secret, files_at = _read_secret(args), tuple(args.files_at)
-    upstream = config.UpstreamConfig(args.url, args.kind, prefixes, secret, files_at)
-    added = config.add(registry, "operator", args.channel, upstream)
-    where = " (not a public address)" if added.internal else ""
-    where += " with a login" if added.secret else ""
-    if args.json:
-        row = {"url": added.url, "internal": added.internal, "login": bool(added.secret)}
-        print_json({"channel": args.channel, **row})
-    else:
-        print(f"{args.channel} proxies {added.url}{where}")
-    return 0
-
-
-def _read_secret(args: argparse.Namespace) -> Credential | SecretReference | None:
-    """The password or token from stdin, or a reference to it; never from the command line."""
-    if args.user and args.token:
-        raise UsageError("--user and --token exclude each other", "pass one of them")
-    if not args.user and not args.token:
-        if args.secret_from:
-            raise UsageError(
-                "--secret-from needs --user or --token",
-                "pass --user NAME for a password, or --token",
-            )
-        return None
-    from twofold.fetching import credentials
-
-    if args.secret_from:
-        return credentials.parse_reference(args.secret_from, args.user or "")
-    note("password:" if args.user else "token:")
-    word = sys.stdin.readline().rstrip("\r\n")
-    if not word:
-        raise UsageError("stdin is empty", "pass the password or token on one line")
-    return credentials.from_cli(args.user or "", word)
-
-
-def _remove_upstream(args: argparse.Namespace, registry: Registry) -> int:
-    from twofold.server.proxy import config
-
-    config.remove(registry, "operator", args.channel, args.kind)
-    return 0
-
-
-def _list_upstreams(args: argparse.Namespace, registry: Registry) -> int:
-    from twofold.fetching import credentials
-    from twofold.server.proxy import config
-
-    found = [
-        {
-            "channel": channel,
-            "kind": one.kind,
-            "url": one.url,
-            "private": list(one.prefixes),
-            "login": bool(one.secret),
-            "files_at": list(one.files_at),
-            "secret_from": credentials.reference_location(one.secret),
-        }
-        for channel, one in config.list_all(registry)
-    ]
-    if args.json:
-        print_json(found)
-    else:
-        for line in found:
-            place = f"  (login from {line['secret_from']})" if line["secret_from"] else ""
-            print(f"{line['channel']}  {line['kind']}  {line['url']}{place}")
-    return 0
+    with_json(twins).set_defaults(act=_convert_waiting)
 
 
 def _sync(args: argparse.Namespace, registry: Registry) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from urllib.parse import urlsplit
 
 from twofold.errors import Refused
@@ -13,6 +13,7 @@ from twofold.names import normalize_name
 from twofold.server.context import Registry
 from twofold.server.model import Channel
 from twofold.server.proxy.metadata_cache import CONDA, PYPI
+from twofold.server.proxy.policy import Policy, serialize_policy
 from twofold.server.store import Connection, audit, channels, upstreams
 from twofold.server.store.upstreams import Upstream
 
@@ -58,7 +59,11 @@ def add(registry: Registry, by: str, channel: str, config: UpstreamConfig) -> Up
     with registry.database.serialized_write() as db:
         found = _require_channel(db, channel)
         packed = credentials.serialize(secret)
-        added = Upstream(found.id, config.kind, url.rstrip("/"), internal, keys, packed, files_at)
+        before = upstreams.find_upstream(db, found.id, config.kind)
+        policy = before.policy if before is not None else ""  # a new login does not lift it
+        added = Upstream(
+            found.id, config.kind, url.rstrip("/"), internal, keys, packed, files_at, policy
+        )
         upstreams.set_upstream(db, added, at)
         detail = {"url": added.url, "prefixes": list(keys), "internal": internal}
         if files_at:
@@ -96,6 +101,18 @@ def check_public(url: str) -> None:
             "An upstream with an internal address can be set only on the server's machine",
             "ask the operator for 'twofold admin upstream add'",
             403,
+        )
+
+
+def set_policy(registry: Registry, by: str, channel: str, policy: Policy) -> None:
+    """Set the conditions on the files of a channel's index; fetched files stay. Raises Refused."""
+    text = serialize_policy(policy)
+    at = registry.clock()
+    upstream = upstream_for(registry, channel, PYPI)
+    with registry.database.serialized_write() as db:
+        upstreams.set_policy(db, replace(upstream, policy=text))
+        audit.add_entry(
+            db, audit.AuditEntry(at, by, "upstream-policy", channel, PYPI, asdict(policy))
         )
 
 

@@ -6,7 +6,9 @@ Only pinned files are fetched, and only content with the pinned hash is publishe
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 
 from twofold import __version__
 from twofold.errors import Refused
@@ -16,8 +18,10 @@ from twofold.server.admission.checks import FormClaims
 from twofold.server.admission.names import is_private
 from twofold.server.context import Registry, require_channel
 from twofold.server.model import Action, Actor, Channel
-from twofold.server.proxy import metadata_cache
+from twofold.server.proxy import metadata_cache, remote_files
 from twofold.server.proxy.metadata_cache import CONDA, PYPI
+from twofold.server.proxy.policy import find_refused
+from twofold.server.proxy.remote_files import RemoteFile
 from twofold.server.proxy.takebacks import carry_over
 from twofold.server.registry.publish import Upload, publish
 from twofold.server.registry.queries import check_not_quarantined
@@ -157,12 +161,41 @@ def _find_pin(
         refusal = Refusal.find(pin)
         if refusal is not None:
             raise refusal.to_error()
+        _check_policy(db, upstream, pin, registry.clock())
         owner = accounts.find_user_by_id(db, channel.owner_id)
     return FetchableFile(channel, upstream, pin, Actor(owner))
 
 
-def find_refusals(db: Connection, channel: Channel, key: str) -> dict[str, str]:
-    """Return filename -> reason of a project's files whose content was refused."""
+def _check_policy(db: Connection, upstream: Upstream, pin: Pin, at: datetime) -> None:
+    """Check a file against the upstream's policy, by the cached page. Raises Refused (403)."""
+    if not upstream.policy or pin.subdir:
+        return
+    cached = upstreams.cached_response(db, upstream, pin.key)
+    listed = remote_files.deserialize(cached.body).files if cached is not None else ()
+    mine = [file for file in listed if file.filename == pin.filename]
+    mine = mine or [RemoteFile(pin.filename, pin.sha256, pin.url)]
+    for reason in find_refused(upstream, pin.key, mine, at).values():
+        raise Refused(
+            "policy",
+            f"{pin.filename} is not served: {reason}",
+            "choose another release, or ask the operator",
+            403,
+        )
+
+
+def find_refusals(
+    registry: Registry, channel: Channel, upstream: Upstream, key: str, remote: Iterable[RemoteFile]
+) -> dict[str, str]:
+    """Return filename -> reason of a project's files that are not served.
+
+    Their content was refused, or the upstream's policy refuses them.
+    """
+    by_policy = find_refused(upstream, key, remote, registry.clock())
+    with registry.database.read() as db:
+        return by_policy | _find_refused_content(db, channel, key)
+
+
+def _find_refused_content(db: Connection, channel: Channel, key: str) -> dict[str, str]:
     pins = upstreams.list_pins_of(db, channel.id, key)
     found = {name: Refusal.find(pin) for name, pin in pins.items()}
     return {name: refusal.message for name, refusal in found.items() if refusal is not None}

@@ -66,8 +66,7 @@ def get_simple_page(registry: Registry, view: View, name: str, form: str) -> tup
         raise failure
     if own is None and not remote.files and remote.status in ("", "active"):
         raise not_found(f"project '{name[:100]}' in channel '{view.channel}'")
-    with registry.database.read() as db:
-        refused = find_refusals(db, channel, name)
+    refused = find_refusals(registry, channel, upstream, name, remote.files)
     value = upstream_simple.merge_page(name, own.body if own else None, remote, refused)
     body = (
         upstream_simple.render_html(value) if form == HTML else upstream_simple.render_json(value)

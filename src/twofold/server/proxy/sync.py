@@ -295,14 +295,14 @@ class SyncRun:
             private = is_private(db, self.channel, self.upstream, key)
             project = channels.find_project(db, self.channel.id, key)
             own = files.list_project_files(db, project.id) if project else []
-            refused = find_refusals(db, self.channel, key)
         for file in own:
             if file.kind is Kind.WHEEL and file.yanked is None:
                 self._add(found, file.filename, file.sha256, file.requires_python)
         if not private:
-            for remote_file in metadata_cache.cached_project_files(
-                self.registry, self.channel, self.upstream, key
-            ):
+            place = (self.registry, self.channel, self.upstream, key)
+            remote = metadata_cache.cached_project_files(*place)
+            refused = find_refusals(*place, remote)
+            for remote_file in remote:
                 if not remote_file.entry.get("yanked") and remote_file.filename not in refused:
                     requires = remote_file.entry.get("requires-python")
                     self._add(found, remote_file.filename, remote_file.sha256, requires)

@@ -32,6 +32,7 @@ class Upstream:
     `internal`: the operator allowed a URL that is not public. `prefixes`: normalised names and
     name prefixes that are never requested from it. `secret`: its credentials, or ''. `files_at`:
     hosts (or host:port) beside it from which the operator allowed files, though not public.
+    `policy`: the conditions on its files (`proxy.policy`, JSON), or ''.
     """
 
     channel_id: int
@@ -41,6 +42,7 @@ class Upstream:
     prefixes: tuple[str, ...] = ()
     secret: str = field(default="", repr=False)
     files_at: tuple[str, ...] = ()
+    policy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,21 @@ def set_upstream(db: Connection, upstream: Upstream, at: datetime) -> None:
             internal=upstream.internal,
             prefixes=json.dumps(upstream.prefixes),
             secret=upstream.secret,
-            options=json.dumps({"files_at": upstream.files_at} if upstream.files_at else {}),
+            options=_serialize_options(upstream),
             created_at=to_text(at),
         )
     )
+
+
+def set_policy(db: Connection, upstream: Upstream) -> None:
+    """Store the upstream's policy."""
+    here = (upstreams.c.channel_id == upstream.channel_id) & (upstreams.c.kind == upstream.kind)
+    db.execute(update(upstreams).where(here).values(options=_serialize_options(upstream)))
+
+
+def _serialize_options(upstream: Upstream) -> str:
+    options = {"files_at": upstream.files_at, "policy": upstream.policy}
+    return json.dumps({name: value for name, value in options.items() if value})
 
 
 def remove_upstream(db: Connection, channel_id: int, kind: str) -> bool:
@@ -118,6 +131,7 @@ def list_upstreams(db: Connection) -> list[tuple[str, Upstream]]:
 
 
 def _to_upstream(row: Row[Any]) -> Upstream:
+    options = json.loads(row.options)
     return Upstream(
         row.channel_id,
         row.kind,
@@ -125,7 +139,8 @@ def _to_upstream(row: Row[Any]) -> Upstream:
         bool(row.internal),
         tuple(json.loads(row.prefixes)),
         row.secret,
-        tuple(json.loads(row.options).get("files_at", ())),
+        tuple(options.get("files_at", ())),
+        options.get("policy", ""),
     )
 
 

@@ -1,0 +1,172 @@
+"""`twofold admin upstream`: the indexes and channels behind a channel, and their policy."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from twofold.cli.terminal import note, print_json
+from twofold.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from twofold.fetching.credentials import Credential, SecretReference
+    from twofold.server.context import Registry
+
+
+def add_upstream_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `upstream` with its verbs to the sub-commands of `twofold admin`."""
+    made = commands.add_parser("upstream", help="configure the upstream of a channel")
+    verbs = made.add_subparsers(dest="verb", required=True, metavar="VERB")
+    adding = verbs.add_parser("add", help="proxy an index or a conda channel")
+    adding.add_argument("channel")
+    adding.add_argument("url", help="the URL of the simple index, or of the conda channel")
+    adding.add_argument("--kind", choices=("pypi", "conda"), required=True)
+    adding.add_argument(
+        "--private-prefix",
+        action="append",
+        default=[],
+        metavar="PREFIX",
+        help="a name or prefix that is never fetched from the upstream; repeatable",
+    )
+    adding.add_argument(
+        "--files-at",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="a host beside the index whose files are allowed though its address is not public "
+        "(HOST or HOST:PORT); repeatable",
+    )
+    adding.add_argument(
+        "--user",
+        metavar="NAME",
+        help="log in to the upstream as this user; the password is read from stdin",
+    )
+    adding.add_argument(
+        "--token", action="store_true", help="use a token for the upstream; it is read from stdin"
+    )
+    adding.add_argument(
+        "--secret-from",
+        metavar="PLACE",
+        help="read that password or token on the server each time it is used, and never "
+        "store it: env:NAME or file:PATH",
+    )
+    with_json(adding).set_defaults(act=_add_upstream)
+    _add_policy_parser(verbs)
+    removing = verbs.add_parser("remove", help="remove the upstream; fetched files are kept")
+    removing.add_argument("channel")
+    removing.add_argument("--kind", choices=("pypi", "conda"), required=True)
+    with_json(removing).set_defaults(act=_remove_upstream)
+    listing = verbs.add_parser("list", help="list the upstreams of all channels")
+    with_json(listing).set_defaults(act=_list_upstreams)
+
+
+def _add_policy_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    made = verbs.add_parser(
+        "policy", help="set which files of the index are served; without options, none is refused"
+    )
+    made.add_argument("channel")
+    made.add_argument("--min-age", type=int, default=0, metavar="DAYS", help="since the upload")
+    many: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME"}
+    made.add_argument("--at-once", help="a project without a minimum age; repeatable", **many)
+    made.add_argument("--allow", help="take only these (spam, spam<2); repeatable", **many)
+    made.add_argument("--deny", help="refuse these (spam, spam<2); repeatable", **many)
+    made.add_argument("--wheels-only", action="store_true", help="refuse sdists")
+    with_json(made).set_defaults(act=_set_policy)
+
+
+def with_json(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Accept `--json` after the subcommand too."""
+    made.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+    return made
+
+
+def _add_upstream(args: argparse.Namespace, registry: Registry) -> int:
+    from twofold.server.proxy import config
+
+    prefixes = tuple(args.private_prefix)
+    secret, files_at = _read_secret(args), tuple(args.files_at)
+    upstream = config.UpstreamConfig(args.url, args.kind, prefixes, secret, files_at)
+    added = config.add(registry, "operator", args.channel, upstream)
+    where = " (not a public address)" if added.internal else ""
+    where += " with a login" if added.secret else ""
+    if args.json:
+        row = {"url": added.url, "internal": added.internal, "login": bool(added.secret)}
+        print_json({"channel": args.channel, **row})
+    else:
+        print(f"{args.channel} proxies {added.url}{where}")
+    return 0
+
+
+def _read_secret(args: argparse.Namespace) -> Credential | SecretReference | None:
+    """The password or token from stdin, or a reference to it; never from the command line."""
+    if args.user and args.token:
+        raise UsageError("--user and --token exclude each other", "pass one of them")
+    if not args.user and not args.token:
+        if args.secret_from:
+            raise UsageError(
+                "--secret-from needs --user or --token",
+                "pass --user NAME for a password, or --token",
+            )
+        return None
+    from twofold.fetching import credentials
+
+    if args.secret_from:
+        return credentials.parse_reference(args.secret_from, args.user or "")
+    note("password:" if args.user else "token:")
+    word = sys.stdin.readline().rstrip("\r\n")
+    if not word:
+        raise UsageError("stdin is empty", "pass the password or token on one line")
+    return credentials.from_cli(args.user or "", word)
+
+
+def _set_policy(args: argparse.Namespace, registry: Registry) -> int:
+    from dataclasses import asdict
+
+    from twofold.server.proxy import config
+    from twofold.server.proxy.policy import Policy
+
+    lists = (tuple(args.at_once), tuple(args.allow), tuple(args.deny))
+    policy = Policy(args.min_age, *lists, args.wheels_only)
+    config.set_policy(registry, "operator", args.channel, policy)
+    if args.json:
+        print_json({"channel": args.channel, **asdict(policy)})
+    return 0
+
+
+def _remove_upstream(args: argparse.Namespace, registry: Registry) -> int:
+    from twofold.server.proxy import config
+
+    config.remove(registry, "operator", args.channel, args.kind)
+    return 0
+
+
+def _list_upstreams(args: argparse.Namespace, registry: Registry) -> int:
+    from dataclasses import asdict
+
+    from twofold.fetching import credentials
+    from twofold.server.proxy import config
+    from twofold.server.proxy.policy import parse_policy
+
+    found = [
+        {
+            "channel": channel,
+            "kind": one.kind,
+            "url": one.url,
+            "private": list(one.prefixes),
+            "login": bool(one.secret),
+            "files_at": list(one.files_at),
+            "policy": asdict(parse_policy(one.policy)),
+            "secret_from": credentials.reference_location(one.secret),
+        }
+        for channel, one in config.list_all(registry)
+    ]
+    if args.json:
+        print_json(found)
+    else:
+        for line in found:
+            place = f"  (login from {line['secret_from']})" if line["secret_from"] else ""
+            print(f"{line['channel']}  {line['kind']}  {line['url']}{place}")
+    return 0
