@@ -115,10 +115,10 @@ def test_every_part_has_its_meaning(tmp_path: Path) -> None:
         "recipe: {name: x}",
         "build: {dynamic_linking: {rpaths: [x]}}",
         "build: {variant: {use_keys: [x]}}",
-        "requirements: {run_exports: [x]}",
-        "tests: [{package_contents: {files: [x]}}]",
+        "requirements: {ignore: [x]}",
+        "tests: [{downstream: x}]",
         "about: {license_url: x}",
-        "source: {url: x, file_name: y}",
+        "source: {url: x, attestation: y}",
         "extra: ${{ not_there }}",
         "extra: ${{ 'a' | unknown_filter }}",
         "extra: ${{ 'a' ",
@@ -177,3 +177,43 @@ def test_a_script_that_uses_the_network_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(ProjectErrors, match="uses the network"):
         Builder()(folder)
+
+
+def test_tests_run_exports_file_names_and_split_are_read(tmp_path: Path) -> None:
+    recipe = read(
+        tmp_path,
+        """\
+context: {version: 1.2.3, major: "${{ (version | split('.'))[0] }}"}
+package: {name: x, version: "${{ version }}"}
+source: {url: https://nowhere.invalid/get, file_name: x-1.2.3.tar.gz, sha256: %s}
+build: {noarch: python, script: $PYTHON -m pip install .}
+requirements:
+  run: ["y ${{ major }}.*"]
+  run_exports:
+    weak: [x 1]
+    weak_constraints: ["z >=${{ major }}"]
+tests:
+  - script:
+      content:
+        - x --help
+  - package_contents:
+      files: [bin/x]
+"""
+        % ("0" * 64),
+    )
+    (output,) = recipe.outputs
+    assert [line.text for line in output.requirements.run] == ["y 1.*"]
+    exports = {kind: [line.text for line in own] for kind, own in output.build.run_exports.items()}
+    assert exports == {"weak": ["x 1"], "weak_constrains": ["z >=1"]}
+    assert [line.text for line in output.tests.commands] == ["x --help"]
+    assert output.tests.contents == ({"package_contents": {"files": ["bin/x"]}},)
+    assert recipe.sources[0].file_name == "x-1.2.3.tar.gz"
+
+
+def test_a_test_script_with_an_environment_is_left_to_rattler_build(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedRecipe, match="tests/script"):
+        read(
+            tmp_path,
+            "package: {name: x, version: '1'}\n"
+            "tests: [{script: {content: [x --help], env: {X: '1'}}}]\n",
+        )

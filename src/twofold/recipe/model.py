@@ -120,7 +120,8 @@ class Source:
 
     `location` is the path or address; `mirrors` further addresses of the same file; `hashes`
     algorithm -> hex; `revision` a git revision; `folder` where it goes below the work folder;
-    `keeps_top_folder`: the one folder at an archive's top is not cut off.
+    `keeps_top_folder`: the one folder at an archive's top is not cut off; `file_name` is what a
+    fetched file is called, '' for the name in its address.
     """
 
     kind: str
@@ -131,6 +132,7 @@ class Source:
     folder: str = ""
     patches: tuple[Line, ...] = ()
     keeps_top_folder: bool = False
+    file_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,10 @@ class Requirements:
 
 @dataclass(frozen=True, slots=True)
 class Tests:
-    """The test section. `scripts` are run_test.* beside the recipe, or what test/script names."""
+    """The test section. `scripts` are run_test.* beside the recipe, or what test/script names.
+
+    `contents` are recipe v1's tests of the package's files, carried as they are.
+    """
 
     imports: tuple[Line, ...] = ()
     commands: tuple[Line, ...] = ()
@@ -174,6 +179,7 @@ class Tests:
     source_files: tuple[Line, ...] = ()
     files: tuple[Line, ...] = ()
     scripts: tuple[Path, ...] = ()
+    contents: tuple[object, ...] = ()
 
     def __bool__(self) -> bool:
         return any((self.imports, self.commands, self.scripts))

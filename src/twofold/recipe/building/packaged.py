@@ -20,7 +20,8 @@ from pathlib import Path
 from twofold.errors import Problem, ProjectErrors, TwofoldError
 from twofold.formats.conda_info import render_imports_script, render_tests_yaml
 from twofold.recipe.model import App, Line, Output, Recipe
-from twofold.recipe.write.to_v1 import translate_tests, write_for_cmd
+from twofold.recipe.read.jinja_functions import write_for_cmd
+from twofold.recipe.write.to_v1 import translate_tests
 
 #: Test files travel in every copy of the package: more than this is a mistake (bytes).
 MAX_BYTES = 16 << 20

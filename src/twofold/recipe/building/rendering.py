@@ -33,6 +33,9 @@ def render_recipe(folder: Path, request: RecipeRequest) -> list[dict[str, Any]]:
             steps = plan_recipe(path, request, Path(kept))
         except UnsupportedRecipe:
             return render_unchanged(path, request)
+        methods = choose_methods(steps[0].recipe, request.allow_network)
+        if path.name == "recipe.yaml" and methods and methods[0].method is BuildMethod.HOST:
+            return render_unchanged(path, request)
         return [
             _describe(step.recipe, one, variation)
             for step in steps

@@ -78,7 +78,8 @@ def _fetch_url(recipe: Recipe, source: Source, target: Path) -> None:
             "add 'sha256: ...' under the url, so that it cannot change unseen",
             where,
         )
-    fetched = target.parent / f".fetched-{target.name}" / Path(unquote(split.path)).name
+    name = source.file_name or Path(unquote(split.path)).name
+    fetched = target.parent / f".fetched-{target.name}" / name
     fetched.parent.mkdir(parents=True)
     try:
         _download([source.location.text, *source.mirrors], fetched, where)

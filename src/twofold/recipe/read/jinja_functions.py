@@ -26,6 +26,7 @@ from twofold.recipe.read.jinja_modules import (
 PACKAGE_VARIABLES = ("PKG_NAME", "PKG_VERSION", "PKG_BUILDNUM")
 #: The names of a first reading: the second one has the values.
 _NOT_YET_KNOWN = frozenset(f"${name}" for name in PACKAGE_VARIABLES)
+_SHELL_VARIABLE = re.compile(rf"\$(?:{'|'.join((*BUILD_VARIABLES, *PACKAGE_VARIABLES))})\b")
 _GIT = re.compile(r"\bGIT_\w+")
 
 
@@ -69,6 +70,11 @@ def make_functions(
         "pin_compatible": _make_pin_compatible(calls),
         "pin_subpackage": _make_pin_subpackage(calls),
     }
+
+
+def write_for_cmd(text: str) -> str:
+    """Write `$PYTHON`, which Jinja's {{ PYTHON }} became, as cmd.exe reads it: `%PYTHON%`."""
+    return _SHELL_VARIABLE.sub(lambda found: f"%{found.group(0)[1:]}%", text)
 
 
 def read_git_variables(folder: Path) -> dict[str, str]:

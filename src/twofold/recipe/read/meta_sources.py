@@ -48,6 +48,7 @@ def _read_source(reader: SectionReader, node: Node) -> Source | None:
         folder,
         reader.read_paths(parts.get("patches"), "RECIPE_DIR"),
         keeps_top_folder="no_hoist" in parts,
+        file_name=Path(reader.read_text(parts.get("fn"))).name,
     )
 
 

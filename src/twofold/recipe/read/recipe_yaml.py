@@ -8,6 +8,7 @@ other tests) raises `UnsupportedRecipe`: rattler-build supports the whole format
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from jinja2 import TemplateError, nodes
@@ -46,6 +47,7 @@ _SOURCE = {
     "tag": "git_rev",
     "patches": "patches",
     "target_directory": "folder",
+    "file_name": "fn",
 }
 _REQUIREMENTS = {
     "build": "build",
@@ -251,16 +253,28 @@ def _read_output(reader: SectionReader, parts: dict[str, Node], rendering: _Rend
     if needs is not None and isinstance(needs.value, dict):
         # What the host's packages export does not reach a package of Python code.
         rest = {k: v for k, v in needs.value.items() if k != "ignore_run_exports"}
+        exports = _rename_run_exports(rest.pop("run_exports", None))
+        build = replace(build, run_exports=reader.read_run_exports(exports))
         kept = Node(rest, needs.line, needs.key)
+    contents: list[object] = []
+    tests = reader.read_tests(_convert_tests(parts.get("tests"), contents), beside=False)
     return Output(
         name=reader.read_name(known.get("name"), package),
         version=reader.read_version(known.get("version"), package),
         line=package.line,
         build=build,
         requirements=reader.read_requirements(_rename_keys(kept, _REQUIREMENTS, "requirements")),
-        tests=reader.read_tests(_convert_tests(parts.get("tests")), beside=False),
+        tests=replace(tests, contents=tuple(contents)),
         about=reader.read_about(_rename_keys(parts.get("about"), _ABOUT, "about")),
     )
+
+
+def _rename_run_exports(node: Node | None) -> Node | None:
+    """Rename `weak_constraints` and `strong_constraints` to their names in meta.yaml."""
+    if node is None or not isinstance(node.value, dict):
+        return node
+    renamed = {key.replace("constraints", "constrains"): part for key, part in node.value.items()}
+    return Node(renamed, node.line, node.key)
 
 
 def _convert_build(node: Node | None, rendering: _Renderer) -> Node | None:
@@ -289,8 +303,18 @@ def _convert_build(node: Node | None, rendering: _Renderer) -> Node | None:
     return Node(made, node.line, node.key)
 
 
-def _convert_tests(node: Node | None) -> Node | None:
-    """Convert the list of tests to a test section of meta.yaml."""
+def _convert_test_script(node: Node | None) -> Node | None:
+    """Return the commands of a test's script, which may be a mapping with `content`."""
+    if node is None or not isinstance(node.value, dict):
+        return node
+    return _check_keys(node, ("content",), "tests/script").get("content")
+
+
+def _convert_tests(node: Node | None, contents: list[object]) -> Node | None:
+    """Convert the list of tests to a test section of meta.yaml.
+
+    `contents` receives the tests of the package's files, which meta.yaml does not have.
+    """
     if node is None:
         return None
     lists: dict[str, list[Node]] = {}
@@ -299,6 +323,9 @@ def _convert_tests(node: Node | None) -> Node | None:
         lists.setdefault(key, []).extend(part.items() if part else ())
 
     for one in node.items():
+        if isinstance(one.value, dict) and set(one.value) == {"package_contents"}:
+            contents.append(to_plain(one))
+            continue
         parts = _check_keys(one, ("python", "script", "requirements", "files"), "tests")
         python = _check_keys(
             parts.get("python"), ("imports", "pip_check", "python_version"), "tests"
@@ -309,7 +336,7 @@ def _convert_tests(node: Node | None) -> Node | None:
             add("requires", Node("pip", one.line, one.key))
         for version in python["python_version"].items() if "python_version" in python else ():
             add("requires", Node(f"python {version.value}", version.line, version.key))
-        add("commands", parts.get("script"))
+        add("commands", _convert_test_script(parts.get("script")))
         add("requires", _check_keys(parts.get("requirements"), ("run",), "tests").get("run"))
         files = _check_keys(parts.get("files"), ("recipe", "source"), "tests/files")
         add("files", files.get("recipe"))

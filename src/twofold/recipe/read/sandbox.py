@@ -79,7 +79,7 @@ _FILTERS = frozenset(
     str.split(
         "abs capitalize count d default dictsort first float format int items join last length "
         "list lower map max min reject rejectattr replace reverse round select selectattr sort "
-        "string sum title tojson trim unique upper urlencode wordcount"
+        "split string sum title tojson trim unique upper urlencode wordcount"
     )
 )
 #: Filters that apply another one, by its name.
@@ -151,7 +151,7 @@ class RecipeEnvironment(SandboxedEnvironment):
         return finalize
 
     def _wrap_filter(self, name: str) -> Callable[..., object]:
-        original = FILTERS[name]
+        original: Any = _split_text if name == "split" else FILTERS[name]
         passes = 1 if hasattr(original, "jinja_pass_arg") else 0
 
         def counted(*arguments: Any, **options: Any) -> object:
@@ -229,6 +229,11 @@ class RecipeEnvironment(SandboxedEnvironment):
             return formatted(*args, **kwargs)
 
         return bounded
+
+
+def _split_text(text: str, separator: str | None = None, most: int = -1) -> list[str]:
+    """The filter `split` of recipe v1."""
+    return str(text).split(separator, most)
 
 
 def _check_filter(name: str, given: list[Any], options: Mapping[str, Any]) -> None:

@@ -27,8 +27,7 @@ from twofold.recipe.model import (
     Requirements,
     Tests,
 )
-from twofold.recipe.read.jinja_functions import PACKAGE_VARIABLES
-from twofold.recipe.read.jinja_modules import BUILD_VARIABLES
+from twofold.recipe.read.jinja_functions import write_for_cmd
 from twofold.recipe.read.meta_sections import BUILD_FOLDER
 
 _RUN_EXPORTS = {
@@ -67,7 +66,6 @@ _TRANSLATIONS: dict[str, tuple[str, str, Callable[[list[str]], Any]]] = {
     ),
 }
 _FILE_TYPES = {"has_prefix_files": "text", "binary_has_prefix_files": "binary"}
-_SHELL_VARIABLE = re.compile(rf"\$(?:{'|'.join((*BUILD_VARIABLES, *PACKAGE_VARIABLES))})\b")
 
 
 def translate_recipe(
@@ -216,11 +214,6 @@ class _Translator:
         return [self.recipe.calls.replace(line.text, translate_call) for line in lines]
 
 
-def write_for_cmd(text: str) -> str:
-    """Write `$PYTHON`, which Jinja's {{ PYTHON }} became, as cmd.exe reads it: `%PYTHON%`."""
-    return _SHELL_VARIABLE.sub(lambda found: f"%{found.group(0)[1:]}%", text)
-
-
 def translate_tests(recipe: Recipe, tests: Tests) -> list[dict[str, Any]]:
     """Translate the tests to recipe v1."""
     made: list[dict[str, Any]] = []
@@ -248,6 +241,7 @@ def translate_tests(recipe: Recipe, tests: Tests) -> list[dict[str, Any]]:
         if any(files.values()):
             script["files"] = {key: value for key, value in files.items() if value}
         made.append(script)
+    made += [dict(one) for one in tests.contents if isinstance(one, dict)]
     return made
 
 
