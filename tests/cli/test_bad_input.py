@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 
 from tests.conftest import CommandResult
 from tests.servers.registry import Registry
+from twofold.cli.terminal import is_coloured, note, show_error
+from twofold.errors import TwofoldError
 
 
 def error_output(ran: CommandResult) -> str:
@@ -91,3 +94,31 @@ def test_a_file_that_does_not_match_its_name(
     error_output(twofold("publish", liar, "--to", registry.channel, "--yes", env=env))
     error_output(twofold("convert", liar, "--out", tmp_path / "channel"))
     assert not list((tmp_path / "channel").glob("*/*.conda"))
+
+
+def test_control_characters_of_a_server_do_not_reach_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    evil = "no\x1b[2J\x07 right\u202e to\x9b31m this\r"
+    show_error(TwofoldError(evil, evil))
+    note(evil)
+    err = capsys.readouterr().err
+    assert not set(err) & set("\x1b\x07\u202e\x9b\r")
+    assert err.count("right") == 3
+
+
+@pytest.mark.parametrize(
+    ("variables", "coloured"),
+    [({}, False), ({"FORCE_COLOR": "1"}, True), ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, False)],
+)
+def test_colour_follows_the_variables_that_other_tools_read(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], coloured: bool
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert is_coloured(io.StringIO()) is coloured
+    monkeypatch.setenv("NO_COLOR", "")  # no-color.org: an empty value does not count
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert is_coloured(io.StringIO())

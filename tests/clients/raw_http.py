@@ -49,10 +49,10 @@ class Wire:
         assert answer.headers.get_content_type() == "application/problem+json", where
         problem = json.loads(content)
         assert problem["status"] == answer.status and problem["detail"] and problem["code"], where
-        assert problem["error"] == problem["title"], where
+        assert problem["error"] == problem["message"], where
         assert answer.reason and "\n" not in answer.reason and len(answer.reason) <= 400, where
         assert "Traceback" not in content.decode(), where
-        return str(problem["title"])
+        return str(problem["message"])
 
 
 def raw(place: Place, request: bytes) -> bytes:

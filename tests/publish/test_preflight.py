@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +176,19 @@ def test_a_registry_without_a_channel_is_reported_with_the_form_of_its_url(
     with pytest.raises(TwofoldError, match="has no channel") as caught:
         plan(registry.url, wheel)
     assert f"{registry.url}/CHANNEL" in caught.value.hint
+
+
+@pytest.mark.parametrize("path", ["main", "main/", "main/simple/", "main/noarch", "", "other/x/y"])
+def test_an_upload_to_a_wrong_address_is_told_the_right_one(registry: Registry, path: str) -> None:
+    connection = HTTPConnection(registry.url.removeprefix("http://"))
+    connection.request("POST", f"/{path}", b"x")
+    answer = connection.getresponse()
+    assert answer.status in (404, 405)
+    body = json.loads(answer.read())
+    channel = path.partition("/")[0] or "CHANNEL"
+    assert body["hint"] == f"upload packages to {registry.url}/{channel}/legacy/"
+    assert body["title"] == HTTPStatus(answer.status).phrase
+    connection.request("POST", "/main/legacy", b"x")
+    answer = connection.getresponse()
+    assert (answer.status, answer.headers["Location"]) == (308, f"{registry.url}/main/legacy/")
+    connection.close()

@@ -3,6 +3,7 @@ and the order in which files go to several targets."""
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.factories.releases import Release, make_conda
-from tests.servers.package_servers import TOKEN, PrefixServer, run_server
+from tests.servers.package_servers import TOKEN, FakeServer, PrefixServer, run_server
 from twofold.errors import TwofoldError
+from twofold.publish.http import HttpClient
 from twofold.publish.order import Order, prepare
 from twofold.publish.responses import RetryPolicy, parse_retry_after
 
@@ -105,3 +107,22 @@ def test_wheels_go_to_every_target_before_any_conda_package(
         ("one", "conda"),
         ("two", "conda"),
     ]
+
+
+class Endless(FakeServer):
+    """A server whose answer does not end."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                self.wfile.write(b" " * (1 << 20))
+
+
+def test_an_endless_answer_is_not_read_into_memory() -> None:
+    with (
+        run_server(Endless) as (address, _),
+        pytest.raises(TwofoldError, match="sent an answer of more than 64 MiB"),
+    ):
+        HttpClient().get(f"{address}/simple/")

@@ -273,5 +273,5 @@ def test_bytes_that_are_no_request_get_a_400_or_a_closed_line(
     head, _, body = answer.partition(b"\r\n\r\n")
     if answer.startswith(b"HTTP/1.1 400"):
         assert b"application/problem+json" in head
-        assert json.loads(body)["title"].encode() in head.split(b"\r\n")[0]
+        assert json.loads(body)["message"].encode() in head.split(b"\r\n")[0]
     assert shared_place.place.get("/healthz").status_code == 200

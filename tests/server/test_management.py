@@ -268,7 +268,7 @@ def test_what_is_not_as_the_document_says_is_refused(served: Place) -> None:
         answer = requests.request(method, url, data=body, headers=headers, timeout=120)
         assert answer.status_code == status, (method, path, body[:50], answer.text)
         assert answer.headers["content-type"] == "application/problem+json"
-        assert answer.reason == answer.json()["title"]
+        assert answer.reason == answer.json()["message"]
 
 
 def test_a_body_that_is_not_json_is_refused(served: Place) -> None:

@@ -6,7 +6,7 @@ import argparse
 import getpass
 import sys
 
-from twofold.cli.terminal import Parser, note, print_json, show_error
+from twofold.cli.terminal import Parser, note, print_json, remove_controls, show_error
 from twofold.errors import Problem, ProjectErrors, TwofoldError, UsageError
 
 EPILOG = """\
@@ -48,7 +48,7 @@ def _log_in(args: argparse.Namespace) -> int:
         note(f"stored in {done.stored}")
         who = f" as {done.who}" if done.who else ""
         if done.checked:
-            print(f"logged in to {done.target}{who}")
+            print(remove_controls(f"logged in to {done.target}{who}"))
         else:
             print(
                 f"stored for {done.target}{who}; not verified: "
@@ -132,7 +132,7 @@ def _show_accounts(args: argparse.Namespace) -> int:
     else:
         for row in rows:
             source = f" (token: {row['token']})" if row["token"] else ""
-            print(f"{row['target']}: {row['who']}{source}")
+            print(remove_controls(f"{row['target']}: {row['who']}{source}"))
     if failed:
         show_error(ProjectErrors(failed))
     return 1 if failed else 0

@@ -7,7 +7,14 @@ import json
 import sys
 from pathlib import Path
 
-from twofold.cli.terminal import Parser, expand_files, is_coloured, note, print_json
+from twofold.cli.terminal import (
+    Parser,
+    expand_files,
+    is_coloured,
+    note,
+    print_json,
+    remove_controls,
+)
 from twofold.errors import TwofoldError, UsageError
 
 TYPE_CHECKING = False
@@ -200,7 +207,8 @@ def print_plan(plan: Plan, stream: object) -> None:
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     for row in rows:
         cells = [row[i].ljust(widths[i]) for i in range(3)]
-        print("  ".join([*cells, row[3]]), file=stream)  # type: ignore[call-overload]
+        line = remove_controls("  ".join([*cells, row[3]]))
+        print(line, file=stream)  # type: ignore[call-overload]
 
 
 def warn_about_logins(words: Sequence[str]) -> None:

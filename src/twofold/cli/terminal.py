@@ -6,6 +6,7 @@ import argparse
 import errno
 import os
 import sys
+import unicodedata
 from pathlib import Path
 
 from twofold.errors import SubprocessFailed, TwofoldError, UsageError
@@ -98,13 +99,24 @@ class Parser(argparse.ArgumentParser):
 
 
 def is_coloured(stream: TextIO) -> bool:
-    """Whether to use colour: on a terminal only, without NO_COLOR or TERM=dumb."""
-    return stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    """Whether to use colour: on a terminal, or with FORCE_COLOR; never with NO_COLOR."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def remove_controls(text: str) -> str:
+    """Text without control and bidirectional characters, which servers could send to a terminal."""
+    return "".join(
+        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf") else "\ufffd" for c in text
+    )
 
 
 def note(text: str) -> None:
     """Print progress or a remark as a plain line on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    print(remove_controls(text), file=sys.stderr, flush=True)
 
 
 #: How files end that are beside built ones in dist/: signatures, hashes; attestations, which go
@@ -164,9 +176,10 @@ def show_error(error: TwofoldError, as_json: bool = False) -> int:
         print(f"{dim}{error.output.rstrip()}{off}", file=sys.stderr)
     for problem in error.problems:
         place = f"{problem.where}: " if problem.where else ""
-        print(f"{red}error:{off} {place}{problem.message}", file=sys.stderr)
+        message = remove_controls(f"{place}{problem.message}")
+        print(f"{red}error:{off} {message}", file=sys.stderr)
         if problem.hint:
-            print(f"  hint: {problem.hint}", file=sys.stderr)
+            print(f"  hint: {remove_controls(problem.hint)}", file=sys.stderr)
     if as_json:
         print_json(
             {

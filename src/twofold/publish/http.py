@@ -72,6 +72,9 @@ def bearer_auth(credentials: Credentials) -> AuthBase:
 #: Called with the number of bytes sent so far.
 Progress = Callable[[int], None]
 
+#: The limit of an answer that is not a file (bytes): pages of large projects have some megabytes.
+LARGEST_ANSWER = 64 << 20
+
 #: The limit of consecutive redirects.
 REDIRECTS = 5
 
@@ -113,6 +116,21 @@ class UploadForm:
     content: tuple[str, Path, str, str]
     fields: Sequence[tuple[str, Any]] = ()
     trailing_fields: Sequence[tuple[str, Any]] = ()
+
+
+def _read_body(response: requests.Response, url: str) -> bytes:
+    """Read the body of an answer; raises TwofoldError if it does not end."""
+    blocks: list[bytes] = []
+    size = 0
+    for block in response.iter_content(1 << 16):
+        blocks.append(block)
+        size += len(block)
+        if size > LARGEST_ANSWER:
+            raise TwofoldError(
+                f"{redact_url(url)} sent an answer of more than {LARGEST_ANSWER >> 20} MiB",
+                "check the URL",
+            )
+    return b"".join(blocks)
 
 
 @dataclass
@@ -186,10 +204,12 @@ class HttpClient:
                 timeout=(self.retry_policy.connect, self.retry_policy.read),
                 allow_redirects=False,
                 verify=self.ca,
+                stream=True,
             )
-            answer = HttpResult(
-                response.status_code, response.reason or "", response.headers, response.content
-            )
+            with response:
+                content = _read_body(response, url)
+            status, reason = response.status_code, response.reason or ""
+            answer = HttpResult(status, reason, response.headers, content)
         self._has_answered = True
         if answer.status in TRANSIENT_STATUSES:
             text = redact_secrets(explain(answer), self.secrets)
@@ -284,7 +304,7 @@ class HttpClient:
                         f"{redact_url(url)} answered {status}", TRY_LATER, wait=wait
                     )
                 if status != 200:
-                    return HttpResult(status, reason, response.headers, response.content)
+                    return HttpResult(status, reason, response.headers, _read_body(response, url))
                 digest = hashlib.sha256()
                 if into is not None:
                     into.seek(0)

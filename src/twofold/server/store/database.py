@@ -230,6 +230,11 @@ def _translate_errors() -> Iterator[None]:
         reason = str(error.orig).strip().splitlines()[0]
         if "full" in reason:
             raise OSError(errno.ENOSPC, f"the database is full: {reason}") from error
+        if reason.startswith(("no such table", "no such column", "table ")):
+            raise TwofoldError(
+                f"the database does not have the schema of this twofold: {reason}",
+                "restore the backup made before the upgrade, or name another --data",
+            ) from error
         raise Unreachable(
             f"the database is unreachable: {reason}", "try again; see the server's --database"
         ) from error

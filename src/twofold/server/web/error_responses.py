@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -41,7 +42,7 @@ def problem_response(code: str, message: str, hint: str = "", status: int = 400)
     """Return a problem response with the headers its status needs."""
     body = {
         "type": "about:blank",
-        "title": message,
+        "title": HTTPStatus(status).phrase,  # RFC 9457: the same for every error of a type
         "status": status,
         "detail": f"{message} ({hint})" if hint else message,
         "code": code,
@@ -100,13 +101,22 @@ async def internal_error(_request: Request, _error: Exception) -> Response:
     )
 
 
-async def http_error(_request: Request, error: Exception) -> Response:
+def _find_upload_hint(request: Request) -> str:
+    """Where packages are uploaded to, for an upload to another address of the registry."""
+    if request.method not in ("POST", "PUT"):
+        return ""
+    root = str(request.base_url).rstrip("/")
+    channel = request.url.path.removeprefix(request.scope.get("root_path", "")).split("/")[1]
+    return "" if channel == "api" else f"upload packages to {root}/{channel or 'CHANNEL'}/legacy/"
+
+
+async def http_error(request: Request, error: Exception) -> Response:
     """Report an HTTP error of the router, such as 404 and 405."""
     status = getattr(error, "status_code", 500)
     texts = {404: "There is no resource at this URL", 405: "This URL does not support that method"}
-    response = problem_response(
-        f"http-{status}", texts.get(status, getattr(error, "detail", "")), "", status
-    )
+    hint = _find_upload_hint(request) if status in (404, 405) else ""
+    text = texts.get(status, getattr(error, "detail", ""))
+    response = problem_response(f"http-{status}", text, hint, status)
     for name, value in (getattr(error, "headers", None) or {}).items():
         response.headers[name] = value
     return response

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -80,9 +82,10 @@ def upload_response(done: UploadResult) -> dict[str, object]:
     }
 
 
-async def redirect_to_slash(_request: Request) -> Response:
-    """Redirect to the URL with a slash at the end, relative to it: a proxy may add a prefix."""
-    return RedirectResponse("./legacy/", 308)
+async def redirect_to_slash(request: Request) -> Response:
+    """Redirect to the URL with a slash at the end; uv follows absolute URLs only."""
+    root, channel = str(request.base_url).rstrip("/"), request.path_params["channel"]
+    return RedirectResponse(f"{root}/{quote(channel)}/legacy/", 308)
 
 
 async def upload_file(request: Request) -> Response:
