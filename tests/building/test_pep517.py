@@ -269,3 +269,35 @@ def test_uv_trusts_the_certificates_that_pip_is_given(
     assert get_uv_certificates() == {"SSL_CERT_FILE": str(tmp_path / "company.pem")}
     monkeypatch.setenv("SSL_CERT_FILE", "of its own")
     assert get_uv_certificates() == {}
+
+
+@pytest.mark.parametrize(
+    ("requires", "by_uv"), [("uv_build>=0.5", True), ("uv-build", True), ("uv_build<0.9", False)]
+)
+def test_uv_builds_the_projects_of_its_own_backend_itself(
+    requires: str, by_uv: bool, tmp_path: Path, twofold: Callable[..., CommandResult]
+) -> None:
+    root = write(tmp_path / "project", f'["{requires}"]', "uv_build")
+    (root / "src").mkdir()
+    (root / "other_sample").rename(root / "src" / "other_sample")
+    ran = twofold("build", root)
+    assert ran.code == 0, ran.err
+    assert ("by uv itself" in ran.err) is by_uv
+    names = sorted(path.name for path in (root / "dist").iterdir() if path.name[0] != ".")
+    assert names == ["other_sample-2.0-py3-none-any.whl", "other_sample-2.0.tar.gz"]
+    assert not (root / ".gitignore").exists()
+    (root / "src").rename(root / "elsewhere")
+    failed = twofold("build", root)
+    assert failed.code == 1
+    assert "the backend 'uv_build' failed" in failed.err
+
+
+@pytest.mark.parametrize("kinds", ["sdist", "wheel", "conda"])
+def test_uv_builds_one_kind_of_a_project_of_its_own_backend(kinds: str, tmp_path: Path) -> None:
+    root = write(tmp_path / "project", '["uv_build"]', "uv_build")
+    (root / "src").mkdir()
+    (root / "other_sample").rename(root / "src" / "other_sample")
+    made = build_project(root, BuildRequest((kinds,)))
+    assert [built.kind for built in made.artifacts] == [kinds]
+    sdist = build_project(root, BuildRequest(("sdist",))).artifacts[0].path
+    assert [b.kind for b in build_project(sdist, BuildRequest()).artifacts] == ["wheel", "conda"]

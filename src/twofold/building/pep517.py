@@ -5,6 +5,9 @@ The chain is the same: source tree -> sdist -> wheel (from the unpacked sdist) -
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 import tarfile
 import tempfile
 import time
@@ -23,6 +26,7 @@ from twofold.building.options import (
     stop_at_errors,
 )
 from twofold.errors import BadFile, ProjectErrors, SubprocessFailed, TwofoldError
+from twofold.names import normalize_name
 from twofold_build.diagnostics import Diagnostics
 
 TYPE_CHECKING = False
@@ -45,37 +49,104 @@ def build_with_backend(
     """
     project = Path(root)
     _check_constraints(request.backend)
-    requires, backend, paths = read_build_system(project)
+    requires, backend, _ = read_build_system(project)
     requires = [*requires, *request.backend.further_requires]
     options = _read_conda_options(project)
     result = BuildResult("", "", backend)
     with tempfile.TemporaryDirectory(prefix="twofold-build-") as temporary:
         draft = Path(temporary)
-        listed = ", ".join(requires) or "nothing"
-        isolated = "an isolated" if request.backend.is_isolated else "the installed"
-        with _Step(result, request, f"{isolated} environment with {listed}") as step:
-            environment = BuildEnvironment.create(draft / "env", project, request.backend)
-            step.note(environment.install(requires))
-        hooks = environment.hooks(project, backend, paths)
-        sdist = wheel = None
-        if not from_sdist:
-            with _Step(result, request, f"the sdist, by {backend}") as step:
-                step.note(environment.install(hooks.get_requires("sdist")))
-                sdist = _require_file(hooks.build("sdist", draft / "sdist"), ".tar.gz", backend)
-        if set(request.kinds) - {"sdist"}:
-            unpacked = unpack_sdist(sdist, draft / "tree") if sdist else project
-            hooks = environment.hooks(unpacked, backend, paths, hooks.warned)
-            with _Step(result, request, f"the wheel from the sdist, by {backend}") as step:
-                step.note(environment.install(hooks.get_requires("wheel")))
-                wheel = _require_file(hooks.build("wheel", draft / "wheel"), ".whl", backend)
-        for warning in hooks.warned:
-            request.report(f"{backend} warns: {warning}")
+        if uv := find_own_backend_of_uv(requires, backend, request.backend):
+            sdist, wheel = _build_by_uv(uv, project, draft, (result, request), from_sdist)
+        else:
+            sdist, wheel = _build_by_hooks(project, draft, (result, request), from_sdist)
         if request.is_checked:
             with _Step(result, request, "checks of what was built"):
                 built = [path for path in (sdist, wheel) if path is not None]
                 _check_artifacts(project, built, request)
         _deliver(result, request, Path(out), {"sdist": sdist, "wheel": wheel}, options)
     return result
+
+
+def _build_by_hooks(
+    project: Path, draft: Path, work: tuple[BuildResult, BuildRequest], from_sdist: bool
+) -> tuple[Path | None, Path | None]:
+    """Build the sdist, and from it the wheel, through the hooks of PEP 517."""
+    result, request = work
+    requires, backend, paths = read_build_system(project)
+    requires = [*requires, *request.backend.further_requires]
+    listed = ", ".join(requires) or "nothing"
+    isolated = "an isolated" if request.backend.is_isolated else "the installed"
+    with _Step(result, request, f"{isolated} environment with {listed}") as step:
+        environment = BuildEnvironment.create(draft / "env", project, request.backend)
+        step.note(environment.install(requires))
+    hooks = environment.hooks(project, backend, paths)
+    sdist = wheel = None
+    if not from_sdist:
+        with _Step(result, request, f"the sdist, by {backend}") as step:
+            step.note(environment.install(hooks.get_requires("sdist")))
+            sdist = _require_file(hooks.build("sdist", draft / "sdist"), ".tar.gz", backend)
+    if set(request.kinds) - {"sdist"}:
+        unpacked = unpack_sdist(sdist, draft / "tree") if sdist else project
+        hooks = environment.hooks(unpacked, backend, paths, hooks.warned)
+        with _Step(result, request, f"the wheel from the sdist, by {backend}") as step:
+            step.note(environment.install(hooks.get_requires("wheel")))
+            wheel = _require_file(hooks.build("wheel", draft / "wheel"), ".whl", backend)
+    for warning in hooks.warned:
+        request.report(f"{backend} warns: {warning}")
+    return sdist, wheel
+
+
+def find_own_backend_of_uv(
+    requires: Sequence[str], backend: str, options: BackendOptions
+) -> str | None:
+    """Return the path of a uv that has the required backend built in, or None.
+
+    It needs no environment then. Whoever steers the backend by options gets the hooks.
+    """
+    steered = (options.config_settings, options.constraints, options.python)
+    if backend != "uv_build" or len(requires) != 1 or any(steered) or not options.is_isolated:
+        return None
+    uv = shutil.which("uv")
+    if uv is None:
+        return None
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    shown = subprocess.run([uv, "--version"], capture_output=True, text=True, check=False).stdout
+    try:
+        wanted = Requirement(requires[0])
+    except InvalidRequirement:
+        return None  # reported by the installer
+    is_plain = normalize_name(wanted.name) == "uv-build" and not wanted.url
+    return uv if is_plain and wanted.specifier.contains((shown.split() or ["", "0"])[1]) else None
+
+
+def _build_by_uv(
+    uv: str, project: Path, draft: Path, work: tuple[BuildResult, BuildRequest], from_sdist: bool
+) -> tuple[Path | None, Path | None]:
+    """Let uv build a project of its own backend, which it does in its own process."""
+    result, request = work
+    kinds = ["--wheel"] if from_sdist else ["--sdist"] if set(request.kinds) == {"sdist"} else []
+    out = draft / "made"
+    command = [uv, "build", "--quiet", *kinds, "--out-dir", out, "--python", sys.executable]
+    with _Step(result, request, "the sdist and the wheel, by uv itself"):
+        done = subprocess.run(
+            [*map(str, command), str(project)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+    if done.returncode:
+        raise SubprocessFailed(
+            f"the backend 'uv_build' failed (exit code {done.returncode})",
+            "read its output above",
+            output=done.stdout,
+        )
+    made = {path.name[-4:]: path for path in out.iterdir() if not path.name.startswith(".")}
+    return made.get("r.gz"), made.get(".whl")
 
 
 def read_build_system(root: Path) -> tuple[list[str], str, list[str]]:
