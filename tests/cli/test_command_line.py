@@ -72,3 +72,22 @@ def _seconds(command: list[str]) -> float:
     start = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - start
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("unpublish", "delete"), ("upload", "publish"), ("bump", "release"), ("test", "try")],
+)
+def test_words_of_other_tools_are_answered_by_meaning(
+    twofold: Callable[..., CommandResult], word: str, meant: str
+) -> None:
+    ran = twofold(word)
+    assert ran.code == 2
+    assert f"did you mean 'twofold {meant}'?" in ran.err
+
+
+def test_a_word_that_is_like_no_command_is_not_guessed(
+    twofold: Callable[..., CommandResult],
+) -> None:
+    assert "twofold --help" in twofold("cache").err
+    assert twofold("help", "publish").out == twofold("publish", "--help").out

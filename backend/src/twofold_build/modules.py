@@ -47,7 +47,9 @@ def find_modules(project: Project, diagnostics: Diagnostics) -> tuple[list[str],
     if placed:
         return [], placed
     wanted = names.escape_for_filename(project.name) or "my_package"
-    there = [f"{os.path.join(s, n)}" for s in sources for n in _list_candidates(project.root, s)]
+    # What is below `src` is no module `src.name` of the root.
+    candidates = ((s, n) for s in sources for n in _list_candidates(project.root, s))
+    there = [os.path.join(s, n) for s, n in candidates if n.partition(".")[0] not in sources]
     hint = _suggest_rename(project, sources, wanted)
     if there and not hint:
         modules = ", ".join(f'"{os.path.basename(path).removesuffix(".py")}"' for path in there)

@@ -52,6 +52,21 @@ MODULES = {
 }
 
 
+#: What a word of another tool means here.
+MEANT = {
+    **dict.fromkeys(("upload", "push", "deploy"), "publish"),
+    **dict.fromkeys(("unpublish", "remove", "rm", "uninstall"), "delete"),
+    **dict.fromkeys(("bump", "version", "tag", "ship"), "release"),
+    **dict.fromkeys(("lint", "verify", "validate"), "check"),
+    **dict.fromkeys(("test", "smoke-test"), "try"),
+    **dict.fromkeys(("add", "download", "get"), "install"),
+    **dict.fromkeys(("create", "startproject"), "new"),
+    **dict.fromkeys(("signin", "auth"), "login"),
+    **dict.fromkeys(("server", "registry"), "serve"),
+    **dict.fromkeys(("migrate", "adopt"), "init"),
+}
+
+
 def format_usage() -> str:
     """Format the help of `twofold --help`."""
     width = max(map(len, COMMANDS))
@@ -74,6 +89,8 @@ exit codes: 0 success, 1 a problem (printed with a hint), 2 wrong usage
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line (without the program's name) and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if len(words) == 2 and words[0] == "help":
+        words = [words[1], "--help"]
     if not words or words[0] in ("-h", "--help", "help"):
         print(format_usage(), end="", file=sys.stdout if words else sys.stderr)
         return 0 if words else 2
@@ -105,8 +122,9 @@ def _leave(code: int) -> None:
 def _report_unknown(word: str) -> int:
     import difflib
 
-    close = difflib.get_close_matches(word, COMMANDS, n=1)
-    hint = f"did you mean 'twofold {close[0]}'?" if close else "run 'twofold --help' for the list"
+    alike = difflib.get_close_matches(word, COMMANDS, n=1, cutoff=0.7)
+    close = MEANT.get(word.lower()) or next(iter(alike), "")
+    hint = f"did you mean 'twofold {close}'?" if close else "run 'twofold --help' for the list"
     print(f"error: there is no command '{word}'\n  hint: {hint}", file=sys.stderr)
     return 2
 

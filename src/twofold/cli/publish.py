@@ -168,7 +168,29 @@ def _carry_out(publication: Publication, args: argparse.Namespace) -> int:
     else:
         present = len(publication.plan.present)
         print(f"published: {len(uploaded)} uploaded, {present - len(uploaded)} already there")
+        for line in _list_install_commands(publication):
+            note(line)
     return print_results(trials, as_json=False) if not as_json else _get_exit_code(trials)
+
+
+def _list_install_commands(publication: Publication) -> list[str]:
+    """How users install what is at the targets now, one line for each project and target."""
+    from twofold.publish.install_urls import find_install_urls
+
+    lines: dict[str, None] = {}
+    for step in publication.plan.present:
+        settings, artifact = step.target.settings, step.file.artifact
+        urls = find_install_urls(settings, lambda _: False)
+        wanted = f"{artifact.name}=={artifact.version}"
+        if settings.kind in ("registry", "folder"):
+            lines[f"install: twofold install {wanted} --from {urls.channel} --venv DIR"] = None
+        elif artifact.kind.is_conda and urls.channel:
+            lines[f"install: conda install -c {urls.channel} {wanted}"] = None
+        elif not artifact.kind.is_conda and settings.kind == "pypi":
+            lines[f"install: pip install {wanted}"] = None
+        elif not artifact.kind.is_conda and urls.index:
+            lines[f"install: pip install --index-url {urls.index} {wanted}"] = None
+    return list(lines)
 
 
 def _get_exit_code(trials: list[SmokeResult]) -> int:
