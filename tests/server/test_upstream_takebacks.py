@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -161,3 +162,15 @@ def test_other_states_are_shown_and_files_are_still_fetched(
     assert page["project-status"]["status"] == status
     assert f'content="{status}"' in served.get("/main/simple/spam/", Accept="text/html").text
     assert download(served, second) == 200
+
+
+def test_a_quarantine_arrives_where_only_conda_reads(
+    served: Place, static: StaticServer, wheel: Path
+) -> None:
+    rewrite(served, static, wheel, head=QUARANTINE)
+    for _ in range(200):
+        if list_conda(served) == []:
+            break
+        time.sleep(0.05)
+    assert list_conda(served) == []
+    assert served.get("/main/noarch/spam-1.0-py_0.conda").status_code == 403

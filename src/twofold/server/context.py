@@ -33,13 +33,15 @@ class ProxiedChannels:
     """The (channel, kind) pairs with an upstream, cached so that pages need no query for them.
 
     `shard_indexes` holds the merged indexes served last, by (channel id, subdir); `downloads` the
-    files on their way (`store.downloads`); `offers` what addresses named (`proxy.offers`).
+    files on their way (`store.downloads`); `offers` what addresses named (`proxy.offers`);
+    `rounds` when a channel's fetched projects were last revalidated, by its id.
     """
 
     shard_indexes: dict[tuple[int, str], Any] = field(default_factory=dict)
     downloads: Downloads = field(default_factory=Downloads)
     offers: dict[Any, Any] = field(default_factory=dict)
     offers_lock: Lock = field(default_factory=Lock)
+    rounds: dict[int, datetime] = field(default_factory=dict)
     _known: frozenset[tuple[str, str]] = frozenset()
     _read_at: float = float("-inf")
 

@@ -28,7 +28,7 @@ def is_private(db: Connection, channel: Channel, upstream: Upstream, name: str) 
     key = normalize_name(name)
     if find_prefix(key, private_prefixes(db, channel, upstream)) is not None:
         return True
-    return upstreams.is_local_name(db, channel.id, key, name)
+    return projects.is_local_name(db, channel.id, key, name)
 
 
 def filter_private(

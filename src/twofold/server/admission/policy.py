@@ -12,7 +12,7 @@ from twofold.server.admission import checks
 from twofold.server.auth import permissions
 from twofold.server.context import Registry, require_channel
 from twofold.server.model import Action, Actor, Channel, Project
-from twofold.server.store import Connection, channels, files, upstreams
+from twofold.server.store import Connection, channels, files, projects
 
 
 def check_new_file(
@@ -27,7 +27,7 @@ def check_new_file(
     project = channels.find_project(db, channel.id, key)
     if project is not None:
         check_project_open(project)
-    if not is_fetched and (project is None or not upstreams.is_begun_here(db, project.id)):
+    if not is_fetched and (project is None or not projects.is_begun_here(db, project.id)):
         check_new_project_name(db, channel, actor, key)
     return project
 
@@ -38,7 +38,7 @@ def check_new_project_name(db: Connection, channel: Channel, actor: Actor, key: 
     It is compared with the projects that the channel's own users began and did not delete.
     """
     alike = channels.list_confusable_projects(db, channel.id, key).items()
-    own = [other for other, one in alike if other != key and upstreams.is_begun_here(db, one)]
+    own = [other for other, one in alike if other != key and projects.is_begun_here(db, one)]
     checks.check_confusable_name(key, own)
     owners = channels.list_prefixes(db, channel.id)
     prefix = checks.find_prefix(key, owners)

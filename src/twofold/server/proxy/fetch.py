@@ -6,12 +6,14 @@ Only pinned files are fetched, and only content with the pinned hash is publishe
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from threading import Thread
 
 from twofold import __version__
-from twofold.errors import Refused
+from twofold.errors import Refused, TwofoldError
 from twofold.fetching.client import fetch_file
 from twofold.names import normalize_name
 from twofold.server.admission.checks import FormClaims
@@ -28,6 +30,8 @@ from twofold.server.registry.queries import check_not_quarantined
 from twofold.server.store import Connection, accounts, audit, channels, files, upstreams
 from twofold.server.store.downloads import Download as Download
 from twofold.server.store.upstreams import Pin, Upstream
+
+log = logging.getLogger("twofold.server")
 
 #: The largest file that is fetched (bytes).
 MAX_FILE_SIZE = 4 << 30
@@ -199,6 +203,35 @@ def _find_refused_content(db: Connection, channel: Channel, key: str) -> dict[st
     pins = upstreams.list_pins_of(db, channel.id, key)
     found = {name: Refusal.find(pin) for name, pin in pins.items()}
     return {name: refusal.message for name, refusal in found.items() if refusal is not None}
+
+
+def revalidate_fetched(registry: Registry, channel: Channel) -> None:
+    """Revalidate the pages of the projects that were fetched, in a thread, if that is due.
+
+    conda's pages ask for no project, so what the upstream took back would not be noticed.
+    """
+    rounds, at = registry.proxied_channels.rounds, registry.clock()
+    last = rounds.get(channel.id)
+    if last is None or at - last >= metadata_cache.MAX_AGE:
+        rounds[channel.id] = at
+        args = (registry, channel)
+        Thread(target=_revalidate_fetched, args=args, name="revalidate", daemon=True).start()
+
+
+def _revalidate_fetched(registry: Registry, channel: Channel) -> None:
+    try:
+        with registry.database.read() as db:
+            upstream = upstreams.find_upstream(db, channel.id, PYPI)
+            keys = upstreams.list_fetched_keys(db, channel.id)
+        if upstream is None:
+            return
+        for key in keys:
+            with registry.database.read() as db:
+                private = is_private(db, channel, upstream, key)
+            if not private:
+                metadata_cache.cached_project(registry, channel, upstream, key)
+    except (TwofoldError, OSError) as error:
+        log.warning("the upstream of %s could not be revalidated: %s", channel.name, error)
 
 
 def has_upstream(registry: Registry, channel: str, kind: str) -> bool:

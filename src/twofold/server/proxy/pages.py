@@ -33,6 +33,7 @@ from twofold.server.proxy.fetch import (
     find_fetchable,
     find_refusals,
     has_upstream,
+    revalidate_fetched,
     start_fetch,
 )
 from twofold.server.proxy.metadata_cache import CONDA, PYPI
@@ -41,7 +42,7 @@ from twofold.server.proxy.shards import ProxiedSubdir
 from twofold.server.proxy.upstream_simple import QUARANTINED
 from twofold.server.registry import queries
 from twofold.server.registry.queries import ReadableFile
-from twofold.server.store import Connection, channels, files, upstreams
+from twofold.server.store import Connection, channels, files, projects, upstreams
 from twofold.server.store.upstreams import Upstream
 
 log = logging.getLogger("twofold.server")
@@ -187,6 +188,9 @@ def get_repodata(registry: Registry, view: View, subdir: str, name: str) -> tupl
 
     If the upstream has no shards, neither does the channel: clients then use repodata.json.
     """
+    if has_upstream(registry, view.channel, PYPI):
+        channel = queries.get_channel(registry, view.actor, view.channel)
+        revalidate_fetched(registry, channel)
     if not has_upstream(registry, view.channel, CONDA):
         return conda_pages.get_repodata(registry, view, subdir, name)
     with registry.database.read() as db:
@@ -249,7 +253,7 @@ def _merge_repodata(
         raise not_found(f"subdir '{subdir[:50]}' in channel '{view.channel}'")
     with registry.database.read() as db:
         private = filter_private(db, channel, upstream, {o.entry["name"] for o in remote})
-        here = upstreams.list_local_files(db, channel.id, subdir)
+        here = projects.list_local_files(db, channel.id, subdir)
     base_url = from_settings(channel.settings).base_url_for(subdir)
     mine = own.body if own else rendering.render_repodata(subdir, [], base_url)
     body = upstream_conda.merge_repodata(

@@ -23,7 +23,7 @@ from twofold.server.pages.page_updates import MAIN, make_etag
 from twofold.server.proxy import metadata_cache, upstream_conda
 from twofold.server.proxy.remote_files import RemoteFile
 from twofold.server.proxy.upstream_conda import RemoteShardList
-from twofold.server.store import Connection, files, pages, upstreams
+from twofold.server.store import Connection, files, pages, projects, upstreams
 from twofold.server.store.upstreams import Upstream
 
 #: Shards fetched concurrently while an index is built.
@@ -118,7 +118,7 @@ def _merged_index(subdir: ProxiedSubdir, theirs: RemoteShardList, digest: str) -
         if known is not None and known.basis == basis:
             return known
         hidden = filter_private(db, channel, upstream, theirs.shards)
-        here = upstreams.list_local_files(db, channel.id, subdir.subdir)
+        here = projects.list_local_files(db, channel.id, subdir.subdir)
         own = dict(pages.list_changed_shards(db, channel.id, MAIN, subdir.subdir, 0))
     hashes = {name: sha256 for name, sha256 in own.items() if sha256}
     names: dict[str, tuple[str, str]] = {}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, or_, select, tuple_
+from sqlalchemy import Connection, Select, and_, delete, func, or_, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from twofold.artifact import Artifact, Kind
@@ -15,7 +15,7 @@ from twofold.names import normalize_name, requirement_name
 from twofold.names.version_order import sort_newest_first, sort_versions
 from twofold.server.model import Project
 from twofold.server.store.channels import get_project
-from twofold.server.store.schema import descriptions, files, projects
+from twofold.server.store.schema import descriptions, files, projects, upstream_pins
 
 
 def required_names(artifact: Artifact) -> set[str]:
@@ -156,3 +156,63 @@ def _select_contents(ids: list[int]) -> Any:
     counts = func.count().label("files"), func.count(files.c.yanked).label("yanked")
     query = select(*columns, *counts).where(files.c.project_id.in_(ids))
     return query.where(files.c.deleted_at.is_(None)).group_by(*columns)
+
+
+def list_local_files(db: Connection, channel_id: int, subdir: str) -> dict[str, set[str]]:
+    """Return package name -> its filenames in a subdir of this channel, including deleted ones."""
+    query = select(files.c.name, files.c.filename).where(
+        files.c.channel_id == channel_id, files.c.subdir == subdir
+    )
+    found: dict[str, set[str]] = {}
+    for row in db.execute(query):
+        found.setdefault(row.name, set()).add(row.filename)
+    return found
+
+
+def is_local_name(db: Connection, channel_id: int, key: str, conda_name: str) -> bool:
+    """Return whether a name is local: not only from the upstream.
+
+    That is a project of that name, or with that conda name, which has a file, deleted or not,
+    that was not fetched from the upstream, or which has no file at all.
+    """
+    called = (projects.c.key == key) | (projects.c.conda_name == conda_name)
+    query = select(projects.c.id).where(projects.c.channel_id == channel_id, called)
+    ids = list(db.execute(query).scalars())
+    if not ids:
+        return False
+    filled = set(
+        db.execute(select(files.c.project_id).where(files.c.project_id.in_(ids))).scalars()
+    )
+    return filled != set(ids) or db.execute(_select_local_files(ids)).first() is not None
+
+
+def is_begun_here(db: Connection, project_id: int) -> bool:
+    """Return whether a project is the channel's own and not deleted.
+
+    It has a file that is neither deleted nor fetched from the upstream, or it was described and
+    never had a file.
+    """
+    own = _select_local_files([project_id]).where(files.c.deleted_at.is_(None))
+    if db.execute(own).first() is not None:
+        return True
+    return db.execute(select(files.c.id).where(files.c.project_id == project_id)).first() is None
+
+
+def _select_local_files(project_ids: list[int]) -> Select[Any]:
+    """Select files that were not fetched from the upstream.
+
+    A fetched file has a requested pin with the same hash; a converted package has the origin of
+    its wheel.
+    """
+    root = files.alias("root")
+    source = root.c.id == func.coalesce(files.c.made_from, files.c.id)
+    pinned = (
+        (upstream_pins.c.channel_id == root.c.channel_id)
+        & (upstream_pins.c.subdir == root.c.subdir)
+        & (upstream_pins.c.filename == root.c.filename)
+        & (upstream_pins.c.sha256 == root.c.sha256)
+        & upstream_pins.c.wanted
+    )
+    query = select(files.c.id).join(root, source).outerjoin(upstream_pins, pinned)
+    where = files.c.project_id.in_(project_ids) & upstream_pins.c.filename.is_(None)
+    return query.where(where).limit(1)
