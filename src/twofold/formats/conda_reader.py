@@ -22,6 +22,7 @@ from twofold.formats.tar_safety import TarStream
 from twofold.formats.unpacked_tree import UnpackedTree
 from twofold.formats.zip_safety import ZipMember, scan
 from twofold.names import parse_conda_name
+from twofold.names.platforms import find_subdir
 
 _AGAIN = "build or download the package again"
 #: Packages up to this many bytes are read once, into memory: opening a file twice costs more.
@@ -32,6 +33,10 @@ _DEFAULT_FILES = {
     "info/about.json": limits.METADATA,
     "info/run_exports.json": limits.METADATA,
 }
+
+
+#: The list of a package's files, since 2017 and before.
+_LISTS = frozenset({"info/paths.json", "info/files"})
 
 
 def read_info(
@@ -59,7 +64,10 @@ def read_info(
             if member.path in wanted and member.kind == "file":
                 found[member.path] = tar.read(wanted[member.path])
             left_info = left_info or not member.path.startswith("info/")
-            if left_info and "info/index.json" in found and path.name.endswith(".tar.bz2"):
+            # Old packages have their info/ anywhere in the archive.
+            has_list = not wanted.keys() & _LISTS or found.keys() & _LISTS
+            is_done = "info/index.json" in found and has_list
+            if left_info and is_done and path.name.endswith(".tar.bz2"):
                 break
     problems = tree.find_link_problems()
     if problems:
@@ -95,10 +103,27 @@ def read_index_facts(path: Path) -> CondaFacts:
     for name in ("info/about.json", "info/run_exports.json"):
         if name in found:
             parse_json(found[name], path, name)
-    subdir = str(index.get("subdir") or ("noarch" if index.get("noarch") else path.parent.name))
+    subdir = _find_subdir(index) or path.parent.name
     about, exports = found.get("info/about.json", b""), found.get("info/run_exports.json", b"")
     digests = compute_file_hashes(path) if content is None else compute_hashes(content)
     return CondaFacts(index, data, subdir, digests, about, exports)
+
+
+def _find_subdir(index: Mapping[str, Any]) -> str:
+    """Return the subdir of a package; one from before 2017 has `platform` and `arch` instead.
+
+    '' where index.json says neither.
+    """
+    if index.get("subdir"):
+        return str(index["subdir"])
+    if index.get("noarch"):
+        return "noarch"
+    if "platform" not in index or "arch" not in index:
+        return ""
+    system, machine = index["platform"], index["arch"]
+    if not system or not machine:
+        return "noarch"
+    return find_subdir(str(system), "i686" if machine == "x86" else str(machine))
 
 
 def parse_index(data: bytes, path: Path) -> dict[str, Any]:

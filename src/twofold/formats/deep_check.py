@@ -93,14 +93,20 @@ def find_conda_problems(path: Path) -> list[Problem]:
             {
                 "info/index.json": limits.METADATA,
                 "info/paths.json": limits.LISTS,
+                "info/files": limits.LISTS,
                 "info/link.json": limits.METADATA,
             },
         )
-        if "info/paths.json" not in info:
+        by = "info/paths.json" if "info/paths.json" in info else "info/files"
+        if by not in info:
             return _locate(path, [Problem("info/paths.json is missing")])
-        listed = _read_listed_paths(parse_json(info["info/paths.json"], path, "info/paths.json"))
+        if by == "info/files":  # from before 2017: names without hashes
+            names = info[by].decode("utf-8", "replace").splitlines()
+            listed: dict[str, dict[str, object]] = {name: {} for name in names if name}
+        else:
+            listed = _read_listed_paths(parse_json(info[by], path, by))
         with open_part(path, "pkg") as tar:
-            found = _check_members(tar, listed, one_tar=path.name.endswith(".tar.bz2"))
+            found = _check_members(tar, listed, by, one_tar=path.name.endswith(".tar.bz2"))
         found += _find_link_problems(info.get("info/link.json", b"{}"), path)
         return _locate(path, found)
     except BadFile as error:
@@ -238,9 +244,12 @@ def _read_listed_paths(value: dict[str, object]) -> dict[str, dict[str, object]]
 
 
 def _check_members(
-    tar: TarStream, listed: dict[str, dict[str, object]], one_tar: bool
+    tar: TarStream, listed: dict[str, dict[str, object]], by: str, *, one_tar: bool
 ) -> list[Problem]:
-    """Compare each member with its entry; `one_tar` if info/ is in the same archive."""
+    """Compare each member with its entry in the list `by`; an empty entry has no hash.
+
+    `one_tar` if info/ is in the same archive.
+    """
     found: list[Problem] = []
     seen: set[str] = set()
     tree = UnpackedTree()
@@ -260,16 +269,16 @@ def _check_members(
             continue
         line = listed.get(member.path)
         if line is None:
-            found.append(Problem(f"info/paths.json does not list {member.path}"))
-        elif member.kind == "file" and not _is_as_listed(tar, member.size, line):
-            found.append(Problem(f"{member.path} does not match its hash in info/paths.json"))
+            found.append(Problem(f"{by} does not list {member.path}"))
+        elif member.kind == "file" and line and not _is_as_listed(tar, member.size, line):
+            found.append(Problem(f"{member.path} does not match its hash in {by}"))
         if len(found) >= _MAX_PROBLEMS:
             return found
     found += map(Problem, tree.find_link_problems())
     gone = sorted(
         path for path in set(listed) - seen if listed[path].get("path_type") != "directory"
     )
-    return found + [Problem(f"info/paths.json lists {path}, which is missing") for path in gone]
+    return found + [Problem(f"{by} lists {path}, which is missing") for path in gone]
 
 
 def _is_as_listed(tar: TarStream, size: int, line: dict[str, object]) -> bool:
