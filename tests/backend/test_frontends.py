@@ -256,7 +256,7 @@ def test_without_a_version_tag_there_is_no_version(tag: str, project: Project) -
     git(root, "commit", "-q", "-m", "first")
     if tag:
         git(root, "tag", tag)
-    with pytest.raises(ProjectErrors, match=r"no tag of this branch reads like v1\.0\.0"):
+    with pytest.raises(ProjectErrors, match=r"no tag of this branch has the form v1\.0\.0"):
         read_project(root)
 
 

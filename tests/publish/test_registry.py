@@ -70,7 +70,7 @@ def test_a_conda_package_whose_name_the_registrys_own_takes_is_refused_by_the_pl
     assert twofold("build", cwd=project).code == 0
     refused = twofold(*words, cwd=project, env=token)
     assert refused.code == 1
-    assert "hint: give yours another name: build-number = 1" in refused.err
+    assert "hint: raise the build number: build-number = 1" in refused.err
     assert "uploading" not in refused.err
     pyproject.write_text(pyproject.read_text() + "build-number = 1\n")
     assert twofold("build", cwd=project).code == 0

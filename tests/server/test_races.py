@@ -379,7 +379,7 @@ def test_a_collection_beside_uploads_of_deleted_bytes_deletes_no_blob_that_is_ne
     def sweep(r: Registry) -> None:
         """As if every object were old."""
         for blob in list(r.blobs.list_all()):
-            blob_refs.delete_unreferenced(r, blob.sha256, blob.size)
+            blob_refs.delete_unreferenced(r.database, r.blobs, blob.sha256, blob.size, r.clock())
 
     for number in range(3):
         name = f"swept{number}"
