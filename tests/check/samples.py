@@ -228,6 +228,22 @@ PROJECTS: dict[str, tuple[Sample, Sample]] = {
             {'"twofold_build"': '"setuptools.build_meta"'},
         ),
     ),
+    "TF208": (
+        (code("def main(): ..."), {_DEPENDENCIES: '[project.scripts]\npip = "pkg:main"'}),
+        (code("def main(): ..."), {_DEPENDENCIES: '[project.scripts]\npipx = "pkg:main"'}),
+    ),
+    "TF209": (
+        ({"src/__init__.py": ""}, toml("[project]", _MODULES.format("__init__"))),
+        ({"src/pkg/data.json": "{}"}, {}),
+    ),
+    "TF210": (
+        (code(f"x = {'1 + ' * 99}1", other=f"x = {'1 + ' * 99}1"), {}),
+        (code(f"x = {'1 + ' * 99}1", other=f"x = {'1 + ' * 99}2"), {}),
+    ),
+    "TF211": (
+        ({"src/space/mod.py": "x = 1\n"}, toml("[project]", _MODULES.format("space.mod"))),
+        ({"src/space/sub/__init__.py": ""}, toml("[project]", _MODULES.format("space.sub"))),
+    ),
     "TF301": (
         (code("import nobody_has_this"), {_DEPENDENCIES: 'dependencies = ["nobody-has-this"]'}),
         (

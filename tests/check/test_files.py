@@ -170,6 +170,16 @@ FILES: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Path]]] = {
         wheel(code("import numpy")),
         wheel(code("import numpy"), Requires_Dist="numpy>=1; extra == 'plots'"),
     ),
+    "TF208": (
+        wheel(code("") | {"x.pth": b"import my_package\n"}),
+        wheel(code("") | {"x.pth": b"lib\n"}),
+    ),
+    "TF209": (wheel(code("") | {"README.md": b"x"}), wheel(code("") | {"my_package/x.md": b"x"})),
+    "TF210": (
+        wheel(code("x = 1\n" * 99, other="x = 1\n" * 99)),
+        wheel(code("x = 1\n" * 99, other="x = 2\n" * 99)),
+    ),
+    "TF211": (wheel({"my_package/a.py": b"x = 1\n"}), wheel({"my_package/b/__init__.py": b""})),
     "TF201": (wheel(code("") | {"my_package/server.pem": KEY}), sound),
     "TF202": (wheel(code("") | {"my_package/.DS_Store": b"x"}), sound),
     "TF203": (wheel({}), wheel({}, Requires_Dist="numpy")),
@@ -266,6 +276,43 @@ def test_an_import_name_that_packaging_refuses_is_reported(name: str, tmp_path: 
     found = check_file(write_wheel(tmp_path, None, with_fields(Import_Name=name)))
     assert [f.code for f in found] == ["TF406"]
     assert check_file(write_wheel(tmp_path, None, with_fields(Import_Name="a.b ; private"))) == []
+
+
+_DATA = "my_package-1.0.0.data"
+_POINTS = f"{DIST_INFO}/entry_points.txt"
+#: Legal files that run by themselves or replace a command, and such that do not.
+RUNNING: dict[str, dict[str, bytes]] = {
+    "code in a .pth": {"a.pth": b"# x\nimport os; os.getpid()\n"},
+    "code in a .pth, tab": {"a.pth": b"import\tos\r\n"},
+    "a .pth in purelib": {f"{_DATA}/purelib/a.pth": b"import os\n"},
+    "sitecustomize": {"sitecustomize.py": b"x = 1\n"},
+    "usercustomize": {"usercustomize/__init__.py": b"x = 1\n"},
+    "a script python": {f"{_DATA}/scripts/python": b"#!python\n"},
+    "a script pip.exe": {f"{_DATA}/scripts/pip3.exe": b"MZ"},
+    "a console script python": {_POINTS: b"[console_scripts]\npython = my_package:main\n"},
+    "a console script pip3.12": {_POINTS: b"[gui_scripts]\npip3.12 = my_package:main\n"},
+}
+RESTING: dict[str, dict[str, bytes]] = {
+    "a .pth of paths": {"a.pth": b"lib/important\n"},
+    "a .pth deeper": {"my_package/a.pth": b"import os\n"},
+    "a module of that name deeper": {"my_package/sitecustomize.py": b"x = 1\n"},
+    "another script": {f"{_DATA}/scripts/pipeline": b"#!python\n"},
+    "another console script": {_POINTS: b"[console_scripts]\npython-x = my_package:main\n"},
+}
+
+
+@pytest.mark.parametrize("case", [*RUNNING, *RESTING])
+def test_what_runs_by_itself_or_replaces_a_command_is_reported(case: str, tmp_path: Path) -> None:
+    files = code("def main(): ...\n") | (RUNNING | RESTING)[case]
+    found = [f for f in check_file(write_wheel(tmp_path, files, GOOD)) if f.code == "TF208"]
+    assert [f.severity for f in found] == ["warning"] * (case in RUNNING)
+
+
+@pytest.mark.parametrize("script", ["bin/.x-post-link.sh", "Scripts/.x-pre-unlink.bat"])
+def test_a_link_script_of_a_conda_package_is_reported(script: str, tmp_path: Path) -> None:
+    path = write_conda(tmp_path, files={script: b"echo\n", "bin/tool.py": b"x = 1\n"})
+    found = [(f.code, f.where) for f in check_file(path)]
+    assert found == [("TF208", f"{path.name}: {script}")]
 
 
 def test_a_module_that_a_build_moved_is_known_by_its_contents(tmp_path: Path) -> None:

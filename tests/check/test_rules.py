@@ -206,6 +206,18 @@ def test_a_negated_glob_is_a_mistake(key: str, project: Callable[..., Path]) -> 
     assert any("'!'" in finding.message and finding.place[1] for finding in found)
 
 
+_MEANT = {"cv2": "opencv-python", "sklearn": "scikit-learn", "PIL": "Pillow", "nunpy": "numpy"}
+
+
+@pytest.mark.parametrize("name", _MEANT)
+def test_a_module_or_a_misspelling_as_a_dependency_is_led_to_the_project(
+    name: str, project: Callable[..., Path]
+) -> None:
+    toml = {"dependencies = []": f'dependencies = ["{name}"]'}
+    found = [f for f in check_project(project({}, toml)) if f.code == "TF301"]
+    assert [f"'{_MEANT[name]}'".lower() in f.message.lower() for f in found] == [True]
+
+
 def test_codes_and_names_are_given_once() -> None:
     assert len({rule.code for rule in RULES}) == len({rule.name for rule in RULES}) == len(RULES)
 

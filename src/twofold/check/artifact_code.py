@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from twofold.artifact import Artifact, Kind
-from twofold.check.context import SourceCode, allowed_minors, module_name
+from twofold.check.context import SourceCode, allowed_minors, installed_path, module_name
 from twofold.check.facts_store import read_all_facts
 from twofold.check.namespace import CodeModule
 from twofold.check.packed_files import MAX_MODULE, MAX_SCANNED
@@ -43,6 +43,8 @@ class ArtifactCode(SourceCode):
         self.requires_python = artifact.requires_python or ""
         self.minors = allowed_minors(self.requires_python)
         self.files = {self.display_path(path): data for path, data in contents.items()}
+        if artifact.kind is not Kind.SDIST:
+            self.installed = {self.display_path(path): installed_path(path) for path in installed}
         self.entry_points = _parse_entry_points(contents)
         self.name = artifact.name
         self.dependencies = [] if artifact.kind.is_conda else list(artifact.depends)

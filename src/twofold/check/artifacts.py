@@ -41,6 +41,7 @@ def list_code_rules() -> dict[str, Callable[[ArtifactCode], Iterator[Violation]]
         code,
         dependencies,
         import_cycles,
+        installed_files,
         python_versions,
         secrets,
         unwanted_files,
@@ -62,6 +63,10 @@ def list_code_rules() -> dict[str, Callable[[ArtifactCode], Iterator[Violation]]
         "TF205": unwanted_files.crowded_name,
         "TF206": artifact_files.compiled_module,
         "TF207": artifact_files.unportable_name,
+        "TF208": installed_files.runs_uncalled,
+        "TF209": installed_files.misplaced_file,
+        "TF210": installed_files.duplicate_module,
+        "TF211": installed_files.no_init,
         "TF407": artifact_files.platform_tag,
         "TF410": artifact_files.old_file_name,
     }

@@ -26,7 +26,9 @@ class SourceCode:
     compiled modules. `version` is '' when it comes from the code itself. `minors` are the minor
     versions of Python 3 allowed, () when not declared. `dependencies` are PEP 508's, those of
     extras apart; whether they are all is `are_dependencies_known`. `files` are the paths of
-    everything packed, as findings name them, with their bytes where they were read. `is_complete`
+    everything packed, as findings name them, with their bytes where they were read; `installed`
+    those that are installed, with their paths in site-packages (of a wheel's .data folder, in the
+    wheel; of a conda package elsewhere, in the prefix). `is_complete`
     says that nothing is added to the code when it is built. `left_out` are paths that are there,
     but not packed; `allow` globs of files that may look secret. A rule may leave out what is no
     error when nobody `wants_warnings`. `edges` and `reachable` are filled by `import_graph`.
@@ -46,6 +48,7 @@ class SourceCode:
         self.are_dependencies_known = True
         self.entry_points: dict[str, dict[str, str]] = {}
         self.files: dict[str, bytes | None] = {}
+        self.installed: dict[str, str] = {}
         self.is_complete = True
         self.left_out: list[str] = []
         self.allow: list[str] = []
@@ -106,6 +109,9 @@ class ProjectContext(SourceCode):
             file.path: contents[file.path].data if file.path in contents else None
             for file in pack.files
         }
+        self.installed = {
+            file.path: installed_path(path) for file in pack.files for path in file.wheel
+        }
         self.pyproject = PyprojectText(project.root)
         self.metadata = ProjectMetadata(project, self.pyproject)
 
@@ -142,6 +148,11 @@ def module_name(path: str) -> tuple[str, bool] | None:
     if not parts or not all(part.isidentifier() for part in parts):
         return None
     return ".".join(parts), is_package
+
+
+def installed_path(path: str) -> str:
+    """The path in site-packages of a path in a wheel."""
+    return re.sub(r"^[^/]+\.data/(?:purelib|platlib)/", "", path)
 
 
 def _compiled_modules(paths: list[str]) -> frozenset[str]:

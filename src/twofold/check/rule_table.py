@@ -62,6 +62,10 @@ TF204 W -             modules-not-known      The modules that another backend pa
 TF205 W -             crowded-name           A top-level module has a generic name.
 TF206 E all           compiled-module        A compiled module in a package for every platform.
 TF207 E all           unportable-name        A file name is not portable to Windows or macOS.
+TF208 W -             runs-uncalled          Code runs that nobody calls, or replaces a command.
+TF209 W -             misplaced-file         A file would lie in site-packages itself.
+TF210 W -             duplicate-module       A module is packed twice.
+TF211 W -             no-init                A folder of modules has no __init__.py.
 TF301 W -             unknown-conda-name     The conda name of a dependency is unknown.
 TF302 W -             not-in-conda           A dependency that conda cannot express.
 TF303 W -             recipe-differs         meta.yaml differs from pyproject.toml.

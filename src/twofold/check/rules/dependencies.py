@@ -166,12 +166,35 @@ def unknown_conda_name(context: ProjectContext) -> Iterator[Violation]:
         key = normalize_name(name)
         if find_on_conda_forge(key) or key in load_same_names() or key in load_further_names():
             continue
+        provider = find_distribution(name)
+        meant = provider if provider != name else next(iter(_similar(key)), "")
+        if meant:
+            known_as = "is the name of a module" if provider != name else "is in no table of names"
+            yield Violation(
+                f"'{name}' {known_as}; the project may be meant that is called '{meant}'",
+                f'write "{meant}" in dependencies, if it is that project',
+                context.location("dependencies", requirement),
+            )
+            continue
         yield Violation(
             f"it is not known whether conda has '{name}', or under which name",
             f'if conda calls it otherwise, write [tool.twofold.conda] names = {{{key} = "..."}}; '
             "if it has none, convert it with 'twofold convert'",
             context.location("dependencies", requirement),
         )
+
+
+def _similar(key: str) -> list[str]:
+    """A well-known project whose name differs by a letter: `nunpy`."""
+    from difflib import get_close_matches
+
+    near = [name for name in load_same_names() if abs(len(name) - len(key)) < 2 and len(key) > 3]
+    same = [name for name in near if name[0] == key[0] or name[-1] == key[-1]]
+    return [
+        name
+        for name in get_close_matches(key, same, n=1, cutoff=0.8)
+        if sum(one != other for one, other in zip(name, key, strict=False)) < 2
+    ]
 
 
 def not_in_conda(context: ProjectContext) -> Iterator[Violation]:
