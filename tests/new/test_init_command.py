@@ -171,6 +171,8 @@ def wheel(folder: Path, metadata: str, files: dict[str, str]) -> Path:
         ("Keywords: b a", "Keywords: a,b", []),
         ("Requires-Python: >=3, <4", "Requires-Python: <4,>=3", []),
         ("Metadata-Version: 2.1", "Metadata-Version: 2.4", []),
+        ("Summary: ", "", []),
+        ("", "Import-Namespace: google", []),
     ],
 )
 def test_metadata_is_compared_by_meaning(

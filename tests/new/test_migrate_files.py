@@ -215,6 +215,28 @@ def test_hatchs_own_file_is_read_and_takes_precedence(tmp_path: Path) -> None:
     assert any("hatch.toml" in remark for remark in found.plan.remarks)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["build = 1\n", "[build]\ntargets = 1\n", "[build.targets.wheel]\npackages = 'x'\n", "x"],
+)
+def test_a_mistake_in_hatchs_own_file_is_reported(
+    tmp_path: Path, twofold: Callable[..., object], text: str
+) -> None:
+    files = {"pyproject.toml": f"{HATCH}{PROJECT}", "hatch.toml": text, "my_package.py": ""}
+    root = write_project(tmp_path, files)
+    ran = twofold("init", root, "--static")
+    assert ran.code == 1 and "hatch.toml" in ran.err and "Traceback" not in ran.err
+
+
+def test_tables_of_poetry_without_a_path_are_reported(tmp_path: Path) -> None:
+    text = (
+        f"{POETRY}[tool.poetry]\nname = 'my_package'\nversion = '1'\ndescription = 'x'\n"
+        "packages = [{from = 'lib'}]\n"
+    )
+    found = migrate(tmp_path, {"pyproject.toml": text, "my_package.py": ""})
+    assert any("it names no package" in one for one in found.dropped)
+
+
 def compare(folder: Path, files: dict[str, str], wheel_files: tuple[str, ...]) -> Migrated:
     """Migrate files, beside a wheel of the old backend that holds these files."""
     wheel = folder / "my_package-1-py3-none-any.whl"

@@ -13,6 +13,7 @@ from typing import Any
 from twofold.errors import BadFile
 from twofold.new.migrate.facts import Facts
 from twofold.new.migrate.modules import convert_globs, is_plain_version, list_files, set_modules
+from twofold.new.migrate.schema import validate
 from twofold.new.migrate.setuptools_settings import set_git_version
 from twofold_build.ignore import IgnoreRule
 
@@ -50,9 +51,11 @@ def read_hatch_file(root: Path) -> Table:
     if not path.is_file():
         return {}
     try:
-        return loads(path.read_text(encoding="utf-8"))
+        document = loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise BadFile(f"cannot be read: {error}", "correct it first", str(path)) from error
+    validate({"tool": {"hatch": document}}, "", FILE)
+    return document
 
 
 def _read_version(facts: Facts, root: Path, table: Table, where: str) -> None:

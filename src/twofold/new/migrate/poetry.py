@@ -104,6 +104,9 @@ def _read_files(facts: Facts, root: Path, remaining: dict[str, Any], where: str)
 
 
 def _read_package(facts: Facts, package: Mapping[str, Any], where: str) -> None:
+    if "include" not in package:
+        facts.drop(where, f"packages: {package}", "it names no package")
+        return
     if package.get("to") or package.get("format") not in (None, "wheel", ["sdist", "wheel"]):
         if package.get("format") in ("sdist", ["sdist"]):
             facts.add_setting("sdist.include", [f"{package['include']}/**"])
@@ -121,7 +124,7 @@ def _read_package(facts: Facts, package: Mapping[str, Any], where: str) -> None:
 
 def _read_item(root: Path, item: Any) -> tuple[str, Any]:
     """Read an item of `include` or `exclude`: its glob and its formats."""
-    path = str(item if isinstance(item, str) else item["path"]).strip("/")
+    path = str(item if isinstance(item, str) else item.get("path", "")).strip("/")
     glob = f"{path}/**" if (root / path).is_dir() else path
     return glob, item.get("format") if isinstance(item, dict) else None
 

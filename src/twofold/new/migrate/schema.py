@@ -171,16 +171,16 @@ _SHAPES: Shape = {
 _TYPE_WORDS = {str: "a string", bool: "true or false", list: "a list", dict: "a table"}
 
 
-def validate(document: Mapping[str, Any], text: str) -> None:
+def validate(document: Mapping[str, Any], text: str, file: str = "pyproject.toml") -> None:
     """Raise ProjectErrors with every value of an unexpected type.
 
-    `text` is the source of the document, to find line numbers.
+    `text` is the source of the document, to find line numbers, and `file` its name.
     """
     problems = [
         Problem(
             f"{'.'.join(path)} must be {_describe_shape(shape)}, not {_describe_kind(value)}",
             "correct it first",
-            _locate(path, text),
+            _locate(path, text, file),
         )
         for path, value, shape in _find_problems((), document, _SHAPES)
     ]
@@ -188,11 +188,11 @@ def validate(document: Mapping[str, Any], text: str) -> None:
         raise ProjectErrors(problems)
 
 
-def _locate(path: tuple[str, ...], text: str) -> str:
+def _locate(path: tuple[str, ...], text: str, file: str) -> str:
     *above, key = path
     quoted = ".".join(part if part.isidentifier() else f'"{part}"' for part in above)
     line = find_line(text, quoted, key)
-    place = f"pyproject.toml:{line}" if line else "pyproject.toml"
+    place = f"{file}:{line}" if line else file
     return f"{place}: [{'.'.join(above)}] {key}" if above else place
 
 

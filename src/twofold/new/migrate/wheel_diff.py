@@ -26,7 +26,13 @@ _TOOL_FILES = (
 
 _SELF = re.compile(r"([A-Za-z0-9._-]+)\[([^\]]+)\]$")
 #: Headers that follow from the form of the metadata.
-_TOOL_HEADERS = ("Metadata-Version", "License-File", "Dynamic", "Import-Name")
+_TOOL_HEADERS = (
+    "Metadata-Version",
+    "License-File",
+    "Dynamic",
+    "Import-Name",
+    "Import-Namespace",
+)
 #: Headers whose usual spelling str.title() does not give.
 _CASES = {"project-url": "Project-URL"}
 
