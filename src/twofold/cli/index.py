@@ -27,15 +27,24 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--v3", action="store_true", help="offer pure wheels to conda too (repodata revision 3)"
     )
+    made.add_argument(
+        "--patches",
+        type=Path,
+        metavar="PATH",
+        help="correct records: a folder with SUBDIR/patch_instructions.json, or a Python file\n"
+        "with _patch_repodata(repodata, subdir), as conda-index has them",
+    )
     return made
 
 
 def run(args: argparse.Namespace) -> int:
     """Run `twofold index`; returns the exit code."""
     from twofold.index.folder import index_folder
+    from twofold.index.patches import read_patches
 
     wheels, skipped = _find_wheel_records(args.folder) if args.v3 else (None, [])
-    done = index_folder(args.folder, wheels=wheels)
+    patches = read_patches(args.patches) if args.patches else None
+    done = index_folder(args.folder, wheels=wheels, patches=patches)
     for remark in skipped:
         note(f"note: no record of revision 3: {remark}")
     for problem in done.problems:

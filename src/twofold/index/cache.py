@@ -129,6 +129,11 @@ class Cache:
         query = "SELECT path, shown FROM files WHERE folder = ? AND name = ? ORDER BY path"
         return self._database.execute(query, (folder, name)).fetchall()
 
+    def find_name(self, path: str) -> str:
+        """The name of the package in a file, '' for one that is not there."""
+        row = self._database.execute("SELECT name FROM files WHERE path = ?", (path,)).fetchone()
+        return str(row[0]) if row else ""
+
     def conda_files(self, name: str) -> list[tuple[str, str, str, str]]:
         """Folder, path, record and about of a conda package's files in all subdirs."""
         query = (

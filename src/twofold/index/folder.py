@@ -26,6 +26,7 @@ from twofold.formats.conda_reader import read_index_facts
 from twofold.index import repodata
 from twofold.index.cache import Cache, CachedFile
 from twofold.index.folder_pages import write_channel, write_project_pages, write_subdir
+from twofold.index.patches import Patches
 from twofold.names import normalize_name
 from twofold_build.atomic import remove_leftovers
 
@@ -63,12 +64,13 @@ def index_folder(
     *,
     workers: int | None = None,
     wheels: Mapping[str, dict[str, Any]] | None = None,
+    patches: Patches | None = None,
 ) -> IndexResult:
     """Make or renew the index of a folder; damaged files are left out and reported.
 
     `workers` are the processes that read new files (0: this one alone; by default as many as
     cores when there is much to read). `wheels` are records of revision 3, by key, for the noarch
-    repodata. Raises TwofoldError where the folder is missing.
+    repodata. `patches` correct records. Raises TwofoldError where the folder is missing.
     """
     if not folder.is_dir():
         raise TwofoldError(f"{folder} is not a folder", "name the folder that holds the packages")
@@ -85,7 +87,7 @@ def index_folder(
         ]
         cache.put(kept)
         touched |= {(one.folder, one.name) for one in kept}
-        written = _write(folder, cache, touched, found.subdirs, wheels)
+        written = _write(folder, cache, touched, found.subdirs, wheels, patches)
         # A file that could not be read is not cached: every run tries and reports it.
         damaged = {problem.where for problem in problems}
         count = len(found.files.keys() - damaged)
@@ -127,6 +129,7 @@ def _write(
     touched: Iterable[tuple[str, str]],
     subdirs: set[str],
     wheels: Mapping[str, dict[str, Any]] | None,
+    patches: Patches | None,
 ) -> int:
     """Write what changed; returns how many files were written."""
     names: dict[str, set[str]] = {}
@@ -143,8 +146,8 @@ def _write(
     for subdir in sorted({"noarch", *every}):
         changed = names.get(subdir, set())
         own = wheels if subdir == "noarch" else None
-        if changed or own or not (folder / subdir / "repodata.json").exists():
-            written += write_subdir(folder, cache, subdir, changed, own)
+        if changed or own or patches or not (folder / subdir / "repodata.json").exists():
+            written += write_subdir(folder, cache, subdir, changed, own, patches)
     if names or not (folder / "channeldata.json").exists():
         changed = {name for own in names.values() for name in own}
         written += write_channel(folder, cache, changed, sorted({"noarch", *every}))

@@ -12,6 +12,7 @@ from typing import Any
 
 from twofold.index import repodata
 from twofold.index.cache import Cache
+from twofold.index.patches import PatchedRecords, Patches, apply_patches
 from twofold_build.atomic import write_if_changed
 
 #: How long a shard that no index names any more is kept for clients with an older index (CEP 16).
@@ -24,16 +25,24 @@ def write_subdir(
     subdir: str,
     names: Iterable[str],
     wheels: Mapping[str, dict[str, Any]] | None = None,
+    patches: Patches | None = None,
 ) -> int:
     """Write a subdir's repodata, shards and run_exports; `names` are the packages that changed.
 
-    `wheels` are records of revision 3.
+    `wheels` are records of revision 3; `patches` correct the others.
     """
     place = folder / subdir
     cut = len(subdir) + 1
-    data = repodata.assemble_repodata(
-        subdir, ((path[cut:], text) for path, text in cache.list_entries(subdir))
-    )
+    entries = {path[cut:]: text for path, text in cache.list_entries(subdir)}
+    patched = PatchedRecords({}, [])
+    if patches is not None:
+        plain = repodata.assemble_repodata(subdir, entries.items())
+        write_if_changed(place / "repodata_from_packages.json", plain)
+        records = {name: json.loads(text) for name, text in entries.items()}
+        patched = apply_patches(records, patches(subdir, json.loads(plain)))
+        entries |= {name: _to_text(record) for name, record in patched.changed.items()}
+        entries = {name: entries[name] for name in entries if name not in set(patched.removed)}
+    data = repodata.assemble_repodata(subdir, entries.items(), patched.removed)
     if wheels:
         data = repodata.serialize(repodata.add_wheels(json.loads(data), wheels))
     written = int(write_if_changed(place / "repodata.json", data))
@@ -46,7 +55,23 @@ def write_subdir(
     own: dict[str, dict[str, dict[str, Any]]] = {}
     for key, record in (wheels or {}).items():
         own.setdefault(record["name"], {})[key] = record
-    return written + _write_shards(place, cache, subdir, names, own)
+    affected = _update_patched_names(cache, subdir, patched)
+    return written + _write_shards(place, cache, subdir, {*names, *affected}, own, patched)
+
+
+def _to_text(record: Mapping[str, Any]) -> str:
+    return repodata.serialize(record).decode()
+
+
+def _update_patched_names(cache: Cache, subdir: str, patched: PatchedRecords) -> set[str]:
+    """Return the names whose records are patched or were, and remember the first."""
+    kept = f"{subdir}/patched"
+    before = set(cache.shards(kept))
+    files = (*patched.changed, *patched.removed)
+    now = {name for file in files if (name := cache.find_name(f"{subdir}/{file}"))}
+    for name in before | now:
+        cache.set_shard(kept, name, b"" if name in now else None)
+    return before | now
 
 
 def _write_shards(
@@ -55,6 +80,7 @@ def _write_shards(
     subdir: str,
     names: Iterable[str],
     wheels: Mapping[str, dict[str, dict[str, Any]]],
+    patched: PatchedRecords,
 ) -> int:
     """Shards first, then the index that names them: a reader never misses one.
 
@@ -66,10 +92,12 @@ def _write_shards(
     for name in sorted({*names, *wheels, *cache.shards(had_wheels)}):
         cache.set_shard(had_wheels, name, b"" if name in wheels else None)
         own = cache.entries_for(subdir, name)
-        if not own and name not in wheels:
+        records = {path[len(subdir) + 1 :]: json.loads(text) for path, text in own}
+        records |= {file: patched.changed[file] for file in records.keys() & patched.changed.keys()}
+        records = {file: records[file] for file in records if file not in patched.removed}
+        if not records and name not in wheels:
             cache.set_shard(subdir, name, None)
             continue
-        records = {path[len(subdir) + 1 :]: json.loads(text) for path, text in own}
         data = repodata.make_shard(records, wheels.get(name))
         digest = hashlib.sha256(data)
         written += write_if_changed(place / "shards" / f"{digest.hexdigest()}.msgpack.zst", data)
