@@ -192,3 +192,22 @@ def test_an_upload_to_a_wrong_address_is_told_the_right_one(registry: Registry, 
     answer = connection.getresponse()
     assert (answer.status, answer.headers["Location"]) == (308, f"{registry.url}/main/legacy/")
     connection.close()
+
+
+def test_a_package_whose_name_a_converted_one_has_is_refused_with_the_build_number_to_take(
+    registry: Registry, main: str, tmp_path: Path
+) -> None:
+    """As after `twine upload` and then `anaconda upload`, or by the registry's own API."""
+    wheel = make_wheel(tmp_path, "twin_pkg", "1.0")
+    assert publish(main, wheel) == 1
+    package = make_conda(tmp_path, "twin_pkg", "1.0", depends=["python >=3.9", "zlib"])
+    name = "twin_pkg-1.0-py_0.conda"
+    package = package.rename(tmp_path / name) if package.name != name else package
+    target = f"anaconda+{registry.url}/api/main"
+    with prepare(Order([package], [target])) as publication:
+        (step,) = publication.plan.steps
+    assert (step.action.value, step.rules) == ("refused", ("twin",))
+    assert "build number" in step.hint
+    with prepare(Order([package], [main])) as publication:
+        (step,) = publication.plan.steps
+    assert step.action.value == "refused"

@@ -21,6 +21,7 @@ from twofold.publish.addresses import Credentials
 from twofold.publish.files import ReleaseFile
 from twofold.publish.http import HeaderAuth, HttpClient, Progress, UploadForm
 from twofold.publish.responses import HttpResult, suggest_action
+from twofold.publish.targets.converted_packages import probe_converted
 from twofold.publish.targets.protocol import (
     ALL_KINDS,
     CONDA_KINDS,
@@ -85,7 +86,11 @@ class AnacondaOrg:
         url = self._url("dist", file)
         answer = self.http.get(url, self.auth)
         if answer.status == 404:
-            return RemoteState("absent")
+            value = answer.json()
+            is_converted = isinstance(value, dict) and value.get("code") == "converted"
+            if not is_converted:
+                return RemoteState("absent")
+            return probe_converted(self.http, self._url("download", file), self.auth, file)
         if not answer.ok:
             raise self.http.make_refusal(answer, url)
         value = answer.json()

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
+
+from requests.auth import AuthBase
 
 from twofold.artifact import Kind
 from twofold.convert import convert_all
 from twofold.errors import BadFile, Problem, TwofoldError
 from twofold.formats.conda_reader import parse_json, read_info
 from twofold.publish.files import ReleaseFile
+from twofold.publish.http import HttpClient
+from twofold.publish.targets.protocol import RemoteState, state_from_fetch
 
 #: The compared files, with the size limit of each (bytes; paths.json: some 100,000 files).
 _COMPARED = {"info/index.json": 1 << 20, "info/paths.json": 32 << 20}
@@ -70,3 +75,25 @@ def _read_content(path: Path, held: bytes | None = None) -> tuple[object, ...]:
         for entry in paths.get("paths", [])
     }
     return entries, sorted(index.get("depends", [])), index.get("noarch")
+
+
+def probe_converted(
+    http: HttpClient, url: str, auth: AuthBase | None, file: ReleaseFile
+) -> RemoteState:
+    """Compare a file with a package that a registry converted from the project's wheel.
+
+    It has the name, and the registry takes no other contents for it.
+    """
+    with tempfile.TemporaryFile() as copy:
+        seen = state_from_fetch(http.fetch_sha256(url, auth, copy), url)
+        if seen.state == "absent" or seen.is_ours(file.artifact):
+            return seen
+        if is_same_package(file.artifact.path, copy):
+            return replace(seen, has_same_content=True)
+    refusal = Problem(
+        "the registry converted a package of this name from the wheel, with other files or "
+        "dependencies",
+        "raise the build number: `number` under `build` in the recipe, or build-number in "
+        "[tool.twofold.conda]",
+    )
+    return RemoteState("absent", refusal=refusal, rule="twin")

@@ -120,7 +120,7 @@ def show_file(request: Request) -> Response:
     context = _load_context(request)
     file = _find_file(request, context)
     if file.made_from is not None:
-        raise Refused("not-found", f"{file.basename} was converted from a wheel", status=404)
+        raise Refused("converted", f"{file.basename} was converted from a wheel", status=404)
     return JSONResponse(serializers.serialize_file(context, file))
 
 
