@@ -244,6 +244,21 @@ PROJECTS: dict[str, tuple[Sample, Sample]] = {
         ({"src/space/mod.py": "x = 1\n"}, toml("[project]", _MODULES.format("space.mod"))),
         ({"src/space/sub/__init__.py": ""}, toml("[project]", _MODULES.format("space.sub"))),
     ),
+    "TF212": (
+        ({".git/HEAD": "", ".gitignore": "ui/\n", "src/pkg/ui/app.js": "1"}, {}),
+        (
+            {
+                ".git/HEAD": "",
+                ".gitignore": "ui/\n*.so\n__pycache__/\n*.log\n",
+                "src/pkg/ui/app.js": "1",
+                "src/pkg/a.so": "1",
+                "src/pkg/a.log": "1",
+                "src/pkg/__pycache__/a.pyc": "1",
+                "ui/app.js": "1",
+            },
+            {"[project]": '[tool.twofold]\ninclude = ["src/pkg/ui/**"]\n[project]'},
+        ),
+    ),
     "TF301": (
         (code("import nobody_has_this"), {_DEPENDENCIES: 'dependencies = ["nobody-has-this"]'}),
         (

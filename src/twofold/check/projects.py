@@ -69,6 +69,7 @@ PROJECT_RULES: dict[str, Callable[[ProjectContext], Iterator[Violation]]] = {
     "TF209": installed_files.misplaced_file,
     "TF210": installed_files.duplicate_module,
     "TF211": installed_files.no_init,
+    "TF212": unwanted_files.ignored_file,
     "TF301": dependencies.unknown_conda_name,
     "TF302": dependencies.not_in_conda,
     "TF303": recipe_differs,

@@ -66,6 +66,7 @@ TF208 W -             runs-uncalled          Code runs that nobody calls, or rep
 TF209 W -             misplaced-file         A file would lie in site-packages itself.
 TF210 W -             duplicate-module       A module is packed twice.
 TF211 W -             no-init                A folder of modules has no __init__.py.
+TF212 W -             ignored-file           A file of a package is left out, since git ignores it.
 TF301 W -             unknown-conda-name     The conda name of a dependency is unknown.
 TF302 W -             not-in-conda           A dependency that conda cannot express.
 TF303 W -             recipe-differs         meta.yaml differs from pyproject.toml.

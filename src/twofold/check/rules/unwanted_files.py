@@ -30,6 +30,11 @@ _GENERIC_WORDS = """
     conftest noxfile
 """
 _GENERIC_NAMES = frozenset(_GENERIC_WORDS.split())
+#: What compilers and tools leave beside the sources.
+_PRODUCT = re.compile(
+    r".*(?:\.(?:so|pyd|dylib|dll|o|obj|a|lib|c|cpp|pyc|coverage|egg-info/?)|__pycache__/?|"
+    r"/\.[^/]+/?|cache/?)"
+)
 #: How extension modules are named: for one version of Python, or for one platform's stable ABI.
 _OF_ONE_PYTHON = re.compile(r"\.(?:cpython-|cp\d|pypy|abi3)[\w-]*\.(?:so|pyd)$|\.pyd$")
 
@@ -81,6 +86,29 @@ def _git_ignore_hint(context: ProjectContext) -> str:
         if why.startswith("ignored by ") and is_code(path):
             return f"{path} is {why}: change that, or name it in [tool.twofold] include"
     return ""
+
+
+def ignored_file(context: ProjectContext) -> Iterator[Violation]:
+    """TF212: files in a package's own folder that git ignores, as generated ones are.
+
+    What another backend does with them is not known here. One finding for each ignore rule.
+    """
+    if not context.is_complete:
+        return
+    folders = tuple(f"{module.path}/" for module in context.pack.modules if module.is_folder)
+    by_rule: dict[str, list[str]] = {}
+    for path, why in context.pack.left_out:
+        is_product = junk_kind(path) or _PRODUCT.fullmatch(path)
+        if why.startswith("ignored by ") and path.startswith(folders) and not is_product:
+            by_rule.setdefault(why, []).append(path)
+    for why, paths in by_rule.items():
+        more = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
+        glob = f"{paths[0]}**" if paths[0].endswith("/") else paths[0]
+        yield Violation(
+            f"it is in the package's folder and not packed{more}: it is {why}",
+            f'if the package needs it, write [tool.twofold] include = ["{glob}"]',
+            paths[0],
+        )
 
 
 def unportable_name(code: SourceCode) -> Iterator[Violation]:
