@@ -10,6 +10,7 @@ import pytest
 from tests.recipe.recipe_builder import Builder, make_project, read_info, read_members
 from tests.recipe.summary import read_for_linux
 from twofold.errors import ProjectErrors, TwofoldError
+from twofold.recipe.building.build_method import choose_methods
 from twofold.recipe.model import Recipe
 from twofold.recipe.read.jinja_modules import ReadContext
 from twofold.recipe.read.meta_yaml import find_roots
@@ -193,3 +194,17 @@ def test_constraints_and_run_exports_keep_a_version_without_a_star(tmp_path: Pat
     assert index["features"] == "x"
     exports = json.loads(read_members(package)["info/run_exports.json"])
     assert exports == {"weak": ["foo 1.2"]}
+
+
+def test_a_link_script_beside_the_recipe_is_refused_and_not_dropped(tmp_path: Path) -> None:
+    recipe = read(make_project(tmp_path / "p"), HEAD)
+    (recipe.folder / "post-link.sh").write_text("true\n", encoding="utf-8")
+    with pytest.raises(ProjectErrors, match=r"post-link\.sh as a link script"):
+        choose_methods(recipe)
+
+
+@pytest.mark.parametrize("section", ["build:\n  script:", "test:\n  commands:"])
+def test_a_colon_in_a_command_is_explained(tmp_path: Path, section: str) -> None:
+    with pytest.raises(ProjectErrors) as caught:
+        read(tmp_path, f"{HEAD}{section}\n    - entr | grep usage: x\n")
+    assert "colon" in caught.value.problems[0].hint

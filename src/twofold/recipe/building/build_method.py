@@ -214,6 +214,7 @@ def choose_methods(recipe: Recipe, allow_network: bool = False) -> list[OutputBu
             continue
         if not allow_network:
             problems += find_network_use(output.build.script, recipe.path.name)
+        problems += _find_link_scripts(recipe, output)
         method = _choose_method(recipe, output)
         if method is None:
             problems.append(_nothing_to_build(recipe, output))
@@ -224,6 +225,27 @@ def choose_methods(recipe: Recipe, allow_network: bool = False) -> list[OutputBu
     if any(one.method is BuildMethod.HOST for one in chosen):
         return [OutputBuild(one.output, BuildMethod.HOST) for one in chosen]
     return chosen
+
+
+def _find_link_scripts(recipe: Recipe, output: Output) -> list[Problem]:
+    """Find scripts beside meta.yaml that conda-build would put into the package by their names."""
+    if recipe.path.name == "recipe.yaml":
+        return []
+    prefix = f"{output.name}-" if output.is_split else ""
+    names = [
+        f"{prefix}{when}{ending}"
+        for when in ("pre-link", "post-link", "pre-unlink")
+        for ending in (".sh", ".bat")
+    ]
+    return [
+        Problem(
+            f"conda-build packages {name} as a link script, twofold does not",
+            "remove it, or build this recipe with conda-build",
+            f"{recipe.path.name}:{output.line}: {output.name}",
+        )
+        for name in names
+        if (recipe.folder / name).is_file()
+    ]
 
 
 def _choose_method(recipe: Recipe, output: Output) -> OutputBuild | None:

@@ -76,7 +76,10 @@ class SectionReader:
             if isinstance(part.value, str):
                 made.append(Line(part.value.strip(), part.line, part.key))
             elif part.value is not None:
-                self.add_problem("expected a list of texts", part, "write one '- text' a line")
+                hint = "write one '- text' a line"
+                if isinstance(part.value, dict):
+                    hint += "; quote it if it holds a colon followed by a space"
+                self.add_problem("expected a list of texts", part, hint)
         return tuple(line for line in made if line.text)
 
     def read_paths(self, node: Node | None, *folders: str) -> tuple[Line, ...]:
@@ -169,7 +172,9 @@ class SectionReader:
         made = []
         for part in node.items() if node else ():
             if not isinstance(part.value, str):
-                self.add_problem("script must be a command or a list of commands", part)
+                hint = "quote the line: a colon followed by a space makes it a key"
+                message = "script must be a command or a list of commands"
+                self.add_problem(message, part, hint if isinstance(part.value, dict) else "")
                 continue
             several = part.value.strip().splitlines()
             # In a literal block the text begins on the line after its sign.
