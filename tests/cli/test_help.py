@@ -17,6 +17,8 @@ DOCS = Path(__file__).parents[2] / "docs" / "reference"
 PAGES = {
     "check": "checks/README",
     "release": "publish",
+    "version": "publish",
+    "workspace": "publish",
     "login": "publish",
     "logout": "publish",
     "whoami": "publish",

@@ -13,7 +13,8 @@ from tests.factories.releases import git
 from tests.servers.package_servers import TOKEN, PrefixServer, run_faulty_proxy, run_server
 from twofold.cli import main
 from twofold.errors import ProjectErrors
-from twofold.publish.release import find_changelog_problem, plan_version
+from twofold.publish.release.changelog import find_changelog_problem
+from twofold.publish.release.version import plan_version
 
 
 def test_a_release_sets_builds_publishes_commits_and_tags(
@@ -138,7 +139,7 @@ def test_a_version_from_the_tag_is_built_with_the_tag_and_the_tag_undone(
 def test_files_of_another_version_are_not_released(
     twofold: Callable[..., Any], project: Path, tmp_path: Path
 ) -> None:
-    """setup.py computes its version, and has the new one in another place."""
+    """setup.py computes its version, and setup.cfg has another one."""
     text = (project / "pyproject.toml").read_text()
     backend = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
     start = text.index("[build-system]")
@@ -147,9 +148,8 @@ def test_files_of_another_version_are_not_released(
     assert 'version = "1.0.0"\n' in text
     text = text.replace('version = "1.0.0"\n', 'dynamic = ["version"]\n')
     (project / "pyproject.toml").write_text(text)
-    (project / "setup.py").write_text(
-        'from setuptools import setup\nVERSION = "1.2.0"\nsetup(version="1.0" + ".0")\n'
-    )
+    (project / "setup.py").write_text('from setuptools import setup\nsetup(version="1.0" + ".0")\n')
+    (project / "setup.cfg").write_text("[metadata]\nversion = 1.0.0\n")
     git(project, "add", "-A")
     git(project, "commit", "-q", "-m", "Another backend")
     git(project, "tag", "v1.0.0")

@@ -17,7 +17,7 @@ import pytest
 from tests.factories.releases import Release, git
 from tests.servers.package_servers import TOKEN, FakeServer, run_server
 from twofold.publish.order import Order, prepare
-from twofold.publish.release import find_changelog_problem
+from twofold.publish.release.changelog import find_changelog_problem
 from twofold.publish.run import Event
 
 

@@ -10,8 +10,7 @@ import pytest
 
 from tests.factories.releases import git
 from twofold.errors import ProjectErrors
-from twofold.new.migrate import read_declared_project
-from twofold.publish.release import plan_version
+from twofold.publish.release.version import plan_version
 
 HATCH = (
     '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
@@ -113,17 +112,17 @@ def write(root: Path, files: dict[str, str]) -> None:
 def test_the_version_is_changed_wherever_it_is_written(tmp_path: Path, way: str) -> None:
     files, wanted = WAYS[way]
     write(tmp_path, files)
-    planned = plan_version(tmp_path, "1.1.0", read_declared_project)
+    planned = plan_version(tmp_path, "1.1.0")
     assert (planned.name, planned.old, planned.new) == ("thing", "1.0.0", "1.1.0")
     assert {change.path.relative_to(tmp_path).as_posix() for change in planned.changes} == wanted
     for change in planned.changes:
         assert change.after.count(b"1.1.0") == 1
         change.apply()
-    again = plan_version(tmp_path, "1.1.0", read_declared_project)
+    again = plan_version(tmp_path, "1.1.0")
     assert again.changes == ()
     assert {path.relative_to(tmp_path).as_posix() for path in again.files} == wanted
     with pytest.raises(ProjectErrors, match=r"lower than the current version 1\.1\.0"):
-        plan_version(tmp_path, "1.0.1", read_declared_project)
+        plan_version(tmp_path, "1.0.1")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +141,7 @@ def test_a_version_from_tags_is_set_by_the_tag_for_other_backends_too(
     tmp_path: Path, text: str
 ) -> None:
     write(tmp_path, {"pyproject.toml": text, "thing/__init__.py": ""})
-    planned = plan_version(tmp_path, "1.1.0", read_declared_project)
+    planned = plan_version(tmp_path, "1.1.0")
     assert planned.is_from_tag
     assert planned.tag == "v1.1.0"
     assert planned.changes == ()
@@ -157,7 +156,7 @@ def test_lock_files_citation_and_recipe_follow_the_version(tmp_path: Path) -> No
         "recipe.yaml": "context:\n  version: 1.0.0\npackage:\n  version: ${{ version }}\n",
     }
     write(tmp_path, {**WAYS["project"][0], **followers})
-    planned = plan_version(tmp_path, "1.1.0", read_declared_project)
+    planned = plan_version(tmp_path, "1.1.0")
     after = {change.path.name: change.after.decode() for change in planned.changes}
     assert set(after) == {*followers, "pyproject.toml"}
     for name in followers:
@@ -179,7 +178,7 @@ def test_a_project_below_the_root_of_its_repository_has_a_tag_of_its_own(
 ) -> None:
     (tmp_path / ".git").mkdir()
     write(tmp_path / "part", {"pyproject.toml": WAYS["project"][0]["pyproject.toml"] + table})
-    planned = plan_version(tmp_path / "part", "1.1.0", read_declared_project)
+    planned = plan_version(tmp_path / "part", "1.1.0")
     assert (planned.tag, planned.title) == (tag, "Release thing 1.1.0")
 
 
@@ -188,7 +187,7 @@ def test_a_tag_without_the_version_at_its_end_is_refused(tmp_path: Path, value: 
     table = f"[tool.twofold.release]\ntag = {value}\n"
     write(tmp_path, {"pyproject.toml": WAYS["project"][0]["pyproject.toml"] + table})
     with pytest.raises(ProjectErrors, match="'tag' must be"):
-        plan_version(tmp_path, "1.1.0", read_declared_project)
+        plan_version(tmp_path, "1.1.0")
 
 
 def test_two_projects_of_one_repository_are_released_with_the_same_version(

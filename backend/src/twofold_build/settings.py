@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 #: Keys of [tool.twofold] that this backend reads.
 KEYS = ("source", "modules", "include", "exclude", "sbom-files", "version", "sdist", "wheel")
 #: Tables of [tool.twofold] that other parts of twofold read and check.
-OTHER_TABLES = ("check", "conda", "deps", "exports", "publish", "recipe", "release")
+OTHER_TABLES = ("check", "conda", "deps", "exports", "publish", "recipe", "release", "workspace")
 DATA_KINDS = ("data", "headers", "platlib", "purelib", "scripts")
 
 

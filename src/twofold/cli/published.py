@@ -183,15 +183,10 @@ def _check_version(text: str) -> str:
 
 def _read_project(root: Path) -> tuple[str, str]:
     """Name and version of the project in a folder, of any backend."""
-    from twofold.building.native import has_native_backend
-    from twofold.new.migrate import read_declared_project
-    from twofold_build.pyproject import read_project
+    from twofold.publish.release.version import get_current_version, read_version
 
-    if has_native_backend(str(root)):
-        project = read_project(root)
-        return project.name, project.version
-    declared = read_declared_project(root.absolute()).project
-    return str(declared["name"]), str(declared.get("version", ""))
+    found = read_version(root.absolute())
+    return found.name, get_current_version(root.absolute(), found)
 
 
 def _make_change(

@@ -7,25 +7,24 @@ continues where it stopped.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
 from twofold.cli.publish import parse_attempts
 from twofold.cli.terminal import Parser, print_json
-from twofold.errors import Problem, ProjectErrors, SubprocessFailed, TwofoldError, Unreachable
+from twofold.errors import Problem, ProjectErrors, TwofoldError, Unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold.publish.order import Publication
-    from twofold.publish.release import VersionPlan
+    from twofold.publish.release.steps import Rollback, Say
+    from twofold.publish.release.version import ReleaseTable, VersionPlan
     from twofold.publish.run import Event
-
-#: Prints a message about a step that is not an upload.
-Say = Callable[[str], None]
 
 EPILOG = """\
 Steps: check tag, working tree and changelog; set the version; build; check; show and confirm
-the plan; publish; commit and tag (nothing is pushed). Until the first upload every step is undone
+the plan; publish; commit and tag, and push where asked. Hooks of [tool.twofold.release] run before
+the build, before the upload and after the tag. An unreleased section of the changelog gets the
+version and the date. Until the first upload every step is undone
 if a later one fails. After an interruption, the same command does the rest.
 """
 
@@ -33,7 +32,9 @@ if a later one fails. After an interruption, the same command does the rest.
 def parser() -> argparse.ArgumentParser:
     """Make the parser of `twofold release`."""
     words = Parser("release", "Release a version of a project.", EPILOG).with_json()
-    words.add_argument("version", metavar="VERSION", help="the version to release: 1.2.0")
+    words.add_argument(
+        "version", metavar="VERSION", help="1.2.0, or: patch, minor, major, rc, current, ..."
+    )
     words.add_argument(
         "--to", action="append", default=[], metavar="TARGET", help="the target; repeatable"
     )
@@ -43,6 +44,8 @@ def parser() -> argparse.ArgumentParser:
     )
     words.add_argument("--yes", "-y", action="store_true", help="do not ask before uploading")
     words.add_argument("--no-git", action="store_true", help="do not check git, commit or tag")
+    words.add_argument("--push", action="store_true", help="push the commit and the tag")
+    words.add_argument("--sign", action="store_true", help="sign the tag with your key")
     words.add_argument("--no-changelog", action="store_true", help="do not check the changelog")
     words.add_argument(
         "--attempts", type=parse_attempts, default=5, metavar="N", help="as for publish"
@@ -51,48 +54,27 @@ def parser() -> argparse.ArgumentParser:
     return words
 
 
-class _Rollback:
-    """Completed steps that can be undone, newest first."""
-
-    def __init__(self, say: Say) -> None:
-        self._say = say
-        self._steps: list[tuple[str, Callable[[], None]]] = []
-
-    def add(self, what: str, undo: Callable[[], None]) -> None:
-        self._steps.append((what, undo))
-
-    def keep(self) -> None:
-        """Keep all steps done so far."""
-        self._steps.clear()
-
-    def all(self) -> None:
-        while self._steps:
-            what, undo = self._steps.pop()
-            try:
-                undo()
-            except (OSError, TwofoldError) as error:  # the other steps are still undone
-                self._say(f"NOT restored: {what}: {error}")
-            else:
-                self._say(f"restored: {what}")
-
-
 def run(args: argparse.Namespace) -> int:
     """Run `twofold release`; returns the exit code."""
+    from datetime import date
+
     from twofold.cli.channels import note_channels
     from twofold.cli.check import parse_codes
     from twofold.cli.publish import can_ask, make_step_handler, require_consent, warn_about_logins
     from twofold.cli.smoke_test import interrupt_on_sigterm
-    from twofold.new.migrate import read_declared_project
-    from twofold.publish import git
     from twofold.publish.order import Order, choose_targets
-    from twofold.publish.release import plan_version
+    from twofold.publish.release import git
+    from twofold.publish.release.steps import commit_and_tag, plan_changelog, run_hooks
+    from twofold.publish.release.version import plan_version
 
     root = args.project.absolute()
     say = make_step_handler(args.json)
     if not args.json:
         note_channels(args.to)
         warn_about_logins(args.to)
-    planned = plan_version(root, args.version, read_declared_project)
+    planned = plan_version(root, args.version)
+    planned = planned if args.no_changelog else plan_changelog(root, planned, date.today())
+    table = _read_table(root, args)
     if not (args.dry_run or args.yes or can_ask(args.json)):
         require_consent(choose_targets(Order(targets=args.to, project=root)))
     with_git = not args.no_git and git.is_repository(root)
@@ -100,40 +82,44 @@ def run(args: argparse.Namespace) -> int:
     _require_ready(root, planned, with_git, args)
     _report_names(root, planned, args.to, say)
     with interrupt_on_sigterm():
-        uploaded = _release(root, planned, say, args, with_git)
+        uploaded = _release(root, planned, table, say, args)
         if args.dry_run:
-            return _print_result(planned, [], dry=True, as_json=args.json)
+            return _print_result(root, planned, [], args)
         if with_git:
-            _commit_and_tag(root, planned, say)
+            commit_and_tag(root, planned, table, say)
         elif not args.no_git:
             say("not tagged: the project is not in a git repository")
-    return _print_result(planned, uploaded, dry=False, as_json=args.json)
+        run_hooks(root, table, "after", planned, say)
+    return _print_result(root, planned, uploaded, args)
 
 
-def _require_tracked(root: Path, files: list[Path]) -> None:
-    """Raise TwofoldError if files are packed that git does not know: no commit would hold them."""
-    from twofold.building.listing import hash_sources
-    from twofold.publish.git import find_unknown_files
+def _read_table(root: Path, args: argparse.Namespace) -> ReleaseTable:
+    """[tool.twofold.release] with the options of the command."""
+    from dataclasses import replace
 
-    unknown = find_unknown_files(root, hash_sources(root, files))
-    if unknown:
-        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
-        raise TwofoldError(
-            f"git does not track files that were packed: {', '.join(unknown[:5])}{more}",
-            "commit them, or exclude them: .gitignore, or [tool.twofold] exclude",
-        )
+    from twofold.publish.release.version import read_release_table
+
+    table = read_release_table(root)
+    return replace(table, push=table.push or args.push, sign=table.sign or args.sign)
 
 
 def _release(
-    root: Path, planned: VersionPlan, say: Say, args: argparse.Namespace, with_git: bool
+    root: Path, planned: VersionPlan, table: ReleaseTable, say: Say, args: argparse.Namespace
 ) -> list[str]:
     """Set the version, build, publish; returns the uploaded names. Undone on failure."""
-    undo = _Rollback(say)
+    from twofold.publish.release import git
+    from twofold.publish.release.steps import Rollback, collect_fragments, run_hooks
+
+    undo = Rollback(say)
     try:
         _set_version(root, planned, undo, say)
+        if not args.no_changelog:
+            collect_fragments(root, planned, undo, say)
+        run_hooks(root, table, "before-build", planned, say)
         files = _build(root, planned.new, undo, say)
-        if with_git:
+        if not args.no_git and git.is_repository(root):
             _require_tracked(root, files)
+        run_hooks(root, table, "before-publish", planned, say)
         with _prepare(root, files, args) as publication:
             _show(publication, args.json)
             publication.require_accepted()
@@ -151,20 +137,26 @@ def _require_ready(
     root: Path, planned: VersionPlan, with_git: bool, args: argparse.Namespace
 ) -> None:
     """Raise all problems that would stop the release, before anything is changed."""
-    from twofold.publish.git import find_git_problems
     from twofold.publish.order import Order, choose_targets
-    from twofold.publish.release import find_changelog_problem
+    from twofold.publish.release.changelog import find_changelog, find_changelog_problem
+    from twofold.publish.release.git import find_git_problems
+    from twofold.publish.release.steps import find_changelog_tool, list_changelog_files
 
     problems = []
     if with_git:
         settings = choose_targets(Order(targets=args.to, project=root))
         places = [Path(one.url).resolve() for one in settings if one.kind == "folder"]
+        if find_changelog_tool(root, planned.new) and not planned.changes:
+            # After an interruption: what the changelog's tool has written is not committed yet.
+            places += [path.resolve() for path in list_changelog_files(root)]
         problems = find_git_problems(root, planned, places)
     elif planned.is_from_tag:
         problems.append(Problem("the version comes from the git tag", "remove --no-git"))
-    missing = None if args.no_changelog else find_changelog_problem(root, planned.new)
-    if missing:
-        problems.append(missing)
+    if not args.no_changelog and not find_changelog_tool(root, planned.new):
+        changelog = find_changelog(root)
+        after = next((c.after for c in planned.changes if c.path == changelog), None)
+        missing = find_changelog_problem(root, planned.new, after)
+        problems += [missing] if missing else []
     if problems:
         raise ProjectErrors(problems)
 
@@ -172,9 +164,9 @@ def _require_ready(
 def _report_names(root: Path, planned: VersionPlan, words: list[str], say: Say) -> None:
     """Report whether the name is free at the targets, before anything is built."""
     from twofold.cli.publish import print_name_reports
-    from twofold.publish import git
     from twofold.publish.first_release import report_names
     from twofold.publish.order import Order, choose_targets
+    from twofold.publish.release import git
 
     settings = choose_targets(Order(targets=words, project=root))
     prefix = planned.tag.removesuffix(planned.new)
@@ -182,8 +174,8 @@ def _report_names(root: Path, planned: VersionPlan, words: list[str], say: Say) 
     print_name_reports(reports, root, say, is_first=not git.has_tags(root, prefix))
 
 
-def _set_version(root: Path, planned: VersionPlan, undo: _Rollback, say: Say) -> None:
-    from twofold.publish import git
+def _set_version(root: Path, planned: VersionPlan, undo: Rollback, say: Say) -> None:
+    from twofold.publish.release import git
 
     for change in planned.changes:
         undo.add(f"version in {change.path.name}", change.revert)
@@ -194,7 +186,21 @@ def _set_version(root: Path, planned: VersionPlan, undo: _Rollback, say: Say) ->
         undo.add(f"tag {planned.tag}", lambda: git.remove_tag(root, planned.tag))
 
 
-def _build(root: Path, version: str, undo: _Rollback, say: Say) -> list[Path]:
+def _require_tracked(root: Path, files: list[Path]) -> None:
+    """Raise TwofoldError if files are packed that git does not know: no commit would hold them."""
+    from twofold.building.listing import hash_sources
+    from twofold.publish.release.git import find_unknown_files
+
+    unknown = find_unknown_files(root, hash_sources(root, files))
+    if unknown:
+        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+        raise TwofoldError(
+            f"git does not track files that were packed: {', '.join(unknown[:5])}{more}",
+            "commit them, or exclude them: .gitignore, or [tool.twofold] exclude",
+        )
+
+
+def _build(root: Path, version: str, undo: Rollback, say: Say) -> list[Path]:
     """The files to publish: those of an interrupted publication of this version, else new ones."""
     from twofold.building import BuildRequest
     from twofold.building.rollback import take_snapshot
@@ -276,7 +282,7 @@ def _confirm(publication: Publication, args: argparse.Namespace) -> None:
         confirm(publication)
 
 
-def _publish(publication: Publication, undo: _Rollback, as_json: bool) -> list[str]:
+def _publish(publication: Publication, undo: Rollback, as_json: bool) -> list[str]:
     """Execute the plan; after the first upload nothing is undone."""
     from twofold.cli.publish import make_event_handler
     from twofold.publish.run import IncompletePublicationError
@@ -299,33 +305,23 @@ def _publish(publication: Publication, undo: _Rollback, as_json: bool) -> list[s
         raise
 
 
-def _commit_and_tag(root: Path, planned: VersionPlan, say: Say) -> None:
-    from twofold.publish import git
+def _print_result(
+    root: Path, planned: VersionPlan, uploaded: list[str], args: argparse.Namespace
+) -> int:
+    from twofold.publish.release.changelog import read_notes
 
-    try:
-        dirty = set(git.find_changed_files(root))
-        changed = [path for path in planned.files if path.resolve() in dirty]
-        if changed:
-            git.commit(root, changed, planned.title)
-        if not git.find_tag(root, planned.tag):
-            git.make_tag(root, planned.tag, planned.new)
-    except SubprocessFailed as error:
-        why = error.problems[0].message
-        raise SubprocessFailed(
-            f"{planned.new} is published, but not yet tagged {planned.tag}: {why}",
-            "fix git's error above and run the same command again: it commits and tags, and "
-            "uploads nothing twice",
-            output=error.output,
-        ) from error
-    say(f"tagged {planned.tag}; push it with: git push --follow-tags")
-
-
-def _print_result(planned: VersionPlan, uploaded: list[str], *, dry: bool, as_json: bool) -> int:
-    if as_json:
+    notes = "" if args.dry_run else read_notes(root, planned.new)
+    if args.json:
         print_json(
-            {"version": planned.new, "tag": planned.tag, "uploaded": uploaded, "dry_run": dry}
+            {
+                "version": planned.new,
+                "tag": planned.tag,
+                "uploaded": uploaded,
+                "dry_run": args.dry_run,
+                "notes": notes,
+            }
         )
-    elif dry:
+    elif args.dry_run:
         print(f"dry run passed: {planned.new} can be released; nothing was changed")
     else:
         print(f"released {planned.new}: {len(uploaded)} uploaded")

@@ -34,7 +34,13 @@ EXAMPLES = {
     "serve": ("serve", "serve --host 0.0.0.0 --port 8080 --data /srv/twofold"),
     "admin": ("admin users", "admin role main alice upload", "admin log --channel main --csv"),
     "publish": ("publish --to testpypi --dry-run", "publish dist/* --to http://host/main --yes"),
+    "version": ("version", "version 1.3.0", "version patch --dry-run"),
     "release": ("release 1.2.0 --to pypi --dry-run", "release 1.2.0 --to pypi --to anaconda:me"),
+    "workspace": (
+        "workspace",
+        "workspace --changed release patch --to pypi",
+        "workspace --package my_core build",
+    ),
     "status": ("status", "status my_package --to http://host/main --json"),
     "yank": ('yank my_package==1.0.0 --to http://host/main --reason "broken"',),
     "unyank": ("unyank my_package==1.0.0 --to http://host/main",),

@@ -16,7 +16,7 @@ from twofold.names import normalize_name
 from twofold.names.conda_forge import load_further_names
 from twofold.publish.credentials import find_credentials
 from twofold.publish.external_config import is_test_pypi
-from twofold.publish.git import find_root, get_remote
+from twofold.publish.release.git import find_root, get_remote
 from twofold.publish.responses import RetryPolicy
 from twofold.publish.targets.legacy import LegacyIndex
 from twofold.publish.targets.lookup import fetch_files

@@ -72,7 +72,7 @@ class ReleaseChange:
         files = self.select(published)
         if self.verb == "yank":
             return bool(files) and all(
-                (f.yanked or None) == (self.reason or f.yanked) for f in files
+                file.yanked is not None and self.reason in ("", file.yanked) for file in files
             )
         if self.verb == "unyank":
             return bool(files) and all(file.yanked is None for file in files)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from twofold.errors import Problem, SubprocessFailed, TwofoldError
-from twofold.publish.release import VersionPlan
+from twofold.publish.release.version import VersionPlan
 
 
 def is_repository(root: Path) -> bool:
@@ -95,9 +95,24 @@ def commit(root: Path, paths: Sequence[Path], message: str) -> None:
     _check_git(root, "commit", "-q", "-m", message, "--", *[str(path.absolute()) for path in paths])
 
 
-def make_tag(root: Path, tag: str, message: str) -> None:
-    """Create an annotated tag on HEAD."""
-    _check_git(root, "tag", "-a", tag, "-m", message)
+def make_tag(root: Path, tag: str, message: str, *, signed: bool = False) -> None:
+    """Create an annotated tag on HEAD, signed with the user's key if wanted."""
+    _check_git(root, "tag", "-s" if signed else "-a", tag, "-m", message)
+
+
+def push(root: Path, tag: str) -> str:
+    """Push the branch and the tag together; returns the remote's name."""
+    branch = _run_git(root, "rev-parse", "--abbrev-ref", "@{upstream}").stdout.strip()
+    remote = branch.partition("/")[0] or "origin"
+    where = branch.partition("/")[2]
+    head = f"HEAD:{where}" if where else "HEAD"
+    _check_git(root, "push", "-q", "--atomic", remote, head, f"refs/tags/{tag}")
+    return remote
+
+
+def unstage(root: Path, paths: Sequence[Path]) -> None:
+    """Take files out of the index again; the files stay as they are."""
+    _check_git(root, "reset", "-q", "--", *map(str, paths))
 
 
 def remove_tag(root: Path, tag: str) -> None:

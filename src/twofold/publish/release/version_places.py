@@ -1,0 +1,303 @@
+"""Where a project's version is written: by every backend, in recipes, lock files and citations.
+
+The places that a build reads come from the backend's settings; `__version__`, recipes, lock files
+and CITATION.cff repeat the version, and are changed with it where they have the old one.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from twofold.errors import Problem, ProjectErrors
+from twofold.names import normalize_name
+
+#: `NAME = "1.0"`, with or without an annotation.
+ASSIGNED = r"""^{name}\s*(?::[^=\n]+)?=\s*(["'])(?P<version>[^"'\n]+)\1"""
+DUNDER = re.compile(ASSIGNED.format(name="__version__"), re.M)
+
+#: hatchling's default pattern.
+HATCH = re.compile(
+    r"""(?i)^(?:__version__|VERSION)(?: ?: ?str)? *= *(['"])v?(?P<version>.+?)\1""", re.M
+)
+
+#: Requirements of a build that take the version from git tags.
+SCM = {
+    *("dunamai", "hatch-vcs", "poetry-dynamic-versioning", "setuptools-git-versioning"),
+    *("setuptools-scm", "uv-dynamic-versioning", "vcs-versioning", "versioneer", "versioningit"),
+}
+
+#: A recipe's version: set in Jinja, or literal below `package:` or `context:`.
+RECIPE = (
+    re.compile(r"""{%-?\s*set\s+version\s*=\s*(["'])(?P<version>[^"']+)\1"""),
+    re.compile(
+        r"""^(?:package|context):[^\n]*\n(?:[ \t]+[^\n]*\n|[ \t]*\n)*?"""
+        r"""[ \t]+version:[ \t]*["']?(?P<version>[^"'\s{}$#]+)""",
+        re.M,
+    ),
+)
+#: The build number of a recipe, which begins anew with each version.
+NUMBER = re.compile(r"^[ \t]+number:[ \t]*(?P<version>\d+)[ \t]*$", re.M)
+CITATION = re.compile(r"""^version:[ \t]*["']?(?P<version>[^"'\s#]+)""", re.M)
+
+
+@dataclass(frozen=True)
+class VersionPlace:
+    """The version at `text[start:end]` of a file; `value` is written there if it is not it."""
+
+    path: Path
+    text: str
+    start: int
+    end: int
+    value: str = ""
+
+    @property
+    def version(self) -> str:
+        """What is written there."""
+        return self.text[self.start : self.end]
+
+
+@dataclass
+class WrittenVersion:
+    """A project's name, and the places its build reads the version from.
+
+    `tag_prefix` is that of the git tags the version comes from; None if it is written.
+    """
+
+    name: str = ""
+    places: list[VersionPlace] = field(default_factory=list)
+    tag_prefix: str | None = None
+
+    @property
+    def version(self) -> str:
+        """The version as the build reads it; '' if it is written nowhere."""
+        return self.places[0].version if self.places else ""
+
+
+def read_text(path: Path) -> str:
+    """The text of a file; bytes that are not UTF-8 and line ends stay what they are."""
+    return path.read_bytes().decode("utf-8", errors="surrogateescape")
+
+
+def parse_toml(path: Path, text: str) -> dict[str, Any]:
+    """Parse a file's text; raises ProjectErrors if it is not valid TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        hint = "correct it: 'twofold check' names the line"
+        raise ProjectErrors([Problem(f"it is not valid TOML: {error}", hint, path.name)]) from error
+
+
+def find_version(root: Path) -> WrittenVersion:
+    """Find the name and the version of a project of any backend, without running its code."""
+    found = WrittenVersion()
+    pyproject = root / "pyproject.toml"
+    text = read_text(pyproject) if pyproject.is_file() else ""
+    document = parse_toml(pyproject, text)
+    project, tool = document.get("project", {}), document.get("tool", {})
+    poetry = tool.get("poetry", {})
+    found.name = str(project.get("name") or poetry.get("name") or "")
+    for keys in (("project", "version"), ("tool", "poetry", "version")):
+        found.places += _find_toml(pyproject, text, document, keys)
+    is_dynamic = bool(document) and not found.places
+    if is_dynamic:
+        _read_backend_settings(root, found, tool)
+    if not found.places and found.tag_prefix is None:
+        _read_setuptools_files(root, found)
+    cargo = root / "Cargo.toml"
+    if not found.places and found.tag_prefix is None and cargo.is_file():  # maturin
+        text = read_text(cargo)
+        found.places += _find_toml(cargo, text, parse_toml(cargo, text), ("package", "version"))
+    if not found.places and found.tag_prefix is None and _is_from_scm(document, root):
+        found.tag_prefix = "v"
+    return found
+
+
+def _read_backend_settings(root: Path, found: WrittenVersion, tool: dict[str, Any]) -> None:
+    """The settings of twofold, hatch, pdm, flit and setuptools about a dynamic version."""
+    twofold, pdm = (
+        tool.get("twofold", {}).get("version", {}),
+        tool.get("pdm", {}).get("version", {}),
+    )
+    hatch = tool.get("hatch", {}).get("version", {})
+    if (root / "hatch.toml").is_file():
+        file = root / "hatch.toml"
+        hatch = parse_toml(file, read_text(file)).get("version", hatch)
+    if twofold.get("from") == "git":
+        found.tag_prefix = str(twofold.get("tag-prefix", "v"))
+    elif hatch.get("source") == "vcs" or pdm.get("source") == "scm" or "setuptools_scm" in tool:
+        found.tag_prefix = "v"
+    elif twofold:
+        files = [root / twofold["path"]] if "path" in twofold else list_code_files(root)
+        found.places += _search(files, DUNDER)[:1]
+    elif hatch.get("path"):
+        pattern = hatch.get("pattern")
+        compiled = re.compile(pattern, re.M) if isinstance(pattern, str) else HATCH
+        found.places += _search([root / hatch["path"]], compiled)
+    elif pdm.get("path"):
+        found.places += _search([root / pdm["path"]], DUNDER)
+    dynamic = tool.get("setuptools", {}).get("dynamic", {}).get("version", {})
+    if isinstance(dynamic, dict) and not found.places:
+        found.places += _find_reference(root, str(dynamic.get("attr", "")), dynamic.get("file", ()))
+    _read_flit(root, found, tool.get("flit", {}))
+
+
+def _read_flit(root: Path, found: WrittenVersion, flit: dict[str, Any]) -> None:
+    module = flit.get("module", {}).get("name") or flit.get("metadata", {}).get("module", "")
+    found.name = found.name or str(flit.get("metadata", {}).get("dist-name", "") or module)
+    if found.places or found.tag_prefix is not None:
+        return
+    module = module or found.name.replace("-", "_")
+    found.places += _search(_list_module_files(root, module), DUNDER)[:1]
+
+
+def _read_setuptools_files(root: Path, found: WrittenVersion) -> None:
+    """setup.py, which takes precedence, and setup.cfg: literal, by a name, `attr:` or `file:`."""
+    setup, config = root / "setup.py", root / "setup.cfg"
+    if setup.is_file():
+        text = read_text(setup)
+        name = re.search(r"""\bname\s*=\s*(["'])([\w.-]+)\1""", text)
+        found.name = found.name or (name[2] if name else "")
+        literal = re.compile(r"""\bversion\s*=\s*(["'])(?P<version>[^"'\n]+)\1\s*[,)]""")
+        named = re.search(r"\bversion\s*=\s*([A-Za-z_]\w*)\s*[,)]", text)
+        found.places += _search([setup], literal)[:1]
+        if named and not found.places:
+            found.places += _search([setup], re.compile(ASSIGNED.format(name=named[1]), re.M))[:1]
+    if config.is_file():
+        text = read_text(config)
+        section = re.search(r"^\[metadata\][ \t]*\n((?:(?!\[).*\n?)*)", text, re.M)
+        part, offset = (section[1], section.start(1)) if section else ("", 0)
+        name = re.search(r"^name[ \t]*[=:][ \t]*([\w.-]+)", part, re.M)
+        found.name = found.name or (name[1] if name else "")
+        value = re.search(r"^version[ \t]*[=:][ \t]*([^\s#;].*?)[ \t]*$", part, re.M)
+        if value and not found.places:
+            kind, colon, rest = value[1].partition(":")
+            if colon:
+                attr, file = (rest.strip(), "") if kind.strip() == "attr" else ("", rest.strip())
+                found.places += _find_reference(root, attr, file)
+            else:
+                span = value.start(1) + offset, value.end(1) + offset
+                found.places.append(VersionPlace(config, text, *span))
+    if not found.places and (setup.is_file() or config.is_file()):
+        found.places += _search(list_code_files(root), DUNDER)[:1]  # setup.py reads it from there
+
+
+def _find_reference(root: Path, attr: str, file: str | list[str] | tuple[()]) -> list[VersionPlace]:
+    """setuptools' `attr` (module and name in it) and `file` (its whole text)."""
+    if attr:
+        module, _, name = attr.rpartition(".")
+        pattern = re.compile(ASSIGNED.format(name=re.escape(name)), re.M)
+        return _search(_list_module_files(root, module), pattern)[:1]
+    names = [file] if isinstance(file, str) else list(file)
+    for path in (root / name for name in names if name and (root / name).is_file()):
+        text = read_text(path)
+        start = len(text) - len(text.lstrip())
+        return [VersionPlace(path, text, start, start + len(text.strip()))]
+    return []
+
+
+def _is_from_scm(document: dict[str, Any], root: Path) -> bool:
+    requires = document.get("build-system", {}).get("requires", ())
+    names = {normalize_name(re.split(r"[^\w.-]", str(one), maxsplit=1)[0]) for one in requires}
+    setup = root / "setup.py"
+    text = read_text(setup) if setup.is_file() else ""
+    return bool(names & SCM) or "use_scm_version" in text or "versioneer" in text
+
+
+def list_code_files(root: Path) -> list[Path]:
+    """The files that usually have a `__version__`."""
+    patterns = (
+        "src/*/__init__.py",
+        "src/*/*version*.py",
+        "*/__init__.py",
+        "*/*version*.py",
+        "*.py",
+    )
+    found = (path for pattern in patterns for path in sorted(root.glob(pattern)))
+    return [path for path in found if path.is_file() and path.name != "setup.py"]
+
+
+def _list_module_files(root: Path, module: str) -> list[Path]:
+    inner = module.replace(".", "/")
+    places = (root / "src" / inner, root / inner, root / "lib" / inner, root / "python" / inner)
+    return [
+        file
+        for place in places
+        for file in (place / "__init__.py", place.with_name(place.name + ".py"))
+        if module and file.is_file()
+    ]
+
+
+def _search(files: Iterable[Path], pattern: re.Pattern[str]) -> list[VersionPlace]:
+    """The first match of each file."""
+    found = []
+    for path in files:
+        text = read_text(path) if path.is_file() else ""
+        match = pattern.search(text)
+        if match:
+            group: str | int = "version" if "version" in pattern.groupindex else pattern.groups
+            found.append(VersionPlace(path, text, match.start(group), match.end(group)))
+    return found
+
+
+def _find_toml(
+    path: Path, text: str, document: dict[str, Any], keys: tuple[str, ...]
+) -> list[VersionPlace]:
+    """The text of a string value, where it stands on a line of its own."""
+    value: Any = document
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    if not isinstance(value, str):
+        return []
+    table: tuple[str, ...] = ()
+    offset = 0
+    for line in text.splitlines(keepends=True):
+        header = re.match(r"\s*\[([^\[\]]+)\]\s*(?:#.*)?$", line)
+        entry = re.match(r"""\s*([\w.\s"'-]+?)\s*=\s*(["'])(.*?)\2""", line)
+        if header:
+            table = _split_key(header[1])
+        elif entry and (*table, *_split_key(entry[1])) == keys and entry[3] == value:
+            return [VersionPlace(path, text, offset + entry.start(3), offset + entry.end(3))]
+        offset += len(line)
+    return []
+
+
+def _split_key(text: str) -> tuple[str, ...]:
+    return tuple(part.strip().strip("\"'") for part in text.split("."))
+
+
+def find_copies(root: Path, found: WrittenVersion, versions: tuple[str, str]) -> list[VersionPlace]:
+    """The places that repeat the version, old or already new: code, recipes, citation."""
+    read = {(place.path, place.start) for place in found.places}
+    copies = [*_search(list_code_files(root), DUNDER), *_search([root / "CITATION.cff"], CITATION)]
+    for recipe in _list_recipes(root):
+        places = [place for pattern in RECIPE for place in _search([recipe], pattern)]
+        copies += places
+        if any(place.version == versions[0] for place in places):
+            numbers = _search([recipe], NUMBER)
+            copies += [VersionPlace(p.path, p.text, p.start, p.end, "0") for p in numbers]
+    return [
+        place
+        for place in copies
+        if (place.path, place.start) not in read and (place.value or place.version in versions)
+    ]
+
+
+def find_differing_recipe(root: Path, versions: tuple[str, str]) -> VersionPlace | None:
+    """The version of the recipe that a build of the folder uses, if it is another one."""
+    for name in ("recipe.yaml", "meta.yaml"):
+        for pattern in RECIPE:
+            for place in _search([root / name], pattern):
+                if place.version not in versions:
+                    return place
+    return None
+
+
+def _list_recipes(root: Path) -> list[Path]:
+    folders = ("", "recipe", "conda", "conda.recipe", "conda-recipe")
+    files = (root / f / name for f in folders for name in ("meta.yaml", "recipe.yaml"))
+    return [file for file in files if file.is_file()]

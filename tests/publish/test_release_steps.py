@@ -1,0 +1,242 @@
+"""Changelog, hooks, tag and push of a release; and packing what git does not know."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.factories.releases import git
+from twofold.publish.release.changelog import date_unreleased, read_notes
+
+TODAY = date(2026, 11, 28)
+DAY = TODAY.isoformat()
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        (
+            "CHANGELOG.md",
+            "# Changes\n\n## [Unreleased]\n\n- More.\n\n## [1.1.0] - 2026-01-01\n\n- Old.\n\n"
+            "[Unreleased]: https://example.org/compare/v1.1.0...HEAD\n"
+            "[1.1.0]: https://example.org/compare/v1.0.0...v1.1.0\n",
+            "# Changes\n\n## [Unreleased]\n\n"
+            f"## [1.2.0] - {DAY}\n\n- More.\n\n## [1.1.0] - 2026-01-01\n\n- Old.\n\n"
+            "[Unreleased]: https://example.org/compare/v1.2.0...HEAD\n"
+            "[1.2.0]: https://example.org/compare/v1.1.0...v1.2.0\n"
+            "[1.1.0]: https://example.org/compare/v1.0.0...v1.1.0\n",
+        ),
+        (
+            "CHANGES.md",
+            "# Changes\n\n## Unreleased\n\n- More.\n",
+            f"# Changes\n\n## Unreleased\n\n## 1.2.0 - {DAY}\n\n- More.\n",
+        ),
+        (
+            "CHANGELOG.md",
+            "## 1.2.0 - unreleased\n\n- More.\n",
+            f"## 1.2.0 - {DAY}\n\n- More.\n",
+        ),
+        (
+            "CHANGELOG.md",
+            "## 1.2.0 (Unreleased)\r\n\r\n- More.\r\n",
+            f"## 1.2.0 ({DAY})\r\n\r\n- More.\r\n",
+        ),
+        (
+            "HISTORY.rst",
+            "Changes\n=======\n\nUnreleased\n----------\n\n- More.\n",
+            f"Changes\n=======\n\nUnreleased\n----------\n\n1.2.0 - {DAY}\n{'-' * 18}\n\n- More.\n",
+        ),
+        (
+            "HISTORY.rst",
+            "1.2.0 (unreleased)\n------------------\n\n- More.\n",
+            f"1.2.0 ({DAY})\n------------------\n\n- More.\n",
+        ),
+        ("CHANGELOG.md", "## 1.2.0 - 2026-01-01\n\n- More.\n", None),
+        ("CHANGELOG.md", "## [Unreleased]\n\n## 1.2.0 - 2026-01-01\n\n- More.\n", None),
+    ],
+)
+def test_the_unreleased_section_gets_the_version_and_the_date(
+    name: str, before: str, after: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(before.encode())
+    done = date_unreleased(tmp_path, "1.2.0", ("v1.1.0", "v1.2.0"), TODAY)
+    assert (done.decode() if done else None) == after
+
+
+def test_the_notes_are_the_text_of_the_section(tmp_path: Path) -> None:
+    text = (
+        "# C\n\n## 1.2.0\n\n### Added\n\n- More.\n\n## 1.1.0\n\n- Old.\n\n[1.2.0]: https://x.org\n"
+    )
+    (tmp_path / "CHANGELOG.md").write_text(text)
+    assert read_notes(tmp_path, "1.2.0") == "### Added\n\n- More."
+    assert read_notes(tmp_path, "1.1.0") == "- Old."
+    assert read_notes(tmp_path, "1.0.0") == ""
+
+
+def configure(project: Path, table: str) -> None:
+    file = project / "pyproject.toml"
+    file.write_text(f"{file.read_text()}\n[tool.twofold.release]\n{table}")
+    git(project, "commit", "-q", "-am", "Configure")
+
+
+def test_a_release_dates_the_changelog_runs_hooks_and_pushes(
+    twofold: Callable[..., Any], project: Path, tmp_path: Path
+) -> None:
+    (project / "CHANGELOG.md").write_text("# Changes\n\n## [Unreleased]\n\n- More.\n")
+    hooks = tmp_path / "hooks"
+    configure(
+        project,
+        f"""push = true
+before-build = ["echo build $TWOFOLD_VERSION >> {hooks}"]
+before-publish = ["echo publish $TWOFOLD_TAG >> {hooks}"]
+after = ["echo after $TWOFOLD_NAME >> {hooks}"]
+""",
+    )
+    git(tmp_path, "init", "-q", "--bare", "remote.git")
+    git(project, "remote", "add", "origin", str(tmp_path / "remote.git"))
+    ran = twofold("release", "minor", "--to", tmp_path / "out", "--json", cwd=project)
+    assert ran.code == 0, ran.err
+    assert (ran.json["version"], ran.json["notes"]) == ("1.1.0", "- More.")
+    assert f"## [1.1.0] - {date.today().isoformat()}" in (project / "CHANGELOG.md").read_text()
+    assert git(project, "status", "--porcelain", "-uno") == ""
+    assert hooks.read_text() == "build 1.1.0\npublish v1.1.0\nafter my_package\n"
+    assert git(tmp_path / "remote.git", "tag").split() == ["v1.1.0"]
+    assert git(tmp_path / "remote.git", "rev-parse", "v1.1.0^{}") == git(
+        project, "rev-parse", "HEAD"
+    )
+
+
+def test_a_hook_that_fails_leaves_everything_as_it_was(
+    twofold: Callable[..., Any], project: Path, tmp_path: Path
+) -> None:
+    configure(project, 'before-build = ["echo no docs; exit 3"]\n')
+    (project / "CHANGELOG.md").write_text("# Changes\n\n## Unreleased\n\n- More.\n")
+    git(project, "commit", "-q", "-am", "More")
+    ran = twofold("release", "patch", "--to", tmp_path / "out", cwd=project)
+    assert ran.code == 1
+    assert "no docs" in ran.err
+    assert "failed with exit code 3" in ran.err
+    assert git(project, "status", "--porcelain", "-uno") == ""
+
+
+def test_what_git_does_not_know_is_not_released(
+    twofold: Callable[..., Any], project: Path, tmp_path: Path
+) -> None:
+    (project / "src" / "my_package" / "local_settings.py").write_text("DEBUG = True\n")
+    words = ["release", "1.2.0", "--to", tmp_path / "out"]
+    ran = twofold(*words, cwd=project)
+    assert ran.code == 1
+    assert "git does not track files that were packed: src/my_package/local_settings.py" in ran.err
+    assert not (tmp_path / "out").exists()
+    assert git(project, "status", "--porcelain", "-uno") == ""
+    (project / ".gitignore").write_text("local_settings.py\n")
+    git(project, "commit", "-q", "-am", "Ignore")
+    assert twofold(*words, cwd=project).code == 0
+
+
+@pytest.mark.skipif(shutil.which("towncrier") is None, reason="towncrier is not installed")
+def test_towncrier_writes_the_changelog_and_its_fragments_are_committed_away(
+    twofold: Callable[..., Any], project: Path, tmp_path: Path
+) -> None:
+    file = project / "pyproject.toml"
+    table = '\n[tool.towncrier]\ndirectory = "news"\nfilename = "CHANGELOG.md"\nname = "x"\n'
+    file.write_text(file.read_text() + table)
+    (project / "CHANGELOG.md").write_text("<!-- towncrier release notes start -->\n")
+    (project / "news").mkdir()
+    (project / "news" / "1.feature").write_text("More.\n")
+    git(project, "add", "-A")
+    git(project, "commit", "-q", "-m", "More")
+    failed = twofold("release", "minor", "--to", "http://127.0.0.1:9/main", cwd=project)
+    assert failed.code == 1
+    assert git(project, "status", "--porcelain", "-uno") == ""
+    ran = twofold("release", "minor", "--to", tmp_path / "out", cwd=project)
+    assert ran.code == 0, ran.err
+    assert "More." in (project / "CHANGELOG.md").read_text()
+    assert not (project / "news" / "1.feature").exists()
+    assert git(project, "status", "--porcelain") == ""
+
+
+def test_a_table_with_mistakes_is_refused(twofold: Callable[..., Any], project: Path) -> None:
+    configure(project, 'tag = "release"\npush = "yes"\nhooks = []\n')
+    ran = twofold("release", "minor", "--to", "./out", cwd=project)
+    assert ran.code == 1
+    for part in (
+        "'tag' must be a text that ends with",
+        "'push' must be true or false",
+        "unknown key 'hooks'",
+    ):
+        assert part in ran.err
+
+
+@pytest.fixture
+def workspace(twofold: Callable[..., Any], tmp_path: Path) -> Path:
+    """A repository of two packages, of which `app` requires `core`."""
+    root = tmp_path / "mono"
+    (root / "packages").mkdir(parents=True)
+    (root / "pyproject.toml").write_text('[tool.twofold.workspace]\nmembers = ["packages/*"]\n')
+    for name in ("app", "core"):
+        assert twofold("new", f"my_{name}", cwd=root / "packages").code == 0
+    app = root / "packages" / "my_app" / "pyproject.toml"
+    assert "dependencies = []" in app.read_text()
+    app.write_text(
+        app.read_text().replace("dependencies = []", 'dependencies = ["my-core>=1.0.0"]')
+    )
+    git(root, "init", "-q")
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "Begin")
+    return root
+
+
+def test_members_are_listed_and_built_in_the_order_of_their_dependencies(
+    twofold: Callable[..., Any], workspace: Path
+) -> None:
+    listed = twofold("workspace", "--json", cwd=workspace / "packages" / "my_app")
+    assert [row["name"] for row in listed.json] == ["my_core", "my_app"]
+    assert [row["changed"] for row in listed.json] == [True, True]
+    built = twofold("workspace", "build", "--only", "wheel", cwd=workspace)
+    assert built.code == 0, built.err
+    assert len(list(workspace.glob("packages/*/dist/*.whl"))) == 2
+    named = twofold("workspace", "--package", "my-app", "version", cwd=workspace)
+    assert named.out == "my_app 1.0.0\n"
+    unknown = twofold("workspace", "--package", "other", "version", cwd=workspace)
+    assert "the members are: my_core, my_app" in unknown.err
+
+
+def test_each_member_is_released_with_a_tag_of_its_own_and_only_if_it_changed(
+    twofold: Callable[..., Any], workspace: Path, tmp_path: Path
+) -> None:
+    words = ["release", "current", "--to", tmp_path / "out"]
+    ran = twofold("workspace", *words, cwd=workspace)
+    assert ran.code == 0, ran.err
+    assert git(workspace, "tag").split() == ["my_app-v1.0.0", "my_core-v1.0.0"]
+    assert {row["changed"] for row in twofold("workspace", "--json", cwd=workspace).json} == {False}
+    code = workspace / "packages" / "my_core" / "src" / "my_core" / "module1.py"
+    code.write_text(code.read_text() + "\nMORE = 1\n")
+    git(workspace, "commit", "-q", "-am", "More")
+    version = twofold(
+        "workspace", "--changed", "--raise-requirements", "version", "minor", cwd=workspace
+    )
+    assert version.code == 0, version.err
+    app = workspace / "packages" / "my_app" / "pyproject.toml"
+    assert 'dependencies = ["my-core>=1.1.0"]' in app.read_text()
+    git(workspace, "commit", "-q", "-am", "my_core 1.1.0")
+    ran = twofold("workspace", "--package", "my_core", *words, "--json", cwd=workspace)
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["tag"] == "my_core-v1.1.0"
+    assert "my_core-v1.1.0" in git(workspace, "tag").split()
+
+
+def test_members_that_require_each_other_are_refused(
+    twofold: Callable[..., Any], workspace: Path
+) -> None:
+    core = workspace / "packages" / "my_core" / "pyproject.toml"
+    core.write_text(core.read_text().replace("dependencies = []", 'dependencies = ["my-app"]'))
+    ran = twofold("workspace", cwd=workspace)
+    assert ran.code == 1
+    assert "members depend on each other: my-" in ran.err
