@@ -76,7 +76,13 @@ def _seconds(command: list[str]) -> float:
 
 @pytest.mark.parametrize(
     ("word", "meant"),
-    [("unpublish", "delete"), ("upload", "publish"), ("bump", "release"), ("test", "try")],
+    [
+        ("unpublish", "delete"),
+        ("upload", "publish"),
+        ("bump", "version"),
+        ("ship", "release"),
+        ("test", "try"),
+    ],
 )
 def test_words_of_other_tools_are_answered_by_meaning(
     twofold: Callable[..., CommandResult], word: str, meant: str
@@ -89,5 +95,5 @@ def test_words_of_other_tools_are_answered_by_meaning(
 def test_a_word_that_is_like_no_command_is_not_guessed(
     twofold: Callable[..., CommandResult],
 ) -> None:
-    assert "twofold --help" in twofold("cache").err
+    assert "twofold --help" in twofold("frobnicate").err
     assert twofold("help", "publish").out == twofold("publish", "--help").out

@@ -22,6 +22,7 @@ PAGES = {
     "login": "publish",
     "logout": "publish",
     "whoami": "publish",
+    **dict.fromkeys(("config", "cache", "completion", "man"), "configuration"),
     **dict.fromkeys(("status", "yank", "unyank", "promote", "delete"), "published"),
 }
 

@@ -211,3 +211,21 @@ def test_a_package_whose_name_a_converted_one_has_is_refused_with_the_build_numb
     with prepare(Order([package], [main])) as publication:
         (step,) = publication.plan.steps
     assert step.action.value == "refused"
+
+
+def test_another_build_of_the_version_is_left_alone_on_request(
+    twofold: Callable[..., Any], tmp_path: Path
+) -> None:
+    """As CI that runs again builds the wheel again, with other bytes."""
+    out, first, second = tmp_path / "out", tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    assert twofold("publish", make_wheel(first, "again", "1.0"), "--to", out).code == 0
+    wheel = make_wheel(second, "again", "1.0", extra="Keywords: other\n")
+    new = make_wheel(second, "again", "1.1")
+    words = ["publish", wheel, new, "--to", out]
+    assert twofold(*words).code == 1
+    ran = twofold(*words, "--skip-existing", "--json")
+    assert ran.code == 0, ran.err
+    actions = {row["file"]: row["action"] for row in ran.json["files"]}
+    assert actions == {wheel.name: "skip", new.name: "upload"}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.factories.releases import git
-from twofold.errors import ProjectErrors, TwofoldError
+from twofold.errors import TwofoldError
 from twofold.publish.release.version import (
     get_current_version,
     plan_version,
@@ -213,7 +213,7 @@ def test_lock_files_recipes_and_the_citation_follow(tmp_path: Path) -> None:
     assert (root / "pixi.lock").read_text() == lock.replace(
         "demo-pkg\n  version: 1.0.0", "demo-pkg\n  version: 1.0.1"
     )
-    changed = recipe.replace("1.0.0", "1.0.1") + "build:\n  number: 0\n"
+    changed = recipe.replace("1.0.0", "1.0.1") + "build:\n  number: 3\n"
     assert (root / "recipe/recipe.yaml").read_text() == changed
     assert (root / "conda/meta.yaml").read_text() == meta.replace("1.0.0", "1.0.1")
     assert (root / "CITATION.cff").read_text() == "cff-version: 1.2.0\nversion: 1.0.1\n"
@@ -231,13 +231,15 @@ def test_a_lock_file_of_the_workspace_above_follows(tmp_path: Path) -> None:
     assert plan.tag == "demo-pkg-v1.0.1"
 
 
-def test_a_recipe_of_another_version_is_refused(tmp_path: Path) -> None:
+def test_the_recipe_that_is_built_gets_the_version_whatever_it_had(tmp_path: Path) -> None:
     files = {
         "pyproject.toml": f'{HATCH}{NAME}version = "1.0.0"\n',
-        "recipe.yaml": "package:\n  name: demo-pkg\n  version: 0.9.0\n",
+        "meta.yml": "package: {name: demo-pkg, version: 0.9.0}\n",
+        "recipe/meta.yaml": "package:\n  name: other\n  version: 0.9.0\n",
     }
-    with pytest.raises(ProjectErrors, match=r"the recipe has version 0\.9\.0, the project 1\.0\.0"):
-        plan_version(write(tmp_path, files), "1.1.0")
+    changes = plan_version(write(tmp_path, files), "1.1.0").changes
+    assert {change.path.name for change in changes} == {"pyproject.toml", "meta.yml"}
+    assert changes[0].after == b"package: {name: demo-pkg, version: 1.1.0}\n"
 
 
 @pytest.mark.parametrize(

@@ -43,30 +43,88 @@ COMMANDS = {
     "names": "show a project's names on PyPI and in conda",
     "recipe": "write a conda recipe from the project's metadata",
     "tour": "run all steps on this machine, with real clients",
+    "config": "show the configuration file and its targets",
+    "cache": "show or empty the folder of caches",
+    "completion": "print a completion script for a shell",
+    "man": "write man pages",
 }
 
 #: Command -> the module that has it, where that has another name: `try` is a keyword of Python, and
 #: a module with several commands has one parser for each.
 MODULES = {
     "try": "smoke_test",
+    **dict.fromkeys(("config", "cache", "completion", "man"), "housekeeping"),
     **dict.fromkeys(("login", "logout", "whoami"), "account"),
     **dict.fromkeys(("status", "yank", "unyank", "promote", "delete"), "published"),
 }
 
-
-#: What a word of another tool means here.
-MEANT = {
-    **dict.fromkeys(("upload", "push", "deploy"), "publish"),
-    **dict.fromkeys(("unpublish", "remove", "rm", "uninstall"), "delete"),
-    **dict.fromkeys(("bump", "version", "tag", "ship"), "release"),
-    **dict.fromkeys(("lint", "verify", "validate"), "check"),
-    **dict.fromkeys(("test", "smoke-test"), "try"),
-    **dict.fromkeys(("add", "download", "get"), "install"),
-    **dict.fromkeys(("create", "startproject"), "new"),
-    **dict.fromkeys(("signin", "auth"), "login"),
-    **dict.fromkeys(("server", "registry"), "serve"),
-    **dict.fromkeys(("migrate", "adopt"), "init"),
+#: Words that other tools use, and the command that does it here.
+SYNONYMS = {
+    "unpublish": "delete",
+    "remove-release": "delete",
+    "rm": "delete",
+    "deprecate": "yank",
+    "retract": "yank",
+    "bump": "version",
+    "upload": "publish",
+    "push": "publish",
+    "deploy": "publish",
+    "list": "status",
+    "show": "status",
+    "copy": "promote",
+    "move": "promote",
+    "create": "new",
+    "generate": "new",
+    "migrate": "init",
+    "import": "init",
+    "adopt": "init",
+    "lint": "check",
+    "validate": "check",
+    "verify": "check",
+    "package": "build",
+    "compile": "build",
+    "wheel": "build",
+    "sdist": "build",
+    "test": "try",
+    "server": "serve",
+    "registry": "serve",
+    "auth": "login",
+    "signin": "login",
+    "user": "whoami",
+    "download": "install",
+    "reindex": "index",
+    "grayskull": "recipe",
+    "skeleton": "recipe",
+    "search": "names",
+    "requirements": "deps",
+    "imports": "deps",
+    "clean": "cache",
+    "settings": "config",
+    "completions": "completion",
+    "manual": "man",
+    "monorepo": "workspace",
+    "tag": "release",
+    "ship": "release",
+    "get": "install",
+    "smoke-test": "try",
+    "startproject": "new",
 }
+
+#: What other tools do; twofold leaves it to them on purpose.
+LEFT_TO_OTHERS = {
+    "add": "uv add NAME, or pixi add NAME",
+    "remove": "uv remove NAME, or pixi remove NAME",
+    "lock": "uv lock, or pixi lock",
+    "run": "uv run COMMAND, or pixi run COMMAND",
+    "sync": "uv sync, or pixi install",
+    "self-update": "pip install --upgrade twofold",
+}
+
+#: Commands that look for the project in the folders above.
+SEARCHING = (
+    *("build", "check", "deps", "exports", "publish", "recipe", "release", "status", "version"),
+)
+PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "recipe.yaml", "meta.yaml")
 
 
 def format_usage() -> str:
@@ -81,8 +139,14 @@ usage: twofold COMMAND [ARGUMENTS]
 commands:
 {lines}
 
-  twofold COMMAND --help   the options of a command
+  twofold COMMAND --help   the options of a command; also: twofold help COMMAND
   twofold --version        the version
+
+options of every command:
+  -q, --quiet     print results and errors only
+  -v, --verbose   print requests, and the cause of an error
+  --color WHEN    always, never or auto (a terminal, unless NO_COLOR is set; FORCE_COLOR: always)
+  --offline       make no connection to another machine
 
 exit codes: 0 success, 1 a problem (printed with a hint), 2 wrong usage
 """
@@ -90,10 +154,12 @@ exit codes: 0 success, 1 a problem (printed with a hint), 2 wrong usage
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line (without the program's name) and return its exit code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if len(words) == 2 and words[0] == "help":
+    words = _take_general_options(list(sys.argv[1:] if arguments is None else arguments))
+    if words is None:
+        return 2
+    if len(words) > 1 and words[0] == "help" and words[1] in COMMANDS:
         words = [words[1], "--help"]
-    if not words or words[0] in ("-h", "--help", "help"):
+    if not words or words[0] in ("-h", "--help") or words == ["help"]:
         print(format_usage(), end="", file=sys.stdout if words else sys.stderr)
         return 0 if words else 2
     if words[0] in ("-V", "--version"):
@@ -102,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"twofold {__version__}")
         return 0
     if words[0] not in COMMANDS:
-        return _report_unknown(words[0])
+        return _report_unknown(words[1] if words[0] == "help" else words[0])
     code = _run(words[0], words[1:])
     # A build has finished: shutting the interpreter down would take a sixth of its time.
     if arguments is None and (words[0] == "build" or "rattler" in sys.modules):
@@ -121,12 +187,46 @@ def _leave(code: int) -> None:
     os._exit(code)
 
 
+#: Option of every command -> the variable that it sets for this process and its children.
+_GENERAL = {
+    "-q": "TWOFOLD_QUIET",
+    "--quiet": "TWOFOLD_QUIET",
+    "-v": "TWOFOLD_VERBOSE",
+    "--verbose": "TWOFOLD_VERBOSE",
+    "--offline": "TWOFOLD_OFFLINE",
+}
+
+
+def _take_general_options(words: list[str]) -> list[str] | None:
+    """The words without the options of every command, which are set; None for wrong usage."""
+    rest: list[str] = []
+    while words:
+        word = words.pop(0)
+        if word == "--":
+            return [*rest, word, *words]
+        if word in _GENERAL:
+            os.environ[_GENERAL[word]] = "1"
+            if word == "--offline":  # the tools that build and install for us
+                os.environ.update(UV_OFFLINE="1", PIP_NO_INDEX="1")
+        elif word == "--color" or word.startswith("--color="):
+            when = word.partition("=")[2] or (words.pop(0) if words else "")
+            if when not in ("always", "never", "auto"):
+                print(f"error: --color: '{when}' is unknown", file=sys.stderr)
+                print("  hint: pass always, never or auto", file=sys.stderr)
+                return None
+            os.environ["TWOFOLD_COLOR"] = when
+        else:
+            rest.append(word)
+    return rest
+
+
 def _report_unknown(word: str) -> int:
     import difflib
 
-    alike = difflib.get_close_matches(word, COMMANDS, n=1, cutoff=0.7)
-    close = MEANT.get(word.lower()) or next(iter(alike), "")
-    hint = f"did you mean 'twofold {close}'?" if close else "run 'twofold --help' for the list"
+    close = difflib.get_close_matches(word, [*COMMANDS, *SYNONYMS], n=1, cutoff=0.7)
+    meant = SYNONYMS.get(word.lower()) or (SYNONYMS.get(close[0], close[0]) if close else "")
+    hint = f"did you mean 'twofold {meant}'?" if meant else "run 'twofold --help' for the list"
+    hint = f"use {LEFT_TO_OTHERS[word]}" if word in LEFT_TO_OTHERS else hint
     print(f"error: there is no command '{word}'\n  hint: {hint}", file=sys.stderr)
     return 2
 
@@ -153,6 +253,10 @@ def _run(command: str, words: list[str]) -> int:
     module = load_module(command)
     quick = getattr(module, "quick", None)  # simple command lines, parsed without argparse
     args = (quick(words) if quick else None) or make_parser(command).parse_args(words)
+    if command in SEARCHING and not any(os.access(name, os.F_OK) for name in PROJECT_FILES):
+        from twofold.cli.terminal import take_project_above
+
+        take_project_above(args, PROJECT_FILES)
     try:
         return int(module.run(args))
     except TwofoldError as error:

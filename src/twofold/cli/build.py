@@ -285,7 +285,8 @@ def _list(path: str, request: BuildRequest, as_json: bool) -> int:
 
 def _note(text: str) -> None:
     """Like terminal.note, without its import of argparse."""
-    print(text, file=sys.stderr, flush=True)
+    if not os.environ.get("TWOFOLD_QUIET"):
+        print(text, file=sys.stderr, flush=True)
 
 
 def _as_json(made: BuildResult) -> dict[str, object]:

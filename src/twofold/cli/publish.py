@@ -66,6 +66,11 @@ def parser() -> argparse.ArgumentParser:
         "--ignore", action="append", default=[], metavar="CODE", help="ignore a check (TF408)"
     )
     words.add_argument(
+        "--skip-existing",
+        action="store_true",
+        help="leave a name alone that another build of the version has at the target",
+    )
+    words.add_argument(
         "--attempts",
         type=parse_attempts,
         default=5,
@@ -103,7 +108,14 @@ def run(args: argparse.Namespace) -> int:
         note_channels(args.to)
         warn_about_logins([*args.to, *args.channel])
     files = expand_files(args.files)
-    order = Order(files, args.to, args.project, patience, parse_codes(args.ignore))
+    order = Order(
+        files,
+        args.to,
+        args.project,
+        patience,
+        parse_codes(args.ignore),
+        skip_existing=args.skip_existing,
+    )
     asks = can_ask(args.json)
     if not (args.dry_run or args.yes or asks):
         require_consent(choose_targets(order))

@@ -57,6 +57,10 @@ EXAMPLES = {
     "index": ("index packages",),
     "names": ("names opencv-python", "names sklearn --json"),
     "recipe": ("recipe", "recipe --format recipe.yaml --out recipe"),
+    "config": ("config", "config lab --json"),
+    "cache": ("cache dir", "cache size", "cache clean"),
+    "completion": ("completion bash", "completion fish"),
+    "man": ("man --out ~/.local/share/man/man1",),
     "tour": ("tour", "tour path/to/project --no-conda-forge --keep"),
 }
 
@@ -105,7 +109,13 @@ class Parser(argparse.ArgumentParser):
 
 
 def is_coloured(stream: TextIO) -> bool:
-    """Whether to use colour: on a terminal, or with FORCE_COLOR; never with NO_COLOR."""
+    """Whether to use colour: as `--color` has it, else FORCE_COLOR, NO_COLOR, else a terminal.
+
+    An empty NO_COLOR or FORCE_COLOR counts as not set (no-color.org, force-color.org).
+    """
+    when = os.environ.get("TWOFOLD_COLOR", "auto")
+    if when != "auto":
+        return when == "always"
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):
@@ -121,8 +131,30 @@ def remove_controls(text: str) -> str:
 
 
 def note(text: str) -> None:
-    """Print progress or a remark as a plain line on stderr."""
-    print(remove_controls(text), file=sys.stderr, flush=True)
+    """Print progress or a remark as a plain line on stderr; nothing with `--quiet`."""
+    if not os.environ.get("TWOFOLD_QUIET"):
+        print(remove_controls(text), file=sys.stderr, flush=True)
+
+
+def take_project_above(args: Any, names: Sequence[str]) -> None:
+    """Take the project of the nearest folder above, if the command line names nothing.
+
+    A project has one of the files `names`. The search ends at the top of the repository.
+    """
+    if getattr(args, "files", None) or getattr(args, "paths", None):
+        return
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if any((folder / name).is_file() for name in names):
+            for name in ("path", "project"):
+                if str(getattr(args, name, "")) == ".":
+                    setattr(args, name, type(getattr(args, name))(folder))
+            if hasattr(args, "paths"):
+                args.paths = [str(folder)]
+            note(f"note: the project in {folder}")
+            return
+        if (folder / ".git").exists():
+            return
 
 
 #: How files end that are beside built ones in dist/: signatures, hashes; attestations, which go
@@ -186,6 +218,8 @@ def show_error(error: TwofoldError, as_json: bool = False) -> int:
         print(f"{red}error:{off} {message}", file=sys.stderr)
         if problem.hint:
             print(f"  hint: {remove_controls(problem.hint)}", file=sys.stderr)
+    if os.environ.get("TWOFOLD_VERBOSE"):
+        _print_causes(error)
     if as_json:
         print_json(
             {
@@ -195,6 +229,15 @@ def show_error(error: TwofoldError, as_json: bool = False) -> int:
             }
         )
     return 2 if isinstance(error, UsageError) else 1
+
+
+def _print_causes(error: BaseException) -> None:
+    """The kinds of the errors behind an error; their texts may hold secrets."""
+    cause = error.__cause__ or error.__context__
+    while cause is not None:
+        why = f": {cause.strerror}" if isinstance(cause, OSError) and cause.strerror else ""
+        print(f"  caused by: {type(cause).__name__}{why}", file=sys.stderr)
+        cause = cause.__cause__ or cause.__context__
 
 
 def describe_os_error(error: OSError) -> TwofoldError:

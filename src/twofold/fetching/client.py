@@ -25,6 +25,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from twofold import __version__
 from twofold.errors import Refused, Unreachable
+from twofold.fetching import require_online
 from twofold.fetching.credentials import Credential, strip_credentials
 from twofold.fetching.http_proxy import find_proxy
 
@@ -211,6 +212,7 @@ def _open(
     source: Endpoint, url: str, headers: Mapping[str, str]
 ) -> Iterator[tuple[http.client.HTTPResponse, str]]:
     """Send a GET, follow redirects; yield the response and its final URL."""
+    require_online(url)
     for _ in range(source.redirects + 1):
         connection = None
         try:

@@ -9,6 +9,8 @@ looks like one that broke before. Secrets are redacted in every message.
 from __future__ import annotations
 
 import hashlib
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +24,7 @@ from requests_toolbelt import MultipartEncoder
 
 from twofold import __version__
 from twofold.errors import Refused, TwofoldError
+from twofold.fetching import require_online
 from twofold.publish.addresses import (
     Credentials,
     Secret,
@@ -193,6 +196,7 @@ class HttpClient:
         json: Any = None,
     ) -> HttpResult:
         """One attempt; raises TransientError if another may help. Follows no redirects."""
+        require_online(redact_url(url))
         with error_context(url, self.secrets):
             response = self._open_session().request(
                 method,
@@ -211,6 +215,8 @@ class HttpClient:
             status, reason = response.status_code, response.reason or ""
             answer = HttpResult(status, reason, response.headers, content)
         self._has_answered = True
+        if os.environ.get("TWOFOLD_VERBOSE"):
+            print(f"{method} {redact_url(url)}: {answer.status}", file=sys.stderr)
         if answer.status in TRANSIENT_STATUSES:
             text = redact_secrets(explain(answer), self.secrets)
             raise TransientError(
@@ -286,6 +292,7 @@ class HttpClient:
 
     def _fetch_once(self, url: str, auth: AuthBase | None, into: BinaryIO | None) -> HttpResult:
         """One attempt to fetch a file: 200 with its SHA-256 as the body, or the error status."""
+        require_online(redact_url(url))
         with error_context(url, self.secrets):
             response = self._open_session().get(
                 url,

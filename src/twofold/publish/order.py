@@ -107,6 +107,7 @@ class Order:
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     ignore: Sequence[str] = ()
     named: bool = True
+    skip_existing: bool = False
 
 
 @dataclass
@@ -179,7 +180,9 @@ def prepare(order: Order) -> Publication:
     targets = open_targets(settings, order.retry_policy)
     try:
         named = order.named and bool(order.files)
-        plan = make_plan(files, targets, journal, findings, named=named)
+        plan = make_plan(
+            files, targets, journal, findings, named=named, skip_existing=order.skip_existing
+        )
     except BaseException:
         for target in targets:
             target.close()

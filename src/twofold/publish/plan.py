@@ -41,7 +41,8 @@ class Step:
     """One file at one target. `url` is its URL if it is there already, as far as known.
 
     `rules` name what refuses it: codes of checks (TF201), or rules of the target
-    (`local-version`). `is_checks` is True for codes of checks.
+    (`local-version`). `is_checks` is True for codes of checks, and `is_taken` if the name is used
+    by another file.
     """
 
     target: Target
@@ -52,6 +53,7 @@ class Step:
     url: str = ""
     rules: tuple[str, ...] = ()
     is_checks: bool = False
+    is_taken: bool = False
 
     @property
     def is_for_pypi(self) -> bool:
@@ -111,13 +113,14 @@ def make_plan(
     findings: Sequence[Finding] = (),
     *,
     named: bool,
+    skip_existing: bool = False,
 ) -> Plan:
     """Query every target for every file. `named` is True if the user named the files.
 
     File by file, each to all its targets, so that conda packages are sent only after their wheel
     is at every target. A file with an error among the `findings` is refused by the targets that
     the error's rule applies to (nearly always all); a target whose preflight fails refuses all
-    its files.
+    its files. With `skip_existing`, names that another file has there are left alone.
     """
     errors = {file.name: _select_errors(findings, file.name) for file in files}
     steps = [
@@ -125,6 +128,8 @@ def make_plan(
         for f in files
         for t in targets
     ]
+    if skip_existing:
+        steps = [_leave_existing(step) for step in steps]
     steps = [_refuse_clash(step, steps) for step in steps]
     objections = {id(t): t.preflight(new) for t in targets if (new := _select_uploads(t, steps))}
     return Plan(tuple(_refuse_target(step, objections.get(id(step.target))) for step in steps))
@@ -178,6 +183,14 @@ def _refuse_clash(step: Step, steps: Sequence[Step]) -> Step:
     return replace(refused, rules=("twin",))
 
 
+def _leave_existing(step: Step) -> Step:
+    """Skip a file whose name another build of the same version has at the target."""
+    if not step.is_taken:
+        return step
+    reason = f"{step.reason}; left alone (--skip-existing)"
+    return replace(step, action=Action.SKIP, reason=reason, hint="")
+
+
 def _refuse_target(step: Step, objection: Problem | None) -> Step:
     if objection is None or step.action is not Action.UPLOAD:
         return step
@@ -229,7 +242,8 @@ def _compare(target: Target, file: ReleaseFile, remote: RemoteState, journal: Jo
         reason += f", {remote.note}" if remote.note else ""
         return Step(target, file, Action.NOTHING, reason, url=remote.url)
     if remote.state == "present" and remote.sha256 is not None:
-        return Step(target, file, Action.REFUSED, *describe_difference(ours, remote.sha256))
+        reason, hint = describe_difference(ours, remote.sha256)
+        return Step(target, file, Action.REFUSED, reason, hint, is_taken=True)
     if noted is not None and noted.sha256 != ours and noted.state != "sending":
         reason, hint = describe_difference(ours, noted.sha256)
         hint += f", or remove {journal.path} if the target was emptied"
@@ -253,7 +267,11 @@ def _compare(target: Target, file: ReleaseFile, remote: RemoteState, journal: Jo
         )
     if remote.state == "present":
         return Step(
-            target, file, Action.REFUSED, "a file of that name is there, and its hash is unknown"
+            target,
+            file,
+            Action.REFUSED,
+            "a file of that name is there, and its hash is unknown",
+            is_taken=True,
         )
     return Step(target, file, Action.UPLOAD, f"whether it is there is unknown ({remote.note})")
 

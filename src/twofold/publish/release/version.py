@@ -16,7 +16,6 @@ from twofold.publish.release.version_places import (
     VersionPlace,
     WrittenVersion,
     find_copies,
-    find_differing_recipe,
     find_version,
     parse_toml,
     read_text,
@@ -205,10 +204,6 @@ def plan_version(root: Path, wanted: str) -> VersionPlan:
     old = get_current_version(root, found)
     wanted = old if wanted == CURRENT and old else wanted
     new = _check_version(raise_version(old, wanted) if wanted in WORDS else wanted, old)
-    differing = find_differing_recipe(root, (old, new))
-    if differing and old:
-        message = f"the recipe has version {differing.version}, the project {old}"
-        raise ProjectErrors([Problem(message, f"write {old} in it", differing.path.name)])
     # What the build reads comes last: an interrupted run can still find the old version in it.
     copies = [*find_copies(root, found, (old, new)), *find_locked(root, found.name)]
     places = [*copies, *found.places]
@@ -249,7 +244,7 @@ def _make_changes(places: Sequence[VersionPlace], new: str) -> list[FileChange]:
     for path, own in by_path.items():
         text = own[0].text
         for place in sorted(own, key=lambda place: -place.start):
-            text = text[: place.start] + (place.value or new) + text[place.end :]
+            text = text[: place.start] + new + text[place.end :]
         before = own[0].text.encode("utf-8", errors="surrogateescape")
         changes.append(FileChange(path, before, text.encode("utf-8", errors="surrogateescape")))
     return changes

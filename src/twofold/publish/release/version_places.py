@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,21 +39,23 @@ RECIPE = (
         r"""[ \t]+version:[ \t]*["']?(?P<version>[^"'\s{}$#]+)""",
         re.M,
     ),
+    re.compile(
+        r"""^package:[ \t]*\{(?:[^}\n]*,)?[ \t]*version:[ \t]*["']?(?P<version>[^"'\s{}$#,]+)""",
+        re.M,
+    ),
 )
-#: The build number of a recipe, which begins anew with each version.
-NUMBER = re.compile(r"^[ \t]+number:[ \t]*(?P<version>\d+)[ \t]*$", re.M)
 CITATION = re.compile(r"""^version:[ \t]*["']?(?P<version>[^"'\s#]+)""", re.M)
 
 
 @dataclass(frozen=True)
 class VersionPlace:
-    """The version at `text[start:end]` of a file; `value` is written there if it is not it."""
+    """The version at `text[start:end]` of a file; `is_own`: it is changed whatever it is."""
 
     path: Path
     text: str
     start: int
     end: int
-    value: str = ""
+    is_own: bool = False
 
     @property
     def version(self) -> str:
@@ -275,29 +277,19 @@ def find_copies(root: Path, found: WrittenVersion, versions: tuple[str, str]) ->
     read = {(place.path, place.start) for place in found.places}
     copies = [*_search(list_code_files(root), DUNDER), *_search([root / "CITATION.cff"], CITATION)]
     for recipe in _list_recipes(root):
-        places = [place for pattern in RECIPE for place in _search([recipe], pattern)]
-        copies += places
-        if any(place.version == versions[0] for place in places):
-            numbers = _search([recipe], NUMBER)
-            copies += [VersionPlace(p.path, p.text, p.start, p.end, "0") for p in numbers]
+        own = recipe.parent == root  # which `twofold build` builds
+        for pattern in RECIPE:
+            places = _search([recipe], pattern)
+            copies += [replace(place, is_own=own) for place in places]
     return [
         place
         for place in copies
-        if (place.path, place.start) not in read and (place.value or place.version in versions)
+        if (place.path, place.start) not in read and (place.is_own or place.version in versions)
     ]
-
-
-def find_differing_recipe(root: Path, versions: tuple[str, str]) -> VersionPlace | None:
-    """The version of the recipe that a build of the folder uses, if it is another one."""
-    for name in ("recipe.yaml", "meta.yaml"):
-        for pattern in RECIPE:
-            for place in _search([root / name], pattern):
-                if place.version not in versions:
-                    return place
-    return None
 
 
 def _list_recipes(root: Path) -> list[Path]:
     folders = ("", "recipe", "conda", "conda.recipe", "conda-recipe")
-    files = (root / f / name for f in folders for name in ("meta.yaml", "recipe.yaml"))
+    names = ("meta.yaml", "meta.yml", "recipe.yaml", "recipe.yml")
+    files = (root / f / name for f in folders for name in names)
     return [file for file in files if file.is_file()]
