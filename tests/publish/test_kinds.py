@@ -9,9 +9,9 @@ import pytest
 
 from tests.conftest import CommandResult
 from twofold.check.rule_table import BY_CODE, EVERY_TARGET
-from twofold.publish.install_urls import find_install_urls
 from twofold.publish.resolve import resolve_targets
 from twofold.publish.responses import AuthContext, RetryPolicy, suggest_action
+from twofold.publish.targets.install_urls import find_install_urls
 from twofold.publish.targets.kinds import KINDS, TargetKind
 from twofold.publish.targets.settings import TargetSettings
 from twofold.publish.trusted_publishing import connect

@@ -27,7 +27,7 @@ from twofold.index.folder import index_folder
 from twofold.publish.addresses import Credentials, Secret
 from twofold.publish.config import read_targets
 from twofold.publish.external_config import find_anaconda_url
-from twofold.publish.install_urls import find_read_credentials
+from twofold.publish.targets.install_urls import find_read_credentials
 from twofold.publish.targets.settings import TargetSettings
 
 BASIC = "Basic " + base64.b64encode(f"{USER}:{TOKEN}".encode()).decode()

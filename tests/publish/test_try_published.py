@@ -14,8 +14,8 @@ from twofold.cli.channels import find_channels
 from twofold.index.folder import index_folder
 from twofold.install.repack_python import repack_python
 from twofold.publish.external_config import find_anaconda_url
-from twofold.publish.install_urls import find_install_urls
 from twofold.publish.resolve import resolve_targets
+from twofold.publish.targets.install_urls import find_install_urls
 from twofold.publish.targets.settings import InstallUrls, TargetSettings
 
 

@@ -187,7 +187,7 @@ def _carry_out(publication: Publication, args: argparse.Namespace) -> int:
 
 def _list_install_commands(publication: Publication) -> list[str]:
     """How users install what is at the targets now, one line for each project and target."""
-    from twofold.publish.install_urls import find_install_urls
+    from twofold.publish.targets.install_urls import find_install_urls
 
     lines: dict[str, None] = {}
     for step in publication.plan.present:
@@ -266,7 +266,7 @@ def can_ask(as_json: bool) -> bool:
 
 def require_consent(targets: Sequence[TargetSettings]) -> None:
     """Raise UsageError for remote targets without a terminal or --yes."""
-    from twofold.publish.install_urls import is_local
+    from twofold.publish.targets.install_urls import is_local
 
     remote = [target.name for target in targets if not is_local(target)]
     if remote:

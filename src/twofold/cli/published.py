@@ -255,7 +255,7 @@ def _format_status(row: dict[str, object]) -> list[str]:
 
 
 def _require_consent(settings: Sequence[TargetSettings]) -> None:
-    from twofold.publish.install_urls import is_local
+    from twofold.publish.targets.install_urls import is_local
 
     remote = [target.name for target in settings if not is_local(target)]
     if remote:

@@ -14,7 +14,7 @@ from twofold.cli.channels import Channels, find_channels
 from twofold.cli.terminal import Parser, expand_files, note, print_json
 from twofold.errors import TwofoldError
 from twofold.install.auth import custom_ca_bundle
-from twofold.publish.install_urls import find_install_urls, find_read_credentials
+from twofold.publish.targets.install_urls import find_install_urls, find_read_credentials
 from twofold.publish.targets.kinds import KINDS
 
 TYPE_CHECKING = False

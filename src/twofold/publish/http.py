@@ -123,17 +123,15 @@ class UploadForm:
 
 def _read_body(response: requests.Response, url: str) -> bytes:
     """Read the body of an answer; raises TwofoldError if it does not end."""
-    blocks: list[bytes] = []
-    size = 0
+    body = bytearray()
     for block in response.iter_content(1 << 16):
-        blocks.append(block)
-        size += len(block)
-        if size > LARGEST_ANSWER:
+        body += block
+        if len(body) > LARGEST_ANSWER:
             raise TwofoldError(
                 f"{redact_url(url)} sent an answer of more than {LARGEST_ANSWER >> 20} MiB",
                 "check the URL",
             )
-    return b"".join(blocks)
+    return bytes(body)
 
 
 @dataclass
@@ -212,8 +210,8 @@ class HttpClient:
             )
             with response:
                 content = _read_body(response, url)
-            status, reason = response.status_code, response.reason or ""
-            answer = HttpResult(status, reason, response.headers, content)
+            reason = response.reason or ""
+            answer = HttpResult(response.status_code, reason, response.headers, content)
         self._has_answered = True
         if os.environ.get("TWOFOLD_VERBOSE"):
             print(f"{method} {redact_url(url)}: {answer.status}", file=sys.stderr)

@@ -270,10 +270,8 @@ def install_with_rattler(
     """Install into a new conda environment with py-rattler; returns its python."""
     spec = f"{conda.name}=={conda.version}"
     words = ["install", spec, "--from", server.channel, "--conda", "conda-env"]
-    for channel in channels:
-        words += ["--channel", channel]
-    if list(channels) != ["conda-forge"]:
-        words.append("--only")
+    words += [word for channel in channels for word in ("--channel", channel)]
+    words += ["--only"] if list(channels) != ["conda-forge"] else []
     log.run(
         "Install it in a new conda environment with py-rattler",
         twofold_command(*words),

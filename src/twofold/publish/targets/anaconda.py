@@ -1,8 +1,7 @@
 """Anaconda.org and servers that speak its API: package, release, stage, upload, commit.
 
-Conda packages and, if requested, wheels and sdists. A file exists once it is committed; a stage
-that was never committed is deleted before the file is staged again.
-"""
+Conda packages and, if requested, wheels and sdists. A file exists once it is committed; an
+uncommitted stage is deleted before the file is staged again."""
 
 from __future__ import annotations
 
@@ -37,12 +36,13 @@ from twofold.publish.targets.release_managers import (
     PublishedFile,
     PublishedProject,
     ReadOnlyManager,
+    get_error_code,
     request_change,
     require_object,
 )
 from twofold.publish.targets.settings import TargetSettings
 
-#: The operator and version at the start of a MatchSpec's version part.
+#: Operator and version of a MatchSpec.
 OPERATOR = re.compile(r"^([=><!~]+)(.*)$")
 
 
@@ -77,8 +77,7 @@ class AnacondaOrg:
         missing = find_missing_token(self.http)
         if missing:
             return missing
-        url = f"{self.settings.url}/user"
-        answer = self.http.get(url, self.auth)
+        answer = self.http.get(url := f"{self.settings.url}/user", self.auth)
         return self.http.make_refusal(answer, url).problems[0] if answer.status == 401 else None
 
     def probe(self, file: ReleaseFile) -> RemoteState:
@@ -86,11 +85,9 @@ class AnacondaOrg:
         url = self._url("dist", file)
         answer = self.http.get(url, self.auth)
         if answer.status == 404:
-            value = answer.json()
-            is_converted = isinstance(value, dict) and value.get("code") == "converted"
-            if not is_converted:
-                return RemoteState("absent")
-            return probe_converted(self.http, self._url("download", file), self.auth, file)
+            if get_error_code(answer) == "converted":
+                return probe_converted(self.http, self._url("download", file), self.auth, file)
+            return RemoteState("absent")
         if not answer.ok:
             raise self.http.make_refusal(answer, url)
         value = answer.json()
@@ -122,12 +119,10 @@ class AnacondaOrg:
 
     def whoami(self) -> str:
         """Return the account of the credentials."""
-        url = f"{self.settings.url}/user"
-        answer = self.http.get(url, self.auth)
+        answer = self.http.get(url := f"{self.settings.url}/user", self.auth)
         if not answer.ok:
             raise self.http.make_refusal(answer, url)
-        value = answer.json()
-        return str(value.get("login", "")) if isinstance(value, dict) else ""
+        return str(value.get("login", "")) if isinstance(value := answer.json(), dict) else ""
 
     def close(self) -> None:
         """Close the connection."""
