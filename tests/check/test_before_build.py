@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +53,25 @@ def test_a_clean_project_is_remembered_by_its_content(
     copy = project(code("x = 1"), name="a-copy-elsewhere")
     assert before(copy) == []
     assert list((own_cache / "check" / "clean").iterdir()) == verdicts
+
+
+def test_what_is_known_of_a_module_serves_every_checkout(
+    project: Callable[..., Path], own_cache: Path
+) -> None:
+    def read_known() -> dict[str, object]:
+        (file,) = (own_cache / "check" / "facts").iterdir()
+        return dict(json.loads(file.read_bytes()))
+
+    root = project(code("x = 1"))
+    assert before(root) == []
+    first = read_known()
+    other = project({"src/pkg/__init__.py": "y = 2\n", "src/pkg/more.py": ""}, name="other")
+    assert before(other) == []
+    both = read_known()
+    assert first.items() <= both.items()
+    assert len(both) > len(first)
+    assert before(root) == []
+    assert read_known() == both
 
 
 def test_an_edit_is_seen_even_when_size_and_time_stay(project: Callable[..., Path]) -> None:

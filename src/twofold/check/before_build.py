@@ -48,7 +48,8 @@ def _cache_key(project: Project, pack: FileSelection, contents: dict[str, Conten
     from twofold.check.cache import RULES_VERSION
 
     digest = new_sha256()
-    digest.update(f"{sys.version}\0{RULES_VERSION}\0{project.version}\0".encode())
+    python = f"{sys.implementation.cache_tag}-{sys.version_info[2]}"
+    digest.update(f"{python}\0{RULES_VERSION}\0{project.version}\0".encode())
     for file in pack.files:
         content = contents.get(file.path)
         identity = content.sha256 if content else str(file.size).encode()

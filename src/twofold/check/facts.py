@@ -13,7 +13,13 @@ from typing import Any, NamedTuple
 from twofold.check.cache import RULES_VERSION
 from twofold.check.syntax import Feature, find_features, guess_newer_syntax
 from twofold.source_analysis.definitions import DunderAll, defined_names, find_dunder_all
-from twofold.source_analysis.imports import Import, all_statements, is_type_checking, module_imports
+from twofold.source_analysis.imports import (
+    PLAIN_STATEMENTS,
+    Import,
+    all_statements,
+    is_type_checking,
+    module_imports,
+)
 
 #: Ways to define names that no reading of the source can follow.
 _OPEN_WORDS = b"""
@@ -117,6 +123,8 @@ def _mark_optional(imports: Iterable[Import], conditions: list[Condition]) -> It
 def _find_conditions(body: Sequence[ast.stmt]) -> Iterator[Condition]:
     """The lines of every `if` (but those that ask for TYPE_CHECKING) and `try`, and its kind."""
     for node in body:
+        if node.__class__ in PLAIN_STATEMENTS:
+            continue
         lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
         if isinstance(node, ast.If) and not is_type_checking(node.test):
             yield lines, "main" if _is_main_guard(node.test) else "if"

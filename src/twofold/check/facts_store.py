@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
 
 class FactsStore:
-    """The facts of one project's modules, by the SHA-256 of each (hex)."""
+    """The facts of modules, by the SHA-256 of each (hex), in one file for each project's name.
 
-    def __init__(self, root: str) -> None:
-        name = sha256(f"{interpreter_key()} {os.path.realpath(root)}".encode()).hexdigest()[:32]
+    The file depends on content alone, so another checkout and a cache of CI serve as well.
+    """
+
+    def __init__(self, project: str) -> None:
+        name = sha256(f"{interpreter_key()} {project}".encode()).hexdigest()[:32]
         self._path = os.path.join(checks_folder(), "facts", f"{name}.json")
         self._known = self._read()
         self._used: dict[str, Facts] = {}
@@ -47,10 +50,13 @@ class FactsStore:
         self._is_new = True
 
     def save(self) -> None:
-        """Save the facts that this run used, and only those."""
+        """Save the facts that this run used, and as many that another checkout may use."""
         if not self._is_new or not make_folder(os.path.dirname(self._path)):
             return
-        kept = {digest: to_json(facts) for digest, facts in self._used.items()}
+        others = [digest for digest in self._known if digest not in self._used]
+        del others[len(self._used) :]
+        found = {**self._used, **{digest: self._known[digest] for digest in others}}
+        kept = {digest: to_json(facts) for digest, facts in found.items()}
         write_entry(self._path, json.dumps(kept, separators=(",", ":")).encode())
 
 
@@ -58,9 +64,12 @@ class FactsStore:
 PARALLEL_BYTES = 3 << 20
 
 
-def load_facts(root: str, contents: dict[str, Content]) -> dict[str, Facts]:
-    """Path -> facts, of modules given as path -> content. What was new is kept in the cache."""
-    store = FactsStore(root)
+def load_facts(project: str, contents: dict[str, Content]) -> dict[str, Facts]:
+    """Path -> facts, of modules given as path -> content. What was new is kept in the cache.
+
+    `project` is the project's name, normalized.
+    """
+    store = FactsStore(project)
     found: dict[str, Facts] = {}
     new: dict[str, bytes] = {}
     for content in contents.values():
@@ -80,8 +89,18 @@ def load_facts(root: str, contents: dict[str, Content]) -> dict[str, Facts]:
 def read_all_facts(sources: list[bytes]) -> list[Facts]:
     """The facts of modules, in their order; in several processes when there is much to read."""
     workers = min(os.cpu_count() or 1, 8)
-    if workers < 2 or sum(map(len, sources)) < PARALLEL_BYTES:
-        return [parse_facts(source) for source in sources]
+    is_collecting = gc.isenabled()
+    gc.disable()  # syntax trees hold no circles: a search for them costs a twentieth of the time
+    try:
+        if workers < 2 or sum(map(len, sources)) < PARALLEL_BYTES:
+            return [parse_facts(source) for source in sources]
+        return _read_in_processes(sources, workers)
+    finally:
+        if is_collecting:
+            gc.enable()
+
+
+def _read_in_processes(sources: list[bytes], workers: int) -> list[Facts]:
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context

@@ -32,6 +32,7 @@ from twofold_build.diagnostics import Diagnostics
 from twofold_build.errors import Problem, ProjectErrors
 from twofold_build.files import FileSelection
 from twofold_build.model import Project
+from twofold_build.names import normalize_name
 from twofold_build.pyproject import read_project
 
 
@@ -131,7 +132,9 @@ def make_context(
             named = module_name(path)
             if named and file.path in contents:
                 names[named[0]] = (file.path, named[1])
-    facts = load_facts(project.root, {path: contents[path] for path, _ in names.values()})
+    facts = load_facts(
+        normalize_name(project.name), {path: contents[path] for path, _ in names.values()}
+    )
     modules = {
         name: CodeModule(name, path, is_package, facts[path])
         for name, (path, is_package) in names.items()

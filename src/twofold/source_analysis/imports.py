@@ -74,13 +74,15 @@ class _Imports(list[Import]):
 _NO_FLAGS = Import("", 0, (), 0)
 #: Statements that hold no other statement: most of a module, passed over at once.
 _PLAIN_WORDS = "Expr Assign AugAssign AnnAssign Return Raise Assert Delete Pass Break Continue"
-_PLAIN = frozenset(getattr(ast, word) for word in (*_PLAIN_WORDS.split(), "Global", "Nonlocal"))
+PLAIN_STATEMENTS = frozenset(
+    getattr(ast, word) for word in (*_PLAIN_WORDS.split(), "Global", "Nonlocal")
+)
 
 
 def _collect(body: Sequence[ast.AST], around: Import, found: _Imports) -> None:
     """Walk statements; `around` carries the flags of the blocks we are in."""
     for node in body:
-        if node.__class__ not in _PLAIN:
+        if node.__class__ not in PLAIN_STATEMENTS:
             _collect_statement(node, around, found)
         elif found.reads_calls:
             found += [
@@ -166,7 +168,7 @@ def all_statements(tree: ast.Module) -> list[ast.AST]:
         body = waiting.pop()
         found += body
         for node in body:
-            if node.__class__ not in _PLAIN:
+            if node.__class__ not in PLAIN_STATEMENTS:
                 waiting.extend(list_blocks(node))
     return found
 
