@@ -59,11 +59,17 @@ def migrate_with_wheel(
     folder: Path, files: dict[str, str], metadata: str, entry_points: str = ""
 ) -> Migrated:
     """Migrate files, with the wheel that their own backend would make of them."""
+    wheel = make_wheel(folder, metadata, entry_points)
+    tools = MigrationTools(lambda: wheel, environment=InstalledDistributions())
+    return Migrated(plan_migration(write_project(folder, files), tools))
+
+
+def make_wheel(folder: Path, metadata: str, entry_points: str = "") -> Path:
+    """Make the wheel of `my_package` 1, with further lines of METADATA."""
     wheel = folder / "my_package-1-py3-none-any.whl"
     info = "my_package-1.dist-info"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("my_package/__init__.py", "")
         archive.writestr(f"{info}/METADATA", f"Name: my_package\nVersion: 1\n{metadata}")
         archive.writestr(f"{info}/entry_points.txt", entry_points)
-    tools = MigrationTools(lambda: wheel, environment=InstalledDistributions())
-    return Migrated(plan_migration(write_project(folder, files), tools))
+    return wheel

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.new.migrated import migrate, migrate_with_wheel, write_project
+from tests.new.migrated import make_wheel, migrate, migrate_with_wheel, write_project
+from twofold.new.migrate import MigrationTools, RecipeFacts, plan_migration
+from twofold.source_analysis import InstalledDistributions
 
 CODE = {"my_package/__init__.py": "", "setup.py": ""}
 HEAD = "from setuptools import setup\n"
@@ -31,12 +33,8 @@ def setup(arguments: str) -> dict[str, str]:
         },
         setup("install_requires=['requests>=2'], extras_require=extras()"),
         setup("install_requires=['requests>=2'], extras_require={key(): ['tomli']}"),
-        {
-            **setup(f"install_requires=reqs(), {CONDITIONAL}"),
-            "meta.yaml": "",
-        },
     ],
-    ids=["marker key", "setup.cfg has a part", "computed extras", "computed key", "recipe"],
+    ids=["marker key", "setup.cfg has a part", "computed extras", "computed key"],
 )
 def test_dependencies_that_are_partly_computed_come_whole_from_the_wheel(
     tmp_path: Path, files: dict[str, str]
@@ -49,6 +47,18 @@ def test_dependencies_that_are_partly_computed_come_whole_from_the_wheel(
     assert dependencies == wanted
     assert found.dropped == []
     assert any("read from a wheel" in remark for remark in found.plan.remarks)
+
+
+def test_the_wheel_takes_precedence_over_a_recipe_beside_the_code(tmp_path: Path) -> None:
+    root = write_project(tmp_path, {**setup("install_requires=reqs()"), "meta.yaml": ""})
+    wheel = make_wheel(tmp_path, BOTH)
+    recipe = RecipeFacts(name="my_package", version="1", run=["python", "numpy"])
+    tools = MigrationTools(lambda: wheel, lambda _: recipe, InstalledDistributions())
+    plan = plan_migration(root, tools)
+    assert '"requests>=2"' in plan.text and "numpy" not in plan.text
+    assert [str(one) for one in plan.dropped] == [
+        "meta.yaml: dependencies = ['numpy'] (its own backend has another value)"
+    ]
 
 
 def test_the_comment_of_a_requirement_that_was_read_stays(tmp_path: Path) -> None:
