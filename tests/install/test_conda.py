@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import http.server
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tests.servers.private_channel import PrivateChannel
 from twofold.errors import SubprocessFailed, TwofoldError, Unreachable
 from twofold.install.auth import Login
 from twofold.install.conda import install_into_prefix, require_first_spec
+from twofold.install.conda_or_repack import index_channel
 from twofold.install.python_package import Member, write_package
 
 
@@ -145,3 +147,17 @@ def test_a_package_that_is_gone_from_its_channel_is_reported_without_a_traceback
     with pytest.raises(SubprocessFailed, match="could not be installed") as caught:
         install_into_prefix(["car"], [channel], tmp_path / "env", cache=tmp_path / "cache")
     assert caught.value.output
+
+
+def test_a_missing_py_rattler_is_reported_with_what_to_install(
+    channel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a plain `pip install twofold`: import finds no such package."""
+    monkeypatch.setitem(sys.modules, "rattler", None)
+    for call in (
+        lambda: index_channel(channel),
+        lambda: install_into_prefix(["car"], [channel], tmp_path / "env"),
+    ):
+        with pytest.raises(TwofoldError, match="py-rattler") as caught:
+            call()
+        assert "twofold[conda]" in caught.value.hint

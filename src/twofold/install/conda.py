@@ -95,7 +95,7 @@ def has_package(
 
 
 async def _query(spec: str, channels: list[str], logins: Mapping[str, Login], cache: Path) -> bool:
-    rattler = _import_rattler()
+    rattler = import_rattler()
     _, gateway = _open_gateway(logins, cache)
     with _explain_errors([spec], channels):
         name = rattler.MatchSpec(spec).name
@@ -130,7 +130,7 @@ def _make_channel_url(channel: str | Path) -> str:
 async def _install(
     specs: list[str], channels: list[str], prefix: Path, logins: Mapping[str, Login], cache: Path
 ) -> list[InstalledPackage]:
-    rattler = _import_rattler()
+    rattler = import_rattler()
     client, gateway = _open_gateway(logins, cache)
     present = _read_installed(prefix)
     records = await _solve(specs, channels, gateway, present)
@@ -155,7 +155,7 @@ async def _install(
 
 def _open_gateway(logins: Mapping[str, Login], cache: Path) -> tuple[Any, Any]:
     """Open a client with the logins, and a gateway that reads repodata anew."""
-    rattler = _import_rattler()
+    rattler = import_rattler()
     client = rattler.Client.default_client(max_retries=1) if not logins else _make_client(logins)
     return client, rattler.Gateway(
         cache_dir=cache / "repodata",
@@ -172,7 +172,8 @@ def _list_linking_errors() -> tuple[type[Exception], ...]:
     return tuple(getattr(exceptions, name) for name in names)
 
 
-def _import_rattler() -> Any:
+def import_rattler() -> Any:
+    """Import py-rattler; raises TwofoldError with what to install if it is missing."""
     try:
         import rattler
         import rattler.repo_data.gateway
@@ -188,7 +189,7 @@ def _make_client(logins: Mapping[str, Login]) -> Any:
     """Make a client that sends each login to its own channel only."""
     from rattler.networking.middleware import AddHeadersMiddleware, MirrorMiddleware
 
-    rattler = _import_rattler()
+    rattler = import_rattler()
     by_address = {
         str(rattler.Channel(channel).base_url).rstrip("/"): login
         for channel, login in logins.items()

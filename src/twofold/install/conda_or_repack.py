@@ -13,7 +13,7 @@ from pathlib import Path
 
 from twofold.errors import TwofoldError, Unreachable
 from twofold.install.auth import Login
-from twofold.install.conda import InstalledPackage, has_package, install_into_prefix
+from twofold.install.conda import InstalledPackage, has_package, import_rattler, install_into_prefix
 from twofold.install.repack_python import repack_python
 
 #: py-rattler's threads continue for a moment after an interruption: how long removal is retried,
@@ -107,6 +107,7 @@ def install_or_repack(
 
 def index_channel(folder: Path) -> None:
     """Write the repodata of a channel folder with py-rattler."""
+    import_rattler()  # explains what to install if it is missing
     from rattler.index import index_fs
 
     asyncio.run(index_fs(folder))

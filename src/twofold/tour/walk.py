@@ -118,14 +118,11 @@ def serve(data: Path, log: Log) -> Iterator[Server]:
                 stderr=errors,
             )
             assert process.stdout is not None
-            ready = process.stdout.readline()
-            if not ready:
+            answer = json.loads(process.stdout.readline() or b"{}")
+            if "url" not in answer:
                 process.wait()
-                output = (data.parent / "registry.log").read_text(
-                    encoding="utf-8", errors="replace"
-                )
+                output = (data.parent / "registry.log").read_text("utf-8", errors="replace")
                 raise SubprocessFailed("the registry did not start", output=output)
-            answer = json.loads(ready)
             server = Server(f"{answer['url']}/main", answer["token"])
             lines.append(f"{server.channel} serves pip and conda")
         try:
