@@ -100,7 +100,7 @@ def _read_segment(text: str) -> _Segment:
 
 
 def _read_piece(text: str) -> _Piece:
-    if text.isdigit():
+    if text.isascii() and text.isdigit():
         return 2, int(text), ""
     if text == "post":
         return 3, 0, ""

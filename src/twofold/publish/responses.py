@@ -264,7 +264,7 @@ def parse_retry_after(value: str | None) -> float | None:
     """Seconds from a Retry-After header: a number or an HTTP date."""
     if not value:
         return None
-    if value.isascii() and value.strip().isdigit():
+    if value.isascii() and value.strip().isdigit() and len(value) < 20:
         return float(value)
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())

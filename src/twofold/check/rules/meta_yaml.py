@@ -50,7 +50,8 @@ def _compare_recipe(
         yield _difference(place, line, "the version", version, project.version)
     number, line = recipe.number
     wanted = options.get("build-number")
-    if number.isdigit() and wanted is not None and int(number) != wanted:
+    is_number = number.isascii() and number.isdigit() and len(number) < 20
+    if is_number and wanted is not None and int(number) != wanted:
         yield _difference(place, line, "the build number", number, str(wanted))
     yield from _compare_entry_points(context, place, recipe)
     if recipe.has_run:

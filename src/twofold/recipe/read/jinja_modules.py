@@ -93,7 +93,7 @@ class TimeModule:
 
     def __init__(self, environ: Environ) -> None:
         epoch = environ.get("SOURCE_DATE_EPOCH", "")
-        self._seconds = int(epoch) if epoch.isdecimal() else int(time.time())
+        self._seconds = int(epoch) if epoch.isdecimal() and len(epoch) < 20 else int(time.time())
 
     def time(self) -> float:
         """Return the seconds since 1970."""

@@ -92,7 +92,7 @@ def _apply_variant(path: Path, context: ReadContext) -> tuple[ReadContext, Mappi
 def _variant_variables(variant: Mapping[str, str], platform: Platform) -> dict[str, object]:
     """Make the variant's variables: numbers as such, and `np` as in conda-build."""
     names: dict[str, object] = {
-        name: int(value) if value.isdecimal() else value
+        name: int(value) if value.isascii() and value.isdecimal() and len(value) < 20 else value
         for name, value in variant.items()
         if name.isidentifier() and name not in platform.variables()
     }

@@ -24,7 +24,7 @@ class TargetEnvironment:
 
     def __post_init__(self) -> None:
         major, _, minor = self.python.partition(".")
-        if major != "3" or not minor.isdigit():
+        if major != "3" or not (minor.isascii() and minor.isdigit() and len(minor) < 4):
             raise UsageError(f"'{self.python}' is not a Python version", "write it as 3.12")
         if self.platform not in PLATFORMS:
             known = ", ".join(PLATFORMS)

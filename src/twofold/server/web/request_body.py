@@ -28,7 +28,8 @@ async def stream_body(request: Request, max_bytes: int, error: Refused) -> Async
     Refused for one that disconnects.
     """
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > max_bytes:
+    is_number = declared.isascii() and declared.isdigit()  # int() refuses '²', and long numbers
+    if is_number and (len(declared) > 18 or int(declared) > max_bytes):
         raise error
     loop = asyncio.get_running_loop()
     end = loop.time() + GRACE_SECONDS
