@@ -26,6 +26,9 @@ def config_parser() -> argparse.ArgumentParser:
     words = Parser("config", "Show the configuration: its file, and the targets in it.").with_json()
     words.set_defaults(run=_show_config)
     words.add_argument("target", nargs="?", default="", metavar="TARGET", help="only this target")
+    words.add_argument(
+        "--schema", action="store_true", help="print the JSON schema of [tool.twofold]"
+    )
     return words
 
 
@@ -69,9 +72,15 @@ def _run_cache(args: argparse.Namespace) -> int:
 
 
 def _show_config(args: argparse.Namespace) -> int:
+    import twofold
     from twofold.publish.addresses import redact_url
     from twofold.publish.config import get_config_file, read_targets
 
+    if args.schema:
+        print(
+            Path(twofold.__file__).with_name("tool-twofold.schema.json").read_text("utf-8"), end=""
+        )
+        return 0
     file = get_config_file()
     targets = [t for name, t in read_targets().items() if args.target in ("", name)]
     rows = [
