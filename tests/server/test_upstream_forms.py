@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -166,3 +168,26 @@ def test_the_json_api_lists_what_is_stored_and_what_the_upstream_has(
     assert set(served.get("/main/pypi/other/json").json()["releases"]) == {"0.5"}
     for absent in ("spam/9/json", "nothing/json", "priv-x/json"):
         assert served.get(f"/main/pypi/{absent}").status_code == 404
+
+
+def test_a_new_upstream_is_tried_and_what_will_be_refused_is_reported(
+    served: Place, static: StaticServer, tmp_path: Path, twofold: Callable[..., Any]
+) -> None:
+    inside = StaticServer(tmp_path / "inside")
+    wheel = make_wheel(tmp_path, "spam", "1.0")
+    static.publish(wheel, url=f"{inside.url}/files/{wheel.name}")
+
+    def add(*words: str, kind: str = "pypi") -> str:
+        named = ("upstream", "add", "main", f"{static.url}/simple", "--kind", kind, *words)
+        ran = twofold("admin", "--data", served.settings.data, *named, "--json")
+        assert ran.code == 0, ran.err
+        return " ".join(ran.json["tried"])
+
+    assert "no project 'pip'" in add()
+    assert "are refused" in add("--try", "spam") and "1 usable files" in add("--try", "Spam")
+    host = inside.url.removeprefix("http://")
+    assert f"files at {host} are fetched" in add("--try", "spam", "--files-at", host)
+    assert "no shards" in add(kind="conda")
+    static.fault = 500
+    assert "cannot be used now" in add("--try", "spam")
+    inside.close()

@@ -40,6 +40,13 @@ def add_upstream_parser(commands: argparse._SubParsersAction[argparse.ArgumentPa
         "(HOST or HOST:PORT); repeatable",
     )
     adding.add_argument(
+        "--try",
+        dest="tried",
+        default="pip",
+        metavar="PROJECT",
+        help="the project whose page is tried (default: %(default)s)",
+    )
+    adding.add_argument(
         "--user",
         metavar="NAME",
         help="log in to the upstream as this user; the password is read from stdin",
@@ -90,13 +97,16 @@ def _add_upstream(args: argparse.Namespace, registry: Registry) -> int:
     secret, files_at = _read_secret(args), tuple(args.files_at)
     upstream = config.UpstreamConfig(args.url, args.kind, prefixes, secret, files_at)
     added = config.add(registry, "operator", args.channel, upstream)
+    tried = config.probe(added, args.tried)
     where = " (not a public address)" if added.internal else ""
     where += " with a login" if added.secret else ""
     if args.json:
         row = {"url": added.url, "internal": added.internal, "login": bool(added.secret)}
-        print_json({"channel": args.channel, **row})
+        print_json({"channel": args.channel, **row, "tried": tried})
     else:
         print(f"{args.channel} proxies {added.url}{where}")
+        for line in tried:
+            note(line)
     return 0
 
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from urllib.parse import urlsplit
 
-from twofold.errors import Refused
+from twofold.errors import Refused, Unreachable
 from twofold.fetching import credentials
-from twofold.fetching.client import is_public, parse_origin
+from twofold.fetching.client import Endpoint, fetch_page, is_public, parse_origin
 from twofold.fetching.credentials import Credential, SecretReference
 from twofold.names import normalize_name
 from twofold.server.context import Registry
 from twofold.server.model import Channel
-from twofold.server.proxy.metadata_cache import CONDA, PYPI
+from twofold.server.proxy import upstream_conda, upstream_simple
+from twofold.server.proxy.metadata_cache import (
+    CONDA,
+    MAX_METADATA_SIZE,
+    PYPI,
+    upstream_source,
+)
 from twofold.server.proxy.policy import Policy, serialize_policy
 from twofold.server.store import Connection, audit, channels, upstreams
 from twofold.server.store.upstreams import Upstream
@@ -75,6 +81,49 @@ def add(registry: Registry, by: str, channel: str, config: UpstreamConfig) -> Up
         audit.add_entry(db, audit.AuditEntry(at, by, "upstream", channel, config.kind, detail))
     registry.proxied_channels.invalidate()
     return added
+
+
+def probe(upstream: Upstream, project: str) -> list[str]:
+    """Try an upstream; return what can and what cannot be done with it, a sentence each.
+
+    Of an index the page of one project is read, and one request is sent to each host of its files.
+    """
+    source = upstream_source(upstream)
+    try:
+        if upstream.kind == CONDA:
+            return [_describe_channel(source)]
+        found = upstream_simple.fetch_files(source, normalize_name(project))
+    except (Unreachable, Refused) as error:
+        return [f"it cannot be used now: {error.problems[0].message}"]
+    if found is None:
+        return [f"it answers, and has no project '{project}': try one that it has"]
+    files = found.project.files
+    if not files:
+        return [f"no file of '{project}' has a usable name and a SHA-256: none is served"]
+    with_metadata = sum("core-metadata" in file.entry for file in files)
+    with_time = sum("upload-time" in file.entry for file in files)
+    lines = [
+        f"'{project}' has {len(files)} usable files, {with_metadata} with METADATA (PEP 658) and "
+        f"{with_time} with an upload time"
+    ]
+    hosts = {urlsplit(file.url).netloc: file.url for file in files}
+    return lines + [_describe_host(source, host, hosts[host]) for host in sorted(hosts)[:5]]
+
+
+def _describe_channel(source: Endpoint) -> str:
+    if upstream_conda.fetch_list(source, "noarch") is not None:
+        return "it has shards: only requested packages are read"
+    return "it has no shards: repodata.json is read whole"
+
+
+def _describe_host(source: Endpoint, host: str, url: str) -> str:
+    try:
+        fetch_page(source, f"{url}.metadata", "*/*", max_size=MAX_METADATA_SIZE)
+    except Refused as error:
+        return f"files at {host} are refused: {error.problems[0].message}"
+    except Unreachable as error:
+        return f"files at {host} may not be available: {error.problems[0].message}"
+    return f"files at {host} are fetched"
 
 
 def _parse_host(text: str) -> str:
