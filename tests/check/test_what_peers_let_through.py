@@ -118,9 +118,12 @@ def test_what_breaks_users_is_reported_with_its_place_and_stops_the_build(
     assert found[0]["where"].startswith(place)
     assert found[0]["hint"]
     built = twofold("build", root)
-    assert built.code == 1
     assert place in built.err
     assert "Traceback" not in built.err
+    if wanted == "TF023":  # right for a registry of one's own: the build warns, PyPI refuses
+        assert (built.code, "warning: " in built.err) == (0, True)
+        return
+    assert built.code == 1
     assert not (root / "dist").exists() or not list((root / "dist").glob("*.*"))
 
 
