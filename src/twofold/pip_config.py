@@ -10,6 +10,8 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 _UV_VARIABLES = (
@@ -29,11 +31,20 @@ def find_uv() -> str | None:
     return str(beside) if beside.is_file() else shutil.which("uv")
 
 
-def get_uv_index_options(project: Path) -> list[str]:
-    """Return options for uv's pip commands: pip's indexes, or none if uv has its own."""
+def get_uv_settings(project: Path) -> tuple[list[str], dict[str, str]]:
+    """Return the options and the variables for uv, by one reading of pip's configuration.
+
+    pip takes half a second to list it.
+    """
+    read = cache(read_pip_settings)
+    return _list_index_options(project, read), get_uv_certificates(read)
+
+
+def _list_index_options(project: Path, read: Callable[[], dict[str, str]]) -> list[str]:
+    """List the options for pip's indexes; none if uv has its own."""
     if _uv_is_configured(project):
         return []
-    settings = read_pip_settings()
+    settings = read()
     options: list[str] = []
     if settings.get("index-url"):
         options += ["--default-index", settings["index-url"]]
@@ -49,11 +60,11 @@ def get_uv_index_options(project: Path) -> list[str]:
     return options
 
 
-def get_uv_certificates() -> dict[str, str]:
+def get_uv_certificates(read: Callable[[], dict[str, str]] | None = None) -> dict[str, str]:
     """Return the variable that makes uv trust pip's `cert`, unless one is set already."""
     if "SSL_CERT_FILE" in os.environ:
         return {}
-    certificates = read_pip_settings().get("cert")
+    certificates = (read or read_pip_settings)().get("cert")
     return {"SSL_CERT_FILE": certificates} if certificates else {}
 
 

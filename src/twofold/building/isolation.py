@@ -9,12 +9,13 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from twofold.building.options import BackendOptions
 from twofold.errors import SubprocessFailed, TwofoldError
 from twofold.names import normalize_name
-from twofold.pip_config import get_uv_certificates, get_uv_index_options
+from twofold.pip_config import get_uv_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,6 +63,10 @@ class BuildEnvironment:
         """The installer's name, for messages."""
         return "uv" if self.uv else "pip"
 
+    @cached_property
+    def _uv_settings(self) -> tuple[list[str], dict[str, str]]:
+        return get_uv_settings(self.project)
+
     def install(self, requires: Sequence[str]) -> str:
         """Install requirements and say what the installer's cache saved: `uv, 2 packages fetched`.
 
@@ -78,8 +83,8 @@ class BuildEnvironment:
         if self.uv:
             for path in self.options.constraints:
                 limits += ["--constraints", path, "--build-constraints", path]
-            indexes = get_uv_index_options(self.project)
-            surroundings = get_uv_certificates()
+            indexes, variables = self._uv_settings
+            surroundings |= variables
             command = [self.uv, "pip", "install", "--python", self.python, *indexes]
         else:
             for path in self.options.constraints:

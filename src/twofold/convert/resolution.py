@@ -29,7 +29,7 @@ from twofold.names.platforms import (
     to_uv_platform,
     to_wheel_platform_tags,
 )
-from twofold.pip_config import find_uv, get_uv_certificates, get_uv_index_options
+from twofold.pip_config import find_uv, get_uv_settings
 
 #: Wheels that one pip downloads, and how many pips work at once: starting one takes half a second.
 _BATCH_SIZE = 8
@@ -189,10 +189,11 @@ def _resolve_with_uv(names: Sequence[str], python: str, platform: str) -> list[s
     command += ["--only-binary", ":all:", "--python", sys.executable]
     command += ["--python-version", python.removesuffix("t"), "--python-platform", uv_platform]
     # The macOS that wheels are built for today; uv's own default is older.
-    environment = {**os.environ, **get_uv_certificates()}
+    indexes, certificates = get_uv_settings(Path.cwd())
+    environment = {**os.environ, **certificates}
     environment.setdefault("MACOSX_DEPLOYMENT_TARGET", "15.0")
     done = subprocess.run(
-        [*command, *get_uv_index_options(Path.cwd())],
+        [*command, *indexes],
         input="\n".join(names) + "\n",
         capture_output=True,
         text=True,
