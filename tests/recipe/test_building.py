@@ -367,6 +367,24 @@ def test_a_source_from_git_is_taken_at_its_revision(build: Builder, tmp_path: Pa
     assert "site-packages/sample/later.py" in read_members(build(own, text).artifacts[0].path)
 
 
+def test_a_submodule_brings_no_repository_of_this_machine(build: Builder, tmp_path: Path) -> None:
+    """CVE-2022-39253: plain git refuses the transport of files for submodules as well."""
+    private = make_project(tmp_path / "private")
+    folder = make_project(tmp_path / "repository")
+    for repository in (private, folder):
+        _git(repository, "init", "-q")
+        _git(repository, "add", ".")
+        _git(repository, "commit", "-qm", "one")
+    allowed = ("-c", "protocol.file.allow=always")
+    _git(folder, *allowed, "submodule", "add", "-q", private.as_uri(), "sample/private")
+    _git(folder, "commit", "-qm", "two")
+    own = tmp_path / "recipe"
+    own.mkdir()
+    script = "build:\n  noarch: python\n  script: pip install ."
+    with pytest.raises(TwofoldError, match="git failed"):
+        build(own, small(f"source:\n  git_url: ../repository\n{script}"))
+
+
 def test_sources_are_assembled_and_patched(build: Builder, tmp_path: Path) -> None:
     folder = make_project(tmp_path / "main")
     (tmp_path / "extra.txt").write_text("extra\n", encoding="utf-8")

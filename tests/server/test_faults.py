@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import sqlite3
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -192,3 +194,28 @@ def test_what_a_kill_left_behind_is_swept_after_a_day(place: Place, tmp_path: Pa
     maintenance.collect_garbage(place.registry)
     assert not any(path.exists() for path in left)
     assert maintenance.verify(place.registry).is_sound
+
+
+def test_readers_do_not_wait_for_a_writer_of_another_process(served: Place, tmp_path: Path) -> None:
+    served.publish(make_wheel(tmp_path))
+    database = sqlite3.connect(served.settings.data / "registry.sqlite", isolation_level=None)
+    try:
+        database.execute("BEGIN IMMEDIATE")
+        begun = time.monotonic()
+        for path in ("/main/simple/", "/main/noarch/repodata.json", "/main/channeldata.json"):
+            assert served.get(path).status_code == 200
+        assert time.monotonic() - begun < 10
+    finally:
+        database.close()
+    assert served.upload(make_wheel(tmp_path, "other")).status_code == 200
+
+
+def test_an_upload_heals_a_damaged_blob(place: Place, tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path)
+    file = place.publish(wheel).file
+    folder = place.registry.blobs.folder
+    assert folder is not None
+    blob = next(path for path in folder.rglob(file.sha256))
+    blob.write_bytes(b"0" * file.size)
+    place.registry.blobs.put(file.sha256, wheel)
+    assert blob.read_bytes() == wheel.read_bytes()

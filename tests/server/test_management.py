@@ -135,7 +135,13 @@ def test_a_walk_through_every_call_changes_what_it_says_and_leaves_it_in_the_log
 
 def test_the_log_is_a_table_too_which_runs_nothing_in_a_spreadsheet(served: Place) -> None:
     api = Api(served)
-    api("POST", "/channels/main/publishers", project="x", issuer="https://i", claims={"=1+1": "x"})
+    api(
+        "POST",
+        "/channels/main/publishers",
+        project="x",
+        issuer="https://ci.example",
+        claims={"=1+1": "x", "sub": "x"},
+    )
     answer = api.send("GET", "/log.csv")
     assert answer.headers["content-type"].startswith("text/csv")
     rows = list(csv.DictReader(io.StringIO(answer.text)))

@@ -7,6 +7,8 @@ import logging
 import os
 import signal
 import socket
+import stat
+import subprocess
 import sys
 import threading
 import time
@@ -21,6 +23,8 @@ from tests.factories.packages import make_wheel
 from tests.servers.processes import fetch_all_wheels, run_server, upload, wait_until
 from twofold.cli import main
 from twofold.server import run
+from twofold.server.app import open_registry
+from twofold.server.settings import Settings
 
 
 def test_every_line_of_the_log_is_json_whatever_comes(tmp_path: Path) -> None:
@@ -148,3 +152,25 @@ def test_an_invalid_setting_is_reported(
     assert message in told
     assert "hint: " in told
     assert "secret" not in told
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are POSIX's")
+def test_the_data_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
+    data = tmp_path / "d"
+    data.mkdir(mode=0o755)
+    open_registry(Settings(data)).database.close()
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    command = [sys.executable, "-m", "twofold", "admin", "user", "ann", "--data", str(data)]
+    old = os.umask(0o022)
+    try:
+        subprocess.run(command, check=True, timeout=60)
+    finally:
+        os.umask(old)
+    new = [path for path in data.rglob("*") if path.name.endswith(("-wal", "-shm"))]
+    assert all(not path.stat().st_mode & 0o077 for path in new)
+
+
+def test_the_location_may_follow_the_verb_of_a_group(tmp_path: Path) -> None:
+    open_registry(Settings(tmp_path / "d")).database.close()
+    command = [sys.executable, "-m", "twofold", "admin", "upstream", "list", "--data"]
+    subprocess.run([*command, str(tmp_path / "d")], check=True, timeout=60)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import jwt
 import pytest
 import requests
 import trustme
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.factories.packages import make_wheel
 from tests.server.conftest import Place, serve
@@ -164,7 +165,7 @@ def test_nothing_is_minted_while_the_issuer_is_down_and_minting_resumes_after(
     issuer.documents.clear()
     answer = mint(secure, token)
     assert answer.status_code == 422
-    assert "the issuer answered 404" in answer.json()["errors"][0]["description"]
+    assert "the issuer cannot be read" in answer.json()["errors"][0]["description"]
     issuer.documents.update(documents)
     assert mint(secure, token).status_code == 200  # it was not used up
 
@@ -269,7 +270,7 @@ def test_without_publishers_it_is_not_enabled(served: Place) -> None:
 def test_an_issuer_without_tls_cannot_be_trusted(place: Place) -> None:
     with pytest.raises(Refused, match="https"):
         trusted_publishers.add_publisher(
-            place.registry, "owner", "main", "x", "http://localhost", {"a": "b"}
+            place.registry, "owner", "main", "x", "http://localhost", {"sub": "b"}
         )
 
 
@@ -290,3 +291,141 @@ def test_uv_publishes_from_a_run(secure: Place, issuer: Issuer, tmp_path: Path) 
     )
     assert done.returncode == 0, done.stderr
     assert secure.get("/main/simple/my-package/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "https://localhost:1",
+        "https://169.254.169.254",
+        "https://10.0.0.1:9",
+        "https://[::1]:22",
+        "https://[::ffff:10.0.0.1]",
+        "https://[64:ff9b::a00:1]",
+        "https://[64:ff9b:1::a00:1]",
+        "https://[2002:a00:1::]",
+        "https://[::10.0.0.1]",
+        "https://intranet",
+        "https://ci.home.arpa",
+    ],
+)
+def test_a_channels_administrator_names_no_issuer_inside(place: Place, issuer: str) -> None:
+    with pytest.raises(Refused, match="internal address"):
+        trusted_publishers.add_public_publisher(
+            place.registry, "ann", "main", "p", issuer, {"sub": "x"}
+        )
+
+
+def test_an_issuer_whose_name_leads_inside_is_not_contacted_and_nothing_is_revealed(
+    served: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "https://ci.example"
+    trusted_publishers.add_public_publisher(served.registry, "ann", "main", "p", url, {"sub": "x"})
+    inside = socket.getaddrinfo("127.0.0.1", 1, type=socket.SOCK_STREAM)
+    own = socket.getaddrinfo
+
+    def resolve(host: str, *words: Any, **options: Any) -> Any:
+        return inside if host == "ci.example" else own(host, *words, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    token = jwt.encode({"iss": url}, "k" * 32, "HS256")
+    answer = requests.post(f"{served.url}/_/oidc/mint-token", json={"token": token}, timeout=120)
+    path = f"{url}/.well-known/openid-configuration"
+    assert answer.json()["errors"] == [
+        {
+            "code": "invalid-token",
+            "description": f"Invalid identity token: the issuer cannot be read at {path}",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"repository": "*"},
+        {"sub": "*"},
+        {"sub": "repo:*"},
+        {"repository": "*/project"},
+        {"environment": "release"},
+        {"ref": "refs/tags/v1", "repository": ""},
+    ],
+    ids=str,
+)
+def test_a_publisher_says_whose_runs_may_publish(place: Place, claims: dict[str, str]) -> None:
+    url = "https://ci.example"
+    with pytest.raises(Refused) as refused:
+        trusted_publishers.add_publisher(place.registry, "owner", "main", "p", url, claims)
+    assert refused.value.code == "no-identity"
+    for fine in ({"repository": "o/r"}, {"sub": "repo:o/r:*"}, {"repository": "o/*"}):
+        trusted_publishers.add_publisher(
+            place.registry, "owner", "main", "p", url, {**claims, **fine}
+        )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "fits"),
+    [
+        ("a/b", "a/b", True),
+        ("a/?", "a/b", False),
+        ("a/[b]", "a/b", False),
+        ("a/[b]", "a/[b]", True),
+        ("a/*.yml@*", "a/x.yml@refs/tags/v1", True),
+        ("a/*", "A/b", False),
+    ],
+)
+def test_only_a_star_stands_for_any_text(
+    secure: Place, issuer: Issuer, pattern: str, text: str, fits: bool
+) -> None:
+    claims = {"repository": "org/project", "workflow_ref": pattern}
+    trusted_publishers.add_publisher(secure.registry, "owner", "main", "other", issuer.url, claims)
+    answer = mint(secure, issuer.token(workflow_ref=text))
+    assert (answer.status_code == 200) is fits
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"exp": 3_000_000_000_000},
+        {"exp": 10**30},
+        {"exp": "never"},
+        {"jti": "x" * 10_000},
+        {"jti": "a\0b"},
+        {"sub": "\x1b[31mred"},
+        {"sub": "x" * 10_000},
+    ],
+    ids=str,
+)
+def test_claims_that_cannot_be_stored_are_refused(
+    secure: Place, issuer: Issuer, claims: dict[str, Any]
+) -> None:
+    answer = mint(secure, issuer.token(**claims))
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["code"] in ("invalid-token", "invalid-payload")
+
+
+def test_a_token_that_names_a_key_of_another_kind_is_refused(secure: Place, issuer: Issuer) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    public = jwt.algorithms.ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    keys = next(path for path, value in issuer.documents.items() if "keys" in value)
+    issuer.documents[keys]["keys"].append({**public, "kid": "key-ec", "use": "sig"})
+    issuer.kid = "key-ec"
+    answer = mint(secure, issuer.token())
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["code"] == "invalid-token"
+
+
+def test_an_issuer_may_end_its_address_with_a_slash(secure: Place, issuer: Issuer) -> None:
+    assert mint(secure, issuer.token(iss=f"{issuer.url}/")).status_code == 200
+
+
+def test_a_trusted_publisher_deletes_nothing(secure: Place, issuer: Issuer, tmp_path: Path) -> None:
+    token = mint(secure, issuer.token()).json()["token"]
+    wheel = make_wheel(tmp_path, "my_package")
+    assert secure.upload(wheel, token=token).status_code == 200
+    answer = requests.delete(
+        f"{secure.url}/api/package/main/my_package",
+        headers={"Authorization": f"token {token}"},
+        timeout=120,
+    )
+    assert (answer.status_code, answer.json()["code"]) == (403, "no-deletion")
+    assert secure.get("/main/project/my-package").status_code == 200

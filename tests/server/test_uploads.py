@@ -261,3 +261,27 @@ def test_uploads_in_progress_fit_into_the_quota_of_the_spool(place: Place, tmp_p
         )
         assert answer.status_code == 507
     assert not list(place.settings.spool.iterdir())
+
+
+def test_a_signature_beside_the_file_is_dropped(served: Place, tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path)
+    signature = ("gpg_signature", (f"{wheel.name}.asc", b"signed" * 1000))
+    content = ("content", (wheel.name, wheel.read_bytes()))
+    for parts in ([content, signature], [signature, content]):
+        answer = requests.post(
+            f"{served.channel}/legacy/",
+            data={":action": "file_upload"},
+            files=parts,
+            auth=("__token__", served.token),
+            timeout=20,
+        )
+        assert (answer.status_code, answer.json()["dropped"]) == (200, ["gpg_signature"])
+    assert not list(served.settings.spool.iterdir())
+    twice = requests.post(
+        f"{served.channel}/legacy/",
+        data={":action": "file_upload"},
+        files=[content, content],
+        auth=("__token__", served.token),
+        timeout=20,
+    )
+    assert (twice.status_code, twice.json()["code"]) == (400, "several-files")

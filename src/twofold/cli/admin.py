@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -226,10 +227,17 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(argument, **options)
         command.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
     admin_groups.add_to(commands)
-    for command in commands.choices.values():
-        # The store's options may follow WHAT too; unset there, they override nothing.
-        _store(command, data=argparse.SUPPRESS, other=argparse.SUPPRESS)
+    _add_store_options(commands)
     return made
+
+
+def _add_store_options(commands: argparse._SubParsersAction[Any]) -> None:
+    """Let the store's options follow WHAT and VERB too; unset there, they override nothing."""
+    for command in commands.choices.values():
+        _store(command, data=argparse.SUPPRESS, other=argparse.SUPPRESS)
+        for action in command._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                _add_store_options(action)
 
 
 class _Sub(argparse.ArgumentParser):
@@ -264,6 +272,7 @@ def run(args: argparse.Namespace) -> int:
         raise TwofoldError(
             f"there is no registry in {args.data}", "pass the --data folder of 'twofold serve'"
         )
+    os.umask(0o077)  # as serve does
     registry = open_registry(settings)
     try:
         if "act" in args:

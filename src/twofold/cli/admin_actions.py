@@ -219,8 +219,8 @@ def _promote(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> 
         target,
         Selection(args.project, args.version),
         from_label or None,
-        to_label or "main",
-        "keep",
+        to_label or None,
+        "add",
     )
     return _files(promote(registry, OPERATOR, promotion), show)
 

@@ -26,8 +26,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--objects", default="", help="s3://bucket/... (default: files in --data)")
     made.add_argument(
         "--audience",
-        default="twofold",
-        help="required audience of identity tokens for trusted publishing",
+        default="",
+        help="required audience of identity tokens for trusted publishing "
+        "(default: --public-url, or twofold)",
     )
     made.add_argument("--tls-cert", type=Path, help="serve https with this certificate (PEM)")
     made.add_argument("--tls-key", type=Path, help="the certificate's key (PEM)")
@@ -107,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
         connections_per_address=args.connections,
         spool_quota=args.spool_quota,
     )
+    os.umask(0o077)  # what the server writes is for its own user
     serve(settings, _say_json if args.json else _say)
     return 0
 

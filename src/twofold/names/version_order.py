@@ -43,6 +43,16 @@ def sort_newest_first(python: Collection[str], conda: Collection[str]) -> list[s
     return sorted(ordered, key=lambda version: version in python and is_prerelease(version))
 
 
+def find_versions(versions: Collection[str], wanted: str) -> set[str]:
+    """Return those of the versions that are the wanted one, in any spelling of PEP 440."""
+    if wanted in versions:
+        return {wanted}
+    parsed = _parse(wanted)
+    if parsed is None:
+        return set()
+    return {version for version in versions if _parse(version) == parsed}
+
+
 def is_prerelease(version: str) -> bool:
     """Whether a version is a pre-release by PEP 440."""
     parsed = _parse(version)

@@ -14,7 +14,17 @@ from twofold.errors import TwofoldError
 from twofold.names.platforms import find_subdir
 
 #: Names of variables whose value no recipe gets: it would end in the package's info/recipe.
-_SECRET = re.compile(r"token|secret|passw|credential|api_?key|private|auth|cookie|session", re.I)
+_SECRET = re.compile(
+    r"token|secret|pass(w|phrase|$|_)|credential|key(_|s?$)|private|auth|cookie|session|signing"
+    r"|(^|_)(pat|psk|otp|jwt|sas|dsn)(_|$)|_(pwd|cert)(_|$)|apikey",
+    re.I,
+)
+
+#: Values that hold a secret whatever their name: a login in a URL, tokens with a known beginning.
+_SECRET_VALUE = re.compile(
+    r"://(?!git@)[^/\s@]+@|\b(gh[pousr]_|github_pat_|glpat-|pypi-|twofold-|xox[bp]-|AKIA)\w{8}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY"
+)
 _MINOR = re.compile(r"\W*(3\.\d+)")
 
 
@@ -22,7 +32,12 @@ class Environ(Mapping[str, str]):
     """The environment without its secrets; reading a secret by name is an error."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
-        self._open = {name: text for name, text in variables.items() if not _SECRET.search(name)}
+        self._hidden = {
+            name
+            for name, text in variables.items()
+            if _SECRET.search(name) or _SECRET_VALUE.search(text)
+        }
+        self._open = {name: text for name, text in variables.items() if name not in self._hidden}
 
     def __getitem__(self, name: str) -> str:
         self.check_not_secret(name)
@@ -36,7 +51,7 @@ class Environ(Mapping[str, str]):
 
     def check_not_secret(self, name: str) -> None:
         """Raise TwofoldError if the name is that of a secret."""
-        if _SECRET.search(name):
+        if name in self._hidden or _SECRET.search(name):
             raise TwofoldError(
                 f"environ['{name}'] looks like a secret and is hidden from recipes",
                 "a recipe's text is kept inside the package; do not read secrets in a recipe",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +42,23 @@ def open_registry(settings: Settings) -> Registry:
     Raises TwofoldError for a database of a newer version or the target of an unfinished move.
     """
     roots = _trust_roots(settings.trust_root) if settings.trust_root else ()
+    _make_private(settings.data)
     database = Database(settings.database_url)
     database.migrate()
     with database.read() as db:
         check_no_move(db)
     blobs = Blobs(settings.objects_url)
     return Registry(database, blobs, settings.spool, trust_roots=roots)
+
+
+def _make_private(folder: Path) -> None:
+    """Make the data folder, or close one of ours, for its owner alone.
+
+    It holds hashes of passwords and tokens, the passwords of upstreams and private packages.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if os.name != "nt" and folder.stat().st_uid == os.geteuid():
+        folder.chmod(0o700)
 
 
 def _trust_roots(path: Path) -> tuple[Any, ...]:

@@ -24,7 +24,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8080
     largest_file: int = 4 << 30
-    audience: str = "twofold"
+    audience: str = ""
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     log_reads: bool = False
@@ -34,6 +34,11 @@ class Settings:
     head_timeout: float = 30.0
     connections_per_address: int = 256
     spool_quota: int = 64 << 30
+
+    @property
+    def own_audience(self) -> str:
+        """The audience of identity tokens: by default the public URL, where one is given."""
+        return self.audience or self.public_url or "twofold"
 
     @property
     def database_url(self) -> str:

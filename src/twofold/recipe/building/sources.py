@@ -129,7 +129,10 @@ def _clone_git(recipe: Recipe, source: Source, target: Path) -> None:
             "add 'git_rev:' with a commit or a tag, so that it cannot change unseen",
             where,
         )
-    _run_git(["clone", "--quiet", "--", str(here) if local else address, str(target)], where)
+    is_file = local or address.startswith("file:")
+    protocols = f"file:{PROTOCOLS}" if is_file else PROTOCOLS
+    clone = ["clone", "--quiet", "--", str(here) if local else address, str(target)]
+    _run_git(clone, where, protocols=protocols)
     if source.revision:
         _run_git(["-C", str(target), "checkout", "--quiet", source.revision, "--"], where)
     if (target / ".gitmodules").is_file():
@@ -138,12 +141,19 @@ def _clone_git(recipe: Recipe, source: Source, target: Path) -> None:
         )
 
 
-def _run_git(arguments: list[str], where: str, stdin: bytes | None = None) -> None:
-    """Run git without prompts and without transports that run programs (`ext::`)."""
+#: The transports of git: none that runs a program (`ext::`). That of files is for a source which
+#: the recipe itself names, and not for the submodules of what was fetched (CVE-2022-39253).
+PROTOCOLS = "https:http:ssh:git"
+
+
+def _run_git(
+    arguments: list[str], where: str, stdin: bytes | None = None, protocols: str = PROTOCOLS
+) -> None:
+    """Run git without prompts and with these transports alone."""
     surroundings = {
         **os.environ,
         "GIT_TERMINAL_PROMPT": "0",
-        "GIT_ALLOW_PROTOCOL": "file:https:http:ssh:git",
+        "GIT_ALLOW_PROTOCOL": protocols,
         # A work folder does not belong to a repository that may surround it.
         "GIT_CEILING_DIRECTORIES": tempfile.gettempdir(),
     }

@@ -7,8 +7,9 @@ the issuer's own host. Keys in the token's header (`jku`, `x5u`, `jwk`) are igno
 from __future__ import annotations
 
 import json
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +18,8 @@ import jwt
 
 from twofold.errors import Refused, Unreachable
 from twofold.fetching.client import Endpoint, fetch_page
+
+log = logging.getLogger("twofold.server")
 
 #: The signature algorithms of GitHub and GitLab; never a shared secret, never none.
 ALGORITHMS = ["RS256", "ES256"]
@@ -31,40 +34,58 @@ KEYS_RETRY_AFTER = 10
 MAX_RESPONSE_SIZE = 1 << 20
 
 
-def fetch_json(url: str) -> Any:
-    """Fetch JSON over https, without redirects. Raises Refused (422) on any failure."""
+#: The longest claim that is stored or compared, and the longest validity of a token (seconds).
+MAX_CLAIM_LENGTH, MAX_VALIDITY = 1000, 86_400
+
+
+def is_plain_claim(text: str) -> bool:
+    """Whether a claim is short enough and printable, so that it can be stored and shown."""
+    return len(text) <= MAX_CLAIM_LENGTH and text.isprintable()
+
+
+def fetch_json(url: str, internal: bool) -> Any:
+    """Fetch JSON over https, without redirects. Raises Refused (422) on any failure.
+
+    `internal` allows an address that is not public. Why it failed is logged and not returned: the
+    caller is anonymous, and would learn what listens where.
+    """
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname or parts.username is not None:
         raise invalid(f"the issuer's address {url!r} is not https")
-    # An operator names the issuers, so their addresses may be internal.
-    issuer = Endpoint(url, internal=True, timeout=TIMEOUT, redirects=0)
+    issuer = Endpoint(url, internal=internal, timeout=TIMEOUT, redirects=0)
     try:
         found = fetch_page(issuer, url, "application/json", max_size=MAX_RESPONSE_SIZE)
         if found is not None:
             return json.loads(found.body)
     except (Unreachable, Refused, ValueError) as error:
-        raise invalid(f"the issuer cannot be read at {url}: {error}") from error
-    raise invalid(f"the issuer answered 404 at {url}")
+        log.warning(json.dumps({"failed": "issuer", "url": url, "reason": str(error)}))
+        raise invalid(f"the issuer cannot be read at {url}") from error
+    log.warning(json.dumps({"failed": "issuer", "url": url, "reason": "404"}))
+    raise invalid(f"the issuer cannot be read at {url}")
 
 
 @dataclass
 class Issuers:
-    """The cached keys of issuers. `fetch` reads JSON from an https URL."""
+    """The cached keys of issuers. `fetch` reads JSON from an https URL, which may be internal."""
 
-    fetch: Callable[[str], Any] = fetch_json
+    fetch: Callable[[str, bool], Any] = fetch_json
     _keys: dict[str, tuple[float, jwt.PyJWKSet]] = field(default_factory=dict)
 
-    def verify(self, token: str, audience: str, issuers: set[str]) -> dict[str, Any]:
-        """Return the token's claims. Raises Refused (422) unless all required ones are valid."""
+    def verify(self, token: str, audience: str, issuers: Mapping[str, bool]) -> dict[str, Any]:
+        """Return the token's claims. Raises Refused (422) unless all required ones are valid.
+
+        `issuers` are those known, without a slash at the end, and whether they may be internal.
+        """
         try:
             unverified = jwt.decode(token, options={"verify_signature": False})
             header = jwt.get_unverified_header(token)
-        except (jwt.PyJWTError, ValueError, RecursionError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
             raise invalid(f"the token cannot be read: {error}") from error
         issuer = unverified.get("iss")
-        if not isinstance(issuer, str) or issuer not in issuers:
+        known = issuer.rstrip("/") if isinstance(issuer, str) else ""
+        if known not in issuers:
             raise invalid("no trusted publisher is registered for the token's issuer")
-        key = self._get_key(issuer, str(header.get("kid", "")))
+        key = self._get_key(known, str(header.get("kid", "")), issuers[known])
         try:
             claims: dict[str, Any] = jwt.decode(
                 token,
@@ -75,31 +96,42 @@ class Issuers:
                 leeway=5,
                 options={"require": ["iss", "aud", "exp", "iat", "jti"]},
             )
-        except (jwt.PyJWTError, ValueError, OverflowError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
             raise invalid(str(error)) from error
+        _check_claims(claims)
         return claims
 
-    def _get_key(self, issuer: str, kid: str) -> jwt.PyJWK:
+    def _get_key(self, issuer: str, kid: str, internal: bool) -> jwt.PyJWK:
         """Return an issuer's key; an unknown id refetches the keys, which rotate, rate-limited."""
         fetched, keys = self._keys.get(issuer, (0.0, None))
         limit = KEYS_MAX_AGE if keys is not None and kid in _key_ids(keys) else KEYS_RETRY_AFTER
         if keys is None or time.monotonic() - fetched > limit:
-            keys = self._fetch_keys(issuer)
+            keys = self._fetch_keys(issuer, internal)
             self._keys[issuer] = (time.monotonic(), keys)
         for key in keys.keys:
             if key.key_id == kid:
                 return key
         raise invalid("the issuer has no such key")
 
-    def _fetch_keys(self, issuer: str) -> jwt.PyJWKSet:
-        found = self.fetch(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+    def _fetch_keys(self, issuer: str, internal: bool) -> jwt.PyJWKSet:
+        found = self.fetch(f"{issuer}/.well-known/openid-configuration", internal)
         address = str(found.get("jwks_uri", "")) if isinstance(found, dict) else ""
         if urlsplit(address).netloc != urlsplit(issuer).netloc:
             raise invalid("the issuer's keys are not on its own host")
         try:
-            return jwt.PyJWKSet.from_dict(self.fetch(address))
+            return jwt.PyJWKSet.from_dict(self.fetch(address, internal))
         except (jwt.PyJWTError, AttributeError, TypeError) as error:
             raise invalid("the issuer's keys cannot be read") from error
+
+
+def _check_claims(claims: dict[str, Any]) -> None:
+    """Check the claims that are stored. Raises Refused."""
+    for name in ("iss", "jti", "sub"):
+        value = claims.get(name, "")
+        if not isinstance(value, str) or not is_plain_claim(value):
+            raise invalid(f"the claim '{name}' is not a short printable text")
+    if not time.time() - MAX_VALIDITY < claims["exp"] < time.time() + MAX_VALIDITY:
+        raise invalid("it is valid for longer than a day")
 
 
 def _key_ids(keys: jwt.PyJWKSet) -> set[str | None]:

@@ -6,17 +6,18 @@ Each identity token can be exchanged once; the minted token is valid for 15 minu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatchcase
 from typing import Any
 
 from twofold.errors import Refused
+from twofold.fetching.client import is_public_name
 from twofold.names import normalize_name
 from twofold.server.auth import tokens
 from twofold.server.auth.accounts import TokenRequest, make_token
-from twofold.server.auth.oidc import Issuers
+from twofold.server.auth.oidc import Issuers, is_plain_claim
 from twofold.server.context import Registry
 from twofold.server.model import Action, Channel
 from twofold.server.store import Connection, accounts, audit, channels
@@ -25,10 +26,24 @@ from twofold.server.store.accounts import TrustedPublisher as TrustedPublisher
 #: How long a minted token is valid.
 TOKEN_LIFETIME = timedelta(minutes=15)
 
+#: Claims that say whose a run is; a publisher names one of them.
+IDENTITY_CLAIMS = (
+    "repository",
+    "repository_id",
+    "repository_owner",
+    "repository_owner_id",
+    "project_path",
+    "project_id",
+    "namespace_path",
+    "namespace_id",
+    "sub",
+)
+
 #: Claims stored with the token, for the audit log and provenance.
 AUDITED_CLAIMS = (
     "sub",
     "repository",
+    "repository_owner_id",
     "workflow_ref",
     "job_workflow_ref",
     "ci_config_ref_uri",
@@ -55,19 +70,59 @@ def add_publisher(
     issuer: str,
     claims: Mapping[str, str],
 ) -> TrustedPublisher:
-    """Trust runs whose claims match these values (`*` matches any text)."""
-    if not issuer.startswith("https://"):
+    """Trust runs whose claims match these values (`*` matches any text), for the operator.
+
+    The issuer's address may be internal.
+    """
+    new = TrustedPublisher(0, 0, normalize_name(project), issuer, dict(claims), internal=True)
+    return _add(registry, by, channel, new)
+
+
+def add_public_publisher(
+    registry: Registry,
+    by: str,
+    channel: str,
+    project: str,
+    issuer: str,
+    claims: Mapping[str, str],
+) -> TrustedPublisher:
+    """Trust runs of an issuer whose address is public, for an administrator of the channel."""
+    if issuer.startswith("https://") and not is_public_name(issuer):
+        raise Refused(
+            "internal-address",
+            "An issuer with an internal address can be set only on the server's machine",
+            "ask the operator for 'twofold admin publisher'",
+            403,
+        )
+    new = TrustedPublisher(0, 0, normalize_name(project), issuer, dict(claims))
+    return _add(registry, by, channel, new)
+
+
+def _add(registry: Registry, by: str, channel: str, new: TrustedPublisher) -> TrustedPublisher:
+    if not new.issuer.startswith("https://"):
         raise Refused("invalid-issuer", "An issuer's address begins with https://")
-    if not claims:
+    if not new.claims:
         raise Refused("no-claims", "A publisher needs at least one claim", "--claim repository=o/r")
-    at, key = registry.clock(), normalize_name(project)
+    if not any(_names_owner(new.claims.get(name, "")) for name in IDENTITY_CLAIMS):
+        raise Refused(
+            "no-identity",
+            f"No claim names whose runs may publish: one of {', '.join(IDENTITY_CLAIMS)}",
+            "give one without '*', as --claim repository=owner/project",
+        )
+    at = registry.clock()
     with registry.database.serialized_write() as db:
         found = _require_channel(db, channel)
-        new = TrustedPublisher(0, found.id, key, issuer.rstrip("/"), dict(claims))
+        new = replace(new, channel_id=found.id, issuer=new.issuer.rstrip("/"))
         added = accounts.add_publisher(db, new, at)
-        detail = {"issuer": issuer, "claims": dict(claims)}
-        audit.add_entry(db, audit.AuditEntry(at, by, "publisher", channel, key, detail))
+        detail = {"issuer": new.issuer, "claims": new.claims}
+        audit.add_entry(db, audit.AuditEntry(at, by, "publisher", channel, new.project, detail))
     return added
+
+
+def _names_owner(pattern: str) -> bool:
+    """Whether a pattern is a literal, or one whose literal start names the owner: `repo:o/*`."""
+    start, star, _ = pattern.partition("*")
+    return bool(start) and (not star or re.search(r"[^/:]/", start) is not None)
 
 
 def list_publishers(registry: Registry, channel: str) -> list[TrustedPublisher]:
@@ -102,7 +157,9 @@ def mint_token(
         known = accounts.list_publishers(db, wanted)
     if not known:
         raise Refused("not-enabled", "No trusted publisher is registered here", status=422)
-    claims = issuers.verify(token, audience, {publisher.issuer for publisher in known})
+    by_operator = {publisher.issuer for publisher in known if publisher.internal}
+    trusted = {publisher.issuer: publisher.issuer in by_operator for publisher in known}
+    claims = issuers.verify(token, audience, trusted)
     fitting = [publisher for publisher in known if _matches_publisher(publisher, claims)]
     if not fitting:
         raise Refused(
@@ -138,7 +195,11 @@ def _issue_token(
             raise Refused("invalid-publisher", "The publisher has just been removed", status=422)
         owner = accounts.find_user_by_id(db, channel.owner_id)
         assert owner is not None
-        audited = {name: claims[name] for name in ("iss", *AUDITED_CLAIMS) if name in claims}
+        audited = {
+            name: claims[name]
+            for name in ("iss", *AUDITED_CLAIMS)
+            if isinstance(claims.get(name), str) and is_plain_claim(claims[name])
+        }
         request = TokenRequest(
             name=f"trusted publisher {audited.get('sub', audited['iss'])}",
             actions=frozenset({Action.READ, Action.UPLOAD}),
@@ -159,10 +220,16 @@ def _issue_token(
 
 
 def _matches_publisher(publisher: TrustedPublisher, claims: Mapping[str, Any]) -> bool:
-    return claims.get("iss") == publisher.issuer and all(
-        isinstance(claims.get(name), str) and fnmatchcase(claims[name], wanted)
+    return str(claims.get("iss")).rstrip("/") == publisher.issuer and all(
+        isinstance(claims.get(name), str) and _matches(claims[name], wanted)
         for name, wanted in publisher.claims.items()
     )
+
+
+def _matches(text: str, pattern: str) -> bool:
+    """Whether a text is the pattern, in which only `*` stands for any text."""
+    parts = map(re.escape, pattern.split("*"))
+    return re.fullmatch(".*".join(parts), text, re.DOTALL) is not None
 
 
 def _require_channel(db: Connection, name: str) -> Channel:

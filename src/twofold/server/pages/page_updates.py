@@ -22,6 +22,9 @@ from twofold.server.store import Connection, Database, accounts, channels, files
 
 log = logging.getLogger("twofold.server")
 
+#: How long a reader waits until the page that was rendered for it can be stored (seconds).
+SAVE_PATIENCE = 0.2
+
 JSON, HTML = "json", "html"
 MAIN, PRE = "main", "pre"
 
@@ -155,9 +158,12 @@ def rerender_for_user(db: Connection, user_id: int) -> None:
 
 
 def save_page(database: Database, channel_id: int, key: str, page: Page) -> None:
-    """Store a page rendered for a reader, who gets it even if the write fails."""
+    """Store a page rendered for a reader, who gets it even if the write fails.
+
+    The reader does not wait for writers: the next one renders the page again.
+    """
     try:
-        with database.write() as db:
+        with database.write_soon(SAVE_PATIENCE) as db:
             pages.save_page(db, channel_id, key, page)
     except (OSError, Unreachable) as error:
         log.error(json.dumps({"failed": "keeping", "page": key, "reason": str(error)}))

@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 
 from twofold.errors import Refused
 from twofold.names import normalize_name
+from twofold.names.version_order import find_versions
 from twofold.server.admission.names import conda_name_conflict
 from twofold.server.admission.policy import check_new_file, check_quota
 from twofold.server.context import Registry, Transaction, not_found, require_channel
 from twofold.server.model import Action, Actor, Project, StoredFile
+from twofold.server.pages.page_updates import MAIN, PRE
 from twofold.server.registry.queries import check_not_quarantined
 from twofold.server.store import channels, files
 from twofold.server.store.blob_refs import protect_blobs
@@ -121,24 +123,41 @@ def lock_label(
 class Promotion:
     """A request to copy files from a label of one channel to a label of another.
 
-    `existing` decides about files that the target already has: 'refuse' (409), 'keep' the target's
-    labels, or 'replace' them by the new label.
+    Without a label, files under `main` and `pre` are copied; without a label of the target, those
+    under `pre` alone stay so, and the others come under `main`. Files without a label are copied
+    only when their version and the target's label are named. `existing` decides about files that
+    the target already has: 'add' the label to theirs, 'keep' the target's labels, 'replace' them
+    by the label, or 'refuse' (409).
     """
 
     source: str
     target: str
     selection: Selection
-    from_label: str | None = "main"
-    to_label: str = "main"
+    from_label: str | None = None
+    to_label: str | None = None
     existing: str = "refuse"
+
+    def selects(self, file: StoredFile) -> bool:
+        """Whether a file is under the label that is copied."""
+        if self.from_label is not None:
+            return self.from_label in file.labels
+        if not file.labels:
+            return self.selection.version is not None and self.to_label is not None
+        return bool(file.labels & {MAIN, PRE})
+
+    def label_for(self, file: StoredFile) -> str:
+        """Return the label under which a file comes."""
+        if self.to_label is not None:
+            return self.to_label
+        is_early = PRE in file.labels and MAIN not in file.labels
+        return PRE if is_early and self.source != self.target else MAIN
 
 
 def promote(registry: Registry, actor: Actor, promotion: Promotion) -> list[StoredFile]:
     """Copy files with their converted packages to another channel or label."""
-    check_label(promotion.to_label)
+    check_label(promotion.to_label or MAIN)
     key = normalize_name(promotion.selection.project)
     with registry.transaction(actor, promotion.target, Action.UPLOAD, key) as change:
-        check_unlocked(change, [promotion.to_label])
         source = require_channel(change.db, actor, promotion.source, Action.READ)
         known = channels.find_project(change.db, source.id, key)
         if known is None:
@@ -147,12 +166,16 @@ def promote(registry: Registry, actor: Actor, promotion: Promotion) -> list[Stor
         found = [
             file
             for file in _select_project_files(change, known, promotion.selection)
-            if promotion.from_label is None or promotion.from_label in file.labels
+            if promotion.selects(file)
         ]
         if not found:
-            raise not_found(f"file for {promotion.selection} under '{promotion.from_label}'")
+            label = promotion.from_label or f"{MAIN}' or '{PRE}"
+            raise not_found(f"file for {promotion.selection} under '{label}'")
+        labels = {promotion.label_for(file) for file in found}
+        check_unlocked(change, sorted(labels))
         carried = _copy_files(change, known, found, promotion)
-        change.audit("promote", f"{promotion.source}/{promotion.selection} -> {promotion.to_label}")
+        subject = f"{promotion.source}/{promotion.selection} -> {', '.join(sorted(labels))}"
+        change.audit("promote", subject, files=sorted(file.basename for file in carried))
         return carried
 
 
@@ -160,7 +183,8 @@ def _copy_files(
     change: Transaction, known: Project, sources: list[StoredFile], promotion: Promotion
 ) -> list[StoredFile]:
     if promotion.source == promotion.target:
-        return _relabel(change, sources, lambda own: own | {promotion.to_label})
+        label = promotion.to_label or MAIN
+        return _relabel(change, sources, lambda own: own | {label})
     db, channel_id = change.db, change.channel.id
     project = _target_project(change, known)
     sources = _without_foreign_names(change, project, sources)
@@ -175,7 +199,7 @@ def _copy_files(
         if taken is None:
             made_from = new_ids.get(file.made_from or 0)
             new = files.copy_file(db, file, channel_id, project.id, made_from, change.at)
-            files.set_labels(db, channel_id, new, [promotion.to_label])
+            files.set_labels(db, channel_id, new, [promotion.label_for(file)])
         else:
             new = taken.id
             _repeat_promotion(change, taken, file, promotion)
@@ -215,8 +239,10 @@ def _repeat_promotion(
     """Handle a file that the target already has. Raises Refused for different content."""
     if promotion.existing == "refuse" or taken.deleted_at or taken.sha256 != file.sha256:
         raise Refused("file-exists", f"File already exists ({file.filename!r})", status=409)
-    if promotion.existing == "replace":
-        names = {promotion.to_label}
+    if promotion.existing in ("replace", "add"):
+        names = {promotion.label_for(file)}
+        if promotion.existing == "add":
+            names |= taken.labels
         check_unlocked(change, taken.labels - names)
         files.set_labels(change.db, change.channel.id, taken.id, names)
         change.rerender(
@@ -254,10 +280,13 @@ def _select_project_files(
 ) -> list[StoredFile]:
     """Return the selected files and the packages converted from them."""
     every = files.list_project_files(change.db, known.id)
+    versions = {file.version for file in every}
+    if selection.version is not None:
+        versions = find_versions(versions, selection.version)
     chosen = {
         file.id
         for file in every
-        if selection.version in (None, file.version) and selection.basename in (None, file.basename)
+        if file.version in versions and selection.basename in (None, file.basename)
     }
     if not chosen:
         raise not_found(f"file for {selection}")

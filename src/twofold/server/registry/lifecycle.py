@@ -10,6 +10,7 @@ from typing import Any
 
 from twofold.errors import Refused
 from twofold.names import normalize_name
+from twofold.names.version_order import find_versions
 from twofold.server.admission import checks
 from twofold.server.admission.policy import check_new_project_name, check_project_open, check_quota
 from twofold.server.auth import permissions
@@ -63,7 +64,8 @@ def _set_yanked(
 
 def _files_of_version(files: list[StoredFile], version: str) -> list[StoredFile]:
     """Return a release's files and the packages converted from its wheels."""
-    wheels = {file.id for file in files if file.version == version}
+    named = find_versions({file.version for file in files}, version)
+    wheels = {file.id for file in files if file.version in named}
     return [file for file in files if file.id in wheels or file.made_from in wheels]
 
 
@@ -117,6 +119,10 @@ def _check_may_delete(change: Transaction, project: Project) -> None:
     rule = change.channel.settings.get("deletion", "upload")
     if rule == "never":
         raise Refused("no-deletion", "This channel never deletes; yank instead", status=403)
+    token = change.actor.token
+    if token is not None and "publisher" in token.application:
+        text = "A trusted publisher uploads and deletes nothing"
+        raise Refused("no-deletion", text, "delete with a token of a user", 403)
     action = Action.ADMIN if rule == "admin" else Action.UPLOAD
     permissions.require(change.db, change.actor, action, change.channel, project.key)
 

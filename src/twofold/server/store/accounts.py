@@ -240,13 +240,17 @@ def delete_attempts(db: Connection, place: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class TrustedPublisher:
-    """A trusted publisher of a project: issuer, and claim -> required value."""
+    """A trusted publisher of a project: issuer, and claim -> required value.
+
+    `internal`: the operator allowed an issuer whose address is not public.
+    """
 
     id: int
     channel_id: int
     project: str
     issuer: str
     claims: dict[str, str]
+    internal: bool = False
 
 
 def add_publisher(db: Connection, publisher: TrustedPublisher, at: datetime) -> TrustedPublisher:
@@ -257,6 +261,7 @@ def add_publisher(db: Connection, publisher: TrustedPublisher, at: datetime) -> 
         "issuer": publisher.issuer,
         "claims": json.dumps(publisher.claims, sort_keys=True),
         "created_at": to_text(at),
+        "internal": publisher.internal,
     }
     added = inserted_id(db.execute(insert(publishers).values(**values)))
     return replace(publisher, id=added)
@@ -288,4 +293,6 @@ def record_first_use(db: Connection, issuer: str, jti: str, until: datetime, at:
 
 
 def _to_publisher(row: Row[Any]) -> TrustedPublisher:
-    return TrustedPublisher(row.id, row.channel_id, row.project, row.issuer, json.loads(row.claims))
+    claims = json.loads(row.claims)
+    words = row.id, row.channel_id, row.project, row.issuer, claims, bool(row.internal)
+    return TrustedPublisher(*words)

@@ -73,10 +73,10 @@ class Blobs:
     def _put_local(self, sha256: str, path: Path) -> None:
         assert self.folder is not None
         target = self.folder / _key(sha256)
-        if target.exists() and target.stat().st_size == path.stat().st_size:
+        if target.exists() and self.compute_hash(sha256) == sha256:
             os.utime(target)  # garbage collection must see that it is in use again
             return
-        target.parent.mkdir(parents=True, exist_ok=True)
+        self._make_folder(target.parent)
         part = target.with_name(f".{sha256}.{os.getpid()}.{os.urandom(4).hex()}.part")
         try:
             with path.open("rb") as source, part.open("wb") as copy:
@@ -88,6 +88,14 @@ class Blobs:
         finally:
             part.unlink(missing_ok=True)
         _sync_folder(target.parent)
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder and those above it, durably."""
+        if folder.is_dir():
+            return
+        self._make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
 
     def read(self, sha256: str) -> bytes:
         """Return all bytes. Raises FileNotFoundError if the object is missing."""

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import Any
 
 from sqlalchemy import (
@@ -64,7 +64,7 @@ class Database:
         self.engine = self._create_engine()
         # SQLite's writers wait by sleeping and retrying, each holding a connection;
         # within a process they wait for this lock, which wakes them in order.
-        self._write_lock = Lock() if self.is_sqlite else nullcontext()
+        self._write_lock = Lock() if self.is_sqlite else BoundedSemaphore(1 << 16)
 
     def _create_engine(self) -> Engine:
         if not self.is_sqlite:
@@ -98,6 +98,42 @@ class Database:
             connection.begin(),
         ):
             yield connection
+
+    @contextmanager
+    def write_soon(self, patience: float) -> Iterator[Connection]:
+        """Open a transaction for writing, or raise Unreachable after some seconds."""
+        if not self._write_lock.acquire(timeout=patience):
+            raise Unreachable("the database is busy: another change is being made", "try again")
+        try:
+            with (
+                _translate_errors(),
+                self.engine.connect().execution_options(twofold_writes=True) as connection,
+                self._waiting(connection, patience),
+                connection.begin(),
+            ):
+                yield connection
+        finally:
+            self._write_lock.release()
+
+    @contextmanager
+    def _waiting(self, connection: Connection, patience: float) -> Iterator[None]:
+        """Wait for locks of other processes no longer than this (seconds)."""
+        if not self.is_sqlite:
+            with connection.begin():
+                connection.exec_driver_sql(f"SET lock_timeout = {int(patience * 1000)}")
+            try:
+                yield
+            finally:
+                with connection.begin():
+                    connection.exec_driver_sql("SET lock_timeout = DEFAULT")
+            return
+        raw = connection.connection.dbapi_connection
+        assert raw is not None
+        raw.execute(f"PRAGMA busy_timeout={int(patience * 1000)}")
+        try:
+            yield
+        finally:
+            raw.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT}")
 
     @contextmanager
     def serialized_write(self) -> Iterator[Connection]:

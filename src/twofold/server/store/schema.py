@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    true,
 )
 
 metadata = MetaData(
@@ -258,6 +259,7 @@ publishers = Table(
     Column("issuer", Text, nullable=False),
     Column("claims", Text, nullable=False),  # JSON: claim -> required value
     Column("created_at", Text, nullable=False),
+    Column("internal", Boolean, nullable=False, server_default=true()),  # as of upstreams
 )
 
 used_assertions = Table(

@@ -61,6 +61,9 @@ if TYPE_CHECKING:
 MAX_FIELD_BYTES = 16 << 20
 MAX_PARTS = 1000
 
+#: Files that clients send beside the one uploaded, and that nobody needs: PyPI drops them too.
+DROPPED_FILES = {"gpg_signature"}
+
 #: rattler-build's uploader sends no filename: its part of this name is still the file.
 UNNAMED_FILE = "file"
 
@@ -92,7 +95,7 @@ class Spool:
 class MultipartForm:
     """A multipart form: its text fields in order, and its file in the spool.
 
-    `size` is what it holds of the spool's quota (bytes).
+    `size` is what it holds of the spool's quota (bytes); `dropped` are the names of other files.
     """
 
     spool: Spool
@@ -100,6 +103,7 @@ class MultipartForm:
     path: Path | None = None
     filename: str = ""
     size: int = 0
+    dropped: list[str] = field(default_factory=list)
 
     def get(self, name: str) -> str:
         """Return the first value of a field, '' if it is missing."""
@@ -210,14 +214,19 @@ class _FormReader:
         self.name = options[b"name"].decode("utf-8", "replace")
         if b"filename" not in options and self.name != UNNAMED_FILE:
             return
+        self.is_file = True
+        if self.name in DROPPED_FILES:
+            self.form.dropped.append(self.name)
+            return
         if self.form.path is not None:
             raise Refused("several-files", "The form contains more than one file")
-        self.is_file = True
         self.form.filename = options.get(b"filename", b"").decode("utf-8", "replace")
         self.form.path = self.form.spool.new_path()
         self.file = self.form.path.open("wb")
 
     def part_data(self, data: bytes, start: int, end: int) -> None:
+        if self.is_file and self.file is None:
+            return  # a file that is dropped
         if self.is_file:
             assert self.file is not None
             self.form.write(self.file, data[start:end])

@@ -35,7 +35,10 @@ async def upload_distribution(request: Request) -> Response:
         )
     finally:
         form.discard()
-    return JSONResponse(upload_response(done))
+    answer = upload_response(done)
+    if form.dropped:
+        answer["dropped"] = form.dropped
+    return JSONResponse(answer)
 
 
 def _require_uploader(request: Request) -> Actor:

@@ -101,7 +101,7 @@ def _list_publishers(context: RequestContext) -> Any:
 def _add_publisher(context: RequestContext) -> Any:
     arguments = context["channel"], context["project"], context["issuer"], context["claims"]
     return response_schemas.serialize_publisher(
-        trusted_publishers.add_publisher(context.registry, context.actor.name, *arguments)
+        trusted_publishers.add_public_publisher(context.registry, context.actor.name, *arguments)
     )
 
 

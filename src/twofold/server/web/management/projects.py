@@ -110,9 +110,9 @@ def _promote(context: RequestContext) -> Any:
         context["source"],
         context["channel"],
         Selection(context["project"], context.get("version")),
-        context.get("from_label", "main"),
-        context.get("to_label", "main"),
-        context.get("existing", "keep"),
+        context.get("from_label"),
+        context.get("to_label"),
+        context.get("existing", "add"),
     )
     return _serialize_files(labels.promote(context.registry, context.actor, promotion))
 
@@ -302,7 +302,7 @@ ENDPOINTS = (
                 "version": parameters.VERSION,
                 "from_label": parameters.LABEL,
                 "to_label": parameters.LABEL,
-                "existing": {"type": "string", "enum": ["refuse", "keep", "replace"]},
+                "existing": {"type": "string", "enum": ["refuse", "add", "keep", "replace"]},
             },
             ("source", "project"),
         ),
