@@ -11,7 +11,6 @@ behind a proxy.
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import socket
 import ssl
 import time
@@ -26,6 +25,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 from twofold import __version__
 from twofold.errors import Refused, Unreachable
 from twofold.fetching import require_online
+from twofold.fetching.addresses import is_public_address, is_public_host, read_address
 from twofold.fetching.credentials import Credential, strip_credentials
 from twofold.fetching.http_proxy import find_proxy
 
@@ -41,9 +41,6 @@ MAX_REDIRECTS = 5
 MAX_PAGE_SIZE = 64 << 20
 
 _REDIRECTS = (301, 302, 303, 307, 308)
-
-#: Domains that no public server has.
-_INTERNAL_SUFFIXES = (".local", ".internal", ".localhost", ".home.arpa")
 
 
 @dataclass(frozen=True)
@@ -112,16 +109,12 @@ def is_public(url: str) -> bool:
         if find_proxy(scheme, host) is None:
             raise
         return True
-    return all(map(_is_public_address, found))
+    return all(map(is_public_address, found))
 
 
 def is_public_name(url: str) -> bool:
     """Whether the host is named as public ones are, without resolving the name."""
-    _, host, _ = parse_origin(url)
-    try:
-        return _is_public_address(host)
-    except ValueError:
-        return "." in host.rstrip(".") and not host.rstrip(".").endswith(_INTERNAL_SUFFIXES)
+    return is_public_host(parse_origin(url)[1])
 
 
 def fetch_page(
@@ -300,32 +293,12 @@ def _resolve_host(host: str, port: int) -> list[str]:
 def _choose_address(url: str, addresses: list[str], trusted: bool) -> str:
     """Return the address to connect to; all addresses of the name must be allowed."""
     for address in addresses:
-        ip = _read_address(address)
+        ip = read_address(address)
         if ip.is_link_local or ip.is_multicast or ip.is_unspecified:
             raise _forbidden(url, f"it leads to {ip}")
-        if not _is_public_address(address) and not trusted:
+        if not is_public_address(address) and not trusted:
             raise _forbidden(url, f"it leads to {ip}, which is not public")
     return addresses[0]
-
-
-#: NAT64 (RFC 6052), and its prefix for local use (RFC 8215), behind which anything may be.
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
-
-
-def _read_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """Parse an address; one of IPv6 that leads to an address of IPv4 is that one."""
-    ip = ipaddress.ip_address(text.partition("%")[0])
-    if ip.version == 4:
-        return ip
-    if ip in _NAT64 or (int(ip) >> 32 == 0 and int(ip) > 1):  # NAT64, IPv4-compatible
-        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-    return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else ip)
-
-
-def _is_public_address(text: str) -> bool:
-    ip = _read_address(text)
-    return ip.is_global and not (ip.version == 6 and ip in _LOCAL_NAT64)
 
 
 def _check_allowed_behind_proxy(url: str, host: str, port: int, trusted: bool) -> None:
@@ -333,7 +306,7 @@ def _check_allowed_behind_proxy(url: str, host: str, port: int, trusted: bool) -
     try:
         addresses = _resolve_host(host, port)
     except Unreachable:
-        if not trusted and ("." not in host or host.endswith(_INTERNAL_SUFFIXES)):
+        if not trusted and not is_public_host(host):
             raise _forbidden(url, "its name is not a public one") from None
         return
     _choose_address(url, addresses, trusted)

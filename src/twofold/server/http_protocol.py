@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from twofold.errors import TwofoldError
+from twofold.errors import Refused, TwofoldError
 from twofold.server.web.error_responses import REASON_HEADER, problem_response
 from twofold.server.web.request_body import MIN_BYTES_PER_SECOND
 
@@ -104,7 +104,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(*args, **options)
         self.limits = limits
         self.address = ""
-        self._refusal = ("malformed-http", "The request is not HTTP that can be read", 400)
+        self._refusal = Refused("malformed-http", "The request is not HTTP that can be read")
         self._deadline: asyncio.TimerHandle | None = None
         self._is_responding = False
         self._head_size = 0
@@ -117,7 +117,8 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.address = self.client[0] if self.client else ""
         if not self.limits.admit(self):
-            self._refusal = ("too-many-connections", "There are too many connections", 503)
+            text = "There are too many connections"
+            self._refusal = Refused("too-many-connections", text, "close some", 503)
             self.send_400_response("")
             return
         self._wait()
@@ -187,9 +188,10 @@ class HttpProtocol(HttpToolsProtocol):
         kib = self.limits.max_head >> 10
         if self.headers:
             text = f"The headers are larger than {kib} KiB"
-            self._refusal = ("headers-too-large", text, 431)
+            self._refusal = Refused("headers-too-large", text, "send fewer", 431)
         else:
-            self._refusal = ("url-too-long", f"The request line is longer than {kib} KiB", 414)
+            text = f"The request line is longer than {kib} KiB"
+            self._refusal = Refused("url-too-long", text, "shorten the URL", 414)
 
     def on_headers_complete(self) -> None:
         """Start the request, with a transport that adds the reason phrase to its head."""
@@ -215,8 +217,10 @@ class HttpProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         """Refuse what cannot be parsed, or exceeds a limit, with a problem response."""
         if not self._is_responding:  # nothing may be mixed into another response
-            code, text, status = self._refusal
-            answer = problem_response(code, text, status=status)
+            status, problem = self._refusal.status, self._refusal.problems[0]
+            answer = problem_response(
+                self._refusal.code, problem.message, problem.hint or "", status
+            )
             headers = [name + b": " + value for name, value in answer.raw_headers]
             lines = [b"HTTP/1.1 %d " % status, *headers, b"connection: close", b"", answer.body]
             self.transport.write(add_reason_phrase(b"\r\n".join(map(bytes, lines))))
@@ -243,7 +247,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._deadline = None
         if self._has_begun_request:
             text = f"The request did not come within {self.limits.head_timeout:.0f} seconds"
-            self._refusal = ("too-slow", text, 408)
+            self._refusal = Refused("too-slow", text, "send it at once", 408)
             self.send_400_response("")
         else:
             self.transport.close()

@@ -227,7 +227,7 @@ def _matches_publisher(publisher: TrustedPublisher, claims: Mapping[str, Any]) -
 
 
 def _matches(text: str, pattern: str) -> bool:
-    """Whether a text is the pattern, in which only `*` stands for any text."""
+    """Whether a text matches a pattern, in which `*` is any text and nothing else is special."""
     parts = map(re.escape, pattern.split("*"))
     return re.fullmatch(".*".join(parts), text, re.DOTALL) is not None
 

@@ -3,7 +3,7 @@
 A release counts when it is installable: one of its files is not yanked and has a label. The newest
 `keep` of these stay, and so does whatever is newer than the oldest of them, so that a yanked
 release never takes the place of a good one. Pre-releases are apart, as pip installs none unless
-told to: the newest `keep` of those that are newer than every release stay, and older ones go.
+asked to: the newest `keep` of those that are newer than every release stay, and older ones go.
 """
 
 from __future__ import annotations

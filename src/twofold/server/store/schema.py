@@ -18,7 +18,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    true,
 )
 
 metadata = MetaData(
@@ -259,7 +258,7 @@ publishers = Table(
     Column("issuer", Text, nullable=False),
     Column("claims", Text, nullable=False),  # JSON: claim -> required value
     Column("created_at", Text, nullable=False),
-    Column("internal", Boolean, nullable=False, server_default=true()),  # as of upstreams
+    Column("internal", Boolean, nullable=False, server_default="1"),  # as of upstreams
 )
 
 used_assertions = Table(

@@ -26,7 +26,7 @@ from twofold.server.auth.login_throttle import LoginThrottle
 from twofold.server.auth.tokens import MAX_HASHINGS, PREFIX
 from twofold.server.context import Registry
 from twofold.server.model import Actor, View
-from twofold.server.web.error_responses import problem_response
+from twofold.server.web.error_responses import problem_response, refused
 from twofold.server.web.origin import SAFE_METHODS, is_from_another_site
 
 #: conda's token at the beginning of a path.
@@ -65,12 +65,13 @@ class StripToken:
             and scope["method"] not in SAFE_METHODS
             and is_from_another_site(scope)
         ):
-            answer = problem_response(
+            error = Refused(
                 "cross-site",
                 "A page of another site made this request",
                 "use a command line client, or a page of the registry itself",
                 403,
             )
+            answer = await refused(Request(scope), error)
             await answer(scope, receive, send)
             return
         if scope["type"] == "http" and scope["path"].startswith("/t/"):

@@ -48,8 +48,14 @@ def _set_password(context: RequestContext) -> None:
     registry, actor = context.registry, context.actor
     found = accounts.get_user(registry, context["user"])
     if actor.user is not None and (not actor.operator or found.id == actor.user.id):
-        with context.rate_limited(found.name):
-            accounts.log_in(registry, found.name, context.get("current", ""))
+        try:
+            with context.rate_limited(found.name):
+                accounts.log_in(registry, found.name, context.get("current", ""))
+        except Refused as error:
+            if error.status != 401:
+                raise
+            # The login of the request itself is right.
+            raise Refused("wrong-password", "The current password is wrong", "", 403) from error
     administration.set_password(registry, actor.name, found, context["password"])
 
 

@@ -12,5 +12,5 @@ down_revision = "0008"
 def upgrade() -> None:
     op.add_column(
         "publishers",
-        sa.Column("internal", sa.Boolean(), nullable=False, server_default=sa.text("true")),
+        sa.Column("internal", sa.Boolean(), nullable=False, server_default="1"),
     )
