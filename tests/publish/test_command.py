@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -289,3 +290,21 @@ def test_a_folder_is_no_file_to_publish(twofold: Callable[..., Any], release: Re
     assert ran.code == 1
     assert "'dist' is a folder" in ran.err
     assert "dist/*" in ran.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a terminal of POSIX")
+def test_a_declined_question_is_no_error(release: Release, tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    words = [sys.executable, "-m", "twofold", "publish", str(release.wheel), "--to", "./out"]
+    process = subprocess.Popen(words, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while b"[y/N]" not in shown:
+        shown += os.read(ours, 4096)
+    os.write(ours, b"n\n")
+    while b"cancelled: nothing was uploaded" not in shown:
+        shown += os.read(ours, 4096)
+    assert process.wait(30) == 1
+    os.close(ours)
+    assert b"error:" not in shown
+    assert not (tmp_path / "out").exists()

@@ -15,7 +15,7 @@ from twofold.cli.terminal import (
     print_json,
     remove_controls,
 )
-from twofold.errors import TwofoldError, UsageError
+from twofold.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,8 +131,9 @@ def run(args: argparse.Namespace) -> int:
         if args.dry_run:
             return _dry_run_result(publication, args.json)
         publication.require_accepted()
-        if asks and not args.yes:
-            confirm(publication)
+        if asks and not args.yes and not confirm(publication):
+            note("cancelled: nothing was uploaded")
+            return 1
         return _carry_out(publication, args)
 
 
@@ -277,14 +278,13 @@ def require_consent(targets: Sequence[TargetSettings]) -> None:
         )
 
 
-def confirm(publication: Publication) -> None:
-    """Ask for confirmation on the terminal."""
+def confirm(publication: Publication) -> bool:
+    """Ask for confirmation on the terminal, if there is anything to upload."""
     uploads = publication.plan.uploads
     if not uploads:
-        return
+        return True
     print(f"upload {len(uploads)} file(s)? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise TwofoldError("cancelled: nothing was uploaded", "answer y, or pass --yes")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def make_event_handler(as_json: bool) -> EventHandler:

@@ -278,8 +278,8 @@ def _show(publication: Publication, as_json: bool) -> None:
 def _confirm(publication: Publication, args: argparse.Namespace) -> None:
     from twofold.cli.publish import can_ask, confirm
 
-    if can_ask(args.json) and not args.yes:
-        confirm(publication)
+    if can_ask(args.json) and not args.yes and not confirm(publication):
+        raise TwofoldError("cancelled: nothing was uploaded", "answer y, or pass --yes")
 
 
 def _publish(publication: Publication, undo: Rollback, as_json: bool) -> list[str]:
