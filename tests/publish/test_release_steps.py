@@ -13,6 +13,7 @@ import pytest
 
 from tests.factories.releases import git
 from twofold.publish.release.changelog import date_unreleased, read_notes
+from twofold.publish.release.workspace import read_members
 
 TODAY = date(2026, 11, 28)
 DAY = TODAY.isoformat()
@@ -240,3 +241,9 @@ def test_members_that_require_each_other_are_refused(
     ran = twofold("workspace", cwd=workspace)
     assert ran.code == 1
     assert "members depend on each other: my-" in ran.err
+
+
+def test_the_repository_of_twofold_is_a_workspace_whose_backend_comes_first() -> None:
+    members = read_members(Path(__file__).parents[2])
+    assert [member.name for member in members] == ["twofold-build", "twofold"]
+    assert len({member.version for member in members}) == 1
