@@ -83,6 +83,8 @@ READS = {
     "an absolute path": "load_file_data('/etc/hostname', fileformat='yaml')",
     "a path that climbs": "load_file_data('../../secret.json')",
     "a link that leaves": "load_file_data('link.json')",
+    "a name longer than any": f"load_file_data('{'a' * 300}')",
+    "a NUL in a name": "load_file_data('a\\0b.json')",
     "a folder": "load_file_data('.')",
     "a setup.py elsewhere": "load_setup_py_data('/etc/setup.py')",
     "a file too large": "load_file_data('large.json')",

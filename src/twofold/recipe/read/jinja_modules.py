@@ -221,10 +221,16 @@ def _parse_file(kind: str, text: str) -> object:
     return readers[kind](text)
 
 
+#: Bytes of a file's name; no common file system holds more.
+_LONGEST_NAME = 255
+
+
 def find_file(context: ReadContext, name: str, from_recipe_dir: bool, or_beside: str = "") -> Path:
     """Find a file in the recipe's or the project's folder, with links resolved."""
     if not isinstance(name, str):
         raise TwofoldError("a file's name must be a text")
+    if "\0" in name or any(len(part.encode()) > _LONGEST_NAME for part in name.split("/")):
+        raise TwofoldError(f"the recipe reads '{name[:60]}...', which no file can be called")
     folders = context.roots[:1] if from_recipe_dir else tuple(reversed(context.roots))
     below = BUILD_FOLDER.match(name)
     if below and below["name"] in ("RECIPE_DIR", "SRC_DIR"):
