@@ -183,14 +183,14 @@ def _make_condition(requirement: Requirement, requires: str) -> str | None:
     return format_condition([(one.low, one.high, one.guard) for one in holding])
 
 
-def format_condition(holding: Sequence[tuple[str, str, str]]) -> str:
+def format_condition(cases: Sequence[tuple[str, str, str]]) -> str:
     """Write where a requirement holds, as lower and upper Python and guard; '' for everywhere.
 
     Of the two ways to factor, by range of Pythons and by guard, the one that repeats fewer terms.
     """
     ranges: dict[str, list[str]] = {}
     guards: dict[str, list[str]] = {}
-    for low, high, guard in holding:
+    for low, high, guard in cases:
         bounds = [f"python>={low}" if low else "", f"python<{high}" if high else ""]
         python = " and ".join(bound for bound in bounds if bound)
         ranges.setdefault(python, []).append(guard)

@@ -65,8 +65,9 @@ def read_info(
                 found[member.path] = tar.read(wanted[member.path])
             left_info = left_info or not member.path.startswith("info/")
             # Old packages have their info/ anywhere in the archive.
-            has_list = not wanted.keys() & _LISTS or found.keys() & _LISTS
-            is_done = "info/index.json" in found and has_list
+            is_done = "info/index.json" in found and (
+                not wanted.keys() & _LISTS or found.keys() & _LISTS
+            )
             if left_info and is_done and path.name.endswith(".tar.bz2"):
                 break
     problems = tree.find_link_problems()
@@ -110,20 +111,15 @@ def read_index_facts(path: Path) -> CondaFacts:
 
 
 def _find_subdir(index: Mapping[str, Any]) -> str:
-    """Return the subdir of a package; one from before 2017 has `platform` and `arch` instead.
-
-    '' where index.json says neither.
-    """
+    """Return the subdir, before 2017 from `platform` and `arch`; '' where neither is there."""
     if index.get("subdir"):
         return str(index["subdir"])
     if index.get("noarch"):
         return "noarch"
     if "platform" not in index or "arch" not in index:
         return ""
-    system, machine = index["platform"], index["arch"]
-    if not system or not machine:
-        return "noarch"
-    return find_subdir(str(system), "i686" if machine == "x86" else str(machine))
+    system, machine = index["platform"] or "", index["arch"] or ""
+    return find_subdir(system, "i686" if machine == "x86" else machine) if machine else "noarch"
 
 
 def parse_index(data: bytes, path: Path) -> dict[str, Any]:
