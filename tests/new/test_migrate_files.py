@@ -105,6 +105,31 @@ CASES = {
         touch("acme/api/__init__.py", "acme/api/sub/__init__.py", "acme/other.py"),
         {"acme/api/__init__.py", "acme/api/sub/__init__.py"},
     ),
+    "hatch sources table that renames": (
+        f"{HATCH}{PROJECT}{WHEEL}only-include = ['python/impl']\n"
+        "[tool.hatch.build.targets.wheel.sources]\n'python/impl' = 'demo_pkg'\n",
+        touch("python/impl/__init__.py"),
+        {"demo_pkg/__init__.py"},
+    ),
+    "hatch places": (
+        f"{HATCH}{PROJECT}[tool.hatch.build.targets.wheel.force-include]\n'a.txt' = "
+        "'my_package/b.txt'\n[tool.hatch.build.targets.wheel.shared-data]\n'a.txt' = "
+        "'share/x/a.txt'\n[tool.hatch.build.targets.wheel.shared-scripts]\n'go.sh' = 'go'\n",
+        touch("my_package/__init__.py", "a.txt", "go.sh"),
+        {
+            "my_package/__init__.py", "my_package/b.txt", "my_package-1.data/data/share/x/a.txt",
+            "my_package-1.data/scripts/go",
+        },
+    ),
+    "setuptools package_dir and data_files": (
+        PROJECT,
+        {
+            "setup.py": "from setuptools import setup\nsetup(packages=['my_package'],"
+            " package_dir={'my_package': 'lib'}, data_files=[('share/x', ['a.txt'])])\n",
+            **touch("lib/__init__.py", "a.txt"),
+        },
+        {"my_package/__init__.py", "my_package-1.data/data/share/x/a.txt"},
+    ),
     "setuptools find_packages": (
         PROJECT,
         {
@@ -166,15 +191,19 @@ def test_the_wheel_of_the_old_backend_holds_the_same_files(
 
 
 DROPPED = {
-    "hatch sources table that renames": (
-        f"{HATCH}{PROJECT}[tool.hatch.build.targets.wheel.sources]\n'python/impl' = 'demo_pkg'\n",
-        touch("my_package/__init__.py", "python/impl/__init__.py"),
-        "sources: 'python/impl' is 'demo_pkg' in the wheel",
-    ),
-    "hatch force-include": (
+    "hatch force-include of a file that is not there": (
         f"{HATCH}{PROJECT}[tool.hatch.build.targets.wheel.force-include]\n'a.txt' = 'b/a.txt'\n",
-        touch("my_package/__init__.py", "a.txt"),
+        touch("my_package/__init__.py"),
         "force-include",
+    ),
+    "setuptools data_files at an absolute place": (
+        PROJECT,
+        {
+            "setup.py": "from setuptools import setup\n"
+            "setup(packages=['my_package'], data_files=[('/etc/x', ['a.txt'])])\n",
+            **touch("my_package/__init__.py", "a.txt"),
+        },
+        "data_files = [('/etc/x', ['a.txt'])]",
     ),
     "hatch include beside packages": (
         f"{HATCH}{PROJECT}{WHEEL}include = ['my_package', 'README.md']\n",

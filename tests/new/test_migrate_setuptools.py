@@ -112,8 +112,8 @@ def test_what_find_packages_leaves_out_is_left_out(tmp_path: Path) -> None:
 def test_what_cannot_be_carried_over_is_listed_with_its_line(tmp_path: Path) -> None:
     found = migrate(tmp_path, {**TREE, "setup.py": SETUP_PY})
     assert found.dropped == [
-        "setup.py:43: cmdclass = {'build': Custom}",
         "setup.py:44: data_files = [('share/x', ['x.txt'])]",
+        "setup.py:43: cmdclass = {'build': Custom}",
         "setup.py:45: obsolete_key = 3",
     ]
     assert any("License :: OSI Approved :: BSD" in remark for remark in found.plan.remarks)

@@ -12,8 +12,9 @@ from typing import Any
 
 from twofold.new.migrate.facts import Facts
 from twofold.new.migrate.hatch import read_hatch
-from twofold.new.migrate.modules import convert_globs, is_plain_version, set_modules
+from twofold.new.migrate.modules import convert_globs, set_modules
 from twofold.new.migrate.setup_cfg import read_setuptools_table
+from twofold.new.migrate.setup_py import is_plain_version
 from twofold.new.migrate.setuptools_settings import set_git_version
 from twofold.new.source_tree import TEST_FOLDERS
 from twofold_build.names import escape_for_filename

@@ -9,7 +9,7 @@ from pathlib import Path
 from twofold.errors import TwofoldError
 from twofold.names import normalize_name
 from twofold.new.migrate.facts import CommentedRequirement, Facts, find_readme
-from twofold.new.migrate.modules import find_version_file
+from twofold.new.migrate.setup_py import find_version_file
 from twofold.new.source_tree import ImportUse, SourceTree, find_uses, is_project, read_source_tree
 from twofold.source_analysis import (
     InstalledDistributions,

@@ -12,11 +12,14 @@ from typing import Any
 
 from twofold.errors import BadFile
 from twofold.new.migrate.facts import Facts
-from twofold.new.migrate.modules import convert_globs, is_plain_version, list_files, set_modules
+from twofold.new.migrate.modules import convert_globs, list_files, place_file, set_modules
 from twofold.new.migrate.schema import validate
+from twofold.new.migrate.setup_py import is_plain_version
 from twofold.new.migrate.setuptools_settings import set_git_version
 from twofold_build.ignore import IgnoreRule
 
+#: Tables of files with a place of their own -> where twofold-build has them.
+_PLACES = {"force-include": "paths", "shared-data": "data", "shared-scripts": "scripts"}
 Table = Mapping[str, Any]
 FILE = "hatch.toml"
 #: Keys of a target without effect on what is packed.
@@ -104,9 +107,15 @@ def _read_wheel_files(facts: Facts, root: Path, wheel: dict[str, Any], where: st
     packages = [str(path).strip("/") for path in wheel.pop("packages", ())]
     only = [str(path).strip("/") for path in wheel.pop("only-include", ())]
     include = list(wheel.pop("include", ()))
-    prefixes = _read_prefixes(facts, wheel.pop("sources", ()), where)
+    prefixes = _read_prefixes(facts, root, wheel.pop("sources", ()), where)
     prefixes += [str(PurePosixPath(path).parent) for path in packages if "/" in path]
-    chosen = [*packages, *only]
+    placed = facts.settings.get("wheel", {}).get("paths", {})
+    for key, kind in _PLACES.items():
+        table = wheel.pop(key, {})
+        for path, place in table.items() if isinstance(table, Mapping) else ():
+            if not place_file(facts, root, kind, str(path), str(place)):
+                facts.drop(where, f"{key}: '{path}' is '{place}'", "no such file in the project")
+    chosen = [path for path in (*packages, *only) if path not in placed]
     if include and not chosen:
         chosen = _find_included_modules(facts, root, include, prefixes, where)
     _set_chosen(facts, root, chosen, prefixes, where)
@@ -116,7 +125,7 @@ def _read_wheel_files(facts: Facts, root: Path, wheel: dict[str, Any], where: st
     _exclude(facts, root, "wheel.exclude", exclude)
 
 
-def _read_prefixes(facts: Facts, sources: object, where: str) -> list[str]:
+def _read_prefixes(facts: Facts, root: Path, sources: object, where: str) -> list[str]:
     """Read the folders that `sources` strips from the paths in the wheel."""
     if not isinstance(sources, Mapping):
         return [str(path).strip("/") for path in sources] if isinstance(sources, list) else []
@@ -127,9 +136,8 @@ def _read_prefixes(facts: Facts, sources: object, where: str) -> list[str]:
             found.append(path)
         elif path.endswith(f"/{name}"):
             found.append(path.removesuffix(f"/{name}"))
-        elif path != name:
-            hint = f"move the folder so that it has the path {name}"
-            facts.drop(where, f"sources: '{old}' is '{new}' in the wheel", hint)
+        elif path != name and not place_file(facts, root, "paths", path, name):
+            facts.drop(where, f"sources: '{old}' is '{new}' in the wheel", "no such folder")
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,11 +12,9 @@ from pathlib import Path, PurePosixPath
 from twofold.new.migrate.facts import Facts
 from twofold.new.migrate.wheel_diff import find_plain_name
 from twofold.new.source_tree import read_source_tree
-from twofold.source_analysis import parse_module
 from twofold_build.ignore import IgnoreRule
 from twofold_build.names import escape_for_filename
 from twofold_build.plan import make_plan
-from twofold_build.version import read_assigned_version
 
 
 def settle_modules(facts: Facts, root: Path, takes_all: bool, *, is_compared: bool = False) -> None:
@@ -29,7 +26,13 @@ def settle_modules(facts: Facts, root: Path, takes_all: bool, *, is_compared: bo
     """
     listed = facts.packages
     sources = _find_sources(facts, root)
-    if listed:
+    placed = [str(place) for place in facts.settings.get("wheel", {}).get("paths", {}).values()]
+    if placed and listed:
+        own = {place.replace("/", ".") for place in placed}
+        listed = [name for name in listed if name not in own]
+    if placed and not listed:
+        modules: list[str] = []
+    elif listed:
         modules = _minimize_modules(root, sources, listed)
         for name in [m for m in modules if not any(_find_place(root / s, m) for s in sources)]:
             facts.drop("packages", f"'{name}'", "no such module in the tree")
@@ -254,49 +257,22 @@ def set_modules(
         facts.doubt(where, f"{', '.join(paths)}: several folders", "move them into one folder")
 
 
-def is_plain_version(root: Path, path: str) -> bool:
-    """Whether a Python file assigns `__version__` as a plain string."""
-    file = root / path
-    return (
-        file.is_file() and file.suffix == ".py" and bool(read_assigned_version(file.read_bytes()))
-    )
+def place_file(facts: Facts, root: Path, kind: str, path: str, place: str) -> bool:
+    """Give a file or folder its own place in the wheel: below `paths`, or a kind of `data`.
 
-
-def find_version_file(root: Path, place: str) -> str:
-    """Find the file that assigns a module's `__version__`: itself, or one it imports it from.
-
-    Returns '' if the version is computed.
+    False if the path does not exist or the kind has a folder already.
     """
-    for _ in range(5):
-        if is_plain_version(root, place):
-            return place
-        tree = parse_module(root / place)
-        imported = [
-            node
-            for node in ast.walk(tree)
-            if isinstance(node, ast.ImportFrom)
-            and any(alias.name == alias.asname or alias.asname is None
-                    for alias in node.names if alias.name == "__version__")
-        ]  # fmt: skip
-        if not imported:
-            return ""
-        place = _find_imported_file(root, place, imported[-1])
-        if not place:
-            return ""
-    return ""
-
-
-def _find_imported_file(root: Path, place: str, node: ast.ImportFrom) -> str:
-    """Find the file of the module that an import in `place` names, in the same project."""
-    parts = (node.module or "__init__").split(".")
-    folder = PurePosixPath(place).parent
-    starts = [folder, *folder.parents]
-    starts = starts[node.level - 1 : node.level] if node.level else starts
-    for start in starts:
-        for name in (f"{'/'.join(parts)}.py", f"{'/'.join(parts)}/__init__.py"):
-            if (root / start / name).is_file():
-                return (start / name).as_posix()
-    return ""
+    table = facts.settings.setdefault("wheel", {})
+    if kind != "paths":
+        table = table.setdefault("data", {})
+    held = table.setdefault(kind, {})
+    plain = path.strip("/").removeprefix("./")
+    if not isinstance(held, dict) or not (root / plain).exists() or place.startswith("/"):
+        if held == {}:
+            del table[kind]
+        return False
+    held[plain] = place.strip("/") or "."
+    return True
 
 
 def convert_globs(facts: Facts, root: Path, setting: str, patterns: Sequence[str]) -> None:

@@ -20,9 +20,9 @@ from twofold.new.migrate.facts import (
     parse_people,
     propose_readme,
 )
-from twofold.new.migrate.modules import find_version_file
 from twofold.new.migrate.poetry import read_poetry
 from twofold.new.migrate.schema import validate
+from twofold.new.migrate.setup_py import find_version_file
 from twofold.new.migrate.setuptools_settings import propose_entry_points
 from twofold.new.migrate.toml_text import (
     find_comments,

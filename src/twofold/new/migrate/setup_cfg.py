@@ -15,9 +15,15 @@ from typing import Any
 
 from twofold.errors import BadFile
 from twofold.new.migrate.facts import Facts, is_covered, shorten
-from twofold.new.migrate.modules import find_version_file
 from twofold.new.migrate.pyproject_writer import KEY_ORDER
-from twofold.new.migrate.setup_py import Computed, FileText, FindPackages, SetupCall, read_setup_py
+from twofold.new.migrate.setup_py import (
+    Computed,
+    FileText,
+    FindPackages,
+    SetupCall,
+    find_version_file,
+    read_setup_py,
+)
 from twofold.new.migrate.setuptools_files import SettingsSource
 from twofold.new.migrate.setuptools_settings import read_settings
 

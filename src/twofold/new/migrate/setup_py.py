@@ -10,10 +10,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from twofold.source_analysis import parse_module
+from twofold_build.version import read_assigned_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,3 +244,48 @@ def _find_opened(tree: ast.Module) -> dict[str, ast.expr]:
         for item in node.items
         if isinstance(item.optional_vars, ast.Name)
     }
+
+
+def is_plain_version(root: Path, path: str) -> bool:
+    """Whether a Python file assigns `__version__` as a plain string."""
+    file = root / path
+    return (
+        file.is_file() and file.suffix == ".py" and bool(read_assigned_version(file.read_bytes()))
+    )
+
+
+def find_version_file(root: Path, place: str) -> str:
+    """Find the file that assigns a module's `__version__`: itself, or one it imports it from.
+
+    Returns '' if the version is computed.
+    """
+    for _ in range(5):
+        if is_plain_version(root, place):
+            return place
+        tree = parse_module(root / place)
+        imported = [
+            node
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+            and any(alias.name == alias.asname or alias.asname is None
+                    for alias in node.names if alias.name == "__version__")
+        ]  # fmt: skip
+        if not imported:
+            return ""
+        place = _find_imported_file(root, place, imported[-1])
+        if not place:
+            return ""
+    return ""
+
+
+def _find_imported_file(root: Path, place: str, node: ast.ImportFrom) -> str:
+    """Find the file of the module that an import in `place` names, in the same project."""
+    parts = (node.module or "__init__").split(".")
+    folder = PurePosixPath(place).parent
+    starts = [folder, *folder.parents]
+    starts = starts[node.level - 1 : node.level] if node.level else starts
+    for start in starts:
+        for name in (f"{'/'.join(parts)}.py", f"{'/'.join(parts)}/__init__.py"):
+            if (root / start / name).is_file():
+                return (start / name).as_posix()
+    return ""

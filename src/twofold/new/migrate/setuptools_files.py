@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from twofold.new.migrate.facts import Facts
-from twofold.new.migrate.modules import to_pathlib_glob
+from twofold.new.migrate.modules import place_file, to_pathlib_glob
 from twofold.new.migrate.setup_py import FindPackages
 
 
@@ -60,7 +60,9 @@ def _set_package_dir(source: SettingsSource, value: Any) -> None:
             source.facts.add_setting("source", str(folder).strip("./"))
         elif str(folder).strip("./").replace("/", ".").endswith(package):
             source.facts.add_setting("source", str(folder).strip("./")[: -len(package)].strip("/"))
-        else:
+        elif not place_file(
+            source.facts, source.root, "paths", str(folder), package.replace(".", "/")
+        ):
             source.facts.drop(
                 source.locate("package_dir"),
                 f"package_dir: '{package}' is in '{folder}'",
@@ -100,6 +102,18 @@ def _set_package_data(source: SettingsSource, value: Any) -> None:
     )
 
 
+def _set_data_files(source: SettingsSource, value: Any) -> None:
+    """Pairs of a folder below the prefix and its files."""
+    for entry in value:
+        folder, paths = ("", [entry]) if isinstance(entry, str) else (str(entry[0]), entry[1])
+        for path in map(str, paths):
+            place = f"{folder.rstrip('/')}/{Path(path).name}" if folder else Path(path).name
+            is_file = (source.root / path).is_file()
+            if not is_file or not place_file(source.facts, source.root, "data", path, place):
+                what = f"data_files = {[(folder, [path])]}"
+                source.facts.drop(source.locate("data_files"), what)
+
+
 def _set_platforms(source: SettingsSource, value: Any) -> None:
     listed = [value] if isinstance(value, str) else [str(item) for item in value]
     if [item.lower() for item in listed] != ["any"]:
@@ -120,6 +134,7 @@ FILE_HANDLERS: dict[str, Callable[[SettingsSource, Any], None]] = {
     "package_dir": _set_package_dir,
     "package_data": _set_package_data,
     "platforms": _set_platforms,
+    "data_files": _set_data_files,
     "exclude_package_data": _set_exclude_package_data,
     "scripts": _set_scripts,
     "license_files": _set_license_files,
