@@ -103,6 +103,12 @@ class Arguments:
         self.no_isolation = False
         self.python = ""
         self.build_constraints: list[str] = []
+        self.allow_network = False
+        self.channel: list[str] = []
+        self.recipe_dir = False
+        self.render_only = False
+        self.target_platform: list[str] = []
+        self.variant_config: list[str] = []
 
 
 def quick(words: list[str]) -> Arguments | None:
