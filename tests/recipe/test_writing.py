@@ -450,13 +450,13 @@ def test_a_missing_release_and_an_unreachable_index_are_reported(
     base = serve(Index)
     index = {"PIP_INDEX_URL": f"{base}/simple"}
     other = make_project(tmp_path / "other", "not-published")
-    with pytest.raises(TwofoldError, match="the index answers 404"):
+    with pytest.raises(TwofoldError, match="the index has no project"):
         written(other, published=True, environment=index)
     newer = full / "pyproject.toml"
     newer.write_text(newer.read_text("utf-8").replace("2.1.0rc1", "9.0"), encoding="utf-8")
     with pytest.raises(TwofoldError, match=r"no sdist of Full_Example 9\.0"):
         written(full, published=True, environment=index)
-    with pytest.raises(Unreachable, match="does not answer"):
+    with pytest.raises(Unreachable, match="no response from"):
         written(full, published=True, environment={"PIP_INDEX_URL": "http://127.0.0.1:9/simple"})
 
 
@@ -468,7 +468,7 @@ def test_a_private_index_gets_its_password_and_nobody_else_sees_it(
     text = written(full, published=True, environment=secret)
     assert f"  url: {base}/files/" in text
     wrong = {"PIP_INDEX_URL": base.replace("//", "//me:hunter2@") + "/simple/"}
-    with pytest.raises(TwofoldError, match="the index answers 401") as caught:
+    with pytest.raises(TwofoldError, match="answered 401") as caught:
         written(full, published=True, environment=wrong)
     assert "hunter2" not in str(caught.value)
     down = {"PIP_INDEX_URL": "http://me:hunter2@127.0.0.1:9/simple"}

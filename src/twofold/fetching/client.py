@@ -4,7 +4,7 @@ A server names URLs of files and redirects, and so could anybody who controls it
 server's own origin and, elsewhere, public addresses. A host name is resolved once, the address is
 checked, and the connection is made to that address, so that a second lookup cannot return another
 one. Link-local addresses (the metadata services of clouds) are never connected to. Libraries that
-resolve names themselves cannot guarantee this, so none is used. `http_proxy` describes the checks
+resolve names themselves cannot guarantee this, so none is used. `connections` describes the checks
 behind a proxy.
 """
 
@@ -26,8 +26,8 @@ from twofold import __version__
 from twofold.errors import Refused, Unreachable
 from twofold.fetching import require_online
 from twofold.fetching.addresses import is_public_address, is_public_host, read_address
+from twofold.fetching.connections import PlainConnection, SecureConnection, find_proxy
 from twofold.fetching.credentials import Credential, strip_credentials
-from twofold.fetching.http_proxy import find_proxy
 
 #: Seconds without any data after which a connection is dropped.
 TIMEOUT = 20
@@ -48,6 +48,7 @@ class Endpoint:
     """A server to fetch from: its URL, whether its address may be internal, and its login.
 
     `files_at` are hosts (or host:port) beside it that may be internal too; they get no login.
+    `any_address` is for URLs that the user of a command named: no server chose them.
     """
 
     url: str
@@ -56,6 +57,7 @@ class Endpoint:
     timeout: float = TIMEOUT
     redirects: int = MAX_REDIRECTS
     files_at: tuple[str, ...] = ()
+    any_address: bool = False
     context: ssl.SSLContext = field(default_factory=ssl.create_default_context, compare=False)
 
     @property
@@ -65,7 +67,7 @@ class Endpoint:
 
     def may_be_internal(self, scheme: str, host: str, port: int) -> bool:
         """Whether the operator allowed this origin although its address is not public."""
-        if self.internal and (scheme, host, port) == self.origin:
+        if self.any_address or (self.internal and (scheme, host, port) == self.origin):
             return True
         return host in self.files_at or f"{host}:{port}" in self.files_at
 
@@ -130,7 +132,7 @@ def fetch_page(
             return None
         if answer.status == 304 and validator:
             return HttpResponse(b"", "", address, validator, unchanged=True)
-        _check_status(answer, address)
+        _check_status(source, answer, address)
         blocks: list[bytes] = []
         _read_body(answer, address, max_size, MAX_PAGE_SECONDS, blocks.append)
         media = answer.headers.get_content_type()
@@ -175,7 +177,7 @@ class Sink(Protocol):
 def fetch_file(source: Endpoint, url: str, sink: Sink, max_size: int) -> None:
     """Download a file into `sink`. Raises Unreachable when it is incomplete."""
     with _open(source, url, {"Accept": "*/*"}) as (answer, address):
-        _check_status(answer, address)
+        _check_status(source, answer, address)
         sink.begin(answer.length)
         _read_body(answer, address, max_size, MAX_FILE_SECONDS, sink.write)
 
@@ -201,9 +203,20 @@ def _read_body(
         raise Unreachable(f"the response from {address} was cut off", "try again later")
 
 
-def _check_status(answer: http.client.HTTPResponse, url: str) -> None:
+def is_reachable(source: Endpoint, url: str) -> bool:
+    """Whether a HEAD request gets a response; any status below 500 counts."""
+    try:
+        with _open(source, url, {}, "HEAD") as (answer, _):
+            return answer.status < 500
+    except (Unreachable, Refused):
+        return False
+
+
+def _check_status(source: Endpoint, answer: http.client.HTTPResponse, url: str) -> None:
     if answer.status in (401, 403, 407):
         hint = "give its user and password, or its token, to 'twofold admin upstream add'"
+        if source.any_address:
+            hint = "check the URL and the token"
         raise Unreachable(f"{url} answered {answer.status}", hint)
     if answer.status != 200:
         raise Unreachable(f"{url} answered {answer.status}", "try again later")
@@ -211,14 +224,14 @@ def _check_status(answer: http.client.HTTPResponse, url: str) -> None:
 
 @contextmanager
 def _open(
-    source: Endpoint, url: str, headers: Mapping[str, str]
+    source: Endpoint, url: str, headers: Mapping[str, str], method: str = "GET"
 ) -> Iterator[tuple[http.client.HTTPResponse, str]]:
-    """Send a GET, follow redirects; yield the response and its final URL."""
+    """Send a request, follow redirects; yield the response and its final URL."""
     require_online(url)
     for _ in range(source.redirects + 1):
         connection = None
         try:
-            connection = _send_request(source, url, headers)
+            connection = _send_request(source, url, headers, method)
             answer = connection.getresponse()
             location = answer.headers.get("location")
             if answer.status in _REDIRECTS and location:
@@ -244,9 +257,9 @@ def _redact(source: Endpoint, url: str) -> str:
 
 
 def _send_request(
-    source: Endpoint, url: str, headers: Mapping[str, str]
+    source: Endpoint, url: str, headers: Mapping[str, str], method: str
 ) -> http.client.HTTPConnection:
-    """Send a GET to a checked address; return the connection. Raises Refused."""
+    """Send a request to a checked address; return the connection. Raises Refused."""
     scheme, host, port = parse_origin(url)
     if scheme == "http" and source.origin[0] == "https":
         raise _forbidden(url, "it is not encrypted, unlike the original URL")
@@ -263,9 +276,9 @@ def _send_request(
     if proxy is None:
         address = _choose_address(url, _resolve_host(host, port), trusted)
         if scheme == "https":
-            connection = _SecureConnection(host, port, address, source.timeout, source.context)
+            connection = SecureConnection(host, port, address, source.timeout, source.context)
         else:
-            connection = _PlainConnection(host, port, address, source.timeout)
+            connection = PlainConnection(host, port, address, source.timeout)
     else:
         _check_allowed_behind_proxy(url, host, port, trusted)
         if scheme == "https":
@@ -275,7 +288,7 @@ def _send_request(
             target = f"http://{parts.netloc}{target}"
             sent.update(proxy.headers)
     try:
-        connection.request("GET", target, headers=sent)
+        connection.request(method, target, headers=sent)
     except BaseException:
         connection.close()
         raise
@@ -322,30 +335,3 @@ def _forbidden(url: str, why: str) -> Refused:
         "them: 'twofold admin upstream add --files-at HOST'",
         502,
     )
-
-
-class _PlainConnection(http.client.HTTPConnection):
-    """A connection to a checked address, for a host name."""
-
-    def __init__(self, host: str, port: int, address: str, patience: float) -> None:
-        super().__init__(host, port, timeout=patience)
-        self._address = address
-
-    def connect(self) -> None:
-        self.sock = socket.create_connection((self._address, self.port), self.timeout)
-
-
-class _SecureConnection(_PlainConnection):
-    """The same over TLS, verified for the host name."""
-
-    default_port = 443
-
-    def __init__(
-        self, host: str, port: int, address: str, patience: float, context: ssl.SSLContext
-    ) -> None:
-        super().__init__(host, port, address, patience)
-        self._context = context
-
-    def connect(self) -> None:
-        super().connect()
-        self.sock = self._context.wrap_socket(self.sock, server_hostname=self.host)

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from twofold.fetching.credentials import BASIC, Credential
+
 #: How a channel's server expects a login: in a header, or in conda's path (`/t/TOKEN/`).
 AuthStyle = Literal["bearer", "basic", "x-api-key", "path"]
 
@@ -41,6 +43,11 @@ class Login:
         if self.style == "basic":
             return {"Authorization": self.basic}
         return {"Authorization": f"Bearer {self.secret}"}
+
+    @property
+    def credential(self) -> Credential:
+        """The login as indexes take it: HTTP Basic."""
+        return Credential(BASIC, f"{self._name}:{self.secret}")
 
     @property
     def basic(self) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
+from urllib.request import url2pathname
 
 from twofold.cache_dir import get_cache_dir
 from twofold.errors import Problem, SubprocessFailed, TwofoldError, Unreachable
+from twofold.fetching.client import Endpoint, is_reachable
 from twofold.install.auth import Login
 
 if TYPE_CHECKING:
@@ -302,11 +302,6 @@ def is_channel_reachable(channel: str, timeout: float = REACH_TIMEOUT) -> bool:
     from rattler import Channel
 
     address = urljoin(Channel(channel).base_url, "noarch/repodata_shards.msgpack.zst")
-    request = urllib.request.Request(address, method="HEAD")
-    try:
-        with urllib.request.urlopen(request, timeout=timeout):
-            return True
-    except urllib.error.HTTPError as error:
-        return error.code < 500
-    except (urllib.error.URLError, TimeoutError, OSError):
-        return False
+    if address.startswith("file:"):
+        return Path(url2pathname(urlsplit(address).path)).is_file()
+    return is_reachable(Endpoint(address, timeout=timeout, any_address=True), address)

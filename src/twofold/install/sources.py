@@ -6,18 +6,18 @@ import re
 import shlex
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from twofold.errors import TwofoldError, Unreachable
+from twofold.fetching.client import Endpoint, fetch_page
 from twofold.index.simple_parser import ACCEPT, parse_project_page
 from twofold.install.auth import Login
 
@@ -128,24 +128,9 @@ def fetch_links(index: str, project: str, login: Login | None = None) -> set[str
 def _fetch_page(address: str, login: Login | None) -> tuple[bytes, str] | None:
     """The body and media type of an index's page; None if the index does not have it."""
     if address.startswith("file:"):
-        folder = Path(urllib.request.url2pathname(urlsplit(address).path))
+        folder = Path(url2pathname(urlsplit(address).path))
         page = folder / "index.html"
         return (page.read_bytes(), "text/html") if page.is_file() else None
-    request = urllib.request.Request(address, headers={"Accept": ACCEPT})
-    if login:
-        request.add_unredirected_header("Authorization", login.basic)
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.read(), answer.headers.get_content_type()
-    except urllib.error.HTTPError as error:
-        if error.code == 404:
-            return None
-        raise Unreachable(
-            f"{address} returned {error.code}", "check the URL and the token"
-        ) from error
-    except (urllib.error.URLError, OSError) as error:
-        reason = getattr(error, "reason", error)
-        raise Unreachable(
-            f"{address} cannot be reached: {reason}",
-            "check the URL, and that its server is running",
-        ) from error
+    source = Endpoint(address, secret=login.credential if login else None, any_address=True)
+    found = fetch_page(source, address, ACCEPT)
+    return (found.body, found.media) if found else None

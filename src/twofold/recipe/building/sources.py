@@ -14,16 +14,16 @@ import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from twofold.errors import BadFile, SubprocessFailed, TwofoldError, Unreachable
+from twofold.errors import BadFile, Refused, SubprocessFailed, TwofoldError, Unreachable
 from twofold.formats import limits
 from twofold.recipe.model import Line, Recipe, Source
 
 #: The largest source that is fetched (bytes) and how long a silent server is waited for (s).
 MAX_DOWNLOAD_BYTES = 2 << 30
 TIMEOUT = 60
-_CHUNK_BYTES = 1 << 18
 _STRONG_HASHES = frozenset({"sha224", "sha256", "sha384", "sha512"})
 _ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar", ".zip")
 
@@ -91,29 +91,36 @@ def _fetch_url(recipe: Recipe, source: Source, target: Path) -> None:
 
 def _download(addresses: list[str], path: Path, where: str) -> None:
     """Download from the first working URL; if none works, list every failure."""
-    from urllib.request import urlopen
+    from twofold.fetching.client import Endpoint, fetch_file
 
     tried = []
     for address in addresses:
         try:
-            with (
-                urlopen(address, timeout=TIMEOUT) as answer,
-                path.open("wb") as file,
-            ):
-                total = 0
-                while piece := answer.read(_CHUNK_BYTES):
-                    total += len(piece)
-                    if total > MAX_DOWNLOAD_BYTES:
-                        raise BadFile("the source is larger than 2 GiB", where=where)
-                    file.write(piece)
+            with path.open("wb") as file:
+                source = Endpoint(address, timeout=TIMEOUT, any_address=True)
+                fetch_file(source, address, _FileSink(file), MAX_DOWNLOAD_BYTES)
             return
-        except (OSError, ValueError) as error:
-            tried.append(f"{address}: {error}")
+        except (Unreachable, Refused) as error:
+            tried.append(str(error))
     raise Unreachable(
         f"the source could not be fetched: {'; '.join(tried)}",
         "check the address and the connection, or name a local file with 'path:'",
         where,
     )
+
+
+class _FileSink:
+    """Writes a download to an open file."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def begin(self, total: int | None) -> None:
+        """Nothing to prepare: the client bounds the size."""
+
+    def write(self, block: bytes) -> None:
+        """Append the next bytes."""
+        self._file.write(block)
 
 
 def _clone_git(recipe: Recipe, source: Source, target: Path) -> None:

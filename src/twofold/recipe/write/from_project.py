@@ -6,21 +6,20 @@ With `published`, the source is the release's sdist on the index that pip is con
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
 import re
 import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from twofold.errors import BadFile, SubprocessFailed, TwofoldError, Unreachable, UsageError
+from twofold.errors import BadFile, SubprocessFailed, TwofoldError, UsageError
+from twofold.fetching.client import Endpoint, fetch_page
+from twofold.fetching.credentials import BASIC, Credential
 from twofold.formats.reader import read_artifact
 from twofold.index.simple_parser import ACCEPT, ProjectPage, parse_project_page
 from twofold.names import normalize_name
@@ -106,8 +105,6 @@ def _list_next_steps(draft: Draft) -> tuple[str, ...]:
     return tuple(steps)
 
 
-#: The largest page of an index (bytes); PyPI's largest has some 30 MB. Seconds of silence.
-MAX_PAGE_BYTES = 64 << 20
 TIMEOUT = 30
 
 
@@ -173,32 +170,22 @@ def _read_pip_config(*words: str) -> str:
 
 def _fetch_page(index: str, project: str) -> ProjectPage:
     """Fetch the project's page."""
-    page, headers = _split_credentials(f"{index.rstrip('/')}/{project}/")
-    request = urllib.request.Request(page, headers={"Accept": ACCEPT, **headers})
+    page, credential = _split_credentials(f"{index.rstrip('/')}/{project}/")
+    source = Endpoint(page, secret=credential, timeout=TIMEOUT, any_address=True)
+    found = fetch_page(source, page, ACCEPT)
+    if found is None:
+        raise TwofoldError(f"the index has no project {project}", "is it published there?", page)
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-            body = answer.read(MAX_PAGE_BYTES + 1)
-            kind = answer.headers.get_content_type()
-    except urllib.error.HTTPError as error:
-        message = f"the index answers {error.code} for {page}"
-        raise TwofoldError(message, "is the project published there?") from error
-    except (urllib.error.URLError, OSError, ValueError) as error:
-        message = f"the index does not answer: {error}"
-        raise Unreachable(message, "check the address and the connection", page) from error
-    if len(body) > MAX_PAGE_BYTES:
-        raise TwofoldError("the index's page is larger than 64 MiB", "", page)
-    try:
-        return parse_project_page(body, kind, page)
+        return parse_project_page(found.body, found.media, page)
     except ValueError as error:
         raise BadFile("the index's page is malformed (PEP 691)", "", page) from error
 
 
-def _split_credentials(address: str) -> tuple[str, dict[str, str]]:
-    """Return the URL without credentials, and the header for its user and password."""
+def _split_credentials(address: str) -> tuple[str, Credential | None]:
+    """Return the URL without credentials, and its user and password."""
     split = urlsplit(address)
     if split.username is None:
-        return address, {}
+        return address, None
     host = split.netloc.rpartition("@")[2]
-    pair = f"{unquote(split.username)}:{unquote(split.password or '')}".encode()
-    header = {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
-    return urlunsplit(split._replace(netloc=host)), header
+    pair = f"{unquote(split.username)}:{unquote(split.password or '')}"
+    return urlunsplit(split._replace(netloc=host)), Credential(BASIC, pair)

@@ -1,7 +1,8 @@
-"""The HTTP proxy of the environment: HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
+"""Connections: to a checked address, or through the proxy of the environment.
 
-A proxy resolves names itself, so the checks are weaker than without one: names that resolve to
-non-public addresses here are refused, the proxy decides about the others.
+HTTP_PROXY, HTTPS_PROXY and NO_PROXY name the proxy. A proxy resolves names itself, so the checks
+are weaker than without one: names that resolve to non-public addresses here are refused, the proxy
+decides about the others.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import base64
 import http.client
 import ipaddress
+import socket
 import ssl
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
@@ -62,3 +64,32 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+class PlainConnection(http.client.HTTPConnection):
+    """A connection to a checked address, for a host name."""
+
+    def __init__(self, host: str, port: int, address: str, patience: float) -> None:
+        super().__init__(host, port, timeout=patience)
+        self._address = address
+
+    def connect(self) -> None:
+        """Connect to the checked address."""
+        self.sock = socket.create_connection((self._address, self.port), self.timeout)
+
+
+class SecureConnection(PlainConnection):
+    """The same over TLS, verified for the host name."""
+
+    default_port = 443
+
+    def __init__(
+        self, host: str, port: int, address: str, patience: float, context: ssl.SSLContext
+    ) -> None:
+        super().__init__(host, port, address, patience)
+        self._context = context
+
+    def connect(self) -> None:
+        """Connect to the checked address."""
+        super().connect()
+        self.sock = self._context.wrap_socket(self.sock, server_hostname=self.host)
