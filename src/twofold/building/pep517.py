@@ -101,7 +101,7 @@ def find_own_backend_of_uv(
 ) -> str | None:
     """Return the path of a uv that has the required backend built in, or None.
 
-    It needs no environment then. Whoever steers the backend by options gets the hooks.
+    It needs no environment then. Options that steer the backend need the hooks.
     """
     steered = (options.config_settings, options.constraints, options.python)
     if backend != "uv_build" or len(requires) != 1 or any(steered) or not options.is_isolated:
