@@ -38,11 +38,16 @@ def show_product(_request: Request) -> Response:
 
 
 def show_owner(request: Request) -> Response:
-    """Show the caller or the named owner; a channel without such a user is an owner too."""
+    """Show the caller or the named owner; a channel without such a user is an owner too.
+
+    Users are shown to users alone: to others, a name that only a user has is like any unknown one.
+    """
     registry, actor = get_registry(request), authenticate(request)
     name = request.path_params.get("owner")
     if name is None:
         return JSONResponse(_serialize_user(require_login(actor)))
+    if actor.user is None:
+        return JSONResponse(_serialize_channel(queries.get_channel(registry, actor, name)))
     try:
         return JSONResponse(_serialize_user(accounts.get_user(registry, name)))
     except Refused as error:
