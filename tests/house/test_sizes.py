@@ -6,7 +6,6 @@ from collections import Counter
 
 from tests.house.source import modules
 
-MOST_MODULES = 360
 MOST_LINES_OF_A_MODULE = 350
 MOST_MODULES_OF_A_FOLDER = 20
 
@@ -30,7 +29,3 @@ def test_no_folder_holds_more_than_20_modules() -> None:
     )
     full = {folder: count for folder, count in counts.items() if count > MOST_MODULES_OF_A_FOLDER}
     assert {folder: count for folder, count in full.items() if folder not in LISTS} == {}
-
-
-def test_both_distributions_have_at_most_360_modules() -> None:
-    assert len(modules()) <= MOST_MODULES

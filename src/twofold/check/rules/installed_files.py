@@ -70,7 +70,7 @@ def _replaces(where: str, name: str) -> Violation:
 
 
 def misplaced_file(code: SourceCode) -> Iterator[Violation]:
-    """TF209: what lies in site-packages itself, beside the packages of all other projects."""
+    """TF209: files in site-packages itself, beside the packages of all other projects."""
     found = 0
     for path, place in code.installed.items():
         if "/" in place:
