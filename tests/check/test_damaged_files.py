@@ -8,8 +8,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.check.test_files import GOOD
 from tests.factories.artifacts import make_member, write_conda, write_sdist, write_wheel
+from tests.factories.checked_files import GOOD
 from twofold.check import artifact_findings, check_file
 
 _SETTINGS = settings(

@@ -18,6 +18,7 @@ from tests.factories.artifacts import (
     write_wheel,
     write_zip,
 )
+from tests.factories.checked_files import DIST_INFO, GOOD, KEY, lie, unlisted, wheel, with_fields
 from tests.formats import bad_zips
 from twofold.check import artifact_findings, check_file, check_files, check_project
 from twofold.check.artifacts import list_code_rules
@@ -25,20 +26,6 @@ from twofold.check.rule_table import BY_CODE
 from twofold.check.rules import structure
 from twofold.check.rules.metadata import METADATA_RULES
 from twofold.conda_metadata import CondaPackage
-
-GOOD = """\
-Metadata-Version: 2.4
-Name: my_package
-Version: 1.0.0
-Summary: A sample
-License-Expression: MIT
-Requires-Python: >=3.9
-Description-Content-Type: text/markdown
-
-# my_package
-"""
-DIST_INFO = "my_package-1.0.0.dist-info"
-KEY = b"-----BEGIN OPENSSH PRIVATE KEY-----\n" + b"b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZ\n" * 3
 
 
 def clash(subdir: str) -> Callable[[Path], Path]:
@@ -55,54 +42,15 @@ def code(text: str, **others: str) -> dict[str, bytes]:
     return files | {f"my_package/{name}.py": other.encode() for name, other in others.items()}
 
 
-def wheel(files: dict[str, bytes] | None = None, **fields: str) -> Callable[[Path], Path]:
-    """A wheel with these files; `fields` are put into or replace those of its metadata."""
-
-    def make(folder: Path) -> Path:
-        return write_wheel(folder, files, with_fields(**fields))
-
-    return make
-
-
-def with_fields(**fields: str) -> str:
-    head, _, body = GOOD.partition("\n\n")
-    lines = head.splitlines()
-    for name, value in fields.items():
-        key = name.replace("_", "-")
-        lines = [line for line in lines if not line.startswith(f"{key}:")]
-        lines += [f"{key}: {value}"] if value else []
-    return "\n".join(lines) + "\n\n" + body
-
-
 def rst(text: str) -> Callable[[Path], Path]:
     metadata = with_fields(Description_Content_Type="text/x-rst").replace("# my_package\n", text)
     return lambda folder: write_wheel(folder, None, metadata)
-
-
-def lie(name: str) -> Callable[[Path], Path]:
-    """One of the crafted zips of the formats' tests."""
-
-    def make(folder: Path) -> Path:
-        path = folder / "my_package-1.0.0-py3-none-any.whl"
-        path.write_bytes(bad_zips.BAD_ZIPS[name][0]())
-        return path
-
-    return make
 
 
 def page(folder: Path) -> Path:
     path = folder / "my_package-1.0.0-py3-none-any.whl"
     path.write_bytes(b"<html>not found</html>")
     return path
-
-
-def unlisted(folder: Path) -> Path:
-    files = make_wheel_files(metadata=GOOD)
-    record = files.pop(f"{DIST_INFO}/RECORD")
-    files["my_package/extra.py"] = b"x = 1\n"
-    return write_zip(
-        folder / "my_package-1.0.0-py3-none-any.whl", files | {f"{DIST_INFO}/RECORD": record}
-    )
 
 
 def of_linux(folder: Path) -> Path:

@@ -17,18 +17,16 @@ import pytest
 
 from tests.check.conftest import write
 from tests.check.samples import Sample, code
-from tests.check.test_files import (
+from tests.conftest import CommandResult
+from tests.factories.artifacts import make_member, write_sdist, write_wheel
+from tests.factories.checked_files import (
     GOOD,
     KEY,
     lie,
     unlisted,
     wheel,
     with_fields,
-    write_sdist,
-    write_wheel,
 )
-from tests.conftest import CommandResult
-from tests.factories.artifacts import make_member
 from twofold.check import check_file, check_files
 
 _DEPENDENCIES = "dependencies = []"

@@ -20,8 +20,8 @@ from rattler import (
 from rattler.exceptions import SolverError
 
 from tests.conftest import CommandResult
-from tests.convert.test_wheels import read_contents
 from tests.factories.artifacts import METADATA, write_conda, write_wheel
+from tests.factories.packages import read_contents
 from twofold.conda_metadata import CondaPackage
 from twofold.convert import CondaOptions, convert_all, make_packages
 from twofold.convert.wheel_tags import abis_for_tags

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from tests.factories.artifacts import METADATA, make_wheel_files, write_wheel, write_zip
+from tests.factories.packages import read_contents
 from twofold.convert import CondaOptions, convert_all, convert_wheel, make_package
 from twofold.convert.package_builder import PLACEHOLDER, rewrite_script
 from twofold.convert.wheel import convert
 from twofold.convert.wheel_tags import abis_for_tags, subdirs_for_tags
 from twofold.errors import BadFile, TwofoldError
-from twofold.formats.conda_reader import open_part
 from twofold.formats.deep_check import find_problems
 from twofold.names import parse_wheel_name
 
@@ -35,14 +35,6 @@ FILES = {
     f"{DIST_INFO}/entry_points.txt": b"[console_scripts]\nmy-tool = my_package:f\n",
     f"{DIST_INFO}/licenses/LICENSE": b"MIT\n",
 }
-
-
-def read_contents(path: Path) -> dict[str, bytes]:
-    found = {}
-    for part in ("pkg", "info"):
-        with open_part(path, part) as tar:
-            found |= {member.path: tar.read(1 << 30) for member in tar}
-    return found
 
 
 @pytest.mark.parametrize(

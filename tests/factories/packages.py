@@ -12,6 +12,7 @@ from pathlib import Path
 
 from twofold.conda_metadata import CondaPackage
 from twofold.convert import convert_wheel
+from twofold.formats.conda_reader import open_part
 from twofold.formats.conda_writer import CondaWriter
 from twofold.names import escape_for_filename
 from twofold_build.archive import Entry, to_content
@@ -116,3 +117,11 @@ def make_python(folder: Path) -> Path:
 
 def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def read_contents(path: Path) -> dict[str, bytes]:
+    found = {}
+    for part in ("pkg", "info"):
+        with open_part(path, part) as tar:
+            found |= {member.path: tar.read(1 << 30) for member in tar}
+    return found

@@ -25,6 +25,7 @@ from tests.factories.artifacts import (
     write_wheel,
     write_zip,
 )
+from tests.factories.conda_info import INDEX, make_info
 from twofold.errors import BadFile
 from twofold.formats.deep_check import find_problems, find_wheel_problems
 from twofold.formats.reader import read_artifact
@@ -225,16 +226,6 @@ def test_a_conda_package_may_not_be_renamed(tmp_path: Path, ending: str) -> None
     words = error_text(renamed)
     assert "2.0.0" in words
     assert "inner archive names" in words or "version is '1.0.0'" in words
-
-
-INDEX = {"name": "my_package", "version": "1.0.0", "build": "py_0", "build_number": 0}
-
-
-def make_info(index: object = None, paths: object = None) -> bytes:
-    return compress_tar(
-        make_member("info/index.json", json.dumps(INDEX if index is None else index).encode()),
-        make_member("info/paths.json", json.dumps({"paths": paths or []}).encode()),
-    )
 
 
 @pytest.mark.parametrize(

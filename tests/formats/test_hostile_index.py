@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.factories.artifacts import compress_tar, make_member, write_raw_conda
-from tests.formats.test_bad_files import INDEX
+from tests.factories.conda_info import INDEX
 from twofold.check import check_file
 from twofold.formats.conda_reader import find_spec_problem
 from twofold.formats.deep_check import find_problems

@@ -15,7 +15,7 @@ from tests.factories.artifacts import (
     write_raw_conda,
     write_sdist,
 )
-from tests.formats.test_bad_files import make_info
+from tests.factories.conda_info import make_info
 from twofold.formats.deep_check import find_problems
 
 ROOT = "my_package-1.0.0"

@@ -274,7 +274,11 @@ def test_a_deleted_project_leaves_its_name_to_others_and_is_compared_when_it_ret
 ) -> None:
     first, second = make_wheel(tmp_path, "mypackage", "1.0"), make_wheel(tmp_path, "my_package")
     served.publish(first)
+    assert ">mypackage<" in served.get("/main/simple/").text
     lifecycle.delete_release(served.registry, served.owner, "main", "mypackage")
+    for path in ("/main/simple/", "/main"):
+        assert "/mypackage" not in served.get(path).text
+        assert ">mypackage<" not in served.get(path).text
     assert served.upload(second).status_code == 200
     answer = served.upload(make_wheel(tmp_path, "mypackage", "1.1"))
     assert (answer.status_code, answer.json()["code"]) == (400, "confusable-name")

@@ -6,13 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
 from tests.clients.management import Api
 from tests.factories.packages import make_conda, make_generic_conda, make_wheel
 from tests.server.conftest import Place
-from twofold.server.registry import administration, labels, lifecycle
+from twofold.server.registry import administration, labels, lifecycle, maintenance
 from twofold.server.registry.administration import Retention
 from twofold.server.registry.labels import Selection
+from twofold.server.store.schema import shard_bodies
 
 
 def retain(place: Place, keep: int = 1, days: int = 0) -> set[str]:
@@ -94,3 +96,23 @@ def test_days_alone_keep_the_newest_release(served: Place, tmp_path: Path) -> No
     api("PATCH", "/channels/main", keep_days=30)
     gone = api("POST", "/channels/main/retention")
     assert {file["version"] for file in gone} == {"1.0"}
+
+
+def test_shards_that_no_list_names_go_after_a_day(served: Place, tmp_path: Path) -> None:
+    registry = served.registry
+    for version in ("1.0", "1.1", "1.2"):
+        publish_wheels(served, tmp_path, version)
+
+    def count() -> int:
+        with registry.database.read() as db:
+            return int(db.execute(select(func.count()).select_from(shard_bodies)).scalar_one())
+
+    assert count() == 3
+    maintenance.collect_garbage(registry)
+    assert count() == 3
+    later = registry.clock() + timedelta(days=2)
+    object.__setattr__(registry, "clock", lambda: later)
+    maintenance.collect_garbage(registry)
+    assert count() == 1
+    assert "pkg-1.2-py_0.conda" in served.get("/main/noarch/repodata.json").text
+    assert maintenance.verify(registry).is_sound

@@ -15,8 +15,8 @@ import requests
 
 from tests.factories.packages import make_wheel, sha256_of
 from tests.server.conftest import Place
-from tests.server.test_upstreams import files_of
 from tests.servers.upstream import StaticServer, add_upstream
+from tests.servers.upstream_reads import files_of
 from twofold.server.store.downloads import Download, Downloads
 
 

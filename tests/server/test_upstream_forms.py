@@ -13,8 +13,8 @@ import pytest
 
 from tests.factories.packages import make_wheel, sha256_of
 from tests.server.conftest import Place
-from tests.server.test_upstreams import JSON, files_of
 from tests.servers.upstream import StaticServer, add_upstream
+from tests.servers.upstream_reads import JSON, files_of
 from twofold.errors import Refused
 from twofold.server.proxy import config
 

@@ -11,8 +11,8 @@ import pytest
 
 from tests.factories.packages import make_sdist, make_wheel
 from tests.server.conftest import Place
-from tests.server.test_upstreams import JSON, advance_clock
 from tests.servers.upstream import StaticServer, add_upstream
+from tests.servers.upstream_reads import JSON, advance_clock
 from twofold.errors import Refused
 from twofold.server.model import now
 from twofold.server.proxy import config

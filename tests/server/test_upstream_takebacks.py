@@ -9,8 +9,8 @@ import pytest
 
 from tests.factories.packages import make_wheel, sha256_of
 from tests.server.conftest import Place
-from tests.server.test_upstreams import JSON, advance_clock, audited, files_of
 from tests.servers.upstream import StaticServer, add_upstream, set_old_time
+from tests.servers.upstream_reads import JSON, advance_clock, audited, files_of
 from twofold.server.registry import lifecycle
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,35 +13,15 @@ import pytest
 from tests.factories.packages import make_conda, make_sdist, make_wheel, sha256_of
 from tests.server.conftest import Place
 from tests.servers.upstream import StaticServer, add_upstream
+from tests.servers.upstream_reads import JSON, advance_clock, audited, files_of
 from twofold.errors import Refused, Unreachable
 from twofold.fetching.client import Endpoint, fetch_page
 from twofold.names import normalize_name
-from twofold.server.model import now
 from twofold.server.proxy import sync
 from twofold.server.proxy.target_environment import TargetEnvironment
 from twofold.server.registry import lifecycle
 from twofold.server.resolver import find_resolver
 from twofold.server.store import accounts as stored_people
-from twofold.server.store import audit
-
-JSON = "application/vnd.pypi.simple.v1+json"
-
-
-def files_of(place: Place, name: str, code: int = 200) -> list[str]:
-    told = place.get(f"/main/simple/{name}/", Accept=JSON)
-    assert told.status_code == code, told.text
-    return [file["filename"] for file in told.json()["files"]] if code == 200 else []
-
-
-def advance_clock(place: Place, hours: float = 1) -> None:
-    """The registry's clock goes ahead: what upstreams said is no longer fresh."""
-    ahead = now() + timedelta(hours=hours)
-    object.__setattr__(place.registry, "clock", lambda: ahead)
-
-
-def audited(place: Place, action: str) -> list[audit.AuditEntry]:
-    with place.registry.database.read() as db:
-        return list(audit.list_entries(db, audit.AuditQuery(action=action)))
 
 
 def test_pip_installs_from_a_registry_through_another_and_the_converted_package_stays(

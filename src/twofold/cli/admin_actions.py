@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from twofold.cli.terminal import note, print_json
@@ -275,7 +276,10 @@ def _log(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
 
 
 def _verify(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
-    source = Blobs(args.repair_from) if args.repair_from else None
+    url = args.repair_from
+    if url and "://" not in url and not Path(url).is_dir():
+        raise UsageError(f"there is no folder {url}", "name the objects of another store")
+    source = Blobs(url) if url else None
     verdict = maintenance.verify(registry, source)
     for kind in ("damaged", "missing", "repaired", "stale_pages"):
         for subject in getattr(verdict, kind):

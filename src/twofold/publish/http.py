@@ -43,6 +43,7 @@ from twofold.publish.responses import (
     error_context,
     explain,
     parse_retry_after,
+    read_body,
     read_hint,
     suggest_action,
 )
@@ -74,9 +75,6 @@ def bearer_auth(credentials: Credentials) -> AuthBase:
 
 #: Called with the number of bytes sent so far.
 Progress = Callable[[int], None]
-
-#: The limit of an answer that is not a file (bytes): pages of large projects have some megabytes.
-LARGEST_ANSWER = 64 << 20
 
 #: The limit of consecutive redirects.
 REDIRECTS = 5
@@ -119,19 +117,6 @@ class UploadForm:
     content: tuple[str, Path, str, str]
     fields: Sequence[tuple[str, Any]] = ()
     trailing_fields: Sequence[tuple[str, Any]] = ()
-
-
-def _read_body(response: requests.Response, url: str) -> bytes:
-    """Read the body of an answer; raises TwofoldError if it does not end."""
-    body = bytearray()
-    for block in response.iter_content(1 << 16):
-        body += block
-        if len(body) > LARGEST_ANSWER:
-            raise TwofoldError(
-                f"{redact_url(url)} sent an answer of more than {LARGEST_ANSWER >> 20} MiB",
-                "check the URL",
-            )
-    return bytes(body)
 
 
 @dataclass
@@ -209,7 +194,7 @@ class HttpClient:
                 stream=True,
             )
             with response:
-                content = _read_body(response, url)
+                content = read_body(response, url)
             reason = response.reason or ""
             answer = HttpResult(response.status_code, reason, response.headers, content)
         self._has_answered = True
@@ -309,7 +294,7 @@ class HttpClient:
                         f"{redact_url(url)} answered {status}", TRY_LATER, wait=wait
                     )
                 if status != 200:
-                    return HttpResult(status, reason, response.headers, _read_body(response, url))
+                    return HttpResult(status, reason, response.headers, read_body(response, url))
                 digest = hashlib.sha256()
                 if into is not None:
                     into.seek(0)

@@ -18,6 +18,9 @@ from twofold.errors import TwofoldError, Unreachable
 from twofold.publish.addresses import Secret, redact_secrets, redact_url
 from twofold.publish.targets.settings import get_token_variable
 
+#: The limit of an answer that is not a file (bytes): pages of large projects have some megabytes.
+LARGEST_ANSWER = 64 << 20
+
 
 @dataclass(frozen=True)
 class HttpResult:
@@ -270,3 +273,16 @@ def parse_retry_after(value: str | None) -> float | None:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except ValueError:
         return None
+
+
+def read_body(response: requests.Response, url: str) -> bytes:
+    """Read the body of an answer; raises TwofoldError if it does not end."""
+    body = bytearray()
+    for block in response.iter_content(1 << 16):
+        body += block
+        if len(body) > LARGEST_ANSWER:
+            raise TwofoldError(
+                f"{redact_url(url)} sent an answer of more than {LARGEST_ANSWER >> 20} MiB",
+                "check the URL",
+            )
+    return bytes(body)

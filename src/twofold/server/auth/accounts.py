@@ -19,7 +19,9 @@ OWNER, MAIN = permissions.OWNER, "main"
 EVERYTHING = frozenset({Action.READ, Action.UPLOAD, Action.ADMIN})
 
 #: First path segments of URLs that are not channels.
-RESERVED = frozenset({"api", "t", "static", "healthz", "readyz", "metrics", "admin", "_", "upload"})
+RESERVED = frozenset(
+    {"api", "t", "static", "healthz", "readyz", "metrics", "admin", "_", "upload", "simple"}
+)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -83,7 +85,10 @@ def restrict_token_request(actor: Actor, request: TokenRequest) -> tuple[User, T
 def issue_token_for(
     registry: Registry, by: str, user: User, request: TokenRequest
 ) -> tuple[str, Token]:
-    """Create a token for a user, on behalf of an administrator."""
+    """Create a token for a user, on behalf of an administrator. Raises Refused (409)."""
+    if user.kind != "user":
+        hint = "make one for a member, with 'channel' for its channel alone"
+        raise Refused("not-a-user", f"'{user.name}' is an organisation", hint, 409)
     with registry.database.write() as db:
         return create_token(db, by, user, request, registry.clock())
 

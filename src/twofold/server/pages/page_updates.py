@@ -28,6 +28,9 @@ SAVE_PATIENCE = 0.2
 JSON, HTML = "json", "html"
 MAIN, PRE = "main", "pre"
 
+#: Part of a project's JSON page that lists no file.
+_NO_FILES = b'"files":[]'
+
 
 def simple_page_key(label: str, form: str, project: str) -> str:
     """Return the database key of a project's simple page."""
@@ -76,8 +79,9 @@ def _set_simple_page(
     label: str,
     page: dict[str, Any],
 ) -> None:
-    if not pages.has_page(db, channel.id, simple_page_key(label, JSON, project)):
-        channels.mark_names_changed(db, channel.id, serial)
+    before = pages.find_page(db, channel.id, simple_page_key(label, JSON, project))
+    if before is None or (_NO_FILES in before.body) is bool(page["files"]):
+        channels.mark_names_changed(db, channel.id, serial)  # deleted projects leave the list
     for form, body in (
         (JSON, simple_pages.render_project_json(page)),
         (HTML, simple_pages.render_project_html(page)),

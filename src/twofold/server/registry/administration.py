@@ -87,6 +87,8 @@ def set_member(
     if organisation.kind != "organisation":
         name = organisation.name
         raise Refused("no-organisation", f"'{name}' is not an organisation", status=409)
+    if grantee.kind != "user":
+        raise Refused("not-a-user", f"'{grantee.name}' is an organisation", "", 409)
     with registry.database.serialized_write() as db:
         accounts.set_member(db, organisation.id, grantee.id, role)
         page_updates.rerender_for_user(db, organisation.id)

@@ -125,7 +125,10 @@ def _find_stale_shards(db: Connection, channel: Channel) -> list[str]:
 
 
 def collect_garbage(registry: Registry, dry_run: bool = False) -> list[str]:
-    """Delete unreferenced blobs and leftover uploads older than a day; return the hashes."""
+    """Delete unreferenced blobs and leftover uploads older than a day; return the hashes.
+
+    So are the shards of a day ago that no list names any more.
+    """
     limit = registry.clock() - GRACE_PERIOD
     with registry.database.read() as db:
         wanted = files.list_recorded_blobs(db)
@@ -137,6 +140,8 @@ def collect_garbage(registry: Registry, dry_run: bool = False) -> list[str]:
     if dry_run:
         return list(unused)
     _delete_leftovers(registry, limit)
+    with registry.database.write() as db:
+        pages.delete_unlisted_shards(db, limit)
     at = registry.clock()
     return [
         sha256

@@ -44,14 +44,11 @@ def find_page(db: Connection, channel_id: int, key: str) -> Page | None:
     return Page(bytes(row[0]), row[1], row[2]) if row else None
 
 
-def has_page(db: Connection, channel_id: int, key: str) -> bool:
-    """Return whether a page exists."""
-    query = select(pages.c.serial).where(pages.c.channel_id == channel_id, pages.c.key == key)
-    return db.execute(query).first() is not None
-
-
 def list_projects_with_page(db: Connection, channel_id: int, prefix: str) -> list[str]:
-    """List the keys of projects with a page `prefix` + key, sorted."""
+    """List the keys of projects with a page `prefix` + key and a file for pip, sorted."""
+    offered = select(files.c.id).where(
+        files.c.project_id == projects.c.id, files.c.subdir == "", files.c.deleted_at.is_(None)
+    )
     query = (
         select(projects.c.key)
         .join(
@@ -59,7 +56,7 @@ def list_projects_with_page(db: Connection, channel_id: int, prefix: str) -> lis
             (pages.c.channel_id == projects.c.channel_id)
             & (pages.c.key == prefix + projects.c.key),
         )
-        .where(projects.c.channel_id == channel_id)
+        .where(projects.c.channel_id == channel_id, offered.exists())
         .order_by(projects.c.key)
     )
     return list(db.execute(query).scalars())
@@ -80,6 +77,21 @@ def list_large_pages(db: Connection, channel_id: int, keys: Iterable[str], size:
         func.length(pages.c.body) >= size,
     )
     return list(db.execute(query).scalars())
+
+
+def delete_unlisted_shards(db: Connection, before: datetime) -> int:
+    """Delete the bodies of shards that no list names and that are older; returns their number.
+
+    Clients that read a list just before it changed may still ask for what it named.
+    """
+    listed = select(shards.c.sha256).where(
+        shards.c.channel_id == shard_bodies.c.channel_id,
+        shards.c.sha256 == shard_bodies.c.sha256,
+    )
+    query = delete(shard_bodies).where(
+        shard_bodies.c.created_at < to_text(before), ~listed.exists()
+    )
+    return db.execute(query).rowcount
 
 
 def acquire_page_lease(

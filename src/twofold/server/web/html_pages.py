@@ -90,6 +90,7 @@ def show_channel(request: Request) -> Response:
             "worlds": _list_clients(hit),
         }
         for hit in hits[:MAX_PROJECTS]
+        if hit.project.versions or hit.project.summary  # deleted projects are not shown
     ]
     names = sorted(set(labels.list_labels(registry, actor, found.name)) - {"main"})
     return _render(
