@@ -203,7 +203,7 @@ def test_a_user_looks_after_its_own_password_and_tokens(served: Place) -> None:
     assert narrow.send("GET", "/users/ann/tokens").status_code == 403
     assert narrow.send("POST", "/users/ann/tokens").status_code == 403
     ann("DELETE", f"/users/ann/tokens/{made['token']['id']}")
-    assert narrow.send("GET", "/whoami").status_code == 403
+    assert narrow.send("GET", "/whoami").status_code == 401
 
 
 def test_a_token_makes_none_that_outlives_it(served: Place) -> None:

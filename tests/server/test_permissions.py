@@ -201,7 +201,7 @@ def test_a_token_for_one_purpose_ends_no_other_of_its_user(served: Place) -> Non
     assert served.get("/api/user", login).status_code == 200
     renewed = make(ci, "ci")
     assert renewed.status_code == 200
-    assert served.get("/api/user", ci).status_code == 401
+    assert served.get("/api/user", ci).status_code == 403
     assert served.get("/main/simple/", renewed.json()["token"]).status_code == 200
 
 

@@ -42,7 +42,7 @@ def show_owner(request: Request) -> Response:
 
     Users are shown to users alone: to others, a name that only a user has is like any unknown one.
     """
-    registry, actor = get_registry(request), authenticate(request)
+    registry, actor = get_registry(request), _authenticate_client(request)
     name = request.path_params.get("owner")
     if name is None:
         return JSONResponse(_serialize_user(require_login(actor)))
@@ -54,6 +54,20 @@ def show_owner(request: Request) -> Response:
         if error.status != 404:
             raise
         return JSONResponse(_serialize_channel(queries.get_channel(registry, actor, name)))
+
+
+def _authenticate_client(request: Request) -> Actor:
+    """Authenticate, but refuse a token that has ended with 403.
+
+    anaconda-client takes a 401 here for "not logged in" and hides why the token is refused.
+    """
+    try:
+        return authenticate(request)
+    except Refused as error:
+        if error.code not in ("revoked-token", "expired-token"):
+            raise
+        first = error.problems[0]
+        raise Refused(error.code, first.message, first.hint or "", 403) from error
 
 
 def _serialize_user(found: User) -> dict[str, Any]:
