@@ -121,11 +121,11 @@ def test_a_channel_that_is_not_there_is_reported_at_login_and_nothing_is_stored(
 def test_a_key_that_the_project_allows_is_published_as_it_was_built(tmp_path: Path) -> None:
     """`allow` of [tool.twofold.check] counts for the sdist as it did for the build."""
     key = "-----BEGIN RSA " + "PRIVATE KEY-----\n" + "MIIEpAIBAAKCAQEA" * 4
-    sdist = make_sdist(tmp_path, "my_package", "1.0.0", more={"tests/key.pem": key})
+    sdist = make_sdist(tmp_path, "my_package", "1.0.0", more={"certs/key.pem": key})
     order = Order([sdist], [str(tmp_path / "static")], tmp_path)
     with prepare(order) as publication:
         assert [f.code for f in publication.findings if f.is_error] == ["TF201"]
-    (tmp_path / "pyproject.toml").write_text('[tool.twofold.check]\nallow = ["tests/*.pem"]\n')
+    (tmp_path / "pyproject.toml").write_text('[tool.twofold.check]\nallow = ["certs/*.pem"]\n')
     with prepare(order) as publication:
         assert [f.code for f in publication.findings if f.is_error] == []
 

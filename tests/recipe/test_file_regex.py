@@ -9,7 +9,7 @@ import pytest
 
 from tests.recipe.summary import read_for_linux
 from twofold.errors import ProjectErrors
-from twofold.recipe.read import jinja_functions
+from twofold.recipe.read import jinja_modules
 
 RECIPE = """\
 {{% set found = load_file_regex({call}) %}}
@@ -68,12 +68,12 @@ def test_a_pattern_that_would_take_years_and_a_loop_of_searches_are_ended(
     code: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        jinja_functions, "MAX_SECONDS", 1.0
+        jinja_modules, "MAX_SECONDS", 1.0
     )  # the test is not to wait for all five seconds
     (code / "x.py").write_text("a" * 60 + "!", encoding="utf-8")
     started = time.monotonic()
     assert "takes too long" in refused(code, "'x.py', '(a+)+$'")
-    loop = "{% for i in range(10000) %}{{ load_file_regex('x.py', 'a') }}{% endfor %}"
+    loop = "{% for i in range(10000) %}{{ load_file_regex('x.py', 'a').group() }}{% endfor %}"
     (code / "meta.yaml").write_text(loop, encoding="utf-8")
     with pytest.raises(ProjectErrors, match="takes too long"):
         read_for_linux(code / "meta.yaml")

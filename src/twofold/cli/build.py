@@ -209,12 +209,18 @@ def build_path(
 
 
 def require_current(project: str) -> None:
-    """Raise TwofoldError if the project has moved on since its last build."""
+    """Raise TwofoldError if the project has moved on since its last build.
+
+    A folder without a project, such as a copy of dist/ in CI, has nothing to compare.
+    """
     from pathlib import Path
 
     from twofold.building.listing import find_changes
     from twofold.errors import TwofoldError
 
+    names = ("pyproject.toml", "setup.py", "setup.cfg", "meta.yaml", "recipe.yaml")
+    if not any((Path(project) / name).exists() for name in names):
+        return
     changes = find_changes(Path(project))
     if changes:
         more = f", and {len(changes) - 3} more" if len(changes) > 3 else ""

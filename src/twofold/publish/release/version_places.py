@@ -35,7 +35,7 @@ SCM = {
 RECIPE = (
     re.compile(r"""{%-?\s*set\s+version\s*=\s*(["'])(?P<version>[^"']+)\1"""),
     re.compile(
-        r"""^(?:package|context):[^\n]*\n(?:[ \t]+[^\n]*\n|[ \t]*\n)*?"""
+        r"""^(?:package|context):[^\n]*\n(?:[ \t]+[^ \t\r\n][^\n]*\n|[ \t]*\r?\n)*?"""
         r"""[ \t]+version:[ \t]*["']?(?P<version>[^"'\s{}$#]+)""",
         re.M,
     ),
