@@ -219,9 +219,8 @@ def require_current(project: str) -> None:
     from twofold.errors import TwofoldError
 
     names = ("pyproject.toml", "setup.py", "setup.cfg", "meta.yaml", "recipe.yaml")
-    if not any((Path(project) / name).exists() for name in names):
-        return
-    changes = find_changes(Path(project))
+    is_project = any((Path(project) / name).exists() for name in names)
+    changes = find_changes(Path(project)) if is_project else []
     if changes:
         more = f", and {len(changes) - 3} more" if len(changes) > 3 else ""
         raise TwofoldError(
