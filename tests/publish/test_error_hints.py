@@ -81,8 +81,9 @@ def test_every_refusal_of_every_kind_of_target_says_what_to_do(
             with prepare(order) as publication, pytest.raises(TwofoldError) as caught:
                 publication.carry_out(lambda _: None)
             assert said in caught.value.hint, (kind, status)
-            # An address that is not there (404, 405) is tried once more with the other slash.
-            assert len(store.writes) == len(set(store.writes)), "a refusal is never tried again"
+            # An upload URL that is not found (404, 405) is tried once more, with the other slash.
+            attempts = 2 if kind in ("legacy", "pypi") and status in (404, 405) else 1
+            assert len(store.writes) == attempts, "a refusal is never tried again"
 
 
 @pytest.mark.parametrize("kind", [k for k in TARGETS if k not in ("legacy", "artifactory")])
