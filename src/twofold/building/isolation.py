@@ -121,17 +121,8 @@ class BuildEnvironment:
             cwd: str | None = None,
             extra_environ: Mapping[str, str] | None = None,
         ) -> None:
-            done = subprocess.run(
-                list(cmd),
-                cwd=cwd,
-                env={**self._environment_variables(), **(extra_environ or {})},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                encoding="utf-8",
-                errors="replace",
-                check=False,
-            )
+            variables = {**self._environment_variables(), **(extra_environ or {})}
+            done = run_captured(cmd, variables, cwd)
             output.append(done.stdout)
             if done.returncode:
                 raise subprocess.CalledProcessError(done.returncode, cmd)
@@ -293,13 +284,14 @@ def _check_installed(python: Path, requires: Sequence[str]) -> None:
         )
 
 
-def _run(
-    command: Sequence[object], what: str, hint: str, variables: Mapping[str, str] | None = None
-) -> str:
-    """Run an installer or interpreter and return its output; `variables` add to the environment."""
-    done = subprocess.run(
+def run_captured(
+    command: Sequence[object], variables: Mapping[str, str], folder: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program without input; its stdout and stderr together are the result's stdout."""
+    return subprocess.run(
         [str(word) for word in command],
-        env={**os.environ, **(variables or {})},
+        cwd=folder,
+        env=variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -308,6 +300,13 @@ def _run(
         errors="replace",
         check=False,
     )
+
+
+def _run(
+    command: Sequence[object], what: str, hint: str, variables: Mapping[str, str] | None = None
+) -> str:
+    """Run an installer or interpreter and return its output; `variables` add to the environment."""
+    done = run_captured(command, {**os.environ, **(variables or {})})
     if done.returncode:
         raise SubprocessFailed(what, hint, output=done.stdout)
     return done.stdout

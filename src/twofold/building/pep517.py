@@ -5,6 +5,7 @@ The chain is the same: source tree -> sdist -> wheel (from the unpacked sdist) -
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from contextlib import contextmanager
 from gzip import BadGzipFile
 from pathlib import Path
 
-from twofold.building.isolation import BuildEnvironment
+from twofold.building.isolation import BuildEnvironment, run_captured
 from twofold.building.options import (
     BackendOptions,
     BuildRequest,
@@ -129,16 +130,7 @@ def _build_by_uv(
     out = draft / "made"
     command = [uv, "build", "--quiet", *kinds, "--out-dir", out, "--python", sys.executable]
     with _Step(result, request, "the sdist and the wheel, by uv itself"):
-        done = subprocess.run(
-            [*map(str, command), str(project)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-        )
+        done = run_captured([*command, project], os.environ)
     if done.returncode:
         raise SubprocessFailed(
             f"the backend 'uv_build' failed (exit code {done.returncode})",

@@ -7,6 +7,7 @@ member with RECORD or paths.json.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from twofold.artifact import Artifact, Kind, compute_file_hashes
@@ -59,21 +60,8 @@ def _read_wheel(path: Path) -> Artifact:
 
     with WheelFile(path) as wheel:
         _check_metadata(wheel.metadata, path)
-        size, sha256, md5 = compute_file_hashes(path)
-        return Artifact(
-            path=path,
-            kind=Kind.WHEEL,
-            name=wheel.metadata.name,
-            version=wheel.metadata.version,
-            size=size,
-            sha256=sha256,
-            md5=md5,
-            metadata=wheel.metadata_bytes,
-            build=wheel.name.build,
-            tags=wheel.name.tags,
-            requires_python=wheel.metadata.requires_python,
-            depends=wheel.metadata.requires_dist,
-        )
+        artifact = _describe_release(path, Kind.WHEEL, wheel.metadata, wheel.metadata_bytes)
+        return replace(artifact, build=wheel.name.build, tags=wheel.name.tags)
 
 
 def read_sdist_artifact(path: Path) -> Artifact:
@@ -82,18 +70,22 @@ def read_sdist_artifact(path: Path) -> Artifact:
 
     sdist = read_sdist(path)
     _check_metadata(sdist.metadata, path)
+    return _describe_release(path, Kind.SDIST, sdist.metadata, sdist.metadata_bytes)
+
+
+def _describe_release(path: Path, kind: Kind, metadata: CoreMetadata, content: bytes) -> Artifact:
     size, sha256, md5 = compute_file_hashes(path)
     return Artifact(
         path=path,
-        kind=Kind.SDIST,
-        name=sdist.metadata.name,
-        version=sdist.metadata.version,
+        kind=kind,
+        name=metadata.name,
+        version=metadata.version,
         size=size,
         sha256=sha256,
         md5=md5,
-        metadata=sdist.metadata_bytes,
-        requires_python=sdist.metadata.requires_python,
-        depends=sdist.metadata.requires_dist,
+        metadata=content,
+        requires_python=metadata.requires_python,
+        depends=metadata.requires_dist,
     )
 
 
