@@ -72,13 +72,19 @@ def make_wheel(
     return path
 
 
-def make_sdist(folder: Path, name: str = "my_package", version: str = "1.0.0") -> Path:
+def make_sdist(
+    folder: Path,
+    name: str = "my_package",
+    version: str = "1.0.0",
+    more: Mapping[str, bytes] | None = None,
+) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"{escape_for_filename(name)}-{version}"
     path = folder / f"{stem}.tar.gz"
-    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as archive:
+    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT, compresslevel=1) as archive:
         for member, data in {
             "PKG-INFO": metadata(name, version),
+            **(more or {}),
             "pyproject.toml": f'[project]\nname = "{name}"\nversion = "{version}"\n'.encode(),
             "x.py": b"x = 1\n",
         }.items():

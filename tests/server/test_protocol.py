@@ -21,7 +21,7 @@ def test_pages_say_the_version_of_the_api_and_when_files_came(
 ) -> None:
     served.publish(make_wheel(tmp_path))
     page = served.get("/main/simple/my-package/", accept=JSON).json()
-    assert page["meta"] == {"api-version": "1.4"}
+    assert page["meta"] == {"api-version": "1.4", "_last-serial": 1}
     (file,) = page["files"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", file["upload-time"])
     assert "dist-info-metadata" not in file  # PEP 714: it makes pip 22.3 to 23.1 fail

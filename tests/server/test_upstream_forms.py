@@ -159,7 +159,7 @@ def test_the_json_api_lists_what_is_stored_and_what_the_upstream_has(
     assert set(value["releases"]) == {"1.0", "2.0", "3.0rc1"}
     assert (value["info"]["version"], value["info"]["requires_dist"]) == ("2.0", ["eggs"])
     (listed,) = served.get("/main/pypi/Spam/1.0/json").json()["urls"]
-    assert listed["url"].startswith(f"{served.channel}/files/")
+    assert listed["url"].startswith(f"{served.url}/packages/main/files/")
     assert served.get(listed["url"].removeprefix(served.url)).status_code == 200
     again = served.get("/main/pypi/spam/json").json()
     assert set(again["releases"]) == {"1.0", "2.0", "3.0rc1"}

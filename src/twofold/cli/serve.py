@@ -66,6 +66,13 @@ def parser() -> argparse.ArgumentParser:
         help="time for a request line and its headers (default: %(default)s)",
     )
     made.add_argument(
+        "--send-timeout",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="time after which a client that reads nothing is cut off (default: %(default)s)",
+    )
+    made.add_argument(
         "--spool-quota",
         type=int,
         default=64 << 30,
@@ -105,6 +112,7 @@ def run(args: argparse.Namespace) -> int:
         public_url=args.public_url,
         trusted_proxies=tuple(proxies),
         head_timeout=args.head_timeout,
+        send_timeout=args.send_timeout,
         connections_per_address=args.connections,
         spool_quota=args.spool_quota,
     )

@@ -82,7 +82,7 @@ def render_project_html(page: dict[str, Any]) -> str:
 
 
 def make_root_page(names: Iterable[str]) -> dict[str, Any]:
-    """The JSON value of the list of projects."""
+    """The JSON value of the list of projects, given by their names in any spelling."""
     projects = sorted({normalize_name(name) for name in names})
     return {
         "meta": {"api-version": API_VERSION},

@@ -17,6 +17,7 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from twofold.errors import Refused, TwofoldError
+from twofold.server.slow_readers import SlowReaders
 from twofold.server.web.error_responses import REASON_HEADER, problem_response
 from twofold.server.web.request_body import MIN_BYTES_PER_SECOND
 
@@ -39,6 +40,7 @@ class ConnectionLimits:
     per_address: int = 256
     total: int = DEFAULT_CONNECTIONS
     exempt: tuple[IPv4Network | IPv6Network, ...] = ()
+    slow_readers: SlowReaders = field(default_factory=SlowReaders)
     _by_address: Counter[str] = field(default_factory=Counter)
     _waiting: dict[HttpProtocol, None] = field(default_factory=dict)
 
@@ -104,6 +106,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(*args, **options)
         self.limits = limits
         self.address = ""
+        self.written = 0  # bytes of responses handed to the transport
         self._refusal = Refused("malformed-http", "The request is not HTTP that can be read")
         self._deadline: asyncio.TimerHandle | None = None
         self._is_responding = False
@@ -116,6 +119,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Admit the connection, or refuse it."""
         super().connection_made(transport)
         self.address = self.client[0] if self.client else ""
+        self.limits.slow_readers.watch(self)
         if not self.limits.admit(self):
             text = "There are too many connections"
             self._refusal = Refused("too-many-connections", text, "close some", 503)
@@ -126,6 +130,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._stop_deadline()
+        self.limits.slow_readers.forget(self)
         self.limits.forget(self)
         super().connection_lost(exc)
 
@@ -200,7 +205,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._is_responding = True
         self.limits.set_waiting(self, False)
         transport = self.transport
-        self.transport = cast(asyncio.Transport, HeadTransport(transport))
+        self.transport = cast(asyncio.Transport, HeadTransport(self, transport))
         try:
             super().on_headers_complete()
         finally:
@@ -260,7 +265,8 @@ class HttpProtocol(HttpToolsProtocol):
 class HeadTransport:
     """The transport of one response: adds the reason phrase to its head, and to nothing else."""
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    def __init__(self, protocol: HttpProtocol, transport: asyncio.Transport) -> None:
+        self._protocol = protocol
         self._transport = transport
         self._is_head_written = False
 
@@ -269,6 +275,7 @@ class HeadTransport:
         if not self._is_head_written and not data.startswith(b"HTTP/1.1 100 "):
             self._is_head_written = True
             data = add_reason_phrase(data)
+        self._protocol.written += len(data)
         self._transport.write(data)
 
     def __getattr__(self, name: str) -> Any:

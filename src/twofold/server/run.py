@@ -26,6 +26,7 @@ from twofold.server.http_protocol import (
     raise_file_limit,
 )
 from twofold.server.settings import Settings
+from twofold.server.slow_readers import SlowReaders
 from twofold.server.web.fast_path import FastPath
 from twofold.server.web.origin import parse_public_url
 
@@ -108,6 +109,7 @@ def make_config(app: Application, settings: Settings) -> uvicorn.Config:
         per_address=settings.connections_per_address,
         total=raise_file_limit(),
         exempt=parse_proxies(settings.trusted_proxies),
+        slow_readers=SlowReaders(settings.send_timeout),
     )
     return uvicorn.Config(
         fast_path,

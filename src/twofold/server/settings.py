@@ -15,7 +15,8 @@ class Settings:
     file of the certificates under which attestations must be signed. `public_url` is written
     wherever a full URL is; '' means the one that each request names. `trusted_proxies` are the
     addresses and networks whose X-Forwarded-For and -Proto are believed, and which may open any
-    number of connections. `head_timeout` is in seconds.
+    number of connections. `head_timeout` is in seconds, and so is `send_timeout`, the time after
+    which a client that does not read its response is cut off.
     """
 
     data: Path
@@ -32,6 +33,7 @@ class Settings:
     public_url: str = ""
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     head_timeout: float = 30.0
+    send_timeout: float = 60.0
     connections_per_address: int = 256
     spool_quota: int = 64 << 30
 

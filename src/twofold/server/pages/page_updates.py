@@ -83,7 +83,7 @@ def _set_simple_page(
     if before is None or (_NO_FILES in before.body) is bool(page["files"]):
         channels.mark_names_changed(db, channel.id, serial)  # deleted projects leave the list
     for form, body in (
-        (JSON, simple_pages.render_project_json(page)),
+        (JSON, simple_pages.render_project_json(page, serial)),
         (HTML, simple_pages.render_project_html(page)),
     ):
         key = simple_page_key(label, form, project)

@@ -54,7 +54,7 @@ class ReleaseFile:
 
 
 def describe_stored(file: StoredFile, base: str) -> ReleaseFile:
-    """Describe a stored file; `base` is the channel's URL."""
+    """Describe a stored file; `base` is the URL above `files/`."""
     wheel = file.kind is Kind.WHEEL
     description = {
         "md5": file.md5,

@@ -13,6 +13,9 @@ from twofold.artifact import Listing
 from twofold.index import simple
 from twofold.server.model import Project, StoredFile
 
+#: PyPI's key for the number of the last change: of the repository, or of one project.
+LAST_SERIAL = "_last-serial"
+
 
 def make_file_path(file: StoredFile) -> str:
     """Return a file's path below its channel; the hash makes the URL immutable."""
@@ -30,9 +33,9 @@ def build_project_page(
     return {**page, "namespace": namespace}
 
 
-def render_project_json(page: dict[str, Any]) -> bytes:
-    """Render a project's page as JSON (PEP 691)."""
-    return simple.serialize(page)
+def render_project_json(page: dict[str, Any], serial: int) -> bytes:
+    """Render a project's page as JSON (PEP 691); `serial` is that of its last change."""
+    return simple.serialize({**page, "meta": {**page["meta"], LAST_SERIAL: serial}})
 
 
 def render_project_html(page: dict[str, Any]) -> bytes:
@@ -40,9 +43,14 @@ def render_project_html(page: dict[str, Any]) -> bytes:
     return simple.render_project_html(page).encode()
 
 
-def render_index_json(projects: Iterable[str]) -> bytes:
-    """Render the list of projects as JSON (PEP 691)."""
-    return simple.serialize(simple.make_root_page(projects))
+def render_index_json(projects: Mapping[str, int], serial: int) -> bytes:
+    """Render the list of projects as JSON (PEP 691); mirrors compare the serials.
+
+    `projects` maps a project's key to the serial of its last change.
+    """
+    page = simple.make_root_page(projects)
+    listed = [{**one, LAST_SERIAL: projects[one["name"]]} for one in page["projects"]]
+    return simple.serialize({"meta": {**page["meta"], LAST_SERIAL: serial}, "projects": listed})
 
 
 def render_index_html(projects: Iterable[str]) -> bytes:

@@ -86,7 +86,7 @@ def get_file(
 def list_release_files(registry: Registry, view: View, name: str, base: str) -> list[ReleaseFile]:
     """Return a project's files for the JSON API, stored and fetchable ones; none if unknown.
 
-    `base` is the channel's URL.
+    Their URLs are below `base`. A quarantined project offers nothing.
     """
     key = normalize_name(name)
     with registry.database.read() as db:
@@ -102,6 +102,8 @@ def list_release_files(registry: Registry, view: View, name: str, base: str) -> 
     with registry.database.read() as db:
         project = channels.find_project(db, channel.id, key)
         own = files.list_project_files(db, project.id, deleted=True) if project else []
+    if project is not None and project.status == QUARANTINED:
+        return []
     found = [
         describe_stored(file, base)
         for file in own
@@ -109,8 +111,6 @@ def list_release_files(registry: Registry, view: View, name: str, base: str) -> 
     ]
     if failure is not None and not found:
         raise failure
-    if project is not None and project.status == QUARANTINED:
-        return found
     known = {file.filename for file in own}
     return found + [
         upstream_simple.to_release_file(file, base)

@@ -53,23 +53,35 @@ def get_simple_page(registry: Registry, view: View, name: str, form: str) -> tup
 
 
 def get_simple_index(registry: Registry, view: View, form: str) -> tuple[Page, bool]:
-    """Return the list of projects, rendered on the first request after names changed."""
+    """Return the list of projects, rendered on the first request after a change.
+
+    JSON has the serial of each project, so any change renders it anew; HTML has the names alone.
+    """
     with registry.database.read() as db:
         found = require_channel(db, view.actor, view.channel, Action.READ)
         key = f"simple-index/{view.label}/{form}"
         page = stored_pages.find_page(db, found.id, key)
-        if page is not None and page.serial == found.names_serial:
+        serial = found.serial if form == page_updates.JSON else found.names_serial
+        if page is not None and page.serial == serial:
             return page, found.public
         prefix = page_updates.simple_page_key(view.label, form, "")
         every = stored_pages.list_projects_with_page(db, found.id, prefix)
     body = (
-        simple_pages.render_index_json(every)
+        simple_pages.render_index_json(every, serial)
         if form == page_updates.JSON
         else simple_pages.render_index_html(every)
     )
-    page = Page(body, page_updates.make_etag(body), found.names_serial)
+    page = Page(body, page_updates.make_etag(body), serial)
     page_updates.save_page(registry.database, found.id, key, page)
     return page, found.public
+
+
+def get_project_serial(registry: Registry, channel: Channel, name: str) -> int:
+    """Return the serial of a project's last change; the channel's where it is not stored here."""
+    key = page_updates.simple_page_key(page_updates.MAIN, page_updates.JSON, normalize_name(name))
+    with registry.database.read() as db:
+        serial = stored_pages.get_page_serial(db, channel.id, key)
+    return channel.serial if serial is None else serial
 
 
 def get_file(

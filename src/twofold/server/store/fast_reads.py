@@ -34,7 +34,7 @@ _CHANNELS = _compile(
     )
 )
 _PAGE = _compile(
-    select(pages.c.body, pages.c.etag).where(
+    select(pages.c.body, pages.c.etag, pages.c.serial).where(
         pages.c.channel_id == bindparam("channel_id"), pages.c.key == bindparam("key")
     )
 )
@@ -72,16 +72,16 @@ class FastReader:
         self._cache: dict[tuple[str, ...], Any] = {}
         self._size = 0
 
-    def read_page(self, channel: str, page_key: str) -> tuple[bytes, str] | None:
-        """Return (body, etag) of a page."""
+    def read_page(self, channel: str, page_key: str) -> tuple[bytes, str, int] | None:
+        """Return (body, etag, serial) of a page."""
         key = ("page", channel, page_key)
         if self._is_cached(key):
-            found: tuple[bytes, str] | None = self._cache[key]
+            found: tuple[bytes, str, int] | None = self._cache[key]
             return found
         row = self._fetch_row(channel, _PAGE, page_key)
         if row is None:
             return None
-        page = (bytes(row[0]), str(row[1]))
+        page = (bytes(row[0]), str(row[1]), int(row[2]))
         self._save(key, page, len(page[0]))
         return page
 

@@ -44,13 +44,13 @@ def find_page(db: Connection, channel_id: int, key: str) -> Page | None:
     return Page(bytes(row[0]), row[1], row[2]) if row else None
 
 
-def list_projects_with_page(db: Connection, channel_id: int, prefix: str) -> list[str]:
-    """List the keys of projects with a page `prefix` + key and a file for pip, sorted."""
+def list_projects_with_page(db: Connection, channel_id: int, prefix: str) -> dict[str, int]:
+    """Return key -> serial of the page `prefix` + key, of projects with a file for pip."""
     offered = select(files.c.id).where(
         files.c.project_id == projects.c.id, files.c.subdir == "", files.c.deleted_at.is_(None)
     )
     query = (
-        select(projects.c.key)
+        select(projects.c.key, pages.c.serial)
         .join(
             pages,
             (pages.c.channel_id == projects.c.channel_id)
@@ -59,7 +59,7 @@ def list_projects_with_page(db: Connection, channel_id: int, prefix: str) -> lis
         .where(projects.c.channel_id == channel_id, offered.exists())
         .order_by(projects.c.key)
     )
-    return list(db.execute(query).scalars())
+    return {row.key: row.serial for row in db.execute(query)}
 
 
 def get_page_serial(db: Connection, channel_id: int, key: str) -> int | None:

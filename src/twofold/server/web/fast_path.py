@@ -21,7 +21,7 @@ from twofold.server.pages.page_updates import MAIN, simple_page_key
 from twofold.server.registry.queries import CachedFile, FastReader, open_fast_reader
 from twofold.server.web.file_responses import IMMUTABLE, MAX_BUFFERED
 from twofold.server.web.origin import PublicUrl
-from twofold.server.web.pypi import negotiate
+from twofold.server.web.pypi import LAST_SERIAL, negotiate
 from twofold.server.web.status import Metrics
 
 log = logging.getLogger("twofold.server")
@@ -154,8 +154,9 @@ class FastPath:
         found = reader.read_page(channel, simple_page_key(MAIN, form, name))
         if found is None:
             return None
-        body, etag = found
+        body, etag, serial = found
         headers = [
+            (LAST_SERIAL.encode(), b"%d" % serial),
             (b"etag", etag.encode()),
             (b"cache-control", b"public, no-cache"),
             (b"vary", b"Accept"),

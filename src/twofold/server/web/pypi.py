@@ -33,6 +33,12 @@ JSON_MEDIA = "application/vnd.pypi.simple.v1+json"
 HTML_MEDIA = "application/vnd.pypi.simple.v1+html"
 PLAIN_MEDIA = "text/html"
 
+#: Path of the files that the JSON API lists, as on PyPI: bandersnatch refuses any other.
+PACKAGES = "/packages"
+
+#: PyPI's header with the serial of the last change; mirrors compare it with the list of projects.
+LAST_SERIAL = "x-pypi-last-serial"
+
 #: Media type in Accept -> (media type of the response, form of the page).
 _MEDIA_TYPES = {
     JSON_MEDIA: (JSON_MEDIA, JSON),
@@ -76,7 +82,7 @@ def get_project_page(request: Request) -> Response:
         return RedirectResponse(f"{up}{normalize_name(name)}/{query}", 301)
     media, form = _negotiate_request(request)
     page, public = pages.get_simple_page(get_registry(request), target_view(request), name, form)
-    return send_page(request, page, media, public, {"vary": "Accept"})
+    return send_page(request, page, media, public, _make_page_headers(page))
 
 
 def get_index_page(request: Request) -> Response:
@@ -85,7 +91,11 @@ def get_index_page(request: Request) -> Response:
         return RedirectResponse("simple/", 301)
     media, form = _negotiate_request(request)
     page, public = queries.get_simple_index(get_registry(request), target_view(request), form)
-    return send_page(request, page, media, public, {"vary": "Accept"})
+    return send_page(request, page, media, public, _make_page_headers(page))
+
+
+def _make_page_headers(page: Page) -> dict[str, str]:
+    return {"vary": "Accept", LAST_SERIAL: str(page.serial)}
 
 
 def get_file(request: Request) -> Response:
@@ -119,16 +129,19 @@ def get_project_json(request: Request) -> Response:
     registry, path, actor = get_registry(request), request.path_params, authenticate(request)
     channel = queries.get_channel(registry, actor, path["channel"])
     name, version = path["name"], path.get("version")
-    base = f"{str(request.base_url).rstrip('/')}/{channel.name}"
-    files = pages.list_release_files(registry, View(actor, channel.name), name, base)
+    root = str(request.base_url).rstrip("/")
+    base, files_base = f"{root}/{channel.name}", f"{root}{PACKAGES}/{channel.name}"
+    files = pages.list_release_files(registry, View(actor, channel.name), name, files_base)
     if not files or version not in (None, *(file.version for file in files)):
         raise Refused("not-found", f"There is no release of '{name[:100]}' here", status=404)
     chosen = version or project_json.choose_release(files)
     files = pages.with_metadata(registry, View(actor, channel.name), files, chosen)
-    value = project_json.build_project(normalize_name(name), files, version, base, channel.serial)
+    serial = queries.get_project_serial(registry, channel, name)
+    value = project_json.build_project(normalize_name(name), files, version, base, serial)
     body = project_json.serialize(value)
-    page = Page(body, make_etag(body), channel.serial)
-    return send_page(request, page, "application/json", channel.public)
+    page = Page(body, make_etag(body), serial)
+    headers = {LAST_SERIAL: str(serial)}
+    return send_page(request, page, "application/json", channel.public, headers)
 
 
 def get_provenance(request: Request) -> Response:
@@ -150,6 +163,7 @@ routes = [
     *routes_with_label("/simple/{name}", get_project_page),
     *routes_with_label("/simple/{name}/", get_project_page),
     *routes_with_label("/files/{sha256}/{filename}", get_file),
+    Route(f"{PACKAGES}/{{channel}}/files/{{sha256}}/{{filename}}", get_file),
     Route("/{channel}/pypi/{name}/json", get_project_json),
     Route("/{channel}/pypi/{name}/{version}/json", get_project_json),
     Route("/{channel}/integrity/{name}/{version}/{filename}/provenance", get_provenance),
