@@ -24,6 +24,24 @@ def add_upstream_parser(commands: argparse._SubParsersAction[argparse.ArgumentPa
     adding.add_argument("channel")
     adding.add_argument("url", help="the URL of the simple index, or of the conda channel")
     adding.add_argument("--kind", choices=("pypi", "conda"), required=True)
+    _add_name(adding)
+    adding.add_argument(
+        "--before", metavar="NAME", help="ask it before this upstream of its kind (default: last)"
+    )
+    adding.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="PROJECT",
+        help="one of its own names (torch, nvidia-*): it is asked for nothing else, and no "
+        "upstream without --only is asked for these; repeatable",
+    )
+    adding.add_argument(
+        "--max-age",
+        type=int,
+        metavar="SECONDS",
+        help="how long its pages are fresh (default: 600)",
+    )
     adding.add_argument(
         "--private-prefix",
         action="append",
@@ -65,6 +83,7 @@ def add_upstream_parser(commands: argparse._SubParsersAction[argparse.ArgumentPa
     removing = verbs.add_parser("remove", help="remove the upstream; fetched files are kept")
     removing.add_argument("channel")
     removing.add_argument("--kind", choices=("pypi", "conda"), required=True)
+    _add_name(removing)
     with_json(removing).set_defaults(act=_remove_upstream)
     listing = verbs.add_parser("list", help="list the upstreams of all channels")
     with_json(listing).set_defaults(act=_list_upstreams)
@@ -75,6 +94,7 @@ def _add_policy_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser
         "policy", help="set which files of the index are served; without options, none is refused"
     )
     made.add_argument("channel")
+    _add_name(made)
     made.add_argument("--min-age", type=int, default=0, metavar="DAYS", help="since the upload")
     many: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME"}
     made.add_argument("--at-once", help="a project without a minimum age; repeatable", **many)
@@ -84,6 +104,14 @@ def _add_policy_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser
     with_json(made).set_defaults(act=_set_policy)
 
 
+def _add_name(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "--name",
+        default="default",
+        help="which of several upstreams of a kind (default: %(default)s)",
+    )
+
+
 def with_json(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Accept `--json` after the subcommand too."""
     made.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
@@ -91,11 +119,20 @@ def with_json(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 def _add_upstream(args: argparse.Namespace, registry: Registry) -> int:
+    from dataclasses import replace
+
     from twofold.server.proxy import config
 
     prefixes = tuple(args.private_prefix)
     secret, files_at = _read_secret(args), tuple(args.files_at)
     upstream = config.UpstreamConfig(args.url, args.kind, prefixes, secret, files_at)
+    upstream = replace(
+        upstream,
+        name=args.name,
+        before=args.before,
+        only=tuple(args.only),
+        max_age=args.max_age,
+    )
     added = config.add(registry, "operator", args.channel, upstream)
     tried = config.probe(added, args.tried)
     where = " (not a public address)" if added.internal else ""
@@ -140,7 +177,7 @@ def _set_policy(args: argparse.Namespace, registry: Registry) -> int:
 
     lists = (tuple(args.at_once), tuple(args.allow), tuple(args.deny))
     policy = Policy(args.min_age, *lists, args.wheels_only)
-    config.set_policy(registry, "operator", args.channel, policy)
+    config.set_policy(registry, "operator", args.channel, policy, args.name)
     if args.json:
         print_json({"channel": args.channel, **asdict(policy)})
     return 0
@@ -149,7 +186,7 @@ def _set_policy(args: argparse.Namespace, registry: Registry) -> int:
 def _remove_upstream(args: argparse.Namespace, registry: Registry) -> int:
     from twofold.server.proxy import config
 
-    config.remove(registry, "operator", args.channel, args.kind)
+    config.remove(registry, "operator", args.channel, args.kind, args.name)
     return 0
 
 
@@ -164,6 +201,9 @@ def _list_upstreams(args: argparse.Namespace, registry: Registry) -> int:
         {
             "channel": channel,
             "kind": one.kind,
+            "name": one.name,
+            "only": list(one.only),
+            "max_age": one.max_age,
             "url": one.url,
             "private": list(one.prefixes),
             "login": bool(one.secret),
@@ -178,5 +218,6 @@ def _list_upstreams(args: argparse.Namespace, registry: Registry) -> int:
     else:
         for line in found:
             place = f"  (login from {line['secret_from']})" if line["secret_from"] else ""
-            print(f"{line['channel']}  {line['kind']}  {line['url']}{place}")
+            name = f"  {line['name']}" if line["name"] != "default" else ""
+            print(f"{line['channel']}  {line['kind']}{name}  {line['url']}{place}")
     return 0

@@ -11,11 +11,10 @@ behind a proxy.
 from __future__ import annotations
 
 import http.client
-import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
@@ -25,9 +24,24 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 from twofold import __version__
 from twofold.errors import Refused, Unreachable
 from twofold.fetching import require_online
-from twofold.fetching.addresses import is_public_address, is_public_host, read_address
-from twofold.fetching.connections import PlainConnection, SecureConnection, find_proxy
+from twofold.fetching.connections import (
+    IdleConnections,
+    PlainConnection,
+    Proxy,
+    SecureConnection,
+    find_context,
+    find_proxy,
+)
 from twofold.fetching.credentials import Credential, strip_credentials
+from twofold.fetching.origins import (
+    check_allowed_behind_proxy,
+    choose_address,
+    make_forbidden,
+    resolve_host,
+)
+from twofold.fetching.origins import is_public as is_public
+from twofold.fetching.origins import is_public_name as is_public_name
+from twofold.fetching.origins import parse_origin as parse_origin
 
 #: Seconds without any data after which a connection is dropped.
 TIMEOUT = 20
@@ -48,7 +62,9 @@ class Endpoint:
     """A server to fetch from: its URL, whether its address may be internal, and its login.
 
     `files_at` are hosts (or host:port) beside it that may be internal too; they get no login.
-    `any_address` is for URLs that the user of a command named: no server chose them.
+    `any_address` is for URLs that the user of a command named: no server chose them. `context` is
+    the TLS context, by default one with the machine's authorities. `idle` keeps connections for
+    the next request.
     """
 
     url: str
@@ -58,7 +74,8 @@ class Endpoint:
     redirects: int = MAX_REDIRECTS
     files_at: tuple[str, ...] = ()
     any_address: bool = False
-    context: ssl.SSLContext = field(default_factory=ssl.create_default_context, compare=False)
+    context: ssl.SSLContext | None = field(default=None, compare=False)
+    idle: IdleConnections | None = field(default=None, compare=False, repr=False)
 
     @property
     def origin(self) -> tuple[str, str, int]:
@@ -81,42 +98,6 @@ class HttpResponse:
     address: str
     validator: str = ""
     unchanged: bool = False
-
-
-def parse_origin(url: str) -> tuple[str, str, int]:
-    """Return (scheme, host, port). Raises Refused for a URL that cannot be fetched."""
-    parts = urlsplit(url)
-    try:
-        port = parts.port
-    except ValueError:
-        raise _forbidden(url, "its port is not a number") from None
-    if parts.scheme not in ("http", "https"):
-        raise _forbidden(url, "only http and https are supported")
-    if not parts.hostname or parts.username is not None:
-        raise _forbidden(url, "it has no host, or contains a user name")
-    if any(ord(c) <= 32 or ord(c) > 126 for c in url):
-        raise _forbidden(url, "it contains spaces or control characters")
-    return parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80)
-
-
-def is_public(url: str) -> bool:
-    """Whether all addresses of the host are public. Raises Unreachable, Refused.
-
-    A name that only a proxy can resolve counts as public.
-    """
-    scheme, host, port = parse_origin(url)
-    try:
-        found = _resolve_host(host, port)
-    except Unreachable:
-        if find_proxy(scheme, host) is None:
-            raise
-        return True
-    return all(map(is_public_address, found))
-
-
-def is_public_name(url: str) -> bool:
-    """Whether the host is named as public ones are, without resolving the name."""
-    return is_public_host(parse_origin(url)[1])
 
 
 def fetch_page(
@@ -203,6 +184,21 @@ def _read_body(
         raise Unreachable(f"the response from {address} was cut off", "try again later")
 
 
+def fetch_range(source: Endpoint, url: str, first: int, size: int) -> tuple[bytes, int] | None:
+    """Fetch a part of a file; return it and the size of the whole. None if it is not served so.
+
+    A negative `first` counts from the end. Raises Unreachable.
+    """
+    wanted = f"bytes={first}" if first < 0 else f"bytes={first}-{first + size - 1}"
+    with _open(source, url, {"Accept": "*/*", "Range": wanted}) as (answer, address):
+        total = answer.headers.get("content-range", "").rpartition("/")[2]
+        if answer.status != 206 or not total.isdigit():
+            return None
+        blocks: list[bytes] = []
+        _read_body(answer, address, size, MAX_PAGE_SECONDS, blocks.append)
+        return b"".join(blocks), int(total)
+
+
 def is_reachable(source: Endpoint, url: str) -> bool:
     """Whether a HEAD request gets a response; any status below 500 counts."""
     try:
@@ -231,13 +227,15 @@ def _open(
     for _ in range(source.redirects + 1):
         connection = None
         try:
-            connection = _send_request(source, url, headers, method)
-            answer = connection.getresponse()
+            connection, answer = _send_request(source, url, headers, method)
             location = answer.headers.get("location")
             if answer.status in _REDIRECTS and location:
                 url = _redact(source, urljoin(url, location))
                 continue
             yield answer, url
+            if source.idle is not None and answer.isclosed() and not answer.will_close:
+                source.idle.keep(parse_origin(url), connection)
+                connection = None
             return
         except (OSError, http.client.HTTPException) as error:
             reason = str(error) or type(error).__name__
@@ -258,11 +256,14 @@ def _redact(source: Endpoint, url: str) -> str:
 
 def _send_request(
     source: Endpoint, url: str, headers: Mapping[str, str], method: str
-) -> http.client.HTTPConnection:
-    """Send a request to a checked address; return the connection. Raises Refused."""
+) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+    """Send a request to a checked address; return the connection and the response.
+
+    Raises Refused.
+    """
     scheme, host, port = parse_origin(url)
     if scheme == "http" and source.origin[0] == "https":
-        raise _forbidden(url, "it is not encrypted, unlike the original URL")
+        raise make_forbidden(url, "it is not encrypted, unlike the original URL")
     own = (scheme, host, port) == source.origin
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -270,68 +271,36 @@ def _send_request(
     if own and source.secret is not None:
         sent.update(source.secret.headers())
         target = source.secret.add_to_path(target)
-    trusted = source.may_be_internal(scheme, host, port)
+    kept = source.idle.take((scheme, host, port)) if source.idle is not None else None
+    if kept is not None:
+        with suppress(OSError, http.client.HTTPException):  # closed by the server meanwhile
+            kept.request(method, target, headers=sent)
+            return kept, kept.getresponse()
+        kept.close()
     proxy = find_proxy(scheme, host)
-    connection: http.client.HTTPConnection
-    if proxy is None:
-        address = _choose_address(url, _resolve_host(host, port), trusted)
-        if scheme == "https":
-            connection = SecureConnection(host, port, address, source.timeout, source.context)
-        else:
-            connection = PlainConnection(host, port, address, source.timeout)
-    else:
-        _check_allowed_behind_proxy(url, host, port, trusted)
-        if scheme == "https":
-            connection = proxy.connect_tls(host, port, source.timeout, source.context)
-        else:
-            connection = proxy.connect(source.timeout)
-            target = f"http://{parts.netloc}{target}"
-            sent.update(proxy.headers)
+    if proxy is not None and scheme == "http":
+        target = f"http://{parts.netloc}{target}"
+        sent.update(proxy.headers)
+    connection = _connect(source, url, proxy)
     try:
         connection.request(method, target, headers=sent)
+        return connection, connection.getresponse()
     except BaseException:
         connection.close()
         raise
-    return connection
 
 
-def _resolve_host(host: str, port: int) -> list[str]:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise Unreachable(f"the host {host} cannot be found: {error}") from error
-    return [str(entry[4][0]) for entry in found]
-
-
-def _choose_address(url: str, addresses: list[str], trusted: bool) -> str:
-    """Return the address to connect to; all addresses of the name must be allowed."""
-    for address in addresses:
-        ip = read_address(address)
-        if ip.is_link_local or ip.is_multicast or ip.is_unspecified:
-            raise _forbidden(url, f"it leads to {ip}")
-        if not is_public_address(address) and not trusted:
-            raise _forbidden(url, f"it leads to {ip}, which is not public")
-    return addresses[0]
-
-
-def _check_allowed_behind_proxy(url: str, host: str, port: int, trusted: bool) -> None:
-    """Check the addresses that we can resolve ourselves; the proxy resolves the name."""
-    try:
-        addresses = _resolve_host(host, port)
-    except Unreachable:
-        if not trusted and not is_public_host(host):
-            raise _forbidden(url, "its name is not a public one") from None
-        return
-    _choose_address(url, addresses, trusted)
-
-
-def _forbidden(url: str, why: str) -> Refused:
-    parts = urlsplit(url)
-    shown = url.replace(f"{parts.netloc.rpartition('@')[0]}@", "***@") if "@" in url else url
-    return Refused(
-        "forbidden-address",
-        f"Refused to fetch from {shown[:200]!a}: {why}",
-        "files must be at the server's own address, at public ones, or where the operator allowed "
-        "them: 'twofold admin upstream add --files-at HOST'",
-        502,
-    )
+def _connect(source: Endpoint, url: str, proxy: Proxy | None) -> http.client.HTTPConnection:
+    """Return a connection to a checked address, or through the proxy. Raises Refused."""
+    scheme, host, port = parse_origin(url)
+    trusted = source.may_be_internal(scheme, host, port)
+    context = (source.context or find_context()) if scheme == "https" else None
+    if proxy is None:
+        address = choose_address(url, resolve_host(host, port), trusted)
+        if context is not None:
+            return SecureConnection(host, port, address, source.timeout, context)
+        return PlainConnection(host, port, address, source.timeout)
+    check_allowed_behind_proxy(url, host, port, trusted)
+    if context is not None:
+        return proxy.connect_tls(host, port, source.timeout, context)
+    return proxy.connect(source.timeout)

@@ -10,13 +10,72 @@ from __future__ import annotations
 import base64
 import http.client
 import ipaddress
+import os
 import socket
 import ssl
+import threading
+import time
 from dataclasses import dataclass, field
+from functools import lru_cache
+from http.client import HTTPConnection
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from twofold.errors import Unreachable
+
+#: Idle connections kept to one server, and for how long (seconds): servers close them later.
+MAX_IDLE, IDLE_SECONDS = 8, 10.0
+
+
+def find_context() -> ssl.SSLContext:
+    """Return the TLS context with the machine's authorities, or those that SSL_CERT_FILE names."""
+    names = [os.environ.get(name, "") for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")]
+    changed = [Path(name).stat().st_mtime_ns for name in names if name and Path(name).exists()]
+    return _make_context((*names, *changed))
+
+
+@lru_cache(maxsize=4)
+def _make_context(environment: tuple[str | int, ...]) -> ssl.SSLContext:
+    """Make the context for an environment once: reading the authorities takes 28 ms."""
+    del environment
+    return ssl.create_default_context()
+
+
+class IdleConnections:
+    """Connections to checked addresses that wait for the next request to the same server."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str, int], list[tuple[float, HTTPConnection]]] = {}
+        self._lock = threading.Lock()
+
+    def take(self, origin: tuple[str, str, int]) -> HTTPConnection | None:
+        """Return an idle connection to a (scheme, host, port), or None."""
+        with self._lock:
+            kept = self._kept.get(origin, [])
+            while kept:
+                at, connection = kept.pop()
+                if time.monotonic() - at < IDLE_SECONDS:
+                    return connection
+                connection.close()
+        return None
+
+    def keep(self, origin: tuple[str, str, int], connection: HTTPConnection) -> None:
+        """Keep a connection whose response was read to its end."""
+        with self._lock:
+            kept = self._kept.setdefault(origin, [])
+            if len(kept) < MAX_IDLE:
+                kept.append((time.monotonic(), connection))
+                return
+        connection.close()
+
+    def close(self) -> None:
+        """Close all of them."""
+        with self._lock:
+            for kept in self._kept.values():
+                for _, connection in kept:
+                    connection.close()
+            self._kept.clear()
 
 
 @dataclass(frozen=True)

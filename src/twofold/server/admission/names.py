@@ -23,34 +23,37 @@ from twofold.server.store import Connection, channels, projects, upstreams
 from twofold.server.store.upstreams import PYPI, Upstream
 
 
-def is_private(db: Connection, channel: Channel, upstream: Upstream, name: str) -> bool:
-    """Whether a name must never be served from the upstream, by our own records."""
+def is_private(db: Connection, channel: Channel, name: str) -> bool:
+    """Whether a name must never be served from any upstream, by our own records."""
     key = normalize_name(name)
-    if find_prefix(key, private_prefixes(db, channel, upstream)) is not None:
+    if find_prefix(key, channels.list_prefixes(db, channel.id)) is not None:
         return True
     return projects.is_local_name(db, channel.id, key, name)
 
 
-def filter_private(
+def find_sources(db: Connection, channel: Channel, kind: str, name: str) -> list[Upstream]:
+    """Return the upstreams that may be asked for a name, in their order; none if it is private.
+
+    `name` is the project's, or the package's with a conda upstream.
+    """
+    key = normalize_name(name)
+    found = [one for one in upstreams.find_upstreams(db, channel.id, kind) if one.may_have(key)]
+    return found if found and not is_private(db, channel, name) else []
+
+
+def filter_withheld(
     db: Connection, channel: Channel, upstream: Upstream, names: Iterable[str]
 ) -> set[str]:
-    """Return the private ones of many names; unknown names cost no query each."""
+    """Return which of many names this upstream is not asked for; unknown ones cost no query."""
     here = channels.list_names(db, channel.id)
-    private = private_prefixes(db, channel, upstream)
+    reserved = channels.list_prefixes(db, channel.id)
     return {
         name
         for name in names
-        if (private and find_prefix(normalize_name(name), private) is not None)
-        or (
-            (name in here or normalize_name(name) in here)
-            and is_private(db, channel, upstream, name)
-        )
+        if not upstream.may_have(key := normalize_name(name))
+        or (reserved and find_prefix(key, reserved) is not None)
+        or ((name in here or key in here) and is_private(db, channel, name))
     }
-
-
-def private_prefixes(db: Connection, channel: Channel, upstream: Upstream) -> list[str]:
-    """Return the channel's reserved prefixes (PEP 752) and those set with the upstream."""
-    return [*channels.list_prefixes(db, channel.id), *upstream.prefixes]
 
 
 def conda_name_conflict(
@@ -61,8 +64,7 @@ def conda_name_conflict(
     if key == project.key:
         return None
     db, channel = change.db, change.channel
-    upstream = upstreams.find_upstream(db, channel.id, PYPI) if is_fetched else None
-    if upstream is not None and is_private(db, channel, upstream, name):
+    if is_fetched and _is_withheld(db, channel, name):
         return f"which is private in channel '{channel.name}'"
     for other in projects.list_other_projects_named(db, channel.id, project.id, name):
         if not permissions.is_allowed(db, actor, Action.UPLOAD, channel, other.key):
@@ -72,6 +74,15 @@ def conda_name_conflict(
         except Refused as error:
             return f"which '{other.name}' uses too: {error.problems[0].message}"
     return _prefix_conflict(change, actor, project, name)
+
+
+def _is_withheld(db: Connection, channel: Channel, name: str) -> bool:
+    """Whether a name is private in the channel, or never requested from one of its indexes."""
+    every = upstreams.find_upstreams(db, channel.id, PYPI)
+    prefixes = [prefix for one in every for prefix in one.prefixes]
+    if find_prefix(normalize_name(name), prefixes) is not None:
+        return True
+    return bool(every) and is_private(db, channel, name)
 
 
 def _prefix_conflict(change: Transaction, actor: Actor, project: Project, name: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, replace
 from urllib.parse import urlsplit
 
@@ -21,7 +22,8 @@ from twofold.server.proxy.metadata_cache import (
 )
 from twofold.server.proxy.policy import Policy, serialize_policy
 from twofold.server.store import Connection, audit, channels, upstreams
-from twofold.server.store.upstreams import Upstream
+from twofold.server.store.upstreams import DEFAULT as DEFAULT
+from twofold.server.store.upstreams import Upstream as Upstream
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,9 @@ class UpstreamConfig:
     `url` is the URL of an index's simple pages (`pypi`) or of a channel (`conda`). `prefixes` are
     private: names, and prefixes of names, that are never served from the upstream. `secret` is its
     login; one written into the URL is extracted from it. `files_at` are hosts (HOST or HOST:PORT)
-    whose files and redirects are allowed although their addresses are not public.
+    whose files and redirects are allowed although their addresses are not public. `name` tells
+    several of a kind apart; it is asked before the one called `before`, or last. `only` are its own
+    names (`spam`, `spam-*`), of which no upstream without them is asked. `max_age` is in seconds.
     """
 
     url: str
@@ -39,10 +43,14 @@ class UpstreamConfig:
     prefixes: tuple[str, ...] = ()
     secret: Credential | SecretReference | None = None
     files_at: tuple[str, ...] = ()
+    name: str = DEFAULT
+    before: str | None = None
+    only: tuple[str, ...] = ()
+    max_age: int | None = None
 
 
 def add(registry: Registry, by: str, channel: str, config: UpstreamConfig) -> Upstream:
-    """Set a channel's upstream, replacing one of the same kind.
+    """Set a channel's upstream, replacing one of the same kind and name at its place.
 
     The secret, or the reference to it, is stored in the database and nowhere else. Raises Refused,
     Unreachable.
@@ -59,19 +67,32 @@ def add(registry: Registry, by: str, channel: str, config: UpstreamConfig) -> Up
             "A password or token is not sent over http to a public address",
             "use the upstream's https address",
         )
+    _check_options(config)
+    only = tuple(sorted({_parse_own_name(name) for name in config.only}))
     keys = tuple(sorted({normalize_name(prefix.rstrip("*-_.")) for prefix in config.prefixes}))
     files_at = tuple(sorted({_parse_host(host) for host in config.files_at}))
     at = registry.clock()
     with registry.database.serialized_write() as db:
         found = _require_channel(db, channel)
         packed = credentials.serialize(secret)
-        before = upstreams.find_upstream(db, found.id, config.kind)
+        before = upstreams.find_upstream(db, found.id, config.kind, config.name)
         policy = before.policy if before is not None else ""  # a new login does not lift it
         added = Upstream(
             found.id, config.kind, url.rstrip("/"), internal, keys, packed, files_at, policy
         )
+        added = replace(
+            added,
+            name=config.name,
+            only=only,
+            max_age=config.max_age,
+            position=_make_position(db, found, config, before),
+        )
         upstreams.set_upstream(db, added, at)
         detail = {"url": added.url, "prefixes": list(keys), "internal": internal}
+        if config.name != DEFAULT:
+            detail["name"] = config.name
+        if only:
+            detail["only"] = list(only)
         if files_at:
             detail["files_at"] = list(files_at)
         if secret is not None:
@@ -81,6 +102,51 @@ def add(registry: Registry, by: str, channel: str, config: UpstreamConfig) -> Up
         audit.add_entry(db, audit.AuditEntry(at, by, "upstream", channel, config.kind, detail))
     registry.proxied_channels.invalidate()
     return added
+
+
+def _check_options(config: UpstreamConfig) -> None:
+    if not re.fullmatch("[a-z0-9][a-z0-9._-]{0,62}", config.name):
+        raise Refused(
+            "invalid-name",
+            f"{config.name[:100]!a} is not a name of an upstream",
+            "use lower-case letters, digits, '.', '_' and '-'",
+        )
+    if config.max_age is not None and not 0 <= config.max_age <= 7 * 86400:
+        raise Refused("invalid-time", "The time to live is 0 to 604800 seconds (a week)")
+
+
+def _parse_own_name(text: str) -> str:
+    """Parse `spam` or `spam-*`. Raises Refused."""
+    is_prefix = text.endswith("*")
+    name = normalize_name(text.rstrip("*"))
+    if not re.fullmatch("[a-z0-9][a-z0-9-]*", name) or not (is_prefix or name[-1] != "-"):
+        raise Refused(
+            "invalid-name",
+            f"{text[:100]!a} is not a name of a project",
+            "write a name, or the beginning of names with *: torch, nvidia-*",
+        )
+    return f"{name}*" if is_prefix else name
+
+
+def _make_position(
+    db: Connection,
+    channel: Channel,
+    config: UpstreamConfig,
+    previous: Upstream | None,
+) -> int:
+    """Return the place of an upstream among those of its kind; the others may move."""
+    every = upstreams.find_upstreams(db, channel.id, config.kind)
+    if config.before is None:
+        last = max((one.position for one in every), default=-1)
+        return previous.position if previous is not None else last + 1
+    others = [one for one in every if one.name != config.name]
+    place = next((n for n, one in enumerate(others) if one.name == config.before), None)
+    if place is None:
+        raise _no_upstream(channel.name, f"{config.kind} upstream '{config.before[:100]}'")
+    for number, one in enumerate(others):
+        position = number if number < place else number + 1
+        upstreams.set_position(db, replace(one, position=position))
+    return place
 
 
 def probe(upstream: Upstream, project: str) -> list[str]:
@@ -153,11 +219,13 @@ def check_public(url: str) -> None:
         )
 
 
-def set_policy(registry: Registry, by: str, channel: str, policy: Policy) -> None:
+def set_policy(
+    registry: Registry, by: str, channel: str, policy: Policy, name: str = DEFAULT
+) -> None:
     """Set the conditions on the files of a channel's index; fetched files stay. Raises Refused."""
     text = serialize_policy(policy)
     at = registry.clock()
-    upstream = upstream_for(registry, channel, PYPI)
+    upstream = upstream_for(registry, channel, PYPI, name)
     with registry.database.serialized_write() as db:
         upstreams.set_policy(db, replace(upstream, policy=text))
         audit.add_entry(
@@ -165,14 +233,15 @@ def set_policy(registry: Registry, by: str, channel: str, policy: Policy) -> Non
         )
 
 
-def remove(registry: Registry, by: str, channel: str, kind: str) -> None:
+def remove(registry: Registry, by: str, channel: str, kind: str, name: str = DEFAULT) -> None:
     """Remove an upstream; fetched files stay."""
     at = registry.clock()
     with registry.database.serialized_write() as db:
         found = _require_channel(db, channel)
-        if not upstreams.remove_upstream(db, found.id, kind):
-            raise Refused("no-upstream", f"'{channel}' has no {kind} upstream", status=404)
-        audit.add_entry(db, audit.AuditEntry(at, by, "remove-upstream", channel, kind))
+        if not upstreams.remove_upstream(db, found.id, kind, name):
+            raise _no_upstream(channel, _describe(kind, name))
+        detail = {"name": name} if name != DEFAULT else {}
+        audit.add_entry(db, audit.AuditEntry(at, by, "remove-upstream", channel, kind, detail))
     registry.proxied_channels.invalidate()
 
 
@@ -182,13 +251,30 @@ def list_all(registry: Registry) -> list[tuple[str, Upstream]]:
         return upstreams.list_upstreams(db)
 
 
-def upstream_for(registry: Registry, channel: str, kind: str) -> Upstream:
-    """Return a channel's upstream of a kind. Raises Refused (404)."""
+def upstream_for(registry: Registry, channel: str, kind: str, name: str = DEFAULT) -> Upstream:
+    """Return a channel's upstream of a kind and name. Raises Refused (404)."""
     with registry.database.read() as db:
-        found = upstreams.find_upstream(db, _require_channel(db, channel).id, kind)
+        found = upstreams.find_upstream(db, _require_channel(db, channel).id, kind, name)
     if found is None:
-        raise Refused("no-upstream", f"'{channel}' has no {kind} upstream", status=404)
+        raise _no_upstream(channel, _describe(kind, name))
     return found
+
+
+def require_upstreams(registry: Registry, channel: str, kind: str) -> list[Upstream]:
+    """Return a channel's upstreams of a kind. Raises Refused (404) when there is none."""
+    with registry.database.read() as db:
+        found = upstreams.find_upstreams(db, _require_channel(db, channel).id, kind)
+    if not found:
+        raise _no_upstream(channel, f"{kind} upstream")
+    return found
+
+
+def _describe(kind: str, name: str) -> str:
+    return f"{kind} upstream" if name == DEFAULT else f"{kind} upstream '{name[:100]}'"
+
+
+def _no_upstream(channel: str, what: str) -> Refused:
+    return Refused("no-upstream", f"'{channel}' has no {what}", status=404)
 
 
 def _require_channel(db: Connection, name: str) -> Channel:

@@ -17,7 +17,7 @@ from twofold.errors import Refused, TwofoldError
 from twofold.fetching.client import fetch_file
 from twofold.names import normalize_name
 from twofold.server.admission.checks import FormClaims
-from twofold.server.admission.names import is_private
+from twofold.server.admission.names import find_sources
 from twofold.server.context import Registry, require_channel
 from twofold.server.model import Action, Actor, Channel
 from twofold.server.proxy import metadata_cache, remote_files
@@ -27,7 +27,15 @@ from twofold.server.proxy.remote_files import RemoteFile
 from twofold.server.proxy.takebacks import carry_over
 from twofold.server.registry.publish import Upload, publish
 from twofold.server.registry.queries import check_not_quarantined
-from twofold.server.store import Connection, accounts, audit, channels, files, upstreams
+from twofold.server.store import (
+    Connection,
+    accounts,
+    audit,
+    channels,
+    files,
+    upstream_cache,
+    upstreams,
+)
 from twofold.server.store.downloads import Download as Download
 from twofold.server.store.upstreams import Pin, Upstream
 
@@ -130,35 +138,36 @@ def find_fetchable(registry: Registry, actor: Actor, request: FileRequest) -> Fe
     if isinstance(found, FetchableFile) or found is None or request.kind == PYPI:
         return found if isinstance(found, FetchableFile) else None
     # A client may know the package from an old cached shard: look it up once.
-    channel, upstream = found
-    listed = metadata_cache.cached_shard_list(registry, upstream, request.subdir)
-    if listed is None or request.name not in listed[0].shards:
+    channel, sources = found
+    for upstream in sources:
+        listed = metadata_cache.cached_shard_list(registry, upstream, request.subdir)
+        if listed is not None and request.name in listed[0].shards:
+            place = (request.subdir, request.name)
+            metadata_cache.cached_shard(registry, channel, upstream, listed[0], place)
+            break
+    else:
         return None
-    metadata_cache.cached_shard(
-        registry, channel, upstream, listed[0], (request.subdir, request.name)
-    )
     again = _find_pin(registry, actor, request)
     return again if isinstance(again, FetchableFile) else None
 
 
 def _find_pin(
     registry: Registry, actor: Actor, request: FileRequest
-) -> FetchableFile | tuple[Channel, Upstream] | None:
-    """Return the fetchable file; (channel, upstream) when it has no pin; None when forbidden."""
+) -> FetchableFile | tuple[Channel, list[Upstream]] | None:
+    """Return the fetchable file; (channel, upstreams) when it has no pin; None when forbidden."""
     with registry.database.read() as db:
         channel = require_channel(db, actor, request.channel, Action.READ)
-        upstream = upstreams.find_upstream(db, channel.id, request.kind)
-        if upstream is None:
-            return None
         if files.find_file(db, channel.id, request.subdir, request.filename) is not None:
             return None
-        if is_private(db, channel, upstream, request.name):
-            return None
+        sources = find_sources(db, channel, request.kind, request.name)
         pin = upstreams.find_pin(db, channel.id, request.subdir, request.filename)
-        if pin is None:
-            return channel, upstream
+        if not sources or pin is None:
+            return (channel, sources) if sources else None
+        upstream = next((one for one in sources if one.name == pin.upstream), None)
         if pin.kind != request.kind or request.sha256 not in (None, pin.sha256):
             return None
+        if upstream is None:  # the one that listed it was removed or may not be asked any more
+            return channel, sources
         project = channels.find_project(db, channel.id, normalize_name(request.name))
         if project is not None:
             check_not_quarantined(project)
@@ -174,7 +183,7 @@ def _check_policy(db: Connection, upstream: Upstream, pin: Pin, at: datetime) ->
     """Check a file against the upstream's policy, by the cached page. Raises Refused (403)."""
     if not upstream.policy or pin.subdir:
         return
-    cached = upstreams.cached_response(db, upstream, pin.key)
+    cached = upstream_cache.cached_response(db, upstream, pin.key)
     listed = remote_files.deserialize(cached.body).files if cached is not None else ()
     mine = [file for file in listed if file.filename == pin.filename]
     mine = mine or [RemoteFile(pin.filename, pin.sha256, pin.url)]
@@ -221,15 +230,9 @@ def revalidate_fetched(registry: Registry, channel: Channel) -> None:
 def _revalidate_fetched(registry: Registry, channel: Channel) -> None:
     try:
         with registry.database.read() as db:
-            upstream = upstreams.find_upstream(db, channel.id, PYPI)
             keys = upstreams.list_fetched_keys(db, channel.id)
-        if upstream is None:
-            return
         for key in keys:
-            with registry.database.read() as db:
-                private = is_private(db, channel, upstream, key)
-            if not private:
-                metadata_cache.cached_project(registry, channel, upstream, key)
+            metadata_cache.find_project(registry, channel, key)
     except (TwofoldError, OSError) as error:
         log.warning("the upstream of %s could not be revalidated: %s", channel.name, error)
 

@@ -12,21 +12,26 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import lru_cache
 
 from twofold.errors import Refused, Unreachable
 from twofold.fetching.client import Endpoint, fetch_page
+from twofold.fetching.connections import IdleConnections
 from twofold.fetching.credentials import deserialize
 from twofold.index.simple_parser import find_metadata_hash
+from twofold.names import normalize_name
+from twofold.server.admission.names import find_sources
 from twofold.server.context import Registry
 from twofold.server.model import Channel
 from twofold.server.proxy import remote_files, upstream_conda, upstream_simple
 from twofold.server.proxy.remote_files import RemoteFile, RemoteProject
 from twofold.server.proxy.takebacks import carry_over
 from twofold.server.proxy.upstream_conda import RemoteShardList
-from twofold.server.store import Connection, audit, upstreams
+from twofold.server.store import Connection, audit, upstream_cache, upstreams
+from twofold.server.store.upstream_cache import CachedResponse
 from twofold.server.store.upstreams import CONDA as CONDA
 from twofold.server.store.upstreams import PYPI as PYPI
-from twofold.server.store.upstreams import CachedResponse, Pin, Upstream
+from twofold.server.store.upstreams import Pin, Upstream
 
 #: How long a cached response is fresh.
 MAX_AGE = timedelta(minutes=10)
@@ -41,7 +46,46 @@ MAX_METADATA_SIZE = 16 << 20
 def upstream_source(upstream: Upstream) -> Endpoint:
     """Return the endpoint of an upstream, with its credentials."""
     secret = deserialize(upstream.secret)
-    return Endpoint(upstream.url, upstream.internal, secret, files_at=upstream.files_at)
+    made = Endpoint(upstream.url, upstream.internal, secret, files_at=upstream.files_at)
+    return replace(made, idle=_find_idle(upstream))
+
+
+@lru_cache(maxsize=256)
+def _find_idle(upstream: Upstream) -> IdleConnections:
+    """Return the connections of one upstream: what it may connect to, another may not."""
+    del upstream
+    return IdleConnections()
+
+
+def find_project(
+    registry: Registry, channel: Channel, name: str
+) -> tuple[RemoteProject, Upstream | None]:
+    """Return a project of the first index that has it, and that index; None where none has.
+
+    An index that is down and of which nothing is cached ends the search (Unreachable): one after it
+    may have another project of that name.
+    """
+    key = normalize_name(name)
+    with registry.database.read() as db:
+        sources = find_sources(db, channel, PYPI, key)
+    for position, upstream in enumerate(sources):
+        found = cached_project(registry, channel, upstream, key)
+        if found.files or found.status not in ("", "active"):
+            for earlier in sources[:position]:
+                _remember_absent(registry, earlier, key)
+            return found, upstream
+    return RemoteProject(), None
+
+
+def _remember_absent(registry: Registry, upstream: Upstream, key: str) -> None:
+    """Cache that an upstream lacks a project that a later one has: it may be down one day."""
+    if _load(registry, upstream, key) is None:
+        _save(registry, upstream, key, remote_files.serialize(RemoteProject()))
+
+
+def max_age(upstream: Upstream) -> timedelta:
+    """Return how long a cached response of an upstream is fresh."""
+    return MAX_AGE if upstream.max_age is None else timedelta(seconds=upstream.max_age)
 
 
 def cached_project_files(
@@ -61,7 +105,7 @@ def cached_project(
     fetched files each time it is heard.
     """
     last = _load(registry, upstream, key)
-    if last is not None and registry.clock() - last.checked_at < MAX_AGE:
+    if last is not None and registry.clock() - last.checked_at < max_age(upstream):
         return remote_files.deserialize(last.body)
     look = upstream_simple.fetch_files if upstream.kind == PYPI else upstream_conda.fetch_files
     try:
@@ -97,7 +141,7 @@ def cached_shard_list(
     """
     key = f"{subdir}/"
     last = _load(registry, upstream, key)
-    if last is None or registry.clock() - last.checked_at >= MAX_AGE:
+    if last is None or registry.clock() - last.checked_at >= max_age(upstream):
         last = _revalidate_shard_list(registry, upstream, subdir, last)
     address, _, body = last.body.partition(b"\n")
     return (upstream_conda.parse_list(body, address.decode()), last.digest) if body else None
@@ -200,12 +244,14 @@ def record_first_seen(
         for file in files:
             known = pinned.get(file.filename)
             if known is None:
-                new.append(Pin(upstream.kind, subdir, file.filename, key, file.sha256, file.url))
+                pin = Pin(upstream.kind, subdir, file.filename, key, file.sha256, file.url)
+                new.append(replace(pin, upstream=upstream.name))
             elif known.sha256 != file.sha256:
                 changed.append((known, file.sha256))
                 continue
-            elif known.url != file.url:
-                upstreams.update_pin(db, channel.id, known, url=file.url)
+            elif (known.url, known.upstream) != (file.url, upstream.name):
+                here = {"url": file.url, "upstream": upstream.name}
+                upstreams.update_pin(db, channel.id, known, **here)
             good.append(file)
         upstreams.add_pins(db, channel.id, new, registry.clock())
         for known, now in changed:
@@ -226,7 +272,7 @@ def audit_hash_change(
 
 def _load(registry: Registry, upstream: Upstream, key: str) -> CachedResponse | None:
     with registry.database.read() as db:
-        return upstreams.cached_response(db, upstream, key)
+        return upstream_cache.cached_response(db, upstream, key)
 
 
 def _save(
@@ -240,16 +286,17 @@ def _save(
     digest = digest or hashlib.sha256(body).hexdigest()
     response = CachedResponse(body, digest, registry.clock(), validator)
     with registry.database.write() as db:
-        upstreams.save_response(db, upstream, key, response)
+        upstream_cache.save_response(db, upstream, key, response)
     return response
 
 
 def _touch(registry: Registry, upstream: Upstream, key: str) -> None:
     with registry.database.write() as db:
-        upstreams.touch_response(db, upstream, key, registry.clock())
+        upstream_cache.touch_response(db, upstream, key, registry.clock())
 
 
 def _postpone(registry: Registry, upstream: Upstream, key: str) -> None:
     """Schedule a retry: the upstream is unreachable but its response is cached."""
     with registry.database.write() as db:
-        upstreams.touch_response(db, upstream, key, registry.clock() - MAX_AGE + RETRY_AFTER)
+        at = registry.clock() - max_age(upstream) + RETRY_AFTER
+        upstream_cache.touch_response(db, upstream, key, at)

@@ -7,12 +7,13 @@ which files the upstream has, `fetch` stores files, `shards` merges the shard in
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from twofold.errors import Refused, Unreachable
 from twofold.names import normalize_name
-from twofold.server.admission.names import filter_private, is_private
+from twofold.server.admission.names import filter_withheld, find_sources
 from twofold.server.context import Registry, not_found, require_channel
 from twofold.server.model import Action, Actor, Channel, Page, View
 from twofold.server.pages import conda_pages, page_updates
@@ -37,12 +38,12 @@ from twofold.server.proxy.fetch import (
     start_fetch,
 )
 from twofold.server.proxy.metadata_cache import CONDA, PYPI
-from twofold.server.proxy.remote_files import RemoteProject
+from twofold.server.proxy.remote_files import RemoteFile, RemoteProject
 from twofold.server.proxy.shards import ProxiedSubdir
 from twofold.server.proxy.upstream_simple import QUARANTINED
 from twofold.server.registry import queries
 from twofold.server.registry.queries import ReadableFile
-from twofold.server.store import Connection, channels, files, projects, upstreams
+from twofold.server.store import channels, files, projects, upstreams
 from twofold.server.store.upstreams import Upstream
 
 log = logging.getLogger("twofold.server")
@@ -54,12 +55,11 @@ def get_simple_page(registry: Registry, view: View, name: str, form: str) -> tup
         return queries.get_simple_page(registry, view, name, form)
     with registry.database.read() as db:
         channel = require_channel(db, view.actor, view.channel, Action.READ)
-        upstream = _upstream_for_view(db, channel, view, PYPI)
-        if upstream is None or is_private(db, channel, upstream, name):
+        if view.label != MAIN or not find_sources(db, channel, PYPI, name):
             return queries.get_simple_page(registry, view, name, form)
-    remote, failure = RemoteProject(), None
+    remote, upstream, failure = RemoteProject(), None, None
     try:
-        remote = metadata_cache.cached_project(registry, channel, upstream, name)
+        remote, upstream = metadata_cache.find_project(registry, channel, name)
     except Unreachable as error:
         failure = error
     own = _read_or_none(lambda: queries.get_simple_page(registry, view, name, page_updates.JSON)[0])
@@ -67,7 +67,7 @@ def get_simple_page(registry: Registry, view: View, name: str, form: str) -> tup
         raise failure
     if own is None and not remote.files and remote.status in ("", "active"):
         raise not_found(f"project '{name[:100]}' in channel '{view.channel}'")
-    refused = find_refusals(registry, channel, upstream, name, remote.files)
+    refused = find_refusals(registry, channel, upstream, name, remote.files) if upstream else {}
     value = upstream_simple.merge_page(name, own.body if own else None, remote, refused)
     body = (
         upstream_simple.render_html(value) if form == HTML else upstream_simple.render_json(value)
@@ -91,12 +91,10 @@ def list_release_files(registry: Registry, view: View, name: str, base: str) -> 
     key = normalize_name(name)
     with registry.database.read() as db:
         channel = require_channel(db, view.actor, view.channel, Action.READ)
-        upstream = _upstream_for_view(db, channel, view, PYPI)
-        has_remote = upstream is not None and not is_private(db, channel, upstream, key)
     remote, failure = RemoteProject(), None
-    if upstream is not None and has_remote:
+    if view.label == MAIN:
         try:
-            remote = metadata_cache.cached_project(registry, channel, upstream, key)
+            remote, _ = metadata_cache.find_project(registry, channel, key)
         except Unreachable as error:
             failure = error
     with registry.database.read() as db:
@@ -195,15 +193,15 @@ def get_repodata(registry: Registry, view: View, subdir: str, name: str) -> tupl
         return conda_pages.get_repodata(registry, view, subdir, name)
     with registry.database.read() as db:
         channel = require_channel(db, view.actor, view.channel, Action.READ)
-        upstream = _upstream_for_view(db, channel, view, CONDA)
-    if upstream is None or name.startswith("run_exports"):
+        every = upstreams.find_upstreams(db, channel.id, CONDA) if view.label == MAIN else []
+    if not every or name.startswith("run_exports"):
         return conda_pages.get_repodata(registry, view, subdir, name)
     if name == upstream_conda.SHARD_INDEX:
-        page = shards.get_shard_index(ProxiedSubdir(registry, channel, upstream, subdir))
+        page = shards.get_shard_index(ProxiedSubdir(registry, channel, tuple(every), subdir))
         return page, channel.public
     if name not in ("repodata.json", "repodata.json.zst"):
         raise not_found(f"page '{name[:100]}'")
-    return _merge_repodata(registry, view, channel, upstream, (subdir, name))
+    return _merge_repodata(registry, view, channel, every, (subdir, name))
 
 
 def with_base_url(page: Page, name: str, base_url: str) -> Page:
@@ -237,31 +235,52 @@ def get_v3_repodata(registry: Registry, view: View, subdir: str, name: str) -> t
 
 
 def _merge_repodata(
-    registry: Registry, view: View, channel: Channel, upstream: Upstream, place: tuple[str, str]
+    registry: Registry,
+    view: View,
+    channel: Channel,
+    every: Sequence[Upstream],
+    place: tuple[str, str],
 ) -> tuple[Page, bool]:
     subdir, name = place
     own = _read_or_none(
         lambda: conda_pages.get_repodata(registry, view, subdir, "repodata.json")[0]
     )
+    remote: dict[str, list[RemoteFile]] = {}  # by name: that of the first upstream that has it
     try:
-        remote = metadata_cache.cached_project_files(registry, channel, upstream, subdir)
-    except Unreachable:
-        if own is None:
+        for upstream in every:
+            _add_packages(remote, registry, channel, upstream, subdir)
+    except Unreachable:  # a later upstream may have other packages of its names
+        if own is None and not remote:
             raise
-        remote = []
     if own is None and not remote:
         raise not_found(f"subdir '{subdir[:50]}' in channel '{view.channel}'")
     with registry.database.read() as db:
-        private = filter_private(db, channel, upstream, {o.entry["name"] for o in remote})
         here = projects.list_local_files(db, channel.id, subdir)
     base_url = from_settings(channel.settings).base_url_for(subdir)
     mine = own.body if own else rendering.render_repodata(subdir, [], base_url)
     body = upstream_conda.merge_repodata(
-        mine, remote, private, {name for names in here.values() for name in names}
+        mine, chain(*remote.values()), {name for names in here.values() for name in names}
     )
     if name.endswith(".zst"):
         body = rendering.compress(body)
     return Page(body, make_etag(body), channel.serial), channel.public
+
+
+def _add_packages(
+    found: dict[str, list[RemoteFile]],
+    registry: Registry,
+    channel: Channel,
+    upstream: Upstream,
+    subdir: str,
+) -> None:
+    """Add the packages of an upstream whose names none before it has."""
+    remote = metadata_cache.cached_project_files(registry, channel, upstream, subdir)
+    with registry.database.read() as db:
+        names = {file.entry["name"] for file in remote} - set(found)
+        names -= filter_withheld(db, channel, upstream, names)
+    for file in remote:
+        if file.entry["name"] in names:
+            found.setdefault(file.entry["name"], []).append(file)
 
 
 def get_shard(
@@ -272,17 +291,12 @@ def get_shard(
         return conda_pages.get_shard(registry, actor, channel_name, sha256)
     with registry.database.read() as db:
         channel = require_channel(db, actor, channel_name, Action.READ)
-        upstream = upstreams.find_upstream(db, channel.id, CONDA)
-    if upstream is not None:
-        body = shards.get_shard(ProxiedSubdir(registry, channel, upstream, subdir), sha256)
+        every = upstreams.find_upstreams(db, channel.id, CONDA)
+    if every:
+        body = shards.get_shard(ProxiedSubdir(registry, channel, tuple(every), subdir), sha256)
         if body is not None:
             return body, channel.public
     return conda_pages.get_shard(registry, actor, channel_name, sha256)
-
-
-def _upstream_for_view(db: Connection, channel: Channel, view: View, kind: str) -> Upstream | None:
-    """Return the upstream behind the view; only the label `main` has one."""
-    return upstreams.find_upstream(db, channel.id, kind) if view.label == MAIN else None
 
 
 def _read_or_none(look: Callable[[], Page]) -> Page | None:

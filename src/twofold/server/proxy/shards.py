@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from twofold.errors import Refused, Unreachable
-from twofold.server.admission.names import filter_private, private_prefixes
+from twofold.server.admission.names import filter_withheld
 from twofold.server.context import Registry, not_found
 from twofold.server.model import Channel, Page
 from twofold.server.pages import conda_records as rendering
@@ -23,7 +23,14 @@ from twofold.server.pages.page_updates import MAIN, make_etag
 from twofold.server.proxy import metadata_cache, upstream_conda
 from twofold.server.proxy.remote_files import RemoteFile
 from twofold.server.proxy.upstream_conda import RemoteShardList
-from twofold.server.store import Connection, files, pages, projects, upstreams
+from twofold.server.store import (
+    Connection,
+    channels,
+    files,
+    pages,
+    projects,
+    upstream_cache,
+)
 from twofold.server.store.upstreams import Upstream
 
 #: Shards fetched concurrently while an index is built.
@@ -31,61 +38,101 @@ _MAX_CONNECTIONS = 8
 
 
 @dataclass(frozen=True)
+class _Source:
+    """The shards of one upstream; `digest` changes with them.
+
+    `packed` are those packed here, by name, of an upstream that has none itself.
+    """
+
+    upstream: Upstream
+    listed: RemoteShardList
+    digest: str
+    packed: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+
+#: Where a shard comes from: its name, the upstream's hash of it, and the upstream's name.
+_Origin = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
 class MergedShardIndex:
     """A shard index as served.
 
-    `merged` are merged shards by hash; `names` are the (name, upstream hash) pairs of the other
-    shards by hash; `previous` are those of the index served before.
+    `merged` are shards packed here by hash; `names` are the origins of the other shards by hash;
+    `previous` are those of the index served before.
     """
 
     basis: tuple[object, ...]
     page: Page
     merged: Mapping[str, bytes] = field(repr=False)
-    names: Mapping[str, tuple[str, str]] = field(repr=False)
-    previous: Mapping[str, tuple[str, str]] = field(repr=False)
+    names: Mapping[str, _Origin] = field(repr=False)
+    previous: Mapping[str, _Origin] = field(repr=False)
 
 
 @dataclass(frozen=True)
 class ProxiedSubdir:
-    """A subdir of a channel that has a conda upstream."""
+    """A subdir of a channel that has conda upstreams, in their order."""
 
     registry: Registry
     channel: Channel
-    upstream: Upstream
+    upstreams: tuple[Upstream, ...]
     subdir: str
 
-    def upstream_shards(self) -> tuple[RemoteShardList, str] | None:
-        """Return the upstream's index; an empty one while it is down and nothing is cached."""
+    def sources(self) -> list[_Source]:
+        """Return the shards of the upstreams; none when no upstream has some.
+
+        One that is down, and of which nothing is cached, ends the list: a later one may have other
+        packages of its names.
+        """
+        found: list[_Source | Upstream] = []
         try:
-            return metadata_cache.cached_shard_list(self.registry, self.upstream, self.subdir)
+            for upstream in self.upstreams:
+                listed = metadata_cache.cached_shard_list(self.registry, upstream, self.subdir)
+                found.append(_Source(upstream, *listed) if listed is not None else upstream)
         except Unreachable:
-            return RemoteShardList({}, self.upstream.url, self.upstream.url), "away"
+            found.append(_Source(upstream, RemoteShardList({}, upstream.url, upstream.url), "away"))
+        if not any(isinstance(one, _Source) for one in found):
+            return []
+        return [one if isinstance(one, _Source) else self._pack(one) for one in found]
+
+    def _pack(self, upstream: Upstream) -> _Source:
+        """Return the shards of an upstream that has only repodata.json."""
+        args = (self.registry, self.channel, upstream, self.subdir)
+        by_name: dict[str, dict[str, Mapping[str, object]]] = {}
+        for file in metadata_cache.cached_project_files(*args):
+            record = {**file.entry, "sha256": file.sha256}
+            by_name.setdefault(str(file.entry["name"]), {})[file.filename] = record
+        packed = {name: upstream_conda.serialize_shard(one) for name, one in by_name.items()}
+        hashes = {name: _sha256(body) for name, body in packed.items()}
+        listed = RemoteShardList(hashes, upstream.url, f"{upstream.url}/{self.subdir}/")
+        return _Source(upstream, listed, _sha256(repr(sorted(hashes.items())).encode()), packed)
 
 
 def get_shard_index(subdir: ProxiedSubdir) -> Page:
-    """Return the merged shard index. Raises Refused (404) if the upstream has none."""
-    upstream_index = subdir.upstream_shards()
-    if upstream_index is None:
+    """Return the merged shard index. Raises Refused (404) if no upstream has one."""
+    sources = subdir.sources()
+    if not sources:
         raise not_found("shard index: the upstream has none")
-    return _merged_index(subdir, *upstream_index).page
+    return _merged_index(subdir, sources).page
 
 
 def get_shard(subdir: ProxiedSubdir, sha256: str) -> bytes | None:
     """Return an upstream or merged shard by hash; None when the index does not list it."""
-    upstream_index = subdir.upstream_shards()
-    if upstream_index is None:
+    sources = subdir.sources()
+    if not sources:
         return None
-    listed = _merged_index(subdir, *upstream_index)
+    listed = _merged_index(subdir, sources)
     if sha256 in listed.merged:
         return listed.merged[sha256]
     found = listed.names.get(sha256) or listed.previous.get(sha256)
-    if found is None:
+    source = found and next((one for one in sources if one.upstream.name == found[2]), None)
+    if not found or not source:
         return None
-    name, theirs = found
-    one = replace(upstream_index[0], shards={name: theirs})
+    name, theirs, _ = found
+    one = replace(source.listed, shards={name: theirs})
     key = (subdir.subdir, name)
     body, _ = metadata_cache.cached_shard(
-        subdir.registry, subdir.channel, subdir.upstream, one, key, exact=True
+        subdir.registry, subdir.channel, source.upstream, one, key, exact=True
     )
     if _sha256(body) != sha256:
         raise Refused(
@@ -97,60 +144,72 @@ def get_shard(subdir: ProxiedSubdir, sha256: str) -> bytes | None:
     return body
 
 
-def _merged_index(subdir: ProxiedSubdir, theirs: RemoteShardList, digest: str) -> MergedShardIndex:
+def _merged_index(subdir: ProxiedSubdir, sources: Sequence[_Source]) -> MergedShardIndex:
     """Return the merged index, rebuilt when either side has changed."""
-    registry, channel, upstream = subdir.registry, subdir.channel, subdir.upstream
+    registry, channel = subdir.registry, subdir.channel
     known: MergedShardIndex | None = registry.proxied_channels.shard_indexes.get(
         (channel.id, subdir.subdir)
     )
     with registry.database.read() as db:
-        altered = upstreams.changed_shards(db, upstream, f"{subdir.subdir}/")
-        prefixes = tuple(private_prefixes(db, channel, upstream))
+        altered = [
+            upstream_cache.changed_shards(db, one.upstream, f"{subdir.subdir}/") for one in sources
+        ]
         options = from_settings(channel.settings)
         basis = (
+            subdir.upstreams,
             channel.serial,
-            digest,
-            prefixes,
-            upstream,
+            tuple(one.digest for one in sources),
+            tuple(channels.list_prefixes(db, channel.id)),
             options,
-            tuple(sorted(altered.items())),
+            tuple(tuple(sorted(one.items())) for one in altered),
         )
         if known is not None and known.basis == basis:
             return known
-        hidden = filter_private(db, channel, upstream, theirs.shards)
+        taken: set[str] = set()  # by an upstream before
+        visible: list[set[str]] = []
+        for one in sources:
+            names = set(one.listed.shards) - taken
+            visible.append(names - filter_withheld(db, channel, one.upstream, names))
+            taken |= visible[-1]
         here = projects.list_local_files(db, channel.id, subdir.subdir)
         own = dict(pages.list_changed_shards(db, channel.id, MAIN, subdir.subdir, 0))
     hashes = {name: sha256 for name, sha256 in own.items() if sha256}
-    names: dict[str, tuple[str, str]] = {}
-    for name, sha256 in theirs.shards.items():
-        if name not in hidden and name not in here:
-            original, shown = altered.get(f"{subdir.subdir}/{name}", ("", ""))
+    origins: dict[str, _Origin] = {}
+    merged: dict[str, bytes] = {}
+    for one, names, changed in zip(sources, visible, altered, strict=True):
+        for name in names - set(here):
+            sha256 = one.listed.shards[name]
+            original, shown = changed.get(f"{subdir.subdir}/{name}", ("", ""))
             hashes[name] = shown if original == sha256 else sha256
-            names[hashes[name]] = name, sha256
-    both = sorted(name for name in here if name in theirs.shards and name not in hidden)
-    merged = dict(_merge_shards(subdir, theirs, both, here))
+            if name in one.packed:
+                merged[name] = one.packed[name]
+            else:
+                origins[hashes[name]] = name, sha256, one.upstream.name
+        merged |= dict(_merge_shards(subdir, one, sorted(names & set(here)), here))
     hashes |= {name: _sha256(body) for name, body in merged.items()}
     base_url = options.base_url_for(subdir.subdir)
     body = rendering.render_shard_index(subdir.subdir, hashes, registry.clock(), base_url)
-    before = known.names if known is not None and known.basis[3] == upstream else {}
-    older = {sha256: found for sha256, found in before.items() if found[0] not in hidden}
+    before = known.names if known is not None and known.basis[0] == subdir.upstreams else {}
+    older = {sha256: found for sha256, found in before.items() if found[0] in taken}
     page = Page(body, make_etag(body), channel.serial)
     by_hash = {_sha256(body): body for body in merged.values()}
-    listed = MergedShardIndex(basis, page, by_hash, names, older)
+    listed = MergedShardIndex(basis, page, by_hash, origins, older)
     registry.proxied_channels.shard_indexes[channel.id, subdir.subdir] = listed
     return listed
 
 
 def _merge_shards(
-    subdir: ProxiedSubdir, theirs: RemoteShardList, names: list[str], here: Mapping[str, set[str]]
+    subdir: ProxiedSubdir, source: _Source, names: list[str], here: Mapping[str, set[str]]
 ) -> Iterable[tuple[str, bytes]]:
     """Merge the shards of names that both sides have; on upstream errors keep our own."""
 
     def offered(name: str) -> list[RemoteFile]:
+        if name in source.packed:
+            return upstream_conda.parse_shard(source.packed[name], source.listed, name)[0]
         key = (subdir.subdir, name)
         try:
             found = metadata_cache.cached_shard(
-                subdir.registry, subdir.channel, subdir.upstream, theirs, key
+                subdir.registry, subdir.channel, source.upstream, source.listed, key
             )
         except (Unreachable, Refused):
             return []

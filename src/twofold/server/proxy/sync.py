@@ -21,7 +21,6 @@ from twofold.artifact import Kind
 from twofold.errors import BadFile, Refused, SubprocessFailed, Unreachable
 from twofold.formats.core_metadata import parse_metadata
 from twofold.names import normalize_name
-from twofold.server.admission.names import is_private
 from twofold.server.context import Registry
 from twofold.server.model import Action, Actor, Channel
 from twofold.server.proxy import config, metadata_cache
@@ -33,7 +32,6 @@ from twofold.server.proxy.fetch import (
 )
 from twofold.server.proxy.target_environment import TargetEnvironment
 from twofold.server.store import audit, channels, files
-from twofold.server.store.upstreams import Upstream
 
 
 @dataclass
@@ -144,7 +142,7 @@ class SyncRun:
             found = channels.find_channel(db, channel)
         assert found is not None
         self.channel: Channel = found
-        self.upstream: Upstream = config.upstream_for(registry, channel, metadata_cache.PYPI)
+        config.require_upstreams(registry, channel, metadata_cache.PYPI)
         self.markers: Mapping[str, str] = target.marker_environment()
         self.tags: Mapping[Tag, int] = target.wheel_tags()
         self.requested: dict[str, _Requested] = {}
@@ -275,16 +273,8 @@ class SyncRun:
 
     def _describe_missing(self, key: str, requested: _Requested) -> str:
         asked = f" {requested.specifier}" if str(requested.specifier) else ""
-        with self.registry.database.read() as db:
-            private = is_private(db, self.channel, self.upstream, key)
-        remote = (
-            []
-            if private
-            else metadata_cache.cached_project_files(
-                self.registry, self.channel, self.upstream, key
-            )
-        )
-        sdists = any(remote_file.filename.endswith(".tar.gz") for remote_file in remote)
+        remote, _ = metadata_cache.find_project(self.registry, self.channel, key)
+        sdists = any(file.filename.endswith((".tar.gz", ".zip")) for file in remote.files)
         only = "; there are only sdists, which are not built here" if sdists else ""
         return f"no wheel of {key}{asked} matches this target{only}"
 
@@ -292,17 +282,16 @@ class SyncRun:
         """Find wheels for the target: stored, and the upstream's unless the name is private."""
         found: dict[str, Candidate] = {}
         with self.registry.database.read() as db:
-            private = is_private(db, self.channel, self.upstream, key)
             project = channels.find_project(db, self.channel.id, key)
             own = files.list_project_files(db, project.id) if project else []
         for file in own:
             if file.kind is Kind.WHEEL and file.yanked is None:
                 self._add(found, file.filename, file.sha256, file.requires_python)
-        if not private:
-            place = (self.registry, self.channel, self.upstream, key)
-            remote = metadata_cache.cached_project_files(*place)
-            refused = find_refusals(*place, remote)
-            for remote_file in remote:
+        remote, upstream = metadata_cache.find_project(self.registry, self.channel, key)
+        if upstream is not None:
+            place = (self.registry, self.channel, upstream, key)
+            refused = find_refusals(*place, remote.files)
+            for remote_file in remote.files:
                 if not remote_file.entry.get("yanked") and remote_file.filename not in refused:
                     requires = remote_file.entry.get("requires-python")
                     self._add(found, remote_file.filename, remote_file.sha256, requires)

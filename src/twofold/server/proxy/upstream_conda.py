@@ -111,17 +111,15 @@ def _parse_records(value: dict[str, Any], address: str) -> Iterable[RemoteFile]:
                 yield RemoteFile(filename, sha256, urljoin(base, quote(filename)), record)
 
 
-def merge_repodata(
-    own: bytes, remote: Iterable[RemoteFile], private: Container[str], here: Container[str]
-) -> bytes:
-    """Merge remote files whose names are not private into our repodata.json.
+def merge_repodata(own: bytes, remote: Iterable[RemoteFile], here: Container[str]) -> bytes:
+    """Merge remote files into our repodata.json.
 
     Our records decide about the files in `here` (file names, including deleted ones).
     """
     value = json.loads(own)
     for file in remote:
         group = "packages" if file.filename.endswith(".tar.bz2") else "packages.conda"
-        if file.entry["name"] not in private and file.filename not in here:
+        if file.filename not in here:
             value[group][file.filename] = file.entry
     return json.dumps(value, separators=(",", ":")).encode()
 

@@ -20,12 +20,10 @@ from twofold.errors import BadFile, Refused, Unreachable
 from twofold.formats.core_metadata import parse_metadata
 from twofold.index.simple_parser import find_metadata_hash
 from twofold.names import normalize_name, requirement_name
-from twofold.server.admission.names import is_private
 from twofold.server.context import Registry
 from twofold.server.model import Channel
 from twofold.server.proxy import metadata_cache
 from twofold.server.store import channels, files, projects, upstreams
-from twofold.server.store.upstreams import Upstream
 
 #: A requirement with extras: the name before the bracket.
 _WITH_EXTRAS = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*\[\s*[A-Za-z0-9]")
@@ -87,8 +85,6 @@ def _find_metadata(registry: Registry, channel: Channel, name: str, specifier: s
     with registry.database.read() as db:
         project = channels.find_project(db, channel.id, name)
         own = files.list_project_files(db, project.id) if project else []
-        upstream = upstreams.find_upstream(db, channel.id, metadata_cache.PYPI)
-        private = upstream is None or is_private(db, channel, upstream, name)
     fits = SpecifierSet(specifier)
     wheels = {
         file.filename: (version, file.metadata)
@@ -100,20 +96,20 @@ def _find_metadata(registry: Registry, channel: Channel, name: str, specifier: s
     }
     if wheels:
         return max(wheels.values(), key=lambda one: (not one[0].is_prerelease, one[0]))[1]
-    if upstream is None or private:
-        return None
     try:
-        return _fetch_upstream_metadata(registry, channel, upstream, (name, fits))
+        return _fetch_upstream_metadata(registry, channel, name, fits)
     except (Unreachable, Refused):
         return None  # converted later, like any wheel whose dependencies are not available
 
 
 def _fetch_upstream_metadata(
-    registry: Registry, channel: Channel, upstream: Upstream, wanted: tuple[str, SpecifierSet]
+    registry: Registry, channel: Channel, name: str, fits: SpecifierSet
 ) -> bytes | None:
-    name, fits = wanted
+    project, upstream = metadata_cache.find_project(registry, channel, name)
+    if upstream is None:
+        return None
     versions: dict[str, Version] = {}
-    for remote in metadata_cache.cached_project_files(registry, channel, upstream, name):
+    for remote in project.files:
         has_hash = find_metadata_hash(remote.entry.get("core-metadata"))
         is_usable = has_hash and not remote.entry.get("yanked")
         version = _parse_version(remote.filename.split("-")[1]) if "-" in remote.filename else None

@@ -22,7 +22,7 @@ from twofold.formats.conda_reader import parse_json, read_info
 from twofold.formats.reader import read_artifact, read_sdist_artifact
 from twofold.names import normalize_name
 from twofold.server.admission import checks
-from twofold.server.admission.names import is_private
+from twofold.server.admission.names import find_sources
 from twofold.server.admission.policy import check_new_file, check_quota
 from twofold.server.context import Registry, Transaction, require_channel
 from twofold.server.model import Action, Actor, Project, StoredFile
@@ -38,7 +38,7 @@ from twofold.server.registry.conversion import (
 )
 from twofold.server.registry.labels import check_label, check_unlocked
 from twofold.server.registry.local_metadata import find_known_names
-from twofold.server.store import Connection, channels, files, upstreams
+from twofold.server.store import Connection, channels, files
 from twofold.server.store.blob_refs import protect_blobs
 from twofold.server.store.files import NewFile
 from twofold.server.store.upstreams import CONDA, PYPI
@@ -215,8 +215,7 @@ def _record_upload(
 def _check_not_private(change: Transaction, artifact: Artifact) -> None:
     """Check again that the name did not become private during the fetch. Raises Refused."""
     kind = CONDA if artifact.kind.is_conda else PYPI
-    upstream = upstreams.find_upstream(change.db, change.channel.id, kind)
-    if upstream is None or is_private(change.db, change.channel, upstream, artifact.name):
+    if not find_sources(change.db, change.channel, kind, artifact.name):
         raise Refused(
             "private-name",
             f"'{artifact.name}' is private in channel '{change.channel.name}'",

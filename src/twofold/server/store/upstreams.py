@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from twofold.server.model import from_text, to_text
+from twofold.server.model import to_text
 from twofold.server.store.schema import (
     channels,
     upstream_pages,
@@ -22,6 +22,9 @@ from twofold.server.store.schema import (
 #: Kinds of upstream: a PyPI-style index, or a conda channel.
 PYPI, CONDA = "pypi", "conda"
 
+#: The name of an upstream that was given none.
+DEFAULT = "default"
+
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
@@ -31,6 +34,11 @@ class Upstream:
     name prefixes that are never requested from it. `secret`: its credentials, or ''. `files_at`:
     hosts (or host:port) beside it from which the operator allowed files, though not public.
     `policy`: the conditions on its files (`proxy.policy`, JSON), or ''.
+
+    A channel may have several upstreams of a kind: `name` tells them apart, `position` is their
+    order. `only`: its own names (`spam`, `spam-*`), which no upstream without them is asked for;
+    empty: all names but those that others claim (`claimed`). `max_age`: seconds for which its
+    responses are fresh; None: the default.
     """
 
     channel_id: int
@@ -41,19 +49,22 @@ class Upstream:
     secret: str = field(default="", repr=False)
     files_at: tuple[str, ...] = ()
     policy: str = ""
+    name: str = DEFAULT
+    position: int = 0
+    only: tuple[str, ...] = ()
+    max_age: int | None = None
+    claimed: tuple[str, ...] = ()
+
+    def may_have(self, key: str) -> bool:
+        """Whether it may be asked for a normalised name."""
+        if any(key == prefix or key.startswith(f"{prefix}-") for prefix in self.prefixes):
+            return False
+        return _is_listed(key, self.only) if self.only else not _is_listed(key, self.claimed)
 
 
-@dataclass(frozen=True, slots=True)
-class CachedResponse:
-    """A cached response of an upstream, and when it was last revalidated.
-
-    `validator` is its ETag or Last-Modified; '' if it has none.
-    """
-
-    body: bytes
-    digest: str
-    checked_at: datetime
-    validator: str = ""
+def _is_listed(key: str, names: Iterable[str]) -> bool:
+    """Whether a name is one of these; `spam-*` is every name that begins with `spam-`."""
+    return any(key.startswith(name[:-1]) if name.endswith("*") else key == name for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +84,18 @@ class Pin:
     wanted: bool = False
     yanked: str | None = None
     refused: str | None = None
+    upstream: str = DEFAULT
 
 
 def set_upstream(db: Connection, upstream: Upstream, at: datetime) -> None:
-    """Add an upstream, or replace the one of its kind."""
-    remove_upstream(db, upstream.channel_id, upstream.kind)
+    """Add an upstream, or replace the one of its kind and name."""
+    remove_upstream(db, upstream.channel_id, upstream.kind, upstream.name)
     db.execute(
         insert(upstreams).values(
             channel_id=upstream.channel_id,
             kind=upstream.kind,
+            name=upstream.name,
+            position=upstream.position,
             url=upstream.url,
             internal=upstream.internal,
             prefixes=json.dumps(upstream.prefixes),
@@ -92,40 +106,68 @@ def set_upstream(db: Connection, upstream: Upstream, at: datetime) -> None:
     )
 
 
+def set_position(db: Connection, upstream: Upstream) -> None:
+    """Store the upstream's place in the order."""
+    here = (upstreams.c.channel_id == upstream.channel_id) & (upstreams.c.kind == upstream.kind)
+    named = here & (upstreams.c.name == upstream.name)
+    db.execute(update(upstreams).where(named).values(position=upstream.position))
+
+
 def set_policy(db: Connection, upstream: Upstream) -> None:
     """Store the upstream's policy."""
     here = (upstreams.c.channel_id == upstream.channel_id) & (upstreams.c.kind == upstream.kind)
-    db.execute(update(upstreams).where(here).values(options=_serialize_options(upstream)))
+    named = here & (upstreams.c.name == upstream.name)
+    db.execute(update(upstreams).where(named).values(options=_serialize_options(upstream)))
 
 
 def _serialize_options(upstream: Upstream) -> str:
-    options = {"files_at": upstream.files_at, "policy": upstream.policy}
-    return json.dumps({name: value for name, value in options.items() if value})
+    options = {
+        "files_at": upstream.files_at,
+        "policy": upstream.policy,
+        "only": upstream.only,
+        "max_age": upstream.max_age,
+    }
+    return json.dumps({key: one for key, one in options.items() if one not in ("", (), None)})
 
 
-def remove_upstream(db: Connection, channel_id: int, kind: str) -> bool:
+def remove_upstream(db: Connection, channel_id: int, kind: str, name: str = DEFAULT) -> bool:
     """Remove an upstream; returns False if there was none. Pinned hashes stay."""
-    for table in (upstream_pages, upstreams):
+    for table, column in (
+        (upstream_pages, upstream_pages.c.upstream),
+        (upstreams, upstreams.c.name),
+    ):
         done = db.execute(
-            delete(table).where(table.c.channel_id == channel_id, table.c.kind == kind)
+            delete(table).where(
+                table.c.channel_id == channel_id, table.c.kind == kind, column == name
+            )
         )
     return bool(done.rowcount)
 
 
-def find_upstream(db: Connection, channel_id: int, kind: str) -> Upstream | None:
-    """Return a channel's upstream of a kind, or None."""
+def find_upstreams(db: Connection, channel_id: int, kind: str) -> list[Upstream]:
+    """Return a channel's upstreams of a kind, in their order."""
     query = select(upstreams).where(upstreams.c.channel_id == channel_id, upstreams.c.kind == kind)
-    row = db.execute(query).first()
-    return _to_upstream(row) if row else None
+    found = [_to_upstream(row) for row in db.execute(query)]
+    found.sort(key=lambda one: (one.position, one.name))
+    claimed = tuple(name for one in found for name in one.only)
+    return [replace(one, claimed=claimed) for one in found]
+
+
+def find_upstream(
+    db: Connection, channel_id: int, kind: str, name: str = DEFAULT
+) -> Upstream | None:
+    """Return a channel's upstream of a kind and name, or None."""
+    found = find_upstreams(db, channel_id, kind)
+    return next((one for one in found if one.name == name), None)
 
 
 def list_upstreams(db: Connection) -> list[tuple[str, Upstream]]:
     """List (channel name, upstream) pairs."""
-    query = select(channels.c.name, upstreams).join(
+    query = select(channels.c.name.label("channel"), upstreams).join(
         channels, channels.c.id == upstreams.c.channel_id
     )
-    rows = db.execute(query.order_by(channels.c.name, upstreams.c.kind))
-    return [(row.name, _to_upstream(row)) for row in rows]
+    rows = db.execute(query.order_by(channels.c.name, upstreams.c.kind, upstreams.c.position))
+    return [(row.channel, _to_upstream(row)) for row in rows]
 
 
 def _to_upstream(row: Row[Any]) -> Upstream:
@@ -139,56 +181,11 @@ def _to_upstream(row: Row[Any]) -> Upstream:
         row.secret,
         tuple(options.get("files_at", ())),
         options.get("policy", ""),
+        row.name,
+        row.position,
+        tuple(options.get("only", ())),
+        options.get("max_age"),
     )
-
-
-def cached_response(db: Connection, upstream: Upstream, key: str) -> CachedResponse | None:
-    """Return the cached response for a key, or None."""
-    query = select(upstream_pages).where(
-        upstream_pages.c.channel_id == upstream.channel_id,
-        upstream_pages.c.kind == upstream.kind,
-        upstream_pages.c.key == key,
-    )
-    row = db.execute(query).first()
-    if row is None:
-        return None
-    return CachedResponse(bytes(row.body), row.digest, from_text(row.checked_at), row.validator)
-
-
-def changed_shards(db: Connection, upstream: Upstream, prefix: str) -> dict[str, tuple[str, str]]:
-    """Return key -> (digest, validator) of cached shards that were modified before saving."""
-    query = select(upstream_pages.c.key, upstream_pages.c.digest, upstream_pages.c.validator).where(
-        upstream_pages.c.channel_id == upstream.channel_id,
-        upstream_pages.c.kind == upstream.kind,
-        upstream_pages.c.key.startswith(prefix, autoescape=True),
-        upstream_pages.c.key != prefix,
-        upstream_pages.c.validator != "",
-    )
-    return {row.key: (row.digest, row.validator) for row in db.execute(query)}
-
-
-def save_response(db: Connection, upstream: Upstream, key: str, response: CachedResponse) -> None:
-    """Insert or replace a cached response."""
-    where = {"channel_id": upstream.channel_id, "kind": upstream.kind, "key": key}
-    values = {
-        "body": response.body,
-        "digest": response.digest,
-        "checked_at": to_text(response.checked_at),
-        "validator": response.validator,
-    }
-    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
-    new = dialect.insert(upstream_pages).values(**where, **values)
-    db.execute(new.on_conflict_do_update(index_elements=list(where), set_=values))
-
-
-def touch_response(db: Connection, upstream: Upstream, key: str, at: datetime) -> None:
-    """Record that a cached response was revalidated at a time."""
-    query = update(upstream_pages).where(
-        upstream_pages.c.channel_id == upstream.channel_id,
-        upstream_pages.c.kind == upstream.kind,
-        upstream_pages.c.key == key,
-    )
-    db.execute(query.values(checked_at=to_text(at)))
 
 
 #: Maximum filenames in a query; SQLite allows 32,766 values.
@@ -232,6 +229,7 @@ def _to_pin(row: Row[Any]) -> Pin:
         bool(row.wanted),
         row.yanked,
         row.refused,
+        row.upstream,
     )
 
 
@@ -266,6 +264,7 @@ def add_pins(db: Connection, channel_id: int, new: Iterable[Pin], at: datetime) 
             "key": pin.key,
             "sha256": pin.sha256,
             "url": pin.url,
+            "upstream": pin.upstream,
             "wanted": False,
             "seen_at": to_text(at),
         }

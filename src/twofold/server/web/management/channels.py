@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from twofold.errors import Refused, Unreachable
+from twofold.errors import Refused
 from twofold.names import normalize_name
 from twofold.server.auth import accounts, trusted_publishers
 from twofold.server.auth.required_roles import RequiredRole, require_operator
 from twofold.server.model import Action
-from twofold.server.proxy import config
 from twofold.server.registry import administration
 from twofold.server.registry.administration import Retention
 from twofold.server.web.management import parameters, response_schemas
@@ -109,36 +108,6 @@ def _remove_publisher(context: RequestContext) -> None:
     trusted_publishers.remove_publisher(
         context.registry, context.actor.name, context["channel"], context["id"]
     )
-
-
-def _list_upstreams(context: RequestContext) -> Any:
-    return [
-        {"kind": one.kind, "url": one.url, "private_prefixes": list(one.prefixes)}
-        for channel, one in config.list_all(context.registry)
-        if channel == context["channel"]
-    ]
-
-
-def _set_upstream(context: RequestContext) -> Any:
-    """Set an upstream. Internal addresses can only be set with `twofold admin`, never over HTTP."""
-    prefixes = tuple(context.get("private_prefixes", ()))
-    front = config.UpstreamConfig(context["url"], context["kind"], prefixes)
-    try:
-        config.check_public(context["url"])
-        added = config.add(context.registry, context.actor.name, context["channel"], front)
-    except Unreachable as error:
-        raise Refused("unreachable", error.problems[0].message, status=409) from error
-    except Refused as error:
-        if error.status < 500:
-            raise
-        # The URL is the caller's mistake here, not an upstream's failure.
-        problem = error.problems[0]
-        raise Refused(error.code, problem.message, problem.hint or "", 400) from error
-    return {"kind": added.kind, "url": added.url, "private_prefixes": list(added.prefixes)}
-
-
-def _remove_upstream(context: RequestContext) -> None:
-    config.remove(context.registry, context.actor.name, context["channel"], context["kind"])
 
 
 def _apply_retention(context: RequestContext) -> Any:
@@ -299,33 +268,6 @@ ENDPOINTS = (
         "Remove a trusted publisher.",
         RequiredRole.ADMIN,
         _remove_publisher,
-    ),
-    Endpoint(
-        "GET",
-        f"{_CHANNEL}/upstreams",
-        "list-upstreams",
-        "List the upstreams of a channel.",
-        RequiredRole.ADMIN,
-        _list_upstreams,
-        ResponseSpec("Upstream", is_list=True),
-    ),
-    Endpoint(
-        "PUT",
-        f"{_CHANNEL}/upstreams/{{kind}}",
-        "set-upstream",
-        "Set a public index or channel as an upstream of the channel.",
-        RequiredRole.OPERATOR,
-        _set_upstream,
-        ResponseSpec("Upstream"),
-        FieldSpec({"url": parameters.ADDRESS, "private_prefixes": parameters.PREFIXES}, ("url",)),
-    ),
-    Endpoint(
-        "DELETE",
-        f"{_CHANNEL}/upstreams/{{kind}}",
-        "remove-upstream",
-        "Remove an upstream; files already fetched stay.",
-        RequiredRole.OPERATOR,
-        _remove_upstream,
     ),
     Endpoint(
         "POST",

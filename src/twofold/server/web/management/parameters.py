@@ -196,6 +196,12 @@ PREFIXES = list_of(
     text("a name or a prefix of names", max_length=100, min_length=1),
     "names that are never requested from the upstream",
 )
+UPSTREAM = text("name of one of several upstreams", r"[a-z0-9][a-z0-9._-]{0,62}")
+OWN_NAMES = list_of(
+    text("a name, or the beginning of names with *", max_length=100, min_length=1),
+    "names that are requested from no upstream without such names",
+)
+MAX_AGE = number("seconds for which its pages are fresh", maximum=604_800)
 CLAIM_VALUES = "claim -> required value; * matches any text"
 
 IN_PATH: dict[str, Schema] = {

@@ -7,6 +7,7 @@ from typing import Any
 
 from twofold.server.auth.trusted_publishers import TrustedPublisher
 from twofold.server.model import Actor, Channel, Project, StoredFile, Token, User
+from twofold.server.proxy.config import Upstream
 from twofold.server.registry.administration import AuditEntry
 
 _TEXT = {"type": "string"}
@@ -74,7 +75,14 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         issuer=_TEXT,
         claims={"type": "object", "additionalProperties": _TEXT},
     ),
-    "Upstream": _object_schema(kind=_TEXT, url=_TEXT, private_prefixes=_TEXTS),
+    "Upstream": _object_schema(
+        kind=_TEXT,
+        name=_TEXT,
+        url=_TEXT,
+        private_prefixes=_TEXTS,
+        only=_TEXTS,
+        max_age=_COUNT_OR_NULL,
+    ),
     "Label": _object_schema(label=_TEXT, locked=_FLAG),
     "Project": _object_schema(
         name=_TEXT,
@@ -179,6 +187,18 @@ def serialize_publisher(found: TrustedPublisher) -> dict[str, Any]:
         "project": found.project,
         "issuer": found.issuer,
         "claims": found.claims,
+    }
+
+
+def serialize_upstream(found: Upstream) -> dict[str, Any]:
+    """Serialize an upstream without its login."""
+    return {
+        "kind": found.kind,
+        "name": found.name,
+        "url": found.url,
+        "private_prefixes": list(found.prefixes),
+        "only": list(found.only),
+        "max_age": found.max_age,
     }
 
 

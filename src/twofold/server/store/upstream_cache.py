@@ -1,0 +1,83 @@
+"""Cached responses of upstreams, by upstream and key (`proxy.metadata_cache` says which keys)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from twofold.server.model import from_text, to_text
+from twofold.server.store.schema import upstream_pages
+from twofold.server.store.upstreams import Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class CachedResponse:
+    """A cached response of an upstream, and when it was last revalidated.
+
+    `validator` is its ETag or Last-Modified; '' if it has none.
+    """
+
+    body: bytes
+    digest: str
+    checked_at: datetime
+    validator: str = ""
+
+
+def cached_response(db: Connection, upstream: Upstream, key: str) -> CachedResponse | None:
+    """Return the cached response for a key, or None."""
+    query = select(upstream_pages).where(
+        upstream_pages.c.channel_id == upstream.channel_id,
+        upstream_pages.c.kind == upstream.kind,
+        upstream_pages.c.upstream == upstream.name,
+        upstream_pages.c.key == key,
+    )
+    row = db.execute(query).first()
+    if row is None:
+        return None
+    return CachedResponse(bytes(row.body), row.digest, from_text(row.checked_at), row.validator)
+
+
+def changed_shards(db: Connection, upstream: Upstream, prefix: str) -> dict[str, tuple[str, str]]:
+    """Return key -> (digest, validator) of cached shards that were modified before saving."""
+    query = select(upstream_pages.c.key, upstream_pages.c.digest, upstream_pages.c.validator).where(
+        upstream_pages.c.channel_id == upstream.channel_id,
+        upstream_pages.c.kind == upstream.kind,
+        upstream_pages.c.upstream == upstream.name,
+        upstream_pages.c.key.startswith(prefix, autoescape=True),
+        upstream_pages.c.key != prefix,
+        upstream_pages.c.validator != "",
+    )
+    return {row.key: (row.digest, row.validator) for row in db.execute(query)}
+
+
+def save_response(db: Connection, upstream: Upstream, key: str, response: CachedResponse) -> None:
+    """Insert or replace a cached response."""
+    where = {
+        "channel_id": upstream.channel_id,
+        "kind": upstream.kind,
+        "upstream": upstream.name,
+        "key": key,
+    }
+    values = {
+        "body": response.body,
+        "digest": response.digest,
+        "checked_at": to_text(response.checked_at),
+        "validator": response.validator,
+    }
+    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
+    new = dialect.insert(upstream_pages).values(**where, **values)
+    db.execute(new.on_conflict_do_update(index_elements=list(where), set_=values))
+
+
+def touch_response(db: Connection, upstream: Upstream, key: str, at: datetime) -> None:
+    """Record that a cached response was revalidated at a time."""
+    query = update(upstream_pages).where(
+        upstream_pages.c.channel_id == upstream.channel_id,
+        upstream_pages.c.kind == upstream.kind,
+        upstream_pages.c.upstream == upstream.name,
+        upstream_pages.c.key == key,
+    )
+    db.execute(query.values(checked_at=to_text(at)))
