@@ -23,11 +23,13 @@ from rattler import (
 )
 from rattler.index import index_fs
 
+from tests.clients.rattler import find_records
 from tests.conftest import CommandResult
 from tests.factories.artifacts import METADATA, write_conda, write_wheel
+from twofold.artifact import Artifact
 from twofold.conda_metadata import CondaPackage
 from twofold.convert import CondaOptions, convert_all, make_packages
-from twofold.convert.v3 import format_condition, make_wheel_record
+from twofold.convert.v3 import format_condition, make_wheel_records
 from twofold.errors import TwofoldError
 from twofold.formats.reader import read_artifact
 from twofold.index.folder import index_folder
@@ -64,10 +66,35 @@ def test_conditions_and_extras_are_kept_and_rattler_reads_them(tmp_path: Path) -
         assert MatchSpec(spec).name is not None
 
 
-def test_the_machine_is_an_error_that_names_the_marker(tmp_path: Path) -> None:
-    metadata = METADATA + "Requires-Dist: a; platform_machine == 'x86_64'\n"
-    with pytest.raises(TwofoldError, match="platform_machine"):
-        make_wheel_record(read_artifact(write_wheel(tmp_path, metadata=metadata)), "x")
+def make_wheel_record(artifact: Artifact, url: str, at: int = 0) -> tuple[str, dict[str, Any]]:
+    """The one record of a wheel that needs no more."""
+    ((subdir, made),) = make_wheel_records(artifact, url, at).items()
+    assert subdir == made[1]["subdir"] == "noarch"
+    return made
+
+
+def test_markers_about_the_machine_make_a_record_for_each_subdir(tmp_path: Path) -> None:
+    metadata = METADATA + (
+        "Requires-Dist: a; platform_machine == 'x86_64' and python_version < '3.11'\n"
+        "Requires-Dist: b; sys_platform == 'win32'\nProvides-Extra: x\n"
+        "Requires-Dist: c; platform_machine == 'aarch64' and extra == 'x'\n"
+    )
+    made = make_wheel_records(read_artifact(write_wheel(tmp_path, metadata=metadata)), "x")
+    assert "noarch" not in made and {"linux-64", "osx-arm64", "win-arm64"} <= made.keys()
+    assert {key for key, _ in made.values()} == {"my_package-1.0.0-py3_none_any_0"}
+    records = {subdir: record for subdir, (_, record) in made.items()}
+    assert all(record["subdir"] == subdir for subdir, record in records.items())
+    assert records["linux-64"]["depends"] == ["python", 'a[when="python<3.11"]']
+    assert records["osx-arm64"]["depends"] == ["python"]
+    assert records["win-64"]["depends"] == ["python", "b"]
+    assert records["linux-aarch64"]["extra_depends"] == {"x": ["c"]}
+    assert records["linux-64"]["extra_depends"] == {"x": []}
+
+
+def test_a_marker_about_the_kernel_is_an_error_that_names_it(tmp_path: Path) -> None:
+    metadata = METADATA + "Requires-Dist: a; platform_release == '6.1'\n"
+    with pytest.raises(TwofoldError, match="platform_release"):
+        make_wheel_records(read_artifact(write_wheel(tmp_path, metadata=metadata)), "x")
 
 
 def test_index_writes_them_where_asked_for(
@@ -75,9 +102,9 @@ def test_index_writes_them_where_asked_for(
 ) -> None:
     write_wheel(tmp_path / "dist", metadata=METADATA + LINES)
     assert twofold("index", tmp_path, "--v3").code == 0
-    found = json.loads((tmp_path / "noarch/repodata.json").read_text("utf-8"))
+    found = json.loads((tmp_path / "v3/noarch/repodata.json").read_text("utf-8"))
     (record,) = found["v3"]["whl"].values()
-    assert record["url"] == "../dist/my_package-1.0.0-py3-none-any.whl"
+    assert record["url"] == "../../dist/my_package-1.0.0-py3-none-any.whl"
     assert found["info"]["repodata_revisions"]["v3"]["n_packages"] == 1
     assert found["repodata_version"] == 1
 
@@ -259,31 +286,28 @@ def test_any_condition_can_be_read_by_conda_and_rattler(
     assert MatchSpec(f"six[when={json.dumps(condition)}]").name is not None
 
 
-def shards_of(folder: Path) -> dict[str, Any]:
-    data = (folder / "noarch" / "repodata_shards.msgpack.zst").read_bytes()
-    found: dict[str, Any] = msgpack.unpackb(
-        zstandard.ZstdDecompressor().decompressobj().decompress(data)
-    )["shards"]
+def unpack(page: Path) -> dict[str, Any]:
+    data = zstandard.ZstdDecompressor().decompressobj().decompress(page.read_bytes())
+    found: dict[str, Any] = msgpack.unpackb(data)
     return found
 
 
-def test_the_shards_have_the_wheels_too_and_drop_them_again(
+def test_an_ordinary_client_sees_packages_only_and_wheels_have_their_own_address(
     tmp_path: Path, twofold: Callable[..., CommandResult]
 ) -> None:
     wheel = write_wheel(tmp_path)
     (tmp_path / "noarch").mkdir()
-    write_conda(tmp_path / "noarch", CondaPackage("other", "1.0"))
+    write_conda(tmp_path / "noarch", CondaPackage("my_package", "1.0.0"))
     assert twofold("index", tmp_path, "--v3").code == 0
-    shards = shards_of(tmp_path)
-    assert sorted(shards) == ["my_package", "other"]
-    data = (tmp_path / f"noarch/shards/{shards['my_package'].hex()}.msgpack.zst").read_bytes()
-    shard = msgpack.unpackb(zstandard.ZstdDecompressor().decompressobj().decompress(data))
-    assert list(shard["v3"]["whl"]) == ["my_package-1.0.0-py3_none_any_0"]
-    wheel.unlink()
-    assert twofold("index", tmp_path, "--v3").code == 0
-    write_conda(tmp_path / "noarch", CondaPackage("more", "1.0"))
+    own = find_records(tmp_path.as_uri(), "my_package", tmp_path / "cache")
+    assert [record.file_name for record in own] == ["my_package-1.0.0-py_0.conda"]
+    noarch = tmp_path / "v3" / "noarch"
+    index = unpack(noarch / "repodata_shards.msgpack.zst")
+    (shard,) = (unpack(path) for path in (noarch / "shards").iterdir())
+    assert list(index["shards"]) == ["my_package"]
+    assert shard["v3"]["whl"]["my_package-1.0.0-py3_none_any_0"]["url"] == f"../../{wheel.name}"
     assert twofold("index", tmp_path).code == 0
-    assert sorted(shards_of(tmp_path)) == ["more", "other"]
+    assert not list(noarch.glob("*.json*")) and not list(noarch.glob("*.zst"))
 
 
 def test_a_wheel_that_v3_cannot_express_leaves_the_others_offered(
@@ -291,12 +315,12 @@ def test_a_wheel_that_v3_cannot_express_leaves_the_others_offered(
 ) -> None:
     write_wheel(tmp_path)
     other = METADATA.replace("my_package", "bad").replace("My.Package", "bad")
-    other += "Requires-Dist: six; platform_machine == 's390x'\n"
+    other += "Requires-Dist: six; platform_version == '1'\n"
     write_wheel(tmp_path, metadata=other, filename="bad-1.0.0-py3-none-any.whl")
     done = twofold("index", tmp_path, "--v3")
     assert done.code == 0
     assert "bad-1.0.0-py3-none-any.whl" in done.err
-    found = json.loads((tmp_path / "noarch/repodata.json").read_text("utf-8"))
+    found = json.loads((tmp_path / "v3/noarch/repodata.json").read_text("utf-8"))
     assert [record["name"] for record in found["v3"]["whl"].values()] == ["my_package"]
     assert (tmp_path / "simple" / "bad" / "index.html").is_file()
 

@@ -142,6 +142,8 @@ def test_only_what_is_new_is_opened_and_written(tmp_path: Path) -> None:
     assert changed == {
         ".twofold-index.sqlite",
         "channeldata.json",
+        "noarch/current_repodata.json",
+        "noarch/current_repodata.json.zst",
         "noarch/repodata.json",
         "noarch/repodata.json.zst",
         "noarch/repodata_shards.msgpack.zst",

@@ -206,6 +206,38 @@ def test_wheels_are_listed_as_v3_records_where_that_is_switched_on(
     assert any("when=" in spec for spec in record["depends"])
 
 
+def test_the_page_tells_why_a_wheel_has_no_v3_record_and_machines_have_their_subdirs(
+    served: Place, tmp_path: Path
+) -> None:
+    served.publish(make_wheel(tmp_path, "kernel", "1.0", ENTRY.format("a; platform_release=='6'")))
+    served.publish(make_wheel(tmp_path, "cpu", "1.0", ENTRY.format("b; platform_machine=='s390x'")))
+    assert "no v3 record" not in served.get("/main/project/kernel").text
+    rule(served, "v3", "yes")
+    assert "no v3 record for conda: the marker of" in served.get("/main/project/kernel").text
+    assert "no v3 record" not in served.get("/main/project/cpu").text
+    pages = {
+        subdir: served.get(f"/main/v3/{subdir}/repodata.json").json()["v3"]["whl"]
+        for subdir in ("linux-64", "linux-s390x")
+    }
+    assert {
+        subdir: record["depends"] for subdir, own in pages.items() for record in own.values()
+    } == {
+        "linux-64": ["python"],
+        "linux-s390x": ["python", "b"],
+    }
+    assert served.get("/main/v3/noarch/repodata.json").json().get("v3") is None
+    assert served.get("/main/v3/zos-z/repodata.json").status_code == 404
+
+
+def test_current_repodata_has_the_newest_packages(served: Place, tmp_path: Path) -> None:
+    for version in ("1.9", "1.10"):
+        served.publish(make_wheel(tmp_path, "spam", version))
+    value = served.get("/main/noarch/current_repodata.json").json()
+    assert list(value["packages.conda"]) == ["spam-1.10-py_0.conda"]
+    packed = served.get("/main/noarch/current_repodata.json.zst").content
+    assert json.loads(zstandard.decompress(packed)) == value
+
+
 def test_rattler_installs_from_a_channel_that_lists_wheels_too(
     served: Place, tmp_path: Path
 ) -> None:

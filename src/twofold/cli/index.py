@@ -25,7 +25,9 @@ def parser() -> argparse.ArgumentParser:
     ).with_json()
     made.add_argument("folder", metavar="DIR", type=Path, help="the folder with the packages")
     made.add_argument(
-        "--v3", action="store_true", help="offer pure wheels to conda too (repodata revision 3)"
+        "--v3",
+        action="store_true",
+        help="offer pure wheels to conda with conda-pypi, at DIR/v3 (repodata revision 3)",
     )
     made.add_argument(
         "--patches",
@@ -57,16 +59,18 @@ def run(args: argparse.Namespace) -> int:
     return 1 if done.problems else 0
 
 
-def _find_wheel_records(folder: Path) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
-    """Records of the folder's pure wheels for clients that install wheels themselves.
+def _find_wheel_records(
+    folder: Path,
+) -> tuple[dict[str, dict[str, dict[str, Any]]], list[Problem]]:
+    """Records of the folder's pure wheels, by subdir, for clients that install wheels themselves.
 
     And the reasons why a wheel has none, each with its file: the others are offered all the same.
     """
-    from twofold.convert.v3 import make_wheel_record
+    from twofold.convert.v3 import make_wheel_records
     from twofold.errors import BadFile, Problem, TwofoldError
     from twofold.formats.reader import read_artifact
 
-    records = {}
+    records: dict[str, dict[str, dict[str, Any]]] = {}
     skipped = []
     for path in sorted([*folder.glob("*-none-any.whl"), *folder.glob("*/*-none-any.whl")]):
         place = path.relative_to(folder).as_posix()
@@ -77,13 +81,16 @@ def _find_wheel_records(folder: Path) -> tuple[dict[str, dict[str, Any]], list[P
         if "py3-none-any" not in artifact.tags:
             continue
         try:
-            key, record = make_wheel_record(
-                artifact, f"../{place}", path.stat().st_mtime_ns // 1_000_000
+            made = make_wheel_records(
+                artifact, f"../../{place}", path.stat().st_mtime_ns // 1_000_000
             )
         except TwofoldError as error:
             skipped += [Problem(problem.message, "", place) for problem in error.problems]
         else:
-            records[key] = record
+            for subdir, (key, record) in made.items():
+                records.setdefault(subdir, {})[key] = record
+    if records:
+        records.setdefault("noarch", {})  # every channel has it
     return records, skipped
 
 

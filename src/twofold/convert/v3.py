@@ -12,12 +12,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from twofold.artifact import Artifact, Kind
 from twofold.conda_metadata import CondaPackage
 from twofold.convert.extras import apply_extra
-from twofold.convert.markers import make_variants, parse_requires_python
+from twofold.convert.markers import SUBDIRS, make_variants, parse_requires_python
 from twofold.convert.options import CondaOptions
 from twofold.convert.project_requirements import Requirements
 from twofold.convert.requirements import Requirement, parse_kept_requirements, to_match_spec
@@ -29,45 +29,66 @@ from twofold.names import normalize_name, to_conda_name
 
 #: CEP 48's build string of a pure wheel without a build tag.
 BUILD = "py3_none_any_0"
+NOARCH = "noarch"
 
 
-def make_wheel_record(
+class MachineMarker(TwofoldError):
+    """A marker asks for the machine, which no condition of revision 3 names."""
+
+
+class _Scope(NamedTuple):
+    """What a record is for: the Pythons, and one subdir or ''."""
+
+    requires_python: str
+    subdir: str = ""
+
+
+def make_wheel_records(
     artifact: Artifact, url: str, timestamp: int = 0, options: CondaOptions | None = None
-) -> tuple[str, dict[str, Any]]:
-    """Key and record in `v3.whl`. `url` is relative or absolute, `timestamp` in milliseconds.
+) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Subdir -> key and record in `v3.whl`: one in noarch, or where markers ask for the machine
+    one in each subdir.
 
-    Raises TwofoldError for wheels that are not pure and for markers that have no such form.
+    `url` is relative or absolute, `timestamp` in milliseconds. Raises TwofoldError for wheels that
+    are not pure and for markers that have no such form.
     """
     if artifact.kind is not Kind.WHEEL or "py3-none-any" not in artifact.tags:
         raise TwofoldError("only pure wheels have a v3 record", where=artifact.filename)
     options = options or CondaOptions()
     parsed = parse_metadata(artifact.metadata)
-    requires = parsed.requires_python or ""
     requirements = parse_kept_requirements(parsed, options)
     name = options.name or to_conda_name(parsed.name, options.known_names)
     version = to_conda_version(parsed.version)
-    depends = [_make_python_spec(requires)]
-    depends += _make_depends(
-        [requirement for requirement in requirements if not requirement.extra], requires, options
-    )
-    extras = _make_extra_depends(parsed, requirements, options)
     build = f"{BUILD.removesuffix('0')}{artifact.build or 0}"
     record = {
         "build": build,
         "build_number": find_build_number(artifact.build),
-        "depends": depends,
-        "extra_depends": extras,
         "fn": artifact.filename,
         "name": name,
         "noarch": "python",
         "sha256": artifact.sha256,
         "size": artifact.size,
-        "subdir": "noarch",
         "timestamp": timestamp,
         "url": url,
         "version": version,
     }
-    return f"{name}-{version}-{build}", record
+    key = f"{name}-{version}-{build}"
+    runtime = [requirement for requirement in requirements if not requirement.extra]
+    requires = parsed.requires_python or ""
+
+    def make(subdir: str) -> tuple[str, dict[str, Any]]:
+        scope = _Scope(requires, "" if subdir == NOARCH else subdir)
+        return key, {
+            **record,
+            "subdir": subdir,
+            "depends": [_make_python_spec(requires), *_make_depends(runtime, scope, options)],
+            "extra_depends": _make_extra_depends(parsed, requirements, scope, options),
+        }
+
+    try:
+        return {NOARCH: make(NOARCH)}
+    except MachineMarker:
+        return {subdir: make(subdir) for subdir in SUBDIRS}
 
 
 def add_v3(
@@ -81,16 +102,17 @@ def add_v3(
 
     That one has the conditions in its dependencies; where they have no such form, a note says so.
     """
-    extras = _make_extra_depends(parsed, requirements.optional, options)
+    requires = parsed.requires_python or ""
+    scope = _Scope(requires)
+    extras = _make_extra_depends(parsed, requirements.optional, scope, options)
     for package in packages:
         if extras:
             package.extra_index["extra_depends"] = extras
     first = packages[0]
     if len(packages) == 1 or not is_pure:
         return packages
-    requires = parsed.requires_python or ""
     try:
-        conditional = _make_depends(requirements.runtime, requires, options)
+        conditional = _make_depends(requirements.runtime, scope, options)
     except TwofoldError as error:
         note = f"no package of revision 3 was made: {error.problems[0].message}"
         for package in packages:
@@ -113,14 +135,13 @@ def add_v3(
 
 
 def _make_extra_depends(
-    parsed: CoreMetadata, requirements: Sequence[Requirement], options: CondaOptions
+    parsed: CoreMetadata, requirements: Sequence[Requirement], scope: _Scope, options: CondaOptions
 ) -> dict[str, list[str]]:
     """`extra_depends`: what each of the project's extras adds."""
-    requires = parsed.requires_python or ""
     extras = {}
     for extra in parsed.all("Provides-Extra"):
         own = [one for requirement in requirements if (one := apply_extra(requirement, extra))]
-        extras[normalize_name(extra)] = _make_depends(own, requires, options)
+        extras[normalize_name(extra)] = _make_depends(own, scope, options)
     return extras
 
 
@@ -130,11 +151,11 @@ def _make_python_spec(requires: str) -> str:
 
 
 def _make_depends(
-    requirements: Sequence[Requirement], requires: str, options: CondaOptions
+    requirements: Sequence[Requirement], scope: _Scope, options: CondaOptions
 ) -> list[str]:
     specs = []
     for requirement in requirements:
-        condition = _make_condition(requirement, requires)
+        condition = _make_condition(requirement, scope)
         if condition is not None:
             specs.append(_format_spec(requirement, condition, options))
     return sorted(specs)
@@ -163,18 +184,18 @@ def _leave_out_old_pythons(requires: str) -> str:
     return str(later) if is_open else requires
 
 
-def _make_condition(requirement: Requirement, requires: str) -> str | None:
+def _make_condition(requirement: Requirement, scope: _Scope) -> str | None:
     """The value of `when=`: '' for always, None for never."""
     if not requirement.markers:
         return ""
     variants = make_variants(
         [requirement],
-        MarkerScope(_leave_out_old_pythons(requires)),
+        MarkerScope(_leave_out_old_pythons(scope.requires_python), subdir=scope.subdir),
         lambda holding: ("holds",) * len(holding),
     )
     holding = [variant for variant in variants if variant.depends]
-    if any(variant.subdir for variant in holding):
-        raise TwofoldError(
+    if not scope.subdir and any(variant.subdir for variant in holding):
+        raise MachineMarker(
             f"the marker of '{requirement.text}' depends on the machine, which v3 cannot express",
             "leave the dependency out in [tool.twofold.conda] leave-out",
         )

@@ -2,7 +2,8 @@
 
     folder/
         noarch/my_package-1.0.0-py_0.conda      conda packages, by subdir
-        noarch/repodata.json, .json.zst, repodata_shards.msgpack.zst, shards/, run_exports.json
+        noarch/repodata.json, current_repodata.json, run_exports.json, each with .zst
+        noarch/repodata_shards.msgpack.zst, shards/
         channeldata.json, notices.json
         my_package-1.0.0-py3-none-any.whl       wheels and sdists, here or one folder down
         my_package-1.0.0-py3-none-any.whl.metadata
@@ -25,7 +26,12 @@ from twofold.errors import BadFile, Problem, TwofoldError
 from twofold.formats.conda_reader import read_index_facts
 from twofold.index import repodata
 from twofold.index.cache import Cache, CachedFile
-from twofold.index.folder_pages import write_channel, write_project_pages, write_subdir
+from twofold.index.folder_pages import (
+    write_channel,
+    write_project_pages,
+    write_subdir,
+    write_wheel_records,
+)
 from twofold.index.patches import Patches
 from twofold.names import normalize_name
 from twofold_build.atomic import remove_leftovers
@@ -63,14 +69,15 @@ def index_folder(
     folder: Path,
     *,
     workers: int | None = None,
-    wheels: Mapping[str, dict[str, Any]] | None = None,
+    wheels: Mapping[str, Mapping[str, dict[str, Any]]] | None = None,
     patches: Patches | None = None,
 ) -> IndexResult:
     """Make or renew the index of a folder; damaged files are left out and reported.
 
     `workers` are the processes that read new files (0: this one alone; by default as many as
-    cores when there is much to read). `wheels` are records of revision 3, by key, for the noarch
-    repodata. `patches` correct records. Raises TwofoldError where the folder is missing.
+    cores when there is much to read). `wheels` are records of revision 3 by subdir and key, for
+    the channel `v3/` in the folder. `patches` correct records. Raises TwofoldError where the
+    folder is missing.
     """
     if not folder.is_dir():
         raise TwofoldError(f"{folder} is not a folder", "name the folder that holds the packages")
@@ -87,7 +94,8 @@ def index_folder(
         ]
         cache.put(kept)
         touched |= {(one.folder, one.name) for one in kept}
-        written = _write(folder, cache, touched, found.subdirs, wheels, patches)
+        written = _write(folder, cache, touched, found.subdirs, patches)
+        written += write_wheel_records(folder, wheels or {})
         # A file that could not be read is not cached: every run tries and reports it.
         damaged = {problem.where for problem in problems}
         count = len(found.files.keys() - damaged)
@@ -128,7 +136,6 @@ def _write(
     cache: Cache,
     touched: Iterable[tuple[str, str]],
     subdirs: set[str],
-    wheels: Mapping[str, dict[str, Any]] | None,
     patches: Patches | None,
 ) -> int:
     """Write what changed; returns how many files were written."""
@@ -141,22 +148,21 @@ def _write(
     if projects or has_projects != (folder / "simple" / "index.html").exists():
         written += write_project_pages(folder, cache, projects)
     every = sorted({*cache.folders(), *subdirs, *names} - {""})
-    if not every and has_projects and not wheels:
+    if not every and has_projects:
         return written  # a folder of wheels is not a channel
     for subdir in sorted({"noarch", *every}):
         changed = names.get(subdir, set())
-        own = wheels if subdir == "noarch" else None
-        if changed or own or patches or not (folder / subdir / "repodata.json").exists():
-            written += write_subdir(folder, cache, subdir, changed, own, patches)
+        if changed or patches or not _has_pages(folder / subdir):
+            written += write_subdir(folder, cache, subdir, changed, patches)
     if names or not (folder / "channeldata.json").exists():
         changed = {name for own in names.values() for name in own}
         written += write_channel(folder, cache, changed, sorted({"noarch", *every}))
     return written
 
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+def _has_pages(place: Path) -> bool:
+    return all((place / f"{kind}repodata.json").exists() for kind in ("", "current_"))
+
 
 #: Fewer new files than this are read faster than other processes start.
 _PARALLEL_FROM = 400

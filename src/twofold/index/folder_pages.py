@@ -12,11 +12,14 @@ from typing import Any
 
 from twofold.index import repodata
 from twofold.index.cache import Cache
+from twofold.index.current_repodata import assemble_current_repodata
 from twofold.index.patches import PatchedRecords, Patches, apply_patches
 from twofold_build.atomic import write_if_changed
 
 #: How long a shard that no index names any more is kept for clients with an older index (CEP 16).
 _SHARD_LIFETIME = 7 * 24 * 3600
+#: The channel of the folder's wheels as records of revision 3, in the folder.
+V3_FOLDER = "v3"
 
 
 def write_subdir(
@@ -24,12 +27,11 @@ def write_subdir(
     cache: Cache,
     subdir: str,
     names: Iterable[str],
-    wheels: Mapping[str, dict[str, Any]] | None = None,
     patches: Patches | None = None,
 ) -> int:
     """Write a subdir's repodata, shards and run_exports; `names` are the packages that changed.
 
-    `wheels` are records of revision 3; `patches` correct the others.
+    `patches` correct records.
     """
     place = folder / subdir
     cut = len(subdir) + 1
@@ -43,20 +45,47 @@ def write_subdir(
         entries |= {name: _to_text(record) for name, record in patched.changed.items()}
         entries = {name: entries[name] for name in entries if name not in set(patched.removed)}
     data = repodata.assemble_repodata(subdir, entries.items(), patched.removed)
-    if wheels:
-        data = repodata.serialize(repodata.add_wheels(json.loads(data), wheels))
-    written = int(write_if_changed(place / "repodata.json", data))
-    if written or not (place / "repodata.json.zst").exists():
-        written += write_if_changed(place / "repodata.json.zst", repodata.compress(data))
+    written = _write_packed(place / "repodata.json", data)
+    current = assemble_current_repodata(subdir, entries, patched.removed)
+    packed = (place / "repodata.json.zst").read_bytes() if current is None else None
+    written += _write_packed(place / "current_repodata.json", current or data, packed)
     exports = {path[cut:]: json.loads(text) for path, text in cache.list_run_exports(subdir)}
     value = repodata.serialize(repodata.make_run_exports(subdir, exports))
-    if write_if_changed(place / "run_exports.json", value):
-        written += 1 + write_if_changed(place / "run_exports.json.zst", repodata.compress(value))
-    own: dict[str, dict[str, dict[str, Any]]] = {}
-    for key, record in (wheels or {}).items():
-        own.setdefault(record["name"], {})[key] = record
+    written += _write_packed(place / "run_exports.json", value)
     affected = _update_patched_names(cache, subdir, patched)
-    return written + _write_shards(place, cache, subdir, {*names, *affected}, own, patched)
+    return written + _write_shards(place, cache, subdir, {*names, *affected}, patched)
+
+
+def write_wheel_records(folder: Path, records: Mapping[str, Mapping[str, dict[str, Any]]]) -> int:
+    """Write the channel `v3/` of records of wheels, from subdir -> key -> record.
+
+    It is apart from the packages: rattler prefers the record of a wheel to a package of the same
+    version, and then cannot install it. Without records the pages of an earlier run go.
+    """
+    place = folder / V3_FOLDER
+    written = 0
+    for page in (*place.glob("*/repodata.json"), *place.glob("*/repodata*.zst")):
+        if page.parent.name not in records:
+            page.unlink()
+            written += 1
+    for subdir, own in records.items():
+        value = repodata.add_wheels(repodata.make_repodata(subdir, ()), own)
+        written += _write_packed(place / subdir / "repodata.json", repodata.serialize(value))
+        shards = repodata.make_wheel_shards(subdir, own)
+        for name, data in shards.files.items():
+            written += write_if_changed(place / subdir / "shards" / name, data)
+        written += write_if_changed(place / subdir / "repodata_shards.msgpack.zst", shards.names)
+        _delete_old_shards(place / subdir / "shards", set(shards.files))
+    return written
+
+
+def _write_packed(page: Path, data: bytes, packed: bytes | None = None) -> int:
+    """Write a page and the same compressed; returns how many of the two were written."""
+    beside = page.with_name(f"{page.name}.zst")
+    written = int(write_if_changed(page, data))
+    if written or not beside.exists():
+        written += write_if_changed(beside, packed or repodata.compress(data))
+    return written
 
 
 def _to_text(record: Mapping[str, Any]) -> str:
@@ -79,26 +108,19 @@ def _write_shards(
     cache: Cache,
     subdir: str,
     names: Iterable[str],
-    wheels: Mapping[str, dict[str, dict[str, Any]]],
     patched: PatchedRecords,
 ) -> int:
-    """Shards first, then the index that names them: a reader never misses one.
-
-    `wheels` are records of revision 3 by name. Clients read shards first, so a name that has only
-    wheels has a shard too.
-    """
+    """Shards first, then the index that names them: a reader never misses one."""
     written = 0
-    had_wheels = f"{subdir}/whl"
-    for name in sorted({*names, *wheels, *cache.shards(had_wheels)}):
-        cache.set_shard(had_wheels, name, b"" if name in wheels else None)
+    for name in sorted(names):
         own = cache.entries_for(subdir, name)
         records = {path[len(subdir) + 1 :]: json.loads(text) for path, text in own}
         records |= {file: patched.changed[file] for file in records.keys() & patched.changed.keys()}
         records = {file: records[file] for file in records if file not in patched.removed}
-        if not records and name not in wheels:
+        if not records:
             cache.set_shard(subdir, name, None)
             continue
-        data = repodata.make_shard(records, wheels.get(name))
+        data = repodata.make_shard(records)
         digest = hashlib.sha256(data)
         written += write_if_changed(place / "shards" / f"{digest.hexdigest()}.msgpack.zst", data)
         cache.set_shard(subdir, name, digest.digest())

@@ -31,7 +31,10 @@ _HIDDEN_KEYS = frozenset(
 
 
 #: A record without any of these is one for every client: no need to parse it.
-_V3_MARKS = ("when=", "extras=", "flags=", "when =", "extras =", "flags =")
+_V3_MARKS = ("when", "extras", "flags")
+
+
+_encode_text = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Shards(NamedTuple):
@@ -110,12 +113,15 @@ def assemble_repodata(
     bz2: list[str] = []
     conda: list[str] = []
     newer: dict[str, dict[str, Any]] = {}
+    first, second, third = _V3_MARKS
     for filename, text in records:
-        if any(word in text for word in _V3_MARKS) and is_v3_record(record := json.loads(text)):
+        if (first in text or second in text or third in text) and is_v3_record(
+            record := json.loads(text)
+        ):
             newer[filename] = record
             continue
         kind = bz2 if filename.endswith(".tar.bz2") else conda
-        kind.append(f"{json.dumps(filename, ensure_ascii=False)}:{text}")
+        kind.append(f"{_encode_text(filename)}:{text}")
     rest = make_repodata_from_records(subdir, newer, removed, base_url)
     info = serialize(rest.pop("info")).decode()
     last = serialize({k: v for k, v in rest.items() if not k.startswith("packages")}).decode()[1:]
@@ -125,6 +131,8 @@ def assemble_repodata(
 
 def add_wheels(value: Mapping[str, Any], wheels: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Repodata with revision 3's records of wheels (CEP 43, 48): `name-version-build` -> record."""
+    if not wheels:
+        return dict(value)
     return add_v3_records(value, {**value.get("v3", {}), "whl": dict(sorted(wheels.items()))})
 
 
@@ -207,15 +215,23 @@ def make_shards(
     shards_url: str = "./shards/",
 ) -> Shards:
     """Every shard of a subdir and their index."""
+    shards = {name: make_shard(own) for name, own in group_by_name(records).items()}
+    return _index_shards(subdir, shards, base_url, shards_url)
+
+
+def make_wheel_shards(subdir: str, wheels: Mapping[str, dict[str, Any]]) -> Shards:
+    """Every shard of revision 3's records of wheels and their index."""
+    shards = {name: make_shard({}, own) for name, own in group_by_name(wheels).items()}
+    return _index_shards(subdir, shards, "./", "./shards/")
+
+
+def _index_shards(
+    subdir: str, shards: Mapping[str, bytes], base_url: str, shards_url: str
+) -> Shards:
     import hashlib  # a build imports this module and makes no shards
 
-    files: dict[str, bytes] = {}
-    hashes: dict[str, bytes] = {}
-    for name, own in group_by_name(records).items():
-        data = make_shard(own)
-        digest = hashlib.sha256(data)
-        hashes[name] = digest.digest()
-        files[f"{digest.hexdigest()}.msgpack.zst"] = data
+    hashes = {name: hashlib.sha256(data).digest() for name, data in shards.items()}
+    files = {f"{hashes[name].hex()}.msgpack.zst": data for name, data in shards.items()}
     return Shards(make_shard_index(subdir, hashes, base_url, shards_url), files)
 
 

@@ -19,6 +19,7 @@ from packaging.version import InvalidVersion, Version
 _Piece = tuple[int, int, str]
 _Segment = tuple[_Piece, ...]
 
+_LETTERS = 1
 _ZERO: _Piece = (2, 0, "")
 _PIECE = re.compile(r"[0-9]+|_|[^0-9_]+")
 _CONDA_VERSION = re.compile(r"(?:([0-9]+)!)?([0-9a-z._*-]+)(?:\+([0-9a-z._*-]+))?")
@@ -72,16 +73,55 @@ def _pep_440_key(version: str) -> Any:
     return (1, parsed) if parsed is not None else (0, _conda_key(version))
 
 
-def _compare_conda(one: str, other: str) -> int:
+def compare_conda_versions(one: str, other: str) -> int:
+    """Return -1, 0 or 1 as one version comes before, with or after another by conda's order."""
     for mine, theirs in zip(_read_conda(one), _read_conda(other), strict=True):
+        if mine == theirs:
+            continue
         for left, right in zip_longest(mine, theirs, fillvalue=(_ZERO,)):
+            if left == right:
+                continue
             for first, second in zip_longest(left, right, fillvalue=_ZERO):
                 if first != second:
                     return -1 if first < second else 1
     return 0
 
 
-_conda_key = cmp_to_key(_compare_conda)
+_conda_key = cmp_to_key(compare_conda_versions)
+
+
+def starts_with_version(version: str, prefix: str) -> bool:
+    """Whether `prefix.*` holds for a version by conda's rules: 1.10 does not start with 1.1."""
+    _, epoch, public, local = _read_conda(version)
+    _, wanted_epoch, wanted, wanted_local = _read_conda(prefix)
+    if wanted_local:
+        if not _are_equal((*epoch, *public), (*wanted_epoch, *wanted)):
+            return False
+        return _has_prefix(local, wanted_local)
+    return _has_prefix((*epoch, *public), (*wanted_epoch, *wanted))
+
+
+def _has_prefix(segments: tuple[_Segment, ...], wanted: tuple[_Segment, ...]) -> bool:
+    last = len(wanted) - 1
+    if not _are_equal(segments[:last], wanted[:last]):
+        return False
+    own = segments[last] if len(segments) > last else ()
+    end = len(wanted[last]) - 1
+    if not _are_equal((own[:end],), (wanted[last][:end],)):
+        return False
+    kind, number, text = own[end] if len(own) > end else _ZERO
+    wanted_kind, wanted_number, wanted_text = wanted[last][end]
+    if wanted_kind == _LETTERS:
+        return kind == _LETTERS and text.startswith(wanted_text)
+    return (kind, number) == (wanted_kind, wanted_number)
+
+
+def _are_equal(one: tuple[_Segment, ...], other: tuple[_Segment, ...]) -> bool:
+    return one == other or all(
+        first == second
+        for left, right in zip_longest(one, other, fillvalue=(_ZERO,))
+        for first, second in zip_longest(left, right, fillvalue=_ZERO)
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -92,7 +132,7 @@ def _read_conda(version: str) -> tuple[tuple[_Segment, ...], ...]:
         return ((((0, 0, ""),),), (), (), ())
     epoch, public, local = found.groups()
     valid, whole = ((_ZERO,),), (((2, int(epoch or 0), ""),),)
-    return valid, whole, _read_segments(public), _read_segments(local or "")
+    return valid, whole, _read_segments(public), _read_segments(local) if local else ()
 
 
 def _read_segments(text: str) -> tuple[_Segment, ...]:
@@ -114,4 +154,4 @@ def _read_piece(text: str) -> _Piece:
         return 2, int(text), ""
     if text == "post":
         return 3, 0, ""
-    return (0, 0, "") if text == "dev" else (1, 0, text)
+    return (0, 0, "") if text == "dev" else (_LETTERS, 0, text)

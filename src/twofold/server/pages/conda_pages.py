@@ -8,10 +8,11 @@ index is cached in the process and patched.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from twofold.artifact import Kind
 from twofold.server.context import Registry, not_found, require_channel
-from twofold.server.model import Action, Actor, Channel, Page, View
+from twofold.server.model import Action, Actor, Channel, Page, StoredFile, View
 from twofold.server.pages import conda_records
 from twofold.server.pages.channel_page_options import from_settings
 from twofold.server.pages.page_refresh import LARGE_PAGE, PageKey
@@ -73,26 +74,53 @@ def _render_repodata(db: Connection, channel: Channel, label: str, subdir: str) 
     return conda_records.render_repodata(subdir, records, options.base_url_for(subdir))
 
 
-def add_wheels(registry: Registry, view: View, body: bytes) -> Page:
-    """Return the page of noarch packages with v3 records of the view's pure wheels beside them.
+def add_wheels(registry: Registry, view: View, subdir: str, body: bytes) -> Page:
+    """Return the page of a subdir with v3 records of the view's pure wheels beside its packages.
 
     Only clients with conda-pypi can install those: rattler prefers such a record to the package of
-    the same version and then fails, so that they have an address of their own. Raises Refused
-    (404) where the channel's rule `v3` does not switch it on.
+    the same version and then fails, so that they have an address of their own. `body` is the page
+    of the packages, empty where there are none. Raises Refused (404) where the channel's rule `v3`
+    does not switch it on, and for a subdir without anything.
     """
     with registry.database.read() as db:
         found = require_channel(db, view.actor, view.channel, Action.READ)
-        if not from_settings(found.settings).v3:
+        options = from_settings(found.settings)
+        if not options.v3:
             raise not_found(f"address 'v3' of channel '{view.channel}'")
-        key = f"conda/{view.label}/v3"
+        key = f"conda/{view.label}/v3/{subdir}"
         page = pages.find_page(db, found.id, key)
         tag = f'"{hashlib.sha256(body).hexdigest()[:24]}-{found.serial}"'
         if page is not None and page.etag == tag:
             return page
-        wheels = conda_records.build_v3_records(db, found, view.label)
+        wheels = conda_records.build_v3_records(db, found, view.label, subdir)
+    if not body and not wheels:
+        raise not_found(f"subdir '{subdir[:50]}' in channel '{view.channel}'")
+    body = body or conda_records.render_repodata(subdir, [], options.base_url_for(subdir))
     page = Page(conda_records.add_v3_records(body, wheels), tag, found.serial)
     save_page(registry.database, found.id, key, page)
     return page
+
+
+def explain_missing_v3_records(
+    registry: Registry, channel: Channel, found: Iterable[StoredFile]
+) -> dict[int, str]:
+    """Return id -> why a wheel has no v3 record, in a channel that has such records."""
+    if not from_settings(channel.settings).v3:
+        return {}
+    with registry.database.read() as db:
+        return {
+            file.id: reason
+            for file in found
+            if file.kind is Kind.WHEEL
+            and (reason := conda_records.explain_missing_v3_record(db, channel, file))
+        }
+
+
+def _render_current(db: Connection, channel: Channel, label: str, subdir: str) -> bytes:
+    options = from_settings(channel.settings)
+    found = files.read_records(db, channel.id, subdir, label)
+    records = ((name, record or "{}") for name, record, _ in found)
+    return conda_records.render_current(subdir, records, options.base_url_for(subdir))
 
 
 def _render_run_exports(db: Connection, channel: Channel, label: str, subdir: str) -> bytes:
@@ -107,6 +135,8 @@ _SHARDS = "repodata_shards.msgpack.zst"
 _RENDERERS: dict[str, Renderer] = {
     "repodata.json": _render_repodata,
     "repodata.json.zst": lambda *place: conda_records.compress(_render_repodata(*place)),
+    "current_repodata.json": _render_current,
+    "current_repodata.json.zst": lambda *place: conda_records.compress(_render_current(*place)),
     "run_exports.json": _render_run_exports,
     "run_exports.json.zst": lambda *place: conda_records.compress(_render_run_exports(*place)),
 }

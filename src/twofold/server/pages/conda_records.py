@@ -14,9 +14,10 @@ from urllib.parse import quote
 
 from twofold.artifact import Artifact, Kind
 from twofold.convert import CondaOptions
-from twofold.convert.v3 import make_wheel_record
+from twofold.convert.v3 import make_wheel_records
 from twofold.errors import TwofoldError
 from twofold.index import repodata as pages
+from twofold.index.current_repodata import assemble_current_repodata
 from twofold.names import to_conda_name
 from twofold.server.model import Channel, Project, StoredFile
 from twofold.server.store import Connection, channels, files, projects
@@ -48,6 +49,13 @@ def render_shard_index(
 def render_repodata(subdir: str, records: Iterable[tuple[str, str]], base_url: str = "") -> bytes:
     """Render repodata.json from (file name, record) pairs, joined without parsing."""
     return pages.assemble_repodata(subdir, sorted(records), base_url=base_url)
+
+
+def render_current(subdir: str, records: Iterable[tuple[str, str]], base_url: str = "") -> bytes:
+    """Render current_repodata.json: the newest packages, as conda-index chooses them."""
+    texts = dict(sorted(records))
+    current = assemble_current_repodata(subdir, texts, base_url=base_url)
+    return current or render_repodata(subdir, texts.items(), base_url)
 
 
 def add_v3_records(body: bytes, wheels: Mapping[str, Any]) -> bytes:
@@ -108,32 +116,41 @@ def conda_project_name(project: Project) -> str:
     return project.conda_name or to_conda_name(project.name)
 
 
-def build_v3_records(db: Connection, channel: Channel, label: str) -> dict[str, Any]:
-    """Return key -> v3 record of the pure wheels under a label, sorted by key."""
+def build_v3_records(db: Connection, channel: Channel, label: str, subdir: str) -> dict[str, Any]:
+    """Return key -> v3 record of the pure wheels under a label for a subdir, sorted by key."""
     found: dict[str, Any] = {}
     for one in projects.list_pure_wheels(db, channel.id):
         file = files.find_file_by_id(db, one)
         if file is None or label not in file.labels or file.yanked is not None:
             continue
-        project = channels.get_project(db, file.project_id)
-        name = conda_project_name(project)
-        # Sharing a name with another project requires the permission that conversion required.
-        if file.remark and projects.list_other_projects_named(db, channel.id, project.id, name):
-            continue
-        found.update(_build_record(db, channel, file, name))
+        made, _ = _make_v3_records(db, channel, file)
+        if subdir in made:
+            key, record = made[subdir]
+            found[key] = record
     return dict(sorted(found.items()))
 
 
-def _build_record(
-    db: Connection, channel: Channel, file: StoredFile, name: str
-) -> Iterable[tuple[str, Any]]:
-    """Return the record; none when it cannot express the wheel's requirements."""
+def explain_missing_v3_record(db: Connection, channel: Channel, file: StoredFile) -> str:
+    """Return why a wheel has no v3 record, '' where it has one."""
+    made, reason = _make_v3_records(db, channel, file)
+    return "" if made else f"no v3 record for conda: {reason}"
+
+
+def _make_v3_records(
+    db: Connection, channel: Channel, file: StoredFile
+) -> tuple[Mapping[str, tuple[str, dict[str, Any]]], str]:
+    """Return subdir -> key and record; and the reason where there is none."""
+    project = channels.get_project(db, file.project_id)
+    name = conda_project_name(project)
+    # Sharing a name with another project requires the permission that conversion required.
+    if file.remark and projects.list_other_projects_named(db, channel.id, project.id, name):
+        return {}, file.remark
     artifact = file.artifact
     known = channels.get_conda_names(db, channel.id, projects.required_names(artifact))
     options = CondaOptions(name=name, local_names=known)
     url = f"../../files/{file.sha256}/{quote(file.filename)}"
     milliseconds = int(file.uploaded_at.timestamp() * 1000)
     try:
-        return [make_wheel_record(artifact, url, milliseconds, options)]
-    except TwofoldError:
-        return []
+        return make_wheel_records(artifact, url, milliseconds, options), ""
+    except TwofoldError as error:
+        return {}, error.problems[0].message

@@ -27,7 +27,14 @@ from twofold.server.store import Connection, Database, pages
 log = logging.getLogger("twofold.server")
 
 #: The pages of a whole subdir.
-PAGE_NAMES = ("repodata.json", "repodata.json.zst", "run_exports.json", "run_exports.json.zst")
+PAGE_NAMES = (
+    "repodata.json",
+    "repodata.json.zst",
+    "current_repodata.json",
+    "current_repodata.json.zst",
+    "run_exports.json",
+    "run_exports.json.zst",
+)
 
 #: From this size on (bytes) a page is rendered in the background: some 5,000 packages.
 LARGE_PAGE = 256 << 10

@@ -208,7 +208,7 @@ def with_base_url(page: Page, name: str, base_url: str) -> Page:
     """Return a page of one subdir that names `base_url` for its packages (CEP 15, 16)."""
     if name == upstream_conda.SHARD_INDEX:
         body = rendering.set_shard_base_url(page.body, base_url)
-    elif name.startswith("repodata.json"):
+    elif name.startswith(("repodata.json", "current_repodata.json")):
         is_packed = name.endswith(".zst")
         plain = upstream_conda.decompress(page.body, 1 << 30) if is_packed else page.body
         body = rendering.set_base_url(plain, base_url)
@@ -225,9 +225,9 @@ def get_v3_repodata(registry: Registry, view: View, subdir: str, name: str) -> t
     """
     if name not in ("repodata.json", "repodata.json.zst"):
         raise not_found(f"page '{name[:100]}'")
-    page, public = get_repodata(registry, view, subdir, "repodata.json")
-    if subdir == rendering.NOARCH:
-        page = conda_pages.add_wheels(registry, view, page.body)
+    public = queries.get_channel(registry, view.actor, view.channel).public
+    packages = _read_or_none(lambda: get_repodata(registry, view, subdir, "repodata.json")[0])
+    page = conda_pages.add_wheels(registry, view, subdir, packages.body if packages else b"")
     if name.endswith(".zst"):
         body = rendering.compress(page.body)
         page = Page(body, make_etag(body), page.serial)

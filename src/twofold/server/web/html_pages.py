@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from starlette.routing import Route
 
 import twofold
 from twofold.server.model import ANONYMOUS, Channel, StoredFile
+from twofold.server.pages import conda_pages
 from twofold.server.pages.description_renderer import describe_release
 from twofold.server.pages.simple_pages import make_file_path
 from twofold.server.registry import administration, labels, queries
@@ -133,6 +135,7 @@ def show_project(request: Request) -> Response:
     known = queries.get_project(registry, actor, found.name, path["name"])
     files = queries.list_files(registry, known)
     addresses = _get_urls(request, found)
+    missing = conda_pages.explain_missing_v3_records(registry, found, files)
     versions = queries.list_versions_newest_first(files)
     newest = queries.find_newest_version(files)
     description, html = describe_release(
@@ -152,7 +155,10 @@ def show_project(request: Request) -> Response:
         remarks=[file.remark for file in reversed(files) if file.remark],
         releases=[
             _describe_release(
-                version, [file for file in files if file.version == version], addresses["base"]
+                version,
+                [file for file in files if file.version == version],
+                addresses["base"],
+                missing,
             )
             for version in versions
         ],
@@ -163,7 +169,9 @@ def show_project(request: Request) -> Response:
     )
 
 
-def _describe_release(version: str, files: list[StoredFile], base: str) -> dict[str, Any]:
+def _describe_release(
+    version: str, files: list[StoredFile], base: str, missing_v3: Mapping[int, str]
+) -> dict[str, Any]:
     yanks = [file.yanked for file in files]
     return {
         "version": version,
@@ -177,7 +185,9 @@ def _describe_release(version: str, files: list[StoredFile], base: str) -> dict[
                 "size": _format_size(file.size),
                 "at": file.uploaded_at.strftime("%Y-%m-%d %H:%M UTC"),
                 "labels": ", ".join(sorted(file.labels)),
-                "remark": file.remark,
+                "remarks": [
+                    text for text in (file.remark, missing_v3.get(file.id)) if text is not None
+                ],
             }
             for file in files
         ],
