@@ -179,7 +179,7 @@ def test_more_files_of_variants_replace_those_beside_the_recipe(tmp_path: Path) 
             "conda_build_config.yaml:4: zip_keys",
             "b is in more than one list",
         ),
-        ("python: [x]\n", "conda_build_config.yaml:1: python", "no version of Python 3"),
+        ("python: [x]\n", "conda_build_config.yaml:1: python", "no version of Python is named"),
         ("a:\n  - [x]\nb: 1\n", "conda_build_config.yaml:2: a", "a value is not text"),
         ("- a\n", "conda_build_config.yaml", "expected names with their values"),
     ],

@@ -25,7 +25,7 @@ _SECRET_VALUE = re.compile(
     r"://(?!git@)[^/\s@]+@|\b(gh[pousr]_|github_pat_|glpat-|pypi-|twofold-|xox[bp]-|AKIA)\w{8}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY"
 )
-_MINOR = re.compile(r"\W*(3\.\d+)")
+_MINOR = re.compile(r"\W*([23]\.\d+)")
 
 
 class Environ(Mapping[str, str]):
@@ -76,6 +76,11 @@ class Platform:
         return Platform(self.subdir, parse_minor(value) or self.python)
 
     @property
+    def is_python_2(self) -> bool:
+        """Whether the Python is one that only old recipes name, and twofold cannot run."""
+        return self.python.startswith("2.")
+
+    @property
     def python_spec(self) -> str:
         """The requirement of a package for exactly this Python."""
         major, minor = self.python.split(".")[:2]
@@ -97,8 +102,8 @@ class Platform:
             "arm64": machine == "arm64",
             "arm": machine in ("arm64", "aarch64", "armv6l", "armv7l"),
             "py": py,
-            "py3k": True,
-            "py2k": False,
+            "py3k": not self.is_python_2,
+            "py2k": self.is_python_2,
             "python": self.python,
             "PY_VER": self.python,
             "CONDA_PY": str(py),
@@ -114,8 +119,7 @@ class Platform:
         names.update({f"{word}64": self.subdir == f"{word}-64" for word in ("linux", "win")})
         for other in ("aarch64", "ppc64le", "s390x", "armv6l", "armv7l", "riscv64", "wasm32"):
             names[other] = machine == other
-        names.update({f"py{old}": False for old in (26, 27, 33, 34, 35)})
-        names["py36"] = py == 36
+        names.update({f"py{old}": py == old for old in (26, 27, 33, 34, 35, 36)})
         return names
 
     def is_platform_dependent(self, names_used: frozenset[str]) -> bool:

@@ -256,7 +256,7 @@ def _choose_method(recipe: Recipe, output: Output) -> OutputBuild | None:
         return OutputBuild(output, BuildMethod.HOST)
     if output.build.script:
         install = parse_python_install(output.build.script)
-        if install is None or output.build.script_env:
+        if install is None or output.build.script_env or recipe.platform.is_python_2:
             return OutputBuild(output, BuildMethod.HOST)
         return OutputBuild(output, BuildMethod.INSTALL, install.folder)
     if output.is_split:

@@ -91,10 +91,11 @@ def _apply_variant(path: Path, context: ReadContext) -> tuple[ReadContext, Mappi
 
 def _variant_variables(variant: Mapping[str, str], platform: Platform) -> dict[str, object]:
     """Make the variant's variables: numbers as such, and `np` as in conda-build."""
+    own = platform.variables()
     names: dict[str, object] = {
         name: int(value) if value.isascii() and value.isdecimal() and len(value) < 20 else value
         for name, value in variant.items()
-        if name.isidentifier() and name not in platform.variables()
+        if name.isidentifier() and name not in own
     }
     numpy = re.match(r"\W*(\d+)\.(\d+)", variant.get("numpy", ""))
     if numpy:

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
 from twofold.recipe.model import DeferredCall, DeferredCalls, Line, Output, Requirements
+from twofold.recipe.read.merged_values import MergedValues, merge_zip_keys, read_texts
 from twofold.recipe.read.selectors import select_lines
 from twofold.recipe.read.yaml_lines import Node, read_recipe_text, read_tree
 from twofold.recipe.request import Environ, Platform, parse_minor
@@ -155,11 +156,8 @@ class Variants(NamedTuple):
         In the order of the files. Raises ProjectErrors for more than MOST.
         """
         groups = {name: group for group in self.zipped for name in group}
-        chosen = dict.fromkeys(
-            groups.get(name, (name,))
-            for name in self.values
-            if name in self.multi_valued & set(used)
-        )
+        varying = self.multi_valued & set(used)
+        chosen = dict.fromkeys(groups.get(name, (name,)) for name in self.values if name in varying)
         axes = [list(zip(*(self.values[name] for name in group), strict=True)) for group in chosen]
         if math.prod(map(len, axes)) > MAX_COMBINATIONS:
             raise ProjectErrors([self._too_many_error(list(chosen), axes)])
@@ -199,43 +197,33 @@ def read_variants(
 
     A later file's values count. Raises ProjectErrors.
     """
-    values: dict[str, tuple[str, ...]] = {"python_min": (PYTHON_MIN,)}
-    places = {"python_min": ""}
-    zipped: tuple[tuple[str, ...], ...] = ()
-    pins: dict[str, Pin] = {}
     problems: list[Problem] = []
     remarks: list[str] = []
-    for file in find_variant_files(recipe, more, base):
-        for name, node in _read_file(file, platform, environ, remarks).items():
-            where = f"{file.name}:{node.line}: {name}"
-            if node.value is None:
+    files = [
+        (file.name, _read_file(file, platform, environ, remarks))
+        for file in find_variant_files(recipe, more, base)
+    ]
+    first = {"python_min": (PYTHON_MIN,)}
+    merged = MergedValues(first, merge_zip_keys(files, problems), problems)
+    pins: dict[str, Pin] = {}
+    for file, tree in files:
+        texts: dict[str, tuple[str, ...]] = {}
+        for name, node in tree.items():
+            where = f"{file}:{node.line}: {name}"
+            if node.value is None or name == "zip_keys":
                 continue
-            if name == "zip_keys":
-                zipped = _read_zip_keys(node, where, problems)
-                places[name] = where
-            elif name == "pin_run_as_build":
+            if name == "pin_run_as_build":
                 pins |= read_pins(node, where, problems)
             elif name not in _OTHER_KEYS and not isinstance(node.value, dict):
-                texts = _read_texts(node, where, problems)
-                if texts:
-                    values[name], places[name] = texts, where
-                if name == "python" and not all(map(parse_minor, texts)):
+                texts[name] = read_texts(node, where, problems)
+                if name == "python" and not all(map(parse_minor, texts[name])):
                     hint = "write '3.12', or '3.12.* *_cpython'"
-                    problems.append(Problem("no version of Python 3 is named", hint, where))
-    zipped = tuple(tuple(name for name in group if name in values) for group in zipped)
-    for group in zipped:
-        if len({len(values[name]) for name in group}) > 1:
-            counts = ", ".join(f"{name} has {len(values[name])}" for name in group)
-            problems.append(
-                Problem(
-                    f"names that change together have different numbers of values: {counts}",
-                    "give each of them a value for every combination",
-                    places["zip_keys"],
-                )
-            )
+                    problems.append(Problem("no version of Python is named", hint, where))
+        merged.add({k: v for k, v in texts.items() if v}, file, tree)
+    merged.check_sizes()
     if problems:
         raise ProjectErrors(problems)
-    return Variants(values, places, zipped, pins, tuple(remarks))
+    return Variants(merged.values, merged.locations, merged.zipped, pins, tuple(remarks))
 
 
 def find_variant_files(
@@ -268,26 +256,3 @@ def _read_file(
         return tree.value
     hint = "write 'python:' and below it '  - 3.12'"
     raise ProjectErrors([Problem("expected names with their values", hint, file.name)])
-
-
-def _read_texts(node: Node, where: str, problems: list[Problem]) -> tuple[str, ...]:
-    texts = [part.value for part in node.items() if part.value is not None]
-    if all(isinstance(text, str) for text in texts):
-        return tuple(text for text in texts if isinstance(text, str))
-    hint = "write values alone; use a selector such as # [win] to limit one"
-    problems.append(Problem("a value is not text", hint, where))
-    return ()
-
-
-def _read_zip_keys(node: Node, where: str, problems: list[Problem]) -> tuple[tuple[str, ...], ...]:
-    """Read zip_keys: a list of lists of names, or one such list."""
-    parts = list(node.items())
-    lists = [part for part in parts if isinstance(part.value, list)]
-    groups = [_read_texts(part, where, problems) for part in lists or [node]]
-    if lists and len(lists) < len(parts):
-        problems.append(Problem("names and lists of names are mixed", "write only lists", where))
-    twice = {name for group in groups for name in group if sum(name in g for g in groups) > 1}
-    if twice:
-        message = f"{', '.join(sorted(twice))} is in more than one list"
-        problems.append(Problem(message, "name it in one of them", where))
-    return tuple(groups)

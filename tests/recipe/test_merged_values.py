@@ -1,0 +1,70 @@
+"""Several variant files are merged as conda-build merges them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from twofold.errors import ProjectErrors
+from twofold.recipe.read.variants import Variants, read_variants
+from twofold.recipe.request import Environ, Platform
+
+BASE = """\
+python: [3.10.* *_cpython, 3.11.* *_cpython, 3.12.* *_cpython]
+is_min: ["true", "false", "false"]
+numpy: ["1.26", "2.0"]
+blas: [old, new]
+zip_keys:
+  - [python, is_min]
+  - [numpy, blas]
+"""
+
+
+def merge(folder: Path, own: str, base: str = BASE) -> Variants:
+    (folder / "base.yaml").write_text(base, encoding="utf-8")
+    (folder / "conda_build_config.yaml").write_text(own, encoding="utf-8")
+    return read_variants(
+        folder / "meta.yaml", Platform("linux-64", "3.11"), Environ({}), (), (folder / "base.yaml",)
+    )
+
+
+@pytest.mark.parametrize(
+    ("own", "name", "values", "partner", "partners"),
+    [
+        ("python: [3.11.* *_cpython]\n", "python", 1, "is_min", ("false",)),
+        ("is_min: ['false']\n", "python", 2, "is_min", ("false", "false")),
+        ("python: ['3.9', '3.13', '3.14']\n", "python", 3, "is_min", ("true", "false", "false")),
+        ("python: ['3.9']\nis_min: ['true']\n", "python", 1, "is_min", ("true",)),
+        ("numpy: '2.0'\n", "numpy", 1, "blas", ("new",)),
+    ],
+)
+def test_a_later_file_chooses_among_names_that_change_together(
+    tmp_path: Path, own: str, name: str, values: int, partner: str, partners: tuple[str, ...]
+) -> None:
+    merged = merge(tmp_path, own)
+    assert len(merged.values[name]) == values
+    assert merged.values[partner] == partners
+
+
+def test_groups_of_all_files_are_kept(tmp_path: Path) -> None:
+    merged = merge(tmp_path, "a: [1, 2]\nb: [3, 4]\nzip_keys: [[a, b], [blas, numpy]]\n")
+    assert {frozenset(group) for group in merged.zipped} == {
+        frozenset({"python", "is_min"}),
+        frozenset({"numpy", "blas"}),
+        frozenset({"a", "b"}),
+    }
+    assert len(merged.list_combinations({"a", "b"})) == 2
+
+
+def test_a_value_that_the_group_lacks_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ProjectErrors) as caught:
+        merge(tmp_path, "python:\n  - 3.11\n")
+    assert caught.value.problems[0].where == "conda_build_config.yaml:2: python"
+    assert "python changes together with is_min, and 3.11 is new to it" in str(caught.value)
+
+
+def test_a_python_2_of_an_old_recipe_is_read(tmp_path: Path) -> None:
+    assert merge(tmp_path, "python: ['2.7', '3.6']\n", "x: 1\n").values["python"] == ("2.7", "3.6")
+    old = Platform("linux-64", "3.11").with_python("2.7.* *_cpython").variables()
+    assert (old["py"], old["py2k"], old["py3k"], old["py27"]) == (27, True, False, True)
