@@ -41,8 +41,8 @@ def main() -> None:
             base = sizes[name]["whl2conda"]
             print(f"\n## {wheel.name}, {wheel.stat().st_size:,} bytes\n")
             print(format_table(measured[name], "whl2conda"))
-            told = [f"{key} {size:,} ({size / base:.3f})" for key, size in sizes[name].items()]
-            print("\nbytes (ratio to whl2conda's): " + ", ".join(told), flush=True)
+            parts = [f"{key} {size:,} ({size / base:.3f})" for key, size in sizes[name].items()]
+            print("\nbytes (ratio to whl2conda's): " + ", ".join(parts), flush=True)
     saved = save("convert", measured, ["whl2conda", "zstandard", "isal"])
     report = json.loads(saved.read_text(encoding="utf-8"))
     saved.write_text(json.dumps({**report, "bytes": sizes}, indent=1) + "\n", encoding="utf-8")

@@ -81,14 +81,14 @@ def _time(contender: Contender) -> tuple[float, int]:
         stderr=subprocess.PIPE,
     )
     assert process.stderr is not None
-    said = process.stderr.read()
+    message = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     elapsed = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     process.stderr.close()
     if process.returncode:
         sys.exit(
-            f"{contender.name} failed ({process.returncode}):\n{said.decode(errors='replace')}"
+            f"{contender.name} failed ({process.returncode}):\n{message.decode(errors='replace')}"
         )
     return elapsed, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 

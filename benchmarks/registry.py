@@ -178,22 +178,22 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=5)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--only", action="append", choices=sorted(SERVERS))
-    told = options.parse_args()
+    args = options.parse_args()
     wheels = [
-        make_wheel(f"project{n % told.projects}", f"1.{n // told.projects}")
-        for n in range(told.wheels)
+        make_wheel(f"project{n % args.projects}", f"1.{n // args.projects}")
+        for n in range(args.wheels)
     ]
     load = [os.getloadavg()[0]] if hasattr(os, "getloadavg") else []
-    names = told.only or list(SERVERS)
+    names = args.only or list(SERVERS)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-registry-")))
         contenders = {}
         for name in names:
             server = stack.enter_context(SERVERS[name](folder / name))
             contenders[name] = fill_server(name, server, wheels)
-        for _ in range(told.rounds):
+        for _ in range(args.rounds):
             for contender in contenders.values():
-                measure_reads(contender, told.seconds)
+                measure_reads(contender, args.seconds)
         results = {name: summarize(contender) for name, contender in contenders.items()}
     print(format_table(results), flush=True)
     started = measure_start(20_000)
@@ -204,8 +204,8 @@ def main() -> None:
     found = compare_with_aims(results, started)
     print(format_aims(found))
     if set(results) == set(SERVERS):
-        setting = {"wheels": told.wheels, "projects": told.projects, "clients": CLIENTS}
-        setting |= {"seconds": told.seconds, "rounds": told.rounds}
+        setting = {"wheels": args.wheels, "projects": args.projects, "clients": CLIENTS}
+        setting |= {"seconds": args.seconds, "rounds": args.rounds}
         setting |= {"load_before_and_after": load}
         value = {"setting": setting, **results, "start_with_20000": started, "judged": found}
         record_results("registry", ("devpi-server", "pypiserver", "uvicorn", "starlette"), value)

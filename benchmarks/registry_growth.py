@@ -201,9 +201,9 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("sizes", nargs="*", type=int, default=[1_000, 10_000, 100_000])
     options.add_argument("--runs", type=int, default=15)
-    told = options.parse_args()
+    args = options.parse_args()
     load = [os.getloadavg()[0]] if hasattr(os, "getloadavg") else []
-    results = {size: measure(size, told.runs) for size in told.sizes}
+    results = {size: measure(size, args.runs) for size in args.sizes}
     load += [os.getloadavg()[0]] if load else []
     print(format_table(results))
     small, large = min(results), max(results)
@@ -211,7 +211,7 @@ def main() -> None:
     print(f"\npublication, {large:,} beside {small:,}: {growth:.2f} times (aim: at most 1.25)")
     print(f"visible at {large:,}: {results[large]['visible_ms']:g} ms (aim: at most 1000)")
     if len(results) > 1:
-        value = {"runs": told.runs, "load_before_and_after": load, "sizes": results}
+        value = {"runs": args.runs, "load_before_and_after": load, "sizes": results}
         record_results("registry-growth", ("sqlalchemy", "zstandard"), value)
 
 

@@ -207,10 +207,10 @@ def test_a_mistake_is_reported_with_its_location(
     assert old in BASE
     with pytest.raises(ProjectErrors) as caught:
         make_plan(folder(tmp_path, BASE.replace(old, new, 1)))
-    told = [problem for problem in caught.value.problems if message in problem.message]
-    assert told, str(caught.value)
-    assert where in told[0].where
-    assert re.match(r"pyproject\.toml(:\d+)?", told[0].where)
+    matching = [problem for problem in caught.value.problems if message in problem.message]
+    assert matching, str(caught.value)
+    assert where in matching[0].where
+    assert re.match(r"pyproject\.toml(:\d+)?", matching[0].where)
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def test_no_mutation_is_a_traceback(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="no file has such a name there")
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "matching"),
     [
         (b"two\nlines.txt", "holds control characters"),
         (b"back\\slash.txt", "holds a backslash"),
@@ -346,14 +346,14 @@ def test_no_mutation_is_a_traceback(tmp_path: Path, text: str) -> None:
     ],
 )
 def test_a_file_name_that_not_every_archive_can_hold_is_reported(
-    name: bytes, told: str, tmp_path: Path
+    name: bytes, matching: str, tmp_path: Path
 ) -> None:
     root = folder(tmp_path, BASE)
     try:
         (root / "src" / "my_package" / os.fsdecode(name)).write_text("")
     except OSError:
         pytest.skip("this file system has no such name")
-    with pytest.raises(ProjectErrors, match=told) as caught:
+    with pytest.raises(ProjectErrors, match=matching) as caught:
         make_plan(root)
     assert "\n" not in caught.value.problems[0].message
     text = (root / "pyproject.toml").read_text(encoding="utf-8")

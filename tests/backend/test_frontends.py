@@ -130,13 +130,13 @@ def test_every_frontend_shows_the_mistakes_and_no_traceback_of_ours(
     done = subprocess.run(
         [sys.executable, *words], cwd=root, capture_output=True, text=True, check=False
     )
-    told = done.stdout + done.stderr
+    output = done.stdout + done.stderr
     assert done.returncode != 0
-    assert "[project] dependancies: unknown key 'dependancies'" in told
-    assert "hint: did you mean 'dependencies'?" in told
-    assert "numpy>>1" in told
-    assert "twofold_build.errors" not in told
-    assert "in read_project" not in told
+    assert "[project] dependancies: unknown key 'dependancies'" in output
+    assert "hint: did you mean 'dependencies'?" in output
+    assert "numpy>>1" in output
+    assert "twofold_build.errors" not in output
+    assert "in read_project" not in output
 
 
 @pytest.mark.parametrize("name", ["pip", "uv", "build"])

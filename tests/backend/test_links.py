@@ -27,9 +27,9 @@ def test_a_link_out_of_the_project_is_refused_with_its_path(
     (root / "flat_sample" / "leaks").symlink_to(tmp_path / "folder")
     with pytest.raises(ProjectErrors) as caught:
         make_plan(root)
-    told = str(caught.value)
-    assert "'flat_sample/leak.txt' is a link that leaves the project" in told
-    assert "'flat_sample/leaks' is a link that leaves the project" in told
+    message = str(caught.value)
+    assert "'flat_sample/leak.txt' is a link that leaves the project" in message
+    assert "'flat_sample/leaks' is a link that leaves the project" in message
 
 
 @pytest.mark.parametrize("named", ["README.md", "LICENSE"])

@@ -46,10 +46,10 @@ def test_a_pyproject_with_several_mistakes_reports_all_with_their_lines(
         'dependancies = ["numpy"]\ndependencies = ["numpy>>1.24"]\n',
         encoding="utf-8",
     )
-    said = error_output(twofold("build", tmp_path))
+    message = error_output(twofold("build", tmp_path))
     for line in (6, 7, 8, 9, 10):
-        assert f"pyproject.toml:{line}" in said, said
-    assert "dependencies" in said
+        assert f"pyproject.toml:{line}" in message, message
+    assert "dependencies" in message
 
 
 def test_names_that_cannot_be_used(twofold: Callable[..., CommandResult], tmp_path: Path) -> None:
@@ -63,8 +63,8 @@ def test_names_that_cannot_be_used(twofold: Callable[..., CommandResult], tmp_pa
 def test_a_port_in_use(twofold: Callable[..., CommandResult], tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        said = error_output(twofold("serve", "--port", str(port), "--data", tmp_path / "data"))
-    assert str(port) in said
+        message = error_output(twofold("serve", "--port", str(port), "--data", tmp_path / "data"))
+    assert str(port) in message
 
 
 def test_a_registry_that_is_not_there(
@@ -81,8 +81,10 @@ def test_a_wrong_token(
     twofold: Callable[..., CommandResult], built: Path, registry: Registry
 ) -> None:
     env = {"TWOFOLD_TOKEN": "wrong"}
-    said = error_output(twofold("publish", "--to", registry.channel, "--yes", cwd=built, env=env))
-    assert "token" in said
+    message = error_output(
+        twofold("publish", "--to", registry.channel, "--yes", cwd=built, env=env)
+    )
+    assert "token" in message
 
 
 def test_a_file_that_does_not_match_its_name(

@@ -29,8 +29,8 @@ def run_twine(file: Path) -> set[str]:
     """`twine check --strict`: will the index show the readme?"""
     from twine.commands.check import check
 
-    told = io.StringIO()
-    with contextlib.redirect_stdout(told):
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
         failed = check([str(file)], strict=True)
     return {"refused"} if failed else set()
 

@@ -106,8 +106,8 @@ def main() -> int:
             try:
                 one = install_and_import(name, module, work / "channel", python, work)
             except Exception as error:  # noqa: BLE001  (told in the table, and by the exit code)
-                said = getattr(error, "stderr", "") or str(error)
-                one = InstallProof(name, "", 0, 0, 0.0, 0.0, said.strip().splitlines()[-1][:120])
+                message = getattr(error, "stderr", "") or str(error)
+                one = InstallProof(name, "", 0, 0, 0.0, 0.0, message.strip().splitlines()[-1][:120])
             proven.append(one)
             print(one, flush=True)
     TABLE.write_text(HEAD + format_table(proven), encoding="utf-8")

@@ -96,7 +96,7 @@ CASES: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_a_bad_wheel_is_refused_with_a_hint_and_nothing_is_written(
     case: str, tmp_path: Path
 ) -> None:
-    make, told = CASES[case]
+    make, expected = CASES[case]
     wheel = tmp_path / NAME
     make(wheel)
     code = "import sys; from twofold.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -109,7 +109,7 @@ def test_a_bad_wheel_is_refused_with_a_hint_and_nothing_is_written(
     command = [sys.executable, "-c", code, "convert", str(wheel), "--out", str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1, done.stderr
-    assert told in done.stderr
+    assert expected in done.stderr
     assert "hint:" in done.stderr
     assert "Traceback" not in done.stderr
     assert not list((tmp_path / "out").glob("*/*.conda"))

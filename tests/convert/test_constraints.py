@@ -140,19 +140,19 @@ def test_every_requirement_becomes_a_dependency_a_constraint_or_a_report(
     except TwofoldError as error:
         assert any("dep" in f"{p.message} {p.where}" for p in error.problems)
         return
-    said = {spec for p in packages for spec in (*p.depends, *p.constrains)}
+    message = {spec for p in packages for spec in (*p.depends, *p.constrains)}
     for package in packages:
-        said |= {
+        message |= {
             spec for own in package.extra_index.get("extra_depends", {}).values() for spec in own
         }
     words = [*(note for p in packages for note in p.notes), *unsaid]
     for line in lines:
         need = parse_requirement(line)
         name, _, version = to_match_spec(need, options).partition(" ")
-        is_said = any(
-            spec == name or spec.startswith((f"{name} {version}", f"{name}[")) for spec in said
+        is_stated = any(
+            spec == name or spec.startswith((f"{name} {version}", f"{name}[")) for spec in message
         )
-        assert is_said or any(line in word for word in words), (line, said, words)
+        assert is_stated or any(line in word for word in words), (line, message, words)
 
 
 def test_an_unreadable_requirement_is_an_error_and_not_a_gap() -> None:

@@ -192,9 +192,9 @@ def test_extras_that_name_their_own_project_are_followed_once() -> None:
 def test_all_mistakes_of_the_dependencies_are_reported_together() -> None:
     with pytest.raises(TwofoldError) as refusal:
         make("a @ https://example.org/a.whl", "b ===x y", "c")
-    told = str(refusal.value)
-    assert "a @" in told
-    assert "'b ===x y'" in told
+    message = str(refusal.value)
+    assert "a @" in message
+    assert "'b ===x y'" in message
 
 
 ENVIRONMENTS = [

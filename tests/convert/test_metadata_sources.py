@@ -77,16 +77,16 @@ def test_an_installed_package_gives_metadata_only_for_its_own_version(tmp_path: 
 
 
 def test_the_first_source_that_has_the_metadata_is_queried_once() -> None:
-    asked = []
+    requested = []
 
     def counting(name: str, specifier: str) -> bytes | None:
-        asked.append((name, specifier))
+        requested.append((name, specifier))
         return b"theirs"
 
     place = from_first(from_mapping({"here": b"ours"}), counting)
     assert place("here", "") == b"ours"
     assert [place("there", ">1"), place("there", ">1")] == [b"theirs", b"theirs"]
-    assert asked == [("there", ">1")]
+    assert requested == [("there", ">1")]
 
 
 def test_a_build_expands_extras_from_the_active_environment_and_reports_the_version(

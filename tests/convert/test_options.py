@@ -36,7 +36,7 @@ def test_all_mistakes_are_reported_together_with_their_place() -> None:
                 "nmae": "x",
             }
         )
-    told = str(refusal.value)
+    message = str(refusal.value)
     assert len(refusal.value.problems) == 5
     for part in ("[tool.twofold.conda] name", "'Py Torch'", "depends", "build-number", "'nmae'"):
-        assert part in told
+        assert part in message

@@ -180,6 +180,6 @@ def test_one_python_may_be_chosen(tmp_path: Path, twofold: Callable[..., Command
 
 
 def test_tags_that_no_python_has_are_refused_with_the_reason() -> None:
-    with pytest.raises(TwofoldError, match="cp311 never has the ABI cp312") as told:
+    with pytest.raises(TwofoldError, match="cp311 never has the ABI cp312") as caught:
         abis_for_tags(["cp311-cp312-linux_x86_64"])
-    assert told.value.problems[0].hint
+    assert caught.value.problems[0].hint

@@ -97,7 +97,7 @@ def test_a_marker_about_the_kernel_is_an_error_that_names_it(tmp_path: Path) -> 
         make_wheel_records(read_artifact(write_wheel(tmp_path, metadata=metadata)), "x")
 
 
-def test_index_writes_them_where_asked_for(
+def test_index_writes_them_on_request(
     tmp_path: Path, twofold: Callable[..., CommandResult]
 ) -> None:
     write_wheel(tmp_path / "dist", metadata=METADATA + LINES)

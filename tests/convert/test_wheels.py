@@ -217,9 +217,9 @@ def test_record_lists_every_file_relative_to_site_packages(tmp_path: Path) -> No
     found = read_contents(convert_wheel(wheel, tmp_path / "channel").path)
     folder = "lib/python3.11/site-packages"
     record = found[f"{folder}/{DIST_INFO}/RECORD"].decode()
-    told = {row[0] for row in csv.reader(io.StringIO(record))}
+    listed = {row[0] for row in csv.reader(io.StringIO(record))}
     up = "../../../"
-    assert told == {
+    assert listed == {
         path.removeprefix(f"{folder}/") if path.startswith(folder) else up + path
         for path in found
         if not path.startswith("info/")

@@ -49,9 +49,9 @@ def test_there_are_pages_with_examples() -> None:
 
 @pytest.mark.parametrize("page", PAGES_WITH_EXAMPLES, ids=lambda page: page.stem)
 def test_the_page_does_what_it_says(page: Path, clients: Clients, tmp_path: Path) -> None:
-    told = [(_here(command, clients), wanted) for command, wanted in examples(page)]
+    runs = [(_here(command, clients), wanted) for command, wanted in examples(page)]
     script = ["set -e"]
-    for number, (command, _) in enumerate(told):
+    for number, (command, _) in enumerate(runs):
         script += [f"echo '@@{number}'", command]
     folder = tmp_path / "page"
     folder.mkdir()
@@ -67,9 +67,9 @@ def test_the_page_does_what_it_says(page: Path, clients: Clients, tmp_path: Path
         cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     outputs = dict(re.findall(r"^@@(\d+)\n(.*?)(?=^@@|\Z)", done.stdout, re.MULTILINE | re.DOTALL))
-    last = told[max(map(int, outputs), default=0)][0]
+    last = runs[max(map(int, outputs), default=0)][0]
     assert done.returncode == 0, f"after: $ {last}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
-    for number, (command, wanted) in enumerate(told):
+    for number, (command, wanted) in enumerate(runs):
         for line in wanted:
             assert line in outputs[str(number)], f"$ {command}\nprinted:\n{outputs[str(number)]}"
 

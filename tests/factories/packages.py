@@ -32,11 +32,11 @@ def wheel_members(
     plain = escape_for_filename(name)
     info = f"{plain}-{version}.dist-info"
     purelib = "true" if tag.endswith("any") else "false"
-    said = f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: {purelib}\nTag: {tag}\n"
+    message = f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: {purelib}\nTag: {tag}\n"
     members = {
         f"{plain}/__init__.py": code.encode(),
         f"{info}/METADATA": metadata(name, version, *more),
-        f"{info}/WHEEL": said.encode(),
+        f"{info}/WHEEL": message.encode(),
     }
     return {**members, f"{info}/RECORD": record(members, f"{info}/RECORD")}
 

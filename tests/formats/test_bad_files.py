@@ -120,8 +120,8 @@ def test_a_wrong_record_is_found(tmp_path: Path, change: object, words: str) -> 
     files = make_wheel_files()
     record = f"{DIST_INFO}/RECORD"
     files[record] = change(files[record])
-    told = "\n".join(map(str, find_wheel_problems(write_zip(tmp_path / WHEEL, files))))
-    assert words in told
+    reported = "\n".join(map(str, find_wheel_problems(write_zip(tmp_path / WHEEL, files))))
+    assert words in reported
 
 
 @pytest.mark.parametrize(
@@ -135,9 +135,9 @@ def test_an_entry_point_that_could_climb_is_found(tmp_path: Path, line: str) -> 
 
 def test_names_that_windows_cannot_hold_or_distinguish_are_found(tmp_path: Path) -> None:
     path = write_wheel(tmp_path, {"a/b.py": b"", "a/B.py": b"", "aux.py": b"", "a/c?.py": b""})
-    told = "\n".join(map(str, find_problems(path)))
-    assert "only in case" in told
-    assert told.count("Windows does not allow") == 2
+    reported = "\n".join(map(str, find_problems(path)))
+    assert "only in case" in reported
+    assert reported.count("Windows does not allow") == 2
 
 
 def test_a_wheel_that_was_renamed_to_other_tags_is_found(tmp_path: Path) -> None:
@@ -268,10 +268,10 @@ def test_a_conda_package_without_index_json_is_refused(tmp_path: Path) -> None:
 def test_a_harmful_member_of_the_inner_archive_is_found(
     tmp_path: Path, entry: tuple[tarfile.TarInfo, io.BytesIO], words: str
 ) -> None:
-    told = "\n".join(
+    reported = "\n".join(
         map(str, find_problems(write_raw_conda(tmp_path, make_info(), compress_tar(entry))))
     )
-    assert words in told
+    assert words in reported
 
 
 def test_a_file_that_differs_from_paths_json_is_found(tmp_path: Path) -> None:

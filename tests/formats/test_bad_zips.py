@@ -40,8 +40,8 @@ def test_an_inconsistent_zip_is_refused_with_its_own_message(tmp_path: Path, cas
 @pytest.mark.parametrize("case", bad_zips.BAD_CONTENTS)
 def test_the_deep_check_finds_wrong_data(tmp_path: Path, case: str) -> None:
     make, words = bad_zips.BAD_CONTENTS[case]
-    told = "\n".join(map(str, find_problems(put(tmp_path, make()))))
-    assert any(word in told for word in words.split("|"))
+    reported = "\n".join(map(str, find_problems(put(tmp_path, make()))))
+    assert any(word in reported for word in words.split("|"))
 
 
 def test_a_valid_zip_has_no_problems(tmp_path: Path) -> None:

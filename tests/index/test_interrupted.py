@@ -81,8 +81,8 @@ def test_several_indexings_at_once_agree(full_folder: Path, tmp_path: Path) -> N
     index_folder(whole)
     running = [start_indexing(full_folder) for _ in range(3)]
     for process in running:
-        said, _ = process.communicate(timeout=120)
-        assert process.returncode == 0, said
+        message, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, message
     assert read_pages(full_folder) == read_pages(whole)
 
 

@@ -73,7 +73,7 @@ def test_a_package_comes_with_what_it_depends_on(channel: Path, tmp_path: Path) 
     assert (prefix / "share/engine.txt").read_text() == "engine 1.0\n"
 
 
-def test_what_is_installed_stays_when_more_is_asked_for(channel: Path, tmp_path: Path) -> None:
+def test_what_is_installed_stays_when_more_is_requested(channel: Path, tmp_path: Path) -> None:
     prefix = tmp_path / "environment"
     install_into_prefix(["engine=1.0"], [channel], prefix, cache=tmp_path / "cache")
     found = install_into_prefix(["car"], [channel], prefix, cache=tmp_path / "cache")

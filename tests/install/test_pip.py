@@ -37,7 +37,7 @@ def other_index(tmp_path: Path, served: Callable[[Path], str], monkeypatch: Any)
     return folder
 
 
-def told(python: Path, name: str) -> str:
+def reported(python: Path, name: str) -> str:
     code = f"import {name}; print({name}.told())"
     return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout
 
@@ -52,8 +52,8 @@ def test_dependencies_that_the_index_has_not_come_from_the_configured_ones(
     index = f"{served(tmp_path / 'ours')}/simple/"
     wanted = PipInstall(["private"], index, installer=installer)
     python = install_into_venv(tmp_path / "venv", wanted)
-    assert told(python, "private") == "1.0\n"
-    assert told(python, "helper") == "2.0\n"
+    assert reported(python, "private") == "1.0\n"
+    assert reported(python, "helper") == "2.0\n"
 
 
 def test_uv_takes_a_name_that_the_index_has_from_nowhere_else(
@@ -62,7 +62,7 @@ def test_uv_takes_a_name_that_the_index_has_from_nowhere_else(
     make_wheel(tmp_path / "ours", "my_package", "1.0")
     index = f"{served(tmp_path / 'ours')}/simple/"
     wanted = PipInstall(["my_package"], index, installer="uv")
-    assert told(install_into_venv(tmp_path / "venv", wanted), "my_package") == "1.0\n"
+    assert reported(install_into_venv(tmp_path / "venv", wanted), "my_package") == "1.0\n"
 
 
 def test_with_pip_a_higher_version_elsewhere_is_refused_and_not_installed(
@@ -85,7 +85,7 @@ def test_with_only_the_index_nothing_comes_from_elsewhere(
     make_wheel(tmp_path / "ours", "my_package", "1.0")
     index = f"{served(tmp_path / 'ours')}/simple/"
     wanted = PipInstall(["my_package"], index, only_index=True, installer=installer)
-    assert told(install_into_venv(tmp_path / "venv", wanted), "my_package") == "1.0\n"
+    assert reported(install_into_venv(tmp_path / "venv", wanted), "my_package") == "1.0\n"
 
 
 @both_installers
@@ -127,7 +127,7 @@ def test_a_file_is_installed_with_an_index_for_what_it_requires(
     wheel = make_wheel(tmp_path / "file", "car", "1.0", "engine")
     index = f"{served(tmp_path / 'ours')}/simple/"
     python = install_into_venv(tmp_path / "venv", PipInstall([str(wheel)], index))
-    assert told(python, "engine") == "1.0\n"
+    assert reported(python, "engine") == "1.0\n"
     with pytest.raises(TwofoldError, match="there is no channel at"):
         install_into_venv(tmp_path / "no", PipInstall([str(wheel)], f"{index}nowhere/simple/"))
 
@@ -141,7 +141,7 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
     assert [p.name for p in full.iterdir()] == ["precious.txt"]
 
 
-def test_an_index_is_asked_for_a_name_in_its_normal_form(
+def test_an_index_is_requested_with_the_normalized_name(
     tmp_path: Path, served: Callable[[Path], str]
 ) -> None:
     make_wheel(tmp_path, "my_package", "1.0")
@@ -177,7 +177,7 @@ def test_the_command_installs_from_a_registry_address(
         "install", "private", "--from", served(tmp_path / "ours"), "--venv", "env", "--json"
     )
     assert ran.code == 0, ran.err
-    assert told(Path(ran.json["python"]), "private") == "1.0\n"
+    assert reported(Path(ran.json["python"]), "private") == "1.0\n"
 
 
 def test_the_command_installs_from_a_folder_that_is_an_index(
@@ -187,7 +187,7 @@ def test_the_command_installs_from_a_folder_that_is_an_index(
     assert twofold("index", tmp_path / "static").code == 0
     ran = twofold("install", "private", "--from", tmp_path / "static", "--venv", "env", "--json")
     assert ran.code == 0, ran.err
-    assert told(Path(ran.json["python"]), "private") == "1.0\n"
+    assert reported(Path(ran.json["python"]), "private") == "1.0\n"
 
 
 @pytest.mark.parametrize("path", ["simple", "noarch"])

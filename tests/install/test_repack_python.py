@@ -53,10 +53,10 @@ def test_the_running_python_works_where_py_rattler_installs_it(tmp_path: Path, c
     files = repack_python(tmp_path / "channel", cache=cache)
     assert [f.name.split("-")[0] for f in files] == ["python", "pip", "python_abi"]
     prefix = tmp_path / "environment"
-    told = json.loads(ask(environment(tmp_path / "channel", prefix, cache)))
-    assert told["version"] == ".".join(map(str, sys.version_info[:3]))
-    assert told["prefix"] == str(prefix)
-    assert not [p for p in told["path"] if p and not p.startswith(str(prefix))]
+    output = json.loads(ask(environment(tmp_path / "channel", prefix, cache)))
+    assert output["version"] == ".".join(map(str, sys.version_info[:3]))
+    assert output["prefix"] == str(prefix)
+    assert not [p for p in output["path"] if p and not p.startswith(str(prefix))]
 
 
 def test_the_old_prefix_is_replaced_in_what_sysconfig_reports(tmp_path: Path, cache: Path) -> None:
@@ -99,8 +99,8 @@ def test_pip_comes_along_because_conda_asks_for_it(tmp_path: Path, cache: Path) 
     prefix = tmp_path / "environment"
     install_into_prefix(["python", "pip"], [tmp_path / "channel"], prefix, cache=cache)
     command = [prefix / "bin" / "python", "-m", "pip", "--version"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert str(prefix) in told
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert str(prefix) in output
 
 
 def test_a_virtual_environment_stands_for_its_base(tmp_path: Path) -> None:

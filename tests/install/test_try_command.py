@@ -144,9 +144,9 @@ def test_a_trial_that_is_broken_off_leaves_nothing_behind(
         time.sleep(0.1)
     assert list(temporary.glob("twofold-try-*"))
     process.send_signal(sent)
-    _, said = process.communicate(timeout=30)
-    assert process.returncode == 130, said
-    assert b"interrupted" in said
+    _, message = process.communicate(timeout=30)
+    assert process.returncode == 130, message
+    assert b"interrupted" in message
     assert list(temporary.iterdir()) == []
 
 
@@ -170,9 +170,9 @@ def test_breaking_off_at_any_moment_of_solving_and_linking_leaves_nothing_behind
         )
         time.sleep(tenths / 10)
         os.killpg(process.pid, signal.SIGINT)
-        said, _ = process.communicate(timeout=60)
-        assert process.returncode in (130, -signal.SIGINT), said  # a start is no trial yet
-        assert list(temporary.iterdir()) == [], said
+        message, _ = process.communicate(timeout=60)
+        assert process.returncode in (130, -signal.SIGINT), message  # a start is no trial yet
+        assert list(temporary.iterdir()) == [], message
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the running Python is repacked on Linux")

@@ -79,7 +79,7 @@ def test_bundles_named_with_the_files_belong_to_them(
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "reported"),
     [
         ({"predicateType": SLSA}, "its predicateType is"),
         (
@@ -103,12 +103,12 @@ def test_a_bundle_about_something_else_stops_the_publication_before_anything_is_
     release: Release,
     tmp_path: Path,
     changed: dict[str, Any],
-    told: str,
+    reported: str,
 ) -> None:
     target, store = prefix
     (release.folder / NAMES[0]).write_text(make_bundle(release.conda, **changed))
     problem = refused([release.conda], str(tmp_path / "static"), target)
-    assert told in problem.message
+    assert reported in problem.message
     assert f"the attestation {NAMES[0]} does not match" in problem.message
     assert "remove the attestation" in problem.hint
     assert problem.where.startswith(f"{release.conda.name} -> http")

@@ -21,7 +21,7 @@ from twofold.publish.resolve import resolve_targets
 
 
 @pytest.mark.parametrize(
-    ("word", "told"),
+    ("word", "expected"),
     [
         ("http://[::1/main", "http://[::1/main is not a valid URL"),
         ("http://host:99999/main", "http://host:99999/main is not a valid URL"),
@@ -38,10 +38,10 @@ from twofold.publish.resolve import resolve_targets
         ("README.md", "there is no target 'README.md'"),
     ],
 )
-def test_a_target_that_is_none_is_reported_without_its_secret(word: str, told: str) -> None:
+def test_a_target_that_is_none_is_reported_without_its_secret(word: str, expected: str) -> None:
     with pytest.raises(TwofoldError) as caught:
         resolve_targets([word], {})
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
     assert caught.value.hint
     assert "zq-secret" not in str(caught.value)
 
@@ -68,7 +68,7 @@ def test_an_address_in_the_configuration_that_is_none_is_reported(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (["--attempts", "0"], "pass 1 or more"),
         (["--attempts", "-3"], "pass 1 or more"),
@@ -83,15 +83,15 @@ def test_a_wrong_option_is_wrong_usage_before_anything_is_done(
     capsys: pytest.CaptureFixture[str],
     command: str,
     words: list[str],
-    told: str,
+    expected: str,
 ) -> None:
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "zq"\nversion = "1"\n')
     project = ["--project", str(tmp_path), "--to", str(tmp_path / "static")]
     version = ["1.1"] if command == "release" else []
     assert _exit_code([command, *version, *project, *words]) == 2
-    said = capsys.readouterr().err
-    assert told in said
-    assert "hint:" in said
+    stated = capsys.readouterr().err
+    assert expected in stated
+    assert "hint:" in stated
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pyproject.toml"]
 
 

@@ -85,8 +85,8 @@ def test_elsewhere_progress_is_plain_lines_and_with_json_one_object_a_line(
     assert plain.code == 0, plain.err
     assert "\r" not in plain.err
     assert f"uploaded  {release.wheel.name}" in plain.err
-    told = twofold("publish", release.wheel, "--to", tmp_path / "b", "--json")
-    events = [json.loads(line) for line in told.err.splitlines()]
+    output = twofold("publish", release.wheel, "--to", tmp_path / "b", "--json")
+    events = [json.loads(line) for line in output.err.splitlines()]
     assert {frozenset(event) for event in events} == {
         frozenset({"event", "target", "file", "sent", "total", "note"})
     }
@@ -106,14 +106,14 @@ def test_elsewhere_progress_is_plain_lines_and_with_json_one_object_a_line(
         "pypi",
     ],
 )
-def test_what_leaves_this_machine_needs_a_yes_where_nobody_can_be_asked(
+def test_what_leaves_this_machine_needs_a_yes_without_a_terminal(
     release: Release, target: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Refused before anybody is asked anything: the address of the tests answers to nobody."""
     assert main(["publish", str(release.wheel), "--to", target]) == 2
-    told = capsys.readouterr().err
-    assert target.rpartition("+")[2] in told
-    assert "hint: add --yes" in told
+    output = capsys.readouterr().err
+    assert target.rpartition("+")[2] in output
+    assert "hint: add --yes" in output
 
 
 def test_a_server_of_this_machine_and_a_folder_need_no_yes(

@@ -43,7 +43,7 @@ def test_the_common_variable_is_not_sent_to_one_of_several_targets(
     assert find_credentials(registry_target(), [registry_target("b")]) is None
 
 
-def test_the_keyring_is_asked_where_the_environment_says_nothing(
+def test_the_keyring_is_read_where_the_environment_has_no_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_keyring(tmp_path, monkeypatch, {"twofold:http://host/main": {"token": "from-keyring"}})
@@ -127,24 +127,24 @@ def test_a_password_in_the_keyring_is_found_again_by_its_user(
     """login, whoami and logout for an index with the legacy API; what is left is named."""
     store = with_keyring(tmp_path, monkeypatch, {})
     target = f"legacy+{pypiserver}/"
-    code, told = run_with_input(["login", target, "--user", "me"], f"{SECRET}\n")
-    assert (code, "not verified" in told) == (0, True), told
+    code, output = run_with_input(["login", target, "--user", "me"], f"{SECRET}\n")
+    assert (code, "not verified" in output) == (0, True), output
     assert SECRET in store.read_text()
-    code, told = run_with_input(["whoami", target], "")
-    assert "me (a legacy target cannot verify it) (token: the keyring (twine's))" in told
-    code, told = run_with_input(["logout", target], "", TWOFOLD_TOKEN="other")
+    code, output = run_with_input(["whoami", target], "")
+    assert "me (a legacy target cannot verify it) (token: the keyring (twine's))" in output
+    code, output = run_with_input(["logout", target], "", TWOFOLD_TOKEN="other")
     assert SECRET not in store.read_text()
-    assert "the environment (TWOFOLD_TOKEN) still has a token" in told
+    assert "the environment (TWOFOLD_TOKEN) still has a token" in output
 
 
 def test_whoami_names_every_target_although_one_refuses(anaconda: str, tmp_path: Path) -> None:
     words = ["whoami", anaconda, str(tmp_path), "legacy+http://127.0.0.1:9/", "--json"]
-    code, told = run_with_input(words, "", TWOFOLD_TOKEN=SECRET)
+    code, output = run_with_input(words, "", TWOFOLD_TOKEN=SECRET)
     assert code == 1
-    assert "files are written directly" in told
-    assert "cannot verify it" in told
-    assert "(401)" in told
-    assert SECRET not in told
+    assert "files are written directly" in output
+    assert "cannot verify it" in output
+    assert "(401)" in output
+    assert SECRET not in output
 
 
 def with_keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: Any) -> Path:
@@ -209,38 +209,38 @@ def test_login_whoami_and_logout_with_a_keyring(
     anaconda: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = with_keyring(tmp_path, monkeypatch, {})
-    code, told = run_with_input(["login", anaconda], TOKEN + "\n")
-    assert (code, "as me" in told) == (0, True), told
+    code, output = run_with_input(["login", anaconda], TOKEN + "\n")
+    assert (code, "as me" in output) == (0, True), output
     assert TOKEN in store.read_text()
-    code, told = run_with_input(["whoami", anaconda], "")
+    code, output = run_with_input(["whoami", anaconda], "")
     assert code == 0
-    assert "me (token: the keyring)" in told
-    assert TOKEN not in told
-    code, told = run_with_input(["logout", anaconda], "")
+    assert "me (token: the keyring)" in output
+    assert TOKEN not in output
+    code, output = run_with_input(["logout", anaconda], "")
     assert code == 0
     assert TOKEN not in store.read_text()
 
 
 def test_a_line_break_around_a_token_is_not_sent(anaconda: str) -> None:
-    code, told = run_with_input(["whoami", anaconda], "", TWOFOLD_TOKEN=f" {TOKEN}\r\n")
-    assert code == 0, told
-    assert "me (token: the environment (TWOFOLD_TOKEN))" in told
+    code, output = run_with_input(["whoami", anaconda], "", TWOFOLD_TOKEN=f" {TOKEN}\r\n")
+    assert code == 0, output
+    assert "me (token: the environment (TWOFOLD_TOKEN))" in output
 
 
 @pytest.mark.parametrize("token", [f"{SECRET}\nX-Other: 1", f"{SECRET} two", f"{SECRET}\u20ac"])
 def test_what_cannot_be_a_token_is_reported_by_its_source_and_never_shown(
     anaconda: str, token: str
 ) -> None:
-    code, told = run_with_input(["whoami", anaconda], "", TWOFOLD_TOKEN=token)
+    code, output = run_with_input(["whoami", anaconda], "", TWOFOLD_TOKEN=token)
     assert code == 1
-    assert "the token from the environment (TWOFOLD_TOKEN) is malformed" in told
-    assert SECRET not in told
-    assert "Traceback" not in told
+    assert "the token from the environment (TWOFOLD_TOKEN) is malformed" in output
+    assert SECRET not in output
+    assert "Traceback" not in output
 
 
 def test_a_blank_token_is_reported(anaconda: str) -> None:
-    code, told = run_with_input(["whoami", anaconda], "", TWOFOLD_TOKEN=" \n")
-    assert (code, "(TWOFOLD_TOKEN) is empty" in told) == (1, True), told
+    code, output = run_with_input(["whoami", anaconda], "", TWOFOLD_TOKEN=" \n")
+    assert (code, "(TWOFOLD_TOKEN) is empty" in output) == (1, True), output
 
 
 @pytest.mark.parametrize("command", ["login", "whoami", "logout"])
@@ -248,45 +248,45 @@ def test_a_keyring_that_is_set_up_wrongly_is_reported_with_a_way_to_do_without(
     anaconda: str, command: str
 ) -> None:
     wrong = {"PYTHON_KEYRING_BACKEND": "not_installed.Keyring"}
-    code, told = run_with_input([command, anaconda], TOKEN + "\n", **wrong)
+    code, output = run_with_input([command, anaconda], TOKEN + "\n", **wrong)
     assert code == 1
-    assert "the keyring failed: ModuleNotFoundError" in told
-    assert "Traceback" not in told
+    assert "the keyring failed: ModuleNotFoundError" in output
+    assert "Traceback" not in output
     without = {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
-    assert without["PYTHON_KEYRING_BACKEND"] in told
-    code, told = run_with_input([command, anaconda], TOKEN + "\n", **without)
-    assert code == 0, told
+    assert without["PYTHON_KEYRING_BACKEND"] in output
+    code, output = run_with_input([command, anaconda], TOKEN + "\n", **without)
+    assert code == 0, output
 
 
 def test_a_keyring_that_breaks_is_reported(
     anaconda: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_keyring(tmp_path, monkeypatch, {}).write_text("{no json")
-    code, told = run_with_input(["whoami", anaconda], "")
+    code, output = run_with_input(["whoami", anaconda], "")
     assert code == 1
-    assert "the keyring failed: JSONDecodeError" in told
-    assert "Traceback" not in told
+    assert "the keyring failed: JSONDecodeError" in output
+    assert "Traceback" not in output
 
 
 def test_without_a_keyring_the_token_stands_in_a_private_configuration(
     anaconda: str, tmp_path: Path
 ) -> None:
-    code, told = run_with_input(["login", anaconda], TOKEN + "\n")
-    assert code == 0, told
+    code, output = run_with_input(["login", anaconda], TOKEN + "\n")
+    assert code == 0, output
     config = tmp_path / "twofold-config" / "config.toml"
     assert TOKEN in config.read_text()
     if os.name == "posix":
         assert config.stat().st_mode & 0o077 == 0
-    code, told = run_with_input(["whoami", "--json"], "")
-    assert '"who": "me"' in told
+    code, output = run_with_input(["whoami", "--json"], "")
+    assert '"who": "me"' in output
     run_with_input(["logout", anaconda], "")
     assert TOKEN not in config.read_text()
 
 
 def test_a_wrong_token_is_not_stored(anaconda: str, tmp_path: Path) -> None:
-    code, told = run_with_input(["login", anaconda], f"{SECRET}\n")
+    code, output = run_with_input(["login", anaconda], f"{SECRET}\n")
     assert code == 1
-    assert SECRET not in told
+    assert SECRET not in output
     assert not (tmp_path / "twofold-config" / "config.toml").exists()
 
 

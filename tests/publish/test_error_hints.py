@@ -72,7 +72,7 @@ def test_every_refusal_of_every_kind_of_target_says_what_to_do(
     file = make(tmp_path, "my_package", "1.0")
     with run_server(Refusing) as (address, store):
         configured(tmp_path, kind, address)
-        for status, said in SAID.items():
+        for status, message in SAID.items():
             if kind == "anaconda" and status == 409:
                 continue  # there it says that the package is known already
             store.other["status"] = status
@@ -80,7 +80,7 @@ def test_every_refusal_of_every_kind_of_target_says_what_to_do(
             order = Order([file], ["there"], retry_policy=RetryPolicy(sleep=lambda _: None))
             with prepare(order) as publication, pytest.raises(TwofoldError) as caught:
                 publication.carry_out(lambda _: None)
-            assert said in caught.value.hint, (kind, status)
+            assert message in caught.value.hint, (kind, status)
             # An upload URL that is not found (404, 405) is tried once more, with the other slash.
             attempts = 2 if kind in ("legacy", "pypi") and status in (404, 405) else 1
             assert len(store.writes) == attempts, "a refusal is never tried again"
@@ -148,14 +148,14 @@ def test_an_index_whose_pages_are_not_found_is_refused_unless_configured(
                 publication.carry_out(lambda _: None)
         assert "verify = false" in caught.value.hint
         assert store.writes == []
-        told: list[Any] = []
+        events: list[Any] = []
         (tmp_path / "pyproject.toml").write_text("[tool.twofold.publish]\nverify = false\n")
         with prepare(Order([file], [target], tmp_path)) as publication:
-            publication.carry_out(told.append)
+            publication.carry_out(events.append)
         assert store.writes == ["file"]
-        assert told[-1].event == "unverified"
+        assert events[-1].event == "unverified"
         with prepare(Order([file], [target], tmp_path)) as publication:
-            assert publication.carry_out(told.append) == []  # by the journal
+            assert publication.carry_out(events.append) == []  # by the journal
         (tmp_path / "pyproject.toml").unlink()
         (tmp_path / "twofold-config").mkdir()
         (tmp_path / "twofold-config" / "config.toml").write_text(
@@ -163,7 +163,7 @@ def test_an_index_whose_pages_are_not_found_is_refused_unless_configured(
         )
         monkeypatch.chdir(tmp_path)
         with prepare(Order([file], ["there"])) as publication:
-            assert publication.carry_out(told.append) == []
+            assert publication.carry_out(events.append) == []
 
 
 @pytest.mark.parametrize(

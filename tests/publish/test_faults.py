@@ -38,7 +38,7 @@ class Place:
     fault: Fault
     files: list[str]
     stored: Callable[[str], set[str]]
-    told: list[Event] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
 
 
 def name_in(pattern: str, file: Path) -> str:
@@ -71,10 +71,10 @@ def make_release(folder: Path, version: str, kinds: list[str]) -> list[Path]:
 
 def publish(place: Place, files: list[Path], patience: RetryPolicy) -> tuple[list[str], list[str]]:
     """Publish; returns the file names the plan would upload and those that were."""
-    place.told.clear()
+    place.events.clear()
     with prepare(Order(files, [place.target], retry_policy=patience)) as publication:
         planned = [step.file.name for step in publication.plan.uploads]
-        uploaded = publication.carry_out(place.told.append)
+        uploaded = publication.carry_out(place.events.append)
         return planned, [step.file.name for step in uploaded]
 
 
@@ -160,4 +160,4 @@ def test_a_wrong_token_is_reported_and_not_tried_again(
     assert "401" in str(caught.value)
     assert "the token from the environment (TWOFOLD_TOKEN)" in caught.value.hint
     assert "wrong-token-7777" not in str(caught.value)
-    assert [event.event for event in place.told if event.event == "retry"] == []
+    assert [event.event for event in place.events if event.event == "retry"] == []

@@ -99,9 +99,9 @@ def test_a_new_name_at_pypi_is_reported_with_the_steps_before_anything_is_sent(
         )
         ran = twofold("release", "1.1.0", "--to", "pypi", "--dry-run", cwd=project)
         assert ran.code == 1  # no token; everything else was told before
-        told, _, later = ran.err.partition("version 1.0.0 -> 1.1.0")
-        assert "very similar to mylib" in told
-        assert "repository: my-repo" in told
+        reported, _, later = ran.err.partition("version 1.0.0 -> 1.1.0")
+        assert "very similar to mylib" in reported
+        assert "repository: my-repo" in reported
         assert "restored: version in pyproject.toml" in later
         assert twofold("build", cwd=project).code == 0
         dry = twofold("publish", "--to", "pypi", "--dry-run", cwd=project)

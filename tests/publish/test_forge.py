@@ -88,21 +88,21 @@ def test_an_environment_that_is_not_plain_is_left_to_the_reader(tmp_path: Path, 
     in_git(tmp_path, "https://github.com/someone/my-repo")
     (tmp_path / ".github" / "workflows").mkdir(parents=True)
     (tmp_path / ".github" / "workflows" / "publish.yml").write_text(f"jobs:\n    {line}\n")
-    told = list_publisher_steps(tmp_path, "my_package")
-    assert "  environment: leave it empty, or enter the job's environment" in told
+    steps = list_publisher_steps(tmp_path, "my_package")
+    assert "  environment: leave it empty, or enter the job's environment" in steps
 
 
 def test_at_gitlab_its_own_words_are_used_and_at_testpypi_its_own_name(tmp_path: Path) -> None:
     in_git(tmp_path, "ssh://git@gitlab.com/group/sub/thing.git", name="upstream")
-    told = list_publisher_steps(tmp_path, "thing", "TestPyPI", "testpypi")
-    assert "TestPyPI account (Publishing, GitLab)" in told[0]
-    assert told[1:5] == [
+    steps = list_publisher_steps(tmp_path, "thing", "TestPyPI", "testpypi")
+    assert "TestPyPI account (Publishing, GitLab)" in steps[0]
+    assert steps[1:5] == [
         "  TestPyPI project name: thing",
         "  namespace: group/sub",
         "  project: thing",
         "  pipeline file: .gitlab-ci.yml",
     ]
-    assert "TESTPYPI_ID_TOKEN: aud: testpypi; twofold publish --to testpypi --yes" in told[-1]
+    assert "TESTPYPI_ID_TOKEN: aud: testpypi; twofold publish --to testpypi --yes" in steps[-1]
 
 
 def test_a_project_on_no_forge_has_no_publisher_to_add(tmp_path: Path) -> None:

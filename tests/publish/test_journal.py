@@ -77,8 +77,8 @@ def test_several_publications_of_one_release_at_once_all_succeed(
         for _ in range(4)
     ]
     for process in running:
-        told, _ = process.communicate(timeout=120)
-        assert process.returncode == 0, told
+        reported, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, reported
     entries = json.loads((release.folder / JOURNAL_NAME).read_text())["files"]
     assert {entry["file"] for entry in entries} == {file.name for file in release.files}
     assert not list(release.folder.glob("*.part"))

@@ -115,9 +115,9 @@ class Yanked(FakeServer):
 
 
 @pytest.mark.parametrize("as_html", [False, True])
-@pytest.mark.parametrize(("why", "told"), [("broken", "yanked: broken"), ("", "yanked")])
+@pytest.mark.parametrize(("why", "reported"), [("broken", "yanked: broken"), ("", "yanked")])
 def test_a_file_that_is_there_and_yanked_is_reported_as_that(
-    tmp_path: Path, as_html: bool, why: str, told: str
+    tmp_path: Path, as_html: bool, why: str, reported: str
 ) -> None:
     wheel = make_wheel(tmp_path, "my_package", "1.0")
     with run_server(Yanked) as (address, store):
@@ -129,7 +129,10 @@ def test_a_file_that_is_there_and_yanked_is_reported_as_that(
         }
         with prepare(Order([wheel], [f"legacy+{address}/legacy/"])) as publication:
             (step,) = publication.plan.steps
-    assert (step.action.value, step.reason) == ("nothing", f"identical file already there, {told}")
+    assert (step.action.value, step.reason) == (
+        "nothing",
+        f"identical file already there, {reported}",
+    )
 
 
 class Taken(FakeServer):
@@ -179,7 +182,7 @@ def test_a_registry_without_a_channel_is_reported_with_the_form_of_its_url(
 
 
 @pytest.mark.parametrize("path", ["main", "main/", "main/simple/", "main/noarch", "", "other/x/y"])
-def test_an_upload_to_a_wrong_address_is_told_the_right_one(registry: Registry, path: str) -> None:
+def test_an_upload_to_a_wrong_address_gets_the_right_one(registry: Registry, path: str) -> None:
     connection = HTTPConnection(registry.url.removeprefix("http://"))
     connection.request("POST", f"/{path}", b"x")
     answer = connection.getresponse()

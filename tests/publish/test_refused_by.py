@@ -70,14 +70,14 @@ def test_what_pypi_and_registries_refuse_goes_into_a_folder_with_a_warning(
     token = {"TWOFOLD_TOKEN": registry.token}
     words = ["publish", wheel, "--dry-run", "--json", "--to"]
     dry = twofold(*words, "./static")
-    told = {finding["code"]: finding["severity"] for finding in dry.json["findings"]}
-    assert (dry.code, {told[code] for code in CODES}) == (0, {"warning"})
+    severities = {finding["code"]: finding["severity"] for finding in dry.json["findings"]}
+    assert (dry.code, {severities[code] for code in CODES}) == (0, {"warning"})
     assert twofold("publish", wheel, "--to", "./static").code == 0
     plan = twofold(*words, registry.channel, env=token)
     assert (plan.code, sorted(plan.json["files"][0]["rules"])) == (1, CODES)
-    asked = twofold("publish", wheel, "--to", f"legacy+{registry.channel}/legacy/", env=token)
-    assert asked.code == 1
-    assert all(f"[{code}]" in asked.err for code in CODES)
+    requested = twofold("publish", wheel, "--to", f"legacy+{registry.channel}/legacy/", env=token)
+    assert requested.code == 1
+    assert all(f"[{code}]" in requested.err for code in CODES)
 
 
 def test_what_pypi_refuses_stops_the_other_targets_when_pypi_is_one_of_them(

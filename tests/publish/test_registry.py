@@ -94,8 +94,8 @@ def test_a_token_without_the_right_is_reported_before_anything_is_sent(
     limit: list[str], twofold: Callable[..., Any], registry: Any, release: Release, tmp_path: Path
 ) -> None:
     """Not to the folder either, although it would take everything."""
-    asked = ["admin", "token", "owner", *limit, "--data", registry.data, "--json"]
-    made = twofold(*asked)
+    requested = ["admin", "token", "owner", *limit, "--data", registry.data, "--json"]
+    made = twofold(*requested)
     assert made.code == 0, made.err
     env = {"TWOFOLD_TOKEN": made.json["token"]}
     places = ["--to", registry.channel, "--to", str(tmp_path / "static")]

@@ -198,7 +198,7 @@ def test_versions_that_cannot_be_released_are_reported(project: Path, version: s
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("## 1.2.0\n- a\n", ""),
         ("## [1.2.0] - 2026-01-01\n- a\n", ""),
@@ -209,11 +209,11 @@ def test_versions_that_cannot_be_released_are_reported(project: Path, version: s
     ],
 )
 def test_a_changelog_must_say_something_of_the_version(
-    tmp_path: Path, text: str, told: str
+    tmp_path: Path, text: str, reported: str
 ) -> None:
     (tmp_path / "CHANGELOG.md").write_text(text)
     problem = find_changelog_problem(tmp_path, "1.2.0")
-    assert (told in problem.message) if problem else not told
+    assert (reported in problem.message) if problem else not reported
 
 
 def test_a_project_without_a_changelog_has_no_problem_with_it(tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ index = "{published.url}/main/simple/"
     assert list_published(twofold, "lab")
 
 
-def test_a_deletion_is_never_made_unasked(twofold: Twofold) -> None:
+def test_a_deletion_needs_a_confirmation(twofold: Twofold) -> None:
     ran = twofold("delete", "my_package==1.0.0", "--to", "https://packages.example.org/main")
     assert ran.code == 2
     assert "cannot be undone" in ran.err

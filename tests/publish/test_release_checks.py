@@ -21,9 +21,9 @@ from twofold.publish.release.changelog import find_changelog_problem
 from twofold.publish.run import Event
 
 
-def untouched(project: Path, ran: Any, told: str) -> None:
+def untouched(project: Path, ran: Any, reported: str) -> None:
     assert ran.code == 1
-    assert told in ran.err
+    assert reported in ran.err
     assert "hint:" in ran.err
     assert 'version = "1.0.0"' in (project / "pyproject.toml").read_text()
     assert not (project / "dist").exists()
@@ -94,9 +94,9 @@ def test_a_commit_that_is_refused_says_what_is_done_and_the_same_command_does_th
     ran = twofold("release", "1.2.0", "--to", "../static", "--json", cwd=project)
     assert ran.code == 1
     assert "not on a Monday" in ran.err
-    told = ran.json["errors"][0]
-    assert told["message"] == "1.2.0 is published, but not yet tagged v1.2.0: git commit failed"
-    assert "run the same command again" in told["hint"]
+    reported = ran.json["errors"][0]
+    assert reported["message"] == "1.2.0 is published, but not yet tagged v1.2.0: git commit failed"
+    assert "run the same command again" in reported["hint"]
     hook.unlink()
     again = twofold("release", "1.2.0", "--to", "../static", "--json", cwd=project)
     assert again.code == 0, again.err
@@ -150,10 +150,11 @@ class Cancelling(FakeServer):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize(
-    ("method", "told"), [("HEAD", "restored: version in pyproject.toml"), ("POST", "interrupted: ")]
+    ("method", "reported"),
+    [("HEAD", "restored: version in pyproject.toml"), ("POST", "interrupted: ")],
 )
 def test_a_release_that_is_terminated_is_undone_or_says_what_is_missing(
-    project: Path, method: str, told: str, monkeypatch: pytest.MonkeyPatch
+    project: Path, method: str, reported: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TWOFOLD_TOKEN", TOKEN)
     fresh = files_in(project)
@@ -163,9 +164,9 @@ def test_a_release_that_is_terminated_is_undone_or_says_what_is_missing(
         command = [sys.executable, "-m", "twofold", *words]
         process = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True)
         store.other["pids"].put(process.pid)
-        _, said = process.communicate(timeout=120)
-    assert process.returncode == 130, said
-    assert told in said
+        _, stated = process.communicate(timeout=120)
+    assert process.returncode == 130, stated
+    assert reported in stated
     assert (files_in(project) == fresh) == (method == "HEAD")
 
 
@@ -174,25 +175,25 @@ def test_what_breaks_a_publication_off_says_what_is_there_and_what_is_missing(
     release: Release, tmp_path: Path, broken: BaseException
 ) -> None:
     static = str(tmp_path / "static")
-    told: list[Event] = []
+    reported: list[Event] = []
 
     def listen(event: Event) -> None:
-        told.append(event)
+        reported.append(event)
         if event.event == "uploading" and event.file == release.sdist.name:
             raise broken
 
     with prepare(Order(release.files, [static])) as publication, pytest.raises(type(broken)):
         publication.carry_out(listen)
-    assert told[-1].event == "step"
-    there, missing = told[-1].note.split("; ")[:2]
+    assert reported[-1].event == "step"
+    there, missing = reported[-1].note.split("; ")[:2]
     assert there == f"interrupted: uploaded: {release.wheel.name} -> {static}"
     assert missing == f"missing: {release.sdist.name} -> {static}, {release.conda.name} -> {static}"
     with prepare(Order(release.files, [static])) as publication:
-        assert len(publication.carry_out(told.append)) == 2
+        assert len(publication.carry_out(reported.append)) == 2
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("## v1.2.0 (2026-01-01)\n\n- a\n", ""),
         ("## [1.2.0] - 2026-01-01\n\n### Added\n\n- a\n\n## [1.1.0]\n- b\n", ""),
@@ -209,7 +210,7 @@ def test_what_breaks_a_publication_off_says_what_is_there_and_what_is_missing(
         ("## 1.2\n- a\n", ""),
     ],
 )
-def test_changelogs_of_every_usual_form_are_read(tmp_path: Path, text: str, told: str) -> None:
+def test_changelogs_of_every_usual_form_are_read(tmp_path: Path, text: str, reported: str) -> None:
     (tmp_path / "CHANGELOG.md").write_text(text)
     problem = find_changelog_problem(tmp_path, "1.2.0")
-    assert (told and told in problem.message) if problem else not told
+    assert (reported and reported in problem.message) if problem else not reported

@@ -26,7 +26,7 @@ def test_an_ordinary_wheel_and_sdist_are_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "extra", "told"),
+    ("version", "extra", "reported"),
     [
         ("1.0+local", "", "local versions"),
         ("1.0", "Classifier: Private :: Do Not Upload\n", "makes PyPI refuse"),
@@ -38,10 +38,10 @@ def test_an_ordinary_wheel_and_sdist_are_taken(tmp_path: Path) -> None:
     ],
 )
 def test_what_pypi_refuses_in_the_metadata_is_reported(
-    tmp_path: Path, version: str, extra: str, told: str
+    tmp_path: Path, version: str, extra: str, reported: str
 ) -> None:
     (reason,) = refusals(make_wheel(tmp_path, "my_package", version, extra=extra))
-    assert told in reason
+    assert reported in reason
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_no_secret_is_in_the_output_or_in_any_file_left_behind(
     release: Release, tmp_path: Path
 ) -> None:
     """Every kind of failure, the token in the environment and in the address, then grep."""
-    told: list[str] = []
+    output: list[str] = []
     with run_server(PrefixServer) as (address, _), run_faulty_proxy(address) as (proxy, fault):
         with_password = proxy.replace("http://", f"prefix+http://me:{SECRET}@") + "/lab"
         condas_way = f"prefix+{proxy}/t/{SECRET}/lab"
@@ -115,8 +115,8 @@ def test_no_secret_is_in_the_output_or_in_any_file_left_behind(
                 (f"prefix+{proxy}/lab", {"TWOFOLD_TOKEN": SECRET}),
             ):
                 words = ["publish", release.conda, "--to", target, "--json", "--attempts", "1"]
-                told.append(run(words, **env)[1])
-    everything = "\n".join(told)
+                output.append(run(words, **env)[1])
+    everything = "\n".join(output)
     assert "401" in everything
     assert SECRET not in everything
     assert_no_file_holds(SECRET, tmp_path)
@@ -144,16 +144,16 @@ def test_no_token_is_in_the_process_list_at_any_step_up_to_the_trial(
         ["publish", "--to", address, "--dry-run", "--project", str(project)],
         ["publish", "--to", address, "--try", "--project", str(project)],
     ]
-    told = ""
+    output = ""
     with watched.looking():
         logged = run(["login", address], f"{registry.token}\n", **watched.environment)
-        told += logged[1]
+        output += logged[1]
         for words in steps:
-            code, said = run(list(words), **env)
-            assert code == 0, said
-            told += said
-        told += run(["logout", address], **watched.environment)[1]
-    assert registry.token not in told
+            code, message = run(list(words), **env)
+            assert code == 0, message
+            output += message
+        output += run(["logout", address], **watched.environment)[1]
+    assert registry.token not in output
     assert len([line for line in watched.started if "'pip'" in line]) >= 1
     for line in [*watched.started, *watched.listed]:
         assert registry.token not in line
@@ -170,9 +170,9 @@ def test_no_token_is_in_the_process_list_when_an_index_of_users_is_tried(
     """A token in the address is in twofold's own arguments, by the user; in no other's."""
     address = pypiserver.replace("http://", f"legacy+http://me:{SECRET}@") + "/"
     with watched.looking():
-        told = run(["publish", release.wheel, "--to", address, "--try"], **watched.environment)[1]
-    assert "hint" in told  # that others can read it there
-    assert SECRET not in told
+        output = run(["publish", release.wheel, "--to", address, "--try"], **watched.environment)[1]
+    assert "hint" in output  # that others can read it there
+    assert SECRET not in output
     for line in watched.started:
         assert SECRET not in line
     for line in watched.listed:
@@ -220,12 +220,12 @@ def test_no_password_is_in_the_process_list_when_a_trial_builds_an_sdist(
         "TMPDIR": str(tmp_path),
     }
     with watched.looking():
-        code, told = run(["publish", *files, "--to", address, "--try"], **env)
-    assert code == 0, told
-    assert "ok   import my_package" in told
+        code, output = run(["publish", *files, "--to", address, "--try"], **env)
+    assert code == 0, output
+    assert "ok   import my_package" in output
     assert any("--extra-index-url" in line for line in watched.started)
     quoted = quote(PASSWORD, safe="")
-    for line in [told, *watched.started, *watched.listed]:
+    for line in [output, *watched.started, *watched.listed]:
         assert PASSWORD not in line
         assert quoted not in line
     assert watched.open_environments == []

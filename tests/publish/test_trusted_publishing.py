@@ -36,7 +36,7 @@ class TrustingIndex(FakeServer):
 
     def do_GET(self) -> None:
         path = self.path_only
-        self.store.other.setdefault("asked", []).append(path)
+        self.store.other.setdefault("requested", []).append(path)
         if path == "/issuer":
             audience = self.path.partition("audience=")[2]
             self.send_answer(200, {"value": jwt(audience)})
@@ -104,7 +104,7 @@ def test_an_identity_of_the_ci_becomes_a_token_of_the_index(
     with prepare(Order([release.wheel], [f"legacy+{address}/legacy/"], retry_policy=QUICK)) as made:
         assert len(made.carry_out(lambda _: None)) == 1
     assert store.history[release.wheel.name] == {hash_file(release.wheel)}
-    assert ("/oidc/who" in store.other["asked"]) == pep807
+    assert ("/oidc/who" in store.other["requested"]) == pep807
 
 
 @pytest.mark.parametrize("ci", ["github", "gitlab"])
@@ -175,9 +175,9 @@ def test_a_token_that_is_set_comes_first_and_an_index_without_it_is_left_alone(
     ):
         made.carry_out(lambda _: None)
     monkeypatch.setenv("TWOFOLD_TOKEN", "set")
-    store.other["asked"].clear()
+    store.other["requested"].clear()
     with prepare(Order([release.wheel], [target], retry_policy=QUICK)):
-        assert "/_/oidc/audience" not in store.other["asked"]
+        assert "/_/oidc/audience" not in store.other["requested"]
 
 
 def test_attestations_beside_a_file_are_sent_with_it(

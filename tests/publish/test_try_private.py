@@ -165,7 +165,7 @@ def test_no_login_goes_to_another_server(settings: TargetSettings, address: str)
 
 
 @pytest.mark.parametrize(
-    ("key", "address", "told"),
+    ("key", "address", "reported"),
     [
         ("public-url", "http://u:a-secret@cdn/c", ("u", "basic", "http://cdn/c")),
         ("public-url", "http://cdn/t/a-secret/c", ("", "path", "http://cdn/c")),
@@ -173,7 +173,7 @@ def test_no_login_goes_to_another_server(settings: TargetSettings, address: str)
     ],
 )
 def test_a_login_in_the_configured_address_is_used_and_not_shown(
-    tmp_path: Path, key: str, address: str, told: tuple[str, str, str]
+    tmp_path: Path, key: str, address: str, reported: tuple[str, str, str]
 ) -> None:
     file = tmp_path / "config.toml"
     file.write_text(f'[targets.x]\nurl = "http://h/c"\nkind = "artifactory"\n{key} = "{address}"\n')
@@ -182,6 +182,6 @@ def test_a_login_in_the_configured_address_is_used_and_not_shown(
     shown = settings.public_url or settings.index
     found = find_read_credentials(settings, USED, shown)
     assert found is not None
-    assert (found.user, found.style, shown) == told
+    assert (found.user, found.style, shown) == reported
     assert found.secret.reveal() == "a-secret"
     assert "a-secret" not in repr(settings)

@@ -183,9 +183,9 @@ def test_bad_arguments_are_reported_with_a_hint_and_change_nothing(
         admin(place, *words, code=code)
     except SystemExit as ended:
         assert ended.code == code
-    told = capsys.readouterr().err
-    assert message in told
-    assert "hint: " in told or "There is no" in told
+    reported = capsys.readouterr().err
+    assert message in reported
+    assert "hint: " in reported or "There is no" in reported
     assert len(administration.read_changes(place.registry, administration.AuditQuery())) == before
 
 
@@ -210,9 +210,9 @@ def test_pages_that_say_another_thing_than_the_records_are_found(
         db.execute(update(stored_pages).where(body).values(body=b'{"files": []}'))
     capsys.readouterr()
     admin(place, "verify", code=1)
-    told = capsys.readouterr().err
+    reported = capsys.readouterr().err
     for project in ("one", "two"):
-        assert f"stale pages: main/label/main/simple/{project}" in told
+        assert f"stale pages: main/label/main/simple/{project}" in reported
 
 
 def test_a_damaged_and_a_missing_object_are_found_and_repaired(
@@ -229,9 +229,9 @@ def test_a_damaged_and_a_missing_object_are_found_and_repaired(
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")
     missing.unlink()
     admin(place, "verify", code=1)
-    told = capsys.readouterr()
-    assert f"damaged: {done[0].sha256}" in told.err
-    assert f"missing: {done[1].sha256}" in told.err
+    reported = capsys.readouterr()
+    assert f"damaged: {done[0].sha256}" in reported.err
+    assert f"missing: {done[1].sha256}" in reported.err
     admin(place, "verify", "--repair-from", str(tmp_path / "other"))
     assert maintenance.verify(place.registry).is_sound
 
@@ -300,8 +300,8 @@ def test_the_location_of_the_registry_may_be_given_before_or_after_the_command(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = str(place.settings.data)
-    told = []
+    reported = []
     for words in (["--data", data, "channels"], ["channels", "--data", data]):
         assert main(["admin", *words]) == 0
-        told.append(output(capsys))
-    assert told[0] == told[1] != ""
+        reported.append(output(capsys))
+    assert reported[0] == reported[1] != ""

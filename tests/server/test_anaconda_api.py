@@ -30,7 +30,7 @@ def send(api: Binstar, path: Path, owner: str = "owner", channels: tuple[str, ..
     conda = path.suffix == ".conda"
     basename = f"noarch/{path.name}" if conda else path.name
     api.add_package(owner, name, "a summary")
-    api.add_release(owner, name, version, [], None, {"description": "told"})
+    api.add_release(owner, name, version, [], None, {"description": "described"})
     kind = "conda" if conda else "pypi"
     with path.open("rb") as file:
         return api.upload(owner, name, version, basename, file, kind, channels=list(channels))
@@ -171,7 +171,7 @@ def test_a_wheel_an_sdist_and_a_package_arrive_with_the_converted_package(
         "noarch/two-1.0.0-py_0.conda",
     }
     release = api.release("owner", "two", "1.0.0")
-    assert release["public_attrs"]["description"] == "told"
+    assert release["public_attrs"]["description"] == "described"
     assert api.distribution("owner", "one", "1.0.0", "noarch/one-1.0.0-py_0.conda")["attrs"] == {
         "subdir": "noarch",
         "build": "py_0",
@@ -228,29 +228,29 @@ def test_bytes_damaged_on_their_way_are_refused_as_the_client_expects(
     stage = _announce(served, conda)
     wrong = base64.b64encode(hashlib.md5(b"other").digest()).decode()
     for bytes_sent, md5 in ((conda.read_bytes(), wrong), (b"other", wrong)):
-        told = requests.post(
+        response = requests.post(
             stage["post_url"], {"Content-MD5": md5}, files={"file": ("x", bytes_sent)}, timeout=120
         )
-        assert (told.status_code, told.headers["content-type"]) == (400, "application/xml")
-        assert "<Code>InvalidDigest</Code>" in told.text
-    told = requests.post(
+        assert (response.status_code, response.headers["content-type"]) == (400, "application/xml")
+        assert "<Code>InvalidDigest</Code>" in response.text
+    response = requests.post(
         f"{served.url}/api/staged/{'0' * 64}", files={"file": ("x", b"")}, timeout=120
     )
-    assert told.status_code == 404 and "<Code>AccessDenied</Code>" in told.text
+    assert response.status_code == 404 and "<Code>AccessDenied</Code>" in response.text
 
 
 def _announce(served: Place, conda: Path, **more: Any) -> Any:
     version = conda.name.split("-")[1]
     address = f"my_package/{version}/noarch/{conda.name}"
     sha256 = hashlib.sha256(conda.read_bytes()).hexdigest()
-    told = requests.post(
+    response = requests.post(
         f"{served.url}/api/stage/owner/{address}",
         json={"sha256": sha256, "channels": [], **more},
         headers={"Authorization": f"token {served.token}"},
         timeout=120,
     )
-    assert told.status_code == 200, told.text
-    return told.json()
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
 def test_only_who_announced_a_file_commits_it_and_not_before_it_came(

@@ -32,8 +32,8 @@ def test_a_user_uploads_shows_labels_moves_copies_and_removes(
     assert "Username: owner" in anaconda("org", "whoami")
 
     anaconda("upload", *files)
-    told = anaconda("upload", files[0], code=1)
-    assert "already exists" in told
+    output = anaconda("upload", files[0], code=1)
+    assert "already exists" in output
     assert "Skipping" in anaconda("upload", "--skip-existing", *files)
     anaconda("upload", "--force", files[0])  # the same bytes: it ends where it began
     conda = files[0].name
@@ -95,8 +95,8 @@ def test_tokens_are_made_listed_used_and_removed(
     assert "ci" in listed and "conda:download" in listed and "59 minutes" in listed
 
     reads_only = ("-t", token, "upload", make_conda(tmp_path / "1", "one"))
-    told = anaconda(*reads_only, code=1)
-    assert "lacks permission to upload" in told
+    output = anaconda(*reads_only, code=1)
+    assert "lacks permission to upload" in output
     assert "one" not in anaconda("-t", token, "search", "one").replace("Found", "")
 
     anaconda("auth", "--remove", "ci")

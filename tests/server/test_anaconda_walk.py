@@ -28,17 +28,17 @@ def test_what_an_uploader_says_of_a_file_is_kept_and_shown(
     anaconda: CommandLine, served: Place, tmp_path: Path
 ) -> None:
     package = make_conda(tmp_path / "1", "one")
-    said = ("--summary", "A summary", "--description", "A description", "--build-id", "b7")
-    anaconda("upload", *said, "-l", "dev", "-l", "main", package)
+    message = ("--summary", "A summary", "--description", "A description", "--build-id", "b7")
+    anaconda("upload", *message, "-l", "dev", "-l", "main", package)
     assert "A summary" in anaconda("show", "owner/one")
     assert "A description" in anaconda("show", "owner/one/1.0.0")
     shown = requests.get(
         f"{served.url}/api/dist/owner/one/1.0.0/noarch/{package.name}", timeout=120
     )
-    told = shown.json()
-    assert told["description"] == "A description"
-    assert told["attrs"]["build_number"] == 0 and told["attrs"]["subdir"] == "noarch"
-    assert told["labels"] == ["dev", "main"]
+    output = shown.json()
+    assert output["description"] == "A description"
+    assert output["attrs"]["build_number"] == 0 and output["attrs"]["subdir"] == "noarch"
+    assert output["labels"] == ["dev", "main"]
     changes = tmp_path / "changes.json"
     changes.write_text(json.dumps({"summary": "Another summary"}))
     anaconda("update", "owner/one", changes)
@@ -52,8 +52,8 @@ def test_a_private_package_is_refused_where_everybody_would_see_it(
     anaconda: CommandLine, served: Place, tmp_path: Path
 ) -> None:
     package = make_conda(tmp_path / "1", "one")
-    told = anaconda("upload", "--private", package, code=1)
-    assert "is public" in told
+    output = anaconda("upload", "--private", package, code=1)
+    assert "is public" in output
     assert served.get("/main/noarch/repodata.json").json()["packages.conda"] == {}
     assert served.owner.user is not None
     accounts.add_channel(served.registry, "owner", "secret", served.owner.user, public=False)
@@ -95,8 +95,8 @@ def test_groups_are_the_roles_of_a_channel(
         served.registry, "x", bea.actor.user, accounts.TokenRequest("x")
     )
     anaconda("-t", token, "upload", "-u", "owner", make_conda(tmp_path / "2", "two"))
-    told = anaconda("-t", token, "org", "groups", "add_member", "owner/admin/bea", code=1)
-    assert "lacks permission to admin" in told
+    output = anaconda("-t", token, "org", "groups", "add_member", "owner/admin/bea", code=1)
+    assert "lacks permission to admin" in output
     anaconda("org", "groups", "remove_member", "owner/upload/bea")
     assert "lacks permission" in anaconda(
         "-t", token, "upload", "-u", "owner", make_conda(tmp_path / "3", "three"), code=1
@@ -118,8 +118,8 @@ def test_what_groups_cannot_do_is_reported_with_what_can(
     served: Place, method: str, path: str
 ) -> None:
     headers = {"Authorization": f"token {served.token}"}
-    told = requests.request(method, f"{served.url}/api/{path}", headers=headers, timeout=120)
-    assert told.status_code in (400, 404) and told.json()["error"]
+    output = requests.request(method, f"{served.url}/api/{path}", headers=headers, timeout=120)
+    assert output.status_code in (400, 404) and output.json()["error"]
     assert requests.request(method, f"{served.url}/api/{path}", timeout=120).status_code == 401
 
 
@@ -134,11 +134,11 @@ def test_attributes_of_an_announcement_are_kept_but_never_replace_the_files_own(
     with package.open("rb") as stream:
         place = ("owner", "one", "1.0.0", f"noarch/{package.name}")
         own.upload(*place, stream, "conda", "<b>said</b>", attrs=attrs)
-    told = own.distribution("owner", "one", "1.0.0", f"noarch/{package.name}")
-    assert told["description"] == "<b>said</b>"
-    assert told["attrs"]["operatingsystem"] == "linux"
-    assert told["attrs"]["subdir"] == "noarch" and told["attrs"]["build_number"] == 0
-    assert told["attrs"]["depends"] == ["python"]
+    output = own.distribution("owner", "one", "1.0.0", f"noarch/{package.name}")
+    assert output["description"] == "<b>said</b>"
+    assert output["attrs"]["operatingsystem"] == "linux"
+    assert output["attrs"]["subdir"] == "noarch" and output["attrs"]["build_number"] == 0
+    assert output["attrs"]["depends"] == ["python"]
 
 
 def rattler_build(code: str, *words: object) -> subprocess.CompletedProcess[str]:

@@ -202,10 +202,10 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfil
     ids=["climbing", "absolute", "symlink", "hard link", "device", "second root"],
 )
 def test_a_crafted_sdist_is_refused(served: Place, tmp_path: Path, bad: tarfile.TarInfo) -> None:
-    said = b"Metadata-Version: 2.1\nName: my_package\nVersion: 1.0.0\n"
+    message = b"Metadata-Version: 2.1\nName: my_package\nVersion: 1.0.0\n"
     project = (member(f"{NAME}-{VERSION}/pyproject.toml"), b"")
     path = tmp_path / f"{NAME}-{VERSION}.tar.gz"
-    info = (member(f"{NAME}-{VERSION}/PKG-INFO"), said)
+    info = (member(f"{NAME}-{VERSION}/PKG-INFO"), message)
     path.write_bytes(tar_with(info, project, (bad, b"" if bad.type != tarfile.REGTYPE else b"x")))
     answer = served.upload(path)
     assert answer.status_code == 400, answer.text

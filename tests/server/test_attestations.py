@@ -62,9 +62,9 @@ def issue(
     )
     if uri:
         names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri)])
-        told = issuer.encode()
+        content = issuer.encode()
         extension = x509.UnrecognizedExtension(
-            x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.8"), bytes([0x0C, len(told)]) + told
+            x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.8"), bytes([0x0C, len(content)]) + content
         )
         made = made.add_extension(names, True).add_extension(extension, False)
     return Authority(key, made.sign(by.key if by else key, hashes.SHA256()))
@@ -200,8 +200,8 @@ def test_under_a_trust_root_the_runs_own_attestation_is_taken(strict: Any, tmp_p
     answer = send(place, token, wheel, run)
     assert answer.status_code == 200, answer.text
     (file,) = place.get("/main/simple/my-package/", accept=JSON).json()["files"]
-    told = place.get(f"/main/simple/my-package/{file['provenance']}").json()
-    (bundle,) = told["attestation_bundles"]
+    content = place.get(f"/main/simple/my-package/{file['provenance']}").json()
+    (bundle,) = content["attestation_bundles"]
     assert bundle["publisher"]["verified"] == ["file", "signature", "trust-root", "identity"]
     assert bundle["publisher"]["workflow_ref"] == WORKFLOW
 

@@ -213,8 +213,8 @@ def test_a_damaged_file_is_refused_and_never_a_fault_of_ours(
         content[place] = data.draw(st.integers(0, 255))
     content = content[: data.draw(st.sampled_from([len(content), len(content) // 2]))]
     body = form(*START, field("content", bytes(content), f'; filename="{whole.name}"'))
-    answer, said = shared_place.send("POST", "/main/legacy/", body, media=FORM)
-    assert answer.status in (200, 400), said
+    answer, message = shared_place.send("POST", "/main/legacy/", body, media=FORM)
+    assert answer.status in (200, 400), message
 
 
 @pytest.mark.parametrize(

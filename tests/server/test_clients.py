@@ -60,8 +60,8 @@ def test_pip_finds_what_was_uploaded(served: Place, tmp_path: Path) -> None:
 def test_anaconda_logs_in_uploads_shows_and_removes(served: Place, tmp_path: Path) -> None:
     run("anaconda", "config", "--set", "url", f"{served.url}/api")
     run("anaconda", "login", "--username", "owner", "--password", served.token)
-    said = run("anaconda", "upload", make_conda(tmp_path, "from_conda"))
-    assert "Upload complete" in said
+    message = run("anaconda", "upload", make_conda(tmp_path, "from_conda"))
+    assert "Upload complete" in message
     run("anaconda", "upload", make_wheel(tmp_path, "from_wheel"))
     run("anaconda", "upload", make_sdist(tmp_path, "from_sdist"))
     assert "1.0.0" in run("anaconda", "show", "owner/from_conda")
@@ -75,5 +75,5 @@ def test_anaconda_logs_in_uploads_shows_and_removes(served: Place, tmp_path: Pat
 
 def test_anaconda_reports_a_wrong_password(served: Place) -> None:
     run("anaconda", "config", "--set", "url", f"{served.url}/api")
-    said = run("anaconda", "login", "--username", "owner", "--password", "wrong", code=1)
-    assert "Invalid" in said
+    message = run("anaconda", "login", "--username", "owner", "--password", "wrong", code=1)
+    assert "Invalid" in message

@@ -68,10 +68,10 @@ def test_every_page_of_a_subdir_has_the_same_content(served: Place, tmp_path: Pa
     assert hashlib.sha256(shard.content).hexdigest() == sha256
     assert "immutable" in shard.headers["cache-control"]
     (record,) = unpacked(shard.content)["packages.conda"].values()  # type: ignore[attr-defined]
-    (told,) = plain.json()["packages.conda"].values()
-    assert record.pop("sha256").hex() == told.pop("sha256")
-    assert record.pop("md5").hex() == told.pop("md5")
-    assert record == told
+    (response,) = plain.json()["packages.conda"].values()
+    assert record.pop("sha256").hex() == response.pop("sha256")
+    assert record.pop("md5").hex() == response.pop("md5")
+    assert record == response
 
 
 def test_the_shard_index_has_one_strong_etag_on_200_and_304(served: Place) -> None:
@@ -255,5 +255,5 @@ def test_run_exports_of_a_package_are_listed(served: Place, tmp_path: Path) -> N
     writer.add(Entry("site-packages/lib.py"), to_content(b"x = 1\n"))
     writer.close()
     assert send(served, path).status_code == 200
-    told = served.get("/main/noarch/run_exports.json").json()["packages.conda"]
-    assert told == {path.name: {"run_exports": {"weak": ["lib >=1.0,<2"]}}}
+    response = served.get("/main/noarch/run_exports.json").json()["packages.conda"]
+    assert response == {path.name: {"run_exports": {"weak": ["lib >=1.0,<2"]}}}

@@ -97,13 +97,13 @@ def later(place: Place) -> None:
     object.__setattr__(place.registry, "clock", lambda: ahead)
 
 
-def asked(told: Wire, *paths: str) -> None:
+def requested(wire: Wire, *paths: str) -> None:
     """None of these is a fault of ours, and what is the channel's own is always there."""
     for path in paths:
-        answer, content = told.send("GET", path)
+        answer, content = wire.send("GET", path)
         assert answer.status in (200, 301, 404, 502, 503), (path, answer.status, content)
         assert b"Traceback" not in content and b"internal-error" not in content
-    answer, _ = told.send("GET", "/main/noarch/mine-1.0.0-py_0.conda")
+    answer, _ = wire.send("GET", "/main/noarch/mine-1.0.0-py_0.conda")
     assert answer.status == 200
 
 
@@ -123,7 +123,7 @@ def test_any_page_of_an_index_upstream_is_survived(
 ) -> None:
     put(static.folder / "simple" / "spam" / "index.html", json.dumps(page).encode())
     later(shared_place.place)
-    asked(shared_place, "/main/simple/spam/")
+    requested(shared_place, "/main/simple/spam/")
 
 
 FILES = st.fixed_dictionaries(
@@ -192,8 +192,10 @@ def test_any_list_of_shards_and_any_shard_is_survived(
         body = b"x"
     put(folder / "repodata_shards.msgpack.zst", body if raw is None else raw)
     later(shared_place.place)
-    asked(shared_place, "/main/noarch/repodata_shards.msgpack.zst", "/main/noarch/spam-1-0.conda")
-    asked(shared_place, f"/main/noarch/shards/{'ab' * 32}.msgpack.zst")
+    requested(
+        shared_place, "/main/noarch/repodata_shards.msgpack.zst", "/main/noarch/spam-1-0.conda"
+    )
+    requested(shared_place, f"/main/noarch/shards/{'ab' * 32}.msgpack.zst")
 
 
 @BOUNDED
@@ -221,7 +223,7 @@ def test_any_repodata_of_an_upstream_is_survived(
     body = json.dumps(value).encode()
     put(static.folder / "channel" / "noarch" / "repodata.json", body)
     later(shared_place.place)
-    asked(shared_place, "/main/noarch/repodata.json", "/main/noarch/repodata.json.zst")
+    requested(shared_place, "/main/noarch/repodata.json", "/main/noarch/repodata.json.zst")
 
 
 def test_nothing_of_all_that_lies_in_the_spool(shared_place: Wire) -> None:

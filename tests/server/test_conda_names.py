@@ -43,10 +43,10 @@ def test_a_token_of_one_project_makes_no_package_of_another_ones_name(
     administration.change_rule(served.registry, "operator", "main", "v3", "yes")
     own = served.publish(make_conda(tmp_path, "pytables", "1.0"))
     narrow = token(served, project="tables")
-    told = served.upload(make_wheel(tmp_path, "tables", "9.0"), narrow).json()
-    assert told["new"] and told["conda"] == []
+    body = served.upload(make_wheel(tmp_path, "tables", "9.0"), narrow).json()
+    assert body["new"] and body["conda"] == []
     assert (
-        "name of 'tables' is 'pytables'" in told["remark"] and "lacks permission" in told["remark"]
+        "name of 'tables' is 'pytables'" in body["remark"] and "lacks permission" in body["remark"]
     )
     assert listed(served) == {own.file.filename}
     conversion.reconvert_all(served.registry, "main")
@@ -56,8 +56,8 @@ def test_a_token_of_one_project_makes_no_package_of_another_ones_name(
     served.upload(make_wheel(tmp_path, "tables", "9.2"), narrow)
     assert listed(served) == {own.file.filename, "pytables-9.1-py_0.conda", "v3 pytables"}
     lifecycle.set_status(served.registry, served.owner, "main", "pytables", "archived")
-    told = served.upload(make_wheel(tmp_path, "tables", "9.3"), token(served)).json()
-    assert told["conda"] == [] and "archived" in told["remark"]
+    body = served.upload(make_wheel(tmp_path, "tables", "9.3"), token(served)).json()
+    assert body["conda"] == [] and "archived" in body["remark"]
 
 
 def test_a_reserved_prefix_holds_for_the_name_that_conda_has(served: Place, tmp_path: Path) -> None:
@@ -67,10 +67,10 @@ def test_a_reserved_prefix_holds_for_the_name_that_conda_has(served: Place, tmp_
         served.registry, "operator", "main", "pytables", served.owner.user
     )
     wheel = make_wheel(tmp_path, "tables", "1.0")
-    told = served.upload(wheel, token(served, "ann")).json()
-    assert told["conda"] == [] and "reserved" in told["remark"]
-    told = served.upload(make_wheel(tmp_path, "tables", "1.1"), token(served)).json()
-    assert told["conda"] == ["noarch/pytables-1.1-py_0.conda"]
+    body = served.upload(wheel, token(served, "ann")).json()
+    assert body["conda"] == [] and "reserved" in body["remark"]
+    body = served.upload(make_wheel(tmp_path, "tables", "1.1"), token(served)).json()
+    assert body["conda"] == ["noarch/pytables-1.1-py_0.conda"]
 
 
 def test_what_an_upstream_has_never_appears_under_a_private_name_of_conda(

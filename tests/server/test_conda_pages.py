@@ -121,13 +121,13 @@ def test_notices_are_shown_until_they_expire_or_are_removed(served: Place) -> No
         served.registry, OPERATOR, "main", NoticeRequest("Moving on Friday", "warning", 2)
     )
     notices.add(served.registry, OPERATOR, "main", NoticeRequest("New mirror"))
-    told = served.get("/main/notices.json").json()["notices"]
-    assert [(one["message"], one["level"]) for one in told] == [
+    response = served.get("/main/notices.json").json()["notices"]
+    assert [(one["message"], one["level"]) for one in response] == [
         ("Moving on Friday", "warning"),
         ("New mirror", "info"),
     ]
-    assert {"id", "created_at", "expired_at", "expires_at"} <= set(told[0])
-    notices.remove(served.registry, OPERATOR, "main", told[1]["id"])
+    assert {"id", "created_at", "expired_at", "expires_at"} <= set(response[0])
+    notices.remove(served.registry, OPERATOR, "main", response[1]["id"])
     assert len(served.get("/main/notices.json").json()["notices"]) == 1
     ahead = now() + timedelta(days=3)
     object.__setattr__(served.registry, "clock", lambda: ahead)

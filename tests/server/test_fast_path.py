@@ -60,20 +60,20 @@ def test_requests_are_counted(served: Place, tmp_path: Path) -> None:
     served.upload(make_wheel(tmp_path)).raise_for_status()
     served.get("/main/simple/my-package/")
     served.get("/nothing")
-    told: list[str] = []
+    reported: list[str] = []
 
     def counted() -> bool:
-        told.append(served.get("/metrics").text)
+        reported.append(served.get("/metrics").text)
         return all(
-            f'twofold_requests_total{{method="{method}",status="{status}"}} 1\n' in told[-1]
+            f'twofold_requests_total{{method="{method}",status="{status}"}} 1\n' in reported[-1]
             for method, status in (("GET", 404), ("POST", 200))
         )
 
     wait_until(counted)
-    found = re.search(r'{method="GET",status="200"} (\d+)', told[-1])
+    found = re.search(r'{method="GET",status="200"} (\d+)', reported[-1])
     assert found is not None
-    assert 1 <= int(found[1]) <= len(told)  # the page, and what was asked for since
-    assert f"twofold_request_seconds_count {int(found[1]) + 2}" in told[-1]
+    assert 1 <= int(found[1]) <= len(reported)  # the page, and what was asked for since
+    assert f"twofold_request_seconds_count {int(found[1]) + 2}" in reported[-1]
 
 
 def test_logs_are_json_and_hold_no_secret(

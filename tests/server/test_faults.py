@@ -121,19 +121,19 @@ def test_a_full_disk_is_reported_with_507_and_works_again_once_there_is_space(
         seen = Path(f"/proc/{process.pid}/root{folder}")  # the folder as the server sees it
         url, token = ready["url"], ready["token"]
         assert upload(ready, token, first).status_code == 200
-        told = {"p0-1.0.0-py3-none-any.whl"}
+        acknowledged = {"p0-1.0.0-py3-none-any.whl"}
         statuses = []
         for wheel, free in zip(wheels, (0, 100, 180, 350, 520, 650, 800), strict=True):
             ballast = fill_up(seen, free << 10)
             answer = upload(ready, token, wheel)
             statuses.append(answer.status_code)
             if answer.status_code == 200:
-                told.add(wheel.name)
+                acknowledged.add(wheel.name)
             else:
                 assert answer.status_code in (503, 507), answer.text
                 assert "retry-after" in answer.headers
                 assert "space" in answer.reason or "full" in answer.reason, answer.reason
-            assert set(fetch_all_wheels(url)) == told  # reading goes on
+            assert set(fetch_all_wheels(url)) == acknowledged  # reading goes on
             ballast.unlink()
         assert 507 in statuses
         for wheel in wheels:

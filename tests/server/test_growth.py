@@ -149,12 +149,12 @@ def test_two_servers_give_the_same_shard_index_with_the_same_etag(
     view = View(place.owner, "main")
     for number in range(3):
         (place, other)[number % 2].publish(make_wheel(tmp_path, f"p{number}"))
-        told = [
+        reported = [
             conda_pages.get_repodata(one.registry, view, "noarch", SHARDS)[0]
             for one in (place, other)
         ]
-        assert told[0].body == told[1].body
-        assert told[0].etag == told[1].etag
+        assert reported[0].body == reported[1].body
+        assert reported[0].etag == reported[1].etag
     other.registry.database.close()
 
 

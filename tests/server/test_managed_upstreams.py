@@ -91,9 +91,9 @@ def test_an_upstream_set_over_http_is_fetched_from_listed_replaced_and_removed(
     upstream.publish(spam, secret)
     with serve(place):
         api = Api(place)
-        told = api("PUT", f"{HERE}/pypi", url=f"{URL}/", private_prefixes=["ACME-*"])
-        assert told == {"kind": "pypi", "url": URL, "private_prefixes": ["acme"]}
-        assert api("GET", HERE) == [told]
+        reported = api("PUT", f"{HERE}/pypi", url=f"{URL}/", private_prefixes=["ACME-*"])
+        assert reported == {"kind": "pypi", "url": URL, "private_prefixes": ["acme"]}
+        assert api("GET", HERE) == [reported]
         page = place.get("/main/simple/spam/", accept=JSON).json()
         assert [file["filename"] for file in page["files"]] == [spam.name]
         assert page["namespace"] is None

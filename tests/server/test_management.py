@@ -24,10 +24,10 @@ from twofold.server.web.management.endpoints import BASE
 def test_every_route_is_in_the_document_and_every_call_of_it_is_a_route(place: Place) -> None:
     app = create_app(place.settings, place.registry)
     routed = {r.path for r in app.routes if getattr(r, "path", "").startswith(BASE)}
-    told = _document(place)["paths"]
-    assert routed == set(told)
+    reported = _document(place)["paths"]
+    assert routed == set(reported)
     calls = {(BASE + endpoint.path, endpoint.method.lower()) for endpoint in ENDPOINTS}
-    assert calls == {(path, method) for path, methods in told.items() for method in methods}
+    assert calls == {(path, method) for path, methods in reported.items() for method in methods}
     assert len({endpoint.name for endpoint in ENDPOINTS}) == len(ENDPOINTS)
 
 
@@ -286,9 +286,9 @@ def test_a_body_that_is_not_json_is_refused(served: Place) -> None:
 
 def test_the_documentation_lists_every_call() -> None:
     page = Path(__file__).parents[2] / "docs" / "reference" / "management-api.md"
-    told = [line for line in page.read_text(encoding="utf-8").splitlines() if line[:3] == "| `"]
+    reported = [line for line in page.read_text(encoding="utf-8").splitlines() if line[:3] == "| `"]
     rows = [
         f"| `{endpoint.method} {endpoint.path}` | {endpoint.summary} | {endpoint.required_role} |"
         for endpoint in ENDPOINTS
     ]
-    assert told == rows
+    assert reported == rows

@@ -59,7 +59,7 @@ def list_projects(place: Place) -> list[str]:
         return [project.key for project in channels.list_projects(db, 1)]
 
 
-def test_a_move_never_replaces_what_the_target_holds_unasked(tmp_path: Path) -> None:
+def test_a_move_never_replaces_what_the_target_holds_by_itself(tmp_path: Path) -> None:
     old, new = open_place(tmp_path / "old"), open_place(tmp_path / "new")
     old.publish(make_wheel(tmp_path, "ours"))
     new.publish(make_wheel(tmp_path, "theirs"))
@@ -111,7 +111,7 @@ def test_a_store_of_an_unfinished_move_is_opened_by_nobody_until_the_move_has_fi
     assert maintenance.verify(moved).is_sound
 
 
-def test_a_database_of_a_newer_version_is_told_at_the_start(tmp_path: Path) -> None:
+def test_a_database_of_a_newer_version_stops_the_start(tmp_path: Path) -> None:
     place = open_place(tmp_path / "d")
     with place.registry.database.write() as db:
         db.exec_driver_sql("UPDATE alembic_version SET version_num = '0099'")
@@ -124,7 +124,7 @@ def test_a_database_of_a_newer_version_is_told_at_the_start(tmp_path: Path) -> N
     assert "Traceback" not in refused.stderr
 
 
-def test_an_object_store_that_cannot_be_used_is_told_at_the_start(tmp_path: Path, s3: S3) -> None:
+def test_an_object_store_that_cannot_be_used_stops_the_start(tmp_path: Path, s3: S3) -> None:
     missing = s3.new_bucket().replace("s3://", "s3://not-")
     command = [sys.executable, "-m", "twofold", "serve", "--port", "0", "--data"]
     command += [str(tmp_path / "d"), "--objects", missing]

@@ -22,8 +22,8 @@ def namespace(place: Place, project: str, label: str = "main") -> Mapping[str, A
     page, _ = queries.get_simple_page(
         place.registry, View(place.owner, "main", label), project, "json"
     )
-    told: Mapping[str, Any] | None = json.loads(page.body)["namespace"]
-    return told
+    reported: Mapping[str, Any] | None = json.loads(page.body)["namespace"]
+    return reported
 
 
 def under(prefix: str, authorized: bool) -> dict[str, object]:
@@ -52,20 +52,20 @@ def test_a_page_follows_its_prefix_reserved_moved_and_freed(
     for name in ("acme", "acme-web-tools", "acmeware"):
         upload_as(place, guest, make_wheel(tmp_path, name))
 
-    def told() -> list[Mapping[str, Any] | None]:
+    def reported() -> list[Mapping[str, Any] | None]:
         return [namespace(place, name) for name in ("acme", "acme-web-tools", "acmeware")]
 
-    assert told() == [None, None, None]
+    assert reported() == [None, None, None]
     administration.reserve_prefix(registry, "operator", "main", "ACME", guest)
-    assert told() == [under("acme", True), under("acme", True), None]
+    assert reported() == [under("acme", True), under("acme", True), None]
     administration.reserve_prefix(registry, "operator", "main", "acme", team)
-    assert told() == [under("acme", False), under("acme", False), None]
+    assert reported() == [under("acme", False), under("acme", False), None]
     administration.reserve_prefix(registry, "operator", "main", "acme-web", guest)
-    assert told() == [under("acme", False), under("acme-web", True), None]
+    assert reported() == [under("acme", False), under("acme-web", True), None]
     administration.reserve_prefix(registry, "operator", "main", "acme", None)
-    assert told() == [None, under("acme-web", True), None]
+    assert reported() == [None, under("acme-web", True), None]
     administration.reserve_prefix(registry, "operator", "main", "acme-web", None)
-    assert told() == [None, None, None]
+    assert reported() == [None, None, None]
 
 
 def test_a_page_follows_who_may_use_the_grant(place: Place, guest: User, tmp_path: Path) -> None:
@@ -73,14 +73,14 @@ def test_a_page_follows_who_may_use_the_grant(place: Place, guest: User, tmp_pat
     team = accounts.add_user(registry, "operator", "team", kind="organisation")
     upload_as(place, guest, make_wheel(tmp_path, "acme-tools"))
     administration.reserve_prefix(registry, "operator", "main", "acme", team)
-    told = [namespace(place, "acme-tools")]
+    reported = [namespace(place, "acme-tools")]
     for role in (Action.READ, None):
         administration.set_member(registry, "operator", team, guest, role)
-        told.append(namespace(place, "acme-tools"))
+        reported.append(namespace(place, "acme-tools"))
     for role in (Action.ADMIN, Action.UPLOAD):
         administration.set_role(registry, "operator", "main", guest, role)
-        told.append(namespace(place, "acme-tools"))
-    assert told == [under("acme", yes) for yes in (False, True, False, True, False)]
+        reported.append(namespace(place, "acme-tools"))
+    assert reported == [under("acme", yes) for yes in (False, True, False, True, False)]
 
 
 def test_every_page_of_a_project_shows_its_namespace_after_any_change(

@@ -78,7 +78,7 @@ def test_changes_by_programs_and_own_pages_are_made(
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", None])
-def test_a_body_that_is_not_said_to_be_json_is_refused(served: Place, kind: str | None) -> None:
+def test_a_body_without_the_media_type_json_is_refused(served: Place, kind: str | None) -> None:
     body = json.dumps({"public_attrs": {"summary": "owned"}})
     headers = {"Content-Type": kind, "Authorization": f"token {served.token}"}
     for path in ("/api/package/main/evil", "/api/authentications", "/api/channels/main/dev"):

@@ -260,8 +260,8 @@ def test_the_description_of_a_release_is_recorded_in_the_audit_log(
     place: Place, tmp_path: Path
 ) -> None:
     place.publish(make_wheel(tmp_path))
-    told = ("main", "my_package", "1.0.0", {"description": "x"})
-    lifecycle.describe_release(place.registry, place.owner, *told)
+    described = ("main", "my_package", "1.0.0", {"description": "x"})
+    lifecycle.describe_release(place.registry, place.owner, *described)
     last = administration.read_changes(
         place.registry, administration.AuditQuery(action="describe")
     )[-1]
@@ -327,7 +327,7 @@ def test_many_wrong_passwords_at_once_hold_up_nobody(served: Place) -> None:
 
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(60) as clients:
         patch.setattr(PasswordHasher, "verify", watched)
-        asked = [
+        requested = [
             clients.submit(requests.get, url, headers=basic(f"nob{n}", "xxxx"), timeout=120)
             for n in range(60)
         ]
@@ -335,7 +335,7 @@ def test_many_wrong_passwords_at_once_hold_up_nobody(served: Place) -> None:
         assert served.get("/healthz").status_code == 200
         assert served.get("/main/simple/").status_code == 200
         took = time.monotonic() - begun
-        codes = Counter(one.result().status_code for one in asked)
+        codes = Counter(one.result().status_code for one in requested)
     assert took < 5
     assert most <= MAX_HASHINGS
     assert codes[429] >= 8 and codes[401] + codes[429] == 60

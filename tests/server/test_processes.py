@@ -45,8 +45,8 @@ def test_fifty_clients_of_several_processes_race_for_one_name_and_one_file_wins_
         assert len(conda_names(f"{url}/main")) == 1
     ((_, body),) = shown
     winner = [path.read_bytes() for path in variants].index(body)
-    told = Counter((number == winner, status) for number, status, _ in answers)
-    assert told == {(True, 200): 25, (False, 400): 25}
+    counts = Counter((number == winner, status) for number, status, _ in answers)
+    assert counts == {(True, 200): 25, (False, 400): 25}
     assert all("File already exists" in reason for _, status, reason in answers if status == 400)
 
 

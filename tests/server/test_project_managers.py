@@ -29,11 +29,12 @@ class Shell:
     environment: dict[str, str]
 
     def __call__(self, *words: str | Path, code: int | None = 0, **environment: str) -> str:
-        """What was said, in one line; `code` None is any but 0."""
+        """The output in one line; `code` None is any but 0."""
+        kept = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
         done = subprocess.run(
             [str(word) for word in words],
             cwd=self.cwd,
-            env={**os.environ, **self.environment, **environment},
+            env={**kept, **self.environment, **environment},
             capture_output=True,
             text=True,
             timeout=300,
@@ -140,8 +141,8 @@ def test_poetry_publishes_is_given_the_reason_of_a_refusal_adds_and_installs(
     assert imported(app) == "1"
     assert "my_lib-1.0.0-py3-none-any.whl" in (app / "poetry.lock").read_text(encoding="utf-8")
     shell(poetry, "install", "--no-ansi", "-n")
-    said = shell(poetry, "add", "--no-ansi", "-n", "nothing-here", code=1)
-    assert "Could not find a matching version of package nothing-here" in said
+    message = shell(poetry, "add", "--no-ansi", "-n", "nothing-here", code=1)
+    assert "Could not find a matching version of package nothing-here" in message
 
 
 @pytest.mark.slow
@@ -164,7 +165,7 @@ def test_pdm_publishes_skips_what_is_there_adds_and_installs(
     shell(*build)
     shell(*publish)
     shell(*publish)
-    assert "403" in shell(*publish, code=1, PDM_PUBLISH_PASSWORD="wrong")
+    assert "401" in shell(*publish, code=1, PDM_PUBLISH_PASSWORD="wrong")
     change(lib)
     shell(*build)
     assert "400" in shell(*publish, code=1)

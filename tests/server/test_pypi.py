@@ -58,10 +58,10 @@ def test_a_project_page_has_everything_a_resolver_needs(served: Place, tmp_path:
     assert file["yanked"] is False
     assert page.json()["versions"] == ["1.0"]
     assert page.json()["project-status"] == {"status": "active"}
-    said = metadata("My.Package", "1.0", "Requires-Python: >=3.9")
-    assert file["core-metadata"] == {"sha256": hashlib.sha256(said).hexdigest()}
+    message = metadata("My.Package", "1.0", "Requires-Python: >=3.9")
+    assert file["core-metadata"] == {"sha256": hashlib.sha256(message).hexdigest()}
     url = f"/main/simple/my-package/{file['url']}"
-    assert served.get(f"{url}.metadata").content == said
+    assert served.get(f"{url}.metadata").content == message
     assert served.get(url).content == wheel.read_bytes()
 
 

@@ -74,9 +74,9 @@ class Team:
 
     def all_do(self, job: Job) -> tuple[list[Any], list[str]]:
         """What the same job gave, where it did, and the codes of the refusals."""
-        told = self.at_once(*[job] * AT_ONCE)
-        refused = [one.code for one in told if isinstance(one, Refused)]
-        return [one for one in told if not isinstance(one, Refused)], refused
+        results = self.at_once(*[job] * AT_ONCE)
+        refused = [one.code for one in results if isinstance(one, Refused)]
+        return [one for one in results if not isinstance(one, Refused)], refused
 
     def publisher(self, path: Path, channel: str = "main") -> Job:
         copy = path.with_name(f"{path.name}.{channel}.copy")
@@ -135,8 +135,8 @@ def test_rights_given_and_taken_at_once_leave_one_of_them(team: Team) -> None:
     assert team.at_once(*map(role, roles)) == [None] * len(roles)
     assert team.at_once(*map(member, roles)) == [None] * len(roles)
     last = {action: team.logged(action)[-1].detail for action in ("role", "member")}
-    (_, _, told), *_ = administration.list_channels(registry)
-    assert told.get("ann") == last["role"]["role"]  # type: ignore[index]
+    (_, _, results), *_ = administration.list_channels(registry)
+    assert results.get("ann") == last["role"]["role"]  # type: ignore[index]
     assert administration.list_members(registry, crew).get("ann") == last["member"]["role"]  # type: ignore[index]
     assert len(team.logged("role")) == len(team.logged("member")) == len(roles)
 
@@ -185,8 +185,8 @@ def test_rules_notices_and_labels_set_at_once_are_all_kept(team: Team) -> None:
     def label(number: int) -> Job:
         return lambda r: labels.add_label(r, owner, "main", f"label{number % 3}")
 
-    told = team.at_once(*map(rule, rules), *map(notice, range(6)), *map(label, range(6)))
-    assert not any(isinstance(one, Refused) for one in told), told
+    results = team.at_once(*map(rule, rules), *map(notice, range(6)), *map(label, range(6)))
+    assert not any(isinstance(one, Refused) for one in results), results
     settings = administration.get_channel_detail(registry, "main").channel.settings
     assert {name: settings[name] for name in rules} == {
         name: administration.RULES[name](word) for name, word in rules.items()
@@ -235,7 +235,7 @@ def test_passwords_guessed_at_over_several_processes_are_counted_together(team: 
 
 def test_a_project_begun_by_several_at_once_is_one_project(team: Team, tmp_path: Path) -> None:
     wheels = [make_wheel(tmp_path, "new", f"1.{number}") for number in range(8)]
-    told = team.at_once(
+    results = team.at_once(
         *[team.publisher(wheel) for wheel in wheels],
         *[
             lambda r: lifecycle.describe_project(
@@ -244,7 +244,7 @@ def test_a_project_begun_by_several_at_once_is_one_project(team: Team, tmp_path:
             for _ in range(4)
         ],
     )
-    assert not any(isinstance(one, Refused) for one in told), told
+    assert not any(isinstance(one, Refused) for one in results), results
     (project,) = queries.list_projects(team.place.registry, team.place.owner, "main")
     assert len(queries.list_files(team.place.registry, project)) == 16
     assert len(team.logged("publish")) == 8
@@ -259,12 +259,12 @@ def test_pages_agree_with_prefixes_that_change_beside_uploads(team: Team, tmp_pa
     def reserve(prefix: str, whose: User | None) -> Job:
         return lambda r: administration.reserve_prefix(r, "operator", "main", prefix, whose)
 
-    told = team.at_once(
+    results = team.at_once(
         *[team.publisher(wheel) for wheel in wheels],
         *[reserve("acme", ann), reserve("acme-2", owner.user), reserve("acme", None)],
         *[reserve("acme", owner.user), reserve("acme-2", None), reserve("acme-5", ann)],
     )
-    assert not any(isinstance(one, Refused) for one in told), told
+    assert not any(isinstance(one, Refused) for one in results), results
     prefixes = administration.get_channel_detail(registry, "main").prefixes
     for number in range(6):
         page, _ = queries.get_simple_page(registry, View(owner, "main"), f"acme-{number}", "json")
@@ -280,8 +280,8 @@ def test_a_wheel_and_its_authors_package_that_come_at_once_are_one_package(
     for number in range(4):
         name = f"both{number}"
         wheel, package = make_wheel(tmp_path, name), make_conda(tmp_path / "conda", name)
-        told = team.at_once(team.publisher(wheel), team.publisher(package))
-        assert not any(isinstance(one, Refused) for one in told), told
+        results = team.at_once(team.publisher(wheel), team.publisher(package))
+        assert not any(isinstance(one, Refused) for one in results), results
     projects = queries.list_projects(team.place.registry, team.place.owner, "main")
     assert [len(queries.list_files(team.place.registry, one)) for one in projects] == [2] * 4
     team.assert_sound()
@@ -306,9 +306,9 @@ def test_uploads_that_fit_alone_but_not_together_never_exceed_the_quota(
     jobs: list[Job] = [team.publisher(make_wheel(tmp_path, f"p{number}")) for number in range(6)]
     jobs.append(lambda r: labels.promote(r, owner, promotion))
     jobs.append(lambda r: staged_upload.commit(r, owner, stage, staged_upload.FormClaims()))
-    told = team.at_once(*jobs)
-    codes = {one.code for one in told if isinstance(one, Refused)}
-    assert codes == {"quota"}, told
+    results = team.at_once(*jobs)
+    codes = {one.code for one in results if isinstance(one, Refused)}
+    assert codes == {"quota"}, results
     with registry.database.read() as db:
         assert size < files.sum_sizes(db, 1) <= quota
     team.assert_sound()
@@ -345,7 +345,7 @@ def test_retention_yanks_deletions_and_promotions_beside_uploads_lose_nothing(
         wanted = Promotion("main", "stable", Selection("busy", version), existing="keep")
         return lambda r: labels.promote(r, owner, wanted)
 
-    told = team.at_once(
+    results = team.at_once(
         *[team.publisher(make_wheel(tmp_path, "busy", f"2.{number}")) for number in range(4)],
         *[
             lambda r: administration.apply_channel_retention(r, owner, "main", Retention(2))
@@ -357,8 +357,8 @@ def test_retention_yanks_deletions_and_promotions_beside_uploads_lose_nothing(
         lambda r: lifecycle.unyank(r, owner, "main", "busy", "1.5"),
         lambda r: lifecycle.delete(r, owner, "main", "", "busy-1.2-py3-none-any.whl"),
     )
-    refused = {one.code for one in told if isinstance(one, Refused)}
-    assert refused <= {"not-found"}, told
+    refused = {one.code for one in results if isinstance(one, Refused)}
+    assert refused <= {"not-found"}, results
     project = queries.get_project(registry, owner, "main", "busy")
     versions = {file.version for file in queries.list_files(registry, project)}
     newest = {f"2.{number}" for number in range(4)}
@@ -390,7 +390,7 @@ def test_a_collection_beside_uploads_of_deleted_bytes_deletes_no_blob_that_is_ne
         lifecycle.delete_release(registry, owner, "main", name)
         stage = staged_upload.begin(registry, owner, "main", staged_upload.StagedUpload(wheel.name))
         staged_upload.store_bytes(registry, stage, wheel)
-        told = team.at_once(
+        results = team.at_once(
             team.publisher(wheel, f"other{number}"),
             sweep,
             sweep,
@@ -399,8 +399,8 @@ def test_a_collection_beside_uploads_of_deleted_bytes_deletes_no_blob_that_is_ne
             ),
             team.publisher(wheel, f"third{number}"),
         )
-        refused = {one.code for one in told if isinstance(one, Refused)}
-        assert refused <= {"swept", "nothing-received"}, told
+        refused = {one.code for one in results if isinstance(one, Refused)}
+        assert refused <= {"swept", "nothing-received"}, results
         team.assert_sound()
 
 
@@ -458,11 +458,11 @@ def test_servers_answer_changes_that_race_with_success_or_a_reason(
 
         with ThreadPoolExecutor(clients) as pool:
             answers = list(pool.map(client, range(clients)))
-        told = Counter(answer.status_code for answer in answers)
+        results = Counter(answer.status_code for answer in answers)
         if method == "POST":
-            assert told == {201: 1, 409: clients - 1}, [answer.text for answer in answers]
+            assert results == {201: 1, 409: clients - 1}, [answer.text for answer in answers]
         else:
-            assert set(told) <= {200, 204}, [answer.text for answer in answers]
+            assert set(results) <= {200, 204}, [answer.text for answer in answers]
     wheels = [make_wheel(tmp_path, "new", f"1.{number}") for number in range(8)]
     with ThreadPoolExecutor(8) as pool:
         uploads = list(pool.map(lambda job: fleet.upload(*job), enumerate(wheels)))

@@ -44,8 +44,8 @@ def test_a_fault_of_ours_is_one_line_with_its_traceback() -> None:
     try:
         raise KeyError("a fault")
     except KeyError:
-        told = logging.LogRecord("x", logging.ERROR, "", 1, "failed %s", ("so",), sys.exc_info())
-    entry = json.loads(run.format_record(told))
+        logged = logging.LogRecord("x", logging.ERROR, "", 1, "failed %s", ("so",), sys.exc_info())
+    entry = json.loads(run.format_record(logged))
     assert entry["message"] == "failed so" and "KeyError: 'a fault'" in entry["traceback"]
 
 
@@ -148,10 +148,10 @@ def test_an_invalid_setting_is_reported(
     words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["serve", "--port", "0", "--data", str(tmp_path), *words]) == 1
-    told = capsys.readouterr().err
-    assert message in told
-    assert "hint: " in told
-    assert "secret" not in told
+    logged = capsys.readouterr().err
+    assert message in logged
+    assert "hint: " in logged
+    assert "secret" not in logged
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes are POSIX's")

@@ -41,8 +41,8 @@ def test_fifty_clients_race_two_files_for_one_name_and_one_wins(
     bodies = [path.read_bytes() for path in variants]
     body = served.get(f"/main/simple/my-package/{file['url']}").content
     winner = bodies.index(body)
-    told = Counter((number == winner, status) for number, status, _ in answers)
-    assert told == {(True, 200): 25, (False, 400): 25}
+    counts = Counter((number == winner, status) for number, status, _ in answers)
+    assert counts == {(True, 200): 25, (False, 400): 25}
     assert all("File already exists" in reason for _, status, reason in answers if status == 400)
     assert len(served.get("/main/noarch/repodata.json").json()["packages.conda"]) == 1
 

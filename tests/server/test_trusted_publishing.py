@@ -195,7 +195,7 @@ def test_a_run_of_gitlab_is_known_by_its_own_claims(
     trusted_publishers.add_publisher(
         secure.registry, "owner", "main", "from-gitlab", issuer.url, claims
     )
-    told = {
+    claims_sent = {
         "sub": "project_path:group/project:ref_type:tag:ref:v1",
         "repository": None,
         "workflow_ref": None,
@@ -203,9 +203,9 @@ def test_a_run_of_gitlab_is_known_by_its_own_claims(
     }
     right = "gitlab.example/group/project//.gitlab-ci.yml@refs/tags/v1"
     wrong = "gitlab.example/group/project//.gitlab-ci.yml@refs/heads/main"
-    refused = mint(secure, issuer.token(**told, ci_config_ref_uri=wrong))
+    refused = mint(secure, issuer.token(**claims_sent, ci_config_ref_uri=wrong))
     assert refused.json()["errors"][0]["code"] == "invalid-publisher"
-    token = mint(secure, issuer.token(**told, ci_config_ref_uri=right)).json()["token"]
+    token = mint(secure, issuer.token(**claims_sent, ci_config_ref_uri=right)).json()["token"]
     assert secure.upload(make_wheel(tmp_path, "from-gitlab"), token=token).status_code == 200
     assert secure.upload(make_wheel(tmp_path, "my_package"), token=token).status_code == 403
 
@@ -239,9 +239,9 @@ def test_a_malformed_request_is_refused(secure: Place, body: bytes) -> None:
 
 @pytest.mark.parametrize("part", [b"[" * 40_000, b'{"iss":' + b"9" * 5_000 + b"}"])
 def test_an_identity_token_made_to_exhaust_a_parser_is_refused(secure: Place, part: bytes) -> None:
-    said = base64.urlsafe_b64encode(part).rstrip(b"=").decode()
+    message = base64.urlsafe_b64encode(part).rstrip(b"=").decode()
     head = base64.urlsafe_b64encode(b'{"alg":"RS256"}').rstrip(b"=").decode()
-    for token in (f"{said}.{said}.x", f"{head}.{said}.eA"):
+    for token in (f"{message}.{message}.x", f"{head}.{message}.eA"):
         answer = mint(secure, token)
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["code"] in ("invalid-token", "invalid-payload")

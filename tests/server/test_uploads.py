@@ -88,8 +88,8 @@ def test_any_form_is_answered_below_500_and_leaves_nothing(
 ) -> None:
     body = form(*(field(name, value, extra) for name, value, extra in parts))
     body = body[: len(body) - cut]
-    answer, said = shared_place.send("POST", path, body, media=FORM)
-    assert answer.status < 500, said
+    answer, message = shared_place.send("POST", path, body, media=FORM)
+    assert answer.status < 500, message
     shared_place.refused("POST", path, body, media=FORM)
     assert not list(shared_place.place.registry.spool.iterdir())
 
@@ -188,13 +188,13 @@ def test_metadata_made_to_exhaust_a_parser_are_answered_soon(shared_place: Wire,
     body = zip_bytes({**members, own: record(members, own)})
     extra = f'; filename="{name}-1.0-py3-none-any.whl"'
     begun = time.process_time()  # the server is in this process
-    answer, said = shared_place.send(
+    answer, message = shared_place.send(
         "POST", "/main/legacy/", form(*START, field("content", body, extra)), media=FORM
     )
-    assert answer.status in (200, 400), said
+    assert answer.status in (200, 400), message
     assert time.process_time() - begun < 15
     if answer.status == 400:
-        assert json.loads(said)["detail"]
+        assert json.loads(message)["detail"]
     page = shared_place.place.get(f"/main/project/{name}")
     assert page.status_code == (200 if answer.status == 200 else 404)
 

@@ -33,9 +33,9 @@ SECRET = "correct-horse-battery"
 
 
 def files_of(place: Place, name: str) -> dict[str, dict[str, Any]]:
-    told = place.get(f"/main/simple/{name}/", Accept=JSON)
-    assert told.status_code == 200, told.text
-    return {file["filename"]: file for file in told.json()["files"]}
+    response = place.get(f"/main/simple/{name}/", Accept=JSON)
+    assert response.status_code == 200, response.text
+    return {file["filename"]: file for file in response.json()["files"]}
 
 
 def advance_clock(place: Place, hours: float = 1) -> None:
@@ -137,9 +137,11 @@ def test_an_etag_revalidates_a_page(served: Place, behind: Place, tmp_path: Path
 def all_output(place: Place, caplog: pytest.LogCaptureFixture) -> str:
     """The audit log, the logs, and what a list of upstreams shows."""
     with place.registry.database.read() as db:
-        told = [json.dumps(change.detail) for change in audit.list_entries(db, audit.AuditQuery())]
+        response = [
+            json.dumps(change.detail) for change in audit.list_entries(db, audit.AuditQuery())
+        ]
     shown = [repr(one) for _, one in config.list_all(place.registry)]
-    return "\n".join([*told, *shown, caplog.text])
+    return "\n".join([*response, *shown, caplog.text])
 
 
 @pytest.mark.parametrize("way", ["user and password", "in the address", "bearer", "conda token"])
@@ -180,20 +182,20 @@ def test_an_upstream_may_ask_for_a_login_which_nobody_is_shown(
     static.fault = ("redirect", f"/t/{SECRET}/again")
     third = served.get("/main/simple/third/")
     assert other.status_code == 503 and third.status_code in (502, 503)
-    said = all_output(served, caplog) + page.text + other.text + third.text
-    said += str(third.reason) + "".join(capfd.readouterr())
+    message = all_output(served, caplog) + page.text + other.text + third.text
+    message += str(third.reason) + "".join(capfd.readouterr())
     if way == "conda token":
-        assert SECRET not in said
+        assert SECRET not in message
     else:
-        assert SECRET not in said.replace(f"/t/{SECRET}/", "") and basic not in said
+        assert SECRET not in message.replace(f"/t/{SECRET}/", "") and basic not in message
 
 
 def test_a_wrong_login_is_reported_with_a_hint(served: Place, static: StaticServer) -> None:
     static.login = "Basic x"
     add_upstream(served, f"{static.url}/simple")
-    told = served.get("/main/simple/spam/")
-    assert told.status_code == 503 and "401" in told.reason
-    assert "upstream add" in told.json()["hint"]
+    response = served.get("/main/simple/spam/")
+    assert response.status_code == 503 and "401" in response.reason
+    assert "upstream add" in response.json()["hint"]
 
 
 def test_a_password_is_not_sent_in_clear_over_the_internet(place: Place) -> None:
@@ -278,9 +280,12 @@ def test_a_login_can_be_read_from_the_servers_machine_each_time(
         put(word)
         assert served.get(f"/main/simple/{name}/").status_code == 200
     put(None)
-    told = served.get("/main/simple/ham/")
-    assert told.status_code == 503 and "cannot be read from its configured location" in told.reason
-    assert place not in told.text
+    response = served.get("/main/simple/ham/")
+    assert (
+        response.status_code == 503
+        and "cannot be read from its configured location" in response.reason
+    )
+    assert place not in response.text
     kept = b"".join(path.read_bytes() for path in served.settings.data.glob("registry.sqlite*"))
     assert SECRET.encode() not in kept and place.encode() in kept
 
@@ -307,8 +312,8 @@ class _Proxy(http.server.BaseHTTPRequestHandler):
     """A proxy for http: it knows where `upstream.test` is, and nothing else."""
 
     def do_GET(self) -> None:
-        asked: list[Any] = self.server.requested  # type: ignore[attr-defined]
-        asked.append(
+        requests_made: list[Any] = self.server.requested  # type: ignore[attr-defined]
+        requests_made.append(
             (self.path, self.headers["Proxy-Authorization"], self.headers["Authorization"])
         )
         static: StaticServer = self.server.static  # type: ignore[attr-defined]

@@ -84,8 +84,8 @@ def test_only_the_shards_that_a_client_needs_are_fetched(
     add_upstream(served, f"{static.url}/channel", "conda")
     assert set(listed(served)) == {"one", "two", "three"}
     assert list_versions(served.channel, "one", tmp_path) == ["1.0", "2.0"]
-    asked = [path for path in static.requested if "/shards/" in path]
-    assert len(asked) == 1
+    requests_made = [path for path in static.requested if "/shards/" in path]
+    assert len(requests_made) == 1
     assert not [path for path in static.requested if path.endswith(("repodata.json", ".json.zst"))]
     package = served.get("/main/noarch/one-2.0-py_0.conda")
     made = static.folder / "channel" / "noarch" / "one-2.0-py_0.conda"
@@ -143,9 +143,9 @@ def test_a_private_name_is_in_no_list_and_its_shard_is_not_given_out(
     static.fault = fault
     answer = served.get(LIST)
     if answer.status_code == 200:
-        told = listed(served)
-        assert "acme-tools" not in told and told.get("mine") != hashes["mine"]
-        assert set(shard(served, told["mine"])["packages.conda"]) == {"mine-1.0-py_0.conda"}
+        response = listed(served)
+        assert "acme-tools" not in response and response.get("mine") != hashes["mine"]
+        assert set(shard(served, response["mine"])["packages.conda"]) == {"mine-1.0-py_0.conda"}
     for name in ("mine", "acme-tools"):
         shard(served, hashes[name], 404)
         assert served.get(f"/main/noarch/{name}-99.0-py_0.conda").status_code == 404
@@ -241,8 +241,8 @@ def test_no_package_hides_in_the_shard_of_another_name(served: Place, static: St
 
     repack(static, "one", smuggle)
     shard(served, listed(served)["one"], 502)
-    told = shard(served, listed(served)["one"])
-    assert set(told["packages.conda"]) == {"one-1.0-py_0.conda"} and "v3" not in told
+    response = shard(served, listed(served)["one"])
+    assert set(response["packages.conda"]) == {"one-1.0-py_0.conda"} and "v3" not in response
 
 
 DAMAGE = {
@@ -298,9 +298,9 @@ def test_an_upstream_without_shards_is_read_whole_and_one_too_large_is_refused(
     (noarch / "repodata.json.zst").write_bytes(zstandard.compress(big))
     monkeypatch.setattr(upstream_conda, "MAX_PAGE_SIZE", 900)
     add_upstream(served, f"{static.url}/channel/", "conda")
-    told = served.get("/main/noarch/repodata.json")
-    assert (told.status_code, told.json()["code"]) == (404, "upstream-too-large")
-    assert "shards" in told.json()["hint"]
+    response = served.get("/main/noarch/repodata.json")
+    assert (response.status_code, response.json()["code"]) == (404, "upstream-too-large")
+    assert "shards" in response.json()["hint"]
 
 
 def test_the_records_of_ten_thousand_names_are_listed_without_their_shards(

@@ -74,8 +74,8 @@ def test_cached_files_are_served_while_the_upstream_is_down(
     assert wheel.name in files_of(served, "spam")
     assert served.get(address).content == wheel.read_bytes()
     assert served.get("/main/noarch/spam-1.0-py_0.conda").status_code == 200
-    told = served.get(f"/main/files/{sha256_of(other)}/{other.name}")
-    assert told.status_code in (502, 503) and told.json()["error"]
+    response = served.get(f"/main/files/{sha256_of(other)}/{other.name}")
+    assert response.status_code in (502, 503) and response.json()["error"]
     files_of(served, "never-heard-of", 404 if fault == 404 else 503)
 
 
@@ -184,9 +184,9 @@ def test_a_changed_hash_is_refused_and_reported(
     assert files_of(served, "spam") == [wheel.name]
     poisoned = make_wheel(tmp_path / "2", "spam", "1.0", code="evil = 1\n")
     (static.folder / "files" / wheel.name).write_bytes(poisoned.read_bytes())
-    told = served.get(f"/main/files/{first}/{wheel.name}")
-    assert (told.status_code, told.json()["code"]) == (502, "upstream-changed")
-    assert "has changed" in told.reason
+    response = served.get(f"/main/files/{first}/{wheel.name}")
+    assert (response.status_code, response.json()["code"]) == (502, "upstream-changed")
+    assert "has changed" in response.reason
     (static.folder / "simple" / "spam" / "index.html").unlink()
     static.publish(poisoned)
     advance_clock(served)
@@ -205,12 +205,12 @@ def test_a_malformed_file_of_the_upstream_is_not_taken(
     static.publish(bad)
     add_upstream(served, f"{static.url}/simple")
     files_of(served, "spam")
-    told = served.get(f"/main/files/{sha256_of(bad)}/{bad.name}")
-    assert (told.status_code, told.json()["code"]) == (403, "upstream-refused")
-    assert "no zip" in told.reason or "zip" in told.text
+    response = served.get(f"/main/files/{sha256_of(bad)}/{bad.name}")
+    assert (response.status_code, response.json()["code"]) == (403, "upstream-refused")
+    assert "no zip" in response.reason or "zip" in response.text
     requested = len(static.requested)
     again = served.get(f"/main/files/{sha256_of(bad)}/{bad.name}")
-    assert (again.status_code, again.reason) == (403, told.reason)
+    assert (again.status_code, again.reason) == (403, response.reason)
     assert len(static.requested) == requested  # remembered: not fetched again
     (listed,) = served.get("/main/simple/spam/", Accept=JSON).json()["files"]
     assert listed["yanked"] == listed["_refused"]
@@ -229,8 +229,8 @@ def test_files_on_other_hosts_must_be_public(
     static.publish(wheel, url=f"{inside.url}/files/{wheel.name}")
     add_upstream(served, f"{static.url}/simple")
     files_of(served, "spam")
-    told = served.get(f"/main/files/{sha256_of(wheel)}/{wheel.name}")
-    assert (told.status_code, told.json()["code"]) == (502, "forbidden-address")
+    response = served.get(f"/main/files/{sha256_of(wheel)}/{wheel.name}")
+    assert (response.status_code, response.json()["code"]) == (502, "forbidden-address")
     assert inside.requested == []
     inside.close()
 

@@ -12,9 +12,9 @@ JSON = "application/vnd.pypi.simple.v1+json"
 
 
 def files_of(place: Place, name: str, code: int = 200) -> list[str]:
-    told = place.get(f"/main/simple/{name}/", Accept=JSON)
-    assert told.status_code == code, told.text
-    return [file["filename"] for file in told.json()["files"]] if code == 200 else []
+    response = place.get(f"/main/simple/{name}/", Accept=JSON)
+    assert response.status_code == code, response.text
+    return [file["filename"] for file in response.json()["files"]] if code == 200 else []
 
 
 def advance_clock(place: Place, hours: float = 1) -> None:

@@ -37,17 +37,17 @@ def test_twine_uploads_the_same_files_twice_and_reports_other_ones(
     (project / "src" / "my_package" / "module1.py").write_text("other = 1\n", encoding="utf-8")
     (project / "src" / "my_package" / "__init__.py").write_text("", encoding="utf-8")
     clients.twofold("build", cwd=project)
-    said = clients.run("twine", "upload", *files, cwd=project, code=1)
-    assert "File already exists" in said
+    message = clients.run("twine", "upload", *files, cwd=project, code=1)
+    assert "File already exists" in message
 
 
 def test_a_wrong_token_is_reported_by_twine(clients: Clients, project: Path) -> None:
     wrong = Clients(
         clients.registry, clients.offline, {**clients.environment, "TWINE_PASSWORD": "wrong"}
     )
-    said = wrong.run("twine", "upload", *clients.glob(project, "dist/*"), cwd=project, code=1)
-    assert "403" in said or "401" in said
-    assert "token" in said.lower()
+    message = wrong.run("twine", "upload", *clients.glob(project, "dist/*"), cwd=project, code=1)
+    assert "403" in message or "401" in message
+    assert "token" in message.lower()
 
 
 def test_anaconda_uploads_a_conda_package_and_a_wheel_for_both_worlds(
