@@ -17,8 +17,12 @@ class Client(asyncio.BufferedProtocol):
     Bodies end by their length, by the last chunk, or with the connection, which is then made anew.
     """
 
-    def __init__(self, paths: list[str], number: int, end: float) -> None:
+    def __init__(
+        self, paths: list[str], number: int, end: float, headers: str = "", expected: int = 200
+    ) -> None:
         self.paths = paths
+        self.headers = headers
+        self.expected = f"HTTP/1.1 {expected}".encode()
         self.pick = random.Random(number)
         self.end = end
         self.took: list[float] = []
@@ -41,7 +45,7 @@ class Client(asyncio.BufferedProtocol):
         self.path = self.pick.choice(self.paths)
         self.head, self.left, self.chunked, self.closes = b"", None, False, False
         self.begun = time.perf_counter()
-        head = f"GET {self.path} HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n"
+        head = f"GET {self.path} HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n{self.headers}\r\n"
         self.transport.write(head.encode())  # type: ignore[attr-defined]
 
     def get_buffer(self, _hint: int) -> bytearray:
@@ -53,7 +57,7 @@ class Client(asyncio.BufferedProtocol):
             at = self.head.find(b"\r\n\r\n")
             if at < 0:
                 return
-            if not self.head.startswith(b"HTTP/1.1 200"):
+            if not self.head.startswith(self.expected):
                 self.done.set_exception(SystemExit(f"{self.path}: {self.head[:200]!r}"))
                 return
             head, count = self.head[:at], len(self.head) - at - 4
@@ -84,8 +88,13 @@ class Client(asyncio.BufferedProtocol):
             self.closed.set_result(None)
 
 
-async def run_clients(urls: list[str], seconds: float) -> tuple[float, float, float]:
-    """(requests a second, median, 99th percentile in ms) of 16 clients on these addresses."""
+async def run_clients(
+    urls: list[str], seconds: float, headers: str = "", expected: int = 200
+) -> tuple[float, float, float]:
+    """(requests a second, median, 99th percentile in ms) of 16 clients on these addresses.
+
+    `headers` are lines that each end with CRLF; `expected` is the status of every response.
+    """
     end = time.perf_counter() + seconds
     parts = urlsplit(urls[0])
     paths = [urlsplit(url).path for url in urls]
@@ -97,7 +106,7 @@ async def run_clients(urls: list[str], seconds: float) -> tuple[float, float, fl
             await asyncio.wait([client.done, client.closed], return_when="FIRST_COMPLETED")
         client.done.result()
 
-    clients = [Client(paths, number, end) for number in range(CLIENTS)]
+    clients = [Client(paths, number, end, headers, expected) for number in range(CLIENTS)]
     await asyncio.gather(*(stay(client) for client in clients))
     took = sorted(one for client in clients for one in client.took)
     rate = len(took) / seconds

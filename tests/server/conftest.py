@@ -84,6 +84,7 @@ CONTRACT = {
     "test_processes",
     "test_races",
     "test_namespaces",
+    "test_fast_readers",
 }
 
 

@@ -71,7 +71,8 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
         "set a rule of a channel: public yes|no, quota BYTES|none, deletion upload|admin|never, "
         "keep N|none (what 'retain' leaves of each project), keep-days N|none, "
         "base-url URL|none (where conda fetches packages), "
-        "v3 yes|no (/CHANNEL/v3 lists wheels, for conda-pypi)",
+        "v3 yes|no (/CHANNEL/v3 lists wheels, for conda-pypi), "
+        "redirect yes|no (readers of files are sent to the object store)",
         [("channel", {}), ("rule", {}), ("value", {})],
     ),
     "role": (

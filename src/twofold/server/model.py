@@ -189,11 +189,12 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A rendered page."""
+    """A rendered page; a stale one is served while its successor is rendered."""
 
     body: bytes = field(repr=False)
     etag: str
     serial: int
+    is_stale: bool = False
 
 
 def now() -> datetime:

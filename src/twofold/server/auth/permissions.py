@@ -39,6 +39,11 @@ def identify(db: Connection, secret: str | None, user: str | None, at: datetime)
     )
 
 
+def is_password(secret: str | None, user: str | None) -> bool:
+    """Whether a secret is a user's password, and not a token."""
+    return bool(secret and user and user != "__token__" and not secret.startswith(tokens.PREFIX))
+
+
 def identify_by_password(db: Connection, user: str, password: str, at: datetime) -> Actor:
     """Return the user with this password (or token, valid at `at`). Raises Refused (401)."""
     if password.startswith(tokens.PREFIX):

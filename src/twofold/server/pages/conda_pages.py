@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from twofold.artifact import Kind
 from twofold.server.context import Registry, not_found, require_channel
@@ -46,7 +47,7 @@ def get_repodata(registry: Registry, view: View, subdir: str, name: str) -> tupl
         return kept, found.public
     if kept is not None and len(kept.body) >= LARGE_PAGE:
         registry.shard_index_cache.renderer.request_render(registry.database, wanted)
-        return kept, found.public
+        return replace(kept, is_stale=True), found.public
     page = _render(registry.database, wanted)
     save_page(registry.database, found.id, wanted.text, page)
     return page, found.public

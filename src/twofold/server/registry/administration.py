@@ -46,6 +46,7 @@ RULES: Mapping[str, Callable[[str], Any]] = {
     "keep-days": lambda word: None if word == "none" else _parse_number(word, 0, MOST_DAYS),
     "base-url": parse_base_url,
     "v3": lambda word: _parse_choice(word, ("yes", "no")) == "yes",
+    "redirect": lambda word: _parse_choice(word, ("yes", "no")) == "yes",
 }
 
 

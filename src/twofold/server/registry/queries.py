@@ -15,17 +15,18 @@ from twofold.server.model import Action, Actor, Channel, Page, Project, StoredFi
 from twofold.server.pages import page_updates, simple_pages
 from twofold.server.store import channels, files
 from twofold.server.store import pages as stored_pages
-from twofold.server.store.fast_reads import CachedFile as CachedFile
-from twofold.server.store.fast_reads import FastReader as FastReader
 from twofold.server.store.projects import ProjectSummary, search_projects
 
 
 @dataclass(frozen=True)
 class ReadableFile:
-    """A file, and whether its channel is public, which decides how it may be cached."""
+    """A file, whether its channel is public, which decides how it may be cached, and whether the
+    channel sends readers of files to the object store.
+    """
 
     file: StoredFile
     public: bool
+    redirects: bool = False
 
 
 def get_channel(
@@ -102,7 +103,7 @@ def get_file_by_name(
         found = require_channel(db, actor, channel_name, Action.READ)
         served = files.find_served_file(db, found.id, subdir, filename)
         if served is not None:
-            return ReadableFile(served, found.public)
+            return ReadableFile(served, found.public, bool(found.settings.get("redirect")))
         stored = files.find_file(db, found.id, subdir, filename)
         if stored is not None and stored.deleted_at is None:
             check_not_quarantined(channels.get_project(db, stored.project_id))
@@ -155,13 +156,6 @@ def read_metadata(found: ReadableFile) -> bytes:
     if found.file.kind is not Kind.WHEEL:
         raise not_found(f"metadata of '{found.file.filename}'")
     return found.file.metadata
-
-
-def open_fast_reader(registry: Registry) -> FastReader | None:
-    """Return a reader for the calling thread; None unless the store is SQLite and local files."""
-    if registry.database.is_sqlite and registry.blobs.folder is not None:
-        return FastReader(registry.database)
-    return None
 
 
 #: The most projects that a search returns.

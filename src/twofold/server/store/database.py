@@ -22,6 +22,7 @@ from sqlalchemy import (
     Connection,
     CursorResult,
     Engine,
+    PoolProxiedConnection,
     create_engine,
     event,
     inspect,
@@ -141,6 +142,16 @@ class Database:
         with self.write() as connection:
             acquire_lock(connection, AdvisoryLock.ADMINISTRATION)
             yield connection
+
+    def open_for_good(self) -> PoolProxiedConnection:
+        """Open a connection that its user keeps. Raises Unreachable."""
+        with _translate_errors():
+            return self.engine.raw_connection()
+
+    @property
+    def driver_error(self) -> type[BaseException]:
+        """The error of the driver, for who uses its connection."""
+        return self.engine.dialect.loaded_dbapi.Error
 
     def migrate(self) -> None:
         """Migrate the schema to this version of twofold; safe to run in several processes at once.

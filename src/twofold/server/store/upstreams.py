@@ -161,6 +161,12 @@ def find_upstream(
     return next((one for one in found if one.name == name), None)
 
 
+def has_upstream(db: Connection, channel_id: int) -> bool:
+    """Whether a channel has an upstream of any kind."""
+    query = select(upstreams.c.kind).where(upstreams.c.channel_id == channel_id)
+    return db.execute(query.limit(1)).first() is not None
+
+
 def list_upstreams(db: Connection) -> list[tuple[str, Upstream]]:
     """List (channel name, upstream) pairs."""
     query = select(channels.c.name.label("channel"), upstreams).join(

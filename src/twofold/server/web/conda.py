@@ -27,6 +27,7 @@ from twofold.server.web.credentials import (
 from twofold.server.web.file_responses import (
     IMMUTABLE,
     is_plain_get,
+    mark_repeatable,
     send_download,
     send_file,
     send_page,
@@ -47,6 +48,8 @@ def get_subdir_file(request: Request) -> Response:
         found = pages.get_package(registry, actor, path["channel"], subdir, name)
         return send_file(request, registry, found)
     page, public = pages.get_repodata(registry, target_view(request), subdir, name)
+    if not page.is_stale:
+        mark_repeatable(request)
     media = "application/zstd" if name.endswith(".zst") else "application/json"
     return send_page(request, page, media, public)
 
@@ -111,6 +114,7 @@ def get_offered_notices(request: Request) -> Response:
 def get_channeldata(request: Request) -> Response:
     """Send channeldata.json."""
     page, public = conda_pages.get_channeldata(get_registry(request), target_view(request))
+    mark_repeatable(request)
     return send_page(request, page, "application/json", public)
 
 

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from twofold.errors import Refused, TwofoldError
 from twofold.server.auth import accounts
 from twofold.server.auth.login_throttle import LoginThrottle
+from twofold.server.auth.permissions import is_password
 from twofold.server.auth.tokens import MAX_HASHINGS, PREFIX
 from twofold.server.context import Registry
 from twofold.server.model import Actor, View
@@ -30,7 +31,7 @@ from twofold.server.web.error_responses import problem_response, refused
 from twofold.server.web.origin import SAFE_METHODS, is_from_another_site
 
 #: conda's token at the beginning of a path.
-_TOKEN_IN_PATH = re.compile(r"/t/([a-zA-Z0-9-]+)(/.*)")
+TOKEN_IN_PATH = re.compile(r"/t/([a-zA-Z0-9-]+)(/.*)")
 
 #: Longer than any path the server itself generates (characters).
 MAX_PATH_LENGTH = 2000
@@ -75,7 +76,7 @@ class StripToken:
             await answer(scope, receive, send)
             return
         if scope["type"] == "http" and scope["path"].startswith("/t/"):
-            found = _TOKEN_IN_PATH.fullmatch(scope["path"])
+            found = TOKEN_IN_PATH.fullmatch(scope["path"])
             if found:
                 raw = scope.get("raw_path", b"")
                 scope = {
@@ -132,11 +133,22 @@ def get_registry(request: Request) -> Registry:
 
 def credentials_from(request: Request) -> tuple[str | None, str | None]:
     """Return (secret, user) of the request; (None, None) without credentials."""
-    if token := request.scope.get("twofold.token"):
-        return str(token), None
-    if key := request.headers.get("x-api-key"):
-        return key, None
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    return parse_credentials(
+        request.scope.get("twofold.token", ""),
+        request.headers.get("x-api-key", ""),
+        request.headers.get("authorization", ""),
+    )
+
+
+def parse_credentials(
+    path_token: str, api_key: str, authorization: str
+) -> tuple[str | None, str | None]:
+    """Return (secret, user) from the places of a request, '' where there is nothing."""
+    if path_token:
+        return path_token, None
+    if api_key:
+        return api_key, None
+    scheme, _, value = authorization.partition(" ")
     value = value.strip()
     if scheme.lower() in ("bearer", "token"):
         return value, None
@@ -180,11 +192,6 @@ def authenticate(request: Request) -> Actor:
     if login is not None:
         return login
     return accounts.identify(get_registry(request), *credentials_from(request))
-
-
-def is_password(secret: str | None, user: str | None) -> bool:
-    """Whether a secret is a user's password, and not a token."""
-    return bool(secret and user and user != "__token__" and not secret.startswith(PREFIX))
 
 
 def rate_limited(

@@ -20,6 +20,9 @@ MAX_BUFFERED = 1 << 20
 
 IMMUTABLE = "max-age=31536000, immutable"
 
+#: Cache-Control of a redirect to a signed address, which ends soon and serves whoever has it.
+NOT_KEPT = "private, no-store"
+
 
 def cache_control(public: bool, value: str) -> str:
     """Return the Cache-Control value of a public or private response."""
@@ -29,10 +32,23 @@ def cache_control(public: bool, value: str) -> str:
 def is_unchanged(request: Request, etag: str) -> bool:
     """Return whether the client has this version (RFC 9110, If-None-Match, weak comparison)."""
     header = request.headers.get("if-none-match")
-    if header is None:
-        return False
+    return header is not None and names_etag(header, etag)
+
+
+def names_etag(header: str, etag: str) -> bool:
+    """Whether the value of If-None-Match names this version."""
     tags = {tag.strip().removeprefix("W/") for tag in header.split(",")}
     return "*" in tags or etag in tags
+
+
+#: Key of a request's scope: a list that a view fills when its response depends on nothing but the
+#: database and the path, so that it can be repeated until the database changes.
+REPEATABLE = "twofold.repeatable"
+
+
+def mark_repeatable(request: Request) -> None:
+    """Allow the fast path to repeat this response to every reader of the channel."""
+    request.scope.get(REPEATABLE, []).append(True)
 
 
 def send_page(
@@ -57,7 +73,8 @@ def is_plain_get(request: Request) -> bool:
     return request.method == "GET" and not any(name in request.headers for name in conditions)
 
 
-def _make_file_headers(filename: str, public: bool) -> dict[str, str]:
+def make_file_headers(filename: str, public: bool) -> dict[str, str]:
+    """Return the headers of a file's response."""
     return {
         "cache-control": cache_control(public, IMMUTABLE),
         "accept-ranges": "bytes",
@@ -70,7 +87,7 @@ def _make_file_headers(filename: str, public: bool) -> dict[str, str]:
 
 def send_download(download: Download, filename: str, public: bool) -> Response:
     """Send a file while it is fetched; the connection is cut when the fetch fails."""
-    headers = {"etag": f'"{download.sha256}"', **_make_file_headers(filename, public)}
+    headers = {"etag": f'"{download.sha256}"', **make_file_headers(filename, public)}
     if download.total is not None:
         headers["content-length"] = str(download.total)
     return StreamingResponse(iterate_in_threadpool(download.read()), 200, headers)
@@ -80,9 +97,13 @@ def send_file(request: Request, registry: Registry, found: ReadableFile) -> Resp
     """Send a stored file (Range, HEAD, ETag), never encoded, never rendered by a browser."""
     file = found.file
     etag = f'"{file.sha256}"'
-    headers = {"etag": etag, **_make_file_headers(file.filename, found.public)}
+    headers = {"etag": etag, **make_file_headers(file.filename, found.public)}
     if is_unchanged(request, etag):
         return Response(None, 304, headers)
+    if found.redirects and request.method == "GET":
+        url = registry.blobs.sign(file.sha256)
+        if url is not None:
+            return Response(None, 307, {"location": url, "cache-control": NOT_KEPT})
     start, end, status = 0, file.size, 200
     requested = _parse_range(request, etag, file.size)
     if requested is not None:

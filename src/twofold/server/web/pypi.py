@@ -24,6 +24,7 @@ from twofold.server.web.file_responses import (
     IMMUTABLE,
     cache_control,
     is_plain_get,
+    mark_repeatable,
     send_download,
     send_file,
     send_page,
@@ -91,6 +92,7 @@ def get_index_page(request: Request) -> Response:
         return RedirectResponse("simple/", 301)
     media, form = _negotiate_request(request)
     page, public = queries.get_simple_index(get_registry(request), target_view(request), form)
+    mark_repeatable(request)
     return send_page(request, page, media, public, _make_page_headers(page))
 
 

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from twofold.errors import Refused
 from twofold.server.auth import accounts, authentications
+from twofold.server.auth.permissions import is_password
 from twofold.server.auth.tokens import PREFIX
 from twofold.server.model import Actor, Token
 from twofold.server.web.anaconda.owners import get_channel_name
@@ -17,7 +18,6 @@ from twofold.server.web.credentials import (
     authenticate,
     credentials_from,
     get_registry,
-    is_password,
 )
 from twofold.server.web.json_body import JsonObject, with_json_body
 

@@ -1,0 +1,249 @@
+"""Builds the responses of the fast path: pages, files, METADATA, shards and repeated responses."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from starlette.types import Scope
+
+from twofold.errors import TwofoldError
+from twofold.server.context import Registry
+from twofold.server.pages.page_updates import MAIN, simple_page_key
+from twofold.server.registry.fast_reader import FastReader, ReadableChannel
+from twofold.server.web.credentials import TOKEN_IN_PATH, is_plain_path, parse_credentials
+from twofold.server.web.file_responses import (
+    IMMUTABLE,
+    MAX_BUFFERED,
+    NOT_KEPT,
+    cache_control,
+    make_file_headers,
+    names_etag,
+)
+from twofold.server.web.pypi import LAST_SERIAL, negotiate
+
+#: Headers that the fast path does not handle.
+_SLOW_PATH_HEADERS = {b"range", b"if-range"}
+
+#: The largest response that is kept to be repeated (bytes).
+MAX_REPEATED = 4 << 20
+
+#: Headers of a whole body, which 304 does not have.
+_BODY_HEADERS = {b"content-length", b"content-type"}
+
+_negotiate_cached = lru_cache(maxsize=256)(negotiate)
+
+Headers = list[tuple[bytes, bytes]]
+RawResponse = tuple[int, Headers, bytes]
+
+
+@dataclass(slots=True)
+class ReadRequest:
+    """A request for something of a channel, as far as the fast path reads it.
+
+    `words` is the path after channel and label; `channel_read` and `version` are what was known
+    before the normal route began.
+    """
+
+    is_get: bool
+    path: str
+    channel: str
+    label: str
+    words: list[str]
+    credentials: bytes
+    secrets: tuple[str, str, str] = field(repr=False)
+    accept: str
+    if_none_match: str
+    channel_read: ReadableChannel | None = None
+    version: int | bytes | None = None
+
+    @property
+    def repeated_key(self) -> tuple[str, str] | None:
+        """The key of a response that may be kept, where the path is of such a kind."""
+        last = self.words[-1]
+        is_kind = last.endswith((".json", ".zst")) or self.words == ["simple", ""]
+        return (self.path, _negotiate_cached(self.accept)[0]) if is_kind else None
+
+
+def parse_request(scope: Scope) -> ReadRequest | None:
+    """Parse a request; None where only the normal route can answer."""
+    path = scope["path"]
+    if scope["query_string"] or not is_plain_path(path):
+        return None
+    accept = if_none_match = authorization = api_key = token = ""
+    for name, value in scope["headers"]:
+        if name == b"accept":
+            accept = value.decode("latin-1")
+        elif name == b"authorization":
+            authorization = value.decode("latin-1")
+        elif name == b"x-api-key":
+            api_key = value.decode("latin-1")
+        elif name == b"if-none-match":
+            if_none_match = value.decode("latin-1")
+        elif name in _SLOW_PATH_HEADERS:
+            return None
+    if path.startswith("/t/"):
+        found = TOKEN_IN_PATH.fullmatch(path)
+        if found is None:
+            return None
+        token, path = found[1], found[2]
+    _, channel, *words = path.split("/")
+    label = MAIN
+    if len(words) > 2 and words[0] == "label":
+        label, words = words[1], words[2:]
+    if not words:
+        return None
+    secrets = (token, api_key, authorization)
+    key = hashlib.sha256("\0".join(secrets).encode()).digest() if any(secrets) else b""
+    return ReadRequest(
+        scope["method"] == "GET",
+        path,
+        channel,
+        label,
+        words,
+        key,
+        secrets,
+        accept,
+        if_none_match,
+    )
+
+
+class FastResponder:
+    """Responds to requests of readers whose permission is known."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self.reader = FastReader(registry)
+
+    async def respond(self, request: ReadRequest) -> RawResponse | None:
+        """Return the response; None where only the normal route can answer."""
+        reader, words = self.reader, request.words
+        try:
+            channel = await reader.find_channel(
+                request.credentials, lambda: parse_credentials(*request.secrets), request.channel
+            )
+            request.version = reader.version
+            if channel is None:
+                return None
+            request.channel_read = channel
+            match words:
+                case ["simple", name, ""]:
+                    return await self._page(request, channel, name)
+                case ["files", sha256, name] if name.endswith(".metadata"):
+                    return await self._metadata(channel, sha256, name)
+                case ["files", sha256, name]:
+                    return await self._file(request, channel, ("", name), sha256)
+                case [subdir, name] if name.endswith((".conda", ".tar.bz2")):
+                    return await self._file(request, channel, (subdir, name), "")
+                case [_, "shards", name] if name.endswith(".msgpack.zst"):
+                    return await self._shard(request, channel, name)
+                case _:
+                    return self._repeat(request, channel)
+        except (OSError, TwofoldError):
+            return None  # the application reports the error
+
+    async def _page(
+        self, request: ReadRequest, channel: ReadableChannel, name: str
+    ) -> RawResponse | None:
+        media, form = _negotiate_cached(request.accept)
+        found = await self.reader.read_page(channel, simple_page_key(request.label, form, name))
+        if found is None:
+            return None
+        body, etag, serial = found
+        headers = [
+            (LAST_SERIAL.encode(), b"%d" % serial),
+            (b"etag", etag.encode()),
+            (b"cache-control", _cache_control(channel.public, "no-cache")),
+            (b"vary", b"Accept"),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+        kind = f"{media}; charset=utf-8" if media == "text/html" else media
+        return _respond(request, headers, etag, body, kind)
+
+    async def _file(
+        self,
+        request: ReadRequest,
+        channel: ReadableChannel,
+        place: tuple[str, str],
+        sha256: str,
+    ) -> RawResponse | None:
+        subdir, name = place
+        found = await self.reader.read_file(channel, subdir, name)
+        if found is None or sha256 not in ("", found.sha256):
+            return None
+        etag = f'"{found.sha256}"'
+        if request.if_none_match and names_etag(request.if_none_match, etag):
+            return 304, _file_headers(name, found.sha256, channel.public), b""
+        if channel.redirects and request.is_get and (url := self.registry.blobs.sign(found.sha256)):
+            return 307, [(b"location", url.encode()), _NOT_KEPT, (b"content-length", b"0")], b""
+        if found.size > MAX_BUFFERED:
+            return None
+        body = await self.registry.blobs.read_soon(found.sha256)
+        length = (b"content-length", b"%d" % len(body))
+        return 200, [*_file_headers(name, found.sha256, channel.public), length], body
+
+    async def _metadata(
+        self, channel: ReadableChannel, sha256: str, name: str
+    ) -> RawResponse | None:
+        found = await self.reader.read_metadata(channel, name.removesuffix(".metadata"))
+        if found is None or found[0] != sha256:
+            return None
+        headers = [
+            (b"cache-control", _cache_control(channel.public, IMMUTABLE)),
+            (b"x-content-type-options", b"nosniff"),
+            (b"content-security-policy", b"sandbox"),
+            (b"content-type", b"application/octet-stream"),
+            (b"content-length", b"%d" % len(found[1])),
+        ]
+        return 200, headers, found[1]
+
+    async def _shard(
+        self, request: ReadRequest, channel: ReadableChannel, name: str
+    ) -> RawResponse | None:
+        sha256 = name.removesuffix(".msgpack.zst")
+        body = await self.reader.read_shard(channel, sha256)
+        if body is None:
+            return None
+        etag = f'"{sha256}"'
+        headers = [
+            (b"etag", etag.encode()),
+            (b"cache-control", _cache_control(channel.public, IMMUTABLE)),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+        return _respond(request, headers, etag, body, "application/zstd")
+
+    def _repeat(self, request: ReadRequest, channel: ReadableChannel) -> RawResponse | None:
+        key = request.repeated_key
+        kept: tuple[Headers, bytes] | None = key and self.reader.get_response(channel, key)
+        if kept is None:
+            return None
+        headers, body = kept
+        if request.if_none_match:
+            etag = dict(headers).get(b"etag", b"").decode("latin-1")
+            if names_etag(request.if_none_match, etag):
+                return 304, [pair for pair in headers if pair[0] not in _BODY_HEADERS], b""
+        return 200, headers, body
+
+
+_NOT_KEPT = (b"cache-control", NOT_KEPT.encode())
+
+
+def _respond(
+    request: ReadRequest, headers: Headers, etag: str, body: bytes, kind: str
+) -> RawResponse:
+    """Return 200 with a whole body, or 304 for a client that has it."""
+    if request.if_none_match and names_etag(request.if_none_match, etag):
+        return 304, headers, b""
+    length = (b"content-length", b"%d" % len(body))
+    return 200, [*headers, (b"content-type", kind.encode()), length], body
+
+
+@lru_cache(maxsize=8)
+def _cache_control(public: bool, value: str) -> bytes:
+    return cache_control(public, value).encode()
+
+
+def _file_headers(name: str, sha256: str, public: bool) -> Headers:
+    headers = {"etag": f'"{sha256}"', **make_file_headers(name, public)}
+    return [(key.encode(), value.encode("latin-1")) for key, value in headers.items()]
