@@ -402,3 +402,29 @@ def test_an_empty_pyproject_is_reported_and_not_built_by_setuptools(
     assert ran.code == 1
     assert "there is no [project] table" in ran.err
     assert not (tmp_path / "dist").exists()
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_the_end_of_a_build_compares_the_sdist_with_what_git_tracks(
+    ignored: bool, project: Project
+) -> None:
+    root = project("flat_layout")
+    subprocess.run(["git", "init", "-q", root], check=True)
+    (root / "checks").mkdir()
+    (root / "checks" / "it.py").write_text("")
+    if ignored:
+        with (root / "pyproject.toml").open("a") as file:
+            file.write('[tool.twofold.check]\nignore = ["TF213"]\n')
+    subprocess.run(["git", "-C", root, "add", "-A"], check=True)
+    (root / "flat_sample" / "new.py").write_text("")
+    reports: list[str] = []
+    build_project(root, BuildRequest(["sdist"], report=reports.append))
+    compared = [text for text in reports if "TF213" in text]
+    assert bool(compared) is not ignored
+    if compared:
+        missing, extra = compared
+        assert "the sdist lacks" in missing and "checks/ (1)" in missing
+        assert "git does not track: flat_sample/new.py" in extra
+    reports.clear()
+    build_project(root, BuildRequest(["wheel"], report=reports.append))
+    assert not any("TF213" in text for text in reports)

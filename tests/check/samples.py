@@ -5,6 +5,8 @@ A sample is (files, replacements in the good project's pyproject.toml).
 
 from __future__ import annotations
 
+from hashlib import sha1
+
 Sample = tuple[dict[str, "str | bytes | None"], dict[str, str]]
 
 _DEPENDENCIES = "dependencies = []"
@@ -23,6 +25,20 @@ def code(text: str, **others: str) -> dict[str, str | bytes | None]:
 
 def toml(old: str, new: str) -> dict[str, str]:
     return {old: new}
+
+
+def git_repository(*tracked: str) -> dict[str, str | bytes | None]:
+    """A repository whose index has these files (gitformat-index, version 2)."""
+    entries = b""
+    for path in sorted(tracked):
+        entry = bytes(24) + (0o100644).to_bytes(4) + bytes(12)
+        entry += bytes.fromhex("e69de29bb2d1d6434b8b29ae775ad8c2e48c5391")
+        entry += len(path).to_bytes(2) + path.encode()
+        entries += entry + bytes(8 - len(entry) % 8)
+    index = b"DIRC" + (2).to_bytes(4) + len(tracked).to_bytes(4) + entries
+    files: dict[str, str | bytes | None] = {".git/index": index + sha1(index).digest()}
+    files[".git/HEAD"] = "ref: refs/heads/main\n"
+    return files | {".git/objects/.keep": "", ".git/refs/.keep": ""}
 
 
 #: Code -> (a sample in which it speaks, one in which it does not).
@@ -110,6 +126,10 @@ PROJECTS: dict[str, tuple[Sample, Sample]] = {
         ({}, {_DEPENDENCIES: 'classifiers = ["Programming Language :: Python"]'}),
     ),
     "TF030": (({}, {'readme = "README.md"\n': ""}), ({}, {})),
+    "TF032": (
+        ({}, {_DEPENDENCIES: 'import-names = ["pkg", "pkg.other"]'}),
+        (code("", other=""), {_DEPENDENCIES: 'import-names = ["pkg", "pkg.other; private"]'}),
+    ),
     "TF101": ((code("def f(:\n    pass\n"), {}), (code("def f():\n    pass\n"), {})),
     "TF102": (
         (code("def mian(): ..."), {_DEPENDENCIES: '[project.scripts]\nrun = "pkg:main"'}),
@@ -257,6 +277,21 @@ PROJECTS: dict[str, tuple[Sample, Sample]] = {
                 "ui/app.js": "1",
             },
             {"[project]": '[tool.twofold]\ninclude = ["src/pkg/ui/**"]\n[project]'},
+        ),
+    ),
+    "TF213": (
+        (git_repository("docs/index.md") | {"docs/index.md": ""}, {}),
+        (
+            git_repository(
+                ".pre-commit-config.yaml",
+                "LICENSE",
+                "README.md",
+                "docs/index.md",
+                "pyproject.toml",
+                "src/pkg/__init__.py",
+            )
+            | {".pre-commit-config.yaml": "", "docs/index.md": ""},
+            {"[project]": '[tool.twofold.sdist]\nexclude = ["docs/**"]\n[project]'},
         ),
     ),
     "TF301": (

@@ -97,6 +97,10 @@ FILES: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Path]]] = {
         lambda folder: write_wheel(folder, None, GOOD.partition("\n\n")[0] + "\n"),
         sound,
     ),
+    "TF032": (
+        wheel(code(""), Import_Name="my_package.a"),
+        wheel(code("", a=""), Import_Name="my_package.a"),
+    ),
     "TF101": (wheel(code("def f(:")), sound),
     "TF102": (
         wheel(points("[console_scripts]\nrun = my_package:mian\n")),
@@ -223,7 +227,10 @@ def test_a_wheel_with_more_than_its_sdist_is_reported(tmp_path: Path) -> None:
 def test_an_import_name_that_packaging_refuses_is_reported(name: str, tmp_path: Path) -> None:
     found = check_file(write_wheel(tmp_path, None, with_fields(Import_Name=name)))
     assert [f.code for f in found] == ["TF406"]
-    assert check_file(write_wheel(tmp_path, None, with_fields(Import_Name="a.b ; private"))) == []
+    assert (
+        check_file(write_wheel(tmp_path, None, with_fields(Import_Name="my_package; private")))
+        == []
+    )
 
 
 _DATA = "my_package-1.0.0.data"
@@ -384,3 +391,28 @@ def test_names_that_not_every_system_holds_are_reported_of_projects(
     only_sdist = {"[project]": '[tool.twofold.sdist]\ninclude = ["more/**"]\n[project]'}
     found = check_project(project(beside, only_sdist, "beside"))
     assert [one.is_error for one in found if one.code == "TF207"] == [False]
+
+
+@pytest.mark.parametrize("test", ["tests/emails_test.py", "tests/test_mail.py", "conftest.py"])
+def test_tests_that_are_installed_beside_a_package_need_no_dependency(
+    test: str, tmp_path: Path
+) -> None:
+    files = code("x = 1") | {test: b"import pytest\n"}
+    found = [f for f in check_file(write_wheel(tmp_path, files, GOOD)) if f.code == "TF111"]
+    assert [f.severity for f in found] == ["warning"]
+
+
+def test_a_wheel_of_tests_alone_needs_its_dependencies(tmp_path: Path) -> None:
+    files = {"tests/helpers.py": b"import pytest\n"}
+    found = check_file(write_wheel(tmp_path, files, GOOD))
+    assert [f.severity for f in found if f.code == "TF111"] == ["error"]
+
+
+def test_a_part_of_a_path_below_data_may_be_the_folder_itself(tmp_path: Path) -> None:
+    dotted = {f"{_DATA}/scripts/./x.sh": b"#!/bin/sh\n", f"{_DATA}/data/share/./y.txt": b"y"}
+    assert check_file(write_wheel(tmp_path, code("") | dotted, GOOD)) == []
+    twice = dotted | {f"{_DATA}/scripts/x.sh": b"#!/bin/sh\n"}
+    found = check_file(write_wheel(tmp_path, code("") | twice, GOOD))
+    assert found and all("install to one path" in f.message or f.code == "TF402" for f in found)
+    found = check_file(write_wheel(tmp_path, code("") | {"my_package/./x.py": b""}, GOOD))
+    assert [f.code for f in found] == ["TF402"]

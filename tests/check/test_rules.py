@@ -190,7 +190,9 @@ def test_import_names_that_packaging_refuses_are_mistakes(
 
 def test_import_names_with_their_parents_are_taken(project: Callable[..., Path]) -> None:
     names = 'import-names = ["pkg", "a.b ; private"]\nimport-namespaces = ["a"]'
-    assert check_project(project({}, {"dependencies = []": names})) == []
+    there = '[tool.twofold]\nmodules = ["pkg", "a"]\n[project]'
+    replaced = {"dependencies = []": names, "[project]": there}
+    assert check_project(project({"src/a/b/__init__.py": ""}, replaced)) == []
 
 
 def test_an_author_without_name_and_address_is_a_mistake(project: Callable[..., Path]) -> None:

@@ -76,6 +76,8 @@ def test_a_secret_is_found_on_its_line_in_any_file(name: str, path: str) -> None
         "sk-learn, task-oriented, risk-averse",
         "x" + "AKIA" + "B" * 16,
         "pypi-AgE...",
+        "AKIAWYXYXYXYXYXYXYXY",  # made up: a random one has more characters than three
+        "ghp_" + "abcab" * 8,
     ],
 )
 def test_what_is_no_secret_is_left_alone(text: str) -> None:
@@ -116,6 +118,7 @@ _NO_SECRETS = {
     "client_secrets.json": '{"web": {"client_id": "YOUR_ID", "client_secret": "YOUR_SECRET", '
     '"redirect_uris": [], "auth_uri": "https://accounts.example.org/auth"}}',
     "pkg/lang/en.key": "Welcome to the game\nPress any key\n",
+    "pkg/lang/de.key": "welcome = Willkommen\nexit = Ende\n",
     "chart/secrets.yaml": "apiVersion: v1\nkind: Secret\nmetadata:\n  name: x\ndata:\n"
     "  password: {{ .Values.password | b64enc }}\n",
     "secrets.yml": "# all of them\npassword: ${PASSWORD}\ntoken: <your token>\n",
@@ -131,6 +134,8 @@ _SECRETS = {
     "client_secret.json": '{"web": {"client_id": "YOUR_ID", "client_secret": "abc"}}',
     "service_account.json": '{"type": "service_account", "private_key": "abc"}',
     "server.key": "deadbeefdeadbeef",
+    "door.key": "password = Willkommen\n",
+    "other.key": "Willkommen\n",
     "secrets.yaml": "password: hunter22\n",
     "secrets.yml": "password: my secret pass phrase\n",
     "secrets.ini": "[x]\nurl = https://me:word@host/x\n",

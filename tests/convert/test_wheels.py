@@ -350,3 +350,9 @@ def test_wheels_with_other_build_tags_are_other_packages(tmp_path: Path) -> None
     assert builds == {("py_2", 2), ("py_3", 3)}
     (package,) = convert(tagged, tmp_path / "own", CondaOptions(build_number=7)).packages
     assert (package.build, package.build_number) == ("py_7", 7)
+
+
+def test_a_script_below_the_folder_itself_has_a_plain_path_in_the_package(tmp_path: Path) -> None:
+    files = {"my_package/__init__.py": b"", f"{DATA}/scripts/./x.sh": b"#!/bin/sh\n"}
+    (made,) = convert_all(write_wheel(tmp_path, files), tmp_path, CondaOptions())
+    assert "python-scripts/x.sh" in read_contents(made.path)

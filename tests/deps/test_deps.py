@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from twofold.errors import BadFile
 from twofold.new.deps import Dependency, Status, read_declared, read_dependencies
 from twofold.source_analysis import InstalledDistributions
 
@@ -312,3 +313,60 @@ def test_a_mistake_in_the_settings_of_deps_is_reported(
     text = f"{HEAD}[tool.twofold.deps]\n{table}\n"
     ran = twofold("deps", write_project(tmp_path, {"pyproject.toml": text, "my_package.py": ""}))
     assert ran.code == 1 and "tool.twofold.deps" in ran.err
+
+
+NOTEBOOK = """{
+ "cells": [
+  {"cell_type": "markdown", "source": ["import nothing"]},
+  {"cell_type": "code", "source": ["%matplotlib inline\\n", "!pip install x\\n",
+    "import yaml\\n", "files = !ls\\n", "yaml.load?"]},
+  {"cell_type": "code", "source": ["%%bash\\n", "import -window root"]},
+  {"cell_type": "code", "source": "%%time\\nfrom my_package import f\\nimport numpy"},
+  {"cell_type": "code", "source": ["this fails"]}
+ ],
+ "metadata": {"language_info": {"name": "python"}}, "nbformat": 4
+}
+"""
+
+
+def test_notebooks_are_read_as_tests_are(tmp_path: Path) -> None:
+    files = {
+        "my_package.py": "def f(): ...\n",
+        "examples/a.ipynb": NOTEBOOK,
+        "examples/.ipynb_checkpoints/b.ipynb": NOTEBOOK.replace("numpy", "scipy"),
+        "examples/c.ipynb": NOTEBOOK.replace('"name": "python"', '"name": "R"'),
+    }
+    groups = "[dependency-groups]\ndev = ['numpy']\n"
+    found = find_in(write_project(tmp_path, {**files, "pyproject.toml": HEAD + groups}))
+    assert {name: one.status.value for name, one in found.items()} == {
+        "numpy": "used",
+        "PyYAML": "missing",
+    }
+    assert found["PyYAML"].is_test and found["PyYAML"].places == ("examples/a.ipynb:5",)
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 9999])
+def test_a_notebook_that_is_no_json_is_reported(text: str, tmp_path: Path) -> None:
+    files = {"my_package.py": "", "pyproject.toml": HEAD, "a.ipynb": text}
+    with pytest.raises(BadFile, match="cannot be read"):
+        find_in(write_project(tmp_path, files))
+
+
+@pytest.mark.parametrize(
+    ("path", "settings"),
+    [
+        ("demo/__init__.py", ""),
+        ("demo.py", ""),
+        ("src/demo/__init__.py", ""),
+        ("src/tools/__init__.py", "modules = ['tools']"),
+        ("code/demo/__init__.py", "source = 'code'"),
+        ("code/demo/__init__.py", "source = ['other', 'code']"),
+        ("code/impl/__init__.py", "wheel = {paths = {'code/impl' = 'demo'}}"),
+    ],
+)
+def test_the_projects_own_modules_are_read_wherever_they_are(
+    path: str, settings: str, tmp_path: Path
+) -> None:
+    text = f"[project]\nname = 'demo'\nversion = '1'\n[tool.twofold]\n{settings}\n"
+    files = {"pyproject.toml": text, path: "import yaml\n", "other/x.txt": ""}
+    assert list(find_in(write_project(tmp_path, files))) == ["PyYAML"]

@@ -240,11 +240,12 @@ def _list_candidates(root: str, source: str) -> list[str]:
 def list_import_names(project: Project, modules: list[Module]) -> tuple[list[str], list[str]]:
     """Return the values of Import-Name and Import-Namespace (PEP 794).
 
-    They are what the project declares, else what was found if it differs from the project's name,
-    which readers assume without these fields.
+    They are what the project declares, an empty list as one empty value; else what was found if it
+    differs from the project's name, which readers assume without these fields.
     """
     if project.import_names is not None or project.import_namespaces is not None:
-        return project.import_names or [], project.import_namespaces or []
+        none = [""] if project.import_names == [] else []
+        return project.import_names or none, project.import_namespaces or []
     found = [module.name for module in modules if not module.name.endswith("-stubs")]
     requested = project.dynamic & {"import-names", "import-namespaces"}
     if not requested and [name.lower() for name in found] == [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from twofold.building.git_comparison import GitComparison
 from twofold.building.options import BuildRequest, BuildResult, BuiltFile, stop_at_errors
 from twofold_build.archive import read_content
 from twofold_build.build import write_artifacts
@@ -35,6 +36,7 @@ def build_native(root: str, out: str, request: BuildRequest) -> BuildResult:
     project = planned.project
     result = BuildResult(project.name, project.version, "twofold_build")
     result.steps.append(("read the project", time.perf_counter() - started))
+    comparison = GitComparison(root, request, project.document)
     started = time.perf_counter()
     contents = _read_and_check(planned, request)
     result.steps.append(("check it", time.perf_counter() - started))
@@ -63,6 +65,8 @@ def build_native(root: str, out: str, request: BuildRequest) -> BuildResult:
         raise
     write_artifacts(planned, sdists, wheels, _make_progress(planned, request), contents)
     result.artifacts = [built() for built in finished]
+    excluded = [*project.settings.exclude, *project.settings.sdist_exclude]
+    comparison.finish({file.path for file in planned.selection.files}, excluded)
     result.steps.append(("write the artifacts", time.perf_counter() - started))
     if conda is not None:
         started = time.perf_counter()

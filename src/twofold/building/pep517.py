@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from gzip import BadGzipFile
 from pathlib import Path
 
+from twofold.building.git_comparison import GitComparison
 from twofold.building.isolation import BuildEnvironment, run_captured
 from twofold.building.options import (
     BackendOptions,
@@ -33,6 +34,7 @@ from twofold_build.diagnostics import Diagnostics
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Any
 
     from twofold.convert import CondaOptions
 
@@ -54,6 +56,7 @@ def build_with_backend(
     requires = [*requires, *request.backend.further_requires]
     options = _read_conda_options(project)
     result = BuildResult("", "", backend)
+    comparison = GitComparison(root, request, _read_document(project))
     with tempfile.TemporaryDirectory(prefix="twofold-build-") as temporary:
         draft = Path(temporary)
         if uv := find_own_backend_of_uv(requires, backend, request.backend):
@@ -65,6 +68,8 @@ def build_with_backend(
                 built = [path for path in (sdist, wheel) if path is not None]
                 _check_artifacts(project, built, request)
         _deliver(result, request, Path(out), {"sdist": sdist, "wheel": wheel}, options)
+        if sdist is not None:
+            comparison.finish(_list_members(sdist))
     return result
 
 
@@ -182,11 +187,21 @@ def _read_conda_options(root: Path) -> CondaOptions:
     """[tool.twofold.conda] of a project with another backend."""
     from twofold.convert import find_metadata_near, parse_options
 
-    path = root / "pyproject.toml"
-    tool = tomllib.loads(path.read_text("utf-8")).get("tool", {}) if path.exists() else {}
+    tool = _read_document(root).get("tool", {})
     options = parse_options(tool.get("twofold", {}).get("conda", {}))
     options.find_metadata = find_metadata_near(root)
     return options
+
+
+def _read_document(root: Path) -> dict[str, Any]:
+    path = root / "pyproject.toml"
+    return tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+
+
+def _list_members(sdist: Path) -> set[str]:
+    """The paths of an sdist's files below its folder."""
+    with tarfile.open(sdist, "r:gz") as archive:
+        return {member.name.partition("/")[2] for member in archive if member.isfile()}
 
 
 class _Step:

@@ -11,6 +11,7 @@ from twofold.check.context import SourceCode, allowed_minors, installed_path, mo
 from twofold.check.facts_store import read_all_facts
 from twofold.check.namespace import CodeModule
 from twofold.check.packed_files import MAX_MODULE, MAX_SCANNED
+from twofold.formats.core_metadata import parse_metadata
 
 #: The folders of a conda package that hold what its author wrote beside the code.
 _AUTHORS = ("info/recipe/", "info/test/", "info/tests/", "info/licenses/")
@@ -50,6 +51,7 @@ class ArtifactCode(SourceCode):
         self.dependencies = [] if artifact.kind.is_conda else list(artifact.depends)
         # A conda package depends on conda's names; an sdist's code is not judged.
         self.are_dependencies_known = artifact.kind is Kind.WHEEL
+        self.declared_names = _read_import_names(artifact)
         # A wheel for one platform leaves out the modules of the others.
         self.is_complete = all(tag.endswith("-any") for tag in artifact.tags)
 
@@ -69,6 +71,15 @@ class ArtifactCode(SourceCode):
     def entry_point_location(self, group: str, name: str) -> str:
         """Where entry_points.txt declares an entry point."""
         return self.display_path(f"entry_points.txt: [{group}] {name}")
+
+
+def _read_import_names(artifact: Artifact) -> tuple[list[str], list[str], str] | None:
+    if artifact.kind is not Kind.WHEEL:
+        return None
+    metadata = parse_metadata(artifact.metadata)
+    names, spaces = metadata.all("Import-Name"), metadata.all("Import-Namespace")
+    where = f"{artifact.filename}: METADATA"
+    return (list(names), list(spaces), where) if names or spaces else None
 
 
 def read_contents(artifact: Artifact) -> Contents:

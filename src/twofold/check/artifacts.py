@@ -41,6 +41,7 @@ def list_code_rules() -> dict[str, Callable[[ArtifactCode], Iterator[Violation]]
         code,
         dependencies,
         import_cycles,
+        import_names,
         installed_files,
         python_versions,
         secrets,
@@ -48,6 +49,7 @@ def list_code_rules() -> dict[str, Callable[[ArtifactCode], Iterator[Violation]]
     )
 
     return {
+        "TF032": import_names.no_such_import_name,
         "TF101": code.syntax_error,
         "TF102": code.entry_point_to_nothing,
         "TF103": code.version_mismatch,

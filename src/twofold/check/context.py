@@ -25,7 +25,8 @@ class SourceCode:
     `modules` are by dotted name, those with syntax errors too; `opaque` the dotted names of
     compiled modules. `version` is '' when it comes from the code itself. `minors` are the minor
     versions of Python 3 allowed, () when not declared. `dependencies` are PEP 508's, those of
-    extras apart; whether they are all is `are_dependencies_known`. `files` are the paths of
+    extras apart; whether they are all is `are_dependencies_known`. `declared_names` are the import
+    names and namespaces that the metadata declare, and where (PEP 794). `files` are the paths of
     everything packed, as findings name them, with their bytes where they were read; `installed`
     those that are installed, with their paths in site-packages (of a wheel's .data folder, in the
     wheel; of a conda package elsewhere, in the prefix). `is_complete`
@@ -47,6 +48,7 @@ class SourceCode:
         self.optional_dependencies: list[str] = []
         self.are_dependencies_known = True
         self.entry_points: dict[str, dict[str, str]] = {}
+        self.declared_names: tuple[list[str], list[str], str] | None = None
         self.files: dict[str, bytes | None] = {}
         self.installed: dict[str, str] = {}
         self.is_complete = True
@@ -114,6 +116,10 @@ class ProjectContext(SourceCode):
         }
         self.pyproject = PyprojectText(project.root)
         self.metadata = ProjectMetadata(project, self.pyproject)
+        if project.import_names is not None or project.import_namespaces is not None:
+            names = [""] if project.import_names == [] else project.import_names or []
+            where = self.location("import-names" if names else "import-namespaces")
+            self.declared_names = (names, project.import_namespaces or [], where)
 
     def location(self, key: str, value: str = "", table: str = "project") -> str:
         """Where a key of pyproject.toml is written, as findings name it."""

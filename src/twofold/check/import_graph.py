@@ -40,7 +40,15 @@ def _find_reachable(code: SourceCode) -> frozenset[str]:
         if group not in _SCRIPTS
         for reference in listed.values()
     }
-    waiting = [n for n in code.modules if _is_start(n, importing) and n not in plugins]
+    shipped = {name for name in code.modules if "." not in name and not _is_for_developers(name)}
+    waiting = [
+        name
+        for name in code.modules
+        if _is_start(name, importing)
+        and name not in plugins
+        # A test suite that is installed beside the packages; alone it is what the project is for.
+        and not (shipped and _is_for_developers(name.partition(".")[0]))
+    ]
     # Other groups are plug-ins: who loads them (pytest, Sphinx) is installed then.
     for group in _SCRIPTS:
         listed = code.entry_points.get(group, {}).values()
@@ -73,9 +81,13 @@ def _is_start(name: str, importing: set[str]) -> bool:
     if not rest:
         return True
     parts = rest.split(".")
-    if any(part in _NOT_SHIPPED or part.startswith(("_", "test_")) for part in parts):
+    if any(part.startswith("_") or _is_for_developers(part) for part in parts):
         return False
     return top not in importing
+
+
+def _is_for_developers(part: str) -> bool:
+    return part in _NOT_SHIPPED or part.startswith("test_") or part.endswith("_test")
 
 
 def eager_imports(module: CodeModule) -> list[Import]:

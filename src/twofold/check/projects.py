@@ -20,9 +20,11 @@ from twofold.check.rules import (
     code,
     dependencies,
     import_cycles,
+    import_names,
     installed_files,
     python_versions,
     secrets,
+    tracked_files,
     unwanted_files,
 )
 from twofold.check.rules.metadata import METADATA_RULES
@@ -46,6 +48,7 @@ def recipe_differs(context: ProjectContext) -> Iterator[Violation]:
 #: The rules about a project's code and files; those about its metadata are METADATA_RULES, and
 #: mistakes of pyproject.toml have a table of their own in `rules.project_mistakes`.
 PROJECT_RULES: dict[str, Callable[[ProjectContext], Iterator[Violation]]] = {
+    "TF032": import_names.no_such_import_name,
     "TF101": code.syntax_error,
     "TF102": code.entry_point_to_nothing,
     "TF103": code.version_mismatch,
@@ -71,6 +74,7 @@ PROJECT_RULES: dict[str, Callable[[ProjectContext], Iterator[Violation]]] = {
     "TF210": installed_files.duplicate_module,
     "TF211": installed_files.no_init,
     "TF212": unwanted_files.ignored_file,
+    "TF213": tracked_files.unlike_git,
     "TF301": dependencies.unknown_conda_name,
     "TF302": dependencies.not_in_conda,
     "TF303": recipe_differs,

@@ -42,6 +42,7 @@ TF028 E pypi,registry stdlib-name            PyPI refuses the name of a standard
 TF029 E pypi          readme-does-not-render The readme will not be shown on PyPI.
 TF030 W -             no-readme              The project's page on an index will be empty.
 TF031 W -             licence-classifier     A licence classifier is beside an SPDX expression.
+TF032 W -             no-such-import-name    A declared import name is no module of the package.
 TF101 E all           syntax-error           A module is not valid Python.
 TF102 E all           entry-point-to-nothing The target of a script or entry point does not exist.
 TF103 E all           version-mismatch       __version__ is not the project's version.
@@ -67,6 +68,7 @@ TF209 W -             misplaced-file         A file would lie in site-packages i
 TF210 W -             duplicate-module       A module is packed twice.
 TF211 W -             no-init                A folder of modules has no __init__.py.
 TF212 W -             ignored-file           A file of a package is left out, since git ignores it.
+TF213 W -             unlike-git             The sdist differs from what git tracks.
 TF301 W -             unknown-conda-name     The conda name of a dependency is unknown.
 TF302 W -             not-in-conda           A dependency that conda cannot express.
 TF303 W -             recipe-differs         meta.yaml differs from pyproject.toml.

@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         _print(found)
     wrong = [one for one in found if one.status in (Status.MISSING, Status.UNUSED)]
     for one in wrong:
-        tests = " by tests" if one.is_test else ""
+        tests = " by tests or notebooks" if one.is_test else ""
         if one.status is Status.MISSING:
             note(f"{one.name} is imported{tests} and not declared: {one.places[0]}")
         else:

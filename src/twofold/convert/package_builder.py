@@ -82,7 +82,8 @@ class Layout:
         """A wheel member's path in the package, and whether it is a script. Raises BadFile."""
         if not path.startswith(f"{self.data_folder}/"):
             return f"{self.site_packages}/{path}", False
-        scheme, _, rest = path[len(self.data_folder) + 1 :].partition("/")
+        plain = limits.drop_current_folders(path)
+        scheme, _, rest = plain[len(self.data_folder) + 1 :].partition("/")
         folders = {
             "purelib": f"{self.site_packages}/",
             "platlib": f"{self.site_packages}/",

@@ -78,8 +78,9 @@ def find_wheel_problems(path: Path) -> list[Problem]:
                     found += _find_hash_problem(wheel, lines[name])
             found += _find_entry_point_problems(wheel)
             found += find_clashes(wheel.dist_info, files)
+            plain = map(limits.drop_current_folders, files)
             found += _find_tag_problems(wheel)
-            found += [Problem(one.message) for one in find_unportable(files)]
+            found += [Problem(one.message) for one in find_unportable(plain)]
             return _locate(path, found)
     except BadFile as error:
         return list(error.problems)
@@ -203,7 +204,10 @@ def find_clashes(dist_info: str, paths: Iterable[str]) -> list[Problem]:
                     )
                 )
                 continue
-            place = rest if scheme in ("purelib", "platlib") else path
+            plain = limits.drop_current_folders(path)
+            place = (
+                plain if scheme not in ("purelib", "platlib") else plain[len(path) - len(rest) :]
+            )
         other = installed.setdefault(normalize("NFC", place).casefold(), path)
         if other != path and (path.startswith(data) or other.startswith(data)):
             hint = "remove one of them, and build the wheel again"

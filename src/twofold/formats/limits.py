@@ -61,6 +61,18 @@ def find_path_problem(path: str) -> str:
     return ""
 
 
+def drop_current_folders(path: str) -> str:
+    """Drop each part `.` of a wheel's path below .data, as installers do; hatchling writes some."""
+    if "/./" not in path:
+        return path
+    folder, _, rest = path.partition(".data/")
+    scheme, _, inner = rest.partition("/")
+    if "/" in folder or not inner:
+        return path
+    plain = "/".join(part for part in inner.split("/") if part != ".")
+    return f"{folder}.data/{scheme}/{plain}"
+
+
 def is_bomb(unpacked: int, packed: int) -> bool:
     """Whether the ratio of these sizes shows a bomb, made to fill the disk or the memory."""
     return unpacked > RATIO_FROM and unpacked > RATIO * max(packed, 1)

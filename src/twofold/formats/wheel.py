@@ -161,7 +161,7 @@ def parse_record(data: bytes) -> tuple[dict[str, RecordEntry], list[Problem]]:
 
 def _parse_row(row: list[str]) -> tuple[RecordEntry | None, str]:
     path, digest_field, size = (*row, "", "")[:3]
-    problem = limits.find_path_problem(path)
+    problem = limits.find_path_problem(limits.drop_current_folders(path))
     if problem:
         return None, f"RECORD: {problem}"
     if size and not (size.isascii() and size.isdigit() and len(size) < 20):

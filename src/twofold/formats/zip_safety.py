@@ -194,7 +194,7 @@ class _Scan:
             return raw.decode("latin-1")
         if not name.isascii() and not flags & _UTF8:
             self._report(f"a member's name is not marked as UTF-8: {_show(raw)}")
-        problem = limits.find_path_problem(name)
+        problem = limits.find_path_problem(limits.drop_current_folders(name))
         if problem:
             self._report(problem)
         return name

@@ -19,7 +19,7 @@ from twofold.names import find_on_conda_forge, normalize_name, requirement_name,
 from twofold.new.migrate import MigrationTools, read_static_facts
 from twofold.new.migrate.hatch import read_hatch_file
 from twofold.new.migrate.schema import validate
-from twofold.new.source_tree import ImportUse, find_uses, read_source_tree
+from twofold.new.source_tree import ImportUse, SourceTree, find_uses, read_source_tree
 from twofold.source_analysis import (
     Import,
     InstalledDistributions,
@@ -27,6 +27,7 @@ from twofold.source_analysis import (
     find_import_names,
     required_module,
 )
+from twofold_build.names import escape_for_filename
 from twofold_build.pyproject import read_document
 
 _IGNORE = re.compile(rb"#\s*twofold:\s*ignore\b")
@@ -193,7 +194,7 @@ def read_dependencies(
     """
     by_name: dict[str, list[ImportUse]] = {}
     provides = _ImportResolver(declared, environment)
-    for use in find_uses(read_source_tree(root)):
+    for use in find_uses(_read_project_tree(root)):
         by_name.setdefault(provides.find_distribution(use.found), []).append(use)
     found = []
     written = {normalize_name(one.name): one.name for one in reversed(declared)}
@@ -209,6 +210,24 @@ def read_dependencies(
         found.append(one)
     order = list(Status)
     return sorted(found, key=lambda d: (order.index(d.status), d.is_test, normalize_name(d.name)))
+
+
+def _read_project_tree(root: Path) -> SourceTree:
+    """Find the project's modules, where [tool.twofold] places them too."""
+    document = _read_pyproject(root)
+    settings = document.get("tool", {}).get("twofold", {})
+    name = str(document.get("project", {}).get("name", ""))
+    own = {escape_for_filename(name), *(m.partition(".")[0] for m in settings.get("modules", ()))}
+    declared = settings.get("source")
+    sources = [declared] if isinstance(declared, str) else list(declared or ())
+    tree = read_source_tree(root, sources[0] if sources else None, own)
+    modules = dict(tree.modules)
+    for source in sources[1:]:
+        modules |= read_source_tree(root, source, own).modules
+    for path, place in settings.get("wheel", {}).get("paths", {}).items():
+        if isinstance(place, str) and list((root / path).glob("*.py")):
+            modules.setdefault(place.strip("/").replace("/", "."), root / path)
+    return replace(tree, modules=modules)
 
 
 def _has_ignore_comment(use: ImportUse) -> bool:

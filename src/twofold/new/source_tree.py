@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from twofold.source_analysis import Import, is_stdlib, module_imports
+from twofold.source_analysis import Import, is_stdlib, module_imports, notebook_imports
 
 #: Folders that hold no code that is shipped.
 IGNORED_FOLDERS = frozenset(
@@ -16,6 +17,8 @@ IGNORED_FOLDERS = frozenset(
         "venv",
     ]
 )  # fmt: skip
+#: Folders of tools and of other projects.
+_OTHERS_FOLDERS = frozenset({"build", "dist", "env", "node_modules", "site-packages", "venv"})
 TEST_FOLDERS = frozenset({"test", "tests", "testing"})
 #: A module that type checkers bring along, and no distribution.
 _STUBS_ONLY = "_typeshed"
@@ -52,6 +55,14 @@ class SourceTree:
         own = (path for path in (*inside, *beside, *single) if not self._is_in_sample_project(path))
         return list(dict.fromkeys(own))
 
+    def list_notebooks(self) -> list[Path]:
+        """List the notebooks of the project, sorted; they are for developers, as tests are."""
+        found = []
+        for folder, names, files in os.walk(self.root):
+            names[:] = [n for n in names if n[0] != "." and n not in _OTHERS_FOLDERS]
+            found += [Path(folder) / name for name in files if name.endswith(".ipynb")]
+        return sorted(path for path in found if not self._is_in_sample_project(path))
+
     def _is_in_sample_project(self, path: Path) -> bool:
         """Whether a file belongs to another project below this one, such as a test's sample."""
         folders = path.relative_to(self.root).parents
@@ -83,23 +94,27 @@ class ImportUse:
         return not (self.found.is_optional or self.found.is_typing_only or self.found.is_deferred)
 
 
-def read_source_tree(root: Path, declared: str | None = None) -> SourceTree:
-    """Find the modules of a folder: in `declared`, in `src` if it exists, else in the folder."""
+def read_source_tree(
+    root: Path, declared: str | None = None, own: Collection[str] = ()
+) -> SourceTree:
+    """Find the modules of a folder: in `declared`, in `src` if it exists, else in the folder.
+
+    Folders that seldom hold a project's code (`demo`, `tools`) count if `own` names them.
+    """
     if declared is not None and (root / declared).is_dir():
-        return SourceTree(root, declared, dict(_find_modules(root / declared)))
+        return SourceTree(root, declared, dict(_find_modules(root / declared, own)))
     source = "src" if (root / "src").is_dir() and not (root / "src/__init__.py").exists() else ""
-    modules = dict(_find_modules(root / source if source else root))
+    modules = dict(_find_modules(root / source if source else root, own))
     if not modules and source:
-        source, modules = "", dict(_find_modules(root))
+        source, modules = "", dict(_find_modules(root, own))
     return SourceTree(root, source, modules)
 
 
-def _find_modules(folder: Path) -> Iterator[tuple[str, Path]]:
+def _find_modules(folder: Path, own: Collection[str] = ()) -> Iterator[tuple[str, Path]]:
     for path in sorted(folder.iterdir()):
         name = path.name.removesuffix(".py")
-        if name.lower() in IGNORED_FOLDERS | TEST_FOLDERS | _TOOL_FILES or name.startswith(
-            (".", "__")
-        ):
+        is_beside = name.lower() in IGNORED_FOLDERS | TEST_FOLDERS | _TOOL_FILES
+        if (is_beside and name not in own) or name.startswith((".", "__")):
             continue
         if path.is_dir() and path.name.isidentifier():
             if (path / "__init__.py").exists():
@@ -131,16 +146,19 @@ def _is_test(path: Path) -> bool:
 
 
 def find_uses(code: SourceTree) -> list[ImportUse]:
-    """Find imports of modules outside the folder and the standard library.
+    """Find imports of modules outside the folder and the standard library, notebooks' too.
 
     Raises BadFile for a file with a syntax error.
     """
     found = []
-    tests = code.list_test_files()
+    tests = [*code.list_test_files(), *code.list_notebooks()]
     helpers = {path.stem for path in tests} | {path.parent.name for path in tests}
+    folders = {path.parent for path in tests if path.suffix == ".ipynb"}
+    helpers |= {path.stem for folder in folders for path in folder.glob("*.py")}
     for is_test, files in ((False, code.list_files()), (True, tests)):
         for path in files:
-            for one in module_imports(path):
+            read = notebook_imports if path.suffix == ".ipynb" else module_imports
+            for one in read(path):
                 is_inner = one.level or is_stdlib(one.module) or one.top == _STUBS_ONLY
                 if is_inner or (is_test and one.top in helpers):
                     continue

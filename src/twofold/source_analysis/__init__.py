@@ -15,6 +15,7 @@ from twofold.source_analysis.definitions import (
     public_names,
 )
 from twofold.source_analysis.imports import Import, module_imports, parse_module
+from twofold.source_analysis.notebooks import notebook_imports
 from twofold.source_analysis.providers import (
     InstalledDistributions,
     find_distribution,
@@ -33,6 +34,7 @@ __all__ = [
     "find_import_names",
     "is_stdlib",
     "module_imports",
+    "notebook_imports",
     "parse_module",
     "public_names",
     "required_module",

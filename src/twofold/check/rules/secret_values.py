@@ -34,6 +34,8 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^\s@]*", re.IGNORECASE)
 _WORDS = re.compile(
     r"[^\W\d_]+(?:['-][^\W\d_]+)*[,.:;!?]?(?: [^\W\d_]+(?:['-][^\W\d_]+)*[,.:;!?]?)+"
 )
+#: One word as texts for people have it: letters, a capital at the beginning at most.
+_WORD = re.compile(r"[^\W\d_][a-z\u00df-\u00f6\u00f8-\u00ff]{1,20}[,.:;!?]?")
 _ASKS = re.compile(
     r"pass(?:word|wd|phrase)?|secret|token|credential|private|api_?key", re.IGNORECASE
 )
@@ -59,7 +61,15 @@ def holds_no_secret(text: str, is_json: bool, is_text: bool) -> bool:
         return _is_schema(document) or not any(
             _may_be_secret(key, value) for key, value in _leaves("", document)
         )
-    return not any(_may_be_secret(key, value) for key, value in _values(text, is_text))
+    return not any(
+        _may_be_secret(key, value) and not (is_text and key and _is_word(key, value))
+        for key, value in _values(text, is_text)
+    )
+
+
+def _is_word(key: str, value: str) -> bool:
+    """Whether a value is a single word, as a translation has it, under a key that asks for none."""
+    return bool(_WORD.fullmatch(value)) and not _ASKS.search(key)
 
 
 def _is_schema(document: object) -> bool:

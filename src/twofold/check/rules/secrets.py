@@ -74,6 +74,9 @@ _OF_VALUES = re.compile(
 _PLACEHOLDER = re.compile(rb"EXAMPLE|example|X{6,}|x{6,}|0{10,}|placeholder|1234567890")
 
 
+#: Of the last sixteen of a random value so many differ, but for three in a hundred thousand (of
+#: hexadecimal digits).
+_FEWEST_CHARACTERS = 6
 #: Folders of tests: a key in one of them is there to be used by the tests.
 _TESTS = re.compile(r"(?:.*/)?(?:tests?|testing|test[-_]?(?:data|keys|certs)|fixtures?)/", re.I)
 
@@ -108,7 +111,8 @@ def find_secret(path: str, data: bytes) -> tuple[str, int] | None:
             continue
         for found in re.finditer(form, data):
             before = data[max(found.start() - 1, 0) : found.start()]
-            if not before.isalnum() and not _PLACEHOLDER.search(found.group()):
+            is_made_up = _PLACEHOLDER.search(found.group()) or _repeats(found.group())
+            if not before.isalnum() and not is_made_up:
                 return what, data.count(b"\n", 0, found.start()) + 1
     name = path.rpartition("/")[2].lower()
     if name.endswith((".py", ".pyi", ".md", ".rst")):
@@ -120,6 +124,11 @@ def find_secret(path: str, data: bytes) -> tuple[str, int] | None:
         if pattern.fullmatch(name) and not _PUBLIC.match(data) and not _is_harmless(name, data):
             return what, 0
     return None
+
+
+def _repeats(value: bytes) -> bool:
+    """Whether a value ends in a few characters over and over, as no random one does."""
+    return len(set(value[-16:])) < _FEWEST_CHARACTERS
 
 
 def _is_harmless(name: str, data: bytes) -> bool:

@@ -1,0 +1,37 @@
+"""The end of a build: its sdist against what git tracks (TF213), as warnings."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Any
+
+    from twofold.building.options import BuildRequest
+
+_CODE = "TF213"
+
+
+class GitComparison:
+    """Asks git at the start, and compares at the end, so that the build does not wait for it.
+
+    Nothing is compared where no sdist is built, the rule is left out by [tool.twofold.check], or
+    the source is somebody else's.
+    """
+
+    def __init__(self, root: str, request: BuildRequest, document: dict[str, Any]) -> None:
+        from twofold.check.rules.tracked_files import GitListing
+
+        table = document.get("tool", {}).get("twofold", {}).get("check", {})
+        is_ignored = _CODE in table.get("ignore", ())
+        is_wanted = "sdist" in request.kinds and request.is_checked and not is_ignored
+        self._report = request.report
+        self._listing = GitListing(root) if is_wanted else None
+
+    def finish(self, packed: Collection[str], excluded: Collection[str] = ()) -> None:
+        """Report the differences. `packed` are paths in the project, `excluded` globs."""
+        from twofold.check.rules.tracked_files import compare_with_git
+
+        if self._listing is not None:
+            for found in compare_with_git(self._listing, packed, excluded):
+                self._report(f"warning: {found.message} ({_CODE})")
