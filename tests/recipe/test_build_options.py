@@ -164,3 +164,62 @@ def test_a_package_that_only_requires_others_needs_no_noarch(tmp_path: Path) -> 
     (package,) = made.artifacts
     assert read_info(package.path)["depends"] == ["python >=3.10", "click"]
     assert "my-meta has no script and no source: it is built without files" in made.messages
+
+
+@pytest.mark.parametrize("name", ["meta.yaml", "recipe.yaml"])
+def test_a_recipe_of_a_name_and_a_version_makes_a_package_without_anything(
+    tmp_path: Path, name: str
+) -> None:
+    made = Builder()(write_recipe(tmp_path, "package: {name: bare, version: '1'}\n", name))
+    (package,) = made.artifacts
+    assert package.filename == "bare-1-0.conda"
+    assert read_info(package.path)["depends"] == []
+
+
+WITH_SELECTOR = """\
+package: {name: by-system, version: "1"}
+build:
+  noarch: generic
+  string: win_0  # [win]
+requirements:
+  run:
+    - __win  # [win]
+    - __unix  # [unix]
+"""
+
+
+@pytest.mark.parametrize("place", [".", ".."])
+def test_a_noarch_recipe_is_built_for_the_platforms_of_conda_forge_yml(
+    twofold: Run, tmp_path: Path, place: str
+) -> None:
+    folder = write_recipe(tmp_path / "recipe", WITH_SELECTOR)
+    (folder / place / "conda-forge.yml").write_text("noarch_platforms: [linux_64, win_64]\n")
+    done = twofold("build", folder)
+    assert done.code == 0, done.err
+    assert "noarch_platforms: building for linux-64, win-64" in done.err
+    made = {path.name: read_info(path)["depends"] for path in folder.rglob("*.conda")}
+    assert made == {"by-system-1-0.conda": ["__unix"], "by-system-1-win_0.conda": ["__win"]}
+
+
+def test_all_means_the_platforms_of_conda_forge(twofold: Run, tmp_path: Path) -> None:
+    text = WITH_SELECTOR.replace("  noarch: generic\n", "").replace(
+        "  string: win_0  # [win]\n", ""
+    )
+    folder = write_recipe(tmp_path, text.replace("build:\n", ""))
+    assert twofold("build", folder, "--target-platform", "all").code == 0
+    found = sorted(path.parent.name for path in folder.rglob("*.conda"))
+    assert found == ["linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64"]
+    wrong = twofold("build", folder, "--target-platform", "amiga-68")
+    assert wrong.code == 2 and "'all' for those of conda-forge" in wrong.err
+
+
+def test_an_undefined_name_that_the_pinning_sets_gets_a_hint_to_it(
+    twofold: Run, tmp_path: Path
+) -> None:
+    for name, is_pinned in (("libabseil", True), ("nowhere_set", False)):
+        text = (
+            f"package: {{name: x, version: '1'}}\nrequirements:\n  run:\n    - a {{{{ {name} }}}}\n"
+        )
+        done = twofold("build", write_recipe(tmp_path / name, text))
+        assert done.code == 1
+        assert ("--variant-config conda-forge" in done.err) is is_pinned

@@ -524,11 +524,12 @@ def test_a_recipe_with_nothing_to_build_reports_what_is_missing(
     build: Builder, tmp_path: Path
 ) -> None:
     without_run = small().partition("requirements:")[0]
+    (tmp_path / "module.py").touch()
     with pytest.raises(TwofoldError) as caught:
         build(tmp_path, without_run)
     (problem,) = caught.value.problems
     assert problem.where == "meta.yaml:2: package"
-    assert "no script, no source and no Python project beside" in problem.message
+    assert "no script and no Python project in its source or beside" in problem.message
     with pytest.raises(TwofoldError, match=r"there is no meta\.yaml"):
         Builder()(tmp_path / "recipes-elsewhere")
 

@@ -14,7 +14,7 @@ from twofold.cli.terminal import Parser, note, print_json
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from twofold.artifact import Artifact
     from twofold.building.options import BuildRequest, BuildResult
@@ -106,6 +106,7 @@ def build_folder(
     from twofold.building.listing import hash_file, hash_sources
     from twofold.building.native import has_native_backend
     from twofold.building.options import BuildRequest, BuildResult, BuiltFile
+    from twofold.cli.recipe_options import RecipeOptions
     from twofold.recipe.read.meta_yaml import is_project
 
     started = time.perf_counter()
@@ -125,6 +126,7 @@ def build_folder(
         built = wheels.get(source.resolve())
         return built or build_wheel(source, target, is_checked=is_own)
 
+    options = _with_noarch_platforms(folder, options or RecipeOptions(), request.report)
     requests = _make_requests(request, options, wheel_of, out / "conda-bld")
     for artifact in _build_for_targets(folder, requests):
         built = BuiltFile(artifact.kind.value, str(artifact.path), artifact.sha256, artifact.size)
@@ -138,27 +140,48 @@ def build_folder(
     return result
 
 
+def _with_noarch_platforms(
+    folder: Path, options: RecipeOptions, report: Callable[[str], None]
+) -> RecipeOptions:
+    """Take the platforms from conda-forge.yml, unless the command line names some.
+
+    A noarch recipe whose selectors choose lines is built on each of `noarch_platforms`; the file is
+    beside the recipe, or above the folder `recipe` of a feedstock.
+    """
+    from dataclasses import replace
+
+    from twofold.recipe.building.recipe_folder import find_noarch_platforms
+
+    if options.targets:
+        return options
+    targets = find_noarch_platforms(folder)
+    if len(targets) > 1:
+        report(f"conda-forge.yml: noarch_platforms: building for {', '.join(targets)}")
+    return replace(options, targets=targets)
+
+
 def _make_requests(
     request: BuildRequest,
-    options: RecipeOptions | None,
+    options: RecipeOptions,
     wheel_of: BuildWheel,
     out: Path,
 ) -> list[RecipeRequest]:
     """Make a request for each platform; [] when no conda package is wanted."""
     from twofold.artifact import Kind
-    from twofold.cli.recipe_options import RecipeOptions
     from twofold.convert.markers import SUBDIRS
     from twofold.errors import UsageError
+    from twofold.names.platforms import CONDA_FORGE
     from twofold.recipe.request import Platform, RecipeRequest
 
     kinds = tuple(Kind(kind) for kind in request.kinds if Kind(kind).is_conda)
     own = Platform.current()
     if not kinds:
         return []
-    options = options or RecipeOptions()
-    for target in options.targets:
+    targets = CONDA_FORGE if options.targets == ("all",) else options.targets
+    for target in targets:
         if target not in SUBDIRS:
-            raise UsageError(f"there is no platform '{target}'", f"choose: {', '.join(SUBDIRS)}")
+            hint = f"choose: {', '.join(SUBDIRS)}; or 'all' for those of conda-forge"
+            raise UsageError(f"there is no platform '{target}'", hint)
     return [
         RecipeRequest(
             wheel_of,
@@ -173,7 +196,7 @@ def _make_requests(
             platform=Platform(target, own.python),
             report=request.report,
         )
-        for target in options.targets or (own.subdir,)
+        for target in targets or (own.subdir,)
     ]
 
 
@@ -234,6 +257,7 @@ def print_rendered(
     def wheel_of(source: Path, target: Path) -> Path:
         return build_wheel(source, target, is_checked=False)
 
+    options = _with_noarch_platforms(Path(path), options, request.report)
     requests = _make_requests(request, options, wheel_of, Path(path, "conda-bld"))
     packages = [package for one in requests for package in render_recipe(Path(path), one)]
     if as_json:

@@ -58,7 +58,8 @@ def add_recipe_options(made: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="SUBDIR",
-        help="build a recipe for this platform, such as win-64; repeatable (this one)",
+        help="build a recipe for this platform, such as win-64, or for 'all' of conda-forge;\n"
+        "repeatable (noarch_platforms of conda-forge.yml, else this one)",
     )
     made.add_argument(
         "--render-only",

@@ -77,6 +77,8 @@ PLATFORMS = {
         Platform("win-arm64", "ARM64", "win_arm64", "aarch64-pc-windows-msvc"),
     )
 }
+#: The platforms that conda-forge builds for.
+CONDA_FORGE = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
 #: How systems and machines call themselves where it is not as in the table.
 _SYSTEM_NAMES = {"darwin": "osx", "macosx": "osx", "win32": "win", "windows": "win"}
 _MACHINE_NAMES = {"amd64": "x86_64", "i386": "i686", "x86": "i686", "win32": "i686"}

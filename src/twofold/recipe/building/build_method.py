@@ -263,9 +263,15 @@ def _choose_method(recipe: Recipe, output: Output) -> OutputBuild | None:
         return OutputBuild(output, BuildMethod.EMPTY)
     if _has_project(recipe):
         return OutputBuild(output, BuildMethod.INSTALL)
-    # Without a source and a script a package can only require others, as for conda-build.
-    is_meta = output.build.noarch == "generic" or (not recipe.sources and output.requirements.run)
+    # Without a source and a script a package has no files, as for conda-build.
+    is_meta = output.build.noarch == "generic" or not (recipe.sources or _has_modules(recipe))
     return OutputBuild(output, BuildMethod.EMPTY) if is_meta else None
+
+
+def _has_modules(recipe: Recipe) -> bool:
+    """Whether Python modules are beside the recipe, which its author may mean to package."""
+    found = [*recipe.folder.glob("*.py"), *recipe.folder.glob("*/__init__.py")]
+    return any(path.name != "run_test.py" for path in found)
 
 
 def find_exporting_host(output: Output) -> list[str]:
@@ -320,9 +326,9 @@ def _has_project(recipe: Recipe) -> bool:
 
 def _nothing_to_build(recipe: Recipe, output: Output) -> Problem:
     return Problem(
-        f"{output.name} has no script, no source and no Python project beside the recipe",
-        "add a pyproject.toml, or 'source: path:' to its folder; for a package that only "
-        "requires others write 'noarch: generic' under build",
+        f"{output.name} has no script and no Python project in its source or beside the recipe",
+        "add a pyproject.toml, or 'source: path:' to its folder; for a package without files "
+        "write 'noarch: generic' under build",
         f"{recipe.path.name}:{output.line}: {'outputs' if output.is_split else 'package'}",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -20,8 +21,10 @@ from twofold.recipe.read.jinja_modules import ReadContext
 from twofold.recipe.read.meta_yaml import find_roots, read_recipe
 from twofold.recipe.read.recipe_yaml import UnsupportedRecipe, read_recipe_yaml
 from twofold.recipe.read.variants import read_variants
+from twofold.recipe.read.yaml_lines import read_recipe_text, read_tree
 from twofold.recipe.request import BuildWheel, Environ, RecipeRequest
 
+_NOARCH = re.compile(r"\bnoarch:")
 #: The names of recipes, in the order they are looked for; the last is the form of CEP 13.
 NAMES = ("meta.yaml", "meta.yml", "recipe.yaml")
 
@@ -38,6 +41,25 @@ def require_recipe(folder: Path) -> Path:
         hint = "write one with 'twofold recipe', or run 'twofold build' in a project"
         raise TwofoldError(f"there is no {' or '.join(NAMES[::2])} in {folder}", hint)
     return path
+
+
+def find_noarch_platforms(folder: Path) -> tuple[str, ...]:
+    """Find the platforms of a noarch recipe in conda-forge.yml, if it names any.
+
+    conda-smithy's file is beside a recipe, or beside the folder `recipe` of a feedstock.
+    """
+    path = require_recipe(folder)
+    if not _NOARCH.search(read_recipe_text(path)):
+        return ()
+    above = folder.resolve().parent if folder.resolve().name == "recipe" else folder
+    for beside in dict.fromkeys((folder, above)):
+        file = beside / "conda-forge.yml"
+        if file.is_file():
+            named = read_tree(read_recipe_text(file), file.name, lambda line: line, []).value
+            node = named.get("noarch_platforms") if isinstance(named, dict) else None
+            values = (part.value for part in node.items()) if node else ()
+            return tuple(one.replace("_", "-") for one in values if isinstance(one, str))
+    return ()
 
 
 def build_recipe(folder: Path, request: RecipeRequest) -> list[Artifact]:

@@ -149,14 +149,10 @@ def _remove_marks(text: str, names: frozenset[str]) -> RenderedText:
     return RenderedText("\n".join(plain), tuple(lines), names)
 
 
-#: Names that recipes of conda-forge use and its pinning sets.
-_PINNED_NAMES = str.split(
-    "blas_impl boost boost_cpp c_compiler c_compiler_version cdt_name channel_targets "
-    "cuda_compiler cuda_compiler_version cxx_compiler cxx_compiler_version docker_image "
-    "fortran_compiler fortran_compiler_version hdf5 libblas lua m2w64_c_compiler "
-    "microarch_level mpi nodejs numpy openssl perl perl_version python_impl qt r_base "
-    "r_version ruby zlib"
-)
+def _is_pinned(name: str) -> bool:
+    """Whether conda-forge's pinning sets a name."""
+    text = Path(__file__).with_name("pinned_names.txt").read_text(encoding="utf-8")
+    return name in text.splitlines()
 
 
 def _make_problem(error: BaseException, numbers: Sequence[int], file: str) -> Problem:
@@ -166,7 +162,7 @@ def _make_problem(error: BaseException, numbers: Sequence[int], file: str) -> Pr
         return Problem(message, "use Jinja to set values and choose lines only", where)
     if isinstance(error, UndefinedError):
         hint = "set it with {% set name = ... %} above"
-        if any(f"'{name}'" in message for name in _PINNED_NAMES):
+        if any(map(_is_pinned, re.findall(r"'(\w+)'", message))):
             hint += ", or read conda-forge's pinning with --variant-config conda-forge"
         return Problem(f"Jinja: {message}", hint, where)
     if isinstance(error, SecurityError):
