@@ -118,6 +118,19 @@ def test_adding_yanking_and_deleting_cost_the_database_as_much_in_a_large_channe
         assert large <= small * 1.5 + 5, work
 
 
+def test_a_release_reads_no_more_files_in_a_large_project(place: Place, tmp_path: Path) -> None:
+    """Counted as SQLite's work: twenty releases more must not double it."""
+    for number in range(3):
+        place.publish(make_wheel(tmp_path, "my_package", f"0.{number}"))
+    with counted(place.registry) as few:
+        place.publish(make_wheel(tmp_path, "my_package", "1.0"))
+    for number in range(20):
+        place.publish(make_wheel(tmp_path, "my_package", f"2.{number}"))
+    with counted(place.registry) as many:
+        place.publish(make_wheel(tmp_path, "my_package", "3.0"))
+    assert many[0] < 1.5 * few[0]
+
+
 def test_the_patched_list_of_shards_is_what_the_index_would_pack() -> None:
     hashes = {f"name{n}": f"{n:064x}" for n in range(3 * BUCKET_SIZE)}
     made = ShardIndexBuilder()

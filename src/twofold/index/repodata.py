@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 #: zstandard's level for the .zst files: 12 saves another 3 % and takes twice as long.
 ZSTD_LEVEL = 7
+
+#: From this size (bytes) a shard has a level of its own: 800 kB in 1.6 ms, not in 8.5, as small.
+LARGE_SHARD, LARGE_SHARD_LEVEL = 64 << 10, 3
+
 #: Keys of index.json that no client reads in repodata, and those that only the channel may say.
 _HIDDEN_KEYS = frozenset(
     str.split(
@@ -29,11 +33,8 @@ _HIDDEN_KEYS = frozenset(
     )
 )
 
-
 #: A record without any of these is one for every client: no need to parse it.
 _V3_MARKS = ("when", "extras", "flags")
-
-
 _encode_text = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -138,9 +139,13 @@ def add_wheels(value: Mapping[str, Any], wheels: Mapping[str, dict[str, Any]]) -
 
 def compress(data: bytes) -> bytes:
     """The bytes as a .zst file."""
+    return _compress(data, ZSTD_LEVEL)
+
+
+def _compress(data: bytes, level: int) -> bytes:
     import zstandard
 
-    return zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(data)
+    return zstandard.ZstdCompressor(level=level).compress(data)
 
 
 def group_by_name(records: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
@@ -160,15 +165,21 @@ def make_shard(
     """
     import msgpack
 
-    packed = {filename: _encode_hashes(record) for filename, record in records.items()}
+    packed = {filename: encode_hashes(record) for filename, record in records.items()}
     value = {**place_records(packed), "removed": []}
     if wheels:
-        own = {key: _encode_hashes(record) for key, record in sorted(wheels.items())}
+        own = {key: encode_hashes(record) for key, record in sorted(wheels.items())}
         value["v3"] = {**value.get("v3", {}), "whl": own}
-    return compress(msgpack.packb(value))
+    return compress_shard(msgpack.packb(value))
 
 
-def _encode_hashes(record: Mapping[str, Any]) -> dict[str, Any]:
+def compress_shard(packed: bytes) -> bytes:
+    """A packed shard as a .zst file; a large one quickly, for it changes with every release."""
+    return _compress(packed, LARGE_SHARD_LEVEL if len(packed) > LARGE_SHARD else ZSTD_LEVEL)
+
+
+def encode_hashes(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as a shard has it: its keys sorted, its hashes as raw bytes."""
     packed = dict(sorted(record.items()))
     for key in ("md5", "sha256"):
         if key in record:

@@ -29,7 +29,9 @@ def make_project_page(
     reason: str = "",
 ) -> dict[str, Any]:
     """The JSON value of a project's page. `name` is normalised; `status` by PEP 792."""
-    ordered = sorted(listings, key=_sort_key)
+    ordered = sorted(
+        listings, key=lambda one: sort_key(one.artifact.version, one.artifact.filename)
+    )
     marker: dict[str, str] = {"status": status}
     if reason:
         marker["reason"] = reason
@@ -37,7 +39,7 @@ def make_project_page(
         "meta": {"api-version": API_VERSION},
         "name": normalize_name(name),
         "project-status": marker,
-        "versions": list(dict.fromkeys(_normalize_version(listing) for listing in ordered)),
+        "versions": list(dict.fromkeys(normalize_version(listing) for listing in ordered)),
         "files": [make_file_entry(listing) for listing in ordered],
     }
 
@@ -74,7 +76,7 @@ def get_metadata_hashes(listing: Listing) -> dict[str, str] | bool:
 def render_project_html(page: dict[str, Any]) -> str:
     """A project's page as HTML, from its JSON value."""
     name = escape(page["name"])
-    lines = [_render_anchor(file) for file in page["files"]]
+    lines = [render_anchor(file) for file in page["files"]]
     status = page.get("project-status", {})
     meta = _render_meta("pypi:project-status", status.get("status", ""))
     meta += _render_meta("pypi:project-status-reason", status.get("reason", ""))
@@ -118,7 +120,7 @@ def _render_meta(name: str, content: str) -> str:
     return f'<meta name="{name}" content="{escape(content)}">\n' if content else ""
 
 
-def _render_anchor(file: dict[str, Any]) -> str:
+def render_anchor(file: dict[str, Any]) -> str:
     """One link. The attributes are those of PEP 503, 592, 658 and 714."""
     attributes = [f'href="{escape(file["url"])}#sha256={file["hashes"]["sha256"]}"']
     if file.get("requires-python"):
@@ -139,13 +141,15 @@ def _format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _normalize_version(listing: Listing) -> str:
+def normalize_version(listing: Listing) -> str:
+    """The version of a file as the page lists it."""
     from twofold_build.names import canonicalize_version
 
     return canonicalize_version(listing.artifact.version)
 
 
-def _sort_key(listing: Listing) -> tuple[Any, str]:
+def sort_key(version: str, filename: str) -> tuple[Any, str]:
+    """The order of a project's files."""
     from packaging.version import Version
 
-    return Version(listing.artifact.version), listing.artifact.filename
+    return Version(version), filename

@@ -29,7 +29,7 @@ JSON, HTML = "json", "html"
 MAIN, PRE = "main", "pre"
 
 #: Part of a project's JSON page that lists no file.
-_NO_FILES = b'"files":[]'
+NO_FILES = b'"files":[]'
 
 
 def simple_page_key(label: str, form: str, project: str) -> str:
@@ -80,7 +80,7 @@ def _set_simple_page(
     page: dict[str, Any],
 ) -> None:
     before = pages.find_page(db, channel.id, simple_page_key(label, JSON, project))
-    if before is None or (_NO_FILES in before.body) is bool(page["files"]):
+    if before is None or (NO_FILES in before.body) is bool(page["files"]):
         channels.mark_names_changed(db, channel.id, serial)  # deleted projects leave the list
     for form, body in (
         (JSON, simple_pages.render_project_json(page, serial)),

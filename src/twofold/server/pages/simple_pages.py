@@ -27,7 +27,7 @@ def build_project_page(
 ) -> dict[str, Any]:
     """Build the JSON value of a project's page; `namespace` is PEP 752's."""
     offered = () if project.status == "quarantined" else files
-    listings = [_make_listing(project, file) for file in offered]
+    listings = [make_listing(project, file) for file in offered]
     reason = project.status_reason or ""
     page = simple.make_project_page(project.key, listings, project.status, reason)
     return {**page, "namespace": namespace}
@@ -35,7 +35,12 @@ def build_project_page(
 
 def render_project_json(page: dict[str, Any], serial: int) -> bytes:
     """Render a project's page as JSON (PEP 691); `serial` is that of its last change."""
-    return simple.serialize({**page, "meta": {**page["meta"], LAST_SERIAL: serial}})
+    return simple.serialize(with_serial(page, serial))
+
+
+def with_serial(page: Mapping[str, Any], serial: int) -> dict[str, Any]:
+    """Return a project's page with the serial of its last change."""
+    return {**page, "meta": {**page["meta"], LAST_SERIAL: serial}}
 
 
 def render_project_html(page: dict[str, Any]) -> bytes:
@@ -64,7 +69,8 @@ def make_provenance_path(project: Project, file: StoredFile) -> str:
     return f"../../integrity/{project.key}/{version}/{name}/provenance"
 
 
-def _make_listing(project: Project, file: StoredFile) -> Listing:
+def make_listing(project: Project, file: StoredFile) -> Listing:
+    """Return a file as a page lists it."""
     return Listing(
         file.artifact,
         url=f"../../{make_file_path(file)}",

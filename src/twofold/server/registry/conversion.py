@@ -163,7 +163,7 @@ def _record_later(
             files.update_file(change.db, now.id, remark=conversion.note)
         added = record_converted(change, now, project, conversion.artifacts)
         if added:
-            change.rerender_conda(*added)
+            change.add_to_pages(project, *added)
             change.audit("twin", now.filename, packages=[file.basename for file in added])
         return added
 

@@ -207,7 +207,7 @@ def _record_upload(
         protect_blobs(change.db, registry.blobs, [artifact, *conversion.artifacts], change.at)
         file = files.add_file(change.db, new, labels)
         made = record_converted(change, file, project, conversion.artifacts)
-        change.rerender(project, file, *made)
+        change.add_to_pages(project, file, *made)
         change.audit("publish", file.basename, sha256=file.sha256)
         return UploadResult(file, True, tuple(made), conversion.note)
 

@@ -139,19 +139,58 @@ def save_shard(
     serial: int,
     at: datetime,
 ) -> None:
-    """Save the shard of `place` (label, subdir, name)."""
+    """Save the shard of `place` (label, subdir, name).
+
+    The time of the one it replaces becomes that of the replacement, for who read the list before.
+    """
     label, subdir, name = place
     keys = {"channel_id": channel_id, "label": label, "subdir": subdir, "name": name}
+    listed = select(shards.c.sha256).where(*(shards.c[key] == keys[key] for key in keys))
+    before = db.execute(listed).scalar()
     _upsert(db, shards, keys, {"sha256": shard.sha256, "serial": serial})
+    if before and before != shard.sha256:
+        _mark_unlisted(db, channel_id, before, at)
     if shard.sha256:
         keys = {"channel_id": channel_id, "sha256": shard.sha256}
         _upsert(db, shard_bodies, keys, {"body": shard.body, "created_at": to_text(at)})
+
+
+def _mark_unlisted(db: Connection, channel_id: int, sha256: str, at: datetime) -> None:
+    """Set the time of a shard that no list names any more."""
+    listed = select(shards.c.sha256).where(
+        shards.c.channel_id == channel_id, shards.c.sha256 == sha256
+    )
+    query = update(shard_bodies).where(
+        shard_bodies.c.channel_id == channel_id, shard_bodies.c.sha256 == sha256
+    )
+    db.execute(query.where(~listed.exists()).values(created_at=to_text(at)))
 
 
 def find_shard(db: Connection, channel_id: int, sha256: str) -> bytes | None:
     """Return the shard with this hash, or None."""
     query = select(shard_bodies.c.body).where(
         shard_bodies.c.channel_id == channel_id, shard_bodies.c.sha256 == sha256
+    )
+    found = db.execute(query).scalar()
+    return bytes(found) if found is not None else None
+
+
+def find_shard_of(db: Connection, channel_id: int, place: tuple[str, str, str]) -> bytes | None:
+    """Return the shard of `place` (label, subdir, name), or None."""
+    label, subdir, name = place
+    query = (
+        select(shard_bodies.c.body)
+        .join(
+            shards,
+            (shards.c.channel_id == shard_bodies.c.channel_id)
+            & (shards.c.sha256 == shard_bodies.c.sha256),
+        )
+        .where(
+            shards.c.channel_id == channel_id,
+            shards.c.label == label,
+            shards.c.subdir == subdir,
+            shards.c.name == name,
+        )
     )
     found = db.execute(query).scalar()
     return bytes(found) if found is not None else None

@@ -13,8 +13,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from twofold.artifact import Artifact, Kind
 from twofold.names import normalize_name, requirement_name
 from twofold.names.version_order import sort_newest_first, sort_versions
-from twofold.server.model import Project
+from twofold.server.model import Project, StoredFile
 from twofold.server.store.channels import get_project
+from twofold.server.store.files import find_file_by_id
 from twofold.server.store.schema import descriptions, files, projects, upstream_pins
 
 
@@ -216,3 +217,19 @@ def _select_local_files(project_ids: list[int]) -> Select[Any]:
     query = select(files.c.id).join(root, source).outerjoin(upstream_pins, pinned)
     where = files.c.project_id.in_(project_ids) & upstream_pins.c.filename.is_(None)
     return query.where(where).limit(1)
+
+
+def find_first_file(db: Connection, project_id: int) -> StoredFile | None:
+    """Return the file that a project began with, also a deleted one."""
+    first = db.execute(
+        select(func.min(files.c.id)).where(files.c.project_id == project_id)
+    ).scalar()
+    return find_file_by_id(db, first) if first is not None else None
+
+
+def get_version(db: Connection, channel_id: int, filename: str) -> str:
+    """Return the version of a file of the PyPI side."""
+    query = select(files.c.version).where(
+        files.c.channel_id == channel_id, files.c.subdir == "", files.c.filename == filename
+    )
+    return str(db.execute(query).scalar_one())

@@ -204,6 +204,7 @@ shards = Table(
     Column("sha256", Text, nullable=False),
     Column("serial", BigInteger, nullable=False),
     Index(None, "channel_id", "label", "subdir", "serial"),
+    Index(None, "channel_id", "sha256"),
 )
 
 shard_bodies = Table(
