@@ -12,7 +12,9 @@ import pytest
 
 from tests.factories.versioned_wheels import make_wheel
 from twofold.conda_metadata import CondaPackage
+from twofold.errors import BadFile
 from twofold.formats.conda_writer import CondaWriter
+from twofold.install.recipe_tests import parse_tests
 from twofold.install.test_runner import extract_tests
 from twofold_build.archive import Content, Entry
 
@@ -99,6 +101,55 @@ test "$PY_VER" = "$($PYTHON -c 'import sys; print("%d.%d" % sys.version_info[:2]
         assert "AssertionError" in steps["run_test.py"]["detail"]
     else:
         assert steps["run_test.sh"]["worked"], steps["run_test.sh"]["detail"]
+
+
+@linux_only
+def test_the_tests_of_a_package_by_rattler_build_are_run(
+    twofold: Callable[..., Any], tmp_path: Path
+) -> None:
+    tests = b"""\
+- script:
+    content:
+    - test "$PKG_NAME $PKG_VERSION $MORE" = "my_package 1.0 set"
+    - test "$SRC_DIR" = "$PWD" -a "$PWD" = "$PREFIX/lib"
+    cwd: lib
+    env: {MORE: set}
+- python: {imports: [my_package], pip_check: false}
+- script: {interpreter: python, content: "import my_package; assert my_package.x == 2"}
+- script: {interpreter: ruby-of-nobody, content: "1"}
+- package_contents: {files: [nothing]}
+"""
+    files = {"recipe/recipe.yaml": b"of rattler-build", "tests/tests.yaml": tests}
+    ran = twofold("try", make_conda(tmp_path, b"x = 1\n", files), "--json")
+    steps = {step["what"]: step for step in ran.json[0]["steps"]}
+    assert steps["tests.yaml, test 1"]["worked"], steps["tests.yaml, test 1"]["detail"]
+    assert steps["tests.yaml, test 2"]["worked"], steps["tests.yaml, test 2"]["detail"]
+    assert "AssertionError" in steps["tests.yaml, test 3"]["detail"]
+    assert "there is no program ruby-of-nobody" in steps["tests.yaml, test 4"]["detail"]
+    assert ran.code == 1 and "tests.yaml, test 5" not in steps
+
+
+def test_tests_of_rattler_build_are_read_in_each_form() -> None:
+    tests = """\
+- script: [a, b]
+  requirements: {run: [pytest >=8], build: [make]}
+- python: {imports: [x.y, z]}
+- r: {libraries: [ggplot2]}
+- perl: {uses: ["A::B"]}
+- script: {content: "x\\ny", interpreter: cmd, cwd: etc/x}
+"""
+    found = parse_tests(tests.encode(), "x.conda")
+    assert [(one.interpreter, one.content, one.requires) for one in found] == [
+        ("cmd" if sys.platform == "win32" else "bash", "a\nb\n", ("pytest >=8", "make")),
+        ("python", "import x.y\nimport z", ()),
+        ("python", found[2].content, ("pip",)),
+        ("rscript", "library('ggplot2')", ()),
+        ("perl", "use A::B;", ()),
+        ("cmd", "x\ny\nIF %ERRORLEVEL% NEQ 0 exit /B 1\n", ()),
+    ]
+    assert found[-1].cwd == "etc/x"
+    with pytest.raises(BadFile, match="is not YAML"):
+        parse_tests(b"- [", "x.conda")
 
 
 def test_a_package_without_tests_has_none(tmp_path: Path) -> None:

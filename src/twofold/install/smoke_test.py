@@ -125,7 +125,7 @@ def _explain_test_requirements(tests: Path | None) -> str:
     if not specs:
         return ""
     listed = ", ".join(specs)
-    return f"\nThe package's tests require {listed} (info/test/test_time_dependencies.json)."
+    return f"\nThe package's own tests require {listed} (under info/test or info/tests)."
 
 
 def _run_smoke_test(

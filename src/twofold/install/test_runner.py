@@ -1,7 +1,8 @@
 """Runs programs in a temporary environment: the import test, and a conda package's tests.
 
 The tests under info/test: `run_test.py` is run by the environment's Python, `run_test.sh` by bash,
-on Windows `run_test.bat`; `test_time_dependencies.json` names their requirements.
+on Windows `run_test.bat`; `test_time_dependencies.json` names their requirements. A package that
+has none there but info/tests/tests.yaml comes from rattler-build (see `recipe_tests`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 from twofold.errors import BadFile
 from twofold.formats.conda_reader import open_part
 from twofold.formats.tar_safety import find_member_problem
+from twofold.install.recipe_tests import ScriptTest, parse_tests
 from twofold.names.platforms import find_subdir
 
 #: The time limit of imports and of packaged tests (seconds).
@@ -115,6 +117,8 @@ def run_in_environment(
         return subprocess.CompletedProcess(
             command, 1, "", f"it took longer than {TIME_LIMIT:.0f} s"
         )
+    except FileNotFoundError:
+        return subprocess.CompletedProcess(command, 127, "", f"there is no program {command[0]}")
 
 
 #: Prints the version, site-packages and standard library of the environment's Python.
@@ -127,13 +131,18 @@ print("%d.%d" % sys.version_info[:2], sysconfig.get_path("purelib"), sysconfig.g
 MAX_BYTES = 16 << 20
 
 TESTS_PREFIX = "info/test/"
+#: rattler-build's tests, in the package and where they are extracted.
+_TESTS_YAML = ("info/tests/tests.yaml", ".info-tests.yaml")
 
 
 def extract_tests(package: Path, folder: Path) -> Path | None:
-    """Extract the files under info/test into `folder`; None if there are none."""
+    """Extract the files under info/test into `folder`, else tests.yaml; None if there are none."""
     total = 0
+    described = b""
     with open_part(package, "info") as tar:
         for member in tar:
+            if member.kind == "file" and member.path == _TESTS_YAML[0]:
+                described = tar.read(MAX_BYTES)
             if member.kind != "file" or not member.path.startswith(TESTS_PREFIX):
                 continue
             problem = find_member_problem(member)
@@ -147,11 +156,24 @@ def extract_tests(package: Path, folder: Path) -> Path | None:
             target = folder / PurePosixPath(member.path.removeprefix(TESTS_PREFIX))
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
+    if described and not folder.is_dir() and parse_tests(described, package.name):
+        folder.mkdir(parents=True)
+        (folder / _TESTS_YAML[1]).write_bytes(described)
     return folder if folder.is_dir() else None
+
+
+def _read_tests_yaml(tests: Path | None) -> list[ScriptTest]:
+    file = tests / _TESTS_YAML[1] if tests else None
+    if file is None or not file.is_file():
+        return []
+    return parse_tests(file.read_bytes(), file.name)
 
 
 def read_test_requirements(tests: Path | None) -> list[str]:
     """Read the MatchSpecs that the tests require."""
+    described = [spec for test in _read_tests_yaml(tests) for spec in test.requires]
+    if described:
+        return list(dict.fromkeys(described))
     file = tests / "test_time_dependencies.json" if tests else None
     if file is None or not file.is_file():
         return []
@@ -231,4 +253,11 @@ def run_package_tests(python: Path, prefix: Path, tests: Path | None, name: str)
             words = [*command, str(tests / script)]
             done = run_in_environment(words, python, prefix, tests, variables)
             steps.append(SmokeStep(script, done.returncode == 0, done.stdout + done.stderr))
+    for number, test in enumerate(_read_tests_yaml(tests)):
+        words = test.write(tests / f"script-{number}")
+        words[0] = str(python) if test.interpreter == "python" else words[0]
+        place = prefix / test.cwd if test.cwd else tests / f"script-{number}"
+        own = {**variables, "SRC_DIR": str(place), **test.env}
+        done = run_in_environment(words, python, prefix, place, own)
+        steps.append(SmokeStep(test.name, done.returncode == 0, done.stdout + done.stderr))
     return steps
