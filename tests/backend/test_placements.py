@@ -106,17 +106,39 @@ def test_a_placed_package_needs_no_other_module_and_gives_the_import_name(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("path", "place", "shown"), [("lib/placed", "placed", True), ("lib/impl", "placed", False)]
+    ("path", "place", "imported"),
+    [
+        ("lib/placed", "placed", ["placed", "placed.inner.deep"]),
+        ("lib/impl", "placed", ["placed", "placed.inner.deep"]),
+        ("lib/impl", "space/placed", ["space.placed", "space.placed.inner.deep"]),
+        ("lib/impl", "shown/placed", ["shown.placed", "shown.placed.inner.deep"]),
+        ("lib/plain", "placed", ["placed.mod"]),
+        ("lib/plain/mod.py", "placed.py", ["placed"]),
+        ("lib/plain/mod.py", "shown/new.py", ["shown.new"]),
+    ],
 )
-def test_an_editable_install_shows_a_placed_package(
-    path: str, place: str, shown: bool, tmp_path: Path
+def test_an_editable_install_shows_a_placed_module_in_its_own_folder(
+    path: str, place: str, imported: list[str], tmp_path: Path
 ) -> None:
-    settings = f'[tool.twofold.wheel.paths]\n"{path}" = "{place}"\n'
-    root = write(tmp_path / "project", settings, {f"{path}/__init__.py": ""})
+    settings = '[tool.twofold]\nmodules = ["shown"]\n[tool.twofold.wheel.paths]\n'
+    settings += f'"{path}" = "{place}"\n'
+    package = {f"lib/{name}/__init__.py": "" for name in ("impl", "placed")}
+    deep = {f"lib/{name}/inner/deep.py": "x = 1" for name in ("impl", "placed")}
+    code = {"src/shown/__init__.py": "", "lib/plain/mod.py": "", **package, **deep}
+    root = write(tmp_path / "project", settings, code)
     wheel = tmp_path / "out" / call_hook("build_editable", root, tmp_path / "out")
-    names = set(zipfile.ZipFile(wheel).namelist())
-    assert ("_placed.pth" in names) is shown
-    assert ("placed/__init__.py" in names) is not shown
+    site = tmp_path / "site"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    program = (
+        f"import site, importlib; site.addsitedir({str(site)!r})\n"
+        f"for name in {imported!r}: print(importlib.import_module(name).__file__)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert all(Path(line).is_relative_to(root) for line in ran.stdout.split())
+    assert len(ran.stdout.split()) == len(imported)
 
 
 def test_a_named_file_is_packed_although_git_ignores_it(tmp_path: Path) -> None:

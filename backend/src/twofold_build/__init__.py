@@ -71,7 +71,7 @@ def build_editable(
 ) -> str:
     """Build a wheel that only points at the source (PEP 660) and return its file's name."""
     del config_settings, metadata_directory
-    from twofold_build.wheel import make_editable
+    from twofold_build.editable import make_editable
 
     planned = _make_plan()
     make_editable(planned)

@@ -1,4 +1,4 @@
-"""Writes wheels (PEP 427), editable ones too (PEP 660)."""
+"""Writes wheels (PEP 427)."""
 
 from __future__ import annotations
 
@@ -22,40 +22,6 @@ def format_wheel_filename(stem: str) -> str:
 def make_wheel_writer(folder: str, plan: BuildPlan) -> ZipWriter:
     """Return a writer of the plan's wheel in `folder`."""
     return ZipWriter(os.path.join(folder, format_wheel_filename(plan.project.file_stem)), plan.when)
-
-
-def make_editable(plan: BuildPlan) -> None:
-    """Turn the plan of a wheel into that of an editable one: the modules stay in place.
-
-    A static .pth names the folder imports start from: Pylance, mypy and other static readers
-    understand a plain path, and no code runs at start-up.
-
-    Data, scripts, licences and SBOM files (all below .data and .dist-info) are still packed. So is
-    what [tool.twofold.wheel.paths] places, unless its path ends with its place, so that a plain
-    path shows it too.
-    """
-    stem = plan.project.file_stem
-    sources = list(plan.selection.sources)
-    packed = [f"{stem}.data", f"{stem}.dist-info"]
-    for placement in plan.project.settings.placements:
-        if placement.kind:
-            continue
-        source = f"/{placement.path}".removesuffix(f"/{placement.place}")
-        if not placement.place or len(source) <= len(placement.path):
-            sources.append(source.strip("/"))
-        else:
-            packed.append(placement.place)
-    for file in plan.selection.files:
-        file.wheel = [path for path in file.wheel if _is_in_any(path, packed)]
-    folders = [os.path.join(plan.project.root, s).rstrip("/\\") for s in dict.fromkeys(sources)]
-    if folders:
-        lines = "".join(f"{folder}\n" for folder in folders)
-        plan.root_files[f"_{stem.rpartition('-')[0]}.pth"] = lines.encode()
-
-
-def _is_in_any(path: str, places: list[str]) -> bool:
-    """Whether a path is one of the places or below one."""
-    return any(path == p or path.startswith(f"{p}/") for p in places)
 
 
 def point_at_installer(content: Content) -> Content:

@@ -51,7 +51,9 @@ def read_requirements(facts: Facts, path: Path, group: str = "") -> None:
     if group:
         facts.add_to_group(group, found)
     else:
-        facts.propose("dependencies", found, path.name)
+        held = facts.project.get("dependencies", [])
+        # What an environment.yml lists too is not dropped.
+        facts.propose("dependencies", [one for one in found if one not in held], path.name)
 
 
 def _read_lines(

@@ -12,7 +12,13 @@ from typing import Any
 
 from twofold.errors import BadFile
 from twofold.new.migrate.facts import Facts
-from twofold.new.migrate.modules import convert_globs, list_files, place_file, set_modules
+from twofold.new.migrate.modules import (
+    convert_globs,
+    fold_folders,
+    list_files,
+    place_file,
+    set_modules,
+)
 from twofold.new.migrate.schema import validate
 from twofold.new.migrate.setup_py import is_plain_version
 from twofold.new.migrate.setuptools_settings import set_git_version
@@ -219,13 +225,3 @@ def _exclude(facts: Facts, root: Path, setting: str, patterns: Sequence[str]) ->
 
 def _to_rules(patterns: Iterable[str]) -> list[IgnoreRule]:
     return [IgnoreRule(str(pattern), "") for pattern in patterns if str(pattern).strip("!/ ")]
-
-
-def fold_folders(paths: Iterable[str], kept: set[str]) -> list[str]:
-    """Name folders instead of all their files, where none of the others is in them."""
-    used = {str(parent) for path in kept for parent in PurePosixPath(path).parents}
-    found: dict[str, None] = {}
-    for path in paths:
-        outer = [str(p) for p in PurePosixPath(path).parents if str(p) not in (*used, ".")]
-        found[f"{outer[-1]}/**" if outer else path] = None
-    return list(found)

@@ -1,20 +1,16 @@
-"""Set the modules to pack, and bring the packed files near to those of the old wheel."""
+"""Set the modules to pack, and the places of files."""
 
 from __future__ import annotations
 
 import os
-import zipfile
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from twofold.new.migrate.facts import Facts
-from twofold.new.migrate.wheel_diff import find_plain_name
 from twofold.new.source_tree import read_source_tree
 from twofold_build.ignore import IgnoreRule
 from twofold_build.names import escape_for_filename
-from twofold_build.plan import make_plan
 
 
 def settle_modules(facts: Facts, root: Path, takes_all: bool, *, is_compared: bool = False) -> None:
@@ -26,6 +22,8 @@ def settle_modules(facts: Facts, root: Path, takes_all: bool, *, is_compared: bo
     """
     listed = facts.packages
     sources = _find_sources(facts, root)
+    if listed and is_compared:
+        listed = _place_inner_packages(facts, root, sources, listed)
     placed = [str(place) for place in facts.settings.get("wheel", {}).get("paths", {}).values()]
     if placed and listed:
         own = {place.replace("/", ".") for place in placed}
@@ -45,6 +43,25 @@ def settle_modules(facts: Facts, root: Path, takes_all: bool, *, is_compared: bo
         _exclude_plain_folders(facts, root, sources, modules)
     _write_settings(facts, root, modules, sources)
     _drop_unmatched(facts, root)
+
+
+def _place_inner_packages(
+    facts: Facts, root: Path, sources: Sequence[str], listed: Sequence[str]
+) -> list[str]:
+    """Place the packages whose parents have an `__init__.py` here that the old wheel lacks.
+
+    It is there for the namespace that several projects share. Returns the other packages.
+    """
+    left = []
+    for name in listed:
+        path = name.replace(".", "/")
+        parents = [str(parent) for parent in PurePosixPath(path).parents if str(parent) != "."]
+        source = next((s for s in sources if _find_place(root / s, name)), "")
+        is_inner = any((root / source / parent / "__init__.py").exists() for parent in parents)
+        folder = f"{source}/{path}".lstrip("/")
+        if not (is_inner and place_file(facts, root, "paths", folder, path)):
+            left.append(name)
+    return left
 
 
 def _find_modules(facts: Facts, root: Path, takes_all: bool) -> list[str]:
@@ -168,66 +185,6 @@ def _write_settings(facts: Facts, root: Path, modules: list[str], sources: Seque
 
 #: Folders that no build packs.
 _UNREAD_FOLDERS = frozenset({".git", ".hg", "__pycache__", ".venv", ".tox", ".nox"})
-_LICENSES = "dist-info/licenses/"
-
-
-@dataclass(frozen=True, slots=True)
-class PackedFiles:
-    """The files that only the old wheel has (`gone`), and only the new one (`added`), sorted."""
-
-    gone: tuple[str, ...]
-    added: tuple[str, ...]
-
-
-def list_old_files(wheel: Path) -> set[str]:
-    """List the files of a wheel that come from its project."""
-    with zipfile.ZipFile(wheel) as archive:
-        return _keep_project_files(map(find_plain_name, archive.namelist()))
-
-
-def list_new_files(root: Path, text: str) -> dict[str, str]:
-    """Map the files that twofold-build would pack with `text` as pyproject.toml to their paths.
-
-    Raises ProjectErrors if it would not build.
-    """
-    files = {
-        find_plain_name(name): file.path
-        for file in make_plan(root, text).selection.files
-        for name in file.wheel
-    }
-    return {name: files[name] for name in _keep_project_files(files)}
-
-
-def _keep_project_files(names: Iterable[str]) -> set[str]:
-    """Keep the names of files in the project: not those that a backend generates."""
-    return {
-        name for name in names if name and (name.startswith(_LICENSES) or "dist-info/" not in name)
-    }
-
-
-def compare_files(old: set[str], new: Mapping[str, str]) -> PackedFiles:
-    """Compare the names of both sides."""
-    return PackedFiles(tuple(sorted(old - set(new))), tuple(sorted(set(new) - old)))
-
-
-def carry_over_files(facts: Facts, root: Path, old: set[str], new: Mapping[str, str]) -> None:
-    """Name the license files of the old wheel; exclude packages and modules that it lacks."""
-    licenses = sorted(name.removeprefix(_LICENSES) for name in old if name.startswith(_LICENSES))
-    kept = sorted(name.removeprefix(_LICENSES) for name in new if name.startswith(_LICENSES))
-    if set(licenses) - set(kept) and all((root / name).is_file() for name in licenses):
-        facts.project["license-files"] = licenses
-    folders = {str(parent) for name in old for parent in PurePosixPath(name).parents}
-    excluded: dict[str, None] = {}
-    for name in compare_files(old, new).added:
-        outer = [str(path) for path in PurePosixPath(name).parents if str(path) not in folders]
-        if (
-            outer
-            and new[name].endswith(name)
-            and any(n.startswith(f"{outer[-1]}/") and n.endswith(".py") for n in new)
-        ):
-            excluded[f"{new[name].removesuffix(name)}{outer[-1]}/**"] = None
-    if excluded:
-        facts.add_setting("wheel.exclude", list(excluded))
 
 
 def set_modules(
@@ -311,3 +268,13 @@ def _is_selected(path: str, rules: Sequence[IgnoreRule]) -> bool:
         if any(rule.match(p, p.rpartition("/")[2], p != path) for p in places):
             return not rule.negated
     return False
+
+
+def fold_folders(paths: Iterable[str], kept: set[str]) -> list[str]:
+    """Name folders instead of all their files, where none of the others is in them."""
+    used = {str(parent) for path in kept for parent in PurePosixPath(path).parents}
+    found: dict[str, None] = {}
+    for path in paths:
+        outer = [str(p) for p in PurePosixPath(path).parents if str(p) not in (*used, ".")]
+        found[f"{outer[-1]}/**" if outer else path] = None
+    return list(found)

@@ -24,14 +24,13 @@ from twofold.new.migrate.facts import (
     Facts,
     settle_license,
 )
-from twofold.new.migrate.modules import (
+from twofold.new.migrate.modules import exclude_unlisted, settle_modules
+from twofold.new.migrate.packed_files import (
     PackedFiles,
     carry_over_files,
     compare_files,
-    exclude_unlisted,
     list_new_files,
     list_old_files,
-    settle_modules,
 )
 from twofold.new.migrate.pyproject_reader import read_pyproject_tables
 from twofold.new.migrate.pyproject_writer import render_pyproject

@@ -21,6 +21,7 @@ from twofold.new.migrate.facts import (
     propose_readme,
 )
 from twofold.new.migrate.poetry import read_poetry
+from twofold.new.migrate.pyproject_writer import KEY_ORDER
 from twofold.new.migrate.schema import validate
 from twofold.new.migrate.setup_py import find_version_file
 from twofold.new.migrate.setuptools_settings import propose_entry_points
@@ -62,6 +63,7 @@ def read_pyproject_tables(facts: Facts, root: Path) -> PyprojectContent | None:
     project, tool = document.get("project", {}), document.get("tool", {})
     _propose_project(facts, project)
     done = ["build-system"] if "build-system" in document else []
+    done += _drop_unknown_tables(facts, document)
     if "poetry" in tool:
         read_poetry(facts, root, tool["poetry"], _make_comment_finder(text, ("tool", "poetry")))
         done.append("tool.poetry")
@@ -82,10 +84,28 @@ def read_pyproject_tables(facts: Facts, root: Path) -> PyprojectContent | None:
     return PyprojectContent(document, rest, is_bare)
 
 
+#: The keys of [project] that the standard has (PEP 621, 639, 794).
+_PROJECT_KEYS = frozenset([*KEY_ORDER, "import-names", "import-namespaces"])
+#: The tables of pyproject.toml that the standards have (PEP 518, 621, 735).
+_TABLES = ("build-system", "project", "dependency-groups", "tool")
+
+
+def _drop_unknown_tables(facts: Facts, document: Mapping[str, Any]) -> list[str]:
+    """Report the tables that no standard has, and return their names; other backends pass them."""
+    unknown = [key for key, value in document.items() if key not in _TABLES]
+    for key in unknown:
+        hint = f"no table of the standards: settings of tools belong into [tool.{key}]"
+        facts.drop("pyproject.toml", f"{key} = {document[key]!r}"[:160], hint)
+    return unknown
+
+
 def _propose_project(facts: Facts, project: dict[str, Any]) -> None:
     for key, value in project.items():
         if key == "license" and isinstance(value, dict) and "text" in value:
             facts.propose_license(value["text"], PROJECT_TABLE)
+        elif key not in _PROJECT_KEYS:
+            hint = "no key of the standard: it belongs into [project.urls] or [tool.NAME]"
+            facts.drop(PROJECT_TABLE, f"{key} = {value!r}"[:160], hint)
         elif key != "dynamic":
             facts.project[key] = value
             facts.origins[key] = PROJECT_TABLE

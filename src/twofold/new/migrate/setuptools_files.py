@@ -5,8 +5,9 @@ The commands of MANIFEST.in become globs that match something in the tree.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +38,34 @@ def _set_packages(source: SettingsSource, value: Any) -> None:
     if isinstance(value, FindPackages):
         if value.where:
             facts.add_setting("source", value.where)
+        names = _list_packages(source.root / (value.where or ""))
         for pattern in value.exclude:
             inner = pattern.removesuffix(".*").removeprefix("*.")
+            path = inner.replace(".", "/")
+            is_outer = _holds_others(pattern, value.exclude, names)
             if "." in inner or pattern.startswith("*."):
-                path = inner.replace(".", "/")
-                facts.add_setting("wheel.exclude", [f"**/{path}/**"])
+                facts.add_setting("wheel.exclude", [f"**/{path}/{'*.*' if is_outer else '**'}"])
+            elif is_outer:
+                facts.add_setting("wheel.exclude", [f"{value.where or ''}/{path}/*.*".lstrip("/")])
         facts.packages = facts.packages or []
         facts.find_include, facts.find_exclude = value.include, value.exclude
         facts.finds_packages_alone = not value.namespaces
     elif isinstance(value, list):
         facts.packages = [*(facts.packages or []), *map(str, value)]
         facts.lists_packages = True
+
+
+def _list_packages(folder: Path) -> list[str]:
+    """List the dotted names of the folders with modules, as find_namespace_packages() does."""
+    parents = {path.parent.relative_to(folder) for path in folder.rglob("*.py")}
+    return [".".join(path.parts) for path in parents if all(p.isidentifier() for p in path.parts)]
+
+
+def _holds_others(pattern: str, patterns: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether a package that a pattern excludes has packages below it that no pattern excludes."""
+    excluded = tuple(f"{name}." for name in names if fnmatchcase(name, pattern))
+    kept = (name for name in names if not any(fnmatchcase(name, one) for one in patterns))
+    return any(name.startswith(excluded) for name in kept)
 
 
 def _set_py_modules(source: SettingsSource, value: Any) -> None:
