@@ -92,7 +92,14 @@ def test_an_upstream_set_over_http_is_fetched_from_listed_replaced_and_removed(
     with serve(place):
         api = Api(place)
         reported = api("PUT", f"{HERE}/pypi", url=f"{URL}/", private_prefixes=["ACME-*"])
-        assert reported == {"kind": "pypi", "url": URL, "private_prefixes": ["acme"]}
+        assert reported == {
+            "kind": "pypi",
+            "name": "default",
+            "url": URL,
+            "private_prefixes": ["acme"],
+            "only": [],
+            "max_age": None,
+        }
         assert api("GET", HERE) == [reported]
         page = place.get("/main/simple/spam/", accept=JSON).json()
         assert [file["filename"] for file in page["files"]] == [spam.name]

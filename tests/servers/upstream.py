@@ -9,6 +9,7 @@ import itertools
 import os
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 from tests.server.conftest import Place, new_place
@@ -31,7 +32,7 @@ class StaticServer:
     `fault` is None, a status to answer with, 'silent' (no answer), 'hangs up', 'cut' (half
     a body) or ('redirect', address). `requested` are the paths of all requests, `statuses` those of
     the answers. `login` is the required Authorization; `token` must begin every path. `gate` holds
-    the second half of a file back until it is set.
+    the second half of a file back until it is set. `serves_parts`: it answers a Range (206).
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,6 +43,7 @@ class StaticServer:
         self.login = ""
         self.token = ""
         self.gate: threading.Event | None = None
+        self.serves_parts = False
         folder.mkdir(parents=True, exist_ok=True)
         handler = functools.partial(_Handler, directory=str(folder))
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -56,8 +58,10 @@ class StaticServer:
         self.server.server_close()
         self.thread.join(60)
 
-    def publish(self, *paths: Path, sha256: str | None = None, url: str = "") -> None:
-        """Put files on the pages of their projects (PEP 503, HTML)."""
+    def publish(
+        self, *paths: Path, sha256: str | None = None, url: str = "", with_metadata: bool = False
+    ) -> None:
+        """Put files on the pages of their projects (PEP 503, HTML), wheels with METADATA (658)."""
         for path in paths:
             key = path.name.split("-")[0].replace("_", "-").lower()
             (self.folder / "files").mkdir(exist_ok=True)
@@ -68,8 +72,17 @@ class StaticServer:
             page.parent.mkdir(parents=True, exist_ok=True)
             before = page.read_text() if page.exists() else ""
             address = url or f"../../files/{path.name}"
-            page.write_text(f'{before}<a href="{address}#sha256={digest}">{path.name}</a>\n')
+            more = self._publish_metadata(path) if with_metadata and path.suffix == ".whl" else ""
+            page.write_text(f'{before}<a href="{address}#sha256={digest}"{more}>{path.name}</a>\n')
             set_old_time(page)
+
+    def _publish_metadata(self, wheel: Path) -> str:
+        """Put a wheel's METADATA beside it; return the attribute of its link."""
+        with zipfile.ZipFile(wheel) as archive:
+            name = next(name for name in archive.namelist() if name.endswith("/METADATA"))
+            data = archive.read(name)
+        (self.folder / "files" / f"{wheel.name}.metadata").write_bytes(data)
+        return f' data-core-metadata="sha256={hashlib.sha256(data).hexdigest()}"'
 
 
 _TIMES = itertools.count(1_600_000_000)
@@ -115,6 +128,16 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
             self.wfile.flush()
             assert static.gate.wait(60)
             self.wfile.write(data[len(data) // 2 :])
+        elif static.serves_parts and self.headers.get("Range"):
+            data = Path(self.translate_path(self.path)).read_bytes()
+            first, _, last = self.headers["Range"].removeprefix("bytes=").partition("-")
+            start = int(first) if first else max(0, len(data) - int(last))
+            part = data[start : int(last) + 1 if first and last else len(data)]
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {start}-{start + len(part) - 1}/{len(data)}")
+            self.send_header("Content-Length", str(len(part)))
+            self.end_headers()
+            self.wfile.write(part)
         else:
             super().do_GET()
 

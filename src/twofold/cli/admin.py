@@ -72,7 +72,10 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
         "keep N|none (what 'retain' leaves of each project), keep-days N|none, "
         "base-url URL|none (where conda fetches packages), "
         "v3 yes|no (/CHANNEL/v3 lists wheels, for conda-pypi), "
-        "redirect yes|no (readers of files are sent to the object store)",
+        "redirect yes|no (readers of files are sent to the object store), "
+        "lazy yes|no (/CHANNEL/lazy lists what nobody fetched, for pixi and rattler), "
+        "prefer conda-forge|own (whose packages /lazy lists of a name that both have), "
+        "offered-releases N (how many of each project)",
         [("channel", {}), ("rule", {}), ("value", {})],
     ),
     "role": (

@@ -1,12 +1,13 @@
-"""`twofold admin upstream`, `follow`, `offer`, `notice` and `twins`: nested subcommands."""
+"""`twofold admin upstream`, `follow`, `notice` and `twins`: nested subcommands."""
 
 from __future__ import annotations
 
 import argparse
 
+from twofold.cli.admin_offers import add_offer_parser, print_sync_result
 from twofold.cli.admin_upstreams import add_upstream_parser, with_json
 from twofold.cli.terminal import note, print_json
-from twofold.errors import TwofoldError, UsageError
+from twofold.errors import TwofoldError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from twofold.server.context import Registry
-    from twofold.server.proxy.sync import SyncResult
 
     Act = Callable[[argparse.Namespace, Registry], int]
 
@@ -26,7 +26,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     """
     add_upstream_parser(commands)
     _add_follow_parser(commands)
-    _add_offer_parser(commands)
+    add_offer_parser(commands)
     _add_notice_parser(commands)
     _add_reconvert_parser(commands)
 
@@ -49,24 +49,6 @@ def _add_follow_parser(commands: argparse._SubParsersAction[argparse.ArgumentPar
         help="the platform to resolve for, as conda names it: linux-64, osx-arm64, ...",
     )
     with_json(made).set_defaults(act=_sync)
-
-
-def _add_offer_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    made = commands.add_parser(
-        "offer",
-        help="fetch projects and their dependencies from the upstream and convert them for conda",
-    )
-    made.add_argument("channel")
-    made.add_argument("names", nargs="*", metavar="NAME", help="a requirement")
-    made.add_argument(
-        "--from",
-        dest="source",
-        metavar="FILE",
-        help="a requirements file: one requirement a line",
-    )
-    made.add_argument("--python", metavar="X.Y", help="the Python to resolve for (default: ours)")
-    made.add_argument("--platform", help="the platform to resolve for (default: this machine's)")
-    with_json(made).set_defaults(act=_offer)
 
 
 def _add_notice_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -116,40 +98,7 @@ def _sync(args: argparse.Namespace, registry: Registry) -> int:
             "resolving dependencies requires a Python and a platform",
             "pass them: --python 3.12 --platform linux-64",
         )
-    return _print_sync_result(args, done)
-
-
-def _offer(args: argparse.Namespace, registry: Registry) -> int:
-    from twofold.server.proxy import offers
-    from twofold.server.registry.administration import OPERATOR
-
-    names = [*args.names, *(_read_requirements(args.source) if args.source else ())]
-    if not names:
-        raise UsageError("no project is named", "name one, or pass --from requirements.txt")
-    target = offers.make_target(args.python, args.platform)
-    request = offers.OfferRequest(args.channel, tuple(names), target)
-    return _print_sync_result(args, offers.offer(registry, OPERATOR, request))
-
-
-def _read_requirements(path: str) -> list[str]:
-    """The requirements of a file, one a line, without comments, options and hashes."""
-    from pathlib import Path
-
-    lines = Path(path).read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
-    plain = (line.partition(" #")[0].partition(" --")[0].strip() for line in lines)
-    return [line for line in plain if line and not line.startswith(("#", "-"))]
-
-
-def _print_sync_result(args: argparse.Namespace, done: SyncResult) -> int:
-    if args.json:
-        print_json({"brought": done.fetched, "here": done.present, "missing": done.missing})
-    else:
-        for filename in done.fetched:
-            print(filename)
-        note(f"{len(done.fetched)} fetched, {len(done.present)} already here")
-    for reason in done.missing.values():
-        note(f"missing: {reason}")
-    return 1 if done.missing else 0
+    return print_sync_result(args, done)
 
 
 def _add_notice(args: argparse.Namespace, registry: Registry) -> int:

@@ -34,7 +34,9 @@ class ProxiedChannels:
 
     `shard_indexes` holds the merged indexes served last, by (channel id, subdir); `downloads` the
     files on their way (`store.downloads`); `offers` what addresses named (`proxy.offers`);
-    `rounds` when a channel's fetched projects were last revalidated, by its id.
+    `rounds` when a channel's fetched projects were last revalidated, by its id; `offer_rounds` when
+    a round over what it offers by metadata began, `noted_names` what pip asked for, and
+    `lazy_indexes` the indexes of those served last (`proxy.offer_list`, `proxy.lazy`).
     """
 
     shard_indexes: dict[tuple[int, str], Any] = field(default_factory=dict)
@@ -42,6 +44,9 @@ class ProxiedChannels:
     offers: dict[Any, Any] = field(default_factory=dict)
     offers_lock: Lock = field(default_factory=Lock)
     rounds: dict[int, datetime] = field(default_factory=dict)
+    offer_rounds: dict[int, datetime] = field(default_factory=dict)
+    noted_names: set[tuple[int, str]] = field(default_factory=set)
+    lazy_indexes: dict[tuple[int, str], Any] = field(default_factory=dict)
     _known: frozenset[tuple[str, str]] = frozenset()
     _read_at: float = float("-inf")
 

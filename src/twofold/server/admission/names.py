@@ -10,7 +10,7 @@ permission to upload one project does not include publishing packages under anot
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from twofold.errors import Refused
 from twofold.names import normalize_name
@@ -42,17 +42,22 @@ def find_sources(db: Connection, channel: Channel, kind: str, name: str) -> list
 
 
 def filter_withheld(
-    db: Connection, channel: Channel, upstream: Upstream, names: Iterable[str]
+    db: Connection, channel: Channel, upstream: Upstream, names: Collection[str]
 ) -> set[str]:
-    """Return which of many names this upstream is not asked for; unknown ones cost no query."""
+    """Return which of many names this upstream is not asked for."""
+    withheld = {name for name in names if not upstream.may_have(normalize_name(name))}
+    return withheld | filter_private(db, channel, names)
+
+
+def filter_private(db: Connection, channel: Channel, names: Iterable[str]) -> set[str]:
+    """Return the private ones of many names; unknown ones cost no query each."""
     here = channels.list_names(db, channel.id)
     reserved = channels.list_prefixes(db, channel.id)
     return {
         name
         for name in names
-        if not upstream.may_have(key := normalize_name(name))
-        or (reserved and find_prefix(key, reserved) is not None)
-        or ((name in here or key in here) and is_private(db, channel, name))
+        if (reserved and find_prefix(normalize_name(name), reserved) is not None)
+        or ((name in here or normalize_name(name) in here) and is_private(db, channel, name))
     }
 
 

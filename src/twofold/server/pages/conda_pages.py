@@ -8,8 +8,9 @@ index is cached in the process and patched.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from twofold.artifact import Kind
 from twofold.server.context import Registry, not_found, require_channel
@@ -75,14 +76,22 @@ def _render_repodata(db: Connection, channel: Channel, label: str, subdir: str) 
     return conda_records.render_repodata(subdir, records, options.base_url_for(subdir))
 
 
-def add_wheels(registry: Registry, view: View, subdir: str, body: bytes) -> Page:
+def add_wheels(
+    registry: Registry,
+    view: View,
+    place: tuple[str, bytes],
+    list_offered: Callable[[], Mapping[str, Any]],
+    offered_tag: str,
+) -> Page:
     """Return the page of a subdir with v3 records of the view's pure wheels beside its packages.
 
     Only clients with conda-pypi can install those: rattler prefers such a record to the package of
-    the same version and then fails, so that they have an address of their own. `body` is the page
-    of the packages, empty where there are none. Raises Refused (404) where the channel's rule `v3`
-    does not switch it on, and for a subdir without anything.
+    the same version and then fails, so that they have an address of their own. `place` is the
+    subdir and the page of its packages, empty where there are none. `list_offered` returns the
+    records of wheels that nobody fetched, and `offered_tag` changes with them. Raises Refused (404)
+    where the channel's rule `v3` does not switch it on, and for a subdir without anything.
     """
+    subdir, body = place
     with registry.database.read() as db:
         found = require_channel(db, view.actor, view.channel, Action.READ)
         options = from_settings(found.settings)
@@ -90,10 +99,11 @@ def add_wheels(registry: Registry, view: View, subdir: str, body: bytes) -> Page
             raise not_found(f"address 'v3' of channel '{view.channel}'")
         key = f"conda/{view.label}/v3/{subdir}"
         page = pages.find_page(db, found.id, key)
-        tag = f'"{hashlib.sha256(body).hexdigest()[:24]}-{found.serial}"'
+        tag = f'"{hashlib.sha256(body).hexdigest()[:24]}-{found.serial}{offered_tag}"'
         if page is not None and page.etag == tag:
             return page
         wheels = conda_records.build_v3_records(db, found, view.label, subdir)
+    wheels = dict(sorted({**list_offered(), **wheels}.items()))
     if not body and not wheels:
         raise not_found(f"subdir '{subdir[:50]}' in channel '{view.channel}'")
     body = body or conda_records.render_repodata(subdir, [], options.base_url_for(subdir))

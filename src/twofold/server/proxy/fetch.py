@@ -37,6 +37,7 @@ from twofold.server.store import (
     upstreams,
 )
 from twofold.server.store.downloads import Download as Download
+from twofold.server.store.upstream_cache import CachedResponse
 from twofold.server.store.upstreams import Pin, Upstream
 
 log = logging.getLogger("twofold.server")
@@ -135,10 +136,14 @@ def find_fetchable(registry: Registry, actor: Actor, request: FileRequest) -> Fe
     if not has_upstream(registry, request.channel, request.kind):
         return None
     found = _find_pin(registry, actor, request)
-    if isinstance(found, FetchableFile) or found is None or request.kind == PYPI:
-        return found if isinstance(found, FetchableFile) else None
-    # A client may know the package from an old cached shard: look it up once.
+    if isinstance(found, FetchableFile) or found is None:
+        return found
     channel, sources = found
+    if request.kind == PYPI:
+        metadata_cache.find_project(registry, channel, normalize_name(request.name))
+        again = _find_pin(registry, actor, request)
+        return again if isinstance(again, FetchableFile) else None
+    # A client may know the package from an old cached shard: look it up once.
     for upstream in sources:
         listed = metadata_cache.cached_shard_list(registry, upstream, request.subdir)
         if listed is not None and request.name in listed[0].shards:
@@ -154,15 +159,21 @@ def find_fetchable(registry: Registry, actor: Actor, request: FileRequest) -> Fe
 def _find_pin(
     registry: Registry, actor: Actor, request: FileRequest
 ) -> FetchableFile | tuple[Channel, list[Upstream]] | None:
-    """Return the fetchable file; (channel, upstreams) when it has no pin; None when forbidden."""
+    """Return the fetchable file; (channel, upstreams) to be asked first; None when forbidden.
+
+    Those are asked for packages without a pin, and for files whose page is not cached: one of a
+    project that is offered by metadata, or of an upstream that was removed.
+    """
     with registry.database.read() as db:
         channel = require_channel(db, actor, request.channel, Action.READ)
         if files.find_file(db, channel.id, request.subdir, request.filename) is not None:
             return None
         sources = find_sources(db, channel, request.kind, request.name)
         pin = upstreams.find_pin(db, channel.id, request.subdir, request.filename)
-        if not sources or pin is None:
-            return (channel, sources) if sources else None
+        if not sources or (pin is None and request.kind == PYPI):
+            return None
+        if pin is None:
+            return channel, sources
         upstream = next((one for one in sources if one.name == pin.upstream), None)
         if pin.kind != request.kind or request.sha256 not in (None, pin.sha256):
             return None
@@ -174,17 +185,18 @@ def _find_pin(
         refusal = Refusal.find(pin)
         if refusal is not None:
             raise refusal.to_error()
-        _check_policy(db, upstream, pin, registry.clock())
+        if upstream.policy and not pin.subdir:
+            cached = upstream_cache.cached_response(db, upstream, pin.key)
+            if cached is None:
+                return channel, sources
+            _check_policy(cached, upstream, pin, registry.clock())
         owner = accounts.find_user_by_id(db, channel.owner_id)
     return FetchableFile(channel, upstream, pin, Actor(owner))
 
 
-def _check_policy(db: Connection, upstream: Upstream, pin: Pin, at: datetime) -> None:
+def _check_policy(cached: CachedResponse, upstream: Upstream, pin: Pin, at: datetime) -> None:
     """Check a file against the upstream's policy, by the cached page. Raises Refused (403)."""
-    if not upstream.policy or pin.subdir:
-        return
-    cached = upstream_cache.cached_response(db, upstream, pin.key)
-    listed = remote_files.deserialize(cached.body).files if cached is not None else ()
+    listed = remote_files.deserialize(cached.body).files
     mine = [file for file in listed if file.filename == pin.filename]
     mine = mine or [RemoteFile(pin.filename, pin.sha256, pin.url)]
     for reason in find_refused(upstream, pin.key, mine, at).values():

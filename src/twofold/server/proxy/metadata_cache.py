@@ -237,25 +237,37 @@ def record_first_seen(
     files: Sequence[RemoteFile],
 ) -> list[RemoteFile]:
     """Pin new files under (subdir, key); leave out and audit files whose hash changed."""
-    subdir, key = place
     with registry.database.write() as db:
-        pinned = upstreams.find_pins(db, channel.id, subdir, [file.filename for file in files])
-        good, new, changed = [], [], []
-        for file in files:
-            known = pinned.get(file.filename)
-            if known is None:
-                pin = Pin(upstream.kind, subdir, file.filename, key, file.sha256, file.url)
-                new.append(replace(pin, upstream=upstream.name))
-            elif known.sha256 != file.sha256:
-                changed.append((known, file.sha256))
-                continue
-            elif (known.url, known.upstream) != (file.url, upstream.name):
-                here = {"url": file.url, "upstream": upstream.name}
-                upstreams.update_pin(db, channel.id, known, **here)
-            good.append(file)
-        upstreams.add_pins(db, channel.id, new, registry.clock())
-        for known, now in changed:
-            audit_hash_change(registry, db, channel, known, now)
+        return pin_files(registry, db, channel, upstream, place, files)
+
+
+def pin_files(
+    registry: Registry,
+    db: Connection,
+    channel: Channel,
+    upstream: Upstream,
+    place: tuple[str, str],
+    files: Sequence[RemoteFile],
+) -> list[RemoteFile]:
+    """Pin files as `record_first_seen` does, in a transaction that is open."""
+    subdir, key = place
+    pinned = upstreams.find_pins(db, channel.id, subdir, [file.filename for file in files])
+    good, new, changed = [], [], []
+    for file in files:
+        known = pinned.get(file.filename)
+        if known is None:
+            pin = Pin(upstream.kind, subdir, file.filename, key, file.sha256, file.url)
+            new.append(replace(pin, upstream=upstream.name))
+        elif known.sha256 != file.sha256:
+            changed.append((known, file.sha256))
+            continue
+        elif (known.url, known.upstream) != (file.url, upstream.name):
+            here = {"url": file.url, "upstream": upstream.name}
+            upstreams.update_pin(db, channel.id, known, **here)
+        good.append(file)
+    upstreams.add_pins(db, channel.id, new, registry.clock())
+    for known, now in changed:
+        audit_hash_change(registry, db, channel, known, now)
     return good
 
 

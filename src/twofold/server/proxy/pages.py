@@ -23,6 +23,7 @@ from twofold.server.pages.page_updates import HTML, MAIN, make_etag
 from twofold.server.pages.project_json import ReleaseFile, describe_stored
 from twofold.server.proxy import (
     metadata_cache,
+    offer_list,
     shards,
     upstream_conda,
     upstream_simple,
@@ -67,6 +68,8 @@ def get_simple_page(registry: Registry, view: View, name: str, form: str) -> tup
         raise failure
     if own is None and not remote.files and remote.status in ("", "active"):
         raise not_found(f"project '{name[:100]}' in channel '{view.channel}'")
+    if remote.files:
+        offer_list.note_requested(registry, channel, name)
     refused = find_refusals(registry, channel, upstream, name, remote.files) if upstream else {}
     value = upstream_simple.merge_page(name, own.body if own else None, remote, refused)
     body = (
@@ -216,22 +219,6 @@ def with_base_url(page: Page, name: str, base_url: str) -> Page:
     else:
         return page
     return Page(body, make_etag(body), page.serial)
-
-
-def get_v3_repodata(registry: Registry, view: View, subdir: str, name: str) -> tuple[Page, bool]:
-    """Return repodata.json with v3 records of pure wheels, for conda with conda-pypi.
-
-    There are no shards at that address. Raises Refused (404).
-    """
-    if name not in ("repodata.json", "repodata.json.zst"):
-        raise not_found(f"page '{name[:100]}'")
-    public = queries.get_channel(registry, view.actor, view.channel).public
-    packages = _read_or_none(lambda: get_repodata(registry, view, subdir, "repodata.json")[0])
-    page = conda_pages.add_wheels(registry, view, subdir, packages.body if packages else b"")
-    if name.endswith(".zst"):
-        body = rendering.compress(page.body)
-        page = Page(body, make_etag(body), page.serial)
-    return page, public
 
 
 def _merge_repodata(

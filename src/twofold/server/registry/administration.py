@@ -47,6 +47,9 @@ RULES: Mapping[str, Callable[[str], Any]] = {
     "base-url": parse_base_url,
     "v3": lambda word: _parse_choice(word, ("yes", "no")) == "yes",
     "redirect": lambda word: _parse_choice(word, ("yes", "no")) == "yes",
+    "lazy": lambda word: _parse_choice(word, ("yes", "no")) == "yes",
+    "prefer": lambda word: _parse_choice(word, ("conda-forge", "own")),
+    "offered-releases": lambda word: _parse_number(word, 1, 100),
 }
 
 

@@ -11,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from twofold.errors import Refused
 from twofold.server.model import Page
 from twofold.server.pages import conda_pages
 from twofold.server.pages.page_updates import make_etag
-from twofold.server.proxy import offers, pages
+from twofold.server.proxy import lazy, offers, pages, v3_pages
 from twofold.server.proxy.fetch import FileRequest
 from twofold.server.proxy.sync import SyncResult
 from twofold.server.registry import notices as notices_of_channel
@@ -59,11 +60,47 @@ def get_v3_file(request: Request) -> Response:
     if request.path_params["filename"].endswith((".conda", ".tar.bz2")):
         return get_subdir_file(request)
     words = request.path_params
-    page, public = pages.get_v3_repodata(
+    page, public = v3_pages.get_repodata(
         get_registry(request), target_view(request), words["subdir"], words["filename"]
     )
     media = "application/zstd" if words["filename"].endswith(".zst") else "application/json"
     return send_page(request, page, media, public)
+
+
+def get_lazy_file(request: Request) -> Response:
+    """Send a package that is made now, or a page that lists such packages."""
+    _refuse_conda(request)
+    registry, words = get_registry(request), request.path_params
+    subdir, name = words["subdir"], words["filename"]
+    if name.endswith((".conda", ".tar.bz2")):
+        actor = authenticate(request)
+        found = lazy.get_package(registry, actor, words["channel"], subdir, name)
+        return send_file(request, registry, found)
+    page, public = lazy.get_page(registry, target_view(request), subdir, name)
+    media = "application/zstd" if name.endswith(".zst") else "application/json"
+    return send_page(request, page, media, public)
+
+
+def get_lazy_shard(request: Request) -> Response:
+    """Send a shard of packages that are made when they are downloaded."""
+    words = request.path_params
+    place = (words["subdir"], words["sha256"])
+    body, public = lazy.get_shard(get_registry(request), target_view(request), *place)
+    page = Page(body, f'"{words["sha256"]}"', 0)
+    return send_page(request, page, "application/zstd", public, freshness=IMMUTABLE)
+
+
+def _refuse_conda(request: Request) -> None:
+    """Raise Refused (403) for clients that need the true size of a package before they have it."""
+    agent = request.headers.get("user-agent", "").lower()
+    if agent.startswith("conda/") or "mamba/" in agent:
+        channel = request.path_params["channel"]
+        raise Refused(
+            "unsupported-client",
+            "conda cannot install from this address: its records have no size",
+            f"use /{channel}/with/NAMES, or /{channel}/v3 with conda-pypi",
+            403,
+        )
 
 
 def get_shard(request: Request) -> Response:
@@ -130,6 +167,8 @@ routes = [
     Route("/{channel}/with/{names}/notices.json", get_offered_notices),
     Route("/{channel}/with/{names}/{subdir}/shards/{sha256}.msgpack.zst", get_shard),
     Route("/{channel}/with/{names}/{subdir}/{filename}", get_offered_file),
+    Route("/{channel}/lazy/{subdir}/shards/{sha256}.msgpack.zst", get_lazy_shard),
+    Route("/{channel}/lazy/{subdir}/{filename}", get_lazy_file),
     *routes_with_label("/channeldata.json", get_channeldata),
     *routes_with_label("/notices.json", get_notices),
     *routes_with_label("/{subdir}/shards/{sha256}.msgpack.zst", get_shard),

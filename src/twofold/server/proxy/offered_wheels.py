@@ -1,0 +1,220 @@
+"""What conda can be told of a wheel from its index page and its METADATA alone.
+
+Records without size and hash (for rattler), and `v3` records of pure wheels (for conda with
+conda-pypi), as the conversion would make them: the same functions, the same names and builds.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.version import InvalidVersion, Version
+
+from twofold.artifact import Artifact, Kind
+from twofold.convert import CondaOptions, make_packages
+from twofold.convert.v3 import make_wheel_records
+from twofold.convert.wheel_tags import find_build_number
+from twofold.errors import TwofoldError
+from twofold.formats.core_metadata import CoreMetadata, parse_metadata
+from twofold.index import repodata
+from twofold.names import normalize_name, parse_wheel_name
+from twofold.server.proxy.remote_files import RemoteFile
+from twofold.server.proxy.upstream_simple import find_version
+
+#: The fields of METADATA that records are made of.
+_FIELDS = ("Name", "Version", "Requires-Python", "Requires-Dist", "Provides-Extra")
+
+
+@dataclass(frozen=True)
+class OfferedWheel:
+    """A wheel that nobody fetched: its packages' records, by (subdir, file name).
+
+    `v3` are the key and the record of a pure wheel by subdir. `metadata` holds the fields of
+    METADATA that others' extras need. `note` is why it has no package.
+    """
+
+    filename: str
+    sha256: str
+    metadata: str = field(repr=False)
+    packages: tuple[tuple[str, str, dict[str, Any]], ...] = ()
+    v3: Mapping[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class OfferedWheels:
+    """The wheels of one project, and the upstream and the validator of its page."""
+
+    wheels: tuple[OfferedWheel, ...] = ()
+    upstream: str = ""
+    validator: str = ""
+
+
+def pack(value: OfferedWheels) -> bytes:
+    """Serialize for the database."""
+    return zlib.compress(json.dumps(asdict(value), separators=(",", ":")).encode(), 6)
+
+
+def unpack(body: bytes) -> OfferedWheels:
+    """Read what `pack` made."""
+    value = json.loads(zlib.decompress(body))
+    wheels = []
+    for one in value.pop("wheels"):
+        packages = tuple((subdir, name, record) for subdir, name, record in one.pop("packages"))
+        v3 = {subdir: (key, record) for subdir, (key, record) in one.pop("v3").items()}
+        wheels.append(OfferedWheel(**one, packages=packages, v3=v3))
+    return OfferedWheels(tuple(wheels), **value)
+
+
+def choose_wheels(
+    files: Iterable[RemoteFile], refused: Mapping[str, str], requirement: Requirement, newest: int
+) -> list[RemoteFile]:
+    """Return the wheels of the newest releases that the requirement allows.
+
+    Pre-releases only where there is nothing else. Of the pure wheels of a release one is enough.
+    """
+    releases: dict[Version, list[RemoteFile]] = {}
+    for file in files:
+        if not file.filename.endswith(".whl") or file.entry.get("yanked"):
+            continue
+        if file.filename in refused:
+            continue
+        try:
+            version = Version(find_version(file.filename))
+        except InvalidVersion:
+            continue
+        if requirement.specifier.contains(version, prereleases=True):
+            releases.setdefault(version, []).append(file)
+    final = [version for version in releases if not version.is_prerelease]
+    chosen = sorted(final or releases, reverse=True)[:newest]
+    return [file for version in chosen for file in _drop_repeated(releases[version])]
+
+
+def _drop_repeated(files: Sequence[RemoteFile]) -> list[RemoteFile]:
+    pure = [file for file in files if file.filename.endswith("py3-none-any.whl")]
+    return [file for file in files if file not in pure[1:]]
+
+
+def reduce_metadata(metadata: bytes) -> str:
+    """Return METADATA with the fields that records are made of. Raises BadFile."""
+    parsed = parse_metadata(metadata)
+    lines = ["Metadata-Version: 2.1"]
+    lines += [f"{name}: {value}" for name in _FIELDS for value in parsed.all(name)]
+    return "\n".join(lines) + "\n"
+
+
+def describe(file: RemoteFile, metadata: str) -> Artifact:
+    """Describe a wheel as one that is here, but for its content. Raises BadFile."""
+    name = parse_wheel_name(file.filename)
+    parsed = parse_metadata(metadata.encode())
+    size = file.entry.get("size")
+    return Artifact(
+        Path(file.filename),
+        Kind.WHEEL,
+        parsed.name,
+        parsed.version,
+        size if isinstance(size, int) else 0,
+        file.sha256,
+        "",
+        metadata.encode(),
+        name.build,
+        tags=name.tags,
+        requires_python=parsed.requires_python,
+        depends=tuple(parsed.requires_dist),
+    )
+
+
+def make_offered_wheel(
+    file: RemoteFile, metadata: str, find_options: Callable[[Artifact], CondaOptions]
+) -> OfferedWheel:
+    """Make the records of a wheel; the note says why there are none."""
+    try:
+        artifact = describe(file, metadata)
+        options = find_options(artifact)
+        packages = _make_packages(file, artifact, options)
+    except (TwofoldError, ValueError) as error:
+        return OfferedWheel(file.filename, file.sha256, metadata, note=str(error))
+    v3 = _make_v3(file, artifact, options)
+    return OfferedWheel(file.filename, file.sha256, metadata, packages, v3)
+
+
+def _make_packages(
+    file: RemoteFile, artifact: Artifact, options: CondaOptions
+) -> tuple[tuple[str, str, dict[str, Any]], ...]:
+    found = []
+    number = find_build_number(artifact.build)
+    for package in make_packages(artifact.metadata, None, artifact.tags, options):
+        if number:
+            package.build_number = number
+            package.build = f"{package.build.removesuffix('_0')}_{number}"
+        package.timestamp = _read_timestamp(file)
+        record = repodata.make_record_from_index(package.index, package.subdir, (0, "", ""))
+        for unknown in ("size", "sha256", "md5"):  # until the package is made
+            del record[unknown]
+        found.append((package.subdir, f"{package.stem}.conda", record))
+    return tuple(found)
+
+
+def _make_v3(
+    file: RemoteFile, artifact: Artifact, options: CondaOptions
+) -> dict[str, tuple[str, dict[str, Any]]]:
+    if "py3-none-any" not in artifact.tags or not artifact.size:  # conda needs the true size
+        return {}
+    url = f"../../files/{file.sha256}/{quote(file.filename)}"
+    try:
+        return make_wheel_records(artifact, url, _read_timestamp(file), options)
+    except TwofoldError:
+        return {}
+
+
+def _read_timestamp(file: RemoteFile) -> int:
+    """Return the upload time in milliseconds; 0 where the index does not state it."""
+    try:
+        uploaded = datetime.fromisoformat(str(file.entry.get("upload-time")).replace("Z", "+00:00"))
+    except ValueError:
+        return 0
+    return int(uploaded.timestamp() * 1000)
+
+
+def list_requirements(wheels: Iterable[OfferedWheel], extras: Iterable[str]) -> dict[str, set[str]]:
+    """Return key -> extras of the projects that wheels require, with some of their own extras."""
+    wanted = [normalize_name(extra) for extra in extras]
+    found: dict[str, set[str]] = {}
+    for wheel in wheels:
+        for text in _read(wheel).requires_dist if wheel.metadata else ():
+            try:
+                requirement = Requirement(text)
+            except InvalidRequirement:
+                continue
+            if requirement.url or not _can_apply(requirement, wanted):
+                continue
+            found.setdefault(normalize_name(requirement.name), set()).update(requirement.extras)
+    return found
+
+
+def _can_apply(requirement: Requirement, extras: Sequence[str]) -> bool:
+    """Whether a requirement is one of the project itself, or of one of the extras."""
+    named = re.findall(r"""extra\s*==\s*["']([^"']+)""", str(requirement.marker or ""))
+    return not named or any(normalize_name(extra) in extras for extra in named)
+
+
+def _read(wheel: OfferedWheel) -> CoreMetadata:
+    return parse_metadata(wheel.metadata.encode())
+
+
+def make_shards(wheels: Iterable[OfferedWheel]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return subdir -> file name -> record."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for wheel in wheels:
+        for subdir, filename, record in wheel.packages:
+            found.setdefault(subdir, {}).setdefault(filename, record)
+    return found

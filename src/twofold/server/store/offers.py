@@ -1,0 +1,158 @@
+"""The projects of an upstream that a channel offers by metadata alone (`proxy.offer_list`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from twofold.server.model import to_text
+from twofold.server.store.schema import offers
+
+#: The most rows of one statement.
+_MAX_ROWS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedProject:
+    """An offered project by its key; `requirement` is what was asked for: `spam[fast]>=2`.
+
+    `missing` is why nothing of it can be offered, or ''. `wheels` are its newest wheels as
+    `proxy.offered_wheels` packs them; `shards` are subdir -> (conda name, SHA-256 of its shard).
+    """
+
+    key: str
+    requirement: str
+    missing: str = ""
+    wheels: bytes | None = field(default=None, repr=False)
+    shards: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def add_offers(
+    db: Connection, channel_id: int, requirements: Mapping[str, str], at: datetime
+) -> int:
+    """Add projects (key -> requirement) that are not offered yet; return how many are new."""
+    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
+    here = {"channel_id": channel_id, "added_at": to_text(at)}
+    rows = [{**here, "key": key, "requirement": text} for key, text in sorted(requirements.items())]
+    before = count_offers(db, channel_id)[0]
+    for start in range(0, len(rows), _MAX_ROWS):
+        db.execute(dialect.insert(offers).on_conflict_do_nothing(), rows[start : start + _MAX_ROWS])
+    return count_offers(db, channel_id)[0] - before
+
+
+def set_requirement(db: Connection, channel_id: int, key: str, requirement: str) -> None:
+    """Ask for a project in another way: its wheels are read anew."""
+    here = (offers.c.channel_id == channel_id) & (offers.c.key == key)
+    db.execute(update(offers).where(here).values(requirement=requirement, checked_at=None))
+
+
+def remove_offers(db: Connection, channel_id: int, keys: Sequence[str]) -> int:
+    """Remove projects from the list; return how many were on it."""
+    done = 0
+    for start in range(0, len(keys), _MAX_ROWS):
+        part = keys[start : start + _MAX_ROWS]
+        query = delete(offers).where(offers.c.channel_id == channel_id, offers.c.key.in_(part))
+        done += db.execute(query).rowcount
+    return done
+
+
+def find_requirements(db: Connection, channel_id: int, keys: Iterable[str]) -> dict[str, str]:
+    """Return key -> requirement of those that are offered."""
+    wanted, found = sorted(set(keys)), {}
+    for start in range(0, len(wanted), _MAX_ROWS):
+        query = select(offers.c.key, offers.c.requirement).where(
+            offers.c.channel_id == channel_id, offers.c.key.in_(wanted[start : start + _MAX_ROWS])
+        )
+        found.update({row.key: row.requirement for row in db.execute(query)})
+    return found
+
+
+def list_due(db: Connection, channel_id: int, before: datetime, limit: int) -> list[OfferedProject]:
+    """List projects that were never read, or last before a time; those never read first."""
+    old = or_(offers.c.checked_at.is_(None), offers.c.checked_at < to_text(before))
+    query = (
+        select(offers.c.key, offers.c.requirement, offers.c.missing, offers.c.wheels)
+        .where(offers.c.channel_id == channel_id, old)
+        .order_by(offers.c.checked_at.is_not(None), offers.c.checked_at, offers.c.key)
+        .limit(limit)
+    )
+    return [
+        OfferedProject(row.key, row.requirement, row.missing, row.wheels)
+        for row in db.execute(query)
+    ]
+
+
+def touch_offers(db: Connection, channel_id: int, keys: Sequence[str], at: datetime) -> None:
+    """Record that the wheels of projects were read and are as before."""
+    here = offers.c.key.in_(list(keys)) & (offers.c.channel_id == channel_id)
+    db.execute(update(offers).where(here).values(checked_at=to_text(at)))
+
+
+def save_offers(
+    db: Connection, channel_id: int, changed: Sequence[OfferedProject], at: datetime
+) -> None:
+    """Store what was read of projects that are still on the list."""
+    if not changed:
+        return
+    serial = count_offers(db, channel_id)[1] + 1
+    query = update(offers).where(
+        offers.c.channel_id == channel_id, offers.c.key == bindparam("one_key")
+    )
+    rows = [
+        {
+            "one_key": one.key,
+            "checked_at": to_text(at),
+            "serial": serial,
+            "missing": one.missing,
+            "wheels": one.wheels,
+            "shards": json.dumps(dict(one.shards)),
+        }
+        for one in changed
+    ]
+    db.execute(query, rows)
+
+
+def count_offers(db: Connection, channel_id: int) -> tuple[int, int, int]:
+    """Return the number of projects, the serial of the last change, how many have wheels."""
+    query = select(
+        func.count(), func.coalesce(func.max(offers.c.serial), 0), func.count(offers.c.wheels)
+    ).where(offers.c.channel_id == channel_id)
+    total, serial, filled = db.execute(query).one()
+    return int(total), int(serial), int(filled)
+
+
+def list_shards(db: Connection, channel_id: int) -> list[tuple[str, dict[str, tuple[str, str]]]]:
+    """List (key, shards) of the projects that have wheels."""
+    query = select(offers.c.key, offers.c.shards).where(
+        offers.c.channel_id == channel_id, offers.c.wheels.is_not(None)
+    )
+    rows = db.execute(query.order_by(offers.c.key))
+    return [
+        (row.key, {subdir: (one[0], one[1]) for subdir, one in json.loads(row.shards).items()})
+        for row in rows
+    ]
+
+
+def read_wheels(db: Connection, channel_id: int, key: str) -> bytes | None:
+    """Return the packed wheels of an offered project, or None."""
+    query = select(offers.c.wheels).where(offers.c.channel_id == channel_id, offers.c.key == key)
+    return db.execute(query).scalar()
+
+
+def list_missing(db: Connection, channel_id: int) -> dict[str, str]:
+    """Return key -> why it cannot be offered."""
+    query = select(offers.c.key, offers.c.missing).where(
+        offers.c.channel_id == channel_id, offers.c.missing != ""
+    )
+    return {row.key: row.missing for row in db.execute(query.order_by(offers.c.key))}
+
+
+def list_keys(db: Connection, channel_id: int) -> list[str]:
+    """Return the keys of the offered projects, sorted."""
+    query = select(offers.c.key).where(offers.c.channel_id == channel_id).order_by(offers.c.key)
+    return list(db.execute(query).scalars())

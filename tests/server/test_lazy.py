@@ -1,0 +1,222 @@
+"""What nobody fetched, listed for conda by metadata alone: `/lazy` and `/v3`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients.rattler import install_specs, list_versions, solve_specs
+from tests.factories.packages import make_conda, make_python, make_sdist, make_wheel
+from tests.server.conftest import Place
+from tests.servers.upstream import StaticServer, add_upstream
+from tests.servers.upstream_reads import advance_clock, files_of
+from twofold.server.proxy import offer_list
+from twofold.server.registry import administration, queries
+from twofold.server.store import offers
+
+
+def rule(place: Place, name: str, value: str) -> None:
+    administration.change_rule(place.registry, "operator", "main", name, value)
+
+
+def offer(place: Place, *requirements: str) -> offer_list.RoundResult:
+    offer_list.add(place.registry, place.owner, "main", requirements)
+    channel = queries.get_channel(place.registry, place.owner, "main")
+    return offer_list.run_round(place.registry, channel)
+
+
+def fetched(place: Place) -> list[str]:
+    value = place.get("/main/noarch/repodata.json").json()["packages.conda"]
+    return sorted(name for name in value if not name.startswith("python-"))
+
+
+@pytest.fixture
+def front(served: Place, static: StaticServer, tmp_path: Path) -> Place:
+    """`main` in front of an index with spam -> eggs, ham[fast] -> speed, a binary and an sdist."""
+    optional = "Provides-Extra: fast", "Requires-Dist: speed; extra == 'fast'"
+    static.publish(
+        make_wheel(tmp_path, "spam", "1.0", "Requires-Dist: eggs>=1"),
+        make_wheel(tmp_path, "spam", "2.0", "Requires-Dist: eggs>=2"),
+        make_wheel(tmp_path, "eggs", "2.0"),
+        make_wheel(tmp_path, "ham", "1.0", *optional),
+        make_wheel(tmp_path, "speed", "1.0"),
+        make_sdist(tmp_path, "source", "1.0"),
+        with_metadata=True,
+    )
+    add_upstream(served, f"{static.url}/simple", "pypi", "acme")
+    served.publish(make_python(tmp_path / "python"))
+    rule(served, "lazy", "yes")
+    return served
+
+
+def test_rattler_solves_by_metadata_and_the_wheel_is_fetched_with_the_first_download(
+    front: Place, static: StaticServer, tmp_path: Path
+) -> None:
+    assert offer(front, "spam").missing == {}
+    static.requested.clear()
+    lazy = f"{front.channel}/lazy"
+    assert len(solve_specs(lazy, ["spam"], tmp_path / "solve")) == 3
+    assert static.requested == [] and fetched(front) == []
+    prefix = install_specs(lazy, ["spam"], tmp_path / "install")
+    assert list(prefix.rglob("spam/__init__.py")) and list(prefix.rglob("eggs/__init__.py"))
+    assert sorted(path for path in static.requested if path.startswith("/files")) == [
+        "/files/eggs-2.0-py3-none-any.whl",
+        "/files/spam-2.0-py3-none-any.whl",
+    ]
+    assert fetched(front) == ["eggs-2.0-py_0.conda", "spam-2.0-py_0.conda"]
+    assert list_versions(lazy, "spam", tmp_path / "after") == ["1.0", "2.0"]
+
+
+def test_a_package_has_the_record_that_was_listed_before_it_was_made(front: Place) -> None:
+    offer(front, "spam", "ham[fast]")
+    listed = front.get("/main/lazy/noarch/repodata.json").json()["packages.conda"]
+    for name in ("spam-1.0-py_0.conda", "spam-2.0-py_0.conda", "ham-1.0-py_0.conda"):
+        assert not {"size", "sha256", "md5"} & set(listed[name])
+        assert front.get(f"/main/lazy/noarch/{name}").status_code == 200
+        made = front.get("/main/noarch/repodata.json").json()["packages.conda"][name]
+        for key in ("depends", "constrains", "build", "build_number", "noarch", "version"):
+            assert listed[name].get(key) == made.get(key), (name, key)
+
+
+def test_extras_and_versions_decide_what_is_offered(front: Place) -> None:
+    offer(front, "ham[fast]", "spam<2")
+    listed = front.get("/main/lazy/noarch/repodata.json").json()["packages.conda"]
+    stems = {name.rsplit("-", 1)[0] for name in listed}
+    assert {"ham-1.0", "speed-1.0", "spam-1.0", "eggs-2.0"} <= stems and "spam-2.0" not in stems
+
+
+def test_what_cannot_be_offered_is_explained(front: Place) -> None:
+    missing = offer(front, "source", "absent", "acme-tools").missing
+    assert "sdists" in missing["source"]
+    assert "no upstream has it" in missing["absent"]
+    assert "private" in missing["acme-tools"]
+
+
+@pytest.mark.parametrize("agent", ["conda/26.7.1 requests/2.32", "mamba/2.3.0", "libmamba/2.3"])
+def test_clients_that_need_a_size_are_refused_with_another_address(
+    front: Place, agent: str
+) -> None:
+    got = front.get("/main/lazy/noarch/repodata.json", User_Agent=agent)
+    assert got.status_code == 403 and "/main/with/NAMES" in got.text
+
+
+def test_the_address_exists_only_where_the_rule_allows_it(served: Place) -> None:
+    for page in ("repodata.json", "repodata_shards.msgpack.zst", "spam-1.0-py_0.conda"):
+        assert served.get(f"/main/lazy/noarch/{page}").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["acme", "ACME_tools", "Mine", "my.Own_1"])
+def test_a_private_name_is_never_requested_by_a_round_or_a_download(
+    served: Place, static: StaticServer, tmp_path: Path, name: str
+) -> None:
+    add_upstream(served, f"{static.url}/simple", "pypi", "acme")
+    served.publish(make_wheel(tmp_path, "mine", "1.0"))
+    served.publish(make_wheel(tmp_path, "my_own_1", "1.0"))
+    rule(served, "lazy", "yes")
+    rule(served, "v3", "yes")
+    offer(served, name)
+    for address in ("lazy", "v3"):
+        assert served.get(f"/main/{address}/noarch/repodata.json").status_code == 200
+    assert served.get(f"/main/lazy/noarch/{name.lower()}-9.0-py_0.conda").status_code == 404
+    assert static.requested == []
+
+
+def test_a_name_that_became_private_leaves_the_list(front: Place, tmp_path: Path) -> None:
+    offer(front, "spam")
+    front.publish(make_wheel(tmp_path / "own", "eggs", "0.1"))
+    listed = front.get("/main/lazy/noarch/repodata.json").json()["packages.conda"]
+    assert "eggs-2.0-py_0.conda" not in listed and "eggs-0.1-py_0.conda" in listed
+    assert list_versions(f"{front.channel}/lazy", "eggs", tmp_path) == ["0.1"]
+    assert front.get("/main/lazy/noarch/eggs-2.0-py_0.conda").status_code == 404
+
+
+def test_every_name_asked_for_by_pip_is_offered(
+    front: Place,
+) -> None:
+    files_of(front, "spam")
+    channel = queries.get_channel(front.registry, front.owner, "main")
+    with front.registry.database.read() as db:
+        assert "spam" in offers.list_keys(db, channel.id)
+
+
+def test_a_round_revalidates_and_notices_a_new_release(
+    front: Place, static: StaticServer, tmp_path: Path
+) -> None:
+    offer(front, "spam")
+    channel = queries.get_channel(front.registry, front.owner, "main")
+    static.statuses.clear()
+    assert offer_list.run_round(front.registry, channel).read == 0  # nothing is due
+    advance_clock(front, 25)
+    assert offer_list.run_round(front.registry, channel).changed == 0
+    assert static.statuses == [304, 304]
+    static.publish(make_wheel(tmp_path / "3", "spam", "3.0"), with_metadata=True)
+    advance_clock(front, 50)
+    assert offer_list.run_round(front.registry, channel).changed == 1
+    assert list_versions(f"{front.channel}/lazy", "spam", tmp_path) == ["1.0", "2.0", "3.0"]
+
+
+def test_v3_records_of_wheels_that_nobody_fetched_lead_to_the_wheel(
+    served: Place, behind: Place, tmp_path: Path
+) -> None:
+    for version in ("1.0", "2.0"):
+        behind.publish(make_wheel(tmp_path, "spam", version, "Requires-Dist: eggs; extra=='x'"))
+    add_upstream(served, f"{behind.channel}/simple/")
+    rule(served, "v3", "yes")
+    rule(served, "offered-releases", "1")
+    offer(served, "spam")
+    wheels = served.get("/main/v3/noarch/repodata.json").json()["v3"]["whl"]
+    (record,) = wheels.values()
+    assert record["version"] == "2.0" and record["extra_depends"] == {}
+    assert fetched(served) == []
+    got = served.get(f"/main/{record['url'].removeprefix('../../')}")
+    assert got.status_code == 200 and len(got.content) == record["size"]
+
+
+@pytest.mark.parametrize(("value", "versions"), [("conda-forge", ["0.5"]), ("own", ["1.0", "2.0"])])
+def test_a_rule_decides_whose_packages_are_listed_of_a_name_that_both_have(
+    front: Place, behind: Place, tmp_path: Path, value: str, versions: list[str]
+) -> None:
+    behind.publish(make_conda(tmp_path / "forge", "spam", "0.5"))
+    add_upstream(front, behind.channel, "conda")
+    rule(front, "prefer", value)
+    offer(front, "spam")
+    assert list_versions(f"{front.channel}/lazy", "spam", tmp_path) == versions
+    assert list_versions(f"{front.channel}/lazy", "eggs", tmp_path / "2") == ["2.0"]
+
+
+def test_the_command_offers_by_metadata_and_takes_off_the_list(
+    front: Place, twofold: Callable[..., Any]
+) -> None:
+    data = ("--data", front.settings.data, "--json")
+    ran = twofold("admin", "offer", "main", "spam", "source", "--by-metadata", *data)
+    assert ran.code == 1 and "sdists" in ran.err and ran.json["read"] == 3
+    ran = twofold("admin", "offer", "main", "spam", "source", "eggs", "--remove", *data)
+    assert ran.code == 0 and ran.json["removed"] == 3
+    assert front.get("/main/lazy/noarch/repodata.json").json()["packages.conda"].keys() == {
+        "python-3.12.1-0.conda"
+    }
+
+
+def test_metadata_are_read_by_parts_of_the_wheel_where_the_index_has_none(
+    served: Place, static: StaticServer, tmp_path: Path
+) -> None:
+    static.serves_parts = True
+    static.publish(make_wheel(tmp_path, "spam", "1.0", "Requires-Dist: eggs"))
+    static.publish(make_wheel(tmp_path, "eggs", "1.0"))
+    add_upstream(served, f"{static.url}/simple")
+    rule(served, "lazy", "yes")
+    assert offer(served, "spam").missing == {}
+    assert set(static.statuses) == {200, 206}
+    packages = served.get("/main/lazy/noarch/repodata.json").json()["packages.conda"]
+    assert set(packages) == {"spam-1.0-py_0.conda", "eggs-1.0-py_0.conda"}
+
+
+def test_a_wheel_without_metadata_and_parts_is_explained(
+    served: Place, static: StaticServer, tmp_path: Path
+) -> None:
+    static.publish(make_wheel(tmp_path, "spam", "1.0"))
+    add_upstream(served, f"{static.url}/simple")
+    assert "no METADATA" in offer(served, "spam").missing["spam"]
