@@ -189,12 +189,17 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A rendered page; a stale one is served while its successor is rendered."""
+    """A rendered page; a stale one is served while its successor is rendered.
+
+    `fresh_until` is when its upstream is to be asked again, None where it depends on the database
+    alone.
+    """
 
     body: bytes = field(repr=False)
     etag: str
     serial: int
     is_stale: bool = False
+    fresh_until: datetime | None = None
 
 
 def now() -> datetime:

@@ -226,8 +226,10 @@ def _find_refused_content(db: Connection, channel: Channel, key: str) -> dict[st
     return {name: refusal.message for name, refusal in found.items() if refusal is not None}
 
 
-def revalidate_fetched(registry: Registry, channel: Channel) -> None:
+def revalidate_fetched(registry: Registry, channel: Channel) -> datetime:
     """Revalidate the pages of the projects that were fetched, in a thread, if that is due.
+
+    Returns when it is due again.
 
     conda's pages ask for no project, so what the upstream took back would not be noticed.
     """
@@ -237,6 +239,7 @@ def revalidate_fetched(registry: Registry, channel: Channel) -> None:
         rounds[channel.id] = at
         args = (registry, channel)
         Thread(target=_revalidate_fetched, args=args, name="revalidate", daemon=True).start()
+    return rounds[channel.id] + metadata_cache.MAX_AGE
 
 
 def _revalidate_fetched(registry: Registry, channel: Channel) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from twofold.errors import Refused, Unreachable
@@ -68,12 +68,14 @@ def find_project(
     key = normalize_name(name)
     with registry.database.read() as db:
         sources = find_sources(db, channel, PYPI, key)
+    until: list[datetime] = []
     for position, upstream in enumerate(sources):
         found = cached_project(registry, channel, upstream, key)
+        until = [*until, *([found.fresh_until] if found.fresh_until else [])]
         if found.files or found.status not in ("", "active"):
             for earlier in sources[:position]:
                 _remember_absent(registry, earlier, key)
-            return found, upstream
+            return replace(found, fresh_until=min(until, default=None)), upstream
     return RemoteProject(), None
 
 
@@ -105,8 +107,11 @@ def cached_project(
     fetched files each time it is heard.
     """
     last = _load(registry, upstream, key)
-    if last is not None and registry.clock() - last.checked_at < max_age(upstream):
-        return remote_files.deserialize(last.body)
+    now = registry.clock()
+    until = now + max_age(upstream)
+    if last is not None and now - last.checked_at < max_age(upstream):
+        until = last.checked_at + max_age(upstream)
+        return replace(remote_files.deserialize(last.body), fresh_until=until)
     look = upstream_simple.fetch_files if upstream.kind == PYPI else upstream_conda.fetch_files
     try:
         response = look(upstream_source(upstream), key, last.validator if last else "")
@@ -114,7 +119,7 @@ def cached_project(
         if last is None:
             raise
         _postpone(registry, upstream, key)
-        return remote_files.deserialize(last.body)
+        return replace(remote_files.deserialize(last.body), fresh_until=now + RETRY_AFTER)
     if response is not None and response.unchanged and last is not None:
         _touch(registry, upstream, key)
         project = remote_files.deserialize(last.body)
@@ -129,7 +134,7 @@ def cached_project(
             _save(registry, upstream, key, remote_files.serialize(project), validator=validator)
     if upstream.kind == PYPI and response is not None:
         carry_over(registry, channel, key, project)
-    return project
+    return replace(project, fresh_until=until)
 
 
 def cached_shard_list(

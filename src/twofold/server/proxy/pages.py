@@ -75,7 +75,8 @@ def get_simple_page(registry: Registry, view: View, name: str, form: str) -> tup
     body = (
         upstream_simple.render_html(value) if form == HTML else upstream_simple.render_json(value)
     )
-    return Page(body, make_etag(body), channel.serial), channel.public
+    until = registry.clock() if failure is not None else remote.fresh_until
+    return Page(body, make_etag(body), channel.serial, fresh_until=until), channel.public
 
 
 def get_file(
@@ -189,11 +190,13 @@ def get_repodata(registry: Registry, view: View, subdir: str, name: str) -> tupl
 
     If the upstream has no shards, neither does the channel: clients then use repodata.json.
     """
+    until = None
     if has_upstream(registry, view.channel, PYPI):
         channel = queries.get_channel(registry, view.actor, view.channel)
-        revalidate_fetched(registry, channel)
+        until = revalidate_fetched(registry, channel)
     if not has_upstream(registry, view.channel, CONDA):
-        return conda_pages.get_repodata(registry, view, subdir, name)
+        page, public = conda_pages.get_repodata(registry, view, subdir, name)
+        return replace(page, fresh_until=until), public
     with registry.database.read() as db:
         channel = require_channel(db, view.actor, view.channel, Action.READ)
         every = upstreams.find_upstreams(db, channel.id, CONDA) if view.label == MAIN else []
@@ -201,7 +204,7 @@ def get_repodata(registry: Registry, view: View, subdir: str, name: str) -> tupl
         return conda_pages.get_repodata(registry, view, subdir, name)
     if name == upstream_conda.SHARD_INDEX:
         page = shards.get_shard_index(ProxiedSubdir(registry, channel, tuple(every), subdir))
-        return page, channel.public
+        return replace(page, fresh_until=registry.clock()), channel.public
     if name not in ("repodata.json", "repodata.json.zst"):
         raise not_found(f"page '{name[:100]}'")
     return _merge_repodata(registry, view, channel, every, (subdir, name))
@@ -250,7 +253,8 @@ def _merge_repodata(
     )
     if name.endswith(".zst"):
         body = rendering.compress(body)
-    return Page(body, make_etag(body), channel.serial), channel.public
+    page = Page(body, make_etag(body), channel.serial, fresh_until=registry.clock())
+    return page, channel.public
 
 
 def _add_packages(

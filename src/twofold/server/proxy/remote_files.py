@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 #: File names that the registry itself accepts.
@@ -30,11 +31,15 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class RemoteProject:
-    """The files of an upstream under one key; of a project also its status (PEP 792)."""
+    """The files of an upstream under one key; of a project also its status (PEP 792).
+
+    `fresh_until` is when the upstream is to be asked again.
+    """
 
     files: tuple[RemoteFile, ...] = ()
     status: str = ""
     status_reason: str = ""
+    fresh_until: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,9 @@ class ListResponse:
 
 def serialize(project: RemoteProject) -> bytes:
     """Serialize a project as JSON for the cache."""
-    return json.dumps(asdict(project), separators=(",", ":")).encode()
+    value = asdict(project)
+    del value["fresh_until"]
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def deserialize(body: bytes) -> RemoteProject:

@@ -43,14 +43,15 @@ class ReadableChannel:
     id: int
     public: bool
     redirects: bool
+    is_proxied: bool
     expires_at: datetime | None
 
 
 class FastReader:
     """Reads for the event loop's thread only.
 
-    Channels with an upstream are not served: use the normal route. `key` identifies a request's
-    credentials, b'' for none.
+    Of a channel with an upstream only its files and kept responses are read here. `key` identifies
+    a request's credentials, b'' for none.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -79,12 +80,12 @@ class FastReader:
     ) -> ReadableChannel | None:
         known: Actor | None = self._cache.get(key) if key else ANONYMOUS
         at = self._registry.clock()
-        decided_at, (actor, channel) = await self._reads.run(
+        decided_at, (actor, channel, is_proxied) = await self._reads.run(
             lambda db: _decide(db, known, credentials, name, at)
         )
         if decided_at != version:
             return None
-        found = None if channel is None else _to_readable(version, channel, actor)
+        found = None if channel is None else _to_readable(version, channel, is_proxied, actor)
         if actor is not None:
             self._cache.put(version, key, actor)
             self._cache.put(version, (key, name), found)
@@ -149,19 +150,19 @@ class FastReader:
 
 def _decide(
     db: Connection, known: Actor | None, credentials: ReadCredentials, name: str, at: datetime
-) -> tuple[Actor | None, Channel | None]:
-    """Return the caller, and the channel if it may be read and has no upstream."""
+) -> tuple[Actor | None, Channel | None, bool]:
+    """Return the caller, the channel if it may be read, and whether it has an upstream."""
     try:
         actor = known if known is not None else _identify(db, credentials, at)
     except Refused:
-        return None, None
+        return None, None, False
     if actor is None:
-        return None, None
+        return None, None, False
     try:
         channel = require_channel(db, actor, name, Action.READ)
     except Refused:
-        return actor, None
-    return actor, None if upstreams.has_upstream(db, channel.id) else channel
+        return actor, None, False
+    return actor, channel, upstreams.has_upstream(db, channel.id)
 
 
 def _identify(db: Connection, credentials: ReadCredentials, at: datetime) -> Actor | None:
@@ -172,12 +173,15 @@ def _identify(db: Connection, credentials: ReadCredentials, at: datetime) -> Act
     return permissions.identify(db, secret, user, at)
 
 
-def _to_readable(version: Version, channel: Channel, actor: Actor | None) -> ReadableChannel:
+def _to_readable(
+    version: Version, channel: Channel, is_proxied: bool, actor: Actor | None
+) -> ReadableChannel:
     token = actor.token if actor is not None else None
     return ReadableChannel(
         version,
         channel.id,
         channel.public,
         bool(channel.settings.get("redirect")),
+        is_proxied,
         token.expires_at if token is not None else None,
     )

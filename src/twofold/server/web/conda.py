@@ -50,7 +50,7 @@ def get_subdir_file(request: Request) -> Response:
         return send_file(request, registry, found)
     page, public = pages.get_repodata(registry, target_view(request), subdir, name)
     if not page.is_stale:
-        mark_repeatable(request)
+        mark_repeatable(request, page.fresh_until)
     media = "application/zstd" if name.endswith(".zst") else "application/json"
     return send_page(request, page, media, public)
 

@@ -11,6 +11,7 @@ import json
 import logging
 import re
 import time
+from datetime import datetime
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +23,7 @@ from twofold.server.web.fast_responses import (
     MAX_REPEATED,
     FastResponder,
     Headers,
+    KeptResponse,
     ReadRequest,
     parse_request,
 )
@@ -130,7 +132,7 @@ class ResponseRecorder:
     def __init__(self, scope: Scope, request: ReadRequest | None) -> None:
         self.scope = scope
         self.request = request
-        self._marks: list[bool] = []
+        self._marks: list[datetime | None] = []
         self._headers: Headers = []
         self._body: list[bytes] | None = None
         self._size = 0
@@ -159,7 +161,7 @@ class ResponseRecorder:
             responder.reader.remember(request.version, request.credentials, actor)
         key, channel = request.repeated_key, request.channel_read
         if self._body is not None and channel is not None and key is not None:
-            response = (self._headers, b"".join(self._body))
+            response = KeptResponse(self._headers, b"".join(self._body), self._marks[0])
             try:
                 await responder.reader.keep_response(channel, key, response, self._size)
             except TwofoldError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 
 from starlette.types import Scope
@@ -38,6 +39,15 @@ Headers = list[tuple[bytes, bytes]]
 RawResponse = tuple[int, Headers, bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class KeptResponse:
+    """A response of the normal route; `until` is when an upstream is to be asked again."""
+
+    headers: Headers
+    body: bytes = field(repr=False)
+    until: datetime | None = None
+
+
 @dataclass(slots=True)
 class ReadRequest:
     """A request for something of a channel, as far as the fast path reads it.
@@ -62,7 +72,8 @@ class ReadRequest:
     def repeated_key(self) -> tuple[str, str] | None:
         """The key of a response that may be kept, where the path is of such a kind."""
         last = self.words[-1]
-        is_kind = last.endswith((".json", ".zst")) or self.words == ["simple", ""]
+        is_page = self.words[0] == "simple" and last == "" and len(self.words) in (2, 3)
+        is_kind = is_page or last.endswith((".json", ".zst"))
         return (self.path, _negotiate_cached(self.accept)[0]) if is_kind else None
 
 
@@ -128,7 +139,7 @@ class FastResponder:
                 return None
             request.channel_read = channel
             match words:
-                case ["simple", name, ""]:
+                case ["simple", name, ""] if not channel.is_proxied:
                     return await self._page(request, channel, name)
                 case ["files", sha256, name] if name.endswith(".metadata"):
                     return await self._metadata(channel, sha256, name)
@@ -215,10 +226,10 @@ class FastResponder:
 
     def _repeat(self, request: ReadRequest, channel: ReadableChannel) -> RawResponse | None:
         key = request.repeated_key
-        kept: tuple[Headers, bytes] | None = key and self.reader.get_response(channel, key)
-        if kept is None:
+        kept: KeptResponse | None = key and self.reader.get_response(channel, key)
+        if kept is None or (kept.until is not None and kept.until <= self.registry.clock()):
             return None
-        headers, body = kept
+        headers, body = kept.headers, kept.body
         if request.if_none_match:
             etag = dict(headers).get(b"etag", b"").decode("latin-1")
             if names_etag(request.if_none_match, etag):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 
 from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import Request
@@ -46,9 +47,12 @@ def names_etag(header: str, etag: str) -> bool:
 REPEATABLE = "twofold.repeatable"
 
 
-def mark_repeatable(request: Request) -> None:
-    """Allow the fast path to repeat this response to every reader of the channel."""
-    request.scope.get(REPEATABLE, []).append(True)
+def mark_repeatable(request: Request, until: datetime | None = None) -> None:
+    """Allow the fast path to repeat this response to every reader of the channel.
+
+    Until the database changes, and no longer than to the given time.
+    """
+    request.scope.get(REPEATABLE, []).append(until)
 
 
 def send_page(

@@ -83,6 +83,8 @@ def get_project_page(request: Request) -> Response:
         return RedirectResponse(f"{up}{normalize_name(name)}/{query}", 301)
     media, form = _negotiate_request(request)
     page, public = pages.get_simple_page(get_registry(request), target_view(request), name, form)
+    if page.fresh_until is not None:
+        mark_repeatable(request, page.fresh_until)
     return send_page(request, page, media, public, _make_page_headers(page))
 
 
