@@ -33,9 +33,9 @@ class UpstreamConfig:
     `url` is the URL of an index's simple pages (`pypi`) or of a channel (`conda`). `prefixes` are
     private: names, and prefixes of names, that are never served from the upstream. `secret` is its
     login; one written into the URL is extracted from it. `files_at` are hosts (HOST or HOST:PORT)
-    whose files and redirects are allowed although their addresses are not public. `name` tells
-    several of a kind apart; it is asked before the one called `before`, or last. `only` are its own
-    names (`spam`, `spam-*`), of which no upstream without them is asked. `max_age` is in seconds.
+    whose files and redirects are allowed although their addresses are not public. `name` identifies
+    one of several of a kind; it is asked before the one called `before`, or last. `only` are its
+    own names (`spam`, `spam-*`), which no other is asked for. `max_age` is in seconds.
     """
 
     url: str

@@ -1,4 +1,4 @@
-"""What conda can be told of a wheel from its index page and its METADATA alone.
+"""Records for conda of wheels that nobody fetched, from index page and METADATA alone.
 
 Records without size and hash (for rattler), and `v3` records of pure wheels (for conda with
 conda-pypi), as the conversion would make them: the same functions, the same names and builds.

@@ -12,7 +12,6 @@ from dataclasses import replace
 from itertools import chain
 
 from twofold.errors import Refused, Unreachable
-from twofold.names import normalize_name
 from twofold.server.admission.names import filter_withheld, find_sources
 from twofold.server.context import Registry, not_found, require_channel
 from twofold.server.model import Action, Actor, Channel, Page, View
@@ -20,7 +19,6 @@ from twofold.server.pages import conda_pages, page_updates
 from twofold.server.pages import conda_records as rendering
 from twofold.server.pages.channel_page_options import from_settings
 from twofold.server.pages.page_updates import HTML, MAIN, make_etag
-from twofold.server.pages.project_json import ReleaseFile, describe_stored
 from twofold.server.proxy import (
     metadata_cache,
     offer_list,
@@ -41,10 +39,9 @@ from twofold.server.proxy.fetch import (
 from twofold.server.proxy.metadata_cache import CONDA, PYPI
 from twofold.server.proxy.remote_files import RemoteFile, RemoteProject
 from twofold.server.proxy.shards import ProxiedSubdir
-from twofold.server.proxy.upstream_simple import QUARANTINED
 from twofold.server.registry import queries
 from twofold.server.registry.queries import ReadableFile
-from twofold.server.store import channels, files, projects, upstreams
+from twofold.server.store import projects, upstreams
 from twofold.server.store.upstreams import Upstream
 
 log = logging.getLogger("twofold.server")
@@ -85,62 +82,6 @@ def get_file(
     """Return a file of the PyPI side by hash and name, fetching it if necessary."""
     fetch_missing(registry, actor, FileRequest(channel_name, "", filename, sha256))
     return queries.get_file(registry, actor, channel_name, sha256, filename)
-
-
-def list_release_files(registry: Registry, view: View, name: str, base: str) -> list[ReleaseFile]:
-    """Return a project's files for the JSON API, stored and fetchable ones; none if unknown.
-
-    Their URLs are below `base`. A quarantined project offers nothing.
-    """
-    key = normalize_name(name)
-    with registry.database.read() as db:
-        channel = require_channel(db, view.actor, view.channel, Action.READ)
-    remote, failure = RemoteProject(), None
-    if view.label == MAIN:
-        try:
-            remote, _ = metadata_cache.find_project(registry, channel, key)
-        except Unreachable as error:
-            failure = error
-    with registry.database.read() as db:
-        project = channels.find_project(db, channel.id, key)
-        own = files.list_project_files(db, project.id, deleted=True) if project else []
-    if project is not None and project.status == QUARANTINED:
-        return []
-    found = [
-        describe_stored(file, base)
-        for file in own
-        if not file.kind.is_conda and file.deleted_at is None
-    ]
-    if failure is not None and not found:
-        raise failure
-    known = {file.filename for file in own}
-    return found + [
-        upstream_simple.to_release_file(file, base)
-        for file in remote.files
-        if file.filename not in known
-    ]
-
-
-def with_metadata(
-    registry: Registry, view: View, listed: list[ReleaseFile], version: str
-) -> list[ReleaseFile]:
-    """Add the METADATA of an upstream's wheel of this release, where it has some (PEP 658)."""
-    mine = [file for file in listed if file.version == version]
-    if any(file.metadata is not None for file in mine):
-        return listed
-    for file in mine:
-        wanted = FileRequest(view.channel, "", file.entry["filename"])
-        try:
-            found = find_fetchable(registry, view.actor, wanted)
-            body = found and metadata_cache.cached_wheel_metadata(
-                registry, found.channel, found.upstream, found.pin
-            )
-        except (Unreachable, Refused) as error:
-            log.warning("no metadata of %s: %s", file.entry["filename"], error)
-            continue
-        if body:
-            return [replace(file, metadata=body), *(one for one in listed if one is not file)]
-    return listed
 
 
 def open_download(

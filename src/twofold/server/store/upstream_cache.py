@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from twofold.server.model import from_text, to_text
 from twofold.server.store.schema import upstream_pages
-from twofold.server.store.upstreams import Upstream
+from twofold.server.store.upstreams import PYPI, Upstream
+
+#: The most bytes of a cached project without files.
+_EMPTY = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,23 @@ def cached_response(db: Connection, upstream: Upstream, key: str) -> CachedRespo
     if row is None:
         return None
     return CachedResponse(bytes(row.body), row.digest, from_text(row.checked_at), row.validator)
+
+
+def search_projects(db: Connection, channel_id: int, text: str, limit: int) -> list[str]:
+    """Return the keys of cached projects of indexes that have files and contain a text."""
+    query = (
+        select(upstream_pages.c.key)
+        .where(
+            upstream_pages.c.channel_id == channel_id,
+            upstream_pages.c.kind == PYPI,
+            upstream_pages.c.key.contains(text, autoescape=True),
+            upstream_pages.c.key.not_like("%.metadata"),
+            func.length(upstream_pages.c.body) > _EMPTY,
+        )
+        .order_by(upstream_pages.c.key)
+        .limit(limit)
+    )
+    return list(dict.fromkeys(db.execute(query).scalars()))
 
 
 def changed_shards(db: Connection, upstream: Upstream, prefix: str) -> dict[str, tuple[str, str]]:

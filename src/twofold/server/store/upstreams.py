@@ -35,7 +35,7 @@ class Upstream:
     hosts (or host:port) beside it from which the operator allowed files, though not public.
     `policy`: the conditions on its files (`proxy.policy`, JSON), or ''.
 
-    A channel may have several upstreams of a kind: `name` tells them apart, `position` is their
+    A channel may have several upstreams of a kind: `name` identifies each, `position` is their
     order. `only`: its own names (`spam`, `spam-*`), which no upstream without them is asked for;
     empty: all names but those that others claim (`claimed`). `max_age`: seconds for which its
     responses are fresh; None: the default.

@@ -19,10 +19,15 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 import twofold
-from twofold.server.model import ANONYMOUS, Channel, StoredFile
+from twofold.errors import Refused
+from twofold.names import normalize_name
+from twofold.server.context import Registry
+from twofold.server.model import ANONYMOUS, Actor, Channel, Project, StoredFile, View
 from twofold.server.pages import conda_pages
 from twofold.server.pages.description_renderer import describe_release
 from twofold.server.pages.simple_pages import make_file_path
+from twofold.server.proxy import listings
+from twofold.server.proxy.listings import RemoteListing
 from twofold.server.registry import administration, labels, queries
 from twofold.server.web.credentials import authenticate, get_registry
 
@@ -30,6 +35,9 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
+
+#: Maximum number of an upstream's files on a project's page.
+MAX_REMOTE = 100
 
 #: Maximum number of projects on a channel's page.
 MAX_PROJECTS = 200
@@ -94,6 +102,7 @@ def show_channel(request: Request) -> Response:
         for hit in hits[:MAX_PROJECTS]
         if hit.project.versions or hit.project.summary  # deleted projects are not shown
     ]
+    remote = listings.search_remote(registry, View(actor, found.name), q) if q else []
     names = sorted(set(labels.list_labels(registry, actor, found.name)) - {"main"})
     return _render(
         "channel.html",
@@ -101,6 +110,7 @@ def show_channel(request: Request) -> Response:
         found.public,
         channel=found,
         projects=shown,
+        remote=remote,
         more=len(hits) > MAX_PROJECTS,
         labels=names,
         q=q,
@@ -132,8 +142,9 @@ def show_project(request: Request) -> Response:
     """Show how to install a project, its PyPI and conda files, and failed conversions."""
     registry, path, actor = get_registry(request), request.path_params, authenticate(request)
     found = queries.get_channel(registry, actor, path["channel"])
-    known = queries.get_project(registry, actor, found.name, path["name"])
-    files = queries.list_files(registry, known)
+    remote, upstream = listings.list_remote(registry, View(actor, found.name), path["name"])
+    known = _find_project(registry, actor, found.name, path["name"], is_upstream=bool(remote))
+    files = queries.list_files(registry, known) if isinstance(known, Project) else []
     addresses = _get_urls(request, found)
     missing = conda_pages.explain_missing_v3_records(registry, found, files)
     versions = queries.list_versions_newest_first(files)
@@ -149,8 +160,11 @@ def show_project(request: Request) -> Response:
         found.public,
         channel=found,
         project=known,
-        newest=newest,
-        for_pip=any(not file.kind.is_conda for file in files),
+        newest=newest or (remote[0].version if remote else ""),
+        remote=[_describe_remote(one) for one in remote[:MAX_REMOTE]],
+        more_remote=len(remote) > MAX_REMOTE,
+        upstream=upstream,
+        for_pip=bool(remote) or any(not file.kind.is_conda for file in files),
         for_conda=any(file.kind.is_conda for file in files),
         remarks=[file.remark for file in reversed(files) if file.remark],
         releases=[
@@ -167,6 +181,30 @@ def show_project(request: Request) -> Response:
         description=html,
         **addresses,
     )
+
+
+def _find_project(
+    registry: Registry, actor: Actor, channel: str, name: str, is_upstream: bool
+) -> Project | dict[str, str]:
+    """Return the project, or what is known of one that only the upstream has. Raises Refused."""
+    try:
+        return queries.get_project(registry, actor, channel, name)
+    except Refused:
+        if not is_upstream:
+            raise
+    key = normalize_name(name)
+    return {"name": key, "key": key, "status": "active", "summary": "", "conda_name": ""}
+
+
+def _describe_remote(one: RemoteListing) -> dict[str, Any]:
+    return {
+        "name": one.filename,
+        "url": one.url,
+        "size": _format_size(one.size) if one.size is not None else "",
+        "at": one.uploaded,
+        "yanked": one.yanked,
+        "refused": one.refused,
+    }
 
 
 def _describe_release(

@@ -11,7 +11,7 @@ from twofold.names import normalize_name
 from twofold.server.model import Page, View
 from twofold.server.pages import project_json
 from twofold.server.pages.page_updates import HTML, JSON, make_etag
-from twofold.server.proxy import pages
+from twofold.server.proxy import listings, pages
 from twofold.server.proxy.fetch import FileRequest
 from twofold.server.registry import queries
 from twofold.server.web.credentials import (
@@ -135,11 +135,11 @@ def get_project_json(request: Request) -> Response:
     name, version = path["name"], path.get("version")
     root = str(request.base_url).rstrip("/")
     base, files_base = f"{root}/{channel.name}", f"{root}{PACKAGES}/{channel.name}"
-    files = pages.list_release_files(registry, View(actor, channel.name), name, files_base)
+    files = listings.list_release_files(registry, View(actor, channel.name), name, files_base)
     if not files or version not in (None, *(file.version for file in files)):
         raise Refused("not-found", f"There is no release of '{name[:100]}' here", status=404)
     chosen = version or project_json.choose_release(files)
-    files = pages.with_metadata(registry, View(actor, channel.name), files, chosen)
+    files = listings.with_metadata(registry, View(actor, channel.name), files, chosen)
     serial = queries.get_project_serial(registry, channel, name)
     value = project_json.build_project(normalize_name(name), files, version, base, serial)
     body = project_json.serialize(value)

@@ -1,0 +1,169 @@
+"""What people and programs read of a project on both sides: stored files, and the upstream's."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from urllib.parse import quote
+
+from twofold.errors import Refused, Unreachable
+from twofold.names import normalize_name
+from twofold.names.version_order import sort_newest_first
+from twofold.server.admission.names import filter_private
+from twofold.server.context import Registry, require_channel
+from twofold.server.model import Action, Channel, View
+from twofold.server.pages.page_updates import MAIN
+from twofold.server.pages.project_json import ReleaseFile, describe_stored
+from twofold.server.proxy import metadata_cache, upstream_simple
+from twofold.server.proxy.fetch import FileRequest, find_fetchable, find_refusals
+from twofold.server.proxy.remote_files import RemoteFile, RemoteProject
+from twofold.server.proxy.upstream_simple import QUARANTINED
+from twofold.server.store import channels, files, offers, upstream_cache
+
+log = logging.getLogger("twofold.server")
+
+#: The most names that a search finds in the upstreams.
+MAX_FOUND = 100
+
+
+@dataclass(frozen=True)
+class RemoteListing:
+    """A file of an upstream that nobody fetched; `refused` is why it is not served, or ''."""
+
+    filename: str
+    version: str
+    sha256: str
+    url: str
+    size: int | None
+    uploaded: str
+    yanked: str | None
+    refused: str
+
+
+def list_release_files(registry: Registry, view: View, name: str, base: str) -> list[ReleaseFile]:
+    """Return a project's files for the JSON API, stored and fetchable ones; none if unknown.
+
+    Their URLs are below `base`. A quarantined project offers nothing.
+    """
+    key = normalize_name(name)
+    with registry.database.read() as db:
+        channel = require_channel(db, view.actor, view.channel, Action.READ)
+    remote, failure = RemoteProject(), None
+    if view.label == MAIN:
+        try:
+            remote, _ = metadata_cache.find_project(registry, channel, key)
+        except Unreachable as error:
+            failure = error
+    with registry.database.read() as db:
+        project = channels.find_project(db, channel.id, key)
+        own = files.list_project_files(db, project.id, deleted=True) if project else []
+    if project is not None and project.status == QUARANTINED:
+        return []
+    found = [
+        describe_stored(file, base)
+        for file in own
+        if not file.kind.is_conda and file.deleted_at is None
+    ]
+    if failure is not None and not found:
+        raise failure
+    known = {file.filename for file in own}
+    return found + [
+        upstream_simple.to_release_file(file, base)
+        for file in remote.files
+        if file.filename not in known
+    ]
+
+
+def with_metadata(
+    registry: Registry, view: View, listed: list[ReleaseFile], version: str
+) -> list[ReleaseFile]:
+    """Add the METADATA of an upstream's wheel of this release, where it has some (PEP 658)."""
+    mine = [file for file in listed if file.version == version]
+    if any(file.metadata is not None for file in mine):
+        return listed
+    for file in mine:
+        wanted = FileRequest(view.channel, "", file.entry["filename"])
+        try:
+            found = find_fetchable(registry, view.actor, wanted)
+            body = found and metadata_cache.cached_wheel_metadata(
+                registry, found.channel, found.upstream, found.pin
+            )
+        except (Unreachable, Refused) as error:
+            log.warning("no metadata of %s: %s", file.entry["filename"], error)
+            continue
+        if body:
+            return [replace(file, metadata=body), *(one for one in listed if one is not file)]
+    return listed
+
+
+def list_remote(
+    registry: Registry, view: View, name: str
+) -> tuple[list[RemoteListing], RemoteProject]:
+    """Return the upstream's files of a project that the channel lacks, the newest release first.
+
+    While the upstream is down there are none.
+    """
+    key = normalize_name(name)
+    with registry.database.read() as db:
+        channel = require_channel(db, view.actor, view.channel, Action.READ)
+        project = channels.find_project(db, channel.id, key)
+        own = files.list_project_files(db, project.id, deleted=True) if project else []
+    try:
+        remote, upstream = metadata_cache.find_project(registry, channel, key)
+    except (Unreachable, Refused) as error:
+        log.warning("the upstream of %s was not read for %s: %s", channel.name, key, error)
+        return [], RemoteProject()
+    if upstream is None or (project is not None and project.status == QUARANTINED):
+        return [], remote
+    refused = find_refusals(registry, channel, upstream, key, remote.files)
+    known = {file.filename for file in own}
+    listed = [
+        _describe(file, refused.get(file.filename, ""))
+        for file in remote.files
+        if file.filename not in known
+    ]
+    order = {
+        version: place
+        for place, version in enumerate(sort_newest_first({one.version for one in listed}, ()))
+    }
+    return sorted(listed, key=lambda one: (order[one.version], one.filename)), remote
+
+
+def _describe(file: RemoteFile, refused: str) -> RemoteListing:
+    yanked, size = file.entry.get("yanked", False), file.entry.get("size")
+    return RemoteListing(
+        file.filename,
+        upstream_simple.find_version(file.filename),
+        file.sha256,
+        f"files/{file.sha256}/{quote(file.filename)}",
+        size if isinstance(size, int) else None,
+        str(file.entry.get("upload-time") or "")[:16].replace("T", " "),
+        yanked if isinstance(yanked, str) else "" if yanked else None,
+        refused,
+    )
+
+
+def search_remote(registry: Registry, view: View, text: str) -> list[str]:
+    """Return names of upstream projects that the channel lacks: known ones, and one named exactly.
+
+    An index cannot be searched, so these are the projects that somebody asked for.
+    """
+    key = normalize_name(text.strip())
+    with registry.database.read() as db:
+        channel = require_channel(db, view.actor, view.channel, Action.READ)
+        found = set(upstream_cache.search_projects(db, channel.id, key, MAX_FOUND))
+        found |= {one for one in offers.list_keys(db, channel.id) if key in one}
+        own = {one.key for one in channels.list_projects(db, channel.id)}
+        found -= filter_private(db, channel, found) | own
+    if key and key not in own | found and _is_upstream(registry, channel, key):
+        found.add(key)
+    return sorted(found, key=lambda one: (one != key, one))[:MAX_FOUND]
+
+
+def _is_upstream(registry: Registry, channel: Channel, key: str) -> bool:
+    try:
+        remote, _ = metadata_cache.find_project(registry, channel, key)
+    except (Unreachable, Refused) as error:
+        log.warning("the upstream of %s was not read for %s: %s", channel.name, key, error)
+        return False
+    return bool(remote.files)

@@ -1,0 +1,68 @@
+"""The web pages and the search of a channel with an index show both sides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.factories.packages import make_wheel
+from tests.server.conftest import Place
+from tests.servers.upstream import StaticServer, add_upstream
+from tests.servers.upstream_reads import files_of
+from twofold.server.proxy import config
+from twofold.server.proxy.policy import Policy
+
+
+@pytest.fixture
+def front(served: Place, static: StaticServer, tmp_path: Path) -> Place:
+    static.publish(*(make_wheel(tmp_path, "spam", version) for version in ("1.0", "10.0", "9.0")))
+    static.publish(make_wheel(tmp_path, "acme_tools", "1.0"))
+    add_upstream(served, f"{static.url}/simple", "pypi", "acme")
+    return served
+
+
+def test_a_project_that_nobody_fetched_has_a_page(front: Place) -> None:
+    page = front.get("/main/project/Spam").text
+    assert page.index("spam-10.0-py3") < page.index("spam-9.0-py3") < page.index("spam-1.0-py3")
+    assert "/main/with/spam" in page and "pip install" in page
+    assert front.get("/main/project/absent").status_code == 404
+
+
+def test_a_project_of_both_sides_shows_what_is_here_and_what_is_not(
+    front: Place, static: StaticServer
+) -> None:
+    files_of(front, "spam")
+    url = front.get("/main/simple/spam/", Accept="application/vnd.pypi.simple.v1+json").json()
+    for file in url["files"]:
+        if "-9.0-" in file["filename"]:
+            front.get(f"/main{file['url'].removeprefix('../..')}").raise_for_status()
+    page = front.get("/main/project/spam").text
+    here, _, upstream = page.partition("From the upstream")
+    assert "spam-9.0-py_0.conda" in here and "spam-9.0" not in upstream
+    assert "spam-10.0-py3" in upstream
+    static.fault = "hangs up"
+    assert front.get("/main/project/spam").status_code == 200
+
+
+def test_the_reason_of_a_refusal_is_on_the_page(front: Place) -> None:
+    config.set_policy(front.registry, "owner", "main", Policy(deny=("spam>=9",)))
+    page = front.get("/main/project/spam").text
+    assert page.count("Not served: the policy of this channel denies") == 2
+
+
+@pytest.mark.parametrize(("text", "found"), [("spam", True), ("Spam", True), ("pam", False)])
+def test_a_search_finds_a_project_of_the_upstream_by_its_name(
+    front: Place, text: str, found: bool
+) -> None:
+    assert ("/main/project/spam" in front.get(f"/main?q={text}").text) is found
+    files_of(front, "spam")
+    assert "/main/project/spam" in front.get(f"/main?q={text}").text  # known from now on
+
+
+@pytest.mark.parametrize("path", ["/main/project/acme-tools", "/main?q=acme", "/main?q=Acme_tools"])
+def test_a_private_name_is_not_requested_by_pages_for_people(
+    front: Place, static: StaticServer, path: str
+) -> None:
+    assert "project/acme-tools" not in front.get(path).text
+    assert static.requested == []
