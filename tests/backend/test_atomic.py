@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.factories.sample_projects import copy_sample
 from twofold_build.atomic import AtomicFile, write_atomically, write_if_changed
+from twofold_build.plan import make_plan
 
 
 def test_a_file_has_its_final_name_only_after_the_commit(tmp_path: Path) -> None:
@@ -54,3 +56,12 @@ def test_a_file_that_has_its_content_is_left_alone(tmp_path: Path) -> None:
     assert target.stat().st_mtime == 0
     assert write_if_changed(target, b"two")
     assert target.read_bytes() == b"two"
+
+
+def test_what_a_killed_process_left_is_not_packed(tmp_path: Path) -> None:
+    root = copy_sample("flat_layout", tmp_path / "project")
+    left = root / "flat_sample" / ".__init__.py.999999999-7f00e1defec0.part"
+    left.write_bytes(b"x =")
+    planned = make_plan(root).selection
+    assert left.name not in {file.path.rpartition("/")[2] for file in planned.files}
+    assert left.relative_to(root).as_posix() in dict(planned.left_out)

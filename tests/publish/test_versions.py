@@ -135,6 +135,15 @@ def write(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
+def test_what_a_killed_change_of_the_version_left_is_removed(tmp_path: Path) -> None:
+    root = write(tmp_path / "demo", next(iter(WRITTEN.values())))
+    change = plan_version(root, "minor").changes[0]
+    left = change.path.parent / f".{change.path.name}.999999999-7f00e1defec0.part"
+    left.touch()
+    change.apply()
+    assert not left.exists()
+
+
 @pytest.mark.parametrize("files", WRITTEN.values(), ids=WRITTEN)
 def test_a_version_is_set_wherever_it_is_written(files: dict[str, str], tmp_path: Path) -> None:
     root = write(tmp_path / "demo", files)

@@ -157,7 +157,7 @@ def remove_leftovers(folder: str | os.PathLike[str], deep: bool = False) -> list
     removed = []
     for entry in entries:
         if entry.is_file(follow_symlinks=False):
-            if _writer_pid(entry.name) and _remove(entry):
+            if get_writer_pid(entry.name) and _remove(entry):
                 removed.append(entry.path)
         elif deep and entry.is_dir(follow_symlinks=False):
             removed += remove_leftovers(entry.path)
@@ -167,7 +167,7 @@ def remove_leftovers(folder: str | os.PathLike[str], deep: bool = False) -> list
 def _remove(entry: os.DirEntry[str]) -> bool:
     try:
         quiet = time.time() - entry.stat().st_mtime > _QUIET_SECONDS
-        if _is_locked(entry.path) or not (quiet or _is_dead(_writer_pid(entry.name))):
+        if _is_locked(entry.path) or not (quiet or _is_dead(get_writer_pid(entry.name))):
             return False
         os.remove(entry.path)
     except OSError:
@@ -175,8 +175,8 @@ def _remove(entry: os.DirEntry[str]) -> bool:
     return True
 
 
-def _writer_pid(name: str) -> int:
-    """Return the id of the process that wrote a hidden file; 0 for other names."""
+def get_writer_pid(name: str) -> int:
+    """Return the id of the process that wrote a hidden `.part` file; 0 for other names."""
     if not (name.startswith(".") and name.endswith(".part")):
         return 0
     number = name[:-5].rpartition(".")[2].partition("-")[0]

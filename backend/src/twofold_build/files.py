@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from twofold_build.atomic import get_writer_pid
 from twofold_build.globs import Globs
 from twofold_build.ignore import IgnoreRules, load_ignore_rules
 
@@ -16,32 +17,31 @@ if TYPE_CHECKING:
     from twofold_build.model import Project
     from twofold_build.modules import Module
 
-#: What does not belong into a package: caches, version control, editors' temporary files.
-_JUNK = frozenset(
-    [
-        "__pycache__",
-        ".git",
-        ".gitignore",
-        ".gitattributes",
-        ".gitkeep",
-        ".hg",
-        ".svn",
-        ".bzr",
-        ".DS_Store",
-        "Thumbs.db",
-        ".mypy_cache",
-        ".ruff_cache",
-        ".pytest_cache",
-        ".hypothesis",
-        ".import_linter_cache",
-        ".tox",
-        ".nox",
-        ".venv",
-        ".idea",
-        ".vscode",
-        ".ipynb_checkpoints",
-    ]
-)
+#: What does not belong into a package: caches, version control, editors' temporary files. What a
+#: killed process left of an atomic write is recognized by its name.
+_JUNK = {
+    "__pycache__",
+    ".git",
+    ".gitignore",
+    ".gitattributes",
+    ".gitkeep",
+    ".hg",
+    ".svn",
+    ".bzr",
+    ".DS_Store",
+    "Thumbs.db",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".pytest_cache",
+    ".hypothesis",
+    ".import_linter_cache",
+    ".tox",
+    ".nox",
+    ".venv",
+    ".idea",
+    ".vscode",
+    ".ipynb_checkpoints",
+}
 _JUNK_ENDINGS = (".pyc", ".pyo", ".egg-info", ".swp", "~")
 
 
@@ -296,7 +296,7 @@ class _Walker:
         if glob:
             return f"exclude '{glob}'"
         name = path.rpartition("/")[2]
-        if name in _JUNK or name.endswith(_JUNK_ENDINGS):
+        if name in _JUNK or name.endswith(_JUNK_ENDINGS) or get_writer_pid(name):
             reason = "never packed unless [tool.twofold] include names it"
         else:
             reason = ignore.explain(path, is_folder)

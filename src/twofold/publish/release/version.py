@@ -20,7 +20,7 @@ from twofold.publish.release.version_places import (
     parse_toml,
     read_text,
 )
-from twofold_build.atomic import write_atomically
+from twofold_build.atomic import remove_leftovers, write_atomically
 
 #: What raises a version by a word: its parts, its phases before a release, and what follows one.
 PARTS = ("major", "minor", "patch")
@@ -63,6 +63,7 @@ class FileChange:
 
 
 def _write(path: Path, data: bytes) -> None:
+    remove_leftovers(path.parent)  # a backend other than ours would pack them
     write_atomically(path, data, path.stat().st_mode & 0o7777)
 
 
