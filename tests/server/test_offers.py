@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -148,3 +149,44 @@ def test_the_command_offers_names_and_the_requirements_of_a_file(
 def test_an_offer_of_too_many_projects_is_refused() -> None:
     with pytest.raises(Refused, match="1 to 50"):
         offers.parse_names("main", ",".join(f"p{n}" for n in range(51)), "noarch")
+
+
+def test_wheels_without_metadata_are_resolved_by_parts_and_only_the_chosen_ones_are_fetched(
+    served: Place, static: StaticServer, tmp_path: Path
+) -> None:
+    static.serves_parts = True
+    static.publish(
+        make_wheel(tmp_path, "spam", "1.0", "Requires-Dist: eggs<2", "Requires-Dist: ham"),
+        make_wheel(tmp_path, "ham", "1.0"),
+        make_wheel(tmp_path, "ham", "2.0", "Requires-Dist: speed"),
+        make_wheel(tmp_path, "eggs", "1.0", "Requires-Dist: ham<2"),
+        make_wheel(tmp_path, "eggs", "2.0"),
+        make_wheel(tmp_path, "speed", "1.0"),
+    )
+    add_upstream(served, f"{static.url}/simple")
+    assert list_packages(served, "/main/with/spam") == {"spam-1.0", "eggs-1.0", "ham-1.0"}
+    whole = [
+        path for path, code in zip(static.requested, static.statuses, strict=True) if code == 200
+    ]
+    assert sorted(path for path in whole if path.endswith(".whl")) == [
+        "/files/eggs-1.0-py3-none-any.whl",
+        "/files/ham-1.0-py3-none-any.whl",
+        "/files/spam-1.0-py3-none-any.whl",
+    ]
+
+
+@pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not installed")
+def test_follow_counts_what_it_fetched_and_keeps_nothing_that_uv_only_tried(
+    served: Place, static: StaticServer, tmp_path: Path, twofold: Callable[..., Any]
+) -> None:
+    static.serves_parts = True
+    static.publish(
+        make_wheel(tmp_path, "spam", "2.0", "Requires-Dist: eggs>=2"),
+        make_wheel(tmp_path, "spam", "1.0", "Requires-Dist: eggs"),
+        make_wheel(tmp_path, "eggs", "1.0"),
+    )
+    add_upstream(served, f"{static.url}/simple")
+    following = ("admin", "follow", "spam", "--python", "3.12", "--platform", "linux-64", "--json")
+    ran = twofold(*following, "--data", served.settings.data)
+    assert ran.json["brought"] == ["eggs-1.0-py3-none-any.whl", "spam-1.0-py3-none-any.whl"]
+    assert ran.json["here"] == [] and list_packages(served) == {"spam-1.0", "eggs-1.0"}

@@ -34,6 +34,7 @@ class ProxiedChannels:
 
     `shard_indexes` holds the merged indexes served last, by (channel id, subdir); `downloads` the
     files on their way (`store.downloads`); `offers` what addresses named (`proxy.offers`);
+    `reads_parts` whether METADATA is read by parts of wheels (for a resolver, and not for clients);
     `rounds` when a channel's fetched projects were last revalidated, by its id; `offer_rounds` when
     a round over what it offers by metadata began, `noted_names` what pip asked for, and
     `lazy_indexes` the indexes of those served last (`proxy.offer_list`, `proxy.lazy`).
@@ -43,6 +44,7 @@ class ProxiedChannels:
     downloads: Downloads = field(default_factory=Downloads)
     offers: dict[Any, Any] = field(default_factory=dict)
     offers_lock: Lock = field(default_factory=Lock)
+    reads_parts: bool = False
     rounds: dict[int, datetime] = field(default_factory=dict)
     offer_rounds: dict[int, datetime] = field(default_factory=dict)
     noted_names: set[tuple[int, str]] = field(default_factory=set)

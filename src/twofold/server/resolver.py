@@ -113,11 +113,13 @@ def _serve_index(registry: Registry, settings: Settings, channel: str) -> Iterat
     )
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
+    registry.proxied_channels.reads_parts = True  # so that what uv only tries is not fetched
     try:
         ready.wait(30)
         port = listener.getsockname()[1]
         yield f"http://__token__:{secret}@127.0.0.1:{port}/{channel}/simple/"
     finally:
+        registry.proxied_channels.reads_parts = False
         server.should_exit = True
         thread.join(30)
         listener.close()

@@ -13,18 +13,30 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from platform import machine
 
-from twofold.errors import Refused, TwofoldError
+from packaging.requirements import Requirement
+
+from twofold.errors import BadFile, Refused, TwofoldError, Unreachable
+from twofold.fetching.remote_wheel import fetch_metadata
+from twofold.formats.core_metadata import parse_metadata
+from twofold.names import normalize_name
 from twofold.names.platforms import find_subdir
 from twofold.server.context import Registry, require_channel
 from twofold.server.model import Action, Actor
-from twofold.server.proxy.fetch import has_upstream
+from twofold.server.proxy import metadata_cache
+from twofold.server.proxy.fetch import FetchableFile, FileRequest, find_fetchable, has_upstream
 from twofold.server.proxy.metadata_cache import PYPI
-from twofold.server.proxy.sync import SyncResult, SyncRun, parse_requirement
+from twofold.server.proxy.sync import (
+    Candidate,
+    RequestedProject,
+    SyncResult,
+    SyncRun,
+    parse_requirement,
+)
 from twofold.server.proxy.target_environment import PLATFORMS, TargetEnvironment
 from twofold.server.store import files
 
@@ -180,12 +192,118 @@ def _run(registry: Registry, actor: Actor, request: OfferRequest, known: Offer) 
 
 def offer(registry: Registry, actor: Actor, request: OfferRequest) -> SyncResult:
     """Fetch and convert these projects with their dependencies; what cannot be is in `missing`."""
-    run = SyncRun(registry, actor, request.channel, request.target)
-    chosen = run.plan(request.requirements, MAX_PROJECTS)
+    run = PlanRun(registry, actor, request.channel, request.target)
     with ThreadPoolExecutor(PARALLEL) as pool:
+        chosen = run.plan(request.requirements, pool)
         list(pool.map(run.fetch, *zip(*chosen.items(), strict=True)) if chosen else ())
     _explain_unconverted(registry, run, (one.filename for one in chosen.values()))
     return run.result
+
+
+class PlanRun(SyncRun):
+    """Chooses releases by metadata, several projects at a time, before anything is fetched."""
+
+    def __init__(
+        self, registry: Registry, actor: Actor, channel: str, target: TargetEnvironment
+    ) -> None:
+        super().__init__(registry, actor, channel, target)
+        self._required: dict[str, Sequence[str]] = {}  # by file name
+
+    def plan(self, names: Iterable[str], pool: ThreadPoolExecutor) -> dict[str, Candidate]:
+        """Choose releases by metadata alone; a wheel is fetched where its index has none.
+
+        Raises Refused when these are more than `MAX_PROJECTS`.
+        """
+        roots = [(parse_requirement(name), "") for name in names]
+        queue = roots
+        while queue:
+            asked = [one for one, extra in queue if self.applies(one, extra)]
+            new = {normalize_name(one.name): one for one in asked}
+            list(pool.map(self._read_ahead, [one for key, one in new.items() if self._is_new(key)]))
+            queue = [one for each in asked for one in self.choose(each, self._read_newest)]
+            if len(self.requested) > MAX_PROJECTS:
+                text = f"These are more than {MAX_PROJECTS} projects with their dependencies"
+                raise Refused("too-much-required", text, "name fewer at once")
+        return self._keep_needed(roots)
+
+    def _is_new(self, key: str) -> bool:
+        return key not in self.requested
+
+    def _keep_needed(self, roots: Sequence[tuple[Requirement, str]]) -> dict[str, Candidate]:
+        """Return the choices that the roots lead to: others were only tried on the way."""
+        found: dict[str, Candidate] = {}
+        queue = list(roots)
+        while queue:
+            requirement, extra = queue.pop()
+            key = normalize_name(requirement.name)
+            wish = self.requested.get(key)
+            if not self.applies(requirement, extra) or wish is None or wish.chosen is None:
+                continue
+            if key in found:
+                continue
+            found[key] = wish.chosen
+            needed = map(Requirement, self._required.get(wish.chosen.filename, ()))
+            queue += [(one, extra) for one in needed for extra in sorted(wish.extras) or [""]]
+        named = self._list_named(roots, found)
+        missing = self.result.missing.items()
+        self.result.missing = {key: reason for key, reason in missing if key in named}
+        return found
+
+    def _list_named(
+        self, roots: Sequence[tuple[Requirement, str]], found: Mapping[str, Candidate]
+    ) -> set[str]:
+        """Return the keys that the roots and the chosen releases name."""
+        texts = [text for one in found.values() for text in self._required.get(one.filename, ())]
+        named = [one for one, _ in roots] + [Requirement(text) for text in texts]
+        return {normalize_name(one.name) for one in named}
+
+    def _read_ahead(self, requirement: Requirement) -> None:
+        """Read the page and the METADATA that `_read_newest` will need, if nothing is amiss."""
+        try:
+            best = self.find_best(normalize_name(requirement.name), requirement.specifier)
+            if best is not None:
+                self._read_required(best)
+        except (Unreachable, Refused, BadFile) as error:
+            log.debug("%s was not read ahead: %s", requirement, error)  # it is said in its turn
+
+    def _read_newest(self, key: str, requested: RequestedProject) -> Sequence[str] | None:
+        """Choose the best matching file; return its requirements, by metadata if there is some."""
+        best = self.pick(key, requested)
+        if best is None:
+            return None
+        try:
+            required = self._read_required(best)
+        except (Unreachable, Refused, BadFile) as error:
+            self.result.missing[key] = error.problems[0].message
+            return None
+        if required is None:
+            required = self.fetch(key, best)
+            self._required[best.filename] = required or ()
+        return required
+
+    def _read_required(self, best: Candidate) -> Sequence[str] | None:
+        """Return what a wheel requires, without fetching it; None where that is not possible."""
+        if best.filename in self._required:
+            return self._required[best.filename]
+        required = self.read_stored(best)
+        if required is None:
+            wanted = FileRequest(self.channel.name, "", best.filename, best.sha256)
+            file = find_fetchable(self.registry, self.actor, wanted)
+            body = file and read_metadata(self.registry, file)
+            required = parse_metadata(body).requires_dist if body else None
+        if required is not None:
+            self._required[best.filename] = required
+        return required
+
+
+def read_metadata(registry: Registry, file: FetchableFile) -> bytes | None:
+    """Return the METADATA of a wheel for a resolution, by parts of the wheel where need be.
+
+    None where its index serves only the whole wheel. Raises Unreachable, Refused.
+    """
+    args = (registry, file.channel, file.upstream, file.pin)
+    body = metadata_cache.cached_wheel_metadata(*args)
+    return body or fetch_metadata(metadata_cache.upstream_source(file.upstream), file.pin.url)
 
 
 def _explain_unconverted(registry: Registry, run: SyncRun, filenames: Iterable[str]) -> None:

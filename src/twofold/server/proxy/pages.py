@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import chain
 
 from twofold.errors import Refused, Unreachable
+from twofold.fetching.remote_wheel import fetch_metadata
 from twofold.server.admission.names import filter_withheld, find_sources
 from twofold.server.context import Registry, not_found, require_channel
 from twofold.server.model import Action, Actor, Channel, Page, View
@@ -69,6 +70,8 @@ def get_simple_page(registry: Registry, view: View, name: str, form: str) -> tup
         offer_list.note_requested(registry, channel, name)
     refused = find_refusals(registry, channel, upstream, name, remote.files) if upstream else {}
     value = upstream_simple.merge_page(name, own.body if own else None, remote, refused)
+    if registry.proxied_channels.reads_parts:
+        upstream_simple.promise_metadata(value)
     body = (
         upstream_simple.render_html(value) if form == HTML else upstream_simple.render_json(value)
     )
@@ -109,9 +112,10 @@ def get_metadata(
     """Return a wheel's METADATA (PEP 658), without fetching the wheel if possible."""
     wanted = find_fetchable(registry, actor, FileRequest(channel_name, "", filename, sha256))
     if wanted is not None:
-        body = metadata_cache.cached_wheel_metadata(
-            registry, wanted.channel, wanted.upstream, wanted.pin
-        )
+        args = (registry, wanted.channel, wanted.upstream, wanted.pin)
+        body = metadata_cache.cached_wheel_metadata(*args)
+        if body is None and registry.proxied_channels.reads_parts:
+            body = fetch_metadata(metadata_cache.upstream_source(wanted.upstream), wanted.pin.url)
         if body is not None:
             return body, wanted.channel.public
     found = get_file(registry, actor, channel_name, sha256, filename)

@@ -18,8 +18,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
 from twofold.artifact import Kind
-from twofold.errors import BadFile, Refused, SubprocessFailed, Unreachable
-from twofold.formats.core_metadata import parse_metadata
+from twofold.errors import Refused, SubprocessFailed, Unreachable
 from twofold.names import normalize_name
 from twofold.server.context import Registry
 from twofold.server.model import Action, Actor, Channel
@@ -27,7 +26,6 @@ from twofold.server.proxy import config, metadata_cache
 from twofold.server.proxy.fetch import (
     FileRequest,
     fetch_missing,
-    find_fetchable,
     find_refusals,
 )
 from twofold.server.proxy.target_environment import TargetEnvironment
@@ -54,7 +52,7 @@ class Candidate:
 
 
 @dataclass
-class _Requested:
+class RequestedProject:
     """Requirements on one project collected so far."""
 
     specifier: SpecifierSet = field(default_factory=SpecifierSet)
@@ -145,7 +143,7 @@ class SyncRun:
         config.require_upstreams(registry, channel, metadata_cache.PYPI)
         self.markers: Mapping[str, str] = target.marker_environment()
         self.tags: Mapping[Tag, int] = target.wheel_tags()
-        self.requested: dict[str, _Requested] = {}
+        self.requested: dict[str, RequestedProject] = {}
         self.result = SyncResult()
         with registry.database.read() as db:
             own = files.list_filenames(db, found.id, "")
@@ -156,47 +154,32 @@ class SyncRun:
         queue = [(parse_requirement(name), "") for name in names]
         while queue:
             requirement, extra = queue.pop(0)
-            if self._applies(requirement, extra):
-                queue += self._choose(requirement)
+            if self.applies(requirement, extra):
+                queue += self.choose(requirement)
         return self.result
-
-    def plan(self, names: Iterable[str], most: int) -> dict[str, Candidate]:
-        """Choose releases by metadata alone; a wheel is fetched where its index has none.
-
-        Raises Refused when these are more than `most` projects.
-        """
-        queue = [(parse_requirement(name), "") for name in names]
-        while queue:
-            requirement, extra = queue.pop(0)
-            if self._applies(requirement, extra):
-                queue += self._choose(requirement, self._read_newest)
-            if len(self.requested) > most:
-                text = f"These are more than {most} projects with their dependencies"
-                raise Refused("too-much-required", text, "name fewer at once")
-        wishes = {key: wish.chosen for key, wish in self.requested.items()}
-        return {key: chosen for key, chosen in wishes.items() if chosen is not None}
 
     def sync_solution(self, versions: Mapping[str, str]) -> SyncResult:
         """Fetch exactly these releases."""
         for key, version in sorted(versions.items()):
-            self._fetch_newest(key, _Requested(SpecifierSet(f"=={version}")))
+            self._fetch_newest(key, RequestedProject(SpecifierSet(f"=={version}")))
         return self.result
 
-    def _applies(self, requirement: Requirement, extra: str) -> bool:
+    def applies(self, requirement: Requirement, extra: str) -> bool:
+        """Whether a requirement holds for the target, with an extra of its project."""
         marker = requirement.marker
         return marker is None or marker.evaluate({**self.markers, "extra": extra})
 
-    def _choose(
+    def choose(
         self,
         requirement: Requirement,
-        take: Callable[[str, _Requested], Sequence[str] | None] | None = None,
+        take: Callable[[str, RequestedProject], Sequence[str] | None] | None = None,
     ) -> list[tuple[Requirement, str]]:
         """Choose and take a release; return its requirements, each with the requesting extra.
 
         `take` returns what the chosen file requires; by default it is fetched.
         """
         key = normalize_name(requirement.name)
-        wish = self.requested.setdefault(key, _Requested())
+        wish = self.requested.setdefault(key, RequestedProject())
         new_extras = requirement.extras - wish.extras
         wish.specifier &= requirement.specifier
         wish.extras |= requirement.extras
@@ -212,9 +195,9 @@ class SyncRun:
         extras = sorted(wish.extras) or [""]
         return [(one, extra) for one in asked for extra in extras]
 
-    def _fetch_newest(self, key: str, requested: _Requested) -> Sequence[str] | None:
+    def _fetch_newest(self, key: str, requested: RequestedProject) -> Sequence[str] | None:
         """Fetch the best matching file; return its requirements, or None when it is missing."""
-        best = self._pick(key, requested)
+        best = self.pick(key, requested)
         return self.fetch(key, best) if best is not None else None
 
     def fetch(self, key: str, chosen: Candidate) -> Sequence[str] | None:
@@ -227,51 +210,37 @@ class SyncRun:
             return None
         is_new = chosen.filename not in self.before
         (self.result.fetched if is_new else self.result.present).append(chosen.filename)
-        return self._read_stored(chosen)
+        return self.read_stored(chosen)
 
-    def _read_stored(self, chosen: Candidate) -> Sequence[str] | None:
+    def read_stored(self, chosen: Candidate) -> Sequence[str] | None:
+        """Return what a file requires; None when it is not stored."""
         with self.registry.database.read() as db:
             file = files.find_file(db, self.channel.id, "", chosen.filename)
         return file.depends if file is not None else None
 
-    def _read_newest(self, key: str, requested: _Requested) -> Sequence[str] | None:
-        """Choose the best matching file; return its requirements, by metadata if there is some."""
-        best = self._pick(key, requested)
-        if best is None:
-            return None
-        stored = self._read_stored(best)
-        if stored is not None:
-            return stored
-        wanted = FileRequest(self.channel.name, "", best.filename, best.sha256)
-        try:
-            file = find_fetchable(self.registry, self.actor, wanted)
-            body = file and metadata_cache.cached_wheel_metadata(
-                self.registry, file.channel, file.upstream, file.pin
-            )
-            return parse_metadata(body).requires_dist if body else self.fetch(key, best)
-        except (Unreachable, Refused, BadFile) as error:
-            self.result.missing[key] = error.problems[0].message
-            return None
-
-    def _pick(self, key: str, requested: _Requested) -> Candidate | None:
+    def pick(self, key: str, requested: RequestedProject) -> Candidate | None:
         """Return the best matching file; None with a reason in `missing`."""
         requested.chosen = None
         try:
-            fitting = [
-                one
-                for one in self._find_candidates(key)
-                if requested.specifier.contains(one.version, prereleases=None)
-            ]
-            if not fitting:
+            best = self.find_best(key, requested.specifier)
+            if best is None:
                 self.result.missing[key] = self._describe_missing(key, requested)
-                return None
         except (Unreachable, Refused) as error:
             self.result.missing[key] = error.problems[0].message
             return None
-        requested.chosen = max(fitting, key=lambda one: (one.version, -one.rank))
-        return requested.chosen
+        requested.chosen = best
+        return best
 
-    def _describe_missing(self, key: str, requested: _Requested) -> str:
+    def find_best(self, key: str, specifier: SpecifierSet) -> Candidate | None:
+        """Return the best file of a project that fits. Raises Unreachable, Refused."""
+        fitting = [
+            one
+            for one in self._find_candidates(key)
+            if specifier.contains(one.version, prereleases=None)
+        ]
+        return max(fitting, key=lambda one: (one.version, -one.rank), default=None)
+
+    def _describe_missing(self, key: str, requested: RequestedProject) -> str:
         asked = f" {requested.specifier}" if str(requested.specifier) else ""
         remote, _ = metadata_cache.find_project(self.registry, self.channel, key)
         sdists = any(file.filename.endswith((".tar.gz", ".zip")) for file in remote.files)

@@ -105,6 +105,13 @@ def merge_page(
     return value
 
 
+def promise_metadata(page: dict[str, Any]) -> None:
+    """State that every wheel has METADATA: it will be read by parts of the wheel."""
+    for file in page["files"]:
+        if file["filename"].endswith(".whl") and not file.get("core-metadata"):
+            file["core-metadata"] = True
+
+
 def to_release_file(file: RemoteFile, base: str) -> ReleaseFile:
     """Describe a file for the JSON API; `base` is the channel's URL."""
     parts = file.filename.removesuffix(".whl").split("-")
