@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from twofold.artifact import Artifact
     from twofold.check.other_backend import DeclaredProject
     from twofold_build.archive import Content
     from twofold_build.files import FileSelection
@@ -118,12 +119,13 @@ def check_files(
     return check_artifacts(paths, frozenset(ignore), allow)
 
 
-def artifact_findings(path: Path) -> list[Finding]:
+def artifact_findings(path: Path, read: Artifact | None = None) -> list[Finding]:
     """What is wrong with a built file's structure and metadata; its code is not parsed, and
     its readme not rendered.
 
-    For a registry's gates: quick, and any error is a reason to refuse.
+    For a registry's gates: quick, and any error is a reason to refuse. `read` is the file's
+    artifact where it was read before.
     """
     from twofold.check.artifacts import check_structure
 
-    return check_structure(path)
+    return check_structure(path, read)

@@ -74,9 +74,12 @@ def list_code_rules() -> dict[str, Callable[[ArtifactCode], Iterator[Violation]]
     }
 
 
-def check_structure(path: Path) -> list[Finding]:
-    """Structure and metadata: all that needs no parsing of code or rendering of a readme."""
-    artifact, findings = _open_and_check(path)
+def check_structure(path: Path, read: Artifact | None = None) -> list[Finding]:
+    """Structure and metadata: all that needs no parsing of code or rendering of a readme.
+
+    `read` is the file's artifact where it was read before.
+    """
+    artifact, findings = _open_and_check(path, read)
     if artifact is not None:
         findings += _check_metadata(artifact, with_readme=False)
     return sort_findings(findings)
@@ -120,10 +123,12 @@ def check_artifacts(
     return sort_findings(finding for finding in findings if finding.code not in ignore)
 
 
-def _open_and_check(path: Path) -> tuple[Artifact | None, list[Finding]]:
+def _open_and_check(
+    path: Path, read: Artifact | None = None
+) -> tuple[Artifact | None, list[Finding]]:
     """The file's artifact, None when it cannot be read, and what is wrong with its structure."""
     problems = find_problems(path)
-    artifact = _read_or_none(path)
+    artifact = read or _read_or_none(path)
     if artifact is not None and not artifact.kind.is_conda:
         problems += find_metadata_problems(artifact)
     return artifact, _structure_findings(path, problems)

@@ -6,13 +6,14 @@ actor's permission, locks the channel, and requests large pages to be rendered a
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 
 from twofold.errors import Refused
@@ -23,6 +24,8 @@ from twofold.server.pages.description_renderer import DescriptionRenderer
 from twofold.server.pages.page_cache import ShardIndexCache
 from twofold.server.store import Blobs, Connection, Database, audit, channels
 from twofold.server.store.downloads import Downloads
+
+log = logging.getLogger("twofold.server")
 
 #: Seconds after which a change by another process is visible.
 MAX_AGE = 2.0
@@ -64,6 +67,36 @@ class ProxiedChannels:
         self._read_at = float("-inf")
 
 
+class BackgroundJobs:
+    """Runs jobs one after the other in a thread that ends when there are none."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._jobs: list[Callable[[], None]] = []
+        self._is_running = False
+
+    def submit(self, job: Callable[[], None]) -> None:
+        """Run a job soon. It handles its errors; the process may end before it."""
+        with self._lock:
+            self._jobs.append(job)
+            if self._is_running:
+                return
+            self._is_running = True
+        Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._jobs:
+                    self._is_running = False
+                    return
+                job = self._jobs.pop(0)
+            try:
+                job()
+            except Exception:  # a defect in one job must not hold up the others
+                log.exception("a job in the background failed")
+
+
 @dataclass(frozen=True)
 class Registry:
     """The database and object store of a registry, and the local spool folder for uploads.
@@ -80,6 +113,7 @@ class Registry:
         default_factory=DescriptionRenderer, compare=False
     )
     proxied_channels: ProxiedChannels = field(default_factory=ProxiedChannels, compare=False)
+    background: BackgroundJobs = field(default_factory=BackgroundJobs, compare=False)
     trust_roots: tuple[Any, ...] = ()
 
     @contextmanager

@@ -76,10 +76,11 @@ def check_project_name(name: str) -> None:
         )
 
 
-def check_digests(claims: FormClaims, path: Path) -> None:
-    """Check every digest in the form against the file. Raises Refused."""
+def check_digests(claims: FormClaims, path: Path, artifact: Artifact | None = None) -> None:
+    """Check every digest in the form against the file, or what was read of it. Raises Refused."""
+    known = {"sha256": artifact.sha256, "md5": artifact.md5} if artifact is not None else {}
     for algorithm, claimed in claims.digests.items():
-        actual = _hash_file(algorithm, path)
+        actual = known.get(algorithm) or _hash_file(algorithm, path)
         if not hmac.compare_digest(claimed.lower().encode(), actual.encode()):
             raise Refused(
                 "digest-mismatch",
@@ -140,12 +141,13 @@ def _marker_depth(text: str) -> int:
     return max(accumulate(steps), default=0)
 
 
-def check_content(path: Path) -> None:
+def check_content(path: Path, artifact: Artifact | None = None) -> None:
     """Check a file by the structure and metadata rules of `twofold check`. Raises Refused.
 
-    Local versions (`2.0+cpu`) are accepted: only PyPI refuses them.
+    Local versions (`2.0+cpu`) are accepted: only PyPI refuses them. `artifact` is the file's, where
+    it was read before.
     """
-    findings = artifact_findings(path)
+    findings = artifact_findings(path, artifact)
     errors = [found for found in findings if found.is_error and found.code != LOCAL_VERSION]
     if errors:
         reasons = "; ".join(f"{error.message} [{error.code}]" for error in errors[:MAX_REASONS])

@@ -123,11 +123,12 @@ def _convert_waiting_for(
     made: list[StoredFile] = []
     for wheel in waiting:
         if wheel is not None:
-            made += _convert_stored(registry, channel, wheel)
+            made += convert_stored(registry, channel, wheel)
     return made
 
 
-def _convert_stored(registry: Registry, channel: Channel, wheel: StoredFile) -> list[StoredFile]:
+def convert_stored(registry: Registry, channel: Channel, wheel: StoredFile) -> list[StoredFile]:
+    """Convert a stored wheel and record its packages; returns them."""
     registry.spool.mkdir(parents=True, exist_ok=True)
     folder = Path(mkdtemp(prefix="twin-", dir=registry.spool))
     try:

@@ -25,7 +25,7 @@ from twofold.server.admission import checks
 from twofold.server.admission.names import find_sources
 from twofold.server.admission.policy import check_new_file, check_quota
 from twofold.server.context import Registry, Transaction, require_channel
-from twofold.server.model import Action, Actor, Project, StoredFile
+from twofold.server.model import Action, Actor, Channel, Project, StoredFile
 from twofold.server.pages.conda_records import make_record
 from twofold.server.pages.page_updates import MAIN, PRE
 from twofold.server.registry.conversion import (
@@ -35,6 +35,11 @@ from twofold.server.registry.conversion import (
     convert_waiting,
     is_same_package,
     record_converted,
+)
+from twofold.server.registry.deferred_conversion import (
+    PENDING,
+    is_deferred,
+    request_conversion,
 )
 from twofold.server.registry.labels import check_label, check_unlocked
 from twofold.server.registry.local_metadata import find_known_names
@@ -83,14 +88,13 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> U
     for label in upload.labels:
         check_label(label)
     with _named_copy(registry, upload) as path:
-        checks.check_digests(upload.claims, path)
-        artifact = _read_checked(path, upload.is_fetched)
+        artifact = _read_checked(path, upload)
         checks.check_form_matches(upload.claims, artifact)
         checks.check_requirement_limits(artifact)
         if not upload.is_fetched:
             checks.check_sdist_name(artifact)
         if not path.name.endswith(".zip"):  # an sdist as zip: reading it checked its structure
-            checks.check_content(path)
+            checks.check_content(path, artifact)
         with registry.database.read() as db:
             found = require_channel(
                 db, actor, channel, Action.UPLOAD, normalize_name(artifact.name)
@@ -108,17 +112,25 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> U
             _make_provenance(registry, actor, upload, artifact),
             _read_run_exports(artifact),
         )
-        known = find_known_names(registry, found, artifact)
         with ThreadPoolExecutor(1) as aside:  # write to disk while the package is compressed
             stored = aside.submit(registry.blobs.put, artifact.sha256, path)
-            conversion = convert_upload(artifact, path.parent / "twin", known)
+            conversion = _convert(registry, found, artifact)
             stored.result()
         for made in conversion.artifacts:
             registry.blobs.put(made.sha256, made.path)
         done = _record_upload(registry, actor, channel, replace(ready, conversion=conversion))
+    if done.conversion_note == PENDING:
+        request_conversion(registry, done.file.sha256)
     registry.description_renderer.request(registry.database, done.file)
     convert_waiting(registry, found, done.file)
     return done
+
+
+def _convert(registry: Registry, channel: Channel, artifact: Artifact) -> ConversionResult:
+    if is_deferred(artifact):
+        return ConversionResult(note=PENDING)
+    known = find_known_names(registry, channel, artifact)
+    return convert_upload(artifact, artifact.path.parent / "twin", known)
 
 
 @dataclass(frozen=True)
@@ -165,15 +177,18 @@ def _named_copy(registry: Registry, upload: Upload) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _read_checked(path: Path, is_fetched: bool) -> Artifact:
-    """Read the file's metadata. Raises Refused with every reason for a malformed file.
+def _read_checked(path: Path, upload: Upload) -> Artifact:
+    """Read the file's metadata and check its digests.
 
-    Only indexes have sdists as .zip: they are fetched and never uploaded.
+    Raises Refused with every reason for a malformed file. Only indexes have sdists as .zip: they
+    are fetched and never uploaded.
     """
-    is_zip = is_fetched and path.name.endswith(".zip")
+    is_zip = upload.is_fetched and path.name.endswith(".zip")
     try:
         artifact = read_sdist_artifact(path) if is_zip else read_artifact(path)
+        checks.check_digests(upload.claims, path, artifact)
     except BadFile as error:
+        checks.check_digests(upload.claims, path)  # a damaged file is not malformed
         reasons = "; ".join(problem.message for problem in error.problems)
         raise Refused("invalid-file", f"Invalid file {path.name}: {reasons}", error.hint) from error
     return artifact if artifact.kind.is_conda else replace(artifact, subdir="")

@@ -13,8 +13,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from twofold.artifact import Artifact, Kind
 from twofold.names import normalize_name, requirement_name
 from twofold.names.version_order import sort_newest_first, sort_versions
-from twofold.server.model import Project, StoredFile
-from twofold.server.store.channels import get_project
+from twofold.server.model import Channel, Project, StoredFile
+from twofold.server.store.channels import get_channel, get_project
 from twofold.server.store.files import find_file_by_id
 from twofold.server.store.schema import descriptions, files, projects, upstream_pins
 
@@ -55,6 +55,22 @@ def list_unconverted_wheels(db: Connection, channel_id: int) -> dict[int, tuple[
         files.c.deleted_at.is_(None),
     )
     return {row.id: tuple(json.loads(row.depends)) for row in db.execute(query)}
+
+
+def list_wheels_with_remark(
+    db: Connection, remark: str, sha256: str | None
+) -> list[tuple[Channel, StoredFile]]:
+    """List the wheels with this remark (and these bytes), oldest first, each with its channel."""
+    query = select(files.c.id, files.c.channel_id).where(
+        files.c.remark == remark,
+        files.c.kind == Kind.WHEEL.value,
+        files.c.deleted_at.is_(None),
+    )
+    if sha256 is not None:
+        query = query.where(files.c.sha256 == sha256)
+    rows = db.execute(query.order_by(files.c.id)).all()
+    found = [(get_channel(db, row.channel_id), find_file_by_id(db, row.id)) for row in rows]
+    return [(channel, file) for channel, file in found if file is not None]
 
 
 def list_pure_wheels(db: Connection, channel_id: int) -> list[int]:

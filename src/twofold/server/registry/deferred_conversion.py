@@ -1,0 +1,56 @@
+"""Converts large wheels after their upload is acknowledged.
+
+Converting takes a second for every thirty megabytes. The wheel is recorded with a remark, which the
+release's page shows; the remark is also what a server looks for when it starts, so that nothing is
+lost when one is killed in between.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from twofold.artifact import Artifact, Kind
+from twofold.errors import TwofoldError
+from twofold.server.context import Registry
+from twofold.server.registry.conversion import convert_stored
+from twofold.server.store import projects
+
+log = logging.getLogger("twofold.server")
+
+#: From this size (bytes) a wheel is converted after its upload.
+LARGE_WHEEL = 32 << 20
+
+#: The remark of a wheel that waits for its conversion.
+PENDING = "the conda package of this large wheel is being made; it follows within minutes"
+
+
+def is_deferred(artifact: Artifact) -> bool:
+    """Whether a file is converted after its upload."""
+    return artifact.kind is Kind.WHEEL and artifact.size >= LARGE_WHEEL
+
+
+def request_conversion(registry: Registry, sha256: str) -> None:
+    """Convert a wheel in the background, and copies of it that were promoted meanwhile."""
+    registry.background.submit(lambda: convert_pending(registry, sha256))
+
+
+def resume_conversions(registry: Registry) -> None:
+    """Convert in the background what another server, or this one before, has left."""
+    registry.background.submit(lambda: convert_pending(registry))
+
+
+def convert_pending(registry: Registry, sha256: str | None = None) -> None:
+    """Convert the wheels that wait, of all channels; a failure is logged, and retried later."""
+    tried: set[int] = set()
+    while True:
+        with registry.database.read() as db:
+            waiting = projects.list_wheels_with_remark(db, PENDING, sha256)
+        new = [(channel, wheel) for channel, wheel in waiting if wheel.id not in tried]
+        if not new:
+            return
+        for channel, wheel in new:
+            tried.add(wheel.id)
+            try:
+                convert_stored(registry, channel, wheel)
+            except (TwofoldError, OSError):
+                log.exception("%s was not converted", wheel.filename)
