@@ -290,3 +290,16 @@ def test_an_environment_reads_the_requirements_that_it_names(tmp_path: Path) -> 
     names = [text.rstrip(">=0123456789") for text in found.project["dependencies"]]
     assert names == ["numpy", "torch", "torch", "rich", "requests"]
     assert "environment.yml: pip: -r missing.txt (no such file)" in found.dropped
+
+
+def test_requirements_that_an_environment_lists_too_are_not_called_dropped(tmp_path: Path) -> None:
+    files = {
+        "mod.py": "x = 1\n",
+        "requirements.txt": "flask\nclick>=8\n",
+        "environment.yml": "dependencies:\n- python\n- pip:\n  - -r requirements.txt\n",
+    }
+    found = migrate(tmp_path, files)
+    assert found.project["dependencies"] == ["flask", "click>=8"] and found.dropped == []
+    files["environment.yml"] = "dependencies: [flask]\n"
+    found = migrate(tmp_path, files)
+    assert any("click>=8" in one and "flask" not in one for one in found.dropped)

@@ -152,6 +152,14 @@ CASES = {
         touch("my_package/__init__.py", "my_package/plain/a.py"),
         {"my_package/__init__.py", "my_package/plain/a.py"},
     ),
+    "setuptools find that excludes the namespaces above a package": (
+        f"{PROJECT}[tool.setuptools.packages.find]\nexclude = ['acme', 'acme.shared', 'tests*']\n",
+        touch(
+            "acme/__init__.py", "acme/shared/__init__.py", "acme/shared/mine/__init__.py",
+            "acme/shared/mine/deep/__init__.py", "tests/__init__.py",
+        ),
+        {"acme/shared/mine/__init__.py", "acme/shared/mine/deep/__init__.py"},
+    ),
     "setuptools list of packages": (
         f"{PROJECT}[tool.setuptools]\npackages = ['my_package']\n",
         touch("my_package/__init__.py", "my_package/sub/__init__.py"),
@@ -291,9 +299,60 @@ def test_files_that_only_the_old_wheel_has_are_listed_with_the_settings_that_may
 ) -> None:
     text = f"{PDM}{PROJECT}[tool.pdm.build]\nincludes = ['my_package/', 'data_out.json']\n"
     files = {**touch("my_package/__init__.py", "data_out.json"), "pyproject.toml": text}
-    found = compare(tmp_path, files, ("my_package/__init__.py", "data_out.json"))
-    assert found.plan.packed is not None and found.plan.packed.gone == ("data_out.json",)
+    found = compare(tmp_path, files, ("my_package/__init__.py", "data_out.json", "made.json"))
+    assert found.plan.packed is not None and found.plan.packed.gone == ("made.json",)
     assert any("data_out.json" in one for one in found.dropped)
+
+
+@pytest.mark.parametrize(
+    ("old", "paths"),
+    [
+        (["data_out.json"], {"data_out.json": "data_out.json"}),
+        (["extra/a.txt", "extra/deep/b.txt"], {"extra": "extra"}),
+        (["extra/a.txt"], {"extra/a.txt": "extra/a.txt"}),
+    ],
+)
+def test_files_that_the_old_wheel_has_beside_the_packages_are_placed(
+    old: list[str], paths: dict[str, str], tmp_path: Path
+) -> None:
+    files = touch(
+        "my_package/__init__.py", "data_out.json", "extra/a.txt", "extra/deep/b.txt", "other.py"
+    )
+    files["pyproject.toml"] = f"{PDM}{PROJECT}[tool.pdm.build]\nincludes = ['my_package/', 'x']\n"
+    found = compare(tmp_path, files, ("my_package/__init__.py", *old))
+    assert found.settings["wheel"]["paths"] == paths
+    assert found.plan.packed is not None and found.plan.packed.gone == ()
+    assert list_wheel(tmp_path / "my_package", found) == {"my_package/__init__.py", *old}
+
+
+def test_a_package_below_namespaces_that_the_old_wheel_lacks_is_placed(tmp_path: Path) -> None:
+    files = touch("acme/__init__.py", "acme/mine/__init__.py", "acme/mine/a.py")
+    files["setup.py"] = (
+        "from setuptools import setup\nsetup(name='my_package', version='1', packages=p())\n"
+    )
+    found = compare(tmp_path, files, ("acme/mine/__init__.py", "acme/mine/a.py"))
+    assert found.settings["wheel"]["paths"] == {"acme/mine": "acme/mine"}
+    assert found.plan.packed is not None
+    assert (found.plan.packed.gone, found.plan.packed.added) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("addition", "named"),
+    [
+        ("[packaging]\na = 1\n[packaging.b]\nc = 2\n", "packaging = "),
+        ("[[extra]]\na = 1\n", "extra = "),
+        ("homepage = 'https://example.org'\n", "homepage = 'https://example.org'"),
+        ("[project.made-up]\na = 1\n", "made-up = {'a': 1}"),
+    ],
+)
+def test_what_no_standard_has_is_left_out_and_named(
+    addition: str, named: str, tmp_path: Path
+) -> None:
+    text = f"{HATCH}{PROJECT}{addition}"
+    found = migrate(tmp_path, {"pyproject.toml": text, "my_package.py": ""})
+    assert set(found.document) == {"build-system", "project"}
+    assert set(found.project) == {"name", "version"}
+    assert any(named in one for one in found.dropped) and found.plan.problems == ()
 
 
 def test_a_setting_is_not_called_dropped_where_the_wheels_agree(tmp_path: Path) -> None:

@@ -48,7 +48,10 @@ def _set_packages(source: SettingsSource, value: Any) -> None:
             elif is_outer:
                 facts.add_setting("wheel.exclude", [f"{value.where or ''}/{path}/*.*".lstrip("/")])
         facts.packages = facts.packages or []
-        facts.find_include, facts.find_exclude = value.include, value.exclude
+        facts.find_include = value.include
+        facts.find_exclude = tuple(
+            pattern for pattern in value.exclude if not _holds_others(pattern, value.exclude, names)
+        )
         facts.finds_packages_alone = not value.namespaces
     elif isinstance(value, list):
         facts.packages = [*(facts.packages or []), *map(str, value)]
