@@ -35,6 +35,8 @@ class DeferredCall:
     exact: bool = False
 
 
+#: What pins of meta.yaml keep of a version unless they say otherwise.
+MIN_PIN, MAX_PIN = "x.x.x.x.x.x", "x"
 #: `{{ PKG_HASH }}` in a build string: known once all variants of the recipe are.
 HASH = DeferredCall("PKG_HASH", "")
 
@@ -61,12 +63,20 @@ class DeferredCalls:
 
     def restore_source(self, text: str) -> str:
         """Replace each placeholder by the call as its author wrote it: `compiler('c')`."""
+        return self.replace(text, lambda call: f"{{{{ {_write_call(call)} }}}}")
 
-        def as_written(call: DeferredCall) -> str:
-            source = call.function if call == HASH else f"{call.function}('{call.name}')"
-            return f"{{{{ {source} }}}}"
 
-        return self.replace(text, as_written)
+def _write_call(call: DeferredCall) -> str:
+    if call == HASH:
+        return call.function
+    arguments = [repr(call.name)]
+    if call.function.startswith("pin_"):
+        given = {"lower_bound": call.lower, "upper_bound": call.upper}
+        arguments += [f"{key}={value!r}" for key, value in given.items() if value]
+        arguments += [f"min_pin={call.min_pin!r}"] if call.min_pin != MIN_PIN else []
+        arguments += [f"max_pin={call.max_pin!r}"] if call.max_pin != MAX_PIN else []
+        arguments += ["exact=True"] if call.exact else []
+    return f"{call.function}({', '.join(arguments)})"
 
 
 def resolve_pin(call: DeferredCall, version: str, build: str) -> str:

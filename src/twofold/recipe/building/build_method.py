@@ -27,6 +27,7 @@ from twofold.names.conda_forge import (
     load_same_names,
 )
 from twofold.recipe.model import Line, Output, Recipe
+from twofold.recipe.read.meta_sections import BUILD_FOLDER
 from twofold.recipe.read.meta_yaml import is_project
 
 _PYTHONS = re.compile(
@@ -252,7 +253,7 @@ def _choose_method(recipe: Recipe, output: Output) -> OutputBuild | None:
     needs = output.requirements
     lines = (*needs.build, *needs.host, *needs.run, *needs.constrained)
     functions = {call.function for line in lines if (call := recipe.calls.find_call(line.text))}
-    if functions & _NEEDS_HOST or output.files:
+    if functions & _NEEDS_HOST or output.files or _has_host_license(output):
         return OutputBuild(output, BuildMethod.HOST)
     if output.build.script:
         install = parse_python_install(output.build.script)
@@ -272,6 +273,12 @@ def _has_modules(recipe: Recipe) -> bool:
     """Whether Python modules are beside the recipe, which its author may mean to package."""
     found = [*recipe.folder.glob("*.py"), *recipe.folder.glob("*/__init__.py")]
     return any(path.name != "run_test.py" for path in found)
+
+
+def _has_host_license(output: Output) -> bool:
+    """Whether a licence is a file of the host: R's packages name one that r-base brings."""
+    found = [BUILD_FOLDER.match(line.text) for line in output.license_files]
+    return any(below and below["name"] == "PREFIX" for below in found)
 
 
 def find_exporting_host(output: Output) -> list[str]:

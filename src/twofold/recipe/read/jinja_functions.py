@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from twofold.errors import SubprocessFailed, TwofoldError
-from twofold.recipe.model import HASH, DeferredCall, DeferredCalls
+from twofold.recipe.model import HASH, MAX_PIN, MIN_PIN, DeferredCall, DeferredCalls
 from twofold.recipe.read.jinja_modules import (
     BUILD_VARIABLES,
     DatetimeModule,
@@ -130,8 +130,8 @@ def _make_pin_compatible(calls: DeferredCalls) -> Callable[..., str]:
         package_name: str,
         lower_bound: str | None = None,
         upper_bound: str | None = None,
-        min_pin: str | None = "x.x.x.x.x.x",
-        max_pin: str | None = "x",
+        min_pin: str | None = MIN_PIN,
+        max_pin: str | None = MAX_PIN,
         exact: bool = False,
         **_: object,
     ) -> str:
@@ -153,8 +153,8 @@ def _make_pin_compatible(calls: DeferredCalls) -> Callable[..., str]:
 def _make_pin_subpackage(calls: DeferredCalls) -> Callable[..., str]:
     def pin_subpackage(
         subpackage_name: str,
-        min_pin: str | None = "x.x.x.x.x.x",
-        max_pin: str | None = "x",
+        min_pin: str | None = MIN_PIN,
+        max_pin: str | None = MAX_PIN,
         exact: bool = False,
         **_: object,
     ) -> str:

@@ -61,6 +61,10 @@ _ONLY_CONDA_BUILD = {
 }
 
 
+#: Sections of which conda-build ignores unknown keys, and nothing in a package's files depends on.
+LENIENT = frozenset({"about", "requirements", "test"})
+
+
 def explain_unknown_key(name: str, words: Iterable[str], label: str) -> tuple[str, str]:
     """Return the message and the hint for a key that a section does not have."""
     if name in _ONLY_CONDA_BUILD.get(label, ()):

@@ -22,6 +22,7 @@ _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
 _NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 _VERSION = re.compile(r"[0-9A-Za-z_.!+]+")
+#: Names of packages; a call such as pin_subpackage() stands for one with its versions.
 _SPEC = re.compile(r"(?:[\w./-]+::)?[A-Za-z0-9_\ue002][\w.\ue002\ue003+-]*")
 #: Python's pin follows from the package's Python; numpy's is resolved once the host is known.
 _X_X = {"python x.x": "python", "numpy x.x": "numpy x.x"}
@@ -40,6 +41,7 @@ class SectionReader:
         self.file = file
         self.folder = folder
         self.calls = calls
+        self.remarks: list[str] = []
         self._found: list[tuple[int, Problem]] = []
 
     @property
@@ -52,6 +54,10 @@ class SectionReader:
         line = node.line if isinstance(node, Node) else node.number
         place = f"{self.file}:{line}" + (f": {node.key}" if node.key else "")
         self._found.append((line, Problem(self.calls.restore_source(message), hint, place)))
+
+    def add_remark(self, message: str, node: Node) -> None:
+        """Record what the user should know, with its line and key."""
+        self.remarks.append(f"{self.file}:{node.line}: {node.key}: {message}")
 
     def read_section(self, node: Node | None, known: Iterable[str], label: str) -> dict[str, Node]:
         """Read the parts of a mapping that have a value; unknown keys are mistakes."""
@@ -66,7 +72,10 @@ class SectionReader:
         for name, part in node.value.items():
             if words and name not in words:
                 message, hint = known_keys.explain_unknown_key(name, words, label)
-                self.add_problem(message, part, hint)
+                if label in known_keys.LENIENT:
+                    self.add_remark(f"{message} and is left out; {hint}", part)
+                else:
+                    self.add_problem(message, part, hint)
         return {name: part for name, part in node.value.items() if part.value is not None}
 
     def read_lines(self, node: Node | None) -> tuple[Line, ...]:
@@ -247,7 +256,7 @@ class SectionReader:
                 continue
             found = _SPEC.match(text)
             rest = text[found.end() :].strip() if found else ""
-            if not found or (rest and rest[0] not in "=<>!~*0123456789[|(\ue002") or ";" in rest:
+            if not found or not _is_constraint(found.group(0), rest):
                 hint = "write 'name' or 'name >=1.0,<2', as conda's MatchSpec"
                 self.add_problem(f"'{text}' is not a valid conda requirement", line, hint)
                 continue
@@ -310,8 +319,18 @@ class SectionReader:
         }
         if "license_file" in about:
             # The source is searched before the recipe's folder, so only the former is cut off.
-            about["license_file"] = self.read_paths(parts["license_file"], "SRC_DIR", "RECIPE_DIR")
+            about["license_file"] = self.read_paths(
+                parts["license_file"], "SRC_DIR", "RECIPE_DIR", "PREFIX"
+            )
         return about
+
+
+def _is_constraint(name: str, rest: str) -> bool:
+    """Whether `rest` can follow a name: versions, or the build after what a call resolves to."""
+    if ";" in rest:
+        return False
+    is_build = name.startswith("\ue002") and re.fullmatch(r"[\w.*+]+", rest)
+    return not rest or rest[0] in "=<>!~*0123456789[|(\ue002" or bool(is_build)
 
 
 def _normalize_spec(spec: str) -> str:

@@ -12,7 +12,8 @@ from twofold.recipe.read.meta_sections import SectionReader
 from twofold.recipe.read.yaml_lines import Node
 
 _HASHES = {"sha256": 64, "sha1": 40, "md5": 32, "sha224": 56, "sha384": 96, "sha512": 128}
-_KINDS = (("path", "path"), ("url", "url"), ("git", "git_url"))
+#: In the order in which conda-build takes them.
+_KINDS = (("url", "url"), ("git", "git_url"), ("path", "path"))
 
 
 def read_sources(reader: SectionReader, node: Node | None) -> tuple[Source, ...]:
@@ -28,11 +29,13 @@ def _read_source(reader: SectionReader, node: Node) -> Source | None:
             return None
     parts = reader.read_section(node, known_keys.SOURCE, "source")
     kinds = [(kind, key) for kind, key in _KINDS if key in parts]
-    if len(kinds) != 1:
+    if not kinds:
         if parts:
             reader.add_problem("a source needs one of path, url, git_url", node)
         return None
     kind, key = kinds[0]
+    for _, other in kinds[1:]:
+        reader.add_remark(f"{key} counts and {other} is left out, as for conda-build", node)
     locations = reader.read_paths(parts[key], "RECIPE_DIR")
     if not locations:
         return None

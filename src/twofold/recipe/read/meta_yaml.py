@@ -56,7 +56,8 @@ def read_recipe(path: Path, context: ReadContext) -> Recipe:
         pin_run_requirements(one, calls, context.pins) for one in _read_outputs(reader, tree)
     )
     sources = read_sources(reader, tree.get("source"))
-    if reader.problems:
+    # Nothing is made of what is skipped, so its mistakes do not matter, as for conda-build.
+    if reader.problems and not all(output.build.skip for output in outputs):
         raise ProjectErrors(reader.problems)
     names_used = selected.names | rendered.names
     extra = to_plain(tree.get("extra") or Node({}, 0, ""))
@@ -71,7 +72,7 @@ def read_recipe(path: Path, context: ReadContext) -> Recipe:
         rendered=calls.restore_source(rendered.text),
         is_specific=context.platform.is_platform_dependent(names_used),
         uses_python=context.platform.is_python_dependent(names_used),
-        remarks=(*selected.list_remarks(file), *remarks),
+        remarks=(*selected.list_remarks(file), *remarks, *dict.fromkeys(reader.remarks)),
         names_used=names_used,
         variant=variant,
     )

@@ -95,7 +95,7 @@ def read_recipe_yaml(path: Path, context: ReadContext) -> Recipe:
         ),
         is_specific=context.platform.is_platform_dependent(names_used),
         uses_python=context.platform.is_python_dependent(names_used),
-        remarks=(),
+        remarks=tuple(dict.fromkeys(reader.remarks)),
     )
 
 

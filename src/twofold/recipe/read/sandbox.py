@@ -90,12 +90,14 @@ MAX_DIGITS = 20
 #: A call of a macro costs this many steps.
 _MACRO_STEPS = 200
 _LOOP = frozenset({"index", "index0", "first", "last", "length", "revindex"})
+#: Methods that make a text as long as their first argument says.
+_PADDING = frozenset({"center", "ljust", "rjust", "zfill"})
 _METHODS: Mapping[type, frozenset[str]] = {
     str: frozenset(
         str.split(
-            "capitalize count endswith find format index isalnum isalpha isdigit join lower lstrip "
-            "partition replace rfind rpartition rsplit rstrip split splitlines startswith strip "
-            "title upper"
+            "capitalize center count endswith find format index isalnum isalpha isdigit join ljust "
+            "lower lstrip partition replace rfind rjust rpartition rsplit rstrip split splitlines "
+            "startswith strip title upper zfill"
         )
     ),
     list: frozenset({"append", "count", "index"}),
@@ -208,6 +210,8 @@ class RecipeEnvironment(SandboxedEnvironment):
                 self.budget.charge_value(value)
         if isinstance(owner, str) and name in ("replace", "join"):
             _check_filter(name, [owner, *args] if name == "replace" else [args[0], owner], kwargs)
+        elif isinstance(owner, str) and name in _PADDING:
+            check_format(f"%{args[0] if args else ''}s", "%", "")
         elif isinstance(owner, list):
             measure_size([owner, args])
         elif name == "strftime":

@@ -8,7 +8,6 @@ licences and recipe v1 does: what v1 cannot express is left out or rewritten, wi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -28,7 +27,7 @@ from twofold.recipe.model import (
     Tests,
 )
 from twofold.recipe.read.jinja_functions import write_for_cmd
-from twofold.recipe.read.meta_sections import BUILD_FOLDER
+from twofold.recipe.write.convert_about import convert_about
 
 _RUN_EXPORTS = {
     "weak": "weak",
@@ -211,7 +210,13 @@ class _Translator:
         return {key: value for key, value in made.items() if value}
 
     def _translate_specs(self, lines: Sequence[Line]) -> list[str]:
-        return [self.recipe.calls.replace(line.text, translate_call) for line in lines]
+        return [self._translate_spec(line.text) for line in lines]
+
+    def _translate_spec(self, text: str) -> str:
+        call, build = self.recipe.calls.find_call(text), text.partition(" ")[2]
+        if call is None or not call.function.startswith("pin_") or not build:
+            return self.recipe.calls.replace(text, translate_call)
+        return translate_call(call, build)
 
 
 def translate_tests(recipe: Recipe, tests: Tests) -> list[dict[str, Any]]:
@@ -266,8 +271,8 @@ def _translate_env(build: Build) -> dict[str, Any]:
     return {"env": env, **({"secrets": passed} if passed else {})}
 
 
-def translate_call(call: DeferredCall) -> str:
-    """Write a call as in recipe v1: `${{ compiler('c') }}`."""
+def translate_call(call: DeferredCall, build: str = "") -> str:
+    """Write a call as in recipe v1: `${{ compiler('c') }}`; `build` follows what a pin means."""
     if call == HASH:
         return "${{ hash }}"
     arguments = [f"'{call.name}'"]
@@ -279,6 +284,7 @@ def translate_call(call: DeferredCall) -> str:
             upper = call.upper or call.max_pin
             arguments += [f"lower_bound='{lower}'" if lower else "lower_bound=none"]
             arguments += [f"upper_bound='{upper}'" if upper else "upper_bound=none"]
+        arguments += [f"build='{build}'"] if build else []
     return f"${{{{ {call.function}({', '.join(arguments)}) }}}}"
 
 
@@ -293,58 +299,3 @@ def _split_host_requirements(recipe: Recipe, needs: Requirements) -> Requirement
 
 def _list_texts(lines: Sequence[Line]) -> list[str]:
     return [line.text for line in lines]
-
-
-_KEYS = {
-    "home": "homepage",
-    "doc_url": "documentation",
-    "dev_url": "repository",
-    "license": "license",
-    "license_family": "license_family",
-    "summary": "summary",
-    "description": "description",
-}
-_ADDRESSES = frozenset({"home", "doc_url", "dev_url"})
-_ADDRESS = re.compile(r"[A-Za-z][\w+.-]*://[^\s/]\S*$")
-
-
-def convert_about(
-    about: Mapping[str, tuple[Line, ...]], remark: Callable[[str, Line], None]
-) -> dict[str, Any]:
-    """Translate the section to its new keys; `remark` receives each change with its line."""
-    made: dict[str, Any] = {}
-    for old, new in _KEYS.items():
-        lines = about.get(old, ())
-        if lines and old in _ADDRESSES:
-            made |= _convert_url(new, lines, remark)
-        elif lines and old == "license":
-            made[new] = _convert_license(lines[0], remark)
-        elif lines:
-            made[new] = " ".join(line.text for line in lines)
-    if "license_file" in about:
-        # rattler-build searches the recipe's folder and the source.
-        made["license_file"] = [BUILD_FOLDER.sub("", line.text) for line in about["license_file"]]
-    return made
-
-
-def _convert_url(
-    key: str, lines: tuple[Line, ...], remark: Callable[[str, Line], None]
-) -> dict[str, str]:
-    """Keep the first URL: recipe v1 has room for one of each kind."""
-    for line in lines[1:]:
-        remark(f"'{line.text}' is left out: the first one counts", line)
-    if _ADDRESS.match(lines[0].text):
-        return {key: lines[0].text}
-    remark(f"'{lines[0].text}' is left out: it is not a URL; write https:// in front", lines[0])
-    return {}
-
-
-def _convert_license(line: Line, remark: Callable[[str, Line], None]) -> str:
-    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
-
-    try:
-        return canonicalize_license_expression(line.text)
-    except InvalidLicenseExpression:
-        own = "LicenseRef-" + re.sub(r"[^A-Za-z0-9.]+", "-", line.text).strip("-")
-        remark(f"'{line.text}' is not an SPDX expression: the package says {own}", line)
-        return own
