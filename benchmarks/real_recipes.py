@@ -208,8 +208,11 @@ def compare_some(
             kind = path.name
             counts[kind, "recipes"] += 1
             is_meta = kind == "meta.yaml"
-            theirs = peer.render(path) if is_meta else render_with_rattler(path, variants)
             ours = render_ours(path, variants)
+            if not is_meta and (isinstance(ours, str) or not all("method" in p for p in ours)):
+                counts[kind, "handed on to rattler-build"] += 1
+                continue
+            theirs = peer.render(path) if is_meta else render_with_rattler(path, variants)
             if isinstance(ours, str) or isinstance(theirs, str):
                 sides = [name for name, side in (("twofold", ours), ("the peer", theirs))
                          if isinstance(side, str)]  # fmt: skip

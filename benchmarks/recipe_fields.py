@@ -43,11 +43,13 @@ def _compare(
         other = by_name.get(one["package"]["name"])
         if other is None:
             continue
-        left = flatten(one) if "method" in one else _flatten_v1(one)
+        left = _flatten_meta(one)
         right = flatten(other)
         for field in sorted(left.keys() | right.keys()):
             compared += 1
             a, b = left.get(field), right.get(field)
+            if field == "script" and not b:
+                continue  # the peers leave build.sh where it is
             is_list = isinstance(a, list) or isinstance(b, list)
             if not (_match_lists(a, b) if is_list else _squeeze(a) == _squeeze(b)):
                 differences.append({"field": field, "ours": a, "theirs": b})
@@ -73,8 +75,9 @@ def _may_be(ours: str, theirs: str) -> bool:
     if _CALL.search(ours):
         parts = [re.escape(part) for part in _CALL.split(ours)]
         return re.fullmatch(".*".join(parts), theirs) is not None
-    # conda-build adds the variant's version to a bare name.
-    return " " not in ours and theirs.split()[0] == ours and theirs.endswith("*")
+    # conda-build adds the variant's version to a bare name, and `.*` only once it solves.
+    is_bare = " " not in ours and theirs.split()[0] == ours
+    return is_bare or ours == f"{theirs}.*"
 
 
 def _as_list(value: Any) -> list[str]:
@@ -123,7 +126,8 @@ def _flatten_v1(package: Mapping[str, Any]) -> dict[str, Any]:
     script = build.get("script")
     if isinstance(script, dict):
         script = script.get("content", script.get("file"))
-    build["script"] = "" if script in ("build.sh", "build") else script
+    named = "" if script in ("build.sh", "build") else "\n".join(_as_list(script))
+    build["script"] = re.sub(r"\$\{\{ (\w+) \}\}", r"$\1", named)
     build["entry_points"] = (build.get("python") or {}).get("entry_points")
     needs = dict(package.get("requirements") or {})
     needs["run_constrained"] = needs.get("run_constraints")
