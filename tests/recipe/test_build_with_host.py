@@ -10,7 +10,7 @@ import pytest
 from tests.recipe.recipe_builder import Builder, build_wheel, make_project
 from tests.recipe.summary import read_for_linux
 from twofold.errors import SubprocessFailed
-from twofold.recipe.building.build_method import list_host_requirements
+from twofold.recipe.building.host_requirements import list_host_requirements
 
 META = """\
 package:

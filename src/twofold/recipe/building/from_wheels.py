@@ -20,10 +20,9 @@ from twofold.formats.wheel import WheelFile
 from twofold.recipe.building.build_method import (
     BuildMethod,
     OutputBuild,
-    find_exporting_host,
     find_project_folder,
-    list_host_requirements,
 )
+from twofold.recipe.building.host_requirements import find_exporting_host, list_host_requirements
 from twofold.recipe.building.merge_wheel import (
     OutputToBuild,
     make_empty_package,
