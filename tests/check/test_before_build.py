@@ -133,7 +133,7 @@ def test_contents_that_were_read_already_are_not_read_again(project: Callable[..
 def test_many_new_modules_are_read_by_several_processes(
     project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twofold.check.facts_store.PARALLEL_BYTES", 1000)
+    monkeypatch.setattr("twofold.check.facts.compiling.PARALLEL_BYTES", 1000)
     many = {f"src/pkg/m{number}.py": f"x = {number}\n" * 30 for number in range(40)}
     root = project({**many, "src/pkg/m7.py": "x = (1"})
     assert [f.where for f in find_build_errors(root, read_project(root))] == ["src/pkg/m7.py:1"]

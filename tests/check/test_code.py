@@ -13,9 +13,10 @@ import pytest
 from tests.check.samples import code
 from twofold.check import check_project
 from twofold.check.context import allowed_minors
-from twofold.check.facts import from_json, parse_facts, to_json
+from twofold.check.facts.model import from_json, to_json
+from twofold.check.facts.parse import parse_facts
+from twofold.check.facts.syntax import find_features
 from twofold.check.stdlib_versions import BUILTINS, MODULES, NAMES, REMOVED
-from twofold.check.syntax import find_features
 
 HERE = sys.version_info[1]
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from twofold.check.facts import parse_facts
+from twofold.check.facts.parse import parse_facts
+from twofold.check.facts.syntax import find_features, guess_newer_syntax
 from twofold.check.rules.secrets import find_secret
 from twofold.check.rules.unwanted_files import junk_kind
-from twofold.check.syntax import find_features, guess_newer_syntax
 from twofold.formats.conda_reader import find_spec_problem
 from twofold.formats.portable_names import find_unportable
 

@@ -7,11 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from twofold.artifact import Artifact, Kind
-from twofold.check.context import SourceCode, allowed_minors, installed_path, module_name
-from twofold.check.facts_store import read_all_facts
+from twofold.check.context import (
+    MAX_MINOR,
+    SourceCode,
+    allowed_minors,
+    installed_path,
+    module_name,
+)
+from twofold.check.facts.store import read_all_facts, read_all_quick_facts
 from twofold.check.namespace import CodeModule
 from twofold.check.packed_files import MAX_MODULE, MAX_SCANNED
 from twofold.formats.core_metadata import parse_metadata
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold.check.facts.model import Facts
+    from twofold.check.facts.quick import QuickFacts
 
 #: The folders of a conda package that hold what its author wrote beside the code.
 _AUTHORS = ("info/recipe/", "info/test/", "info/tests/", "info/licenses/")
@@ -23,7 +34,13 @@ Contents = dict[str, bytes | None]
 class ArtifactCode(SourceCode):
     """The code in a built file. Its paths begin with the file's name."""
 
-    def __init__(self, artifact: Artifact, contents: Contents, allow: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        artifact: Artifact,
+        contents: Contents,
+        allow: Sequence[str] = (),
+        wants_warnings: bool = True,
+    ) -> None:
         self.artifact = artifact
         installed = [path for path in contents if not path.startswith(_AUTHORS)]
         sources = {
@@ -33,7 +50,14 @@ class ArtifactCode(SourceCode):
             and module_name(path)
             and artifact.kind is not Kind.SDIST
         }
-        facts = dict(zip(sources, read_all_facts(list(sources.values())), strict=True))
+        minors = allowed_minors(artifact.requires_python or "")
+        listed = list(sources.values())
+        read: Sequence[Facts | QuickFacts] = (
+            read_all_facts(listed)
+            if wants_warnings
+            else read_all_quick_facts(listed, (minors or (MAX_MINOR,))[0])
+        )
+        facts = dict(zip(sources, read, strict=True))
         modules = {}
         for path in sources:
             name, is_package = module_name(path) or ("", False)
@@ -42,7 +66,8 @@ class ArtifactCode(SourceCode):
         self.allow = list(allow)
         self.version = artifact.version
         self.requires_python = artifact.requires_python or ""
-        self.minors = allowed_minors(self.requires_python)
+        self.minors = minors
+        self.wants_warnings = wants_warnings
         self.files = {self.display_path(path): data for path, data in contents.items()}
         if artifact.kind is not Kind.SDIST:
             self.installed = {self.display_path(path): installed_path(path) for path in installed}

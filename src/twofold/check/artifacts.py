@@ -90,23 +90,30 @@ def check_artifact(
     ignore: frozenset[str],
     allow: Sequence[str] = (),
     further_dependencies: Sequence[str] = (),
+    wants_warnings: bool = True,
 ) -> list[Finding]:
     """Structure, metadata and the code inside. `allow`: globs of files that may look secret.
 
-    `further_dependencies` are installed with the file beside those of its metadata.
+    `further_dependencies` are installed with the file beside those of its metadata. Some warnings
+    are missing where nobody `wants_warnings`.
     """
     artifact, findings = _open_and_check(path)
     if artifact is not None:
         findings += _check_metadata(artifact, with_readme=True)
-        findings += _check_contents(artifact, allow, further_dependencies)
+        findings += _check_contents(artifact, allow, further_dependencies, wants_warnings)
     return sort_findings(finding for finding in findings if finding.code not in ignore)
 
 
 def check_artifacts(
-    paths: Sequence[Path], ignore: frozenset[str], allow: Sequence[str] = ()
+    paths: Sequence[Path],
+    ignore: frozenset[str],
+    allow: Sequence[str] = (),
+    wants_warnings: bool = True,
 ) -> list[Finding]:
     """Each file, each wheel beside the sdist of the same release, and each sdist beside another."""
-    findings = [finding for path in paths for finding in check_artifact(path, ignore, allow)]
+    findings: list[Finding] = []
+    for path in paths:
+        findings += check_artifact(path, ignore, allow, wants_warnings=wants_warnings)
     sound = [artifact for path in paths if (artifact := _read_or_none(path)) is not None]
     for wheel in sound:
         for sdist in sound:
@@ -158,13 +165,16 @@ def _check_metadata(artifact: Artifact, with_readme: bool) -> list[Finding]:
 
 
 def _check_contents(
-    artifact: Artifact, allow: Sequence[str], further_dependencies: Sequence[str]
+    artifact: Artifact,
+    allow: Sequence[str],
+    further_dependencies: Sequence[str],
+    wants_warnings: bool,
 ) -> list[Finding]:
     try:
         contents = read_contents(artifact)
     except BadFile as error:  # damaged inside: no rule can judge it
         return _structure_findings(artifact.path, error.problems)
-    code = ArtifactCode(artifact, contents, allow)
+    code = ArtifactCode(artifact, contents, allow, wants_warnings)
     code.dependencies += further_dependencies
     return [
         BY_CODE[rule].make_finding(violation)
@@ -210,7 +220,8 @@ def find_built_errors(root: Path, paths: Sequence[Path]) -> list[Finding]:
     mistakes.raise_all()
     # The wheel was built from this very sdist: what the sdist lacks, the build generated.
     ignore = settings.ignore | {"TF408"}
-    return [found for found in check_artifacts(paths, ignore, settings.allow) if found.is_error]
+    findings = check_artifacts(paths, ignore, settings.allow, wants_warnings=False)
+    return [found for found in findings if found.is_error]
 
 
 def find_source_errors(wheel: Path, specs: Sequence[str]) -> list[Finding]:
@@ -218,4 +229,4 @@ def find_source_errors(wheel: Path, specs: Sequence[str]) -> list[Finding]:
     names = {re.split(r"[\s\[=<>!~]", spec.rpartition("::")[2].strip())[0] for spec in specs}
     plain = sorted(name for name in names - {"python", ""} if not name.startswith("__"))
     further = [*plain, *find_pypi_names(plain)]
-    return [f for f in check_artifact(wheel, frozenset(), (), further) if f.is_error]
+    return [f for f in check_artifact(wheel, frozenset(), (), further, False) if f.is_error]

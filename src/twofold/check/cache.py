@@ -1,7 +1,7 @@
 """The checks' part of the user's cache: never needed, only quicker.
 
 `clean/KEY` is an empty file: a project whose files and settings hash to KEY has no errors.
-`facts/HASH.json` holds the facts of one project's modules, by the hash of each (`facts_store`).
+`facts/HASH.json` holds the facts of one project's modules, by the hash of each (`facts.store`).
 Both names depend on the interpreter and on the rules' version, so nothing stale is read.
 """
 
@@ -14,7 +14,7 @@ from twofold_build.atomic import write_atomically
 
 #: Raise it when a rule finds something else or `facts` holds something else: what another version
 #: left in the cache is not read.
-RULES_VERSION = 11
+RULES_VERSION = 12
 #: As many verdicts are kept; each costs a directory entry.
 _MAX_VERDICTS = 2000
 

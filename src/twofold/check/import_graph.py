@@ -6,13 +6,13 @@ a mistake there is a warning, not an error.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold.check.context import SourceCode
     from twofold.check.namespace import CodeModule, Edge, Namespace
-    from twofold.source_analysis.imports import Import
+    from twofold.source_analysis.model import Import
 
 #: Parts of a dotted name that say: for those who work on the project, or write its documentation.
 _NOT_SHIPPED = ("test", "tests", "testing", "conftest", "benchmarks", "doc", "docs", "examples")
@@ -71,7 +71,14 @@ def _has_own_imports(code: SourceCode, name: str) -> bool:
     module = code.modules[name]
     if "__getattr__" in module.facts.defined:
         return True
-    targets = (code.namespace.resolve(module, found) for found in module.facts.imports)
+    # Those inside functions may have to be searched in the whole tree, so they come last.
+    return _imports_own(code, module, module.facts.imports) or _imports_own(
+        code, module, module.facts.all_imports
+    )
+
+
+def _imports_own(code: SourceCode, module: CodeModule, imports: Iterable[Import]) -> bool:
+    targets = (code.namespace.resolve(module, found) for found in imports)
     return any(target is not None and code.namespace.is_own(target) for target in targets)
 
 

@@ -9,8 +9,9 @@ from twofold_build.diagnostics import suggest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from twofold.check.facts import Facts
-    from twofold.source_analysis.imports import Import
+    from twofold.check.facts.model import Facts
+    from twofold.check.facts.quick import QuickFacts
+    from twofold.source_analysis.model import Import
 
     #: An import and the own module that it brings.
     Edge = tuple[Import, str]
@@ -158,7 +159,7 @@ class CodeModule:
 
     __slots__ = ("facts", "is_package", "name", "path")
 
-    def __init__(self, name: str, path: str, is_package: bool, facts: Facts) -> None:
+    def __init__(self, name: str, path: str, is_package: bool, facts: Facts | QuickFacts) -> None:
         self.name = name
         self.path = path
         self.is_package = is_package

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any
 
-from twofold.check.context import ProjectContext, module_name
-from twofold.check.facts_store import load_facts
+from twofold.check.context import MAX_MINOR, ProjectContext, allowed_minors, module_name
+from twofold.check.facts.store import load_facts, load_quick_facts
 from twofold.check.finding import Finding, sort_findings
 from twofold.check.namespace import CodeModule
 from twofold.check.other_backend import DeclaredProject, has_other_backend, make_project
@@ -36,6 +32,15 @@ from twofold_build.files import FileSelection
 from twofold_build.model import Project
 from twofold_build.names import normalize_name
 from twofold_build.pyproject import read_project
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+    from typing import Any
+
+    from twofold.check.facts.model import Facts
+    from twofold.check.facts.quick import QuickFacts
 
 
 def recipe_differs(context: ProjectContext) -> Iterator[Violation]:
@@ -120,30 +125,41 @@ def find_stopping_errors(
     mistakes = Diagnostics.for_project(project.root)
     settings = read_check_settings(project.document, mistakes)
     mistakes.raise_all()
-    context = make_context(project, pack, contents, settings)
-    context.wants_warnings = False
+    context = make_context(project, pack, contents, settings, wants_warnings=False)
     rules = [rule for rule in RULES if rule.severity == ERROR and rule.code not in settings.ignore]
     return [finding for finding in run_rules(context, rules) if finding.is_error]
 
 
 def make_context(
-    project: Project, pack: FileSelection, contents: dict[str, Content], settings: CheckSettings
+    project: Project,
+    pack: FileSelection,
+    contents: dict[str, Content],
+    settings: CheckSettings,
+    wants_warnings: bool = True,
 ) -> ProjectContext:
-    """Read every packed module, from the cache where its content is known."""
+    """Read every packed module, from the cache where its content is known; as far as errors need
+    it, if nobody wants warnings."""
     names = {}
     for file in pack.files:
         for path in file.wheel:
             named = module_name(path)
             if named and file.path in contents:
                 names[named[0]] = (file.path, named[1])
-    facts = load_facts(
-        normalize_name(project.name), {path: contents[path] for path, _ in names.values()}
-    )
+    sources = {path: contents[path] for path, _ in names.values()}
+    facts: Mapping[str, Facts | QuickFacts]
+    if wants_warnings:
+        facts = load_facts(normalize_name(project.name), sources)
+    else:
+        files = {file.path: os.fspath(file.source) for file in pack.files}
+        oldest = (allowed_minors(project.requires_python) or (MAX_MINOR,))[0]
+        facts = load_quick_facts(normalize_name(project.name), sources, files, oldest)
     modules = {
         name: CodeModule(name, path, is_package, facts[path])
         for name, (path, is_package) in names.items()
     }
-    return ProjectContext(project, pack, contents, modules, settings)
+    context = ProjectContext(project, pack, contents, modules, settings)
+    context.wants_warnings = wants_warnings
+    return context
 
 
 def run_rules(context: ProjectContext, rules: Iterable[Rule]) -> list[Finding]:
@@ -180,6 +196,8 @@ def _read_other_tables(
 
 def _read_document(root: Path) -> dict[str, Any]:
     """pyproject.toml, {} where it is not there or cannot be read: `read_project` reports that."""
+    import tomllib
+
     try:
         with open(os.path.join(root, "pyproject.toml"), "rb") as file:
             return tomllib.load(file)

@@ -9,12 +9,12 @@ environment's `site-packages` (`providers`); no module of the user's is ever imp
 from __future__ import annotations
 
 from twofold.source_analysis.definitions import (
-    DunderAll,
     defined_names,
     find_dunder_all,
     public_names,
 )
-from twofold.source_analysis.imports import Import, module_imports, parse_module
+from twofold.source_analysis.imports import module_imports, parse_module
+from twofold.source_analysis.model import DunderAll, Import
 from twofold.source_analysis.notebooks import notebook_imports
 from twofold.source_analysis.providers import (
     InstalledDistributions,

@@ -8,26 +8,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from twofold.source_analysis.imports import is_type_checking, parse_module
+from twofold.source_analysis.model import DunderAll
 
 #: Calls whose result a module keeps for itself: no use re-exporting a logger or a type variable.
 _PRIVATE_MAKERS = frozenset({"getLogger", "TypeVar", "ParamSpec", "TypeVarTuple"})
-
-
-@dataclass(frozen=True, slots=True)
-class DunderAll:
-    """A module's `__all__`: the names in their order, and the line of its first assignment.
-
-    `is_complete` is False when a part of it cannot be read without running the module
-    (`__all__ += other.__all__`); the names that can be read are there all the same.
-    """
-
-    names: tuple[str, ...]
-    is_complete: bool
-    line: int
 
 
 def find_dunder_all(source: Path | ast.Module) -> DunderAll | None:

@@ -5,36 +5,11 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from twofold.errors import BadFile
-
-
-@dataclass(frozen=True, slots=True)
-class Import:
-    """One module named by an import statement.
-
-    `module` is dotted, as written (`''` for `from . import x`); `level` counts the leading
-    dots. `names` are those of a `from` import (`('*',)` for a star), empty for `import x`.
-    `is_optional`: inside `try` with a handler for ImportError, in any handler, or in a platform's
-    `if`.
-    `is_typing_only`: under `if TYPE_CHECKING`. `is_deferred`: inside a function.
-    """
-
-    module: str
-    level: int
-    names: tuple[str, ...]
-    line: int
-    is_optional: bool = False
-    is_typing_only: bool = False
-    is_deferred: bool = False
-
-    @property
-    def top(self) -> str:
-        """The first part of an absolute import's name, '' for a relative one."""
-        return "" if self.level else self.module.partition(".")[0]
+from twofold.source_analysis.model import Import
 
 
 def parse_module(path: Path) -> ast.Module:
@@ -142,8 +117,7 @@ def _collect_branch(
     if inside:
         around = flags(test, around)
         found += [
-            replace(
-                one,
+            one._replace(
                 is_optional=one.is_optional or around.is_optional,
                 is_typing_only=one.is_typing_only or around.is_typing_only,
                 is_deferred=one.is_deferred or around.is_deferred,

@@ -6,12 +6,12 @@ import ast
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from twofold.errors import BadFile
-from twofold.source_analysis.imports import Import, module_imports
+from twofold.source_analysis.imports import module_imports
+from twofold.source_analysis.model import Import
 
 #: IPython's own lines: magics, shell commands, questions.
 _NOT_PYTHON = re.compile(r"(?P<indent>\s*)(?:[%!?].*|[^#'\"]*=\s*[%!].*|[^#'\"]*[\w)]\?{1,2}\s*)")
@@ -36,7 +36,7 @@ def notebook_imports(path: Path) -> tuple[Import, ...]:
         for line in lines:
             at = max(text.find(json.dumps(line, ensure_ascii=False)[1:-1], at), at)
             places.append(text.count("\n", 0, at) + 1)
-        found += [replace(one, line=places[one.line - 1]) for one in _read_cell(lines)]
+        found += [one._replace(line=places[one.line - 1]) for one in _read_cell(lines)]
     return tuple(found)
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cache
-from importlib import metadata
-from importlib.resources import files
-from pathlib import Path, PurePosixPath
+from functools import cache, cached_property
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from importlib import metadata
+    from pathlib import Path, PurePosixPath
 
 #: In the standard library of one of Python 3.11 to 3.14 but not of all: an import of these is
 #: never a missing dependency, whichever interpreter runs twofold.
@@ -31,7 +32,6 @@ def is_stdlib(module: str) -> bool:
     return top in sys.stdlib_module_names or top in _VERSION_DEPENDENT.split()
 
 
-@dataclass(frozen=True, slots=True)
 class InstalledDistributions:
     """What is installed in one environment.
 
@@ -40,9 +40,17 @@ class InstalledDistributions:
     name's) distribution -> the dotted packages and modules it brings.
     """
 
-    versions: dict[str, str] = field(default_factory=dict)
-    providers: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    modules: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
+    __slots__ = ("modules", "providers", "versions")
+
+    def __init__(
+        self,
+        versions: dict[str, str] | None = None,
+        providers: dict[str, tuple[str, ...]] | None = None,
+        modules: dict[str, frozenset[str]] | None = None,
+    ) -> None:
+        self.versions = versions or {}
+        self.providers = providers or {}
+        self.modules = modules or {}
 
     @classmethod
     def from_interpreter(cls) -> InstalledDistributions:
@@ -58,6 +66,9 @@ class InstalledDistributions:
     @classmethod
     def read(cls, folders: Sequence[str]) -> InstalledDistributions:
         """The distributions found in `site-packages` folders; the first of a name counts."""
+        from importlib import metadata
+        from pathlib import Path
+
         versions: dict[str, str] = {}
         tops: dict[str, set[str]] = {}
         modules: dict[str, frozenset[str]] = {}
@@ -123,6 +134,52 @@ class InstalledDistributions:
                 yield module
 
 
+class InterpreterDistributions:
+    """What is installed beside twofold, where only those distributions are read that a question is
+    about: to read all of a large environment takes a second.
+    """
+
+    def __init__(self) -> None:
+        self._modules: dict[str, frozenset[str]] = {}
+
+    def modules_of(self, distribution: str) -> frozenset[str]:
+        """The dotted modules of a distribution, none when it is not installed."""
+        key = _normalize(distribution)
+        if key not in self._modules:
+            from importlib import metadata
+
+            found = next(iter(metadata.distributions(name=key)), None)
+            self._modules[key] = frozenset(_modules_of(found)) if found else frozenset()
+        return self._modules[key]
+
+    def provides(self, distribution: str, top: str) -> bool:
+        """Whether an installed distribution brings a top-level name."""
+        return any(module.partition(".")[0] == top for module in self.modules_of(distribution))
+
+    @cached_property
+    def all(self) -> InstalledDistributions:
+        """All distributions."""
+        return InstalledDistributions.from_interpreter()
+
+    def read_for(self, module: str) -> InstalledDistributions | None:
+        """All distributions where one of them may bring a module; None where surely none does."""
+        is_here = module.partition(".")[0] in self._names_on_path
+        return self.all if is_here or self._has_editable else None
+
+    @cached_property
+    def _names_on_path(self) -> frozenset[str]:
+        """The names of files and folders that imports look at, without their endings."""
+        from pathlib import Path
+
+        folders = filter(Path.is_dir, map(Path, sys.path))
+        return frozenset(path.name.partition(".")[0] for one in folders for path in one.iterdir())
+
+    @cached_property
+    def _has_editable(self) -> bool:
+        """Whether the modules of some distribution are elsewhere (PEP 660)."""
+        return any(name.startswith("__editable__") for name in self._names_on_path)
+
+
 def find_distribution(module: str, environment: InstalledDistributions | None = None) -> str:
     """The distribution to depend on for an import of `module` (dotted, absolute).
 
@@ -169,13 +226,17 @@ def find_import_names(
 
 @cache
 def _known_providers() -> dict[str, str]:
-    text = files(__package__).joinpath("known.txt").read_text(encoding="utf-8")
+    from pathlib import Path
+
+    text = Path(__file__).with_name("known.txt").read_text(encoding="utf-8")
     lines = (line for line in text.splitlines() if line and not line.startswith("#"))
     return dict(line.split(" ", 1) for line in lines)
 
 
 def _modules_of(found: metadata.Distribution) -> set[str]:
     """The dotted modules and packages that a distribution's metadata lists."""
+    from pathlib import PurePosixPath
+
     modules = {name.partition(";")[0].strip() for name in found.metadata.get_all("Import-Name", [])}
     for path in found.files or []:
         modules.update(_dotted_names(PurePosixPath(path.as_posix())))

@@ -17,7 +17,7 @@ from twofold.check.rule_table import WARNING, Violation
 from twofold.names import requirement_name
 from twofold.names.conda_forge import find_on_conda_forge, load_further_names, load_same_names
 from twofold.source_analysis.providers import (
-    InstalledDistributions,
+    InterpreterDistributions,
     find_distribution,
     find_import_names,
     is_stdlib,
@@ -63,7 +63,7 @@ def missing_dependency(code: SourceCode) -> Iterator[Violation]:
                 continue
             seen.add(found.top)
             needed = required_module(found.module, found.names)
-            provider = find_distribution(needed, declared.environment)
+            provider = find_distribution(needed, _installed_distributions().read_for(needed))
             yield Violation(
                 f"'{found.top}' is imported, and no dependency of the project provides it",
                 f'add "{provider}" to dependencies, or put the import into a try',
@@ -109,16 +109,11 @@ class _DeclaredDependencies:
         self._plain = {name.replace("-", "_") for name in self._names}
 
     @cached_property
-    def environment(self) -> InstalledDistributions:
-        """Read only when names and tables do not settle it: it costs a tenth of a second."""
-        return _installed_distributions()
-
-    @cached_property
     def unknown(self) -> bool:
         """Whether the import names of some dependency are unknown."""
         return any(
             find_on_conda_forge(name) is None
-            and not self.environment.import_names(name)
+            and not _installed_distributions().modules_of(name)
             and find_import_names(name) == (name.replace("-", "_"),)
             and name not in load_same_names()
             and name not in load_further_names()
@@ -134,7 +129,7 @@ class _DeclaredDependencies:
             names.add(known.imported)
         if key in load_further_names():
             names.add(load_further_names()[key])
-        return names | set(self.environment.import_names(key))
+        return names | set(_installed_distributions().all.import_names(key))
 
     def provides(self, module: str) -> bool:
         top = module.partition(".")[0]
@@ -145,14 +140,13 @@ class _DeclaredDependencies:
             imported = known.imported if known else load_further_names().get(name, "")
             if imported.partition(".")[0] == top:
                 return True
-        holders = self.environment.providers.get(top, ())
-        return any(normalize_name(holder) in self._names for holder in holders)
+        return any(_installed_distributions().provides(name, top) for name in self._names)
 
 
 @cache
-def _installed_distributions() -> InstalledDistributions:
+def _installed_distributions() -> InterpreterDistributions:
     """What is installed beside twofold; it does not change while a check runs."""
-    return InstalledDistributions.from_interpreter()
+    return InterpreterDistributions()
 
 
 _REQUIREMENT = re.compile(

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold.check.context import SourceCode
     from twofold.check.namespace import CodeModule
-    from twofold.source_analysis.imports import Import
+    from twofold.source_analysis.model import Import
 
 #: So many modules of one cycle are tried as the first to be imported.
 _MAX_STARTS = 50

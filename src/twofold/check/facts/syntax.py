@@ -13,7 +13,12 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 from typing import TypeGuard
 
+from twofold.check.facts.signs import MAY_BE_PEP701, may_hold_new_expression
 from twofold.check.stdlib_versions import BUILTINS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold.check.facts.model import Feature
 
 #: Kind of node (by name: an older interpreter lacks some) -> (minor version, what it is).
 _NODES = {
@@ -34,19 +39,7 @@ _REVEALING = frozenset(
 )
 #: Nodes inside expressions that may be new.
 _IN_EXPRESSIONS = (ast.Name, ast.Subscript, ast.NamedExpr)
-#: A star after a comma or a bracket, or at the beginning of a line: behind a `[` it may be new
-#: (`a[b, *c]`).
-_STAR = re.compile(rb"[\[,][ \t]*\*[ \t]*[\w(\[]")
-_STAR_FIRST = re.compile(rb"[ \t]*\*[ \t]*[\w(\[]")
-_TEMPLATE = re.compile(rb"\b(?:[tT][rR]?|[rR][tT])[\"\']")
-_NEW_WORDS = [b":=", *map(str.encode, BUILTINS)]
 _PEP701 = "an f-string with quotes or backslashes inside its braces"
-#: An f-string on one line with its own quote, a backslash, a comment or a line end inside braces;
-#: of those in three quotes any: PEP 701 may be needed for them.
-_MAY_BE_PEP701 = re.compile(
-    rb"(?:[fF][rR]?|[rR][fF])(?:\"\"\"|\'\'\'|([\"\'])"
-    rb"(?:(?!\1)[^\n{]|\{(?:(?!\1)[^}\n\\#])*+\})*+\{(?:(?!\1)[^}\n\\#])*+(?:\1|[\\#\n]))"
-)
 _PLAIN_WORDS = """
     annotation arg asname attr conversion ctx id is_async kind kwd_attrs level lineno module n name
     names op ops rest s simple str tag type_comment type_ignores
@@ -59,8 +52,6 @@ _FIELDS = {
     for kind in vars(ast).values()
     if isinstance(kind, type) and issubclass(kind, ast.AST) and kind is not ast.Constant
 }
-
-Feature = tuple[int, str, int]
 
 
 def find_features(
@@ -78,7 +69,7 @@ def find_features(
     found: dict[str, Feature] = {}
     lines = source.splitlines()
     lazy = _has_string_annotations(tree)
-    inside = _expressions(tree) if _may_hold_new(source) else ()
+    inside = _expressions(tree) if may_hold_new_expression(source) else ()
     telling = [node for node in statements if node.__class__ in _REVEALING]
     for node in chain(telling, inside):
         for minor, what in _node_features(node, lines, lazy):
@@ -89,7 +80,7 @@ def find_features(
                 continue
             if what not in found or line < found[what][2]:
                 found[what] = (minor, what, line)
-    if sys.version_info >= (3, 12) and _MAY_BE_PEP701.search(source):
+    if sys.version_info >= (3, 12) and MAY_BE_PEP701.search(source):
         line = _find_pep701_fstring(source)
         if line:
             found[_PEP701] = (12, _PEP701, line)
@@ -103,7 +94,7 @@ _PATTERNS = (
     (12, "type parameters in square brackets", rb"\s*(?:async\s+)?(?:def|class)\s+\w+\s*\["),
     (14, "several exceptions without parentheses", rb"\s*except\*?\s+[\w.]+\s*,[^(]*:"),
     (14, "a template string", rb".*\b(?:[tT][rR]?|[rR][tT])[\"\']"),
-    (12, _PEP701, b".*" + _MAY_BE_PEP701.pattern + rb"(?:.*(?:\}|\{\s*$)|(?<=[^\"\'\s]\n))"),
+    (12, _PEP701, b".*" + MAY_BE_PEP701.pattern + rb"(?:.*(?:\}|\{\s*$)|(?<=[^\"\'\s]\n))"),
 )
 
 
@@ -124,33 +115,6 @@ def guess_newer_syntax(source: bytes, line: int, message: str) -> tuple[int, str
         if is_new and any(re.match(look, text[:_LONGEST_LINE]) for text in there):
             return minor, what
     return 0, ""
-
-
-def _may_hold_new(source: bytes) -> bool:
-    """Whether an expression of a module may be new, from its text: it is much quicker than to look
-    at all of them."""
-    if any(word in source for word in _NEW_WORDS):
-        return True
-    if b"*" in source and _has_star_in_brackets(source):
-        return True
-    return sys.version_info >= (3, 14) and _TEMPLATE.search(source) is not None
-
-
-def _has_star_in_brackets(source: bytes) -> bool:
-    """Whether a star may be inside square brackets: each line is looked at once, so that the time
-    is linear in the length of the source."""
-    continues = False  # whether the last line of code may go on in this one
-    for line in source.splitlines():
-        text = line.lstrip(b" \t")
-        if not text or text.startswith(b"#"):
-            continue
-        if continues and _STAR_FIRST.match(line):
-            return True
-        bracket = line.find(b"[")
-        if bracket >= 0 and _STAR.search(line, bracket):
-            return True
-        continues = b"[" in line or b"," in line
-    return False
 
 
 def _expressions(tree: ast.Module) -> Iterator[ast.AST]:

@@ -1,0 +1,79 @@
+"""Signs in a module's text that it may need a newer Python; without one no tree is needed."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+from twofold.check.stdlib_versions import BUILTINS
+
+#: A star after a comma or a bracket, or at the beginning of a line: behind a `[` it may be new
+#: (`a[b, *c]`).
+_STAR = re.compile(rb"[\[,][ \t]*\*[ \t]*[\w(\[]")
+_STAR_FIRST = re.compile(rb"[ \t]*\*[ \t]*[\w(\[]")
+_TEMPLATE = re.compile(rb"\b(?:[tT][rR]?|[rR][tT])[\"\']")
+_NEW_WORDS = [b":=", *map(str.encode, BUILTINS)]
+#: An f-string on one line with its own quote, a backslash, a comment or a line end inside braces;
+#: of those in three quotes any: PEP 701 may be needed for them.
+MAY_BE_PEP701 = re.compile(
+    rb"(?:[fF][rR]?|[rR][fF])(?:\"\"\"|\'\'\'|([\"\'])"
+    rb"(?:(?!\1)[^\n{]|\{(?:(?!\1)[^}\n\\#])*+\})*+\{(?:(?!\1)[^}\n\\#])*+(?:\1|[\\#\n]))"
+)
+_TYPE = rb"\b(?:None|bool|bytes|complex|dict|float|frozenset|int|list|set|str|tuple)\b"
+#: Minor version of Python 3 -> what the text of its syntax looks like; other text may look so too.
+_SIGNS = (
+    (8, rb":=|/[\s\\]*+[,)#]"),
+    (9, rb"\bwith\b[\s\\]*+\("),
+    (9, rb"\n[ \t]*+@(?![ \t]*+[\w.]++[ \t]*+(?:\([^()\n]*+\))?[ \t]*+(?:#[^\n]*+)?(?:\r?\n|\Z))"),
+    (10, rb"\n[ \t]*+match\b(?![ \t]*+[=.,)\]])"),
+    (10, _TYPE + rb"[\s)\\]*+[|#]"),
+    (11, rb"except[ \t\\\r\n]*+\*"),
+    (11, rb":[\s\\]*+\*"),
+    (12, rb"\btype[\s\\]++[\w\x80-\xff]++[\s\\]*+[=\[]"),
+    (12, rb"def[\s\\]++[\w\x80-\xff]++[\s\\]*+\["),
+    (12, rb"class[\s\\]++[\w\x80-\xff]++[\s\\]*+\["),
+    (14, rb"except[\s\\*]*+[^\s\\*(:][^:\n]*+,"),
+)
+
+
+def may_need_newer(source: bytes, oldest: int) -> bool:
+    """Whether a module that this Python compiles may hold what is newer than Python 3.`oldest`."""
+    running = sys.version_info[1]
+    source = b"\n" + source.removeprefix(b"\xef\xbb\xbf")  # the first line is like the others then
+    if any(minor > oldest and word.encode() in source for word, minor in BUILTINS.items()):
+        return True
+    if oldest < 11 and b"*" in source and has_star_in_brackets(source):
+        return True
+    if oldest < 12 <= running and MAY_BE_PEP701.search(source):
+        return True
+    if oldest < 14 <= running and _TEMPLATE.search(source):
+        return True
+    signs = (sign for minor, sign in _SIGNS if oldest < minor <= running)
+    return any(re.search(sign, source) for sign in signs)
+
+
+def may_hold_new_expression(source: bytes) -> bool:
+    """Whether an expression of a module may be new, from its text: it is much quicker than to look
+    at all of them."""
+    if any(word in source for word in _NEW_WORDS):
+        return True
+    if b"*" in source and has_star_in_brackets(source):
+        return True
+    return sys.version_info >= (3, 14) and _TEMPLATE.search(source) is not None
+
+
+def has_star_in_brackets(source: bytes) -> bool:
+    """Whether a star may be inside square brackets: each line is looked at once, so that the time
+    is linear in the length of the source."""
+    continues = False  # whether the last line of code may go on in this one
+    for line in source.splitlines():
+        text = line.lstrip(b" \t")
+        if not text or text.startswith(b"#"):
+            continue
+        if continues and _STAR_FIRST.match(line):
+            return True
+        bracket = line.find(b"[")
+        if bracket >= 0 and _STAR.search(line, bracket):
+            return True
+        continues = b"[" in line or b"," in line
+    return False

@@ -1,0 +1,214 @@
+"""A build reads modules from their text where it can: it must find what the whole trees show."""
+
+from __future__ import annotations
+
+import email
+import json
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.check.samples import PROJECTS
+from twofold.check import check_project, find_build_errors
+from twofold.check.facts import compiling
+from twofold.check.facts.compiling import SourceFile, SyntaxCheck, find_mistake
+from twofold.check.facts.model import Facts
+from twofold.check.facts.parse import parse_valid
+from twofold.check.facts.quick import QuickFacts, read_quick_facts
+from twofold.check.rule_table import BY_CODE
+from twofold_build.pyproject import read_project
+
+#: Each holds something that text may show wrongly.
+MODULES = {
+    "a docstring with code in it": '"""\ndef no():\nimport no\n"""\nimport os\nx = 1\n',
+    "three quotes in a comment": "# \"\"\"\nimport a\n# '''\ndef f(): pass\n",
+    "three quotes in a string": "x = '\"\"\"'\nimport a\ny = \"'''\"\nimport b\n",
+    "escaped quotes": 'x = """a\\"""\nimport no\n"""\nimport a\n',
+    "a string that goes on": 'x = "a\\\nimport no"\nimport a\n',
+    "a string behind a backslash": "x = \\\n'''\nimport no\n'''\nimport a\n",
+    "lines inside brackets": "f(')',\nname=3)\nx = [\nfoo,\nbar]\ny = 2\n",
+    "a comment that ends in a backslash": "import a  # \\\nimport b\nx = 1 # \\\ny = 2\n",
+    "imports of every form": (
+        "import a.b, c as d\nfrom . import e\nfrom .f import (g as h, # (\n  i,)\nfrom j import *\n"
+        "from ..k import l, \\\n    m\nimport n; import o\nfrom.p import q\nimport r as s # t\n"
+    ),
+    "imports under conditions": (
+        "if TYPE_CHECKING:\n    from a import b\n"
+        "if t.TYPE_CHECKING:\n    import c\nelse:\n    import d\n"
+        "try:\n    import e\nexcept ImportError:\n    e = None\nif sys.platform == 'x': import f\n"
+        "if __name__ == '__main__':\n    import g\n    h = 1\nwith x:\n    import i\n"
+    ),
+    "imports inside classes": (
+        "class A:\n    import a\n    def f(self):\n        import b\n    if x:\n        import c\n"
+        "class B: import d\nclass E(\n  F):\n    # c\n    from g import h\n"
+    ),
+    "imports inside functions": (
+        "def f():\n    import a\nasync def g(): import b\n@d\ndef h(): pass\n"
+    ),
+    "imports by calls": "import importlib\nimportlib.import_module('a.b')\n",
+    "assignments of every form": (
+        "a = b = 1\nc, d = e = 2\nf: int = 3\ng: int\nh += 1\ni.j = 4\nk = f(l=1)\n[m, n] = 1, 2\n"
+        "(o := 5)\np = {'q': 1}['r'] = 2\ns, *t = u\nv = 'x=y'; w = 1\nx = f(y=1).z = 2\n"
+    ),
+    "names of functions": (
+        "def f():\n    global a, b\n    del c, d[1], e.f\n    g = model\n    delta = 1\n"
+    ),
+    "names that go": "import a\nx = 1\ndel a\nif y:\n    del x\n",
+    "names that two functions make": "def f():\n    global a\ndef g():\n    global a\n",
+    "an __all__ in parts": (
+        "__all__ = ['a', \"b\",  # c\n]\n__all__ += ['d']\n__all__.extend(['e'])\n"
+    ),
+    "an __all__": "__all__ = [\n    'a', # b\n    \"c\", 'a',\n]\n",
+    "an __all__ that joins strings": "__all__ = ['a' 'b', 'c']\n",
+    "a version": "__version__ = '1.2' # x\n",
+    "a version in parts": "__version__ = '1' '2'\n",
+    "a match statement": "match (x):\n    case 1:\n        import a\n        b = 1\n",
+    "letters of other languages": "é = 1\ndef ä(): pass\nimport ö\nclass ü: pass\n",
+    "an open module": "def __getattr__(n): pass\nx = globals()\n",
+    "a shared package": "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n",
+    "loops at the top": "for a in b:\n    c = 1\nelse:\n    d = 2\nwhile e: f = 3\n",
+    "newer syntax": (
+        "class A:\n    def f(self, a, /): return (b := a)\nx = y[1, *z]\nw: int | None = 1\n"
+    ),
+    "decorators": "@a\n@b(\n  c=1,\n)\nclass D: pass\n@e.f().g\ndef h(): pass\n",
+    "no last line end": "import a\nx = 1",
+    "nothing": "",
+    "comments alone": "# a\n\n   # b\n",
+}
+
+
+def list_differences(source: bytes) -> list[str]:
+    """What text and tree say differently of a module that compiles."""
+    full, quick = parse_valid(source), read_quick_facts(source, 5)
+    if isinstance(quick, Facts):
+        return []
+    found = [
+        name
+        for name in ("exported", "is_open", "is_shared", "version", "assigned_elsewhere", "defined")
+        if getattr(full, name) != getattr(quick, name)
+    ]
+    eager = [[one for one in facts.imports if not one.is_deferred] for facts in (full, quick)]
+    found += ["imports"] if eager[0] != eager[1] or full.imports != quick.all_imports else []
+    for oldest in range(5, sys.version_info[1] + 1):
+        again = QuickFacts(source, quick._outline, oldest)
+        newer = [[one for one in facts.features if one[0] > oldest] for facts in (full, again)]
+        found += [f"features since {oldest}"] if newer[0] != newer[1] else []
+    return found
+
+
+@pytest.mark.parametrize("case", MODULES)
+def test_text_and_tree_show_the_same(case: str) -> None:
+    source = MODULES[case]
+    variants = [source, source.replace("\n", "\r\n"), f"\ufeff{source}", f"\n\n{source}\n"]
+    variants += [f"{source}\n{other}" for other in MODULES.values()]
+    for variant in map(str.encode, variants):
+        if not find_mistake(variant):
+            assert list_differences(variant) == [], variant
+
+
+def test_text_and_tree_show_the_same_of_damaged_modules() -> None:
+    chance = random.Random(12)
+    lines = "".join(MODULES.values()).splitlines(keepends=True)
+    compiled = 0
+    for _ in range(600):
+        source = "".join(chance.sample(lines, chance.randrange(1, 7))).encode()
+        if not find_mistake(source):
+            compiled += 1
+            assert list_differences(source) == [], source
+    assert compiled > 50
+
+
+def test_text_and_tree_show_the_same_of_real_modules() -> None:
+    folder = Path(email.__file__).parent
+    sources = [path.read_bytes() for path in sorted(folder.glob("[a-h]*.py"))]
+    assert [list_differences(source) for source in sources] == [[]] * len(sources)
+    plain = sum(isinstance(read_quick_facts(source, 11), QuickFacts) for source in sources)
+    assert plain > 0.9 * len(sources)
+
+
+def compare_findings(root: Path) -> None:
+    errors = [finding for finding in check_project(root) if finding.is_error]
+    found = find_build_errors(root, read_project(root))
+    assert [one.as_dict() for one in found] == [one.as_dict() for one in errors]
+
+
+def test_a_build_finds_the_errors_of_a_full_check(project: Callable[..., Path]) -> None:
+    cases = [case for case in PROJECTS if "TF1" in case and BY_CODE[case].severity == "error"]
+    for number, (files, toml) in enumerate(one for case in cases for one in PROJECTS[case]):
+        compare_findings(project(files, toml, name=f"project{number}"))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_build_finds_the_errors_of_a_full_check_in_damaged_code(
+    project: Callable[..., Path], seed: int
+) -> None:
+    chance = random.Random(seed)
+    files: dict[str, str] = {}
+    for package in (json, email):
+        folder = Path(str(package.__file__)).parent
+        for path in sorted(folder.glob("*.py")):
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            if chance.random() < 0.4:
+                del lines[chance.randrange(len(lines))]
+            if chance.random() < 0.4:
+                place = chance.randrange(len(lines))
+                lines[place] = lines[place].replace("e", "x", 1)
+            files[f"src/pkg/{folder.name}/{path.name}"] = "".join(lines)
+    compare_findings(project(files))
+
+
+#: What the compiler refuses, and ruff lets pass in part.
+REFUSED = (
+    "x = (1",
+    "return 1",
+    "def f():\n    await g()",
+    "def f():\n    for x in y: pass\n    break",
+    "async def f():\n    yield 1\n    return 2",
+    "async def f():\n    yield from g()",
+    "*a",
+    "x = 1\n*a.b",
+    "x = '\\N{no such letter}'",
+    "match x:\n    case _: pass\n    case 1: pass",
+    "for x in y:\n    try: pass\n    except* A: break",
+    "def f():\n    x = 1\n    def g():\n        x\n        nonlocal x",
+    "f(__debug__=1)",
+    "x = 1\0",
+    "# coding: nothing\nx = 1",
+    "if x:\n\ty\n        z",
+    "from __future__ import nothing",
+    "x = 1\nfrom __future__ import annotations",
+    "def f(a, a): pass",
+    "def f():\n    print(x)\n    global x",
+    "\n".join(f"{' ' * depth}for x in y:" for depth in range(22)) + f"\n{' ' * 22}pass",
+    "x = f'{*a}'",
+    "def f():\n    from a import *",
+    "x = '\\xz'",
+)
+
+
+def test_ruff_and_the_compiler_find_the_same_mistakes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {}
+    for number, text in enumerate([*REFUSED, *MODULES.values(), "x = 1  # noqa\nif y"]):
+        path = tmp_path / f"m{number}.py"
+        path.write_bytes(text.encode())
+        files[path.name] = SourceFile(text.encode(), str(path))
+    alone = SyntaxCheck(files).finish()
+    monkeypatch.setattr(compiling, "RUFF_BYTES", 0)
+    check = SyntaxCheck(files)
+    assert check._ruff is not None
+    assert check.finish() == alone
+    assert all(f"m{number}.py" in alone for number in range(len(REFUSED)))
+
+
+def test_a_file_that_changes_while_ruff_reads_it_is_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "m.py"
+    path.write_text("x = 1\n", encoding="utf-8")
+    monkeypatch.setattr(compiling, "RUFF_BYTES", 0)
+    assert set(SyntaxCheck({"m": SourceFile(b"x = (1\n", str(path))}).finish()) == {"m"}
