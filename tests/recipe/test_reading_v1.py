@@ -224,9 +224,7 @@ def test_a_bare_version_is_refused_as_by_rattler_build_and_a_channel_stays(tmp_p
     top = "package: {name: x, version: '1'}\nbuild: {noarch: generic}\nrequirements:\n  run: "
     path = tmp_path / "recipe.yaml"
     path.write_text(f"{top}[a 1.2]\n", encoding="utf-8")
-    with pytest.raises(
-        ProjectErrors, match=r"(?s)'a 1\.2' names no range of versions.*'a 1\.2\.\*'"
-    ):
+    with pytest.raises(ProjectErrors, match=r"(?s)'a 1\.2' names no range.*'a 1\.2\.\*'"):
         Builder()(tmp_path)
     path.write_text(f"{top}[a 1.2.*, Bc ==1, 'd::e >=1']\n", encoding="utf-8")
     (made,) = Builder()(tmp_path).artifacts
