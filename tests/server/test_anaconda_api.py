@@ -347,7 +347,7 @@ def test_what_is_private_is_shown_to_nobody_else(served: Place, tmp_path: Path) 
         ):
             with pytest.raises(BinstarError) as refused:
                 call()
-            assert refused.value.args[1] in (401, 403)
+            assert refused.value.args[1] in (401, 404)
 
 
 def test_a_download_of_a_known_version_is_not_sent_again(served: Place, tmp_path: Path) -> None:

@@ -89,6 +89,7 @@ WALK: list[tuple[str, str, dict[str, Any]]] = [
     ("remove-label", "/channels/main/labels/test", {}),
     ("retain", "/channels/main/retention", {"keep": 2, "dry_run": True}),
     ("delete-release", "/channels/main/projects/my-package/releases/1.0", {}),
+    ("undelete", "/channels/main/projects/my-package/releases/1.0/undelete", {}),
     (
         "delete-file",
         "/channels/main/projects/my-package/files/my_package-1.2-py3-none-any.whl",

@@ -143,8 +143,16 @@ def test_a_private_channel_reveals_nothing_to_strangers(served: Place, tmp_path:
         for secret in (None, token):
             one = served.get(pattern.format(there), token=secret)
             other = served.get(pattern.format(absent), token=secret)
-            assert one.status_code == other.status_code == (401 if secret is None else 403)
+            assert one.status_code == other.status_code == (401 if secret is None else 404)
             assert one.text.replace(there, "x") == other.text.replace(absent, "x"), pattern
+        for secret in (None, token):  # nor is the channel told from one that does not exist
+            one = served.get(pattern.format(there), token=secret)
+            other = served.get(pattern.format(there).replace("secret", "nobody"), token=secret)
+            assert (one.status_code, one.headers.get("www-authenticate")) == (
+                other.status_code,
+                other.headers.get("www-authenticate"),
+            ), pattern
+            assert one.text.replace("secret", "nobody") == other.text, pattern
     for path in ("/api/search?name=there", "/api/manage/channels"):
         answer = served.get(path, token=token)
         assert "there" not in answer.text and "secret" not in answer.text, path
@@ -219,7 +227,7 @@ def test_nobody_acts_for_an_organisation_that_was_closed(place: Place) -> None:
         queries.get_channel(registry, Actor(ann), channel, Action.UPLOAD)
     administration.disable_user(registry, "operator", team)
     for channel in ("own", "other"):
-        with pytest.raises(Refused, match="lacks permission to read"):
+        with pytest.raises(Refused, match="There is no channel"):
             queries.get_channel(registry, Actor(ann), channel)
     words = {"organisation": "team"}
     with pytest.raises(Refused, match="may not do this"):

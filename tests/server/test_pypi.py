@@ -140,7 +140,7 @@ def test_a_deleted_name_is_never_given_to_other_bytes(served: Place, tmp_path: P
     wheel = make_wheel(tmp_path)
     served.upload(wheel).raise_for_status()
     lifecycle.delete(served.registry, served.owner, "main", "", wheel.name)
-    assert served.get("/main/simple/my-package/", accept=JSON).json()["files"] == []
+    assert served.get("/main/simple/my-package/", accept=JSON).status_code == 404
     for code in ("x = 1\n", "other = 1\n"):
         answer = served.upload(make_wheel(tmp_path, code=code))
         assert answer.status_code == 400

@@ -39,7 +39,8 @@ from twofold.server.registry import (
     queries,
     staged_upload,
 )
-from twofold.server.registry.administration import AuditEntry, AuditQuery, Retention, read_changes
+from twofold.server.registry.administration import AuditEntry, AuditQuery, read_changes
+from twofold.server.registry.channel_retention import Retention, apply_channel_retention
 from twofold.server.registry.labels import Promotion, Selection
 from twofold.server.registry.publish import Upload, publish
 from twofold.server.store import blob_refs, channels, files, upstreams
@@ -347,10 +348,7 @@ def test_retention_yanks_deletions_and_promotions_beside_uploads_lose_nothing(
 
     results = team.at_once(
         *[team.publisher(make_wheel(tmp_path, "busy", f"2.{number}")) for number in range(4)],
-        *[
-            lambda r: administration.apply_channel_retention(r, owner, "main", Retention(2))
-            for _ in range(3)
-        ],
+        *[lambda r: apply_channel_retention(r, owner, "main", Retention(2)) for _ in range(3)],
         *[delete("1.4"), delete("1.4"), delete("1.3")],
         *[promote("1.5"), promote("1.3"), promote("1.5")],
         lambda r: lifecycle.yank(r, owner, "main", "busy", "1.5", "broken"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,15 +12,18 @@ from sqlalchemy import func, select
 from tests.clients.management import Api
 from tests.factories.packages import make_conda, make_generic_conda, make_wheel
 from tests.server.conftest import Place
+from twofold.errors import Refused
+from twofold.server.model import now
 from twofold.server.registry import administration, labels, lifecycle, maintenance
-from twofold.server.registry.administration import Retention
+from twofold.server.registry.channel_retention import Retention, apply_channel_retention
 from twofold.server.registry.labels import Selection
+from twofold.server.registry.undelete import undelete
 from twofold.server.store.schema import shard_bodies
 
 
 def retain(place: Place, keep: int = 1, days: int = 0) -> set[str]:
     rule = Retention(keep, days)
-    gone = administration.apply_channel_retention(place.registry, place.owner, "main", rule)
+    gone = apply_channel_retention(place.registry, place.owner, "main", rule)
     return {file.version for file in gone}
 
 
@@ -116,3 +120,65 @@ def test_shards_that_no_list_names_go_after_a_day(served: Place, tmp_path: Path)
     assert count() == 1
     assert "pkg-1.2-py_0.conda" in served.get("/main/noarch/repodata.json").text
     assert maintenance.verify(registry).is_sound
+
+
+def test_files_under_one_label_alone_go_by_their_own_age(place: Place, tmp_path: Path) -> None:
+    for version, names in (("1.0", ("dev",)), ("1.1", ("dev", "main")), ("1.2", ("main",))):
+        place.publish(make_wheel(tmp_path, "pkg", version), labels=names)
+    rule = Retention(0, 0, "dev")
+    gone = apply_channel_retention(place.registry, place.owner, "main", rule)
+    assert {file.version for file in gone} == {"1.0"}
+
+
+def test_the_oldest_releases_go_until_the_channel_fits(place: Place, tmp_path: Path) -> None:
+    for name, version in (("aa", "1.0"), ("bb", "1.0"), ("aa", "1.1"), ("bb", "1.1")):
+        place.publish(make_wheel(tmp_path, name, version))
+    [(_, size, _)] = administration.list_channels(place.registry)
+    planned = apply_channel_retention(
+        place.registry, place.owner, "main", Retention(max_bytes=size - 1), True
+    )
+    assert {(file.name, file.version) for file in planned} == {("aa", "1.0")}
+    gone = apply_channel_retention(place.registry, place.owner, "main", Retention(max_bytes=0))
+    assert {(file.name, file.version) for file in gone} == {("aa", "1.0"), ("bb", "1.0")}
+    fits = Retention(max_bytes=size)
+    assert apply_channel_retention(place.registry, place.owner, "main", fits) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "text", "value"),
+    [
+        ("quota", "10MB", 10_000_000),
+        ("keep-bytes", "2 GiB", 2 << 30),
+        ("keep-label-days", "dev=14,pre=3", {"dev": 14, "pre": 3}),
+        ("undelete-days", "30", 30),
+    ],
+)
+def test_rules_are_read_in_the_units_of_people(
+    place: Place, rule: str, text: str, value: object
+) -> None:
+    administration.change_rule(place.registry, "ann", "main", rule, text)
+    settings = administration.get_channel_detail(place.registry, "main").channel.settings
+    assert settings[rule] == value
+    for wrong in ("many", "10 apples", "-1", "dev=", "=3", "1e9"):
+        with pytest.raises(Refused, match="not a valid value"):
+            administration.change_rule(place.registry, "ann", "main", rule, wrong)
+
+
+def test_a_deleted_release_comes_back_within_the_time_of_the_rule(
+    place: Place, tmp_path: Path
+) -> None:
+    publish_wheels(place, tmp_path, "1.0", "1.1")
+    administration.change_rule(place.registry, "ann", "main", "undelete-days", "30")
+    lifecycle.delete_release(place.registry, place.owner, "main", "pkg")
+    later = now() + timedelta(days=20)
+    registry = replace(place.registry, clock=lambda: later)
+    assert maintenance.collect_garbage(registry) == []
+    back = undelete(place.registry, place.owner, "main", "pkg", "1.0")
+    assert {file.filename.split("-py")[0] for file in back} == {"pkg-1.0"} and len(back) == 2
+    assert maintenance.verify(place.registry).is_sound
+    late = replace(place.registry, clock=lambda: later + timedelta(days=40))
+    assert len(maintenance.collect_garbage(late)) == 2
+    with pytest.raises(Refused, match="have been removed"):
+        undelete(place.registry, place.owner, "main", "pkg", "1.1")
+    with pytest.raises(Refused, match="There is no deleted file"):
+        undelete(place.registry, place.owner, "main", "pkg", "1.0")

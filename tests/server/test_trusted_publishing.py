@@ -427,5 +427,5 @@ def test_a_trusted_publisher_deletes_nothing(secure: Place, issuer: Issuer, tmp_
         headers={"Authorization": f"token {token}"},
         timeout=120,
     )
-    assert (answer.status_code, answer.json()["code"]) == (403, "no-deletion")
+    assert (answer.status_code, answer.json()["code"]) == (403, "uploads-only")
     assert secure.get("/main/project/my-package").status_code == 200

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
 
-from twofold.cli import admin_groups
+from twofold.cli import admin_doctor, admin_groups
+from twofold.cli.server_settings import STORE, add_options, read_settings
 from twofold.cli.terminal import Parser
 from twofold.errors import TwofoldError
 
@@ -70,6 +70,9 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
     "rule": (
         "set a rule of a channel: public yes|no, quota BYTES|none, deletion upload|admin|never, "
         "keep N|none (what 'retain' leaves of each project), keep-days N|none, "
+        "keep-label-days LABEL=DAYS,...|none, keep-bytes SIZE|none, "
+        "undelete-days N|none (how long deleted files can be restored), "
+        "allowed-names NAME,...|none (may be begun although they look like another), "
         "base-url URL|none (where conda fetches packages), "
         "v3 yes|no (/CHANNEL/v3 lists wheels, for conda-pypi), "
         "redirect yes|no (readers of files are sent to the object store), "
@@ -104,6 +107,10 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
                 {"default": "read,upload,admin", "help": "allowed actions (default: %(default)s)"},
             ),
             ("--days", {"type": _days(1), "help": "days until it expires (default: never)"}),
+            (
+                "--uploads-only",
+                {"action": "store_true", "help": "no yank, deletion or label with it"},
+            ),
         ],
     ),
     "tokens": ("list a user's tokens", [("user", {})]),
@@ -155,9 +162,22 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
         [
             ("source", {"help": "CHANNEL or CHANNEL/LABEL"}),
             ("target", {"help": "CHANNEL or CHANNEL/LABEL"}),
-            ("project", {}),
+            ("project", {"nargs": "?", "help": "(with --all: none)"}),
             ("version", {"nargs": "?"}),
+            ("--all", {"action": "store_true", "help": "every project of the source"}),
+            (
+                "--with-dependencies",
+                {"action": "store_true", "help": "and what it requires, where the target has none"},
+            ),
+            (
+                "--dry-run",
+                {"action": "store_true", "help": "make every check, and change nothing"},
+            ),
         ],
+    ),
+    "undelete": (
+        "restore deleted files whose bytes are still there (rule undelete-days)",
+        [("channel", {}), ("project", {}), ("version", {"nargs": "?"})],
     ),
     "retain": (
         "delete old releases by a retention rule (--keep, or the channel's own)",
@@ -176,6 +196,11 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
                     "type": _days(0),
                     "help": "delete only releases older than this (keeps the newest)",
                 },
+            ),
+            ("--label", {"default": "", "help": "only files under this label alone"}),
+            (
+                "--max-bytes",
+                {"help": "delete the oldest releases until the channel has this size (20GiB)"},
             ),
             (
                 "--dry-run",
@@ -222,7 +247,7 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
 def parser() -> argparse.ArgumentParser:
     """Make the parser of `twofold admin`."""
     made = Parser("admin", DESCRIPTION)
-    _store(made)
+    add_options(made, STORE)
     made.with_json()
     commands = made.add_subparsers(dest="what", required=True, metavar="WHAT", parser_class=_Sub)
     for name, (text, arguments) in COMMANDS.items():
@@ -231,6 +256,7 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(argument, **options)
         command.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
     admin_groups.add_to(commands)
+    admin_doctor.add_to(commands)
     _add_store_options(commands)
     return made
 
@@ -238,7 +264,7 @@ def parser() -> argparse.ArgumentParser:
 def _add_store_options(commands: argparse._SubParsersAction[Any]) -> None:
     """Let the store's options follow WHAT and VERB too; unset there, they override nothing."""
     for command in commands.choices.values():
-        _store(command, data=argparse.SUPPRESS, other=argparse.SUPPRESS)
+        add_options(command, STORE, argparse.SUPPRESS)
         for action in command._actions:
             if isinstance(action, argparse._SubParsersAction):
                 _add_store_options(action)
@@ -252,31 +278,25 @@ class _Sub(argparse.ArgumentParser):
         self.exit(2)
 
 
-def _store(
-    made: argparse.ArgumentParser, data: Path | str = Path("twofold-data"), other: str = ""
-) -> None:
-    made.add_argument("--data", type=Path, default=data, help="as for serve")
-    made.add_argument("--database", default=other, help="as for serve")
-    made.add_argument("--objects", default=other, help="as for serve")
-
-
 def run(args: argparse.Namespace) -> int:
     """Run `twofold admin`; returns the exit code."""
     try:
-        from twofold.cli.admin_actions import ACTIONS, RowPrinter
+        from twofold.cli.admin_actions import ACTIONS
+        from twofold.cli.admin_releases import RowPrinter
         from twofold.server.app import open_registry
-        from twofold.server.settings import Settings
     except ModuleNotFoundError as error:
         raise TwofoldError(
             f"the registry needs {error.name}, which is not installed",
             "install it with: pip install 'twofold[server]'",
         ) from error
-    settings = Settings(args.data.resolve(), args.database, args.objects)
-    if not args.database and not (args.data / "registry.sqlite").exists():
-        raise TwofoldError(
-            f"there is no registry in {args.data}", "pass the --data folder of 'twofold serve'"
-        )
+    settings = read_settings(args)
     os.umask(0o077)  # as serve does
+    if "doctor" in args:
+        return int(args.doctor(args, settings))
+    if not settings.database and not (settings.data / "registry.sqlite").exists():
+        raise TwofoldError(
+            f"there is no registry in {settings.data}", "pass the --data folder of 'twofold serve'"
+        )
     registry = open_registry(settings)
     try:
         if "act" in args:

@@ -4,43 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
+from twofold.cli.admin_releases import RELEASE_ACTIONS, RowPrinter
 from twofold.cli.terminal import note, print_json
 from twofold.errors import UsageError
 from twofold.server.auth import accounts, trusted_publishers
 from twofold.server.context import Registry
-from twofold.server.model import Action, StoredFile
-from twofold.server.registry import administration, lifecycle, maintenance
-from twofold.server.registry.administration import OPERATOR
-from twofold.server.registry.labels import Promotion, Selection, promote
+from twofold.server.model import UPLOADS_ONLY, Action
+from twofold.server.registry import administration, maintenance
 from twofold.server.store import Blobs, Database
 
 BY = "operator"
-
-
-@dataclass(frozen=True)
-class RowPrinter:
-    """Prints rows: one JSON object per line, or columns."""
-
-    as_json: bool
-
-    def rows(self, rows: Sequence[dict[str, Any]]) -> int:
-        """Print rows; returns the exit code."""
-        for row in rows:
-            if self.as_json:
-                print_json(row)
-            else:
-                print("  ".join(str(value) for value in row.values() if value not in (None, "")))
-        return 0
-
-    def row(self, **values: Any) -> int:
-        """Print one row; returns the exit code."""
-        return self.rows([values])
 
 
 def _users(registry: Registry, _args: argparse.Namespace, show: RowPrinter) -> int:
@@ -131,7 +108,8 @@ def _token(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> in
             f"'{args.actions}' is not a list of actions", "choose from: read, upload, admin"
         ) from None
     expires = registry.clock() + timedelta(days=args.days) if args.days else None
-    wanted = accounts.TokenRequest(args.name, actions, args.channel, args.project, expires)
+    limits = {UPLOADS_ONLY: True} if args.uploads_only else {}
+    wanted = accounts.TokenRequest(args.name, actions, args.channel, args.project, expires, limits)
     user = accounts.get_user(registry, args.user)
     secret, _ = accounts.issue_token_for(registry, BY, user, wanted)
     return show.row(token=secret)
@@ -146,6 +124,7 @@ def _tokens(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> i
                 "actions": ",".join(sorted(token.actions)),
                 "channel": token.channel,
                 "project": token.project,
+                "limit": UPLOADS_ONLY if token.uploads_only else None,
                 "expires": token.expires_at.isoformat() if token.expires_at else None,
             }
             for token in administration.list_tokens(
@@ -185,72 +164,6 @@ def _publishers(registry: Registry, args: argparse.Namespace, show: RowPrinter) 
 def _unpublisher(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
     trusted_publishers.remove_publisher(registry, BY, args.channel, args.id)
     return show.row(removed=args.id)
-
-
-def _files(found: Sequence[StoredFile], show: RowPrinter) -> int:
-    return show.rows([{"file": file.basename, "sha256": file.sha256} for file in found])
-
-
-def _yank(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
-    words = args.channel, args.project, args.version
-    return _files(lifecycle.yank(registry, OPERATOR, *words, args.reason), show)
-
-
-def _unyank(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
-    words = args.channel, args.project, args.version
-    return _files(lifecycle.unyank(registry, OPERATOR, *words), show)
-
-
-def _delete(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
-    words = args.channel, args.project, args.version
-    return _files(lifecycle.delete_release(registry, OPERATOR, *words), show)
-
-
-def _status(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
-    words = args.channel, args.project, args.status, args.reason
-    known = lifecycle.set_status(registry, OPERATOR, *words)
-    return show.row(project=known.name, status=known.status)
-
-
-def _promote(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
-    source, _, from_label = args.source.partition("/")
-    target, _, to_label = args.target.partition("/")
-    promotion = Promotion(
-        source,
-        target,
-        Selection(args.project, args.version),
-        from_label or None,
-        to_label or None,
-        "add",
-    )
-    return _files(promote(registry, OPERATOR, promotion), show)
-
-
-def _retain(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
-    """Apply the given rule, or each channel's own."""
-    if args.keep is not None and (args.keep < 1 or args.channel is None):
-        raise UsageError(
-            "--keep needs a channel and a number of at least 1", "use 'delete' to remove a project"
-        )
-    if args.days is not None and args.channel is None:
-        raise UsageError("--days needs a channel", "name the channel")
-    if args.channel is not None:
-        names = [args.channel]
-    else:
-        names = [channel.name for channel, *_ in administration.list_channels(registry)]
-    gone: list[StoredFile] = []
-    for name in names:
-        rule = administration.get_retention(registry, name)
-        if args.keep is not None or args.days is not None:
-            rule = administration.Retention(args.keep or 1, args.days or 0)
-        if rule is not None:
-            gone += administration.apply_channel_retention(
-                registry, OPERATOR, name, rule, args.dry_run
-            )
-        elif args.channel is not None:
-            hint = f"pass --keep or --days, or set a rule: twofold admin rule {name} keep 5"
-            raise UsageError(f"'{name}' has no retention rule", hint)
-    return _files(gone, show)
 
 
 def _log(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
@@ -318,6 +231,7 @@ def _move(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int
 
 
 ACTIONS: dict[str, Callable[[Registry, argparse.Namespace, RowPrinter], int]] = {
+    **RELEASE_ACTIONS,
     "users": _users,
     "user": _user,
     "password": _set_password,
@@ -334,12 +248,6 @@ ACTIONS: dict[str, Callable[[Registry, argparse.Namespace, RowPrinter], int]] = 
     "publisher": _publisher,
     "publishers": _publishers,
     "unpublisher": _unpublisher,
-    "yank": _yank,
-    "unyank": _unyank,
-    "delete": _delete,
-    "status": _status,
-    "promote": _promote,
-    "retain": _retain,
     "log": _log,
     "verify": _verify,
     "sweep": _sweep,

@@ -6,6 +6,7 @@ import argparse
 
 from twofold.cli.admin_offers import add_offer_parser, print_sync_result
 from twofold.cli.admin_upstreams import add_upstream_parser, with_json
+from twofold.cli.server_settings import read_settings
 from twofold.cli.terminal import note, print_json
 from twofold.errors import TwofoldError
 
@@ -82,9 +83,8 @@ def _sync(args: argparse.Namespace, registry: Registry) -> int:
     from twofold.server.proxy.target_environment import TargetEnvironment
     from twofold.server.registry.administration import OPERATOR
     from twofold.server.resolver import find_resolver
-    from twofold.server.settings import Settings
 
-    resolve = find_resolver(registry, Settings(args.data.resolve(), args.database, args.objects))
+    resolve = find_resolver(registry, read_settings(args))
     if resolve is None:
         note("uv is not installed: taking the newest releases that fit, project by project")
     if not args.names:

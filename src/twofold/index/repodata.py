@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 #: zstandard's level for the .zst files: 12 saves another 3 % and takes twice as long.
 ZSTD_LEVEL = 7
-
 #: From this size (bytes) a shard has a level of its own: 800 kB in 1.6 ms, not in 8.5, as small.
 LARGE_SHARD, LARGE_SHARD_LEVEL = 64 << 10, 3
 
-#: Keys of index.json that no client reads in repodata, and those that only the channel may say.
-_HIDDEN_KEYS = frozenset(
+#: Keys of index.json that clients read in repodata; `formats.conda_reader` checks their types.
+_SERVED_KEYS = frozenset(
     str.split(
-        "arch platform files icon app_type summary type has_prefix channel fn url base_url "
-        "run_exports legacy_bz2_md5 legacy_bz2_size experimental_extra_depends"
+        "build build_number constrains depends extra_depends features flags license "
+        "license_family name noarch purls python_site_packages_path timestamp "
+        "track_features version"
     )
 )
 
@@ -56,7 +56,7 @@ def make_record_from_index(
     index: Mapping[str, Any], subdir: str, hashes: tuple[int, str, str]
 ) -> dict[str, Any]:
     """The record from info/index.json, and size in bytes, SHA-256 and MD5 (hex) of the file."""
-    record = {key: value for key, value in index.items() if key not in _HIDDEN_KEYS}
+    record = {k: value for k, value in index.items() if k in _SERVED_KEYS and value is not None}
     record.setdefault("depends", [])
     record["subdir"] = subdir
     record["size"], record["sha256"], record["md5"] = hashes

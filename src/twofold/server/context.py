@@ -142,9 +142,20 @@ class Registry:
 def require_channel(
     db: Connection, actor: Actor, channel: str, action: Action, project: str | None = None
 ) -> Channel:
-    """Return the channel named so if the actor has this permission. Raises Refused."""
+    """Return the channel named so if the actor has this permission. Raises Refused.
+
+    A channel that the actor may not know of is refused like one that does not exist: 401 for
+    anonymous callers, whose clients then send a login, and else 404.
+    """
     found = channels.find_channel(db, channel)
-    if found is None:
+    if found is None or not permissions.may_know(db, actor, found):
+        if actor.user is None and not actor.operator and channels.has_private(db):
+            raise Refused(
+                "no-token",
+                f"Channel '{channel[:100]}' needs a token, or does not exist",
+                permissions.TOKEN_HINT,
+                401,
+            )
         raise Refused("no-channel", f"There is no channel '{channel[:100]}'", status=404)
     permissions.require(db, actor, action, found, project)
     return found

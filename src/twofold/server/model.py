@@ -36,6 +36,10 @@ class User:
     disabled: bool = False
 
 
+#: Key of a token's `application`: it uploads, and neither yanks, deletes nor relabels.
+UPLOADS_ONLY = "uploads-only"
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """A token as stored: never the secret itself. None means 'no limit'.
@@ -61,9 +65,15 @@ class Token:
         return self.project.split(",") if self.project else []
 
     @property
+    def uploads_only(self) -> bool:
+        """Whether it uploads and changes nothing that is there, as a trusted publisher's."""
+        return "publisher" in self.application or UPLOADS_ONLY in self.application
+
+    @property
     def is_whole(self) -> bool:
         """Whether it has all permissions of its user."""
-        return Action.ADMIN in self.actions and self.channel is None and self.project is None
+        unlimited = self.channel is None and self.project is None and not self.uploads_only
+        return Action.ADMIN in self.actions and unlimited
 
 
 @dataclass(frozen=True, slots=True)

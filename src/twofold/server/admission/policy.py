@@ -14,6 +14,9 @@ from twofold.server.context import Registry, require_channel
 from twofold.server.model import Action, Actor, Channel, Project
 from twofold.server.store import Connection, channels, files, projects
 
+#: A channel's setting: names that may be begun although they look like another project's.
+ALLOWED_NAMES = "allowed-names"
+
 
 def check_new_file(
     db: Connection, channel: Channel, actor: Actor, key: str, is_fetched: bool = False
@@ -35,11 +38,13 @@ def check_new_file(
 def check_new_project_name(db: Connection, channel: Channel, actor: Actor, key: str) -> None:
     """Check that a new name is not confusable and not under another owner's prefix.
 
-    It is compared with the projects that the channel's own users began and did not delete.
+    It is compared with the projects that the channel's own users began and did not delete, unless
+    an administrator of the channel allowed it.
     """
-    alike = channels.list_confusable_projects(db, channel.id, key).items()
-    own = [other for other, one in alike if other != key and projects.is_begun_here(db, one)]
-    checks.check_confusable_name(key, own)
+    if key not in channel.settings.get(ALLOWED_NAMES, ()):
+        alike = channels.list_confusable_projects(db, channel.id, key).items()
+        own = [other for other, one in alike if other != key and projects.is_begun_here(db, one)]
+        checks.check_confusable_name(key, own)
     owners = channels.list_prefixes(db, channel.id)
     prefix = checks.find_prefix(key, owners)
     if prefix is not None:

@@ -11,7 +11,7 @@ from twofold.errors import Refused
 from twofold.names import normalize_name
 from twofold.server.auth import permissions, tokens
 from twofold.server.context import Registry
-from twofold.server.model import Action, Actor, Channel, Token, User
+from twofold.server.model import UPLOADS_ONLY, Action, Actor, Channel, Token, User
 from twofold.server.store import Connection, accounts, audit, channels
 
 OWNER, MAIN = permissions.OWNER, "main"
@@ -148,6 +148,9 @@ def _restrict_to_token(token: Token, request: TokenRequest) -> TokenRequest:
         or token.project not in (None, request.project)
     ):
         raise Refused("forbidden", "A token cannot make one that may do more", status=403)
+    if token.uploads_only:
+        kept = {UPLOADS_ONLY: True}
+        request = replace(request, application={**request.application, **kept})
     ends = [end for end in (token.expires_at, request.expires_at) if end is not None]
     return replace(request, expires_at=min(ends, default=None))
 
@@ -221,11 +224,12 @@ def _check_name(name: str, what: str) -> None:
 
 
 def find_owner_channel(registry: Registry, owner: str) -> str:
-    """Return the channel of an Anaconda.org owner: the one named so, or the user's home."""
+    """Return the channel of an Anaconda.org owner: the one named so, or the user's home.
+
+    The name itself where there is neither: a request for that channel is then refused.
+    """
     with registry.database.read() as db:
         if channels.find_channel(db, owner) is not None:
             return owner
         found = accounts.find_user(db, owner)
-    if found is None or found.home is None:
-        raise Refused("no-owner", f"There is no owner '{owner[:100]}'", status=404)
-    return found.home
+    return owner if found is None or found.home is None else found.home

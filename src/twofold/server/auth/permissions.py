@@ -19,6 +19,9 @@ from twofold.server.store import Connection, accounts
 OWNER, OPERATORS = "owner", "operators"
 
 
+TOKEN_HINT = "send it as the password of user __token__, as a Bearer header, or as /t/TOKEN/"
+
+
 def identify(db: Connection, secret: str | None, user: str | None, at: datetime) -> Actor:
     """Return the actor of a secret (and, for passwords, a user name). No secret: anonymous.
 
@@ -90,6 +93,13 @@ def is_allowed(
     return actor.user is not None and _is_user_allowed(db, actor, action, channel)
 
 
+def may_know(db: Connection, actor: Actor, channel: Channel) -> bool:
+    """Whether the actor may know that there is this channel, whatever its token is limited to."""
+    if channel.public or actor.operator:
+        return True
+    return actor.user is not None and _is_user_allowed(db, actor, Action.READ, channel)
+
+
 def _token_allows(actor: Actor, action: Action, channel: Channel, project: str | None) -> bool:
     token = actor.token
     assert token is not None
@@ -109,6 +119,15 @@ def _is_user_allowed(db: Connection, actor: Actor, action: Action, channel: Chan
     if in_owner is not None and in_owner.includes(action):
         return True
     return any(role.includes(action) for role in accounts.list_user_roles(db, channel.id, user.id))
+
+
+def check_may_change(actor: Actor) -> None:
+    """Check that a token may change what is published already. Raises Refused (403)."""
+    if actor.token is not None and actor.token.uploads_only:
+        is_publisher = "publisher" in actor.token.application
+        whose = "A trusted publisher" if is_publisher else "This token"
+        text = f"{whose} uploads, and changes or deletes nothing that is there"
+        raise Refused("uploads-only", text, "use another token of a user", 403)
 
 
 def is_operator(db: Connection, actor: Actor) -> bool:
@@ -165,7 +184,7 @@ def require(
         raise Refused(
             "no-token",
             f"A token is needed to {action} in {subject} '{channel.name}'",
-            "send it as the password of user __token__, as a Bearer header, or as /t/TOKEN/",
+            TOKEN_HINT,
             401,
         )
     raise Refused(

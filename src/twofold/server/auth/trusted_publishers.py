@@ -150,16 +150,20 @@ def mint_token(
 ) -> MintedToken:
     """Mint a token for the projects (of one channel) whose publishers match this run.
 
-    Raises Refused (422) with the error codes of PyPI's endpoint.
+    Raises Refused (422) with the error codes of PyPI's endpoint. The token is verified before the
+    channel is looked at, so that nobody learns which private channels there are.
     """
     with registry.database.read() as db:
-        wanted = _require_channel(db, channel).id if channel else None
-        known = accounts.list_publishers(db, wanted)
+        wanted = channels.find_channel(db, channel) if channel else None
+        known = accounts.list_publishers(db, None)
     if not known:
         raise Refused("not-enabled", "No trusted publisher is registered here", status=422)
     by_operator = {publisher.issuer for publisher in known if publisher.internal}
     trusted = {publisher.issuer: publisher.issuer in by_operator for publisher in known}
     claims = issuers.verify(token, audience, trusted)
+    if channel:
+        own = wanted.id if wanted else None
+        known = [publisher for publisher in known if publisher.channel_id == own]
     fitting = [publisher for publisher in known if _matches_publisher(publisher, claims)]
     if not fitting:
         raise Refused(

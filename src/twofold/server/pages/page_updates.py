@@ -42,33 +42,46 @@ def render_project(
 ) -> None:
     """Render a project's simple page as JSON and HTML, for each of its labels and `gone`.
 
-    A project whose files were deleted keeps an empty page, not 404.
+    A project of which every file was deleted has no page, under no label.
     """
     for label, page in build_project_pages(db, channel, project, gone).items():
-        _set_simple_page(db, channel, project.key, serial, label, page)
+        if page is None:
+            _remove_simple_page(db, channel, project.key, serial, label)
+        else:
+            _set_simple_page(db, channel, project.key, serial, label, page)
 
 
 def build_project_pages(
     db: Connection, channel: Channel, project: Project, gone: Iterable[str] = ()
-) -> dict[str, dict[str, Any]]:
-    """Build the JSON value of a project's simple page, by label."""
+) -> dict[str, dict[str, Any] | None]:
+    """Build the JSON value of a project's simple page, by label; None for a deleted project."""
     every = files.list_project_files(db, project.id, deleted=True)
     python = [file for file in every if not file.kind.is_conda]
     namespace = find_namespace(db, channel, project.key, every)
-    found = {}
+    is_deleted = all(file.deleted_at is not None for file in python)
+    found: dict[str, dict[str, Any] | None] = {}
     for label in {index_label(name) for file in python for name in file.labels}.union(gone):
         shown = [
             file
             for file in python
             if file.deleted_at is None and label in map(index_label, file.labels)
         ]
-        found[label] = simple_pages.build_project_page(project, shown, namespace)
+        page = simple_pages.build_project_page(project, shown, namespace)
+        found[label] = None if is_deleted else page
     return found
 
 
 def index_label(label: str) -> str:
     """Return the label whose page lists a label's files: pip skips pre-releases itself."""
     return MAIN if label == PRE else label
+
+
+def _remove_simple_page(
+    db: Connection, channel: Channel, project: str, serial: int, label: str
+) -> None:
+    for form in (JSON, HTML):
+        pages.remove_page(db, channel.id, simple_page_key(label, form, project))
+    channels.mark_names_changed(db, channel.id, serial)
 
 
 def _set_simple_page(

@@ -12,19 +12,18 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from twofold.errors import Refused
 from twofold.names import normalize_name
+from twofold.server.admission.policy import ALLOWED_NAMES
 from twofold.server.auth import permissions, tokens
 from twofold.server.auth.accounts import get_user
 from twofold.server.context import Registry
-from twofold.server.model import Action, Actor, Channel, StoredFile, Token, User
+from twofold.server.model import Action, Actor, Channel, Token, User
 from twofold.server.pages import page_updates
 from twofold.server.pages.channel_page_options import parse_base_url
-from twofold.server.registry import lifecycle
-from twofold.server.registry.retention import beyond_retention
+from twofold.server.registry.undelete import UNDELETE_DAYS
 from twofold.server.store import Connection, accounts, audit, channels, files
 from twofold.server.store.audit import AuditEntry as AuditEntry
 from twofold.server.store.audit import AuditQuery as AuditQuery
@@ -35,15 +34,20 @@ OPERATOR = Actor(operator=True)
 #: The largest quota (bytes) and number of days of a rule, as in the management API.
 MOST_BYTES, MOST_DAYS = 2**62, 100_000
 
+_PROJECT = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PREFIX = re.compile(r"(?=.{1,64}\Z)[a-z0-9]+(-[a-z0-9]+)*")
 
 #: Rule of a channel -> parser of its text.
 RULES: Mapping[str, Callable[[str], Any]] = {
-    "quota": lambda word: None if word == "none" else _parse_number(word, 0),
+    "quota": lambda word: None if word == "none" else parse_size(word),
     "deletion": lambda word: _parse_choice(word, ("upload", "admin", "never")),
     "public": lambda word: _parse_choice(word, ("yes", "no")) == "yes",
     "keep": lambda word: None if word == "none" else _parse_number(word, 1),
     "keep-days": lambda word: None if word == "none" else _parse_number(word, 0, MOST_DAYS),
+    ALLOWED_NAMES: lambda word: [] if word == "none" else _parse_names(word),
+    "keep-bytes": lambda word: None if word == "none" else parse_size(word),
+    "keep-label-days": lambda word: {} if word == "none" else _parse_label_days(word),
+    UNDELETE_DAYS: lambda word: None if word == "none" else _parse_number(word, 0, MOST_DAYS),
     "base-url": parse_base_url,
     "v3": lambda word: _parse_choice(word, ("yes", "no")) == "yes",
     "redirect": lambda word: _parse_choice(word, ("yes", "no")) == "yes",
@@ -53,10 +57,37 @@ RULES: Mapping[str, Callable[[str], Any]] = {
 }
 
 
+def _parse_names(text: str) -> list[str]:
+    names = sorted({normalize_name(name) for name in text.split(",")})
+    if not all(map(_PROJECT.fullmatch, names)):
+        raise ValueError("names of projects, separated by commas, or none")
+    return names
+
+
 def _parse_choice(text: str, choices: tuple[str, ...]) -> str:
     if text not in choices:
         raise ValueError(f"one of {', '.join(choices)}")
     return text
+
+
+_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_UNITS |= {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40}
+
+
+def parse_size(text: str) -> int:
+    """Parse a number of bytes with an optional unit. Raises ValueError."""
+    found = re.fullmatch(r"([0-9]{1,19}) ?([KMGT]i?B|)", text, re.IGNORECASE)
+    size = int(found[1]) * _UNITS[found[2].upper()] if found else -1
+    if not 0 <= size <= MOST_BYTES:
+        raise ValueError("bytes, as 500MB or 20GiB, or none")
+    return size
+
+
+def _parse_label_days(text: str) -> dict[str, int]:
+    pairs = [part.partition("=")[::2] for part in text.split(",")]
+    if not all(name.strip() for name, _ in pairs):
+        raise ValueError("LABEL=DAYS, separated by commas, or none")
+    return {name.strip(): _parse_number(days, 0, MOST_DAYS) for name, days in pairs}
 
 
 def _parse_number(text: str, least: int, most: int = MOST_BYTES) -> int:
@@ -228,50 +259,6 @@ def get_channel_detail(registry: Registry, name: str) -> ChannelDetail:
             accounts.list_channel_roles(db, found.id),
             {prefix: names[owner] for prefix, owner in prefixes.items()},
         )
-
-
-@dataclass(frozen=True)
-class Retention:
-    """Keep a project's newest `keep` releases, and others until older than `days`.
-
-    A rule of days alone never deletes the newest release.
-    """
-
-    keep: int = 1
-    days: int = 0
-
-
-def get_retention(registry: Registry, channel: str) -> Retention | None:
-    """Return the channel's retention rule (`keep`, `keep-days`), or None."""
-    with registry.database.read() as db:
-        rules = get_channel(db, channel).settings
-    keep, days = rules.get("keep"), rules.get("keep-days")
-    return Retention(keep or 1, days or 0) if keep or days is not None else None
-
-
-def apply_channel_retention(
-    registry: Registry, actor: Actor, channel: str, rule: Retention, dry_run: bool = False
-) -> list[StoredFile]:
-    """Delete releases older than `days` of every project, but for its newest `keep`.
-
-    Returns the files deleted (or that would be).
-    """
-    limit = registry.clock() - timedelta(days=rule.days)
-    with registry.database.read() as db:
-        found = get_channel(db, channel)
-        due = {
-            project.key: beyond_retention(
-                files.list_project_files(db, project.id), rule.keep, limit
-            )
-            for project in channels.list_projects(db, found.id)
-        }
-    gone: list[StoredFile] = []
-    for key, files_due in due.items():
-        if files_due and not dry_run:
-            gone += lifecycle.apply_retention(registry, actor, channel, key, rule.keep, limit)
-        else:
-            gone += files_due
-    return gone
 
 
 def _audit(

@@ -15,6 +15,7 @@ from twofold.names import normalize_name
 from twofold.names.version_order import find_versions
 from twofold.server.admission.names import conda_name_conflict
 from twofold.server.admission.policy import check_new_file, check_quota
+from twofold.server.auth import permissions
 from twofold.server.context import Registry, Transaction, not_found, require_channel
 from twofold.server.model import Action, Actor, Project, StoredFile
 from twofold.server.pages.page_updates import MAIN, PRE
@@ -63,6 +64,8 @@ def add_label(
     """Add files to a label, creating it if necessary; without a selection only create it."""
     check_label(name)
     with registry.transaction(actor, channel, Action.UPLOAD, _project_key(selection)) as change:
+        if selection is not None:
+            permissions.check_may_change(actor)
         check_unlocked(change, [name])
         files.add_label(change.db, change.channel.id, name)
         found = _select_files(change, selection) if selection else []
@@ -76,6 +79,7 @@ def unlabel(
 ) -> list[StoredFile]:
     """Remove files from a label; a file without labels is not listed but stays stored."""
     with registry.transaction(actor, channel, Action.UPLOAD, _project_key(selection)) as change:
+        permissions.check_may_change(actor)
         check_unlocked(change, [name])
         found = [file for file in _select_files(change, selection) if name in file.labels]
         changed = _relabel(change, found, lambda own: own - {name})
@@ -89,6 +93,7 @@ def copy_label(
     """Add every file of one label to another label as well."""
     check_label(target)
     with registry.transaction(actor, channel, Action.UPLOAD) as change:
+        permissions.check_may_change(actor)
         check_unlocked(change, [target])
         found = files.list_labelled_files(change.db, change.channel.id, source)
         files.add_label(change.db, change.channel.id, target)
@@ -100,6 +105,7 @@ def copy_label(
 def remove_label(registry: Registry, actor: Actor, channel: str, name: str) -> list[StoredFile]:
     """Remove a label; its files keep their other labels."""
     with registry.transaction(actor, channel, Action.UPLOAD) as change:
+        permissions.check_may_change(actor)
         check_unlocked(change, [name])
         found = files.list_labelled_files(change.db, change.channel.id, name)
         changed = _relabel(change, found, lambda own: own - {name})
@@ -114,6 +120,7 @@ def lock_label(
     """Lock a label against changes, or unlock it."""
     check_label(name)
     with registry.transaction(actor, channel, Action.ADMIN) as change:
+        permissions.check_may_change(actor)
         files.add_label(change.db, change.channel.id, name)
         files.lock_label(change.db, change.channel.id, name, locked)
         change.audit("lock" if locked else "unlock", name)
@@ -153,11 +160,25 @@ class Promotion:
         return PRE if is_early and self.source != self.target else MAIN
 
 
-def promote(registry: Registry, actor: Actor, promotion: Promotion) -> list[StoredFile]:
-    """Copy files with their converted packages to another channel or label."""
+class DryRun(Exception):
+    """Rolls a promotion back; `files` are those that it would have carried."""
+
+    def __init__(self, files: list[StoredFile]) -> None:
+        super().__init__(f"{len(files)} files")
+        self.files = files
+
+
+def promote(
+    registry: Registry, actor: Actor, promotion: Promotion, dry_run: bool = False
+) -> list[StoredFile]:
+    """Copy files with their converted packages to another channel or label.
+
+    A dry run does all of it, with every check, and raises DryRun instead of keeping it.
+    """
     check_label(promotion.to_label or MAIN)
     key = normalize_name(promotion.selection.project)
     with registry.transaction(actor, promotion.target, Action.UPLOAD, key) as change:
+        permissions.check_may_change(actor)
         source = require_channel(change.db, actor, promotion.source, Action.READ)
         known = channels.find_project(change.db, source.id, key)
         if known is None:
@@ -176,6 +197,8 @@ def promote(registry: Registry, actor: Actor, promotion: Promotion) -> list[Stor
         carried = _copy_files(change, known, found, promotion)
         subject = f"{promotion.source}/{promotion.selection} -> {', '.join(sorted(labels))}"
         change.audit("promote", subject, files=sorted(file.basename for file in carried))
+        if dry_run:
+            raise DryRun(carried)
         return carried
 
 

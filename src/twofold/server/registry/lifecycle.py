@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from twofold.server.context import Registry, Transaction, not_found
 from twofold.server.model import Action, Actor, Project, StoredFile
 from twofold.server.pages.description_renderer import make_key
 from twofold.server.registry.labels import check_unlocked
-from twofold.server.registry.retention import WITHHELD, beyond_retention
+from twofold.server.registry.retention import WITHHELD
 from twofold.server.store import channels, files, projects
 from twofold.server.store.blob_refs import exists, protect_blobs
 
@@ -49,6 +48,7 @@ def _set_yanked(
 ) -> list[StoredFile]:
     key = normalize_name(project)
     with registry.transaction(actor, channel, Action.UPLOAD, key) as change:
+        permissions.check_may_change(actor)
         known = _require_project(change, key)
         found = files.list_project_files(change.db, known.id)
         changed = _files_of_version(found, version)
@@ -103,13 +103,17 @@ def delete_release(
 
 
 def apply_retention(
-    registry: Registry, actor: Actor, channel: str, project: str, keep: int, limit: datetime
+    registry: Registry,
+    actor: Actor,
+    channel: str,
+    project: str,
+    choose: Callable[[Sequence[StoredFile]], list[StoredFile]],
 ) -> list[StoredFile]:
-    """Delete the releases of a project beyond retention; return the deleted files."""
+    """Delete the files of a project that retention chooses; return those deleted."""
     with registry.transaction(actor, channel, Action.READ) as change:
         known = _require_project(change, project)
         _check_may_delete(change, known)
-        gone = beyond_retention(files.list_project_files(change.db, known.id), keep, limit)
+        gone = choose(files.list_project_files(change.db, known.id))
         if gone:
             _delete(change, known, gone)
         return gone
@@ -119,10 +123,7 @@ def _check_may_delete(change: Transaction, project: Project) -> None:
     rule = change.channel.settings.get("deletion", "upload")
     if rule == "never":
         raise Refused("no-deletion", "This channel never deletes; yank instead", status=403)
-    token = change.actor.token
-    if token is not None and "publisher" in token.application:
-        text = "A trusted publisher uploads and deletes nothing"
-        raise Refused("no-deletion", text, "delete with a token of a user", 403)
+    permissions.check_may_change(change.actor)
     action = Action.ADMIN if rule == "admin" else Action.UPLOAD
     permissions.require(change.db, change.actor, action, change.channel, project.key)
 
@@ -157,6 +158,7 @@ def set_status(
         raise Refused("unknown-status", f"A project's status is one of {', '.join(STATUSES)}")
     key = normalize_name(project)
     with registry.transaction(actor, channel, Action.UPLOAD, key) as change:
+        permissions.check_may_change(actor)
         known = _require_project(change, key)
         if QUARANTINED in (status, known.status):
             permissions.require(change.db, change.actor, Action.ADMIN, change.channel, key)

@@ -15,6 +15,7 @@ from twofold.errors import TwofoldError
 from twofold.server.context import Registry
 from twofold.server.model import Channel
 from twofold.server.pages.page_updates import HTML, JSON, build_project_pages, simple_page_key
+from twofold.server.registry.undelete import list_kept_blobs
 from twofold.server.store import Blobs, Connection, Database, channels, files, pages
 from twofold.server.store.blob_refs import delete_unreferenced
 from twofold.server.store.copy_database import copy_tables, describe_source, mark_target
@@ -100,6 +101,10 @@ def _find_stale_simple_pages(db: Connection, channel: Channel) -> list[str]:
         for label, value in build_project_pages(db, channel, project).items():
             json_page = pages.find_page(db, channel.id, simple_page_key(label, JSON, project.key))
             html_page = pages.find_page(db, channel.id, simple_page_key(label, HTML, project.key))
+            if value is None:
+                if json_page or html_page:
+                    found.append(f"{channel.name}/label/{label}/simple/{project.key}")
+                continue
             stored = json.loads(json_page.body) if json_page else {}
             links = html_page.body.count(b"<a ") if html_page else -1
             if _comparable_page(stored) != _comparable_page(value) or links != len(value["files"]):
@@ -132,10 +137,11 @@ def collect_garbage(registry: Registry, dry_run: bool = False) -> list[str]:
     limit = registry.clock() - GRACE_PERIOD
     with registry.database.read() as db:
         wanted = files.list_recorded_blobs(db)
+    kept = list_kept_blobs(registry)
     unused = {
         blob.sha256: blob.size
         for blob in registry.blobs.list_all()
-        if blob.sha256 not in wanted and blob.written_at < limit
+        if blob.sha256 not in wanted and blob.sha256 not in kept and blob.written_at < limit
     }
     if dry_run:
         return list(unused)

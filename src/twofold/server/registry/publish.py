@@ -102,6 +102,7 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> U
             taken = files.find_file(db, found.id, artifact.subdir, artifact.filename)
         if not _is_new_name(registry, path, artifact, taken):
             assert taken is not None
+            registry.blobs.heal(artifact.sha256, path)
             with registry.database.read() as db:
                 return _existing_result(db, taken)
         upload.on_checked()

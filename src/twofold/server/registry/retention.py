@@ -8,8 +8,8 @@ asked to: the newest `keep` of those that are newer than every release stay, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import UTC, datetime
 
 from twofold.names.version_order import is_prerelease, sort_versions
 from twofold.server.model import StoredFile
@@ -18,8 +18,15 @@ from twofold.server.model import StoredFile
 WITHHELD = "withheld: the project is quarantined"
 
 
-def beyond_retention(files: Sequence[StoredFile], keep: int, limit: datetime) -> list[StoredFile]:
-    """Return the files of the releases that do not stay and whose files are all older."""
+def beyond_retention(
+    files: Sequence[StoredFile], keep: int, limit: datetime, label: str = ""
+) -> list[StoredFile]:
+    """Return the files of the releases that do not stay and whose files are all older.
+
+    With a label, only files under this label alone count and go.
+    """
+    if label:
+        files = [file for file in files if file.labels == {label}]
     own = [file for file in files if file.made_from is None]
     python = [file for file in own if not file.kind.is_conda]
     conda = [file for file in own if file.kind.is_conda]
@@ -33,6 +40,29 @@ def beyond_retention(files: Sequence[StoredFile], keep: int, limit: datetime) ->
         every = [file for file in files if file.id in ids or file.made_from in ids]
         if all(file.uploaded_at < limit for file in every):
             gone += every
+    return gone
+
+
+def beyond_size(
+    projects: Iterable[Sequence[StoredFile]], keep: int, excess: int
+) -> list[StoredFile]:
+    """Return the oldest releases, at least `excess` bytes of them, or all that may go.
+
+    The newest `keep` releases of each project stay.
+    """
+    latest = datetime.max.replace(tzinfo=UTC)
+    due: list[list[StoredFile]] = []
+    for files in projects:
+        releases: dict[tuple[bool, str], list[StoredFile]] = {}
+        for file in beyond_retention(files, keep, latest):
+            releases.setdefault((file.kind.is_conda and not file.made_from, file.version), [])
+            releases[file.kind.is_conda and not file.made_from, file.version].append(file)
+        due += releases.values()
+    gone: list[StoredFile] = []
+    for release in sorted(due, key=lambda files: max(file.uploaded_at for file in files)):
+        if sum(file.size for file in gone) >= excess:
+            break
+        gone += release
     return gone
 
 
@@ -56,6 +86,8 @@ def _releases_beyond(
 
 def _take(ordered: Sequence[str], installable: Collection[str], keep: int) -> Sequence[str]:
     """Return the versions, newest first, up to the installable one number `keep`."""
+    if not keep:
+        return ()
     count = 0
     for number, version in enumerate(ordered, 1):
         count += version in installable

@@ -54,6 +54,12 @@ def add_entry(db: Connection, entry: AuditEntry) -> None:
     )
 
 
+def find_newest_time(db: Connection) -> datetime | None:
+    """Return the time of the newest entry, or None."""
+    found = db.execute(select(audit.c.at).order_by(audit.c.id.desc()).limit(1)).scalar()
+    return from_text(found) if found else None
+
+
 def list_entries(db: Connection, span: AuditQuery) -> Iterator[AuditEntry]:
     """Yield the matching entries, oldest first."""
     query = select(audit).where(audit.c.id > span.after).order_by(audit.c.id)

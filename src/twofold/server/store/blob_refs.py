@@ -22,6 +22,7 @@ from twofold.server.model import StoredFile, to_text
 from twofold.server.store import files
 from twofold.server.store.blobs import Blobs
 from twofold.server.store.database import Database
+from twofold.server.store.schema import files as files_table
 from twofold.server.store.schema import stages
 
 
@@ -61,6 +62,14 @@ def delete_unreferenced(
             return False
         blobs.delete(sha256)
     return True
+
+
+def list_deleted_blobs(db: Connection, channel_id: int, since: datetime) -> set[str]:
+    """Return the hashes of a channel's files that were deleted since then."""
+    query = select(files_table.c.sha256).where(
+        files_table.c.channel_id == channel_id, files_table.c.deleted_at >= to_text(since)
+    )
+    return set(db.execute(query).scalars())
 
 
 @dataclass(frozen=True, slots=True)

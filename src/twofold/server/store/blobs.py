@@ -7,6 +7,8 @@ object, and corruption can be detected.
 from __future__ import annotations
 
 import hashlib
+import json
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +21,9 @@ import obstore
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, S3Store
 
-from twofold.errors import TwofoldError, Unreachable
+from twofold.errors import Refused, TwofoldError, Unreachable
+
+log = logging.getLogger("twofold.server")
 
 #: For an unreachable object store: an early 503 is better for clients than obstore's default of
 #: waiting for minutes.
@@ -27,6 +31,9 @@ _RETRY_CONFIG: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=10)}
 
 #: How long a signed address is valid: a client follows a redirect at once.
 SIGNED_FOR = timedelta(minutes=5)
+
+#: The most files remembered as intact; then all are compared again.
+MAX_INTACT = 100_000
 
 #: Size of one read from an object (bytes).
 CHUNK = 1 << 18
@@ -51,6 +58,7 @@ class Blobs:
     def __init__(self, url: str) -> None:
         self.url = url
         self.folder: Path | None = None
+        self._intact: dict[str, tuple[int, int]] = {}  # sha256 -> (mtime in ns, size) when compared
         parts = urlsplit(url)
         if parts.scheme == "s3":
             self._store: Any = _s3(url)
@@ -105,9 +113,15 @@ class Blobs:
         if self.folder is not None:
             # Not by pathlib and unbuffered: this is the hot path of every small file.
             with open(f"{self.folder}/{_key(sha256)}", "rb", buffering=0) as file:  # noqa: PTH123
-                return file.read()
+                found = os.fstat(file.fileno())
+                body = file.read()
+                if self._intact.get(sha256) != (found.st_mtime_ns, found.st_size):
+                    self._check(sha256, hashlib.sha256(body).hexdigest(), found)
+                return body
         with _ErrorTranslator("read"):
-            return bytes(obstore.get(self._store, _key(sha256)).bytes())
+            body = bytes(obstore.get(self._store, _key(sha256)).bytes())
+        self._check(sha256, hashlib.sha256(body).hexdigest())
+        return body
 
     async def read_soon(self, sha256: str) -> bytes:
         """Return all bytes as `read` does, without a thread; for small objects."""
@@ -115,7 +129,9 @@ class Blobs:
             return self.read(sha256)
         with _ErrorTranslator("read"):
             response = await obstore.get_async(self._store, _key(sha256))
-            return bytes(await response.bytes_async())
+            body = bytes(await response.bytes_async())
+        self._check(sha256, hashlib.sha256(body).hexdigest())
+        return body
 
     def sign(self, sha256: str) -> str | None:
         """Return an address at which anybody can get an object for a while; None if there is none.
@@ -126,6 +142,39 @@ class Blobs:
             return None
         with _ErrorTranslator("sign"):
             return obstore.sign(self._store, "GET", _key(sha256), SIGNED_FOR)
+
+    def check_intact(self, sha256: str) -> None:
+        """Check the bytes of a file that is about to be read in pieces. Raises Refused (500).
+
+        Local files only, each once for as long as it is not written; S3 has checksums of its own.
+        """
+        if self.folder is None:
+            return
+        found = (self.folder / _key(sha256)).stat()
+        if self._intact.get(sha256) != (found.st_mtime_ns, found.st_size):
+            self._check(sha256, self.compute_hash(sha256), found)
+
+    def heal(self, sha256: str, path: Path) -> None:
+        """Store the bytes again of an object that is missing, or damaged in a local file."""
+        try:
+            self.size(sha256)
+            self.check_intact(sha256)
+        except (FileNotFoundError, Refused):
+            self.put(sha256, path)
+
+    def _check(self, sha256: str, actual: str, found: os.stat_result | None = None) -> None:
+        if actual != sha256:
+            log.error(json.dumps({"failed": "reading", "damaged": sha256, "is": actual}))
+            raise Refused(
+                "damaged-file",
+                "The stored bytes of this file are damaged, so they are not sent",
+                "ask the operator to run 'twofold admin verify', or upload the file again",
+                500,
+            )
+        if len(self._intact) >= MAX_INTACT:
+            self._intact.clear()
+        if found is not None:
+            self._intact[sha256] = (found.st_mtime_ns, found.st_size)
 
     def read_chunks(self, sha256: str, start: int, end: int) -> Iterator[bytes]:
         """Yield the bytes from `start` to `end` (exclusive) in chunks."""

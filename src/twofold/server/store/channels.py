@@ -32,6 +32,12 @@ def find_channel(db: Connection, name: str) -> Channel | None:
     return _to_channel(row) if row else None
 
 
+def has_private(db: Connection) -> bool:
+    """Return whether any channel is private."""
+    query = select(channels.c.id).where(channels.c.public.is_(False)).limit(1)
+    return db.execute(query).first() is not None
+
+
 def get_channel(db: Connection, channel_id: int) -> Channel:
     """Return the channel with this id."""
     return _to_channel(db.execute(select(channels).where(channels.c.id == channel_id)).one())

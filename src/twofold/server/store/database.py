@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from enum import IntEnum
 from pathlib import Path
 from threading import BoundedSemaphore, Lock
@@ -29,7 +30,7 @@ from sqlalchemy import (
     make_url,
     text,
 )
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from twofold.errors import TwofoldError, Unreachable
@@ -160,8 +161,8 @@ class Database:
 
         Alembic costs 0.3 s to import, so it is used only if the schema is outdated.
         """
-        revisions = _list_revisions()
-        current = self._schema_version()
+        revisions = list_revisions()
+        current = self.read_revision()
         if current == revisions[-1]:
             return
         if current and current not in revisions:
@@ -178,12 +179,29 @@ class Database:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
-    def _schema_version(self) -> str:
+    def read_revision(self) -> str:
+        """Return the revision of the schema, '' for an empty database."""
         with self.read() as connection:
             if not inspect(connection).has_table("alembic_version"):
                 return ""
             query = text("SELECT version_num FROM alembic_version")
             return str(connection.execute(query).scalar() or "")
+
+    def find_damage(self) -> list[str]:
+        """Return what SQLite's own check finds wrong; PostgreSQL has checksums of its own."""
+        if not self.is_sqlite:
+            return []
+        with self.read() as connection:
+            found = connection.exec_driver_sql("PRAGMA quick_check(5)").scalars()
+            return [str(line) for line in found if line != "ok"]
+
+    def read_clock(self) -> datetime | None:
+        """Return the clock of the database's server; None for SQLite, which has none."""
+        if self.is_sqlite:
+            return None
+        with self.read() as connection:
+            clock = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+            return datetime.fromisoformat(str(clock)).astimezone(UTC)
 
     def is_reachable(self) -> bool:
         """Return whether the database is reachable now."""
@@ -219,7 +237,7 @@ def acquire_lock(connection: Connection, lock: AdvisoryLock) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": int(lock)})
 
 
-def _list_revisions() -> list[str]:
+def list_revisions() -> list[str]:
     """Return the revisions, oldest first: the first parts of the migrations' filenames."""
     names = sorted(path.name for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
     return [name.partition("_")[0] for name in names]
@@ -273,7 +291,12 @@ def _translate_errors() -> Iterator[None]:
     except PoolTimeout as error:
         text = "the database is busy: every connection is in use"
         raise Unreachable(text, "try again") from error
-    except OperationalError as error:
+    except DatabaseError as error:
+        if not isinstance(error, OperationalError):
+            if "not a database" in str(error.orig) or "malformed" in str(error.orig):
+                text = f"the database is damaged: {error.orig}"
+                raise TwofoldError(text, "restore a backup") from error
+            raise
         reason = str(error.orig).strip().splitlines()[0]
         if "full" in reason:
             raise OSError(errno.ENOSPC, f"the database is full: {reason}") from error

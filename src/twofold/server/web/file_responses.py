@@ -123,6 +123,8 @@ def send_file(request: Request, registry: Registry, found: ReadableFile) -> Resp
     headers["content-length"] = str(end - start)
     if request.method == "HEAD":
         return Response(None, status, headers)
+    if file.size > MAX_BUFFERED:
+        registry.blobs.check_intact(file.sha256)
     if file.size <= MAX_BUFFERED:
         return Response(registry.blobs.read(file.sha256)[start:end], status, headers)
     chunks = registry.blobs.read_chunks(file.sha256, start, end)

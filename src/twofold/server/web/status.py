@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -35,7 +36,8 @@ def readyz(request: Request) -> Response:
 def metrics(request: Request) -> Response:
     """Return this process's request metrics for Prometheus."""
     counters: Metrics = request.app.state.metrics
-    return Response(counters.render(), media_type="text/plain; version=0.0.4")
+    body = counters.render(request.app.state.spool.used)
+    return Response(body, media_type="text/plain; version=0.0.4")
 
 
 def whoami(request: Request) -> Response:
@@ -82,6 +84,8 @@ class Metrics:
     seconds: float = 0.0
     sent: int = 0
     in_progress: int = 0
+    failed_logins: int = 0
+    started_at: float = field(default_factory=time.time)
 
     def observe(self, method: str, status: int, seconds: float, sent: int) -> None:
         """Count a request; `sent` is the size of the response body in bytes."""
@@ -94,8 +98,8 @@ class Metrics:
                 return
         self.buckets[-1] += 1
 
-    def render(self) -> str:
-        """Return the metrics in Prometheus's text format."""
+    def render(self, spool_bytes: int = 0) -> str:
+        """Return the metrics in Prometheus's text format; `spool_bytes` are of uploads."""
         lines = [
             "# HELP twofold_requests_total Requests answered.",
             "# TYPE twofold_requests_total counter",
@@ -120,5 +124,14 @@ class Metrics:
             "# HELP twofold_requests_under_way Requests that are being answered.",
             "# TYPE twofold_requests_under_way gauge",
             f"twofold_requests_under_way {self.in_progress}",
+            "# HELP twofold_failed_logins_total Wrong passwords and tokens.",
+            "# TYPE twofold_failed_logins_total counter",
+            f"twofold_failed_logins_total {self.failed_logins}",
+            "# HELP twofold_spool_bytes Bytes of the uploads in progress.",
+            "# TYPE twofold_spool_bytes gauge",
+            f"twofold_spool_bytes {spool_bytes}",
+            "# HELP twofold_start_time_seconds When the process started, since 1970.",
+            "# TYPE twofold_start_time_seconds gauge",
+            f"twofold_start_time_seconds {self.started_at:.0f}",
         ]
         return "\n".join(lines) + "\n"

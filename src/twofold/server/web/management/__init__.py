@@ -1,7 +1,8 @@
 """The management API at /api/manage, for remote administration.
 
 endpoints           the Endpoint class, and how a request is dispatched to one
-accounts, channels, projects, upstreams    the endpoints; each calls one function of the registry
+accounts, audit_log, channels, projects, upstreams
+                    the endpoints; each calls one function of the registry
 parameters          JSON Schemas of request parameters, and their validation
 response_schemas    JSON Schemas of responses, and serializers
 
@@ -19,7 +20,14 @@ from starlette.routing import Route
 
 import twofold
 from twofold.server.auth.required_roles import RequiredRole
-from twofold.server.web.management import accounts, channels, endpoints, projects, upstreams
+from twofold.server.web.management import (
+    accounts,
+    audit_log,
+    channels,
+    endpoints,
+    projects,
+    upstreams,
+)
 from twofold.server.web.management.endpoints import BASE, Endpoint, FieldSpec, ResponseSpec
 from twofold.server.web.management.parameters import Schema
 from twofold.server.web.management.response_schemas import SCHEMAS
@@ -29,6 +37,7 @@ ENDPOINTS = (
     *channels.ENDPOINTS,
     *upstreams.ENDPOINTS,
     *projects.ENDPOINTS,
+    *audit_log.ENDPOINTS,
 )
 
 

@@ -9,7 +9,7 @@ from twofold.errors import Refused
 from twofold.names import normalize_name
 from twofold.server.auth import accounts
 from twofold.server.auth.required_roles import RequiredRole
-from twofold.server.model import Action
+from twofold.server.model import UPLOADS_ONLY, Action
 from twofold.server.registry import administration
 from twofold.server.web.management import parameters, response_schemas
 from twofold.server.web.management.endpoints import (
@@ -18,7 +18,7 @@ from twofold.server.web.management.endpoints import (
     RequestContext,
     ResponseSpec,
 )
-from twofold.server.web.management.parameters import list_of, text
+from twofold.server.web.management.parameters import flag, list_of, text
 
 
 def _whoami(context: RequestContext) -> Any:
@@ -88,6 +88,7 @@ def _add_token(context: RequestContext) -> Any:
         channel=context.get("channel"),
         project=normalize_name(project) if project else None,
         expires_at=registry.clock() + timedelta(days=days) if days else None,
+        application={UPLOADS_ONLY: True} if context.get("uploads_only") else {},
     )
     owner = accounts.get_user(registry, context["user"])
     if actor.user is not None and owner.id == actor.user.id:
@@ -225,6 +226,7 @@ ENDPOINTS = (
                 "channel": parameters.CHANNEL,
                 "project": parameters.PROJECT,
                 "days": {**parameters.DAYS, "minimum": 1, "maximum": 36_500},
+                "uploads_only": flag("it yanks, deletes and relabels nothing"),
             }
         ),
     ),

@@ -10,7 +10,11 @@ from twofold.server.auth import accounts, trusted_publishers
 from twofold.server.auth.required_roles import RequiredRole, require_operator
 from twofold.server.model import Action
 from twofold.server.registry import administration
-from twofold.server.registry.administration import Retention
+from twofold.server.registry.channel_retention import (
+    Retention,
+    apply_channel_retention,
+    get_retention,
+)
 from twofold.server.web.management import parameters, response_schemas
 from twofold.server.web.management.endpoints import (
     Endpoint,
@@ -112,16 +116,15 @@ def _remove_publisher(context: RequestContext) -> None:
 
 def _apply_retention(context: RequestContext) -> Any:
     registry, channel = context.registry, context["channel"]
-    rule = administration.get_retention(registry, channel)
-    if "keep" in context.parameters or "days" in context.parameters:
-        rule = Retention(context.get("keep", 1), context.get("days", 0))
+    rule, label = get_retention(registry, channel), context.get("label", "")
+    if {"keep", "days", "label", "max_bytes"} & context.parameters.keys():
+        keep = context.get("keep", 0 if label else 1)
+        rule = Retention(keep, context.get("days", 0), label, context.get("max_bytes"))
     if rule is None:
         hint = "send 'keep' or 'days', or set the channel's retention rule"
         raise Refused("no-rule", f"'{channel}' has no retention rule", hint, 409)
     dry_run = context.get("dry_run", False)
-    deleted = administration.apply_channel_retention(
-        registry, context.actor, channel, rule, dry_run
-    )
+    deleted = apply_channel_retention(registry, context.actor, channel, rule, dry_run)
     return [response_schemas.serialize_file(file) for file in deleted]
 
 
@@ -278,7 +281,13 @@ ENDPOINTS = (
         _apply_retention,
         ResponseSpec("File", is_list=True),
         FieldSpec(
-            {"keep": parameters.KEEP, "days": parameters.DAYS, "dry_run": parameters.DRY_RUN}
+            {
+                "keep": parameters.KEEP,
+                "days": parameters.DAYS,
+                "label": parameters.LABEL,
+                "max_bytes": number("the size that the channel is to have at most", 0),
+                "dry_run": parameters.DRY_RUN,
+            }
         ),
     ),
 )

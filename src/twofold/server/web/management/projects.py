@@ -1,13 +1,15 @@
-"""Projects, releases and labels: yank, delete, status, promotion; and the audit log."""
+"""Projects, releases and labels: yank, delete, undelete, status, promotion."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from twofold.errors import Refused
 from twofold.server.auth.required_roles import RequiredRole
-from twofold.server.registry import administration, labels, lifecycle, queries
-from twofold.server.registry.administration import AuditEntry, AuditQuery
+from twofold.server.registry import labels, lifecycle, queries
 from twofold.server.registry.labels import Promotion, Selection
+from twofold.server.registry.promotions import Scope, promote_all
+from twofold.server.registry.undelete import undelete
 from twofold.server.web.management import parameters, response_schemas
 from twofold.server.web.management.endpoints import (
     Endpoint,
@@ -15,7 +17,7 @@ from twofold.server.web.management.endpoints import (
     RequestContext,
     ResponseSpec,
 )
-from twofold.server.web.management.parameters import Schema, flag, text
+from twofold.server.web.management.parameters import Schema, flag
 
 
 def _serialize_files(found: list[Any]) -> Any:
@@ -109,31 +111,27 @@ def _promote(context: RequestContext) -> Any:
     promotion = Promotion(
         context["source"],
         context["channel"],
-        Selection(context["project"], context.get("version")),
+        Selection(context.get("project", ""), context.get("version")),
         context.get("from_label"),
         context.get("to_label"),
         context.get("existing", "add"),
     )
-    return _serialize_files(labels.promote(context.registry, context.actor, promotion))
-
-
-def _read_log(context: RequestContext) -> list[AuditEntry]:
-    span = AuditQuery(
-        context.get("channel"),
-        context.get("actor"),
-        context.get("action"),
-        context.get("after", 0),
-        context.get("limit", 1000),
+    scope = Scope(
+        context.get("all", False),
+        context.get("with_dependencies", False),
+        context.get("dry_run", False),
     )
-    return administration.read_changes(context.registry, span)
+    if bool(promotion.selection.project) is scope.whole_channel:
+        raise Refused("malformed-request", "Name a project, or send 'all': true", status=422)
+    return [
+        {**response_schemas.serialize_file(one.file), "state": one.state}
+        for one in promote_all(context.registry, context.actor, promotion, scope)
+    ]
 
 
-def _show_log(context: RequestContext) -> Any:
-    return [response_schemas.serialize_change(change) for change in _read_log(context)]
-
-
-def _export_log(context: RequestContext) -> str:
-    return administration.as_csv(_read_log(context))
+def _undelete(context: RequestContext) -> Any:
+    arguments = context["channel"], context["project"], context["version"]
+    return _serialize_files(undelete(context.registry, context.actor, *arguments))
 
 
 _CHANNEL = "/channels/{channel}"
@@ -147,14 +145,6 @@ _SELECTION: dict[str, Schema] = {
     "file": parameters.BASENAME,
 }
 _FILES = ResponseSpec("File", is_list=True)
-_LOG: dict[str, Schema] = {
-    "actor": text("the user who made the change", max_length=500),
-    "action": text("the action that was logged", r"[a-z-]*", max_length=100),
-    "after": parameters.AFTER,
-    "limit": parameters.LIMIT,
-}
-_CHANGES, _CSV = ResponseSpec("Change", is_list=True), ResponseSpec(media="text/csv")
-
 ENDPOINTS = (
     Endpoint(
         "GET",
@@ -210,6 +200,15 @@ ENDPOINTS = (
         "Delete a release.",
         RequiredRole.UPLOAD,
         _delete_release,
+        _FILES,
+    ),
+    Endpoint(
+        "POST",
+        f"{_RELEASE}/undelete",
+        "undelete",
+        "Restore the deleted files of a release whose bytes are still there.",
+        RequiredRole.ADMIN,
+        _undelete,
         _FILES,
     ),
     Endpoint(
@@ -294,7 +293,7 @@ ENDPOINTS = (
         "Promote files from a label of a channel to a label of this one, without copying.",
         RequiredRole.UPLOAD,
         _promote,
-        _FILES,
+        ResponseSpec("PromotedFile", is_list=True),
         FieldSpec(
             {
                 "source": parameters.CHANNEL,
@@ -303,38 +302,11 @@ ENDPOINTS = (
                 "from_label": parameters.LABEL,
                 "to_label": parameters.LABEL,
                 "existing": {"type": "string", "enum": ["refuse", "add", "keep", "replace"]},
+                "all": flag("every project of the source, in place of 'project'"),
+                "with_dependencies": flag("and what it requires, where this channel has none"),
+                "dry_run": parameters.DRY_RUN,
             },
-            ("source", "project"),
+            ("source",),
         ),
-    ),
-    Endpoint(
-        "GET",
-        f"{_CHANNEL}/log",
-        "channel-log",
-        "List the audit log entries of a channel, oldest first.",
-        RequiredRole.ADMIN,
-        _show_log,
-        _CHANGES,
-        query=FieldSpec(_LOG),
-    ),
-    Endpoint(
-        "GET",
-        "/log",
-        "log",
-        "List all audit log entries, oldest first.",
-        RequiredRole.OPERATOR,
-        _show_log,
-        _CHANGES,
-        query=FieldSpec({**_LOG, "channel": parameters.CHANNEL}),
-    ),
-    Endpoint(
-        "GET",
-        "/log.csv",
-        "log-csv",
-        "Return the audit log as CSV.",
-        RequiredRole.OPERATOR,
-        _export_log,
-        _CSV,
-        query=FieldSpec({**_LOG, "channel": parameters.CHANNEL}),
     ),
 )

@@ -1,0 +1,184 @@
+"""The settings of `serve` and `admin`: one table of options, environment variables and defaults.
+
+An option goes before its variable, and that before the default.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from twofold.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+    from twofold.server.settings import Settings
+
+
+def _parse_list(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _parse_flag(text: str) -> bool:
+    words = {
+        "1": True,
+        "yes": True,
+        "true": True,
+        "0": False,
+        "no": False,
+        "false": False,
+        "": False,
+    }
+    if text.lower() not in words:
+        raise ValueError("expected yes or no")
+    return words[text.lower()]
+
+
+class ServerOption:
+    """An option of the server: `--NAME`, `TWOFOLD_NAME`, its parser, default and help."""
+
+    def __init__(self, name: str, parse: Callable[[str], Any], default: Any, text: str) -> None:
+        self.flag = f"--{name}"
+        self.variable = f"TWOFOLD_{name.replace('-', '_').upper()}"
+        self.field = name.replace("-", "_")
+        self.parse = parse
+        self.default = default
+        self.help = text
+
+    def add_to(self, parser: argparse.ArgumentParser, unset: Any = None) -> None:
+        """Add the option to a parser; `unset` is its value when it is not given."""
+        if self.parse is _parse_flag:
+            parser.add_argument(self.flag, action="store_true", default=unset, help=self.help)
+        elif self.parse is _parse_list:
+            parser.add_argument(
+                self.flag, action="append", default=unset, metavar="ADDRESS", help=self.help
+            )
+        else:
+            parser.add_argument(
+                self.flag,
+                type=self.parse,
+                default=unset,
+                metavar=_METAVARS.get(self.field),
+                help=self.help,
+            )
+
+    def read(self, given: Any, environment: Mapping[str, str]) -> Any:
+        """Return the value: as given, else from the environment, else the default."""
+        if given is not None:
+            return given
+        text = environment.get(self.variable)
+        if text is None:
+            return self.default
+        try:
+            return self.parse(text)
+        except ValueError as error:
+            message = f"{self.variable} is {text!r}, which cannot be read: {error}"
+            raise UsageError(message, f"set it as {self.flag} takes it") from error
+
+
+_METAVARS = {
+    "trust_root": "FILE",
+    "public_url": "URL",
+    "connections": "N",
+    "head_timeout": "SECONDS",
+    "send_timeout": "SECONDS",
+    "spool_quota": "BYTES",
+}
+
+#: Where the registry's data is: `admin` takes these too.
+STORE = (
+    ServerOption("data", Path, Path("twofold-data"), "folder for the database and files"),
+    ServerOption("database", str, "", "postgresql://... (default: SQLite in --data)"),
+    ServerOption("objects", str, "", "s3://bucket/... (default: files in --data)"),
+)
+SERVING = (
+    ServerOption("host", str, "127.0.0.1", "address to listen on (default: 127.0.0.1)"),
+    ServerOption("port", int, 8080, "port; 0 takes a free one (default: 8080)"),
+    ServerOption(
+        "audience",
+        str,
+        "",
+        "required audience of identity tokens for trusted publishing "
+        "(default: --public-url, or twofold)",
+    ),
+    ServerOption("tls-cert", Path, None, "serve https with this certificate (PEM)"),
+    ServerOption("tls-key", Path, None, "the certificate's key (PEM)"),
+    ServerOption(
+        "trust-root",
+        Path,
+        None,
+        "root certificates (PEM) for signatures of attestations (PEP 740)",
+    ),
+    ServerOption(
+        "public-url",
+        str,
+        "",
+        "URL of the registry for its clients, as https://host/prefix behind a proxy",
+    ),
+    ServerOption(
+        "trusted-proxy",
+        _parse_list,
+        None,
+        "proxy (address or network) whose X-Forwarded-* headers are believed; repeatable "
+        "(default: FORWARDED_ALLOW_IPS, or 127.0.0.1 and ::1)",
+    ),
+    ServerOption("connections", int, 256, "connections that one address may hold (default: 256)"),
+    ServerOption(
+        "head-timeout", float, 30.0, "time for a request line and its headers (default: 30)"
+    ),
+    ServerOption(
+        "send-timeout",
+        float,
+        60.0,
+        "time after which a client that reads nothing is cut off (default: 60)",
+    ),
+    ServerOption("spool-quota", int, 64 << 30, "size of all uploads in progress (default: 64 GiB)"),
+    ServerOption(
+        "log-reads", _parse_flag, False, "log every request, not only changes and failures"
+    ),
+)
+
+
+def add_options(
+    parser: argparse.ArgumentParser, options: Iterable[ServerOption], unset: Any = None
+) -> None:
+    """Add options to a parser; `unset` is the value of those that are not given."""
+    for option in options:
+        option.add_to(parser, unset)
+
+
+def read_settings(
+    args: argparse.Namespace, environment: Mapping[str, str] = os.environ
+) -> Settings:
+    """Return the settings from a command line and the environment. Raises UsageError."""
+    from twofold.server.settings import Settings
+
+    values = {
+        option.field: option.read(getattr(args, option.field, None), environment)
+        for option in (*STORE, *SERVING)
+    }
+    proxies = values["trusted_proxy"]
+    if proxies is None:
+        proxies = _parse_list(environment.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1"))
+    return Settings(
+        values["data"].resolve(),
+        values["database"],
+        values["objects"],
+        values["host"],
+        values["port"],
+        audience=values["audience"],
+        tls_certificate=values["tls_cert"],
+        tls_key=values["tls_key"],
+        log_reads=values["log_reads"],
+        trust_root=values["trust_root"],
+        public_url=values["public_url"],
+        trusted_proxies=tuple(proxies),
+        head_timeout=values["head_timeout"],
+        send_timeout=values["send_timeout"],
+        connections_per_address=values["connections"],
+        spool_quota=values["spool_quota"],
+    )

@@ -1,0 +1,128 @@
+"""The real clients behind a real nginx with the configuration of deploy/, at / and at a path."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.clients.rattler import install_specs
+from tests.factories.packages import make_conda, make_python, make_sdist, make_wheel
+from tests.server.conftest import Place, serve
+from tests.server.test_clients import run
+
+EXAMPLE = Path(__file__).parents[2] / "deploy" / "nginx" / "twofold.conf"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed"),
+]
+
+
+def find_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def configure(folder: Path, port: int, inner: str, prefix: str) -> Path:
+    """Write the example's server without TLS, for this port, address and path."""
+    server = EXAMPLE.read_text(encoding="utf-8")
+    server = re.sub(r" *(listen \[|ssl_).*\n", "", server)
+    server = server.replace("listen 443 ssl;", f"listen 127.0.0.1:{port};")
+    server = server.replace("proxy_set_header Host $host;", "proxy_set_header Host $http_host;")
+    server = server.replace("location / {", f"location {prefix}/ {{")
+    server = server.replace("proxy_pass http://127.0.0.1:8080;", f"proxy_pass {inner};")
+    config = folder / "nginx.conf"
+    temporary = "\n".join(
+        f"{kind}_temp_path {folder}/{kind};"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    config.write_text(
+        f"daemon off;\nmaster_process off;\npid {folder}/pid;\nerror_log stderr;\nevents {{}}\n"
+        f"http {{ access_log off;\n{temporary}\n{server}}}\n",
+        "utf-8",
+    )
+    return config
+
+
+@pytest.fixture(params=["", "/pkgs"], ids=["at the top", "at a path"])
+def behind_nginx(
+    request: pytest.FixtureRequest, place: Place, tmp_path: Path
+) -> Iterator[tuple[Place, str]]:
+    """The registry and its public URL."""
+    port = find_port()
+    public = f"http://127.0.0.1:{port}{request.param}"
+    place.settings = replace(place.settings, public_url=public)
+    with serve(place):
+        config = configure(tmp_path, port, place.url, request.param)
+        command = ["nginx", "-c", config, "-p", tmp_path, "-e", "stderr"]
+        process = subprocess.Popen(command)
+        try:
+            for _ in range(100):
+                try:
+                    assert requests.get(f"{public}/healthz", timeout=5).status_code == 200
+                    break
+                except requests.ConnectionError:
+                    time.sleep(0.1)
+            yield place, public
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def test_every_client_publishes_and_installs(
+    behind_nginx: tuple[Place, str], tmp_path: Path
+) -> None:
+    place, url = behind_nginx
+    files = tmp_path / "files"
+    legacy = ["--repository-url", f"{url}/main/legacy/", "-u", "__token__", "-p", place.token]
+    run("twine", "upload", make_wheel(files, "by_twine"), make_sdist(files, "by_twine"), *legacy)
+    upload = ["uv", "publish", "--publish-url", f"{url}/main/legacy/"]
+    run(*upload, make_wheel(files, "by_uv"), UV_PUBLISH_TOKEN=place.token)
+    run("anaconda", "config", "--set", "url", f"{url}/api")
+    run("anaconda", "login", "--username", "owner", "--password", place.token)
+    run("anaconda", "upload", make_conda(files, "by_anaconda"))
+
+    index = ["--index-url", f"{url}/main/simple/"]
+    run("pip", "download", "--isolated", "--no-deps", "-d", tmp_path / "pip", *index, "by-uv")
+    assert (tmp_path / "pip" / "by_uv-1.0.0-py3-none-any.whl").is_file()
+    target = tmp_path / "uv"
+    words = ["--python", sys.executable, "--target", target, "--no-config", *index, "by-twine"]
+    run("uv", "pip", "install", *words)
+    assert (target / "by_twine").is_dir()
+    (tmp_path / "downloads").mkdir()
+    run("anaconda", "download", "owner/by_anaconda", "-o", tmp_path / "downloads")
+    [conda] = (tmp_path / "downloads").rglob("by_anaconda-*.conda")
+    assert conda.read_bytes() == next(files.rglob("by_anaconda-*.conda")).read_bytes()
+
+    place.publish(make_python(files))
+    for channel in (f"{url}/main", f"{url}/t/{place.token}/main"):
+        prefix = install_specs(channel, ["by_uv"], tmp_path / channel.rpartition("/t/")[1][:1])
+        assert list((prefix / "conda-meta").glob("by_uv-*.json"))
+
+
+def test_an_upload_without_permission_is_refused_through_it(
+    behind_nginx: tuple[Place, str],
+) -> None:
+    _, url = behind_nginx
+    answer = requests.post(
+        f"{url}/main/legacy/",
+        data={":action": "file_upload"},
+        files={"content": ("a-1.0.tar.gz", b"x" * (4 << 20))},
+        auth=("__token__", "twofold-wrong"),
+        timeout=60,
+    )
+    assert answer.status_code == 401
+    for page in ("", "/main", "/main/simple/", "/.well-known/pytp?discover=/main/legacy/"):
+        text = requests.get(f"{url}{page}", timeout=60).text
+        assert "127.0.0.1" not in text or url in text, page

@@ -1,0 +1,78 @@
+"""The settings of `serve` and `admin`: options, environment and the reference hold together."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+import pytest
+
+from twofold.cli import serve
+from twofold.cli.server_settings import SERVING, STORE, read_settings
+from twofold.errors import UsageError
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "serve.md"
+OPTIONS = (*STORE, *SERVING)
+VALUES = {
+    "data": "somewhere",
+    "port": "1234",
+    "connections": "7",
+    "head_timeout": "1.5",
+    "send_timeout": "2.5",
+    "spool_quota": "99",
+    "log_reads": "yes",
+    "trusted_proxy": "10.0.0.0/8, ::1",
+}
+
+
+def parse(*words: str) -> argparse.Namespace:
+    return serve.parser().parse_args(list(words))
+
+
+def test_every_option_stands_in_the_reference_with_its_variable() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(--[a-z-]+)` \| `(TWOFOLD_[A-Z_]+)` \|", page, re.MULTILINE)
+    assert sorted(rows) == sorted((option.flag, option.variable) for option in OPTIONS)
+
+
+def test_serve_takes_no_option_without_a_variable() -> None:
+    flags = {flag for action in serve.parser()._actions for flag in action.option_strings}
+    general = {flag for flag in flags if flag in ("-h", "--help", "--json")}
+    assert flags - general <= {option.flag for option in OPTIONS} | _general_flags()
+
+
+def _general_flags() -> set[str]:
+    from twofold.cli.terminal import Parser
+
+    return {flag for action in Parser("serve", "")._actions for flag in action.option_strings}
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.variable)
+def test_a_variable_sets_what_its_option_sets(option: object) -> None:
+    name = option.field  # type: ignore[attr-defined]
+    text = VALUES.get(name, f"x-{name}")
+    flag = option.flag  # type: ignore[attr-defined]
+    words = [flag] if name == "log_reads" else [flag, text]
+    if name == "trusted_proxy":
+        words = [flag, "10.0.0.0/8", flag, "::1"]
+    given = read_settings(parse(*words), {})
+    assert read_settings(parse(), {option.variable: text}) == given  # type: ignore[attr-defined]
+    assert given != read_settings(parse(), {})
+    other = {option.variable: VALUES.get(f"{name}?", "0")}  # type: ignore[attr-defined]
+    assert read_settings(parse(*words), other) == given
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [("TWOFOLD_PORT", "eighty"), ("TWOFOLD_LOG_READS", "maybe"), ("TWOFOLD_HEAD_TIMEOUT", "1 s")],
+)
+def test_a_variable_that_cannot_be_read_is_named(variable: str, text: str) -> None:
+    with pytest.raises(UsageError, match=f"{variable} is '{text}'"):
+        read_settings(parse(), {variable: text})
+
+
+def test_admin_finds_the_store_by_the_environment(registry: object, twofold: object) -> None:
+    env = {"TWOFOLD_DATA": str(registry.data)}  # type: ignore[attr-defined]
+    done = twofold("admin", "channels", "--json", env=env)  # type: ignore[operator]
+    assert done.code == 0 and done.json["name"] == "main"
