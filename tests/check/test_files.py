@@ -20,7 +20,14 @@ from tests.factories.artifacts import (
 )
 from tests.factories.checked_files import DIST_INFO, GOOD, KEY, lie, unlisted, wheel, with_fields
 from tests.formats import bad_zips
-from twofold.check import artifact_findings, check_file, check_files, check_project
+from twofold.building.options import stop_at_errors
+from twofold.check import (
+    artifact_findings,
+    check_file,
+    check_files,
+    check_project,
+    find_artifact_errors,
+)
 from twofold.check.artifacts import list_code_rules
 from twofold.check.rule_table import BY_CODE
 from twofold.check.rules import structure
@@ -416,3 +423,11 @@ def test_a_part_of_a_path_below_data_may_be_the_folder_itself(tmp_path: Path) ->
     assert found and all("install to one path" in f.message or f.code == "TF402" for f in found)
     found = check_file(write_wheel(tmp_path, code("") | {"my_package/./x.py": b""}, GOOD))
     assert [f.code for f in found] == ["TF402"]
+
+
+def test_an_empty_wheel_of_another_backend_stops_no_build(tmp_path: Path) -> None:
+    found = find_artifact_errors(tmp_path, [write_wheel(tmp_path, {}, GOOD)])
+    assert [(one.code, one.severity) for one in found] == [("TF203", "warning")]
+    reports: list[str] = []
+    stop_at_errors(found, reports.append)
+    assert len(reports) == 1 and "TF203" in reports[0]

@@ -10,6 +10,7 @@ import pytest
 
 from tests.new.migrated import Migrated, migrate, write_project
 from twofold.new.migrate import MigrationTools, plan_migration
+from twofold.new.migrate.wheel_diff import normalize_value
 from twofold.source_analysis import InstalledDistributions
 from twofold_build.plan import make_plan
 
@@ -418,3 +419,29 @@ def test_an_old_backend_that_fails_is_remarked_on_where_nothing_is_computed(
     ran = twofold("init", root)
     assert ran.code == 0, ran.err
     assert "the old backend built no wheel, so the packed files are not compared" in ran.err
+    (root / "pyproject.toml").write_text(text, encoding="utf-8")
+    ran = twofold("init", root, "--verify")
+    assert ran.code == 1 and "the backend 'none' failed" in ran.err
+
+
+def test_an_old_wheel_without_modules_becomes_a_project_without_modules(tmp_path: Path) -> None:
+    files = {**touch("tests/x.py", "tool.py"), "pyproject.toml": f"{PDM}{PROJECT}"}
+    found = compare(tmp_path, files, ())
+    assert found.settings == {"modules": []} and found.plan.problems == ()
+
+
+OR = "(os_name == 'a' or os_name == 'b')"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (f"extra == 'd' and {OR}", f"{OR} and extra == 'd'", True),
+        ("os_name == 'nt' and extra == 'd'", "(extra == 'd') and os_name == 'nt'", True),
+        ("os_name == 'nt' or extra == 'd'", "os_name == 'nt' and extra == 'd'", False),
+        (f"{OR[1:-1]} and extra == 'd'", f"{OR} and extra == 'd'", False),
+    ],
+)
+def test_markers_are_compared_by_their_meaning(one: str, other: str, same: bool) -> None:
+    sides = [normalize_value("Requires-Dist", f"x; {marker}") for marker in (one, other)]
+    assert (sides[0] == sides[1]) is same

@@ -128,7 +128,7 @@ def stop_at_errors(found: Sequence[Finding], report: Callable[[str], None]) -> N
     from twofold.check.rule_table import BY_CODE
     from twofold.errors import Problem, ProjectErrors
 
-    stopping = [one for one in found if BY_CODE[one.code].stops_build]
+    stopping = [one for one in found if one.is_error and BY_CODE[one.code].stops_build]
     if stopping:
         raise ProjectErrors([Problem(f"{e.message} ({e.code})", e.hint, e.where) for e in stopping])
     for one in found:

@@ -11,7 +11,7 @@ from pathlib import Path
 from twofold.artifact import Artifact, Kind
 from twofold.check.artifact_code import ArtifactCode, read_contents
 from twofold.check.finding import Finding, sort_findings
-from twofold.check.rule_table import BY_CODE, Violation
+from twofold.check.rule_table import BY_CODE, WARNING, Violation
 from twofold.check.rules import release_set, structure
 from twofold.check.rules.metadata import METADATA_RULES, readme_does_not_render
 from twofold.check.rules.structure import find_metadata_problems
@@ -208,6 +208,10 @@ def _is_same_release(one: Artifact, other: Artifact) -> bool:
     return normalize_name(one.name) == normalize_name(other.name) and one.version == other.version
 
 
+#: What another backend's settings may want so: a wheel without modules.
+_ONLY_WARNED_OF = ("TF203",)
+
+
 def find_built_errors(root: Path, paths: Sequence[Path]) -> list[Finding]:
     """The errors in built files, less what the project's `[tool.twofold.check]` leaves out.
 
@@ -221,7 +225,13 @@ def find_built_errors(root: Path, paths: Sequence[Path]) -> list[Finding]:
     # The wheel was built from this very sdist: what the sdist lacks, the build generated.
     ignore = settings.ignore | {"TF408"}
     findings = check_artifacts(paths, ignore, settings.allow, wants_warnings=False)
-    return [found for found in findings if found.is_error]
+    return [_weaken(found) for found in findings if found.is_error]
+
+
+def _weaken(found: Finding) -> Finding:
+    """Make a warning of an error that does not stop the build of another backend."""
+    severity = WARNING if found.code in _ONLY_WARNED_OF else found.severity
+    return Finding(found.code, severity, found.message, found.hint, found.where, found.fix)
 
 
 def find_source_errors(wheel: Path, specs: Sequence[str]) -> list[Finding]:

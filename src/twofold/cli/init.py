@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from twofold.errors import TwofoldError
     from twofold.new.migrate import Difference, MigrationPlan, MigrationTools, RecipeFacts
 
 #: Folders beside the code that no build reads.
@@ -93,10 +94,19 @@ class _OldWheel:
         self.project = project
         self.folder = folder
         self.path: Path | None = None
+        self.error: TwofoldError | None = None
 
     def __call__(self) -> Path:
+        if self.error is not None:
+            raise self.error
         if self.path is None:
-            self.path = self._build()
+            from twofold.errors import TwofoldError
+
+            try:
+                self.path = self._build()
+            except TwofoldError as error:
+                self.error = error
+                raise
         return self.path
 
     def _build(self) -> Path:

@@ -64,7 +64,9 @@ def read_wheel(facts: Facts, root: Path, wheel: Path) -> None:
         propose_entry_points(facts, {g: dict(parser[g]) for g in parser.sections()}, ORIGIN)
     for key, (value, origin) in previous.items():
         _reconcile(facts, key, value, origin)
-    facts.packages = sorted(find_packed_modules(names)) or facts.packages
+    found = sorted(find_packed_modules(names))
+    facts.packs_nothing = not found
+    facts.packages = found or facts.packages
     facts.unread.clear()
 
 

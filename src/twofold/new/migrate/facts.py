@@ -106,7 +106,8 @@ class Facts:
     to be found, by the patterns of `find_*`); `lists_packages`: each subpackage is named in it,
     `finds_packages_alone`: only folders with an `__init__.py` are found. `package_data` are the
     files named in them, `comments` those of replaced tables. `doubts` are settings of files that
-    may not be carried over: only a comparison with the old wheel shows it.
+    may not be carried over: only a comparison with the old wheel shows it. `packs_nothing`: the old
+    wheel has no module.
     """
 
     project: dict[str, Any] = field(default_factory=dict)
@@ -119,6 +120,7 @@ class Facts:
     find_include: tuple[str, ...] = ()
     find_exclude: tuple[str, ...] = ()
     lists_packages: bool = False
+    packs_nothing: bool = False
     finds_packages_alone: bool = False
     dropped: list[DroppedSetting] = field(default_factory=list)
     doubts: list[DroppedSetting] = field(default_factory=list)

@@ -22,6 +22,10 @@ def settle_modules(facts: Facts, root: Path, takes_all: bool, *, is_compared: bo
     """
     listed = facts.packages
     sources = _find_sources(facts, root)
+    if facts.packs_nothing:
+        facts.settings = {"modules": [], **facts.settings}
+        _drop_unmatched(facts, root)
+        return
     if listed and is_compared:
         listed = _place_inner_packages(facts, root, sources, listed)
     placed = [str(place) for place in facts.settings.get("wheel", {}).get("paths", {}).values()]

@@ -232,11 +232,7 @@ def normalize_value(header: str, value: str) -> str:
         parsed.name = canonicalize_name(parsed.name)
         text = str(parsed).replace('"', "'")
         plain, separator, marker = text.partition(";")
-        if " or " not in marker:
-            clauses = marker.replace("(", "").replace(")", "").split(" and ")
-            clauses = sorted((c.strip() for c in clauses), key=lambda c: (c.startswith("extra"), c))
-            marker = f" {' and '.join(clauses)}" if separator else ""
-        return f"{plain}{separator}{marker}"
+        return f"{plain}{separator}{_sort_marker(marker) if separator else ''}"
     if header == "Requires-Python":
         return ",".join(sorted("".join(part.split()) for part in value.split(",")))
     if header == "Keywords":
@@ -250,6 +246,24 @@ def normalize_value(header: str, value: str) -> str:
     if header == "Provides-Extra":
         return value.lower().replace("_", "-").replace(".", "-")
     return value
+
+
+def _sort_marker(marker: str) -> str:
+    """Sort the parts of a marker that all must hold, the extra last."""
+    if " or " not in marker:
+        marker = marker.replace("(", "").replace(")", "")
+    parts = [""]
+    depth = 0
+    for word in marker.split():
+        depth += word.count("(") - word.count(")")
+        if depth == 0 and word == "or":
+            return marker
+        if depth == 0 and word == "and":
+            parts.append("")
+        else:
+            parts[-1] += f" {word}"
+    listed = sorted((part.strip() for part in parts), key=lambda p: (p.startswith("extra"), p))
+    return f" {' and '.join(listed)}"
 
 
 def _shorten(text: str) -> str:
