@@ -15,7 +15,7 @@ import pytest
 from tests.servers.private_channel import PrivateChannel
 from twofold.errors import SubprocessFailed, TwofoldError, Unreachable
 from twofold.install.auth import Login
-from twofold.install.conda import install_into_prefix, require_first_spec
+from twofold.install.conda import explain_conflict, install_into_prefix, require_first_spec
 from twofold.install.conda_or_repack import index_channel
 from twofold.install.python_package import Member, write_package
 
@@ -161,3 +161,20 @@ def test_a_missing_py_rattler_is_reported_with_what_to_install(
         with pytest.raises(TwofoldError, match="py-rattler") as caught:
             call()
         assert "twofold[conda]" in caught.value.hint
+
+
+def test_the_order_of_channels_is_no_reason_beside_another_one() -> None:
+    refused = "a * cannot be installed because there are no viable options:"
+    head = f"Cannot solve the request because of: {refused}\n"
+    reason = "└─ a 1 would require\n   └─ b >=3, for which no candidates were found."
+    order = (
+        "└─ a 2 is excluded because due to strict channel priority not using this option from: 'X/'"
+    )
+    incompatible = "\nThe following packages are incompatible\n"
+    nested = f"└─ {refused}\n   {order}"
+    assert explain_conflict(head + reason + incompatible + nested) == head + reason
+    both = head + order.replace("└", "├") + "\n" + reason
+    assert explain_conflict(both) == head + reason
+    alone = explain_conflict(head + order)
+    assert "a 2 is not taken from X/: an earlier channel has a package of this name" in alone
+    assert "strict channel priority" not in alone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -256,7 +257,7 @@ def _explain_errors(specs: Sequence[str], channels: Sequence[str]) -> Iterator[N
     except SolverError as error:
         raise TwofoldError(
             f"cannot solve an environment with {', '.join(specs)} from {', '.join(channels)}:\n"
-            + _indent(_read_reason(error)),
+            + _indent(explain_conflict(_read_reason(error))),
             "add a channel with the missing packages: --channel conda-forge, or a folder",
         ) from error
     except (GatewayError, FetchRepoDataError) as error:
@@ -285,10 +286,39 @@ def _read_reason(error: BaseException) -> str:
     return str(error).strip()
 
 
+def explain_conflict(text: str) -> str:
+    """Return the solver's text without what follows from the order of the channels alone.
+
+    A package that an earlier channel has too is excluded from the later one, which is no reason
+    beside another one. Where it is the only one, it is put in plain words.
+    """
+    lines = [line for line in text.splitlines() if not _PRIORITY.search(line)]
+    while any(is_bare := [_has_no_children(lines, place) for place in range(len(lines))]):
+        lines = [line for line, bare in zip(lines, is_bare, strict=True) if not bare]
+    plain = r" is not taken from \1: an earlier channel has a package of this name"
+    return "\n".join(lines) or _PRIORITY.sub(plain, text)
+
+
+def _has_no_children(lines: Sequence[str], place: int) -> bool:
+    """Whether a line of the solver's tree announces lines below it, and there are none."""
+    if not lines[place].endswith((":", "incompatible")):
+        return False
+    return place + 1 == len(lines) or _find_depth(lines[place + 1]) <= _find_depth(lines[place])
+
+
+def _find_depth(line: str) -> int:
+    branch = re.search("[├└]", line)
+    return branch.start() + 1 if branch else 0
+
+
 def _indent(text: str) -> str:
     return "\n".join(f"    {line}" for line in text.splitlines())
 
 
+#: How rattler names a package that an earlier channel has too.
+_PRIORITY = re.compile(
+    r" is excluded because due to strict channel priority not using this option from: '([^']*)'"
+)
 #: Enough for a slow connection, and short enough to wait without one (seconds).
 REACH_TIMEOUT = 5.0
 
