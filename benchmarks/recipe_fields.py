@@ -17,7 +17,7 @@ Packages = list[dict[str, Any]]
 _CALL = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 #: Fields of about in recipe.yaml -> in meta.yaml.
 _ABOUT = {"homepage": "home", "repository": "dev_url", "documentation": "doc_url"}
-_SOURCES = ("url", "sha256", "md5", "path", "git_url", "git", "folder")
+_SOURCES = ("url", "sha256", "md5", "path", "git_url", "folder")
 
 
 def compare_meta(ours: Packages, theirs: Packages) -> tuple[int, list[dict[str, Any]]]:
@@ -38,21 +38,33 @@ def _compare(
     if names[0] != names[1]:
         differences.append({"field": "packages", "ours": names[0], "theirs": names[1]})
     compared = 1
-    by_name = {one["package"]["name"]: one for one in theirs}
     for one in ours:
-        other = by_name.get(one["package"]["name"])
-        if other is None:
+        same = [flatten(p) for p in theirs if p["package"]["name"] == one["package"]["name"]]
+        if not same:
             continue
-        left = _flatten_meta(one)
-        right = flatten(other)
-        for field in sorted(left.keys() | right.keys()):
-            compared += 1
-            a, b = left.get(field), right.get(field)
-            if field == "script" and not b:
-                continue  # the peers leave build.sh where it is
-            is_list = isinstance(a, list) or isinstance(b, list)
-            if not (_match_lists(a, b) if is_list else _squeeze(a) == _squeeze(b)):
-                differences.append({"field": field, "ours": a, "theirs": b})
+        # Of several variants each is compared with the one that is most alike.
+        found = min((_compare_fields(_flatten_meta(one), other) for other in same), key=_rank)
+        compared += found[0]
+        differences += found[1]
+    return compared, differences
+
+
+def _rank(found: tuple[int, list[dict[str, Any]]]) -> int:
+    return len(found[1])
+
+
+def _compare_fields(
+    left: Mapping[str, Any], right: Mapping[str, Any]
+) -> tuple[int, list[dict[str, Any]]]:
+    compared, differences = 0, []
+    for field in sorted(left.keys() | right.keys()):
+        compared += 1
+        a, b = left.get(field), right.get(field)
+        if field == "script" and not b:
+            continue  # the peers leave build.sh where it is
+        is_list = isinstance(a, list) or isinstance(b, list)
+        if not (_match_lists(a, b) if is_list else _squeeze(a) == _squeeze(b)):
+            differences.append({"field": field, "ours": a, "theirs": b})
     return compared, differences
 
 
@@ -87,7 +99,10 @@ def _as_list(value: Any) -> list[str]:
 
 
 def _squeeze(value: Any) -> str:
-    text = "" if value is None else str(value)
+    # twofold writes `==1.2.*`, which no version matches, as its author meant it.
+    text = re.sub(r"(?<= )==(?=[^, ]*\*)", "", "" if value is None else str(value))
+    if text.startswith("https://"):
+        text = text.rstrip("/")  # which rattler-build adds to an address without a path
     return " ".join(text.split())
 
 
@@ -115,7 +130,7 @@ def _flatten_sources(package: Mapping[str, Any]) -> dict[str, Any]:
     made = {}
     for number, source in enumerate(sources if isinstance(sources, list) else [sources]):
         for key in _SOURCES:
-            value = source.get(key)
+            value = source.get(key, source.get("git") if key == "git_url" else None)
             made[f"source/{number}/{key}"] = _as_list(value)[0] if value else ""
     return made
 

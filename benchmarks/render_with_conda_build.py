@@ -60,7 +60,8 @@ def name_folders(text: str, folder: str, found: list) -> str:
             f"{config.host_prefix}/bin/python": "$PYTHON",
             config.build_python: "$PYTHON",
             config.host_prefix: "$PREFIX",
-            config.build_prefix: "$BUILD_PREFIX",
+            # A recipe without a host is built in one environment.
+            config.build_prefix: "$BUILD_PREFIX" if metadata.is_cross else "$PREFIX",
             config.work_dir: "$SRC_DIR",
         }
         for path in sorted(names, key=len, reverse=True):

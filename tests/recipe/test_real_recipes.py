@@ -78,9 +78,9 @@ def test_unknown_keys_that_conda_build_ignores_are_left_out_and_reported(tmp_pat
 
 
 def test_the_mistakes_of_a_recipe_that_is_skipped_do_not_matter(tmp_path: Path) -> None:
-    needs = "requirements:\n  host:\n    - cuda-version None\n"
+    needs = "requirements:\n  host:\n    - cuda-version @ None\n"
     assert read(tmp_path, HEAD + "build:\n  skip: true  # [linux]\n" + needs).outputs[0].build.skip
-    with pytest.raises(ProjectErrors, match="'cuda-version None' is not a valid"):
+    with pytest.raises(ProjectErrors, match="'cuda-version @ None' is not a valid"):
         read(tmp_path, HEAD + "build:\n  skip: true  # [win]\n" + needs)
 
 
@@ -114,3 +114,15 @@ def test_texts_can_be_padded_within_limits(tmp_path: Path, expression: str, valu
     assert recipe.outputs[0].version == value
     with pytest.raises(ProjectErrors, match="width"):
         read(tmp_path, HEAD.replace("1.0.0", "'{{ '7'.zfill(999999999) }}'"))
+
+
+def test_the_mistakes_of_one_output_that_is_skipped_do_not_matter(tmp_path: Path) -> None:
+    outputs = (
+        "outputs:\n  - name: a\n  - name: b\n    build:\n      skip: true\n"
+        "    requirements:\n      host:\n        - cuda-version @ None\n"
+    )
+    recipe = read(tmp_path, HEAD + outputs)
+    assert [(one.name, one.build.skip) for one in recipe.outputs] == [("a", False), ("b", True)]
+    wrong = outputs.replace("      skip: true\n", "      number: 1\n")
+    with pytest.raises(ProjectErrors, match="'cuda-version @ None' is not a valid"):
+        read(tmp_path, HEAD + wrong)

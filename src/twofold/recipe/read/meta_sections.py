@@ -55,6 +55,15 @@ class SectionReader:
         place = f"{self.file}:{line}" + (f": {node.key}" if node.key else "")
         self._found.append((line, Problem(self.calls.restore_source(message), hint, place)))
 
+    def drop_problems(self, after: int) -> None:
+        """Forget the mistakes but for the first `after` ones: what they are in is not built."""
+        del self._found[after:]
+
+    @property
+    def count(self) -> int:
+        """How many mistakes were found so far."""
+        return len(self._found)
+
     def add_remark(self, message: str, node: Node) -> None:
         """Record what the user should know, with its line and key."""
         self.remarks.append(f"{self.file}:{node.line}: {node.key}: {message}")

@@ -160,7 +160,13 @@ def _read_outputs(reader: SectionReader, tree: Node) -> tuple[Output, ...]:
     )
     if split is None:
         return (single,)
-    return tuple(_read_output(reader, node, single) for node in split.items())
+    outputs = []
+    for node in split.items():
+        before = reader.count
+        outputs.append(_read_output(reader, node, single))
+        if outputs[-1].build.skip:
+            reader.drop_problems(before)
+    return tuple(outputs)
 
 
 def _read_output(reader: SectionReader, node: Node, top: Output) -> Output:

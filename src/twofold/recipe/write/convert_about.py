@@ -44,7 +44,8 @@ def _convert_license_file(line: Line) -> str:
     """Write a path as rattler-build finds it: it searches the recipe's folder and the source."""
     below = BUILD_FOLDER.match(line.text)
     if below and below["name"] == "PREFIX":
-        return "${{ PREFIX }}/" + line.text[below.end() :]
+        # Recipes that conda's CRAN skeleton wrote escape each slash.
+        return "${{ PREFIX }}/" + line.text[below.end() :].replace("\\/", "/")
     return BUILD_FOLDER.sub("", line.text)
 
 
