@@ -97,6 +97,11 @@ WALK: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("delete-project", "/channels/main/projects/my-package", {}),
     ("list-upstreams", "/channels/main/upstreams", {}),
+    ("ask", "/channels/main/requests", {"project": "spam", "reason": "for the report"}),
+    ("list-requests", "/channels/main/requests", {}),
+    ("grant", "/channels/main/approvals/spam", {}),
+    ("list-approvals", "/channels/main/approvals", {}),
+    ("withdraw-approval", "/channels/main/approvals/spam", {}),
     ("disable-user", "/users/ann/disable", {}),
     ("channel-log", "/channels/main/log?action=yank&limit=5", {}),
     ("log", "/log?after=3", {}),
@@ -128,6 +133,8 @@ def test_a_walk_through_every_call_changes_what_it_says_and_leaves_it_in_the_log
     assert {file["yanked"] for file in seen["yank"]} == {"it breaks"}
     assert [file["version"] for file in seen["promote"]] == ["1.1", "1.1"]
     assert {file["version"] for file in seen["retain"]} == {"1.0"}
+    assert [one["project"] for one in seen["list-requests"]] == ["spam"]
+    assert seen["list-approvals"] == ["spam"]
     assert seen["disable-user"]["disabled"] is True
     assert [line["action"] for line in seen["channel-log"]] == ["yank"]
     assert served.token not in json.dumps(api("GET", "/log"))

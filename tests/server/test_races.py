@@ -43,7 +43,7 @@ from twofold.server.registry.administration import AuditEntry, AuditQuery, read_
 from twofold.server.registry.channel_retention import Retention, apply_channel_retention
 from twofold.server.registry.labels import Promotion, Selection
 from twofold.server.registry.publish import Upload, publish
-from twofold.server.store import blob_refs, channels, files, upstreams
+from twofold.server.store import blob_refs, channels, files, upstream_cache
 
 #: Processes, and how many do the same at once.
 COLLEAGUES, AT_ONCE = 4, 12
@@ -161,11 +161,11 @@ def test_prefixes_publishers_and_upstreams_set_at_once_are_there_once(team: Team
     front = config.UpstreamConfig("http://127.0.0.1:9/simple", "pypi")
     team.all_do(lambda r: config.add(r, "o", "main", front))
     ((_, upstream),) = config.list_all(registry)
-    heard = upstreams.CachedResponse(b"{}", "0" * 64, now())
+    heard = upstream_cache.CachedResponse(b"{}", "0" * 64, now())
 
     def hear(r: Registry) -> None:
         with r.database.write() as db:
-            upstreams.save_response(db, upstream, "p", heard)
+            upstream_cache.save_response(db, upstream, "p", heard)
 
     assert team.all_do(hear) == ([None] * AT_ONCE, [])
     gone, refused = team.all_do(lambda r: config.remove(r, "o", "main", "pypi"))

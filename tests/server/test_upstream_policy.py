@@ -16,7 +16,7 @@ from tests.servers.upstream_reads import JSON, advance_clock
 from twofold.errors import Refused
 from twofold.server.model import now
 from twofold.server.proxy import config
-from twofold.server.proxy.policy import Policy
+from twofold.server.proxy.policy import Policy, PolicyFacts
 from twofold.server.proxy.remote_files import RemoteFile
 
 
@@ -114,8 +114,9 @@ def test_a_malformed_policy_is_refused(front: Place, policy: Policy) -> None:
 def test_upload_times_are_read_in_every_spelling(written: str) -> None:
     file = RemoteFile("spam-1.0-py3-none-any.whl", "0", "", {"upload-time": written})
     at = now().replace(year=2026, month=1, day=2, hour=12)
-    assert Policy(min_age=1).find_reason("spam", file, at) is None
-    assert Policy(min_age=1).find_reason("spam", file, at - timedelta(days=1)) is not None
+    before = PolicyFacts(at - timedelta(days=1))
+    assert Policy(min_age=1).find_reason("spam", file, PolicyFacts(at)) is None
+    assert Policy(min_age=1).find_reason("spam", file, before) is not None
 
 
 def test_the_command_sets_and_shows_the_policy(front: Place, twofold: Callable[..., Any]) -> None:
@@ -134,6 +135,11 @@ def test_the_command_sets_and_shows_the_policy(front: Place, twofold: Callable[.
         "allow": [],
         "deny": ["eggs"],
         "wheels_only": True,
+        "licenses": [],
+        "advisories": "",
+        "accept": [],
+        "approval": False,
+        "exceptions": [],
     }
     assert refused(front, "eggs") == {"eggs-1.0-py3-none-any.whl"}
     admin("policy", "main")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from twofold.cli.admin_offers import add_offer_parser, print_sync_result
+from twofold.cli.admin_offers import add_approve_parser, add_offer_parser, print_sync_result
 from twofold.cli.admin_upstreams import add_upstream_parser, with_json
 from twofold.cli.server_settings import read_settings
 from twofold.cli.terminal import note, print_json
@@ -28,6 +28,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     add_upstream_parser(commands)
     _add_follow_parser(commands)
     add_offer_parser(commands)
+    add_approve_parser(commands)
     _add_notice_parser(commands)
     _add_reconvert_parser(commands)
 

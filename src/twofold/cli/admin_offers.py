@@ -44,6 +44,42 @@ def add_offer_parser(commands: argparse._SubParsersAction[argparse.ArgumentParse
     with_json(made).set_defaults(act=_offer)
 
 
+def add_approve_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `approve` to the sub-commands of `twofold admin`."""
+    made = commands.add_parser(
+        "approve",
+        help="grant projects of an upstream whose policy asks for approval; without names, list "
+        "what was granted and what readers asked for",
+    )
+    made.add_argument("channel")
+    made.add_argument("names", nargs="*", metavar="NAME")
+    made.add_argument(
+        "--withdraw", action="store_true", help="take them back, or drop the requests for them"
+    )
+    with_json(made).set_defaults(act=_approve)
+
+
+def _approve(args: argparse.Namespace, registry: Registry) -> int:
+    from dataclasses import asdict
+
+    from twofold.server.registry import approvals
+    from twofold.server.registry.administration import OPERATOR
+
+    if args.names:
+        act = approvals.withdraw if args.withdraw else approvals.grant
+        act(registry, OPERATOR, args.channel, args.names)
+    granted = approvals.list_granted(registry, OPERATOR, args.channel)
+    requests = approvals.list_requests(registry, OPERATOR, args.channel)
+    if args.json:
+        print_json({"approved": granted, "requests": [asdict(one) for one in requests]})
+        return 0
+    for name in granted:
+        print(f"{name}  granted")
+    for one in requests:
+        print(f"{one.project}  asked for by {one.by} at {one.at[:16]}: {one.reason}")
+    return 0
+
+
 def _offer(args: argparse.Namespace, registry: Registry) -> int:
     names = _list_names(args)
     if args.remove:

@@ -101,6 +101,31 @@ def _add_policy_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser
     made.add_argument("--allow", help="take only these (spam, spam<2); repeatable", **many)
     made.add_argument("--deny", help="refuse these (spam, spam<2); repeatable", **many)
     made.add_argument("--wheels-only", action="store_true", help="refuse sdists")
+    made.add_argument(
+        "--license",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="take only projects under this licence (an SPDX identifier); repeatable",
+    )
+    made.add_argument(
+        "--advisories",
+        default="",
+        metavar="PLACE",
+        help="refuse releases with a known vulnerability, by OSV's database: all.zip or a folder "
+        "of JSON on this machine, or its address, which is fetched again every six hours",
+    )
+    made.add_argument(
+        "--accept",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="an advisory that does not count; repeatable",
+    )
+    made.add_argument(
+        "--approval", action="store_true", help="take only names that an administrator granted"
+    )
+    made.add_argument("--except", dest="excepted", help="take these anyway; repeatable", **many)
     with_json(made).set_defaults(act=_set_policy)
 
 
@@ -176,7 +201,16 @@ def _set_policy(args: argparse.Namespace, registry: Registry) -> int:
     from twofold.server.proxy.policy import Policy
 
     lists = (tuple(args.at_once), tuple(args.allow), tuple(args.deny))
-    policy = Policy(args.min_age, *lists, args.wheels_only)
+    policy = Policy(
+        args.min_age,
+        *lists,
+        args.wheels_only,
+        licenses=tuple(args.license),
+        advisories=args.advisories,
+        accept=tuple(args.accept),
+        approval=args.approval,
+        exceptions=tuple(args.excepted),
+    )
     config.set_policy(registry, "operator", args.channel, policy, args.name)
     if args.json:
         print_json({"channel": args.channel, **asdict(policy)})

@@ -17,6 +17,7 @@ from threading import Lock, Thread
 from typing import Any
 
 from twofold.errors import Refused
+from twofold.server.admission.vulnerabilities import AdvisoryCache
 from twofold.server.auth import permissions
 from twofold.server.model import Action, Actor, Channel, Project, StoredFile, now
 from twofold.server.pages import page_insertions, page_updates
@@ -37,10 +38,11 @@ class ProxiedChannels:
 
     `shard_indexes` holds the merged indexes served last, by (channel id, subdir); `downloads` the
     files on their way (`store.downloads`); `offers` what addresses named (`proxy.offers`);
-    `reads_parts` whether METADATA is read by parts of wheels (for a resolver, and not for clients);
-    `rounds` when a channel's fetched projects were last revalidated, by its id; `offer_rounds` when
-    a round over what it offers by metadata began, `noted_names` what pip asked for, and
-    `lazy_indexes` the indexes of those served last (`proxy.offer_list`, `proxy.lazy`).
+    `advisories` the databases that policies name; `reads_parts` whether METADATA is read by parts
+    of wheels (for a resolver, and not for clients); `rounds` when a channel's fetched projects were
+    last revalidated, by its id; `offer_rounds` when a round over what it offers by metadata began,
+    `noted_names` what pip asked for, and `lazy_indexes` the indexes of those served last
+    (`proxy.offer_list`, `proxy.lazy`).
     """
 
     shard_indexes: dict[tuple[int, str], Any] = field(default_factory=dict)
@@ -48,6 +50,7 @@ class ProxiedChannels:
     offers: dict[Any, Any] = field(default_factory=dict)
     offers_lock: Lock = field(default_factory=Lock)
     reads_parts: bool = False
+    advisories: AdvisoryCache = field(default_factory=AdvisoryCache)
     rounds: dict[int, datetime] = field(default_factory=dict)
     offer_rounds: dict[int, datetime] = field(default_factory=dict)
     noted_names: set[tuple[int, str]] = field(default_factory=set)

@@ -5,14 +5,12 @@ Only pinned files are fetched, and only content with the pinned hash is publishe
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Thread
 
-from twofold import __version__
+from twofold.artifact import Artifact
 from twofold.errors import Refused, TwofoldError
 from twofold.fetching.client import fetch_file
 from twofold.names import normalize_name
@@ -20,15 +18,20 @@ from twofold.server.admission.checks import FormClaims
 from twofold.server.admission.names import find_sources
 from twofold.server.context import Registry, require_channel
 from twofold.server.model import Action, Actor, Channel
-from twofold.server.proxy import metadata_cache, remote_files
+from twofold.server.proxy import metadata_cache
 from twofold.server.proxy.metadata_cache import CONDA, PYPI
-from twofold.server.proxy.policy import find_refused
-from twofold.server.proxy.remote_files import RemoteFile
+from twofold.server.proxy.policy.refusals import (
+    Refusal,
+    check_license,
+    check_listed_license,
+    check_policy,
+    remember_refusal,
+)
+from twofold.server.proxy.policy.refusals import find_refusals as find_refusals
 from twofold.server.proxy.takebacks import carry_over
 from twofold.server.registry.publish import Upload, publish
 from twofold.server.registry.queries import check_not_quarantined
 from twofold.server.store import (
-    Connection,
     accounts,
     audit,
     channels,
@@ -37,7 +40,6 @@ from twofold.server.store import (
     upstreams,
 )
 from twofold.server.store.downloads import Download as Download
-from twofold.server.store.upstream_cache import CachedResponse
 from twofold.server.store.upstreams import Pin, Upstream
 
 log = logging.getLogger("twofold.server")
@@ -77,28 +79,6 @@ class FetchableFile:
     upstream: Upstream
     pin: Pin
     owner: Actor
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why the content of an upstream's file was refused, as remembered with its pin.
-
-    Valid for one version of twofold: another one may accept what this one refuses.
-    """
-
-    message: str
-    hint: str = ""
-    version: str = __version__
-
-    @classmethod
-    def find(cls, pin: Pin) -> Refusal | None:
-        """Return the refusal remembered for a file by this version of twofold."""
-        refusal = cls(**json.loads(pin.refused)) if pin.refused else None
-        return refusal if refusal is not None and refusal.version == __version__ else None
-
-    def to_error(self) -> Refused:
-        """Return the error for the client: permanent, so that it does not retry."""
-        return Refused("upstream-refused", self.message, self.hint, 403)
 
 
 def fetch_missing(registry: Registry, actor: Actor, request: FileRequest) -> bool:
@@ -182,48 +162,16 @@ def _find_pin(
         project = channels.find_project(db, channel.id, normalize_name(request.name))
         if project is not None:
             check_not_quarantined(project)
-        refusal = Refusal.find(pin)
+        refusal = Refusal.find(pin, upstream.policy)
         if refusal is not None:
             raise refusal.to_error()
         if upstream.policy and not pin.subdir:
             cached = upstream_cache.cached_response(db, upstream, pin.key)
             if cached is None:
                 return channel, sources
-            _check_policy(cached, upstream, pin, registry.clock())
+            check_policy(registry, channel, upstream, pin, cached)
         owner = accounts.find_user_by_id(db, channel.owner_id)
     return FetchableFile(channel, upstream, pin, Actor(owner))
-
-
-def _check_policy(cached: CachedResponse, upstream: Upstream, pin: Pin, at: datetime) -> None:
-    """Check a file against the upstream's policy, by the cached page. Raises Refused (403)."""
-    listed = remote_files.deserialize(cached.body).files
-    mine = [file for file in listed if file.filename == pin.filename]
-    mine = mine or [RemoteFile(pin.filename, pin.sha256, pin.url)]
-    for reason in find_refused(upstream, pin.key, mine, at).values():
-        raise Refused(
-            "policy",
-            f"{pin.filename} is not served: {reason}",
-            "choose another release, or ask the operator",
-            403,
-        )
-
-
-def find_refusals(
-    registry: Registry, channel: Channel, upstream: Upstream, key: str, remote: Iterable[RemoteFile]
-) -> dict[str, str]:
-    """Return filename -> reason of a project's files that are not served.
-
-    Their content was refused, or the upstream's policy refuses them.
-    """
-    by_policy = find_refused(upstream, key, remote, registry.clock())
-    with registry.database.read() as db:
-        return by_policy | _find_refused_content(db, channel, key)
-
-
-def _find_refused_content(db: Connection, channel: Channel, key: str) -> dict[str, str]:
-    pins = upstreams.list_pins_of(db, channel.id, key)
-    found = {name: Refusal.find(pin) for name, pin in pins.items()}
-    return {name: refusal.message for name, refusal in found.items() if refusal is not None}
 
 
 def revalidate_fetched(registry: Registry, channel: Channel) -> datetime:
@@ -269,6 +217,7 @@ def fetch_and_publish(registry: Registry, file: FetchableFile, download: Downloa
         if files.find_file(db, channel.id, pin.subdir, pin.filename) is not None:
             return  # another process published it while this one waited for its lock
     try:
+        check_listed_license(registry, channel, file.upstream, pin)
         fetch_file(metadata_cache.upstream_source(file.upstream), pin.url, download, MAX_FILE_SIZE)
         _check_hash(registry, channel, pin, download.digest.hexdigest())
         with registry.database.write() as db:
@@ -282,14 +231,21 @@ def fetch_and_publish(registry: Registry, file: FetchableFile, download: Downloa
             pin.filename,
             FormClaims(subdir=pin.subdir),
             is_fetched=True,
-            on_checked=download.mark_checked,
+            on_checked=lambda artifact: _accept(file, artifact, download),
         )
         publish(registry, file.owner, channel.name, upload)
         _carry_over(registry, file)
     except Refused as error:
         if error.status >= 500:
             raise
-        raise _remember_refusal(registry, channel, pin, error) from error
+        raise remember_refusal(registry, channel, file.upstream, pin, error) from error
+
+
+def _accept(file: FetchableFile, artifact: Artifact, download: Download) -> None:
+    """Let the last bytes of a file be sent, once its licence was checked. Raises Refused."""
+    if not artifact.kind.is_conda:
+        check_license(file.upstream, file.pin, artifact.metadata)
+    download.mark_checked()
 
 
 def _carry_over(registry: Registry, file: FetchableFile) -> None:
@@ -297,26 +253,6 @@ def _carry_over(registry: Registry, file: FetchableFile) -> None:
     if file.upstream.kind == PYPI:
         args = (registry, file.channel, file.upstream, file.pin.key)
         carry_over(registry, file.channel, file.pin.key, metadata_cache.cached_project(*args))
-
-
-def _remember_refusal(registry: Registry, channel: Channel, pin: Pin, error: Refused) -> Refused:
-    """Remember why a file was refused, so that it is not fetched again; return the error.
-
-    Only its content is a reason for good: a full quota or a status may change.
-    """
-    problem = error.problems[0]
-    refusal = Refusal(
-        f"The upstream's {pin.filename} was refused: {problem.message}", problem.hint or ""
-    )
-    detail = {"reason": problem.message, "code": error.code, "sha256": pin.sha256}
-    with registry.database.write() as db:
-        if error.status == 400:
-            upstreams.update_pin(db, channel.id, pin, refused=json.dumps(asdict(refusal)))
-        note = audit.AuditEntry(
-            registry.clock(), "upstream", "upstream-refused", channel.name, pin.filename, detail
-        )
-        audit.add_entry(db, note)
-    return refusal.to_error()
 
 
 def _check_hash(registry: Registry, channel: Channel, pin: Pin, actual: str) -> None:

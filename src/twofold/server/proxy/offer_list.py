@@ -23,6 +23,7 @@ from twofold.convert import CondaOptions
 from twofold.errors import BadFile, Refused, TwofoldError, Unreachable
 from twofold.fetching.client import Endpoint, fetch_page
 from twofold.fetching.remote_wheel import fetch_metadata
+from twofold.formats.core_metadata import parse_metadata
 from twofold.index import repodata
 from twofold.index.simple_parser import find_metadata_hash
 from twofold.names import normalize_name
@@ -32,7 +33,7 @@ from twofold.server.model import Action, Actor, Channel
 from twofold.server.proxy import metadata_cache, offered_wheels, upstream_simple
 from twofold.server.proxy.metadata_cache import MAX_METADATA_SIZE, PYPI, upstream_source
 from twofold.server.proxy.offered_wheels import OfferedWheel, OfferedWheels
-from twofold.server.proxy.policy import find_refused
+from twofold.server.proxy.policy import Policy, find_refused, parse_policy
 from twofold.server.proxy.remote_files import ListResponse, RemoteFile
 from twofold.server.proxy.sync import parse_requirement
 from twofold.server.registry.local_metadata import find_known_names
@@ -203,10 +204,11 @@ class _Round:
         self, offered: OfferedProject, upstream: Upstream, page: ListResponse
     ) -> _Reading:
         files, requirement = page.project.files, Requirement(offered.requirement)
-        refused = find_refused(upstream, offered.key, files, self.registry.clock())
+        refused = find_refused(self.registry, self.channel, upstream, offered.key, files)
         chosen = offered_wheels.choose_wheels(files, refused, requirement, self._newest)
         source, texts = upstream_source(upstream), dict[str, str]()
-        wheels = [self._read_wheel(source, file, texts) for file in chosen]
+        policy = parse_policy(upstream.policy)
+        wheels = [self._read_wheel(source, file, texts, policy) for file in chosen]
         required = offered_wheels.list_requirements(wheels, requirement.extras)
         made = OfferedWheels(tuple(wheels), upstream.name, page.validator)
         missing = _explain(wheels, files)
@@ -219,7 +221,7 @@ class _Round:
         return _Reading(offered.key, value, upstream, files, required)
 
     def _read_wheel(
-        self, source: Endpoint, file: RemoteFile, texts: dict[str, str]
+        self, source: Endpoint, file: RemoteFile, texts: dict[str, str], policy: Policy
     ) -> OfferedWheel:
         """Read a wheel's METADATA; wheels of one release mostly have the same."""
         sha256 = find_metadata_hash(file.entry.get("core-metadata"))
@@ -231,6 +233,11 @@ class _Round:
                 note = "its index has no METADATA of it, and serves no parts of files"
                 return OfferedWheel(file.filename, file.sha256, "", note=note)
             texts[key] = offered_wheels.reduce_metadata(data)
+            name = normalize_name(file.filename.split("-")[0])
+            reason = policy.find_license_reason(name, file.filename, parse_metadata(data))
+            if reason is not None:
+                del texts[key]
+                return OfferedWheel(file.filename, file.sha256, "", note=reason)
         return offered_wheels.make_offered_wheel(file, texts[key], self._find_options)
 
     def _fetch_metadata(

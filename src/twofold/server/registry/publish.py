@@ -57,7 +57,7 @@ class Upload:
 
     Empty `labels` mean the default. `attestations` is the form's field (PEP 740). Files fetched
     from an upstream (`is_fetched`) keep their names there, which may predate PEP 625. `on_checked`
-    is called once the content has passed the checks, before it is converted.
+    is called once the content has passed the checks, before it is converted; it may refuse it.
     """
 
     path: Path
@@ -66,7 +66,7 @@ class Upload:
     labels: frozenset[str] = frozenset()
     attestations: str = ""
     is_fetched: bool = False
-    on_checked: Callable[[], None] = lambda: None
+    on_checked: Callable[[Artifact], None] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> U
             registry.blobs.heal(artifact.sha256, path)
             with registry.database.read() as db:
                 return _existing_result(db, taken)
-        upload.on_checked()
+        upload.on_checked(artifact)
         ready = CheckedUpload(
             upload,
             artifact,

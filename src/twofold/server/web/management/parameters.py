@@ -196,6 +196,7 @@ PREFIXES = list_of(
     text("a name or a prefix of names", max_length=100, min_length=1),
     "names that are never requested from the upstream",
 )
+REASON_OF_REQUEST = text("why the project is needed", max_length=500)
 UPSTREAM = text("name of one of several upstreams", r"[a-z0-9][a-z0-9._-]{0,62}")
 OWN_NAMES = list_of(
     text("a name, or the beginning of names with *", max_length=100, min_length=1),

@@ -76,6 +76,8 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         issuer=_TEXT,
         claims={"type": "object", "additionalProperties": _TEXT},
     ),
+    "ApprovalRequest": _object_schema(project=_TEXT, by=_TEXT, at=_TIME, reason=_TEXT),
+    "ProjectName": _TEXT,
     "Upstream": _object_schema(
         kind=_TEXT,
         name=_TEXT,

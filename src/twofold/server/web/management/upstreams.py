@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from twofold.errors import Refused, Unreachable
 from twofold.server.auth.required_roles import RequiredRole
 from twofold.server.proxy import config
+from twofold.server.registry import approvals
 from twofold.server.web.management import parameters, response_schemas
 from twofold.server.web.management.endpoints import (
     Endpoint,
@@ -57,7 +59,76 @@ def _remove_upstream(context: RequestContext) -> None:
     config.remove(context.registry, context.actor.name, context["channel"], context["kind"], name)
 
 
+def _ask(context: RequestContext) -> None:
+    words = context["channel"], context["project"], context.get("reason", "")
+    approvals.ask(context.registry, context.actor, *words)
+
+
+def _list_requests(context: RequestContext) -> Any:
+    found = approvals.list_requests(context.registry, context.actor, context["channel"])
+    return [asdict(one) for one in found]
+
+
+def _grant(context: RequestContext) -> None:
+    words = context["channel"], [context["project"]]
+    approvals.grant(context.registry, context.actor, *words)
+
+
+def _withdraw(context: RequestContext) -> None:
+    words = context["channel"], [context["project"]]
+    approvals.withdraw(context.registry, context.actor, *words)
+
+
+def _list_approvals(context: RequestContext) -> Any:
+    return approvals.list_granted(context.registry, context.actor, context["channel"])
+
+
 ENDPOINTS = (
+    Endpoint(
+        "POST",
+        f"{_CHANNEL}/requests",
+        "ask",
+        "Ask for a project of the upstream, where the channel's policy asks for approval.",
+        RequiredRole.READ,
+        _ask,
+        body=FieldSpec(
+            {"project": parameters.PROJECT, "reason": parameters.REASON_OF_REQUEST}, ("project",)
+        ),
+    ),
+    Endpoint(
+        "GET",
+        f"{_CHANNEL}/requests",
+        "list-requests",
+        "List the projects that readers asked for and nobody has granted.",
+        RequiredRole.ADMIN,
+        _list_requests,
+        ResponseSpec("ApprovalRequest", is_list=True),
+    ),
+    Endpoint(
+        "GET",
+        f"{_CHANNEL}/approvals",
+        "list-approvals",
+        "List the granted projects.",
+        RequiredRole.READ,
+        _list_approvals,
+        ResponseSpec("ProjectName", is_list=True),
+    ),
+    Endpoint(
+        "PUT",
+        f"{_CHANNEL}/approvals/{{project}}",
+        "grant",
+        "Grant a project of the upstream.",
+        RequiredRole.ADMIN,
+        _grant,
+    ),
+    Endpoint(
+        "DELETE",
+        f"{_CHANNEL}/approvals/{{project}}",
+        "withdraw-approval",
+        "Take back a granted project, or drop a request; what was fetched stays.",
+        RequiredRole.ADMIN,
+        _withdraw,
+    ),
     Endpoint(
         "GET",
         f"{_CHANNEL}/upstreams",
