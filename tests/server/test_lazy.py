@@ -13,8 +13,9 @@ from tests.factories.packages import make_conda, make_python, make_sdist, make_w
 from tests.server.conftest import Place
 from tests.servers.upstream import StaticServer, add_upstream
 from tests.servers.upstream_reads import advance_clock, files_of
-from twofold.server.proxy import offer_list
-from twofold.server.registry import administration, queries
+from twofold.server.proxy import config, offer_list
+from twofold.server.proxy.policy import Policy
+from twofold.server.registry import administration, deferred_conversion, queries
 from twofold.server.store import offers
 
 
@@ -220,3 +221,23 @@ def test_a_wheel_without_metadata_and_parts_is_explained(
     static.publish(make_wheel(tmp_path, "spam", "1.0"))
     add_upstream(served, f"{static.url}/simple")
     assert "no METADATA" in offer(served, "spam").missing["spam"]
+
+
+def test_a_package_of_a_large_wheel_is_sent_once_it_was_converted(
+    front: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deferred_conversion, "LARGE_WHEEL", 1)
+    offer(front, "spam")
+    assert front.get("/main/lazy/noarch/spam-2.0-py_0.conda").status_code == 200
+    value = front.get("/main/with/ham/noarch/repodata.json").json()
+    assert "ham-1.0-py_0.conda" in value["packages.conda"]
+
+
+def test_a_policy_holds_for_what_is_offered_by_metadata(front: Place) -> None:
+    offer(front, "spam")
+    config.set_policy(front.registry, "operator", "main", Policy(deny=("spam==2.0",)))
+    assert front.get("/main/lazy/noarch/spam-2.0-py_0.conda").status_code == 403
+    assert front.get("/main/lazy/noarch/spam-1.0-py_0.conda").status_code == 200
+    advance_clock(front, 25)
+    offer(front, "spam")
+    assert "spam-2.0-py_0.conda" not in front.get("/main/lazy/noarch/repodata.json").text

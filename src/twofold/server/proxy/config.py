@@ -21,7 +21,7 @@ from twofold.server.proxy.metadata_cache import (
     upstream_source,
 )
 from twofold.server.proxy.policy import Policy, serialize_policy
-from twofold.server.store import Connection, audit, channels, upstreams
+from twofold.server.store import Connection, audit, channels, offers, upstreams
 from twofold.server.store.upstreams import DEFAULT as DEFAULT
 from twofold.server.store.upstreams import Upstream as Upstream
 
@@ -228,9 +228,11 @@ def set_policy(
     upstream = upstream_for(registry, channel, PYPI, name)
     with registry.database.serialized_write() as db:
         upstreams.set_policy(db, replace(upstream, policy=text))
+        offers.expire_offers(db, upstream.channel_id)
         audit.add_entry(
             db, audit.AuditEntry(at, by, "upstream-policy", channel, PYPI, asdict(policy))
         )
+    registry.proxied_channels.offer_rounds.pop(upstream.channel_id, None)
 
 
 def remove(registry: Registry, by: str, channel: str, kind: str, name: str = DEFAULT) -> None:

@@ -25,6 +25,7 @@ from twofold.server.pages.page_updates import MAIN, make_etag
 from twofold.server.proxy import offer_list, offered_wheels, pages, upstream_conda
 from twofold.server.proxy.fetch import FileRequest, fetch_missing
 from twofold.server.registry import queries
+from twofold.server.registry.deferred_conversion import wait_converted
 from twofold.server.registry.queries import ReadableFile
 from twofold.server.store import files, offers
 from twofold.server.store import pages as stored_pages
@@ -36,6 +37,9 @@ MAX_IN_REPODATA = 5000
 CONDA_FORGE, OWN = "conda-forge", "own"
 
 _LARGEST = 1 << 30
+
+#: Seconds that a download waits for the conversion of a large wheel; clients give up after 30.
+WAIT_SECONDS = 25.0
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,13 @@ def get_package(
     if wheel is None:
         return pages.get_package(registry, actor, channel_name, subdir, filename)
     fetch_missing(registry, actor, FileRequest(channel_name, "", wheel.filename, wheel.sha256))
+    if not wait_converted(registry, channel, wheel.filename, WAIT_SECONDS):
+        raise Refused(
+            "offer-running",
+            f"{filename}: its wheel is still being converted",
+            "try again in some seconds: the work goes on",
+            503,
+        )
     try:
         return queries.get_file_by_name(registry, actor, channel_name, subdir, filename)
     except Refused as error:

@@ -192,7 +192,7 @@ class _Round:
         last = offered_wheels.unpack(offered.wheels) if offered.wheels else OfferedWheels()
         for upstream in sources:
             self._wait()
-            known = last.validator if last.upstream == upstream.name else ""
+            known = last.validator if _can_revalidate(last, upstream) else ""
             page = upstream_simple.fetch_files(upstream_source(upstream), offered.key, known)
             if page is not None and page.unchanged:
                 return _Reading(offered.key)
@@ -210,7 +210,7 @@ class _Round:
         policy = parse_policy(upstream.policy)
         wheels = [self._read_wheel(source, file, texts, policy) for file in chosen]
         required = offered_wheels.list_requirements(wheels, requirement.extras)
-        made = OfferedWheels(tuple(wheels), upstream.name, page.validator)
+        made = OfferedWheels(tuple(wheels), upstream.name, page.validator, upstream.policy)
         missing = _explain(wheels, files)
         shards = {
             subdir: (next(iter(records.values()))["name"], hash_shard(records))
@@ -308,6 +308,13 @@ class _Round:
             if required[key] - requirement.extras:
                 requirement.extras |= required[key]
                 offers.set_requirement(db, self.channel.id, key, str(requirement))
+
+
+def _can_revalidate(last: OfferedWheels, upstream: Upstream) -> bool:
+    """Whether an unchanged page means unchanged wheels: not where a policy may judge otherwise."""
+    policy = parse_policy(upstream.policy)
+    varies = policy.min_age or policy.approval or policy.advisories
+    return (last.upstream, last.policy) == (upstream.name, upstream.policy) and not varies
 
 
 def _format(key: str, extras: set[str]) -> str:

@@ -52,11 +52,12 @@ class OfferedWheel:
 
 @dataclass(frozen=True)
 class OfferedWheels:
-    """The wheels of one project, and the upstream and the validator of its page."""
+    """The wheels of one project; the upstream, the validator of its page, and the policy."""
 
     wheels: tuple[OfferedWheel, ...] = ()
     upstream: str = ""
     validator: str = ""
+    policy: str = ""
 
 
 def pack(value: OfferedWheels) -> bytes:

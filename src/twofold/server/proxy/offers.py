@@ -38,6 +38,7 @@ from twofold.server.proxy.sync import (
     parse_requirement,
 )
 from twofold.server.proxy.target_environment import PLATFORMS, TargetEnvironment
+from twofold.server.registry.deferred_conversion import wait_converted
 from twofold.server.store import files
 
 log = logging.getLogger("twofold.server")
@@ -53,6 +54,9 @@ MAX_AGE = 600.0
 
 #: Files fetched and converted at the same time, by one offer; offers at the same time.
 PARALLEL, MAX_OFFERS = 8, 4
+
+#: Seconds that an offer waits for the conversion of a large wheel.
+MAX_CONVERSION = 600.0
 
 #: The most addresses remembered.
 _MAX_REMEMBERED = 1000
@@ -196,6 +200,8 @@ def offer(registry: Registry, actor: Actor, request: OfferRequest) -> SyncResult
     with ThreadPoolExecutor(PARALLEL) as pool:
         chosen = run.plan(request.requirements, pool)
         list(pool.map(run.fetch, *zip(*chosen.items(), strict=True)) if chosen else ())
+    for one in chosen.values():
+        wait_converted(registry, run.channel, one.filename, MAX_CONVERSION)
     _explain_unconverted(registry, run, (one.filename for one in chosen.values()))
     return run.result
 

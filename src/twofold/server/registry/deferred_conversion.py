@@ -8,12 +8,14 @@ lost when one is killed in between.
 from __future__ import annotations
 
 import logging
+import time
 
 from twofold.artifact import Artifact, Kind
 from twofold.errors import TwofoldError
 from twofold.server.context import Registry
+from twofold.server.model import Channel
 from twofold.server.registry.conversion import convert_stored
-from twofold.server.store import projects
+from twofold.server.store import files, projects
 
 log = logging.getLogger("twofold.server")
 
@@ -37,6 +39,19 @@ def request_conversion(registry: Registry, sha256: str) -> None:
 def resume_conversions(registry: Registry) -> None:
     """Convert in the background what another server, or this one before, has left."""
     registry.background.submit(lambda: convert_pending(registry))
+
+
+def wait_converted(registry: Registry, channel: Channel, filename: str, seconds: float) -> bool:
+    """Wait until a wheel no longer waits for its conversion; False when it takes longer."""
+    end = time.monotonic() + seconds
+    while True:
+        with registry.database.read() as db:
+            wheel = files.find_file(db, channel.id, "", filename)
+        if wheel is None or wheel.remark != PENDING:
+            return True
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.2)
 
 
 def convert_pending(registry: Registry, sha256: str | None = None) -> None:

@@ -87,6 +87,11 @@ def list_due(db: Connection, channel_id: int, before: datetime, limit: int) -> l
     ]
 
 
+def expire_offers(db: Connection, channel_id: int) -> None:
+    """Let the next round read every project again."""
+    db.execute(update(offers).where(offers.c.channel_id == channel_id).values(checked_at=None))
+
+
 def touch_offers(db: Connection, channel_id: int, keys: Sequence[str], at: datetime) -> None:
     """Record that the wheels of projects were read and are as before."""
     here = offers.c.key.in_(list(keys)) & (offers.c.channel_id == channel_id)
