@@ -100,7 +100,7 @@ def test_other_bytes_than_the_pinned_ones_never_arrive_whole(
 
 
 def test_a_file_that_the_registry_refuses_never_arrives_whole(
-    served: Place, static: StaticServer, tmp_path: Path
+    served: Place, static: StaticServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad = tmp_path / "ham-1.0-py3-none-any.whl"
     bad.write_bytes(b"PK no zip" + os.urandom(300_000))
@@ -114,6 +114,8 @@ def test_a_file_that_the_registry_refuses_never_arrives_whole(
         with pytest.raises(requests.exceptions.RequestException):
             assert len(got.content) < 300_000
     assert open_stream(served, bad).status_code == 403
+    assert not any(record.exc_info for record in caplog.records)  # a reason, and no traceback
+    assert any("a download was cut off" in record.message for record in caplog.records)
 
 
 def test_an_upstream_that_hangs_up_cuts_the_clients_and_the_next_one_begins_anew(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,12 +10,16 @@ from datetime import datetime
 from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Send
 
+from twofold.errors import TwofoldError
 from twofold.server.context import Registry
 from twofold.server.model import Page
 from twofold.server.proxy.fetch import Download
 from twofold.server.registry.queries import ReadableFile
 from twofold.server.web.error_responses import problem_response
+
+log = logging.getLogger("twofold.server")
 
 #: Files up to this size are read into memory; larger ones are streamed (bytes).
 MAX_BUFFERED = 1 << 20
@@ -94,7 +99,27 @@ def send_download(download: Download, filename: str, public: bool) -> Response:
     headers = {"etag": f'"{download.sha256}"', **make_file_headers(filename, public)}
     if download.total is not None:
         headers["content-length"] = str(download.total)
-    return StreamingResponse(iterate_in_threadpool(download.read()), 200, headers)
+    return _DownloadResponse(download, headers)
+
+
+class _DownloadResponse(StreamingResponse):
+    """A response that ends early when its file cannot be fetched whole.
+
+    The server then closes the connection, so that no client takes a part for the file.
+    """
+
+    def __init__(self, download: Download, headers: Mapping[str, str]) -> None:
+        super().__init__(iterate_in_threadpool(download.read()), 200, headers)
+        self.download = download
+
+    async def stream_response(self, send: Send) -> None:
+        """Send the file; where the fetch fails log the reason, and no traceback."""
+        try:
+            await super().stream_response(send)
+        except (TwofoldError, OSError) as error:
+            if self.download.error is None:  # the client left
+                raise
+            log.warning("a download was cut off: %s", error)
 
 
 def send_file(request: Request, registry: Registry, found: ReadableFile) -> Response:
