@@ -30,6 +30,9 @@ def assert_pages_are_as_rendered(place: Place) -> None:
                     for form in ("json", "html")
                 ]
                 found = [pages.find_page(db, channel.id, key) for key in keys]
+                if value is None:
+                    assert found == [None, None]
+                    continue
                 assert found[0] is not None and found[1] is not None
                 assert found[0].serial == found[1].serial == channel.serial
                 assert found[0].body == simple_pages.render_project_json(value, channel.serial)

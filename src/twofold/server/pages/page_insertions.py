@@ -65,8 +65,9 @@ def _add_to_simple_pages(
     """Add files to the pages of their labels; pages of other labels get the new serial."""
     if project.status == "quarantined" or any(file.yanked is not None for file in added):
         return False
-    first = projects.find_first_file(db, project.id)
-    namespace = page_updates.find_namespace(db, channel, project.key, [first] if first else [])
+    namespace = page_updates.find_namespace(
+        db, channel, project.key, lambda: projects.find_first_file(db, project.id)
+    )
     shell = simple_pages.build_project_page(project, (), namespace)
     made: dict[str, ProjectPages] = {}
     for label in sorted({index_label(name) for name in files.list_labels(db, channel.id)}):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -57,7 +57,7 @@ def build_project_pages(
     """Build the JSON value of a project's simple page, by label; None for a deleted project."""
     every = files.list_project_files(db, project.id, deleted=True)
     python = [file for file in every if not file.kind.is_conda]
-    namespace = find_namespace(db, channel, project.key, every)
+    namespace = find_namespace(db, channel, project.key, lambda: next(iter(every), None))
     is_deleted = all(file.deleted_at is not None for file in python)
     found: dict[str, dict[str, Any] | None] = {}
     for label in {index_label(name) for file in python for name in file.labels}.union(gone):
@@ -147,14 +147,15 @@ def make_etag(body: bytes) -> str:
 
 
 def find_namespace(
-    db: Connection, channel: Channel, key: str, files: Sequence[StoredFile]
+    db: Connection, channel: Channel, key: str, first: Callable[[], StoredFile | None]
 ) -> Mapping[str, Any] | None:
-    """Return the value of `namespace` (PEP 752); `files` are the project's, oldest first."""
+    """Return the value of `namespace` (PEP 752); `first` returns the project's oldest file."""
     owners = channels.list_prefixes(db, channel.id)
     prefix = find_prefix(key, owners)
     if prefix is None:
         return None
-    uploader_id = files[0].uploader_id if files else None
+    oldest = first()
+    uploader_id = oldest.uploader_id if oldest is not None else None
     user = accounts.find_user_by_id(db, uploader_id) if uploader_id is not None else None
     actor = Actor(user, operator=user is None)
     authorized = permissions.can_use_prefix(db, actor, channel, owners[prefix])

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, false, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, false, insert, or_, select, update
 
 from twofold.server.model import Channel, Project, from_text, to_text
 from twofold.server.store.database import inserted_id
@@ -26,9 +26,13 @@ def add_channel(
     return Channel(inserted_id(done), name, owner_id, public, 0, 0, {})
 
 
+#: Built once, as it is run for every request.
+_BY_NAME = select(channels).where(channels.c.name == bindparam("name"))
+
+
 def find_channel(db: Connection, name: str) -> Channel | None:
     """Return the channel of this name, or None."""
-    row = db.execute(select(channels).where(channels.c.name == name)).first()
+    row = db.execute(_BY_NAME, {"name": name}).first()
     return _to_channel(row) if row else None
 
 

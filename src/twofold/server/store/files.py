@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import (
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Row,
     Select,
     Table,
+    bindparam,
     delete,
     func,
     insert,
@@ -48,38 +50,39 @@ class NewFile:
 def add_file(db: Connection, new: NewFile, file_labels: Iterable[str]) -> StoredFile:
     """Record a file. Its name must be unused, and its blob recorded (`record_blob`)."""
     artifact = new.artifact
-    done = db.execute(
-        insert(files).values(
-            channel_id=new.channel_id,
-            project_id=new.project_id,
-            subdir=artifact.subdir if artifact.kind.is_conda else "",
-            filename=artifact.filename,
-            kind=artifact.kind.value,
-            name=artifact.name,
-            version=artifact.version,
-            build=artifact.build,
-            build_number=artifact.build_number,
-            size=artifact.size,
-            sha256=artifact.sha256,
-            md5=artifact.md5,
-            requires_python=artifact.requires_python,
-            tags=json.dumps(artifact.tags),
-            depends=json.dumps(artifact.depends),
-            metadata=artifact.metadata,
-            record=new.record,
-            run_exports=new.run_exports,
-            uploaded_at=to_text(new.at),
-            uploader_id=new.uploader_id,
-            made_from=new.made_from,
-            remark=new.remark,
-            provenance=new.provenance,
-        )
-    )
-    file_id = inserted_id(done)
-    _add_labels(db, new.channel_id, file_id, file_labels)
-    found = find_file_by_id(db, file_id)
-    assert found is not None
-    return found
+    values = {
+        "channel_id": new.channel_id,
+        "project_id": new.project_id,
+        "subdir": artifact.subdir if artifact.kind.is_conda else "",
+        "filename": artifact.filename,
+        "kind": artifact.kind.value,
+        "name": artifact.name,
+        "version": artifact.version,
+        "build": artifact.build,
+        "build_number": artifact.build_number,
+        "size": artifact.size,
+        "sha256": artifact.sha256,
+        "md5": artifact.md5,
+        "requires_python": artifact.requires_python,
+        "tags": json.dumps(artifact.tags),
+        "depends": json.dumps(artifact.depends),
+        "metadata": artifact.metadata,
+        "record": new.record,
+        "run_exports": new.run_exports,
+        "uploaded_at": to_text(new.at),
+        "uploader_id": new.uploader_id,
+        "made_from": new.made_from,
+        "remark": new.remark,
+        "provenance": new.provenance,
+    }
+    file_id = inserted_id(db.execute(insert(files), values))
+    own = frozenset(file_labels)
+    _add_labels(db, new.channel_id, file_id, own)
+    return _to_stored_file(_NewRow(id=file_id, yanked=None, deleted_at=None, **values), own)
+
+
+class _NewRow(SimpleNamespace):
+    """The columns of a row that was just inserted."""
 
 
 def copy_file(
@@ -172,19 +175,13 @@ def list_labels(db: Connection, channel_id: int) -> dict[str, bool]:
 
 def find_file_by_id(db: Connection, file_id: int) -> StoredFile | None:
     """Return the file with this id, or None."""
-    return _fetch_one(db, select(files).where(files.c.id == file_id))
+    return _fetch_one(db, _BY_ID, {"id": file_id})
 
 
 def find_file(db: Connection, channel_id: int, subdir: str, filename: str) -> StoredFile | None:
     """Find a file, also a deleted one: filenames are never reused."""
-    return _fetch_one(
-        db,
-        select(files).where(
-            files.c.channel_id == channel_id,
-            files.c.subdir == subdir,
-            files.c.filename == filename,
-        ),
-    )
+    values = {"channel_id": channel_id, "subdir": subdir, "filename": filename}
+    return _fetch_one(db, _BY_NAME, values)
 
 
 def is_served() -> ColumnElement[bool]:
@@ -201,15 +198,8 @@ def find_served_file(
     db: Connection, channel_id: int, subdir: str, filename: str
 ) -> StoredFile | None:
     """Find a file that may be served to readers of the channel."""
-    return _fetch_one(
-        db,
-        select(files).where(
-            files.c.channel_id == channel_id,
-            files.c.subdir == subdir,
-            files.c.filename == filename,
-            is_served(),
-        ),
-    )
+    values = {"channel_id": channel_id, "subdir": subdir, "filename": filename}
+    return _fetch_one(db, _SERVED_BY_NAME, values)
 
 
 def list_project_files(db: Connection, project_id: int, deleted: bool = False) -> list[StoredFile]:
@@ -296,26 +286,37 @@ def list_recorded_blobs(db: Connection) -> dict[str, int]:
     return {row.sha256: row.size for row in db.execute(query)}
 
 
-def _fetch_one(db: Connection, query: Select[Any]) -> StoredFile | None:
-    found = _fetch_all(db, query)
+# Statements of every upload and download are built once: building one costs as much as its run.
+_BY_ID = select(files).where(files.c.id == bindparam("id"))
+_BY_NAME = select(files).where(
+    *(files.c[key] == bindparam(key) for key in ("channel_id", "subdir", "filename"))
+)
+_SERVED_BY_NAME = _BY_NAME.where(is_served())
+_LABELS = select(labels.c.file_id, labels.c.label).where(
+    labels.c.file_id.in_(bindparam("ids", expanding=True))
+)
+
+
+def _fetch_one(
+    db: Connection, query: Select[Any], values: Mapping[str, Any] | None = None
+) -> StoredFile | None:
+    found = _fetch_all(db, query, values)
     return found[0] if found else None
 
 
-def _fetch_all(db: Connection, query: Select[Any]) -> list[StoredFile]:
-    rows = db.execute(query).all()
+def _fetch_all(
+    db: Connection, query: Select[Any], values: Mapping[str, Any] | None = None
+) -> list[StoredFile]:
+    rows = db.execute(query, values).all()
     named: dict[int, set[str]] = {row.id: set() for row in rows}
-    if rows:
-        ids = list(named)
-        for start in range(0, len(ids), 500):
-            some = select(labels.c.file_id, labels.c.label).where(
-                labels.c.file_id.in_(ids[start : start + 500])
-            )
-            for file_id, label in db.execute(some):
-                named[file_id].add(label)
+    ids = list(named)
+    for start in range(0, len(ids), 500):
+        for file_id, label in db.execute(_LABELS, {"ids": ids[start : start + 500]}):
+            named[file_id].add(label)
     return [_to_stored_file(row, frozenset(named[row.id])) for row in rows]
 
 
-def _to_stored_file(row: Row[Any], file_labels: frozenset[str]) -> StoredFile:
+def _to_stored_file(row: Row[Any] | _NewRow, file_labels: frozenset[str]) -> StoredFile:
     return StoredFile(
         id=row.id,
         project_id=row.project_id,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, Table, delete, func, select, update
+from sqlalchemy import Column, Connection, Select, Table, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from twofold.server.model import Page, from_text, to_text
@@ -35,12 +36,15 @@ def save_page(db: Connection, channel_id: int, key: str, page: Page) -> None:
     _upsert(db, pages, {"channel_id": channel_id, "key": key}, values)
 
 
+#: Built once, as it is run for every page.
+_PAGE = select(pages.c.body, pages.c.etag, pages.c.serial).where(
+    pages.c.channel_id == bindparam("channel_id"), pages.c.key == bindparam("key")
+)
+
+
 def find_page(db: Connection, channel_id: int, key: str) -> Page | None:
     """Return a page, or None."""
-    query = select(pages.c.body, pages.c.etag, pages.c.serial).where(
-        pages.c.channel_id == channel_id, pages.c.key == key
-    )
-    row = db.execute(query).first()
+    row = db.execute(_PAGE, {"channel_id": channel_id, "key": key}).first()
     return Page(bytes(row[0]), row[1], row[2]) if row else None
 
 
@@ -283,8 +287,12 @@ def get_last_change(db: Connection, channel_id: int, label: str, subdir: str) ->
 
 
 def _upsert(db: Connection, table: Table, keys: dict[str, Any], values: dict[str, Any]) -> None:
-    if db.dialect.name == "sqlite":
-        new: Any = sqlite.insert(table).values(**keys, **values)
-    else:
-        new = postgresql.insert(table).values(**keys, **values)
-    db.execute(new.on_conflict_do_update(index_elements=list(keys), set_=values))
+    statement = _make_upsert(db.dialect.name, table, tuple(keys), tuple(values))
+    db.execute(statement, {**keys, **values})
+
+
+@cache
+def _make_upsert(dialect: str, table: Table, keys: Sequence[str], names: Sequence[str]) -> Any:
+    new: Any = (sqlite if dialect == "sqlite" else postgresql).insert(table)
+    values = {name: new.excluded[name] for name in names}
+    return new.on_conflict_do_update(index_elements=list(keys), set_=values)
