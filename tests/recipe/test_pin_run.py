@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -90,3 +91,16 @@ def test_invalid_pins_are_reported_with_their_location(tmp_path: Path, channel: 
     ]
     with pytest.raises(ProjectErrors, match="expected names with their pins"):
         built(tmp_path, channel, "  run: [libz]\n", "pin_run_as_build: [libz]\n")
+
+
+def test_a_package_may_pin_itself_in_its_constraints(tmp_path: Path) -> None:
+    text = """\
+package: {name: own, version: 1.2.3}
+build: {noarch: generic}
+requirements:
+  run_constrained:
+    - {{ pin_subpackage(PKG_NAME, max_pin="x.x") }}
+"""
+    (tmp_path / "meta.yaml").write_text(text, encoding="utf-8")
+    (made,) = Builder()(tmp_path).artifacts
+    assert json.loads(made.metadata)["constrains"] == ["own >=1.2.3,<1.3.0a0"]

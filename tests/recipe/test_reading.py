@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.recipe.recipe_builder import Builder
 from tests.recipe.summary import read_for_linux, summarize
 from twofold.errors import ProjectErrors, TwofoldError
+from twofold.formats.conda_reader import open_part
 from twofold.recipe.read.jinja_modules import ReadContext
 from twofold.recipe.read.meta_yaml import find_roots, read_recipe
 from twofold.recipe.request import Environ, Platform
@@ -301,3 +303,37 @@ def test_names_that_are_set_nowhere_come_from_the_variants_beside_the_recipe(
     (tmp_path / "conda_build_config.yaml").write_text("base: *a\n", encoding="utf-8")
     with pytest.raises(ProjectErrors, match=r"conda_build_config\.yaml:1"):
         read_for_linux(path)
+
+
+@pytest.mark.parametrize(
+    ("written", "run", "constrained"),
+    [
+        ("A 1", "a 1.*", "a 1"),
+        ("a latest", "a latest.*", "a latest"),
+        ("a 1!2.0", "a 1!2.0", "a 1!2.0"),
+        ("a 1.0+cu", "a 1.0+cu", "a 1.0+cu"),
+        ("conda-forge::a 1", "a 1", "conda-forge::a 1"),
+        ("a 1.2 py_0", "a 1.2 py_0", "a 1.2 py_0"),
+    ],
+)
+def test_requirements_are_completed_as_by_conda_build(
+    tmp_path: Path, written: str, run: str, constrained: str
+) -> None:
+    text = f"""\
+package: {{name: x, version: 1}}
+build: {{noarch: generic}}
+requirements:
+  run:
+    - {written}
+  run_constrained:
+    - {written}
+about:
+  summary: "{{{{ environ.get('NOBODY_SETS_THIS') }}}}"
+"""
+    (tmp_path / "meta.yaml").write_text(text, encoding="utf-8")
+    (made,) = Builder()(tmp_path).artifacts
+    index = json.loads(made.metadata)
+    assert (index["depends"], index["constrains"]) == ([run], [constrained])
+    with open_part(made.path, "info") as members:
+        (about,) = (members.read(9999) for one in members if one.path == "info/about.json")
+    assert json.loads(about)["summary"] == "None"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -190,7 +191,7 @@ build: {noarch: python, script: $PYTHON -m pip install .}
 requirements:
   run: ["y ${{ major }}.*"]
   run_exports:
-    weak: [x 1]
+    weak: [x ==1]
     weak_constraints: ["z >=${{ major }}"]
 tests:
   - script:
@@ -204,7 +205,7 @@ tests:
     (output,) = recipe.outputs
     assert [line.text for line in output.requirements.run] == ["y 1.*"]
     exports = {kind: [line.text for line in own] for kind, own in output.build.run_exports.items()}
-    assert exports == {"weak": ["x 1"], "weak_constrains": ["z >=1"]}
+    assert exports == {"weak": ["x ==1"], "weak_constrains": ["z >=1"]}
     assert [line.text for line in output.tests.commands] == ["x --help"]
     assert output.tests.contents == ({"package_contents": {"files": ["bin/x"]}},)
     assert recipe.sources[0].file_name == "x-1.2.3.tar.gz"
@@ -217,3 +218,14 @@ def test_a_test_script_with_an_environment_is_left_to_rattler_build(tmp_path: Pa
             "package: {name: x, version: '1'}\n"
             "tests: [{script: {content: [x --help], env: {X: '1'}}}]\n",
         )
+
+
+def test_a_bare_version_is_refused_as_by_rattler_build_and_a_channel_stays(tmp_path: Path) -> None:
+    top = "package: {name: x, version: '1'}\nbuild: {noarch: generic}\nrequirements:\n  run: "
+    path = tmp_path / "recipe.yaml"
+    path.write_text(f"{top}[a 1.2]\n", encoding="utf-8")
+    with pytest.raises(ProjectErrors, match=r"(?s)'a 1\.2' names no range.*'a 1\.2\.\*'"):
+        Builder()(tmp_path)
+    path.write_text(f"{top}[a 1.2.*, Bc ==1, 'd::e >=1']\n", encoding="utf-8")
+    (made,) = Builder()(tmp_path).artifacts
+    assert json.loads(made.metadata)["depends"] == ["a 1.2.*", "bc ==1", "d::e >=1"]

@@ -126,3 +126,26 @@ def test_the_mistakes_of_one_output_that_is_skipped_do_not_matter(tmp_path: Path
     wrong = outputs.replace("      skip: true\n", "      number: 1\n")
     with pytest.raises(ProjectErrors, match="'cuda-version @ None' is not a valid"):
         read(tmp_path, HEAD + wrong)
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("{{ environ.PY_VER }}", "3.12"),
+        ("{{ environ['CONDA_PY'] }}", "312"),
+        ("{{ CONDA_BUILD_STATE|lower }}", "render"),
+        ("{{ environ.get('CONDA_BUILD', '0') }}", "1"),
+    ],
+)
+def test_the_variables_of_a_build_are_known_while_a_recipe_is_read(
+    tmp_path: Path, written: str, name: str
+) -> None:
+    recipe = read(tmp_path, HEAD.replace("sample", f'"{written}"'))
+    assert recipe.outputs[0].name == name
+
+
+def test_an_output_may_be_named_after_the_package(tmp_path: Path) -> None:
+    needs = "requirements:\n  run:\n    - {{ pin_subpackage(PKG_NAME + '_sub', exact=True) }}\n"
+    outputs = "outputs:\n  - name: {{ PKG_NAME }}_sub\n"
+    recipe = read(tmp_path, HEAD + needs + outputs)
+    assert [one.name for one in recipe.outputs] == ["sample_sub"]

@@ -144,8 +144,8 @@ def _package_from_recipe(target: OutputToBuild) -> CondaPackage:
     """Make a package from the recipe alone."""
     recipe, output = target.recipe, target.output
 
-    def specs(lines: tuple[Line, ...]) -> list[str]:
-        return [_resolve_pins(recipe, line, target.siblings) for line in lines]
+    # Its own version is known by now, its build string is not.
+    known = {**target.siblings, output.name: CondaPackage(output.name, output.version, build="")}
 
     index_fields: dict[str, object] = {}
     files = package_recipe_files(recipe, output)
@@ -160,8 +160,8 @@ def _package_from_recipe(target: OutputToBuild) -> CondaPackage:
         name=output.name,
         version=output.version,
         build_number=output.build.number,
-        depends=specs(output.requirements.run),
-        constrains=specs(output.requirements.constrained),
+        depends=[_resolve_pins(recipe, line, known) for line in output.requirements.run],
+        constrains=[_resolve_pins(recipe, line, known) for line in output.requirements.constrained],
         about=_collect_about(recipe, output),
         info_files=files,
         extra_index=index_fields,
@@ -182,11 +182,11 @@ def _make_run_exports(target: OutputToBuild, package: CondaPackage) -> dict[str,
 
 
 def _resolve_pins(recipe: Recipe, line: Line, siblings: Mapping[str, CondaPackage]) -> str:
-    """Resolve `pin_subpackage` in a requirement from the outputs made before."""
+    """Resolve `pin_subpackage` in a requirement from outputs with their versions and builds."""
 
     def answer(call: DeferredCall) -> str:
         other = siblings.get(call.name)
-        if other is None:
+        if other is None or (call.exact and not other.build):
             message = f"pin_subpackage('{call.name}') does not name an output that is built before"
             hint = f"outputs: {', '.join(one.name for one in recipe.outputs)}"
             raise ProjectErrors([Problem(message, hint, line.where(recipe.path.name))])

@@ -26,6 +26,8 @@ from twofold.recipe.read.jinja_modules import (
 PACKAGE_VARIABLES = ("PKG_NAME", "PKG_VERSION", "PKG_BUILDNUM")
 #: The names of a first reading: the second one has the values.
 _NOT_YET_KNOWN = frozenset(f"${name}" for name in PACKAGE_VARIABLES)
+#: What conda-build sets for its own runs, as a recipe sees it while it is read.
+_STATE = {"CONDA_BUILD": "1", "CONDA_BUILD_STATE": "RENDER"}
 _SHELL_VARIABLE = re.compile(rf"\$(?:{'|'.join((*BUILD_VARIABLES, *PACKAGE_VARIABLES))})\b")
 _GIT = re.compile(r"\bGIT_\w+")
 
@@ -40,6 +42,8 @@ def make_functions(
     """
     known = read_git_variables(context.roots[-1]) if _GIT.search(text) else {}
     known |= package or {name: f"${name}" for name in PACKAGE_VARIABLES}
+    known |= {name: str(context.platform.variables()[name]) for name in ("CONDA_PY", "PY_VER")}
+    known |= _STATE
     environ = EnvironVariables(context.environ, known)
     return {
         **context.platform.variables(),
@@ -168,7 +172,7 @@ def _make_pin_subpackage(calls: DeferredCalls) -> Callable[..., str]:
 
 
 def _check_name(value: object) -> str:
-    if isinstance(value, str) and value in _NOT_YET_KNOWN:
+    if isinstance(value, str) and any(name in value for name in _NOT_YET_KNOWN):
         return value
     if not isinstance(value, str) or not re.fullmatch(r"[\w.+-]+", value):
         raise TwofoldError(f"{value!r} is not the name of a package or language")

@@ -15,6 +15,14 @@ from types import MappingProxyType
 from twofold.errors import Problem
 from twofold.recipe.model import HASH, Build, DeferredCalls, Line, Requirements, Tests
 from twofold.recipe.read import known_keys
+from twofold.recipe.read.match_specs import (
+    BARE_VERSION,
+    SPEC,
+    X_X,
+    add_star,
+    is_constraint,
+    normalize_spec,
+)
 from twofold.recipe.read.variants import resolve_x_x
 from twofold.recipe.read.yaml_lines import Node
 
@@ -22,10 +30,6 @@ _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
 _NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 _VERSION = re.compile(r"[0-9A-Za-z_.!+]+")
-#: Names of packages; a call such as pin_subpackage() stands for one with its versions.
-_SPEC = re.compile(r"(?:[\w./-]+::)?[A-Za-z0-9_\ue002][\w.\ue002\ue003+-]*")
-#: Python's pin follows from the package's Python; numpy's is resolved once the host is known.
-_X_X = {"python x.x": "python", "numpy x.x": "numpy x.x"}
 #: A folder of the build at the beginning of a path: `{{ RECIPE_DIR }}/LICENSE` becomes this.
 BUILD_FOLDER = re.compile(
     r"(?:file://)?(?:\$\{?(?P<name>RECIPE_DIR|SRC_DIR|PREFIX|BUILD_PREFIX|SP_DIR|STDLIB_DIR)\b\}?)"
@@ -251,7 +255,9 @@ class SectionReader:
         `also` are further texts that count as requirements, with what they mean.
         """
         given = self.read_constraints(node, also)
-        return tuple(replace(line, text=_add_star(line.text)) for line in given)
+        if self.file == "recipe.yaml":
+            return given
+        return tuple(replace(line, text=add_star(line.text)) for line in given)
 
     def read_constraints(
         self, node: Node | None, also: Mapping[str, str] = MappingProxyType({})
@@ -263,14 +269,18 @@ class SectionReader:
             if text in also:
                 made.append(replace(line, text=also[text]))
                 continue
-            found = _SPEC.match(text)
+            found = SPEC.match(text)
             rest = text[found.end() :].strip() if found else ""
-            if not found or not _is_constraint(found.group(0), rest):
+            if not found or not is_constraint(found.group(0), rest):
                 hint = "write 'name' or 'name >=1.0,<2', as conda's MatchSpec"
                 self.add_problem(f"'{text}' is not a valid conda requirement", line, hint)
                 continue
-            spec = f"{found.group(0)} {' '.join(rest.split())}".strip()
-            made.append(Line(_normalize_spec(spec), line.number, line.key))
+            if self.file == "recipe.yaml" and (version := BARE_VERSION.fullmatch(text)):
+                hint = f"write '{version[1]} =={version[2]}' or '{version[1]} {version[2]}.*'"
+                self.add_problem(f"'{text}' names no range of versions", line, hint)
+            channel, colons, name = found.group(0).rpartition("::")
+            spec = f"{channel}{colons}{name.lower()} {' '.join(rest.split())}".strip()
+            made.append(Line(normalize_spec(spec), line.number, line.key))
         return tuple(made)
 
     def read_requirements(self, node: Node | None) -> Requirements:
@@ -281,12 +291,18 @@ class SectionReader:
         parts = self.read_section(node, known, "requirements")
         constrained = parts.get("run_constrained", parts.get("run_constraints"))
         needs = Requirements(
-            self.read_specs(parts.get("build"), _X_X),
-            self.read_specs(parts.get("host"), _X_X),
-            self.read_specs(parts.get("run"), _X_X),
+            self.read_specs(parts.get("build"), X_X),
+            self.read_specs(parts.get("host"), X_X),
+            self._drop_channels(self.read_specs(parts.get("run"), X_X)),
             self.read_constraints(constrained),
         )
         return resolve_x_x(needs, self.calls, self.add_problem)
+
+    def _drop_channels(self, run: tuple[Line, ...]) -> tuple[Line, ...]:
+        """Drop `channel::` from what a package requires, as conda-build and not rattler-build."""
+        if self.file == "recipe.yaml":
+            return run
+        return tuple(replace(line, text=line.text.rpartition("::")[2]) for line in run)
 
     def read_tests(self, node: Node | None, beside: bool) -> Tests:
         """Read the test section; `beside` includes run_test.* beside the recipe."""
@@ -332,22 +348,3 @@ class SectionReader:
                 parts["license_file"], "SRC_DIR", "RECIPE_DIR", "PREFIX"
             )
         return about
-
-
-def _is_constraint(name: str, rest: str) -> bool:
-    """Whether `rest` can follow a name: versions, or the build after what a call resolves to."""
-    if ";" in rest:
-        return False
-    is_build = name.startswith("\ue002") and re.fullmatch(r"[\w.*+]+", rest)
-    return not rest or rest[0] in "=<>!~*0123456789[|(\ue002" or bool(is_build)
-
-
-def _normalize_spec(spec: str) -> str:
-    """Normalise a requirement: no spaces around operators; `==1.2.*` can never match a version."""
-    spec = re.sub(r"\s*,\s*", ",", re.sub(r"([<>=!~])\s+(?=[\w\ue002])", r"\1", spec))
-    return re.sub(r"(?<=[ ,|])==(?=[^,|]*\*)", "", spec)
-
-
-def _add_star(spec: str) -> str:
-    """Write `name 1.2` as `name 1.2.*`, as conda-build does for what it installs."""
-    return re.sub(r"^(\S+ )(\d[\w.!+]*)$", r"\1\2.*", spec)

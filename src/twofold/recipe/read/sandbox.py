@@ -148,7 +148,7 @@ class RecipeEnvironment(SandboxedEnvironment):
                 return value
             if value is not None and not isinstance(value, _PLAIN):
                 raise SecurityError(f"a {type(value).__name__} is not a text")
-            return "" if value is None else budget.charge_value(value)
+            return budget.charge_value(value)
 
         return finalize
 
