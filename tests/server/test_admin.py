@@ -236,6 +236,37 @@ def test_a_damaged_and_a_missing_object_are_found_and_repaired(
     assert maintenance.verify(place.registry).is_sound
 
 
+def test_a_verification_that_was_interrupted_goes_on_where_it_stopped(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintenance, "REPORT_EVERY", 1)
+    for number in range(3):
+        place.publish(make_wheel(tmp_path, f"p{number}"))
+    damaged, *others = sorted(blob.sha256 for blob in place.registry.blobs.list_all())
+    blob_path(place.registry, damaged).write_bytes(b"damaged")
+    for last in ("3 of 6 objects", "2 of 3 projects of main"):
+        reported: list[str] = []
+
+        def stop(text: str, last: str = last, reported: list[str] = reported) -> None:
+            reported.append(text)
+            if text == last:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            maintenance.verify(place.registry, None, stop, resumes=True)
+        assert reported[-1] == last
+    assert reported[:2] == ["going on after 3 objects", "3 of 6 objects"]  # the damaged one again
+    reported = []
+    report = maintenance.verify(place.registry, None, reported.append, resumes=True)
+    again = ["going on after 6 objects", "6 of 6 objects"]
+    assert reported == [*again, "3 of 3 projects of main"]
+    assert (report.checked, report.damaged, report.missing) == (6, [damaged], [])
+    reported = []
+    report = maintenance.verify(place.registry, None, reported.append, resumes=True)
+    assert reported[0] == "1 of 6 objects"  # one that came to its end begins anew
+    assert others and report.damaged == [damaged]
+
+
 def test_only_old_objects_without_a_record_are_swept(place: Place, tmp_path: Path) -> None:
     kept = place.publish(make_wheel(tmp_path)).file
     stray = tmp_path / "stray"

@@ -193,7 +193,7 @@ def _verify(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> i
     if url and "://" not in url and not Path(url).is_dir():
         raise UsageError(f"there is no folder {url}", "name the objects of another store")
     source = Blobs(url) if url else None
-    verdict = maintenance.verify(registry, source)
+    verdict = maintenance.verify(registry, source, note, resumes=True)
     for kind in ("damaged", "missing", "repaired", "stale_pages"):
         for subject in getattr(verdict, kind):
             note(f"{kind.replace('_', ' ')}: {subject}")
@@ -214,9 +214,8 @@ def _verify(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> i
 
 
 def _sweep(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
-    return show.rows(
-        [{"removed": name} for name in maintenance.collect_garbage(registry, args.dry_run)]
-    )
+    removed = maintenance.collect_garbage(registry, args.dry_run, note)
+    return show.rows([{"removed": name} for name in removed])
 
 
 def _move(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:

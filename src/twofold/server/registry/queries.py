@@ -158,8 +158,8 @@ def read_metadata(found: ReadableFile) -> bytes:
     return found.file.metadata
 
 
-#: The most projects that a search returns.
-MAX_HITS = 1000
+#: The most projects that a search returns; who wants all lists a channel.
+MAX_HITS = 250
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,14 @@ def exists(blobs: Blobs, file: Artifact | StoredFile) -> bool:
         return False
 
 
+def find_referenced(db: Connection, some: Iterable[str]) -> set[str]:
+    """Return those of some hashes that a file which is not deleted has."""
+    query = select(files_table.c.sha256).where(
+        files_table.c.sha256.in_(list(some)), files_table.c.deleted_at.is_(None)
+    )
+    return set(db.execute(query).scalars())
+
+
 def delete_unreferenced(
     database: Database, blobs: Blobs, sha256: str, size: int, at: datetime
 ) -> bool:
