@@ -76,10 +76,12 @@ def test_the_comment_of_a_requirement_that_was_read_stays(tmp_path: Path) -> Non
     [
         (
             setup("url='https://a.example', project_urls=urls()"),
-            "Home-page: https://a.example\nProject-URL: Source, https://b.example\n",
+            "Home-page: https://a.example\nProject-URL: Source, https://b.example\n"
+            "Download-URL: https://c.example\n",
             "",
             "urls",
-            {"Homepage": "https://a.example", "Source": "https://b.example"},
+            {"Homepage": "https://a.example", "Source": "https://b.example",
+             "Download": "https://c.example"},
         ),
         (
             {**CODE, "setup.py": HEAD, "pyproject.toml": f"{HATCH}[project]\nname='my_package'\n"

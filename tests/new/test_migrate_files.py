@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.new.migrated import Migrated, migrate, write_project
-from twofold.new.migrate import MigrationTools, plan_migration
+from twofold.new.migrate import MigrationTools, compare_wheels, plan_migration
 from twofold.new.migrate.wheel_diff import normalize_value
 from twofold.source_analysis import InstalledDistributions
 from twofold_build.plan import make_plan
@@ -445,3 +445,18 @@ OR = "(os_name == 'a' or os_name == 'b')"
 def test_markers_are_compared_by_their_meaning(one: str, other: str, same: bool) -> None:
     sides = [normalize_value("Requires-Dist", f"x; {marker}") for marker in (one, other)]
     assert (sides[0] == sides[1]) is same
+
+
+def test_a_licences_text_in_a_header_is_the_same_as_its_file(tmp_path: Path) -> None:
+    text = "Do what you like,\nbut do not complain.\n"
+    wheels = []
+    for name, header in (("old", text.replace("\n", "\n        ")), ("new", "")):
+        wheel = tmp_path / name / "x-1-py3-none-any.whl"
+        wheel.parent.mkdir()
+        with zipfile.ZipFile(wheel, "w") as archive:
+            licence = f"License: {header.strip()}\n" if header else ""
+            archive.writestr("x-1.dist-info/METADATA", f"Name: x\nVersion: 1\n{licence}")
+            archive.writestr("x-1.dist-info/licenses/LICENSE", text)
+        wheels.append(wheel)
+    (found,) = compare_wheels(*wheels)
+    assert (found.kind, found.same) == ("License", "a License-File has the text (PEP 639)")

@@ -151,8 +151,9 @@ def _convert_metadata(metadata: Message) -> dict[str, Any]:
         return [str(value).strip() for value in metadata.get_all(header, [])]
 
     urls = dict(_parse_url(line) for line in every("Project-URL"))
-    if one("Home-page"):
-        urls.setdefault("Homepage", one("Home-page"))
+    for header, label in (("Home-page", "Homepage"), ("Download-URL", "Download")):
+        if one(header):
+            urls.setdefault(label, one(header))
     dependencies, extras = _split_requirements(every("Requires-Dist"), every("Provides-Extra"))
     return {
         "name": one("Name"),

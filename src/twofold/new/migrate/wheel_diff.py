@@ -67,7 +67,21 @@ def compare_wheels(old: Path, new: Path) -> list[Difference]:
         gone = before.headers.get(header, [])
         come = after.headers.get(header, [])
         found += _compare_header(header, gone, come)
-    return [replace(one, same=_explain_same(one, before.headers, after.headers)) for one in found]
+    explained = (
+        _explain_license(one, after) or _explain_same(one, before.headers, after.headers)
+        for one in found
+    )
+    return [replace(one, same=same) for one, same in zip(found, explained, strict=True)]
+
+
+def _explain_license(one: Difference, new: _WheelContents) -> str:
+    """Explain a licence's whole text in a header, which is in a file of the new wheel."""
+    if one.kind != "License" or not one.old:
+        return ""
+    files = (name for name in new.files if name.startswith("dist-info/licenses/"))
+    texts = (new.read(name).decode("utf-8", "replace") for name in files)
+    is_packed = any("".join(text.split()) == "".join(one.old.split()) for text in texts)
+    return "a License-File has the text (PEP 639)" if is_packed else ""
 
 
 def _explain_same(one: Difference, old: Headers, new: Headers) -> str:
