@@ -17,8 +17,8 @@ from tests.servers.upstream_reads import JSON, advance_clock, audited, files_of
 from twofold.errors import Refused, Unreachable
 from twofold.fetching.client import Endpoint, fetch_page
 from twofold.names import normalize_name
+from twofold.names.platforms import Target
 from twofold.server.proxy import sync
-from twofold.server.proxy.target_environment import TargetEnvironment
 from twofold.server.registry import lifecycle
 from twofold.server.resolver import find_resolver
 from twofold.server.store import accounts as stored_people
@@ -321,7 +321,7 @@ def test_a_project_is_fetched_with_its_dependencies_and_kept_current(
     ):
         behind.publish(wheel)
     add_upstream(served, f"{behind.channel}/simple/")
-    target = TargetEnvironment("3.12", "linux-64")
+    target = Target.parse("3.12", "linux-64")
     done = sync.sync_projects(served.registry, served.owner, "main", ["spam", "eggs[fast]"], target)
     brought = {name.split("-py")[0] for name in done.fetched}
     assert brought == {"spam-1.0", "eggs-2.0", "speed-1.0"}
@@ -353,14 +353,14 @@ def test_uv_finds_releases_that_fit_together_where_the_newest_do_not(
     add_upstream(served, f"{behind.channel}/simple/")
     resolve = find_resolver(served.registry, served.settings)
     assert resolve is not None
-    target = TargetEnvironment("3.12", "linux-64")
+    target = Target.parse("3.12", "linux-64")
     place = (served.registry, served.owner, "main")
     done = sync.sync_projects(*place, ["spam"], target, resolve)
     assert {name.split("-py")[0] for name in done.fetched} == {"spam-1.0", "ham-1.0", "eggs-1.0"}
     assert done.missing == {}
     again = sync.resync(*place, resolve)
     assert (again.fetched, again.missing) == ([], {})
-    windows = sync.sync_projects(*place, ["eggs<2"], TargetEnvironment("3.12", "win-64"), resolve)
+    windows = sync.sync_projects(*place, ["eggs<2"], Target.parse("3.12", "win-64"), resolve)
     assert windows.fetched == ["eggs-1.5-cp312-cp312-win_amd64.whl"]
     done = sync.sync_projects(*place, ["source"], target, resolve)
     assert "sdists" in done.missing["source"]

@@ -80,8 +80,8 @@ def _add_reconvert_parser(commands: argparse._SubParsersAction[argparse.Argument
 
 
 def _sync(args: argparse.Namespace, registry: Registry) -> int:
+    from twofold.names.platforms import Target
     from twofold.server.proxy import sync
-    from twofold.server.proxy.target_environment import TargetEnvironment
     from twofold.server.registry.administration import OPERATOR
     from twofold.server.resolver import find_resolver
 
@@ -91,7 +91,7 @@ def _sync(args: argparse.Namespace, registry: Registry) -> int:
     if not args.names:
         done = sync.resync(registry, OPERATOR, args.channel, resolve)
     elif args.python and args.platform:
-        target = TargetEnvironment(args.python, args.platform)
+        target = Target.parse(args.python, args.platform)
         wanted = (args.channel, args.names, target)
         done = sync.sync_projects(registry, OPERATOR, *wanted, resolve)
     else:

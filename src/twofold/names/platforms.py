@@ -1,14 +1,19 @@
 """The one table of platforms: conda's subdir, wheel tags, the values of markers, uv's name.
 
-Wheel tags are those of PEP 425, 513, 571, 599, 600 and 656, markers PEP 508's, subdirs CEP 26's.
-`linux-64-musl` means Alpine's machines, which share the subdir `linux-64` with glibc's.
+A `Target` is a Python and a platform. Wheel tags are those of PEP 425, 513, 571, 599, 600 and 656,
+markers PEP 508's, subdirs CEP 26's. `linux-64-musl` means Alpine's machines, which share the subdir
+`linux-64` with glibc's.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from twofold.errors import TwofoldError
+from twofold.errors import TwofoldError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from packaging.tags import Tag
 
 #: Ends the name of a platform whose wheels are for musl.
 MUSL = "-musl"
@@ -28,6 +33,36 @@ class Target(NamedTuple):
 
     python: str = ""
     platform: str = ""
+
+    @classmethod
+    def parse(cls, python: str, platform: str) -> Target:
+        """Return a target that a project can be resolved for. Raises UsageError for others."""
+        major, _, minor = python.partition(".")
+        if major != "3" or not (minor.isascii() and minor.isdigit() and len(minor) < 4):
+            raise UsageError(f"'{python}' is not a Python version", "write it as 3.12")
+        if platform not in CONDA_FORGE:
+            known = ", ".join(CONDA_FORGE)
+            raise UsageError(f"'{platform}' is not a known platform", f"one of: {known}")
+        return cls(python, platform)
+
+    def make_marker_environment(self) -> dict[str, str]:
+        """Return the environment for evaluating markers (PEP 508)."""
+        return make_marker_environment(self.platform, f"{self.python}.0")
+
+    def rank_wheel_tags(self) -> dict[Tag, int]:
+        """Return the tags of compatible wheels -> their rank, best first."""
+        from packaging.tags import compatible_tags, cpython_tags, mac_platforms
+
+        system, _, machine = self.platform.partition("-")
+        if system == "osx":
+            machine = "arm64" if machine == "arm64" else "x86_64"
+            platforms = list(mac_platforms(_MACOS, machine))
+        else:
+            platforms = to_wheel_platform_tags(self.platform)
+        version = (3, int(self.python.partition(".")[2]))
+        found = [*cpython_tags(version, platforms=platforms)]
+        found += compatible_tags(version, f"cp3{version[1]}", platforms)
+        return {tag: rank for rank, tag in enumerate(dict.fromkeys(found))}
 
 
 class Platform:
@@ -84,6 +119,8 @@ _SYSTEM_NAMES = {"darwin": "osx", "macosx": "osx", "win32": "win", "windows": "w
 _MACHINE_NAMES = {"amd64": "x86_64", "i386": "i686", "x86": "i686", "win32": "i686"}
 #: Older names of manylinux tags, whose glibc is fixed.
 OLD_MANYLINUX = {"manylinux1": "2.5", "manylinux2010": "2.12", "manylinux2014": "2.17"}
+#: The newest macOS whose wheels a resolution takes: that of 2024.
+_MACOS = (14, 0)
 #: The newest minor version of glibc 2 whose wheels are taken, as uv's names have it.
 _GLIBC = 39
 

@@ -22,13 +22,12 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from twofold.errors import SubprocessFailed
 from twofold.names import normalize_name
-from twofold.names.platforms import to_uv_platform
+from twofold.names.platforms import Target, to_uv_platform
 from twofold.server import run
 from twofold.server.app import create_app
 from twofold.server.auth import accounts
 from twofold.server.context import Registry
 from twofold.server.model import Action
-from twofold.server.proxy.target_environment import TargetEnvironment
 from twofold.server.registry import queries
 from twofold.server.registry.administration import OPERATOR
 from twofold.server.settings import Settings
@@ -50,9 +49,7 @@ class Resolver:
     def __init__(self, registry: Registry, settings: Settings, uv: str) -> None:
         self._registry, self._settings, self._uv = registry, settings, uv
 
-    def __call__(
-        self, channel: str, names: Sequence[str], target: TargetEnvironment
-    ) -> dict[str, str]:
+    def __call__(self, channel: str, names: Sequence[str], target: Target) -> dict[str, str]:
         """Resolve the requirements. Raises SubprocessFailed without a solution."""
         with _serve_index(self._registry, self._settings, channel) as index:
             done = self._run(index, names, target)
@@ -65,7 +62,7 @@ class Resolver:
         return dict(_parse_pins(done.stdout))
 
     def _run(
-        self, index: str, names: Sequence[str], target: TargetEnvironment
+        self, index: str, names: Sequence[str], target: Target
     ) -> subprocess.CompletedProcess[str]:
         command = [self._uv, "pip", "compile", "-", "--no-header", "--no-annotate", "--quiet"]
         command += ["--python-version", target.python, "--only-binary", ":all:"]

@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from twofold.recipe.write.draft import DeclaredText, Draft, PlatformCondition
-from twofold.recipe.write.meta_yaml import quote_scalar
+from twofold.recipe.write.sections import (
+    join_conditions,
+    quote_scalar,
+    render_about,
+    render_document,
+    render_requirement,
+    render_requirements,
+    render_source,
+)
+
+_ABOUT = {
+    "home": "homepage",
+    "summary": "summary",
+    "license": "license",
+    "dev_url": "repository",
+    "doc_url": "documentation",
+}
 
 
 def render_recipe_yaml(draft: Draft) -> str:
     """Render recipe.yaml."""
-    lines = ["schema_version: 1", "", "context:", f"  name: {quote_scalar(draft.name)}"]
-    lines.append(f'  version: "{draft.version}"')
+    head = ["schema_version: 1", "", "context:", f"  name: {quote_scalar(draft.name)}"]
+    head.append(f'  version: "{draft.version}"')
     if draft.min_python:
-        lines.append(f'  python_min: "{draft.min_python}"')
-    lines += ["", "package:", "  name: ${{ name }}", "  version: ${{ version }}", ""]
-    lines += ["source:", *_render_source(draft), ""]
-    lines += ["build:", *_render_build(draft), ""]
-    lines += ["requirements:", *_render_requirements(draft), ""]
-    lines += ["tests:", *_render_tests(draft), ""]
-    about = _render_about(draft)
-    lines += ["about:", *about, ""] if about else []
-    lines += ["extra:", "  recipe-maintainers:", "    - your-github-name"]
-    return "\n".join(lines) + "\n"
+        head.append(f'  python_min: "{draft.min_python}"')
+    run = [line for entry in draft.run for line in _render_run(entry, draft)]
+    sections = {
+        "source": render_source(draft, _variable),
+        "build": _render_build(draft),
+        "requirements": render_requirements(draft, _variable, run, "run_constraints"),
+        "tests": _render_tests(draft),
+        "about": render_about(draft, _ABOUT),
+    }
+    return render_document(head, sections, _variable)
 
 
-def _render_source(draft: Draft) -> list[str]:
-    source = draft.source
-    url = source.url.replace(draft.version, "${{ version }}")
-    place = f"  url: {url}" if url else f"  path: {source.path}"
-    return [place, *([f"  sha256: {source.sha256}"] if source.sha256 else [])]
+def _variable(name: str) -> str:
+    return f"${{{{ {name} }}}}"
 
 
 def _render_build(draft: Draft) -> list[str]:
@@ -56,23 +69,8 @@ def _render_build_string(draft: Draft) -> list[str]:
     return [f'  string: "${{{{ {chosen} }}}}"']
 
 
-def _render_requirements(draft: Draft) -> list[str]:
-    build = [] if not draft.compiled else ["${{ compiler('c') }}", "${{ stdlib('c') }}"]
-    minimum = " ${{ python_min }}.*" if draft.min_python and draft.noarch else ""
-    run = [line for entry in draft.run for line in _render_run(entry, draft)]
-    return [
-        *_render_list("build", build),
-        *_render_list("host", [f"python{minimum}", "pip", *draft.host]),
-        "  run:",
-        *run,
-        *_render_list("run_constraints", draft.constrained),
-    ]
-
-
 def _render_run(texts: DeclaredText, draft: Draft) -> list[str]:
-    text = texts.text
-    if draft.min_python and text == f"python >={draft.min_python}":
-        text = "python >=${{ python_min }}"
+    text = render_requirement(texts.text, draft, _variable)
     if not texts.conditions:
         return [f"    - {text}"]
     return [f"    - if: {render_expression(texts.conditions)}", f"      then: {text}"]
@@ -86,42 +84,18 @@ def _render_tests(draft: Draft) -> list[str]:
     return [*lines, "      pip_check: true"]
 
 
-def _render_about(draft: Draft) -> list[str]:
-    names = {
-        "home": "homepage",
-        "summary": "summary",
-        "license": "license",
-        "dev_url": "repository",
-        "doc_url": "documentation",
-    }
-    lines = [
-        f"  {new}: {quote_scalar(str(draft.about[old]))}"
-        for old, new in names.items()
-        if old in draft.about
-    ]
-    return [*lines, *_render_list("license_file", map(quote_scalar, draft.license_files))]
-
-
-def _render_list(key: str, items: Iterable[str]) -> list[str]:
-    lines = [f"    - {item}" for item in items]
-    return [f"  {key}:", *lines] if lines else []
-
-
 def render_expression(where: Sequence[PlatformCondition]) -> str:
     """Render conditions as an expression of recipe v1."""
-    each = [_render_condition(condition) for condition in where]
-    several = len(each) > 1
-    return " or ".join(f"({one})" if several and " " in one else one for one in each)
+    return join_conditions(where, _render_condition)
 
 
-def _render_condition(condition: PlatformCondition) -> str:
+def _render_condition(condition: PlatformCondition) -> Sequence[str]:
     bounds = [
         f">={_add_dot(condition.low)}" if condition.low else "",
         f"<{_add_dot(condition.high)}" if condition.high else "",
     ]
     spec = ",".join(filter(None, bounds))
-    parts = [condition.system, condition.machine, f"match(python, '{spec}')" if spec else ""]
-    return " and ".join(filter(None, parts))
+    return condition.system, condition.machine, f"match(python, '{spec}')" if spec else ""
 
 
 def _add_dot(short: str) -> str:

@@ -24,7 +24,7 @@ from twofold.errors import BadFile, Refused, TwofoldError, Unreachable
 from twofold.fetching.remote_wheel import fetch_metadata
 from twofold.formats.core_metadata import parse_metadata
 from twofold.names import normalize_name
-from twofold.names.platforms import find_subdir
+from twofold.names.platforms import CONDA_FORGE, Target, find_subdir
 from twofold.server.context import Registry, require_channel
 from twofold.server.model import Action, Actor
 from twofold.server.proxy import metadata_cache
@@ -37,7 +37,6 @@ from twofold.server.proxy.sync import (
     SyncRun,
     parse_requirement,
 )
-from twofold.server.proxy.target_environment import PLATFORMS, TargetEnvironment
 from twofold.server.registry.deferred_conversion import wait_converted
 from twofold.server.store import files
 
@@ -70,7 +69,7 @@ class OfferRequest:
 
     channel: str
     requirements: tuple[str, ...]
-    target: TargetEnvironment
+    target: Target
 
 
 @dataclass
@@ -96,7 +95,7 @@ def parse_names(channel: str, text: str, subdir: str) -> OfferRequest:
     platform for `noarch`.
     """
     words, *options = text.split(";")
-    platform = subdir if subdir in PLATFORMS else ""
+    platform = subdir if subdir in CONDA_FORGE else ""
     python = ""
     for option in options:
         name, _, value = option.partition("=")
@@ -122,14 +121,14 @@ def parse_names(channel: str, text: str, subdir: str) -> OfferRequest:
     return OfferRequest(channel, requirements, target)
 
 
-def make_target(python: str | None, platform: str | None) -> TargetEnvironment:
+def make_target(python: str | None, platform: str | None) -> Target:
     """Return the target; by default the Python and the platform of this machine.
 
     Where projects cannot be offered for that platform it is linux-64. Raises UsageError.
     """
     here = find_subdir(sys.platform, machine())
-    default = here if here in PLATFORMS else "linux-64"
-    return TargetEnvironment(python or f"3.{sys.version_info.minor}", platform or default)
+    default = here if here in CONDA_FORGE else "linux-64"
+    return Target.parse(python or f"3.{sys.version_info.minor}", platform or default)
 
 
 def split_requirements(text: str) -> tuple[str, ...]:
@@ -209,9 +208,7 @@ def offer(registry: Registry, actor: Actor, request: OfferRequest) -> SyncResult
 class PlanRun(SyncRun):
     """Chooses releases by metadata, several projects at a time, before anything is fetched."""
 
-    def __init__(
-        self, registry: Registry, actor: Actor, channel: str, target: TargetEnvironment
-    ) -> None:
+    def __init__(self, registry: Registry, actor: Actor, channel: str, target: Target) -> None:
         super().__init__(registry, actor, channel, target)
         self._required: dict[str, Sequence[str]] = {}  # by file name
 

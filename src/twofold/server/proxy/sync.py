@@ -20,6 +20,7 @@ from packaging.version import Version
 from twofold.artifact import Kind
 from twofold.errors import Refused, SubprocessFailed, Unreachable
 from twofold.names import normalize_name
+from twofold.names.platforms import Target
 from twofold.server.context import Registry
 from twofold.server.model import Action, Actor, Channel
 from twofold.server.proxy import config, metadata_cache
@@ -28,7 +29,6 @@ from twofold.server.proxy.fetch import (
     fetch_missing,
     find_refusals,
 )
-from twofold.server.proxy.target_environment import TargetEnvironment
 from twofold.server.store import audit, channels, files
 
 
@@ -60,7 +60,7 @@ class RequestedProject:
     chosen: Candidate | None = None
 
 
-Resolve = Callable[[str, Sequence[str], TargetEnvironment], dict[str, str]]
+Resolve = Callable[[str, Sequence[str], Target], dict[str, str]]
 
 
 def sync_projects(
@@ -68,7 +68,7 @@ def sync_projects(
     actor: Actor,
     channel: str,
     names: Iterable[str],
-    target: TargetEnvironment,
+    target: Target,
     resolve: Resolve | None = None,
 ) -> SyncResult:
     """Fetch these requirements with their dependencies, and record them for `resync`."""
@@ -108,7 +108,7 @@ def resync(
         raise Refused("no-channel", f"There is no channel '{channel[:100]}'", status=404)
     done = SyncResult()
     for entry in found.settings.get("follows", []):
-        target = TargetEnvironment(entry["python"], entry["platform"])
+        target = Target.parse(entry["python"], entry["platform"])
         one = _sync_target(SyncRun(registry, actor, channel, target), entry["names"], resolve)
         done.fetched += one.fetched
         done.present += [name for name in one.present if name not in done.present]
@@ -132,17 +132,15 @@ def parse_requirement(text: str) -> Requirement:
 class SyncRun:
     """One sync for one target, from the channel's files and its upstream's."""
 
-    def __init__(
-        self, registry: Registry, actor: Actor, channel: str, target: TargetEnvironment
-    ) -> None:
+    def __init__(self, registry: Registry, actor: Actor, channel: str, target: Target) -> None:
         self.registry, self.actor, self.target = registry, actor, target
         with registry.database.read() as db:
             found = channels.find_channel(db, channel)
         assert found is not None
         self.channel: Channel = found
         config.require_upstreams(registry, channel, metadata_cache.PYPI)
-        self.markers: Mapping[str, str] = target.marker_environment()
-        self.tags: Mapping[Tag, int] = target.wheel_tags()
+        self.markers: Mapping[str, str] = target.make_marker_environment()
+        self.tags: Mapping[Tag, int] = target.rank_wheel_tags()
         self.requested: dict[str, RequestedProject] = {}
         self.result = SyncResult()
         with registry.database.read() as db:
