@@ -6,6 +6,7 @@
     ├── BadFile                 a file that does not match its name, or is malformed
     ├── ToolFailed              a program we ran (a backend, pip) failed; its output is kept
     ├── Unreachable             the outside world did not answer; what was tried
+    │   └── StoreUnreachable    the registry's own database or object store did not
     └── Refused                 a registry or index refused a request; `code` is stable
 
 Anything else that is raised is a defect of twofold and is shown as a traceback.
@@ -20,6 +21,7 @@ __all__ = [
     "Problem",
     "ProjectErrors",
     "Refused",
+    "StoreUnreachable",
     "SubprocessFailed",
     "TwofoldError",
     "Unreachable",
@@ -45,6 +47,13 @@ class SubprocessFailed(TwofoldError):
 
 class Unreachable(TwofoldError):
     """A server, an index or a service did not answer, or not in a usable way."""
+
+
+class StoreUnreachable(Unreachable):
+    """The registry's own database or object store is unreachable.
+
+    The message may name hosts and paths: it is for the operator, and no answer of the server.
+    """
 
 
 class Refused(TwofoldError):

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.clients.anaconda import CommandLine
 from tests.clients.rattler import install_specs
 from tests.factories.packages import make_conda, make_python, make_sdist, make_wheel
 from tests.server.conftest import Place, serve
@@ -89,9 +90,12 @@ def test_every_client_publishes_and_installs(
     run("twine", "upload", make_wheel(files, "by_twine"), make_sdist(files, "by_twine"), *legacy)
     upload = ["uv", "publish", "--publish-url", f"{url}/main/legacy/"]
     run(*upload, make_wheel(files, "by_uv"), UV_PUBLISH_TOKEN=place.token)
-    run("anaconda", "config", "--set", "url", f"{url}/api")
-    run("anaconda", "login", "--username", "owner", "--password", place.token)
-    run("anaconda", "upload", make_conda(files, "by_anaconda"))
+    (tmp_path / "downloads").mkdir()
+    anaconda = CommandLine(tmp_path / "downloads")
+    anaconda("config", "--set", "url", f"{url}/api")
+    anaconda("login", "--username", "owner", "--password", place.token)
+    uploaded = make_conda(files, "by_anaconda")
+    anaconda("upload", uploaded)
 
     index = ["--index-url", f"{url}/main/simple/"]
     run("pip", "download", "--isolated", "--no-deps", "-d", tmp_path / "pip", *index, "by-uv")
@@ -100,10 +104,9 @@ def test_every_client_publishes_and_installs(
     words = ["--python", sys.executable, "--target", target, "--no-config", *index, "by-twine"]
     run("uv", "pip", "install", *words)
     assert (target / "by_twine").is_dir()
-    (tmp_path / "downloads").mkdir()
-    run("anaconda", "download", "owner/by_anaconda", "-o", tmp_path / "downloads")
-    [conda] = (tmp_path / "downloads").rglob("by_anaconda-*.conda")
-    assert conda.read_bytes() == next(files.rglob("by_anaconda-*.conda")).read_bytes()
+    said = anaconda("download", "owner/by_anaconda")
+    found = list((tmp_path / "downloads").rglob(uploaded.name))
+    assert [path.read_bytes() for path in found] == [uploaded.read_bytes()], said
 
     place.publish(make_python(files))
     for channel in (f"{url}/main", f"{url}/t/{place.token}/main"):

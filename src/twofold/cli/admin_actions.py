@@ -196,7 +196,8 @@ def _verify(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> i
     verdict = maintenance.verify(registry, source, note, resumes=True)
     for kind in ("damaged", "missing", "repaired", "stale_pages"):
         for subject in getattr(verdict, kind):
-            note(f"{kind.replace('_', ' ')}: {subject}")
+            of = ", ".join(verdict.files_of.get(subject, ()))
+            note(f"{kind.replace('_', ' ')}: {subject}{f' ({of})' if of else ''}")
     counts = {
         "checked": verdict.checked,
         "bytes": verdict.size,

@@ -25,6 +25,7 @@ from twofold.server.http_protocol import (
     parse_proxies,
     raise_file_limit,
 )
+from twofold.server.registry import maintenance
 from twofold.server.registry.deferred_conversion import resume_conversions
 from twofold.server.settings import Settings
 from twofold.server.slow_readers import SlowReaders
@@ -66,6 +67,7 @@ def serve(settings: Settings, ready: Callable[[str, str | None], None]) -> None:
         app = create_app(settings)
         app.state.registry.blobs.check_reachable()
         token = accounts.bootstrap_owner(app.state.registry)
+        maintenance.delete_leftovers(app.state.registry)
         resume_conversions(app.state.registry)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         scheme = "https" if settings.tls_certificate else "http"

@@ -19,7 +19,11 @@ from twofold.server.model import Channel, Project
 from twofold.server.pages.page_updates import HTML, JSON, build_project_pages, simple_page_key
 from twofold.server.registry.undelete import list_kept_blobs
 from twofold.server.store import Blobs, Connection, Database, channels, files, pages
-from twofold.server.store.blob_refs import delete_unreferenced, find_referenced
+from twofold.server.store.blob_refs import (
+    delete_unreferenced,
+    find_referenced,
+    list_files_of_blobs,
+)
 from twofold.server.store.blobs import StoredBlob
 from twofold.server.store.copy_database import copy_tables, describe_source, mark_target
 from twofold_build.atomic import write_if_changed
@@ -45,6 +49,7 @@ def ignore_progress(_text: str) -> None:
 class VerifyReport:
     """Result of `verify`: hashes of blobs, and pages that disagree with the records.
 
+    `files_of` has the files (`channel/basename`) of those damaged or missing.
     `last_blob` and `last_project` (channel id, key) say how far it has come.
     """
 
@@ -55,6 +60,7 @@ class VerifyReport:
     repaired: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
     stale_pages: list[str] = field(default_factory=list)
+    files_of: dict[str, list[str]] = field(default_factory=dict)
     last_blob: str = ""
     last_project: tuple[int, str] = (0, "")
 
@@ -155,6 +161,8 @@ def _verify_blobs(
     with registry.database.read() as db:
         still = files.list_recorded_blobs(db)  # deleted meanwhile, so collected
     report.missing = [sha256 for sha256 in report.missing if sha256 in still]
+    with registry.database.read() as db:
+        report.files_of = list_files_of_blobs(db, [*report.damaged, *report.missing])
 
 
 def _verify_pages(
@@ -247,7 +255,7 @@ def collect_garbage(
     at = registry.clock()
     limit = at - GRACE_PERIOD
     if not dry_run:
-        _delete_leftovers(registry, limit)
+        delete_leftovers(registry)
         with registry.database.write() as db:
             pages.delete_unlisted_shards(db, limit)
     removed: list[str] = []
@@ -274,7 +282,9 @@ def _split(blobs: Iterable[StoredBlob], size: int) -> Iterator[list[StoredBlob]]
         yield batch
 
 
-def _delete_leftovers(registry: Registry, limit: datetime) -> None:
+def delete_leftovers(registry: Registry) -> None:
+    """Delete what killed processes left in the spool and beside the blobs a day ago."""
+    limit = registry.clock() - GRACE_PERIOD
     for part in registry.blobs.list_leftovers(limit):
         part.unlink(missing_ok=True)
     if not registry.spool.is_dir():
@@ -325,7 +335,14 @@ def migrate_storage(
 
 
 def _copy_object(source: Blobs, target: Blobs, sha256: str, copy: Path) -> None:
-    source.fetch(sha256, copy)
+    try:
+        source.fetch(sha256, copy)
+    except FileNotFoundError:
+        raise TwofoldError(
+            f"object {sha256} is missing",
+            "run 'twofold admin verify' on the source: it names its files, and with "
+            "--repair-from OBJECTS fetches it from a copy; the move can then go on",
+        ) from None
     target.delete(sha256)
     target.put(sha256, copy)
     copy.unlink()

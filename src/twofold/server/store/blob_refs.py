@@ -22,8 +22,8 @@ from twofold.server.model import StoredFile, to_text
 from twofold.server.store import files
 from twofold.server.store.blobs import Blobs
 from twofold.server.store.database import Database
+from twofold.server.store.schema import channels, stages
 from twofold.server.store.schema import files as files_table
-from twofold.server.store.schema import stages
 
 
 def protect_blobs(
@@ -78,6 +78,19 @@ def list_deleted_blobs(db: Connection, channel_id: int, since: datetime) -> set[
         files_table.c.channel_id == channel_id, files_table.c.deleted_at >= to_text(since)
     )
     return set(db.execute(query).scalars())
+
+
+def list_files_of_blobs(db: Connection, hashes: Iterable[str]) -> dict[str, list[str]]:
+    """Return hash -> its files that are not deleted, as `channel/subdir/filename`."""
+    found: dict[str, list[str]] = {}
+    for sha256 in hashes:
+        query = (
+            select(channels.c.name, files_table.c.subdir, files_table.c.filename)
+            .join(channels, channels.c.id == files_table.c.channel_id)
+            .where(files_table.c.sha256 == sha256, files_table.c.deleted_at.is_(None))
+        )
+        found[sha256] = ["/".join(filter(None, row)) for row in db.execute(query)]
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ import obstore
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, S3Store
 
-from twofold.errors import Refused, TwofoldError, Unreachable
+from twofold.errors import Refused, StoreUnreachable, TwofoldError
 
 log = logging.getLogger("twofold.server")
 
@@ -242,12 +242,12 @@ class Blobs:
         """Return whether the store is reachable now."""
         try:
             self.check_reachable()
-        except (Unreachable, OSError):
+        except (StoreUnreachable, OSError):
             return False
         return True
 
     def check_reachable(self) -> None:
-        """Check that the store can be listed now. Raises Unreachable or OSError."""
+        """Check that the store can be listed now. Raises StoreUnreachable or OSError."""
         if self.folder is not None:
             if not self.folder.is_dir():
                 raise FileNotFoundError(f"{self.folder}: no such folder")
@@ -269,7 +269,7 @@ class _ErrorTranslator:
         if isinstance(error, (NotFoundError, FileNotFoundError)):
             raise FileNotFoundError(str(error).splitlines()[0]) from error
         if isinstance(error, BaseError):
-            raise Unreachable(
+            raise StoreUnreachable(
                 f"the object store failed to {self.verb}: {str(error).splitlines()[0][:200]}",
                 "try again; see the server's --objects",
             ) from error

@@ -33,7 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from twofold.errors import TwofoldError, Unreachable
+from twofold.errors import StoreUnreachable, TwofoldError
 
 __all__ = ["AdvisoryLock", "Connection", "Database", "acquire_lock", "inserted_id"]
 
@@ -103,9 +103,11 @@ class Database:
 
     @contextmanager
     def write_soon(self, patience: float) -> Iterator[Connection]:
-        """Open a transaction for writing, or raise Unreachable after some seconds."""
+        """Open a transaction for writing, or raise StoreUnreachable after some seconds."""
         if not self._write_lock.acquire(timeout=patience):
-            raise Unreachable("the database is busy: another change is being made", "try again")
+            raise StoreUnreachable(
+                "the database is busy: another change is being made", "try again"
+            )
         try:
             with (
                 _translate_errors(),
@@ -145,7 +147,7 @@ class Database:
             yield connection
 
     def open_for_good(self) -> PoolProxiedConnection:
-        """Open a connection that its user keeps. Raises Unreachable."""
+        """Open a connection that its user keeps. Raises StoreUnreachable."""
         with _translate_errors():
             return self.engine.raw_connection()
 
@@ -290,7 +292,7 @@ def _translate_errors() -> Iterator[None]:
         yield
     except PoolTimeout as error:
         text = "the database is busy: every connection is in use"
-        raise Unreachable(text, "try again") from error
+        raise StoreUnreachable(text, "try again") from error
     except DatabaseError as error:
         if not isinstance(error, OperationalError):
             if "not a database" in str(error.orig) or "malformed" in str(error.orig):
@@ -305,6 +307,6 @@ def _translate_errors() -> Iterator[None]:
                 f"the database does not have the schema of this twofold: {reason}",
                 "restore the backup made before the upgrade, or name another --data",
             ) from error
-        raise Unreachable(
+        raise StoreUnreachable(
             f"the database is unreachable: {reason}", "try again; see the server's --database"
         ) from error

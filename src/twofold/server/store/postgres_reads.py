@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, text
 
-from twofold.errors import Unreachable
+from twofold.errors import StoreUnreachable
 from twofold.server.store.database import Database
 from twofold.server.store.versioned_reads import RawQuery, Row, Version
 
@@ -53,7 +53,7 @@ class PostgresReads:
         self._deadline: asyncio.TimerHandle | None = None
 
     async def read_version(self) -> Version:
-        """Return the version at a moment after this call. Raises Unreachable."""
+        """Return the version at a moment after this call. Raises StoreUnreachable."""
         await self._connect()
         waiter: asyncio.Future[Version] = self._loop.create_future()
         if not self._is_busy and not self._waiting:
@@ -62,7 +62,7 @@ class PostgresReads:
         return await waiter
 
     async def fetch(self, query: RawQuery, **values: Any) -> tuple[Version, Row | None]:
-        """Return the row, and the version it was read at. Raises Unreachable."""
+        """Return the row, and the version it was read at. Raises StoreUnreachable."""
         await self._connect()
         waiter: asyncio.Future[tuple[Version, Row | None]] = self._loop.create_future()
         self._jobs.append((query, query.postgresql_values(values), waiter))
@@ -84,11 +84,11 @@ class PostgresReads:
             return
         if self._connecting is None:
             if time.monotonic() < self._retry_at:
-                raise Unreachable("the database is unreachable", "try again")
+                raise StoreUnreachable("the database is unreachable", "try again")
             self._connecting = self._loop.create_task(self._open())
         await asyncio.shield(self._connecting)
         if self._wire is None:
-            raise Unreachable("the database is unreachable", "try again")
+            raise StoreUnreachable("the database is unreachable", "try again")
 
     async def _open(self) -> None:
         try:
@@ -96,7 +96,7 @@ class PostgresReads:
             wire = connection.driver_connection.pgconn
             self._loop.add_reader(wire.socket, self._on_readable)
             self._connection, self._wire = connection, wire
-        except Unreachable:
+        except StoreUnreachable:
             self._retry_at = time.monotonic() + RETRY_AFTER
         finally:
             self._connecting = None
@@ -165,5 +165,5 @@ class PostgresReads:
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_exception(
-                    Unreachable(f"the database is unreachable: {reason}", "try again")
+                    StoreUnreachable(f"the database is unreachable: {reason}", "try again")
                 )

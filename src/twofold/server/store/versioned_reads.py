@@ -15,7 +15,7 @@ from sqlalchemy import Connection, LargeBinary, Select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import Integer
 
-from twofold.errors import Unreachable
+from twofold.errors import StoreUnreachable
 from twofold.server.store.database import Database
 
 T = TypeVar("T")
@@ -72,7 +72,7 @@ def _decoder_of(kind: Any) -> Callable[[bytes], Any]:
 
 
 class VersionedReads(Protocol):
-    """Reads for the event loop's thread. Each may raise Unreachable."""
+    """Reads for the event loop's thread. Each may raise StoreUnreachable."""
 
     async def read_version(self) -> Version:
         """Return the version at a moment after this call."""
@@ -107,7 +107,7 @@ class SqliteReads:
             # Fetches all rows, because an open statement would keep its snapshot of the database.
             rows: list[Row] = self._cursor.execute(query, values).fetchall()
         except self._database.driver_error as error:
-            raise Unreachable(f"the database is unreachable: {error}", "try again") from error
+            raise StoreUnreachable(f"the database is unreachable: {error}", "try again") from error
         return rows
 
     async def fetch(self, query: RawQuery, **values: Any) -> tuple[Version, Row | None]:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from twofold.errors import Refused, TwofoldError
+from twofold.errors import Refused, StoreUnreachable, TwofoldError
 from twofold.server.auth.login_throttle import WINDOW
+
+log = logging.getLogger("twofold.server")
 
 #: Response header that `server.run` moves into the status line.
 REASON_HEADER = b"x-reason"
@@ -83,10 +86,19 @@ async def refused(_request: Request, error: Exception) -> Response:
 
 async def storage_error(_request: Request, error: Exception) -> Response:
     """Report a failure of the database, object store or disk: 503, or 507 when full."""
+    if isinstance(error, StoreUnreachable):  # hosts and paths are for the log
+        log.error(json.dumps({"failed": "store", "reason": error.problems[0].message}))
+        return problem_response(
+            "unavailable",
+            "The registry's database or object store is unreachable",
+            "try again",
+            503,
+        )
     if isinstance(error, TwofoldError):
         first = error.problems[0]
         return problem_response("unavailable", first.message, first.hint, 503)
-    reason = f"The server's storage failed: {getattr(error, 'strerror', None) or error}"
+    log.error(json.dumps({"failed": "store", "reason": str(error)}))
+    reason = f"The server's storage failed: {getattr(error, 'strerror', None) or 'see its log'}"
     if getattr(error, "errno", None) in _DISK_FULL:
         return problem_response(
             "no-space", reason, "nothing was changed; ask the operator to free space", 507
