@@ -83,10 +83,11 @@ def test_logs_are_json_and_hold_no_secret(
     served.upload(make_wheel(tmp_path)).raise_for_status()
     served.upload(make_wheel(tmp_path), token="twofold-" + "x" * 38)
     requests.post(f"{served.url}/t/{served.token}/main/upload", data=b"x", timeout=120)
-    wait_until(lambda: len(caplog.records) == 3)
+    wait_until(lambda: len(caplog.records) == 4)
     entries = [json.loads(record.message) for record in caplog.records]
-    assert [entry["status"] for entry in entries] == [200, 401, 400]
-    assert entries[2]["path"] == "/t/***/main/upload"
+    assert [entry.get("status") for entry in entries] == [200, None, 401, 400]
+    assert (entries[1]["failed"], entries[1]["reason"]) == ("login", "invalid-token")
+    assert entries[3]["path"] == "/t/***/main/upload"
     assert served.token not in caplog.text
     assert "x" * 38 not in caplog.text
 

@@ -148,8 +148,13 @@ class Database:
 
     def open_for_good(self) -> PoolProxiedConnection:
         """Open a connection that its user keeps. Raises StoreUnreachable."""
-        with _translate_errors():
-            return self.engine.raw_connection()
+        try:
+            with _translate_errors():
+                return self.engine.raw_connection()
+        except self.driver_error as error:  # SQLAlchemy wraps none of a raw connection
+            reason = str(error).strip().splitlines()[0]
+            message = f"the database is unreachable: {reason}"
+            raise StoreUnreachable(message, "try again; see the server's --database") from error
 
     @property
     def driver_error(self) -> type[BaseException]:
