@@ -19,11 +19,7 @@ from twofold.server.model import Channel, Project
 from twofold.server.pages.page_updates import HTML, JSON, build_project_pages, simple_page_key
 from twofold.server.registry.undelete import list_kept_blobs
 from twofold.server.store import Blobs, Connection, Database, channels, files, pages
-from twofold.server.store.blob_refs import (
-    delete_unreferenced,
-    find_referenced,
-    list_files_of_blobs,
-)
+from twofold.server.store.blob_refs import delete_unreferenced, find_referenced, list_files_of_blobs
 from twofold.server.store.blobs import StoredBlob
 from twofold.server.store.copy_database import copy_tables, describe_source, mark_target
 from twofold_build.atomic import write_if_changed

@@ -88,12 +88,8 @@ async def storage_error(_request: Request, error: Exception) -> Response:
     """Report a failure of the database, object store or disk: 503, or 507 when full."""
     if isinstance(error, StoreUnreachable):  # hosts and paths are for the log
         log.error(json.dumps({"failed": "store", "reason": error.problems[0].message}))
-        return problem_response(
-            "unavailable",
-            "The registry's database or object store is unreachable",
-            "try again",
-            503,
-        )
+        message = error.problems[0].message.partition(": ")[0]
+        return problem_response("unavailable", message, "try again", 503)
     if isinstance(error, TwofoldError):
         first = error.problems[0]
         return problem_response("unavailable", first.message, first.hint, 503)
