@@ -70,12 +70,12 @@ class Namespace:
 
     def has_name(self, module: str, name: str) -> bool:
         """Whether `from module import name` can work."""
-        if self.exists(f"{module}.{name}") or name in _ALWAYS:
-            return True
         found = self._modules.get(module)
-        if found is None or found.facts.mistake or found.facts.is_open:
+        if found is None or found.facts.mistake or name in found.facts.defined:
             return True
-        if name in found.facts.defined or name in self._assigned_elsewhere.get(
+        if name in _ALWAYS or self.exists(f"{module}.{name}"):
+            return True
+        if found.facts.is_open or name in self._assigned_elsewhere.get(
             module.rpartition(".")[2], ()
         ):
             return True

@@ -35,7 +35,6 @@ _RECENT = 60
 _WORDS = (b"\0", b"__debug__", b"\n\t", b" \t")
 _SIGNS = (
     re.compile(rb"except[ \t\\\r\n]*+\*"),  # leaving a loop in it
-    re.compile(rb"\{\*(?!\*)"),  # a starred value in an f-string
     re.compile(rb"\{[^{}:\n]*+:[^{}\n]*+\{[^{}:\n]*+:[^{}\n]*+\{"),  # fields, thrice nested
     re.compile(  # another encoding
         rb"\A(?:[^\n]*+\n)?[ \t\f]*+#[^\n]*?coding[:=][ \t]*+(?!utf-8\b)"
@@ -44,6 +43,7 @@ _SIGNS = (
 _STARRED = re.compile(
     rb"\n[ \t]*+\*[\w.]++(?:\[[^\n]*+(?<=\])|\([^\n]*+(?<=\)))?[ \t]*+(?:#[^\n]*+)?(?=[\r\n]|\Z)"
 )
+_STAR_IN_BRACES = re.compile(rb"[fF][rR]?(?:\"\"\"|''')|[fF][rR]?[\"'][^\n]*?\{\*(?!\*)")
 _BEGINS_STARRED = re.compile(rb"\s*+\*")
 _MATCH = re.compile(rb"(?:\A|\n)[ \t]*+match\b")
 _CASE = re.compile(rb"\n[ \t]++case\b[^\n]*+(?<=[:\\\r(\[,|])\n")
@@ -137,6 +137,8 @@ def may_surprise_ruff(source: bytes) -> bool:
     if b"async def" in source and b"yield" in source and _returns_from_generator(source):
         return True
     if _BEGINS_STARRED.match(source):
+        return True
+    if b"{*" in source and _STAR_IN_BRACES.search(source):
         return True
     for found in _STARRED.finditer(source):
         if source[: found.start()].rstrip()[-1:] not in (b",", b"(", b"["):
