@@ -19,7 +19,7 @@ from packaging.specifiers import SpecifierSet
 from tests.conftest import CommandResult
 from tests.factories.sample_projects import SAMPLES, call_hook
 from twofold.building import BuildRequest, build_project
-from twofold.building.native import _admits
+from twofold.building.native import admits_version
 from twofold.convert import convert_all, parse_options
 from twofold.errors import ProjectErrors
 from twofold.formats.conda_writer import BUILD_LEVEL
@@ -361,12 +361,12 @@ def test_what_conda_cannot_say_stops_the_build_and_the_hint_names_the_way_around
 def test_plain_bounds_on_the_backend_mean_what_packaging_says(mark: str, name: str) -> None:
     for clauses in (f"{mark}{name}", f">=0,{mark}{name}", f"{mark}{name}, <9"):
         expected = SpecifierSet(clauses).contains("0.1.0")
-        assert _admits(clauses, "0.1.0") == expected, clauses
+        assert admits_version(clauses, "0.1.0") == expected, clauses
 
 
 @pytest.mark.parametrize("clauses", ["", ">=1.0a1", "~=1.0", ">=1; python_version>'3'", "[x]>=1"])
 def test_what_is_not_plain_is_left_to_packaging(clauses: str) -> None:
-    assert _admits(clauses, "0.1.0") is None
+    assert admits_version(clauses, "0.1.0") is None
 
 
 def test_a_new_projects_build_imports_nothing_heavy(

@@ -81,8 +81,8 @@ def _build(source: str, out: str, request: BuildRequest) -> BuildResult:
     else:
         from pathlib import Path
 
-        from twofold.building.listing import hash_sources
         from twofold.building.pep517 import build_with_backend
+        from twofold.building.source_hashes import hash_sources
 
         result = build_with_backend(source, out, request)
         sources = hash_sources(Path(source), [Path(built.path) for built in result.artifacts])

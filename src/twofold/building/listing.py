@@ -5,10 +5,6 @@
 
 from __future__ import annotations
 
-import base64
-import csv
-import hashlib
-import io
 import json
 import os
 import tarfile
@@ -18,6 +14,7 @@ from pathlib import Path
 
 from twofold.building.native import has_native_backend
 from twofold.building.options import MANIFEST_NAME, BuildRequest, without_sdist
+from twofold.building.source_hashes import hash_file, hash_members, is_wheel
 from twofold.formats.conda_info import PackedPath, make_info_files
 from twofold_build.archive import ListWriter
 from twofold_build.build import write_artifacts
@@ -215,7 +212,7 @@ def _find_native_changes(root: Path, built: list[Path]) -> list[str]:
     write_artifacts(planned, sdists, [one for one in writers if is_wheel(one.name)])
     changes: dict[str, str] = {}
     for path, writer in zip(archives, writers, strict=True):
-        before = _hash_members(path)
+        before = hash_members(path)
         names = sorted(before.keys() | writer.hashes.keys())
         names.sort(key=lambda name: name.endswith(("PKG-INFO", "METADATA")))  # they follow others
         for name in names:
@@ -229,50 +226,5 @@ def _find_native_changes(root: Path, built: list[Path]) -> list[str]:
 _OF_THE_TOOL = (".dist-info/WHEEL", ".dist-info/RECORD")
 
 
-def is_wheel(name: str) -> bool:
-    """Whether an artifact is a wheel, by its name."""
-    return name.endswith(".whl")
-
-
 def _explain_change(was_there: bool, is_there: bool) -> str:
     return "has changed" if was_there and is_there else "is new" if is_there else "is gone"
-
-
-def hash_sources(root: Path, artifacts: Sequence[Path]) -> dict[str, str]:
-    """The hashes of the project's files that have a namesake in its sdist or wheel."""
-    found: dict[str, str] = {}
-    for artifact in artifacts:
-        if artifact.suffix not in (".whl", ".gz"):
-            continue
-        for member in _hash_members(artifact):
-            for path in (member, f"src/{member}"):
-                if path not in found and (root / path).is_file():
-                    found[path] = hash_file(root / path)
-    return found
-
-
-def hash_file(path: Path) -> str:
-    """The SHA-256 of a file; '' if there is none."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-
-
-def _hash_members(artifact: Path) -> dict[str, str]:
-    """Path -> SHA-256 of the files in a wheel (by its RECORD), or in the folder of an sdist."""
-    if is_wheel(artifact.name):
-        with zipfile.ZipFile(artifact) as archive:
-            record = next(n for n in archive.namelist() if n.endswith(".dist-info/RECORD"))
-            rows = csv.reader(io.StringIO(archive.read(record).decode()))
-            return {path: _decode_hash(digest) for path, digest, *_ in rows}
-    with tarfile.open(artifact) as archive:
-        files = ((m, archive.extractfile(m)) for m in archive if m.isfile())
-        return {
-            member.name.partition("/")[2]: hashlib.sha256(file.read()).hexdigest()
-            for member, file in files
-            if file is not None
-        }
-
-
-def _decode_hash(digest: str) -> str:
-    """RECORD's `sha256=` in URL-safe base64, as hexadecimal digits."""
-    text = digest.partition("sha256=")[2]
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).hex()

@@ -178,7 +178,7 @@ def _admits_our_version(requirement: str) -> bool:
         return True
     if requirement.strip() in ("twofold-build", f"twofold-build=={__version__}"):
         return True
-    plain = _admits(requirement.strip().removeprefix("twofold-build"), __version__)
+    plain = admits_version(requirement.strip().removeprefix("twofold-build"), __version__)
     if plain is not None:
         return plain
     from packaging.requirements import InvalidRequirement, Requirement
@@ -189,7 +189,7 @@ def _admits_our_version(requirement: str) -> bool:
         return True  # reported with the project's other mistakes
 
 
-def _admits(clauses: str, version: str) -> bool | None:
+def admits_version(clauses: str, version: str) -> bool | None:
     """What `>=1.0` and `>=1.0,<2` say of a version; None leaves the rest to packaging.
 
     `packaging` costs as much as the rest of a small build, and this is what projects write.

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from twofold.building.git_comparison import GitComparison
 from twofold.building.isolation import BuildEnvironment, run_captured
+from twofold.building.native import admits_version
 from twofold.building.options import (
     BackendOptions,
     BuildRequest,
@@ -54,7 +55,7 @@ def build_with_backend(
     _check_constraints(request.backend)
     requires, backend, _ = read_build_system(project)
     requires = [*requires, *request.backend.further_requires]
-    options = _read_conda_options(project)
+    options = _read_conda_options(project, request)
     result = BuildResult("", "", backend)
     comparison = GitComparison(root, request, _read_document(project))
     with tempfile.TemporaryDirectory(prefix="twofold-build-") as temporary:
@@ -115,15 +116,20 @@ def find_own_backend_of_uv(
     uv = shutil.which("uv")
     if uv is None:
         return None
+    shown = subprocess.run([uv, "--version"], capture_output=True, text=True, check=False).stdout
+    version = (shown.split() or ["", "0"])[1]
+    name = requires[0].replace("-", "_").strip()
+    plain = name == "uv_build" or admits_version(name.removeprefix("uv_build"), version)
+    if name.startswith("uv_build") and plain is not None:
+        return uv if plain else None
     from packaging.requirements import InvalidRequirement, Requirement
 
-    shown = subprocess.run([uv, "--version"], capture_output=True, text=True, check=False).stdout
     try:
         wanted = Requirement(requires[0])
     except InvalidRequirement:
         return None  # reported by the installer
     is_plain = normalize_name(wanted.name) == "uv-build" and not wanted.url
-    return uv if is_plain and wanted.specifier.contains((shown.split() or ["", "0"])[1]) else None
+    return uv if is_plain and wanted.specifier.contains(version) else None
 
 
 def _build_by_uv(
@@ -183,12 +189,14 @@ def read_build_system(root: Path) -> tuple[list[str], str, list[str]]:
     return list(requires or []), backend, list(paths)
 
 
-def _read_conda_options(root: Path) -> CondaOptions:
-    """[tool.twofold.conda] of a project with another backend."""
+def _read_conda_options(root: Path, request: BuildRequest) -> CondaOptions | None:
+    """[tool.twofold.conda] of a project with another backend; None where nobody needs it."""
+    table = _read_document(root).get("tool", {}).get("twofold", {}).get("conda", {})
+    if not table and not any(kind in ("conda", "tar.bz2") for kind in request.kinds):
+        return None
     from twofold.convert import find_metadata_near, parse_options
 
-    tool = _read_document(root).get("tool", {})
-    options = parse_options(tool.get("twofold", {}).get("conda", {}))
+    options = parse_options(table)
     options.find_metadata = find_metadata_near(root)
     return options
 
@@ -292,7 +300,7 @@ def _deliver(
     request: BuildRequest,
     out: Path,
     made: dict[str, Path | None],
-    options: CondaOptions,
+    options: CondaOptions | None,
 ) -> None:
     """Copy the requested files to their final place, and make conda packages of the wheel."""
     from twofold.formats.reader import read_artifact
@@ -304,7 +312,7 @@ def _deliver(
         if kind in request.kinds:
             result.artifacts.append(_copy(kind, path, out / "dist"))
     kinds = [kind for kind in request.kinds if kind in ("conda", "tar.bz2")]
-    if "wheel" not in files or not kinds:
+    if "wheel" not in files or not kinds or options is None:
         return
     packages = _conda_packages(files["wheel"], out / "conda-bld", kinds, options)
     result.artifacts += packages

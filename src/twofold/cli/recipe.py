@@ -103,9 +103,9 @@ def build_folder(
 
     from twofold.artifact import Kind
     from twofold.building import build_project, write_manifest
-    from twofold.building.listing import hash_file, hash_sources
     from twofold.building.native import has_native_backend
     from twofold.building.options import BuildRequest, BuildResult, BuiltFile
+    from twofold.building.source_hashes import hash_file, hash_sources
     from twofold.cli.recipe_options import RecipeOptions
     from twofold.recipe.read.meta_yaml import is_project
 

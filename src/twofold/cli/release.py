@@ -188,7 +188,7 @@ def _set_version(root: Path, planned: VersionPlan, undo: Rollback, say: Say) -> 
 
 def _require_tracked(root: Path, files: list[Path]) -> None:
     """Raise TwofoldError if files are packed that git does not know: no commit would hold them."""
-    from twofold.building.listing import hash_sources
+    from twofold.building.source_hashes import hash_sources
     from twofold.publish.release.git import find_unknown_files
 
     unknown = find_unknown_files(root, hash_sources(root, files))

@@ -8,21 +8,23 @@ environment's `site-packages` (`providers`); no module of the user's is ever imp
 
 from __future__ import annotations
 
-from twofold.source_analysis.definitions import (
-    defined_names,
-    find_dunder_all,
-    public_names,
-)
-from twofold.source_analysis.imports import module_imports, parse_module
-from twofold.source_analysis.model import DunderAll, Import
-from twofold.source_analysis.notebooks import notebook_imports
-from twofold.source_analysis.providers import (
-    InstalledDistributions,
-    find_distribution,
-    find_import_names,
-    is_stdlib,
-    required_module,
-)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold.source_analysis.definitions import (
+        defined_names,
+        find_dunder_all,
+        public_names,
+    )
+    from twofold.source_analysis.imports import module_imports, parse_module
+    from twofold.source_analysis.model import DunderAll, Import
+    from twofold.source_analysis.notebooks import notebook_imports
+    from twofold.source_analysis.providers import (
+        InstalledDistributions,
+        find_distribution,
+        find_import_names,
+        is_stdlib,
+        required_module,
+    )
 
 __all__ = [
     "DunderAll",
@@ -39,3 +41,28 @@ __all__ = [
     "public_names",
     "required_module",
 ]
+
+#: The module that defines each name: a build needs few of them, and imports no others.
+_MODULES = {
+    "DunderAll": "model",
+    "Import": "model",
+    "InstalledDistributions": "providers",
+    "defined_names": "definitions",
+    "find_distribution": "providers",
+    "find_dunder_all": "definitions",
+    "find_import_names": "providers",
+    "is_stdlib": "providers",
+    "module_imports": "imports",
+    "notebook_imports": "notebooks",
+    "parse_module": "imports",
+    "public_names": "definitions",
+    "required_module": "providers",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 
 from twofold.check.rule_table import WARNING, Violation
-from twofold.check.rules.secret_values import holds_no_secret
 from twofold_build.globs import Globs
 
 TYPE_CHECKING = False
@@ -139,4 +138,6 @@ def _is_harmless(name: str, data: bytes) -> bool:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return False
+    from twofold.check.rules.secret_values import holds_no_secret  # many expressions, seldom used
+
     return holds_no_secret(text, is_json=name.endswith(".json"), is_text=name.endswith(".key"))

@@ -1,0 +1,63 @@
+"""The hashes of the sources that went into what another backend built."""
+
+from __future__ import annotations
+
+import hashlib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+def is_wheel(name: str) -> bool:
+    """Whether an artifact is a wheel, by its name."""
+    return name.endswith(".whl")
+
+
+def hash_sources(root: Path, artifacts: Sequence[Path]) -> dict[str, str]:
+    """The hashes of the project's files that have a namesake in its sdist or wheel."""
+    found: dict[str, str] = {}
+    for artifact in artifacts:
+        if artifact.suffix not in (".whl", ".gz"):
+            continue
+        for member in hash_members(artifact):
+            for path in (member, f"src/{member}"):
+                if path not in found and (root / path).is_file():
+                    found[path] = hash_file(root / path)
+    return found
+
+
+def hash_file(path: Path) -> str:
+    """The SHA-256 of a file; '' if there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def hash_members(artifact: Path) -> dict[str, str]:
+    """Path -> SHA-256 of the files in a wheel (by its RECORD), or in the folder of an sdist."""
+    if is_wheel(artifact.name):
+        import csv
+        import io
+        import zipfile
+
+        with zipfile.ZipFile(artifact) as archive:
+            record = next(n for n in archive.namelist() if n.endswith(".dist-info/RECORD"))
+            rows = csv.reader(io.StringIO(archive.read(record).decode()))
+            return {path: _decode_hash(digest) for path, digest, *_ in rows}
+    import tarfile
+
+    with tarfile.open(artifact) as archive:
+        files = ((m, archive.extractfile(m)) for m in archive if m.isfile())
+        return {
+            member.name.partition("/")[2]: hashlib.sha256(file.read()).hexdigest()
+            for member, file in files
+            if file is not None
+        }
+
+
+def _decode_hash(digest: str) -> str:
+    """RECORD's `sha256=` in URL-safe base64, as hexadecimal digits."""
+    import base64
+
+    text = digest.partition("sha256=")[2]
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).hex()
