@@ -36,11 +36,13 @@ class Contender:
 
 @dataclass(frozen=True)
 class Times:
-    """All runs of one contender: wall seconds, and the largest peak memory seen (bytes)."""
+    """All runs of one contender: wall seconds, the largest peak memory seen (bytes), and seconds of
+    processors, children included, which a machine's load disturbs less."""
 
     name: str
     seconds: tuple[float, ...]
     peak: int
+    processor: tuple[float, ...] = ()
 
     @property
     def median(self) -> float:
@@ -55,19 +57,24 @@ def run_alternately(
     Raises SystemExit with the command's output when one fails: a failed run is no time.
     """
     seconds: dict[str, list[float]] = {contender.name: [] for contender in contenders}
+    processor: dict[str, list[float]] = {contender.name: [] for contender in contenders}
     peaks: dict[str, int] = dict.fromkeys(seconds, 0)
     for round_ in range(warmup + runs):
         for contender in contenders:
             if contender.before is not None:
                 contender.before()
-            elapsed, peak = _time(contender)
+            elapsed, peak, used = _time(contender)
             if round_ >= warmup:
                 seconds[contender.name].append(elapsed)
+                processor[contender.name].append(used)
                 peaks[contender.name] = max(peaks[contender.name], peak)
-    return {name: Times(name, tuple(values), peaks[name]) for name, values in seconds.items()}
+    return {
+        name: Times(name, tuple(values), peaks[name], tuple(processor[name]))
+        for name, values in seconds.items()
+    }
 
 
-def _time(contender: Contender) -> tuple[float, int]:
+def _time(contender: Contender) -> tuple[float, int, float]:
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -90,19 +97,22 @@ def _time(contender: Contender) -> tuple[float, int]:
         sys.exit(
             f"{contender.name} failed ({process.returncode}):\n{message.decode(errors='replace')}"
         )
-    return elapsed, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return elapsed, peak, usage.ru_utime + usage.ru_stime
 
 
 def format_table(times: Mapping[str, Times], beside: str) -> str:
-    """A Markdown table: median, minimum, maximum, peak memory, ratio of medians to `beside`."""
-    base = times[beside].median
+    """A Markdown table: median, minimum, maximum, peak memory, ratio of medians to `beside`;
+    the same ratio of the seconds of processors."""
+    base, used = times[beside].median, statistics.median(times[beside].processor)
     lines = [
-        f"| command | median s | min s | max s | peak MB | ratio to {beside} |",
-        "|---|---|---|---|---|---|",
+        f"| command | median s | min s | max s | peak MB | ratio to {beside} | of processors |",
+        "|---|---|---|---|---|---|---|",
     ]
     lines += [
         f"| {one.name} | {one.median:.3f} | {min(one.seconds):.3f} | {max(one.seconds):.3f} "
-        f"| {one.peak / 1e6:.0f} | {one.median / base:.2f} |"
+        f"| {one.peak / 1e6:.0f} | {one.median / base:.2f} "
+        f"| {statistics.median(one.processor) / used:.2f} |"
         for one in times.values()
     ]
     return "\n".join(lines)
@@ -122,6 +132,7 @@ def record_results(name: str, packages: Sequence[str], found: Mapping[str, Any])
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "load": list(os.getloadavg()) if hasattr(os, "getloadavg") else [],
         "versions": {package: _version(package) for package in packages},
         **found,
     }

@@ -45,7 +45,7 @@ _NAME_LIST = re.compile(
 )
 _QUOTED = re.compile(rb"\w+")
 _STRING = re.compile(rb"[ \t]*([\"'])([^\"'\\\n]*+)\1" + _NOTHING)
-_BRACKETS = re.compile(rb"[()\[\]{}=]")
+_BRACKETS = re.compile(rb"[()\[\]{}]|(?<![=!<>])=(?!=)")
 _BLOCK_IMPORT = re.compile(rb"\n[ \t]+(?=(?:import|from)[ \t.])")
 _KEYWORDS = frozenset([*kwlist, "match"])
 _TEXT_ALONE = re.compile(_NOTHING)
@@ -127,7 +127,7 @@ def _read_assignment(
         if string is None:
             return False
         outline.version = (string[2].decode(), line)
-    elif b";" in value or b"__all__" in value or (b"=" in value and _has_more_targets(value)):
+    elif b"__all__" in value or _goes_on(value):
         return False
     outline.names += [(one.strip().decode(), line) for one in name.split(b",")]
     return True
@@ -140,7 +140,7 @@ def _read_annotated(
     name, value = head["annotated"].decode(), cut.text[head.end() : statement.end]
     if name in (*_KEYWORDS, "__all__", "__version__") or b";" in value or b"__all__" in value:
         return False
-    if b"=" in value and _has_more_targets(value):
+    if _goes_on(value):
         outline.names.append((name, statement.line))
     return True
 
@@ -151,15 +151,18 @@ def _read_call(
     """Pass over an expression, which binds nothing."""
     del outline
     value = cut.text[statement.start : statement.end]
-    if b";" in value or b"__all__" in value or head["call"].decode() in _KEYWORDS:
+    is_other = b"__all__" in value or head["call"].decode() in _KEYWORDS
+    return not is_other and not _goes_on(value)
+
+
+def _goes_on(value: bytes) -> bool:
+    """Whether there may be a further `=` outside of brackets, or another statement."""
+    if b"=" not in value and b";" not in value:
         return False
-    return b"=" not in value or not _has_more_targets(value)
-
-
-def _has_more_targets(value: bytes) -> bool:
-    """Whether there may be a further `=` outside of brackets."""
-    depth = 0
-    for found in _BRACKETS.finditer(NO_CODE.sub(b"", value)):
+    code, depth = NO_CODE.sub(b"", value), 0
+    if b";" in code:
+        return True
+    for found in _BRACKETS.finditer(code):
         if found[0] == b"=":
             if not depth:
                 return True
