@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import CommandResult
+from tests.factories.releases import make_conda, make_wheel
 from twofold.cli import COMMANDS, LEFT_TO_OTHERS, SYNONYMS
 
 Twofold = Callable[..., CommandResult]
@@ -89,6 +91,27 @@ def test_offline_makes_no_connection_and_says_so_at_once(twofold: Twofold) -> No
     assert ran.code == 1
     assert "was not contacted: --offline" in ran.err
     assert "hint: remove --offline" in ran.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("publish", "{wheel}", "--to", "s3://bucket/path?endpoint=http://127.0.0.1:9", "--yes"),
+        ("install", "my_package", "--from", "http://127.0.0.1:9/main", "--conda", "env"),
+        ("install", "my_package", "--from", "./channel", "--channel", "bioconda", "--conda", "env"),
+    ],
+)
+def test_offline_holds_for_buckets_and_conda_channels(
+    words: tuple[str, ...], twofold: Twofold, tmp_path: Path
+) -> None:
+    wheel = make_wheel(tmp_path, "my_package", "1.0")
+    package = make_conda(tmp_path, "my_package", "1.0")
+    assert twofold("publish", package, "--to", "./channel").code == 0
+    started = time.monotonic()
+    ran = twofold(*(word.format(wheel=wheel) for word in words), "--offline")
+    assert ran.code == 1
+    assert "was not contacted: --offline" in ran.err
+    assert time.monotonic() - started < 20
 
 
 def test_verbose_names_the_kind_of_the_error_behind(twofold: Twofold) -> None:

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from tests.servers.package_servers import TOKEN, AnacondaServer, run_server
+from twofold.errors import TwofoldError
 from twofold.publish.addresses import Secret, redact_secrets
-from twofold.publish.credentials import find_credentials
-from twofold.publish.resolve import resolve_targets
+from twofold.publish.credentials import find_credentials, read_netrc_login
+from twofold.publish.resolve import get_default_targets, resolve_targets
 from twofold.publish.targets.settings import TargetSettings, get_token_variable
 
 SECRET = "zq-7f3e9-the-secret-value"
@@ -306,3 +307,64 @@ def test_a_secret_shows_itself_nowhere_by_accident() -> None:
     )
     with pytest.raises(TypeError):
         __import__("pickle").dumps(secret)
+
+
+def uploads(name: str, url: str, kind: str = "legacy") -> TargetSettings:
+    return TargetSettings(name, url, kind)
+
+
+@pytest.mark.parametrize(
+    ("variables", "user", "source"),
+    [
+        ({"UV_PUBLISH_TOKEN": SECRET}, None, "UV_PUBLISH_TOKEN"),
+        ({"UV_PUBLISH_PASSWORD": SECRET, "UV_PUBLISH_USERNAME": "me"}, "me", "UV_PUBLISH_PASSWORD"),
+        ({"UV_PUBLISH_PASSWORD": "x", "UV_PUBLISH_TOKEN": SECRET}, None, "UV_PUBLISH_TOKEN"),
+    ],
+)
+def test_uvs_variables_count_for_the_one_index_that_can_be_meant(
+    variables: dict[str, str], user: str | None, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    index = uploads("index", "https://host/upload/")
+    found = find_credentials(index)
+    assert found is not None
+    assert (found.secret.reveal(), found.user) == (SECRET, user)
+    assert source in found.source
+    assert find_credentials(index, [uploads("other", "https://other/upload/")]) is None
+    assert find_credentials(registry_target()) is None
+
+
+def test_the_upload_address_of_uv_is_the_default_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_PUBLISH_URL", "https://host/upload/")
+    assert get_default_targets() == ["legacy+https://host/upload/"]
+
+
+@pytest.mark.parametrize("kind", ["legacy", "registry", "artifactory", "prefix"])
+def test_the_netrc_entry_of_the_host_comes_last_and_goes_to_no_other(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "my-netrc"
+    netrc.write_text(
+        f"machine host login me password {SECRET}\nmachine pipe login __token__ password t\n"
+        "default login any password never\n"
+    )
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    found = read_netrc_login(uploads("a", "https://host:8443/main", kind))
+    assert found is not None
+    assert (found.secret.reveal(), found.user, found.source) == (SECRET, "me", str(netrc))
+    token = read_netrc_login(uploads("b", "https://pipe/main", kind))
+    assert token is not None and (token.secret.reveal(), token.user) == ("t", None)
+    assert read_netrc_login(uploads("c", "https://host.example/main", kind)) is None
+
+
+def test_an_invalid_netrc_is_named_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "n").write_text(f"machine host login me passwort {SECRET}\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "n"))
+    with pytest.raises(TwofoldError, match="cannot be read") as caught:
+        read_netrc_login(uploads("a", "https://host/main"))
+    assert SECRET not in str(caught.value)
+    assert caught.value.problems[0].where == str(tmp_path / "n")

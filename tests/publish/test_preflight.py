@@ -16,6 +16,13 @@ from tests.servers.package_servers import TOKEN, FakeServer, run_server
 from tests.servers.registry import Registry
 from twofold.errors import TwofoldError
 from twofold.publish.order import Order, prepare
+from twofold.publish.release_changes import (
+    ReleaseChange,
+    carry_out_changes,
+    open_all,
+    plan_changes,
+)
+from twofold.publish.resolve import resolve_targets
 from twofold.publish.responses import RetryPolicy
 
 
@@ -165,7 +172,7 @@ def test_older_metadata_go_to_a_registry_and_are_refused_by_the_plan_for_an_inde
     newer = make_wheel(tmp_path, "newer", "1.0")
     assert plan(f"legacy+{pypiserver}", newer, older) == [
         ("upload", ()),
-        ("refused", ("core-metadata",)),
+        ("refused", ("TF412",)),
     ]
     assert publish(main, older) == 1
     assert plan(main, older) == [("nothing", ())]
@@ -197,23 +204,42 @@ def test_an_upload_to_a_wrong_address_gets_the_right_one(registry: Registry, pat
     connection.close()
 
 
-def test_a_package_whose_name_a_converted_one_has_is_refused_with_the_build_number_to_take(
-    registry: Registry, main: str, tmp_path: Path
+@pytest.mark.parametrize("kind", ["anaconda", "registry"])
+def test_the_authors_package_replaces_the_converted_one_as_planned(
+    kind: str, registry: Registry, main: str, tmp_path: Path
 ) -> None:
     """As after `twine upload` and then `anaconda upload`, or by the registry's own API."""
-    wheel = make_wheel(tmp_path, "twin_pkg", "1.0")
+    name = f"{kind}_pkg"
+    wheel = make_wheel(tmp_path, name, "1.0")
     assert publish(main, wheel) == 1
-    package = make_conda(tmp_path, "twin_pkg", "1.0", depends=["python >=3.9", "zlib"])
-    name = "twin_pkg-1.0-py_0.conda"
-    package = package.rename(tmp_path / name) if package.name != name else package
-    target = f"anaconda+{registry.url}/api/main"
+    package = make_conda(tmp_path, name, "1.0", depends=["python >=3.9", "zlib"])
+    package = package.rename(tmp_path / f"{name}-1.0-py_0.conda")
+    target = f"anaconda+{registry.url}/api/main" if kind == "anaconda" else main
     with prepare(Order([package], [target])) as publication:
         (step,) = publication.plan.steps
-    assert (step.action.value, step.rules) == ("refused", ("twin",))
-    assert "build number" in step.hint
-    with prepare(Order([package], [main])) as publication:
+    assert (step.action.value, step.rules) == ("upload", ())
+    assert "replaces the package that the registry converted" in step.reason
+    assert publish(target, package) == 1
+    assert publish(target, package) == 0
+    other = make_conda(tmp_path / "other", name, "1.0", depends=["python >=3.9", "xz"])
+    other = other.rename(tmp_path / "other" / f"{name}-1.0-py_0.conda")
+    with prepare(Order([other], [target])) as publication:
         (step,) = publication.plan.steps
     assert step.action.value == "refused"
+
+
+def test_a_yanked_conda_package_is_called_yanked_by_the_plan(main: str, tmp_path: Path) -> None:
+    package = make_conda(tmp_path, "taken_back", "1.0")
+    wheel = make_wheel(tmp_path, "taken_back", "1.0")
+    assert publish(main, package) == publish(main, wheel) == 1
+    with open_all(resolve_targets([main]), RetryPolicy()) as targets:
+        change = ReleaseChange("yank", "taken_back", "1.0", reason="broken")
+        assert [step.action for step in plan_changes(change, targets)]
+        carry_out_changes(plan_changes(change, targets), lambda _step, _text: None)
+    with prepare(Order([package, wheel], [main])) as publication:
+        assert [step.reason for step in publication.plan.steps] == [
+            "identical file already there, yanked: broken"
+        ] * 2
 
 
 def test_another_build_of_the_version_is_left_alone_on_request(

@@ -151,6 +151,8 @@ def test_an_identity_that_is_not_trusted_is_reported_with_the_servers_reason(
         prepare(Order([release.wheel], [f"legacy+{address}/legacy/"], retry_policy=QUICK))
     assert "no publisher fits" in str(caught.value)
     assert "trusted publisher" in caught.value.hint
+    assert "this run's identity is " in caught.value.hint
+    assert "aud=the-index" in caught.value.hint
     assert jwt("the-index") not in str(caught.value)
 
 

@@ -18,8 +18,10 @@ from twofold.conda_metadata import CondaPackage
 from twofold.convert import CondaOptions, convert_wheel
 from twofold.formats.conda_writer import CondaWriter
 from twofold.server.auth import accounts
-from twofold.server.registry import labels
+from twofold.server.model import StoredFile
+from twofold.server.registry import labels, lifecycle, queries
 from twofold.server.registry.labels import Promotion, Selection
+from twofold.server.store import channels, files
 from twofold_build.archive import Entry, to_content
 
 
@@ -138,6 +140,15 @@ def test_a_conda_package_is_uploaded_as_a_body(served: Place, tmp_path: Path) ->
     assert wrong.json()["code"] == "digest-mismatch"
 
 
+def stored(place: Place, name: str) -> StoredFile:
+    """The record of a wheel, deleted or not."""
+    with place.registry.database.read() as db:
+        (channel,) = [c for c in channels.list_channels(db) if c.name == "main"]
+        found = files.find_file(db, channel.id, "", name)
+    assert found is not None
+    return found
+
+
 def send(place: Place, package: Path) -> requests.Response:
     headers = {"x-file-name": package.name, "authorization": f"Bearer {place.token}"}
     return requests.post(
@@ -157,22 +168,82 @@ def test_the_authors_package_of_the_same_content_is_the_converted_package(
     assert list(records(served).values()) == [before]
 
 
-def test_a_converted_packages_name_is_never_given_to_other_bytes(
+def test_the_authors_own_package_replaces_the_converted_one_once(
     served: Place, tmp_path: Path
 ) -> None:
     served.upload(make_wheel(tmp_path, "my_package")).raise_for_status()
-    before = records(served)
-    own = convert_wheel(make_wheel(tmp_path / "w", "my_package", code="own = 1\n"), tmp_path / "c")
-    refused = send(served, own.path)
-    assert refused.status_code == 400
-    assert "File already exists" in refused.reason
-    assert "build number" in refused.text
-    assert records(served) == before
     address = "/main/noarch/my_package-1.0.0-py_0.conda"
+    assert "no-cache" in served.get(address).headers["cache-control"]
+    own = convert_wheel(make_wheel(tmp_path / "w", "my_package", code="own = 1\n"), tmp_path / "c")
+    done = send(served, own.path)
+    assert (done.status_code, done.json()["new"]) == (200, True)
+    (record,) = records(served).values()
+    assert record["sha256"] == own.sha256
+    assert served.get(address).content == own.path.read_bytes()
     assert "immutable" in served.get(address).headers["cache-control"]
-    options = CondaOptions(build_number=1)
-    raised = convert_wheel(make_wheel(tmp_path / "r", "my_package"), tmp_path / "d", options)
-    assert send(served, raised.path).status_code == 200
+    third = convert_wheel(make_wheel(tmp_path / "t", "my_package", code="x = 1\n"), tmp_path / "d")
+    refused = send(served, third.path)
+    assert (refused.status_code, refused.json()["code"]) == (400, "file-exists")
+    assert "build number" in refused.json()["hint"]
+    assert send(served, own.path).json()["new"] is False
+
+
+@pytest.mark.parametrize("first", ["wheel", "package"])
+def test_the_authors_package_keeps_the_name_whichever_came_first(
+    first: str, served: Place, tmp_path: Path
+) -> None:
+    wheel = make_wheel(tmp_path, "my_package")
+    own = convert_wheel(make_wheel(tmp_path / "w", "my_package", code="own = 1\n"), tmp_path / "c")
+    if first == "wheel":
+        served.upload(wheel).raise_for_status()
+    send(served, own.path).raise_for_status()
+    if first == "package":
+        served.upload(wheel).raise_for_status()
+    assert [record["sha256"] for record in records(served).values()] == [own.sha256]
+    lifecycle.delete(served.registry, served.owner, "main", "", wheel.name)
+    again = wheel if wheel.exists() else make_wheel(tmp_path, "my_package")
+    assert [record["sha256"] for record in records(served).values()] == [own.sha256]
+    deleted = stored(served, wheel.name)
+    lifecycle.restore_deleted(served.registry, served.owner, "main", deleted, again)
+    assert [record["sha256"] for record in records(served).values()] == [own.sha256]
+
+
+def test_a_replaced_package_keeps_labels_and_yank_and_needs_an_unlocked_label(
+    served: Place, tmp_path: Path
+) -> None:
+    registry, owner = served.registry, served.owner
+    served.upload(make_wheel(tmp_path, "my_package", "1.0rc1")).raise_for_status()
+    source = make_wheel(tmp_path / "w", "my_package", "1.0rc1", code="own = 1\n")
+    own = convert_wheel(source, tmp_path / "c")
+    labels.lock_label(registry, owner, "main", "pre")
+    assert send(served, own.path).json()["code"] == "label-locked"
+    labels.lock_label(registry, owner, "main", "pre", locked=False)
+    lifecycle.yank(registry, owner, "main", "my_package", "1.0rc1", "broken")
+    send(served, own.path).raise_for_status()
+    (project,) = queries.list_projects(registry, owner, "main")
+    shown = [f for f in queries.list_files(registry, project) if f.kind.is_conda]
+    assert [(f.sha256, f.labels, f.yanked) for f in shown] == [(own.sha256, {"pre"}, "broken")]
+
+
+@pytest.mark.parametrize("is_in_source", [True, False])
+def test_promotion_prefers_the_authors_package_to_a_converted_one(
+    is_in_source: bool, served: Place, tmp_path: Path
+) -> None:
+    registry, owner = served.registry, served.owner
+    assert owner.user is not None
+    accounts.add_channel(registry, "owner", "stable", owner.user)
+    wheel = make_wheel(tmp_path, "my_package")
+    own = convert_wheel(make_wheel(tmp_path / "w", "my_package", code="own = 1\n"), tmp_path / "c")
+    served.publish(wheel)
+    if is_in_source:
+        served.publish(wheel, "stable")
+        served.publish(own.path)
+    else:
+        served.publish(own.path, "stable")
+    labels.promote(
+        registry, owner, Promotion("main", "stable", Selection("my_package"), existing="add")
+    )
+    assert [record["sha256"] for record in records(served, "/stable").values()] == [own.sha256]
 
 
 def test_labels_show_their_files_alone(served: Place, tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ def list_code_rules() -> dict[str, Callable[[ArtifactCode], Iterator[Violation]]
         "TF211": installed_files.no_init,
         "TF407": artifact_files.platform_tag,
         "TF410": artifact_files.old_file_name,
+        "TF412": artifact_files.refused_metadata,
     }
 
 

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
-from twofold.cli.terminal import (
-    Parser,
-    expand_files,
-    is_coloured,
-    note,
-    print_json,
-    remove_controls,
+from twofold.cli.publication_output import (
+    describe_amount,
+    list_install_commands,
+    make_event_handler,
+    make_step_handler,
+    print_name_reports,
+    show_plan,
 )
+from twofold.cli.terminal import Parser, expand_files, note, print_json
 from twofold.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from twofold.install.smoke_test import SmokeResult
     from twofold.publish.first_release import NameReport
     from twofold.publish.order import Publication
-    from twofold.publish.plan import Plan
-    from twofold.publish.run import Event, EventHandler
     from twofold.publish.targets.settings import TargetSettings
 
 EPILOG = """\
@@ -120,11 +118,7 @@ def run(args: argparse.Namespace) -> int:
     if not (args.dry_run or args.yes or asks):
         require_consent(choose_targets(order))
     with prepare(order) as publication:
-        if not args.json:
-            print_findings(publication)
-            print_plan(publication.plan, sys.stdout if args.dry_run else sys.stderr)
-        elif not args.dry_run:
-            report_plan(publication.plan)
+        show_plan(publication, args.json, args.dry_run)
         print_name_reports(
             _report_pypi_names(publication), args.project, make_step_handler(args.json)
         )
@@ -144,20 +138,6 @@ def _report_pypi_names(publication: Publication) -> list[NameReport]:
     wanted = {s.file.artifact.name: s.target for s in publication.plan.steps if s.is_for_pypi}
     reports = [report_name(target, name) for name, target in wanted.items()]
     return [report for report in reports if report and report.is_new]
-
-
-def print_name_reports(
-    reports: Sequence[NameReport], root: Path, say: Callable[[str], None], *, is_first: bool = True
-) -> None:
-    """Print whether names are free, and for a new one at PyPI how to publish from CI."""
-    from twofold.publish.first_release import list_publisher_steps
-
-    for report in reports:
-        for line in report.describe(is_first=is_first):
-            say(f"note: {line}")
-        if report.is_new and report.service:
-            for line in list_publisher_steps(root, report.name, report.service, report.target):
-                say(line)
 
 
 def _carry_out(publication: Publication, args: argparse.Namespace) -> int:
@@ -181,29 +161,9 @@ def _carry_out(publication: Publication, args: argparse.Namespace) -> int:
     else:
         present = len(publication.plan.present)
         print(f"published: {len(uploaded)} uploaded, {present - len(uploaded)} already there")
-        for line in _list_install_commands(publication):
+        for line in list_install_commands(publication):
             note(line)
     return print_results(trials, as_json=False) if not as_json else _get_exit_code(trials)
-
-
-def _list_install_commands(publication: Publication) -> list[str]:
-    """How users install what is at the targets now, one line for each project and target."""
-    from twofold.publish.targets.install_urls import find_install_urls
-
-    lines: dict[str, None] = {}
-    for step in publication.plan.present:
-        settings, artifact = step.target.settings, step.file.artifact
-        urls = find_install_urls(settings, lambda _: False)
-        wanted = f"{artifact.name}=={artifact.version}"
-        if settings.kind in ("registry", "folder"):
-            lines[f"install: twofold install {wanted} --from {urls.channel} --venv DIR"] = None
-        elif artifact.kind.is_conda and urls.channel:
-            lines[f"install: conda install -c {urls.channel} {wanted}"] = None
-        elif not artifact.kind.is_conda and settings.kind == "pypi":
-            lines[f"install: pip install {wanted}"] = None
-        elif not artifact.kind.is_conda and urls.index:
-            lines[f"install: pip install --index-url {urls.index} {wanted}"] = None
-    return list(lines)
 
 
 def _get_exit_code(trials: list[SmokeResult]) -> int:
@@ -227,23 +187,6 @@ def _dry_run_result(publication: Publication, as_json: bool) -> int:
     )
     note(f"dry run: {outcome}")
     return int(blocked)
-
-
-def print_findings(publication: Publication) -> None:
-    """Print the findings of the checks on stderr."""
-    for finding in publication.findings:
-        hint = f"\n  hint: {finding.hint}" if finding.hint else ""
-        note(f"{finding.severity}: {finding.where}: {finding.message} ({finding.code}){hint}")
-
-
-def print_plan(plan: Plan, stream: object) -> None:
-    """Print the plan as a table."""
-    rows = [(s.target.settings.name, s.file.name, s.action.value, s.reason) for s in plan.steps]
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
-    for row in rows:
-        cells = [row[i].ljust(widths[i]) for i in range(3)]
-        line = remove_controls("  ".join([*cells, row[3]]))
-        print(line, file=stream)  # type: ignore[call-overload]
 
 
 def warn_about_logins(words: Sequence[str]) -> None:
@@ -283,63 +226,7 @@ def confirm(publication: Publication) -> bool:
     uploads = publication.plan.uploads
     if not uploads:
         return True
-    print(f"upload {len(uploads)} file(s)? [y/N] ", end="", file=sys.stderr, flush=True)
+    places = ", ".join(dict.fromkeys(step.target.settings.name for step in uploads))
+    question = f"upload {describe_amount(uploads)} to {places}? [y/N] "
+    print(question, end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def make_event_handler(as_json: bool) -> EventHandler:
-    """The event handler: JSON lines, or text with progress bars on a terminal."""
-    return _print_json_event if as_json else _ProgressLines()
-
-
-def make_step_handler(as_json: bool) -> Callable[[str], None]:
-    """The handler of messages that are not uploads: plain lines, or JSON events."""
-    from twofold.publish.run import Event
-
-    return (lambda text: _print_json_event(Event("step", note=text))) if as_json else note
-
-
-def report_plan(plan: Plan) -> None:
-    """Print the plan as events, one per file and target."""
-    from twofold.publish.run import Event
-
-    for step in plan.steps:
-        what = f"{step.action.value}: {step.reason}"
-        size = step.file.artifact.size
-        place = step.target.settings.name
-        _print_json_event(Event("planned", place, step.file.name, total=size, note=what))
-
-
-def _print_json_event(event: Event) -> None:
-    """Print an event as a JSON line on stderr; stdout has the result only."""
-    from dataclasses import asdict
-
-    print(json.dumps(asdict(event), ensure_ascii=False), file=sys.stderr, flush=True)
-
-
-class _ProgressLines:
-    """Plain lines on stderr, and a progress bar on a terminal."""
-
-    def __init__(self) -> None:
-        self.live = is_coloured(sys.stderr) or sys.stderr.isatty()
-
-    def __call__(self, event: Event) -> None:
-        place = f"{event.file} -> {event.target}"
-        if event.event == "progress":
-            if self.live and event.total:
-                share = 100 * event.sent // event.total
-                bar = "#" * (share // 5)
-                print(f"\r  {bar:20} {share:3d} % {place}", end="", file=sys.stderr, flush=True)
-            return
-        if self.live and event.event in ("uploaded", "retry"):
-            print("\r\x1b[K", end="", file=sys.stderr)
-        words = {
-            "uploading": f"uploading {place}",
-            "uploaded": f"uploaded  {place}",
-            "verified": f"verified  {place}: checksum matches",
-            "unverified": f"unverified {place}: {event.note}",
-            "retry": f"retrying  {place}: {event.note}",
-            "planned": f"planned   {place}: {event.note}",
-            "step": event.note,
-        }
-        note(words[event.event])

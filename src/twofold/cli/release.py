@@ -60,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
 
     from twofold.cli.channels import note_channels
     from twofold.cli.check import parse_codes
-    from twofold.cli.publish import can_ask, make_step_handler, require_consent, warn_about_logins
+    from twofold.cli.publication_output import make_step_handler
+    from twofold.cli.publish import can_ask, require_consent, warn_about_logins
     from twofold.cli.smoke_test import interrupt_on_sigterm
     from twofold.publish.order import Order, choose_targets
     from twofold.publish.release import git
@@ -163,7 +164,7 @@ def _require_ready(
 
 def _report_names(root: Path, planned: VersionPlan, words: list[str], say: Say) -> None:
     """Report whether the name is free at the targets, before anything is built."""
-    from twofold.cli.publish import print_name_reports
+    from twofold.cli.publication_output import print_name_reports
     from twofold.publish.first_release import report_names
     from twofold.publish.order import Order, choose_targets
     from twofold.publish.release import git
@@ -264,15 +265,9 @@ def _prepare(root: Path, files: list[Path], args: argparse.Namespace) -> Publica
 
 
 def _show(publication: Publication, as_json: bool) -> None:
-    from twofold.cli.publish import print_findings, print_plan, report_plan
+    from twofold.cli.publication_output import show_plan
 
-    if not as_json:
-        import sys
-
-        print_findings(publication)
-        print_plan(publication.plan, sys.stderr)
-    else:
-        report_plan(publication.plan)
+    show_plan(publication, as_json, is_dry_run=False)
 
 
 def _confirm(publication: Publication, args: argparse.Namespace) -> None:
@@ -284,7 +279,7 @@ def _confirm(publication: Publication, args: argparse.Namespace) -> None:
 
 def _publish(publication: Publication, undo: Rollback, as_json: bool) -> list[str]:
     """Execute the plan; after the first upload nothing is undone."""
-    from twofold.cli.publish import make_event_handler
+    from twofold.cli.publication_output import make_event_handler
     from twofold.publish.run import IncompletePublicationError
 
     tell = make_event_handler(as_json)

@@ -136,6 +136,41 @@ def note(text: str) -> None:
         print(remove_controls(text), file=sys.stderr, flush=True)
 
 
+def get_width(stream: TextIO) -> int:
+    """The columns of a terminal, as COLUMNS has them if it is set; of anything else, no limit."""
+    if not stream.isatty():
+        return 1 << 20
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except OSError:
+        return 80
+
+
+def print_wrapped(text: str, stream: TextIO, indent: str = "") -> None:
+    """Print a line, wrapped to a terminal's width; `indent` begins the lines that follow."""
+    text, width = remove_controls(text), get_width(stream)
+    if len(text) > width:
+        import textwrap
+
+        text = textwrap.fill(
+            text, width, subsequent_indent=indent, break_on_hyphens=False, replace_whitespace=False
+        )
+    print(text, file=stream, flush=True)
+
+
+def format_size(size: int) -> str:
+    """A size in bytes with the unit that suits it, such as `5.1 kB`."""
+    amount, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{size} B" if unit == "B" else f"{amount:.1f} {unit}"
+
+
 def take_project_above(args: Any, names: Sequence[str]) -> None:
     """Take the project of the nearest folder above, if the command line names nothing.
 

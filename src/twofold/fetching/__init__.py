@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import os
+from urllib.parse import urlsplit
 
 from twofold.errors import Unreachable
+
+
+def require_local(channel: str) -> None:
+    """Raise Unreachable where `--offline` forbids a conda channel: a URL or a name, no folder.
+
+    py-rattler and rattler-build fetch channels themselves, and retry for a while.
+    """
+    parts = urlsplit(channel)
+    if parts.scheme != "file":
+        host = parts.netloc.rpartition("@")[2]
+        require_online(f"{parts.scheme}://{host}" if parts.netloc else channel)
 
 
 def require_online(url: str) -> None:

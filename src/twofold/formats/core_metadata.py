@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from packaging.metadata import RawMetadata
+
 
 _LEGACY_CLAUSE = (
     r"(?P<operator>>=|<=|=>|=<|===?|!=|~=|\^|>|<|=|)\s*['\"]?(?P<version>\d+(?:\.\d+)*)"
@@ -157,3 +159,38 @@ def parse_entry_points(data: bytes, group: str) -> list[str]:
             # Installers of scripts ignore extras after the target (`m:f [extra]`).
             found.append(f"{name.strip()} = {target.partition('[')[0].strip()}")
     return sorted(found)
+
+
+def find_specification_mistakes(data: bytes) -> list[str]:
+    """Return what the specification does not allow in METADATA or PKG-INFO, as twine and PyPI do.
+
+    Above all fields that are newer than Metadata-Version, which backends of 2024 wrote.
+    """
+    from packaging.metadata import ExceptionGroup, Metadata
+
+    raw, unparsed = parse_raw_metadata(data)
+    mistakes = [f"'{key}' is unknown or malformed" for key in unparsed]
+    try:
+        Metadata.from_raw(raw)
+    except ExceptionGroup as group:
+        mistakes += sorted(map(str, group.exceptions))
+    return mistakes
+
+
+def parse_raw_metadata(data: bytes) -> tuple[RawMetadata, dict[str, list[str]]]:
+    """Return the fields as `packaging` has them, and those that it cannot read.
+
+    Without License-File below version 2.4: setuptools wrote it long before it was specified.
+    """
+    from packaging.metadata import parse_email
+    from packaging.version import InvalidVersion, Version
+
+    raw, unparsed = parse_email(data)
+    try:
+        is_old = Version(raw.get("metadata_version", "0")) < Version("2.4")
+    except InvalidVersion:
+        is_old = False
+    if is_old:
+        raw.pop("license_files", None)
+        unparsed.pop("license-file", None)
+    return raw, unparsed

@@ -14,6 +14,7 @@ from urllib.request import url2pathname
 
 from twofold.cache_dir import get_cache_dir
 from twofold.errors import Problem, SubprocessFailed, TwofoldError, Unreachable
+from twofold.fetching import require_local
 from twofold.fetching.client import Endpoint, is_reachable
 from twofold.install.auth import Login
 
@@ -125,6 +126,7 @@ def _make_channel_url(channel: str | Path) -> str:
                 "pass a folder with a noarch/repodata.json, a URL, or a channel's name",
             )
         return folder.absolute().as_uri()
+    require_local(str(channel))
     return str(channel).rstrip("/")
 
 

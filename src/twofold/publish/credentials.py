@@ -2,11 +2,13 @@
 
 1. the URL itself;
 2. the environment: `TWOFOLD_TOKEN_<NAME>`, the configured variable, `TWOFOLD_TOKEN`, and
-   twine's `TWINE_PASSWORD` or anaconda-client's `ANACONDA_API_TOKEN`, if only this target can
-   be meant;
+   twine's `TWINE_PASSWORD`, uv's `UV_PUBLISH_TOKEN` and `UV_PUBLISH_PASSWORD` or anaconda-client's
+   `ANACONDA_API_TOKEN`, if only this target can be meant;
 3. the keyring entry of `twofold login`;
 4. the configuration, and ~/.pypirc for the names in it;
-5. twine's keyring entry, and the token stored by `anaconda login`.
+5. twine's keyring entry, and the token stored by `anaconda login`;
+6. in CI, trusted publishing (`twofold.publish.trusted_publishing`);
+7. the entry of the target's host in ~/.netrc (or the file that `NETRC` names).
 
 A token found for one target is never sent to another.
 """
@@ -18,6 +20,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from twofold.errors import TwofoldError
 from twofold.publish.addresses import Credentials, Secret, toggle_slash
@@ -170,6 +174,16 @@ def _read_environment(
     if _can_use_twine(target, others) and os.environ.get("TWINE_PASSWORD"):
         secret = Secret(os.environ["TWINE_PASSWORD"])
         return Credentials(secret, _choose_user(target, others), "the environment (TWINE_PASSWORD)")
+    return _read_uv_environment(target) if _can_use_twine(target, others) else None
+
+
+def _read_uv_environment(target: TargetSettings) -> Credentials | None:
+    """uv's variables; its token has precedence over its password, as in uv."""
+    for name in ("UV_PUBLISH_TOKEN", "UV_PUBLISH_PASSWORD"):
+        if os.environ.get(name):
+            is_token = name == "UV_PUBLISH_TOKEN"
+            user = "" if is_token else os.environ.get("UV_PUBLISH_USERNAME", "") or target.user
+            return Credentials(Secret(os.environ[name]), user or None, f"the environment ({name})")
     return None
 
 
@@ -209,6 +223,31 @@ def _read_anaconda_client(target: TargetSettings) -> Credentials | None:
         return None
     token = read_anaconda_token(target.url)
     return Credentials(Secret(token), None, "anaconda-client's login") if token else None
+
+
+def read_netrc_login(target: TargetSettings) -> Credentials | None:
+    """The entry of the target's host, never the `default` one; an invalid file holds none."""
+    if not KINDS[target.kind].is_web:
+        return None
+    import netrc
+
+    host = urlsplit(target.url).hostname or ""
+    places = [os.environ["NETRC"]] if os.environ.get("NETRC") else ["~/.netrc", "~/_netrc"]
+    for place in places:
+        path = Path(place).expanduser()
+        if not path.is_file():
+            continue
+        try:
+            found = netrc.netrc(str(path)).hosts.get(host)
+        except (netrc.NetrcParseError, UnicodeDecodeError) as error:
+            raise TwofoldError(
+                f"it cannot be read: {str(error).partition(' (')[0]}", "correct it", str(path)
+            ) from error
+        if found is not None and found[2]:
+            user = found[0] or target.user
+            plain = None if user in ("__token__", "token") else user
+            return Credentials(Secret(found[2]), plain or None, f"{place}")
+    return None
 
 
 def _read_configuration(target: TargetSettings) -> Credentials | None:

@@ -42,6 +42,7 @@ from twofold.publish.responses import (
     TransientError,
     error_context,
     explain,
+    join_hints,
     parse_retry_after,
     read_body,
     read_hint,
@@ -123,7 +124,8 @@ class UploadForm:
 class HttpClient:
     """A session with one server; keeps its connections until `close`.
 
-    `credentials` are those of the target, also used to read from it afterwards.
+    `credentials` are those of the target, also used to read from it afterwards; `account` is whose
+    they are, once the server has said so.
     """
 
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
@@ -131,6 +133,7 @@ class HttpClient:
     secrets: list[Secret] = field(default_factory=list)
     credentials: Credentials | None = None
     auth_context: AuthContext = field(default_factory=AuthContext)
+    account: str = ""
     _session: requests.Session | None = None
     _has_answered: bool = False
 
@@ -321,7 +324,7 @@ class HttpClient:
             about_token = result.status == 401 or (
                 result.status == 403 and (code is None or code in TOKEN_ERROR_CODES)
             )
-            hint = "; ".join(filter(None, (own, general))) if about_token else own or general
+            hint = join_hints(result.status, own, general) if about_token else own or general
         return Refused(
             "refused", f"{redact_url(url)} refused ({result.status}): {text}", hint, result.status
         )

@@ -129,6 +129,11 @@ class Publication:
         self.require_accepted()
         return carry_out(self.plan, self.journal, self.retry_policy, report)
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether a check or a target refuses any file."""
+        return bool(self.plan.problems) or any(finding.is_error for finding in self.findings)
+
     def require_accepted(self) -> None:
         """Raise ProjectErrors if a check or a target refuses any file: nothing is sent."""
         found = [

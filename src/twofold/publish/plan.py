@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from twofold.artifact import Kind
 from twofold.check import Finding
 from twofold.check.rule_table import BY_CODE, EVERY_TARGET, WARNING
 from twofold.errors import Problem
 from twofold.publish.files import ReleaseFile
 from twofold.publish.journal import Journal
 from twofold.publish.rules import attestation
-from twofold.publish.targets.converted_packages import find_name_clash
 from twofold.publish.targets.protocol import RemoteState, Target
 
 #: The rules of a target that refuses every file of ours, and of one that cannot be read.
@@ -130,7 +128,6 @@ def make_plan(
     ]
     if skip_existing:
         steps = [_leave_existing(step) for step in steps]
-    steps = [_refuse_clash(step, steps) for step in steps]
     objections = {id(t): t.preflight(new) for t in targets if (new := _select_uploads(t, steps))}
     return Plan(tuple(_refuse_target(step, objections.get(id(step.target))) for step in steps))
 
@@ -169,18 +166,6 @@ def _is_everywhere(finding: Finding) -> bool:
 
 def _downgrade(finding: Finding) -> Finding:
     return Finding(finding.code, WARNING, finding.message, finding.hint, finding.where, finding.fix)
-
-
-def _refuse_clash(step: Step, steps: Sequence[Step]) -> Step:
-    """Refuse a package whose name the registry's converted package will take."""
-    if step.action is not Action.UPLOAD or step.target.settings.kind != "registry":
-        return step
-    same = (s for s in steps if s.target is step.target and s.action is Action.UPLOAD)
-    found = find_name_clash(step.file, [s.file for s in same if s.file.artifact.kind is Kind.WHEEL])
-    if found is None:
-        return step
-    refused = replace(step, action=Action.REFUSED, reason=found.message, hint=found.hint)
-    return replace(refused, rules=("twin",))
 
 
 def _leave_existing(step: Step) -> Step:
@@ -256,7 +241,8 @@ def _compare(target: Target, file: ReleaseFile, remote: RemoteState, journal: Jo
             target, file, Action.REFUSED, refusal.message, refusal.hint, rules=(remote.rule,)
         )
     if remote.state == "absent":
-        return Step(target, file, Action.UPLOAD, f"new{_describe_attestations(target, file)}")
+        reason = f"{remote.note or 'new'}{_describe_attestations(target, file)}"
+        return Step(target, file, Action.UPLOAD, reason)
     if noted is not None and noted.state != "sending":
         return Step(
             target,
@@ -288,6 +274,6 @@ def _describe_attestations(target: Target, file: ReleaseFile) -> str:
 def describe_difference(ours: str, theirs: str) -> tuple[str, str]:
     """Message and hint for a file name that is used by other contents."""
     return (
-        f"already published with other contents: sha256 {theirs}, ours is {ours}",
+        f"already published with other contents: sha256 {theirs[:16]}…, ours is {ours[:16]}…",
         "published files are never replaced: raise the version and build again",
     )

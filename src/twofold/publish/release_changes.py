@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from twofold.errors import Problem, ProjectErrors, Refused, Unreachable
 from twofold.publish.responses import RetryPolicy
-from twofold.publish.targets.anaconda import AnacondaManager, AnacondaOrg
+from twofold.publish.targets.anaconda import AnacondaOrg
+from twofold.publish.targets.anaconda_releases import AnacondaManager
 from twofold.publish.targets.conda_servers import CondaServer, CondaServerManager
 from twofold.publish.targets.folder import Folder, FolderManager
 from twofold.publish.targets.legacy import LegacyIndex, PageManager

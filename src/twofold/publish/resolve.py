@@ -178,7 +178,8 @@ def _unknown_target(word: str, known: dict[str, TargetSettings]) -> TwofoldError
 
 
 def get_default_targets() -> list[str]:
-    """Default target from TWINE_REPOSITORY_URL or TWINE_REPOSITORY."""
-    if os.environ.get("TWINE_REPOSITORY_URL"):
-        return [f"legacy+{os.environ['TWINE_REPOSITORY_URL']}"]
+    """Default target from twine's TWINE_REPOSITORY_URL or TWINE_REPOSITORY, or uv's variable."""
+    for name in ("TWINE_REPOSITORY_URL", "UV_PUBLISH_URL"):
+        if os.environ.get(name):
+            return [f"legacy+{os.environ[name]}"]
     return [os.environ["TWINE_REPOSITORY"]] if os.environ.get("TWINE_REPOSITORY") else []

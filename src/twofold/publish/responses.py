@@ -172,6 +172,11 @@ def suggest_action(status: int, context: AuthContext) -> str:
     }.get(status, "")
 
 
+def join_hints(status: int, own: str, general: str) -> str:
+    """The hint for a refused token: the server's own knows which permission is missing."""
+    return own if own and status == 403 else "; ".join(filter(None, (own, general)))
+
+
 #: Statuses worth another attempt (RFC 9110 and RFC 6585); 501 and 505 are refusals.
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
 

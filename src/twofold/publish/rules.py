@@ -10,14 +10,11 @@ import io
 import re
 from email.parser import BytesHeaderParser
 from email.policy import compat32
-from typing import TYPE_CHECKING
 
 from twofold.artifact import Kind
 from twofold.errors import Problem
+from twofold.formats.core_metadata import find_specification_mistakes
 from twofold.publish.files import ReleaseFile, find_attestation_problem
-
-if TYPE_CHECKING:
-    from packaging.metadata import RawMetadata
 
 #: PyPI's limit for one file, unless it granted the project more: 100 MB.
 LARGEST_ON_PYPI = 100 * 1024 * 1024
@@ -124,41 +121,12 @@ def description_renders(file: ReleaseFile) -> Problem | None:
 
 
 def core_metadata(file: ReleaseFile) -> Problem | None:
-    """Refuse metadata that the specification does not allow, as twine and PyPI do.
-
-    Above all fields that are newer than Metadata-Version, which backends of 2024 wrote.
-    """
-    from packaging.metadata import ExceptionGroup, Metadata
-
-    raw, unparsed = parse_metadata(file.artifact.metadata)
-    mistakes = [f"'{key}' is unknown or malformed" for key in unparsed]
-    try:
-        Metadata.from_raw(raw)
-    except ExceptionGroup as group:
-        mistakes += sorted(map(str, group.exceptions))
+    """Refuse metadata that the specification does not allow, as twine and PyPI do."""
+    mistakes = find_specification_mistakes(file.artifact.metadata)
     if not mistakes:
         return None
     hint = f"build it with a newer version of its backend, or {OWN_REGISTRY_HINT}"
     return Problem(f"its metadata are not valid: {'; '.join(mistakes)}", hint)
-
-
-def parse_metadata(data: bytes) -> tuple[RawMetadata, dict[str, list[str]]]:
-    """The fields of METADATA or PKG-INFO, and those that cannot be read.
-
-    Without License-File below version 2.4: setuptools wrote it long before it was specified.
-    """
-    from packaging.metadata import parse_email
-    from packaging.version import InvalidVersion, Version
-
-    raw, unparsed = parse_email(data)
-    try:
-        is_old = Version(raw.get("metadata_version", "0")) < Version("2.4")
-    except InvalidVersion:
-        is_old = False
-    if is_old:
-        raw.pop("license_files", None)
-        unparsed.pop("license-file", None)
-    return raw, unparsed
 
 
 def sdist_name(file: ReleaseFile) -> Problem | None:

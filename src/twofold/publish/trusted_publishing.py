@@ -9,6 +9,8 @@ PEP 807's `/.well-known/pytp` says), also used by twofold registries, and prefix
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 from twofold.errors import TwofoldError
 from twofold.publish.addresses import Credentials, Secret, encode_basic, is_on_loopback
-from twofold.publish.credentials import clean_credentials, find_credentials
+from twofold.publish.credentials import clean_credentials, find_credentials, read_netrc_login
 from twofold.publish.http import HttpClient
 from twofold.publish.responses import AuthContext, HttpResult, RetryPolicy
 from twofold.publish.targets.kinds import KINDS
@@ -102,8 +104,12 @@ def _request_identity(audience: str) -> Secret:
 def _mint_token(exchange: TokenExchange, http: HttpClient, *, plain: bool) -> Secret:
     """Exchange an identity token; each attempt requests a new one, valid once."""
 
+    claims = ""
+
     def attempt() -> HttpResult:
+        nonlocal claims
         identity = _request_identity(exchange.audience)
+        claims = describe_claims(identity)
         http.secrets.append(identity)
         return http.request_once("POST", exchange.mint_url, json={"token": identity.reveal()})
 
@@ -112,6 +118,7 @@ def _mint_token(exchange: TokenExchange, http: HttpClient, *, plain: bool) -> Se
         hint = "add this repository, workflow and environment as a trusted publisher of the target"
         if "invalid-reuse-token" in answer.text():
             hint = "an identity token is valid once, and a GitLab job has one: run the job again"
+        hint += f"; this run's identity is {claims}" if claims else ""
         raise http.make_refusal(answer, exchange.mint_url, hint)
     value = answer.json()
     if plain:
@@ -119,6 +126,34 @@ def _mint_token(exchange: TokenExchange, http: HttpClient, *, plain: bool) -> Se
     if not isinstance(value, dict) or not value.get("token"):
         raise http.make_refusal(answer, exchange.mint_url, "the response contains no token")
     return Secret(str(value["token"]))
+
+
+#: The claims by which servers recognise a publisher, of the CI systems with identity tokens.
+_CLAIMS = (
+    *("iss", "aud", "sub"),
+    *("repository", "repository_owner", "repository_owner_id", "repository_visibility"),
+    *("workflow_ref", "job_workflow_ref", "ref", "environment"),
+    *("namespace_path", "project_path", "ci_config_ref_uri"),
+    *("organization_slug", "pipeline_slug"),
+    *("oidc.circleci.com/project-id", "oidc.circleci.com/org-id"),
+)
+
+
+def describe_claims(identity: Secret) -> str:
+    """The claims of an identity token that name the CI run; '' if it is none. No secret is in it.
+
+    They are read without the issuer's key: the server has judged them.
+    """
+    parts = identity.reveal().split(".")
+    if len(parts) != 3:
+        return ""
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
+        return ""
+    if not isinstance(claims, dict):
+        return ""
+    return ", ".join(f"{name}={claims[name]}" for name in _CLAIMS if claims.get(name))
 
 
 def open_targets(settings: Sequence[TargetSettings], retry_policy: RetryPolicy) -> list[Target]:
@@ -137,7 +172,7 @@ def open_target(
     if credentials is None:
         http = HttpClient(retry_policy, settings.ca or None)
         try:
-            credentials = fetch_trusted_credentials(settings, http)
+            credentials = fetch_trusted_credentials(settings, http) or read_netrc_login(settings)
         finally:
             http.close()
     return connect(settings, credentials, retry_policy)

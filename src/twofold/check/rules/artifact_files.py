@@ -1,4 +1,4 @@
-"""The rules about the files in a built file, and about its name."""
+"""The rules about the files in a built file, its name and its core metadata."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from twofold.artifact import Kind
 from twofold.check.artifact_code import ArtifactCode
 from twofold.check.rule_table import WARNING, Violation
 from twofold.check.rules import unwanted_files
+from twofold.check.rules.structure import find_metadata_problems
 from twofold.check.rules.unwanted_files import is_code, is_compiled, severity_of
+from twofold.formats.core_metadata import find_specification_mistakes
 from twofold.names import escape_for_filename, parse_sdist_name, parse_wheel_name
 
 _TAGS = re.compile(
@@ -81,4 +83,16 @@ def old_file_name(code: ArtifactCode) -> Iterator[Violation]:
             f"the file name begins with '{written}' and not with '{wanted}'",
             "build it with a backend that follows PEP 625",
             artifact.filename,
+        )
+
+
+def refused_metadata(code: ArtifactCode) -> Iterator[Violation]:
+    """TF412: registries, folders and buckets take such files, which PyPI has from earlier years."""
+    if code.artifact.kind.is_conda or find_metadata_problems(code.artifact):
+        return  # TF406 has its own words for the metadata that nobody takes
+    for mistake in find_specification_mistakes(code.artifact.metadata):
+        yield Violation(
+            f"its metadata are not valid: {mistake}",
+            "build it with a newer version of its backend, or keep it to a registry of your own",
+            code.artifact.filename,
         )

@@ -38,6 +38,7 @@ from twofold.publish.targets.protocol import (
     RemoteState,
     UploadRule,
     as_already_published,
+    describe_account,
     find_missing_token,
     state_from_fetch,
 )
@@ -77,6 +78,11 @@ class CondaServer:
     rules: tuple[UploadRule, ...] = ()
     is_readable: bool = True
     attestation_kinds: frozenset[Kind] = NO_KINDS
+
+    @property
+    def account(self) -> str:
+        """As whom files are sent."""
+        return describe_account(self.http)
 
     def preflight(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
         """Check the token before anything is sent."""

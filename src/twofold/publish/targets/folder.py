@@ -46,6 +46,11 @@ class Folder:
     is_readable: bool = True
     attestation_kinds: frozenset[Kind] = NO_KINDS
 
+    @property
+    def account(self) -> str:
+        """As whom files are sent."""
+        return "a folder"
+
     def preflight(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
         """Check the token before anything is sent."""
         if self._root.exists() and not self._root.is_dir():

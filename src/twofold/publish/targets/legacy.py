@@ -15,19 +15,20 @@ from requests.auth import AuthBase
 
 from twofold.artifact import Kind
 from twofold.errors import BadFile, Problem
+from twofold.formats.core_metadata import parse_raw_metadata
 from twofold.index.simple_parser import ProjectPage
 from twofold.names import normalize_name
 from twofold.publish.addresses import Credentials, can_share_login, toggle_slash
 from twofold.publish.files import ATTEST_AGAIN, ReleaseFile
 from twofold.publish.http import HttpClient, Progress, UploadForm, basic_auth
 from twofold.publish.responses import HttpResult, is_name_taken
-from twofold.publish.rules import parse_metadata
 from twofold.publish.targets.lookup import fetch_files, fetch_page
 from twofold.publish.targets.protocol import (
     PYPI_KINDS,
     RemoteState,
     UploadRule,
     as_already_published,
+    describe_account,
     find_missing_token,
     state_from_fetch,
 )
@@ -67,6 +68,11 @@ class LegacyIndex:
         self.http = http
         self.auth = auth
 
+    @property
+    def account(self) -> str:
+        """As whom files are sent."""
+        return describe_account(self.http)
+
     def preflight(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
         """Check the token before anything is sent."""
         return None if self.is_open else find_missing_token(self.http)
@@ -84,8 +90,7 @@ class LegacyIndex:
         if there is None:
             return RemoteState("absent")
         digest = there.sha256 or self.http.fetch_sha256(there.url, self._choose_auth(there.url))
-        yanked = "" if there.yanked is None else ": ".join(filter(None, ("yanked", there.yanked)))
-        return RemoteState("present", digest, there.url, yanked)
+        return RemoteState("present", digest, there.url, describe_yank(there.yanked))
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
         """Upload the file once; returns its URL."""
@@ -142,6 +147,11 @@ class LegacyIndex:
         self.http.close()
 
 
+def describe_yank(reason: str | None) -> str:
+    """The remark about a file that is yanked, with the reason if there is one."""
+    return "" if reason is None else ": ".join(filter(None, ("yanked", reason)))
+
+
 def make_legacy_form(file: ReleaseFile) -> list[tuple[str, Any]]:
     """Make the fields of the upload form, metadata key by key, as twine does."""
     from twine.exceptions import TwineException
@@ -154,7 +164,7 @@ def make_legacy_form(file: ReleaseFile) -> list[tuple[str, Any]]:
     package = PackageFile(
         str(artifact.path),
         None,
-        parse_metadata(artifact.metadata)[0],
+        parse_raw_metadata(artifact.metadata)[0],
         file.name.split("-")[-3] if is_wheel else "source",
         "bdist_wheel" if is_wheel else "sdist",
     )

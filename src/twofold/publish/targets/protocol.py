@@ -26,6 +26,16 @@ def find_missing_token(http: HttpClient) -> Problem | None:
     return Problem("no token was found, and uploads require one", suggest_login(http.auth_context))
 
 
+def describe_account(http: HttpClient) -> str:
+    """As whom requests are made, and where the token or password was found."""
+    if http.credentials is None:
+        return "without a token"
+    user = http.account or http.credentials.user or ""
+    source = http.credentials.source
+    is_named = user not in ("", "__token__")
+    return f"as {user} (token from {source})" if is_named else f"with the token from {source}"
+
+
 class UploadRule(Protocol):
     """A named function: why a target refuses a file, with a hint; None if it does not."""
 
@@ -53,10 +63,10 @@ class RemoteState:
     """The state of a file at a target.
 
     `unknown` means that the target cannot be queried (an index without pages). `note` is the
-    reason, or a remark about an existing file (`yanked: broken`). `sha256` is None if the target
-    returns neither a hash nor the file. `has_same_content` is True if a file with another hash
-    has the same contents, packed differently. `refusal` is why a missing file would be refused,
-    and `rule` its code.
+    reason, a remark about an existing file (`yanked: broken`), or what a missing one replaces.
+    `sha256` is None if the target returns neither a hash nor the file. `has_same_content` is True
+    if a file with another hash has the same contents, packed differently. `refusal` is why a
+    missing file would be refused, and `rule` its code.
     """
 
     state: Literal["absent", "present", "unknown"]
@@ -83,6 +93,11 @@ class Target(Protocol):
     @property
     def settings(self) -> TargetSettings:
         """The settings it was opened with."""
+        ...
+
+    @property
+    def account(self) -> str:
+        """As whom files are sent there, for the plan: the account, and where its token is from."""
         ...
 
     @property

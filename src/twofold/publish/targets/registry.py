@@ -20,8 +20,8 @@ from twofold.publish.addresses import Credentials
 from twofold.publish.files import ReleaseFile
 from twofold.publish.http import HttpClient, Progress, basic_auth, bearer_auth
 from twofold.publish.responses import TOKEN_ERROR_CODES, is_name_taken
-from twofold.publish.targets.converted_packages import is_same_package
-from twofold.publish.targets.legacy import LegacyIndex
+from twofold.publish.targets.converted_packages import REPLACES, is_same_package
+from twofold.publish.targets.legacy import LegacyIndex, describe_yank
 from twofold.publish.targets.lookup import make_file_url, probe_channel
 from twofold.publish.targets.protocol import (
     ALL_KINDS,
@@ -29,6 +29,7 @@ from twofold.publish.targets.protocol import (
     RemoteState,
     UploadRule,
     as_already_published,
+    describe_account,
     find_missing_token,
     state_from_fetch,
 )
@@ -63,10 +64,17 @@ class TwofoldRegistry:
         python_side = replace(settings, url=f"{channel}/legacy/", index=f"{channel}/simple/")
         form_auth = basic_auth(credentials) if credentials else None
         self.index = LegacyIndex(python_side, http, form_auth)
+        self._permitted: set[str] = set()
+
+    @property
+    def account(self) -> str:
+        """As whom files are sent."""
+        return describe_account(self.http)
 
     def preflight(self, files: Sequence[ReleaseFile], /) -> Problem | None:
         """The channel is missing, or the token is missing, invalid or without the permission."""
-        for project in sorted({file.artifact.name for file in files}):
+        projects = {file.artifact.name for file in files}
+        for project in sorted(projects - self._permitted):
             url = f"{self.settings.url.rstrip('/')}/whoami"
             if self.auth:
                 url += f"?project={quote(project)}"
@@ -75,6 +83,8 @@ class TwofoldRegistry:
             code = value.get("code") if isinstance(value, dict) else None
             if answer.status in (401, 404) or code in TOKEN_ERROR_CODES:
                 return self.http.make_refusal(answer, url).problems[0]
+            if answer.ok and isinstance(value, dict) and self.auth:
+                self.http.account = str(value.get("user", ""))
             if answer.ok and not isinstance(value, dict):
                 message = "that server is not a twofold registry"
                 return Problem(
@@ -84,30 +94,58 @@ class TwofoldRegistry:
         return find_missing_token(self.http)
 
     def probe(self, file: ReleaseFile) -> RemoteState:
-        """Look up the file's name."""
-        if not file.artifact.kind.is_conda:
-            seen = self.index.probe(file)
-            return self._preflight_file(file, seen) if seen.state == "absent" else seen
-        seen = probe_channel(self.http, self.settings.url, file.artifact, self.auth)
-        if seen.state == "absent":
-            return self._preflight_file(file, seen)
-        return seen if seen.is_ours(file.artifact) else self.fetch(file)
+        """Look up the file's name, and whether its upload would be refused.
 
-    def _preflight_file(self, file: ReleaseFile, absent: RemoteState) -> RemoteState:
-        """Ask the registry's preflight check about a missing file."""
-        if self.auth is None:
-            return absent
+        The registry's preflight check answers both at once; without a token, and for a channel
+        that proxies an index, the pages are read.
+        """
+        answered = self._preflight_file(file) if self.auth else None
+        if answered is not None and answered.refusal is None:
+            return answered
+        seen = self._read_pages(file)
+        return answered if answered is not None and seen.state == "absent" else seen
+
+    def _read_pages(self, file: ReleaseFile) -> RemoteState:
+        if not file.artifact.kind.is_conda:
+            return self.index.probe(file)
+        seen = probe_channel(self.http, self.settings.url, file.artifact, self.auth)
+        is_other = seen.state == "present" and not seen.is_ours(file.artifact)
+        return self.fetch(file) if is_other else seen
+
+    def _compare_record(self, file: ReleaseFile, found: dict[str, Any]) -> RemoteState:
+        """The state by the registry's own record of the file."""
+        url = make_file_url(self.settings.url, file.artifact) if file.artifact.kind.is_conda else ""
+        note = describe_yank(found["yanked"])
+        seen = RemoteState("present", str(found["sha256"]), url, note)
+        if not file.artifact.kind.is_conda or seen.is_ours(file.artifact):
+            return seen
+        fetched = replace(self.fetch(file), note=note)
+        if found["converted"] and not fetched.is_ours(file.artifact):
+            return RemoteState("absent", url=url, note=REPLACES)
+        return fetched
+
+    def _preflight_file(self, file: ReleaseFile) -> RemoteState | None:
+        """The answer of the registry's preflight check; None if it says nothing about the file."""
         artifact = file.artifact
         subdir = artifact.subdir if artifact.kind.is_conda else ""
         query = {"project": artifact.name, "file": file.name, "subdir": subdir}
         url = f"{self.settings.url.rstrip('/')}/whoami?{urlencode(query)}&size={artifact.size}"
         answer = self.http.get(url, self.auth)
         value = answer.json()
-        code = value.get("code") if isinstance(value, dict) else None
-        if answer.ok or not code or answer.status in (401, 404) or code in TOKEN_ERROR_CODES:
-            return absent  # problems of the token or channel are reported for the target
+        if not isinstance(value, dict):
+            return None
+        if answer.ok:
+            self._permitted.add(artifact.name)
+            self.http.account = str(value.get("user", ""))
+            if "file" not in value:
+                return None
+            found = value["file"]
+            return self._compare_record(file, found) if found else RemoteState("absent")
+        code = value.get("code")
+        if not code or answer.status in (401, 404) or code in TOKEN_ERROR_CODES:
+            return None  # problems of the token or channel are reported for the target
         refused = self.http.make_refusal(answer, self.settings.url).problems[0]
-        return replace(absent, refusal=refused, rule=str(code))
+        return RemoteState("absent", refusal=refused, rule=str(code))
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
         """Upload the file once; returns its URL."""

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from twofold.artifact import Artifact, Kind, Listing
 from twofold.errors import Problem, TwofoldError, Unreachable
+from twofold.fetching import require_online
 from twofold.formats.conda_reader import read_info
 from twofold.index import repodata, simple
 from twofold.names import normalize_name, parse_sdist_name, parse_wheel_name
@@ -45,8 +46,14 @@ class Bucket:
     attestation_kinds = NO_KINDS
 
     def __init__(self, settings: TargetSettings) -> None:
+        require_online(settings.url.partition("?")[0])
         self.settings = settings
         self._store = _open_store(settings.url)
+
+    @property
+    def account(self) -> str:
+        """As whom files are sent."""
+        return "with your AWS configuration"
 
     def preflight(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
         """The bucket does not exist: a lookup of one file cannot distinguish that."""

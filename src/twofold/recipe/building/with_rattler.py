@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from twofold.artifact import Kind
 from twofold.errors import SubprocessFailed, TwofoldError
+from twofold.fetching import require_local
 from twofold.names import parse_conda_name
 from twofold.recipe.building.variations import BuildStep
 from twofold.recipe.model import Recipe
@@ -124,7 +125,10 @@ def _render_variants(path: Path, host: HostSettings) -> Sequence[RenderedVariant
 def _channel_url(channel: str) -> str:
     """Convert a folder to a file URL; keep names and URLs."""
     folder = Path(channel)
-    return folder.resolve().as_uri() if "://" not in channel and folder.is_dir() else channel
+    if "://" not in channel and folder.is_dir():
+        return folder.resolve().as_uri()
+    require_local(channel)
+    return channel
 
 
 class _LogCollector:

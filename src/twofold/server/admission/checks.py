@@ -232,14 +232,6 @@ def check_name_free(artifact: Artifact, taken: StoredFile | None) -> bool:
     if taken is None:
         return True
     check_name_unused(taken)
-    if taken.sha256 != artifact.sha256 and taken.made_from is not None:
-        raise Refused(
-            "file-exists",
-            f"File already exists ({taken.filename!r}: the registry converted it from the wheel, "
-            "with other files or dependencies)",
-            f"take build number {taken.build_number + 1}: `number` under `build` in the recipe, "
-            "build-number in [tool.twofold.conda]",
-        )
     if taken.sha256 != artifact.sha256:
         raise Refused(
             "file-exists",

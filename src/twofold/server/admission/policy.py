@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from twofold.server.admission import checks
 from twofold.server.auth import permissions
 from twofold.server.context import Registry, require_channel
-from twofold.server.model import Action, Actor, Channel, Project
-from twofold.server.store import Connection, channels, files, projects
+from twofold.server.model import Action, Actor, Channel, Project, StoredFile
+from twofold.server.store import Connection, channels, files, projects, upstreams
 
 #: A channel's setting: names that may be begun although they look like another project's.
 ALLOWED_NAMES = "allowed-names"
@@ -72,17 +72,36 @@ class PlannedUpload:
     subdir: str = ""
     size: int = 0
 
+    @property
+    def upstream_kind(self) -> str:
+        """The kind of upstream that could have the file."""
+        return upstreams.CONDA if self.subdir else upstreams.PYPI
 
-def preflight(registry: Registry, actor: Actor, channel: str, planned: PlannedUpload) -> None:
+
+@dataclass(frozen=True)
+class PreflightResult:
+    """The file of that name; `is_known` is False if the channel's upstream may have one."""
+
+    existing: StoredFile | None
+    is_known: bool
+
+
+def preflight(
+    registry: Registry, actor: Actor, channel: str, planned: PlannedUpload
+) -> PreflightResult:
     """Raise Refused as the upload would, as far as that can be checked without the file.
 
-    A file that exists is accepted here: the caller compares the hashes.
+    A file that exists is accepted here: the caller compares the hashes. A converted package is
+    replaced by its author's.
     """
     with registry.database.read() as db:
         found = require_channel(db, actor, channel, Action.UPLOAD, planned.project)
         existing = files.find_file(db, found.id, planned.subdir, planned.filename)
-        if existing is not None:
+        if existing is not None and existing.made_from is None:
             checks.check_name_unused(existing)
-            return
+            return PreflightResult(existing, True)
         check_new_file(db, found, actor, planned.project)
         check_quota(db, found, [planned.size])
+        upstream = upstreams.find_upstream(db, found.id, planned.upstream_kind)
+        is_deleted = existing is not None and existing.deleted_at is not None
+        return PreflightResult(None if is_deleted else existing, upstream is None)

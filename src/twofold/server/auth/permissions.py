@@ -7,6 +7,7 @@ token (its channel, its project, its actions).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from twofold.errors import Refused
@@ -187,9 +188,34 @@ def require(
             TOKEN_HINT,
             401,
         )
+    _check_token_limits(db, actor, action, channel, project)
     raise Refused(
         "forbidden",
         f"'{actor.name}' lacks permission to {action} in {subject} '{channel.name}' (this login)",
         f"ask the owner of '{channel.name}' for the role '{action}'",
+        403,
+    )
+
+
+def _check_token_limits(
+    db: Connection, actor: Actor, action: Action, channel: Channel, project: str | None
+) -> None:
+    """Raise Refused with the token's limit, where its user has the permission."""
+    token = actor.token
+    if token is None or not is_allowed(db, replace(actor, token=None), action, channel, project):
+        return
+    if not any(one.includes(action) for one in token.actions):
+        limit = f"for {', '.join(sorted(token.actions)) or 'nothing'} only"
+        wanted = f"that allows '{action}'"
+    elif token.channel not in (None, channel.name):
+        limit, wanted = f"for channel '{token.channel}' only", f"for '{channel.name}'"
+    else:
+        limit = f"for {', '.join(map(repr, token.projects))} only"
+        wanted = f"for '{project}'" if project else "for the whole channel"
+    raise Refused(
+        "forbidden",
+        f"this token of '{actor.name}' lacks permission to {action} in channel '{channel.name}': "
+        f"it is {limit}",
+        f"use another token of '{actor.name}', one {wanted}",
         403,
     )

@@ -1,8 +1,8 @@
 """The conda packages that the registry converts from wheels, by `twofold.convert`.
 
-A converted package is a file like any other: its name is never reused for different content. An
-uploaded package with the same files and dependencies counts as the converted one, however it is
-compressed. Authors whose own package differs raise its build number.
+A converted package is a placeholder for the package that its author has not uploaded. The author's
+own package of that name replaces it, once; from then on the name is final. An uploaded package with
+the same files and dependencies counts as the converted one, however it is compressed.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from twofold.server.context import Registry, Transaction, not_found, require_cha
 from twofold.server.model import Action, Actor, Project, StoredFile
 from twofold.server.pages.page_updates import MAIN, PRE
 from twofold.server.registry.queries import check_not_quarantined
+from twofold.server.registry.replacement import can_replace, replace_converted
 from twofold.server.store import channels, files
 from twofold.server.store.blob_refs import protect_blobs
 
@@ -211,14 +212,26 @@ def _copy_files(
     db, channel_id = change.db, change.channel.id
     project = _target_project(change, known)
     sources = _without_foreign_names(change, project, sources)
-    taken_names = {(one.subdir, one.filename) for one in files.list_project_files(db, project.id)}
-    coming = [file for file in sources if (file.subdir, file.filename) not in taken_names]
+    taken_names = {
+        (one.subdir, one.filename): one for one in files.list_project_files(db, project.id)
+    }
+    coming = [
+        file
+        for file in sources
+        if (there := taken_names.get((file.subdir, file.filename))) is None
+        or _replaces(file, there)
+    ]
     check_quota(db, change.channel, (file.size for file in coming))
     protect_blobs(db, change.registry.blobs, coming, change.at)
     carried: list[StoredFile] = []
     new_ids: dict[int, int] = {}
     for file in sorted(sources, key=lambda file: file.id):
         taken = files.find_file(db, channel_id, file.subdir, file.filename)
+        if taken is not None and file.made_from is not None and taken.made_from is None:
+            continue  # the target has its author's own package of this name
+        if taken is not None and _replaces(file, taken):
+            replace_converted(change, taken)
+            taken = None
         if taken is None:
             made_from = new_ids.get(file.made_from or 0)
             new = files.copy_file(db, file, channel_id, project.id, made_from, change.at)
@@ -232,6 +245,11 @@ def _copy_files(
         carried.append(there)
     change.rerender(project, *carried)
     return carried
+
+
+def _replaces(file: StoredFile, taken: StoredFile) -> bool:
+    """Whether a promoted package is its author's, and the target has a converted one."""
+    return file.made_from is None and can_replace(taken, file.sha256)
 
 
 def _without_foreign_names(

@@ -43,6 +43,7 @@ from twofold.server.registry.deferred_conversion import (
 )
 from twofold.server.registry.labels import check_label, check_unlocked
 from twofold.server.registry.local_metadata import find_known_names
+from twofold.server.registry.replacement import can_replace, replace_converted
 from twofold.server.store import Connection, channels, files
 from twofold.server.store.blob_refs import protect_blobs
 from twofold.server.store.files import NewFile
@@ -100,7 +101,7 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> U
                 db, actor, channel, Action.UPLOAD, normalize_name(artifact.name)
             )
             taken = files.find_file(db, found.id, artifact.subdir, artifact.filename)
-        if not _is_new_name(registry, path, artifact, taken):
+        if not _is_new_name(registry, path, artifact, taken, upload.is_fetched):
             assert taken is not None
             registry.blobs.heal(artifact.sha256, path)
             with registry.database.read() as db:
@@ -155,14 +156,20 @@ def _read_run_exports(artifact: Artifact) -> str | None:
 
 
 def _is_new_name(
-    registry: Registry, path: Path, artifact: Artifact, taken: StoredFile | None
+    registry: Registry,
+    path: Path,
+    artifact: Artifact,
+    taken: StoredFile | None,
+    is_fetched: bool,
 ) -> bool:
-    """Like `check_name_free`, but a package with a converted package's content is not new."""
-    if taken is not None and taken.made_from is not None and taken.deleted_at is None:
-        is_other = taken.sha256 != artifact.sha256
-        if is_other and is_same_package(registry, taken, path):
-            return False
-    return checks.check_name_free(artifact, taken)
+    """Like `check_name_free`, but an author's package may replace a converted one.
+
+    A package with the converted package's content is not new.
+    """
+    if is_fetched or not can_replace(taken, artifact.sha256):
+        return checks.check_name_free(artifact, taken)
+    assert taken is not None
+    return taken.deleted_at is not None or not is_same_package(registry, taken, path)
 
 
 @contextmanager
@@ -203,7 +210,8 @@ def _record_upload(
     key = normalize_name(artifact.name)
     with registry.transaction(actor, channel, Action.UPLOAD, key) as change:
         taken = files.find_file(change.db, change.channel.id, artifact.subdir, artifact.filename)
-        if not _is_new_name(registry, artifact.path, artifact, taken):  # another upload was faster
+        if not _is_new_name(registry, artifact.path, artifact, taken, upload.is_fetched):
+            # another upload was faster
             assert taken is not None
             return _existing_result(change.db, taken)
         if upload.is_fetched:
@@ -214,16 +222,24 @@ def _record_upload(
         check_quota(
             change.db, change.channel, (file_.size for file_ in (artifact, *conversion.artifacts))
         )
-        labels = upload.labels or choose_default_labels(artifact)
+        labels = upload.labels or _choose_labels(artifact, taken)
         check_unlocked(change, labels)
+        if taken is not None:
+            replace_converted(change, taken)
         new = _make_new_file(change, project, artifact)
         new = replace(
             new, remark=conversion.note, provenance=ready.provenance, run_exports=ready.run_exports
         )
         protect_blobs(change.db, registry.blobs, [artifact, *conversion.artifacts], change.at)
         file = files.add_file(change.db, new, labels)
+        if taken is not None and taken.yanked is not None:
+            files.update_file(change.db, file.id, yanked=taken.yanked)
+            file = replace(file, yanked=taken.yanked)
         made = record_converted(change, file, project, conversion.artifacts)
-        change.add_to_pages(project, file, *made)
+        if taken is None:
+            change.add_to_pages(project, file, *made)
+        else:
+            change.rerender(project, file, *made, labels=taken.labels)
         change.audit("publish", file.basename, sha256=file.sha256)
         return UploadResult(file, True, tuple(made), conversion.note)
 
@@ -280,6 +296,12 @@ def _set_conda_name(
         return project
     channels.update_project(change.db, project.id, conda_name=packages[0].name)
     return replace(project, conda_name=packages[0].name)
+
+
+def _choose_labels(artifact: Artifact, replaced: StoredFile | None) -> frozenset[str]:
+    """Return the labels of the converted package that the file replaces, else the default."""
+    is_shown = replaced is not None and replaced.deleted_at is None
+    return replaced.labels if replaced and is_shown else choose_default_labels(artifact)
 
 
 def choose_default_labels(artifact: Artifact) -> frozenset[str]:

@@ -45,8 +45,8 @@ PAGE = RawQuery(
     )
 )
 
-#: channel_id, subdir, filename -> sha256, size.
-FILE = RawQuery(select(files.c.sha256, files.c.size).where(*_FILE_OF_NAME))
+#: channel_id, subdir, filename -> sha256, size, id of the wheel it was converted from.
+FILE = RawQuery(select(files.c.sha256, files.c.size, files.c.made_from).where(*_FILE_OF_NAME))
 
 #: channel_id, subdir, filename -> sha256, METADATA of a wheel.
 METADATA = RawQuery(
@@ -70,6 +70,7 @@ class CachedFile:
 
     sha256: str
     size: int
+    is_converted: bool
 
 
 def open_reads(database: Database) -> VersionedReads:

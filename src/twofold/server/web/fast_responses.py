@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -184,15 +185,17 @@ class FastResponder:
         if found is None or sha256 not in ("", found.sha256):
             return None
         etag = f'"{found.sha256}"'
+        own = make_file_headers(name, channel.public, found.is_converted)
+        headers = _file_headers(etag, own)
         if request.if_none_match and names_etag(request.if_none_match, etag):
-            return 304, _file_headers(name, found.sha256, channel.public), b""
+            return 304, headers, b""
         if channel.redirects and request.is_get and (url := self.registry.blobs.sign(found.sha256)):
             return 307, [(b"location", url.encode()), _NOT_KEPT, (b"content-length", b"0")], b""
         if found.size > MAX_BUFFERED:
             return None
         body = await self.registry.blobs.read_soon(found.sha256)
         length = (b"content-length", b"%d" % len(body))
-        return 200, [*_file_headers(name, found.sha256, channel.public), length], body
+        return 200, [*headers, length], body
 
     async def _metadata(
         self, channel: ReadableChannel, sha256: str, name: str
@@ -255,6 +258,6 @@ def _cache_control(public: bool, value: str) -> bytes:
     return cache_control(public, value).encode()
 
 
-def _file_headers(name: str, sha256: str, public: bool) -> Headers:
-    headers = {"etag": f'"{sha256}"', **make_file_headers(name, public)}
+def _file_headers(etag: str, own: Mapping[str, str]) -> Headers:
+    headers = {"etag": etag, **own}
     return [(key.encode(), value.encode("latin-1")) for key, value in headers.items()]

@@ -82,10 +82,10 @@ def is_plain_get(request: Request) -> bool:
     return request.method == "GET" and not any(name in request.headers for name in conditions)
 
 
-def make_file_headers(filename: str, public: bool) -> dict[str, str]:
-    """Return the headers of a file's response."""
+def make_file_headers(filename: str, public: bool, is_converted: bool = False) -> dict[str, str]:
+    """Return the headers of a file's response; its author's package may replace a converted one."""
     return {
-        "cache-control": cache_control(public, IMMUTABLE),
+        "cache-control": cache_control(public, "no-cache" if is_converted else IMMUTABLE),
         "accept-ranges": "bytes",
         "content-type": "application/octet-stream",
         "content-disposition": f'attachment; filename="{filename}"',
@@ -126,7 +126,8 @@ def send_file(request: Request, registry: Registry, found: ReadableFile) -> Resp
     """Send a stored file (Range, HEAD, ETag), never encoded, never rendered by a browser."""
     file = found.file
     etag = f'"{file.sha256}"'
-    headers = {"etag": etag, **make_file_headers(file.filename, found.public)}
+    is_converted = file.made_from is not None
+    headers = {"etag": etag, **make_file_headers(file.filename, found.public, is_converted)}
     if is_unchanged(request, etag):
         return Response(None, 304, headers)
     if found.redirects and request.method == "GET":

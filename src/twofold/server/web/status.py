@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from twofold.names import normalize_name
 from twofold.server.admission.policy import PlannedUpload, preflight
-from twofold.server.model import Action
+from twofold.server.model import Action, StoredFile
 from twofold.server.registry import queries
 from twofold.server.web.credentials import authenticate, get_registry
 from twofold.server.web.error_responses import problem_response
@@ -44,7 +44,8 @@ def whoami(request: Request) -> Response:
     """Return the caller, and check whether it can upload.
 
     `?project=NAME` checks the permission to upload to a project (403); with `file`, `subdir` and
-    `size` it refuses a file for the same reasons as its upload would.
+    `size` it refuses a file for the same reasons as its upload would, and returns the file that has
+    its name: null without one. A channel that proxies an index returns none.
     """
     registry, actor, channel = (
         get_registry(request),
@@ -59,8 +60,21 @@ def whoami(request: Request) -> Response:
         size = query.get("size", "")
         known = int(size) if size.isascii() and size.isdigit() and len(size) < 19 else 0
         planned = PlannedUpload(project, query["file"], query.get("subdir", ""), known)
-        preflight(registry, actor, channel, planned)
+        found = preflight(registry, actor, channel, planned)
+        if found.is_known:
+            return JSONResponse({"user": actor.name, "file": _describe_file(found.existing)})
     return JSONResponse({"user": actor.name})
+
+
+def _describe_file(file: StoredFile | None) -> dict[str, object] | None:
+    """Return what a client compares with its own file; None without one of that name."""
+    if file is None:
+        return None
+    return {
+        "sha256": file.sha256,
+        "yanked": file.yanked,
+        "converted": file.made_from is not None,
+    }
 
 
 routes = [
