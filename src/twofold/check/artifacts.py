@@ -10,6 +10,7 @@ from pathlib import Path
 
 from twofold.artifact import Artifact, Kind
 from twofold.check.artifact_code import ArtifactCode, read_contents
+from twofold.check.extra_rules import load_extra_rules
 from twofold.check.finding import Finding, sort_findings
 from twofold.check.rule_table import BY_CODE, WARNING, Violation
 from twofold.check.rules import release_set, structure
@@ -177,11 +178,15 @@ def _check_contents(
         return _structure_findings(artifact.path, error.problems)
     code = ArtifactCode(artifact, contents, allow, wants_warnings)
     code.dependencies += further_dependencies
-    return [
+    findings = [
         BY_CODE[rule].make_finding(violation)
         for rule, judge in list_code_rules().items()
         for violation in judge(code)
     ]
+    for extra in load_extra_rules():
+        found = extra.judge_file(code) if extra.judge_file else ()
+        findings += [extra.row.make_finding(violation) for violation in found]
+    return findings
 
 
 def _compare(

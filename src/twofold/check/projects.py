@@ -6,6 +6,7 @@ import os
 import re
 
 from twofold.check.context import MAX_MINOR, ProjectContext, allowed_minors, module_name
+from twofold.check.extra_rules import load_extra_rules
 from twofold.check.facts.store import load_facts, load_quick_facts
 from twofold.check.finding import Finding, sort_findings
 from twofold.check.namespace import CodeModule
@@ -115,7 +116,18 @@ def find_problems(
         context.pyproject.place = stated.place
         context.unknown = stated.unknown
     left_out = settings.ignore | ignore
-    return run_rules(context, [rule for rule in RULES if rule.code not in left_out])
+    found = run_rules(context, [rule for rule in RULES if rule.code not in left_out])
+    return sort_findings([*found, *_judge_by_extra_rules(context, left_out)])
+
+
+def _judge_by_extra_rules(context: ProjectContext, left_out: frozenset[str]) -> list[Finding]:
+    """The findings of other distributions' rules about projects."""
+    return [
+        extra.row.make_finding(violation)
+        for extra in load_extra_rules()
+        if extra.judge_project is not None and extra.code not in left_out
+        for violation in extra.judge_project(context)
+    ]
 
 
 def find_stopping_errors(

@@ -134,5 +134,27 @@ def _parse_rule(line: str) -> Rule:
     )
 
 
+class _RulesByCode(dict[str, Rule]):
+    """The rules by code; an unknown code may be that of another distribution's rule."""
+
+    def __missing__(self, code: str) -> Rule:
+        from twofold.check.extra_rules import load_extra_rules
+
+        for rule in load_extra_rules():
+            self.setdefault(rule.code, rule.row)
+        if not super().__contains__(code):
+            raise KeyError(code)
+        return self[code]
+
+    def __contains__(self, code: object) -> bool:
+        if super().__contains__(code):
+            return True
+        try:
+            self[str(code)]
+        except KeyError:
+            return False
+        return True
+
+
 RULES = tuple(_parse_rule(line) for line in _TABLE.strip().splitlines())
-BY_CODE = {rule.code: rule for rule in RULES}
+BY_CODE = _RulesByCode({rule.code: rule for rule in RULES})

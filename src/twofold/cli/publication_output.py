@@ -56,9 +56,9 @@ def print_plan(plan: Plan, stream: TextIO) -> None:
             print_wrapped(_describe_target(target), stream, indent="  ")
         uploads = [step for step in steps if step.action == "upload"]
         amount = describe_amount(uploads) if uploads else "nothing"
-        if len(uploads) < len(steps):
+        if uploads and len(uploads) < len(steps):
             amount += f" of {describe_amount(steps)}"
-        print_wrapped(f"  {amount} to upload:" if uploads else f"  {amount}:", stream, indent="  ")
+        print_wrapped(f"  {amount} to send:", stream, indent="  ")
         for step in steps:
             size = format_size(step.file.artifact.size)
             line = f"  {step.action.value:8} {step.file.name}, {size}: {step.reason}"

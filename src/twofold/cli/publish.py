@@ -133,9 +133,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _report_pypi_names(publication: Publication) -> list[NameReport]:
     """Report on names that are new at PyPI: similar names, and the first steps."""
+    wanted = {s.file.artifact.name: s.target for s in publication.plan.steps if s.is_for_pypi}
+    if not wanted:
+        return []
     from twofold.publish.first_release import report_name
 
-    wanted = {s.file.artifact.name: s.target for s in publication.plan.steps if s.is_for_pypi}
     reports = [report_name(target, name) for name, target in wanted.items()]
     return [report for report in reports if report and report.is_new]
 

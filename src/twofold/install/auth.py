@@ -146,8 +146,8 @@ def custom_ca_bundle(ca: str) -> Iterator[None]:
 
 
 def _find_default_bundles() -> list[Path]:
-    """The bundles of environment variables, pip's configuration, OpenSSL and requests."""
-    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+    """The bundles of environment variables, pip's configuration, OpenSSL and certifi."""
+    import certifi
 
     named = [os.environ.get(name, "") for name in (*CA_VARIABLES, "REQUESTS_CA_BUNDLE")]
     configured = subprocess.run(
@@ -160,7 +160,7 @@ def _find_default_bundles() -> list[Path]:
     named += [
         configured.stdout.strip(),
         ssl.get_default_verify_paths().cafile or "",
-        DEFAULT_CA_BUNDLE_PATH,
+        certifi.where(),
     ]
     return [path for path in map(Path, dict.fromkeys(filter(None, named))) if path.exists()]
 

@@ -15,11 +15,9 @@ import difflib
 import os
 import stat
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
-
-import tomlkit
-import tomlkit.exceptions
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
 from twofold.publish.addresses import Secret, split_login
@@ -91,8 +89,8 @@ def read_targets(file: Path | None = None) -> dict[str, TargetSettings]:
 
 def _parse_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomlkit.parse(path.read_text("utf-8")).unwrap()
-    except (tomlkit.exceptions.ParseError, UnicodeDecodeError) as error:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         hint = "correct the file, or remove it"
         raise TwofoldError(f"it is not valid TOML: {error}", hint, str(path)) from error
 
@@ -164,6 +162,8 @@ def write_token(name: str, settings: TargetSettings, token: Secret | None, user:
     Comments and all other content are kept. A target without a table gets one, with the keys
     needed to resolve it by that name.
     """
+    import tomlkit
+
     path = get_config_file()
     path.parent.mkdir(parents=True, exist_ok=True)
     text = path.read_text("utf-8") if path.is_file() else ""

@@ -119,6 +119,8 @@ def find_credentials(
     this is the only twofold registry; a tool's own variable, if no other target is of a kind
     that the tool knows.
     """
+    if KINDS[target.kind].no_login:
+        return None
     places = (
         _read_address,
         partial(_read_environment, others=others),

@@ -16,9 +16,15 @@ from twofold.errors import TwofoldError
 from twofold.publish.addresses import Secret, split_login
 from twofold.publish.targets.settings import TargetSettings
 
+#: The names that twine knows without a file, and its file.
+PUBLIC_NAMES = ("pypi", "testpypi")
+PYPIRC = Path("~/.pypirc")
+
 
 def read_pypirc_target(name: str) -> TargetSettings | None:
     """Read an index server of ~/.pypirc; None if the file has no such server."""
+    if name not in PUBLIC_NAMES and not PYPIRC.expanduser().is_file():
+        return None  # twine, which brings much, is imported for its own names and files only
     from twine.utils import DEFAULT_CONFIG_FILE, DEFAULT_REPOSITORY, TEST_REPOSITORY
 
     servers = _read_pypirc()

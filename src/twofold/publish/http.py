@@ -8,27 +8,23 @@ looks like one that broke before. Secrets are redacted in every message.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from json import dumps
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urljoin
 
-import requests
-from requests.auth import AuthBase
-from requests_toolbelt import MultipartEncoder
-
-from twofold import __version__
-from twofold.errors import Refused, TwofoldError
+from twofold.errors import Refused
 from twofold.fetching import require_online
 from twofold.publish.addresses import (
     Credentials,
     Secret,
     can_share_login,
+    encode_basic,
     redact_secrets,
     redact_url,
 )
@@ -40,84 +36,48 @@ from twofold.publish.responses import (
     HttpResult,
     RetryPolicy,
     TransientError,
-    error_context,
     explain,
     join_hints,
     parse_retry_after,
-    read_body,
     read_hint,
     suggest_action,
 )
+from twofold.publish.transport import (
+    Progress,
+    Transport,
+    UploadBody,
+    UploadForm,
+    error_context,
+    make_form_body,
+    read_blocks,
+    read_body,
+)
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
 
 
-class HeaderAuth(AuthBase):
-    """Set one header, or none; an explicit auth also keeps requests from reading ~/.netrc."""
+@dataclass(frozen=True)
+class HeaderAuth:
+    """The header that authenticates a request, a secret; without a name there is none."""
 
-    def __init__(self, name: str = "", value: str = "") -> None:
-        self.name, self.value = name, value
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Set the header of a request."""
-        if self.name:
-            request.headers[self.name] = self.value
-        return request
+    name: str = ""
+    value: str = field(default="", repr=False)
 
 
-def basic_auth(credentials: Credentials, default_user: str = "__token__") -> AuthBase:
+def basic_auth(credentials: Credentials, default_user: str = "__token__") -> HeaderAuth:
     """HTTP Basic authentication in UTF-8, for indexes with the legacy API."""
-    user = credentials.user or default_user
-    return requests.auth.HTTPBasicAuth(user.encode(), credentials.secret.reveal().encode())
+    login = encode_basic(credentials.user or default_user, credentials.secret)
+    return HeaderAuth("Authorization", f"Basic {login.reveal()}")
 
 
-def bearer_auth(credentials: Credentials) -> AuthBase:
+def bearer_auth(credentials: Credentials) -> HeaderAuth:
     """Bearer authentication with a token."""
     return HeaderAuth("Authorization", f"Bearer {credentials.secret.reveal()}")
 
 
-#: Called with the number of bytes sent so far.
-Progress = Callable[[int], None]
-
 #: The limit of consecutive redirects.
 REDIRECTS = 5
-
-
-class ProgressFile:
-    """A file that reports its progress while it is read."""
-
-    mode = "rb"
-
-    def __init__(self, path: Path, progress: Progress | None = None) -> None:
-        self._file = path.open("rb")
-        self._progress = progress
-        self.fileno = self._file.fileno
-        self.tell = self._file.tell
-
-    def read(self, size: int = -1) -> bytes:
-        """Read a block and report the progress."""
-        block = self._file.read(size)
-        if self._progress is not None:
-            self._progress(self._file.tell())
-        return block
-
-    def __iter__(self) -> Iterator[bytes]:
-        while block := self.read(1 << 16):
-            yield block
-
-    def close(self) -> None:
-        """Close the file, or the session."""
-        self._file.close()
-
-
-@dataclass(frozen=True)
-class UploadForm:
-    """A multipart form: `fields`, then the file, then `trailing_fields`.
-
-    `content` is the file: (field name, path, file name, media type).
-    """
-
-    content: tuple[str, Path, str, str]
-    fields: Sequence[tuple[str, Any]] = ()
-    trailing_fields: Sequence[tuple[str, Any]] = ()
 
 
 @dataclass
@@ -125,7 +85,7 @@ class HttpClient:
     """A session with one server; keeps its connections until `close`.
 
     `credentials` are those of the target, also used to read from it afterwards; `account` is whose
-    they are, once the server has said so.
+    they are, once the server has answered so.
     """
 
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
@@ -134,11 +94,11 @@ class HttpClient:
     credentials: Credentials | None = None
     auth_context: AuthContext = field(default_factory=AuthContext)
     account: str = ""
-    _session: requests.Session | None = None
+    _transport: Transport | None = None
     _has_answered: bool = False
 
     def get(
-        self, url: str, auth: AuthBase | None = None, headers: Mapping[str, str] | None = None
+        self, url: str, auth: HeaderAuth | None = None, headers: Mapping[str, str] | None = None
     ) -> HttpResult:
         """GET with retries; returns every status that is not transient.
 
@@ -175,31 +135,30 @@ class HttpClient:
         self,
         method: str,
         url: str,
-        auth: AuthBase | None = None,
+        auth: HeaderAuth | None = None,
         *,
         headers: Mapping[str, str] | None = None,
-        body: Any = None,
+        body: UploadBody | None = None,
         json: Any = None,
     ) -> HttpResult:
         """One attempt; raises TransientError if another may help. Follows no redirects."""
         require_online(redact_url(url))
+        sent = {"Accept-Encoding": "gzip, deflate", **(headers or {})}
+        sent_body: UploadBody | bytes | None = body
+        if json is not None:
+            sent_body = dumps(json).encode()
+            sent["Content-Type"] = "application/json"
         with error_context(url, self.secrets):
-            response = self._open_session().request(
-                method,
-                url,
-                data=body,
-                json=json,
-                headers=dict(headers or {}),
-                auth=auth or HeaderAuth(),
-                timeout=(self.retry_policy.connect, self.retry_policy.read),
-                allow_redirects=False,
-                verify=self.ca,
-                stream=True,
-            )
-            with response:
-                content = read_body(response, url)
-            reason = response.reason or ""
-            answer = HttpResult(response.status_code, reason, response.headers, content)
+            response = self._open(method, url, auth, sent, sent_body)
+            try:
+                answer = HttpResult(
+                    response.status,
+                    response.reason or "",
+                    response.headers,
+                    read_body(response, url),
+                )
+            finally:
+                response.release_conn()
         self._has_answered = True
         if os.environ.get("TWOFOLD_VERBOSE"):
             print(f"{method} {redact_url(url)}: {answer.status}", file=sys.stderr)
@@ -208,26 +167,23 @@ class HttpClient:
             raise TransientError(
                 f"{redact_url(url)} answered {answer.status}: {text}",
                 TRY_LATER,
-                wait=parse_retry_after(response.headers.get("Retry-After")),
+                wait=parse_retry_after(answer.headers.get("Retry-After")),
             )
         return answer
 
     def send_form(
         self,
         url: str,
-        auth: AuthBase | None,
+        auth: HeaderAuth | None,
         form: UploadForm,
         progress: Progress | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> HttpResult:
         """One multipart upload."""
-        field_name, path, file_name, media_type = form.content
-        body = ProgressFile(path, progress)
+        body, media_type = make_form_body(form, progress)
         try:
-            file = (field_name, (file_name, body, media_type))
-            encoder = MultipartEncoder([*form.fields, file, *form.trailing_fields])
-            media = {"Content-Type": encoder.content_type, **(headers or {})}
-            return self.request_once("POST", url, auth, headers=media, body=encoder)
+            media = {"Content-Type": media_type, **(headers or {})}
+            return self.request_once("POST", url, auth, headers=media, body=body)
         finally:
             body.close()
 
@@ -235,13 +191,13 @@ class HttpClient:
         self,
         method: str,
         url: str,
-        auth: AuthBase | None,
+        auth: HeaderAuth | None,
         path: Path,
         headers: Mapping[str, str] | None = None,
         progress: Progress | None = None,
     ) -> HttpResult:
         """One upload with the file as the body."""
-        body = ProgressFile(path, progress)
+        body = UploadBody(path, progress, b"", b"")
         media = {"Content-Type": "application/octet-stream", **(headers or {})}
         try:
             return self.request_once(method, url, auth, headers=media, body=body)
@@ -249,7 +205,7 @@ class HttpClient:
             body.close()
 
     def fetch_sha256(
-        self, url: str, auth: AuthBase | None = None, into: BinaryIO | None = None
+        self, url: str, auth: HeaderAuth | None = None, into: BinaryIO | None = None
     ) -> str | None:
         """Fetch a file and return its SHA-256; None if the server does not have it.
 
@@ -276,21 +232,13 @@ class HttpClient:
             raise self.make_refusal(answer, url)
         return answer.body.decode()
 
-    def _fetch_once(self, url: str, auth: AuthBase | None, into: BinaryIO | None) -> HttpResult:
+    def _fetch_once(self, url: str, auth: HeaderAuth | None, into: BinaryIO | None) -> HttpResult:
         """One attempt to fetch a file: 200 with its SHA-256 as the body, or the error status."""
         require_online(redact_url(url))
         with error_context(url, self.secrets):
-            response = self._open_session().get(
-                url,
-                auth=auth or HeaderAuth(),
-                stream=True,
-                timeout=(self.retry_policy.connect, self.retry_policy.read),
-                headers={"Accept-Encoding": "identity"},
-                allow_redirects=False,
-                verify=self.ca,
-            )
-            with response:
-                status, reason = response.status_code, response.reason or ""
+            response = self._open("GET", url, auth, {"Accept-Encoding": "identity"}, None)
+            try:
+                status, reason = response.status, response.reason or ""
                 if status in TRANSIENT_STATUSES:
                     wait = parse_retry_after(response.headers.get("Retry-After"))
                     raise TransientError(
@@ -298,15 +246,9 @@ class HttpClient:
                     )
                 if status != 200:
                     return HttpResult(status, reason, response.headers, read_body(response, url))
-                digest = hashlib.sha256()
-                if into is not None:
-                    into.seek(0)
-                    into.truncate()
-                for block in response.iter_content(1 << 18):
-                    digest.update(block)
-                    if into is not None:
-                        into.write(block)
-        return HttpResult(200, reason, {}, digest.hexdigest().encode())
+                return HttpResult(200, reason, {}, read_blocks(response, into).encode())
+            finally:
+                response.release_conn()
 
     def make_refusal(self, result: HttpResult, url: str, hint: str = "") -> Refused:
         """The exception for a refusal: the server's reason without our secrets, and a hint.
@@ -330,15 +272,20 @@ class HttpClient:
         )
 
     def close(self) -> None:
-        """Close the file, or the session."""
-        if self._session is not None:
-            self._session.close()
+        """Close the connections."""
+        if self._transport is not None:
+            self._transport.close()
 
-    def _open_session(self) -> requests.Session:
-        if self._session is None:
-            if self.ca and not Path(self.ca).exists():
-                message = f"there is no certificate file {self.ca}"
-                raise TwofoldError(message, "correct `ca` of the target, or TWINE_CERT")
-            self._session = requests.Session()
-            self._session.headers["User-Agent"] = f"twofold/{__version__}"
-        return self._session
+    def _open(
+        self,
+        method: str,
+        url: str,
+        auth: HeaderAuth | None,
+        headers: dict[str, str],
+        body: UploadBody | bytes | None,
+    ) -> BaseHTTPResponse:
+        if self._transport is None:
+            self._transport = Transport(self.retry_policy, self.ca)
+        if auth is not None and auth.name:
+            headers[auth.name] = auth.value
+        return self._transport.open_response(method, url, headers, body)

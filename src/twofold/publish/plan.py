@@ -274,6 +274,6 @@ def _describe_attestations(target: Target, file: ReleaseFile) -> str:
 def describe_difference(ours: str, theirs: str) -> tuple[str, str]:
     """Message and hint for a file name that is used by other contents."""
     return (
-        f"already published with other contents: sha256 {theirs[:16]}…, ours is {ours[:16]}…",
+        f"already published with other contents: sha256 {theirs}, ours is {ours}",
         "published files are never replaced: raise the version and build again",
     )

@@ -63,10 +63,11 @@ def _resolve(name: str, known: dict[str, TargetSettings]) -> TargetSettings:
         base = known.get("anaconda", TargetSettings("anaconda", "", "anaconda"))
         labels = (label,) if label else base.labels
         return _complete(replace(base, name=name, owner=owner or base.owner, labels=labels))
-    from_twine = read_pypirc_target(name)
+    is_path = any(c in name for c in "/\\") or name.startswith((".", "~"))
+    from_twine = None if is_path else read_pypirc_target(name)
     if from_twine is not None:
         return from_twine
-    if Path(name).is_dir() or any(c in name for c in "/\\:") or name.startswith((".", "~")):
+    if is_path or ":" in name or Path(name).is_dir():
         guess = guess_url(name)
         if guess:
             bare = guess.removeprefix("http://")

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import requests
-
-from twofold.errors import TwofoldError, Unreachable
-from twofold.publish.addresses import Secret, redact_secrets, redact_url
+from twofold.errors import Unreachable
 from twofold.publish.targets.settings import get_token_variable
 
 #: The limit of an answer that is not a file (bytes): pages of large projects have some megabytes.
@@ -183,12 +178,6 @@ TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
 #: The hint after the last attempt.
 TRY_LATER = "run the same command again later: it continues with the missing files"
 
-INVALID_URL_ERRORS = (
-    requests.exceptions.InvalidURL,
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.MissingSchema,
-)
-
 
 class TransientError(Unreachable):
     """A failure that another attempt may overcome; `wait` is Retry-After in seconds.
@@ -221,53 +210,6 @@ class RetryPolicy:
         self.sleep(min(wait, self.longest_wait))
 
 
-@contextmanager
-def error_context(url: str, secrets: Sequence[Secret]) -> Iterator[None]:
-    """Translate exceptions of requests into ours, with secrets redacted."""
-    place = redact_url(url)
-    try:
-        yield
-    except requests.exceptions.SSLError:
-        raise Unreachable(
-            f"the certificate of {place} is not trusted",
-            "set `ca` of the target to your CA bundle, or REQUESTS_CA_BUNDLE",
-        ) from None
-    except INVALID_URL_ERRORS:
-        raise TwofoldError(
-            f"{place} is not a valid URL", "write it as https://host/channel"
-        ) from None
-    except requests.exceptions.RequestException as error:
-        raise TransientError(
-            f"{place} cannot be reached: {redact_secrets(_find_cause(error), secrets)}",
-            "check the URL, and that the server is running and reachable",
-            no_server=_is_no_server(error),
-        ) from None
-
-
-def _is_no_server(error: BaseException) -> bool:
-    """Whether an error was caused by a refused connection or an unknown host."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, (ConnectionRefusedError, socket.gaierror)):
-            return True
-        seen = seen.__cause__ or seen.__context__
-    return False
-
-
-def _find_cause(error: requests.exceptions.RequestException) -> str:
-    """The innermost reason in the exceptions of requests and urllib3."""
-    if isinstance(error, requests.exceptions.Timeout):
-        return "timed out"
-    inner: BaseException = error
-    while inner.args and isinstance(inner.args[-1], BaseException):
-        inner = inner.args[-1]
-    reason = getattr(inner, "reason", None)
-    while isinstance(reason, BaseException):
-        inner, reason = reason, getattr(reason, "reason", None)
-    text = str(inner)
-    return text.rpartition(": ")[2] if "object at 0x" in text or "(" in text else text
-
-
 def parse_retry_after(value: str | None) -> float | None:
     """Seconds from a Retry-After header: a number or an HTTP date."""
     if not value:
@@ -278,16 +220,3 @@ def parse_retry_after(value: str | None) -> float | None:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except ValueError:
         return None
-
-
-def read_body(response: requests.Response, url: str) -> bytes:
-    """Read the body of an answer; raises TwofoldError if it does not end."""
-    body = bytearray()
-    for block in response.iter_content(1 << 16):
-        body += block
-        if len(body) > LARGEST_ANSWER:
-            raise TwofoldError(
-                f"{redact_url(url)} sent an answer of more than {LARGEST_ANSWER >> 20} MiB",
-                "check the URL",
-            )
-    return bytes(body)

@@ -18,7 +18,7 @@ from twofold.errors import Problem, Refused, Unreachable
 from twofold.formats.conda_reader import read_info
 from twofold.publish.addresses import Credentials
 from twofold.publish.files import ReleaseFile
-from twofold.publish.http import HeaderAuth, HttpClient, Progress, UploadForm
+from twofold.publish.http import HeaderAuth, HttpClient
 from twofold.publish.responses import HttpResult, suggest_action
 from twofold.publish.targets.converted_packages import probe_converted
 from twofold.publish.targets.protocol import (
@@ -36,6 +36,7 @@ from twofold.publish.targets.release_managers import (
     get_error_code,
 )
 from twofold.publish.targets.settings import TargetSettings
+from twofold.publish.transport import Progress, UploadForm
 
 #: Operator and version of a MatchSpec.
 OPERATOR = re.compile(r"^([=><!~]+)(.*)$")

@@ -13,21 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from requests.auth import AuthBase
-
 from twofold.artifact import Kind
 from twofold.errors import Problem
 from twofold.names import normalize_name
 from twofold.publish.addresses import Credentials
 from twofold.publish.files import ReleaseFile
-from twofold.publish.http import (
-    HeaderAuth,
-    HttpClient,
-    Progress,
-    UploadForm,
-    basic_auth,
-    bearer_auth,
-)
+from twofold.publish.http import HeaderAuth, HttpClient, basic_auth, bearer_auth
 from twofold.publish.responses import HttpResult, is_name_taken
 from twofold.publish.rules import one_attestation
 from twofold.publish.targets.lookup import make_file_url, probe_channel
@@ -52,6 +43,7 @@ from twofold.publish.targets.release_managers import (
     require_object,
 )
 from twofold.publish.targets.settings import TargetSettings
+from twofold.publish.transport import Progress, UploadForm
 
 #: Send a file once; returns the URL and the response.
 SendOnce = Callable[[ReleaseFile, Progress], tuple[str, HttpResult]]
@@ -68,7 +60,7 @@ class CondaServer:
 
     settings: TargetSettings
     http: HttpClient
-    auth: AuthBase | None
+    auth: HeaderAuth | None
     channel: str
     send_once: SendOnce
     overwrites: bool = False
@@ -164,7 +156,7 @@ def open_artifactory(
     Takes tokens, and passwords with their user.
     """
     base = settings.url.rstrip("/")
-    auth: AuthBase | None = None
+    auth: HeaderAuth | None = None
     if credentials:
         auth = basic_auth(credentials) if credentials.user else bearer_auth(credentials)
 

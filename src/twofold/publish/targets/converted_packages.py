@@ -11,12 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from requests.auth import AuthBase
-
 from twofold.errors import BadFile
 from twofold.formats.conda_reader import parse_json, read_info
 from twofold.publish.files import ReleaseFile
-from twofold.publish.http import HttpClient
+from twofold.publish.http import HeaderAuth, HttpClient
 from twofold.publish.targets.protocol import RemoteState, state_from_fetch
 
 #: The compared files, with the size limit of each (bytes; paths.json: some 100,000 files).
@@ -47,7 +45,7 @@ def _read_content(path: Path, held: bytes | None = None) -> tuple[object, ...]:
 
 
 def probe_converted(
-    http: HttpClient, url: str, auth: AuthBase | None, file: ReleaseFile
+    http: HttpClient, url: str, auth: HeaderAuth | None, file: ReleaseFile
 ) -> RemoteState:
     """Compare a file with a package that a registry converted from the project's wheel.
 

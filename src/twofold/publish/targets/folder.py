@@ -17,7 +17,6 @@ from twofold.errors import Problem
 from twofold.index.folder import index_folder
 from twofold.names import normalize_name
 from twofold.publish.files import ReleaseFile
-from twofold.publish.http import Progress
 from twofold.publish.targets.protocol import (
     ALL_KINDS,
     NO_KINDS,
@@ -33,6 +32,7 @@ from twofold.publish.targets.release_managers import (
     parse_repodata,
 )
 from twofold.publish.targets.settings import TargetSettings
+from twofold.publish.transport import Progress
 
 
 @dataclass(frozen=True)

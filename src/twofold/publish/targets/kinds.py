@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from twofold.errors import Refused, TwofoldError
+from twofold.plugins import find_extensions, load_extension
 from twofold.publish.addresses import Credentials, redact_url
 from twofold.publish.external_config import is_anaconda_org
 from twofold.publish.targets.settings import AuthStyle, InstallUrls, TargetSettings
@@ -318,5 +319,32 @@ _ROWS = (
     ),
 )
 
+#: The group of entry points by which other distributions add kinds:
+#:
+#:     [project.entry-points."twofold.targets"]
+#:     acme = "acme_twofold:KIND"        # a TargetKind called "acme", for acme+https://host/place
+GROUP = "twofold.targets"
+
+
+class _Kinds(dict[str, TargetKind]):
+    """The kinds by name; an unknown name may be that of another distribution's kind."""
+
+    def __missing__(self, name: str) -> TargetKind:
+        point = find_extensions(GROUP).get(name)
+        if point is None:
+            raise KeyError(name)
+        kind: TargetKind = load_extension(GROUP, point, TargetKind)
+        if kind.name != name or not kind.is_web:
+            raise TwofoldError(
+                f"the extension '{name}' of '{GROUP}' is the kind '{kind.name}'",
+                "name the entry point as the kind, whose schemes are http and https",
+            )
+        self[name] = kind
+        return kind
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in find_extensions(GROUP)
+
+
 #: Name -> kind. The name is the value of `kind` in the configuration and the prefix of a URL.
-KINDS = {kind.name: kind for kind in _ROWS}
+KINDS: dict[str, TargetKind] = _Kinds({kind.name: kind for kind in _ROWS})

@@ -1,17 +1,19 @@
 """Indexes with PyPI's legacy upload API: PyPI, devpi, pypiserver, twofold registries.
 
-The form is the one twine sends (made by twine's own PackageFile); files are looked up in the
+The form is the one that twine sends; files are looked up in the
 target's simple index.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
-
-from requests.auth import AuthBase
 
 from twofold.artifact import Kind
 from twofold.errors import BadFile, Problem
@@ -20,7 +22,7 @@ from twofold.index.simple_parser import ProjectPage
 from twofold.names import normalize_name
 from twofold.publish.addresses import Credentials, can_share_login, toggle_slash
 from twofold.publish.files import ATTEST_AGAIN, ReleaseFile
-from twofold.publish.http import HttpClient, Progress, UploadForm, basic_auth
+from twofold.publish.http import HeaderAuth, HttpClient, basic_auth
 from twofold.publish.responses import HttpResult, is_name_taken
 from twofold.publish.targets.lookup import fetch_files, fetch_page
 from twofold.publish.targets.protocol import (
@@ -38,6 +40,7 @@ from twofold.publish.targets.release_managers import (
     parse_pypi_file,
 )
 from twofold.publish.targets.settings import TargetSettings
+from twofold.publish.transport import Progress, UploadForm
 
 
 class LegacyIndex:
@@ -55,11 +58,11 @@ class LegacyIndex:
         self,
         settings: TargetSettings,
         http: HttpClient,
-        auth: AuthBase | None,
+        auth: HeaderAuth | None,
         rules: tuple[UploadRule, ...] = (),
         *,
         is_open: bool = True,
-        read_auth: AuthBase | None = None,
+        read_auth: HeaderAuth | None = None,
     ) -> None:
         self.read_auth = read_auth or auth
         self.rules = rules
@@ -130,7 +133,7 @@ class LegacyIndex:
         url = there[file.name].url
         return state_from_fetch(self.http.fetch_sha256(url, self._choose_auth(url)), url)
 
-    def _choose_auth(self, url: str) -> AuthBase | None:
+    def _choose_auth(self, url: str) -> HeaderAuth | None:
         """The credentials for a file, whose URL may be on any host.
 
         They are sent only to the servers of the index and of the uploads.
@@ -152,47 +155,66 @@ def describe_yank(reason: str | None) -> str:
     return "" if reason is None else ": ".join(filter(None, ("yanked", reason)))
 
 
-def make_legacy_form(file: ReleaseFile) -> list[tuple[str, Any]]:
-    """Make the fields of the upload form, metadata key by key, as twine does."""
-    from twine.exceptions import TwineException
-    from twine.package import PackageFile
+#: A field of the metadata as `packaging` has it -> its name in the form, where that is another.
+_FORM_NAMES = {
+    "platforms": "platform",
+    "supported_platforms": "supported_platform",
+    "license_files": "license_file",
+}
+#: Fields of newer metadata that the form does not have yet.
+_NOT_IN_FORM = ("import_names", "import_namespaces")
 
+
+def make_legacy_form(file: ReleaseFile) -> list[tuple[str, Any]]:
+    """Make the fields of the upload form, metadata key by key, as twine does.
+
+    Fields that are newer than Metadata-Version are sent too: whether the index refuses them is for
+    its rules to say.
+    """
     artifact = file.artifact
     is_wheel = artifact.kind is Kind.WHEEL
-    # twine's own reader refuses fields that are newer than Metadata-Version; whether the index does
-    # is for its rules to say.
-    package = PackageFile(
-        str(artifact.path),
-        None,
-        parse_raw_metadata(artifact.metadata)[0],
-        file.name.split("-")[-3] if is_wheel else "source",
-        "bdist_wheel" if is_wheel else "sdist",
-    )
-    try:
-        if file.attestations:
-            package.add_attestations([str(path) for path in file.attestations])
-    except TwineException as error:
-        raise BadFile(str(error), ATTEST_AGAIN, str(artifact.path)) from error
     fields: list[tuple[str, Any]] = [(":action", "file_upload"), ("protocol_version", "1")]
-    for key, value in package.metadata_dictionary().items():
-        if value is None or key == "gpg_signature":
-            continue
-        if isinstance(value, dict):  # project_urls
-            fields += [(key, f"{label}, {address}") for label, address in value.items()]
-        elif key == "keywords":
-            fields.append((key, ", ".join(package.metadata["keywords"])))
-        elif isinstance(value, (list, tuple)):
-            fields += [(key, str(item)) for item in value]
-        else:
-            fields.append((key, str(value)))
-    if package.sha2_digest != file.artifact.sha256:
+    for key, value in parse_raw_metadata(artifact.metadata)[0].items():
+        name = _FORM_NAMES.get(key, key)
+        if key == "name":
+            fields.append((name, re.sub("[^A-Za-z0-9.]+", "-", str(value))))
+        elif key == "keywords" and isinstance(value, list):
+            fields.append((name, ", ".join(value)))
+        elif isinstance(value, dict):  # project_urls
+            fields += [(name, f"{label}, {address}") for label, address in value.items()]
+        elif isinstance(value, list):
+            fields += [(name, str(item)) for item in value]
+        elif key not in _NOT_IN_FORM:
+            fields.append((name, str(value)))
+    fields += [
+        ("pyversion", file.name.split("-")[-3] if is_wheel else "source"),
+        ("filetype", "bdist_wheel" if is_wheel else "sdist"),
+    ]
+    sha256, blake2 = hashlib.sha256(), hashlib.blake2b(digest_size=32)
+    with artifact.path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            sha256.update(block)
+            blake2.update(block)
+    if sha256.hexdigest() != artifact.sha256:
         raise BadFile(
-            "it has changed since it was checked", "run the command again", str(file.artifact.path)
+            "it has changed since it was checked", "run the command again", str(artifact.path)
+        )
+    fields += [("sha256_digest", artifact.sha256), ("blake2_256_digest", blake2.hexdigest())]
+    if file.attestations:
+        fields.append(
+            ("attestations", json.dumps([_read_attestation(a) for a in file.attestations]))
         )
     return fields
 
 
-def find_index(http: HttpClient, upload: str, auth: AuthBase | None) -> str:
+def _read_attestation(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise BadFile("it is not valid JSON", ATTEST_AGAIN, str(path)) from error
+
+
+def find_index(http: HttpClient, upload: str, auth: HeaderAuth | None) -> str:
     """Find the simple index of an upload URL by the conventions of servers; '' if none.
 
     A twofold registry and Warehouse: `legacy/` beside `simple/`; devpi: `+simple/` below;
@@ -215,7 +237,7 @@ def find_index(http: HttpClient, upload: str, auth: AuthBase | None) -> str:
     return ""
 
 
-def make_read_auth(settings: TargetSettings) -> AuthBase | None:
+def make_read_auth(settings: TargetSettings) -> HeaderAuth | None:
     """The login in the URL of the index, as HTTP Basic; None if there is none."""
     found = settings.read_login
     return basic_auth(Credentials(found.secret, found.user)) if found and found.secret else None

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from requests.auth import AuthBase
-
 from twofold.artifact import Artifact
 from twofold.index.simple_parser import (
     ProjectPage,
@@ -16,7 +14,7 @@ from twofold.index.simple_parser import (
 )
 from twofold.names import normalize_name
 from twofold.publish.addresses import redact_url
-from twofold.publish.http import HttpClient
+from twofold.publish.http import HeaderAuth, HttpClient
 from twofold.publish.responses import HttpResult
 from twofold.publish.targets.protocol import RemoteState, state_from_fetch
 
@@ -24,13 +22,13 @@ ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
 
 
 def fetch_files(
-    http: HttpClient, index: str, project: str, auth: AuthBase | None
+    http: HttpClient, index: str, project: str, auth: HeaderAuth | None
 ) -> dict[str, SimpleFile]:
     """Fetch the files of a project by name; see `fetch_page`."""
     return fetch_page(http, index, project, auth).by_name
 
 
-def fetch_page(http: HttpClient, index: str, project: str, auth: AuthBase | None) -> ProjectPage:
+def fetch_page(http: HttpClient, index: str, project: str, auth: HeaderAuth | None) -> ProjectPage:
     """Fetch a project's page; one without files if the index does not have the project.
 
     Raises Refused if the response is neither a page nor 404.
@@ -63,7 +61,7 @@ def make_file_url(channel: str, artifact: Artifact) -> str:
 
 
 def probe_channel(
-    http: HttpClient, channel: str, artifact: Artifact, auth: AuthBase | None
+    http: HttpClient, channel: str, artifact: Artifact, auth: HeaderAuth | None
 ) -> RemoteState:
     """Look a file up under `<channel>/<subdir>/<file>`, with its hash.
 

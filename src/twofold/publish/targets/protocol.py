@@ -9,9 +9,10 @@ from typing import Literal, Protocol
 from twofold.artifact import Artifact, Kind
 from twofold.errors import Problem, Refused
 from twofold.publish.files import ReleaseFile
-from twofold.publish.http import HttpClient, Progress
+from twofold.publish.http import HttpClient
 from twofold.publish.responses import NAME_USED, suggest_login
 from twofold.publish.targets.settings import TargetSettings
+from twofold.publish.transport import Progress
 
 PYPI_KINDS = frozenset({Kind.WHEEL, Kind.SDIST})
 CONDA_KINDS = frozenset({Kind.CONDA, Kind.TAR_BZ2})

@@ -12,13 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from requests.auth import AuthBase
-
 from twofold.artifact import Kind
 from twofold.errors import Problem
 from twofold.publish.addresses import Credentials
 from twofold.publish.files import ReleaseFile
-from twofold.publish.http import HttpClient, Progress, basic_auth, bearer_auth
+from twofold.publish.http import HeaderAuth, HttpClient, basic_auth, bearer_auth
 from twofold.publish.responses import TOKEN_ERROR_CODES, is_name_taken
 from twofold.publish.targets.converted_packages import REPLACES, is_same_package
 from twofold.publish.targets.legacy import LegacyIndex, describe_yank
@@ -43,6 +41,7 @@ from twofold.publish.targets.release_managers import (
     require_object,
 )
 from twofold.publish.targets.settings import TargetSettings
+from twofold.publish.transport import Progress
 
 
 class TwofoldRegistry:
@@ -59,7 +58,7 @@ class TwofoldRegistry:
     ) -> None:
         self.settings = settings
         self.http = http
-        self.auth: AuthBase | None = bearer_auth(credentials) if credentials else None
+        self.auth: HeaderAuth | None = bearer_auth(credentials) if credentials else None
         channel = settings.url.rstrip("/")
         python_side = replace(settings, url=f"{channel}/legacy/", index=f"{channel}/simple/")
         form_auth = basic_auth(credentials) if credentials else None

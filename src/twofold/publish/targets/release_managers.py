@@ -24,11 +24,10 @@ from packaging.utils import (
     parse_wheel_filename,
 )
 from packaging.version import InvalidVersion, Version
-from requests.auth import AuthBase
 
 from twofold.errors import Refused, TwofoldError
 from twofold.names import normalize_name
-from twofold.publish.http import HttpClient
+from twofold.publish.http import HeaderAuth, HttpClient
 from twofold.publish.responses import HttpResult
 from twofold.publish.targets.settings import TargetSettings
 
@@ -176,7 +175,7 @@ class WebTarget(Protocol):
         ...
 
     @property
-    def auth(self) -> AuthBase | None:
+    def auth(self) -> HeaderAuth | None:
         """The token; None without one."""
         ...
 

@@ -22,7 +22,6 @@ from twofold.formats.conda_reader import read_info
 from twofold.index import repodata, simple
 from twofold.names import normalize_name, parse_sdist_name, parse_wheel_name
 from twofold.publish.files import ReleaseFile
-from twofold.publish.http import Progress
 from twofold.publish.targets.protocol import (
     ALL_KINDS,
     NO_KINDS,
@@ -31,6 +30,7 @@ from twofold.publish.targets.protocol import (
     UploadRule,
 )
 from twofold.publish.targets.settings import TargetSettings
+from twofold.publish.transport import Progress
 
 #: The limit of retries after concurrent writes of a page.
 ROUNDS = 20

@@ -1,0 +1,73 @@
+"""Extensions from other distributions, by their entry points.
+
+`importlib.metadata` and every distribution's metadata are read only where a file of entry points
+names the group: a command without extensions pays for opening those files.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from pathlib import Path
+
+from twofold.errors import TwofoldError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+    from typing import Any
+
+
+#: The files of entry points in a folder of packages.
+_POINTS = "*-info/entry_points.txt"
+
+
+@cache
+def find_extensions(group: str) -> dict[str, EntryPoint]:
+    """Return the entry points of a group by name. Raises TwofoldError for a name given twice."""
+    if not any(_names_group(folder, group) for folder in sys.path):
+        return {}
+    from importlib.metadata import entry_points
+
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=group):
+        other = found.setdefault(point.name, point)
+        if other.value != point.value:
+            raise TwofoldError(
+                f"two distributions extend '{group}' by the name '{point.name}': "
+                f"{_name_distribution(other)} and {_name_distribution(point)}",
+                "uninstall one of them",
+            )
+    return found
+
+
+def load_extension(group: str, point: EntryPoint, expected: type[Any]) -> Any:
+    """Import what an entry point names. Raises TwofoldError if it fails or is of another type."""
+    where = _name_distribution(point)
+    try:
+        value = point.load()
+    except (ImportError, AttributeError) as error:
+        raise TwofoldError(
+            f"the extension '{point.name}' of '{group}' cannot be imported: {error}",
+            "uninstall it, or ask its author",
+            where,
+        ) from error
+    if not isinstance(value, expected):
+        raise TwofoldError(
+            f"the extension '{point.name}' of '{group}' is not a {expected.__name__}",
+            "uninstall it, or ask its author",
+            where,
+        )
+    return value
+
+
+def _names_group(folder: str, group: str) -> bool:
+    section = f"[{group}]".encode()
+    try:
+        return any(section in path.read_bytes() for path in Path(folder).glob(_POINTS))
+    except OSError:  # a folder of sys.path that is a zip file, or was removed meanwhile
+        return False
+
+
+def _name_distribution(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else point.value
