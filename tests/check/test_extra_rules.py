@@ -16,8 +16,7 @@ from twofold.contracts.rules import RuleContract
 from twofold.contracts.samples import make_sample
 
 ACME = """\
-from twofold.check.extra_rules import ExtraRule
-from twofold.check.rule_table import Violation
+from twofold.check.rule_table import ExtraRule, Violation
 from twofold.publish.targets.kinds import KINDS
 from dataclasses import replace
 

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from twofold.check import rule_table
+from twofold.publish.targets import kinds
+
 ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 KINDS = [kind["directory"] for kind in PYPROJECT["tool"]["towncrier"]["type"]]
@@ -58,8 +61,8 @@ def test_the_page_names_modules_that_exist(page: Path) -> None:
 
 
 def is_ours(name: str) -> bool:
-    """Whether a dotted name is a module, or something in one."""
-    if find_module(name):
+    """Whether a dotted name is a module, something in one, or a group of entry points."""
+    if find_module(name) or name in (rule_table.GROUP, kinds.GROUP):
         return True
     module, _, attribute = name.rpartition(".")
     while module and not find_module(module):

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from twofold.artifact import Artifact, Kind
 from twofold.check.artifact_code import ArtifactCode, read_contents
-from twofold.check.extra_rules import load_extra_rules
 from twofold.check.finding import Finding, sort_findings
-from twofold.check.rule_table import BY_CODE, WARNING, Violation
+from twofold.check.rule_table import BY_CODE, WARNING, Violation, load_extra_rules
 from twofold.check.rules import release_set, structure
 from twofold.check.rules.metadata import METADATA_RULES, readme_does_not_render
 from twofold.check.rules.structure import find_metadata_problems

@@ -6,13 +6,12 @@ import os
 import re
 
 from twofold.check.context import MAX_MINOR, ProjectContext, allowed_minors, module_name
-from twofold.check.extra_rules import load_extra_rules
 from twofold.check.facts.store import load_facts, load_quick_facts
 from twofold.check.finding import Finding, sort_findings
 from twofold.check.namespace import CodeModule
 from twofold.check.other_backend import DeclaredProject, has_other_backend, make_project
 from twofold.check.packed_files import read_files, select_packed
-from twofold.check.rule_table import BY_CODE, ERROR, RULES, Rule, Violation
+from twofold.check.rule_table import BY_CODE, ERROR, RULES, Rule, Violation, load_extra_rules
 from twofold.check.rules import (
     code,
     dependencies,

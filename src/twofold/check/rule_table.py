@@ -6,9 +6,14 @@ docs/reference/checks/ and, in tests/check/, a sample that breaks the rule and o
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from twofold.check.finding import Edit, Finding
+from twofold.errors import TwofoldError
+from twofold.plugins import find_extensions, load_extension
 
 ERROR, WARNING = "error", "warning"
 
@@ -134,12 +139,55 @@ def _parse_rule(line: str) -> Rule:
     )
 
 
+#: The group of entry points by which other distributions add rules:
+#:
+#:     [project.entry-points."twofold.rules"]
+#:     ACME001 = "acme_rules:NO_CATS"     # the name is the rule's code, the object an ExtraRule
+GROUP = "twofold.rules"
+
+#: The form of a code: a prefix of the distribution's own, and a number of three digits.
+CODE = re.compile(r"(?!TF)[A-Z]{2,8}\d{3}")
+
+
+@dataclass(frozen=True)
+class ExtraRule:
+    """A rule of another distribution; see `Rule` for its columns.
+
+    `judge_file` gets an ArtifactCode, a built file with its code; `judge_project` a ProjectContext.
+    One may be None.
+    """
+
+    code: str
+    name: str
+    sentence: str
+    severity: str = WARNING
+    refused_by: frozenset[str] = frozenset({"all"})
+    judge_file: Callable[[Any], Iterable[Violation]] | None = None
+    judge_project: Callable[[Any], Iterable[Violation]] | None = None
+
+    @property
+    def row(self) -> Rule:
+        """The rule as a row of the table."""
+        stopping = self.refused_by if self.severity == ERROR else frozenset[str]()
+        return Rule(self.code, self.severity, stopping, self.name, self.sentence, False)
+
+
+def load_extra_rules() -> Iterator[ExtraRule]:
+    """Load the rules of every distribution that extends `twofold.rules`, by their codes."""
+    for code, point in sorted(find_extensions(GROUP).items()):
+        rule = load_extension(GROUP, point, ExtraRule)
+        if rule.code != code or not CODE.fullmatch(code):
+            raise TwofoldError(
+                f"the extension '{code}' of '{GROUP}' has the code '{rule.code}'",
+                "name the entry point as the rule: two to eight letters, not TF, and three digits",
+            )
+        yield rule
+
+
 class _RulesByCode(dict[str, Rule]):
     """The rules by code; an unknown code may be that of another distribution's rule."""
 
     def __missing__(self, code: str) -> Rule:
-        from twofold.check.extra_rules import load_extra_rules
-
         for rule in load_extra_rules():
             self.setdefault(rule.code, rule.row)
         if not super().__contains__(code):

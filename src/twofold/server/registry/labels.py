@@ -20,7 +20,7 @@ from twofold.server.context import Registry, Transaction, not_found, require_cha
 from twofold.server.model import Action, Actor, Project, StoredFile
 from twofold.server.pages.page_updates import MAIN, PRE
 from twofold.server.registry.queries import check_not_quarantined
-from twofold.server.registry.replacement import can_replace, replace_converted
+from twofold.server.registry.replacement import is_new_or_replaces, replace_converted
 from twofold.server.store import channels, files
 from twofold.server.store.blob_refs import protect_blobs
 
@@ -215,12 +215,7 @@ def _copy_files(
     taken_names = {
         (one.subdir, one.filename): one for one in files.list_project_files(db, project.id)
     }
-    coming = [
-        file
-        for file in sources
-        if (there := taken_names.get((file.subdir, file.filename))) is None
-        or _replaces(file, there)
-    ]
+    coming = [f for f in sources if is_new_or_replaces(f, taken_names.get((f.subdir, f.filename)))]
     check_quota(db, change.channel, (file.size for file in coming))
     protect_blobs(db, change.registry.blobs, coming, change.at)
     carried: list[StoredFile] = []
@@ -229,9 +224,8 @@ def _copy_files(
         taken = files.find_file(db, channel_id, file.subdir, file.filename)
         if taken is not None and file.made_from is not None and taken.made_from is None:
             continue  # the target has its author's own package of this name
-        if taken is not None and _replaces(file, taken):
-            replace_converted(change, taken)
-            taken = None
+        if taken is not None and is_new_or_replaces(file, taken):
+            taken = replace_converted(change, taken)
         if taken is None:
             made_from = new_ids.get(file.made_from or 0)
             new = files.copy_file(db, file, channel_id, project.id, made_from, change.at)
@@ -240,16 +234,11 @@ def _copy_files(
             new = taken.id
             _repeat_promotion(change, taken, file, promotion)
         new_ids[file.id] = new
-        there = files.find_file_by_id(db, new)
-        assert there is not None
-        carried.append(there)
+        now = files.find_file_by_id(db, new)
+        assert now is not None
+        carried.append(now)
     change.rerender(project, *carried)
     return carried
-
-
-def _replaces(file: StoredFile, taken: StoredFile) -> bool:
-    """Whether a promoted package is its author's, and the target has a converted one."""
-    return file.made_from is None and can_replace(taken, file.sha256)
 
 
 def _without_foreign_names(
