@@ -331,3 +331,21 @@ def test_a_build_tag_becomes_the_build_number(tmp_path: Path) -> None:
     key, record = make_wheel_record(read_artifact(tagged), "x")
     assert key == "my_package-1.0.0-py3_none_any_2"
     assert (record["build"], record["build_number"]) == ("py3_none_any_2", 2)
+
+
+def test_an_extra_that_no_record_can_express_is_noted_and_the_package_made() -> None:
+    metadata = METADATA + "Provides-Extra: x\n"
+    for marker, is_noted in (("platform_release == '5'", True), ("sys_platform == 'win32'", False)):
+        line = f"Requires-Dist: six; {marker} and extra == 'x'\n"
+        (package,) = make_packages(
+            (metadata + line).encode(), None, ["py3-none-any"], CondaOptions(v3=True)
+        )
+        assert any("no extra_depends" in note for note in package.notes) is is_noted
+        assert ("extra_depends" in package.extra_index) is not is_noted
+        (plain,) = make_packages((metadata + line).encode(), None, ["py3-none-any"], CondaOptions())
+        assert plain.depends == package.depends == ("python",)
+    line = "Requires-Dist: a; platform_machine == 'x86_64'\n"
+    line += "Requires-Dist: six; platform_machine == 'x86_64' and extra == 'x'\n"
+    made = make_packages((metadata + line).encode(), None, ["py3-none-any"], CondaOptions(v3=True))
+    extras = {one.subdir: one.extra_index["extra_depends"] for one in made}
+    assert extras["linux-64"] == {"x": ["six"]} and extras["osx-arm64"] == {"x": []}

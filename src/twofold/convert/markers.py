@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+from packaging.markers import Marker
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
@@ -38,6 +39,10 @@ SUBDIRS = (
 _MINORS = range(41)
 _PYTHON_VALUE = re.compile(r"(?:python_full_version|implementation_version) \S+ \"([^\"]+)\"")
 _UNKNOWN_TO_PACKAGES = re.compile(r"platform_release|platform_version")
+_UNKNOWN_COMPARISON = re.compile(
+    r"(?:platform_release|platform_version) (?:not in|in|[<>=!~]+) \"[^\"]*\""
+    r"|\"[^\"]*\" (?:not in|in|[<>=!~]+) (?:platform_release|platform_version)"
+)
 _GUARDS = {
     frozenset(["linux", "osx"]): "__unix",
     frozenset(["linux"]): "__linux",
@@ -79,6 +84,18 @@ def make_variants(
         if not subdir or scope.platform in (subdir, "")
         for variant in _split_by_python(row, points, guard, subdir, scope)
     ]
+
+
+def is_never_met(requirement: Requirement, scope: MarkerScope) -> bool:
+    """Whether a requirement holds nowhere, whatever the values are that no package can know."""
+    if can_evaluate(requirement):
+        return classify_requirement(requirement, scope) == "never"
+    open_markers = [
+        (Marker(_UNKNOWN_COMPARISON.sub("os_name != ''", str(marker))), extra)
+        for marker, extra in requirement.markers
+    ]
+    known = Requirement(requirement.text, requirement.name, (), requirement.spec, "", open_markers)
+    return classify_requirement(known, scope) == "never"
 
 
 def classify_requirement(

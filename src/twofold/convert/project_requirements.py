@@ -70,10 +70,9 @@ def _classify(
     if names_extra:
         found.optional.append(requirement)
     if requirement.markers and (names_extra or requirement.extras):
-        from twofold.convert.markers import can_evaluate, classify_requirement
+        from twofold.convert.markers import is_never_met
 
-        scope = MarkerScope(parsed.requires_python or "")
-        if can_evaluate(requirement) and classify_requirement(requirement, scope) == "never":
+        if is_never_met(requirement, MarkerScope(parsed.requires_python or "")):
             if not names_extra:
                 found.unreachable.append(requirement.text)
             return

@@ -103,16 +103,21 @@ def add_v3(
     That one has the conditions in its dependencies; where they have no such form, a note says so.
     """
     requires = parsed.requires_python or ""
-    scope = _Scope(requires)
-    extras = _make_extra_depends(parsed, requirements.optional, scope, options)
     for package in packages:
+        own = _Scope(requires, "" if package.subdir == NOARCH else package.subdir)
+        try:
+            extras = _make_extra_depends(parsed, requirements.optional, own, options)
+        except TwofoldError as error:
+            note = f"the package has no extra_depends: {error.problems[0].message}"
+            package.notes = (*package.notes, note)
+            continue
         if extras:
             package.extra_index["extra_depends"] = extras
     first = packages[0]
     if len(packages) == 1 or not is_pure:
         return packages
     try:
-        conditional = _make_depends(requirements.runtime, scope, options)
+        conditional = _make_depends(requirements.runtime, _Scope(requires), options)
     except TwofoldError as error:
         note = f"no package of revision 3 was made: {error.problems[0].message}"
         for package in packages:
