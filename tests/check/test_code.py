@@ -367,3 +367,14 @@ def test_a_folder_without_init_is_no_stumbling_block(project: Callable[..., Path
     }
     root = project({**code("from .space.inner import other\nfrom pkg.space import inner"), **files})
     assert codes(root) == []
+
+
+@pytest.mark.parametrize("line", ["from pkg.__init__ import f", "from .__init__ import f"])
+def test_a_package_may_be_imported_by_the_name_of_its_own_file(
+    line: str, project: Callable[..., Path]
+) -> None:
+    assert codes(project(code("def f(): ...\n", mod=f"{line}\n"), {})) == []
+    wrong = line.replace("import f", "import g")
+    assert codes(project(code("def f(): ...\n", mod=f"{wrong}\n"), {})) == ["TF105"]
+    nowhere = line.replace("__init__", "mod.__init__")
+    assert codes(project(code("def f(): ...\n", mod=f"{nowhere}\n"), {})) == ["TF105"]

@@ -87,13 +87,18 @@ class Namespace:
     def resolve(self, module: CodeModule, found: Import) -> str | None:
         """The absolute module an import names; None when it leads out of the top package."""
         if not found.level:
-            return found.module
+            return self._without_init(found.module)
         parts = module.package.split(".") if module.package else []
         up = found.level - 1
         if up >= len(parts) + (0 if parts else 1):
             return None
         base = parts[: len(parts) - up] if up else parts
-        return ".".join(filter(None, [*base, found.module]))
+        return self._without_init(".".join(filter(None, [*base, found.module])))
+
+    def _without_init(self, name: str) -> str:
+        """The package itself for `package.__init__`, which can be imported by that name too."""
+        package = self._modules.get(name.removesuffix(".__init__"))
+        return package.name if package is not None and package.is_package else name
 
     def nearest_name(self, module: str, name: str) -> str:
         """'did you mean ...?' for a name that a module does not have, or ''."""
