@@ -94,6 +94,8 @@ def test_what_cannot_be_offered_is_explained(front: Place) -> None:
     assert "sdists" in missing["source"]
     assert "no upstream has it" in missing["absent"]
     assert "private" in missing["acme-tools"]
+    notices = front.get("/main/lazy/notices.json").json()["notices"]
+    assert {"absent", "source"} <= {notice["message"].split(" ")[0] for notice in notices}
 
 
 @pytest.mark.parametrize("agent", ["conda/26.7.1 requests/2.32", "mamba/2.3.0", "libmamba/2.3"])

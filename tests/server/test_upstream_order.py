@@ -190,6 +190,22 @@ def test_the_time_to_live_is_a_setting(served: Place, static: StaticServer, tmp_
     assert len(static.requested) == 3
 
 
+def test_pages_are_revalidated_on_demand(
+    served: Place, static: StaticServer, twofold: Callable[..., Any], tmp_path: Path
+) -> None:
+    static.publish(make_wheel(tmp_path, "spam", "1.0"), make_wheel(tmp_path, "eggs", "1.0"))
+    add(served, f"{static.url}/simple", "default")
+    for name in ("spam", "eggs"):
+        files_of(served, name)
+        static.publish(make_wheel(tmp_path / "2", name, "2.0"))
+        assert len(files_of(served, name)) == 1
+    refreshing = ("admin", "upstream", "refresh", "main", "--data", served.settings.data, "--json")
+    assert twofold(*refreshing, "Spam").json == {"pages": 1}
+    assert len(files_of(served, "spam")) == 2 and len(files_of(served, "eggs")) == 1
+    assert twofold(*refreshing).json == {"pages": 2}
+    assert len(files_of(served, "eggs")) == 2
+
+
 def test_the_command_adds_orders_lists_and_removes_upstreams(
     place: Place, static: StaticServer, twofold: Callable[..., Any]
 ) -> None:

@@ -85,6 +85,14 @@ def add_upstream_parser(commands: argparse._SubParsersAction[argparse.ArgumentPa
     removing.add_argument("--kind", choices=("pypi", "conda"), required=True)
     _add_name(removing)
     with_json(removing).set_defaults(act=_remove_upstream)
+    refreshing = verbs.add_parser(
+        "refresh", help="revalidate the pages of the upstreams with the next request"
+    )
+    refreshing.add_argument("channel")
+    refreshing.add_argument(
+        "names", nargs="*", metavar="NAME", help="a project, or a subdir of a conda channel"
+    )
+    with_json(refreshing).set_defaults(act=_refresh)
     listing = verbs.add_parser("list", help="list the upstreams of all channels")
     with_json(listing).set_defaults(act=_list_upstreams)
 
@@ -221,6 +229,17 @@ def _remove_upstream(args: argparse.Namespace, registry: Registry) -> int:
     from twofold.server.proxy import config
 
     config.remove(registry, "operator", args.channel, args.kind, args.name)
+    return 0
+
+
+def _refresh(args: argparse.Namespace, registry: Registry) -> int:
+    from twofold.server.proxy import config
+
+    pages = config.refresh(registry, "operator", args.channel, args.names)
+    if args.json:
+        print_json({"pages": pages})
+    else:
+        note(f"{pages} cached pages will be revalidated")
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from urllib.parse import urlsplit
 
@@ -21,7 +22,7 @@ from twofold.server.proxy.metadata_cache import (
     upstream_source,
 )
 from twofold.server.proxy.policy import Policy, serialize_policy
-from twofold.server.store import Connection, audit, channels, offers, upstreams
+from twofold.server.store import Connection, audit, channels, offers, upstream_cache, upstreams
 from twofold.server.store.upstreams import DEFAULT as DEFAULT
 from twofold.server.store.upstreams import Upstream as Upstream
 
@@ -245,6 +246,26 @@ def remove(registry: Registry, by: str, channel: str, kind: str, name: str = DEF
         detail = {"name": name} if name != DEFAULT else {}
         audit.add_entry(db, audit.AuditEntry(at, by, "remove-upstream", channel, kind, detail))
     registry.proxied_channels.invalidate()
+
+
+def refresh(registry: Registry, by: str, channel: str, names: Sequence[str]) -> int:
+    """Let pages of the upstreams be revalidated at once: of some projects or subdirs, or all.
+
+    Returns how many cached pages these are. Raises Refused (404).
+    """
+    keys = [key for name in names for key in (normalize_name(name), name, f"{name}/")]
+    with registry.database.serialized_write() as db:
+        found = _require_channel(db, channel)
+        done = upstream_cache.expire_responses(db, found.id, keys)
+        projects = [normalize_name(name) for name in names] or None
+        offers.expire_offers(db, found.id, projects)
+        detail = {"pages": done, **({"names": sorted(names)[:100]} if names else {})}
+        audit.add_entry(
+            db, audit.AuditEntry(registry.clock(), by, "refresh-upstream", channel, "", detail)
+        )
+    for rounds in (registry.proxied_channels.rounds, registry.proxied_channels.offer_rounds):
+        rounds.pop(found.id, None)
+    return done
 
 
 def list_all(registry: Registry) -> list[tuple[str, Upstream]]:

@@ -111,6 +111,13 @@ def get_package(
         raise Refused("not-converted", stored.remark[:500], hint, 404) from error
 
 
+def list_missing(registry: Registry, actor: Actor, channel_name: str) -> dict[str, str]:
+    """Return key -> why a project of the channel's list cannot be offered."""
+    channel = _require_lazy(registry, actor, channel_name)
+    with registry.database.read() as db:
+        return offers.list_missing(db, channel.id)
+
+
 def _require_lazy(registry: Registry, actor: Actor, name: str) -> Channel:
     with registry.database.read() as db:
         channel = require_channel(db, actor, name, Action.READ)

@@ -87,9 +87,12 @@ def list_due(db: Connection, channel_id: int, before: datetime, limit: int) -> l
     ]
 
 
-def expire_offers(db: Connection, channel_id: int) -> None:
-    """Let the next round read every project again."""
-    db.execute(update(offers).where(offers.c.channel_id == channel_id).values(checked_at=None))
+def expire_offers(db: Connection, channel_id: int, keys: Sequence[str] | None = None) -> None:
+    """Let the next round read every project again, or some of them."""
+    query = update(offers).where(offers.c.channel_id == channel_id)
+    if keys is not None:
+        query = query.where(offers.c.key.in_(list(keys)))
+    db.execute(query.values(checked_at=None))
 
 
 def touch_offers(db: Connection, channel_id: int, keys: Sequence[str], at: datetime) -> None:

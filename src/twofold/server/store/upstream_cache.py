@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -11,6 +12,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from twofold.server.model import from_text, to_text
 from twofold.server.store.schema import upstream_pages
 from twofold.server.store.upstreams import PYPI, Upstream
+
+#: A time before every other.
+_LONG_AGO = to_text(datetime(1970, 1, 1, tzinfo=UTC))
 
 #: The most bytes of a cached project without files.
 _EMPTY = 60
@@ -58,6 +62,19 @@ def search_projects(db: Connection, channel_id: int, text: str, limit: int) -> l
         .limit(limit)
     )
     return list(dict.fromkeys(db.execute(query).scalars()))
+
+
+def expire_responses(db: Connection, channel_id: int, keys: Sequence[str]) -> int:
+    """Let cached responses be revalidated at the next request: of some keys, or of all (none).
+
+    Returns how many these are. METADATA never changes.
+    """
+    query = update(upstream_pages).where(
+        upstream_pages.c.channel_id == channel_id, upstream_pages.c.key.not_like("%.metadata")
+    )
+    if keys:
+        query = query.where(upstream_pages.c.key.in_(list(keys)))
+    return int(db.execute(query.values(checked_at=_LONG_AGO)).rowcount)
 
 
 def changed_shards(db: Connection, upstream: Upstream, prefix: str) -> dict[str, tuple[str, str]]:

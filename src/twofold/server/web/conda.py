@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -90,6 +91,21 @@ def get_lazy_shard(request: Request) -> Response:
     return send_page(request, page, "application/zstd", public, freshness=IMMUTABLE)
 
 
+def get_lazy_notices(request: Request) -> Response:
+    """Send the channel's notices, and why projects of its list cannot be offered (the first 20)."""
+    registry, words = get_registry(request), request.path_params
+    missing = lazy.list_missing(registry, authenticate(request), words["channel"])
+    return _send_notices(request, dict(list(missing.items())[:20]))
+
+
+def _send_notices(request: Request, missing: Mapping[str, str]) -> Response:
+    registry = get_registry(request)
+    found, public = notices_of_channel.list_active(registry, target_view(request))
+    found += [notices_of_channel.make_missing(registry, *one) for one in missing.items()]
+    body = json.dumps({"notices": [notice.to_json for notice in found]}).encode()
+    return send_page(request, Page(body, make_etag(body), 0), "application/json", public)
+
+
 def _refuse_conda(request: Request) -> None:
     """Raise Refused (403) for clients that need the true size of a package before they have it."""
     agent = request.headers.get("user-agent", "").lower()
@@ -140,12 +156,7 @@ def get_offered_file(request: Request) -> Response:
 
 def get_offered_notices(request: Request) -> Response:
     """Send the channel's notices, and why a project that the address names cannot be offered."""
-    missing = _ensure_offered(request).missing
-    found, public = notices_of_channel.list_active(get_registry(request), target_view(request))
-    registry = get_registry(request)
-    found += [notices_of_channel.make_missing(registry, *one) for one in missing.items()]
-    body = json.dumps({"notices": [notice.to_json for notice in found]}).encode()
-    return send_page(request, Page(body, make_etag(body), 0), "application/json", public)
+    return _send_notices(request, _ensure_offered(request).missing)
 
 
 def get_channeldata(request: Request) -> Response:
@@ -167,6 +178,7 @@ routes = [
     Route("/{channel}/with/{names}/notices.json", get_offered_notices),
     Route("/{channel}/with/{names}/{subdir}/shards/{sha256}.msgpack.zst", get_shard),
     Route("/{channel}/with/{names}/{subdir}/{filename}", get_offered_file),
+    Route("/{channel}/lazy/notices.json", get_lazy_notices),
     Route("/{channel}/lazy/{subdir}/shards/{sha256}.msgpack.zst", get_lazy_shard),
     Route("/{channel}/lazy/{subdir}/{filename}", get_lazy_file),
     *routes_with_label("/channeldata.json", get_channeldata),
