@@ -199,10 +199,11 @@ def test_pages_are_revalidated_on_demand(
         files_of(served, name)
         static.publish(make_wheel(tmp_path / "2", name, "2.0"))
         assert len(files_of(served, name)) == 1
-    refreshing = ("admin", "upstream", "refresh", "main", "--data", served.settings.data, "--json")
-    assert twofold(*refreshing, "Spam").json == {"pages": 1}
+    refreshing = ("admin", "upstream", "refresh", "main")
+    data = ("--data", served.settings.data, "--json")
+    assert twofold(*refreshing, "Spam", *data).json == {"pages": 1}
     assert len(files_of(served, "spam")) == 2 and len(files_of(served, "eggs")) == 1
-    assert twofold(*refreshing).json == {"pages": 2}
+    assert twofold(*refreshing, *data).json == {"pages": 2}
     assert len(files_of(served, "eggs")) == 2
 
 

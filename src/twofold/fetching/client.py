@@ -233,7 +233,9 @@ def _open(
                 url = _redact(source, urljoin(url, location))
                 continue
             yield answer, url
-            if source.idle is not None and answer.isclosed() and not answer.will_close:
+            is_read = answer.isclosed() or answer.length == 0
+            if source.idle is not None and is_read and not answer.will_close:
+                answer.close()
                 source.idle.keep(parse_origin(url), connection)
                 connection = None
             return
