@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import tarfile
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from tests.factories.artifacts import (
     write_zip,
 )
 from tests.factories.conda_info import INDEX, make_info
+from twofold.check import check_file
 from twofold.errors import BadFile
 from twofold.formats.deep_check import find_problems, find_wheel_problems
 from twofold.formats.reader import read_artifact
@@ -124,6 +126,20 @@ def test_a_wrong_record_is_found(tmp_path: Path, change: object, words: str) -> 
     assert words in reported
 
 
+@pytest.mark.parametrize("flaw", ["", "0"])
+def test_a_record_in_hexadecimal_is_compared_too(tmp_path: Path, flaw: str) -> None:
+    files = make_wheel_files()
+    rows = [
+        f"{name},sha256={flaw}{sha256(data).hexdigest()[len(flaw) :]},{len(data)}\n"
+        for name, data in files.items()
+        if not name.endswith("/RECORD")
+    ]
+    record = f"{DIST_INFO}/RECORD"
+    files[record] = f"{''.join(rows)}{record},,\n".encode()
+    found = find_wheel_problems(write_zip(tmp_path / WHEEL, files))
+    assert bool(found) == bool(flaw), found
+
+
 @pytest.mark.parametrize(
     "line", ["../x = a:f", "x = a b:f", "x/y = a:f", "x = a:f()", "x = ../a:f"]
 )
@@ -144,6 +160,7 @@ def test_a_wheel_that_was_renamed_to_other_tags_is_found(tmp_path: Path) -> None
     path = write_wheel(tmp_path)
     renamed = path.rename(tmp_path / "my_package-1.0.0-cp311-cp311-win_amd64.whl")
     assert "the tags in WHEEL (py3-none-any)" in str(find_problems(renamed))
+    assert {f.severity for f in check_file(renamed) if f.code == "TF405"} == {"warning"}
 
 
 @pytest.mark.parametrize(

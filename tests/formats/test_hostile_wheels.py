@@ -127,3 +127,18 @@ def test_an_extra_field_in_the_local_header_alone_is_checked_too(
     path = tmp_path / NAME
     path.write_bytes(bad_zips.build(members))
     assert {finding.code for finding in check_file(path)} & {"TF401", "TF403"}
+
+
+@pytest.mark.parametrize("with_offset", [False, True])
+def test_zip64_sizes_that_repeat_the_headers_are_taken(with_offset: bool, tmp_path: Path) -> None:
+    members = bad_zips.sound_members()
+    for member in members:  # as zipfile wrote them for files opened with force_zip64
+        body = 2 * len(member.data).to_bytes(8, "little")
+        member.local_extra = b"\x01\x00\x10\x00" + body
+    first = members[0]
+    offset = bytes(8) if with_offset else b""
+    body = 2 * len(first.data).to_bytes(8, "little") + offset
+    first.extra = b"\x01\x00" + len(body).to_bytes(2, "little") + body
+    path = tmp_path / NAME
+    path.write_bytes(bad_zips.build(members))
+    assert not {finding.code for finding in check_file(path)} & {"TF401", "TF403"}

@@ -173,7 +173,10 @@ def _parse_row(row: list[str]) -> tuple[RecordEntry | None, str]:
     if algorithm not in _STRONG:
         return None, f"the hash of {path} in RECORD is weak or unknown: {algorithm[:20]}"
     try:
-        digest = base64.b64decode(encoded + "=" * (-len(encoded) % 4), b"-_", validate=True)
+        if len(encoded) == 2 * _STRONG[algorithm]:  # hexadecimal, as some builders write it
+            digest = bytes.fromhex(encoded)
+        else:
+            digest = base64.b64decode(encoded + "=" * (-len(encoded) % 4), b"-_", validate=True)
     except (binascii.Error, ValueError):
         digest = b""
     if len(digest) != _STRONG[algorithm]:

@@ -202,7 +202,11 @@ class _Scan:
     def _resolve_zip64(
         self, name: str, extra: bytes, size: int, packed: int, header: int
     ) -> tuple[int, int, int]:
-        """Return sizes and offset, from the ZIP64 field where there is one."""
+        """Return sizes and offset, from the ZIP64 field where there is one.
+
+        The field holds what does not fit the header. Older zipfile writes the sizes there too when
+        they fit, which readers pass over: then both must be the same.
+        """
         at = 0
         while at + 4 <= len(extra):
             kind = int.from_bytes(extra[at : at + 2], "little")
@@ -215,8 +219,11 @@ class _Scan:
                 continue
             numbers = [int.from_bytes(body[i : i + 8], "little") for i in range(0, len(body), 8)]
             wanted = (size == _MAX32) + (packed == _MAX32) + (header == _MAX32)
-            if len(numbers) != wanted or len(body) % 8:
+            is_repeated = numbers in ([size, packed], [size, packed, header])
+            if (len(numbers) != wanted and not is_repeated) or len(body) % 8:
                 self._report(f"the ZIP64 sizes of a member do not match its entry: {name}")
+                continue
+            if is_repeated:
                 continue
             size = numbers.pop(0) if size == _MAX32 else size
             packed = numbers.pop(0) if packed == _MAX32 else packed

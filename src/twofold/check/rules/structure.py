@@ -61,6 +61,11 @@ def name_mismatch(problem: Problem) -> bool:
     return _NAMES.search(problem.message) is not None
 
 
+def is_about_tags(problem: Problem) -> bool:
+    """Whether only WHEEL's tags differ: installers read the file name's, and PyPI takes both."""
+    return problem.message.startswith("the tags in WHEEL ")
+
+
 def bad_metadata(problem: Problem) -> bool:
     """TF406"""
     return _METADATA.search(problem.message) is not None
