@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -10,6 +11,10 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
 
+
+#: What IDNA reads as a dot (RFC 3490), and a last label that makes a name an address of IPv4.
+_DOTS = re.compile("[\u3002\uff0e\uff61]")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 #: Domains that no public server has.
 _INTERNAL_SUFFIXES = (".local", ".internal", ".localhost", ".home.arpa")
@@ -37,5 +42,7 @@ def is_public_host(host: str) -> bool:
     try:
         return is_public_address(host)
     except ValueError:
-        name = host.rstrip(".")
+        name = _DOTS.sub(".", host).lower().rstrip(".")
+        if _NUMBER.fullmatch(name.rpartition(".")[2]):
+            return False  # `127.1` and `0x7f000001` are addresses to a resolver
         return "." in name and not name.endswith(_INTERNAL_SUFFIXES)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from twofold.errors import Refused
 from twofold.fetching.client import is_public_name
@@ -87,7 +88,8 @@ def add_public_publisher(
     claims: Mapping[str, str],
 ) -> TrustedPublisher:
     """Trust runs of an issuer whose address is public, for an administrator of the channel."""
-    if issuer.startswith("https://") and not is_public_name(issuer):
+    _check_issuer(issuer)
+    if not is_public_name(issuer):
         raise Refused(
             "internal-address",
             "An issuer with an internal address can be set only on the server's machine",
@@ -98,9 +100,20 @@ def add_public_publisher(
     return _add(registry, by, channel, new)
 
 
-def _add(registry: Registry, by: str, channel: str, new: TrustedPublisher) -> TrustedPublisher:
-    if not new.issuer.startswith("https://"):
+def _check_issuer(issuer: str) -> None:
+    if not issuer.startswith("https://"):
         raise Refused("invalid-issuer", "An issuer's address begins with https://")
+    text = "An issuer's address has a host, and neither a login, a query nor a fragment"
+    try:
+        parts = urlsplit(issuer)
+    except ValueError as error:
+        raise Refused("invalid-issuer", text) from error
+    if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
+        raise Refused("invalid-issuer", text)
+
+
+def _add(registry: Registry, by: str, channel: str, new: TrustedPublisher) -> TrustedPublisher:
+    _check_issuer(new.issuer)
     if not new.claims:
         raise Refused("no-claims", "A publisher needs at least one claim", "--claim repository=o/r")
     if not any(_names_owner(new.claims.get(name, "")) for name in IDENTITY_CLAIMS):
