@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
@@ -23,6 +22,8 @@ _UV_VARIABLES = (
     "UV_CONFIG_FILE",
     "UV_NO_INDEX",
 )
+#: Keys whose values are lists, on one line or several.
+_LISTS = ("extra-index-url", "find-links")
 
 
 def find_uv() -> str | None:
@@ -32,10 +33,7 @@ def find_uv() -> str | None:
 
 
 def get_uv_settings(project: Path) -> tuple[list[str], dict[str, str]]:
-    """Return the options and the variables for uv, by one reading of pip's configuration.
-
-    pip takes half a second to list it.
-    """
+    """Return the options and the variables for uv, by one reading of pip's configuration."""
     read = cache(read_pip_settings)
     return _list_index_options(project, read), get_uv_certificates(read)
 
@@ -69,23 +67,69 @@ def get_uv_certificates(read: Callable[[], dict[str, str]] | None = None) -> dic
 
 
 def read_pip_settings() -> dict[str, str]:
-    """Return pip's own view of its configuration files and variables; the nearest one wins."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
+    """Return what pip reads from its configuration files and variables; the nearest one wins.
+
+    The files are those of pip's documentation: to let pip list its settings takes 0.3 s.
+    """
+    sections: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
+    for path in list_config_files():
+        for section, values in _read_config_file(path).items():
+            sections.get(section, {}).update(values)
+    for name, value in os.environ.items():
+        if name.startswith("PIP_") and value:
+            sections[":env:"][_normalize_key(name.removeprefix("PIP_"))] = value
     settings: dict[str, str] = {}
-    for line in done.stdout.splitlines():
-        place, _, value = line.partition("=")
-        section, _, key = place.partition(".")
-        if section in ("global", "install", ":env:"):
-            text = value.strip().strip("'\"").replace("\\n", " ")
+    for values in sections.values():
+        for key, value in values.items():
+            text = " ".join(value.split()) if key in _LISTS else value.strip()
             both = key == "find-links" and key in settings
             settings[key] = f"{settings[key]} {text}" if both else text
     return settings
+
+
+def list_config_files() -> list[Path]:
+    """The files that pip may have its configuration in, the nearest last."""
+    named = os.environ.get("PIP_CONFIG_FILE", "")
+    if named == os.devnull:
+        return []
+    home = Path.home()
+    if os.name == "nt":
+        shared = Path(os.environ.get("PROGRAMDATA", "C:/ProgramData"))
+        own = Path(os.environ.get("APPDATA", home))
+        places = [shared / "pip", home / "pip", own / "pip", Path(sys.prefix)]
+        return [*(place / "pip.ini" for place in places), *([Path(named)] if named else [])]
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+    folders = (os.environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(os.pathsep)
+    places = [*(Path(folder, "pip") for folder in folders), Path("/etc")]
+    if sys.platform == "darwin":
+        support = "Library/Application Support/pip"
+        places = [Path("/", support)]
+        config = home / support if (home / support).is_dir() else config / "pip"
+    else:
+        config /= "pip"
+    places += [home / ".pip", config, Path(sys.prefix)]
+    return [*(place / "pip.conf" for place in places), *([Path(named)] if named else [])]
+
+
+def _read_config_file(path: Path) -> dict[str, dict[str, str]]:
+    """Section -> its keys and values; nothing of a file that is not there or is damaged."""
+    if not path.is_file():
+        return {}
+    import configparser
+
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read(path, encoding="utf-8")
+    except (OSError, configparser.Error, UnicodeDecodeError):
+        return {}  # pip itself reports it
+    return {
+        section: {_normalize_key(key): value for key, value in parser.items(section)}
+        for section in parser.sections()
+    }
+
+
+def _normalize_key(key: str) -> str:
+    return key.lower().replace("_", "-").removeprefix("--")
 
 
 def _uv_is_configured(project: Path) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +17,7 @@ from twofold.building import BuildRequest, build_project
 from twofold.check import check_files
 from twofold.errors import ProjectErrors, SubprocessFailed
 from twofold.formats.reader import read_artifact
-from twofold.pip_config import get_uv_certificates
+from twofold.pip_config import get_uv_certificates, read_pip_settings
 
 BACKENDS = {
     "flit": ('["flit_core>=3.4"]', "flit_core.buildapi"),
@@ -301,3 +303,30 @@ def test_uv_builds_one_kind_of_a_project_of_its_own_backend(kinds: str, tmp_path
     assert [built.kind for built in made.artifacts] == [kinds]
     sdist = build_project(root, BuildRequest(("sdist",))).artifacts[0].path
     assert [b.kind for b in build_project(sdist, BuildRequest()).artifacts] == ["wheel", "conda"]
+
+
+def test_pips_settings_are_read_from_its_files_and_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared, own, named = tmp_path / "xdg", tmp_path / "own", tmp_path / "named.conf"
+    for folder, text in (
+        (shared, "[global]\nindex-url = http://127.0.0.1:1/a\ncert = /shared.pem\n"),
+        (own, "[install]\nindex_url = http://127.0.0.1:2/b\nfind-links =\n  /one\n  /two\n"),
+    ):
+        (folder / "pip").mkdir(parents=True)
+        (folder / "pip" / "pip.conf").write_text(text, encoding="utf-8")
+    named.write_text("[global]\ncert = /named.pem\n[other]\ncert = /other.pem\n", encoding="utf-8")
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_DIRS", str(shared))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(own))
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(named))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setattr(sys, "platform", "linux")
+    found = read_pip_settings()
+    assert found["index-url"] == "http://127.0.0.1:2/b"
+    assert found["find-links"] == "/one /two"
+    assert (found["cert"], found["no-index"]) == ("/named.pem", "1")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    assert "cert" not in read_pip_settings()

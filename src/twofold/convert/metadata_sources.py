@@ -28,6 +28,7 @@ from twofold.errors import BadFile, SubprocessFailed, TwofoldError
 from twofold.formats.wheel import WheelFile
 from twofold.names import normalize_name, parse_wheel_name
 from twofold.names.platforms import Target
+from twofold.pip_config import list_config_files
 from twofold_build.atomic import write_atomically
 
 #: (normalized name, PEP 440 specifier, '' for any) -> METADATA, None where the source has none.
@@ -162,21 +163,7 @@ def _make_cache_key(name: str, specifier: str, target: Target) -> str:
     digest = hashlib.sha256(repr((name, specifier, target)).encode())
     for variable in sorted(v for v in os.environ if v.startswith("PIP_")):
         digest.update(f"{variable}={os.environ[variable]}\n".encode())
-    for file in _list_pip_config_files():
+    for file in list_config_files():
         if file.is_file():
             digest.update(file.read_bytes())
     return f"{name}-{digest.hexdigest()[:32]}"
-
-
-def _list_pip_config_files() -> list[Path]:
-    """Where pip looks for its configuration (its user guide, 'Configuration')."""
-    home = Path.home()
-    own = Path(sys.prefix, "pip.ini" if os.name == "nt" else "pip.conf")
-    if os.name == "nt":
-        roots = [os.environ.get("PROGRAMDATA", ""), os.environ.get("APPDATA", "")]
-        return [own, *(Path(root, "pip", "pip.ini") for root in roots), home / "pip" / "pip.ini"]
-    config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
-    system = [Path("/etc/pip.conf"), Path("/etc/xdg/pip/pip.conf")]
-    mac = [Path("/Library/Application Support/pip/pip.conf")]
-    mac += [home / "Library" / "Application Support" / "pip" / "pip.conf"]
-    return [own, *system, *mac, config / "pip" / "pip.conf", home / ".pip" / "pip.conf"]
