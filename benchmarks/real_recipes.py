@@ -126,8 +126,9 @@ def write_each(
 ) -> Iterator[tuple[RecipeFile, Path]]:
     """Write each recipe into a folder of its own, which is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="twofold-recipes-") as kept:
-        for recipe in recipes:
-            folder = Path(kept, "recipe")
+        for number, recipe in enumerate(recipes):
+            # conda-build keeps what it read by the folder's name.
+            folder = Path(kept, str(number))
             yield recipe, history.write_folder(recipe, folder)
             shutil.rmtree(folder)
 

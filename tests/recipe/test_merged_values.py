@@ -68,3 +68,10 @@ def test_a_python_2_of_an_old_recipe_is_read(tmp_path: Path) -> None:
     assert merge(tmp_path, "python: ['2.7', '3.6']\n", "x: 1\n").values["python"] == ("2.7", "3.6")
     old = Platform("linux-64", "3.11").with_python("2.7.* *_cpython").variables()
     assert (old["py"], old["py2k"], old["py3k"], old["py27"]) == (27, True, False, True)
+
+
+def test_a_later_group_takes_the_place_of_those_it_overlaps(tmp_path: Path) -> None:
+    own = "python: ['3.11', '3.12']\nnumpy: ['1.26', '2.0']\nzip_keys: [[python, numpy]]\n"
+    merged = merge(tmp_path, own)
+    assert merged.zipped == (("python", "numpy"),)
+    assert len(merged.list_combinations({"python", "numpy"})) == 2

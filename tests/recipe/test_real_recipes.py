@@ -10,7 +10,9 @@ from tests.recipe.summary import read_for_linux
 from twofold.errors import ProjectErrors
 from twofold.recipe.building.build_method import BuildMethod, choose_methods
 from twofold.recipe.model import Recipe
-from twofold.recipe.request import Platform
+from twofold.recipe.read.jinja_modules import ReadContext
+from twofold.recipe.read.meta_yaml import read_recipe
+from twofold.recipe.request import Environ, Platform
 from twofold.recipe.write.to_v1 import translate_recipe
 
 HEAD = "package:\n  name: sample\n  version: 1.0.0\n"
@@ -149,3 +151,24 @@ def test_an_output_may_be_named_after_the_package(tmp_path: Path) -> None:
     outputs = "outputs:\n  - name: {{ PKG_NAME }}_sub\n"
     recipe = read(tmp_path, HEAD + needs + outputs)
     assert [one.name for one in recipe.outputs] == ["sample_sub"]
+
+
+@pytest.mark.parametrize(
+    ("subdir", "folder"),
+    [("linux-64", "lib/python*/site-packages"), ("win-64", "Lib/site-packages")],
+)
+def test_files_of_an_output_may_be_modules(tmp_path: Path, subdir: str, folder: str) -> None:
+    path = tmp_path / "meta.yaml"
+    outputs = "outputs:\n  - name: a\n    files:\n      - {{ SP_DIR }}/a\n      - $PREFIX/bin/b\n"
+    path.write_text(f"{HEAD}build:\n  script: make\n{outputs}", encoding="utf-8")
+    context = ReadContext(tmp_path, (tmp_path,), Platform(subdir, "3.12"), Environ({}))
+    made = translate_recipe(read_recipe(path, context), tmp_path, print)
+    assert made["outputs"][0]["build"]["files"]["include"] == [
+        f"{folder}/a", f"{folder}/a/**", "bin/b", "bin/b/**"
+    ]  # fmt: skip
+
+
+def test_noarch_true_is_generic(tmp_path: Path) -> None:
+    recipe = read(tmp_path, f"{HEAD}build:\n  noarch: true\n")
+    assert recipe.outputs[0].build.noarch == "generic"
+    assert "means generic" in recipe.remarks[0]

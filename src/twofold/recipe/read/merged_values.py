@@ -72,21 +72,24 @@ class MergedValues:
 def merge_zip_keys(
     files: Sequence[tuple[str, Mapping[str, Node]]], problems: list[Problem]
 ) -> dict[tuple[str, ...], str]:
-    """Collect the groups of all files, and where each is; a name in two of them is a problem."""
+    """Collect the groups of all files, and where each is.
+
+    A later file's group takes the place of earlier ones that share a name with it.
+    """
     merged: dict[tuple[str, ...], str] = {}
     for file, tree in files:
         node = tree.get("zip_keys")
-        if node is not None and node.value is not None:
-            where = f"{file}:{node.line}: zip_keys"
-            for group in _read_zip_keys(node, where, problems):
-                if not any(set(group) == set(known) for known in merged):
-                    merged[group] = where
-    counts = Counter(name for group in merged for name in set(group))
-    twice = sorted(name for name, count in counts.items() if count > 1)
-    if twice:
-        message = f"{', '.join(twice)} is in more than one list"
-        place = next(reversed(merged.values()))
-        problems.append(Problem(message, "name it in one of them", place))
+        if node is None or node.value is None:
+            continue
+        where = f"{file}:{node.line}: zip_keys"
+        groups = _read_zip_keys(node, where, problems)
+        own = Counter(name for group in groups for name in set(group))
+        merged = {group: place for group, place in merged.items() if not own.keys() & set(group)}
+        merged |= dict.fromkeys(groups, where)
+        twice = sorted(name for name, count in own.items() if count > 1)
+        if twice:
+            message = f"{', '.join(twice)} is in more than one list"
+            problems.append(Problem(message, "name it in one of them", where))
     return merged
 
 

@@ -59,14 +59,9 @@ class SectionReader:
         place = f"{self.file}:{line}" + (f": {node.key}" if node.key else "")
         self._found.append((line, Problem(self.calls.restore_source(message), hint, place)))
 
-    def drop_problems(self, after: int) -> None:
-        """Forget the mistakes but for the first `after` ones: what they are in is not built."""
-        del self._found[after:]
-
-    @property
-    def count(self) -> int:
-        """How many mistakes were found so far."""
-        return len(self._found)
+    def drop_problems(self, kept: int) -> None:
+        """Forget the mistakes but for the first ones: what the others are in is not built."""
+        del self._found[kept:]
 
     def add_remark(self, message: str, node: Node) -> None:
         """Record what the user should know, with its line and key."""
@@ -164,10 +159,12 @@ class SectionReader:
     def read_build(self, node: Node | None, label: str = "build") -> Build:
         """Read the build section."""
         parts = self.read_section(node, known_keys.BUILD, label)
-        for newer, older in known_keys.ALIASES.items():
-            if newer in parts:
-                parts.setdefault(older, parts[newer])
+        aliases = known_keys.ALIASES.items()
+        parts = {older: parts[newer] for newer, older in aliases if newer in parts} | parts
         noarch = self.read_text(parts.get("noarch")).lower()
+        if noarch == "true":
+            noarch = "generic"
+            self.add_remark("'true' means generic, as for conda-build", parts["noarch"])
         if "noarch" in parts and noarch not in ("python", "generic"):
             self.add_problem(f"noarch is '{noarch}'", parts["noarch"], "write 'noarch: python'")
         if self.read_bool(parts.get("noarch_python")):
@@ -344,7 +341,6 @@ class SectionReader:
         }
         if "license_file" in about:
             # The source is searched before the recipe's folder, so only the former is cut off.
-            about["license_file"] = self.read_paths(
-                parts["license_file"], "SRC_DIR", "RECIPE_DIR", "PREFIX"
-            )
+            folders = ("SRC_DIR", "RECIPE_DIR", "PREFIX")
+            about["license_file"] = self.read_paths(parts["license_file"], *folders)
         return about

@@ -162,7 +162,7 @@ def _read_outputs(reader: SectionReader, tree: Node) -> tuple[Output, ...]:
         return (single,)
     outputs = []
     for node in split.items():
-        before = reader.count
+        before = len(reader.problems)
         outputs.append(_read_output(reader, node, single))
         if outputs[-1].build.skip:
             reader.drop_problems(before)
@@ -235,16 +235,20 @@ def _read_output(reader: SectionReader, node: Node, top: Output) -> Output:
     )
 
 
+#: Folders of the build that outputs/files may name.
+_FILE_FOLDERS = ("PREFIX", "SP_DIR")
+
+
 def _read_files(
     reader: SectionReader, node: Node | None
 ) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
     """Read outputs/files: a list of globs, or `include` and `exclude` with one each."""
     if node is None or not isinstance(node.value, dict):
-        return reader.read_paths(node, "PREFIX"), ()
+        return reader.read_paths(node, *_FILE_FOLDERS), ()
     parts = reader.read_section(node, ("include", "exclude"), "files")
     return (
-        reader.read_paths(parts.get("include"), "PREFIX"),
-        reader.read_paths(parts.get("exclude"), "PREFIX"),
+        reader.read_paths(parts.get("include"), *_FILE_FOLDERS),
+        reader.read_paths(parts.get("exclude"), *_FILE_FOLDERS),
     )
 
 

@@ -8,6 +8,7 @@ licences and recipe v1 does: what v1 cannot express is left out or rewritten, wi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -29,6 +30,8 @@ from twofold.recipe.model import (
 from twofold.recipe.read.jinja_functions import write_for_cmd
 from twofold.recipe.write.convert_about import convert_about
 
+#: Jinja's {{ SP_DIR }}, where an output's files are named.
+_SITE_PACKAGES = re.compile(r"^\$\{?SP_DIR\}?/*")
 _RUN_EXPORTS = {
     "weak": "weak",
     "strong": "strong",
@@ -121,7 +124,8 @@ class _Translator:
             self._add_unsupported(output.app.line, "remove it: recipe v1 has no launchers")
         made = {
             "package": {"name": output.name, "version": output.version},
-            "build": self._translate_build(output.build, names_used) | _translate_files(output),
+            "build": self._translate_build(output.build, names_used)
+            | _translate_files(self.recipe, output),
             "requirements": self._translate_requirements(output),
             "tests": translate_tests(self.recipe, output.tests),
             "about": convert_about(output.about, self._add_remark),
@@ -250,13 +254,15 @@ def translate_tests(recipe: Recipe, tests: Tests) -> list[dict[str, Any]]:
     return made
 
 
-def _translate_files(output: Output) -> dict[str, Any]:
+def _translate_files(recipe: Recipe, output: Output) -> dict[str, Any]:
     """List which files of the prefix belong to an output; a folder includes all its content."""
+    is_windows = recipe.platform.subdir.startswith("win-")
+    modules = "Lib/site-packages/" if is_windows else "lib/python*/site-packages/"
     if not output.files:
         return {}
 
     def globs(lines: Sequence[Line]) -> list[str]:
-        names = [line.text.rstrip("/") for line in lines]
+        names = [_SITE_PACKAGES.sub(modules, line.text).rstrip("/") for line in lines]
         return [glob for name in names for glob in (name, f"{name}/**")]
 
     chosen = {"include": globs(output.files), "exclude": globs(output.excluded_files)}
