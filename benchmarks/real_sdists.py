@@ -81,7 +81,7 @@ def prepare(path: Path) -> Recipe | None:
         return None
     address = recipe.sources[0].location.text
     found = _SDIST.search(address)
-    if not found or not re.search(r"pypi|pythonhosted", address):
+    if not found or "/packages/" not in address:
         return None
     folder = path.parent.parent / "sdist"
     release = f"{found['name']}=={found['version']}"

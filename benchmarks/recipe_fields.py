@@ -111,12 +111,16 @@ def _flatten_meta(package: Mapping[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "version": package["package"].get("version"),
         "number": build.get("number", 0),
-        "noarch": build.get("noarch"),
+        "noarch": build.get("noarch") or "",
         "script": "\n".join(_as_list(build.get("script"))),
         "entry_points": _as_list(build.get("entry_points")),
     }
     for key in ("build", "host", "run", "run_constrained"):
-        fields[key] = _as_list((package.get("requirements") or {}).get(key))
+        needs = _as_list((package.get("requirements") or {}).get(key))
+        # conda-build lower-cases names when it packs, not when it renders.
+        fields[key] = [
+            " ".join([*map(str.lower, one.split()[:1]), *one.split()[1:]]) for one in needs
+        ]
     for key in ("imports", "commands", "requires"):
         fields[f"test/{key}"] = _as_list(test.get(key))
     for key in ("home", "license", "license_family", "license_file", "summary", "description",
