@@ -31,7 +31,7 @@ def test_an_inner_host_is_not_public(place: Place, host: str) -> None:
     with pytest.raises(Refused) as refused:
         claims = {"repository": "o/r"}
         add_public_publisher(place.registry, "ann", "main", "p", f"https://{host}:1", claims)
-    assert refused.value.code in ("internal-address", "invalid-issuer")
+    assert refused.value.code in ("internal-address", "invalid-issuer", "forbidden-address")
 
 
 def test_a_name_or_address_of_everybody_is_public() -> None:
