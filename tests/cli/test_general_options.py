@@ -155,6 +155,30 @@ def test_bash_completes_commands_and_options(twofold: Twofold, tmp_path: Path) -
     assert done.stdout.split() == ["publish", "--dry-run"]
 
 
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+def test_fish_completes_commands_and_options(twofold: Twofold, tmp_path: Path) -> None:
+    script = tmp_path / "completion.fish"
+    script.write_text(twofold("completion", "fish").out)
+    ask = f'source {script}; complete -C "twofold publ"; complete -C "twofold publish --dr"'
+    done = subprocess.run(["fish", "-N", "-c", ask], capture_output=True, text=True, check=True)
+    assert [line.partition("\t")[0] for line in done.stdout.splitlines()] == [
+        "publish",
+        "--dry-run",
+    ]
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
+def test_zsh_takes_the_script_and_completes_by_it(twofold: Twofold, tmp_path: Path) -> None:
+    script = tmp_path / "completion.zsh"
+    script.write_text(twofold("completion", "zsh").out)
+    ask = (
+        f"autoload -U +X compinit && compinit -D -u; source {script}; COMP_WORDS=(twofold pub); "
+        "setopt ksh_arrays; COMP_CWORD=1; _twofold; print ${COMPREPLY[0]}"
+    )
+    done = subprocess.run(["zsh", "-f", "-c", ask], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["publish"], done.stderr
+
+
 @pytest.mark.parametrize("shell", ["zsh", "fish", "powershell"])
 def test_other_shells_get_every_command(shell: str, twofold: Twofold) -> None:
     ran = twofold("completion", shell)

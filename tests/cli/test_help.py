@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from twofold.cli import COMMANDS, make_parser
 from twofold.cli import build as build_command
+from twofold.cli.admin_examples import EXAMPLES
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference"
 
@@ -76,3 +78,15 @@ def test_both_parsers_of_build_read_an_option_alike(option: str) -> None:
     fast = build_command.quick(words)
     full = vars(parser.parse_args(words))
     assert fast is None or vars(fast) == full
+
+
+def test_every_subcommand_of_admin_has_examples_that_it_can_parse() -> None:
+    parser = make_parser("admin")
+    (commands,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    assert set(EXAMPLES) == set(commands.choices)
+    for what, lines in EXAMPLES.items():
+        shown = commands.choices[what].format_help()
+        for line in lines:
+            assert f"twofold admin {line}" in shown
+            words = shlex.split(line.partition(" <")[0])
+            assert parser.parse_args(words).what == what

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
 import tomllib
 from importlib import import_module
 from operator import attrgetter
@@ -12,6 +15,7 @@ import pytest
 import yaml
 
 from twofold.check import rule_table
+from twofold.cli import make_parser
 from twofold.publish.targets import kinds
 
 ROOT = Path(__file__).parents[2]
@@ -135,3 +139,28 @@ def test_hooks_before_a_commit_are_local_and_call_what_scripts_test_calls() -> N
     called = {hook["entry"].split()[0] for hook in hooks["repos"][0]["hooks"]}
     script = (ROOT / "scripts" / "test").read_text("utf-8")
     assert {word for word in called if f'"{word}' not in script} == {"twofold"}
+
+
+def test_the_hooks_for_pre_commit_are_command_lines_of_twofold() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    assert [hook["id"] for hook in hooks] == ["twofold-check", "twofold-exports", "twofold-deps"]
+    for hook in hooks:
+        program, command, *words = hook["entry"].split()
+        assert (program, hook["language"]) == ("twofold", "python")
+        make_parser(command).parse_args(words)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+def test_the_github_action_runs_the_command_of_its_input(tmp_path: Path) -> None:
+    action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+    *_, step = action["runs"]["steps"]
+    assert not any("${{" in each["run"] for each in action["runs"]["steps"])
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    python.chmod(0o755)
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    env["COMMAND"] = "publish --to pypi --yes $(id)"
+    done = subprocess.run(
+        ["bash", "-c", step["run"]], env=env, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["-m", "twofold", "publish", "--to", "pypi", "--yes", "$(id)"]

@@ -98,3 +98,18 @@ def test_attestations_that_a_target_has_no_place_for_are_named_in_the_plan(
     assert reasons[release.wheel.name] == "new; attestations are not supported there"
     assert reasons[release.conda.name] == "new; attestations are not supported there"
     assert reasons[release.sdist.name] == "new"
+
+
+def test_a_publication_to_a_folder_imports_no_client_and_no_keyring(
+    release: Release, tmp_path: Path
+) -> None:
+    code = (
+        "import sys; from twofold.cli import main; code = main(sys.argv[1:]); "
+        "heavy = ('keyring', 'requests', 'twine', 'urllib3', 'tomlkit', 'id'); "
+        "sys.exit(code or ' '.join(name for name in heavy if name in sys.modules) or 0)"
+    )
+    words = ["publish", str(release.wheel), "--to", str(tmp_path / "out")]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

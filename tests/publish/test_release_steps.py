@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from tests.factories.releases import git
 from twofold.publish.release.changelog import date_unreleased, read_notes
+from twofold.publish.release.git import make_tag
 from twofold.publish.release.workspace import read_members
 
 TODAY = date(2026, 11, 28)
@@ -247,3 +249,28 @@ def test_the_repository_of_twofold_is_a_workspace_whose_backend_comes_first() ->
     members = read_members(Path(__file__).parents[2])
     assert [member.name for member in members] == ["twofold-build", "twofold"]
     assert len({member.version for member in members}) == 1
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="OpenSSH is not installed")
+def test_a_tag_is_signed_with_the_users_own_key(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    git(root, "init", "-q")
+    key = tmp_path / "key"
+    words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "me@example.org", "-f", str(key)]
+    subprocess.run(words, check=True)
+    (tmp_path / "signers").write_text(f"me@example.org {key.with_suffix('.pub').read_text()}")
+    for name, value in {
+        "gpg.format": "ssh",
+        "user.signingkey": str(key),
+        "gpg.ssh.allowedSignersFile": str(tmp_path / "signers"),
+        "user.name": "Me",
+        "user.email": "me@example.org",
+    }.items():
+        git(root, "config", name, value)
+    git(root, "commit", "-q", "--allow-empty", "-m", "first")
+    make_tag(root, "v1.0.0", "Release 1.0.0", signed=True)
+    words = ["git", "-C", str(root), "verify-tag", "v1.0.0"]
+    checked = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    assert "Good" in checked.stderr

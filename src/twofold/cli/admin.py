@@ -7,6 +7,7 @@ import os
 import sys
 
 from twofold.cli import admin_doctor, admin_groups
+from twofold.cli.admin_examples import format_examples
 from twofold.cli.server_settings import STORE, add_options, read_settings
 from twofold.cli.terminal import Parser
 from twofold.errors import TwofoldError
@@ -258,6 +259,9 @@ def parser() -> argparse.ArgumentParser:
     admin_groups.add_to(commands)
     admin_doctor.add_to(commands)
     _add_store_options(commands)
+    for name, command in commands.choices.items():
+        command.epilog = format_examples(name)
+        command.formatter_class = argparse.RawDescriptionHelpFormatter
     return made
 
 
