@@ -88,7 +88,7 @@ TF408 E all           wheel-not-in-sdist     The wheel holds code that the sdist
 TF409 E all           wheel-unlike-sdist     The metadata of wheel and sdist differ.
 TF410 W -             old-file-name          The file name is not normalized.
 TF411 E pypi          second-sdist           A release has more than one sdist.
-TF412 P pypi,legacy   refused-metadata       PyPI refuses the metadata of a built file.
+TF412 P pypi          refused-metadata       PyPI refuses the metadata of a built file.
 """
 
 

@@ -119,12 +119,13 @@ def run(args: argparse.Namespace) -> int:
         require_consent(choose_targets(order))
     with prepare(order) as publication:
         show_plan(publication, args.json, args.dry_run)
+        if not args.dry_run:
+            publication.require_accepted()
         print_name_reports(
             _report_pypi_names(publication), args.project, make_step_handler(args.json)
         )
         if args.dry_run:
             return _dry_run_result(publication, args.json)
-        publication.require_accepted()
         if asks and not args.yes and not confirm(publication):
             note("cancelled: nothing was uploaded")
             return 1
