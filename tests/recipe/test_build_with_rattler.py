@@ -161,6 +161,19 @@ def test_a_build_script_file_is_run_as_it_is(build: Builder, files: Path) -> Non
 
 
 @posix
+def test_a_script_without_a_source_copies_from_folders_beside_the_recipe(
+    build: Builder, files: Path
+) -> None:
+    (files / "build.sh").write_text(
+        'mkdir -p "$PREFIX/share"\ncp "$RECIPE_DIR/files/a.txt" "$PREFIX/share/"\n',
+        encoding="utf-8",
+    )
+    text = "package: {name: x, version: 1}\nbuild: {noarch: generic}\n"
+    (artifact,) = build(files, text).artifacts
+    assert read_members(artifact.path)["share/a.txt"] == b"a\n"
+
+
+@posix
 def test_a_recipe_v1_in_the_folder_is_built_too(build: Builder, tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text(
         "package: {name: v1, version: '2.0'}\nbuild:\n  noarch: generic\n"

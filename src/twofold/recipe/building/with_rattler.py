@@ -229,9 +229,13 @@ def build_as_v1(
 
 
 def _copy_recipe_folder(recipe: Recipe, source: Path | None, folder: Path) -> Path:
-    """Copy the files beside the recipe, except its variants, which have been read."""
+    """Copy the files beside the recipe, except its variants, which have been read.
+
+    All of the copy is in the package, under info/recipe. Folders that may hold a whole project are
+    left out where no script asks for them by $RECIPE_DIR.
+    """
     ignored = ("conda-bld", ".git", recipe.path.name, *NAMES)
-    if source is not None:
+    if source is not None or _names_recipe_folder(recipe):
         return Path(shutil.copytree(recipe.folder, folder, ignore=shutil.ignore_patterns(*ignored)))
     # conda-build gives a recipe without a source an empty work folder.
     folder.mkdir()
@@ -239,6 +243,14 @@ def _copy_recipe_folder(recipe: Recipe, source: Path | None, folder: Path) -> Pa
         if path.is_file() and path.name not in ignored:
             shutil.copy(path, folder / path.name)
     return folder
+
+
+def _names_recipe_folder(recipe: Recipe) -> bool:
+    scripts = [output.build.script for output in recipe.outputs]
+    beside = [path for path in recipe.folder.iterdir() if path.suffix in (".sh", ".bat")]
+    return any("RECIPE_DIR" in line.text for lines in scripts for line in lines) or any(
+        b"RECIPE_DIR" in path.read_bytes() for path in beside if path.is_file()
+    )
 
 
 def _build_kinds(path: Path, out: Path, kinds: Sequence[Kind], host: HostSettings) -> list[Path]:
