@@ -157,7 +157,7 @@ def test_a_name_stays_private_when_its_files_are_deleted(
     mine = make_wheel(tmp_path, "mine", "1.0")
     served.publish(mine)
     lifecycle.delete(served.registry, served.owner, "main", "", mine.name)
-    assert files_of(served, "mine") == []
+    files_of(served, "mine", 404)
     assert static.requested == []
 
 
