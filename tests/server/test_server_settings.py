@@ -72,6 +72,7 @@ def test_a_variable_that_cannot_be_read_is_named(variable: str, text: str) -> No
         read_settings(parse(), {variable: text})
 
 
+@pytest.mark.slow
 def test_admin_finds_the_store_by_the_environment(registry: object, twofold: object) -> None:
     env = {"TWOFOLD_DATA": str(registry.data)}  # type: ignore[attr-defined]
     done = twofold("admin", "channels", "--json", env=env)  # type: ignore[operator]
