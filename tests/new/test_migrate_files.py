@@ -122,6 +122,15 @@ CASES = {
             "my_package-1.data/scripts/go",
         },
     ),
+    "pdm wheel-data": (
+        f"{PDM}{PROJECT}[tool.pdm.build.wheel-data]\nscripts = ['scripts/**/*']\n"
+        "data = [{path = 'assets/**/*', relative-to = 'assets'}]\n",
+        touch("my_package/__init__.py", "scripts/deep/go.sh", "assets/share/x/a.txt"),
+        {
+            "my_package/__init__.py", "my_package-1.data/scripts/go.sh",
+            "my_package-1.data/data/share/x/a.txt",
+        },
+    ),
     "setuptools package_dir and data_files": (
         PROJECT,
         {

@@ -12,7 +12,7 @@ from typing import Any
 
 from twofold.new.migrate.facts import Facts
 from twofold.new.migrate.hatch import read_hatch
-from twofold.new.migrate.modules import convert_globs, set_modules
+from twofold.new.migrate.modules import convert_globs, place_file, set_modules
 from twofold.new.migrate.setup_cfg import read_setuptools_table
 from twofold.new.migrate.setup_py import is_plain_version
 from twofold.new.migrate.setuptools_settings import set_git_version
@@ -76,10 +76,34 @@ def _read_pdm_build(facts: Facts, root: Path, table: Table) -> None:
         left["custom-hook"] = hook
     _read_pdm_sources(facts, root, left.pop("source-includes", ()))
     convert_globs(facts, root, "exclude", left.pop("excludes", ()))
-    for key in ("is-purelib", "editable-backend"):
+    left["wheel-data"] = _read_pdm_data(facts, root, left.get("wheel-data", {}))
+    for key in ("is-purelib", "editable-backend", *(() if left["wheel-data"] else ("wheel-data",))):
         left.pop(key, None)
     for key, value in left.items():
         facts.drop(where, f"{key} = {value!r}"[:160])
+
+
+def _read_pdm_data(facts: Facts, root: Path, table: object) -> dict[str, list[Any]]:
+    """Read `wheel-data`: files for the prefix, below their own names, or as `relative-to` says.
+
+    Returns what cannot be carried over.
+    """
+    left: dict[str, list[Any]] = {}
+    for kind, entries in table.items() if isinstance(table, Mapping) else ():
+        for entry in entries if isinstance(entries, list) else [entries]:
+            rule = entry if isinstance(entry, Mapping) else {"path": entry}
+            base = str(rule.get("relative-to", ""))
+            is_known = kind in ("scripts", "data", "headers") and rule.get("path")
+            paths = (
+                [p for p in sorted(root.glob(str(rule["path"]))) if p.is_file()] if is_known else []
+            )
+            for path in paths:
+                is_below = bool(base) and path.is_relative_to(root / base)
+                inner = path.relative_to(root / base) if is_below else Path(path.name)
+                place_file(facts, root, kind, path.relative_to(root).as_posix(), inner.as_posix())
+            if not paths:
+                left.setdefault(kind, []).append(entry)
+    return left
 
 
 def _find_pdm_modules(root: Path, source: str, hook: str) -> list[str]:
