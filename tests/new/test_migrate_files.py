@@ -469,3 +469,15 @@ def test_a_licences_text_in_a_header_is_the_same_as_its_file(tmp_path: Path) -> 
         wheels.append(wheel)
     (found,) = compare_wheels(*wheels)
     assert (found.kind, found.same) == ("License", "a License-File has the text (PEP 639)")
+
+
+def test_a_name_in_two_headers_is_the_same_as_in_one(tmp_path: Path) -> None:
+    wheels = []
+    for name, header in (("old", "Author: Ada\n"), ("new", "")):
+        wheel = tmp_path / name / "x-1-py3-none-any.whl"
+        wheel.parent.mkdir()
+        with zipfile.ZipFile(wheel, "w") as archive:
+            text = f"Name: x\nVersion: 1\n{header}Author-email: Ada <ada@example.org>\n"
+            archive.writestr("x-1.dist-info/METADATA", text)
+        wheels.append(wheel)
+    assert [one.same for one in compare_wheels(*wheels)] == ["Author-Email has both"]

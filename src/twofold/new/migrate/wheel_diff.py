@@ -150,7 +150,8 @@ def _list_people(headers: Headers, role: str) -> set[tuple[str, str]]:
     found = set(getaddresses(headers.get(f"{role}-Email", [])))
     if len(names) == 1 and len(found) == 1 and not next(iter(found))[0]:
         return {(names[0], next(iter(found))[1])}
-    return found | {(name, "") for name in names}
+    known = {name for name, _ in found}  # uv_build writes a name in both fields
+    return found | {(name, "") for name in names if name not in known}
 
 
 def _compare_header(header: str, old: Iterable[str], new: Iterable[str]) -> list[Difference]:
