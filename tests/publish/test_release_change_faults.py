@@ -1,0 +1,84 @@
+"""A fault at any request of a yank, a deletion or a promotion: the second run does the rest."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.factories.releases import make_wheel
+from tests.servers.package_servers import run_faulty_proxy
+from tests.servers.registry import Registry
+from twofold.errors import ProjectErrors, Refused, Unreachable
+from twofold.publish.order import Order, prepare
+from twofold.publish.release_changes import (
+    ReleaseChange,
+    Verb,
+    carry_out_changes,
+    open_all,
+    plan_changes,
+)
+from twofold.publish.resolve import resolve_targets
+from twofold.publish.responses import RetryPolicy
+from twofold.publish.targets.release_managers import Promotion
+
+HASTY = RetryPolicy(attempts=1, read=5, sleep=lambda _: None)
+
+
+def change(verb: Verb, address: str, name: str) -> list[str]:
+    """Make the change of a release in channel `main`; the actions of its plan."""
+    targets = resolve_targets([f"{address}/main"])
+    made = ReleaseChange(verb, name, "1.0", reason="broken" if verb == "yank" else "")
+    if verb == "promote":
+        made = replace(made, promotion=Promotion(targets[0], "main", "stable"))
+    with open_all(targets, HASTY) as opened:
+        steps = plan_changes(made, opened)
+        carry_out_changes(steps, lambda _step, _text: None)
+        return [step.action for step in steps]
+
+
+def publish(verb: Verb, url: str, wheel: Path, name: str) -> None:
+    """Make the state before the change."""
+    with prepare(Order([wheel], [f"{url}/main"])) as publication:
+        publication.carry_out(lambda _: None)
+    if verb == "unyank":
+        change("yank", url, name)
+
+
+VERBS = ("yank", "unyank", "promote", "delete")
+CASES = [(verb, kind) for verb in VERBS for kind in ("503", "cut-after")]
+
+
+@pytest.mark.parametrize(
+    ("verb", "kind"), [CASES[0], *(pytest.param(*c, marks=pytest.mark.slow) for c in CASES[1:])]
+)
+def test_a_second_run_completes_a_change_that_a_fault_broke(
+    verb: Verb, kind: str, registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TWOFOLD_TOKEN", registry.token)
+    with run_faulty_proxy(registry.url) as (address, fault):
+        for number in count(1):
+            (tmp_path / str(number)).mkdir()
+            name = f"package_{number}"
+            wheel = make_wheel(tmp_path / str(number), name, "1.0")
+            publish(verb, registry.url, wheel, name)
+            fault.kind, fault.at, fault.seen = kind, number, 0
+            ended = False
+            with contextlib.suppress(Unreachable, Refused, ProjectErrors):
+                change(verb, address, name)
+                ended = fault.seen < number
+            fault.kind = ""
+            if verb != "delete":
+                assert change(verb, address, name) in (["change"], ["nothing"])
+                assert change(verb, address, name) == ["nothing"]
+            else:
+                with contextlib.suppress(ProjectErrors):
+                    change(verb, address, name)
+                with pytest.raises(ProjectErrors, match="there is no"):
+                    change(verb, address, name)
+            if ended:
+                assert number > 2
+                return
