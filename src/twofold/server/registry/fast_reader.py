@@ -63,7 +63,8 @@ class FastReader:
         self, key: bytes, credentials: ReadCredentials, name: str
     ) -> ReadableChannel | None:
         """Return the channel if the caller may read it, checked now. None: use the normal route."""
-        version = await self._reads.read_version()
+        now = self._reads.version_now
+        version = await self._reads.read_version() if now is None else now()
         self._cache.renew(version)
         found = self._cache.get((key, name), _MISSING)
         if found is _MISSING:
@@ -136,7 +137,7 @@ class FastReader:
         return row
 
     def get_response(self, channel: ReadableChannel, key: tuple[str, str]) -> Any:
-        """Return a response kept by `keep_response`, or None."""
+        """Return a response that was kept, or None."""
         return self._cache.get((channel.id, "response", *key))
 
     async def keep_response(
@@ -145,7 +146,13 @@ class FastReader:
         """Keep a response of the normal route, unless anything changed since it began."""
         version = await self._reads.read_version()
         if version == channel.version:
-            self._cache.put(version, (channel.id, "response", *key), response, size)
+            self.put_response(channel, key, response, size)
+
+    def put_response(
+        self, channel: ReadableChannel, key: tuple[str, str], response: object, size: int
+    ) -> None:
+        """Keep a response made of what was read at the channel's version."""
+        self._cache.put(channel.version, (channel.id, "response", *key), response, size)
 
 
 def _decide(

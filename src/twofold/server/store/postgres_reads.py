@@ -39,6 +39,7 @@ class PostgresReads:
     """Reads for one event loop; one command is under way at a time."""
 
     def __init__(self, database: Database) -> None:
+        self.version_now: Callable[[], Version] | None = None
         self._database = database
         self._loop = asyncio.get_running_loop()
         self._connection: Any = None  # SQLAlchemy's, which keeps the driver's alive

@@ -72,7 +72,12 @@ def _decoder_of(kind: Any) -> Callable[[bytes], Any]:
 
 
 class VersionedReads(Protocol):
-    """Reads for the event loop's thread. Each may raise StoreUnreachable."""
+    """Reads for the event loop's thread. Each may raise StoreUnreachable.
+
+    `version_now` returns the version at once, where nothing has to be waited for.
+    """
+
+    version_now: Callable[[], Version] | None
 
     async def read_version(self) -> Version:
         """Return the version at a moment after this call."""
@@ -93,6 +98,7 @@ class SqliteReads:
         # connection's own changes.
         self._connection = database.engine.raw_connection()
         self._cursor: Any = self._connection.cursor()
+        self.version_now: Callable[[], Version] | None = self._data_version
 
     async def read_version(self) -> Version:
         """Return the version now."""

@@ -137,7 +137,7 @@ class ResponseRecorder:
         self._body: list[bytes] | None = None
         self._size = 0
         is_get = scope["method"] == "GET"
-        if is_get and request and request.channel_read and request.repeated_key:
+        if is_get and request and request.channel_read:
             scope[REPEATABLE] = self._marks
 
     def record(self, message: Message) -> None:
@@ -159,10 +159,10 @@ class ResponseRecorder:
         actor = self.scope.get(LOGIN)
         if isinstance(actor, Actor):
             responder.reader.remember(request.version, request.credentials, actor)
-        key, channel = request.repeated_key, request.channel_read
-        if self._body is not None and channel is not None and key is not None:
+        channel = request.channel_read
+        if self._body is not None and channel is not None:
             response = KeptResponse(self._headers, b"".join(self._body), self._marks[0])
             try:
-                await responder.reader.keep_response(channel, key, response, self._size)
+                await responder.reader.keep_response(channel, request.key, response, self._size)
             except TwofoldError:
                 return  # the database is unreachable: the next request says so

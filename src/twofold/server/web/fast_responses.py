@@ -53,8 +53,8 @@ class KeptResponse:
 class ReadRequest:
     """A request for something of a channel, as far as the fast path reads it.
 
-    `words` is the path after channel and label; `channel_read` and `version` are what was known
-    before the normal route began.
+    `words` is the path after channel and label; `key` identifies the response within the channel;
+    `channel_read` and `version` are what was known before the normal route began.
     """
 
     is_get: bool
@@ -66,16 +66,9 @@ class ReadRequest:
     secrets: tuple[str, str, str] = field(repr=False)
     accept: str
     if_none_match: str
+    key: tuple[str, str]
     channel_read: ReadableChannel | None = None
     version: int | bytes | None = None
-
-    @property
-    def repeated_key(self) -> tuple[str, str] | None:
-        """The key of a response that may be kept, where the path is of such a kind."""
-        last = self.words[-1]
-        is_page = self.words[0] == "simple" and last == "" and len(self.words) in (2, 3)
-        is_kind = is_page or last.endswith((".json", ".zst"))
-        return (self.path, _negotiate_cached(self.accept)[0]) if is_kind else None
 
 
 def parse_request(scope: Scope) -> ReadRequest | None:
@@ -118,6 +111,7 @@ def parse_request(scope: Scope) -> ReadRequest | None:
         secrets,
         accept,
         if_none_match,
+        (path, _negotiate_cached(accept)[0]),
     )
 
 
@@ -130,7 +124,7 @@ class FastResponder:
 
     async def respond(self, request: ReadRequest) -> RawResponse | None:
         """Return the response; None where only the normal route can answer."""
-        reader, words = self.reader, request.words
+        reader = self.reader
         try:
             channel = await reader.find_channel(
                 request.credentials, lambda: parse_credentials(*request.secrets), request.channel
@@ -139,21 +133,31 @@ class FastResponder:
             if channel is None:
                 return None
             request.channel_read = channel
-            match words:
-                case ["simple", name, ""] if not channel.is_proxied:
-                    return await self._page(request, channel, name)
-                case ["files", sha256, name] if name.endswith(".metadata"):
-                    return await self._metadata(channel, sha256, name)
-                case ["files", sha256, name]:
-                    return await self._file(request, channel, ("", name), sha256)
-                case [subdir, name] if name.endswith((".conda", ".tar.bz2")):
-                    return await self._file(request, channel, (subdir, name), "")
-                case [_, "shards", name] if name.endswith(".msgpack.zst"):
-                    return await self._shard(request, channel, name)
-                case _:
-                    return self._repeat(request, channel)
+            kept = self._repeat(request, channel)
+            return kept or await self._read(request, channel)
         except (OSError, TwofoldError):
             return None  # the application reports the error
+
+    async def _read(self, request: ReadRequest, channel: ReadableChannel) -> RawResponse | None:
+        """Read what no response is kept of; keep the response, but for files."""
+        match request.words:
+            case ["files", sha256, name] if not name.endswith(".metadata"):
+                return await self._file(request, channel, ("", name), sha256)
+            case [subdir, name] if name.endswith((".conda", ".tar.bz2")):
+                return await self._file(request, channel, (subdir, name), "")
+            case ["simple", name, ""] if not channel.is_proxied:
+                response = await self._page(request, channel, name)
+            case ["files", sha256, name]:
+                response = await self._metadata(channel, sha256, name)
+            case [_, "shards", name] if name.endswith(".msgpack.zst"):
+                response = await self._shard(request, channel, name)
+            case _:
+                return None
+        if response is not None and response[0] == 200:
+            _, headers, body = response
+            kept = KeptResponse(headers, body)
+            self.reader.put_response(channel, request.key, kept, len(body))
+        return response
 
     async def _page(
         self, request: ReadRequest, channel: ReadableChannel, name: str
@@ -228,8 +232,7 @@ class FastResponder:
         return _respond(request, headers, etag, body, "application/zstd")
 
     def _repeat(self, request: ReadRequest, channel: ReadableChannel) -> RawResponse | None:
-        key = request.repeated_key
-        kept: KeptResponse | None = key and self.reader.get_response(channel, key)
+        kept: KeptResponse | None = self.reader.get_response(channel, request.key)
         if kept is None or (kept.until is not None and kept.until <= self.registry.clock()):
             return None
         headers, body = kept.headers, kept.body
