@@ -105,8 +105,8 @@ FILES: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Path]]] = {
         sound,
     ),
     "TF032": (
-        wheel(code(""), Import_Name="my_package.a"),
-        wheel(code("", a=""), Import_Name="my_package.a"),
+        wheel(code(""), Metadata_Version="2.5", Import_Name="my_package.a"),
+        wheel(code("", a=""), Metadata_Version="2.5", Import_Name="my_package.a"),
     ),
     "TF101": (wheel(code("def f(:")), sound),
     "TF102": (
