@@ -133,5 +133,5 @@ def test_another_project_than_the_trusted_one_is_refused(
     other = make_wheel(tmp_path, "other_package", "1.0")
     done = twofold("publish", other, "--to", trusting.channel, env=trusting.github())
     assert done.code == 1
-    assert "trusted publishing" in done.err  # where the token came from
+    assert "trusted publisher" in done.err  # where the token came from
     assert "hint:" in done.err

@@ -116,7 +116,7 @@ def test_every_withdrawal_counts_at_the_next_request_at_every_process(
     administration.set_role(registry, "operator", "main", ann, Action.READ)
     assert statuses() == {200} == statuses()
     administration.set_role(registry, "operator", "main", ann, None)
-    assert statuses() == {403}
+    assert statuses() == {404}
     administration.set_role(registry, "operator", "main", ann, Action.READ)
     assert statuses() == {200} == statuses()
     operator = Actor(operator=True)

@@ -92,8 +92,6 @@ def test_every_page_of_a_project_shows_its_namespace_after_any_change(
     assert namespace(place, "acme-tools") == namespace(place, "acme-tools", "test")
     lifecycle.yank(registry, owner, "main", "acme-tools", "1.0.0", "broken")
     assert namespace(place, "acme-tools") == under("acme", True)
-    lifecycle.delete_release(registry, owner, "main", "acme-tools")
-    assert namespace(place, "acme-tools") == under("acme", True)
     administration.reserve_prefix(registry, "operator", "main", "acme", None)
     assert namespace(place, "acme-tools") is namespace(place, "acme-tools", "test") is None
 

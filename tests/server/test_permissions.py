@@ -294,7 +294,7 @@ def test_a_token_of_a_publisher_of_several_projects_uploads_in_three_steps(
         place.registry, actor, "main", staged_upload.StagedUpload(wheel.name)
     )
     staged_upload.store_bytes(place.registry, stage, wheel)
-    with pytest.raises(Refused, match="lacks permission to upload in project 'ham'"):
+    with pytest.raises(Refused, match="it is for 'eggs', 'spam' only"):
         staged_upload.commit(place.registry, actor, stage, FormClaims(name="ham"))
 
 

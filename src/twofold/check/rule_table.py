@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from twofold.check.finding import Edit, Finding
@@ -149,8 +148,7 @@ GROUP = "twofold.rules"
 CODE = re.compile(r"(?!TF)[A-Z]{2,8}\d{3}")
 
 
-@dataclass(frozen=True)
-class ExtraRule:
+class ExtraRule(NamedTuple):
     """A rule of another distribution; see `Rule` for its columns.
 
     `judge_file` gets an ArtifactCode, a built file with its code; `judge_project` a ProjectContext.

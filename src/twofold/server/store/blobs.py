@@ -84,9 +84,12 @@ class Blobs:
     def _put_local(self, sha256: str, path: Path) -> None:
         assert self.folder is not None
         target = self.folder / _key(sha256)
-        if target.exists() and self.compute_hash(sha256) == sha256:
-            os.utime(target)  # garbage collection must see that it is in use again
-            return
+        try:
+            if target.exists() and self.compute_hash(sha256) == sha256:
+                os.utime(target)  # garbage collection must see that it is in use again
+                return
+        except FileNotFoundError:
+            pass  # garbage collection deleted it meanwhile: it is written again
         self._make_folder(target.parent)
         part = target.with_name(f".{sha256}.{os.getpid()}.{os.urandom(4).hex()}.part")
         try:

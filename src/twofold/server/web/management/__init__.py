@@ -125,7 +125,14 @@ def _describe_parameter(name: str, schema: Schema, where: str, required: bool) -
 
 
 def _describe_body(fields: FieldSpec) -> dict[str, Any]:
+    choices = [
+        {"required": [name], "properties": {name: {"const": True}}}
+        if fields.named[name].get("type") == "boolean"
+        else {"required": [name]}
+        for name in fields.one_of
+    ]
     return {
+        **({"oneOf": choices} if choices else {}),
         "type": "object",
         "properties": {name: dict(schema) for name, schema in fields.named.items()},
         "required": list(fields.required),

@@ -56,10 +56,14 @@ class RequestContext:
 
 @dataclass(frozen=True)
 class FieldSpec:
-    """The fields of a body or a query: name -> schema, and the required names."""
+    """The fields of a body or a query: name -> schema, and the required names.
+
+    Exactly one of `one_of` is required too; a flag among them counts when it is true.
+    """
 
     named: Mapping[str, Schema] = field(default_factory=dict)
     required: tuple[str, ...] = ()
+    one_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

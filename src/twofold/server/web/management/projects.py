@@ -307,6 +307,7 @@ ENDPOINTS = (
                 "dry_run": parameters.DRY_RUN,
             },
             ("source",),
+            ("project", "all"),
         ),
     ),
 )
